@@ -1,0 +1,28 @@
+"""The errors that editproof raises on purpose, and the exit code of each.
+
+    EditproofError
+    ├── UsageError        what was asked for makes no sense: exit 2
+    └── IncompleteError   it could not be done or judged: exit 3
+"""
+
+from __future__ import annotations
+
+from harness.types import ExitCode
+
+
+class EditproofError(Exception):
+    """Something that a person must act on. The message is one line: what, where, what to do next."""
+
+    exit_code: ExitCode
+
+
+class UsageError(EditproofError):
+    """A name, a file or a setting that makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class IncompleteError(EditproofError):
+    """A run that could not be done or judged."""
+
+    exit_code = ExitCode.INCOMPLETE

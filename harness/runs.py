@@ -1,0 +1,238 @@
+"""The run folder: what a run leaves behind, and how it is read.
+
+    manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities, versions, machine
+    journal.jsonl          one line a finished case, fsynced: the truth while running
+    measurements.parquet   every measurement, one row a number, in the order of the cases
+    stages.parquet         every stage of every case
+    verdict.json           the gate's word
+    blobs/ab/abcd….png     pictures, named by their SHA-256
+    report/index.html      what people look at
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.types import Case, CaseRecord, Suite, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInfo:
+    """What a pipeline said of itself before the run."""
+
+    spec: str
+    fingerprint: str
+    """Empty: it names none, so its results are not cached."""
+    stochastic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run is: everything that must agree before two runs are compared."""
+
+    schema: int
+    editproof: str
+    created: str
+    """UTC, ISO 8601."""
+    suite: Suite
+    pipelines: Mapping[str, PipelineInfo]
+    """By model name."""
+    metrics: Mapping[str, str]
+    """Metric name -> identity, e.g. `lpips` -> `lpips[alex]@1`."""
+    cases: tuple[Case, ...]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder, read."""
+
+    folder: Path
+    manifest: Manifest
+    records: tuple[CaseRecord, ...]
+    """Finished cases, in the order of the manifest."""
+    verdict: Verdict | None
+
+    @property
+    def missing(self) -> tuple[Case, ...]:
+        """Cases that are not finished."""
+        finished = {record.case.id for record in self.records}
+        return tuple(case for case in self.manifest.cases if case.id not in finished)
+
+    @property
+    def measurements(self) -> pd.DataFrame:
+        """One row a number: case_id, vector, family, step, model, seed, metric, region, stat, value, unit, reason, y, x."""
+        return measurement_table(self.records)
+
+    @property
+    def stages(self) -> pd.DataFrame:
+        """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision, artefact."""
+        return stage_table(self.records)
+
+    def blob(self, digest: str) -> Path:
+        """Where a picture lies."""
+        return blob_path(self.folder, digest)
+
+
+def blob_path(folder: Path, digest: str) -> Path:
+    """Where the picture of that hash lies, under a run's or the cache's folder."""
+    return folder / "blobs" / digest[:2] / f"{digest}.png"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json`, making the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+
+
+def write_verdict(folder: Path, verdict: Verdict) -> None:
+    """Write `verdict.json`."""
+    write_atomically(folder / "verdict.json", msgspec.json.format(msgspec.json.encode(verdict), indent=1))
+
+
+def load(folder: Path | str) -> Run:
+    """Read a run folder, finished or not.
+
+    Raises UsageError where the folder is no run, or a file in it is damaged.
+    """
+    folder = Path(folder)
+    manifest_path = folder / "manifest.json"
+    if not manifest_path.is_file():
+        raise UsageError(f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed")
+    manifest = _decode(manifest_path.read_bytes(), Manifest, manifest_path)
+    if manifest.schema != SCHEMA:
+        raise UsageError(f"{manifest_path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}")
+    order = {case.id: index for index, case in enumerate(manifest.cases)}
+    by_id = {record.case.id: record for record in read_journal(folder) if record.case.id in order}
+    verdict_path = folder / "verdict.json"
+    verdict = _decode(verdict_path.read_bytes(), Verdict, verdict_path) if verdict_path.is_file() else None
+    return Run(folder, manifest, tuple(sorted(by_id.values(), key=lambda record: order[record.case.id])), verdict)
+
+
+def newest(runs_folder: Path) -> Path:
+    """The newest run under a folder of runs. Raises UsageError where there is none."""
+    runs = [path.parent for path in runs_folder.glob("*/manifest.json")]
+    if not runs:
+        raise UsageError(f"there is no run in {runs_folder}. Run `editproof run` first, or name the run's folder")
+    return max(runs, key=lambda path: ((path / "manifest.json").stat().st_mtime_ns, path.name))
+
+
+class Journal:
+    """The append-only record of a run: a line is on disk before the next case is reported done."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "journal.jsonl"
+        _drop_torn_line(self._path)
+        self._file = self._path.open("ab")
+
+    def append(self, record: CaseRecord) -> None:
+        """Write one finished case and force it to disk."""
+        self._file.write(msgspec.json.encode(record) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
+    """Every finished case of a run, later lines for the same case replacing earlier ones; a torn last line is no case."""
+    path = folder / "journal.jsonl"
+    if not path.is_file():
+        return ()
+    lines = path.read_bytes().split(b"\n")[:-1]
+    records = [_decode(line, CaseRecord, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    return tuple({record.case.id: record for record in records}.values())
+
+
+def write_tables(run: Run) -> None:
+    """Write `measurements.parquet` and `stages.parquet` from the run's records."""
+    run.measurements.to_parquet(run.folder / "measurements.parquet", index=False)
+    run.stages.to_parquet(run.folder / "stages.parquet", index=False)
+
+
+def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """The records' measurements as a tidy table, one row a number."""
+    import pandas as pd
+
+    rows = [
+        {
+            "case_id": record.case.id,
+            "vector": f"{record.case.family}/{record.case.step}",
+            "family": record.case.family,
+            "step": record.case.step,
+            "params": msgspec.json.encode(record.case.params).decode(),
+            "model": record.case.model.name,
+            "seed": record.case.seed,
+            **asdict(measurement),
+        }
+        for record in records
+        for measurement in record.measurements
+    ]
+    columns = ["case_id", "vector", "family", "step", "params", "model", "seed", "metric", "region", "stat", "value"]
+    columns += ["unit", "reason", "y", "x"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"})
+
+
+def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """The records' stages as a tidy table, one row a stage."""
+    import pandas as pd
+
+    rows = [
+        (
+            record.case.id,
+            record.case.family,
+            record.case.step,
+            record.case.model.name,
+            record.case.seed,
+            stage.name,
+            stage.seconds,
+            stage.decision,
+            stage.artefact,
+        )
+        for record in records
+        for stage in record.stages
+    ]
+    columns = ["case_id", "family", "step", "model", "seed", "stage", "seconds", "decision", "artefact"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _decode(data: bytes, kind: type[T], where: object) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{where} is damaged or of another version: {error}") from error
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut what a killed process left of a line, so that the next line starts at its own."""
+    if path.is_file():
+        data = path.read_bytes()
+        if not data.endswith(b"\n"):
+            with path.open("r+b") as file:
+                file.truncate(data.rfind(b"\n") + 1)

@@ -1,0 +1,225 @@
+"""The types that carry a run: suite, cases, records, measurements, verdict. Frozen, plain, without logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+Param = str | int | float | bool
+
+Region = Literal["all", "edit", "ring", "keep", "protect", "seams"]
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect", "seams")
+
+Better = Literal["higher", "lower", "zero"]
+"""Which way a measurement is good; `zero`: the nearer to 0 the better."""
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means."""
+
+    OK = 0
+    REGRESSION = 1
+    USAGE = 2
+    INCOMPLETE = 3
+
+
+class Outcome(StrEnum):
+    """What a rule of the gate found."""
+
+    PASS = "pass"
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNDERPOWERED = "underpowered"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One rung of a vector's ladder."""
+
+    family: str
+    step: int
+    """1 is the easiest."""
+
+    @property
+    def name(self) -> str:
+        """`family/step`."""
+        return f"{self.family}/{self.step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A pipeline under a name: what one column of a comparison is."""
+
+    name: str
+    spec: str
+    """What `--pipeline` takes, e.g. `reference?inpaint.model=ns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An absolute limit: every measurement that it covers must keep it."""
+
+    metric: str
+    region: Region
+    stat: str
+    min: float | None = None
+    max: float | None = None
+    families: tuple[str, ...] = ()
+    """Families that it covers; empty: all."""
+    until_step: int | None = None
+    """The last rung that it covers: what a shipping pipeline has to handle. None: the whole ladder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How much worse than the baseline a measurement may be."""
+
+    metric: str
+    region: Region
+    stat: str
+    margin: float
+    """In the metric's unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What to run and how to judge it: vectors × models × seeds."""
+
+    name: str
+    about: str
+    size: int
+    """Input edge in pixels."""
+    scale: int
+    """Output pixels per input pixel."""
+    scene_seed: int
+    """Seed of the scenes: the same for every model and seed."""
+    seeds: tuple[int, ...]
+    """Seeds given to stochastic models; a deterministic model gets the first only."""
+    variants: tuple[Variant, ...]
+    models: tuple[Model, ...]
+    metrics: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+    margins: tuple[Margin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One edit to make and measure."""
+
+    id: str
+    """Hash of what the case is (vector and its parameters, size, scale, model name, seed): the same in every run, so
+    that runs can be compared case by case."""
+    key: str
+    """Hash of everything that determines its outcome (id, pipeline fingerprint, code, versions): what the cache goes
+    by. Empty: the pipeline names no fingerprint, so its results are not cached."""
+    family: str
+    step: int
+    params: Mapping[str, Param]
+    size: int
+    scale: int
+    scene_seed: int
+    model: Model
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number about one case, or the reason why there is none."""
+
+    metric: str
+    """Identity: name, variant and version, e.g. `lpips[alex]@1`."""
+    region: Region
+    stat: str
+    value: float | None
+    """None where it could not be measured."""
+    unit: str
+    reason: str = ""
+    """Why there is no value."""
+    y: int | None = None
+    x: int | None = None
+    """Centre of the worst window, in output pixels, where the statistic has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """What one stage of a pipeline did in one case."""
+
+    name: str
+    seconds: float
+    decision: str
+    artefact: str
+    """Hash of the PNG in `blobs/`; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseError:
+    """Why a case has no result."""
+
+    kind: str
+    """Name of the exception's class."""
+    message: str
+    """One line."""
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """A finished case: one line of the journal."""
+
+    case: Case
+    status: str
+    """`done`, `needs_review`, `refused`, or `error`."""
+    reason: str
+    seconds: float
+    """Wall time of the edit, without rendering and measuring."""
+    cached: bool
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    """`input`, `expected`, `actual`, `difference`, `regions`, `overlay` -> hash of the PNG in `blobs/`."""
+    config: Mapping[str, Param] = field(default_factory=dict)
+    """The settings that the pipeline says it used."""
+    stages: tuple[StageRecord, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    error: CaseError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule found for one family and model, with its evidence."""
+
+    rule: str
+    """`budget` or `baseline`."""
+    family: str
+    model: str
+    metric: str
+    region: Region
+    stat: str
+    outcome: Outcome
+    limit: float
+    """The budget's limit, or the margin."""
+    worst: float
+    """The value nearest to or furthest past the limit (budget), or the largest change for the worse (baseline)."""
+    headroom: float
+    """How far inside the limit the worst value is, in the metric's unit; negative: past it."""
+    unit: str
+    case_id: str
+    """The case that `worst` comes from."""
+    cases: int
+    """How many cases were judged."""
+    text: str
+    """One line for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's word on a run."""
+
+    exit_code: ExitCode
+    invalid: tuple[str, ...]
+    """Why the run could not be judged, each with what to do; empty: it could."""
+    findings: tuple[Finding, ...]
+    """Worst first."""
+    baseline: str
+    """The baseline's folder; empty: judged against budgets only."""

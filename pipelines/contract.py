@@ -1,0 +1,153 @@
+"""The edit contract: what a pipeline is given, what it gives back, and the checks on both.
+
+A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes tell the harness more about it:
+`fingerprint: str` names everything that determines its output (weights, settings, code), and lets results be cached;
+`stochastic: bool` says whether the seed matters (assumed true).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.float32]
+"""H×W×3, sRGB-encoded, in [0, 1]."""
+
+Mask = npt.NDArray[np.float32]
+"""H×W, in [0, 1]: 1 is what must be replaced."""
+
+Param = str | int | float | bool
+
+
+class ContractError(ValueError):
+    """A pipeline, or what it returned, is not what the contract asks for."""
+
+
+class Status(StrEnum):
+    """How an edit ended."""
+
+    DONE = "done"
+    NEEDS_REVIEW = "needs_review"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class EditRequest:
+    """One edit to make."""
+
+    image: Image
+    mask: Mask | None = None
+    """What must be replaced, or None: the pipeline detects it."""
+    prompt: str = ""
+    seed: int = 0
+    scale: int = 1
+    """Output pixels per input pixel."""
+    config: Mapping[str, Param] = field(default_factory=dict)
+    """Settings for this edit only, by dotted name; a pipeline ignores those it does not know."""
+    metadata: Mapping[str, Param] = field(default_factory=dict)
+    """Facts about the asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrace:
+    """What one stage did."""
+
+    name: str
+    seconds: float
+    decision: str = ""
+    """What was decided and why, for a person."""
+    artefact: Image | Mask | None = None
+    """The stage's output, as a picture: H×W or H×W×3 in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """What a pipeline made of a request."""
+
+    image: Image | None
+    """(H·scale)×(W·scale)×3; None only where the edit was refused."""
+    status: Status = Status.DONE
+    reason: str = ""
+    """Why it needs review or was refused."""
+    stages: tuple[StageTrace, ...] = ()
+    config: Mapping[str, Param] = field(default_factory=dict)
+    """The exact settings used, by dotted name."""
+
+
+class Pipeline(Protocol):
+    """What the harness runs."""
+
+    def __call__(self, request: EditRequest, /) -> EditResult: ...
+
+
+def check_request(request: EditRequest) -> None:
+    """Raise ContractError unless the request's images have the shape, dtype and range that they promise."""
+    check_image(request.image, "request.image")
+    if request.mask is not None:
+        check_plane(request.mask, "request.mask")
+        if request.mask.shape != request.image.shape[:2]:
+            raise ContractError(
+                f"request.mask is {_size(request.mask)}, request.image {_size(request.image)}: they must be of one size"
+            )
+    if request.scale < 1:
+        raise ContractError(f"request.scale must be at least 1, not {request.scale}")
+
+
+def check_result(request: EditRequest, result: object) -> EditResult:
+    """Give the result back if it is what the contract asks for, else raise ContractError naming what is not."""
+    if not isinstance(result, EditResult):
+        raise ContractError(f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult")
+    if not isinstance(result.status, Status):
+        raise ContractError(f"result.status is {result.status!r}; it must be a pipelines.Status")
+    if result.image is None:
+        if result.status is not Status.REFUSED:
+            raise ContractError(f"result.image is None, but the status is {result.status.value}, not refused")
+        return result
+    check_image(result.image, "result.image")
+    height, width = request.image.shape[:2]
+    expected = (height * request.scale, width * request.scale)
+    if result.image.shape[:2] != expected:
+        raise ContractError(
+            f"result.image is {_size(result.image)}; {expected[0]}×{expected[1]} was expected: "
+            f"the input's {height}×{width} at scale {request.scale}"
+        )
+    for stage in result.stages:
+        if not isinstance(stage, StageTrace):
+            raise ContractError(f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace")
+        if stage.artefact is not None:
+            where = f"the artefact of stage {stage.name!r}"
+            check_image(stage.artefact, where) if stage.artefact.ndim == 3 else check_plane(stage.artefact, where)
+    return result
+
+
+def check_image(image: object, name: str) -> None:
+    """Raise ContractError unless `image` is float32 H×W×3, finite, in [0, 1]."""
+    _check_array(image, name, ndim=3, shape="H×W×3")
+
+
+def check_plane(plane: object, name: str) -> None:
+    """Raise ContractError unless `plane` is float32 H×W, finite, in [0, 1]."""
+    _check_array(plane, name, ndim=2, shape="H×W")
+
+
+def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
+    if not isinstance(array, np.ndarray):
+        raise ContractError(f"{name} is {type(array).__name__}; it must be a NumPy array, float32 {shape}")
+    if array.ndim != ndim or (ndim == 3 and array.shape[2] != 3) or array.size == 0:
+        raise ContractError(f"{name} has shape {array.shape}; it must be {shape}")
+    if array.dtype != np.float32:
+        raise ContractError(f"{name} is {array.dtype}; it must be float32 in [0, 1]")
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise ContractError(f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite")
+    if low < 0.0 or high > 1.0:
+        raise ContractError(f"{name} has values from {low:.4g} to {high:.4g}; they must be in [0, 1]")
+
+
+def _size(array: npt.NDArray[np.float32]) -> str:
+    return f"{array.shape[0]}×{array.shape[1]}"
