@@ -1,0 +1,1 @@
+"""What people look at: HTML, charts, tables. Made from a run's data only, never by measuring."""

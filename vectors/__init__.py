@@ -1,0 +1,9 @@
+"""What goes wrong: synthetic scenes with known ground truth. Imports nothing else of ours.
+
+`VECTORS` are the failure families, `get(name)` is one of them, and its `render(seed, size, step=…)` draws a Scene.
+"""
+
+from vectors.registry import VECTORS, UnknownVectorError, get
+from vectors.scene import Box, Scene, Vector
+
+__all__ = ["VECTORS", "Box", "Scene", "UnknownVectorError", "Vector", "get"]

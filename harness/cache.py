@@ -1,0 +1,66 @@
+"""Finished cases, kept for the next run: found by everything that determines their outcome, pictures included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from harness.runs import blob_path, write_atomically
+from harness.types import Case, CaseRecord
+
+
+class Cache:
+    """A folder of records and pictures, shared by all runs of a user."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
+        """The finished case, its pictures brought into the run's folder; None where it is not here, or not whole."""
+        path = self._record_path(case.key)
+        if not case.key or not path.is_file():
+            return None
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=CaseRecord)
+            for digest in pictures_of(record):
+                bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
+        except (msgspec.MsgspecError, FileNotFoundError):
+            return None  # of another version, or somebody cleaned up: it is run again and written anew
+        return replace(record, case=case, cached=True)
+
+    def put(self, record: CaseRecord, run_folder: Path) -> None:
+        """Keep a finished case, unless it failed or its pipeline names no fingerprint."""
+        if not record.case.key or record.error is not None:
+            return
+        for digest in pictures_of(record):
+            bring(blob_path(run_folder, digest), blob_path(self._folder, digest))
+        write_atomically(self._record_path(record.case.key), msgspec.json.encode(record))
+
+    def _record_path(self, key: str) -> Path:
+        return self._folder / "records" / key[:2] / f"{key}.json"
+
+
+def pictures_of(record: CaseRecord) -> Iterable[str]:
+    """Hashes of every picture that a record names."""
+    yield from record.blobs.values()
+    yield from (stage.artefact for stage in record.stages if stage.artefact)
+
+
+def bring(source: Path, target: Path) -> None:
+    """Put a file in a second place without a second copy, where the file system allows."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        pass  # another run was quicker
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)

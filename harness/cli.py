@@ -1,0 +1,262 @@
+"""The command line. A command parses, builds one config, calls one function, prints and exits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.errors import EditproofError
+from harness.types import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.runs import Run
+    from harness.settings import Found
+    from harness.types import Verdict
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Regression tests for image-editing pipelines.
+
+Runs a pipeline over scenes with known ground truth, measures what a global score misses, and says what broke.
+
+Start with `editproof run`, then open the report that it names.
+""",
+    epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
+)
+baseline_app = typer.Typer(no_args_is_help=True, help="Accept a run as the one to compare with.")
+vectors_app = typer.Typer(no_args_is_help=True, help="The catalogue of failure vectors.")
+app.add_typer(baseline_app, name="baseline")
+app.add_typer(vectors_app, name="vectors")
+
+RunArgument = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.", show_default=False),
+]
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"editproof {version('editproof')}")
+        raise typer.Exit
+
+
+@app.callback()
+def editproof(
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+@app.command(
+    epilog="""Examples:
+
+`editproof run` the suite quick on the reference pipeline
+
+`editproof run --vector microprint --model patch` a part of it
+
+`editproof run --pipeline mine.py:build` your own pipeline
+
+`editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"` two variants side by side
+
+`editproof run --resume` continue a run that was killed
+"""
+)
+def run(
+    suite: Annotated[str, typer.Argument(help="Shipped suite, or a .toml file. Default: the setting, else quick.")] = "",
+    pipeline: Annotated[
+        list[str], typer.Option(help="[NAME=]reference, file.py:factory or module:factory, with ?key=value. Repeatable.")
+    ] = [],  # noqa: B006 - typer copies it
+    model: Annotated[list[str], typer.Option(help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
+    vector: Annotated[list[str], typer.Option(help="Only this failure family. Repeatable.")] = [],  # noqa: B006
+    seed: Annotated[list[int], typer.Option(help="These seeds instead of the suite's. Repeatable.")] = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
+    jobs: Annotated[int, typer.Option(help="Worker processes. 0: the setting, else one a core.", min=0)] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds that one edit may take. 0: the setting.", min=0)] = 0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
+    baseline: Baseline = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, judge it, and write its report.
+
+    Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
+    """
+    with _errors(as_json):
+        from harness import main_job
+
+        asked = main_job.Asked(
+            suite=suite,
+            pipelines=tuple(pipeline),
+            models=tuple(model),
+            families=tuple(vector),
+            seeds=tuple(seed),
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            timeout_s=timeout,
+            cache=not no_cache,
+            baseline=baseline,
+        )
+        done = main_job.run(asked, _found(), _console(stderr=as_json), quiet=quiet or as_json)
+        from reports.html import write_report
+
+        page = write_report(done)
+        _show(done, page=page, as_json=as_json, quiet=quiet)
+        failed = any(record.error is not None for record in done.records)
+        raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
+
+
+@app.command()
+def gate(run: RunArgument = None, baseline: Baseline = None, as_json: Json = False) -> None:
+    """Judge a run against its budgets and a baseline.
+
+    Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
+    """
+    with _errors(as_json):
+        from harness import main_job
+
+        judged = main_job.gate(run, baseline, _found())
+        _show(judged, page=None, as_json=as_json, quiet=False)
+        raise typer.Exit(_verdict(judged).exit_code)
+
+
+@app.command()
+def report(
+    run: RunArgument = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report. Default: report/ in the run.", show_default=False)
+    ] = None,
+) -> None:
+    """Write the HTML report of a run and name its page."""
+    with _errors(as_json=False):
+        from harness import main_job
+        from reports.html import write_report
+
+        typer.echo(write_report(main_job.load(run, _found()), out))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which weights are here, and what to do about the rest."""
+    with _errors(as_json):
+        from harness.doctor import examine
+
+        checks = examine(_found())
+        rows = [{"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks]
+        _table(rows, as_json=as_json)
+        raise typer.Exit(ExitCode.OK if all(check.ok for check in checks) else ExitCode.INCOMPLETE)
+
+
+@baseline_app.command("accept")
+def baseline_accept(run: RunArgument = None, to: Baseline = None) -> None:
+    """Make a complete run the baseline that later runs are compared with."""
+    with _errors(as_json=False):
+        from harness import main_job
+
+        typer.echo(f"accepted: {main_job.accept(run, to, _found())}")
+
+
+@vectors_app.command("list")
+def vectors_list(as_json: Json = False) -> None:
+    """List the failure families with their ladders."""
+    with _errors(as_json):
+        from vectors.registry import VECTORS
+
+        rows = [
+            {
+                "family": vector.family,
+                "steps": len(vector.ladder),
+                "parameters": ", ".join(vector.units),
+                "breaks as": vector.damage,
+            }
+            for vector in VECTORS
+        ]
+        _table(rows, as_json=as_json)
+
+
+def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
+    """The end of a run: table, verdict and where the report lies; or the same as JSON."""
+    if as_json:
+        from harness.main_job import summary
+
+        typer.echo(json.dumps(summary(run, page), indent=1, ensure_ascii=False))
+        return
+    if quiet:
+        return
+    from reports.text import case_table, verdict_lines
+
+    console = _console()
+    console.print(case_table(run))
+    for line in verdict_lines(_verdict(run)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    heading = {ExitCode.OK: "pass", ExitCode.REGRESSION: "regression", ExitCode.INCOMPLETE: "could not be judged"}
+    console.print(f"verdict: {heading[_verdict(run).exit_code]}", markup=False, highlight=False)
+    console.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
+    if page:
+        console.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=1, ensure_ascii=False))
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row.values()))
+    _console().print(table)
+
+
+def _verdict(run: Run) -> Verdict:
+    if run.verdict is None:
+        raise RuntimeError("the run has not been judged")
+    return run.verdict
+
+
+def _found() -> Found:
+    from harness.settings import find_settings
+
+    return find_settings(Path.cwd())
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+@contextmanager
+def _errors(as_json: bool) -> Iterator[None]:
+    """Errors meant for a person become one line on standard error and their exit code; `--json` says the same as JSON."""
+    try:
+        yield
+    except EditproofError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error), "exit_code": int(error.exit_code)}))
+        typer.echo(f"editproof: {error}", err=True)
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt:
+        typer.echo("editproof: stopped. `editproof run --resume` continues where it was", err=True)
+        raise typer.Exit(ExitCode.INCOMPLETE) from None

@@ -1,0 +1,116 @@
+"""Where LPIPS gets its backbone from, without a download if possible. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+
+ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+"""torchvision's ImageNet AlexNet; the name carries the start of the file's SHA-256."""
+
+CONNECT_TIMEOUT_S = 5.0
+
+_SAFETENSORS_NAME = "alexnet_features.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class LpipsWeights:
+    """The backbone that was found."""
+
+    variant: str
+    """`alex`, or `st-alex` where only the shift-tolerant LPIPS is here."""
+    path: Path
+    sha256: str
+    heads: Path
+    """Weights of the linear heads; the same file for `st-alex`."""
+    note: str
+    """One line for the person, where this is not what they may expect; else empty."""
+
+
+def find_weights(setting: str, *, download: bool) -> LpipsWeights:
+    """AlexNet from `setting` (a file or a folder), torch's hub cache, or torchvision's download; else shift-tolerant LPIPS.
+
+    `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS; where it is given, it must hold. Raises UsageError.
+    """
+    if setting:
+        return _alex(_from_setting(Path(setting).expanduser()))
+    cached = _hub_folder() / ALEXNET_URL.rsplit("/", 1)[1]
+    if cached.is_file():
+        return _alex(cached)
+    if download and _download(cached):
+        return _alex(cached)
+    path = _package_file("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth")
+    note = (
+        "LPIPS: no AlexNet weights here and no download, so shift-tolerant LPIPS is measured instead, as lpips[st-alex]. "
+        "For lpips[alex], set EDITPROOF_LPIPS_WEIGHTS or lpips.weights to a file or folder with AlexNet's weights."
+    )
+    return LpipsWeights("st-alex", path, _sha256(path), path, note)
+
+
+def _from_setting(path: Path) -> Path:
+    place = "lpips.weights / EDITPROOF_LPIPS_WEIGHTS"
+    if path.is_dir():
+        candidates = [path / _SAFETENSORS_NAME, path / ALEXNET_URL.rsplit("/", 1)[1]]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+        names = " or ".join(candidate.name for candidate in candidates)
+        raise UsageError(f"{place} is {path}, which holds no {names}")
+    if not path.is_file():
+        raise UsageError(f"{place} is {path}, which does not exist")
+    if path.suffix not in {".safetensors", ".pth"}:
+        raise UsageError(f"{place} is {path}; it must be a .safetensors or .pth file, or a folder with one")
+    return path
+
+
+def _alex(path: Path) -> LpipsWeights:
+    return LpipsWeights("alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "")
+
+
+def _hub_folder() -> Path:
+    """torch.hub's checkpoint folder, as torch itself finds it."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", f"{cache}/torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def _download(target: Path) -> bool:
+    """Fetch AlexNet (233 MB) into torch's hub cache; False where the network does not give it."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    digest = hashlib.sha256()
+    try:
+        with urllib.request.urlopen(ALEXNET_URL, timeout=CONNECT_TIMEOUT_S) as response:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                while chunk := response.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+    except OSError:  # no network, no such host, no room: all mean that it cannot be had now
+        partial.unlink(missing_ok=True)
+        return False
+    if not digest.hexdigest().startswith(target.stem.rsplit("-", 1)[1]):
+        partial.unlink()
+        return False
+    partial.replace(target)
+    return True
+
+
+def _package_file(package: str, name: str) -> Path:
+    """A file inside an installed package, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / name
+        if path.is_file():
+            return path
+    raise UsageError(f"the package {package} is not installed, or lacks {name}. Install editproof again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

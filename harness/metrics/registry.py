@@ -1,0 +1,52 @@
+"""Every metric by name, in the order in which tables show them. To add one: write its file, add its line here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from harness.errors import UsageError
+from harness.metrics.delta_e00 import DELTA_E00
+from harness.metrics.local_contrast import LOCAL_CONTRAST
+from harness.metrics.lpips import lpips_metric
+from harness.metrics.lpips_weights import LpipsWeights
+from harness.metrics.metric import Metric
+from harness.metrics.psnr import PSNR
+from harness.metrics.spectral_energy import SPECTRAL_ENERGY
+from harness.metrics.ssim import SSIM
+from harness.types import Better
+
+METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
+    "psnr": lambda _: PSNR,
+    "ssim": lambda _: SSIM,
+    "lpips": lpips_metric,
+    "delta_e00": lambda _: DELTA_E00,
+    "spectral_energy": lambda _: SPECTRAL_ENERGY,
+    "local_contrast": lambda _: LOCAL_CONTRAST,
+}
+
+BETTER: dict[str, Better] = {
+    **{metric.name: metric.better for metric in (PSNR, SSIM, DELTA_E00, SPECTRAL_ENERGY, LOCAL_CONTRAST)},
+    "lpips": "lower",
+}
+"""Which way each is good, known without its weights."""
+
+
+def get_metric(name: str, weights: LpipsWeights) -> Metric:
+    """The metric of that name. Raises UsageError with the nearest known name."""
+    check_name(name)
+    return METRICS[name](weights)
+
+
+def better_of(name: str) -> Better:
+    """Which way that metric is good."""
+    check_name(name)
+    return BETTER[name]
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless there is such a metric."""
+    if name not in METRICS:
+        close = difflib.get_close_matches(name, METRICS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(METRICS)}"
+        raise UsageError(f"there is no metric {name!r}; {hint}")

@@ -1,0 +1,58 @@
+"""The pictures that a case leaves behind, as content-addressed PNG files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from harness.metrics.delta_e00 import DELTA_E00, delta_e_map
+from harness.metrics.metric import Areas, Image, Plane
+from harness.runs import blob_path
+
+DELTA_E_WHITE = 20.0
+"""The difference picture's brightest colour stands for this ΔE00 and more."""
+
+REGION_COLOURS = {
+    "ring": (0.94, 0.89, 0.26),
+    "edit": (0.84, 0.37, 0.0),
+    "seams": (0.8, 0.47, 0.65),
+    "protect": (0.0, 0.62, 0.45),
+}
+"""Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is."""
+
+
+def store(folder: Path, image: Image | Plane) -> str:
+    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256. Written once only."""
+    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    if not done:
+        raise OSError(f"a picture of shape {image.shape} could not be encoded as PNG")
+    digest = hashlib.sha256(data.tobytes()).hexdigest()
+    path = blob_path(folder, digest)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{digest}.{os.getpid()}")
+        partial.write_bytes(data.tobytes())
+        partial.replace(path)
+    return digest
+
+
+def difference(expected: Image, actual: Image) -> Image:
+    """CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more."""
+    levels = np.clip(delta_e_map(DELTA_E00.prepare(expected), actual) / DELTA_E_WHITE, 0, 1)
+    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
+
+
+def regions(expected: Image, areas: Areas) -> Image:
+    """The expected picture, paled, with each region in its colour."""
+    picture: Any = 0.5 + 0.5 * expected
+    for region, colour in REGION_COLOURS.items():
+        area = areas[region]  # type: ignore[index]
+        picture[area] = 0.35 * picture[area] + 0.65 * np.asarray(colour, np.float32)
+    return np.asarray(picture, np.float32)

@@ -1,0 +1,76 @@
+"""The process in which pipelines run: theirs may crash, hang, leak or print; the run goes on.
+
+Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds). Whatever the pipeline
+raises comes back as a CaseError.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from functools import cache
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from harness.runs import PipelineInfo
+from harness.types import CaseError, Param
+from pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
+from pipelines.loader import fingerprint, load
+
+
+def main(connection: Connection[Any, Any]) -> None:
+    """Answer messages until the connection closes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    while True:
+        message = connection.recv()
+        try:
+            reply: object = describe(message[1]) if message[0] == "describe" else edit(message[1], message[2])
+        except Exception as error:  # the per-case boundary: whatever a pipeline raises is that case's result
+            reply = CaseError(type(error).__name__, _one_line(error), traceback.format_exc())
+        connection.send(reply)
+
+
+def describe(spec: str) -> PipelineInfo:
+    """Load a pipeline and say what it is."""
+    pipeline = _loaded(spec)
+    return PipelineInfo(spec, fingerprint(spec, pipeline), bool(getattr(pipeline, "stochastic", True)))
+
+
+def edit(spec: str, request: EditRequest) -> tuple[EditResult, float]:
+    """Make one edit; give its result, reduced to plain data, and the seconds it took."""
+    pipeline = _loaded(spec)
+    start = time.perf_counter()
+    result = pipeline(request)
+    seconds = time.perf_counter() - start
+    return _plain(check_result(request, result)), seconds
+
+
+@cache
+def _loaded(spec: str) -> Pipeline:
+    """A pipeline is loaded once a process."""
+    return load(spec)
+
+
+def _plain(result: EditResult) -> EditResult:
+    """The result without types that only the user's code knows, so that any process can read it."""
+    stages = tuple(
+        StageTrace(str(s.name), float(s.seconds), str(s.decision), _array(s.artefact)) for s in result.stages
+    )
+    config = {str(name): _param(value) for name, value in result.config.items()}
+    return EditResult(_array(result.image), result.status, str(result.reason), stages, config)
+
+
+def _array(array: Any) -> Any:
+    return None if array is None else np.array(array, np.float32, subok=False)
+
+
+def _param(value: object) -> Param:
+    return value if type(value) in {str, int, float, bool} else str(value)  # type: ignore[return-value]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,113 @@
+"""A child process with a message pipe: started so that nothing of the caller's folder can stand in for our own code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+_BOOTSTRAP = """
+import sys
+sys.path.insert(0, {root!r})
+import editproof
+del sys.path[0]
+editproof.claim_packages()
+from {module} import main
+from harness.processes import serve
+serve(main, {descriptor}, {parent})
+"""
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+"""A worker a core, one thread each: no oversubscription, and sums in the same order on every machine."""
+
+LOG_TAIL_LINES = 15
+
+
+class ChildDiedError(Exception):
+    """The child process ended, or was ended because its time was up. The message says how."""
+
+
+class Child:
+    """A running child. `call` sends one message and waits for the reply."""
+
+    def __init__(self, module: str, *, log: Path) -> None:
+        """Start `module.main(connection)`; what it prints goes to `log`."""
+        ours, theirs = socket.socketpair()
+        code = _BOOTSTRAP.format(root=str(Path(__file__).resolve().parent.parent), module=module, descriptor=theirs.fileno(), parent=os.getpid())
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                # -P: the current folder is not put on the path.
+                [sys.executable, "-P", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **_ONE_THREAD},
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the parent only, which then stops its children
+            )
+        theirs.close()
+        self.connection: Connection[Any, Any] = Connection(ours.detach())
+        self._log = log
+
+    def call(self, message: object, *, timeout_s: float | None = None) -> Any:
+        """Send a message and give the reply. Raises ChildDiedError where none comes in time, or the child ends."""
+        self.send(message)
+        return self.receive(timeout_s=timeout_s)
+
+    def send(self, message: object) -> None:
+        """Send a message. Raises ChildDiedError where the child has ended."""
+        try:
+            self.connection.send(message)
+        except OSError as error:
+            raise self._death() from error
+
+    def receive(self, *, timeout_s: float | None = None) -> Any:
+        """Wait for a message. Raises ChildDiedError where none comes in time, or the child ends."""
+        try:
+            if not self.connection.poll(timeout_s):
+                self.stop()
+                raise ChildDiedError(f"no result within {timeout_s:g} s; the process was stopped (setting: timeout_s)")
+            return self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+
+    def stop(self) -> None:
+        """End the child at once, and everything it started."""
+        self.connection.close()
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def _death(self) -> ChildDiedError:
+        code = self._process.wait()
+        how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
+        lines = self._log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        said = "\n".join(lines)
+        return ChildDiedError(f"the process ended {how}" + (f"; it last printed:\n{said}" if said else ""))
+
+
+def serve(main: Any, descriptor: int, parent: int) -> None:
+    """Run a child's `main(connection)` until the connection closes, and never longer than the parent lives."""
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    try:
+        main(Connection(descriptor))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent is done with us
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,77 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from harness.gate import case_name
+from harness.runner import Progress as Report
+from harness.types import CaseRecord
+
+LINE_EVERY_S = 10.0
+"""On a CI log: often enough to see that it lives, seldom enough to read."""
+
+
+@contextmanager
+def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
+    """Give the function that a run calls with each finished case."""
+    if quiet:
+        yield lambda record, done, total: None
+    elif console.is_terminal:
+        with _bar(console) as report:
+            yield report
+    else:
+        yield _Lines(console).report
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Report]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None, rate="")
+        start = time.monotonic()
+
+        def report(record: CaseRecord, done: int, total: int) -> None:
+            rate = f"{done / (time.monotonic() - start):.1f} cases/s"
+            bar.update(task, completed=done, total=total, description=case_name(record), rate=rate)
+            if record.error is not None:
+                console.print(_failure(record), style="red", markup=False, highlight=False)
+
+        yield report
+
+
+class _Lines:
+    """A line every few seconds, and one for each failure."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._start = self._last = time.monotonic()
+
+    def report(self, record: CaseRecord, done: int, total: int) -> None:
+        """Print what is due."""
+        now = time.monotonic()
+        if record.error is not None:
+            self._print(_failure(record))
+        if done == total or now - self._last >= LINE_EVERY_S:
+            self._last = now
+            rate = done / max(now - self._start, 1e-3)
+            self._print(f"{done} of {total} cases, {rate:.1f} cases/s, about {(total - done) / rate:.0f} s left")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _failure(record: CaseRecord) -> str:
+    kind = f"{record.error.kind}: " if record.error else ""
+    return f"failed: {case_name(record)}: {kind}{record.reason}"

@@ -1,0 +1,250 @@
+"""Run a suite: know the pipelines, list the cases, take from the cache what is there, and run the rest in workers."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from harness import runs
+from harness.cache import Cache
+from harness.cases import expand, machine, metric_identities, versions
+from harness.errors import UsageError
+from harness.metrics.lpips_weights import LpipsWeights
+from harness.processes import Child, ChildDiedError
+from harness.runs import Journal, Manifest, PipelineInfo, Run
+from harness.types import Case, CaseError, CaseRecord, Model, Suite
+from harness.worker import WorkerSetup
+
+DESCRIBE_TIMEOUT_S = 600.0
+"""How long a pipeline may take to load its models."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What to run, and how."""
+
+    suite: Suite
+    folder: Path
+    """The run folder."""
+    resume: bool
+    """Continue the run that lies in the folder."""
+    jobs: int
+    timeout_s: float
+    cache: Path | None
+    """None: neither read nor written."""
+    weights: LpipsWeights
+
+
+Progress = Callable[[CaseRecord, int, int], None]
+"""Called with each finished case, how many are done, and how many there are."""
+
+
+def run(config: RunConfig, progress: Progress) -> Run:
+    """Run the suite to its end and give the run. Raises UsageError before anything is run, if it makes no sense."""
+    manifest = _manifest(config)
+    finished = _open(config, manifest)
+    journal = Journal(config.folder)
+    try:
+        _finish(config, manifest, finished, journal, progress)
+    finally:
+        journal.close()
+    result = runs.load(config.folder)
+    runs.write_tables(result)
+    return result
+
+
+def default_jobs() -> int:
+    """One worker for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _manifest(config: RunConfig) -> Manifest:
+    suite = config.suite
+    if not suite.variants or not suite.models:
+        raise UsageError(f"the suite {suite.name} has no cases: it needs at least one vector and one model")
+    pipelines = describe(suite.models, log=config.folder / "logs" / "describe.log")
+    stated = versions()
+    return Manifest(
+        schema=runs.SCHEMA,
+        editproof=stated["editproof"],
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite=suite,
+        pipelines=pipelines,
+        metrics=metric_identities(suite, config.weights),
+        cases=expand(suite, pipelines, config.weights),
+        versions=stated,
+        machine=machine(),
+    )
+
+
+def describe(models: Iterable[Model], *, log: Path) -> dict[str, PipelineInfo]:
+    """Load every pipeline once, in a process of its own, and ask what it is. Raises UsageError where one can't be had."""
+    host = Child("harness.pipeline_host", log=log)
+    try:
+        return {model.name: _describe(host, model, log) for model in models}
+    finally:
+        host.stop()
+
+
+def _describe(host: Child, model: Model, log: Path) -> PipelineInfo:
+    try:
+        reply = host.call(("describe", model.spec), timeout_s=DESCRIBE_TIMEOUT_S)
+    except ChildDiedError as error:
+        raise UsageError(f"loading the pipeline {model.spec} failed: {str(error).splitlines()[0]}. See {log}") from error
+    if isinstance(reply, CaseError):
+        if reply.kind == "ContractError":
+            raise UsageError(f"pipeline {reply.message}" if model.spec in reply.message else f"pipeline {model.spec}: {reply.message}")
+        log.write_text(reply.traceback)
+        raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {log}")
+    info: PipelineInfo = reply
+    return info
+
+
+def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
+    """Make the run folder, or check that the one to resume is of the same run; give what it has finished."""
+    there = (config.folder / "manifest.json").exists()
+    if not config.resume:
+        if there:
+            raise UsageError(f"{config.folder} holds a run already. Add --resume to continue it, or choose another --out")
+        runs.write_manifest(config.folder, manifest)
+        return {}
+    before = runs.load(config.folder)
+    _check_same(before.manifest, manifest, config.folder)
+    return {record.case.id: record for record in before.records if record.error is None}
+
+
+def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
+    """Raise UsageError unless a run started now would give what the one before was giving."""
+    for name in ("suite", "pipelines", "metrics", "versions", "machine", "cases"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            detail = _first_difference(name, old, new)
+            raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+
+
+def _first_difference(name: str, old: object, new: object) -> str:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            if old.get(key) != new.get(key):
+                return f"{name}.{key} was {old.get(key)}, now it is {new.get(key)}"
+    if name == "cases":
+        return "the code that draws or measures has changed since"
+    return f"its {name} is not the one asked for now"
+
+
+def _finish(
+    config: RunConfig,
+    manifest: Manifest,
+    finished: dict[str, CaseRecord],
+    journal: Journal,
+    progress: Progress,
+) -> None:
+    """Do every case that is not finished: from the cache where it is there, else in workers."""
+    cache = Cache(config.cache) if config.cache else None
+    done = len(finished)
+    total = len(manifest.cases)
+
+    def keep(record: CaseRecord) -> None:
+        nonlocal done
+        journal.append(record)
+        done += 1
+        progress(record, done, total)
+
+    left = []
+    for case in manifest.cases:
+        if case.id in finished:
+            continue
+        record = cache.get(case, config.folder) if cache else None
+        if record:
+            keep(record)
+        else:
+            left.append(case)
+    for record in _in_workers(config, left):
+        if cache:
+            cache.put(record, config.folder)
+        keep(record)
+
+
+def _in_workers(config: RunConfig, cases: list[Case]) -> Iterable[CaseRecord]:
+    """Run cases in `jobs` workers and give each record as it is finished. Cases of one scene stay in one worker."""
+    queue = _SceneQueue(cases)
+    workers = [_Worker(config, number) for number in range(min(config.jobs, len(cases)))]
+    try:
+        for worker in workers:
+            worker.start(queue.next_for(worker.number))
+        while busy := [worker for worker in workers if worker.case]:
+            ready = wait([worker.child.connection for worker in busy])
+            for worker in busy:
+                if worker.child.connection in ready:
+                    yield worker.finish()
+                    worker.start(queue.next_for(worker.number))
+    finally:
+        for worker in workers:
+            worker.child.stop()
+
+
+class _SceneQueue:
+    """Hands out cases so that a worker stays with a scene while it has cases; an idle one helps with the largest rest."""
+
+    def __init__(self, cases: list[Case]) -> None:
+        scenes: dict[tuple[object, ...], deque[Case]] = {}
+        for case in cases:
+            scenes.setdefault((case.family, case.step, case.size, case.scale, case.scene_seed), deque()).append(case)
+        self._waiting = deque(scenes.values())
+        self._current: dict[int, deque[Case]] = {}
+
+    def next_for(self, worker: int) -> Case | None:
+        """The worker's next case; None when all are handed out."""
+        if not self._current.get(worker):
+            if self._waiting:
+                self._current[worker] = self._waiting.popleft()
+            else:
+                self._current[worker] = max(self._current.values(), key=len, default=deque())
+        return self._current[worker].popleft() if self._current[worker] else None
+
+
+class _Worker:
+    """One worker process and the case that it is at."""
+
+    def __init__(self, config: RunConfig, number: int) -> None:
+        self.number = number
+        self.case: Case | None = None
+        logs = config.folder / "logs"
+        self._log = logs / f"worker-{number}.log"
+        self._setup = WorkerSetup(
+            metrics=config.suite.metrics,
+            weights=config.weights,
+            folder=config.folder,
+            pipeline_log=logs / f"pipeline-{number}.log",
+            timeout_s=config.timeout_s,
+        )
+        self.child = self._spawn()
+
+    def start(self, case: Case | None) -> None:
+        """Hand over a case; None: the worker rests."""
+        self.case = case
+        if case:
+            self.child.send(case)
+
+    def finish(self) -> CaseRecord:
+        """The record of the case at hand; where the worker itself died, an error record, and a fresh worker."""
+        if self.case is None:
+            raise RuntimeError("the worker has no case at hand")
+        try:
+            record: CaseRecord = self.child.receive()
+        except ChildDiedError as error:
+            self.child = self._spawn()
+            summary = f"the worker died: {str(error).splitlines()[0]}. See {self._log}"
+            failure = CaseError("WorkerDied", summary, str(error))
+            return CaseRecord(self.case, "error", summary, 0.0, cached=False, error=failure)
+        return record
+
+    def _spawn(self) -> Child:
+        child = Child("harness.worker", log=self._log)
+        child.send(self._setup)
+        return child

@@ -1,0 +1,119 @@
+"""Settings: `editproof.toml`, or `[tool.editproof]` in pyproject.toml, in this folder or the nearest one above it.
+
+A command's option wins over the file, the file over the default. Relative paths in the file are relative to it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from platformdirs import user_cache_path
+
+from harness.errors import UsageError
+
+T = TypeVar("T")
+
+
+class LpipsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[lpips]`"""
+
+    weights: str = ""
+    """File or folder with AlexNet's weights. EDITPROOF_LPIPS_WEIGHTS wins over it."""
+    download: bool = True
+    """Whether torchvision's weights (233 MB) may be downloaded where there are none."""
+
+
+class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cache]`"""
+
+    enabled: bool = True
+    folder: str = ""
+    """Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set in the file."""
+
+    suite: str = "quick"
+    runs: str = "runs"
+    """Folder of runs."""
+    baseline: str = ""
+    """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
+    pipelines: dict[str, str] = {}
+    """Name -> pipeline; empty: the suite's own models."""
+    jobs: int = 0
+    """Worker processes; 0: one a core."""
+    timeout_s: float = 300.0
+    """How long one edit may take."""
+    lpips: LpipsSettings = LpipsSettings()
+    cache: CacheSettings = CacheSettings()
+
+    def __post_init__(self) -> None:
+        if self.jobs < 0:
+            raise ValueError("jobs must be at least 1, or 0 for one a core")
+        if not self.timeout_s > 0:
+            raise ValueError("timeout_s must be above 0")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Settings, and where they came from."""
+
+    settings: Settings
+    folder: Path
+    """Relative paths start here."""
+    source: str
+    """The file, or 'defaults'."""
+
+    def path(self, setting: str) -> Path:
+        """A path from the settings, made absolute."""
+        return (self.folder / Path(setting).expanduser()).resolve()
+
+    @property
+    def lpips_weights(self) -> str:
+        """The file or folder to look in first; empty: none was named."""
+        named = os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "")
+        return named or (str(self.path(self.settings.lpips.weights)) if self.settings.lpips.weights else "")
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where finished cases are kept."""
+        named = os.environ.get("EDITPROOF_CACHE", "")
+        if named:
+            return Path(named).expanduser().resolve()
+        return self.path(self.settings.cache.folder) if self.settings.cache.folder else user_cache_path("editproof")
+
+
+def find_settings(start: Path) -> Found:
+    """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that makes no sense."""
+    for folder in (start, *start.parents):
+        own = folder / "editproof.toml"
+        if own.is_file():
+            return Found(convert(read_toml(own), Settings, own), folder, str(own))
+        shared = folder / "pyproject.toml"
+        if shared.is_file():
+            table = read_toml(shared).get("tool", {}).get("editproof")
+            if table is not None:
+                return Found(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
+    return Found(Settings(), start, "defaults")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises UsageError with the file and line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+
+
+def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
+    """A parsed table as a typed object. Raises UsageError with the file and the key."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {error}") from error

@@ -1,0 +1,151 @@
+"""The process that takes cases: draws the scene, has the pipeline's own process edit it, measures what came back."""
+
+from __future__ import annotations
+
+import traceback
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from harness import pictures
+from harness.errors import EditproofError
+from harness.measure import Reference, as_delivered, measure, prepare, unmeasured
+from harness.metrics.lpips_weights import LpipsWeights
+from harness.metrics.metric import Metric
+from harness.metrics.registry import get_metric
+from harness.processes import Child, ChildDiedError
+from harness.types import Case, CaseError, CaseRecord, StageRecord
+from pipelines.contract import EditRequest, EditResult
+from vectors import Scene
+from vectors.registry import get as get_vector
+
+SCENES_KEPT = 2
+"""Prepared scenes held at a time: cases come scene by scene, so more would only cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is told once, before the cases."""
+
+    metrics: tuple[str, ...]
+    weights: LpipsWeights
+    folder: Path
+    """The run's folder, for pictures."""
+    pipeline_log: Path
+    timeout_s: float
+
+
+def main(connection: Connection[Any, Any]) -> None:
+    """Take the set-up, then cases, until the connection closes; answer each case with its record."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    worker = Worker(connection.recv())
+    try:
+        while True:
+            connection.send(worker.take(connection.recv()))
+    finally:
+        worker.close()
+
+
+class Worker:
+    """Takes one case after the other; keeps the prepared scene and the pipeline's process between them."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._metrics: Sequence[Metric] = [get_metric(name, setup.weights) for name in setup.metrics]
+        self._scenes: OrderedDict[tuple[object, ...], tuple[Reference, dict[str, str]]] = OrderedDict()
+        self._host: Child | None = None
+
+    def take(self, case: Case) -> CaseRecord:
+        """Make and measure one edit. Whatever goes wrong is the case's own error."""
+        try:
+            reference, blobs = self._scene(case)
+            return self._edit(case, reference, blobs)
+        except EditproofError as error:
+            return _failed(case, CaseError(type(error).__name__, str(error), traceback.format_exc()), {})
+
+    def close(self) -> None:
+        """Stop the pipeline's process."""
+        if self._host:
+            self._host.stop()
+
+    def _edit(self, case: Case, reference: Reference, blobs: dict[str, str]) -> CaseRecord:
+        if self._host is None:
+            self._host = Child("harness.pipeline_host", log=self._setup.pipeline_log)
+        try:
+            reply = self._host.call(
+                ("edit", case.model.spec, request_of(reference.scene, case)), timeout_s=self._setup.timeout_s
+            )
+        except ChildDiedError as error:
+            self._host.stop()
+            self._host = None  # the next case gets a fresh one
+            summary = str(error).splitlines()[0]
+            return _failed(case, CaseError("PipelineDied", summary, str(error)), blobs)
+        if isinstance(reply, CaseError):
+            return _failed(case, reply, blobs)
+        result, seconds = reply
+        return self._record(case, reference, blobs, result, seconds)
+
+    def _record(
+        self, case: Case, reference: Reference, blobs: dict[str, str], result: EditResult, seconds: float
+    ) -> CaseRecord:
+        folder = self._setup.folder
+        stages = tuple(
+            StageRecord(s.name, s.seconds, s.decision, "" if s.artefact is None else pictures.store(folder, s.artefact))
+            for s in result.stages
+        )
+        record = CaseRecord(
+            case, result.status.value, result.reason, seconds, cached=False, blobs=blobs, config=result.config, stages=stages
+        )
+        if result.image is None:
+            return replace(record, measurements=unmeasured(self._metrics, f"refused: {result.reason}"))
+        actual = as_delivered(result.image)
+        shown = {
+            "actual": pictures.store(folder, actual),
+            "difference": pictures.store(folder, pictures.difference(reference.scene.clean, actual)),
+        }
+        return replace(record, blobs={**blobs, **shown}, measurements=measure(reference, self._metrics, actual))
+
+    def _scene(self, case: Case) -> tuple[Reference, dict[str, str]]:
+        """The case's scene, prepared, with its pictures stored."""
+        key = (case.family, case.step, case.size, case.scale, case.scene_seed)
+        if key not in self._scenes:
+            vector = get_vector(case.family)
+            scene = vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
+            reference = prepare(scene, self._metrics)
+            self._scenes[key] = (reference, self._store(reference))
+            if len(self._scenes) > SCENES_KEPT:
+                self._scenes.popitem(last=False)
+        return self._scenes[key]
+
+    def _store(self, reference: Reference) -> dict[str, str]:
+        scene, folder = reference.scene, self._setup.folder
+        return {
+            "input": pictures.store(folder, scene.input),
+            "expected": pictures.store(folder, scene.clean),
+            "regions": pictures.store(folder, pictures.regions(scene.clean, reference.areas)),
+            "overlay": pictures.store(folder, scene.overlay),
+        }
+
+
+def request_of(scene: Scene, case: Case) -> EditRequest:
+    """What the pipeline is asked."""
+    return EditRequest(
+        image=scene.input,
+        mask=scene.mask,
+        prompt=scene.prompt,
+        seed=case.seed,
+        scale=case.scale,
+        config=dict(scene.config),
+        metadata=dict(scene.metadata),
+    )
+
+
+def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
+    return CaseRecord(case, "error", error.message, 0.0, cached=False, blobs=blobs, error=error)

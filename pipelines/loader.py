@@ -1,0 +1,145 @@
+"""From a pipeline's name on the command line to the callable.
+
+    reference                                   the reference pipeline
+    reference?inpaint.model=patch               the same with settings
+    package.module:factory?key=value            a factory that Python can import
+    path/to/file.py:factory?key=value           a factory in a file
+
+A factory takes the keys as keyword arguments, each a string, number or boolean, and returns the pipeline. The file's
+folder (or the current one, for a module) is importable, behind our own packages: where yours has a package called
+`pipelines` too, its modules are found after ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pipelines.contract import ContractError, Param, Pipeline
+
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """A parsed pipeline name."""
+
+    text: str
+    module: str
+    """Dotted module, or the path of a .py file."""
+    factory: str
+    params: tuple[tuple[str, Param], ...]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `module` is a path."""
+        return self.module.endswith(".py")
+
+
+def parse(text: str) -> PipelineSpec:
+    """Take a pipeline's name apart. Raises ContractError where it is none."""
+    target, _, query = text.partition("?")
+    params = tuple((key, _value(value)) for key, value in parse_qsl(query, keep_blank_values=True))
+    if query and not params:
+        raise ContractError(f"{text!r}: what follows '?' must be key=value&key=value")
+    if target == REFERENCE:
+        return PipelineSpec(text, "pipelines.reference", "build", params)
+    module, colon, factory = target.rpartition(":")
+    if not colon or not module or not factory.isidentifier():
+        raise ContractError(
+            f"{text!r} names no pipeline: use reference, path/to/file.py:factory or package.module:factory"
+        )
+    return PipelineSpec(text, module, factory, params)
+
+
+def load(text: str) -> Pipeline:
+    """Import the factory that `text` names and call it.
+
+    Raises ContractError where the file, module or factory is missing or the factory gives back no callable; whatever
+    the user's own code raises comes through as it is.
+    """
+    spec = parse(text)
+    factory = _factory(spec)
+    pipeline = factory(**dict(spec.params))
+    if not callable(pipeline):
+        raise ContractError(
+            f"{text}: {spec.factory}() returned {type(pipeline).__name__}; it must return a callable "
+            "EditRequest -> EditResult"
+        )
+    return pipeline  # type: ignore[no-any-return]
+
+
+def fingerprint(text: str, pipeline: Pipeline) -> str:
+    """What the pipeline says determines its output, with its parameters and its file's hash; empty where it says nothing."""
+    declared = getattr(pipeline, "fingerprint", "")
+    if not declared:
+        return ""
+    if not isinstance(declared, str):
+        raise ContractError(f"{text}: the pipeline's fingerprint is {type(declared).__name__}; it must be a string")
+    spec = parse(text)
+    source = hashlib.sha256(Path(spec.module).read_bytes()).hexdigest()[:16] if spec.is_file else ""
+    return f"{spec.factory}{spec.params} {source} {declared}"
+
+
+def _factory(spec: PipelineSpec) -> Callable[..., Any]:
+    module = _import_file(spec) if spec.is_file else _import_module(spec)
+    factory = getattr(module, spec.factory, None)
+    if factory is None:
+        raise ContractError(f"{spec.text}: {spec.module} has no {spec.factory!r}")
+    if not callable(factory):
+        raise ContractError(f"{spec.text}: {spec.factory!r} is {type(factory).__name__}; it must be a function")
+    return factory  # type: ignore[no-any-return]
+
+
+def _import_module(spec: PipelineSpec) -> Any:
+    if spec.module != "pipelines.reference":
+        _make_importable(Path.cwd())
+    try:
+        return importlib.import_module(spec.module)
+    except ModuleNotFoundError as error:
+        if error.name and (spec.module == error.name or spec.module.startswith(f"{error.name}.")):
+            raise ContractError(f"{spec.text}: there is no module {spec.module!r} on the path or in {Path.cwd()}") from error
+        raise
+
+
+def _import_file(spec: PipelineSpec) -> Any:
+    path = Path(spec.module).resolve()
+    if not path.is_file():
+        raise ContractError(f"{spec.text}: there is no file {path}")
+    _make_importable(path.parent)
+    name = f"_editproof_pipeline_{path.stem}"
+    module_spec = importlib.util.spec_from_file_location(name, path)
+    if module_spec is None or module_spec.loader is None:
+        raise ContractError(f"{spec.text}: {path} cannot be imported as Python")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[name] = module
+    module_spec.loader.exec_module(module)
+    return module
+
+
+def _make_importable(folder: Path) -> None:
+    """Let the user's modules be found, but never before ours: `from pipelines import reference` must mean ours."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    own = folder / "pipelines"
+    package_path = sys.modules["pipelines"].__path__
+    if own.is_dir() and str(own) not in package_path:
+        package_path.append(str(own))
+
+
+def _value(text: str) -> Param:
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,1 @@
+"""The stages of the reference pipeline, one file each: a function `Edit -> Step`."""

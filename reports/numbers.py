@@ -1,0 +1,92 @@
+"""How numbers and metrics are named, written, found and ranked: the same in HTML, in charts and in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from harness.types import Better, CaseRecord, Measurement, Region
+
+TITLES: Mapping[str, str] = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "delta_e00": "ΔE00",
+    "spectral_energy": "Spectral energy",
+    "local_contrast": "Local contrast",
+}
+"""How people write the metrics that we know; any other goes by its own name."""
+
+BETTER: Mapping[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "lpips": "lower",
+    "delta_e00": "lower",
+    "spectral_energy": "zero",
+    "local_contrast": "zero",
+}
+"""Kept here too, so that a run is read without the code that measured it."""
+
+
+def base(identity: str) -> str:
+    """The name in a metric's identity: `lpips[alex]@1` -> `lpips`."""
+    return identity.partition("@")[0].partition("[")[0]
+
+
+def title(identity: str) -> str:
+    """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
+    name, bracket, variant = identity.partition("@")[0].partition("[")
+    return TITLES.get(name, name) + (f" [{variant}" if bracket else "")
+
+
+def number(value: float, unit: str = "") -> str:
+    """A value without its unit: two decimals, or four for a score that has no unit."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{2 if unit else 4}f}"
+    return text.removeprefix("-") if not float(text) else text.replace("-", "−")
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """A value with its unit, where the unit is more than the metric's own name."""
+    named = unit and unit != TITLES["delta_e00"]
+    return f"{number(value, unit)}\N{NO-BREAK SPACE}{unit}" if named else number(value, unit)
+
+
+def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
+    """The measurement by the metric's name (not its identity); None where the case has no such row."""
+    for measurement in record.measurements:
+        if measurement.stat == stat and measurement.region == region and base(measurement.metric) == metric:
+            return measurement
+    return None
+
+
+def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float | None:
+    """The value of `find`; None where there is no row or no value."""
+    measurement = find(record, metric, region, stat)
+    return None if measurement is None else measurement.value
+
+
+def badness(metric: str, value: float) -> float:
+    """The larger, the worse; comparable within one metric only. In a metric unknown to us, higher is worse."""
+    better = BETTER.get(base(metric), "lower")
+    return {"higher": -value, "lower": value, "zero": abs(value)}[better]
+
+
+def worst(records: Iterable[CaseRecord]) -> CaseRecord:
+    """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit, then the last rung.
+
+    Raises ValueError where there is none.
+    """
+
+    def rank(record: CaseRecord) -> tuple[float, ...]:
+        lpips = value(record, "lpips", "edit", "mean")
+        psnr = value(record, "psnr", "edit", "mean")
+        return (
+            record.error is not None,
+            -math.inf if lpips is None else lpips,
+            -math.inf if psnr is None else -psnr,
+            record.case.step,
+        )
+
+    return max(records, key=rank)

@@ -1,0 +1,75 @@
+"""A run in the terminal: one table, and the verdict in a few lines."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from harness.runs import Run
+from harness.types import CaseRecord, Outcome, Region, Verdict
+from reports import numbers, view
+
+MAX_LINES = 10
+COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
+    ("PSNR", "psnr", "edit", "mean", "dB"),
+    ("SSIM", "ssim", "edit", "mean", ""),
+    ("LPIPS", "lpips", "edit", "mean", ""),
+    ("ΔE00", "delta_e00", "edit", "mean", "ΔE00"),
+    ("finest", "spectral_energy", "edit", "octave_5", "dB"),
+)
+"""Heading, metric, region, statistic, unit."""
+
+
+def case_table(run: Run) -> Table:
+    """A table for `rich.print`: one row per family and model, the means over its cases that have a value."""
+    caption = "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step of the worst case"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    table.caption_justify = "left"
+    table.add_column("family", overflow="fold", min_width=11)
+    table.add_column("model", overflow="fold")
+    for heading in ("cases", "err", *(column[0] for column in COLUMNS), "worst"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
+    for record in run.records:
+        by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
+    families = view.families(run)
+    for (family, model), records in sorted(by_pair.items(), key=lambda pair: families.index(pair[0][0])):
+        errors = sum(record.status == "error" for record in records)
+        means = [_mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS]
+        cells = [str(len(records)), str(errors), *means, str(numbers.worst(records).case.step)]
+        styles = ["", "bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
+        # Text, not str: a name such as `[red]` is no markup.
+        table.add_row(
+            Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))
+        )
+    return table
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """The verdict in plain lines: what made it invalid, then what is no pass, worst first; at most 10 and a count."""
+    lines = [f"not judged: {plain(reason)}" for reason in verdict.invalid]
+    order = sorted(verdict.findings, key=lambda finding: view.OUTCOMES.index(finding.outcome))
+    found = [finding for finding in order if finding.outcome is not Outcome.PASS]
+    lines += [f"{finding.outcome.value}: {plain(view.describe(finding))}" for finding in found]
+    if len(lines) > MAX_LINES:
+        return [*lines[:MAX_LINES], f"… and {len(lines) - MAX_LINES} more"]
+    return lines
+
+
+def plain(name: str) -> str:
+    """A foreign text for a terminal: no control, escape or direction-changing characters, one line."""
+    return "".join(" " if char.isspace() else char if _harmless(char) else "�" for char in name)
+
+
+def _harmless(char: str) -> bool:
+    return char == "\N{ZERO WIDTH JOINER}" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def _mean(records: Sequence[CaseRecord], metric: str, region: Region, stat: str, unit: str) -> str:
+    found = [numbers.value(record, metric, region, stat) for record in records]
+    known = [value for value in found if value is not None]
+    return numbers.number(sum(known) / len(known), unit) if known else "—"

@@ -1,0 +1,96 @@
+"""What the terminal must show."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from harness import runs
+from harness.types import Model, Verdict
+from reports import numbers, text
+
+COLUMNS = 80
+"""Width of a console that is no terminal."""
+
+
+def printed(run: runs.Run, width: int = COLUMNS) -> str:
+    """The table as a file or a pipe gets it."""
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(text.case_table(run))
+    return stream.getvalue()
+
+
+def test_plain_without_terminal(run: runs.Run) -> None:
+    """Without a terminal the table has no escape codes and no line wider than 80 columns."""
+    lines = printed(run).splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert max(len(line.rstrip()) for line in lines) <= COLUMNS
+
+
+def test_row_per_family_and_model(run: runs.Run) -> None:
+    """There is one row for each family and model, with its cases, its errors and its worst step."""
+    rows = [line.split() for line in printed(run, width=120).splitlines()]
+    found = {row[0]: row for row in rows if row[1:2] == ["ns"]}
+    assert sorted(found) == ["logo", "microprint", "thin_text", "tiled_seams"]
+    hostile = next(row for row in rows if row[:1] == ["microprint"] and row[1] != "ns")
+    assert hostile[2:4] == ["3", "1"]
+    assert hostile[-1] == "3"
+
+
+def test_means_leave_out_what_is_unmeasured(run: runs.Run) -> None:
+    """A mean is taken over the cases that have the value; where none has, it is a dash."""
+    errors = tuple(record for record in run.records if record.error)
+    assert printed(replace(run, records=errors)).count("—") == len(text.COLUMNS)
+
+
+def test_names_are_no_markup(run: runs.Run) -> None:
+    """A model's name neither colours the table nor moves the cursor nor turns the direction of the text."""
+    record = run.records[0]
+    named = replace(record, case=replace(record.case, model=Model("[red]x\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}", "")))
+    shown = printed(replace(run, records=(named,)), width=120)
+    assert "[red]x�[2J�" in shown
+
+
+def test_empty_run_has_no_rows(run: runs.Run) -> None:
+    """A run without a finished case is a table without rows."""
+    assert "thin_text" not in printed(replace(run, records=()))
+
+
+def test_verdict_lines(run: runs.Run) -> None:
+    """What made the run invalid comes first, then findings worst first; passes are not listed."""
+    assert run.verdict is not None
+    lines = text.verdict_lines(run.verdict)
+    assert [line.partition(":")[0] for line in lines] == [
+        "not judged",
+        "regressed",
+        "regressed",
+        "underpowered",
+        "improved",
+    ]
+    assert lines[1].startswith("regressed: microprint × <script>alert(1)</script>: LPIPS in edit reaches 0.2481")
+
+
+def test_verdict_lines_are_few(run: runs.Run) -> None:
+    """Of many findings ten are listed and the others counted."""
+    assert run.verdict is not None
+    many = Verdict(run.verdict.exit_code, (), run.verdict.findings[:1] * 25, "")
+    lines = text.verdict_lines(many)
+    assert len(lines) == text.MAX_LINES + 1
+    assert lines[-1] == "… and 15 more"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(0.99961, "", "0.9996"), (-3.456, "dB", "−3.46"), (-0.001, "dB", "0.00"), (float("inf"), "dB", "∞")],
+)
+def test_number(value: float, unit: str, shown: str) -> None:
+    """A score has four decimals, a value with a unit two; the minus is a minus and there is no negative zero."""
+    assert numbers.number(value, unit) == shown
+
+
+def test_worst_is_the_error(run: runs.Run) -> None:
+    """A case that ended in an error is worse than any that has a number."""
+    assert numbers.worst(run.records).error is not None

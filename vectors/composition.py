@@ -1,0 +1,140 @@
+"""From a clean picture and the layers that must go to a Scene, the same way for every family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vectors.drawing import Flat, Layer, Levels, Patch, bounds, flatten
+from vectors.regions import no_seams, regions
+from vectors.scene import Box, Image, Mask, Param, Scene
+
+Number = TypeVar("Number", np.uint32, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the caller asks for, and what is known about the asset."""
+
+    prompt: str
+    mask_given: bool
+    """Whether the caller says where the overlay is."""
+    config: Mapping[str, Param] = field(default_factory=dict)
+    metadata: Mapping[str, Param] = field(default_factory=dict)
+
+
+def compose(
+    clean: Levels,
+    layers: Sequence[Layer],
+    *,
+    scale: int,
+    brief: Brief,
+    truth: tuple[Box, ...],
+    opacity: float = 1.0,
+    protect: Mapping[str, Mask] | None = None,
+    seams: Mask | None = None,
+) -> Scene:
+    """Lay `layers` over `clean` (both at output size) and derive everything else that a scene holds.
+
+    The layers are first laid over one another, then made translucent together by `opacity`.
+    `clean_input` is the area average of `clean`, and the overlay at input size that of the overlay at output size: both
+    are what a camera with larger pixels sees of one and the same picture. All of them are rounded to the 256 levels of
+    an 8-bit file before the input is composed; the input itself is not rounded, so that the equation of
+    `Scene.overlay` holds to the last bit. `protect` is cut where it meets the edit. The mask given to the pipeline is
+    1 wherever the overlay covers a pixel wholly, however translucent it is.
+    """
+    size_px = clean.shape[0]
+    over = _fade(flatten(layers, size_px), opacity)
+    alpha, overlay_rgb, coverage = _at_input(over, scale)
+    clean_input = _unit(_average(clean, scale))
+    parts = regions(_levels(over.alpha), scale)
+    free = 1 - parts.edit
+    return Scene(
+        input=_over(alpha, overlay_rgb, clean_input),
+        clean=_unit(clean),
+        clean_input=clean_input,
+        overlay=alpha,
+        overlay_rgb=overlay_rgb,
+        edit=parts.edit,
+        ring=parts.ring,
+        keep=parts.keep,
+        protect={name: mask * free for name, mask in (protect or {}).items()},
+        seams=no_seams(size_px // scale, scale) if seams is None else seams,
+        truth=truth,
+        scale=scale,
+        mask=coverage if brief.mask_given else None,
+        prompt=brief.prompt,
+        config=dict(brief.config),
+        metadata=dict(brief.metadata),
+    )
+
+
+def print_on(clean: Levels, layers: Sequence[Layer]) -> Levels:
+    """Print layers that belong to the picture on it: H×W×3, 0 to 255."""
+    ink = flatten(layers, clean.shape[0])
+    return _levels(_unit(clean) * (1 - ink.alpha)[..., None] + ink.premultiplied)
+
+
+def near_patches(patches: Sequence[Patch], size_px: int, *, margin: int) -> Mask:
+    """1 in the box around each patch's ink, `margin` output pixels larger on every side. Output."""
+    mask = np.zeros((size_px, size_px), np.float32)
+    for patch in patches:
+        y0, x0, y1, x1 = bounds(patch)
+        mask[max(y0 - margin, 0) : y1 + margin, max(x0 - margin, 0) : x1 + margin] = 1
+    return mask
+
+
+def luminance(picture: Levels, patch: Patch) -> float:
+    """Mean luma (BT.601) of `picture` under a patch's box, 0 to 255."""
+    height, width = patch.coverage.shape
+    under = picture[max(patch.y, 0) : patch.y + height, max(patch.x, 0) : patch.x + width]
+    red, green, blue = under.reshape(-1, 3).mean(axis=0)
+    return float(0.299 * red + 0.587 * green + 0.114 * blue)
+
+
+def _fade(over: Flat, opacity: float) -> Flat:
+    share = np.float32(opacity)
+    return Flat(over.coverage, over.alpha * share, over.premultiplied * share)
+
+
+def _at_input(over: Flat, scale: int) -> tuple[Mask, Image, Mask]:
+    """Alpha, colour and coverage of an overlay at input size, each of 256 levels; uncovered pixels are black."""
+    alpha = _average(_levels(over.alpha), scale)
+    coverage = _average(_levels(over.coverage), scale)
+    shade = _sums(over.premultiplied, scale)
+    weight = np.maximum(_sums(over.alpha, scale), np.float32(1e-6))
+    colour = _levels(np.minimum(shade / weight[..., None], 1)) * (alpha > 0)[..., None]
+    return _unit(alpha), _unit(colour), _unit(coverage)
+
+
+def _over(alpha: Mask, colour: Image, clean: Image) -> Image:
+    share = alpha[..., None]
+    composed: Image = (1 - share) * clean + share * colour
+    return composed
+
+
+def _average(levels: Levels, scale: int) -> Levels:
+    """Area average of scale×scale pixels in integers, halves rounded up."""
+    if scale == 1:
+        return levels
+    return ((_sums(levels.astype(np.uint32), scale) + scale * scale // 2) // (scale * scale)).astype(np.uint8)
+
+
+def _sums(picture: npt.NDArray[Number], scale: int) -> npt.NDArray[Number]:
+    """Sums of scale×scale pixels, added in a fixed order."""
+    total = picture[::scale, ::scale].copy()
+    for index in range(1, scale * scale):
+        total += picture[index // scale :: scale, index % scale :: scale]
+    return total
+
+
+def _levels(unit: Image) -> Levels:
+    return np.rint(unit * 255).astype(np.uint8)
+
+
+def _unit(levels: Levels) -> Image:
+    return levels.astype(np.float32) / np.float32(255)

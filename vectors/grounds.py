@@ -1,0 +1,214 @@
+"""Grounds to draw on: photographs, tints, paper and security print, as 8-bit levels at any size.
+
+The photographs lie in scikit-image's wheel (`skimage/data`), so that nothing is downloaded:
+
+=========== =================================================================== ===============
+astronaut   Eileen Collins, NASA Great Images                                    public domain
+brick       CC0Textures, Bricks25                                                CC0
+chelsea     a cat, Stefan van der Walt                                           CC0
+coffee      Rachel Michetti, Pikolo Espresso Bar                                 CC0
+grass       DeviantArt, linolafett                                               CC0
+gravel      CC0Textures, Gravel04                                                CC0
+=========== =================================================================== ===============
+
+A photograph is at most 512 px wide, so above that size it is enlarged and holds little fine detail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+
+from vectors.drawing import Levels, Plane, Rgb
+
+Ground = Callable[[int, int, int], Levels]
+"""(seed, output size in pixels, output pixels per input pixel) -> H×W×3."""
+
+PHOTOGRAPHS = ("astronaut", "brick", "chelsea", "coffee", "grass", "gravel")
+MIN_PX, MAX_PX = 64, 4096
+
+TINTS: tuple[Rgb, ...] = ((214, 222, 230), (226, 218, 205), (205, 220, 208), (222, 210, 220))
+SKIES: tuple[tuple[Rgb, Rgb], ...] = (
+    ((74, 124, 190), (214, 228, 240)),
+    ((52, 92, 140), (236, 200, 172)),
+    ((96, 150, 170), (232, 232, 214)),
+    ((88, 84, 148), (226, 190, 206)),
+)
+"""Upper and lower colour."""
+PRINTS: tuple[tuple[Rgb, Rgb, Rgb], ...] = (
+    ((243, 240, 228), (126, 168, 150), (190, 146, 120)),
+    ((238, 241, 243), (120, 152, 190), (176, 150, 186)),
+    ((244, 238, 234), (190, 140, 140), (128, 160, 158)),
+)
+"""Paper, waves, rosette."""
+LINE_PX = 0.7
+"""Width of a line of the guilloche, input pixels."""
+WAVE_PITCH_PX = 7.0
+WAVE_SLOPE = 0.35
+WREATHS = ((0.78, 0.2), (0.42, 0.16))
+"""Middle radius and swing of a rosette's two wreaths, as shares of its reach."""
+RINGS = 6
+"""Rings of a wreath."""
+
+
+def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
+    """Draw the ground `name`, `size_px` output pixels square: H×W×3, 0 to 255.
+
+    Drawn grounds have their lines and grain in input pixels, `scale` output pixels each. Raises ValueError on a name
+    that GROUNDS does not have, or a size outside MIN_PX to MAX_PX.
+    """
+    if name not in GROUNDS:
+        raise ValueError(f"no ground is called {name!r}; there are: {', '.join(sorted(GROUNDS))}")
+    if scale < 1:
+        raise ValueError(f"scale must be at least 1, not {scale}")
+    if not MIN_PX <= size_px <= MAX_PX:
+        raise ValueError(f"the output must be {MIN_PX} to {MAX_PX} px wide, not {size_px}: lower the size or the scale")
+    return GROUNDS[name](seed, size_px, scale)
+
+
+def photograph(name: str, seed: int, size_px: int) -> Levels:
+    """A square of a photograph, resampled with Lanczos-3; the seed chooses which 85 to 100 % of its short side."""
+    rng = np.random.default_rng((seed, 1))
+    picture = _decode(name)
+    side = min(picture.size) * rng.uniform(0.85, 1.0)
+    x0, y0 = (float(rng.uniform(0.0, edge - side)) for edge in picture.size)
+    square = (x0, y0, x0 + side, y0 + side)
+    return np.asarray(picture.resize((size_px, size_px), Pil.Resampling.LANCZOS, box=square))
+
+
+def plain(seed: int, size_px: int, scale: int) -> Levels:
+    """One tint."""
+    del scale
+    tint = np.random.default_rng((seed, 2)).choice(np.array(TINTS, np.uint8))
+    return np.broadcast_to(tint, (size_px, size_px, 3)).copy()
+
+
+def gradient(seed: int, size_px: int, scale: int) -> Levels:
+    """A sky: one colour above, another below, tilted by up to 30 degrees."""
+    del scale
+    rng = np.random.default_rng((seed, 3))
+    upper, lower = np.array(SKIES[rng.integers(len(SKIES))], np.float64)
+    tilt = math.tan(math.radians(rng.uniform(-30, 30)))
+    at = (np.arange(size_px) + 0.5) / size_px
+    share = (at[:, None] + tilt * (at[None, :] - 0.5) + abs(tilt) / 2) / (1 + abs(tilt))
+    share = share * share * (3 - 2 * share)
+    return _levels(upper + (lower - upper) * share[..., None])
+
+
+def paper(seed: int, size_px: int, scale: int) -> Levels:
+    """Uncoated paper: fine grain and slow mottle of a few levels."""
+    return _levels(_paper((244, 240, 230), seed, size_px, scale))
+
+
+def guilloche(seed: int, size_px: int, scale: int) -> Levels:
+    """Security print: two braids of waves and a rosette, in thin lines of two tints on paper."""
+    rng = np.random.default_rng((seed, 5))
+    sheet, wave_rgb, rosette_rgb = PRINTS[rng.integers(len(PRINTS))]
+    picture = _paper(sheet, seed, size_px, scale)
+    up, down = (_waves(rng, size_px, scale, slope=slope) for slope in (WAVE_SLOPE, -WAVE_SLOPE))
+    _ink(picture, np.maximum(up, down, out=up), wave_rgb)
+    here, rosette = _rosette(rng, size_px, scale)
+    _ink(picture[here], rosette, rosette_rgb)
+    return _levels(picture)
+
+
+def _photograph(name: str) -> Ground:
+    return lambda seed, size_px, _scale: photograph(name, seed, size_px)
+
+
+GROUNDS: Mapping[str, Ground] = {
+    **{name: _photograph(name) for name in PHOTOGRAPHS},
+    "plain": plain,
+    "gradient": gradient,
+    "paper": paper,
+    "guilloche": guilloche,
+}
+
+
+@lru_cache(maxsize=len(PHOTOGRAPHS))
+def _decode(name: str) -> Pil.Image:
+    spec = find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("the photographs come with scikit-image: install scikit-image")
+    path = Path(spec.submodule_search_locations[0]) / "data" / f"{name}.png"
+    with Pil.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _levels(picture: Plane) -> Levels:
+    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+
+
+def _paper(rgb: Rgb, seed: int, size_px: int, scale: int) -> Plane:
+    rng = np.random.default_rng((seed, 4))
+    grain = 1.6 * _noise(rng, size_px, cell=1.5 * scale) + 1.2 * _noise(rng, size_px, cell=20.0 * scale)
+    return np.array(rgb, np.float64) + grain[..., None]
+
+
+def _noise(rng: np.random.Generator, size_px: int, *, cell: float) -> Plane:
+    """Smooth noise of unit deviation at its knots, which stand `cell` output pixels apart."""
+    knots = math.ceil(size_px / cell) + 1
+    lattice = Pil.fromarray(rng.standard_normal((knots, knots)).astype(np.float32))
+    area = (0.0, 0.0, size_px / cell, size_px / cell)
+    return np.asarray(lattice.resize((size_px, size_px), Pil.Resampling.BICUBIC, box=area), np.float64)
+
+
+def _ink(picture: Plane, coverage: Plane, rgb: Rgb) -> None:
+    """Lay a colour over `picture` in place."""
+    for channel, level in enumerate(rgb):
+        picture[..., channel] += coverage * (level - picture[..., channel])
+
+
+def _line(distance: Plane, scale: int) -> Plane:
+    """Coverage of a printed line by the distance from its middle in input pixels; works in place."""
+    width = LINE_PX * scale
+    distance *= -scale
+    distance += width / 2 + 0.5
+    return np.clip(distance, 0.0, min(width, 1.0), out=distance)
+
+
+def _waves(rng: np.random.Generator, size_px: int, scale: int, *, slope: float) -> Plane:
+    """Parallel waves over the whole image; all that depends on the column alone is computed once a column."""
+    at = (np.arange(size_px) + 0.5) / scale
+    length_px, swing_px = rng.uniform(70, 100), rng.uniform(7, 10)
+    turn = 2 * math.pi / length_px
+    phase = turn * at + rng.uniform(0, 2 * math.pi)
+    shift = swing_px * np.sin(phase) + slope * at
+    steepness = np.hypot(1.0, swing_px * turn * np.cos(phase) + slope)
+    pitches = at[:, None] / WAVE_PITCH_PX - shift[None, :] / WAVE_PITCH_PX
+    pitches -= np.rint(pitches)
+    distance = np.abs(pitches, out=pitches)
+    distance *= WAVE_PITCH_PX / steepness
+    return _line(distance, scale)
+
+
+def _rosette(rng: np.random.Generator, size_px: int, scale: int) -> tuple[tuple[slice, slice], Plane]:
+    """Where the rosette lies, and its coverage there.
+
+    Two wreaths of interlaced rings; all rings of a wreath swing equally often around the centre, each turned a little
+    against the last.
+    """
+    reach_px = 0.3 * size_px / scale
+    centre_y, centre_x = rng.uniform(0.42, 0.58, 2) * size_px / scale
+    at = (np.arange(size_px) + 0.5) / scale
+    rows, columns = (np.flatnonzero(np.abs(at - centre) < reach_px) for centre in (centre_y, centre_x))
+    here = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    y, x = (at[here[0]] - centre_y)[:, None], (at[here[1]] - centre_x)[None, :]
+    radius, angle = np.hypot(y, x), np.arctan2(y, x)
+    petals = int(rng.integers(7, 12))
+    sine, cosine = np.sin(petals * angle), np.cos(petals * angle)
+    coverage = np.zeros_like(radius)
+    for middle, swing in WREATHS:
+        steep = petals * swing * reach_px / np.maximum(radius, 1.0)
+        for turn in np.arange(RINGS) * (2 * math.pi / RINGS):
+            swung = sine * math.cos(turn) + cosine * math.sin(turn)
+            slope = steep * (cosine * math.cos(turn) - sine * math.sin(turn))
+            distance = np.abs(radius - reach_px * (middle + swing * swung)) / np.sqrt(1 + slope * slope)
+            np.maximum(coverage, _line(distance, scale), out=coverage)
+    return here, coverage

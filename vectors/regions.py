@@ -1,0 +1,87 @@
+"""Where to measure: the edit, the ring around it, what must be kept, the tile borders. All at output size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vectors.drawing import Levels
+from vectors.scene import Mask
+
+Marks = npt.NDArray[np.bool_]
+
+RING_PX = 4
+"""Width of the ring around the edit in input pixels: a little more than the reach of a Lanczos-3 kernel."""
+SEAM_PX = 2
+"""Width of the band along a tile border in input pixels, half on each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """A partition of the output image; each mask is 0 or 1 and the three sum to 1."""
+
+    edit: Mask
+    ring: Mask
+    keep: Mask
+
+
+def regions(alpha: Levels, scale: int) -> Regions:
+    """Partition the output image by the overlay's 8-bit alpha, H×W.
+
+    `edit` is where alpha is at least one level of 255, i.e. the drawn alpha was 1/510 or more: less cannot be seen in
+    an 8-bit image. `ring` is within RING_PX × `scale` pixels of it (Euclidean, centre to centre), `keep` the rest.
+    """
+    edit = alpha > 0
+    ring = _near(edit, RING_PX * scale) & ~edit
+    return Regions(_mask(edit), _mask(ring), _mask(~edit & ~ring))
+
+
+def tile_borders(size_px: int, *, tile_px: int, overlap_px: int) -> tuple[float, ...]:
+    """Border positions along one axis of an image of `size_px`, in the same pixels.
+
+    Tiles start at multiples of `tile_px - overlap_px` until one reaches the end of the image; the border between two
+    is the middle of what they share.
+    """
+    if not 0 <= overlap_px < tile_px:
+        raise ValueError(f"overlap_px must be 0 to {tile_px - 1}, less than tile_px, not {overlap_px}")
+    stride_px = tile_px - overlap_px
+    last = math.ceil(max(size_px - tile_px, 0) / stride_px)
+    return tuple(k * stride_px + overlap_px / 2 for k in range(1, last + 1))
+
+
+def seams(size_px: int, scale: int, *, tile_px: int, overlap_px: int) -> Mask:
+    """Mark SEAM_PX along every tile border. Sizes are input pixels; the mask is at output size, 0 or 1."""
+    out_px = size_px * scale
+    mask = np.zeros((out_px, out_px), np.float32)
+    for border in tile_borders(size_px, tile_px=tile_px, overlap_px=overlap_px):
+        start, stop = (round((border + side * SEAM_PX / 2) * scale) for side in (-1, 1))
+        mask[start:stop] = 1
+        mask[:, start:stop] = 1
+    return mask
+
+
+def no_seams(size_px: int, scale: int) -> Mask:
+    """The mask of a scene that asks for no tiling: 0 everywhere."""
+    return np.zeros((size_px * scale, size_px * scale), np.float32)
+
+
+def _near(marked: Marks, reach_px: int) -> Marks:
+    """Pixels at most `reach_px` from a marked one."""
+    from scipy import ndimage  # half a second to import, and listing vectors does not need it
+
+    near = np.zeros_like(marked)
+    if not marked.any():
+        return near
+    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
+    here = np.s_[
+        max(rows[0] - reach_px, 0) : rows[-1] + reach_px + 1, max(columns[0] - reach_px, 0) : columns[-1] + reach_px + 1
+    ]
+    near[here] = ndimage.distance_transform_edt(~marked[here]) <= reach_px
+    return near
+
+
+def _mask(marked: Marks) -> Mask:
+    return marked.astype(np.float32)
