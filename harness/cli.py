@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # Rich would double the time to --help
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Regression tests for image-editing pipelines.
+    help="""Regression tests for image-editing pipelines: damage measured where it is, judged, and shown.
 
-Runs a pipeline over scenes with known ground truth, measures what a global score misses, and says what broke.
-
-Start with `editproof run`, then open the report that it names.
+\b
+Examples:
+  editproof run                      run the quick suite on the reference pipeline, judge it, write the report
+  editproof baseline accept          make that run the one to compare with
+  editproof run --pipeline mine.py:build && editproof gate
+                                     the same for your own pipeline; the gate's exit code fails the build
 """,
     epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
 )
@@ -64,31 +68,28 @@ def editproof(
 
 
 @app.command(
-    epilog="""Examples:
-
-`editproof run` the suite quick on the reference pipeline
-
-`editproof run --vector microprint --model patch` a part of it
-
-`editproof run --pipeline mine.py:build` your own pipeline
-
-`editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"` two variants side by side
-
-`editproof run --resume` continue a run that was killed
+    epilog="""\b
+Examples:
+  editproof run                                       the suite quick on the reference pipeline
+  editproof run --vector microprint --model patch     a part of it
+  editproof run --pipeline mine.py:build              your own pipeline
+  editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"
+                                                      two variants side by side
+  editproof run --resume                              continue a run that was killed
 """
 )
 def run(
-    suite: Annotated[str, typer.Argument(help="Shipped suite, or a .toml file. Default: the setting, else quick.")] = "",
+    suite: Annotated[str, typer.Argument(metavar="[SUITE]", help="Shipped suite, or a .toml file. Default: the setting, else quick.")] = "",
     pipeline: Annotated[
-        list[str], typer.Option(help="[NAME=]reference, file.py:factory or module:factory, with ?key=value. Repeatable.")
+        list[str], typer.Option(metavar="[NAME=]PIPELINE", help="reference, file.py:factory or module:factory, with ?key=value. Repeatable.")
     ] = [],  # noqa: B006 - typer copies it
-    model: Annotated[list[str], typer.Option(help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
-    vector: Annotated[list[str], typer.Option(help="Only this failure family. Repeatable.")] = [],  # noqa: B006
-    seed: Annotated[list[int], typer.Option(help="These seeds instead of the suite's. Repeatable.")] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
+    vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")] = [],  # noqa: B006
+    seed: Annotated[list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")] = [],  # noqa: B006
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
-    jobs: Annotated[int, typer.Option(help="Worker processes. 0: the setting, else one a core.", min=0)] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds that one edit may take. 0: the setting.", min=0)] = 0,
+    jobs: Annotated[int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)] = 0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0)] = 0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
     baseline: Baseline = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,

@@ -104,9 +104,13 @@ def find_settings(start: Path) -> Found:
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file. Raises UsageError with the file and line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: it is not UTF-8 text ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        last_line = f"at line {len(text.splitlines())}, the end of the file"
+        raise UsageError(f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}") from error
 
 
 

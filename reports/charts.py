@@ -9,17 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
-from matplotlib.ft2font import FT2Font
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.runs import Run
 from harness.types import Budget, CaseRecord, Param
 from reports import numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 OCTAVES = ("1/64–1/32", "1/32–1/16", "1/16–1/8", "1/8–1/4", "1/4–1/2")
 """Bands of `octave_1` (coarsest) … `octave_5`, in cycles per pixel."""
@@ -81,6 +79,8 @@ class Line:
 
 def write_charts(run: Run, folder: Path) -> tuple[Chart, ...]:
     """Write the SVG charts of a run into a folder, one of each kind per family that has the numbers for it."""
+    import matplotlib as mpl
+
     folder.mkdir(parents=True, exist_ok=True)
     by_family: dict[str, list[CaseRecord]] = {}
     for record in run.records:
@@ -158,6 +158,8 @@ def _limits(run: Run, records: Sequence[CaseRecord]) -> Figure:
 
 def _figure(columns: int, entries: int) -> tuple[Figure, Sequence[Axes]]:
     """Panels side by side below room for a legend of that many entries; margins are fixed, so that charts line up."""
+    from matplotlib.figure import Figure
+
     head = 0.2 + 0.22 * math.ceil(entries / LEGEND_COLUMNS)
     height = 3.0 + head
     figure = Figure(figsize=(WIDTH_IN, height), facecolor="white")
@@ -264,4 +266,7 @@ def _drawable(name: str) -> str:
 
 @cache
 def _glyphs() -> frozenset[int]:
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
     return frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())

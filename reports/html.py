@@ -84,7 +84,7 @@ def _case_facts(record: CaseRecord, gallery: Gallery, about: Sequence[Finding]) 
         "record": record,
         "case": record.case,
         "pictures": gallery.main(record),
-        "extras": gallery.extra(record),
+        "extras": gallery.truth(record),
         "stages": gallery.stages(record.stages),
         "windows": view.windows(record),
         "table": view.score_table(record, about),

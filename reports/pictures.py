@@ -70,7 +70,7 @@ class Gallery:
         """Input, expected, actual and difference, also those that are missing."""
         return tuple(self.picture(record, kind) for kind in MAIN)
 
-    def extra(self, record: CaseRecord) -> tuple[Picture, ...]:
+    def truth(self, record: CaseRecord) -> tuple[Picture, ...]:
         """The pictures that not every case has."""
         return tuple(self.picture(record, kind) for kind in EXTRA if kind in record.blobs)
 

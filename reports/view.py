@@ -188,7 +188,7 @@ def entries(run: Run) -> tuple[Entry, ...]:
 
 
 def grid(run: Run) -> dict[str, dict[str, Cell]]:
-    """Family -> model -> the worst case, of those that are not done where there are any; a pair without a finished case is left out."""
+    """Family -> model -> its worst case, one that is not done before any other; pairs without a case are left out."""
     past = regressed(run)
     pairs: dict[tuple[str, str], list[CaseRecord]] = {}
     for record in run.records:
@@ -236,7 +236,7 @@ def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
     for metric, stat in keys:
         cells = {region: measured.get((metric, stat, region)) for region in regions}
         scores = tuple(
-            _score(cell, notes, (numbers.base(metric), stat, region) in past) for region, cell in cells.items()
+            _score(cell, notes, past=(numbers.base(metric), stat, region) in past) for region, cell in cells.items()
         )
         unit = next((cell.unit for cell in cells.values() if cell), "")
         span = 0 if metric == before else sum(key[0] == metric for key in keys)
@@ -279,7 +279,7 @@ def _short(record: CaseRecord | None, metric: str, region: Region, stat: str) ->
     return "—" if row is None or row.value is None else numbers.number(row.value, row.unit)
 
 
-def _score(row: Measurement | None, notes: dict[str, int], past: bool) -> Score:
+def _score(row: Measurement | None, notes: dict[str, int], *, past: bool) -> Score:
     if row is None:
         return Score("", "", 0, past)
     if row.value is not None:

@@ -61,9 +61,7 @@ def _cut(phrase: str, lettering: Lettering, room_px: float) -> str:
     return phrase
 
 
-def _place(
-    rng: np.random.Generator, texts: list[str], lettering: Lettering, *, size: int, scale: int
-) -> list[Patch]:
+def _place(rng: np.random.Generator, texts: list[str], lettering: Lettering, *, size: int, scale: int) -> list[Patch]:
     """Set the lines as one block, each line shifted on its own, all within the margins."""
     low, high = MARGIN * size, (1 - MARGIN) * size
     block_px = lettering.height_px * (LINE * (len(texts) - 1) + 1.35)
@@ -94,9 +92,9 @@ VECTOR = Vector(
     ladder=(
         {"height_px": 28, "weight": "light", "alpha": 1.0, "lines": 1, "ground": "gradient"},
         {"height_px": 18, "weight": "thin", "alpha": 0.95, "lines": 2, "ground": "coffee"},
-        {"height_px": 12, "weight": "thin", "alpha": 0.7, "lines": 2, "ground": "chelsea"},
-        {"height_px": 14, "weight": "light", "alpha": 0.6, "lines": 2, "ground": "grass"},
-        {"height_px": 12, "weight": "thin", "alpha": 0.4, "lines": 2, "ground": "grass"},
+        {"height_px": 12, "weight": "thin", "alpha": 0.45, "lines": 2, "ground": "chelsea"},
+        {"height_px": 14, "weight": "light", "alpha": 0.8, "lines": 2, "ground": "grass"},
+        {"height_px": 12, "weight": "thin", "alpha": 0.3, "lines": 2, "ground": "brick"},
     ),
     draw=draw,
 )

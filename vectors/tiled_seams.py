@@ -58,9 +58,7 @@ def _borders(size: int, tile_px: int, overlap_px: int) -> tuple[float, ...]:
     return tile_borders(size, tile_px=tile_px, overlap_px=overlap_px) or (size / 2,)
 
 
-def _centre(
-    rng: np.random.Generator, *, size: int, reach_px: float, borders: tuple[float, ...]
-) -> tuple[float, float]:
+def _centre(rng: np.random.Generator, *, size: int, reach_px: float, borders: tuple[float, ...]) -> tuple[float, float]:
     """A crossing of borders, missed by a few pixels, and moved inwards where the smudge would leave the image."""
     low, high = reach_px + MARGIN_PX, size - reach_px - MARGIN_PX
     inner = [border for border in borders if low <= border <= high] or [size / 2]

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from skimage import data
 
 from harness import runs
 from harness.types import (
@@ -194,6 +193,8 @@ def _value(metric: str, stat: str, harm: float) -> float:
 
 
 def _draw(case: Case, harm: float) -> dict[str, Image.Image]:
+    from skimage import data
+
     photo = {"thin_text": data.astronaut, "logo": data.coffee, "microprint": data.chelsea, "tiled_seams": data.rocket}
     pixels: npt.NDArray[np.uint8] = photo[case.family]()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(pixels)

@@ -1,0 +1,35 @@
+"""What all tests share: no test reads or writes the user's own cache, settings or weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a cache of its own and sees neither weights nor a network."""
+    monkeypatch.setenv("EDITPROOF_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+    monkeypatch.delenv("EDITPROOF_LPIPS_WEIGHTS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def alexnet_folder() -> Path:
+    """A folder with AlexNet's weights: EDITPROOF_LPIPS_WEIGHTS, or the folder that lies beside the project where it is built."""
+    for folder in (Path(os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "/nowhere")), SHARED / "weights"):
+        if folder.is_dir():
+            return folder
+    pytest.skip("AlexNet's weights are not here: set EDITPROOF_LPIPS_WEIGHTS to a folder that holds them")
+
+
+@pytest.fixture(scope="session")
+def published_pairs() -> Path:
+    """A folder with the images whose LPIPS the authors published."""
+    if not (SHARED / "reference").is_dir():
+        pytest.skip("the authors' example images are not here: they are not the project's to ship")
+    return SHARED / "reference"

@@ -1,0 +1,106 @@
+"""The command line: bad input gets one clear line and exit code 2; help is quick."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+
+USAGE_ERRORS = [
+    (["run", "quik"], ["no suite 'quik'", "quick"]),
+    (["run", "--model", "nss"], ["no model 'nss'", "ns"]),
+    (["run", "--vector", "logos"], ["no vector 'logos'", "logo"]),
+    (["run", "--pipeline", "nonsense"], ["names no pipeline", "file.py:factory"]),
+    (["run", "--pipeline", "missing.py:build"], ["no file", "missing.py"]),
+    (["run", "--pipeline", "mine.py:absent"], ["mine.py", "absent"]),
+    (["run", "--pipeline", "mine.py:nothing"], ["NoneType", "callable"]),
+    (["run", "--pipeline", "mine.py:raises"], ["ZeroDivisionError", "Traceback: "]),
+    (["run", "--pipeline", "no_such_module_here:build"], ["no module"]),
+    (["run", "--pipeline", "reference?inpaint.modle=ns"], ["inpaint.modle", "inpaint.model"]),
+    (["run", "--pipeline", "reference?inpaint.model=magic"], ["inpaint.model", "magic"]),
+    (["run", "--pipeline", "reference?mask.dilate_px=-3"], ["mask.dilate_px", "from 0 to 64"]),
+    (["run", "--pipeline", "mine.py:fine", "--pipeline", "mine.py:fine"], ["two pipelines are called"]),
+    (["gate"], ["no run in"]),
+    (["gate", "nowhere"], ["nowhere is not a run"]),
+    (["report", "nowhere"], ["nowhere is not a run"]),
+    (["baseline", "accept", "nowhere"], ["nowhere is not a run"]),
+    (["run", "--resume"], ["no run in"]),
+]
+
+MINE = """
+def nothing(): return None
+def raises(): return 1 / 0
+def fine(): return lambda request: None
+"""
+
+
+@pytest.mark.parametrize(("arguments", "parts"), USAGE_ERRORS, ids=lambda value: " ".join(value))
+def test_bad_input_gets_one_line_and_exit_2(folder: Path, arguments: list[str], parts: list[str]) -> None:
+    """What, where, and what to do; never a traceback."""
+    (folder / "mine.py").write_text(MINE)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith("editproof: ")
+    assert done.stderr.count("\n") == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+BAD_FILES = [
+    ("editproof.toml", 'suite = "quick', "at line 1"),
+    ("editproof.toml", "sute = 'quick'\n", "sute"),
+    ("editproof.toml", "jobs = 'many'\n", "$.jobs"),
+    ("editproof.toml", "timeout_s = 0\n", "timeout_s"),
+    ("small.toml", "name = 'x'\nsize = 64\nvectors = 3\n\n[models", "at line 5"),
+    ("small.toml", "name = 'x'\n[vectors]\nlogoo = [1]\n[models]\nns = 'reference'\n", "no vector 'logoo'"),
+    ("small.toml", "name = 'x'\n[vectors]\nlogo = [99]\n[models]\nns = 'reference'\n", "vectors.logo"),
+    ("small.toml", "name = 'x'\nmetrics = ['pnsr']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "psnr"),
+    ("small.toml", "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "$.seeds[0]"),
+    ("small.toml", "name = 'x'\n[vectors]\n[models]\nns = 'reference'\n", "no cases"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "part"), BAD_FILES, ids=[part for _, _, part in BAD_FILES])
+def test_a_bad_file_is_named_with_the_place(folder: Path, name: str, text: str, part: str) -> None:
+    """Malformed TOML gives the line, a wrong value its key, both with the file."""
+    (folder / name).write_text(text)
+    done = CliRunner().invoke(app, ["run"])
+    assert done.exit_code == 2, done.output
+    assert part in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`--help` needs neither NumPy nor anything heavier; that is why it is quick."""
+    code = (
+        "import sys, editproof\n"
+        "sys.argv = ['editproof', '--help']\n"
+        "try: editproof.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'torch', 'cv2', 'pandas', 'matplotlib', 'scipy', 'skimage', 'msgspec', 'rich'} & set(sys.modules)\n"
+        "print('heavy:', sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("heavy: []")
+    assert "Examples:" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["vectors", "list"], ["doctor"]])
+def test_tables_are_there_as_json(folder: Path, arguments: list[str]) -> None:
+    """`--json` prints the table's rows and nothing else."""
+    done = CliRunner().invoke(app, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)) >= 4
+
+
+def test_version_is_printed() -> None:
+    """`--version` needs no command."""
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("editproof 0.")
