@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.registry import get_metric
-from harness.runs import PipelineInfo
+from harness.runs import MetricInfo, PipelineInfo
 from harness.types import Case, Model, Suite, Variant
 from vectors.registry import get as get_vector
 
@@ -35,9 +35,10 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
     )
 
 
-def metric_identities(suite: Suite, weights: LpipsWeights) -> dict[str, str]:
-    """Metric name -> identity."""
-    return {name: get_metric(name, weights).identity for name in suite.metrics}
+def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
+    """What the suite's metrics are, by name."""
+    metrics = [get_metric(name, weights) for name in suite.metrics]
+    return {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics}
 
 
 def versions() -> dict[str, str]:
@@ -71,7 +72,7 @@ def _case(
     outcome = {
         "id": case_id,
         "pipeline": pipeline.fingerprint,
-        "metrics": metric_identities(suite, weights),
+        "metrics": [get_metric(name, weights).identity for name in suite.metrics],
         "weights": weights.sha256,
         "code": _code_hash(),
         "versions": versions(),

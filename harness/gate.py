@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from harness.errors import UsageError
 from harness.metrics.pooling import EMPTY, TOO_SMALL
-from harness.metrics.registry import better_of
 from harness.runs import Run
 from harness.types import Better, Budget, CaseRecord, ExitCode, Finding, Margin, Measurement, Outcome, Region, Verdict
 
@@ -71,14 +70,15 @@ def _validity(run: Run) -> Iterable[str]:
 
 def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
     accept = "Accept a run made with this editproof as the new baseline"
-    for name, identity in run.manifest.metrics.items():
+    for name, metric in run.manifest.metrics.items():
         theirs = baseline.manifest.metrics.get(name)
-        if theirs != identity:
-            yield f"{name} is {identity} here and {theirs} in the baseline: their numbers can't be compared. {accept}"
+        if theirs != metric:
+            before = theirs.identity if theirs else "absent"
+            yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {accept}"
     for name, value in run.manifest.machine.items():
-        theirs = baseline.manifest.machine.get(name)
-        if theirs != value:
-            yield f"the run's {name} is {value}, the baseline's {theirs}: differences may be the machine's. {accept}"
+        before = baseline.manifest.machine.get(name, "unknown")
+        if before != value:
+            yield f"the run's {name} is {value}, the baseline's {before}: differences may be the machine's. {accept}"
     ids = {record.case.id for record in baseline.records}
     new = [case for case in run.manifest.cases if case.id not in ids]
     if new:
@@ -149,11 +149,12 @@ def _judge_margin(run: Run, baseline: Run, margin: Margin) -> Iterable[Finding]:
         if unmeasured:
             yield _unjudged("baseline", margin, unmeasured[0], family=family, model=model)
             continue
-        yield _margin_finding(margin, family, model, pairs)
+        yield _margin_finding(margin, run.manifest.metrics[margin.metric].better, family, model, pairs)
 
 
-def _margin_finding(margin: Margin, family: str, model: str, pairs: Sequence[tuple[Sample, Sample]]) -> Finding:
-    better = better_of(margin.metric)
+def _margin_finding(
+    margin: Margin, better: Better, family: str, model: str, pairs: Sequence[tuple[Sample, Sample]]
+) -> Finding:
     changes = [(_worsening(_value(now), _value(then), better), now, then) for now, then in pairs]
     worst, now, then = max(changes, key=lambda change: change[0])
     best = min(change[0] for change in changes)

@@ -72,7 +72,7 @@ def summary(run: Run, page: Path | None) -> dict[str, Any]:
         "run": str(run.folder),
         "report": str(page) if page else None,
         "suite": run.manifest.suite.name,
-        "metrics": dict(run.manifest.metrics),
+        "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
         "cases": len(run.manifest.cases),
         "finished": len(run.records),
         "cached": sum(record.cached for record in run.records),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import runs
 from harness.cache import Cache
-from harness.cases import expand, machine, metric_identities, versions
+from harness.cases import expand, machine, describe_metrics, versions
 from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.processes import Child, ChildDiedError
@@ -75,7 +75,7 @@ def _manifest(config: RunConfig) -> Manifest:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         suite=suite,
         pipelines=pipelines,
-        metrics=metric_identities(suite, config.weights),
+        metrics=describe_metrics(suite, config.weights),
         cases=expand(suite, pipelines, config.weights),
         versions=stated,
         machine=machine(),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from harness.errors import UsageError
-from harness.types import Case, CaseRecord, Suite, Verdict
+from harness.types import Better, Case, CaseRecord, Suite, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,16 @@ class PipelineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """What a metric's numbers are, so that they can be read without the code that made them."""
+
+    identity: str
+    """Name, variant and version, e.g. `lpips[alex]@1`."""
+    unit: str
+    better: Better
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a run is: everything that must agree before two runs are compared."""
 
@@ -51,8 +61,8 @@ class Manifest:
     suite: Suite
     pipelines: Mapping[str, PipelineInfo]
     """By model name."""
-    metrics: Mapping[str, str]
-    """Metric name -> identity, e.g. `lpips` -> `lpips[alex]@1`."""
+    metrics: Mapping[str, MetricInfo]
+    """By metric name."""
     cases: tuple[Case, ...]
     versions: Mapping[str, str]
     machine: Mapping[str, str]

@@ -41,10 +41,8 @@ class WorkerSetup:
 def main(connection: Connection[Any, Any]) -> None:
     """Take the set-up, then cases, until the connection closes; answer each case with its record."""
     import cv2
-    import torch
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    cv2.setNumThreads(1)  # torch and BLAS take it from the environment
     worker = Worker(connection.recv())
     try:
         while True:

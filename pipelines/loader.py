@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,9 +138,10 @@ def _make_importable(folder: Path) -> None:
 def _value(text: str) -> Param:
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):  # "nan" and "inf" are more likely words than numbers
+        return text
+    return int(text) if text.lstrip("+-").isdecimal() else number

@@ -50,7 +50,7 @@ def write_cases(run: Run, folder: Path, pages: Environment) -> None:
         before = finished[index - 1][0] if index else None
         after = finished[index + 1][0] if index + 1 < len(finished) else None
         named = about.get(record.case.id, [])
-        facts = _case_facts(record, gallery, named)
+        facts = _case_facts(run, record, gallery, named)
         text = template.render(
             shared, **facts, state=state, findings=named, before=before, after=after, position=index + 1
         )
@@ -79,14 +79,14 @@ def environment() -> Environment:
     return pages
 
 
-def _case_facts(record: CaseRecord, gallery: Gallery, about: Sequence[Finding]) -> Mapping[str, Any]:
+def _case_facts(run: Run, record: CaseRecord, gallery: Gallery, about: Sequence[Finding]) -> Mapping[str, Any]:
     return {
         "record": record,
         "case": record.case,
         "pictures": gallery.main(record),
         "extras": gallery.truth(record),
         "stages": gallery.stages(record.stages),
-        "windows": view.windows(record),
+        "windows": view.windows(record, run.manifest.metrics),
         "table": view.score_table(record, about),
     }
 
@@ -98,6 +98,7 @@ def _index(run: Run, folder: Path, pages: Environment, drawn: Sequence[charts.Ch
         home="",
         suite=run.manifest.suite,
         manifest=run.manifest,
+        metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},
         verdict=run.verdict,
         missing=run.missing,
         headline=view.headline(run),
@@ -113,7 +114,7 @@ def _index(run: Run, folder: Path, pages: Environment, drawn: Sequence[charts.Ch
             for row in grid.values()
             for cell in row.values()
         },
-        windows={cell.record.case.id: view.windows(cell.record) for row in grid.values() for cell in row.values()},
+        windows={cell.record.case.id: view.windows(cell.record, run.manifest.metrics) for row in grid.values() for cell in row.values()},
         charts={kind: [chart for chart in drawn if chart.kind == kind] for kind in ("spectral", "limit")},
         src={chart.path: relative(chart.path, folder) for chart in drawn},
     )

@@ -17,17 +17,6 @@ TITLES: Mapping[str, str] = {
 }
 """How people write the metrics that we know; any other goes by its own name."""
 
-BETTER: Mapping[str, Better] = {
-    "psnr": "higher",
-    "ssim": "higher",
-    "lpips": "lower",
-    "delta_e00": "lower",
-    "spectral_energy": "zero",
-    "local_contrast": "zero",
-}
-"""Kept here too, so that a run is read without the code that measured it."""
-
-
 def base(identity: str) -> str:
     """The name in a metric's identity: `lpips[alex]@1` -> `lpips`."""
     return identity.partition("@")[0].partition("[")[0]
@@ -67,9 +56,8 @@ def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float |
     return None if measurement is None else measurement.value
 
 
-def badness(metric: str, value: float) -> float:
-    """The larger, the worse; comparable within one metric only. In a metric unknown to us, higher is worse."""
-    better = BETTER.get(base(metric), "lower")
+def badness(better: Better, value: float) -> float:
+    """The larger, the worse; comparable within one metric only."""
     return {"higher": -value, "lower": value, "zero": abs(value)}[better]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.runs import Run
+from harness.runs import MetricInfo, Run
 from harness.types import REGIONS, Case, CaseRecord, ExitCode, Finding, Measurement, Outcome, Region
 from reports import numbers
 
@@ -245,13 +245,13 @@ def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
     return ScoreTable(regions, tuple(rows), tuple(notes))
 
 
-def windows(record: CaseRecord) -> tuple[Window, ...]:
+def windows(record: CaseRecord, metrics: Mapping[str, MetricInfo]) -> tuple[Window, ...]:
     """Where each metric is worst over all regions; metrics that point to the same place share a window."""
     found: dict[str, tuple[float, Measurement]] = {}
     for row in record.measurements:
         if row.value is None or row.y is None or row.x is None:
             continue
-        bad = numbers.badness(row.metric, row.value)
+        bad = numbers.badness(metrics[numbers.base(row.metric)].better, row.value)
         if row.metric not in found or bad > found[row.metric][0]:
             found[row.metric] = (bad, row)
     places: dict[tuple[int, int], list[str]] = {}

@@ -48,10 +48,12 @@ def compose(
     1 wherever the overlay covers a pixel wholly, however translucent it is.
     """
     size_px = clean.shape[0]
-    over = _fade(flatten(layers, size_px), opacity)
-    alpha, overlay_rgb, coverage = _at_input(over, scale)
+    opaque = flatten(layers, size_px)
+    alpha_output = _levels(opaque.alpha * np.float32(opacity))
+    alpha = _unit(_average(alpha_output, scale))
+    overlay_rgb = _colour(opaque, scale)
     clean_input = _unit(_average(clean, scale))
-    parts = regions(_levels(over.alpha), scale)
+    parts = regions(alpha_output, scale)
     free = 1 - parts.edit
     return Scene(
         input=_over(alpha, overlay_rgb, clean_input),
@@ -66,7 +68,7 @@ def compose(
         seams=no_seams(size_px // scale, scale) if seams is None else seams,
         truth=truth,
         scale=scale,
-        mask=coverage if brief.mask_given else None,
+        mask=_unit(_average(_levels(opaque.alpha), scale)) if brief.mask_given else None,
         prompt=brief.prompt,
         config=dict(brief.config),
         metadata=dict(brief.metadata),
@@ -96,19 +98,11 @@ def luminance(picture: Levels, patch: Patch) -> float:
     return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def _fade(over: Flat, opacity: float) -> Flat:
-    share = np.float32(opacity)
-    return Flat(over.coverage, over.alpha * share, over.premultiplied * share)
-
-
-def _at_input(over: Flat, scale: int) -> tuple[Mask, Image, Mask]:
-    """Alpha, colour and coverage of an overlay at input size, each of 256 levels; uncovered pixels are black."""
-    alpha = _average(_levels(over.alpha), scale)
-    coverage = _average(_levels(over.coverage), scale)
-    shade = _sums(over.premultiplied, scale)
-    weight = np.maximum(_sums(over.alpha, scale), np.float32(1e-6))
-    colour = _levels(np.minimum(shade / weight[..., None], 1)) * (alpha > 0)[..., None]
-    return _unit(alpha), _unit(colour), _unit(coverage)
+def _colour(over: Flat, scale: int) -> Image:
+    """Colour of an overlay at input size, its samples weighed by their alpha; black where there is none."""
+    shade, weight = _sums(over.premultiplied, scale), _sums(over.alpha, scale)
+    colour = shade / np.maximum(weight, np.float32(1e-6))[..., None]
+    return _unit(_levels(np.minimum(colour, 1)))
 
 
 def _over(alpha: Mask, colour: Image, clean: Image) -> Image:

@@ -79,8 +79,6 @@ class Layer:
 class Flat:
     """Layers flattened into one picture with alpha. Output."""
 
-    coverage: Mask
-    """1 where any layer lies, whatever its opacity."""
     alpha: Mask
     premultiplied: npt.NDArray[np.float32]
     """H×W×3 in [0, 1]: colour times alpha."""
@@ -146,7 +144,6 @@ def patch_box(kind: str, label: str, patch: Patch, scale: int) -> Box:
 
 def flatten(layers: Sequence[Layer], size_px: int) -> Flat:
     """Lay `layers` over one another, first below, in an image of `size_px` output pixels; what lies outside is cut."""
-    coverage = np.zeros((size_px, size_px), np.float32)
     alpha = np.zeros((size_px, size_px), np.float32)
     premultiplied = np.zeros((size_px, size_px, 3), np.float32)
     for layer in layers:
@@ -157,14 +154,14 @@ def flatten(layers: Sequence[Layer], size_px: int) -> Flat:
         if y0 >= y1 or x0 >= x1:
             continue
         here = np.s_[y0:y1, x0:x1]
-        covered = patch.coverage[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x] / np.float32(255)
-        over = covered * np.float32(layer.opacity)
+        over = patch.coverage[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x] * np.float32(
+            layer.opacity / 255
+        )
         colour = np.array(layer.rgb, np.float32) / np.float32(255)
-        coverage[here] = np.maximum(coverage[here], covered)
         alpha[here] += over * (1 - alpha[here])
         premultiplied[here] *= (1 - over)[..., None]
         premultiplied[here] += over[..., None] * colour
-    return Flat(coverage, alpha, premultiplied)
+    return Flat(alpha, premultiplied)
 
 
 @lru_cache(maxsize=256)

@@ -50,12 +50,12 @@ def draw(
     rng = np.random.default_rng((seed, 12))
     clean = draw_ground(ground, seed, size * scale, scale)
     reach_px = min(diameter_px, MAX_SHARE * size) / 2
-    glow_px = min(glow_px, reach_px / 4)
+    halo_px = min(glow_px, reach_px / 4)
     y_px, x_px = rng.uniform(reach_px + MARGIN_PX, size - reach_px - MARGIN_PX, 2)
     main, second = COLOURS[rng.integers(len(COLOURS))]
     monogram = MONOGRAMS[rng.integers(len(MONOGRAMS))]
-    spot = Spot(y_px, x_px, reach_px - glow_px, scale, main, second, monogram)
-    layers = [*_glow(spot, glow_px), *DESIGNS[design](spot)]
+    spot = Spot(y_px, x_px, reach_px - halo_px, scale, main, second, monogram)
+    layers = [*_glow(spot, halo_px), *DESIGNS[design](spot)]
     facts: dict[str, Param] = {"design": design, "diameter_px": diameter_px, "opacity": opacity, "glow_px": glow_px}
     return compose(
         clean,

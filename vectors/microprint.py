@@ -37,12 +37,12 @@ MARGIN = 0.05
 def draw(seed: int, size: int, scale: int, *, height_px: float, gap_px: float, contrast: float, ground: str) -> Scene:
     """Draw a security print with rows of microprint, and a stamp that keeps `gap_px` away from the nearest row."""
     rng = np.random.default_rng((seed, 13))
+    sheet = draw_ground(ground, seed, size * scale, scale)
     stamp, word, edges_px = _stamp(rng, size=size, scale=scale, below_px=gap_px + height_px)
     tops = _tops(edges_px, height_px=height_px, gap_px=gap_px, size=size)
     lettering = Lettering("regular", height_px)
     rows = [_row(rng, lettering, top, size=size, scale=scale) for top in tops]
     printed = [patch for _, patch in rows]
-    sheet = draw_ground(ground, seed, size * scale, scale)
     clean = print_on(sheet, [Layer(patch, INK_RGB, contrast) for patch in printed])
     facts: dict[str, Param] = {"height_px": height_px, "gap_px": gap_px, "contrast": contrast}
     return compose(

@@ -31,7 +31,7 @@ def draw(
     lettering = Lettering(weight, height_px)
     texts = _texts(rng, lettering, room_px=size * (1 - 2 * MARGIN), lines=_lines(size, height_px, lines))
     patches = _place(rng, texts, lettering, size=size, scale=scale)
-    ink = [Layer(patch, BLACK if luminance(clean, patch) > MIDDLE else WHITE, alpha) for patch in patches]
+    ink = [Layer(patch, BLACK if luminance(clean, patch) > MIDDLE else WHITE) for patch in patches]
     facts: dict[str, Param] = {"height_px": height_px, "weight": weight, "alpha": alpha, "lines": lines}
     return compose(
         clean,
@@ -39,6 +39,7 @@ def draw(
         scale=scale,
         brief=Brief("remove the text", mask_given=False, metadata={"family": "thin_text", "ground": ground, **facts}),
         truth=tuple(patch_box("text", text, patch, scale) for text, patch in zip(texts, patches, strict=True)),
+        opacity=alpha,
     )
 
 

@@ -14,7 +14,6 @@ from harness.metrics.metric import Metric
 from harness.metrics.psnr import PSNR
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY
 from harness.metrics.ssim import SSIM
-from harness.types import Better
 
 METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "psnr": lambda _: PSNR,
@@ -25,23 +24,10 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "local_contrast": lambda _: LOCAL_CONTRAST,
 }
 
-BETTER: dict[str, Better] = {
-    **{metric.name: metric.better for metric in (PSNR, SSIM, DELTA_E00, SPECTRAL_ENERGY, LOCAL_CONTRAST)},
-    "lpips": "lower",
-}
-"""Which way each is good, known without its weights."""
-
-
 def get_metric(name: str, weights: LpipsWeights) -> Metric:
     """The metric of that name. Raises UsageError with the nearest known name."""
     check_name(name)
     return METRICS[name](weights)
-
-
-def better_of(name: str) -> Better:
-    """Which way that metric is good."""
-    check_name(name)
-    return BETTER[name]
 
 
 def check_name(name: str) -> None:

@@ -14,8 +14,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from harness import runs
+from harness.runs import MetricInfo
 from harness.types import (
     REGIONS,
+    Better,
     Budget,
     Case,
     CaseError,
@@ -51,6 +53,15 @@ METRICS = {
     "spectral_energy": "spectral_energy@1",
     "local_contrast": "local_contrast@1",
 }
+BETTER: dict[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "lpips": "lower",
+    "delta_e00": "lower",
+    "spectral_energy": "zero",
+    "local_contrast": "zero",
+}
+
 STATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "psnr": ("dB", ("mean", "worst")),
     "ssim": ("", ("mean", "p01", "worst")),
@@ -99,7 +110,7 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
         "2026-03-14T02:15:09Z",
         suite,
         {model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, stochastic=False) for model in models},
-        METRICS,
+        {name: MetricInfo(METRICS[name], unit, BETTER[name]) for name, (unit, _) in STATS.items()},
         cases,
         {"python": "3.11.9", "numpy": "2.1.0", "opencv": "4.10.0", "torch": "2.4.1"},
         {"cpu": "2 cores", "gpu": "none", "os": "Linux 6.1"},

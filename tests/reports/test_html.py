@@ -155,7 +155,7 @@ def test_worst_windows_are_marked(run: runs.Run) -> None:
     """The worst window of every metric is marked at its centre, once per place."""
     record = next(record for record in run.records if record.status == "done")
     found = {(row.y, row.x) for row in record.measurements if row.y is not None}
-    marked = view.windows(record)
+    marked = view.windows(record, run.manifest.metrics)
     assert {(window.y, window.x) for window in marked} <= found
     assert sum(window.text.count(";") + 1 for window in marked) == len(run.manifest.metrics)
 

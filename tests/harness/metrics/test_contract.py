@@ -1,0 +1,122 @@
+"""What every metric keeps, whatever it measures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.errors import UsageError
+from harness.metrics.lpips_weights import find_weights
+from harness.metrics.metric import Areas, Image, Metric
+from harness.metrics.pooling import EMPTY
+from harness.metrics.registry import METRICS, check_name, get_metric
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module", params=list(METRICS))
+def metric(request: pytest.FixtureRequest) -> Metric:
+    return get_metric(request.param, find_weights("", download=False))
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image:
+    from skimage import data
+
+    crop = data.astronaut()[100 : 100 + SIZE, 180 : 180 + SIZE]  # type: ignore[no-untyped-call]
+    return np.asarray(crop, np.float32) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def noisy(picture: Image) -> Image:
+    noise = np.random.default_rng(0).normal(0, 0.06, picture.shape)
+    return np.clip(picture + noise, 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def areas() -> Areas:
+    everywhere = np.ones((SIZE, SIZE), bool)
+    edit = np.zeros((SIZE, SIZE), bool)
+    edit[20:60, 20:60] = True
+    nowhere = np.zeros((SIZE, SIZE), bool)
+    return {"all": everywhere, "edit": edit, "keep": ~edit, "ring": nowhere}
+
+
+def test_it_says_what_its_numbers_are(metric: Metric) -> None:
+    """Name, version, range and source stand beside the function."""
+    assert metric.identity == f"{metric.name}{f'[{metric.variant}]' if metric.variant else ''}@{metric.version}"
+    assert metric.range[0] < metric.range[1]
+    assert metric.source
+
+
+def test_every_region_gets_every_statistic(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+    """No row is ever dropped, and what can't be measured says why."""
+    values = metric.measure(metric.prepare(picture), noisy, areas)
+    stats = {region: [v.stat for v in values if v.region == region] for region in areas}
+    assert len({tuple(names) for names in stats.values()}) == 1, stats
+    for value in values:
+        assert (value.value is None) == bool(value.reason)
+        assert value.value is None or math.isfinite(value.value)
+        if value.region == "ring":
+            assert value.reason == EMPTY
+
+
+def test_equal_pictures_get_the_best_value(metric: Metric, picture: Image, areas: Areas) -> None:
+    """Identity: the top of the range, or 0."""
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    for value in metric.measure(metric.prepare(picture), picture, areas):
+        assert value.value is None or value.value == pytest.approx(best, abs=1e-6), value
+
+
+def test_damage_is_worse_than_none_and_within_the_range(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+    """Noise moves every measured value away from the best, into the declared range."""
+    for value in metric.measure(metric.prepare(picture), noisy, areas):
+        if value.value is None:
+            continue
+        assert metric.range[0] <= value.value <= metric.range[1]
+        if value.stat in {"mean", "worst"}:
+            best = metric.range[1] if metric.better == "higher" else 0.0
+            assert abs(value.value - best) > 1e-3, value
+
+
+def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image) -> None:
+    """A region far from the damage scores as if there were none, and the worst window is where the damage is."""
+    large = np.tile(picture, (3, 3, 1))
+    damaged = large.copy()
+    damaged[-64:, -64:] = 1 - damaged[-64:, -64:]
+    far = np.zeros(large.shape[:2], bool)
+    far[:64, :64] = True
+    values = metric.measure(metric.prepare(large), damaged, {"keep": far, "all": np.ones_like(far)})
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    for value in values:
+        if value.region == "keep":
+            assert value.value == pytest.approx(best, abs=0.02 if metric.name == "lpips" else 1e-6), value
+        if value.region == "all" and value.stat == "worst":
+            assert value.y is not None
+            assert value.x is not None
+            assert min(value.y, value.x) > large.shape[0] - 64 - 64
+
+
+def test_it_is_a_pure_function(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+    """Twice the same bits, and the pictures are left as they were."""
+    before = (picture.tobytes(), noisy.tobytes())
+    assert metric.measure(metric.prepare(picture), noisy, areas) == metric.measure(metric.prepare(picture), noisy, areas)
+    assert (picture.tobytes(), noisy.tobytes()) == before
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 200), (64, 64), (65, 130)])
+def test_any_size_gives_numbers_or_reasons(metric: Metric, shape: tuple[int, int]) -> None:
+    """A picture too small for a window is an outcome with its reason, not an exception."""
+    rng = np.random.default_rng(1)
+    one, other = (rng.random((*shape, 3), dtype=np.float32) for _ in range(2))
+    values = metric.measure(metric.prepare(one), other, {"all": np.ones(shape, bool)})
+    assert values
+    assert all((v.value is None) == bool(v.reason) for v in values)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    """A typing error is told from a metric."""
+    with pytest.raises(UsageError, match="did you mean psnr"):
+        check_name("pnsr")

@@ -1,0 +1,68 @@
+"""Composition of a scene from layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vectors.composition import Brief, compose, luminance, near_patches, print_on
+from vectors.drawing import Layer, Levels, Patch
+from vectors.scene import Scene
+
+WHITE: Levels = np.full((16, 16, 3), 255, np.uint8)
+SQUARE = Patch(np.full((4, 4), 255, np.uint8), 5, 6)
+
+
+def black_square(scale: int, *, opacity: float = 1.0, mask_given: bool = True) -> Scene:
+    brief = Brief("remove the square", mask_given=mask_given)
+    return compose(WHITE, [Layer(SQUARE, (0, 0, 0))], scale=scale, brief=brief, truth=(), opacity=opacity)
+
+
+def test_average() -> None:
+    """At input size an overlay's alpha is the share of the pixel that it covers, its colour is not diluted."""
+    scene = black_square(2)
+    assert scene.overlay.sum() * 4 == pytest.approx(16, abs=0.1)
+    assert scene.overlay[2, 3] == pytest.approx(0.5, abs=1 / 255)
+    assert not scene.overlay_rgb.any()
+
+
+def test_opacity() -> None:
+    """Opacity weakens the overlay but not the mask that the caller gives."""
+    scene = black_square(1, opacity=0.4)
+    assert scene.overlay.max() == pytest.approx(0.4, abs=1 / 255)
+    assert scene.mask is not None
+    assert scene.mask.max() == 1
+
+
+def test_no_mask() -> None:
+    """Where the caller gives no mask, the scene has none."""
+    assert black_square(1, mask_given=False).mask is None
+
+
+def test_protect_yields() -> None:
+    """A protected feature is cut where the overlay lies on it."""
+    everything = np.ones((16, 16), np.float32)
+    brief = Brief("", mask_given=True)
+    scene = compose(WHITE, [Layer(SQUARE, (0, 0, 0))], scale=1, brief=brief, truth=(), protect={"all": everything})
+    assert np.array_equal(scene.protect["all"], 1 - scene.edit)
+
+
+def test_print_on() -> None:
+    """Printing half opaque black on white gives mid grey inside the patch, and changes nothing outside."""
+    printed = print_on(WHITE, [Layer(SQUARE, (0, 0, 0), 0.5)])
+    assert (printed[5:9, 6:10] == 128).all()
+    assert printed.astype(int).sum() == 255 * 3 * (256 - 16) + 128 * 3 * 16
+
+
+def test_near_patches() -> None:
+    """The box around a patch grows by the margin on every side, and is cut at the image's edge."""
+    assert np.argwhere(near_patches([SQUARE], 16, margin=2)).min(axis=0).tolist() == [3, 4]
+    assert near_patches([SQUARE], 16, margin=2).sum() == 64
+    assert near_patches([SQUARE], 16, margin=99).all()
+
+
+def test_luminance() -> None:
+    """Luma of pure green is 0.587 of white."""
+    green = np.zeros((16, 16, 3), np.uint8)
+    green[..., 1] = 255
+    assert luminance(green, SQUARE) == pytest.approx(0.587 * 255)
