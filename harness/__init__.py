@@ -1,10 +1,10 @@
 """The engine: suite -> cases -> runs -> measurements -> verdict.
 
-    import harness
+import harness
 
-    run = harness.load("runs/quick-20261121-101500")
-    run.measurements            # a pandas frame, one row a number
-    run.stages                  # a pandas frame, one row a stage of a case
+run = harness.load("runs/quick-20261121-101500")
+run.measurements            # a pandas frame, one row a number
+run.stages                  # a pandas frame, one row a stage of a case
 """
 
 from __future__ import annotations

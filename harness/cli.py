@@ -42,15 +42,19 @@ vectors_app = typer.Typer(no_args_is_help=True, help="The catalogue of failure v
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(vectors_app, name="vectors")
 
-RunArgument = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)]
+RunArgument = Annotated[
+    Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 Baseline = Annotated[
     Path | None,
-    typer.Option(help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.", show_default=False),
+    typer.Option(
+        help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.", show_default=False
+    ),
 ]
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
@@ -60,7 +64,7 @@ def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
 
 @app.callback()
 def editproof(
-    version: Annotated[  # noqa: ARG001 - its callback acts on it
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
@@ -79,17 +83,28 @@ Examples:
 """
 )
 def run(
-    suite: Annotated[str, typer.Argument(metavar="[SUITE]", help="Shipped suite, or a .toml file. Default: the setting, else quick.")] = "",
+    suite: Annotated[
+        str, typer.Argument(metavar="[SUITE]", help="Shipped suite, or a .toml file. Default: the setting, else quick.")
+    ] = "",
     pipeline: Annotated[
-        list[str], typer.Option(metavar="[NAME=]PIPELINE", help="reference, file.py:factory or module:factory, with ?key=value. Repeatable.")
+        list[str],
+        typer.Option(
+            metavar="[NAME=]PIPELINE", help="reference, file.py:factory or module:factory, with ?key=value. Repeatable."
+        ),
     ] = [],  # noqa: B006 - typer copies it
     model: Annotated[list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
     vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")] = [],  # noqa: B006
-    seed: Annotated[list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")] = [],  # noqa: B006
+    seed: Annotated[
+        list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")
+    ] = [],  # noqa: B006
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
-    jobs: Annotated[int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)] = 0,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0)] = 0,
+    jobs: Annotated[
+        int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0)
+    ] = 0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
     baseline: Baseline = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,

@@ -76,7 +76,9 @@ def _patchmatch() -> Check:
     """Find the library's file; a wheel for another system lacks it."""
     spec = importlib.util.find_spec("patchmatch")
     here = spec is not None and spec.origin is not None
-    return Check("model patch", ok=here, found="PatchMatch" if here else "pypatchmatch is not importable; install it again")
+    return Check(
+        "model patch", ok=here, found="PatchMatch" if here else "pypatchmatch is not importable; install it again"
+    )
 
 
 def _lpips(found: Found) -> Check:
@@ -84,4 +86,6 @@ def _lpips(found: Found) -> Check:
         weights = find_weights(found.lpips_weights, download=False)
     except UsageError as error:
         return Check("LPIPS weights", ok=False, found=str(error))
-    return Check("LPIPS weights", ok=True, found=f"lpips[{weights.variant}] from {weights.path}. {weights.note}".strip())
+    return Check(
+        "LPIPS weights", ok=True, found=f"lpips[{weights.variant}] from {weights.path}. {weights.note}".strip()
+    )

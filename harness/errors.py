@@ -1,8 +1,8 @@
 """The errors that editproof raises on purpose, and the exit code of each.
 
-    EditproofError
-    ├── UsageError        what was asked for makes no sense: exit 2
-    └── IncompleteError   it could not be done or judged: exit 3
+EditproofError
+├── UsageError        what was asked for makes no sense: exit 2
+└── IncompleteError   it could not be done or judged: exit 3
 """
 
 from __future__ import annotations

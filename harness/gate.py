@@ -195,7 +195,9 @@ def _worsening(now: float, then: float, better: Better) -> float:
     return now - then if better == "lower" else abs(now) - abs(then)
 
 
-def _unjudged(kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all") -> Finding:
+def _unjudged(
+    kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all"
+) -> Finding:
     where = _where(family, model, rule.metric, rule.region, rule.stat)
     return Finding(
         rule=kind,

@@ -55,7 +55,9 @@ def measure(reference: Reference, metrics: Sequence[Metric], image: Image) -> tu
 def unmeasured(metrics: Sequence[Metric], reason: str) -> tuple[Measurement, ...]:
     """What stands in the table where there is no picture to measure."""
     return tuple(
-        Measurement(metric.identity, region, "mean", None, metric.unit, reason) for metric in metrics for region in REGIONS
+        Measurement(metric.identity, region, "mean", None, metric.unit, reason)
+        for metric in metrics
+        for region in REGIONS
     )
 
 

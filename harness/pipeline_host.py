@@ -29,7 +29,7 @@ def main(connection: Connection[Any, Any]) -> None:
         message = connection.recv()
         try:
             reply: object = describe(message[1]) if message[0] == "describe" else edit(message[1], message[2])
-        except Exception as error:  # the per-case boundary: whatever a pipeline raises is that case's result
+        except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
             reply = CaseError(type(error).__name__, _one_line(error), traceback.format_exc())
         connection.send(reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,9 +25,7 @@ from harness.processes import serve
 serve(main, {descriptor}, {parent})
 """
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """A worker a core, one thread each: no oversubscription, and sums in the same order on every machine."""
 
 LOG_TAIL_LINES = 15
@@ -42,7 +41,12 @@ class Child:
     def __init__(self, module: str, *, log: Path) -> None:
         """Start `module.main(connection)`; what it prints goes to `log`."""
         ours, theirs = socket.socketpair()
-        code = _BOOTSTRAP.format(root=str(Path(__file__).resolve().parent.parent), module=module, descriptor=theirs.fileno(), parent=os.getpid())
+        code = _BOOTSTRAP.format(
+            root=str(Path(__file__).resolve().parent.parent),
+            module=module,
+            descriptor=theirs.fileno(),
+            parent=os.getpid(),
+        )
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -84,10 +88,8 @@ class Child:
     def stop(self) -> None:
         """End the child at once, and everything it started."""
         self.connection.close()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
     def _death(self) -> ChildDiedError:
@@ -101,10 +103,8 @@ class Child:
 def serve(main: Any, descriptor: int, parent: int) -> None:
     """Run a child's `main(connection)` until the connection closes, and never longer than the parent lives."""
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    try:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is done with us
         main(Connection(descriptor))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the parent is done with us
 
 
 def _end_with_parent(parent: int) -> None:

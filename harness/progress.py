@@ -21,12 +21,16 @@ LINE_EVERY_S = 10.0
 def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
     """Give the function that a run calls with each finished case."""
     if quiet:
-        yield lambda record, done, total: None
+        yield _silent
     elif console.is_terminal:
         with _bar(console) as report:
             yield report
     else:
         yield _Lines(console).report
+
+
+def _silent(record: CaseRecord, done: int, total: int) -> None:
+    pass
 
 
 @contextmanager

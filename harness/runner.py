@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import runs
 from harness.cache import Cache
-from harness.cases import expand, machine, describe_metrics, versions
+from harness.cases import describe_metrics, expand, machine, versions
 from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.processes import Child, ChildDiedError
@@ -95,10 +95,16 @@ def _describe(host: Child, model: Model, log: Path) -> PipelineInfo:
     try:
         reply = host.call(("describe", model.spec), timeout_s=DESCRIBE_TIMEOUT_S)
     except ChildDiedError as error:
-        raise UsageError(f"loading the pipeline {model.spec} failed: {str(error).splitlines()[0]}. See {log}") from error
+        raise UsageError(
+            f"loading the pipeline {model.spec} failed: {str(error).splitlines()[0]}. See {log}"
+        ) from error
     if isinstance(reply, CaseError):
         if reply.kind == "ContractError":
-            raise UsageError(f"pipeline {reply.message}" if model.spec in reply.message else f"pipeline {model.spec}: {reply.message}")
+            raise UsageError(
+                f"pipeline {reply.message}"
+                if model.spec in reply.message
+                else f"pipeline {model.spec}: {reply.message}"
+            )
         log.write_text(reply.traceback)
         raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {log}")
     info: PipelineInfo = reply
@@ -110,7 +116,9 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
     there = (config.folder / "manifest.json").exists()
     if not config.resume:
         if there:
-            raise UsageError(f"{config.folder} holds a run already. Add --resume to continue it, or choose another --out")
+            raise UsageError(
+                f"{config.folder} holds a run already. Add --resume to continue it, or choose another --out"
+            )
         runs.write_manifest(config.folder, manifest)
         return {}
     before = runs.load(config.folder)

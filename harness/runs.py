@@ -1,12 +1,12 @@
 """The run folder: what a run leaves behind, and how it is read.
 
-    manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities, versions, machine
-    journal.jsonl          one line a finished case, fsynced: the truth while running
-    measurements.parquet   every measurement, one row a number, in the order of the cases
-    stages.parquet         every stage of every case
-    verdict.json           the gate's word
-    blobs/ab/abcd….png     pictures, named by their SHA-256
-    report/index.html      what people look at
+manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities, versions, machine
+journal.jsonl          one line a finished case, fsynced: the truth while running
+measurements.parquet   every measurement, one row a number, in the order of the cases
+stages.parquet         every stage of every case
+verdict.json           the gate's word
+blobs/ab/abcd….png     pictures, named by their SHA-256
+report/index.html      what people look at
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def load(folder: Path | str) -> Run:
     folder = Path(folder)
     manifest_path = folder / "manifest.json"
     if not manifest_path.is_file():
-        raise UsageError(f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed")
+        raise UsageError(
+            f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed"
+        )
     manifest = _decode(manifest_path.read_bytes(), Manifest, manifest_path)
     if manifest.schema != SCHEMA:
         raise UsageError(f"{manifest_path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}")

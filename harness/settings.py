@@ -113,8 +113,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}") from error
 
 
-
-
 def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
     """A parsed table as a typed object. Raises UsageError with the file and the key."""
     try:

@@ -100,11 +100,13 @@ def _checked(file: SuiteFile) -> Suite:
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
         if wrong:
             raise UsageError(f"vectors.{family}: it has steps 1 to {ladders[family]}, not {wrong[0]}")
-    for name in (*file.metrics, *(rule.metric for rule in (*file.budgets, *file.margins))):
+    for name in (*file.metrics, *(b.metric for b in file.budgets), *(m.metric for m in file.margins)):
         check_name(name)
     for budget in file.budgets:
         if (budget.min is None) == (budget.max is None):
-            raise UsageError(f"budgets: {budget.metric} {budget.region} {budget.stat} needs a min or a max, and not both")
+            raise UsageError(
+                f"budgets: {budget.metric} {budget.region} {budget.stat} needs a min or a max, and not both"
+            )
     if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
         raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}")
     if not file.seeds or not file.metrics:

@@ -99,7 +99,14 @@ class Worker:
             for s in result.stages
         )
         record = CaseRecord(
-            case, result.status.value, result.reason, seconds, cached=False, blobs=blobs, config=result.config, stages=stages
+            case,
+            result.status.value,
+            result.reason,
+            seconds,
+            cached=False,
+            blobs=blobs,
+            config=result.config,
+            stages=stages,
         )
         if result.image is None:
             return replace(record, measurements=unmeasured(self._metrics, f"refused: {result.reason}"))

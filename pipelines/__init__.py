@@ -1,9 +1,9 @@
 """What is under test: the edit contract, the reference pipeline, and how a pipeline is named and loaded.
 
-    from pipelines import EditRequest, EditResult, reference
+from pipelines import EditRequest, EditResult, reference
 
-    pipeline = reference.build(**{"inpaint.model": "patch"})
-    result = pipeline(EditRequest(image=image, scale=2))
+pipeline = reference.build(**{"inpaint.model": "patch"})
+result = pipeline(EditRequest(image=image, scale=2))
 """
 
 from pipelines.contract import ContractError, EditRequest, EditResult, Image, Mask, Pipeline, StageTrace, Status

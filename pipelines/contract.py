@@ -82,7 +82,8 @@ class EditResult:
 class Pipeline(Protocol):
     """What the harness runs."""
 
-    def __call__(self, request: EditRequest, /) -> EditResult: ...
+    def __call__(self, request: EditRequest, /) -> EditResult:
+        """Make one edit."""
 
 
 def check_request(request: EditRequest) -> None:

@@ -106,7 +106,9 @@ def _import_module(spec: PipelineSpec) -> Any:
         return importlib.import_module(spec.module)
     except ModuleNotFoundError as error:
         if error.name and (spec.module == error.name or spec.module.startswith(f"{error.name}.")):
-            raise ContractError(f"{spec.text}: there is no module {spec.module!r} on the path or in {Path.cwd()}") from error
+            raise ContractError(
+                f"{spec.text}: there is no module {spec.module!r} on the path or in {Path.cwd()}"
+            ) from error
         raise
 
 

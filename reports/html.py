@@ -114,7 +114,11 @@ def _index(run: Run, folder: Path, pages: Environment, drawn: Sequence[charts.Ch
             for row in grid.values()
             for cell in row.values()
         },
-        windows={cell.record.case.id: view.windows(cell.record, run.manifest.metrics) for row in grid.values() for cell in row.values()},
+        windows={
+            cell.record.case.id: view.windows(cell.record, run.manifest.metrics)
+            for row in grid.values()
+            for cell in row.values()
+        },
         charts={kind: [chart for chart in drawn if chart.kind == kind] for kind in ("spectral", "limit")},
         src={chart.path: relative(chart.path, folder) for chart in drawn},
     )

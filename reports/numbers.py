@@ -17,6 +17,7 @@ TITLES: Mapping[str, str] = {
 }
 """How people write the metrics that we know; any other goes by its own name."""
 
+
 def base(identity: str) -> str:
     """The name in a metric's identity: `lpips[alex]@1` -> `lpips`."""
     return identity.partition("@")[0].partition("[")[0]

@@ -20,7 +20,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session")
 def alexnet_folder() -> Path:
-    """A folder with AlexNet's weights: EDITPROOF_LPIPS_WEIGHTS, or the folder that lies beside the project where it is built."""
+    """A folder with AlexNet's weights: EDITPROOF_LPIPS_WEIGHTS, or one beside the project."""
     for folder in (Path(os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "/nowhere")), SHARED / "weights"):
         if folder.is_dir():
             return folder

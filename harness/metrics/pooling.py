@@ -78,7 +78,10 @@ def window_sums(plane: Plane) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.i
     np.cumsum(np.cumsum(plane, axis=0, dtype=np.float64), axis=1, out=table[1:, 1:])
     (top, bottom), (left, right) = (_edges(length) for length in plane.shape)
     sums = (
-        table[np.ix_(bottom, right)] - table[np.ix_(top, right)] - table[np.ix_(bottom, left)] + table[np.ix_(top, left)]
+        table[np.ix_(bottom, right)]
+        - table[np.ix_(top, right)]
+        - table[np.ix_(bottom, left)]
+        + table[np.ix_(top, left)]
     )
     return sums, (top + bottom) // 2, (left + right) // 2
 

@@ -24,6 +24,7 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "local_contrast": lambda _: LOCAL_CONTRAST,
 }
 
+
 def get_metric(name: str, weights: LpipsWeights) -> Metric:
     """The metric of that name. Raises UsageError with the nearest known name."""
     check_name(name)

@@ -44,9 +44,7 @@ def _measure(moments: Moments, actual: Image, areas: Areas) -> list[Value]:
     inner[BORDER:-BORDER, BORDER:-BORDER] = True
     values = pool(ssim_map(moments, actual), {r: a & inner for r, a in areas.items()}, better="higher", tail="p01")
     beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
-    return [
-        Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values
-    ]
+    return [Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values]
 
 
 def _moments(image: Image) -> Moments:

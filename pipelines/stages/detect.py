@@ -14,7 +14,7 @@ from pipelines.config import DetectConfig
 from pipelines.contract import Image, Mask
 from pipelines.edit import Edit, Step
 
-Box = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Box = np.ndarray[Any, np.dtype[np.float32]]
 """Four corners of a text line, 4×2, (x, y) in pixels."""
 
 MIN_SEPARATION = 0.6
@@ -65,7 +65,7 @@ def find_text(pixels: np.ndarray[Any, np.dtype[np.uint8]], config: DetectConfig)
         return []
     scores = found.scores if found.scores is not None else [1.0] * len(found.boxes)
     return [
-        np.asarray(box, np.float32) / config.upsample
+        np.asarray(box, np.float32) / np.float32(config.upsample)
         for box, score in zip(found.boxes, scores, strict=True)
         if score >= config.min_confidence
     ]
@@ -91,7 +91,9 @@ def glyph_mask(pixels: np.ndarray[Any, np.dtype[np.uint8]], box: Box, *, margin_
     return mask
 
 
-def _distance_to_ground(crop: np.ndarray[Any, np.dtype[np.uint8]], *, glyph_px: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _distance_to_ground(
+    crop: np.ndarray[Any, np.dtype[np.uint8]], *, glyph_px: int
+) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Colour distance of each pixel to the local median, which is the ground: strokes cover less than half of a line."""
     size = min(2 * glyph_px + 1, 101)
     ground = np.stack([cv2.medianBlur(np.ascontiguousarray(crop[..., c]), size) for c in range(3)], axis=-1)

@@ -21,7 +21,8 @@ def harmonise(edit: Edit) -> Step:
     """Adjust the filled pixels' colour and grain; pixels outside the enlarged mask stay bit-equal."""
     config = edit.config.harmonise
     height, width = edit.image.shape[:2]
-    mask = np.clip(cv2.resize(edit.mask, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+    enlarged = cv2.resize(edit.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    mask = np.asarray(np.clip(enlarged, 0, 1), np.float32)
     hole = mask > 0
     ring = _around(hole, radius_px=config.ring_px * edit.request.scale)
     if not hole.any() or not ring.any():
@@ -70,10 +71,7 @@ def noise_sigma(image: Image, where: Pixels) -> float:
 
 def edge_step(image: Image, hole: Pixels) -> float:
     """Mean step between neighbouring pixels across the hole's edge, over all channels; 0 to 1. 0 where it has no edge."""
-    steps = [
-        np.abs(np.diff(image, axis=axis)).mean(axis=-1)[np.diff(hole, axis=axis)]
-        for axis in (0, 1)
-    ]
+    steps = [np.abs(np.diff(image, axis=axis)).mean(axis=-1)[np.diff(hole, axis=axis)] for axis in (0, 1)]
     across = np.concatenate(steps)
     return float(across.mean()) if across.size else 0.0
 

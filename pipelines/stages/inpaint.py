@@ -26,6 +26,8 @@ def inpaint(edit: Edit) -> Step:
     crops = context_crops(hole, context_px=config.context_px)
     fill = edit.image.copy()
     for crop in crops:
+        if hole[crop].all():
+            raise ValueError("the whole picture is masked: there is nothing to fill it from")
         proposal = MODELS[config.model](edit.image[crop], hole[crop], config, edit.request.seed)
         fill[crop][hole[crop]] = proposal[hole[crop]]
     decision = f"{config.model}: {int(hole.sum())} px in {len(crops)} crop{'s' * (len(crops) != 1)}"
@@ -41,11 +43,9 @@ def context_crops(hole: Hole, *, context_px: int) -> list[tuple[slice, slice]]:
 
 def _opencv(flag: int) -> Callable[[Image, Hole, InpaintConfig, int], Image]:
     def fill(image: Image, hole: Hole, config: InpaintConfig, seed: int) -> Image:
-        if hole.all():
-            raise ValueError("the whole crop is masked: there is nothing to fill it from")
         pixels = np.round(image * 255).astype(np.uint8)
-        filled = cv2.inpaint(pixels, hole.astype(np.uint8), config.radius_px, flag)
-        return np.asarray(filled, np.float32) / np.float32(255)
+        filled: Any = cv2.inpaint(pixels, hole.astype(np.uint8), config.radius_px, flag)
+        return np.asarray(filled / np.float32(255), np.float32)
 
     return fill
 
@@ -54,18 +54,14 @@ def _biharmonic(image: Image, hole: Hole, config: InpaintConfig, seed: int) -> I
     """Damelin & Hoang 2018, by scikit-image."""
     from skimage.restoration import inpaint_biharmonic
 
-    if hole.all():
-        raise ValueError("the whole crop is masked: there is nothing to fill it from")
     filled = inpaint_biharmonic(image, hole, split_into_regions=True, channel_axis=-1)
-    return np.clip(filled, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(filled, 0, 1), np.float32)
 
 
 def _patch(image: Image, hole: Hole, config: InpaintConfig, seed: int) -> Image:
     """PatchMatch (Barnes et al. 2009), by pypatchmatch."""
     import patchmatch
 
-    if hole.all():
-        raise ValueError("the whole crop is masked: there is nothing to fill it from")
     patchmatch.set_random_seed(seed)  # process-wide, so set before every call
     pixels = np.ascontiguousarray(np.round(image * 255).astype(np.uint8))
     filled = patchmatch.inpaint(pixels, hole.astype(np.uint8) * 255, patch_size=config.patch_radius_px)

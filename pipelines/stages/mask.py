@@ -37,9 +37,9 @@ def soften(core: np.ndarray[tuple[int, int], np.dtype[np.bool_]], *, radius_px: 
     distance = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     beyond = np.maximum(distance - np.float32(radius_px), 0.0)
     if sigma_px == 0:
-        return (beyond == 0).astype(np.float32)
+        return np.asarray(beyond == 0, np.float32)
     alpha = np.exp(-0.5 * np.square(beyond / np.float32(sigma_px)))
-    return np.where(alpha < HOLE_ALPHA, 0.0, alpha).astype(np.float32)
+    return np.asarray(np.where(alpha < HOLE_ALPHA, 0.0, alpha), np.float32)
 
 
 def check_mask(edit: Edit) -> Step:

@@ -16,9 +16,7 @@ def tile_starts(length_px: int, *, size_px: int, overlap_px: int) -> list[int]:
     return list(range(0, max(length_px - overlap_px, 1), stride))
 
 
-def map_tiles(
-    image: Image, work: Callable[[Image], Image], *, size_px: int, overlap_px: int, scale: int
-) -> Image:
+def map_tiles(image: Image, work: Callable[[Image], Image], *, size_px: int, overlap_px: int, scale: int) -> Image:
     """`work` applied tile by tile; it turns h×w×3 into (h·scale)×(w·scale)×3.
 
     Neighbours are cross-faded linearly over their overlap; the border of two tiles is the middle of it. With no overlap

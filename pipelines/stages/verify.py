@@ -24,7 +24,9 @@ def verify(edit: Edit) -> Step:
     if outside > config.max_outside_change:
         problems.append(f"outside the mask a pixel changed by {outside:.4f} > {config.max_outside_change:g}")
     if excess > config.max_edge_excess:
-        problems.append(f"the step along the mask's edge is {excess:.3f} > {config.max_edge_excess:g} over its surroundings'")
+        problems.append(
+            f"the step along the mask's edge is {excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
+        )
     if problems:
         reason = "; ".join(problems)
         return Step(replace(edit, status=Status.NEEDS_REVIEW, reason=reason), change, f"needs review: {reason}")

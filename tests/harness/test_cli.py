@@ -40,7 +40,7 @@ def fine(): return lambda request: None
 """
 
 
-@pytest.mark.parametrize(("arguments", "parts"), USAGE_ERRORS, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("arguments", "parts"), USAGE_ERRORS, ids=" ".join)
 def test_bad_input_gets_one_line_and_exit_2(folder: Path, arguments: list[str], parts: list[str]) -> None:
     """What, where, and what to do; never a traceback."""
     (folder / "mine.py").write_text(MINE)

@@ -34,7 +34,9 @@ def test_a_run_measures_every_case_and_names_its_report(command: Command, folder
     assert Path(said["report"]).is_file()
     run = only_run(folder)
     assert {(r.case.model.name, r.case.seed) for r in run.records} == {("ns", 1), ("patch", 1), ("patch", 2)}
-    assert run.measurements.query("metric == 'psnr@1' and region == 'edit' and stat == 'mean'").value.between(5, 100).all()
+    assert (
+        run.measurements.query("metric == 'psnr@1' and region == 'edit' and stat == 'mean'").value.between(5, 100).all()
+    )
 
 
 def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(command: Command, folder: Path) -> None:
@@ -52,8 +54,17 @@ def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(command: Co
 
 
 def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Path) -> None:
-    """kill -9 in the middle, then --resume: what was journalled stays, the rest is run, the numbers are those of a whole run."""
-    arguments = [str(Path(sys.executable).parent / "editproof"), "run", "-q", "--no-cache", "--jobs", "1", "--out", "killed"]
+    """kill -9 in the middle, then --resume: what was journalled stays, and the numbers are those of a whole run."""
+    arguments = [
+        str(Path(sys.executable).parent / "editproof"),
+        "run",
+        "-q",
+        "--no-cache",
+        "--jobs",
+        "1",
+        "--out",
+        "killed",
+    ]
     process = subprocess.Popen(arguments, cwd=folder, env=os.environ)
     journal = folder / "killed" / "journal.jsonl"
     while not (journal.is_file() and journal.read_bytes().count(b"\n") >= 2):
@@ -73,7 +84,9 @@ def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Pa
 def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) -> None:
     """Resuming with another pipeline is refused, and the message names what differs."""
     assert command("run", "-q", "--out", "here", "--vector", "logo", "--model", "ns").returncode == 0
-    done = command("run", "--out", "here", "--resume", "--vector", "logo", "--pipeline", "ns=reference?inpaint.model=telea")
+    done = command(
+        "run", "--out", "here", "--resume", "--vector", "logo", "--pipeline", "ns=reference?inpaint.model=telea"
+    )
     assert done.returncode == 2
     assert "can't be resumed" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -207,7 +207,7 @@ def _draw(case: Case, harm: float) -> dict[str, Image.Image]:
     from skimage import data
 
     photo = {"thin_text": data.astronaut, "logo": data.coffee, "microprint": data.chelsea, "tiled_seams": data.rocket}
-    pixels: npt.NDArray[np.uint8] = photo[case.family]()  # type: ignore[no-untyped-call]
+    pixels: npt.NDArray[np.uint8] = photo[case.family]()
     picture = Image.fromarray(pixels)
     edge = case.size * case.scale
     short = min(picture.size)

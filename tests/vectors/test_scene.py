@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -27,9 +25,9 @@ OUTPUT_MASKS = ("edit", "ring", "keep", "seams")
         for size, scale in SIZES
     ],
 )
-def rendered(request: pytest.FixtureRequest) -> Iterator[tuple[Scene, int]]:
+def rendered(request: pytest.FixtureRequest) -> tuple[Scene, int]:
     vector, step, size, scale = request.param
-    yield vector.render(3, size, step=step, scale=scale), size
+    return vector.render(3, size, step=step, scale=scale), size
 
 
 def test_shape(rendered: tuple[Scene, int]) -> None:
@@ -37,8 +35,8 @@ def test_shape(rendered: tuple[Scene, int]) -> None:
     scene, size = rendered
     out = size * scene.scale
     shapes: dict[str, tuple[int, ...]] = {
-        **{name: (size, size, 3) for name in IMAGES},
-        **{name: (out, out) for name in OUTPUT_MASKS},
+        **dict.fromkeys(IMAGES, (size, size, 3)),
+        **dict.fromkeys(OUTPUT_MASKS, (out, out)),
         "clean": (out, out, 3),
         "overlay": (size, size),
     }

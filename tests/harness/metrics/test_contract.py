@@ -25,7 +25,7 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 def picture() -> Image:
     from skimage import data
 
-    crop = data.astronaut()[100 : 100 + SIZE, 180 : 180 + SIZE]  # type: ignore[no-untyped-call]
+    crop = data.astronaut()[100 : 100 + SIZE, 180 : 180 + SIZE]
     return np.asarray(crop, np.float32) / np.float32(255)
 
 
@@ -70,7 +70,9 @@ def test_equal_pictures_get_the_best_value(metric: Metric, picture: Image, areas
         assert value.value is None or value.value == pytest.approx(best, abs=1e-6), value
 
 
-def test_damage_is_worse_than_none_and_within_the_range(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+def test_damage_is_worse_than_none_and_within_the_range(
+    metric: Metric, picture: Image, noisy: Image, areas: Areas
+) -> None:
     """Noise moves every measured value away from the best, into the declared range."""
     for value in metric.measure(metric.prepare(picture), noisy, areas):
         if value.value is None:
@@ -102,7 +104,9 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
 def test_it_is_a_pure_function(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
     """Twice the same bits, and the pictures are left as they were."""
     before = (picture.tobytes(), noisy.tobytes())
-    assert metric.measure(metric.prepare(picture), noisy, areas) == metric.measure(metric.prepare(picture), noisy, areas)
+    assert metric.measure(metric.prepare(picture), noisy, areas) == metric.measure(
+        metric.prepare(picture), noisy, areas
+    )
     assert (picture.tobytes(), noisy.tobytes()) == before
 
 

@@ -35,7 +35,7 @@ def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
 def pair() -> tuple[Image, Image]:
     from skimage import data
 
-    picture = np.asarray(data.coffee()[50:250, 100:360], np.float32) / np.float32(255)  # type: ignore[no-untyped-call]
+    picture = np.asarray(data.coffee()[50:250, 100:360], np.float32) / np.float32(255)
     noise = np.random.default_rng(3).normal(0, 0.05, picture.shape)
     return picture, np.clip(picture + noise, 0, 1).astype(np.float32)
 

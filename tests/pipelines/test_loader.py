@@ -1,0 +1,78 @@
+"""From a pipeline's name to the callable, and what it says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import ContractError
+from pipelines.loader import fingerprint, load, parse
+
+MINE = """
+def build(steps=4, name="x", fast=False):
+    def edit(request): return None
+    edit.fingerprint = f"{steps}"
+    edit.given = (steps, name, fast)
+    return edit
+
+def untold():
+    return lambda request: None
+
+def odd():
+    edit = untold()
+    edit.fingerprint = 7
+    return edit
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path / "mine.py"
+
+
+def test_parameters_keep_their_types(mine: Path) -> None:
+    """Whole numbers, numbers, booleans, words; what only looks like a number stays a word."""
+    pipeline = load(f"{mine}:build?steps=8&name=nan&fast=true")
+    assert pipeline.given == (8, "nan", True)  # type: ignore[attr-defined]
+    values = dict(parse("a.py:b?x=0.5&y=-3&z=inf&w=1e3&v=").params)
+    assert values == {"x": 0.5, "y": -3, "z": "inf", "w": 1000.0, "v": ""}
+
+
+def test_a_fingerprint_covers_the_parameters_and_the_file(mine: Path) -> None:
+    """Whatever of them changes, the fingerprint does."""
+
+    def of(query: str) -> str:
+        text = f"{mine}:build{query}"
+        return fingerprint(text, load(text))
+
+    first = of("")
+    assert first == of("")
+    assert first != of("?steps=5")
+    mine.write_text(MINE + "\n# changed\n")
+    assert first != of("")
+
+
+def test_a_pipeline_that_names_no_fingerprint_has_none(mine: Path) -> None:
+    """So that it is never cached."""
+    assert fingerprint(f"{mine}:untold", load(f"{mine}:untold")) == ""
+
+
+def test_a_fingerprint_must_be_a_string(mine: Path) -> None:
+    """A number would pass for one by accident."""
+    with pytest.raises(ContractError, match="must be a string"):
+        fingerprint(f"{mine}:odd", load(f"{mine}:odd"))
+
+
+def test_the_references_fingerprint_follows_its_settings() -> None:
+    """Another setting is another pipeline."""
+    one, other = (load(f"reference?inpaint.model={name}") for name in ("ns", "telea"))
+    assert fingerprint("reference?inpaint.model=ns", one) != fingerprint("reference?inpaint.model=telea", other)
+
+
+@pytest.mark.parametrize("text", ["", "x", "x:", ":y", "mine.py:not-a-name", "reference?novalue"])
+def test_what_names_no_pipeline_is_refused(text: str) -> None:
+    """Before anything is imported."""
+    with pytest.raises(ContractError):
+        parse(text)
