@@ -7,6 +7,9 @@ EditproofError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from harness.types import ExitCode
 
 
@@ -26,3 +29,11 @@ class IncompleteError(EditproofError):
     """A run that could not be done or judged."""
 
     exit_code = ExitCode.INCOMPLETE
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist: with the nearest that does, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names) or 'none'}"
+    return UsageError(f"there is no {kind} {name!r}; {hint}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown
 from harness.metrics.registry import METRICS, check_name
 from harness.settings import convert, read_toml
 from harness.types import Budget, Margin, Model, Suite, Variant
@@ -47,9 +46,7 @@ def load_suite(name: str) -> Suite:
     """A shipped suite by name, or any by the path of its .toml file. Raises UsageError naming file, key and remedy."""
     path = Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml"
     if not path.is_file():
-        close = difflib.get_close_matches(name, shipped_suites(), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(shipped_suites())}"
-        raise UsageError(f"there is no suite {name!r}; {hint} A suite of your own is named by its .toml file")
+        raise unknown("suite", name, shipped_suites())
     file = convert(read_toml(path), SuiteFile, path)
     try:
         return _checked(file)
@@ -131,6 +128,4 @@ def _checked(file: SuiteFile) -> Suite:
 def _check_known(names: Sequence[str], known: Sequence[str], kind: str) -> None:
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-            raise UsageError(f"there is no {kind} {name!r}; {hint}")
+            raise unknown(kind, name, known)

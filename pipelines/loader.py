@@ -47,9 +47,9 @@ class PipelineSpec:
 def parse(text: str) -> PipelineSpec:
     """Take a pipeline's name apart. Raises ContractError where it is none."""
     target, _, query = text.partition("?")
-    params = tuple((key, _value(value)) for key, value in parse_qsl(query, keep_blank_values=True))
-    if query and not params:
+    if query and not all("=" in part for part in query.split("&")):
         raise ContractError(f"{text!r}: what follows '?' must be key=value&key=value")
+    params = tuple((key, _value(value)) for key, value in parse_qsl(query, keep_blank_values=True))
     if target == REFERENCE:
         return PipelineSpec(text, "pipelines.reference", "build", params)
     module, colon, factory = target.rpartition(":")

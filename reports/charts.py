@@ -133,7 +133,7 @@ def _spectral(lines: Sequence[Line]) -> Figure:
     axes.set_xticks(range(1, len(OCTAVES) + 1), OCTAVES)
     axes.set_xlim(0.7, len(OCTAVES) + 0.3)
     axes.set_xlabel("octave band, cycles/px (coarse to fine)")
-    axes.set_ylabel("spectral energy in edit, dB")
+    axes.set_ylabel("energy in edit, dB")
     _legend(figure, axes)
     return figure
 
@@ -163,7 +163,7 @@ def _figure(columns: int, entries: int) -> tuple[Figure, Sequence[Axes]]:
     head = 0.2 + 0.22 * math.ceil(entries / LEGEND_COLUMNS)
     height = 3.0 + head
     figure = Figure(figsize=(WIDTH_IN, height), facecolor="white")
-    edges = {"left": 0.09, "right": 0.985, "bottom": 0.62 / height, "top": 1 - head / height, "wspace": 0.22}
+    edges = {"left": 0.115, "right": 0.985, "bottom": 0.62 / height, "top": 1 - head / height, "wspace": 0.3}
     axes = figure.subplots(1, columns, squeeze=False, gridspec_kw=edges)[0]
     for one in axes:
         one.grid(visible=False, axis="x")

@@ -27,7 +27,10 @@ def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module}
+            folder = ROOT / node.module.replace(".", "/")
+            modules = {alias.name for alias in node.names if (folder / f"{alias.name}.py").is_file()}
+            found |= {f"{node.module}.{name}" for name in modules}
+            found |= {node.module} if len(modules) < len(node.names) else set()
     return found
 
 

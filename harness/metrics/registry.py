@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
-from harness.errors import UsageError
+from harness.errors import unknown
 from harness.metrics.delta_e00 import DELTA_E00
 from harness.metrics.local_contrast import LOCAL_CONTRAST
 from harness.metrics.lpips import lpips_metric
@@ -34,6 +33,4 @@ def get_metric(name: str, weights: LpipsWeights) -> Metric:
 def check_name(name: str) -> None:
     """Raise UsageError unless there is such a metric."""
     if name not in METRICS:
-        close = difflib.get_close_matches(name, METRICS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(METRICS)}"
-        raise UsageError(f"there is no metric {name!r}; {hint}")
+        raise unknown("metric", name, METRICS)
