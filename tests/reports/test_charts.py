@@ -31,7 +31,7 @@ def test_two_charts_per_family(drawn: tuple[charts.Chart, ...]) -> None:
 def test_charts_are_labelled(drawn: tuple[charts.Chart, ...]) -> None:
     """Every chart is well-formed SVG whose axes are labelled with their units."""
     labels = {
-        "spectral": ("spectral energy in edit, dB", "octave band, cycles/px", "1/4–1/2", "expected"),
+        "spectral": ("energy in edit, dB", "octave band, cycles/px", "1/4–1/2", "expected"),
         "limit": ("LPIPS in edit (lower is better)", "PSNR in edit, dB (higher is better)", "ladder step", "limit 26"),
     }
     for chart in drawn:
