@@ -71,11 +71,11 @@ STATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "local_contrast": ("dB", ("mean", "worst")),
 }
 TRACEBACK = """Traceback (most recent call last):
-  File "/work/pipelines/worker.py", line 118, in edit
+  File "/srv/pipelines/worker.py", line 118, in edit
     result = self.pipeline(request)
-  File "/work/pipelines/reference.py", line 74, in __call__
+  File "/srv/pipelines/reference.py", line 74, in __call__
     image = stage(image, mask, config)
-  File "/work/pipelines/inpaint.py", line 203, in patch_match
+  File "/srv/pipelines/inpaint.py", line 203, in patch_match
     source = candidates[rng.integers(len(candidates))]
 ValueError: high <= 0: no <source> patch lies outside the mask
 """
