@@ -5,12 +5,16 @@ PYTHONPATH may point there; so imports of our four names are answered from besid
 """
 
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
+from io import TextIOWrapper
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import ModuleType
 
 PACKAGES = frozenset({"harness", "pipelines", "reports", "vectors"})
+INCOMPLETE = 3
 ROOT = str(Path(__file__).resolve().parent)
 
 
@@ -29,11 +33,24 @@ def claim_packages() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    claim_packages()
-    from harness.cli import app
+    """Run the command line.
 
-    app(prog_name="editproof")
+    Whatever it did not foresee ends with exit code 3, never 1, which means a regression; the traceback goes to a file.
+    """
+    claim_packages()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        from harness.cli import app
+
+        app(prog_name="editproof")
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: an exit code that CI can't take for a verdict
+        with NamedTemporaryFile("w", prefix="editproof-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"editproof: this is a bug: {line}. Please report it with {file.name}\n")
+        sys.exit(INCOMPLETE)
 
 
 if __name__ == "__main__":

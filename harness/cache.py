@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +29,10 @@ class Cache:
         try:
             record = msgspec.json.decode(path.read_bytes(), type=CaseRecord)
             for digest in pictures_of(record):
+                _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
         except (msgspec.MsgspecError, FileNotFoundError):
-            return None  # of another version, or somebody cleaned up: it is run again and written anew
+            return None  # of another version, damaged, or somebody cleaned up: it is run again and written anew
         return replace(record, case=case, cached=True)
 
     def put(self, record: CaseRecord, run_folder: Path) -> None:
@@ -45,10 +47,45 @@ class Cache:
         return self._folder / "records" / key[:2] / f"{key}.json"
 
 
+class CarefulCache:
+    """The cache, or none: trouble with its folder is said once and turns it off, and the run goes on."""
+
+    def __init__(self, folder: Path | None, warn: Callable[[str], None]) -> None:
+        self._cache = Cache(folder) if folder else None
+        self._warn = warn
+
+    def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
+        """As Cache.get."""
+        try:
+            return self._cache.get(case, run_folder) if self._cache else None
+        except OSError as error:
+            self._turn_off(error)
+            return None
+
+    def put(self, record: CaseRecord, run_folder: Path) -> None:
+        """As Cache.put."""
+        try:
+            if self._cache:
+                self._cache.put(record, run_folder)
+        except OSError as error:
+            self._turn_off(error)
+
+    def _turn_off(self, error: OSError) -> None:
+        self._cache = None
+        self._warn(f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to another folder")
+
+
 def pictures_of(record: CaseRecord) -> Iterable[str]:
     """Hashes of every picture that a record names."""
     yield from record.blobs.values()
     yield from (stage.artefact for stage in record.stages if stage.artefact)
+
+
+def _check(path: Path, digest: str) -> None:
+    """Remove a picture that is not what its name says, and raise FileNotFoundError."""
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        path.unlink()
+        raise FileNotFoundError(path)
 
 
 def bring(source: Path, target: Path) -> None:

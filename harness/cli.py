@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -32,8 +34,9 @@ app = typer.Typer(
 Examples:
   editproof run                      run the quick suite on the reference pipeline, judge it, write the report
   editproof baseline accept          make that run the one to compare with
-  editproof run --pipeline mine.py:build && editproof gate
-                                     the same for your own pipeline; the gate's exit code fails the build
+  editproof run && editproof gate    run again and compare; the gate's exit code fails the build
+  editproof run --pipeline mine=mine.py:build
+                                     run your own pipeline
 """,
     epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
 )
@@ -84,7 +87,7 @@ Examples:
 )
 def run(
     suite: Annotated[
-        str, typer.Argument(metavar="[SUITE]", help="Shipped suite, or a .toml file. Default: the setting, else quick.")
+        str, typer.Argument(metavar="SUITE", help="Shipped suite, or a .toml file. Default: the setting, else quick.")
     ] = "",
     pipeline: Annotated[
         list[str],
@@ -103,7 +106,7 @@ def run(
         int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)
     ] = 0,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0)
+        float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0, max=86400)
     ] = 0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
     baseline: Baseline = None,
@@ -181,7 +184,15 @@ def doctor(as_json: Json = False) -> None:
 
 
 @baseline_app.command("accept")
-def baseline_accept(run: RunArgument = None, to: Baseline = None) -> None:
+def baseline_accept(
+    run: RunArgument = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write it; a baseline there is replaced. Default: as --baseline.", show_default=False
+        ),
+    ] = None,
+) -> None:
     """Make a complete run the baseline that later runs are compared with."""
     with _errors(as_json=False):
         from harness import main_job
@@ -207,6 +218,53 @@ def vectors_list(as_json: Json = False) -> None:
         _table(rows, as_json=as_json)
 
 
+@vectors_app.command("show")
+def vectors_show(
+    family: Annotated[str, typer.Argument(help="A family that `editproof vectors list` names.")],
+    out: Annotated[
+        Path | None, typer.Option(help="PNG to write. Default: FAMILY.png here.", show_default=False)
+    ] = None,
+    size: Annotated[int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)] = 256,
+) -> None:
+    """Draw a family's ladder as a contact sheet: input, given mask, expected output, regions."""
+    with _errors(as_json=False):
+        from harness.suite import get_families
+        from vectors.catalogue import contact_sheet
+
+        (vector,) = get_families([family])
+        path = out or Path(f"{family}.png")
+        contact_sheet(vector, size=size).save(path, format="PNG")
+        typer.echo(path)
+
+
+@vectors_app.command("export")
+def vectors_export(
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")] = [],  # noqa: B006
+    size: Annotated[int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)] = 256,
+    scale: Annotated[int, typer.Option(help="Output px per input px.", min=1, max=8)] = 2,
+) -> None:
+    """Write scenes as plain PNG and JSON files, for another harness."""
+    with _errors(as_json=False):
+        from harness.suite import get_families
+        from vectors.catalogue import export
+
+        count = export(get_families(vector), folder, size=size, scale=scale)
+        typer.echo(f"{count} scenes in {folder}")
+
+
+@vectors_app.command("gallery")
+def vectors_gallery(
+    page: Annotated[Path, typer.Argument(help="Markdown page to write; pictures go into a folder of its name.")],
+) -> None:
+    """Write a page with every family's contact sheet."""
+    with _errors(as_json=False):
+        from vectors.catalogue import write_gallery
+        from vectors.registry import VECTORS
+
+        typer.echo(write_gallery(VECTORS, page))
+
+
 def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
     """The end of a run: table, verdict and where the report lies; or the same as JSON."""
     if as_json:
@@ -223,7 +281,9 @@ def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
     for line in verdict_lines(_verdict(run)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     heading = {ExitCode.OK: "pass", ExitCode.REGRESSION: "regression", ExitCode.INCOMPLETE: "could not be judged"}
-    console.print(f"verdict: {heading[_verdict(run).exit_code]}", markup=False, highlight=False)
+    against = "budgets and the baseline" if _verdict(run).baseline else "budgets"
+    judged = f"{len(_verdict(run).findings)} checks against {against}"
+    console.print(f"verdict: {heading[_verdict(run).exit_code]} ({judged})", markup=False, highlight=False)
     console.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
     if page:
         console.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
@@ -269,10 +329,23 @@ def _errors(as_json: bool) -> Iterator[None]:
     try:
         yield
     except EditproofError as error:
-        if as_json:
-            typer.echo(json.dumps({"error": str(error), "exit_code": int(error.exit_code)}))
-        typer.echo(f"editproof: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt:
-        typer.echo("editproof: stopped. `editproof run --resume` continues where it was", err=True)
+        _fail(str(error), error.exit_code, as_json=as_json)
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush does not raise again
         raise typer.Exit(ExitCode.INCOMPLETE) from None
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail(f"{what}. Check the path, its permissions and the room on the disk", ExitCode.INCOMPLETE, as_json=as_json)
+    except KeyboardInterrupt:
+        _fail(
+            "stopped. `editproof run --resume`, with the same --out if you gave one, continues it",
+            ExitCode.INCOMPLETE,
+            as_json=as_json,
+        )
+
+
+def _fail(line: str, code: ExitCode, *, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"error": line, "exit_code": int(code)}, ensure_ascii=False))
+    typer.echo(f"editproof: {' '.join(line.split())}", err=True)
+    raise typer.Exit(code) from None

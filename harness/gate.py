@@ -83,7 +83,11 @@ def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
     new = [case for case in run.manifest.cases if case.id not in ids]
     if new:
         names = _names([f"{c.family}/{c.step} {c.model.name} seed {c.seed}" for c in new])
-        yield f"{len(new)} cases have no counterpart in the baseline ({names}). {accept}"
+        models = ", ".join(dict.fromkeys(model.name for model in baseline.manifest.suite.models))
+        yield (
+            f"{len(new)} cases have no counterpart in the baseline ({names}). Its models are {models}: to compare a model "
+            "with one of them, run it under that name, --pipeline NAME=PIPELINE; or accept this run as a new baseline"
+        )
 
 
 def _judge_budget(run: Run, budget: Budget) -> Iterable[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,11 +15,11 @@ from harness import baseline as baselines
 from harness import progress, runner, runs
 from harness.errors import UsageError
 from harness.gate import judge
-from harness.metrics.lpips_weights import LpipsWeights, find_weights
-from harness.runner import RunConfig
+from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
+from harness.runner import RunConfig, Warn
 from harness.runs import Run
 from harness.settings import Found
-from harness.suite import load_suite, parse_model, select
+from harness.suite import check_label, load_suite, parse_model, select
 from harness.types import Model, Suite
 
 
@@ -38,13 +39,22 @@ class Asked:
     cache: bool
     baseline: Path | None
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether neither suite nor anything of it was asked for."""
+        return not (self.suite or self.pipelines or self.models or self.families or self.seeds)
+
 
 def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
-    suite = _suite(asked, found)
-    config = _config(asked, found, suite, console, quiet=quiet)
+
+    def warn(line: str) -> None:
+        if not quiet:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    config = _config(asked, found, warn)
     with progress.shown(console, quiet=quiet) as report:
-        runner.run(config, report)
+        runner.run(config, report, warn)
     return gate(config.folder, asked.baseline, found)
 
 
@@ -85,44 +95,65 @@ def summary(run: Run, page: Path | None) -> dict[str, Any]:
     }
 
 
-def _suite(asked: Asked, found: Found) -> Suite:
-    pipelines = [parse_model(text) for text in asked.pipelines] or [
-        Model(name, parse_model(spec).spec) for name, spec in found.settings.pipelines.items()
-    ]
-    _check_distinct(pipelines)
-    suite = load_suite(asked.suite or found.settings.suite)
-    return select(suite, pipelines=pipelines, models=asked.models, families=asked.families, seeds=asked.seeds)
-
-
-def _config(asked: Asked, found: Found, suite: Suite, console: Console, *, quiet: bool) -> RunConfig:
+def _config(asked: Asked, found: Found, warn: Warn) -> RunConfig:
     settings = found.settings
-    weights = _weights(found, suite, console, quiet=quiet)
+    resumed = _resumed(asked, found)
+    suite = _suite_of_run(resumed) if resumed and asked.names_nothing else _suite(asked, found)
     return RunConfig(
         suite=suite,
-        folder=_folder(asked, found, suite),
-        resume=asked.resume,
+        folder=resumed or (asked.out.resolve() if asked.out else _new_folder(found, suite)),
+        resume=resumed is not None,
         jobs=asked.jobs or settings.jobs or runner.default_jobs(),
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=found.cache_folder if asked.cache and settings.cache.enabled else None,
-        weights=weights,
+        weights=_weights(found, suite, warn),
     )
 
 
-def _weights(found: Found, suite: Suite, console: Console, *, quiet: bool) -> LpipsWeights:
-    weights = find_weights(found.lpips_weights, download=found.settings.lpips.download and "lpips" in suite.metrics)
-    if weights.note and not quiet and "lpips" in suite.metrics:
-        console.print(weights.note, markup=False, highlight=False, soft_wrap=True)
+def _resumed(asked: Asked, found: Found) -> Path | None:
+    """The folder of the run to continue; None: a new run."""
+    if not asked.resume:
+        return None
+    return asked.out.resolve() if asked.out else runs.newest(found.path(found.settings.runs))
+
+
+def _suite_of_run(folder: Path) -> Suite:
+    return runs.load(folder).manifest.suite
+
+
+def _suite(asked: Asked, found: Found) -> Suite:
+    pipelines = [parse_model(text) for text in asked.pipelines] or _pipelines_of_settings(found)
+    _check_distinct(pipelines)
+    name, folder = (asked.suite, Path.cwd()) if asked.suite else (found.settings.suite, found.folder)
+    suite = load_suite(name, folder)
+    return select(suite, pipelines=pipelines, models=asked.models, families=asked.families, seeds=asked.seeds)
+
+
+def _pipelines_of_settings(found: Found) -> list[Model]:
+    """The settings' pipelines, their files made absolute."""
+    models = []
+    for name, text in found.settings.pipelines.items():
+        check_label(name, f"{found.source}: a pipeline's name")
+        target, mark, query = parse_model(text).spec.partition("?")
+        path, colon, factory = target.rpartition(":")
+        absolute = f"{found.path(path)}{colon}{factory}" if path.endswith(".py") else target
+        models.append(Model(name, f"{absolute}{mark}{query}"))
+    return models
+
+
+def _weights(found: Found, suite: Suite, warn: Warn) -> LpipsWeights:
+    if "lpips" not in suite.metrics:
+        return NO_WEIGHTS
+    weights = find_weights(found.lpips_weights, download=found.settings.lpips.download)
+    if weights.note:
+        warn(weights.note)
     return weights
 
 
-def _folder(asked: Asked, found: Found, suite: Suite) -> Path:
+def _new_folder(found: Found, suite: Suite) -> Path:
     runs_folder = found.path(found.settings.runs)
-    if asked.out:
-        return asked.out.resolve()
-    if asked.resume:
-        return runs.newest(runs_folder)
     stem = f"{suite.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"  # noqa: DTZ005 - a name for a person here
-    taken = [path.name for path in runs_folder.glob(f"{stem}*")]
+    taken = [path.name for path in runs_folder.glob(f"{glob.escape(stem)}*")]
     return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
 
 

@@ -6,6 +6,7 @@ raises comes back as a CaseError.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from functools import cache
@@ -17,7 +18,11 @@ import numpy as np
 from harness.runs import PipelineInfo
 from harness.types import CaseError, Param
 from pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
-from pipelines.loader import fingerprint, load
+from pipelines.loader import fingerprint, load, source_hash
+
+MAX_MESSAGE = 500
+MAX_TRACEBACK = 20_000
+"""Characters of a foreign text that are kept."""
 
 
 def main(connection: Connection[Any, Any]) -> None:
@@ -30,14 +35,15 @@ def main(connection: Connection[Any, Any]) -> None:
         try:
             reply: object = describe(message[1]) if message[0] == "describe" else edit(message[1], message[2])
         except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
-            reply = CaseError(type(error).__name__, _one_line(error), traceback.format_exc())
+            reply = CaseError(type(error).__name__, _one_line(error), _text(traceback.format_exc())[-MAX_TRACEBACK:])
         connection.send(reply)
 
 
 def describe(spec: str) -> PipelineInfo:
     """Load a pipeline and say what it is."""
     pipeline = _loaded(spec)
-    return PipelineInfo(spec, fingerprint(spec, pipeline), bool(getattr(pipeline, "stochastic", True)))
+    stochastic = bool(getattr(pipeline, "stochastic", True))
+    return PipelineInfo(spec, _text(fingerprint(spec, pipeline)), source_hash(spec), stochastic)
 
 
 def edit(spec: str, request: EditRequest) -> tuple[EditResult, float]:
@@ -58,10 +64,10 @@ def _loaded(spec: str) -> Pipeline:
 def _plain(result: EditResult) -> EditResult:
     """The result without types that only the user's code knows, so that any process can read it."""
     stages = tuple(
-        StageTrace(str(s.name), float(s.seconds), str(s.decision), _array(s.artefact)) for s in result.stages
+        StageTrace(_line(s.name), float(s.seconds), _line(s.decision), _array(s.artefact)) for s in result.stages
     )
-    config = {str(name): _param(value) for name, value in result.config.items()}
-    return EditResult(_array(result.image), result.status, str(result.reason), stages, config)
+    config = {_line(name): _param(value) for name, value in result.config.items()}
+    return EditResult(_array(result.image), result.status, _line(result.reason), stages, config)
 
 
 def _array(array: Any) -> Any:
@@ -69,8 +75,21 @@ def _array(array: Any) -> Any:
 
 
 def _param(value: object) -> Param:
-    return value if type(value) in {str, int, float, bool} else str(value)  # type: ignore[return-value]
+    if type(value) is float and not math.isfinite(value):
+        return str(value)
+    return value if type(value) in {int, float, bool} else _line(value)  # type: ignore[return-value]
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return _line(error) or type(error).__name__
+
+
+def _line(text: object) -> str:
+    """A foreign text as one line that any file and any terminal can hold."""
+    words = " ".join(_text(text).split())
+    return "".join(char if char.isprintable() else "�" for char in words)[:MAX_MESSAGE]
+
+
+def _text(text: object) -> str:
+    """A foreign text without what UTF-8 can't say."""
+    return str(text).encode("utf-8", "replace").decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -28,11 +29,19 @@ serve(main, {descriptor}, {parent})
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """A worker a core, one thread each: no oversubscription, and sums in the same order on every machine."""
 
-LOG_TAIL_LINES = 15
+LOG_TAIL_BYTES = 16_384
+LOOK_EVERY_S = 0.25
+"""How often a silent child is looked at: its socket may be held open by a process that it left behind."""
 
 
 class ChildDiedError(Exception):
-    """The child process ended, or was ended because its time was up. The message says how."""
+    """The child process ended, or was ended because its time was up. The message, one line, says how."""
+
+    def __init__(self, how: str, said: str = "") -> None:
+        last = said.strip().splitlines()[-1][:300] if said.strip() else ""
+        super().__init__(f"{how}; it last printed: {last}" if last else how)
+        self.said = said
+        """The end of what it printed."""
 
 
 class Child:
@@ -49,6 +58,7 @@ class Child:
         )
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
+            self._log_start = out.tell()
             self._process = subprocess.Popen(
                 # -P: the current folder is not put on the path.
                 [sys.executable, "-P", "-c", code],
@@ -77,10 +87,14 @@ class Child:
 
     def receive(self, *, timeout_s: float | None = None) -> Any:
         """Wait for a message. Raises ChildDiedError where none comes in time, or the child ends."""
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         try:
-            if not self.connection.poll(timeout_s):
-                self.stop()
-                raise ChildDiedError(f"no result within {timeout_s:g} s; the process was stopped (setting: timeout_s)")
+            while not self.connection.poll(max(0.0, min(LOOK_EVERY_S, deadline - time.monotonic()))):
+                if self._process.poll() is not None and not self.connection.poll(0):
+                    raise self._death()
+                if time.monotonic() >= deadline:
+                    self.stop()
+                    raise ChildDiedError(f"no answer within {timeout_s:g} s; the process was stopped")
             return self.connection.recv()
         except (EOFError, OSError) as error:
             raise self._death() from error
@@ -95,9 +109,10 @@ class Child:
     def _death(self) -> ChildDiedError:
         code = self._process.wait()
         how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
-        lines = self._log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        said = "\n".join(lines)
-        return ChildDiedError(f"the process ended {how}" + (f"; it last printed:\n{said}" if said else ""))
+        with self._log.open("rb") as log:
+            log.seek(max(self._log_start, self._log.stat().st_size - LOG_TAIL_BYTES))
+            said = log.read(LOG_TAIL_BYTES).decode(errors="replace")
+        return ChildDiedError(f"the process ended {how}", said)
 
 
 def serve(main: Any, descriptor: int, parent: int) -> None:
@@ -105,9 +120,15 @@ def serve(main: Any, descriptor: int, parent: int) -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is done with us
         main(Connection(descriptor))
+    _end_group()
 
 
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)
+    _end_group()
+
+
+def _end_group() -> None:
+    """End this process and whatever the pipeline started in it."""
+    os.killpg(0, signal.SIGKILL)

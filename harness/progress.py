@@ -1,10 +1,11 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, nothing with --quiet."""
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, only failures with --quiet."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,11 +18,15 @@ LINE_EVERY_S = 10.0
 """On a CI log: often enough to see that it lives, seldom enough to read."""
 
 
+MIN_FOR_ESTIMATE = 8
+"""The first cases wait for workers to start and tell nothing about the rest."""
+
+
 @contextmanager
 def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
     """Give the function that a run calls with each finished case."""
     if quiet:
-        yield _silent
+        yield partial(_failures_only, Console(stderr=True))
     elif console.is_terminal:
         with _bar(console) as report:
             yield report
@@ -29,8 +34,9 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
         yield _Lines(console).report
 
 
-def _silent(record: CaseRecord, done: int, total: int) -> None:
-    pass
+def _failures_only(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
+    if record.error is not None:
+        console.print(_failure(record), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -70,7 +76,8 @@ class _Lines:
         if done == total or now - self._last >= LINE_EVERY_S:
             self._last = now
             rate = done / max(now - self._start, 1e-3)
-            self._print(f"{done} of {total} cases, {rate:.1f} cases/s, about {(total - done) / rate:.0f} s left")
+            left = f", about {(total - done) / rate:.0f} s left" if MIN_FOR_ESTIMATE <= done < total else ""
+            self._print(f"{done} of {total} cases, {rate:.1f} cases/s{left}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

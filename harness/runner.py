@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from harness import runs
-from harness.cache import Cache
+from harness.cache import CarefulCache
 from harness.cases import describe_metrics, expand, machine, versions
 from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.processes import Child, ChildDiedError
 from harness.runs import Journal, Manifest, PipelineInfo, Run
 from harness.types import Case, CaseError, CaseRecord, Model, Suite
-from harness.worker import WorkerSetup
-
-DESCRIBE_TIMEOUT_S = 600.0
-"""How long a pipeline may take to load its models."""
+from harness.worker import LOAD_TIMEOUT_S, WorkerSetup
+from pipelines.loader import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,17 @@ class RunConfig:
 Progress = Callable[[CaseRecord, int, int], None]
 """Called with each finished case, how many are done, and how many there are."""
 
+Warn = Callable[[str], None]
+"""Called with one line about something that a person should know, though the run goes on."""
 
-def run(config: RunConfig, progress: Progress) -> Run:
+
+def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     """Run the suite to its end and give the run. Raises UsageError before anything is run, if it makes no sense."""
     manifest = _manifest(config)
     finished = _open(config, manifest)
     journal = Journal(config.folder)
     try:
-        _finish(config, manifest, finished, journal, progress)
+        _finish(config, manifest, finished, journal, progress, warn)
     finally:
         journal.close()
     result = runs.load(config.folder)
@@ -67,7 +69,7 @@ def _manifest(config: RunConfig) -> Manifest:
     suite = config.suite
     if not suite.variants or not suite.models:
         raise UsageError(f"the suite {suite.name} has no cases: it needs at least one vector and one model")
-    pipelines = describe(suite.models, log=config.folder / "logs" / "describe.log")
+    pipelines = describe(suite.models)
     stated = versions()
     return Manifest(
         schema=runs.SCHEMA,
@@ -82,43 +84,41 @@ def _manifest(config: RunConfig) -> Manifest:
     )
 
 
-def describe(models: Iterable[Model], *, log: Path) -> dict[str, PipelineInfo]:
-    """Load every pipeline once, in a process of its own, and ask what it is. Raises UsageError where one can't be had."""
-    host = Child("harness.pipeline_host", log=log)
+def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
+    """Load every pipeline once and ask what it is: each file's in a process of its own, all at a time.
+
+    Raises UsageError where one can't be had.
+    """
+    logs = Path(tempfile.mkdtemp(prefix="editproof-"))
+    modules = list(dict.fromkeys(parse(model.spec).module for model in models))
+    hosts = {m: Child("harness.pipeline_host", log=logs / f"{n}.log") for n, m in enumerate(modules)}
     try:
-        return {model.name: _describe(host, model, log) for model in models}
+        return {model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models}
     finally:
-        host.stop()
+        for host in hosts.values():
+            host.stop()
 
 
-def _describe(host: Child, model: Model, log: Path) -> PipelineInfo:
+def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
     try:
-        reply = host.call(("describe", model.spec), timeout_s=DESCRIBE_TIMEOUT_S)
+        reply = host.call(("describe", model.spec), timeout_s=LOAD_TIMEOUT_S)
     except ChildDiedError as error:
-        raise UsageError(
-            f"loading the pipeline {model.spec} failed: {str(error).splitlines()[0]}. See {log}"
-        ) from error
+        raise UsageError(f"loading the pipeline {model.spec} failed: {error}") from error
     if isinstance(reply, CaseError):
         if reply.kind == "ContractError":
-            raise UsageError(
-                f"pipeline {reply.message}"
-                if model.spec in reply.message
-                else f"pipeline {model.spec}: {reply.message}"
-            )
-        log.write_text(reply.traceback)
-        raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {log}")
+            raise UsageError(f"pipeline {model.spec}: {reply.message.removeprefix(f'{model.spec}: ')}")
+        path = logs / "traceback.txt"
+        path.write_text(reply.traceback)
+        raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}")
     info: PipelineInfo = reply
     return info
 
 
 def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
     """Make the run folder, or check that the one to resume is of the same run; give what it has finished."""
-    there = (config.folder / "manifest.json").exists()
     if not config.resume:
-        if there:
-            raise UsageError(
-                f"{config.folder} holds a run already. Add --resume to continue it, or choose another --out"
-            )
+        if config.folder.exists() and any(config.folder.iterdir()):
+            raise UsageError(f"{config.folder} is not empty. Add --resume to continue a run, or choose another --out")
         runs.write_manifest(config.folder, manifest)
         return {}
     before = runs.load(config.folder)
@@ -151,9 +151,10 @@ def _finish(
     finished: dict[str, CaseRecord],
     journal: Journal,
     progress: Progress,
+    warn: Warn,
 ) -> None:
     """Do every case that is not finished: from the cache where it is there, else in workers."""
-    cache = Cache(config.cache) if config.cache else None
+    cache = CarefulCache(config.cache, warn)
     done = len(finished)
     total = len(manifest.cases)
 
@@ -167,15 +168,14 @@ def _finish(
     for case in manifest.cases:
         if case.id in finished:
             continue
-        record = cache.get(case, config.folder) if cache else None
+        record = cache.get(case, config.folder)
         if record:
             keep(record)
         else:
             left.append(case)
     for record in _in_workers(config, left):
-        if cache:
-            cache.put(record, config.folder)
         keep(record)
+        cache.put(record, config.folder)
 
 
 def _in_workers(config: RunConfig, cases: list[Case]) -> Iterable[CaseRecord]:
@@ -228,7 +228,8 @@ class _Worker:
             metrics=config.suite.metrics,
             weights=config.weights,
             folder=config.folder,
-            pipeline_log=logs / f"pipeline-{number}.log",
+            logs=logs,
+            name=f"worker-{number}",
             timeout_s=config.timeout_s,
         )
         self.child = self._spawn()
@@ -236,7 +237,12 @@ class _Worker:
     def start(self, case: Case | None) -> None:
         """Hand over a case; None: the worker rests."""
         self.case = case
-        if case:
+        if case is None:
+            return
+        try:
+            self.child.send(case)
+        except ChildDiedError:  # it died between two cases
+            self.child = self._spawn()
             self.child.send(case)
 
     def finish(self) -> CaseRecord:
@@ -247,8 +253,8 @@ class _Worker:
             record: CaseRecord = self.child.receive()
         except ChildDiedError as error:
             self.child = self._spawn()
-            summary = f"the worker died: {str(error).splitlines()[0]}. See {self._log}"
-            failure = CaseError("WorkerDied", summary, str(error))
+            summary = f"the worker died: {error}"
+            failure = CaseError("WorkerDied", summary, error.said or summary)
             return CaseRecord(self.case, "error", summary, 0.0, cached=False, error=failure)
         return record
 

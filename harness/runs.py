@@ -11,6 +11,7 @@ report/index.html      what people look at
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -37,6 +38,8 @@ class PipelineInfo:
     spec: str
     fingerprint: str
     """Empty: it names none, so its results are not cached."""
+    source: str
+    """Hash of the file that holds its factory; empty for the reference."""
     stochastic: bool
 
 
@@ -149,8 +152,15 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal.jsonl"
-        _drop_torn_line(self._path)
         self._file = self._path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UsageError(
+                f"another editproof is running in {folder}. Wait for it, or choose another --out"
+            ) from error
+        _drop_torn_line(self._path)
 
     def append(self, record: CaseRecord) -> None:
         """Write one finished case and force it to disk."""

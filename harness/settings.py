@@ -17,6 +17,8 @@ from harness.errors import UsageError
 
 T = TypeVar("T")
 
+MAX_TIMEOUT_S = 86_400.0
+
 
 class LpipsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[lpips]`"""
@@ -55,8 +57,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.jobs < 0:
             raise ValueError("jobs must be at least 1, or 0 for one a core")
-        if not self.timeout_s > 0:
-            raise ValueError("timeout_s must be above 0")
+        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -95,7 +97,8 @@ def find_settings(start: Path) -> Found:
             return Found(convert(read_toml(own), Settings, own), folder, str(own))
         shared = folder / "pyproject.toml"
         if shared.is_file():
-            table = read_toml(shared).get("tool", {}).get("editproof")
+            tools = read_toml(shared).get("tool")
+            table = tools.get("editproof") if isinstance(tools, dict) else None
             if table is not None:
                 return Found(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
     return Found(Settings(), start, "defaults")
@@ -104,10 +107,12 @@ def find_settings(start: Path) -> Found:
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file. Raises UsageError with the file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: it is not UTF-8 text ({error})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is not valid TOML: it is nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
         last_line = f"at line {len(text.splitlines())}, the end of the file"
         raise UsageError(f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}") from error
@@ -118,4 +123,4 @@ def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {error}") from error
+        raise UsageError(f"{where}: {str(error).replace('`$.', '`')}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +11,16 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError, unknown
-from harness.metrics.registry import METRICS, check_name
+from harness.metrics.registry import METRICS, check_name, stats_of
 from harness.settings import convert, read_toml
 from harness.types import Budget, Margin, Model, Suite, Variant
 from pipelines.contract import ContractError
 from pipelines.loader import parse
+from vectors import Vector
 from vectors.registry import VECTORS
+
+MAX_SEED = 2**32 - 1
+"""What every generator takes."""
 
 SHIPPED = Path(__file__).parent / "suites"
 
@@ -42,16 +48,30 @@ def shipped_suites() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
-def load_suite(name: str) -> Suite:
-    """A shipped suite by name, or any by the path of its .toml file. Raises UsageError naming file, key and remedy."""
-    path = Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml"
-    if not path.is_file():
-        raise unknown("suite", name, shipped_suites())
+def load_suite(name: str, folder: Path) -> Suite:
+    """A shipped suite by name, or any by the path of its .toml file, relative to `folder`.
+
+    Raises UsageError naming file, key and remedy.
+    """
+    if name.endswith(".toml"):
+        path = folder / Path(name).expanduser()
+        if not path.is_file():
+            raise UsageError(f"there is no suite file {path}")
+    elif name in shipped_suites():
+        path = SHIPPED / f"{name}.toml"
+    else:
+        raise unknown("suite", name, [*shipped_suites(), "any .toml file of your own"])
     file = convert(read_toml(path), SuiteFile, path)
     try:
         return _checked(file)
     except (UsageError, ContractError) as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def get_families(names: Sequence[str]) -> tuple[Vector, ...]:
+    """Vectors by family; none named: all. Raises UsageError on an unknown name."""
+    _check_known(names, [vector.family for vector in VECTORS], "vector")
+    return tuple(vector for vector in VECTORS if not names or vector.family in names)
 
 
 def select(
@@ -72,43 +92,48 @@ def select(
         _check_known(families, sorted({variant.family for variant in suite.variants}), "vector")
         suite = replace(suite, variants=tuple(v for v in suite.variants if v.family in families))
     if seeds:
-        suite = replace(suite, seeds=tuple(seeds))
+        _check_seeds(seeds)
+        suite = replace(suite, seeds=tuple(dict.fromkeys(seeds)))
     return suite
 
 
 def parse_model(text: str) -> Model:
     """`name=pipeline` or a pipeline, whose own words then are its name. Raises UsageError where it names no pipeline."""
-    name, equals, spec = text.partition("=")
-    if not (equals and name.isidentifier() and "?" not in name):
-        name, spec = "", text
+    match = re.match(r"([\w.+ -]+)=(?=.)", text)  # a "=" after "?" belongs to a parameter, and no path has one
+    name, spec = (match[1], text[match.end() :]) if match else ("", text)
     try:
         parsed = parse(spec)
     except ContractError as error:
         raise UsageError(str(error)) from error
-    stem = Path(parsed.module).stem if parsed.is_file else spec.partition("?")[0]
+    stem = Path(parsed.module).stem if parsed.is_file else spec.partition("?")[0].partition(":")[0]
     query = ",".join(str(value) for _, value in parsed.params)
-    return Model(name or (f"{stem}[{query}]" if query else stem), spec)
+    label = name or (f"{stem}[{query}]" if query else stem)
+    check_label(label, "a pipeline's name")
+    return Model(label, spec)
 
 
 def _checked(file: SuiteFile) -> Suite:
+    check_label(file.name, "name")
     ladders = {vector.family: len(vector.ladder) for vector in VECTORS}
     for family, steps in file.vectors.items():
         _check_known([family], list(ladders), "vector")
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
-        if wrong:
-            raise UsageError(f"vectors.{family}: it has steps 1 to {ladders[family]}, not {wrong[0]}")
-    for name in (*file.metrics, *(b.metric for b in file.budgets), *(m.metric for m in file.margins)):
-        check_name(name)
-    for budget in file.budgets:
-        if (budget.min is None) == (budget.max is None):
+        if wrong or not steps:
             raise UsageError(
-                f"budgets: {budget.metric} {budget.region} {budget.stat} needs a min or a max, and not both"
+                f"vectors.{family} must name steps from 1 to {ladders[family]}; it names {wrong or 'none'}"
             )
+    for name in file.metrics:
+        check_name(name)
+    rules: list[Budget | Margin] = [*file.budgets, *file.margins]
+    for rule in rules:
+        _check_rule(rule, file)
     if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
         raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}")
     if not file.seeds or not file.metrics:
         raise UsageError("seeds and metrics must each name at least one")
-    for spec in file.models.values():
+    _check_seeds((*file.seeds, file.scene_seed))
+    for label, spec in file.models.items():
+        check_label(label, "a model's name")
         parse(spec)
     return Suite(
         name=file.name,
@@ -123,6 +148,40 @@ def _checked(file: SuiteFile) -> Suite:
         budgets=file.budgets,
         margins=file.margins,
     )
+
+
+def check_label(label: str, what: str) -> None:
+    """Raise UsageError unless a name can stand in a file name and on a terminal."""
+    if not re.fullmatch(r"[\w\[\],=+-][\w\[\],=+ .-]{0,99}", label):
+        raise UsageError(f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is {label[:120]!r}")
+
+
+def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
+    """Raise UsageError on a rule that could never apply: it would pass without having measured anything."""
+    kind = "budgets" if isinstance(rule, Budget) else "margins"
+    where = f"{kind}: {rule.metric} {rule.region} {rule.stat}"
+    check_name(rule.metric)
+    if rule.metric not in file.metrics:
+        raise UsageError(f"{where}: the suite does not measure {rule.metric}; add it to metrics")
+    if rule.stat not in stats_of(rule.metric):
+        raise UsageError(f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}")
+    if isinstance(rule, Margin):
+        if not 0 <= rule.margin < math.inf:
+            raise UsageError(f"{where}: margin must be 0 or above; it is {rule.margin}")
+        return
+    if (rule.min is None) == (rule.max is None):
+        raise UsageError(f"{where} needs a min or a max, and not both")
+    if not all(math.isfinite(limit) for limit in (rule.min, rule.max) if limit is not None):
+        raise UsageError(f"{where}: its limit must be finite")
+    _check_known(rule.families, list(file.vectors), "vector of this suite")
+    if rule.until_step is not None and rule.until_step < 1:
+        raise UsageError(f"{where}: until_step must be at least 1; it is {rule.until_step}")
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        if not 0 <= seed <= MAX_SEED:
+            raise UsageError(f"a seed must be from 0 to {MAX_SEED}; one is {seed}")
 
 
 def _check_known(names: Sequence[str], known: Sequence[str], kind: str) -> None:

@@ -19,8 +19,12 @@ from harness.metrics.registry import get_metric
 from harness.processes import Child, ChildDiedError
 from harness.types import Case, CaseError, CaseRecord, StageRecord
 from pipelines.contract import EditRequest, EditResult
+from pipelines.loader import parse
 from vectors import Scene
 from vectors.registry import get as get_vector
+
+LOAD_TIMEOUT_S = 600.0
+"""How long a pipeline may take to load its models."""
 
 SCENES_KEPT = 2
 """Prepared scenes held at a time: cases come scene by scene, so more would only cost memory."""
@@ -34,7 +38,9 @@ class WorkerSetup:
     weights: LpipsWeights
     folder: Path
     """The run's folder, for pictures."""
-    pipeline_log: Path
+    logs: Path
+    name: str
+    """The worker's, for its logs."""
     timeout_s: float
 
 
@@ -58,7 +64,8 @@ class Worker:
         self._setup = setup
         self._metrics: Sequence[Metric] = [get_metric(name, setup.weights) for name in setup.metrics]
         self._scenes: OrderedDict[tuple[object, ...], tuple[Reference, dict[str, str]]] = OrderedDict()
-        self._host: Child | None = None
+        self._hosts: dict[str, Child] = {}
+        self._loaded: set[str] = set()
 
     def take(self, case: Case) -> CaseRecord:
         """Make and measure one edit. Whatever goes wrong is the case's own error."""
@@ -69,26 +76,43 @@ class Worker:
             return _failed(case, CaseError(type(error).__name__, str(error), traceback.format_exc()), {})
 
     def close(self) -> None:
-        """Stop the pipeline's process."""
-        if self._host:
-            self._host.stop()
+        """Stop the pipelines' processes."""
+        for host in self._hosts.values():
+            host.stop()
 
     def _edit(self, case: Case, reference: Reference, blobs: dict[str, str]) -> CaseRecord:
-        if self._host is None:
-            self._host = Child("harness.pipeline_host", log=self._setup.pipeline_log)
+        request = request_of(reference.scene, case)
         try:
-            reply = self._host.call(
-                ("edit", case.model.spec, request_of(reference.scene, case)), timeout_s=self._setup.timeout_s
-            )
+            reply = self._call(case.model.spec, request)
         except ChildDiedError as error:
-            self._host.stop()
-            self._host = None  # the next case gets a fresh one
-            summary = str(error).splitlines()[0]
-            return _failed(case, CaseError("PipelineDied", summary, str(error)), blobs)
+            self._drop(case.model.spec)  # the next case gets a fresh one
+            return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), blobs)
         if isinstance(reply, CaseError):
             return _failed(case, reply, blobs)
         result, seconds = reply
         return self._record(case, reference, blobs, result, seconds)
+
+    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float] | CaseError:
+        """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
+        module = parse(spec).module
+        if module not in self._hosts:
+            log = self._setup.logs / f"{self._setup.name}-pipeline-{len(self._hosts)}.log"
+            self._hosts[module] = Child("harness.pipeline_host", log=log)
+        host = self._hosts[module]
+        if spec not in self._loaded:  # loading has a limit of its own
+            told = host.call(("describe", spec), timeout_s=LOAD_TIMEOUT_S)
+            if isinstance(told, CaseError):
+                return told
+            self._loaded.add(spec)
+        reply: tuple[EditResult, float] | CaseError = host.call(
+            ("edit", spec, request), timeout_s=self._setup.timeout_s
+        )
+        return reply
+
+    def _drop(self, spec: str) -> None:
+        module = parse(spec).module
+        self._hosts.pop(module).stop()
+        self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
 
     def _record(
         self, case: Case, reference: Reference, blobs: dict[str, str], result: EditResult, seconds: float

@@ -7,6 +7,7 @@ A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +23,8 @@ Mask = npt.NDArray[np.float32]
 """H×W, in [0, 1]: 1 is what must be replaced."""
 
 Param = str | int | float | bool
+
+MAX_ARTEFACT_EDGE_PX = 16_384
 
 
 class ContractError(ValueError):
@@ -105,25 +108,48 @@ def check_result(request: EditRequest, result: object) -> EditResult:
         raise ContractError(f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult")
     if not isinstance(result.status, Status):
         raise ContractError(f"result.status is {result.status!r}; it must be a pipelines.Status")
+    _check_notes(result)
     if result.image is None:
         if result.status is not Status.REFUSED:
             raise ContractError(f"result.image is None, but the status is {result.status.value}, not refused")
         return result
     check_image(result.image, "result.image")
-    height, width = request.image.shape[:2]
-    expected = (height * request.scale, width * request.scale)
-    if result.image.shape[:2] != expected:
+    if result.image.shape[:2] != _expected_size(request):
+        height, width = _expected_size(request)
         raise ContractError(
-            f"result.image is {_size(result.image)}; {expected[0]}×{expected[1]} was expected: "
-            f"the input's {height}×{width} at scale {request.scale}"
+            f"result.image is {_size(result.image)}; {height}×{width} was expected: "
+            f"the input's {_size(request.image)} at scale {request.scale}"
         )
+    return result
+
+
+def _check_notes(result: EditResult) -> None:
+    """Raise ContractError unless stages and config are of the types that they should be."""
+    if not isinstance(result.stages, tuple | list):
+        raise ContractError(f"result.stages is {type(result.stages).__name__}; it must be a tuple of StageTrace")
+    if not isinstance(result.config, Mapping):
+        raise ContractError(f"result.config is {type(result.config).__name__}; it must be a mapping of names to values")
     for stage in result.stages:
         if not isinstance(stage, StageTrace):
             raise ContractError(f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace")
+        if not isinstance(stage.seconds, int | float) or not math.isfinite(stage.seconds):
+            raise ContractError(f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number")
         if stage.artefact is not None:
-            where = f"the artefact of stage {stage.name!r}"
-            check_image(stage.artefact, where) if stage.artefact.ndim == 3 else check_plane(stage.artefact, where)
-    return result
+            _check_artefact(stage.artefact, f"the artefact of stage {stage.name!r}")
+
+
+def _check_artefact(artefact: object, where: str) -> None:
+    if isinstance(artefact, np.ndarray) and max(artefact.shape, default=0) > MAX_ARTEFACT_EDGE_PX:
+        raise ContractError(f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are kept")
+    if isinstance(artefact, np.ndarray) and artefact.ndim == 3:
+        check_image(artefact, where)
+    else:
+        check_plane(artefact, where)
+
+
+def _expected_size(request: EditRequest) -> tuple[int, int]:
+    height, width = request.image.shape[:2]
+    return height * request.scale, width * request.scale
 
 
 def check_image(image: object, name: str) -> None:

@@ -26,6 +26,10 @@ from urllib.parse import parse_qsl
 from pipelines.contract import ContractError, Param, Pipeline
 
 REFERENCE = "reference"
+OWN = "pipelines.reference"
+
+_START = Path.cwd()
+"""Relative paths start here, wherever a pipeline may change to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def parse(text: str) -> PipelineSpec:
         raise ContractError(f"{text!r}: what follows '?' must be key=value&key=value")
     params = tuple((key, _value(value)) for key, value in parse_qsl(query, keep_blank_values=True))
     if target == REFERENCE:
-        return PipelineSpec(text, "pipelines.reference", "build", params)
+        return PipelineSpec(text, OWN, "build", params)
     module, colon, factory = target.rpartition(":")
     if not colon or not module or not factory.isidentifier():
         raise ContractError(
@@ -85,8 +89,16 @@ def fingerprint(text: str, pipeline: Pipeline) -> str:
     if not isinstance(declared, str):
         raise ContractError(f"{text}: the pipeline's fingerprint is {type(declared).__name__}; it must be a string")
     spec = parse(text)
-    source = hashlib.sha256(Path(spec.module).read_bytes()).hexdigest()[:16] if spec.is_file else ""
-    return f"{spec.factory}{spec.params} {source} {declared}"
+    return f"{spec.factory}{spec.params} {source_hash(text)} {declared}"
+
+
+def source_hash(text: str) -> str:
+    """Hash of the file that holds the factory; empty for our own, whose code is in its fingerprint."""
+    spec = parse(text)
+    if spec.module == OWN:
+        return ""
+    path = _path(spec) if spec.is_file else Path(getattr(sys.modules.get(spec.module), "__file__", None) or "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
 
 
 def _factory(spec: PipelineSpec) -> Callable[..., Any]:
@@ -100,20 +112,20 @@ def _factory(spec: PipelineSpec) -> Callable[..., Any]:
 
 
 def _import_module(spec: PipelineSpec) -> Any:
-    if spec.module != "pipelines.reference":
-        _make_importable(Path.cwd())
+    if spec.module != OWN:
+        _make_importable(_START)
     try:
         return importlib.import_module(spec.module)
     except ModuleNotFoundError as error:
         if error.name and (spec.module == error.name or spec.module.startswith(f"{error.name}.")):
             raise ContractError(
-                f"{spec.text}: there is no module {spec.module!r} on the path or in {Path.cwd()}"
+                f"{spec.text}: there is no module {spec.module!r} on the path or in {_START}"
             ) from error
         raise
 
 
 def _import_file(spec: PipelineSpec) -> Any:
-    path = Path(spec.module).resolve()
+    path = _path(spec)
     if not path.is_file():
         raise ContractError(f"{spec.text}: there is no file {path}")
     _make_importable(path.parent)
@@ -125,6 +137,10 @@ def _import_file(spec: PipelineSpec) -> Any:
     sys.modules[name] = module
     module_spec.loader.exec_module(module)
     return module
+
+
+def _path(spec: PipelineSpec) -> Path:
+    return (_START / Path(spec.module).expanduser()).resolve()
 
 
 def _make_importable(folder: Path) -> None:

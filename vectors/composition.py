@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ def compose(
     opacity: float = 1.0,
     protect: Mapping[str, Mask] | None = None,
     seams: Mask | None = None,
+    capture: Callable[[Levels], Levels] | None = None,
 ) -> Scene:
     """Lay `layers` over `clean` (both at output size) and derive everything else that a scene holds.
 
@@ -46,13 +47,17 @@ def compose(
     an 8-bit file before the input is composed; the input itself is not rounded, so that the equation of
     `Scene.overlay` holds to the last bit. `protect` is cut where it meets the edit. The mask given to the pipeline is
     1 wherever the overlay covers a pixel wholly, however translucent it is.
+
+    `capture` is what a poor camera or scanner makes of the area average, H×W×3 at input size: `clean_input` is then what
+    it returns, the overlay is laid over that, and `clean` stays what a perfect one would have seen.
     """
     size_px = clean.shape[0]
     opaque = flatten(layers, size_px)
     alpha_output = _levels(opaque.alpha * np.float32(opacity))
     alpha = _unit(_average(alpha_output, scale))
     overlay_rgb = _colour(opaque, scale)
-    clean_input = _unit(_average(clean, scale))
+    average = _average(clean, scale)
+    clean_input = _unit(average if capture is None else capture(average))
     parts = regions(alpha_output, scale)
     free = 1 - parts.edit
     return Scene(

@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image as Pil
 
 from vectors.drawing import Levels, Plane, Rgb
+from vectors.textures import fabric, fibres, foliage, levels, noise, wood
 
 Ground = Callable[[int, int, int], Levels]
 """(seed, output size in pixels, output pixels per input pixel) -> H×W×3."""
@@ -98,12 +99,12 @@ def gradient(seed: int, size_px: int, scale: int) -> Levels:
     at = (np.arange(size_px) + 0.5) / size_px
     share = (at[:, None] + tilt * (at[None, :] - 0.5) + abs(tilt) / 2) / (1 + abs(tilt))
     share = share * share * (3 - 2 * share)
-    return _levels(upper + (lower - upper) * share[..., None])
+    return levels(upper + (lower - upper) * share[..., None])
 
 
 def paper(seed: int, size_px: int, scale: int) -> Levels:
     """Uncoated paper: fine grain and slow mottle of a few levels."""
-    return _levels(_paper((244, 240, 230), seed, size_px, scale))
+    return levels(_paper((244, 240, 230), seed, size_px, scale))
 
 
 def guilloche(seed: int, size_px: int, scale: int) -> Levels:
@@ -115,7 +116,7 @@ def guilloche(seed: int, size_px: int, scale: int) -> Levels:
     _ink(picture, np.maximum(up, down, out=up), wave_rgb)
     here, rosette = _rosette(rng, size_px, scale)
     _ink(picture[here], rosette, rosette_rgb)
-    return _levels(picture)
+    return levels(picture)
 
 
 def _photograph(name: str) -> Ground:
@@ -128,6 +129,10 @@ GROUNDS: Mapping[str, Ground] = {
     "gradient": gradient,
     "paper": paper,
     "guilloche": guilloche,
+    "fabric": fabric,
+    "wood": wood,
+    "foliage": foliage,
+    "fibres": fibres,
 }
 
 
@@ -141,22 +146,10 @@ def _decode(name: str) -> Pil.Image:
         return picture.convert("RGB")
 
 
-def _levels(picture: Plane) -> Levels:
-    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
-
-
 def _paper(rgb: Rgb, seed: int, size_px: int, scale: int) -> Plane:
     rng = np.random.default_rng((seed, 4))
-    grain = 1.6 * _noise(rng, size_px, cell=1.5 * scale) + 1.2 * _noise(rng, size_px, cell=20.0 * scale)
+    grain = 1.6 * noise(rng, size_px, cell=1.5 * scale) + 1.2 * noise(rng, size_px, cell=20.0 * scale)
     return np.array(rgb, np.float64) + grain[..., None]
-
-
-def _noise(rng: np.random.Generator, size_px: int, *, cell: float) -> Plane:
-    """Smooth noise of unit deviation at its knots, which stand `cell` output pixels apart."""
-    knots = math.ceil(size_px / cell) + 1
-    lattice = Pil.fromarray(rng.standard_normal((knots, knots)).astype(np.float32))
-    area = (0.0, 0.0, size_px / cell, size_px / cell)
-    return np.asarray(lattice.resize((size_px, size_px), Pil.Resampling.BICUBIC, box=area), np.float64)
 
 
 def _ink(picture: Plane, coverage: Plane, rgb: Rgb) -> None:

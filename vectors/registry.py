@@ -5,7 +5,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from vectors import logo, microprint, thin_text, tiled_seams
+from vectors import (
+    colour_chart,
+    date_stamp,
+    grain,
+    high_frequency,
+    logo,
+    low_res_capture,
+    mask_edge,
+    mask_fault,
+    microprint,
+    photobomb,
+    scan_annotation,
+    shadow_edge,
+    signature,
+    thin_text,
+    tiled_seams,
+    watermark,
+)
 from vectors.scene import Vector
 
 
@@ -13,7 +30,24 @@ class UnknownVectorError(ValueError):
     """No vector has that name."""
 
 
-VECTORS: tuple[Vector, ...] = (thin_text.VECTOR, logo.VECTOR, microprint.VECTOR, tiled_seams.VECTOR)
+VECTORS: tuple[Vector, ...] = (
+    thin_text.VECTOR,
+    logo.VECTOR,
+    microprint.VECTOR,
+    tiled_seams.VECTOR,
+    watermark.VECTOR,
+    date_stamp.VECTOR,
+    grain.VECTOR,
+    signature.VECTOR,
+    colour_chart.VECTOR,
+    shadow_edge.VECTOR,
+    low_res_capture.VECTOR,
+    high_frequency.VECTOR,
+    mask_edge.VECTOR,
+    mask_fault.VECTOR,
+    photobomb.VECTOR,
+    scan_annotation.VECTOR,
+)
 """Every vector, in catalogue order."""
 
 

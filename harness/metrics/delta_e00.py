@@ -33,6 +33,7 @@ DELTA_E00 = Metric(
     unit="ΔE00",
     better="lower",
     range=(0.0, 150.0),
+    stats=("mean", "p99", "worst"),
     source="CIE 142-2001 (Sharma, Wu & Dalal 2005), sRGB under D65",
     prepare=_lab,
     measure=_measure,

@@ -44,6 +44,7 @@ LOCAL_CONTRAST = Metric(
     unit="dB",
     better="zero",
     range=(-43.0, 43.0),
+    stats=("mean", "worst"),
     source="RMS contrast (Peli 1990, eq. 4) in a Gaussian neighbourhood of σ 4 px, actual over expected",
     prepare=rms_contrast,
     measure=_measure,

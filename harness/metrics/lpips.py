@@ -69,6 +69,7 @@ def lpips_metric(weights: LpipsWeights) -> Metric:
         unit="",
         better="lower",
         range=(0.0, 2.0),
+        stats=("mean", "worst"),
         source="Zhang et al. 2018, v0.1, AlexNet"
         if weights.variant == "alex"
         else "Ghildyal & Liu 2022, shift-tolerant LPIPS, AlexNet",

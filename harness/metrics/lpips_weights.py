@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import urllib.request
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,10 @@ class LpipsWeights:
     """Weights of the linear heads; the same file for `st-alex`."""
     note: str
     """One line for the person, where this is not what they may expect; else empty."""
+
+
+NO_WEIGHTS = LpipsWeights("alex", Path(), "", Path(), "")
+"""Stands in where LPIPS is not measured."""
 
 
 def find_weights(setting: str, *, download: bool) -> LpipsWeights:
@@ -66,7 +72,21 @@ def _from_setting(path: Path) -> Path:
         raise UsageError(f"{place} is {path}, which does not exist")
     if path.suffix not in {".safetensors", ".pth"}:
         raise UsageError(f"{place} is {path}; it must be a .safetensors or .pth file, or a folder with one")
+    if not _looks_whole(path):
+        raise UsageError(f"{place} is {path}, which is damaged, or no {path.suffix} file. Fetch it again")
     return path
+
+
+def _looks_whole(path: Path) -> bool:
+    """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors begins with its header."""
+    if path.suffix == ".pth":
+        return zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"  # torch before 1.6 wrote a pickle
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            return length < path.stat().st_size and isinstance(json.loads(file.read(length)), dict)
+        except ValueError:
+            return False
 
 
 def _alex(path: Path) -> LpipsWeights:

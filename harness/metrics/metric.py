@@ -52,6 +52,8 @@ class Metric:
     unit: str
     better: Better
     range: tuple[float, float]
+    stats: tuple[str, ...]
+    """The statistics of every region."""
     source: str
     """Paper or standard."""
     prepare: Callable[[Image], Any]

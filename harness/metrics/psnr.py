@@ -34,6 +34,7 @@ PSNR = Metric(
     unit="dB",
     better="higher",
     range=(0.0, 100.0),
+    stats=("mean", "worst"),
     source="ITU-T J.340; peak 1.0, mean squared error over R, G and B",
     prepare=_prepare,
     measure=_measure,

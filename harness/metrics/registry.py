@@ -8,7 +8,7 @@ from harness.errors import unknown
 from harness.metrics.delta_e00 import DELTA_E00
 from harness.metrics.local_contrast import LOCAL_CONTRAST
 from harness.metrics.lpips import lpips_metric
-from harness.metrics.lpips_weights import LpipsWeights
+from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights
 from harness.metrics.metric import Metric
 from harness.metrics.psnr import PSNR
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY
@@ -28,6 +28,11 @@ def get_metric(name: str, weights: LpipsWeights) -> Metric:
     """The metric of that name. Raises UsageError with the nearest known name."""
     check_name(name)
     return METRICS[name](weights)
+
+
+def stats_of(name: str) -> tuple[str, ...]:
+    """The statistics that a metric gives."""
+    return get_metric(name, NO_WEIGHTS).stats
 
 
 def check_name(name: str) -> None:

@@ -116,6 +116,7 @@ SPECTRAL_ENERGY = Metric(
     unit="dB",
     better="zero",
     range=(-60.0, 60.0),
+    stats=(*STATS, "worst"),
     source="Welch 1967: Hann-windowed local periodograms of luma, pooled into octaves; actual over expected",
     prepare=_prepare,
     measure=_measure,

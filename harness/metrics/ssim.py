@@ -65,6 +65,7 @@ SSIM = Metric(
     unit="",
     better="higher",
     range=(-1.0, 1.0),
+    stats=("mean", "p01", "worst"),
     source="Wang, Bovik, Sheikh & Simoncelli 2004: 11×11 Gaussian of σ 1.5, K 0.01 and 0.03; mean of R, G and B",
     prepare=_moments,
     measure=_measure,

@@ -55,14 +55,18 @@ def test_bad_input_gets_one_line_and_exit_2(folder: Path, arguments: list[str], 
 BAD_FILES = [
     ("editproof.toml", 'suite = "quick', "at line 1"),
     ("editproof.toml", "sute = 'quick'\n", "sute"),
-    ("editproof.toml", "jobs = 'many'\n", "$.jobs"),
+    ("editproof.toml", "jobs = 'many'\n", "at `jobs`"),
     ("editproof.toml", "timeout_s = 0\n", "timeout_s"),
     ("small.toml", "name = 'x'\nsize = 64\nvectors = 3\n\n[models", "at line 5"),
     ("small.toml", "name = 'x'\n[vectors]\nlogoo = [1]\n[models]\nns = 'reference'\n", "no vector 'logoo'"),
     ("small.toml", "name = 'x'\n[vectors]\nlogo = [99]\n[models]\nns = 'reference'\n", "vectors.logo"),
     ("small.toml", "name = 'x'\nmetrics = ['pnsr']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "psnr"),
-    ("small.toml", "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "$.seeds[0]"),
+    ("small.toml", "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "at `seeds[0]`"),
     ("small.toml", "name = 'x'\n[vectors]\n[models]\nns = 'reference'\n", "no cases"),
+    ("small.toml", "name = '../x'\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "name must be"),
+    ("small.toml", "name = 'x'\nseeds = [-1]\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "a seed must be"),
+    ("small.toml", "name = 'x'\n[vectors]\nlogo = []\n[models]\nns = 'reference'\n", "vectors.logo must name steps"),
+    ("small.toml", f"a = {'[' * 5000}", "nested too deeply"),
 ]
 
 
@@ -74,6 +78,41 @@ def test_a_bad_file_is_named_with_the_place(folder: Path, name: str, text: str, 
     assert done.exit_code == 2, done.output
     assert part in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+RULE = """
+name = "x"
+metrics = ["psnr"]
+[vectors]
+logo = [1]
+[models]
+ns = "reference"
+"""
+
+BAD_RULES = [
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\n', "needs a min or a max"),
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nmax = 2\n', "needs a min or a max"),
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = nan\n', "finite"),
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "maen"\nmin = 1\n', "psnr has the statistics mean, worst"),
+    (
+        '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nfamilies = ["lgo"]\n',
+        "did you mean logo",
+    ),
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nuntil_step = 0\n', "at least 1"),
+    ('[[budgets]]\nmetric = "ssim"\nregion = "edit"\nstat = "mean"\nmin = 1\n', "does not measure ssim"),
+    ('[[budgets]]\nmetric = "psnr"\nregion = "edge"\nstat = "mean"\nmin = 1\n', "edge"),
+    ('[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = nan\n', "margin must be 0 or above"),
+]
+
+
+@pytest.mark.parametrize(("rule", "part"), BAD_RULES, ids=[part for _, part in BAD_RULES])
+def test_a_rule_that_could_never_apply_is_refused_before_the_run(folder: Path, rule: str, part: str) -> None:
+    """A rule that covers nothing would pass without having measured anything."""
+    (folder / "small.toml").write_text(RULE + rule)
+    done = CliRunner().invoke(app, ["run"])
+    assert done.exit_code == 2, done.output
+    assert part in done.stderr
+    assert not (folder / "runs").exists()
 
 
 def test_help_imports_nothing_heavy() -> None:

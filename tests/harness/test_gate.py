@@ -54,7 +54,7 @@ def run_of(*records: CaseRecord, budgets: tuple[Budget, ...] = (), margins: tupl
         "0",
         "2026-01-01",
         suite,
-        {"ns": PipelineInfo(MODEL.spec, "", stochastic=False)},
+        {"ns": PipelineInfo(MODEL.spec, "", "", stochastic=False)},
         {"psnr": MetricInfo("psnr@1", "dB", "higher")},
         tuple(record.case for record in records),
         {},
@@ -191,3 +191,17 @@ def test_a_partial_run_is_never_accepted(run: Run, tmp_path: Path) -> None:
     with pytest.raises(IncompleteError, match="can't become a baseline"):
         baseline.accept(run, tmp_path / "kept")
     assert (tmp_path / "kept" / "manifest.json").is_file()
+
+
+def test_accepting_never_touches_what_is_no_baseline(tmp_path: Path) -> None:
+    """A folder with anything else in it, a file, the run itself and what holds it are refused, and stay as they are."""
+    run = replace(run_of(measured(35.0)), folder=tmp_path / "runs" / "r")
+    run.folder.mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "precious").write_text("mine")
+    for target in (tmp_path / "work", tmp_path / "work" / "precious", run.folder, tmp_path, run.folder / "inside"):
+        with pytest.raises(UsageError):
+            baseline.accept(run, target)
+    assert (tmp_path / "work" / "precious").read_text() == "mine"
+    accepted = baseline.accept(run, tmp_path / "baseline")
+    assert baseline.accept(run, accepted) == accepted

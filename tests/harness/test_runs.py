@@ -63,3 +63,12 @@ def test_what_could_not_be_measured_is_a_row_with_its_reason() -> None:
 def test_the_table_of_no_cases_has_its_columns() -> None:
     """A reader need not treat an empty run specially."""
     assert {"case_id", "metric", "region", "stat", "value"} <= set(measurement_table([]).columns)
+
+
+def test_a_run_folder_has_one_writer(tmp_path: Path) -> None:
+    """Two runs in one folder would interleave their lines; the second is told."""
+    journal = Journal(tmp_path)
+    with pytest.raises(UsageError, match="another editproof is running"):
+        Journal(tmp_path)
+    journal.close()
+    Journal(tmp_path).close()

@@ -109,7 +109,7 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
         "0.1.0",
         "2026-03-14T02:15:09Z",
         suite,
-        {model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, stochastic=False) for model in models},
+        {model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, "", stochastic=False) for model in models},
         {name: MetricInfo(METRICS[name], unit, BETTER[name]) for name, (unit, _) in STATS.items()},
         cases,
         {"python": "3.11.9", "numpy": "2.1.0", "opencv": "4.10.0", "torch": "2.4.1"},

@@ -77,10 +77,17 @@ def test_equation(rendered: tuple[Scene, int]) -> None:
 
 
 def test_truth_is_one_picture(rendered: tuple[Scene, int]) -> None:
-    """The clean input is the area average of the clean output, within the rounding to 8 bits."""
+    """The clean input is the area average of the clean output, within the rounding to 8 bits.
+
+    Of a family that degrades its input, as a JPEG `quality` in the metadata declares, it is the same picture seen worse.
+    """
     scene, size = rendered
     average = scene.clean.astype(np.float64).reshape(size, scene.scale, size, scene.scale, 3).mean(axis=(1, 3))
-    assert np.abs(average - scene.clean_input).max() <= HALF_LEVEL
+    error = np.abs(average - scene.clean_input)
+    if "quality" in scene.metadata:
+        assert 0 < error.mean() < 0.12
+    else:
+        assert error.max() <= HALF_LEVEL
 
 
 def test_levels(rendered: tuple[Scene, int]) -> None:
@@ -91,22 +98,29 @@ def test_levels(rendered: tuple[Scene, int]) -> None:
 
 
 def test_edit_covers_overlay(rendered: tuple[Scene, int]) -> None:
-    """Wherever the input is painted over, the edit region has pixels; a given mask covers all of the overlay."""
+    """Wherever the input is painted over, the edit region has pixels; a given mask covers all of the overlay.
+
+    The mask of a family that gives a wrong one, as a `fault` in the metadata declares, need not.
+    """
     scene, size = rendered
     touched = scene.edit.reshape(size, scene.scale, size, scene.scale).max(axis=(1, 3)) > 0
     assert not (scene.overlay[~touched]).any()
-    if scene.mask is not None:
+    if scene.mask is not None and "fault" not in scene.metadata:
         assert (scene.mask[scene.overlay > 0] > 0).all()
         assert (scene.mask + 1e-6 >= scene.overlay).all()
 
 
 def test_boxes(rendered: tuple[Scene, int]) -> None:
-    """Every box of the truth lies in the image with a free border of 2 px, and is not empty."""
+    """Every box of the truth lies in the image with a free border of 2 px, and is not empty.
+
+    Family `mask_edge` needs no border: that its overlay touches the image's edge is what it tests.
+    """
     scene, size = rendered
+    free = 0 if scene.metadata["family"] == "mask_edge" else 2
     assert scene.truth
     for box in scene.truth:
-        assert 2 <= box.y0 < box.y1 <= size - 2, box
-        assert 2 <= box.x0 < box.x1 <= size - 2, box
+        assert free <= box.y0 < box.y1 <= size - free, box
+        assert free <= box.x0 < box.x1 <= size - free, box
 
 
 @pytest.mark.parametrize(("vector", "step"), RUNGS)

@@ -1,0 +1,154 @@
+"""The catalogue as people and other programs take it: contact sheets, a gallery page, plain PNG and JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageDraw, ImageFont
+
+from vectors.drawing import FONTS
+from vectors.scene import Image, Mask, Scene, Vector
+
+SEED = 7
+TILE_PX = 168
+GAP_PX = 10
+LABEL_PX = 26
+HEAD_PX = 22
+ROWS = ("input", "given mask", "expected", "regions")
+REGION_COLOURS = {
+    "ring": (240, 228, 66),
+    "edit": (213, 94, 0),
+    "seams": (204, 121, 167),
+    "protect": (0, 158, 115),
+}
+"""Okabe and Ito's colour-blind-safe palette, as in the reports."""
+
+
+def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
+    """The whole ladder of a family, easiest rung left: what the pipeline is given, the mask, the answer, the regions."""
+    scenes = [vector.render(SEED, size, step=step) for step in range(1, len(vector.ladder) + 1)]
+    width = LABEL_PX * 4 + len(scenes) * (TILE_PX + GAP_PX)
+    sheet = Pil.new("RGB", (width, HEAD_PX + len(ROWS) * (TILE_PX + GAP_PX)), "white")
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.truetype(str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC)
+    for row, name in enumerate(ROWS):
+        pen.text((4, HEAD_PX + row * (TILE_PX + GAP_PX) + TILE_PX // 2), name, "black", font, anchor="lm")
+    for column, scene in enumerate(scenes):
+        x = LABEL_PX * 4 + column * (TILE_PX + GAP_PX)
+        pen.text((x, HEAD_PX // 2), f"step {column + 1}", "black", font, anchor="lm")
+        for row, picture in enumerate(_tiles(scene)):
+            sheet.paste(picture, (x, HEAD_PX + row * (TILE_PX + GAP_PX)))
+    return sheet
+
+
+def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
+    """Write a Markdown page with every family's contact sheet; the pictures go into a folder named like the page."""
+    pictures = page.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    parts = [
+        "# Failure vectors\n",
+        (
+            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to hopeless (right). "
+            "Regions: orange what must go, yellow the ring around it, green what must survive, pink where tile borders fall.\n"
+        ),
+    ]
+    for vector in vectors:
+        contact_sheet(vector).quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(
+            pictures / f"{vector.family}.png", optimize=True
+        )
+        parts.append(_section(vector, f"{pictures.name}/{vector.family}.png"))
+    page.write_text("\n".join(parts), encoding="utf-8")
+    return page
+
+
+def export(vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: int = 2) -> int:
+    """Write every rung as plain files, one folder each, for other harnesses; give how many.
+
+    `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`, `ring.png`, `keep.png`,
+    `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed, parameters and what was drawn where.
+    """
+    count = 0
+    for vector in vectors:
+        for step in range(1, len(vector.ladder) + 1):
+            scene = vector.render(SEED, size, step=step, scale=scale)
+            _export_scene(vector, step, scene, folder / vector.family / str(step))
+            count += 1
+    return count
+
+
+def _export_scene(vector: Vector, step: int, scene: Scene, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    planes = {
+        "overlay": scene.overlay,
+        "edit": scene.edit,
+        "ring": scene.ring,
+        "keep": scene.keep,
+        "seams": scene.seams,
+    }
+    planes |= {f"protect-{name}": mask for name, mask in scene.protect.items()}
+    if scene.mask is not None:
+        planes["mask"] = scene.mask
+    for name, picture in {"input": scene.input, "expected": scene.clean, **planes}.items():
+        _picture(picture).save(folder / f"{name}.png")
+    facts = {
+        "family": vector.family,
+        "version": vector.version,
+        "step": step,
+        "seed": SEED,
+        "scale": scene.scale,
+        "prompt": scene.prompt,
+        "parameters": dict(vector.ladder[step - 1]),
+        "config": dict(scene.config),
+        "metadata": dict(scene.metadata),
+        "truth": [
+            {"kind": box.kind, "label": box.label, "y0": box.y0, "x0": box.x0, "y1": box.y1, "x1": box.x1}
+            for box in scene.truth
+        ],
+    }
+    (folder / "scene.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _section(vector: Vector, picture: str) -> str:
+    rungs = [", ".join(f"{name} {value}" for name, value in rung.items()) for rung in vector.ladder]
+    lines = [
+        f"## {vector.family}\n",
+        f"{vector.about}\n",
+        f"**Look for:** {vector.damage}.\n",
+        f"![{vector.family}: the ladder, easiest rung left]({picture})\n",
+        *(f"- step {step}: {rung}" for step, rung in enumerate(rungs, start=1)),
+        "",
+        "Parameters: " + "; ".join(f"`{name}` {unit}" for name, unit in vector.units.items()) + ".\n",
+    ]
+    return "\n".join(lines)
+
+
+def _tiles(scene: Scene) -> list[Pil.Image]:
+    mask = Pil.new("L", (TILE_PX, TILE_PX), 128) if scene.mask is None else _tile(scene.mask)
+    if scene.mask is None:
+        font = ImageFont.truetype(str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC)
+        ImageDraw.Draw(mask).text((TILE_PX // 2, TILE_PX // 2), "to be detected", 255, font, anchor="mm")
+    return [_tile(scene.input), mask, _tile(scene.clean), _tile(_regions(scene))]
+
+
+def _regions(scene: Scene) -> Image:
+    protect = np.zeros_like(scene.edit)
+    for mask in scene.protect.values():
+        np.maximum(protect, mask, out=protect)
+    picture = np.float32(0.5) + np.float32(0.5) * scene.clean
+    areas = {"ring": scene.ring, "edit": scene.edit, "seams": scene.seams, "protect": protect}
+    for name, colour in REGION_COLOURS.items():
+        inside = areas[name] > 0
+        picture[inside] = np.float32(0.35) * picture[inside] + np.float32(0.65 / 255) * np.asarray(colour, np.float32)
+    return picture
+
+
+def _tile(picture: Image | Mask) -> Pil.Image:
+    return _picture(picture).resize((TILE_PX, TILE_PX), Pil.Resampling.LANCZOS)
+
+
+def _picture(picture: Image | Mask) -> Pil.Image:
+    return Pil.fromarray(np.round(picture * 255).astype(np.uint8))
