@@ -12,13 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.config import ReferenceConfig
-from pipelines.contract import EditRequest, EditResult, Param, StageTrace, check_request
+from pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
 from pipelines.edit import Edit, Step
 from pipelines.stages.blend import blend
 from pipelines.stages.detect import detect
 from pipelines.stages.harmonise import harmonise
 from pipelines.stages.inpaint import STOCHASTIC_MODELS, inpaint
-from pipelines.stages.mask import check_mask, refine_mask
+from pipelines.stages.mask import MaskTooLargeError, check_mask, refine_mask
 from pipelines.stages.upscale import upscale
 from pipelines.stages.verify import verify
 from pipelines.versions import code_hash, library_versions
@@ -44,7 +44,7 @@ class ReferencePipeline:
         self.config = config
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """Make the edit. Raises ContractError on a bad request, MaskTooLargeError where too much is to be replaced."""
+        """Make the edit; refuse it where too much is to be replaced. Raises ContractError on a bad request."""
         check_request(request)
         config = self.config.with_settings(request.config)
         nothing = np.zeros(request.image.shape[:2], np.float32)
@@ -52,7 +52,10 @@ class ReferencePipeline:
         traces = []
         for name, stage in STAGES:
             start = time.perf_counter()
-            step = stage(edit)
+            try:
+                step = stage(edit)
+            except MaskTooLargeError as error:
+                return EditResult(None, Status.REFUSED, f"{name}: {error}", tuple(traces), config.as_settings())
             traces.append(StageTrace(name, time.perf_counter() - start, step.decision, step.artefact))
             edit = step.edit
         return EditResult(edit.image, edit.status, edit.reason, tuple(traces), config.as_settings())

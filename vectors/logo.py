@@ -144,6 +144,7 @@ VECTOR = Vector(
         {"design": "star", "diameter_px": 52, "opacity": 1.0, "glow_px": 0.0, "ground": "coffee"},
         {"design": "seal", "diameter_px": 68, "opacity": 1.0, "glow_px": 6.0, "ground": "brick"},
         {"design": "seal", "diameter_px": 80, "opacity": 0.8, "glow_px": 8.0, "ground": "astronaut"},
+        {"design": "seal", "diameter_px": 82, "opacity": 0.6, "glow_px": 12.0, "ground": "grass"},
     ),
     draw=draw,
 )

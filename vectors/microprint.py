@@ -137,6 +137,7 @@ VECTOR = Vector(
         {"height_px": 6.0, "gap_px": 12.0, "contrast": 0.8, "ground": "guilloche"},
         {"height_px": 4.5, "gap_px": 6.0, "contrast": 0.65, "ground": "guilloche"},
         {"height_px": 3.0, "gap_px": 3.0, "contrast": 0.5, "ground": "guilloche"},
+        {"height_px": 2.5, "gap_px": 2.0, "contrast": 0.35, "ground": "guilloche"},
     ),
     draw=draw,
 )

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.suite import load_suite
+from vectors import VECTORS
 
 USAGE_ERRORS = [
     (["run", "quik"], ["no suite 'quik'", "quick"]),
@@ -143,3 +145,23 @@ def test_version_is_printed() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.stdout.startswith("editproof 0.")
+
+
+@pytest.mark.parametrize("name", ["quick", "nightly", "swap"])
+def test_the_shipped_suites_load(name: str) -> None:
+    """Every name in them exists, and nightly is the whole catalogue."""
+    suite = load_suite(name, Path.cwd())
+    assert suite.variants
+    if name == "nightly":
+        rungs = {(vector.family, step) for vector in VECTORS for step in range(1, len(vector.ladder) + 1)}
+        assert {(variant.family, variant.step) for variant in suite.variants} == rungs
+
+
+def test_vectors_are_shown_and_exported(folder: Path) -> None:
+    """A contact sheet and plain files, where they were asked for."""
+    runner = CliRunner()
+    assert runner.invoke(app, ["vectors", "show", "logo", "--size", "64"]).exit_code == 0
+    assert (folder / "logo.png").is_file()
+    assert runner.invoke(app, ["vectors", "export", "out", "--vector", "logo", "--size", "64"]).exit_code == 0
+    assert (folder / "out" / "logo" / "1" / "scene.json").is_file()
+    assert runner.invoke(app, ["vectors", "show", "logoo"]).exit_code == 2

@@ -33,7 +33,8 @@ def build(how):
         if how == "no_stages": return EditResult(image, stages=None)
         if how == "no_config": return EditResult(image, config=None)
         if how == "list_artefact": return EditResult(image, stages=(StageTrace("s", 0.1, artefact=[1, 2]),))
-        if how == "huge_artefact": return EditResult(image, stages=(StageTrace("s", 0.1, "", np.zeros((1, 70000), np.float32)),))
+        if how == "huge_artefact":
+            return EditResult(image, stages=(StageTrace("s", 0.1, "", np.zeros((1, 70000), np.float32)),))
         if how == "word_status": return EditResult(image, status="done")
         if how == "fine": return EditResult(image, config={"x": float("inf"), "f": build, "bad \udcff": 1}, reason="\udcff")
         if how == "leaves":
@@ -62,6 +63,10 @@ FAILURES = {
 SUCCESSES = ("fine", "leaves", "moves")
 
 
+MARK = str(100_000 + os.getpid())
+"""Seconds that no other `sleep` on this machine is asked for."""
+
+
 def only_run(folder: Path) -> Run:
     (manifest,) = (folder / "runs").glob("*/manifest.json")
     return harness.load(manifest.parent)
@@ -74,14 +79,14 @@ def sleepers() -> list[str]:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"9871" in words:
+        if MARK.encode() in words:
             found.append(path.parent.name)
     return found
 
 
 def test_nothing_that_a_pipeline_says_or_does_stops_the_run(command: Command, folder: Path) -> None:
     """Odd texts, types, exits and forks each cost their own case; the run can be loaded, gated and reported."""
-    (folder / "odd.py").write_text(ODD)
+    (folder / "odd.py").write_text(ODD.replace("9871", MARK))
     chosen = [a for how in (*FAILURES, *SUCCESSES) for a in ("--pipeline", f"{how}=odd.py:build?how={how}")]
     done = command("run", "--vector", "logo", "--jobs", "1", "--timeout", "20", *chosen)
     assert done.returncode == 3, done.stderr

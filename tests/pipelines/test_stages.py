@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from pipelines.stages.blend import poisson
 from pipelines.stages.detect import text_mask
 from pipelines.stages.harmonise import noise_sigma
 from pipelines.stages.inpaint import MODELS, STOCHASTIC_MODELS, context_crops
-from pipelines.stages.mask import MaskTooLargeError, soften
+from pipelines.stages.mask import soften
 from pipelines.stages.tiling import map_tiles
 
 SIZE = 96
@@ -96,11 +97,13 @@ def test_an_empty_mask_leaves_the_picture(photo: Image, model: str) -> None:
 
 
 def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
-    """Coverage and limit stand in the message."""
+    """Coverage and limit stand in the reason, and the stages so far in the trace."""
     mask = np.zeros((SIZE, SIZE), np.float32)
     mask[:48] = 1
-    with pytest.raises(MaskTooLargeError, match=r"coverage 0\.5\d\d > 0\.120"):
-        edited(photo, mask)
+    result = reference.build()(EditRequest(photo, mask))
+    assert (result.image, result.status) == (None, Status.REFUSED)
+    assert re.search(r"coverage 0\.5\d\d > 0\.120", result.reason)
+    assert [stage.name for stage in result.stages] == ["detect", "refine_mask"]
 
 
 def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:

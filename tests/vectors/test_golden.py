@@ -21,7 +21,7 @@ SEED, SIZE = 5, 128
 REMEDY = """{family} draws other pixels than before. If its code was not changed, a library was: Pillow (text,
 resampling), NumPy, or the photographs of scikit-image. Look at the scenes; if the change is meant, raise the vector's
 `version` and run
-    python tests/vectors/test_golden.py"""
+    python -m tests.vectors.test_golden"""
 
 
 def digest(vector: Vector) -> str:

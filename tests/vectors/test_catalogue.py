@@ -1,0 +1,56 @@
+"""Contact sheets, the gallery and the export show and hold what the vectors draw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+
+from vectors import VECTORS, get
+from vectors.catalogue import SEED, contact_sheet, export, write_gallery
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_sheet_has_a_column_for_every_rung() -> None:
+    """Longer ladders make wider sheets; nothing is cut off."""
+    one = contact_sheet(get("logo"), size=64)
+    assert len({contact_sheet(vector, size=64).height for vector in VECTORS[:3]}) == 1
+    assert one.width > 5 * 160
+
+
+def test_the_gallery_names_every_family_and_its_picture_exists(tmp_path: Path) -> None:
+    """With what to look for, and the rungs in words."""
+    page = write_gallery(VECTORS[:2], tmp_path / "a page.md")
+    text = page.read_text(encoding="utf-8")
+    for vector in VECTORS[:2]:
+        assert vector.about in text
+        assert f"step {len(vector.ladder)}: " in text
+        assert (tmp_path / "a page" / f"{vector.family}.png").is_file()
+
+
+def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
+    """`docs/vectors.md` has every family and every rung; make it anew with `editproof vectors gallery docs/vectors.md`."""
+    text = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")
+    for vector in VECTORS:
+        assert vector.about in text
+        assert (ROOT / "docs" / "vectors" / f"{vector.family}.png").is_file()
+        for step, rung in enumerate(vector.ladder, start=1):
+            assert f"- step {step}: " + ", ".join(f"{name} {value}" for name, value in rung.items()) in text
+
+
+def test_an_export_is_the_scene_in_plain_files(tmp_path: Path) -> None:
+    """PNG and JSON say what the scene says, to 8 bits."""
+    vector = get("microprint")
+    assert export([vector], tmp_path, size=64, scale=2) == len(vector.ladder)
+    scene = vector.render(SEED, 64, step=2, scale=2)
+    folder = tmp_path / "microprint" / "2"
+    names = {path.stem for path in folder.glob("*.png")}
+    assert {"input", "expected", "mask", "overlay", "edit", "ring", "keep", "seams", "protect-microprint"} == names
+    assert np.array_equal(np.asarray(Pil.open(folder / "expected.png")), np.rint(scene.clean * 255).astype(np.uint8))
+    facts = json.loads((folder / "scene.json").read_text(encoding="utf-8"))
+    assert facts["prompt"] == scene.prompt
+    assert facts["parameters"] == dict(vector.ladder[1])
+    assert len(facts["truth"]) == len(scene.truth)
