@@ -49,7 +49,7 @@ class ReferencePipeline:
         config = self.config.with_settings(request.config)
         nothing = np.zeros(request.image.shape[:2], np.float32)
         edit = Edit(request, config, image=request.image, mask=nothing, fill=request.image, blended=request.image)
-        traces = []
+        traces: list[StageTrace] = []
         for name, stage in STAGES:
             start = time.perf_counter()
             try:
