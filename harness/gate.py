@@ -79,8 +79,8 @@ def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
         before = baseline.manifest.machine.get(name, "unknown")
         if before != value:
             yield f"the run's {name} is {value}, the baseline's {before}: differences may be the machine's. {accept}"
-    ids = {record.case.id for record in baseline.records}
-    new = [case for case in run.manifest.cases if case.id not in ids]
+    known = counterparts(run, baseline)
+    new = [case for case in run.manifest.cases if case.id not in known]
     if new:
         names = _names([f"{c.family}/{c.step} {c.model.name} seed {c.seed}" for c in new])
         models = ", ".join(dict.fromkeys(model.name for model in baseline.manifest.suite.models))
@@ -88,6 +88,23 @@ def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
             f"{len(new)} cases have no counterpart in the baseline ({names}). Its models are {models}: to compare a model "
             "with one of them, run it under that name, --pipeline NAME=PIPELINE; or accept this run as a new baseline"
         )
+
+
+def counterparts(run: Run, baseline: Run) -> dict[str, str]:
+    """Case id of the run -> case id of the baseline: the same case, or where the baseline's model is deterministic, its one
+    seed for every seed.
+    """
+    there = {record.case.id for record in baseline.records}
+    pairs: dict[str, str] = {}
+    first: dict[tuple[str, int, str], str] = {}
+    for case in run.manifest.cases:
+        leader = first.setdefault((case.family, case.step, case.model.name), case.id)
+        theirs = baseline.manifest.pipelines.get(case.model.name)
+        if case.id in there:
+            pairs[case.id] = case.id
+        elif leader in there and theirs and not theirs.stochastic:
+            pairs[case.id] = leader
+    return pairs
 
 
 def _judge_budget(run: Run, budget: Budget) -> Iterable[Finding]:
@@ -143,12 +160,17 @@ def _budget_finding(budget: Budget, family: str, model: str, samples: Sequence[S
 
 def _judge_margin(run: Run, baseline: Run, margin: Margin) -> Iterable[Finding]:
     """One finding for each family and model: the largest change for the worse, case by case on the same seed."""
-    before = {s.record.case.id: s for s in _samples(baseline.records, margin.metric, margin.region, margin.stat)}
+    theirs = {s.record.case.id: s for s in _samples(baseline.records, margin.metric, margin.region, margin.stat)}
+    before = {ours: theirs[other] for ours, other in counterparts(run, baseline).items() if other in theirs}
     samples = [
         s for s in _samples(run.records, margin.metric, margin.region, margin.stat) if s.record.case.id in before
     ]
     for (family, model), group in _groups(samples).items():
-        pairs = [(sample, before[sample.record.case.id]) for sample in group]
+        matched = [(sample, before[sample.record.case.id]) for sample in group]
+        # Refused now as then is the same behaviour; there is nothing to compare.
+        pairs = [pair for pair in matched if any(sample.measurement.value is not None for sample in pair)]
+        if not pairs:
+            continue
         unmeasured = [m.reason for pair in pairs for m in (pair[0].measurement, pair[1].measurement) if m.value is None]
         if unmeasured:
             yield _unjudged("baseline", margin, unmeasured[0], family=family, model=model)

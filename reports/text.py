@@ -29,9 +29,9 @@ def case_table(run: Run) -> Table:
     caption = "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step of the worst case"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption)
     table.caption_justify = "left"
-    table.add_column("family", overflow="fold", min_width=11)
+    table.add_column("family", overflow="fold", min_width=15)
     table.add_column("model", overflow="fold")
-    for heading in ("cases", "err", *(column[0] for column in COLUMNS), "worst"):
+    for heading in ("cases", *(column[0] for column in COLUMNS), "worst"):
         table.add_column(heading, justify="right", no_wrap=True)
     by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
     for record in run.records:
@@ -40,8 +40,9 @@ def case_table(run: Run) -> Table:
     for (family, model), records in sorted(by_pair.items(), key=lambda pair: families.index(pair[0][0])):
         errors = sum(record.status == "error" for record in records)
         means = [_mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS]
-        cells = [str(len(records)), str(errors), *means, str(numbers.worst(records).case.step)]
-        styles = ["", "bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
+        counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
+        cells = [counted, *means, str(numbers.worst(records).case.step)]
+        styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
         # Text, not str: a name such as `[red]` is no markup.
         table.add_row(
             Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))

@@ -205,3 +205,26 @@ def test_accepting_never_touches_what_is_no_baseline(tmp_path: Path) -> None:
     assert (tmp_path / "work" / "precious").read_text() == "mine"
     accepted = baseline.accept(run, tmp_path / "baseline")
     assert baseline.accept(run, accepted) == accepted
+
+
+def test_a_case_refused_now_as_then_is_no_change() -> None:
+    """Refused on one side only can't be judged; on both sides it is left out, and the rest is judged."""
+    refused = measured(None, step=2, reason="refused: too large")
+    before = run_of(measured(35.0), refused)
+    verdict = judge(run_of(measured(35.0), refused, margins=(MARGIN,)), before)
+    assert verdict.exit_code is ExitCode.OK
+    assert verdict.findings[0].cases == 1
+    verdict = judge(run_of(measured(35.0), measured(30.0, step=2), margins=(MARGIN,)), before)
+    assert verdict.exit_code is ExitCode.INCOMPLETE
+
+
+def test_a_deterministic_baseline_stands_for_every_seed() -> None:
+    """A stochastic candidate is held to it on each of its seeds; a stochastic baseline is paired seed by seed."""
+    now = run_of(measured(35.0), measured(20.0, seed=43), margins=(MARGIN,))
+    before = run_of(measured(35.0))
+    verdict = judge(now, before)
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert (verdict.findings[0].cases, verdict.findings[0].worst) == (2, 15.0)
+    stochastic = {"ns": PipelineInfo(MODEL.spec, "", "", stochastic=True)}
+    before = replace(before, manifest=replace(before.manifest, pipelines=stochastic))
+    assert judge(now, before).exit_code is ExitCode.INCOMPLETE
