@@ -182,18 +182,18 @@ def _margin_finding(
     margin: Margin, better: Better, family: str, model: str, pairs: Sequence[tuple[Sample, Sample]]
 ) -> Finding:
     changes = [(_worsening(_value(now), _value(then), better), now, then) for now, then in pairs]
-    worst, now, then = max(changes, key=lambda change: change[0])
-    best = min(change[0] for change in changes)
-    if worst > margin.margin:
+    worst, best = (pick(changes, key=lambda change: change[0]) for pick in (max, min))
+    if worst[0] > margin.margin:
         outcome = Outcome.REGRESSED
-    elif worst <= 0 and best < -margin.margin:
+    elif worst[0] <= 0 and best[0] < -margin.margin:
         outcome = Outcome.IMPROVED
     else:
         outcome = Outcome.PASS
+    change, now, then = best if outcome is Outcome.IMPROVED else worst
     unit = now.measurement.unit
     text = (
         f"{_where(family, model, margin.metric, margin.region, margin.stat)} went from {_number(_value(then), unit)} to "
-        f"{_number(_value(now), unit)}, {_number(abs(worst), unit)} {'worse' if worst > 0 else 'better'}; "
+        f"{_number(_value(now), unit)}, {_number(abs(change), unit)} {'worse' if change > 0 else 'better'}; "
         f"the margin is {_number(margin.margin, unit)} ({case_name(now.record)})"
     )
     return Finding(
@@ -205,8 +205,8 @@ def _margin_finding(
         stat=margin.stat,
         outcome=outcome,
         limit=margin.margin,
-        worst=worst,
-        headroom=margin.margin - worst,
+        worst=worst[0],
+        headroom=margin.margin - worst[0],
         unit=unit,
         case_id=now.record.case.id,
         cases=len(pairs),

@@ -205,7 +205,7 @@ class Finding:
     """How far inside the limit the worst value is, in the metric's unit; negative: past it."""
     unit: str
     case_id: str
-    """The case that `worst` comes from."""
+    """The case that `text` names: the worst, or where all got better, the best."""
     cases: int
     """How many cases were judged."""
     text: str
