@@ -37,8 +37,11 @@ def judge(run: Run, baseline: Run | None) -> Verdict:
     invalid = [*_validity(run), *(_baseline_validity(run, baseline) if baseline else ())]
     invalid += [finding.text for finding in findings if finding.outcome is Outcome.ERROR]
     if not findings and not invalid:
-        what = "no baseline was given, and the suite has no budgets" if not baseline else "the suite has no rules"
-        invalid.append(f"nothing was judged: {what}. Give --baseline, or write [[budgets]] or [[margins]] in the suite")
+        if run.manifest.suite.margins and not baseline:
+            remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
+        else:
+            remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it"
+        invalid.append(f"nothing was judged: {remedy}")
     regressed = any(finding.outcome is Outcome.REGRESSED for finding in findings)
     code = ExitCode.INCOMPLETE if invalid else ExitCode.REGRESSION if regressed else ExitCode.OK
     ranked = sorted(findings, key=lambda finding: (_ORDER.index(finding.outcome), _relative(finding)))

@@ -162,6 +162,7 @@ def counts(run: Run) -> tuple[Count, ...]:
         Count("cases", finished, "warn" if run.missing else "plain"),
         _count("errors", (record.status == "error" for record in run.records), "bad"),
         _count("need review", (record.status == "needs_review" for record in run.records), "warn"),
+        _count("refused", (record.status == "refused" for record in run.records), "warn"),
         _count("regressed", (finding.outcome is Outcome.REGRESSED for finding in findings), "bad"),
         _count("improved", (finding.outcome is Outcome.IMPROVED for finding in findings), "good"),
     )
