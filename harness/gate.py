@@ -7,8 +7,20 @@ from typing import NamedTuple
 
 from harness.errors import UsageError
 from harness.metrics.pooling import EMPTY, TOO_SMALL
-from harness.runs import Run
-from harness.types import Better, Budget, CaseRecord, ExitCode, Finding, Margin, Measurement, Outcome, Region, Verdict
+from harness.runs import Run, metric_name
+from harness.types import (
+    Better,
+    Budget,
+    Case,
+    CaseRecord,
+    ExitCode,
+    Finding,
+    Margin,
+    Measurement,
+    Outcome,
+    Region,
+    Verdict,
+)
 
 NAMED = 3
 """How many missing or failed cases a message names."""
@@ -63,11 +75,11 @@ def _validity(run: Run) -> Iterable[str]:
     if not run.manifest.cases:
         yield "the run has no cases: its suite names no vector or no model"
     if run.missing:
-        names = _names([f"{c.family}/{c.step} {c.model.name} seed {c.seed}" for c in run.missing])
+        names = _names([case_name(case) for case in run.missing])
         yield f"{len(run.missing)} of {len(run.manifest.cases)} cases are missing ({names}). Continue with --resume"
     failed = [record for record in run.records if record.error is not None]
     if failed:
-        names = _names([f"{case_name(record)}: {record.reason}" for record in failed])
+        names = _names([f"{case_name(record.case)}: {record.reason}" for record in failed])
         yield f"{len(failed)} of {len(run.manifest.cases)} cases failed ({names}). Mend them and run again"
 
 
@@ -85,7 +97,7 @@ def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
     known = counterparts(run, baseline)
     new = [case for case in run.manifest.cases if case.id not in known]
     if new:
-        names = _names([f"{c.family}/{c.step} {c.model.name} seed {c.seed}" for c in new])
+        names = _names([case_name(case) for case in new])
         models = ", ".join(dict.fromkeys(model.name for model in baseline.manifest.suite.models))
         yield (
             f"{len(new)} cases have no counterpart in the baseline ({names}). Its models are {models}: to compare a model "
@@ -141,7 +153,7 @@ def _budget_finding(budget: Budget, family: str, model: str, samples: Sequence[S
     unit = worst.measurement.unit
     text = (
         f"{_where(family, model, budget.metric, budget.region, budget.stat)} is {_number(_value(worst), unit)}; "
-        f"the budget is {bound} {_number(limit, unit)} ({case_name(worst.record)})"
+        f"the budget is {bound} {_number(limit, unit)} ({case_name(worst.record.case)})"
     )
     return Finding(
         rule="budget",
@@ -197,7 +209,7 @@ def _margin_finding(
     text = (
         f"{_where(family, model, margin.metric, margin.region, margin.stat)} went from {_number(_value(then), unit)} to "
         f"{_number(_value(now), unit)}, {_number(abs(change), unit)} {'worse' if change > 0 else 'better'}; "
-        f"the margin is {_number(margin.margin, unit)} ({case_name(now.record)})"
+        f"the margin is {_number(margin.margin, unit)} ({case_name(now.record.case)})"
     )
     return Finding(
         rule="baseline",
@@ -266,14 +278,8 @@ def _groups(samples: Iterable[Sample]) -> Mapping[tuple[str, str], list[Sample]]
     return groups
 
 
-def metric_name(identity: str) -> str:
-    """`lpips` of `lpips[alex]@1`."""
-    return identity.partition("@")[0].partition("[")[0]
-
-
-def case_name(record: CaseRecord) -> str:
+def case_name(case: Case) -> str:
     """How a case is named to a person."""
-    case = record.case
     return f"{case.family}/{case.step} {case.model.name} seed {case.seed}"
 
 

@@ -5,25 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from harness.metrics.delta_e00 import DELTA_E00, delta_e_map
-from harness.metrics.metric import Areas, Image, Plane
+from harness.metrics.metric import Image, Plane
 from harness.runs import blob_path
 
 DELTA_E_WHITE = 20.0
 """The difference picture's brightest colour stands for this ΔE00 and more."""
-
-REGION_COLOURS = {
-    "ring": (0.94, 0.89, 0.26),
-    "edit": (0.84, 0.37, 0.0),
-    "seams": (0.8, 0.47, 0.65),
-    "protect": (0.0, 0.62, 0.45),
-}
-"""Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is."""
 
 
 def store(folder: Path, image: Image | Plane) -> str:
@@ -47,12 +38,3 @@ def difference(expected: Image, actual: Image) -> Image:
     levels = np.clip(delta_e_map(DELTA_E00.prepare(expected), actual) / DELTA_E_WHITE, 0, 1)
     heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
-
-
-def regions(expected: Image, areas: Areas) -> Image:
-    """The expected picture, paled, with each region in its colour."""
-    picture: Any = 0.5 + 0.5 * expected
-    for region, colour in REGION_COLOURS.items():
-        area = areas[region]  # type: ignore[index]
-        picture[area] = 0.35 * picture[area] + 0.65 * np.asarray(colour, np.float32)
-    return np.asarray(picture, np.float32)

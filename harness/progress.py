@@ -54,7 +54,7 @@ def _bar(console: Console) -> Iterator[Report]:
 
         def report(record: CaseRecord, done: int, total: int) -> None:
             rate = f"{done / (time.monotonic() - start):.1f} cases/s"
-            bar.update(task, completed=done, total=total, description=case_name(record), rate=rate)
+            bar.update(task, completed=done, total=total, description=case_name(record.case), rate=rate)
             if record.error is not None:
                 console.print(_failure(record), style="red", markup=False, highlight=False)
 
@@ -85,4 +85,4 @@ class _Lines:
 
 def _failure(record: CaseRecord) -> str:
     kind = f"{record.error.kind}: " if record.error else ""
-    return f"failed: {case_name(record)}: {kind}{record.reason}"
+    return f"failed: {case_name(record.case)}: {kind}{record.reason}"

@@ -53,6 +53,11 @@ class MetricInfo:
     better: Better
 
 
+def metric_name(identity: str) -> str:
+    """The name in a metric's identity: `lpips` of `lpips[alex]@1`."""
+    return identity.partition("@")[0].partition("[")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a run is: everything that must agree before two runs are compared."""

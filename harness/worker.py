@@ -21,6 +21,7 @@ from harness.types import Case, CaseError, CaseRecord, StageRecord
 from pipelines.contract import EditRequest, EditResult
 from pipelines.loader import parse
 from vectors import Scene
+from vectors.region_picture import paint_regions
 from vectors.registry import get as get_vector
 
 LOAD_TIMEOUT_S = 600.0
@@ -154,11 +155,14 @@ class Worker:
         return self._scenes[key]
 
     def _store(self, reference: Reference) -> dict[str, str]:
-        scene, folder = reference.scene, self._setup.folder
+        scene, folder, areas = reference.scene, self._setup.folder, reference.areas
+        painted = paint_regions(
+            scene.clean, ring=areas["ring"], edit=areas["edit"], seams=areas["seams"], protect=areas["protect"]
+        )
         return {
             "input": pictures.store(folder, scene.input),
             "expected": pictures.store(folder, scene.clean),
-            "regions": pictures.store(folder, pictures.regions(scene.clean, reference.areas)),
+            "regions": pictures.store(folder, painted),
             "overlay": pictures.store(folder, scene.overlay),
         }
 

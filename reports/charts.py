@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.runs import Run
+from harness.runs import Run, metric_name
 from harness.types import Budget, CaseRecord, Param
 from reports import numbers
 
@@ -197,7 +197,7 @@ def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
 
 def _covers(budget: Budget, family: str, metric: str) -> bool:
     named = not budget.families or family in budget.families
-    return named and (numbers.base(budget.metric), budget.region, budget.stat) == (metric, "edit", "mean")
+    return named and (metric_name(budget.metric), budget.region, budget.stat) == (metric, "edit", "mean")
 
 
 def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:

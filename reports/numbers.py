@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from harness.runs import metric_name
 from harness.types import Better, CaseRecord, Measurement, Region
 
 TITLES: Mapping[str, str] = {
@@ -16,11 +17,6 @@ TITLES: Mapping[str, str] = {
     "local_contrast": "Local contrast",
 }
 """How people write the metrics that we know; any other goes by its own name."""
-
-
-def base(identity: str) -> str:
-    """The name in a metric's identity: `lpips[alex]@1` -> `lpips`."""
-    return identity.partition("@")[0].partition("[")[0]
 
 
 def title(identity: str) -> str:
@@ -46,7 +42,7 @@ def quantity(value: float, unit: str = "") -> str:
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
     """The measurement by the metric's name (not its identity); None where the case has no such row."""
     for measurement in record.measurements:
-        if measurement.stat == stat and measurement.region == region and base(measurement.metric) == metric:
+        if measurement.stat == stat and measurement.region == region and metric_name(measurement.metric) == metric:
             return measurement
     return None
 

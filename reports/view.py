@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.runs import MetricInfo, Run
+from harness.runs import MetricInfo, Run, metric_name
 from harness.types import REGIONS, Case, CaseRecord, ExitCode, Finding, Measurement, Outcome, Region
 from reports import numbers
 
@@ -230,14 +230,14 @@ def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
     keys = tuple(dict.fromkeys((row.metric, row.stat) for row in record.measurements))
     asked = {row.region for row in record.measurements}
     regions = tuple(region for region in REGIONS if region in asked)
-    past = {(numbers.base(item.metric), item.stat, item.region) for item in about if item.outcome is Outcome.REGRESSED}
+    past = {(metric_name(item.metric), item.stat, item.region) for item in about if item.outcome is Outcome.REGRESSED}
     notes: dict[str, int] = {}
     rows: list[ScoreRow] = []
     before = ""
     for metric, stat in keys:
         cells = {region: measured.get((metric, stat, region)) for region in regions}
         scores = tuple(
-            _score(cell, notes, past=(numbers.base(metric), stat, region) in past) for region, cell in cells.items()
+            _score(cell, notes, past=(metric_name(metric), stat, region) in past) for region, cell in cells.items()
         )
         unit = next((cell.unit for cell in cells.values() if cell), "")
         span = 0 if metric == before else sum(key[0] == metric for key in keys)
@@ -252,7 +252,7 @@ def windows(record: CaseRecord, metrics: Mapping[str, MetricInfo]) -> tuple[Wind
     for row in record.measurements:
         if row.value is None or row.y is None or row.x is None:
             continue
-        bad = numbers.badness(metrics[numbers.base(row.metric)].better, row.value)
+        bad = numbers.badness(metrics[metric_name(row.metric)].better, row.value)
         if row.metric not in found or bad > found[row.metric][0]:
             found[row.metric] = (bad, row)
     places: dict[tuple[int, int], list[str]] = {}

@@ -11,6 +11,7 @@ from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
 from vectors.drawing import FONTS
+from vectors.region_picture import paint_regions
 from vectors.scene import Image, Mask, Scene, Vector
 
 SEED = 7
@@ -19,13 +20,6 @@ GAP_PX = 10
 LABEL_PX = 26
 HEAD_PX = 22
 ROWS = ("input", "given mask", "expected", "regions")
-REGION_COLOURS = {
-    "ring": (240, 228, 66),
-    "edit": (213, 94, 0),
-    "seams": (204, 121, 167),
-    "protect": (0, 158, 115),
-}
-"""Okabe and Ito's colour-blind-safe palette, as in the reports."""
 
 
 def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
@@ -138,12 +132,8 @@ def _regions(scene: Scene) -> Image:
     protect = np.zeros_like(scene.edit)
     for mask in scene.protect.values():
         np.maximum(protect, mask, out=protect)
-    picture = np.float32(0.5) + np.float32(0.5) * scene.clean
-    areas = {"ring": scene.ring, "edit": scene.edit, "seams": scene.seams, "protect": protect}
-    for name, colour in REGION_COLOURS.items():
-        inside = areas[name] > 0
-        picture[inside] = np.float32(0.35) * picture[inside] + np.float32(0.65 / 255) * np.asarray(colour, np.float32)
-    return picture
+    ring, edit, seams = (area > 0 for area in (scene.ring, scene.edit, scene.seams))
+    return paint_regions(scene.clean, ring=ring, edit=edit, seams=seams, protect=protect > 0)
 
 
 def _tile(picture: Image | Mask) -> Pil.Image:
