@@ -8,24 +8,40 @@ from typing import Any
 
 import numpy as np
 
-from harness.metrics.metric import Areas, Image, Metric
-from harness.types import REGIONS, Measurement
+from harness.metrics.metric import Areas, Image, Metric, Reference
+from harness.metrics.pooling import unmeasured
+from harness.types import Measurement
 from vectors import Scene
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Prepared:
     """A scene, ready to measure edits of it."""
 
     scene: Scene
-    areas: Areas
-    prepared: dict[str, Any]
-    """What each metric made of the expected image, by metric name."""
+    reference: Reference
+    parts: dict[str, Any]
+    """What each metric made of the reference, by metric name; a metric that lacks something is not in it."""
 
 
-def prepare(scene: Scene, metrics: Sequence[Metric]) -> Reference:
+def prepare(scene: Scene, metrics: Sequence[Metric]) -> Prepared:
     """Do everything that needs the scene only."""
-    return Reference(scene, areas_of(scene), {metric.name: metric.prepare(scene.clean) for metric in metrics})
+    reference = reference_of(scene)
+    parts = {metric.name: metric.prepare(reference) for metric in metrics if not metric.missing(reference)}
+    return Prepared(scene, reference, parts)
+
+
+def reference_of(scene: Scene) -> Reference:
+    """What a scene knows about the right answer, as metrics take it."""
+    return Reference(
+        areas=areas_of(scene),
+        expected=scene.clean,
+        input=scene.input,
+        overlay=scene.overlay,
+        overlay_rgb=scene.overlay_rgb,
+        boxes=scene.truth,
+        scale=scene.scale,
+    )
 
 
 def areas_of(scene: Scene) -> Areas:
@@ -43,22 +59,24 @@ def areas_of(scene: Scene) -> Areas:
     }
 
 
-def measure(reference: Reference, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
+def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
     """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as float32 at output size."""
-    return tuple(
-        Measurement(metric.identity, v.region, v.stat, v.value, metric.unit, v.reason, v.y, v.x)
-        for metric in metrics
-        for v in metric.measure(reference.prepared[metric.name], image, reference.areas)
-    )
+    rows: list[Measurement] = []
+    for metric in metrics:
+        if metric.name not in prepared.parts:
+            rows += reasons(metric, metric.missing(prepared.reference))
+            continue
+        values = metric.measure(prepared.parts[metric.name], image)
+        rows += (
+            Measurement(metric.identity, v.region, v.stat, v.value, metric.unit, v.reason, v.y, v.x) for v in values
+        )
+    return tuple(rows)
 
 
-def unmeasured(metrics: Sequence[Metric], reason: str) -> tuple[Measurement, ...]:
-    """What stands in the table where there is no picture to measure."""
-    return tuple(
-        Measurement(metric.identity, region, "mean", None, metric.unit, reason)
-        for metric in metrics
-        for region in REGIONS
-    )
+def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:
+    """What stands in the table where a metric could not measure."""
+    values = unmeasured(metric.regions, metric.stats, reason)
+    return tuple(Measurement(metric.identity, v.region, v.stat, None, metric.unit, reason) for v in values)
 
 
 def as_delivered(image: Image) -> Image:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.metrics.delta_e00 import DELTA_E00, delta_e_map
+from harness.metrics.delta_e00 import delta_e_map, lab
 from harness.metrics.metric import Image, Plane
 from harness.runs import blob_path
 
@@ -35,6 +35,6 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 def difference(expected: Image, actual: Image) -> Image:
     """CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more."""
-    levels = np.clip(delta_e_map(DELTA_E00.prepare(expected), actual) / DELTA_E_WHITE, 0, 1)
+    levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
     heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)

@@ -6,13 +6,15 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from harness import pictures
 from harness.errors import EditproofError
-from harness.measure import Reference, as_delivered, measure, prepare, unmeasured
+from harness.measure import Prepared, as_delivered, measure, prepare, reasons
+from harness.metrics.golden import check_golden
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric
 from harness.metrics.registry import get_metric
@@ -63,16 +65,15 @@ class Worker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
-        self._metrics: Sequence[Metric] = [get_metric(name, setup.weights) for name in setup.metrics]
-        self._scenes: OrderedDict[tuple[object, ...], tuple[Reference, dict[str, str]]] = OrderedDict()
+        self._scenes: OrderedDict[tuple[object, ...], tuple[Prepared, dict[str, str]]] = OrderedDict()
         self._hosts: dict[str, Child] = {}
         self._loaded: set[str] = set()
 
     def take(self, case: Case) -> CaseRecord:
         """Make and measure one edit. Whatever goes wrong is the case's own error."""
         try:
-            reference, blobs = self._scene(case)
-            return self._edit(case, reference, blobs)
+            prepared, blobs = self._scene(case)
+            return self._edit(case, prepared, blobs)
         except EditproofError as error:
             return _failed(case, CaseError(type(error).__name__, str(error), traceback.format_exc()), {})
 
@@ -81,8 +82,16 @@ class Worker:
         for host in self._hosts.values():
             host.stop()
 
-    def _edit(self, case: Case, reference: Reference, blobs: dict[str, str]) -> CaseRecord:
-        request = request_of(reference.scene, case)
+    @cached_property
+    def _metrics(self) -> Sequence[Metric]:
+        """The run's metrics, each checked on the golden pair."""
+        metrics = [get_metric(name, self._setup.weights) for name in self._setup.metrics]
+        for metric in metrics:
+            check_golden(metric)
+        return metrics
+
+    def _edit(self, case: Case, prepared: Prepared, blobs: dict[str, str]) -> CaseRecord:
+        request = request_of(prepared.scene, case)
         try:
             reply = self._call(case.model.spec, request)
         except ChildDiedError as error:
@@ -91,7 +100,7 @@ class Worker:
         if isinstance(reply, CaseError):
             return _failed(case, reply, blobs)
         result, seconds = reply
-        return self._record(case, reference, blobs, result, seconds)
+        return self._record(case, prepared, blobs, result, seconds)
 
     def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float] | CaseError:
         """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
@@ -116,7 +125,7 @@ class Worker:
         self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
 
     def _record(
-        self, case: Case, reference: Reference, blobs: dict[str, str], result: EditResult, seconds: float
+        self, case: Case, prepared: Prepared, blobs: dict[str, str], result: EditResult, seconds: float
     ) -> CaseRecord:
         folder = self._setup.folder
         stages = tuple(
@@ -134,28 +143,29 @@ class Worker:
             stages=stages,
         )
         if result.image is None:
-            return replace(record, measurements=unmeasured(self._metrics, f"refused: {result.reason}"))
+            reason = f"refused: {result.reason}"
+            return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
         actual = as_delivered(result.image)
         shown = {
             "actual": pictures.store(folder, actual),
-            "difference": pictures.store(folder, pictures.difference(reference.scene.clean, actual)),
+            "difference": pictures.store(folder, pictures.difference(prepared.scene.clean, actual)),
         }
-        return replace(record, blobs={**blobs, **shown}, measurements=measure(reference, self._metrics, actual))
+        return replace(record, blobs={**blobs, **shown}, measurements=measure(prepared, self._metrics, actual))
 
-    def _scene(self, case: Case) -> tuple[Reference, dict[str, str]]:
+    def _scene(self, case: Case) -> tuple[Prepared, dict[str, str]]:
         """The case's scene, prepared, with its pictures stored."""
         key = (case.family, case.step, case.size, case.scale, case.scene_seed)
         if key not in self._scenes:
             vector = get_vector(case.family)
             scene = vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
-            reference = prepare(scene, self._metrics)
-            self._scenes[key] = (reference, self._store(reference))
+            prepared = prepare(scene, self._metrics)
+            self._scenes[key] = (prepared, self._store(prepared))
             if len(self._scenes) > SCENES_KEPT:
                 self._scenes.popitem(last=False)
         return self._scenes[key]
 
-    def _store(self, reference: Reference) -> dict[str, str]:
-        scene, folder, areas = reference.scene, self._setup.folder, reference.areas
+    def _store(self, prepared: Prepared) -> dict[str, str]:
+        scene, folder, areas = prepared.scene, self._setup.folder, prepared.reference.areas
         painted = paint_regions(
             scene.clean, ring=areas["ring"], edit=areas["edit"], seams=areas["seams"], protect=areas["protect"]
         )

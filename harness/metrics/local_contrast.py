@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.luma import luma
-from harness.metrics.metric import Areas, Image, Metric, Value
+from harness.metrics.metric import Areas, Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import pool
 
 SIGMA_PX = 4.0
@@ -29,8 +31,23 @@ def contrast_map(expected_contrast: npt.NDArray[np.float64], actual: Image) -> n
     return np.asarray(20 * np.log10((rms_contrast(actual) + FLOOR) / (expected_contrast + FLOOR)), np.float64)
 
 
-def _measure(expected_contrast: npt.NDArray[np.float64], actual: Image, areas: Areas) -> list[Value]:
-    return pool(contrast_map(expected_contrast, actual), areas, better="zero")
+class Prepared(NamedTuple):
+    """The expected image's contrast, H×W, and the regions."""
+
+    contrast: npt.NDArray[np.float64]
+    areas: Areas
+
+
+def _prepare(reference: Reference) -> Prepared:
+    return Prepared(rms_contrast(known(reference.expected)), reference.areas)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    return pool(_map(prepared, actual), prepared.areas, better="zero")
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    return contrast_map(prepared.contrast, actual)
 
 
 def _blur(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -46,6 +63,11 @@ LOCAL_CONTRAST = Metric(
     range=(-43.0, 43.0),
     stats=("mean", "worst"),
     source="RMS contrast (Peli 1990, eq. 4) in a Gaussian neighbourhood of σ 4 px, actual over expected",
-    prepare=rms_contrast,
+    formula="20 log10((std of actual + 1/255) / (std of expected + 1/255)), luma in a Gaussian of 4 px",
+    sees="Fills that are flatter or harsher than what they replace; washed-out areas after harmonising.",
+    misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
+    prepare=_prepare,
     measure=_measure,
+    golden={"mean": -0.79872, "worst": -2.41568},
+    map=_map,
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.types import Better, Region
+from harness.types import REGIONS, Better, Region
+from vectors.scene import Box
 
 Image = npt.NDArray[np.float32]
 """H×W×3, sRGB-encoded, in [0, 1]."""
@@ -21,6 +22,47 @@ Area = npt.NDArray[np.bool_]
 """H×W: where a region lies."""
 
 Areas = Mapping[Region, Area]
+
+Need = Literal["expected", "input", "overlay"]
+"""What a metric must know beside the picture that it measures, by its name in Reference."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What is known about the right answer.
+
+    "Output" is the size of the measured picture, "input" that of the pipeline's input.
+    """
+
+    areas: Areas
+    """The regions to measure. Output."""
+    expected: Image | None = None
+    """The right answer. Output."""
+    input: Image | None = None
+    """What the pipeline was given. Input."""
+    overlay: Plane | None = None
+    """Alpha of what had to go, in [0, 1]. Input."""
+    overlay_rgb: Image | None = None
+    """Colour of what had to go. Input."""
+    boxes: tuple[Box, ...] = ()
+    """What was drawn, and where, in input pixels."""
+    scale: int = 1
+    """Output pixels per input pixel."""
+
+
+T = TypeVar("T")
+
+
+def known(part: T | None) -> T:
+    """A part of the reference that a metric's `needs` promise; ValueError where it is not there."""
+    if part is None:
+        raise ValueError("the metric uses a part of the reference that its `needs` do not name")
+    return part
+
+
+def whole(expected: Image) -> Reference:
+    """A reference that knows the right answer and nothing else: one region, `all`."""
+    return Reference({"all": np.ones(expected.shape[:2], bool)}, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +82,8 @@ class Value:
 class Metric:
     """How one property of an edit is measured.
 
-    `prepare(expected)` does once what depends on the expected image alone, and is shared by all models and seeds;
-    `measure(prepared, actual, areas)` gives every statistic of every region. Expected and actual are of one shape.
+    `prepare(reference)` does once what depends on the right answer alone, and is shared by all models and seeds;
+    `measure(prepared, actual)` gives every statistic of every region of the reference that the metric measures.
     """
 
     name: str
@@ -56,10 +98,31 @@ class Metric:
     """The statistics of every region."""
     source: str
     """Paper or standard."""
-    prepare: Callable[[Image], Any]
-    measure: Callable[[Any, Image, Areas], list[Value]]
+    formula: str
+    """In plain characters, as somebody would write it in an e-mail."""
+    sees: str
+    """One or two sentences: which damage moves it."""
+    misses: str
+    """One or two sentences: which damage does not, and what to look at instead."""
+    prepare: Callable[[Reference], Any]
+    measure: Callable[[Any, Image], list[Value]]
+    golden: Mapping[str, float]
+    """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair (golden.py)."""
+    regions: tuple[Region, ...] = REGIONS
+    """Where it means something."""
+    needs: tuple[Need, ...] = ("expected",)
+    map: Callable[[Any, Image], Plane] | None = None
+    """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no where."""
 
     @property
     def identity(self) -> str:
         """`name[variant]@version`: numbers of two identities are never compared."""
         return f"{self.name}[{self.variant}]@{self.version}" if self.variant else f"{self.name}@{self.version}"
+
+    def missing(self, reference: Reference) -> str:
+        """Why this can't be measured against `reference`; empty: it can."""
+        lacks = [need for need in self.needs if getattr(reference, need) is None]
+        return f"no {_NEEDS[lacks[0]]} is known for this scene" if lacks else ""
+
+
+_NEEDS: Mapping[Need, str] = {"expected": "expected picture", "input": "input", "overlay": "overlay that had to go"}

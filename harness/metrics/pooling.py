@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,7 @@ def pool(
     values = []
     for region, area in areas.items():
         if not area.any():
-            stats = ["mean", *([tail] if tail else []), "worst"]
-            values += [Value(region, stat, None, EMPTY) for stat in stats]
+            values += unmeasured([region], ["mean", *([tail] if tail else []), "worst"], EMPTY)
             continue
         inside = plane[area]
         values.append(Value(region, "mean", convert(float(inside.mean(dtype=np.float64)))))
@@ -48,6 +47,11 @@ def pool(
             values.append(Value(region, tail, convert(float(np.percentile(inside, int(tail[1:]))))))
         values.append(worst_window(plane, area, region, better=better, convert=convert))
     return values
+
+
+def unmeasured(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
+    """Rows that say why there is no number."""
+    return [Value(region, stat, None, reason) for region in regions for stat in stats]
 
 
 def worst_window(

@@ -6,21 +6,25 @@ import math
 
 import numpy as np
 
-from harness.metrics.metric import Areas, Image, Metric, Value
+from harness.metrics.metric import Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import pool
 
 MIN_MSE = 1e-10
 """Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can hold."""
 
 
-def _prepare(expected: Image) -> Image:
-    return expected
-
-
-def _measure(expected: Image, actual: Image, areas: Areas) -> list[Value]:
-    error = np.square(actual - expected, dtype=np.float32).mean(axis=-1)
+def _measure(reference: Reference, actual: Image) -> list[Value]:
     # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
-    return pool(error, areas, better="lower", convert=_decibels)
+    return pool(_squared_error(reference, actual), reference.areas, better="lower", convert=_decibels)
+
+
+def residual_map(reference: Reference, actual: Image) -> Plane:
+    """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
+    return np.sqrt(_squared_error(reference, actual))
+
+
+def _squared_error(reference: Reference, actual: Image) -> Plane:
+    return np.asarray(np.square(actual - known(reference.expected), dtype=np.float32).mean(axis=-1), np.float32)
 
 
 def _decibels(mse: float) -> float:
@@ -36,6 +40,14 @@ PSNR = Metric(
     range=(0.0, 100.0),
     stats=("mean", "worst"),
     source="ITU-T J.340; peak 1.0, mean squared error over R, G and B",
-    prepare=_prepare,
+    formula="10 log10(1 / mean((actual - expected)^2))",
+    sees="Any difference in any pixel, by its size: noise, blur, shifts, wrong colours.",
+    misses=(
+        "How a difference looks: a shift by one pixel costs as much as a smear, and over a large region a small "
+        "hole is averaged away (see the worst window)."
+    ),
+    prepare=lambda reference: reference,
     measure=_measure,
+    golden={"mean": 32.94799, "worst": 28.17081},
+    map=residual_map,
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import IncompleteError, UsageError
+from harness.metrics.golden import check_golden
 from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Areas, Image, Metric
+from harness.metrics.metric import Image, Metric, Reference, Value, whole
 from harness.metrics.pooling import EMPTY
 from harness.metrics.registry import METRICS, check_name, get_metric
 
@@ -36,26 +39,39 @@ def noisy(picture: Image) -> Image:
 
 
 @pytest.fixture(scope="module")
-def areas() -> Areas:
+def reference(picture: Image) -> Reference:
     everywhere = np.ones((SIZE, SIZE), bool)
     edit = np.zeros((SIZE, SIZE), bool)
     edit[20:60, 20:60] = True
     nowhere = np.zeros((SIZE, SIZE), bool)
-    return {"all": everywhere, "edit": edit, "keep": ~edit, "ring": nowhere}
+    return Reference({"all": everywhere, "edit": edit, "keep": ~edit, "ring": nowhere}, picture)
+
+
+def measured(metric: Metric, reference: Reference, actual: Image) -> list[Value]:
+    return metric.measure(metric.prepare(reference), actual)
 
 
 def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     """Name, version, range and source stand beside the function."""
     assert metric.identity == f"{metric.name}{f'[{metric.variant}]' if metric.variant else ''}@{metric.version}"
     assert metric.range[0] < metric.range[1]
-    assert metric.source
+    assert all((metric.source, metric.formula, metric.sees, metric.misses))
 
 
-def test_every_region_gets_every_statistic(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+def test_it_checks_itself(metric: Metric) -> None:
+    """The golden pair measures what it measured, and a number that is off is refused with both values."""
+    check_golden(metric)
+    assert metric.golden
+    stat, value = next(iter(metric.golden.items()))
+    with pytest.raises(IncompleteError, match=re.escape(f"{metric.identity} is off: {stat}")):
+        check_golden(replace(metric, golden={stat: value * 1.01 + 0.001}))
+
+
+def test_every_region_gets_every_statistic(metric: Metric, reference: Reference, noisy: Image) -> None:
     """No row is ever dropped, and what can't be measured says why."""
-    values = metric.measure(metric.prepare(picture), noisy, areas)
-    stats = {region: [v.stat for v in values if v.region == region] for region in areas}
-    assert len({tuple(names) for names in stats.values()}) == 1, stats
+    values = measured(metric, reference, noisy)
+    for region in reference.areas:
+        assert tuple(v.stat for v in values if v.region == region) == metric.stats
     for value in values:
         assert (value.value is None) == bool(value.reason)
         assert value.value is None or math.isfinite(value.value)
@@ -63,18 +79,29 @@ def test_every_region_gets_every_statistic(metric: Metric, picture: Image, noisy
             assert value.reason == EMPTY
 
 
-def test_equal_pictures_get_the_best_value(metric: Metric, picture: Image, areas: Areas) -> None:
+def test_equal_pictures_get_the_best_value(metric: Metric, reference: Reference, picture: Image) -> None:
     """Identity: the top of the range, or 0."""
     best = metric.range[1] if metric.better == "higher" else 0.0
-    for value in metric.measure(metric.prepare(picture), picture, areas):
+    for value in measured(metric, reference, picture):
         assert value.value is None or value.value == pytest.approx(best, abs=1e-6), value
 
 
-def test_damage_is_worse_than_none_and_within_the_range(
-    metric: Metric, picture: Image, noisy: Image, areas: Areas
-) -> None:
+def test_its_map_has_the_pictures_size_and_shows_the_damage(metric: Metric, picture: Image) -> None:
+    """Where the damage is, the map is worse than elsewhere."""
+    if metric.map is None:
+        pytest.skip(f"{metric.name} has no where")
+    large = np.tile(picture, (2, 2, 1))
+    damaged = large.copy()
+    damaged[:SIZE, :SIZE] = 1 - damaged[:SIZE, :SIZE]
+    plane = metric.map(metric.prepare(whole(large)), damaged)
+    assert plane.shape == large.shape[:2]
+    badness = -plane if metric.better == "higher" and metric.name != "psnr" else np.abs(plane)
+    assert badness[: SIZE - 32, : SIZE - 32].mean() > badness[SIZE + 32 :, SIZE + 32 :].mean()
+
+
+def test_damage_is_worse_than_none_and_within_the_range(metric: Metric, reference: Reference, noisy: Image) -> None:
     """Noise moves every measured value away from the best, into the declared range."""
-    for value in metric.measure(metric.prepare(picture), noisy, areas):
+    for value in measured(metric, reference, noisy):
         if value.value is None:
             continue
         assert metric.range[0] <= value.value <= metric.range[1]
@@ -90,7 +117,7 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
     damaged[-64:, -64:] = 1 - damaged[-64:, -64:]
     far = np.zeros(large.shape[:2], bool)
     far[:64, :64] = True
-    values = metric.measure(metric.prepare(large), damaged, {"keep": far, "all": np.ones_like(far)})
+    values = measured(metric, Reference({"keep": far, "all": np.ones_like(far)}, large), damaged)
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
         if value.region == "keep":
@@ -101,13 +128,16 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
             assert min(value.y, value.x) > large.shape[0] - 64 - 64
 
 
-def test_it_is_a_pure_function(metric: Metric, picture: Image, noisy: Image, areas: Areas) -> None:
+def test_it_is_a_pure_function(metric: Metric, reference: Reference, picture: Image, noisy: Image) -> None:
     """Twice the same bits, and the pictures are left as they were."""
     before = (picture.tobytes(), noisy.tobytes())
-    assert metric.measure(metric.prepare(picture), noisy, areas) == metric.measure(
-        metric.prepare(picture), noisy, areas
-    )
+    assert measured(metric, reference, noisy) == measured(metric, reference, noisy)
     assert (picture.tobytes(), noisy.tobytes()) == before
+
+
+def test_what_the_reference_lacks_is_said(metric: Metric) -> None:
+    """A reference that knows nothing leaves a reason, not an exception."""
+    assert metric.missing(Reference({}))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 200), (64, 64), (65, 130)])
@@ -115,7 +145,7 @@ def test_any_size_gives_numbers_or_reasons(metric: Metric, shape: tuple[int, int
     """A picture too small for a window is an outcome with its reason, not an exception."""
     rng = np.random.default_rng(1)
     one, other = (rng.random((*shape, 3), dtype=np.float32) for _ in range(2))
-    values = metric.measure(metric.prepare(one), other, {"all": np.ones(shape, bool)})
+    values = measured(metric, whole(one), other)
     assert values
     assert all((v.value is None) == bool(v.reason) for v in values)
 

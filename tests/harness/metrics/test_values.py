@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from harness.errors import IncompleteError, UsageError
 from harness.metrics import lpips
 from harness.metrics.delta_e00 import DELTA_E00
+from harness.metrics.golden import check_golden
 from harness.metrics.local_contrast import LOCAL_CONTRAST
 from harness.metrics.lpips_weights import ALEXNET_URL, find_weights
-from harness.metrics.metric import Image, Metric
+from harness.metrics.metric import Image, Metric, whole
 from harness.metrics.psnr import PSNR
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY, spectra
 from harness.metrics.ssim import SSIM
 
 
 def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
-    values = metric.measure(metric.prepare(expected), actual, {"all": np.ones(expected.shape[:2], bool)})
+    values = metric.measure(metric.prepare(whole(expected)), actual)
     (value,) = [v.value for v in values if v.stat == "mean"]
     assert value is not None
     return value
@@ -87,7 +88,7 @@ def test_halved_amplitude_is_minus_six_decibels() -> None:
     rng = np.random.default_rng(0)
     full = rng.normal(0, 0.12, (128, 128, 1)).clip(-0.4, 0.4)
     strong, weak = (np.repeat(0.5 + gain * full, 3, axis=2).astype(np.float32) for gain in (1.0, 0.5))
-    values = SPECTRAL_ENERGY.measure(SPECTRAL_ENERGY.prepare(strong), weak, {"all": np.ones((128, 128), bool)})
+    values = SPECTRAL_ENERGY.measure(SPECTRAL_ENERGY.prepare(whole(strong)), weak)
     bands = {value.stat: value.value for value in values}
     for octave in ("octave_3", "octave_4", "octave_5"):
         assert bands[octave] == pytest.approx(-6.02, abs=0.05)
@@ -104,6 +105,7 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
     """0.722 and 0.138 on the authors' own pairs."""
     metric = lpips.lpips_metric(find_weights(str(alexnet_folder), download=False))
     assert metric.identity == "lpips[alex]@1"
+    check_golden(metric)
     reference, one, other = (read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1"))
     assert mean_of_all(metric, reference, one) == pytest.approx(0.7219, abs=0.0005)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1376, abs=0.0005)
@@ -149,6 +151,7 @@ def test_shift_tolerant_lpips_is_its_packages(pair: tuple[Image, Image], monkeyp
         reference = theirs(*tensors, normalize=True).item()
     metric = lpips.lpips_metric(find_weights("", download=False))
     assert metric.identity == "lpips[st-alex]@1"
+    check_golden(metric)
     assert mean_of_all(metric, *pair) == pytest.approx(reference, rel=1e-4)
 
 
@@ -162,8 +165,8 @@ def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     state = {f"features.{n}.weight": torch.randn(shape) * 0.05 for n, shape in shapes.items()}
     state |= {f"features.{n}.bias": torch.zeros(shape[0]) for n, shape in shapes.items()}
     save_file(state, tmp_path / "alexnet_features.safetensors")
-    with pytest.raises(IncompleteError, match="LPIPS is off"):
-        lpips.load_network(find_weights(str(tmp_path), download=False))
+    with pytest.raises(IncompleteError, match=r"lpips\[alex\]@1 is off"):
+        check_golden(lpips.lpips_metric(find_weights(str(tmp_path), download=False)))
 
 
 def test_weights_that_were_named_must_be_there(tmp_path: Path) -> None:
