@@ -54,6 +54,9 @@ class EditRequest:
     """Settings for this edit only, by dotted name; a pipeline ignores those it does not know."""
     metadata: Mapping[str, Param] = field(default_factory=dict)
     """Facts about the asset."""
+    file: bytes = b""
+    """The file that came in, where the asset came as one; `image` is what it shows, upright and in sRGB. For pipelines
+    that read files themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Step:
     """What a stage hands on."""
 
     edit: Edit
-    artefact: Image | Mask
-    """The stage's output as a picture."""
+    artefact: Image | Mask | None
+    """The stage's output as a picture; None: it made none."""
     decision: str
     """What was decided and why, for a person."""

@@ -1,4 +1,4 @@
-"""The reference pipeline: detect, refine mask, check mask, inpaint, blend, upscale, harmonise, verify.
+"""The reference pipeline: decode, detect, refine mask, check mask, inpaint, blend, upscale, harmonise, verify.
 
 Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Settings: pipelines/config.py.
 """
@@ -15,6 +15,7 @@ from pipelines.config import ReferenceConfig
 from pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
 from pipelines.edit import Edit, Step
 from pipelines.stages.blend import blend
+from pipelines.stages.decode import decode
 from pipelines.stages.detect import detect
 from pipelines.stages.harmonise import harmonise
 from pipelines.stages.inpaint import STOCHASTIC_MODELS, inpaint
@@ -26,6 +27,7 @@ from pipelines.versions import code_hash, library_versions
 Stage = Callable[[Edit], Step]
 
 STAGES: tuple[tuple[str, Stage], ...] = (
+    ("decode", decode),
     ("detect", detect),
     ("refine_mask", refine_mask),
     ("check_mask", check_mask),

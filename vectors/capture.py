@@ -6,7 +6,6 @@ import io
 
 import numpy as np
 from PIL import Image as Pil
-from PIL import ImageFilter
 
 from vectors.drawing import Levels
 from vectors.textures import levels
@@ -21,11 +20,15 @@ def degrade(
     own, `quality` Pillow's JPEG quality, 1 to 95. Chroma is halved both ways, as cameras do (4:2:0). All of it works
     on integers or on numbers rounded to them, so it is bit-reproducible.
     """
+    import cv2  # a tenth of a second to import, and listing vectors does not need it
+
     if blur_px > 0:
-        picture = np.asarray(Pil.fromarray(picture).filter(ImageFilter.GaussianBlur(blur_px)))
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur_px), np.uint8)
     if noise_levels > 0:
-        noise = rng.standard_normal(picture.shape, np.float32)
-        picture = levels(picture + np.float32(noise_levels) * noise)
+        noisy = rng.standard_normal(picture.shape, np.float32)
+        noisy *= np.float32(noise_levels)
+        noisy += picture
+        picture = levels(noisy)
     file = io.BytesIO()
     Pil.fromarray(picture).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     with Pil.open(file) as decoded:

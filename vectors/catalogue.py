@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ TILE_PX = 168
 GAP_PX = 10
 LABEL_PX = 26
 HEAD_PX = 22
+PASSEPARTOUT = (226, 226, 230)
 ROWS = ("input", "given mask", "expected", "regions")
 
 
@@ -33,7 +35,7 @@ def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
         pen.text((4, HEAD_PX + row * (TILE_PX + GAP_PX) + TILE_PX // 2), name, "black", font, anchor="lm")
     for column, scene in enumerate(scenes):
         x = LABEL_PX * 4 + column * (TILE_PX + GAP_PX)
-        pen.text((x, HEAD_PX // 2), f"step {column + 1}", "black", font, anchor="lm")
+        pen.text((x, HEAD_PX // 2), _heading(vector, column + 1), "black", font, anchor="lm")
         for row, picture in enumerate(_tiles(scene)):
             sheet.paste(picture, (x, HEAD_PX + row * (TILE_PX + GAP_PX)))
     return sheet
@@ -46,7 +48,8 @@ def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
     parts = [
         "# Failure vectors\n",
         (
-            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to hopeless (right). "
+            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to hopeless (right); only the "
+            "rungs of `hostile` are kinds, not degrees. How far the reference pipeline gets: benchmarks/LADDERS.md. "
             "Regions: orange what must go, yellow the ring around it, green what must survive, pink where tile borders fall.\n"
         ),
     ]
@@ -63,7 +66,8 @@ def export(vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: i
     """Write every rung as plain files, one folder each, for other harnesses; give how many.
 
     `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`, `ring.png`, `keep.png`,
-    `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed, parameters and what was drawn where.
+    `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed, parameters and what was drawn where; `as-sent.*`
+    where how the input is stored is what makes the scene hard.
     """
     count = 0
     for vector in vectors:
@@ -88,6 +92,9 @@ def _export_scene(vector: Vector, step: int, scene: Scene, folder: Path) -> None
         planes["mask"] = scene.mask
     for name, picture in {"input": scene.input, "expected": scene.clean, **planes}.items():
         _picture(picture).save(folder / f"{name}.png")
+    if scene.file:
+        with Pil.open(io.BytesIO(scene.file)) as sent:
+            (folder / f"as-sent.{str(sent.format).lower()}").write_bytes(scene.file)
     facts = {
         "family": vector.family,
         "version": vector.version,
@@ -120,6 +127,12 @@ def _section(vector: Vector, picture: str) -> str:
     return "\n".join(lines)
 
 
+def _heading(vector: Vector, step: int) -> str:
+    """The step, and of a family whose rungs are kinds, which kind it is."""
+    kind = "" if vector.graded else f": {next(iter(vector.ladder[step - 1].values()))}".replace("_", " ")
+    return f"step {step}{kind}"
+
+
 def _tiles(scene: Scene) -> list[Pil.Image]:
     mask = Pil.new("L", (TILE_PX, TILE_PX), 128) if scene.mask is None else _tile(scene.mask)
     if scene.mask is None:
@@ -137,7 +150,14 @@ def _regions(scene: Scene) -> Image:
 
 
 def _tile(picture: Image | Mask) -> Pil.Image:
-    return _picture(picture).resize((TILE_PX, TILE_PX), Pil.Resampling.LANCZOS)
+    """The picture as large as a tile allows, in its middle."""
+    whole = _picture(picture)
+    share = TILE_PX / max(whole.size)
+    width, height = (max(round(edge * share), 1) for edge in whole.size)
+    smooth = Pil.Resampling.LANCZOS if share < 4 else Pil.Resampling.NEAREST
+    tile = Pil.new("RGB", (TILE_PX, TILE_PX), PASSEPARTOUT)
+    tile.paste(whole.resize((width, height), smooth), ((TILE_PX - width) // 2, (TILE_PX - height) // 2))
+    return tile
 
 
 def _picture(picture: Image | Mask) -> Pil.Image:

@@ -26,12 +26,14 @@ MAX_ACROSS = 12
 SMALLEST = 6
 """A patch is at most one in so many parts of the image's edge, so that several fit."""
 MARGIN_PX = 4
-"""Free border of the image, and free space around the sticker, input pixels."""
+"""Free border of the image, input pixels."""
 GREYS = 6
 """One patch in so many is grey."""
 
 
-def draw(seed: int, size: int, scale: int, *, patch_px: int, saturation: float, tone: float, ground: str) -> Scene:
+def draw(
+    seed: int, size: int, scale: int, *, patch_px: int, free_px: float, saturation: float, tone: float, ground: str
+) -> Scene:
     """Draw a chart around a sticker in the middle of a card; the patches are the features to protect."""
     rng = np.random.default_rng((seed, 42))
     clean = draw_ground(ground, seed, size * scale, scale)
@@ -39,13 +41,13 @@ def draw(seed: int, size: int, scale: int, *, patch_px: int, saturation: float, 
     y_px, x_px = (float(at) for at in size / 2 + rng.uniform(-0.06, 0.06, 2) * size)
     layers = sticker(rng, wide_px, y_px=y_px, x_px=x_px, scale=scale)
     edge_px = min(patch_px, size // SMALLEST)
-    corners = _corners(size, edge_px, centre=(y_px, x_px), free_px=wide_px / 2 + MARGIN_PX)
+    corners = _corners(size, edge_px, centre=(y_px, x_px), free_px=wide_px / 2 + min(free_px, 0.07 * size))
     colours = _colours(rng, len(corners), saturation=saturation, tone=tone)
     protect: Mask = np.zeros(clean.shape[:2], np.float32)
     for (y0, x0), rgb in zip(corners, colours, strict=True):
         clean[y0 * scale : (y0 + edge_px) * scale, x0 * scale : (x0 + edge_px) * scale] = rgb
         protect[(y0 + 1) * scale : (y0 + edge_px - 1) * scale, (x0 + 1) * scale : (x0 + edge_px - 1) * scale] = 1
-    facts: dict[str, Param] = {"patch_px": patch_px, "saturation": saturation, "tone": tone}
+    facts: dict[str, Param] = {"patch_px": patch_px, "free_px": free_px, "saturation": saturation, "tone": tone}
     return compose(
         clean,
         layers,
@@ -106,16 +108,18 @@ VECTOR = Vector(
     damage="patches that changed hue or tone although nothing but the sticker was to go, worst at the gamut's edge",
     units={
         "patch_px": "edge of a colour patch, input pixels; at most a sixth of the image's edge",
+        "free_px": "least distance from the sticker to a patch, input pixels; at most 0.07 of the image's edge",
         "saturation": "HSL saturation of the hued patches, 0 to 1; 1 is the edge of the sRGB gamut",
         "tone": "range of HSL lightness that the patches span, 0 to 1; 1 is from black to white",
         "ground": "card beneath, a name in vectors.grounds",
     },
     ladder=(
-        {"patch_px": 28, "saturation": 0.4, "tone": 0.3, "ground": "plain"},
-        {"patch_px": 21, "saturation": 0.6, "tone": 0.5, "ground": "paper"},
-        {"patch_px": 15, "saturation": 0.8, "tone": 0.7, "ground": "fibres"},
-        {"patch_px": 9, "saturation": 0.95, "tone": 0.85, "ground": "gradient"},
-        {"patch_px": 6, "saturation": 1.0, "tone": 0.96, "ground": "fabric"},
+        {"patch_px": 28, "free_px": 16.0, "saturation": 0.4, "tone": 0.3, "ground": "plain"},
+        {"patch_px": 21, "free_px": 12.0, "saturation": 0.6, "tone": 0.5, "ground": "gradient"},
+        {"patch_px": 15, "free_px": 8.0, "saturation": 0.8, "tone": 0.7, "ground": "paper"},
+        {"patch_px": 9, "free_px": 4.0, "saturation": 0.95, "tone": 0.85, "ground": "fibres"},
+        {"patch_px": 6, "free_px": 2.0, "saturation": 1.0, "tone": 0.96, "ground": "fabric"},
     ),
     draw=draw,
+    version=2,
 )

@@ -147,8 +147,9 @@ VECTOR = Vector(
         {"height_px": 14, "alpha": 1.0, "mask_given": True, "ground": "gradient"},
         {"height_px": 12, "alpha": 1.0, "mask_given": False, "ground": "coffee"},
         {"height_px": 10, "alpha": 0.95, "mask_given": False, "ground": "astronaut"},
-        {"height_px": 8, "alpha": 0.85, "mask_given": False, "ground": "brick"},
-        {"height_px": 6, "alpha": 0.7, "mask_given": False, "ground": "gravel"},
+        {"height_px": 8, "alpha": 0.9, "mask_given": False, "ground": "brick"},
+        {"height_px": 7, "alpha": 0.85, "mask_given": False, "ground": "fabric"},
     ),
     draw=draw,
+    version=2,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from PIL import Image as Pil
@@ -31,17 +31,19 @@ BAND = 0.45
 """Highest frequency of a harmonic, cycles per input pixel: a little below what the input can hold."""
 
 
-def draw(seed: int, size: int, scale: int, *, period_px: float, diameter_px: int, ground: str) -> Scene:
+def draw(
+    seed: int, size: int, scale: int, *, period_px: float, contrast: float, diameter_px: int, ground: str
+) -> Scene:
     """Fill the picture with a fine pattern, and put a sticker on it."""
     if ground not in PATTERNS:
         raise ValueError(f"no pattern is called {ground!r}; there are: {', '.join(PATTERNS)}")
     draw_ground("plain", seed, size * scale, scale)  # a scale or an output size out of range raises there
     rng = np.random.default_rng((seed, 19))
-    clean = PATTERNS[ground](rng, size * scale, scale, period_px)
+    clean = _faded(PATTERNS[ground](rng, size * scale, scale, period_px), contrast)
     across_px = sticker_px(diameter_px, size)
     y_px, x_px = sticker_place(rng, across_px, size)
     layers = sticker(rng, across_px, y_px=y_px, x_px=x_px, scale=scale)
-    facts: dict[str, Param] = {"period_px": period_px, "diameter_px": diameter_px, "ground": ground}
+    facts: dict[str, Param] = {"period_px": period_px, "contrast": contrast, "diameter_px": diameter_px}
     return compose(
         clean,
         layers,
@@ -49,7 +51,7 @@ def draw(seed: int, size: int, scale: int, *, period_px: float, diameter_px: int
         brief=Brief(
             "remove the sticker, continue the pattern",
             mask_given=True,
-            metadata={"family": "high_frequency", **facts},
+            metadata={"family": "high_frequency", "ground": ground, **facts},
         ),
         truth=(patch_box("sticker", "sticker", layers[0].patch, scale),),
     )
@@ -81,12 +83,13 @@ def weave(rng: np.random.Generator, size_px: int, scale: int, period_px: float) 
     dark, light = _inks(rng)
     across, along = _turned(size_px, scale, math.radians(rng.uniform(6, 20)))
     half_x, half_y = (np.cos(plane * (math.pi / period_px)) for plane in (across, along))
-    above = np.clip(0.5 + 4 * half_x * half_y, 0, 1)[..., None]
+    above = np.clip(0.5 + 4 * half_x * half_y, 0, 1)
     warp, weft = (0.4 + 0.6 * half * half for half in (half_x, half_y))
     warp *= 0.72 + 0.28 * half_y * half_y
     weft *= 0.72 + 0.28 * half_x * half_x
-    middle = (dark + light) / 2
-    return _levels(above * warp[..., None] * light + (1 - above) * weft[..., None] * middle)
+    warp *= above
+    weft *= 1 - above
+    return _picture(warp * bright + weft * middle for bright, middle in zip(light, (dark + light) / 2, strict=True))
 
 
 def leaves(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
@@ -119,6 +122,16 @@ PATTERNS: Mapping[str, Callable[[np.random.Generator, int, int, float], Levels]]
 }
 
 
+def _faded(picture: Levels, contrast: float) -> Levels:
+    """The picture with every level moved towards its mean colour; at contrast 1 it stays as it is."""
+    if contrast == 1:
+        return picture
+    sample = picture[::4, ::4].reshape(-1, 3)
+    means = sample.sum(axis=0, dtype=np.int64) / len(sample)
+    tables = [_levels(mean + contrast * (np.arange(256) - mean)) for mean in means]
+    return np.stack([table[picture[..., channel]] for channel, table in enumerate(tables)], axis=-1)
+
+
 def _turned(size_px: int, scale: int, angle: float) -> tuple[Plane, Plane]:
     """Coordinates in input pixels along two axes at right angles, turned by `angle`."""
     at = (np.arange(size_px) + 0.5) / scale
@@ -139,12 +152,17 @@ def _wave(distance: Plane, period_px: float) -> Plane:
 def _tinted(rng: np.random.Generator, wave: Plane) -> Levels:
     """From -1 to 1, from the dark ink to the light one."""
     dark, light = _inks(rng)
-    return _levels(dark + (0.5 + 0.5 * np.clip(wave, -1, 1))[..., None] * (light - dark))
+    share = 0.5 + 0.5 * np.clip(wave, -1, 1)
+    return _picture(low + share * (high - low) for low, high in zip(dark, light, strict=True))
 
 
 def _inks(rng: np.random.Generator) -> tuple[Plane, Plane]:
     dark, light = np.array(INKS[rng.integers(len(INKS))], np.float64)
     return dark, light
+
+
+def _picture(channels: Iterable[Plane]) -> Levels:
+    return np.stack([_levels(channel) for channel in channels], axis=-1)
 
 
 def _levels(picture: Plane) -> Levels:
@@ -162,15 +180,18 @@ VECTOR = Vector(
     damage="lines out of step or smeared where the sticker was, or moiré, waves and jagged lines over the whole picture",
     units={
         "period_px": "distance from line to line, thread to thread, dot to dot or width of a leaf, input pixels; 2 is Nyquist",
+        "contrast": "share of the pattern's full contrast, 0 to 1",
         "diameter_px": "diameter of the sticker, input pixels; at most 0.25 of the image's edge",
         "ground": "pattern beneath: grating (straight lines), weave, leaves, halftone (print dots) or rings",
     },
     ladder=(
-        {"period_px": 16.0, "diameter_px": 30, "ground": "grating"},
-        {"period_px": 9.0, "diameter_px": 36, "ground": "weave"},
-        {"period_px": 6.0, "diameter_px": 42, "ground": "leaves"},
-        {"period_px": 3.2, "diameter_px": 46, "ground": "halftone"},
-        {"period_px": 2.2, "diameter_px": 50, "ground": "rings"},
+        {"period_px": 64.0, "contrast": 0.15, "diameter_px": 16, "ground": "grating"},
+        {"period_px": 16.0, "contrast": 0.5, "diameter_px": 24, "ground": "weave"},
+        {"period_px": 12.0, "contrast": 0.4, "diameter_px": 32, "ground": "leaves"},
+        {"period_px": 3.2, "contrast": 1.0, "diameter_px": 46, "ground": "halftone"},
+        {"period_px": 2.6, "contrast": 1.0, "diameter_px": 48, "ground": "grating"},
+        {"period_px": 2.2, "contrast": 1.0, "diameter_px": 60, "ground": "rings"},
     ),
     draw=draw,
+    version=2,
 )

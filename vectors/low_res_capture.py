@@ -114,10 +114,11 @@ VECTOR = Vector(
     },
     ladder=(
         {"blur_px": 0.3, "noise_levels": 1.0, "quality": 95, "height_px": 14, "ground": "plain"},
-        {"blur_px": 0.6, "noise_levels": 2.5, "quality": 75, "height_px": 11, "ground": "wood"},
-        {"blur_px": 0.9, "noise_levels": 4.0, "quality": 45, "height_px": 9, "ground": "gradient"},
+        {"blur_px": 0.6, "noise_levels": 2.5, "quality": 75, "height_px": 11, "ground": "gradient"},
+        {"blur_px": 0.9, "noise_levels": 4.0, "quality": 45, "height_px": 9, "ground": "wood"},
         {"blur_px": 1.2, "noise_levels": 6.0, "quality": 25, "height_px": 8, "ground": "fibres"},
         {"blur_px": 2.2, "noise_levels": 10.0, "quality": 10, "height_px": 6, "ground": "coffee"},
     ),
     draw=draw,
+    version=2,
 )

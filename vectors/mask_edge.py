@@ -163,10 +163,11 @@ VECTOR = Vector(
     },
     ladder=(
         {"geometry": "block", "extent_px": 40, "line_px": 0.0, "ground": "gradient"},
-        {"geometry": "bite", "extent_px": 48, "line_px": 0.0, "ground": "wood"},
-        {"geometry": "rings", "extent_px": 56, "line_px": 3.0, "ground": "fabric"},
+        {"geometry": "border", "extent_px": 56, "line_px": 4.5, "ground": "wood"},
         {"geometry": "slivers", "extent_px": 72, "line_px": 1.0, "ground": "brick"},
-        {"geometry": "border", "extent_px": 48, "line_px": 3.5, "ground": "foliage"},
+        {"geometry": "rings", "extent_px": 64, "line_px": 4.0, "ground": "foliage"},
+        {"geometry": "bite", "extent_px": 72, "line_px": 0.0, "ground": "fabric"},
     ),
     draw=draw,
+    version=2,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 
 from vectors.composition import Brief, compose, near_patches, print_on
@@ -114,8 +116,8 @@ def _row(rng: np.random.Generator, lettering: Lettering, top_px: float, *, size:
     start = int(rng.integers(len(text)))
     turned = text[start:] + text[:start]
     turns, rest = divmod(room_px, text_width(turned, lettering))
-    last = next(part for end in range(len(text), -1, -1) if text_width(part := turned[:end], lettering) <= rest)
-    row = (turned * int(turns) + last).strip()
+    end = bisect_right(range(len(text) + 1), rest, key=lambda end: text_width(turned[:end], lettering)) - 1
+    row = (turned * int(turns) + turned[:end]).strip()
     return row, text_patch(row, lettering, y_px=top_px, x_px=MARGIN * size, scale=scale)
 
 
@@ -134,10 +136,11 @@ VECTOR = Vector(
     },
     ladder=(
         {"height_px": 9.0, "gap_px": 24.0, "contrast": 0.95, "ground": "paper"},
-        {"height_px": 6.0, "gap_px": 12.0, "contrast": 0.8, "ground": "guilloche"},
-        {"height_px": 4.5, "gap_px": 6.0, "contrast": 0.65, "ground": "guilloche"},
-        {"height_px": 3.0, "gap_px": 3.0, "contrast": 0.5, "ground": "guilloche"},
-        {"height_px": 2.5, "gap_px": 2.0, "contrast": 0.35, "ground": "guilloche"},
+        {"height_px": 6.0, "gap_px": 12.0, "contrast": 0.8, "ground": "paper"},
+        {"height_px": 4.5, "gap_px": 6.0, "contrast": 0.8, "ground": "fibres"},
+        {"height_px": 3.0, "gap_px": 3.0, "contrast": 0.9, "ground": "guilloche"},
+        {"height_px": 2.5, "gap_px": 2.0, "contrast": 0.9, "ground": "guilloche"},
     ),
     draw=draw,
+    version=2,
 )

@@ -188,11 +188,13 @@ VECTOR = Vector(
         "ground": "picture beneath: horizon, railing, tiles (a floor in perspective), or a name in vectors.grounds",
     },
     ladder=(
-        {"subject": "bird", "coverage": 0.02, "ground": "horizon"},
-        {"subject": "cone", "coverage": 0.035, "ground": "coffee"},
-        {"subject": "cone", "coverage": 0.05, "ground": "railing"},
+        {"subject": "bird", "coverage": 0.02, "ground": "gradient"},
+        {"subject": "cone", "coverage": 0.03, "ground": "horizon"},
+        {"subject": "bird", "coverage": 0.04, "ground": "horizon"},
+        {"subject": "cone", "coverage": 0.06, "ground": "railing"},
         {"subject": "person", "coverage": 0.07, "ground": "brick"},
         {"subject": "person", "coverage": 0.09, "ground": "tiles"},
     ),
     draw=draw,
+    version=2,
 )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import inspect
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from vectors import (
     colour_chart,
     date_stamp,
     grain,
     high_frequency,
+    hostile,
     logo,
     low_res_capture,
     mask_edge,
@@ -25,9 +31,16 @@ from vectors import (
 )
 from vectors.scene import Vector
 
+ENTRY_POINTS = "editproof.vectors"
+"""Group under which other packages offer vectors: a Vector, or several in a list or tuple."""
+
 
 class UnknownVectorError(ValueError):
     """No vector has that name."""
+
+
+class ForeignVectorError(ValueError):
+    """A vector that another package offers can't be used."""
 
 
 VECTORS: tuple[Vector, ...] = (
@@ -47,17 +60,29 @@ VECTORS: tuple[Vector, ...] = (
     mask_fault.VECTOR,
     photobomb.VECTOR,
     scan_annotation.VECTOR,
+    hostile.VECTOR,
 )
-"""Every vector, in catalogue order."""
+"""Every vector of ours, in catalogue order."""
 
 
 def get(family: str) -> Vector:
-    """The vector called `family`; UnknownVectorError names those that there are."""
-    if family in _BY_FAMILY:
-        return _BY_FAMILY[family]
-    close = difflib.get_close_matches(family, _BY_FAMILY, n=1)
+    """The vector called `family`, ours or another package's; UnknownVectorError names those that there are."""
+    known = {vector.family: vector for vector in all_vectors()}
+    if family in known:
+        return known[family]
+    close = difflib.get_close_matches(family, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise UnknownVectorError(f"no vector is called {family!r}; there are: {', '.join(_BY_FAMILY)}.{hint}")
+    raise UnknownVectorError(f"no vector is called {family!r}; there are: {', '.join(known)}.{hint}")
+
+
+@cache
+def all_vectors() -> tuple[Vector, ...]:
+    """Ours, then those that installed packages offer under ENTRY_POINTS. Raises ForeignVectorError naming the package."""
+    offered = (vector for point in entry_points(group=ENTRY_POINTS) for vector in _offered(point))
+    try:
+        return tuple(index((*VECTORS, *offered)).values())
+    except ValueError as error:
+        raise ForeignVectorError(str(error)) from error
 
 
 def index(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
@@ -65,9 +90,30 @@ def index(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
     by_family: dict[str, Vector] = {}
     for vector in vectors:
         if vector.family in by_family:
-            raise ValueError(f"two vectors are called {vector.family!r}: rename one in vectors/")
+            raise ValueError(f"two vectors are called {vector.family!r}: rename one")
         by_family[vector.family] = vector
     return by_family
 
 
-_BY_FAMILY = index(VECTORS)
+def source_of(vector: Vector) -> str:
+    """SHA-256 of the file that a foreign vector's `draw` is written in; empty: the vector is ours."""
+    if vector in VECTORS:
+        return ""
+    code = getattr(inspect.unwrap(vector.draw), "__code__", None)
+    path = Path(code.co_filename) if code else None
+    return hashlib.sha256(path.read_bytes() if path and path.is_file() else b"").hexdigest()
+
+
+def _offered(point: EntryPoint) -> tuple[Vector, ...]:
+    package = point.dist.name if point.dist else "a package"
+    try:
+        offer = point.load()
+    except Exception as error:
+        raise ForeignVectorError(
+            f"{package} offers the vector {point.name} ({point.value}), but loading it raised "
+            f"{type(error).__name__}: {error}. Mend or uninstall {package}"
+        ) from error
+    vectors = tuple(offer) if isinstance(offer, list | tuple) else (offer,)
+    if not all(isinstance(vector, Vector) for vector in vectors):
+        raise ForeignVectorError(f"{package} offers {point.value} as a vector; it must be a vectors.Vector, or several")
+    return vectors

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from vectors.drawing import (
     text_width,
 )  # fmt: skip
 from vectors.grounds import draw_ground
-from vectors.pages import PITCH, darken, near_rows, print_rows, shear
+from vectors.pages import MARGIN, PITCH, darken, near_rows, print_rows, shear
 from vectors.scene import Param, Scene, Vector
 from vectors.shapes import frame
 from vectors.textures import levels, noise
@@ -52,6 +52,8 @@ class Spot:
     """Height of a capital of the print."""
     slope: float
     """Of the row: how far it falls for each pixel to the right."""
+    margin_px: float
+    """Width of the page's empty margin."""
     scale: int
 
 
@@ -104,7 +106,7 @@ def _spot(
     y0, _, y1, _ = bounds(_middle_row(rng, rows))
     x_px = float(rng.uniform(0.36, 0.6) * size)
     y_px = (y0 + y1) / 2 / scale + slope * (x_px - size / 2)
-    return Spot(y_px, x_px, 0.2 * size, height_px, slope, scale)
+    return Spot(y_px, x_px, 0.2 * size, height_px, slope, MARGIN * size, scale)
 
 
 def _middle_row(rng: np.random.Generator, rows: list[tuple[str, Patch]]) -> Patch:
@@ -113,6 +115,19 @@ def _middle_row(rng: np.random.Generator, rows: list[tuple[str, Patch]]) -> Patc
     high = max(len(rows) - low, low + 1)
     first, second = (rows[int(rng.integers(low, high))][1] for _ in range(2))
     return first if first.coverage.shape[1] >= second.coverage.shape[1] else second
+
+
+def _bar(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+    """A line of a pen down the left margin, beside a few rows and clear of them."""
+    tall, wide_px = 0.6 * spot.half_px, min(rng.uniform(1.6, 2.2), 0.3 * spot.margin_px)
+    sway_px, phase = 0.06 * spot.margin_px, rng.uniform(0, 2 * math.pi)
+
+    def outline(y: Plane, x: Plane) -> Plane:
+        away = np.abs(x - sway_px * np.sin(4 * y / tall + phase)) - wide_px / 2
+        distance: Plane = np.maximum(away, np.abs(y) - tall)
+        return distance
+
+    return [_layer(outline, replace(spot, x_px=0.66 * spot.margin_px, half_px=tall), PEN_RGB)]
 
 
 def _circle(rng: np.random.Generator, spot: Spot) -> list[Layer]:
@@ -165,6 +180,7 @@ def _scribble(rng: np.random.Generator, spot: Spot) -> list[Layer]:
 
 
 MARKS: Mapping[str, Callable[[np.random.Generator, Spot], list[Layer]]] = {
+    "bar": _bar,
     "circle": _circle,
     "highlighter": _highlighter,
     "stamp": _stamp,
@@ -203,7 +219,7 @@ VECTOR = Vector(
     ),
     damage="print beside the mark gone or rewritten, a pale band or rim where the mark was, rows straightened or bent",
     units={
-        "mark": "circle (a pen's), highlighter (a band), stamp (worn, in a frame), scribble (dense)",
+        "mark": "bar (in the margin) and circle of a pen, highlighter (a band), stamp (worn, in a frame), scribble (dense)",
         "opacity": "alpha of the mark, 0 to 1",
         "height_px": "height of a capital of the print, input pixels",
         "skew_deg": "slope of the rows, degrees, up or down",
@@ -211,11 +227,12 @@ VECTOR = Vector(
         "ground": "paper beneath, a name in vectors.grounds",
     },
     ladder=(
-        {"mark": "circle", "opacity": 0.9, "height_px": 10.0, "skew_deg": 0.0, "quality": 92, "ground": "paper"},
-        {"mark": "highlighter", "opacity": 0.4, "height_px": 9.0, "skew_deg": 0.4, "quality": 85, "ground": "paper"},
-        {"mark": "stamp", "opacity": 0.6, "height_px": 7.5, "skew_deg": 0.8, "quality": 70, "ground": "fibres"},
-        {"mark": "stamp", "opacity": 0.9, "height_px": 6.5, "skew_deg": 1.2, "quality": 50, "ground": "fibres"},
+        {"mark": "bar", "opacity": 0.9, "height_px": 10.0, "skew_deg": 0.0, "quality": 92, "ground": "paper"},
+        {"mark": "circle", "opacity": 0.9, "height_px": 8.0, "skew_deg": 0.4, "quality": 85, "ground": "paper"},
+        {"mark": "stamp", "opacity": 0.6, "height_px": 7.5, "skew_deg": 0.8, "quality": 75, "ground": "fibres"},
+        {"mark": "highlighter", "opacity": 0.4, "height_px": 7.0, "skew_deg": 1.2, "quality": 55, "ground": "fibres"},
         {"mark": "scribble", "opacity": 1.0, "height_px": 6.0, "skew_deg": 1.6, "quality": 30, "ground": "guilloche"},
     ),
     draw=draw,
+    version=2,
 )

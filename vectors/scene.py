@@ -70,6 +70,8 @@ class Scene:
     """Settings that the caller asks for by dotted name, e.g. `tile.overlap_px`."""
     metadata: Mapping[str, Param] = field(default_factory=dict)
     """Facts about the asset: ground, parameters."""
+    file: bytes = b""
+    """The file that shows `input`, where how it is stored is what makes the scene hard; empty: any file would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ class Vector:
     """Rungs, easiest first: parameters of `draw`."""
     draw: Callable[..., Scene]
     """`draw(seed, size, scale, **params)`: a pure function."""
+    graded: bool = True
+    """Whether the rungs are degrees of one difficulty, on an input of size×size. False: they are kinds of input, each of
+    a shape of its own."""
     version: int = 1
     """Raised when the drawing changes, so that results of another drawing are never compared."""
 

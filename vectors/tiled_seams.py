@@ -84,8 +84,10 @@ VECTOR = Vector(
         {"tile_px": 128, "overlap_px": 32, "radius_px": 20, "opacity": 0.75, "ground": "gradient"},
         {"tile_px": 64, "overlap_px": 8, "radius_px": 26, "opacity": 0.75, "ground": "gradient"},
         {"tile_px": 48, "overlap_px": 0, "radius_px": 32, "opacity": 0.75, "ground": "gradient"},
-        {"tile_px": 48, "overlap_px": 0, "radius_px": 32, "opacity": 0.75, "ground": "gravel"},
-        {"tile_px": 32, "overlap_px": 0, "radius_px": 35, "opacity": 0.75, "ground": "foliage"},
+        {"tile_px": 48, "overlap_px": 0, "radius_px": 32, "opacity": 0.75, "ground": "wood"},
+        {"tile_px": 48, "overlap_px": 0, "radius_px": 34, "opacity": 0.75, "ground": "gravel"},
+        {"tile_px": 32, "overlap_px": 0, "radius_px": 35, "opacity": 0.75, "ground": "fabric"},
     ),
     draw=draw,
+    version=2,
 )

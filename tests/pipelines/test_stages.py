@@ -103,7 +103,7 @@ def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
     result = reference.build()(EditRequest(photo, mask))
     assert (result.image, result.status) == (None, Status.REFUSED)
     assert re.search(r"coverage 0\.5\d\d > 0\.120", result.reason)
-    assert [stage.name for stage in result.stages] == ["detect", "refine_mask"]
+    assert [stage.name for stage in result.stages] == ["decode", "detect", "refine_mask"]
 
 
 def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:
@@ -137,7 +137,7 @@ def test_every_stage_leaves_a_trace(photo: Image, blob: Mask) -> None:
     for stage in result.stages:
         assert stage.seconds >= 0
         assert stage.decision
-        assert stage.artefact is not None
+        assert stage.artefact is not None or stage.name == "decode"  # there was no file to decode
 
 
 def test_large_clear_text_is_found_to_the_glyph() -> None:

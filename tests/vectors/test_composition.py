@@ -39,6 +39,32 @@ def test_no_mask() -> None:
     assert black_square(1, mask_given=False).mask is None
 
 
+def test_no_layers() -> None:
+    """Without a layer the input is the clean input, and nothing is to be edited."""
+    scene = compose(WHITE, [], scale=2, brief=Brief("", mask_given=True), truth=())
+    assert np.array_equal(scene.input, scene.clean_input)
+    assert not scene.overlay_rgb.any()
+    assert scene.keep.all()
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_equation(scale: int) -> None:
+    """The input is the overlay laid over the clean input, to the last bit, wherever the overlay lies."""
+    noise = np.random.default_rng(scale).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    scene = compose(noise, [Layer(SQUARE, (250, 3, 99), 0.7)], scale=scale, brief=Brief("", mask_given=True), truth=())
+    share = scene.overlay[..., None]
+    assert np.array_equal(scene.input, (1 - share) * scene.clean_input + share * scene.overlay_rgb)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_average_rounds_halves_up(scale: int) -> None:
+    """The clean input is the mean of the clean picture's pixels, rounded to a level, halves up."""
+    noise = np.random.default_rng(scale).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+    scene = compose(noise, [], scale=scale, brief=Brief("", mask_given=True), truth=())
+    means = noise.reshape(24 // scale, scale, 36 // scale, scale, 3).mean(axis=(1, 3))
+    assert np.array_equal(np.rint(scene.clean_input * 255), np.floor(means + 0.5))
+
+
 def test_protect_yields() -> None:
     """A protected feature is cut where the overlay lies on it."""
     everything = np.ones((16, 16), np.float32)

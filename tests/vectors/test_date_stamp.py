@@ -51,5 +51,5 @@ def test_both_colours() -> None:
 def test_ladder_gets_harder() -> None:
     """From rung to rung the figures get smaller and never stronger."""
     rungs = VECTOR.ladder
-    assert [rung["height_px"] for rung in rungs] == [14, 12, 10, 8, 6]
+    assert [rung["height_px"] for rung in rungs] == [14, 12, 10, 8, 7]
     assert sorted((float(rung["alpha"]) for rung in rungs), reverse=True) == [float(rung["alpha"]) for rung in rungs]

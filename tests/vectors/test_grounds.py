@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
-from vectors.grounds import GROUNDS, PHOTOGRAPHS, draw_ground
+from vectors.grounds import GROUNDS, PHOTOGRAPHS, draw_ground, own_ground, photographs_in
 
 DRAWN = sorted(set(GROUNDS) - set(PHOTOGRAPHS))
 
@@ -60,3 +63,90 @@ def test_bad_size(size_px: int, scale: int, message: str) -> None:
     """A size or scale out of range raises and says what to lower."""
     with pytest.raises(ValueError, match=message):
         draw_ground("plain", 0, size_px, scale)
+
+
+def photograph_at(path: Path, *, width: int = 90, height: int = 120) -> Path:
+    """A file of noise under a name of a photograph."""
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_photographs_in(tmp_path: Path) -> None:
+    """Photographs are found by name, links followed; other files, hidden ones and folders are passed over."""
+    folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    (folder / "z.png").mkdir(parents=True)
+    elsewhere.mkdir()
+    for name in ("b.JPG", "a.png", "d.webp", "c.tiff"):
+        photograph_at(folder / name)
+    (folder / "e.jpeg").symlink_to(photograph_at(elsewhere / "original.jpeg"))
+    for name in ("._a.png", "notes.txt"):
+        (folder / name).write_bytes(b"no photograph")
+    assert [path.name for path in photographs_in(folder)] == ["a.png", "b.JPG", "c.tiff", "d.webp", "e.jpeg"]
+    (tmp_path / "link").symlink_to(folder)
+    assert len(photographs_in(tmp_path / "link")) == 5
+
+
+def test_no_photographs(tmp_path: Path) -> None:
+    """A folder that is not there or has no photograph raises and is named."""
+    with pytest.raises(ValueError, match=r"no folder .*nowhere"):
+        photographs_in(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=f"no photograph lies in {tmp_path}"):
+        photographs_in(tmp_path)
+    with pytest.raises(ValueError, match="at least one"):
+        own_ground(())
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "gone"])
+def test_broken_photograph(tmp_path: Path, damage: str) -> None:
+    """A photograph that can't be decoded raises and is named."""
+    photograph_at(tmp_path / "good.jpg")
+    bad = photograph_at(tmp_path / "bad.jpg")
+    if damage == "gone":
+        bad.unlink()
+        bad.symlink_to(tmp_path / "nowhere.jpg")
+    else:
+        bad.write_bytes({"cut": bad.read_bytes()[:900], "text": b"no photograph", "empty": b""}[damage])
+    with pytest.raises(ValueError, match=r"bad\.jpg can't be decoded"):
+        photographs_in(tmp_path)
+
+
+def test_own_ground(tmp_path: Path) -> None:
+    """The seed picks the photograph and the crop; the same seed gives the same bits."""
+    paths = tuple(photograph_at(tmp_path / f"{width}.png", width=width) for width in (90, 100, 110))
+    ground = own_ground(paths)
+    drawn = [ground(seed, 64, 1) for seed in range(8)]
+    assert {(picture.shape, str(picture.dtype)) for picture in drawn} == {((64, 64, 3), "uint8")}
+    assert len({picture.tobytes() for picture in drawn}) == 8
+    assert np.array_equal(own_ground(paths)(3, 64, 2), drawn[3])
+
+
+def test_own_ground_crops_like_ours(tmp_path: Path) -> None:
+    """The same photograph is cropped in the same way, whether it is ours or the user's."""
+    from skimage import data
+
+    Image.fromarray(data.coffee()).save(tmp_path / "coffee.png")
+    ours = own_ground(photographs_in(tmp_path))
+    assert np.array_equal(ours(5, 200, 1), draw_ground("coffee", 5, 200))
+
+
+def test_own_ground_is_upright(tmp_path: Path) -> None:
+    """A photograph that its EXIF orientation turns is turned."""
+    pixels = np.zeros((80, 120, 3), np.uint8)
+    pixels[:, :60] = 255
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    upright = own_ground(photographs_in(tmp_path))(0, 64, 1)
+    assert upright[:20].min() > 200
+    assert upright[-20:].max() < 55
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("L", 200), ("RGBA", 200), ("LA", 200), ("CMYK", 200), ("I;16", 200)])
+def test_own_ground_is_rgb(tmp_path: Path, mode: str, expected: int) -> None:
+    """Grey, 16-bit, transparent and print colours become 8-bit RGB."""
+    if mode == "I;16":
+        Image.fromarray(np.full((70, 70), 200 * 256 + 9, np.uint16)).save(tmp_path / "picture.tif")
+    else:
+        Image.new("L", (70, 70), 200).convert("RGB").convert(mode).save(tmp_path / "picture.tif")
+    assert np.unique(own_ground(photographs_in(tmp_path))(0, 64, 1)).tolist() == [expected]

@@ -37,7 +37,7 @@ def test_holes() -> None:
     """Inside the rings lies ground that is to be kept or is near the edit, not in it."""
     from scipy import ndimage
 
-    edit = VECTOR.render(1, 256, step=3).edit > 0
+    edit = VECTOR.render(1, 256, step=4).edit > 0
     assert (ndimage.binary_fill_holes(edit) & ~edit).mean() > 0.01
 
 
@@ -45,7 +45,7 @@ def test_slivers() -> None:
     """A sliver is one input pixel thin: nothing is left of the mask when it is eroded by one."""
     from scipy import ndimage
 
-    mask = VECTOR.render(1, 256, step=4).mask
+    mask = VECTOR.render(1, 256, step=3).mask
     assert mask is not None
     assert not ndimage.binary_erosion(mask > 0.5, np.ones((3, 3))).any()
 

@@ -18,6 +18,16 @@ def test_ring_is_round(scale: int) -> None:
     assert np.array_equal(regions(alpha, scale).ring > 0, expected)
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_ring_is_euclidean(scale: int) -> None:
+    """However the marks lie, the ring is what a distance transform says."""
+    from scipy import ndimage
+
+    alpha = (np.random.default_rng(scale).random((90, 120)) < 0.002).astype(np.uint8)
+    expected = (ndimage.distance_transform_edt(alpha == 0) <= RING_PX * scale) & (alpha == 0)
+    assert np.array_equal(regions(alpha, scale).ring > 0, expected)
+
+
 def test_one_level_counts() -> None:
     """One level of alpha is already edit."""
     alpha = np.zeros((8, 8), np.uint8)

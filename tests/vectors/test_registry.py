@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
-from vectors import VECTORS, UnknownVectorError, get
+from vectors import VECTORS, UnknownVectorError, get, registry
 from vectors.registry import index
 
 
@@ -42,3 +48,62 @@ def test_light_import() -> None:
     code = f"import sys, vectors; print([name for name in {heavy!r} if name in sys.modules])"
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+class Point(EntryPoint):
+    """An entry point of an installed package called `posters`."""
+
+    @property
+    def dist(self) -> Any:
+        return SimpleNamespace(name="posters")
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A module `posters` on the path, offered as `posters:VECTORS`; the test writes it."""
+    point = Point("posters", "posters:VECTORS", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "posters", raising=False)
+    registry.all_vectors.cache_clear()
+    yield tmp_path / "posters.py"
+    registry.all_vectors.cache_clear()
+    sys.modules.pop("posters", None)
+
+
+OWN = """
+from dataclasses import replace
+from vectors import logo
+
+def draw(seed, size, scale, **params):
+    return logo.draw(seed, size, scale, **params)
+
+VECTORS = [replace(logo.VECTOR, family="poster", draw=draw)]
+"""
+
+
+def test_another_packages_vector(offered: Path) -> None:
+    """It is found by its name like ours, and its own source is known, so that a change of it is not taken from a cache."""
+    offered.write_text(OWN)
+    vector = get("poster")
+    assert np.array_equal(vector.render(1, 64, step=1).input, get("logo").render(1, 64, step=1).input)
+    before = registry.source_of(vector)
+    offered.write_text(offered.read_text() + "\n")
+    assert before
+    assert registry.source_of(vector) != before
+    assert registry.source_of(get("logo")) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", r"posters offers the vector posters \(posters:VECTORS\), but loading it raised ZeroDivisionError"),
+        ("VECTORS = [1]", "posters offers posters:VECTORS as a vector; it must be a vectors.Vector"),
+        ("from vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
+    ],
+)
+def test_a_bad_offer_names_its_package(offered: Path, source: str, message: str) -> None:
+    """One line, and what to do."""
+    offered.write_text(source)
+    with pytest.raises(registry.ForeignVectorError, match=message):
+        registry.all_vectors()

@@ -15,7 +15,7 @@ from vectors.stickers import MARGIN_PX, sticker, sticker_place, sticker_px
 def test_outline(scale: int) -> None:
     """All of a sticker lies in its first layer, a disc of the diameter asked for."""
     layers = sticker(np.random.default_rng(0), 30.0, y_px=40.0, x_px=32.5, scale=scale)
-    whole, first = (flatten(part, 80 * scale).alpha.sum() / scale**2 for part in (layers, layers[:1]))
+    whole, first = (flatten(part, (80 * scale, 80 * scale)).alpha.sum() / scale**2 for part in (layers, layers[:1]))
     assert whole == pytest.approx(first, rel=1e-3)
     assert first == pytest.approx(math.pi * 15**2, rel=0.01)
 

@@ -1,0 +1,1 @@
+"""Programs that measure editproof itself. Not part of the wheel."""

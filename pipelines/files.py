@@ -1,0 +1,175 @@
+"""Picture files as arrays: every kind that a customer sends, upright, in sRGB, without surprises."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pil
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
+
+from pipelines.contract import Image, Mask
+
+GREY16 = frozenset({"I;16", "I;16L", "I;16B", "I"})
+"""Pillow's modes of one channel with 16 bits."""
+
+BITS_PER_SAMPLE = 258
+"""TIFF's tag."""
+
+ORIENTATION = 0x0112
+"""EXIF's tag: how the picture must be turned to stand upright."""
+
+
+class UnreadablePictureError(ValueError):
+    """The bytes are not a picture that can be read."""
+
+
+def decode_image(data: bytes) -> tuple[Image, str]:
+    """A picture file as float32 H×W×3 sRGB in [0, 1], and in words what had to be done for it.
+
+    PNG, JPEG, TIFF, WebP and whatever else Pillow reads: turned upright by its EXIF orientation, greyscale and palettes
+    expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB, what is transparent laid over white. The first
+    frame of several. Raises UnreadablePictureError.
+    """
+    picture, orientation = _open(data)
+    done = [f"{picture.format} {picture.mode}"]
+    if orientation != 1:
+        done.append("turned upright")
+    pixels = _sixteen_bits(picture, data, orientation)
+    if pixels is not None:
+        done.append("16 bits kept")
+    else:
+        upright = ImageOps.exif_transpose(picture)
+        managed = _in_srgb(upright, picture.info.get("icc_profile"))
+        if managed is not upright:
+            done.append("converted to sRGB by its profile")
+        pixels = _eight_bits(managed)
+    if pixels.shape[2] == 4:
+        done.append("laid over white")
+        alpha = pixels[..., 3:]
+        pixels = pixels[..., :3] * alpha + (1 - alpha)
+    return np.ascontiguousarray(pixels, np.float32), ", ".join(done)
+
+
+def decode_mask(data: bytes) -> Mask:
+    """A mask file as float32 H×W in [0, 1], upright: its alpha where that says anything, else its luma; white is replaced.
+
+    Raises UnreadablePictureError.
+    """
+    picture = ImageOps.exif_transpose(_open(data)[0])
+    if picture.mode in GREY16:
+        return _unit16(picture)
+    rgba = np.asarray(picture.convert("RGBA"), np.float32) / np.float32(255)
+    alpha = rgba[..., 3]
+    if alpha.min() < alpha.max():
+        return np.ascontiguousarray(alpha)
+    luma: Mask = np.asarray(picture.convert("L"), np.float32) / np.float32(255)
+    return luma
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Height and width of a picture file once it stands upright; reads its header only. Raises UnreadablePictureError."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Pil.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            lies = picture.format != "TIFF" and _orientation(picture) >= 5  # Pillow turns a TIFF itself
+    except _ERRORS as error:
+        raise UnreadablePictureError(_reason(error)) from error
+    return (width, height) if lies else (height, width)
+
+
+_ERRORS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, Pil.DecompressionBombError)
+"""What Pillow raises on files that are damaged, cut off or hostile."""
+
+
+def _open(data: bytes) -> tuple[Pil.Image, int]:
+    """The picture, read whole, and its EXIF orientation; a TIFF already stands upright."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of damage that it can live with
+            picture = Pil.open(io.BytesIO(data))
+            orientation = _orientation(picture)
+            picture.load()
+    except _ERRORS as error:
+        raise UnreadablePictureError(_reason(error)) from error
+    return picture, orientation
+
+
+def _orientation(picture: Pil.Image) -> int:
+    orientation = picture.getexif().get(ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no picture of a known kind"
+    return f"it can't be read: {error}"
+
+
+def _sixteen_bits(picture: Pil.Image, data: bytes, orientation: int) -> npt.NDArray[np.float32] | None:
+    """The pixels of a file with 16 bits a channel, upright, H×W×3 or 4; None: it has 8, or a profile to convert from."""
+    if picture.info.get("icc_profile"):
+        return None
+    if picture.mode in GREY16:
+        return np.repeat(_unit16(ImageOps.exif_transpose(picture))[..., None], 3, axis=2)
+    depth = data[24] if picture.format == "PNG" else max(getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
+    if depth != 16 or picture.mode not in {"RGB", "RGBA", "LA"}:
+        return None
+    if picture.format == "TIFF" and orientation != 1:  # rare, and the two readers turn it differently: 8 bits will do
+        return None
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
+        return None
+    rgb = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    return _turned(np.asarray(rgb, np.float32) / np.float32(65535), orientation)
+
+
+def _unit16(picture: Pil.Image) -> npt.NDArray[np.float32]:
+    unit: npt.NDArray[np.float32] = np.asarray(picture, np.float32) / np.float32(65535)
+    return unit.clip(0, 1)
+
+
+def _turned(pixels: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.float32]:
+    """Stand upright what a camera stored as one of EXIF's eight orientations."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _eight_bits(picture: Pil.Image) -> npt.NDArray[np.float32]:
+    """H×W×3, or 4 where the picture has transparency."""
+    if picture.mode == "F":
+        grey = np.asarray(picture, np.float32)
+        if not (np.isfinite(grey).all() and grey.min() >= 0 and grey.max() <= 1):
+            raise UnreadablePictureError("it holds floating-point values outside 0 to 1")
+        return np.repeat(grey[..., None], 3, axis=2)
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    return np.asarray(picture.convert(mode), np.float32) / np.float32(255)
+
+
+def _in_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
+    """The picture converted from its ICC profile; as it is where it has none, is sRGB already, or the profile is broken."""
+    if not profile or picture.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+        return picture
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return picture
+        alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+        opaque = picture.convert("RGB") if picture.mode == "RGBA" else picture
+        converted = ImageCms.profileToProfile(opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    if converted is None:
+        return picture
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return converted

@@ -1,0 +1,23 @@
+"""Decode: where the asset came as a file, read it here, so that everything after works on upright sRGB."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipelines.contract import ContractError
+from pipelines.edit import Edit, Step
+from pipelines.files import UnreadablePictureError, decode_image
+
+
+def decode(edit: Edit) -> Step:
+    """Take the picture from the request's file, if there is one. Raises ContractError where it can't be read."""
+    if not edit.request.file:
+        return Step(edit, None, "the request holds pixels")
+    try:
+        image, done = decode_image(edit.request.file)
+    except UnreadablePictureError as error:
+        raise ContractError(f"request.file: {error}") from error
+    if image.shape != edit.image.shape:
+        raise ContractError(f"request.file shows {image.shape[:2]}, request.image is {edit.image.shape[:2]}")
+    request = replace(edit.request, image=image)
+    return Step(replace(edit, request=request, image=image, fill=image, blended=image), image, done)
