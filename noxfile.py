@@ -1,4 +1,4 @@
-"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `quick`."""
+"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `quick`; and `bench`, which times the metrics."""
 
 import nox
 
@@ -37,3 +37,12 @@ def quick(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, ".")
     session.chdir(session.create_tmp())
     session.run("editproof", "run", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the metrics beside their peers, and write benchmarks/RESULTS.md; arguments after `--` go to it."""
+    session.install(*CONSTRAINTS, "-e", ".[bench]")
+    # Of what it asks for, half a gigabyte, the two metrics that are timed need nothing.
+    session.install(*CONSTRAINTS, "--no-deps", "pyiqa")
+    session.run("python", "-m", "benchmarks.metrics", *session.posargs)

@@ -7,29 +7,38 @@ import json
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from harness import own_cases
+from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.registry import get_metric
 from harness.runs import MetricInfo, PipelineInfo
-from harness.types import Case, Model, Suite, Variant
+from harness.types import Case, Model, Suite
+from vectors.grounds import PHOTOGRAPHS, photographs_in
 from vectors.registry import get as get_vector
+from vectors.registry import source_of
 
 ID_LENGTH = 16
 
-LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
+LIBRARIES = ("flip-evaluator", "numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
 _HERE = Path(__file__).resolve().parent
 
 
 def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights) -> tuple[Case, ...]:
-    """Every case of the suite, scene by scene; a deterministic model gets the first seed only."""
+    """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
+
+    Raises UsageError where the user's own files can't be read, or do not fit together.
+    """
+    outcome = _Outcome(suite, weights)
     return tuple(
-        _case(suite, variant, model, seed, pipelines[model.name], weights)
-        for variant in suite.variants
+        _case(scene, model, seed, outcome.digest(pipelines[model.name]))
+        for scene in (*_drawn(suite), *_own(suite))
         for model in suite.models
         for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
     )
@@ -53,44 +62,92 @@ def machine() -> dict[str, str]:
     return {"system": platform.system(), "processor": platform.machine(), "device": "cpu", "dtype": "float32"}
 
 
-def _case(
-    suite: Suite, variant: Variant, model: Model, seed: int, pipeline: PipelineInfo, weights: LpipsWeights
-) -> Case:
-    vector = get_vector(variant.family)
-    params = vector.ladder[variant.step - 1]
-    identity: dict[str, object] = {
-        "family": variant.family,
-        "version": vector.version,
-        "params": dict(params),
-        "size": suite.size,
-        "scale": suite.scale,
-        "scene_seed": suite.scene_seed,
-        "model": model.name,
-        "seed": seed,
-    }
-    case_id = _digest(identity)[:ID_LENGTH]
-    outcome = {
-        "id": case_id,
-        "pipeline": pipeline.fingerprint,
-        "metrics": [get_metric(name, weights).identity for name in suite.metrics],
-        "weights": weights.sha256,
-        "code": _code_hash(),
-        "versions": versions(),
-        "machine": machine(),
-    }
-    key = _digest(outcome) if pipeline.fingerprint else ""
-    return Case(
-        id=case_id,
-        key=key,
-        family=variant.family,
-        step=variant.step,
-        params=dict(params),
-        size=suite.size,
-        scale=suite.scale,
-        scene_seed=suite.scene_seed,
-        model=model,
-        seed=seed,
-    )
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the cases of all models and seeds have in common."""
+
+    identity: Mapping[str, object]
+    """What the scene is, wherever its files lie."""
+    code: str
+    """Hash of the code that draws it, where that is not ours."""
+    blank: Case
+    """Without id, key, model and seed."""
+
+
+def _drawn(suite: Suite) -> Iterator[_Scene]:
+    """The rungs of the suite's vectors."""
+    photographs = _digest_of_photographs(suite.grounds) if suite.grounds else ""
+    for variant in suite.variants:
+        vector = get_vector(variant.family)
+        params = dict(vector.ladder[variant.step - 1])
+        own = bool(photographs) and params.get("ground") in PHOTOGRAPHS
+        identity: dict[str, object] = {
+            "family": variant.family,
+            "version": vector.version,
+            "params": params | ({"ground": photographs} if own else {}),
+            "size": suite.size,
+            "scale": suite.scale,
+            "scene_seed": suite.scene_seed,
+        }
+        blank = Case(
+            id="",
+            key="",
+            family=variant.family,
+            step=variant.step,
+            params=params | ({"ground": Path(suite.grounds).name} if own else {}),
+            size=suite.size,
+            scale=suite.scale,
+            scene_seed=suite.scene_seed,
+            model=_NO_MODEL,
+            seed=0,
+            folder=suite.grounds if own else "",
+        )
+        yield _Scene(identity, source_of(vector), blank)
+
+
+def _own(suite: Suite) -> Iterator[_Scene]:
+    """The user's own cases."""
+    for folder in suite.folders:
+        for own in own_cases.find(Path(folder.path)):
+            scale = own_cases.check(own, suite.scale)
+            identity = {"family": folder.name, "own": own.name, "files": own_cases.digest(own), "scale": scale}
+            blank = Case("", "", folder.name, 0, {}, 0, scale, 0, _NO_MODEL, 0, own=own.name, folder=folder.path)
+            yield _Scene(identity, "", blank)
+
+
+_NO_MODEL = Model("", "")
+
+
+def _case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
+    case_id = _digest({**scene.identity, "model": model.name, "seed": seed})[:ID_LENGTH]
+    key = _digest([case_id, outcome, scene.code]) if outcome else ""
+    return replace(scene.blank, id=case_id, key=key, model=model, seed=seed)
+
+
+class _Outcome:
+    """What, beside the scene, determines the outcome of a case."""
+
+    def __init__(self, suite: Suite, weights: LpipsWeights) -> None:
+        self._common = {
+            "metrics": [get_metric(name, weights).identity for name in suite.metrics],
+            "weights": weights.digest(suite.metrics),
+            "code": _code_hash(),
+            "versions": versions(),
+            "machine": machine(),
+        }
+
+    def digest(self, pipeline: PipelineInfo) -> str:
+        """Empty: the pipeline names no fingerprint, so nothing is known about its outcomes."""
+        return _digest({**self._common, "pipeline": pipeline.fingerprint}) if pipeline.fingerprint else ""
+
+
+def _digest_of_photographs(folder: str) -> str:
+    """Names and contents of a folder of photographs. Raises UsageError where it holds none."""
+    try:
+        paths = photographs_in(Path(folder))
+    except ValueError as error:
+        raise UsageError(f"grounds: {error}") from error
+    return _digest({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
 
 
 @cache
@@ -105,7 +162,9 @@ def _code_hash() -> str:
 def _sources() -> Iterator[Path]:
     yield from sorted(path for path in (_HERE.parent / "vectors").rglob("*") if path.suffix in {".py", ".ttf"})
     yield from sorted((_HERE / "metrics").glob("*.py"))
-    yield from (_HERE / name for name in ("measure.py", "pictures.py", "worker.py", "pipeline_host.py"))
+    modules = ("measure", "own_cases", "pictures", "pipeline_host", "tasks", "worker")
+    yield from (_HERE / f"{name}.py" for name in modules)
+    yield _HERE.parent / "pipelines" / "files.py"
 
 
 def _digest(value: object) -> str:

@@ -82,6 +82,7 @@ Examples:
   editproof run --pipeline mine.py:build              your own pipeline
   editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"
                                                       two variants side by side
+  editproof run --cases my-pictures                   your own pictures instead of drawn ones
   editproof run --resume                              continue a run that was killed
 """
 )
@@ -97,6 +98,15 @@ def run(
     ] = [],  # noqa: B006 - typer copies it
     model: Annotated[list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
     vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")] = [],  # noqa: B006
+    cases: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FOLDER", help="Your own cases instead of the suite's: docs/own-cases.md. Repeatable."
+        ),
+    ] = [],  # noqa: B006
+    grounds: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw on these photographs of yours.", show_default=False)
+    ] = None,
     seed: Annotated[
         list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")
     ] = [],  # noqa: B006
@@ -126,6 +136,8 @@ def run(
             models=tuple(model),
             families=tuple(vector),
             seeds=tuple(seed),
+            folders=tuple(cases),
+            grounds=grounds,
             out=out,
             resume=resume,
             jobs=jobs,
@@ -183,6 +195,29 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.OK if all(check.ok for check in checks) else ExitCode.INCOMPLETE)
 
 
+@app.command()
+def explain(
+    metric: Annotated[str, typer.Argument(help="A metric. Default: all, a line each.", show_default=False)] = "",
+    page: Annotated[
+        Path | None, typer.Option(help="Write all of it as a Markdown page with pictures.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what a metric sees, what it misses, and where it comes from."""
+    with _errors(as_json=False):
+        from harness import explain as explaining
+        from harness.metrics.lpips_weights import find_weights
+        from harness.metrics.registry import get_metric
+
+        weights = find_weights(_found().lpips_weights, download=False)
+        if page:
+            typer.echo(explaining.write_page(page, weights))
+        elif metric:
+            typer.echo("\n\n".join(explaining.explain(get_metric(metric, weights))).replace("**", ""))
+        else:
+            rows = [{"metric": m.name, "unit": m.unit, "sees": m.sees} for m, _ in explaining.sections(weights)]
+            _table(rows, as_json=False)
+
+
 @baseline_app.command("accept")
 def baseline_accept(
     run: RunArgument = None,
@@ -204,7 +239,7 @@ def baseline_accept(
 def vectors_list(as_json: Json = False) -> None:
     """List the failure families with their ladders."""
     with _errors(as_json):
-        from vectors.registry import VECTORS
+        from harness.suite import get_families
 
         rows = [
             {
@@ -213,7 +248,7 @@ def vectors_list(as_json: Json = False) -> None:
                 "parameters": ", ".join(vector.units),
                 "breaks as": vector.damage,
             }
-            for vector in VECTORS
+            for vector in get_families([])
         ]
         _table(rows, as_json=as_json)
 

@@ -24,6 +24,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "diffusers",
+    "flip-evaluator",
     "lpips",
     "stlpips-pytorch",
     "pandas",

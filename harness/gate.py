@@ -111,9 +111,9 @@ def counterparts(run: Run, baseline: Run) -> dict[str, str]:
     """
     there = {record.case.id for record in baseline.records}
     pairs: dict[str, str] = {}
-    first: dict[tuple[str, int, str], str] = {}
+    first: dict[tuple[str, str, str], str] = {}
     for case in run.manifest.cases:
-        leader = first.setdefault((case.family, case.step, case.model.name), case.id)
+        leader = first.setdefault((case.family, case.name, case.model.name), case.id)
         theirs = baseline.manifest.pipelines.get(case.model.name)
         if case.id in there:
             pairs[case.id] = case.id
@@ -128,7 +128,7 @@ def _judge_budget(run: Run, budget: Budget) -> Iterable[Finding]:
         record
         for record in run.records
         if (not budget.families or record.case.family in budget.families)
-        and (budget.until_step is None or record.case.step <= budget.until_step)
+        and (budget.until_step is None or 1 <= record.case.step <= budget.until_step)
     ]
     groups = _groups(_samples(covered, budget.metric, budget.region, budget.stat))
     if not groups and covered:
@@ -280,7 +280,7 @@ def _groups(samples: Iterable[Sample]) -> Mapping[tuple[str, str], list[Sample]]
 
 def case_name(case: Case) -> str:
     """How a case is named to a person."""
-    return f"{case.family}/{case.step} {case.model.name} seed {case.seed}"
+    return f"{case.scene} {case.model.name} seed {case.seed}"
 
 
 def _where(family: str, model: str, metric: str, region: str, stat: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from harness.runner import RunConfig, Warn
 from harness.runs import Run
 from harness.settings import Found
-from harness.suite import check_label, load_suite, parse_model, select
+from harness.suite import check_label, load_suite, parse_folder, parse_model, select
 from harness.types import Model, Suite
 
 
@@ -32,6 +32,8 @@ class Asked:
     models: tuple[str, ...]
     families: tuple[str, ...]
     seeds: tuple[int, ...]
+    folders: tuple[str, ...]
+    grounds: Path | None
     out: Path | None
     resume: bool
     jobs: int
@@ -42,7 +44,7 @@ class Asked:
     @property
     def names_nothing(self) -> bool:
         """Whether neither suite nor anything of it was asked for."""
-        return not (self.suite or self.pipelines or self.models or self.families or self.seeds)
+        return self == replace(self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None)
 
 
 def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
@@ -126,7 +128,15 @@ def _suite(asked: Asked, found: Found) -> Suite:
     _check_distinct(pipelines)
     name, folder = (asked.suite, Path.cwd()) if asked.suite else (found.settings.suite, found.folder)
     suite = load_suite(name, folder)
-    return select(suite, pipelines=pipelines, models=asked.models, families=asked.families, seeds=asked.seeds)
+    return select(
+        suite,
+        pipelines=pipelines,
+        models=asked.models,
+        families=asked.families,
+        seeds=asked.seeds,
+        folders=[parse_folder(text, Path.cwd()) for text in asked.folders],
+        grounds=str(asked.grounds.resolve()) if asked.grounds else "",
+    )
 
 
 def _pipelines_of_settings(found: Found) -> list[Model]:
@@ -142,7 +152,7 @@ def _pipelines_of_settings(found: Found) -> list[Model]:
 
 
 def _weights(found: Found, suite: Suite, warn: Warn) -> LpipsWeights:
-    if "lpips" not in suite.metrics:
+    if not any(name.startswith("lpips") for name in suite.metrics):
         return NO_WEIGHTS
     weights = find_weights(found.lpips_weights, download=found.settings.lpips.download)
     if weights.note:

@@ -1,4 +1,4 @@
-"""Measure an edit against its scene: what depends on the scene alone is prepared once, for all models and seeds."""
+"""Measure an edit: what depends on the right answer alone is prepared once, for all models and seeds."""
 
 from __future__ import annotations
 
@@ -8,55 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.metrics.metric import Areas, Image, Metric, Reference
+from harness.metrics.metric import Image, Metric, Reference
 from harness.metrics.pooling import unmeasured
 from harness.types import Measurement
-from vectors import Scene
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A scene, ready to measure edits of it."""
+    """What is known about the right answer, ready to measure edits against it."""
 
-    scene: Scene
     reference: Reference
     parts: dict[str, Any]
     """What each metric made of the reference, by metric name; a metric that lacks something is not in it."""
 
 
-def prepare(scene: Scene, metrics: Sequence[Metric]) -> Prepared:
-    """Do everything that needs the scene only."""
-    reference = reference_of(scene)
-    parts = {metric.name: metric.prepare(reference) for metric in metrics if not metric.missing(reference)}
-    return Prepared(scene, reference, parts)
-
-
-def reference_of(scene: Scene) -> Reference:
-    """What a scene knows about the right answer, as metrics take it."""
-    return Reference(
-        areas=areas_of(scene),
-        expected=scene.clean,
-        input=scene.input,
-        overlay=scene.overlay,
-        overlay_rgb=scene.overlay_rgb,
-        boxes=scene.truth,
-        scale=scene.scale,
-    )
-
-
-def areas_of(scene: Scene) -> Areas:
-    """Each region of DESIGN's six as a boolean H×W at output size; `protect` joins all protected features."""
-    protect = np.zeros(scene.edit.shape, bool)
-    for feature in scene.protect.values():
-        protect |= feature > 0
-    return {
-        "all": np.ones(scene.edit.shape, bool),
-        "edit": scene.edit > 0,
-        "ring": scene.ring > 0,
-        "keep": scene.keep > 0,
-        "protect": protect,
-        "seams": scene.seams > 0,
-    }
+def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
+    """Do everything that depends on the right answer only."""
+    return Prepared(reference, {m.name: m.prepare(reference) for m in metrics if not m.missing(reference)})
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:

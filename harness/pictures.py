@@ -33,6 +33,12 @@ def store(folder: Path, image: Image | Plane) -> str:
     return digest
 
 
+def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
+    """The picture with every pixel repeated, so that it has the height and width of `shape`, a multiple of its own."""
+    factor = shape[0] // image.shape[0]
+    return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def difference(expected: Image, actual: Image) -> Image:
     """CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more."""
     levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)

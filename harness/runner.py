@@ -67,8 +67,10 @@ def default_jobs() -> int:
 
 def _manifest(config: RunConfig) -> Manifest:
     suite = config.suite
-    if not suite.variants or not suite.models:
-        raise UsageError(f"the suite {suite.name} has no cases: it needs at least one vector and one model")
+    if not (suite.variants or suite.folders) or not suite.models:
+        raise UsageError(
+            f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own cases, and a model"
+        )
     pipelines = describe(suite.models)
     stated = versions()
     return Manifest(
@@ -202,7 +204,7 @@ class _SceneQueue:
     def __init__(self, cases: list[Case]) -> None:
         scenes: dict[tuple[object, ...], deque[Case]] = {}
         for case in cases:
-            scenes.setdefault((case.family, case.step, case.size, case.scale, case.scene_seed), deque()).append(case)
+            scenes.setdefault(case.scene_key, deque()).append(case)
         self._waiting = deque(scenes.values())
         self._current: dict[int, deque[Case]] = {}
 

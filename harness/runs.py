@@ -201,7 +201,7 @@ def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     rows = [
         {
             "case_id": record.case.id,
-            "vector": f"{record.case.family}/{record.case.step}",
+            "vector": record.case.scene,
             "family": record.case.family,
             "step": record.case.step,
             "params": msgspec.json.encode(record.case.params).decode(),

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError, unknown
-from harness.metrics.registry import METRICS, check_name, stats_of
+from harness.metrics.registry import EVERY_NIGHT, check_name, stats_of
 from harness.settings import convert, read_toml
-from harness.types import Budget, Margin, Model, Suite, Variant
+from harness.types import Budget, CaseFolder, Margin, Model, Suite, Variant
 from pipelines.contract import ContractError
 from pipelines.loader import parse
 from vectors import Vector
-from vectors.registry import VECTORS
+from vectors.registry import ForeignVectorError, all_vectors
 
 MAX_SEED = 2**32 - 1
 """What every generator takes."""
@@ -29,16 +29,20 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A suite's TOML file."""
 
     name: str
-    vectors: dict[str, list[int]]
-    """Family -> rungs."""
     models: dict[str, str]
     """Name -> pipeline."""
+    vectors: dict[str, list[int]] = {}
+    """Family -> rungs."""
+    folders: dict[str, str] = {}
+    """Name -> folder of the user's own cases, relative to the suite's file."""
+    grounds: str = ""
+    """Folder of the user's own photographs to draw on, relative to the suite's file; empty: scikit-image's."""
     about: str = ""
     size: int = 256
     scale: int = 2
     scene_seed: int = 7
     seeds: tuple[int, ...] = (42, 99, 123)
-    metrics: tuple[str, ...] = tuple(METRICS)
+    metrics: tuple[str, ...] = EVERY_NIGHT
     budgets: tuple[Budget, ...] = ()
     margins: tuple[Margin, ...] = ()
 
@@ -63,15 +67,16 @@ def load_suite(name: str, folder: Path) -> Suite:
         raise unknown("suite", name, [*shipped_suites(), "any .toml file of your own"])
     file = convert(read_toml(path), SuiteFile, path)
     try:
-        return _checked(file)
+        return _checked(file, path.parent)
     except (UsageError, ContractError) as error:
         raise UsageError(f"{path}: {error}") from error
 
 
 def get_families(names: Sequence[str]) -> tuple[Vector, ...]:
     """Vectors by family; none named: all. Raises UsageError on an unknown name."""
-    _check_known(names, [vector.family for vector in VECTORS], "vector")
-    return tuple(vector for vector in VECTORS if not names or vector.family in names)
+    vectors = _vectors()
+    _check_known(names, [vector.family for vector in vectors], "vector")
+    return tuple(vector for vector in vectors if not names or vector.family in names)
 
 
 def select(
@@ -81,16 +86,28 @@ def select(
     models: Sequence[str] = (),
     families: Sequence[str] = (),
     seeds: Sequence[int] = (),
+    folders: Sequence[CaseFolder] = (),
+    grounds: str = "",
 ) -> Suite:
-    """The suite with other pipelines, or only some of its models, families or seeds. Raises UsageError on unknown names."""
+    """The suite with other pipelines, or only some of its models, families or seeds. Raises UsageError on unknown names.
+
+    `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the suite's.
+    """
+    if folders:
+        name = "+".join(folder.name for folder in folders)
+        suite = replace(suite, name=name, variants=(), folders=tuple(folders))
+    if grounds:
+        suite = replace(suite, grounds=grounds)
     if pipelines:
         suite = replace(suite, models=tuple(pipelines))
     if models:
         _check_known(models, [model.name for model in suite.models], "model")
         suite = replace(suite, models=tuple(model for model in suite.models if model.name in models))
     if families:
-        _check_known(families, sorted({variant.family for variant in suite.variants}), "vector")
-        suite = replace(suite, variants=tuple(v for v in suite.variants if v.family in families))
+        known = sorted({v.family for v in suite.variants} | {folder.name for folder in suite.folders})
+        _check_known(families, known, "vector")
+        variants = tuple(variant for variant in suite.variants if variant.family in families)
+        suite = replace(suite, variants=variants, folders=tuple(f for f in suite.folders if f.name in families))
     if seeds:
         _check_seeds(seeds)
         suite = replace(suite, seeds=tuple(dict.fromkeys(seeds)))
@@ -112,9 +129,25 @@ def parse_model(text: str) -> Model:
     return Model(label, spec)
 
 
-def _checked(file: SuiteFile) -> Suite:
+def parse_folder(text: str, base: Path) -> CaseFolder:
+    """`name=folder`, or a folder, whose own name then is the family's. Raises UsageError where it can't be named."""
+    match = re.match(r"([\w.+ -]+)=(?=.)", text)
+    path = (base / Path(text[match.end() :] if match else text).expanduser()).resolve()
+    name = match[1] if match else path.name
+    check_label(name, "the name of a folder of cases")
+    return CaseFolder(name, str(path))
+
+
+def _vectors() -> tuple[Vector, ...]:
+    try:
+        return all_vectors()
+    except ForeignVectorError as error:
+        raise UsageError(str(error)) from error
+
+
+def _checked(file: SuiteFile, base: Path) -> Suite:
     check_label(file.name, "name")
-    ladders = {vector.family: len(vector.ladder) for vector in VECTORS}
+    ladders = {vector.family: len(vector.ladder) for vector in _vectors()}
     for family, steps in file.vectors.items():
         _check_known([family], list(ladders), "vector")
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
@@ -129,6 +162,10 @@ def _checked(file: SuiteFile) -> Suite:
         _check_rule(rule, file)
     if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
         raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}")
+    for name in file.folders:
+        check_label(name, "the name of a folder of cases")
+        if name in ladders:
+            raise UsageError(f"folders.{name}: a vector has that name; choose another")
     if not file.seeds or not file.metrics:
         raise UsageError("seeds and metrics must each name at least one")
     _check_seeds((*file.seeds, file.scene_seed))
@@ -147,6 +184,10 @@ def _checked(file: SuiteFile) -> Suite:
         metrics=tuple(dict.fromkeys(file.metrics)),
         budgets=file.budgets,
         margins=file.margins,
+        folders=tuple(
+            CaseFolder(name, str((base / Path(text).expanduser()).resolve())) for name, text in file.folders.items()
+        ),
+        grounds=str((base / Path(file.grounds).expanduser()).resolve()) if file.grounds else "",
     )
 
 
@@ -173,7 +214,7 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
         raise UsageError(f"{where} needs a min or a max, and not both")
     if not all(math.isfinite(limit) for limit in (rule.min, rule.max) if limit is not None):
         raise UsageError(f"{where}: its limit must be finite")
-    _check_known(rule.families, list(file.vectors), "vector of this suite")
+    _check_known(rule.families, [*file.vectors, *file.folders], "vector of this suite")
     if rule.until_step is not None and rule.until_step < 1:
         raise UsageError(f"{where}: until_step must be at least 1; it is {rule.until_step}")
 

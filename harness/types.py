@@ -50,6 +50,16 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFolder:
+    """A user's own cases, under a name."""
+
+    name: str
+    """The family that they are listed as."""
+    path: str
+    """Absolute."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A pipeline under a name: what one column of a comparison is."""
 
@@ -70,7 +80,7 @@ class Budget:
     families: tuple[str, ...] = ()
     """Families that it covers; empty: all."""
     until_step: int | None = None
-    """The last rung that it covers: what a shipping pipeline has to handle. None: the whole ladder."""
+    """The last rung that it covers: what a shipping pipeline has to handle. None: the whole ladder, and cases of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,10 @@ class Suite:
     metrics: tuple[str, ...]
     budgets: tuple[Budget, ...]
     margins: tuple[Margin, ...]
+    folders: tuple[CaseFolder, ...] = ()
+    """The user's own cases, run beside the variants."""
+    grounds: str = ""
+    """Folder of the user's own photographs, drawn on instead of scikit-image's; absolute; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +130,35 @@ class Case:
     """Hash of everything that determines its outcome (id, pipeline fingerprint, code, versions): what the cache goes
     by. Empty: the pipeline names no fingerprint, so its results are not cached."""
     family: str
+    """The vector's, or the name of the folder that it comes from."""
     step: int
+    """The rung; 0: the user's own case."""
     params: Mapping[str, Param]
     size: int
+    """Input edge in pixels; 0: as large as the user's own picture."""
     scale: int
     scene_seed: int
     model: Model
     seed: int
+    own: str = ""
+    """The user's own case: its name in `folder`; empty: the scene is drawn."""
+    folder: str = ""
+    """The user's own: folder of the case, or of the photographs that the scene is drawn on; empty: all is ours."""
+
+    @property
+    def name(self) -> str:
+        """Within its family: the name in the user's folder, or the rung's number."""
+        return self.own or str(self.step)
+
+    @property
+    def scene(self) -> str:
+        """`family/name`."""
+        return f"{self.family}/{self.name}"
+
+    @property
+    def scene_key(self) -> tuple[object, ...]:
+        """Equal for cases that ask the same of different models and seeds."""
+        return (self.family, self.name, self.size, self.scale, self.scene_seed, self.folder)
 
 
 @dataclass(frozen=True, slots=True)

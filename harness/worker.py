@@ -19,12 +19,11 @@ from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric
 from harness.metrics.registry import get_metric
 from harness.processes import Child, ChildDiedError
+from harness.tasks import Task, make_task
 from harness.types import Case, CaseError, CaseRecord, StageRecord
 from pipelines.contract import EditRequest, EditResult
 from pipelines.loader import parse
-from vectors import Scene
 from vectors.region_picture import paint_regions
-from vectors.registry import get as get_vector
 
 LOAD_TIMEOUT_S = 600.0
 """How long a pipeline may take to load its models."""
@@ -65,15 +64,14 @@ class Worker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
-        self._scenes: OrderedDict[tuple[object, ...], tuple[Prepared, dict[str, str]]] = OrderedDict()
+        self._scenes: OrderedDict[tuple[object, ...], _Scene] = OrderedDict()
         self._hosts: dict[str, Child] = {}
         self._loaded: set[str] = set()
 
     def take(self, case: Case) -> CaseRecord:
         """Make and measure one edit. Whatever goes wrong is the case's own error."""
         try:
-            prepared, blobs = self._scene(case)
-            return self._edit(case, prepared, blobs)
+            return self._edit(case, self._scene(case))
         except EditproofError as error:
             return _failed(case, CaseError(type(error).__name__, str(error), traceback.format_exc()), {})
 
@@ -90,17 +88,17 @@ class Worker:
             check_golden(metric)
         return metrics
 
-    def _edit(self, case: Case, prepared: Prepared, blobs: dict[str, str]) -> CaseRecord:
-        request = request_of(prepared.scene, case)
+    def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
+        request = replace(scene.request, seed=case.seed)
         try:
             reply = self._call(case.model.spec, request)
         except ChildDiedError as error:
             self._drop(case.model.spec)  # the next case gets a fresh one
-            return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), blobs)
+            return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs)
         if isinstance(reply, CaseError):
-            return _failed(case, reply, blobs)
+            return _failed(case, reply, scene.blobs)
         result, seconds = reply
-        return self._record(case, prepared, blobs, result, seconds)
+        return self._record(case, scene, result, seconds)
 
     def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float] | CaseError:
         """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
@@ -124,9 +122,7 @@ class Worker:
         self._hosts.pop(module).stop()
         self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
 
-    def _record(
-        self, case: Case, prepared: Prepared, blobs: dict[str, str], result: EditResult, seconds: float
-    ) -> CaseRecord:
+    def _record(self, case: Case, scene: _Scene, result: EditResult, seconds: float) -> CaseRecord:
         folder = self._setup.folder
         stages = tuple(
             StageRecord(s.name, s.seconds, s.decision, "" if s.artefact is None else pictures.store(folder, s.artefact))
@@ -138,56 +134,52 @@ class Worker:
             result.reason,
             seconds,
             cached=False,
-            blobs=blobs,
+            blobs=scene.blobs,
             config=result.config,
             stages=stages,
         )
         if result.image is None:
             reason = f"refused: {result.reason}"
             return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
-        actual = as_delivered(result.image)
-        shown = {
-            "actual": pictures.store(folder, actual),
-            "difference": pictures.store(folder, pictures.difference(prepared.scene.clean, actual)),
-        }
-        return replace(record, blobs={**blobs, **shown}, measurements=measure(prepared, self._metrics, actual))
+        actual, expected = as_delivered(result.image), scene.prepared.reference.expected
+        shown = {"actual": pictures.store(folder, actual)}
+        if expected is not None:
+            shown["difference"] = pictures.store(folder, pictures.difference(expected, actual))
+        measurements = measure(scene.prepared, self._metrics, actual)
+        return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
-    def _scene(self, case: Case) -> tuple[Prepared, dict[str, str]]:
+    def _scene(self, case: Case) -> _Scene:
         """The case's scene, prepared, with its pictures stored."""
-        key = (case.family, case.step, case.size, case.scale, case.scene_seed)
-        if key not in self._scenes:
-            vector = get_vector(case.family)
-            scene = vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
-            prepared = prepare(scene, self._metrics)
-            self._scenes[key] = (prepared, self._store(prepared))
+        if case.scene_key not in self._scenes:
+            task = make_task(case)
+            prepared = prepare(task.reference, self._metrics)
+            self._scenes[case.scene_key] = _Scene(task.request, prepared, self._store(task))
             if len(self._scenes) > SCENES_KEPT:
                 self._scenes.popitem(last=False)
-        return self._scenes[key]
+        return self._scenes[case.scene_key]
 
-    def _store(self, prepared: Prepared) -> dict[str, str]:
-        scene, folder, areas = prepared.scene, self._setup.folder, prepared.reference.areas
+    def _store(self, task: Task) -> dict[str, str]:
+        """Store the pictures that show what was asked and what is known; their hashes by name."""
+        folder, reference = self._setup.folder, task.reference
+        areas = reference.areas
+        shown = task.request.image if reference.expected is None else reference.expected
+        under = pictures.enlarge(shown, areas["all"].shape)
         painted = paint_regions(
-            scene.clean, ring=areas["ring"], edit=areas["edit"], seams=areas["seams"], protect=areas["protect"]
+            under, ring=areas["ring"], edit=areas["edit"], seams=areas["seams"], protect=areas["protect"]
         )
-        return {
-            "input": pictures.store(folder, scene.input),
-            "expected": pictures.store(folder, scene.clean),
-            "regions": pictures.store(folder, painted),
-            "overlay": pictures.store(folder, scene.overlay),
-        }
+        stored = {"input": task.request.image, "regions": painted}
+        known = {"expected": reference.expected, "overlay": reference.overlay}
+        stored |= {name: picture for name, picture in known.items() if picture is not None}
+        return {name: pictures.store(folder, picture) for name, picture in stored.items()}
 
 
-def request_of(scene: Scene, case: Case) -> EditRequest:
-    """What the pipeline is asked."""
-    return EditRequest(
-        image=scene.input,
-        mask=scene.mask,
-        prompt=scene.prompt,
-        seed=case.seed,
-        scale=case.scale,
-        config=dict(scene.config),
-        metadata=dict(scene.metadata),
-    )
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A task, ready to be asked of every model, and its pictures in the run's folder."""
+
+    request: EditRequest
+    prepared: Prepared
+    blobs: dict[str, str]
 
 
 def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:

@@ -94,7 +94,8 @@ def write_charts(run: Run, folder: Path) -> tuple[Chart, ...]:
                 path = _save(_spectral(bands), folder / f"spectral-{_slug(family)}.svg")
                 charts.append(Chart("spectral", family, path, alt))
             damage = limit_lines(records, "lpips")
-            if any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric)):
+            measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
+            if measured and not records[0].case.own:
                 alt = _alt(f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", damage, "")
                 path = _save(_limits(run, records), folder / f"limit-{_slug(family)}.svg")
                 charts.append(Chart("limit", family, path, alt))

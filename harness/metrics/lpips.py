@@ -1,26 +1,28 @@
-"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling.
+"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling, on VGG16 and on SqueezeNet.
 
-The networks are written out here, rather than called in the `lpips` package, so that the expected image's features are
-computed once, regions can be pooled, and neither torchvision nor a download is needed. A test holds the values to the
-package's own.
+The networks are written out (lpips_networks.py), rather than called in the `lpips` package, so that the expected image's
+features are computed once, an edit's only where it changed something, regions can be pooled, and neither torchvision nor a
+download is needed. A test holds the values to the package's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from harness.errors import IncompleteError
+from harness.metrics import lpips_networks
+from harness.metrics.lpips_networks import Box, Features, Span, Step
 from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.metric import Areas, Image, Metric, Plane, Reference, Value, known
-from harness.metrics.pooling import EMPTY, unmeasured, worst_window
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
+from harness.metrics.pooling import EMPTY, Covers, covers, unmeasured, worst_window
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    Weights = Mapping[str, Tensor]
 
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
@@ -31,181 +33,262 @@ MIN_EDGE_PX = 32
 
 STATS = ("mean", "worst")
 
-GOLDEN: Mapping[str, Mapping[str, float]] = {
-    "alex": {"mean": 0.02771, "worst": 0.06794},
-    "st-alex": {"mean": 0.05312, "worst": 0.13416},
-}
-"""By variant; a test holds both means to the packages that the networks come from."""
+Layer = npt.NDArray[np.float32]
+"""h×w: the distance at every pixel of one feature map."""
 
 
-class Prepared(NamedTuple):
-    """The expected image's five feature maps, None where it is too small, and the regions."""
+class Kind(NamedTuple):
+    """One of the networks that there is an LPIPS on."""
 
-    features: list[Tensor] | None
-    areas: Areas
+    steps: Callable[[lpips_networks.Weights], list[Step]]
+    layers: int
+    """How many feature maps it has."""
+    network: str
+    source: str
+    prefixes: Mapping[str, str] = {"features.": ""}
+    """How its weights are named in their file -> as torchvision does."""
+    golden: Mapping[str, float] = {}
+    """A test holds the means to the packages that the networks come from."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "alex": Kind(
+        lpips_networks.alexnet,
+        5,
+        "AlexNet",
+        "Zhang et al. 2018, v0.1, AlexNet",
+        golden={"mean": 0.02771, "worst": 0.06794},
+    ),
+    "st-alex": Kind(
+        lpips_networks.shift_tolerant_alexnet,
+        5,
+        "AlexNet",
+        "Ghildyal & Liu 2022, shift-tolerant LPIPS, AlexNet",
+        {"net.slice1.0.": "0.", "net.slice2.5.": "3.", "net.slice3.9.": "6.", "net.slice4.11.": "8.", "net.slice5.13.": "10."},
+        {"mean": 0.05312, "worst": 0.13416},
+    ),
+    "vgg": Kind(lpips_networks.vgg16, 5, "VGG16", "Zhang et al. 2018, v0.1, VGG16"),
+    "squeeze": Kind(
+        lpips_networks.squeezenet,
+        7,
+        "SqueezeNet 1.1",
+        "Zhang et al. 2018, v0.1, SqueezeNet 1.1",
+        golden={"mean": 0.01749, "worst": 0.03868},
+    ),
+}  # fmt: skip
 
 
 class Network(NamedTuple):
-    """Weights by name, and which of the two networks they are."""
+    """A network with its weights."""
 
-    variant: str
-    layers: list[tuple[Tensor, Tensor]]
-    """Weight and bias of the five convolutions."""
-    heads: list[Tensor]
-    """One weight per channel for each of the five feature maps."""
+    steps: Sequence[Step]
+    heads: Sequence[Tensor]
+    """One weight per channel for each of its feature maps, 1×C×1×1."""
+
+
+class Prepared(NamedTuple):
+    """The expected image, its feature maps, how much each pixel of each map counts for each region, and the regions."""
+
+    expected: Image
+    maps: list[Any]
+    """Empty: the image is too small, or there are no weights."""
+    shares: list[Layer]
+    """For each map, regions×(h·w); every row sums to 1, or to 0 where the region is empty."""
+    covers: Covers
 
 
 def lpips_metric(weights: LpipsWeights) -> Metric:
-    """The metric on the weights that were found; they are loaded at the first use."""
+    """LPIPS on AlexNet's weights, or what stands in for them; they are loaded at the first use."""
+    return _metric("lpips", weights.variant, weights)
+
+
+def lpips_vgg_metric(weights: LpipsWeights) -> Metric:
+    """LPIPS on VGG16: unmeasured where its weights are not here."""
+    return _metric("lpips_vgg", "vgg", weights.other("vgg"))
+
+
+def lpips_squeeze_metric(weights: LpipsWeights) -> Metric:
+    """LPIPS on SqueezeNet 1.1: unmeasured where its weights are not here."""
+    return _metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
+
+
+def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
     loaded: list[Network] = []
 
-    def network() -> Network:
+    def network(found: LpipsWeights) -> Network:
         if not loaded:
-            loaded.append(load_network(weights))
+            loaded.append(load_network(found))
         return loaded[0]
 
     def prepare(reference: Reference) -> Prepared:
         expected = known(reference.expected)
-        large = min(expected.shape[:2]) >= MIN_EDGE_PX
-        return Prepared(features(network(), expected) if large else None, reference.areas)
+        if weights is None or min(expected.shape[:2]) < MIN_EDGE_PX:
+            return Prepared(expected, [], [], covers(reference.areas))
+        maps = features(network(weights), expected).maps
+        areas = list(reference.areas.values())
+        return Prepared(expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas))
+
+    def layers(prepared: Prepared, actual: Image) -> list[Layer]:
+        return _layers(network(known(weights)), prepared, actual)
 
     def measure(prepared: Prepared, actual: Image) -> list[Value]:
-        if prepared.features is None:
-            reason = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that AlexNet takes"
-            return unmeasured(prepared.areas, STATS, reason)
-        return _pool(distances(network(), prepared.features, features(network(), actual)), prepared.areas)
+        if weights is None:
+            return unmeasured(prepared.covers, STATS, f"no {KINDS[kind].network} weights: {_WHERE}")
+        if not prepared.maps:
+            reason = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks take"
+            return unmeasured(prepared.covers, STATS, reason)
+        return _pool(layers(prepared, actual), prepared)
 
     def plane(prepared: Prepared, actual: Image) -> Plane:
-        if prepared.features is None:
-            return np.zeros(actual.shape[:2])
-        return _plane(distances(network(), prepared.features, features(network(), actual)), actual.shape[:2])
+        shape = actual.shape[:2]
+        return _plane(layers(prepared, actual), shape) if prepared.maps else np.zeros(shape)
 
     return Metric(
-        name="lpips",
-        variant=weights.variant,
+        name=name,
+        variant=kind if name == "lpips" else "",
         version=1,
         unit="",
         better="lower",
         range=(0.0, 2.0),
         stats=STATS,
-        source="Zhang et al. 2018, v0.1, AlexNet"
-        if weights.variant == "alex"
-        else "Ghildyal & Liu 2022, shift-tolerant LPIPS, AlexNet",
-        formula="sum over five layers of the mean of w · (f(actual) - f(expected))^2, f normalised over channels",
+        source=KINDS[kind].source,
+        formula=(
+            f"sum over {KINDS[kind].layers} layers of the mean of w · (f(actual) - f(expected))^2, "
+            "f normalised over channels"
+        ),
         sees="Texture and shapes that a person would call different: smears, ghosts, implausible fills.",
         misses=(
             "Small tints and grain, and anything finer than its first layer sees: micro-features (see protect in ssim)."
         ),
+        example="soft_fill",
         prepare=prepare,
         measure=measure,
-        golden=GOLDEN[weights.variant],
+        golden={} if weights is None else KINDS[kind].golden,
         map=plane,
     )
 
 
+_WHERE = (
+    "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or torch's hub cache"
+)
+
+
 def load_network(weights: LpipsWeights) -> Network:
-    """Read the weights. Raises IncompleteError where they are not an AlexNet's."""
-    state = _read(weights.path)
-    prefix, numbers = ("features.", (0, 3, 6, 8, 10)) if weights.variant == "alex" else ("net.slice", _ST_LAYERS)
+    """Read the weights. Raises IncompleteError where they are not the network's."""
+    kind = KINDS[weights.variant]
+    # A network with a golden pair is checked by its numbers.
+    if not kind.golden and not weights.path.stem.endswith(weights.sha256[:8]) and weights.path.suffix == ".pth":
+        raise IncompleteError(f"{weights.path} is damaged: its SHA-256 does not begin as its name ends. Fetch it again")
+    state = read_weights(weights.path)
     try:
-        layers = [(state[f"{prefix}{n}.weight"].float(), state[f"{prefix}{n}.bias"].float()) for n in numbers]
-        head_state = state if weights.heads == weights.path else _read(weights.heads)
-        heads = [head_state[f"lin{k}.model.1.weight"].float() for k in range(5)]
+        steps = kind.steps(_renamed(state, kind.prefixes))
+        head_state = state if weights.heads == weights.path else read_weights(weights.heads)
+        heads = [head_state[f"lin{k}.model.1.weight"].float() for k in range(kind.layers)]
     except KeyError as error:
-        raise IncompleteError(f"{weights.path} holds no AlexNet: it lacks {error}. Check lpips.weights") from error
-    return Network(weights.variant, layers, heads)
+        raise IncompleteError(
+            f"{weights.path} holds no {kind.network}: it lacks {error}. Check lpips.weights"
+        ) from error
+    return Network(steps, heads)
 
 
-def features(network: Network, image: Image) -> list[Tensor]:
-    """The five feature maps, each normalised to length 1 over its channels. image: H×W×3 in [0, 1]."""
+def features(network: Network, image: Image, like: Sequence[Any] = (), changed: Box | None = None) -> Features:
+    """The feature maps. image: H×W×3 in [0, 1]; `like` are those of an image that differs in the box `changed` at most."""
     import torch
 
     with torch.inference_mode():
-        tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None] * 2 - 1
         shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
-        forward = _alexnet if network.variant == "alex" else _shift_tolerant_alexnet
-        maps = forward((tensor - shift) / scale, network.layers)
-        return [m / (m.square().sum(dim=1, keepdim=True).sqrt() + 1e-10) for m in maps]
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] * 2 - 1
+        return lpips_networks.run(network.steps, (picture - shift) / scale, like, changed)
 
 
-def distances(network: Network, expected: list[Tensor], actual: list[Tensor]) -> list[Any]:
-    """Weighted squared distance of each of the five layers, h×w NumPy arrays; LPIPS is the sum of their means."""
+def distances(network: Network, expected: Sequence[Any], actual: Features) -> list[Layer]:
+    """Weighted squared distance at every pixel of every feature map; LPIPS is the sum of their means."""
     import torch
 
     with torch.inference_mode():
-        pairs = zip(expected, actual, network.heads, strict=True)
-        return [((e - a).square() * head).sum(dim=1)[0].numpy() for e, a, head in pairs]
+        rows = zip(expected, actual.maps, actual.boxes, network.heads, strict=True)
+        return [_distance(one, other, box, head) for one, other, box, head in rows]
 
 
-def _pool(layers: list[Any], areas: Areas) -> list[Value]:
-    """LPIPS over each region: a layer's pixels count by how much of the region each covers; worst window by the map."""
-    import cv2
+def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
+    (top, bottom), (left, right) = box
+    one, other = (m[:, :, top:bottom, left:right] for m in (expected, actual))
+    difference = (other * _inverse_length(other)).addcmul_(one, _inverse_length(one), value=-1)
+    layer = np.zeros(tuple(expected.shape[2:]), np.float32)
+    layer[top:bottom, left:right] = (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].numpy()
+    return layer
 
-    plane = _plane(layers, next(iter(areas.values())).shape)
+
+def _inverse_length(maps: Tensor) -> Tensor:
+    """1 / the length over the channels, 1×1×h×w."""
+    import torch
+
+    inverse: Tensor = 1 / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + 1e-10)
+    return inverse
+
+
+def _layers(network: Network, prepared: Prepared, actual: Image) -> list[Layer]:
+    changed = _changed(prepared.expected, actual)
+    if changed is None:
+        return [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
+    return distances(network, prepared.maps, features(network, actual, prepared.maps, changed))
+
+
+def _changed(expected: Image, actual: Image) -> Box | None:
+    """The smallest box outside which the images are equal; None: they are."""
+    differs = (expected != actual).reshape(len(expected), -1)
+    rows = np.flatnonzero(differs.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(differs.any(axis=0)) // expected.shape[2]
+    return Span(int(rows[0]), int(rows[-1]) + 1), Span(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
+    """A map's pixels count by how much of the region each covers. Regions×(h·w)."""
+    rows = [cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() for area in areas]
+    return np.stack([row / max(float(row.sum(dtype=np.float64)), 1e-30) for row in rows]).astype(np.float32)
+
+
+def _pool(layers: Sequence[Layer], prepared: Prepared) -> list[Value]:
+    """LPIPS over each region, by the shares; worst window by the map."""
+    plane = _plane(layers, prepared.expected.shape[:2])
+    means = np.stack([share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)])
     values = []
-    for region, area in areas.items():
-        if not area.any():
+    for total, (region, part) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
+        if not part.pixels:
             values += unmeasured([region], STATS, EMPTY)
             continue
-        total = 0.0
-        for layer in layers:
-            cover = cv2.resize(area.astype(np.float32), layer.shape[::-1], interpolation=cv2.INTER_AREA)
-            total += float((layer * cover).sum(dtype=np.float64) / cover.sum(dtype=np.float64))
-        values.append(Value(region, "mean", total))
-        values.append(worst_window(plane, area, region, better="lower"))
+        values.append(Value(region, "mean", float(total)))
+        values.append(worst_window(plane, part, region, better="lower"))
     return values
 
 
-def _plane(layers: list[Any], shape: tuple[int, ...]) -> Plane:
+def _plane(layers: Sequence[Layer], shape: tuple[int, ...]) -> Plane:
     """The distance at every pixel: all layers, interpolated."""
-    import cv2
-
     height, width = shape
-    resized = [cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR) for layer in layers]
-    return np.asarray(np.sum(resized, axis=0, dtype=np.float32))
+    plane = np.zeros((height, width), np.float32)
+    for layer in layers:
+        plane += cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR)
+    return plane
 
 
-def _alexnet(x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """AlexNet's five ReLU outputs (Krizhevsky 2014, torchvision's variant)."""
-    from torch.nn.functional import conv2d, max_pool2d, relu
-
-    first = relu(conv2d(x, *layers[0], stride=4, padding=2))
-    second = relu(conv2d(max_pool2d(first, 3, 2), *layers[1], padding=2))
-    third = relu(conv2d(max_pool2d(second, 3, 2), *layers[2], padding=1))
-    fourth = relu(conv2d(third, *layers[3], padding=1))
-    return [first, second, third, fourth, relu(conv2d(fourth, *layers[4], padding=1))]
+def _renamed(state: lpips_networks.Weights, prefixes: Mapping[str, str]) -> lpips_networks.Weights:
+    return {
+        plain + name.removeprefix(prefix): weight
+        for prefix, plain in prefixes.items()
+        for name, weight in state.items()
+        if name.startswith(prefix)
+    }
 
 
-_ST_LAYERS = ("1.0", "2.5", "3.9", "4.11", "5.13")
-
-
-def _shift_tolerant_alexnet(x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """The same with every stride replaced by a blur and a stride of 2 (Ghildyal & Liu 2022, fig. 4)."""
-    from torch.nn.functional import conv2d, max_pool2d, relu
-
-    first = relu(_blur_down(conv2d(x, *layers[0], padding=2)))
-    second = relu(conv2d(_blur_down(max_pool2d(first, 3, 1)), *layers[1], padding=2))
-    third = relu(conv2d(_blur_down(max_pool2d(second, 3, 1)), *layers[2], padding=1))
-    fourth = relu(conv2d(third, *layers[3], padding=1))
-    return [first, second, third, fourth, relu(conv2d(fourth, *layers[4], padding=1))]
-
-
-def _blur_down(x: Tensor) -> Tensor:
-    """Binomial 3×3 blur with reflected borders, every second pixel kept."""
-    import torch
-    from torch.nn.functional import conv2d, pad
-
-    one = torch.tensor([0.25, 0.5, 0.25])
-    kernel = torch.outer(one, one).expand(x.shape[1], 1, 3, 3)
-    return conv2d(pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
-
-
-def _read(path: Any) -> Weights:
+def read_weights(path: Any) -> lpips_networks.Weights:
+    """A network's weights by name, from a .safetensors or a .pth file."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
         return load_file(path)
     import torch
 
-    state: Weights = torch.load(path, map_location="cpu", weights_only=True)
+    state: lpips_networks.Weights = torch.load(path, map_location="cpu", weights_only=True)
     return state

@@ -8,7 +8,9 @@ import json
 import os
 import urllib.request
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -19,6 +21,12 @@ ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 CONNECT_TIMEOUT_S = 5.0
 
 _SAFETENSORS_NAME = "alexnet_features.safetensors"
+
+OTHERS: Mapping[str, tuple[str, str]] = {
+    "vgg": ("vgg16_features.safetensors", "vgg16-397923af.pth"),
+    "squeeze": ("squeezenet1_1_features.safetensors", "squeezenet1_1-b8a52dc0.pth"),
+}
+"""The other networks' files, as safetensors and as torchvision names them. They are used where they are, never downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,20 @@ class LpipsWeights:
     """Weights of the linear heads; the same file for `st-alex`."""
     note: str
     """One line for the person, where this is not what they may expect; else empty."""
+    others: Mapping[str, Path] = field(default_factory=dict)
+    """`vgg`, `squeeze` -> its file, where there is one."""
+
+    def other(self, variant: str) -> LpipsWeights | None:
+        """The weights of another network; None: they are not here."""
+        if variant not in self.others:
+            return None
+        path = self.others[variant]
+        return LpipsWeights(variant, path, _sha256(path), _package_file("lpips", f"weights/v0.1/{variant}.pth"), "")
+
+    def digest(self, metrics: Collection[str]) -> str:
+        """Hash of what these metrics load."""
+        used = [self.other(variant) for variant in self.others if f"lpips_{variant}" in metrics]
+        return "+".join([self.sha256, *(weights.sha256 for weights in used if weights)])
 
 
 NO_WEIGHTS = LpipsWeights("alex", Path(), "", Path(), "")
@@ -44,19 +66,29 @@ def find_weights(setting: str, *, download: bool) -> LpipsWeights:
 
     `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS; where it is given, it must hold. Raises UsageError.
     """
+    folder = Path(setting).expanduser()
+    others = _others([folder, _hub_folder()] if setting else [_hub_folder()])
     if setting:
-        return _alex(_from_setting(Path(setting).expanduser()))
+        return _alex(_from_setting(folder), others)
     cached = _hub_folder() / ALEXNET_URL.rsplit("/", 1)[1]
-    if cached.is_file():
-        return _alex(cached)
-    if download and _download(cached):
-        return _alex(cached)
+    if cached.is_file() or (download and _download(cached)):
+        return _alex(cached, others)
     path = _package_file("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth")
     note = (
         "LPIPS: no AlexNet weights here and no download, so shift-tolerant LPIPS is measured instead, as lpips[st-alex]. "
         "For lpips[alex], set EDITPROOF_LPIPS_WEIGHTS or lpips.weights to a file or folder with AlexNet's weights."
     )
-    return LpipsWeights("st-alex", path, _sha256(path), path, note)
+    return LpipsWeights("st-alex", path, _sha256(path), path, note, others)
+
+
+def _others(folders: list[Path]) -> Mapping[str, Path]:
+    """The other networks' files that are in one of the folders."""
+    found = {}
+    for variant, names in OTHERS.items():
+        files = [folder / name for folder in folders for name in names if (folder / name).is_file()]
+        if files:
+            found[variant] = files[0]
+    return found
 
 
 def _from_setting(path: Path) -> Path:
@@ -89,8 +121,8 @@ def _looks_whole(path: Path) -> bool:
             return False
 
 
-def _alex(path: Path) -> LpipsWeights:
-    return LpipsWeights("alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "")
+def _alex(path: Path, others: Mapping[str, Path]) -> LpipsWeights:
+    return LpipsWeights("alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "", others)
 
 
 def _hub_folder() -> Path:
@@ -131,6 +163,7 @@ def _package_file(package: str, name: str) -> Path:
     raise UsageError(f"the package {package} is not installed, or lacks {name}. Install editproof again")
 
 
+@cache
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,7 +23,7 @@ Area = npt.NDArray[np.bool_]
 
 Areas = Mapping[Region, Area]
 
-Need = Literal["expected", "input", "overlay"]
+Need = Literal["expected", "input", "overlay", "boxes"]
 """What a metric must know beside the picture that it measures, by its name in Reference."""
 
 
@@ -58,6 +58,11 @@ def known(part: T | None) -> T:
     if part is None:
         raise ValueError("the metric uses a part of the reference that its `needs` do not name")
     return part
+
+
+def area_of(reference: Reference, region: Region) -> Area:
+    """Where a region lies; nowhere where the reference does not know it."""
+    return reference.areas.get(region, np.zeros((1, 1), bool))
 
 
 def whole(expected: Image) -> Reference:
@@ -104,6 +109,8 @@ class Metric:
     """One or two sentences: which damage moves it."""
     misses: str
     """One or two sentences: which damage does not, and what to look at instead."""
+    example: str
+    """A fault of harness/faults.py that it is for."""
     prepare: Callable[[Reference], Any]
     measure: Callable[[Any, Image], list[Value]]
     golden: Mapping[str, float]
@@ -121,8 +128,17 @@ class Metric:
 
     def missing(self, reference: Reference) -> str:
         """Why this can't be measured against `reference`; empty: it can."""
-        lacks = [need for need in self.needs if getattr(reference, need) is None]
+        lacks = [need for need in self.needs if _unknown(getattr(reference, need))]
         return f"no {_NEEDS[lacks[0]]} is known for this scene" if lacks else ""
 
 
-_NEEDS: Mapping[Need, str] = {"expected": "expected picture", "input": "input", "overlay": "overlay that had to go"}
+def _unknown(part: Any) -> bool:
+    return part is None or (isinstance(part, tuple) and not part)
+
+
+_NEEDS: Mapping[Need, str] = {
+    "expected": "expected picture",
+    "input": "input",
+    "overlay": "overlay that had to go",
+    "boxes": "list of what was drawn",
+}

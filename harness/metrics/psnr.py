@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from harness.metrics.luma import mean_of_channels
 from harness.metrics.metric import Image, Metric, Plane, Reference, Value, known
-from harness.metrics.pooling import pool
+from harness.metrics.pooling import Covers, covers, pool
+from harness.metrics.strips import by_strips
 
 MIN_MSE = 1e-10
 """Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can hold."""
 
 
-def _measure(reference: Reference, actual: Image) -> list[Value]:
-    # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
-    return pool(_squared_error(reference, actual), reference.areas, better="lower", convert=_decibels)
+class Prepared(NamedTuple):
+    """The expected image and the regions."""
+
+    expected: Image
+    covers: Covers
 
 
-def residual_map(reference: Reference, actual: Image) -> Plane:
+def residual_map(prepared: Prepared, actual: Image) -> Plane:
     """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
-    return np.sqrt(_squared_error(reference, actual))
+    return np.sqrt(_squared_error(prepared, actual))
 
 
-def _squared_error(reference: Reference, actual: Image) -> Plane:
-    return np.asarray(np.square(actual - known(reference.expected), dtype=np.float32).mean(axis=-1), np.float32)
+def _prepare(reference: Reference) -> Prepared:
+    return Prepared(known(reference.expected), covers(reference.areas))
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
+    return pool(_squared_error(prepared, actual), prepared.covers, better="lower", convert=_decibels)
+
+
+def _squared_error(prepared: Prepared, actual: Image) -> Plane:
+    return by_strips(
+        lambda rows: mean_of_channels(np.square(actual[rows] - prepared.expected[rows])), *actual.shape[:2]
+    )
 
 
 def _decibels(mse: float) -> float:
@@ -46,7 +62,8 @@ PSNR = Metric(
         "How a difference looks: a shift by one pixel costs as much as a smear, and over a large region a small "
         "hole is averaged away (see the worst window)."
     ),
-    prepare=lambda reference: reference,
+    example="soft_fill",
+    prepare=_prepare,
     measure=_measure,
     golden={"mean": 32.94799, "worst": 28.17081},
     map=residual_map,

@@ -5,23 +5,65 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.errors import unknown
+from harness.metrics.banding import BANDING
+from harness.metrics.cer import CER
+from harness.metrics.chroma_ratio import CHROMA_RATIO
 from harness.metrics.delta_e00 import DELTA_E00
+from harness.metrics.flip import FLIP
+from harness.metrics.ghost import GHOST
+from harness.metrics.grain import GRAIN
+from harness.metrics.halo import HALO
+from harness.metrics.hue_offset import HUE_OFFSET
+from harness.metrics.lightness_bias import LIGHTNESS_BIAS
 from harness.metrics.local_contrast import LOCAL_CONTRAST
-from harness.metrics.lpips import lpips_metric
+from harness.metrics.lpips import lpips_metric, lpips_squeeze_metric, lpips_vgg_metric
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights
 from harness.metrics.metric import Metric
+from harness.metrics.micro_legibility import MICRO_LEGIBILITY
+from harness.metrics.ms_ssim import MS_SSIM
+from harness.metrics.outside_change import OUTSIDE_CHANGE
 from harness.metrics.psnr import PSNR
+from harness.metrics.registration import REGISTRATION
+from harness.metrics.seam_energy import SEAM_ENERGY
+from harness.metrics.seam_grid import SEAM_GRID
+from harness.metrics.sharpness import SHARPNESS
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY
 from harness.metrics.ssim import SSIM
+from harness.metrics.text_residue import TEXT_RESIDUE
 
 METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "psnr": lambda _: PSNR,
     "ssim": lambda _: SSIM,
     "lpips": lpips_metric,
+    "lpips_vgg": lpips_vgg_metric,
+    "lpips_squeeze": lpips_squeeze_metric,
     "delta_e00": lambda _: DELTA_E00,
     "spectral_energy": lambda _: SPECTRAL_ENERGY,
     "local_contrast": lambda _: LOCAL_CONTRAST,
+    "ghost": lambda _: GHOST,
+    "halo": lambda _: HALO,
+    "seam_energy": lambda _: SEAM_ENERGY,
+    "seam_grid": lambda _: SEAM_GRID,
+    "outside_change": lambda _: OUTSIDE_CHANGE,
+    "micro_legibility": lambda _: MICRO_LEGIBILITY,
+    "text_residue": lambda _: TEXT_RESIDUE,
+    "cer": lambda _: CER,
+    "ms_ssim": lambda _: MS_SSIM,
+    "hue_offset": lambda _: HUE_OFFSET,
+    "chroma_ratio": lambda _: CHROMA_RATIO,
+    "lightness_bias": lambda _: LIGHTNESS_BIAS,
+    "sharpness": lambda _: SHARPNESS,
+    "grain": lambda _: GRAIN,
+    "banding": lambda _: BANDING,
+    "registration": lambda _: REGISTRATION,
+    "flip": lambda _: FLIP,
 }
+
+SLOW = ("flip", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
+"""Several hundred milliseconds each, or weights that few have: measured where a suite names them."""
+
+EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)
+"""What a suite measures that names no metrics."""
 
 
 def get_metric(name: str, weights: LpipsWeights) -> Metric:

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics.luma import mean_of_channels
 from harness.metrics.metric import Area, Areas, Image, Metric, Plane, Reference, Value, known
-from harness.metrics.pooling import EMPTY, pool, unmeasured
+from harness.metrics.pooling import EMPTY, Covers, covers, pool, unmeasured
+from harness.metrics.strips import by_strips
 
 SIZE = 11
 SIGMA = 1.5
 C1 = 0.01**2
 C2 = 0.03**2
+CENTRE = np.float32(0.5)
+"""Taken from values before they are multiplied, for half the rounding."""
+
 STATS = ("mean", "p01", "worst")
 BORDER = SIZE // 2
 """Pixels this near to the image border have no full window and are left out, as in Wang's own implementation."""
 
-
-class Moments(NamedTuple):
-    """The expected image with its local mean and variance, float64 H×W×3."""
-
-    image: npt.NDArray[np.float64]
-    mean: npt.NDArray[np.float64]
-    variance: npt.NDArray[np.float64]
+Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
 
 
 class Prepared(NamedTuple):
-    """The expected image's moments, the regions, and the regions without the border."""
+    """The expected image's moments, float32 H×W×3, the regions, and the regions without the border."""
 
-    moments: Moments
+    image: Image
+    mean: Image
+    variance: Image
     areas: Areas
-    inner: Areas
+    inner: Covers
 
 
 def _prepare(reference: Reference) -> Prepared:
-    moments = _moments(known(reference.expected))
-    return Prepared(moments, reference.areas, {r: _without_border(area) for r, area in reference.areas.items()})
+    expected = known(reference.expected)
+    shape = expected.shape[:2]
+    mean = by_strips(lambda rows: _blur(expected[rows].astype(np.float64)), *shape, halo=BORDER)
+    variance = by_strips(lambda rows: _variance(expected[rows].astype(np.float64)), *shape, halo=BORDER)
+    inner = covers({region: _without_border(area) for region, area in reference.areas.items()})
+    return Prepared(expected, mean, variance, reference.areas, inner)
 
 
 def _without_border(area: Area) -> Area:
@@ -47,37 +52,48 @@ def _without_border(area: Area) -> Area:
     return inner
 
 
-def ssim_map(moments: Moments, actual: Image) -> npt.NDArray[np.float64]:
-    """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1]."""
-    other = _moments(actual)
-    covariance = _blur(moments.image * other.image) - moments.mean * other.mean
-    luminance = (2 * moments.mean * other.mean + C1) / (moments.mean**2 + other.mean**2 + C1)
-    structure = (2 * covariance + C2) / (moments.variance + other.variance + C2)
-    return np.asarray((luminance * structure).mean(axis=-1), np.float64)
+def ssim_map(expected: Prepared, actual: Image) -> Plane:
+    """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1].
+
+    The actual image's moments are the expected one's and those of the difference: single precision then is enough, as
+    nothing large is subtracted from anything large. With d = actual - expected and means m, variances v,
+    cov(expected, actual) = v(expected) + cov(expected, d), and v(actual) = v(expected) + 2 cov(expected, d) + v(d).
+    """
+    return by_strips(lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER)
+
+
+def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
+    image, own_mean, own_variance = expected.image[rows], expected.mean[rows], expected.variance[rows]
+    difference = actual[rows] - image
+    shift = _blur(difference)
+    spread = _blur(difference * difference) - shift * shift
+    tied = _blur((image - CENTRE) * difference) - (own_mean - CENTRE) * shift
+    covariance = own_variance + tied
+    variances = own_variance + covariance + tied + spread
+    mean = own_mean + shift
+    luminance = (2 * own_mean * mean + C1) / (own_mean * own_mean + mean * mean + C1)
+    structure = (2 * covariance + C2) / (variances + C2)
+    return mean_of_channels(luminance * structure)
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     areas = prepared.areas
     if min(actual.shape[:2]) < SIZE:
         return unmeasured(areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window")
-    values = pool(ssim_map(prepared.moments, actual), prepared.inner, better="higher", tail="p01")
+    values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tail="p01")
     beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
     return [Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    return ssim_map(prepared.moments, actual)
+def _variance(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    mean = _blur(image)
+    return np.asarray(_blur(image * image) - mean * mean)
 
 
-def _moments(image: Image) -> Moments:
-    wide = image.astype(np.float64)
-    mean = _blur(wide)
-    return Moments(wide, mean, _blur(wide * wide) - mean * mean)
-
-
-def _blur(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _blur(image: Float) -> Float:
     kernel = cv2.getGaussianKernel(SIZE, SIGMA)
-    return np.asarray(cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT))
+    blurred = cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
+    return cast("Float", blurred)
 
 
 SSIM = Metric(
@@ -98,8 +114,9 @@ SSIM = Metric(
         "Colour shifts of flat areas (see delta_e00), and structure finer than its window once it is averaged "
         "over a large region (see protect and the worst window)."
     ),
+    example="soft_fill",
     prepare=_prepare,
     measure=_measure,
     golden={"mean": 0.97115, "p01": 0.88031, "worst": 0.93125},
-    map=_map,
+    map=ssim_map,
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -50,18 +49,15 @@ def test_light_import() -> None:
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
 
 
-class Point(EntryPoint):
-    """An entry point of an installed package called `posters`."""
-
-    @property
-    def dist(self) -> Any:
-        return SimpleNamespace(name="posters")
-
-
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A module `posters` on the path, offered as `posters:VECTORS`; the test writes it."""
-    point = Point("posters", "posters:VECTORS", registry.ENTRY_POINTS)
+    point = SimpleNamespace(
+        name="posters",
+        value="posters:VECTORS",
+        dist=SimpleNamespace(name="posters"),
+        load=lambda: importlib.import_module("posters").VECTORS,
+    )
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "posters", raising=False)

@@ -7,22 +7,28 @@ import itertools
 import sys
 import types
 import warnings
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from harness.errors import IncompleteError, UsageError
-from harness.metrics import lpips
-from harness.metrics.delta_e00 import DELTA_E00
+from harness.metrics import lpips, lpips_networks
+from harness.metrics.delta_e00 import DELTA_E00, ciede2000, lab
 from harness.metrics.golden import check_golden
 from harness.metrics.local_contrast import LOCAL_CONTRAST
-from harness.metrics.lpips_weights import ALEXNET_URL, find_weights
-from harness.metrics.metric import Image, Metric, whole
+from harness.metrics.lpips_weights import ALEXNET_URL, OTHERS, find_weights
+from harness.metrics.metric import Area, Image, Metric, whole
+from harness.metrics.pooling import pool
 from harness.metrics.psnr import PSNR
+from harness.metrics.registry import get_metric
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY, spectra
-from harness.metrics.ssim import SSIM
+from harness.metrics.ssim import SSIM, ssim_map
+from harness.types import Region
 
 
 def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
@@ -42,31 +48,80 @@ def pair() -> tuple[Image, Image]:
 
 
 def test_psnr_is_scikit_images(pair: tuple[Image, Image]) -> None:
-    """To the fourth digit."""
+    """To the sixth digit."""
     from skimage.metrics import peak_signal_noise_ratio
 
-    reference = peak_signal_noise_ratio(*pair, data_range=1.0)
-    assert mean_of_all(PSNR, *pair) == pytest.approx(reference, abs=1e-4)
+    reference = peak_signal_noise_ratio(*(image.astype(np.float64) for image in pair), data_range=1.0)
+    assert mean_of_all(PSNR, *pair) == pytest.approx(reference, abs=1e-6)
 
 
-def test_ssim_is_scikit_images_in_wangs_settings(pair: tuple[Image, Image]) -> None:
-    """To the sixth digit."""
+@pytest.mark.parametrize("strength", [1 / 255, 0.05, 0.5, 1.0])
+def test_ssim_is_scikit_images_in_wangs_settings(pair: tuple[Image, Image], strength: float) -> None:
+    """To the sixth digit, from one level of difference to the inverted picture; each flat pixel to 2e-5 at the worst."""
+    picture = pair[0].copy()
+    picture[:40, :50] = 0.9
+    actual = ((1 - strength) * picture + strength * (1 - picture)).astype(np.float32)
+    reference, plane = wangs_ssim(picture, actual)
+    assert mean_of_all(SSIM, picture, actual) == pytest.approx(reference, abs=1e-6)
+    ours = ssim_map(SSIM.prepare(whole(picture)), actual)
+    assert np.asarray(ours[10:30, 10:40], np.float64) == pytest.approx(plane[10:30, 10:40], abs=2e-5)
+
+
+def wangs_ssim(expected: Image, actual: Image) -> tuple[float, NDArray[np.float64]]:
+    """scikit-image's, in double precision: the mean and the map."""
     from skimage.metrics import structural_similarity
 
-    reference = structural_similarity(
-        *(image.astype(np.float64) for image in pair),
+    mean, plane = structural_similarity(
+        expected.astype(np.float64), actual.astype(np.float64), full=True,
         data_range=1.0, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
     )  # fmt: skip
-    assert mean_of_all(SSIM, *pair) == pytest.approx(reference, abs=1e-6)
+    return float(mean), plane.mean(axis=-1)
 
 
-def test_delta_e_of_a_known_pair() -> None:
-    """sRGB (255, 0, 0) against (255, 0, 5): Lab and CIEDE2000 worked out by scikit-image's own Sharma-tested function."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
+def test_a_region_is_pooled_as_numpy_would() -> None:
+    """Mean, percentile and the worst window of a region of any shape, from the plane itself."""
+    rng = np.random.default_rng(5)
+    plane = rng.random((150, 201), dtype=np.float32)
+    area = np.zeros(plane.shape, bool)
+    area[30:120, 17:150] = rng.random((90, 133)) < 0.4
+    areas: dict[Region, Area] = {"edit": area}
+    mean, tail, worst = pool(plane, areas, better="lower", tail="p99")
+    assert mean.value == pytest.approx(plane[area].mean(dtype=np.float64), abs=1e-9)
+    assert tail.value == pytest.approx(np.percentile(plane[area].astype(np.float64), 99), abs=1e-7)
+    starts = [sorted({*range(0, length - 63, 8), length - 64}) for length in plane.shape]
+    windows = {
+        (y + 32, x + 32): plane[y : y + 64, x : x + 64][area[y : y + 64, x : x + 64]]
+        for y, x in itertools.product(*starts)
+    }
+    means = {place: inside.mean(dtype=np.float64) for place, inside in windows.items() if inside.size >= 64}
+    assert worst.value == pytest.approx(max(means.values()), abs=1e-9)
+    assert (worst.y, worst.x) == max(means, key=lambda place: means[place])
 
-    red, other = (np.full((4, 4, 3), c, np.float32) / np.float32(255) for c in ((255, 0, 0), (255, 0, 5)))
-    one, two = (rgb2lab(image.astype(np.float64))[0, 0] for image in (red, other))
-    assert mean_of_all(DELTA_E00, red, other) == pytest.approx(float(deltaE_ciede2000(one, two)), abs=1e-9)
+
+def test_lab_is_scikit_images(pair: tuple[Image, Image]) -> None:
+    """To the ninth digit, for 8-bit values and any others."""
+    from skimage.color import rgb2lab
+
+    for image in pair:
+        assert lab(image) == pytest.approx(rgb2lab(image.astype(np.float64)), abs=1e-9)
+
+
+def test_ciede2000_is_the_published_one() -> None:
+    """The 34 pairs of Sharma, Wu & Dalal, which sit where implementations go wrong: greys, opposite hues, blues."""
+    table = np.loadtxt(Path(__file__).with_name("ciede2000_pairs.txt"))
+    assert len(table) == 34
+    for one, other in ((table[:, :3], table[:, 3:6]), (table[:, 3:6], table[:, :3])):
+        assert ciede2000(one, other) == pytest.approx(table[:, 6], abs=1e-4)
+
+
+def test_delta_e_is_scikit_images(pair: tuple[Image, Image]) -> None:
+    """Over whole pictures, far apart and near."""
+    from skimage.color import deltaE_ciede2000
+
+    for expected, actual in (pair, pair[::-1], (pair[0], pair[0][::-1])):
+        reference = deltaE_ciede2000(lab(expected), lab(np.ascontiguousarray(actual)))
+        assert ciede2000(lab(expected), lab(actual)) == pytest.approx(reference, abs=1e-5)
+        assert mean_of_all(DELTA_E00, expected, actual) == pytest.approx(reference.mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize("cycles", [3, 6, 12, 24])
@@ -95,6 +150,41 @@ def test_halved_amplitude_is_minus_six_decibels() -> None:
     assert mean_of_all(LOCAL_CONTRAST, strong, weak) == pytest.approx(-6.02, abs=0.35)
 
 
+@pytest.mark.parametrize(
+    ("sector", "angle"), [("toward_0", 0), ("toward_45", 45), ("toward_90", 90), ("toward_135", 135)]
+)
+def test_a_lost_direction_shows_in_its_sector_alone(sector: str, angle: float) -> None:
+    """Waves of four directions, one of them gone: its sector falls far, the others hardly."""
+    y, x = np.mgrid[0:128, 0:128]
+    waves = {
+        degrees: 0.08 * np.sin(2 * np.pi * 0.22 * (x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees))))
+        for degrees in (0, 45, 90, 135)
+    }
+    full, lacking = (
+        np.repeat(0.5 + sum(wave for degrees, wave in waves.items() if degrees != gone)[..., None], 3, axis=2)
+        for gone in (None, angle)
+    )
+    values = SPECTRAL_ENERGY.measure(
+        SPECTRAL_ENERGY.prepare(whole(full.astype(np.float32))), lacking.astype(np.float32)
+    )
+    changes = {
+        value.stat: value.value for value in values if value.stat.startswith("toward") and value.value is not None
+    }
+    assert changes.pop(sector) < -20
+    assert all(abs(change) < 0.5 for change in changes.values())
+
+
+@pytest.mark.parametrize(("band", "period"), [("band_1", 32), ("band_2", 16), ("band_3", 8), ("band_4", 3)])
+def test_a_flatter_octave_shows_in_its_band(band: str, period: int) -> None:
+    """A grating of one period at half its contrast: its own band falls by 6 dB."""
+    x = np.arange(192)
+    wave = np.repeat(np.repeat(np.sin(2 * np.pi * x / period)[None, :, None], 192, axis=0), 3, axis=2)
+    strong, weak = ((0.5 + gain * wave).astype(np.float32) for gain in (0.1, 0.05))
+    values = LOCAL_CONTRAST.measure(LOCAL_CONTRAST.prepare(whole(strong)), weak)
+    changes = {value.stat: value.value for value in values if value.stat.startswith("band") and value.value is not None}
+    assert changes[band] == pytest.approx(-6.02, abs=0.6)
+
+
 def read(path: Path) -> Image:
     from PIL import Image as Pictures
 
@@ -111,27 +201,68 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1376, abs=0.0005)
 
 
-def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image]) -> None:
-    """Our network with the package's heads equals lpips.LPIPS on one and the same random backbone."""
+@pytest.mark.parametrize("kind", ["alex", "vgg", "squeeze"])
+def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], kind: str) -> None:
+    """Each of our networks with the package's heads equals lpips.LPIPS on one and the same random backbone."""
     import lpips as package
     import torch
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package calls torchvision with an old argument
-        theirs = package.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
-    state = theirs.state_dict()
-    names = ("slice1.0", "slice2.3", "slice3.6", "slice4.8", "slice5.10")
-    network = lpips.Network(
-        "alex",
-        [(state[f"net.{name}.weight"], state[f"net.{name}.bias"]) for name in names],
-        [state[f"lin{k}.model.1.weight"] for k in range(5)],
-    )
-    one, other = pair
-    ours = sum(p.mean() for p in lpips.distances(network, lpips.features(network, one), lpips.features(network, other)))
+        theirs = package.LPIPS(net=kind, pnet_rand=True, verbose=False).eval()
+    network = network_of(theirs.state_dict(), kind)
+    pair = (np.ascontiguousarray(pair[0][:97, :130]), np.ascontiguousarray(pair[1][:97, :130]))
+    one, other = (lpips.features(network, image) for image in pair)
+    ours = sum(float(layer.mean(dtype=np.float64)) for layer in lpips.distances(network, one.maps, other))
     tensors = [torch.from_numpy(image.transpose(2, 0, 1).copy())[None] for image in pair]
     with torch.inference_mode():
         reference = theirs(*tensors, normalize=True).item()
-    assert float(ours) == pytest.approx(reference, rel=1e-5)
+    assert ours == pytest.approx(reference, rel=1e-5)
+
+
+def network_of(state: Mapping[str, Any], kind: str) -> lpips.Network:
+    """Our network on the weights of a package's."""
+    plain = {name.split(".", 2)[2]: weight for name, weight in state.items() if name.startswith("net.slice")}
+    heads = [state[f"lin{k}.model.1.weight"] for k in range(lpips.KINDS[kind].layers)]
+    return lpips.Network(lpips.KINDS[kind].steps(plain), heads)
+
+
+@pytest.mark.parametrize("box", [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)])
+@pytest.mark.parametrize("kind", list(lpips.KINDS))
+def test_only_what_an_edit_reaches_is_computed(
+    pair: tuple[Image, Image], kind: str, box: tuple[int, int, int, int]
+) -> None:
+    """Features taken over where nothing changed are those of the whole picture, at every border."""
+    network = random_network(kind)
+    expected, noisy = (np.ascontiguousarray(image[:98, :132]) for image in pair)
+    actual = expected.copy()
+    part = (slice(*box[:2]), slice(*box[2:]))
+    actual[part] = noisy[part]
+    known = lpips.features(network, expected)
+    whole_picture = lpips.features(network, actual)
+    changed = lpips._changed(expected, actual)
+    partly = lpips.features(network, actual, known.maps, changed)
+    assert changed == (box[:2], box[2:])
+    for one, other in zip(whole_picture.maps, partly.maps, strict=True):
+        assert one.numpy() == pytest.approx(other.numpy(), abs=2e-5 * float(one.abs().max()))
+    layers = (lpips.distances(network, known.maps, found) for found in (whole_picture, partly))
+    for one, other in zip(*layers, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+@cache
+def random_network(kind: str) -> lpips.Network:
+    """With weights that keep the values about as large from layer to layer."""
+    import torch
+
+    torch.manual_seed(1)
+    import torchvision
+
+    maker = {"vgg": torchvision.models.vgg16, "squeeze": torchvision.models.squeezenet1_1}
+    network = maker.get(kind, torchvision.models.alexnet)(weights=None)
+    steps = lpips.KINDS[kind].steps(network.features.state_dict())
+    maps = lpips_networks.run(steps, torch.rand(1, 3, 64, 64)).maps
+    return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1) for m in maps])
 
 
 def test_shift_tolerant_lpips_is_its_packages(pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +284,43 @@ def test_shift_tolerant_lpips_is_its_packages(pair: tuple[Image, Image], monkeyp
     assert metric.identity == "lpips[st-alex]@1"
     check_golden(metric)
     assert mean_of_all(metric, *pair) == pytest.approx(reference, rel=1e-4)
+
+
+def test_squeeze_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path) -> None:
+    """On the authors' own pairs, with SqueezeNet's weights beside AlexNet's."""
+    weights = find_weights(str(alexnet_folder), download=False)
+    if "squeeze" not in weights.others:
+        pytest.skip("SqueezeNet's weights are not here")
+    metric = lpips.lpips_squeeze_metric(weights)
+    assert metric.identity == "lpips_squeeze@1"
+    check_golden(metric)
+    reference, one, other = (read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1"))
+    assert mean_of_all(metric, reference, one) == pytest.approx(0.7110, abs=0.0005)
+    assert mean_of_all(metric, reference, other) == pytest.approx(0.1479, abs=0.0005)
+
+
+@pytest.mark.parametrize("name", ["lpips_vgg", "lpips_squeeze"])
+def test_absent_weights_are_a_reason(pair: tuple[Image, Image], name: str) -> None:
+    """Never random weights, never a crash."""
+    metric = get_metric(name, find_weights("", download=False))
+    check_golden(metric)
+    for value in metric.measure(metric.prepare(whole(pair[0])), pair[1]):
+        assert value.value is None
+        assert "weights" in value.reason
+        assert "\n" not in value.reason
+
+
+def test_a_damaged_download_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG16 has no golden values, so its file is held to the hash that its name carries."""
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth").write_bytes(b"not it")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    found = find_weights("", download=False)
+    vgg = found.other("vgg")
+    assert vgg is not None
+    assert found.digest(["lpips"]) != found.digest(["lpips", "lpips_vgg"])
+    with pytest.raises(IncompleteError, match="damaged"):
+        lpips.load_network(vgg)
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
@@ -177,10 +345,12 @@ def test_weights_that_were_named_must_be_there(tmp_path: Path) -> None:
 
 
 def test_the_download_is_torchvisions() -> None:
-    """Our address is the one that torchvision uses."""
-    from torchvision.models import AlexNet_Weights
+    """Our address and the other networks' file names are those that torchvision uses."""
+    from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
     assert AlexNet_Weights.IMAGENET1K_V1.url == ALEXNET_URL
+    for kind, other in (("vgg", VGG16_Weights), ("squeeze", SqueezeNet1_1_Weights)):
+        assert other.IMAGENET1K_V1.url.rsplit("/", 1)[1] in OTHERS[kind]
 
 
 def test_a_download_that_fails_leaves_shift_tolerant_lpips(monkeypatch: pytest.MonkeyPatch) -> None:

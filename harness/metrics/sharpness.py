@@ -1,0 +1,138 @@
+"""Sharpness: are edges as narrow as they should be?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from harness.metrics.luma import luma
+from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
+from harness.metrics.pooling import EMPTY, Covers, covers, unmeasured
+from harness.metrics.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from harness.types import Region
+
+FINE_PX = 0.7
+COARSE_PX = 1.4
+"""Scales of the two Gaussians through which a gradient is taken."""
+
+MIN_GRADIENT = 0.01
+"""Of luma per pixel, at the coarse scale: weaker edges are texture."""
+
+MIN_GROWTH = 1e-3
+"""Floor of a squared ratio of gradients less 1: an edge wider than 38 px."""
+
+MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
+
+NO_EDGE = "the expected picture has no strong edge in this region"
+NO_WINDOW = "no window holds enough strong edges"
+
+Gradient = npt.NDArray[np.float32]
+"""H×W: luma per pixel."""
+
+
+class Prepared(NamedTuple):
+    """Where the expected image has strong edges, by region, the sums of its gradients there, and the empty regions."""
+
+    covers: Covers
+    """Of the ridges of strong edges in each region."""
+    expected: Mapping[Region, tuple[Sums, Sums]]
+    empty: frozenset[Region]
+
+
+def _prepare(reference: Reference) -> Prepared:
+    plane = luma(known(reference.expected)).astype(np.float32)
+    ridge = _ridges(plane)
+    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
+    parts = covers({region: area & ridge for region, area in areas.items()})
+    empty = frozenset(region for region, area in areas.items() if not area.any())
+    return Prepared(parts, _sums(plane, parts), empty)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    measured = _sums(luma(actual).astype(np.float32), prepared.covers)
+    values: list[Value] = []
+    for region, part in prepared.covers.items():
+        if not part.pixels:
+            values += unmeasured([region], STATS, EMPTY if region in prepared.empty else NO_EDGE)
+            continue
+        planes = (*measured[region], *prepared.expected[region])
+        values += mean_and_worst(region, part, _decibels, *planes, no_window=NO_WINDOW)
+    return values
+
+
+def _sums(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
+    """Fine and coarse gradients, summed over the edges of each region and window."""
+    fine, coarse = (_gradient(plane, scale) for scale in (FINE_PX, COARSE_PX))
+    return {region: (sums(fine, part), sums(coarse, part)) for region, part in parts.items()}
+
+
+def _decibels(fine: Numbers, coarse: Numbers, expected_fine: Numbers, expected_coarse: Numbers) -> Numbers:
+    """Expected over actual width in dB."""
+    return np.asarray(10 * np.log10(_square_width(expected_fine, expected_coarse) / _square_width(fine, coarse)))
+
+
+def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
+    """Variance of the Gaussian that an edge is blurred by, seen through the fine scale, in px²; in all 0.8 px² more.
+
+    A step blurred by s has a gradient of 1/sqrt(s² + scale²) times its height at its middle: two scales tell s, whatever
+    the height.
+    """
+    growth = np.square(fine / np.maximum(coarse, 1e-12)) - 1
+    return np.asarray((COARSE_PX**2 - FINE_PX**2) / np.maximum(growth, MIN_GROWTH))
+
+
+def _ridges(plane: Gradient) -> Area:
+    """The middles of strong edges: where the gradient is largest along the axis that it runs along."""
+    smooth = _smooth(plane, COARSE_PX)
+    across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
+    gradient = cv2.magnitude(across, down)
+    sideways, upwards = (cv2.dilate(gradient, np.ones(shape, np.uint8)) for shape in ((1, 3), (3, 1)))
+    return np.asarray((gradient >= np.where(across >= down, sideways, upwards)) & (gradient >= MIN_GRADIENT), bool)
+
+
+def _gradient(plane: Gradient, scale: float) -> Gradient:
+    """The strongest gradient within a pixel, so that an edge that moved a little is not one that softened."""
+    smooth = _smooth(plane, scale)
+    gradient = cv2.magnitude(_slope(smooth, 1), _slope(smooth, 0))
+    return np.asarray(cv2.dilate(gradient, np.ones((3, 3), np.uint8)), np.float32)
+
+
+def _smooth(plane: Gradient, scale: float) -> Gradient:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), scale, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _slope(plane: Gradient, axis: int) -> Gradient:
+    """Half the difference of the neighbours along an axis."""
+    kernel = np.array([[-0.5, 0.0, 0.5]])
+    kernel = kernel if axis == 1 else kernel.T
+    return np.asarray(cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+SHARPNESS = Metric(
+    name="sharpness",
+    variant="",
+    version=1,
+    unit="dB",
+    better="zero",
+    range=(-30.0, 30.0),
+    stats=STATS,
+    source="Width of a Gaussian-blurred step from its gradient at two scales (Elder & Zucker 1998, Zhuo & Sim 2011)",
+    formula=(
+        "20 log10(w(expected) / w(actual)), w^2 = (1.4^2 - 0.7^2) / (r^2 - 1), r = sum of gradients at scale 0.7 px / at "
+        "1.4 px, over the strong edges of expected"
+    ),
+    sees="Edges that softened (negative; a blur of σ 0.6 px: about -1 dB) or were sharpened (positive), at any contrast.",
+    misses=(
+        "Blur where the expected picture has no strong edge (see spectral_energy), edges that are gone altogether or moved "
+        "by more than a pixel (see ssim, registration)."
+    ),
+    example="sharpened",
+    prepare=_prepare,
+    measure=_measure,
+    golden={"mean": -0.89668, "worst": -3.10265},
+    regions=MEASURED,
+)

@@ -1,0 +1,72 @@
+"""A task: what a pipeline is asked, and what is known about the right answer. Drawn by a vector, or a user's own files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness import own_cases
+from harness.metrics.metric import Areas, Reference
+from harness.types import Case
+from pipelines.contract import EditRequest
+from vectors.grounds import on_own_photographs
+from vectors.registry import get as get_vector
+from vectors.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One edit to ask for. The request's seed is that of the first case; replace it for others."""
+
+    request: EditRequest
+    reference: Reference
+
+
+def make_task(case: Case) -> Task:
+    """The case's task. Raises UsageError where the user's own files are not there any more, or can't be read."""
+    if case.own:
+        return Task(*own_cases.read(own_cases.find_one(Path(case.folder), case.own), case.scale))
+    vector = get_vector(case.family)
+    if case.folder:
+        vector = on_own_photographs(vector, Path(case.folder))
+    return task_of(vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale))
+
+
+def task_of(scene: Scene) -> Task:
+    """What a drawn scene asks, and what it knows about the right answer."""
+    request = EditRequest(
+        image=scene.input,
+        mask=scene.mask,
+        prompt=scene.prompt,
+        scale=scene.scale,
+        config=dict(scene.config),
+        metadata=dict(scene.metadata),
+        file=scene.file,
+    )
+    reference = Reference(
+        areas=_areas(scene),
+        expected=scene.clean,
+        input=scene.input,
+        overlay=scene.overlay,
+        overlay_rgb=scene.overlay_rgb,
+        boxes=scene.truth,
+        scale=scene.scale,
+    )
+    return Task(request, reference)
+
+
+def _areas(scene: Scene) -> Areas:
+    """Each region of DESIGN's six as a boolean H×W at output size; `protect` joins all protected features."""
+    protect = np.zeros(scene.edit.shape, bool)
+    for feature in scene.protect.values():
+        protect |= feature > 0
+    return {
+        "all": np.ones(scene.edit.shape, bool),
+        "edit": scene.edit > 0,
+        "ring": scene.ring > 0,
+        "keep": scene.keep > 0,
+        "protect": protect,
+        "seams": scene.seams > 0,
+    }

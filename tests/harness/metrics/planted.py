@@ -1,0 +1,120 @@
+"""Photographs, and faults of a known kind and size planted in them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from harness.metrics.metric import Area, Areas, Image, Metric, Reference
+from harness.types import Region
+
+PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
+PATCH_PX = 80
+
+Fault = Callable[[Image], Image]
+
+
+@cache
+def photograph(name: str) -> Image:
+    """The middle of one of scikit-image's own photographs, 300 to 512 px square."""
+    from skimage import data
+
+    picture = np.asarray(getattr(data, name)(), np.float32) / np.float32(255)
+    edge = min(picture.shape[0], picture.shape[1], 512)
+    top, left = ((length - edge) // 2 for length in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + edge, left : left + edge])
+
+
+def delivered(image: npt.NDArray[np.floating]) -> Image:
+    """Clipped and rounded to 8 bits."""
+    return np.asarray(np.round(np.clip(image, 0, 1) * 255) / 255, np.float32)
+
+
+def grey(plane: npt.NDArray[np.floating]) -> Image:
+    """A plane as a picture."""
+    return np.repeat(plane[..., None], 3, axis=2).astype(np.float32)
+
+
+def patch(image: Image) -> Area:
+    """A square in the middle."""
+    area = np.zeros(image.shape[:2], bool)
+    height, width = image.shape[:2]
+    top, left = (height - PATCH_PX) // 2, (width - PATCH_PX) // 2
+    area[top : top + PATCH_PX, left : left + PATCH_PX] = True
+    return area
+
+
+def parted(image: Image) -> Reference:
+    """The picture as what is expected, its middle as the edit, the rest kept."""
+    edit = patch(image)
+    return Reference({"all": np.ones_like(edit), "edit": edit, "keep": ~edit}, image)
+
+
+def measured(metric: Metric, reference: Reference, actual: Image) -> dict[tuple[Region, str], float]:
+    """Every number by region and statistic; NaN where there is none."""
+    values = metric.measure(metric.prepare(reference), actual)
+    return {(v.region, v.stat): np.nan if v.value is None else v.value for v in values}
+
+
+def of_all(metric: Metric, expected: Image, actual: Image, stat: str = "mean") -> float:
+    """One statistic of the whole picture."""
+    areas: Areas = {"all": np.ones(expected.shape[:2], bool)}
+    return measured(metric, Reference(areas, expected), actual)["all", stat]
+
+
+def recoloured(image: Image, *, degrees: float = 0.0, lightness: float = 0.0, gain: float = 1.0) -> Image:
+    """Hue turned, L* raised and chroma multiplied in CIELAB; not rounded."""
+    from skimage.color import lab2rgb, rgb2lab
+
+    lab = rgb2lab(image.astype(np.float64))
+    plane = (lab[..., 1] + 1j * lab[..., 2]) * gain * np.exp(1j * np.radians(degrees))
+    lab = np.stack([lab[..., 0] + lightness, plane.real, plane.imag], axis=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-image tells of colours out of gamut
+        return np.asarray(lab2rgb(lab), np.float32)
+
+
+def shifted(image: Image, dy: float, dx: float) -> Image:
+    """Moved down and right by the shift theorem, mirrored at the border; not rounded."""
+    padded = np.pad(image, ((32, 32), (32, 32), (0, 0)), mode="reflect")
+    down, right = np.fft.fftfreq(padded.shape[0])[:, None, None], np.fft.fftfreq(padded.shape[1])[None, :, None]
+    spectrum = np.fft.fft2(padded, axes=(0, 1)) * np.exp(-2j * np.pi * (down * dy + right * dx))
+    moved = np.fft.ifft2(spectrum, axes=(0, 1)).real
+    return np.asarray(moved[32:-32, 32:-32], np.float32)
+
+
+def blurred(image: Image, sigma: float) -> Image:
+    """Blurred by a Gaussian."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
+def noisy(image: Image, sigma_levels: float) -> Image:
+    """Normal noise of so many 8-bit levels on every value."""
+    noise = np.random.default_rng(5).normal(0, sigma_levels / 255, image.shape)
+    return np.asarray(image + noise, np.float32)
+
+
+def quantised(image: Image, bits: int) -> Image:
+    """Rounded to fewer bits."""
+    top = 2**bits - 1
+    return np.asarray(np.round(image * top) / top, np.float32)
+
+
+def smoothed_patch(image: Image) -> Image:
+    """The middle without its grain."""
+    area = patch(image)[..., None]
+    return np.where(area, cv2.bilateralFilter(image, 0, 0.04, 3), image)
+
+
+def planted(fault: Fault) -> Fault:
+    """The fault as a customer gets it: in 8 bits."""
+    return lambda image: delivered(fault(image))
+
+
+BENIGN: dict[str, Fault] = {"equal": planted(lambda image: image), "noise": planted(partial(noisy, sigma_levels=0.5))}
+"""What must hardly count: a copy, and noise of half a level."""

@@ -1,0 +1,86 @@
+"""ms_ssim: against an independent implementation, and over regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.metrics.luma import luma
+from harness.metrics.metric import Image, whole
+from harness.metrics.ms_ssim import MIN_PX, MS_SSIM, SMALL
+from tests.harness.metrics.planted import (
+    Fault,
+    blurred,
+    delivered,
+    measured,
+    noisy,
+    of_all,
+    parted,
+    patch,
+    photograph,
+    shifted,
+)
+
+FAULTS: dict[str, Fault] = {
+    "noise": lambda image: noisy(image, 12),
+    "blur": lambda image: blurred(image, 2),
+    "shift": lambda image: shifted(image, 1, 1),
+    "inverse": lambda image: 1 - image,
+    "dark": lambda image: 0.6 * image,
+}
+
+
+def even(image: Image) -> Image:
+    """Cut so that every scale has an even size: where a row is left over, implementations differ."""
+    edge = image.shape[0] // 16 * 16
+    return np.ascontiguousarray(image[:edge, :edge])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", ["coffee", "chelsea"])
+def test_it_is_piqs(name: str, fault: str) -> None:
+    """To the fourth digit, in luma."""
+    import torch
+    from piq import multi_scale_ssim
+
+    picture = even(photograph(name))
+    actual = delivered(FAULTS[fault](picture))
+    tensors = [torch.from_numpy(luma(image))[None, None] for image in (picture, actual)]
+    reference = float(multi_scale_ssim(*tensors, data_range=1.0))
+    assert of_all(MS_SSIM, picture, actual) == pytest.approx(reference, abs=1e-4)
+
+
+def test_it_is_symmetric() -> None:
+    """Which picture is the right one makes no difference."""
+    picture = photograph("coffee")
+    actual = delivered(blurred(picture, 1))
+    assert of_all(MS_SSIM, picture, actual) == pytest.approx(of_all(MS_SSIM, actual, picture), abs=1e-6)
+
+
+def test_more_damage_is_worse() -> None:
+    """Monotone in blur and in noise."""
+    picture = photograph("chelsea")
+    for fault in (blurred, noisy):
+        values = [of_all(MS_SSIM, picture, delivered(fault(picture, size))) for size in (0.5, 1, 2, 4)]
+        assert values == sorted(values, reverse=True)
+
+
+def test_a_damaged_edit_is_read_in_the_edit() -> None:
+    """More than in what was kept; and the map is darkest there."""
+    picture = photograph("astronaut")
+    area = patch(picture)
+    actual = np.where(area[..., None], delivered(blurred(picture, 3)), picture)
+    numbers = measured(MS_SSIM, parted(picture), actual)
+    assert 1 - numbers["edit", "mean"] > 5 * (1 - numbers["keep", "mean"])
+    assert numbers["all", "worst"] < numbers["all", "mean"]
+    assert MS_SSIM.map is not None
+    plane = MS_SSIM.map(MS_SSIM.prepare(whole(picture)), actual)
+    assert plane[area].mean() < plane[~area].mean()
+
+
+def test_a_small_picture_says_so() -> None:
+    """Below 176 px the coarsest scale holds no window."""
+    assert MIN_PX == 176
+    picture = photograph("coffee")[:175, :300]
+    values = MS_SSIM.measure(MS_SSIM.prepare(whole(picture)), picture)
+    assert {value.reason for value in values} == {SMALL}

@@ -1,0 +1,59 @@
+"""Faults at half their usual size, on photographs: each is told from noise of half a level by a clear factor."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from harness.metrics.banding import BANDING
+from harness.metrics.chroma_ratio import CHROMA_RATIO
+from harness.metrics.grain import GRAIN
+from harness.metrics.hue_offset import HUE_OFFSET
+from harness.metrics.lightness_bias import LIGHTNESS_BIAS
+from harness.metrics.metric import Metric
+from harness.metrics.registration import REGISTRATION
+from harness.metrics.sharpness import SHARPNESS
+from harness.types import Region
+from tests.harness.metrics.planted import (
+    BENIGN,
+    PHOTOGRAPHS,
+    Fault,
+    blurred,
+    measured,
+    parted,
+    photograph,
+    planted,
+    quantised,
+    recoloured,
+    shifted,
+    smoothed_patch,
+)
+
+FACTOR = 5
+"""How many times what a benign change reads a fault must read."""
+
+FAULTS: dict[str, tuple[Metric, Region, str, Fault]] = {
+    "hue 1°": (HUE_OFFSET, "all", "mean", partial(recoloured, degrees=1)),
+    "L* 0.5": (LIGHTNESS_BIAS, "all", "mean", partial(recoloured, lightness=0.5)),
+    "chroma -2.5 %": (CHROMA_RATIO, "all", "mean", partial(recoloured, gain=0.975)),
+    "blur 0.4 px": (SHARPNESS, "all", "mean", partial(blurred, sigma=0.4)),
+    "blur 0.6 px": (SHARPNESS, "all", "worst", partial(blurred, sigma=0.6)),
+    "shift 1/4 px": (REGISTRATION, "all", "shift", partial(shifted, dy=0, dx=0.25)),
+    "shift 1/4 px of the edit": (REGISTRATION, "edit", "shift", partial(shifted, dy=0.25, dx=0)),
+    "shift 1/4 px of a window": (REGISTRATION, "all", "worst", partial(shifted, dy=0.25, dx=0)),
+    "grain lost in the edit": (GRAIN, "edit", "fine", smoothed_patch),
+    "5 bits": (BANDING, "all", "mean", partial(quantised, bits=5)),
+    "6 bits": (BANDING, "all", "mean", partial(quantised, bits=6)),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_small_fault_is_told_from_a_benign_change(fault: str, name: str) -> None:
+    """By its own metric, whatever the photograph."""
+    metric, region, stat, plant = FAULTS[fault]
+    picture = photograph(name)
+    reference = parted(picture)
+    benign = max(abs(measured(metric, reference, change(picture))[region, stat]) for change in BENIGN.values())
+    assert abs(measured(metric, reference, planted(plant)(picture))[region, stat]) > FACTOR * benign
