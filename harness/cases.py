@@ -15,12 +15,13 @@ from pathlib import Path
 from harness import own_cases
 from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.registry import get_metric
+from harness.metrics.registry import METRICS, get_metric
 from harness.runs import MetricInfo, PipelineInfo
 from harness.types import Case, Model, Suite
 from vectors.grounds import PHOTOGRAPHS, photographs_in
+from vectors.offers import source_of
+from vectors.registry import VECTORS
 from vectors.registry import get as get_vector
-from vectors.registry import source_of
 
 ID_LENGTH = 16
 
@@ -102,7 +103,7 @@ def _drawn(suite: Suite) -> Iterator[_Scene]:
             seed=0,
             folder=suite.grounds if own else "",
         )
-        yield _Scene(identity, source_of(vector), blank)
+        yield _Scene(identity, "" if vector in VECTORS else source_of(vector.draw), blank)
 
 
 def _own(suite: Suite) -> Iterator[_Scene]:
@@ -130,6 +131,9 @@ class _Outcome:
     def __init__(self, suite: Suite, weights: LpipsWeights) -> None:
         self._common = {
             "metrics": [get_metric(name, weights).identity for name in suite.metrics],
+            "own_metrics": [
+                source_of(get_metric(name, weights).measure) for name in suite.metrics if name not in METRICS
+            ],
             "weights": weights.digest(suite.metrics),
             "code": _code_hash(),
             "versions": versions(),

@@ -13,7 +13,7 @@ from harness.faults import get_fault
 from harness.measure import as_delivered
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image, Metric, Plane, Reference, known
-from harness.metrics.registry import METRICS, get_metric
+from harness.metrics.registry import METRICS, all_names, get_metric
 from harness.tasks import task_of
 from vectors.registry import get as get_vector
 
@@ -44,7 +44,7 @@ BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "0 i
 
 def sections(weights: LpipsWeights) -> Iterator[tuple[Metric, list[str]]]:
     """Every metric with its section's paragraphs."""
-    for name in METRICS:
+    for name in all_names():
         metric = get_metric(name, weights)
         yield metric, explain(metric)
 
@@ -75,6 +75,8 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
     for metric, paragraphs in sections(weights):
+        if metric.name not in METRICS:
+            continue
         parts += [f"## {metric.name}\n", *(f"{paragraph}\n" for paragraph in paragraphs)]
         shown = example(metric)
         if shown is not None:

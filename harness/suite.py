@@ -17,7 +17,8 @@ from harness.types import Budget, CaseFolder, Margin, Model, Suite, Variant
 from pipelines.contract import ContractError
 from pipelines.loader import parse
 from vectors import Vector
-from vectors.registry import ForeignVectorError, all_vectors
+from vectors.offers import OfferError
+from vectors.registry import all_vectors
 
 MAX_SEED = 2**32 - 1
 """What every generator takes."""
@@ -141,7 +142,7 @@ def parse_folder(text: str, base: Path) -> CaseFolder:
 def _vectors() -> tuple[Vector, ...]:
     try:
         return all_vectors()
-    except ForeignVectorError as error:
+    except OfferError as error:
         raise UsageError(str(error)) from error
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from harness import pictures
 from harness.errors import EditproofError
 from harness.measure import Prepared, as_delivered, measure, prepare, reasons
-from harness.metrics.golden import check_golden
+from harness.metrics.contract import check_metric
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric
 from harness.metrics.registry import get_metric
@@ -82,10 +82,10 @@ class Worker:
 
     @cached_property
     def _metrics(self) -> Sequence[Metric]:
-        """The run's metrics, each checked on the golden pair."""
+        """The run's metrics, each checked before it is used."""
         metrics = [get_metric(name, self._setup.weights) for name in self._setup.metrics]
         for metric in metrics:
-            check_golden(metric)
+            check_metric(metric)
         return metrics
 
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import inspect
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 
 from vectors import (
     colour_chart,
@@ -29,6 +25,7 @@ from vectors import (
     tiled_seams,
     watermark,
 )
+from vectors.offers import OfferError, offered
 from vectors.scene import Vector
 
 ENTRY_POINTS = "editproof.vectors"
@@ -37,10 +34,6 @@ ENTRY_POINTS = "editproof.vectors"
 
 class UnknownVectorError(ValueError):
     """No vector has that name."""
-
-
-class ForeignVectorError(ValueError):
-    """A vector that another package offers can't be used."""
 
 
 VECTORS: tuple[Vector, ...] = (
@@ -77,12 +70,11 @@ def get(family: str) -> Vector:
 
 @cache
 def all_vectors() -> tuple[Vector, ...]:
-    """Ours, then those that installed packages offer under ENTRY_POINTS. Raises ForeignVectorError naming the package."""
-    offered = (vector for point in entry_points(group=ENTRY_POINTS) for vector in _offered(point))
+    """Ours, then those that installed packages offer under ENTRY_POINTS. Raises OfferError naming the package."""
     try:
-        return tuple(index((*VECTORS, *offered)).values())
+        return tuple(index((*VECTORS, *offered(ENTRY_POINTS, Vector))).values())
     except ValueError as error:
-        raise ForeignVectorError(str(error)) from error
+        raise OfferError(str(error)) from error
 
 
 def index(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
@@ -93,27 +85,3 @@ def index(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
             raise ValueError(f"two vectors are called {vector.family!r}: rename one")
         by_family[vector.family] = vector
     return by_family
-
-
-def source_of(vector: Vector) -> str:
-    """SHA-256 of the file that a foreign vector's `draw` is written in; empty: the vector is ours."""
-    if vector in VECTORS:
-        return ""
-    code = getattr(inspect.unwrap(vector.draw), "__code__", None)
-    path = Path(code.co_filename) if code else None
-    return hashlib.sha256(path.read_bytes() if path and path.is_file() else b"").hexdigest()
-
-
-def _offered(point: EntryPoint) -> tuple[Vector, ...]:
-    package = point.dist.name if point.dist else "a package"
-    try:
-        offer = point.load()
-    except Exception as error:
-        raise ForeignVectorError(
-            f"{package} offers the vector {point.name} ({point.value}), but loading it raised "
-            f"{type(error).__name__}: {error}. Mend or uninstall {package}"
-        ) from error
-    vectors = tuple(offer) if isinstance(offer, list | tuple) else (offer,)
-    if not all(isinstance(vector, Vector) for vector in vectors):
-        raise ForeignVectorError(f"{package} offers {point.value} as a vector; it must be a vectors.Vector, or several")
-    return vectors

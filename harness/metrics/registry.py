@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
-from harness.errors import unknown
+from harness.errors import UsageError, unknown
 from harness.metrics.banding import BANDING
 from harness.metrics.cer import CER
 from harness.metrics.chroma_ratio import CHROMA_RATIO
@@ -30,6 +31,10 @@ from harness.metrics.sharpness import SHARPNESS
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY
 from harness.metrics.ssim import SSIM
 from harness.metrics.text_residue import TEXT_RESIDUE
+from vectors.offers import OfferError, offered
+
+ENTRY_POINTS = "editproof.metrics"
+"""Group under which other packages offer metrics: a Metric, or several in a list or tuple."""
 
 METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "psnr": lambda _: PSNR,
@@ -67,9 +72,28 @@ EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)
 
 
 def get_metric(name: str, weights: LpipsWeights) -> Metric:
-    """The metric of that name. Raises UsageError with the nearest known name."""
+    """The metric of that name, ours or another package's. Raises UsageError with the nearest known name."""
     check_name(name)
-    return METRICS[name](weights)
+    return METRICS[name](weights) if name in METRICS else foreign()[name]
+
+
+def all_names() -> tuple[str, ...]:
+    """Names of our metrics, then of those that other packages offer."""
+    return (*METRICS, *foreign())
+
+
+@cache
+def foreign() -> dict[str, Metric]:
+    """Metrics that installed packages offer under ENTRY_POINTS, by name. Raises UsageError naming the package."""
+    try:
+        metrics = offered(ENTRY_POINTS, Metric)
+    except OfferError as error:
+        raise UsageError(str(error)) from error
+    names = [metric.name for metric in metrics]
+    for name in names:
+        if name in METRICS or names.count(name) > 1:
+            raise UsageError(f"two metrics are called {name!r}: rename the one under {ENTRY_POINTS}")
+    return dict(zip(names, metrics, strict=True))
 
 
 def stats_of(name: str) -> tuple[str, ...]:
@@ -79,5 +103,5 @@ def stats_of(name: str) -> tuple[str, ...]:
 
 def check_name(name: str) -> None:
     """Raise UsageError unless there is such a metric."""
-    if name not in METRICS:
-        raise unknown("metric", name, METRICS)
+    if name not in METRICS and name not in foreign():
+        raise unknown("metric", name, all_names())

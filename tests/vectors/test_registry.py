@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vectors import VECTORS, UnknownVectorError, get, registry
+from vectors import VECTORS, UnknownVectorError, get, offers, registry
+from vectors.offers import OfferError, source_of
 from vectors.registry import index
 
 
@@ -55,10 +56,11 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     point = SimpleNamespace(
         name="posters",
         value="posters:VECTORS",
+        group=registry.ENTRY_POINTS,
         dist=SimpleNamespace(name="posters"),
         load=lambda: importlib.import_module("posters").VECTORS,
     )
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+    monkeypatch.setattr(offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "posters", raising=False)
     registry.all_vectors.cache_clear()
@@ -83,23 +85,22 @@ def test_another_packages_vector(offered: Path) -> None:
     offered.write_text(OWN)
     vector = get("poster")
     assert np.array_equal(vector.render(1, 64, step=1).input, get("logo").render(1, 64, step=1).input)
-    before = registry.source_of(vector)
+    before = source_of(vector.draw)
+    assert before == source_of(vector.draw)
     offered.write_text(offered.read_text() + "\n")
-    assert before
-    assert registry.source_of(vector) != before
-    assert registry.source_of(get("logo")) == ""
+    assert source_of(vector.draw) != before
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("1 / 0", r"posters offers the vector posters \(posters:VECTORS\), but loading it raised ZeroDivisionError"),
-        ("VECTORS = [1]", "posters offers posters:VECTORS as a vector; it must be a vectors.Vector"),
+        ("1 / 0", r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised ZeroDivisionError"),
+        ("VECTORS = [1]", r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or several"),
         ("from vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
     ],
 )
 def test_a_bad_offer_names_its_package(offered: Path, source: str, message: str) -> None:
     """One line, and what to do."""
     offered.write_text(source)
-    with pytest.raises(registry.ForeignVectorError, match=message):
+    with pytest.raises(OfferError, match=message):
         registry.all_vectors()

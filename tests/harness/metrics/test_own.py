@@ -1,0 +1,116 @@
+"""Metrics of other packages: one function is enough, and what does not keep its word is refused."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness.errors import IncompleteError, UsageError
+from harness.metrics import registry
+from harness.metrics.contract import check_metric, problems
+from harness.metrics.golden import golden_pair
+from harness.metrics.lpips_weights import NO_WEIGHTS
+from harness.metrics.metric import Area, Image, Metric, known
+from harness.metrics.own import metric
+from vectors import offers
+
+Offer = Callable[[object], None]
+
+
+@metric("redness", better="zero", range=(-1, 1), sees="A red cast.")
+def redness(expected: Image, actual: Image, region: Area) -> float:
+    return float((actual - expected)[region][:, 0].mean())
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
+    """Have an installed package offer something as a metric."""
+
+    def offered(what: object) -> None:
+        point = SimpleNamespace(
+            name="x", value="pkg:x", group=registry.ENTRY_POINTS, dist=SimpleNamespace(name="pkg"), load=lambda: what
+        )
+        monkeypatch.setattr(offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+        registry.foreign.cache_clear()
+
+    return offered
+
+
+@pytest.fixture(autouse=True)
+def forget() -> None:
+    """What one test offered is gone for the next."""
+    registry.foreign.cache_clear()
+
+
+def test_a_function_is_a_metric() -> None:
+    """By region, with the number that the function gives."""
+    reference, actual = golden_pair()
+    values = {value.region: value.value for value in redness.measure(redness.prepare(reference), actual)}
+    edit = reference.areas["edit"]
+    assert values["edit"] == pytest.approx((actual - known(reference.expected))[edit][:, 0].mean())
+    assert set(values) == set(reference.areas)
+    check_metric(redness)
+
+
+def test_a_package_offers_one(offer: Offer) -> None:
+    """It is known by its name, and its own code is what a cache goes by."""
+    offer([redness])
+    assert registry.get_metric("redness", NO_WEIGHTS) is redness
+    assert "redness" in registry.all_names()
+    assert registry.stats_of("redness") == ("mean",)
+    assert offers.source_of(redness.measure) == offers.source_of(test_a_function_is_a_metric)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [(1, "must be a Metric"), ([redness, redness], "two metrics"), (replace(redness, name="psnr"), "two metrics")],
+)
+def test_a_bad_offer_is_named(offer: Offer, what: object, message: str) -> None:
+    """One line, and what to do."""
+    offer(what)
+    with pytest.raises(UsageError, match=message):
+        registry.check_name("redness")
+
+
+COUNT = itertools.count()
+
+
+def one(expected: Image, actual: Image, region: Area) -> float:
+    return 1.0
+
+
+def counter(expected: Image, actual: Image, region: Area) -> float:
+    return float(next(COUNT))
+
+
+def error(expected: Image, actual: Image, region: Area) -> float:
+    return float(np.abs(actual - expected).mean())
+
+
+BAD: list[tuple[str, Metric]] = [
+    ("the right answer itself is 1", metric("m", better="zero", range=(0, 1))(one)),
+    ("its range is 0 to 0.001", metric("m", better="lower", range=(0, 0.001))(error)),
+    ("two numbers", metric("m", better="zero", range=(0, 999))(counter)),
+    ("it says that it gives mean, p99", replace(redness, stats=("mean", "p99"))),
+    ("is off", replace(redness, golden={"mean": 0.5})),
+]
+
+
+@pytest.mark.parametrize(("message", "bad"), BAD, ids=[message for message, _ in BAD])
+def test_what_does_not_keep_its_word_is_refused(message: str, bad: Metric) -> None:
+    """Before it is used, with its name."""
+    with pytest.raises(IncompleteError, match=message):
+        check_metric(bad)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.METRICS if name not in {"lpips_vgg", "lpips_squeeze"}])
+def test_ours_keep_their_word(name: str) -> None:
+    """The same check, on every metric that needs no weights of its own."""
+    from harness.metrics.lpips_weights import find_weights
+
+    assert list(problems(registry.get_metric(name, find_weights("", download=False)))) == []
