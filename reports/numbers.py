@@ -13,16 +13,18 @@ TITLES: Mapping[str, str] = {
     "ssim": "SSIM",
     "lpips": "LPIPS",
     "delta_e00": "ΔE00",
-    "spectral_energy": "Spectral energy",
-    "local_contrast": "Local contrast",
+    "ms_ssim": "MS-SSIM",
+    "flip": "FLIP",
+    "cer": "CER",
 }
-"""How people write the metrics that we know; any other goes by its own name."""
+"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
 
 
 def title(identity: str) -> str:
     """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
     name, bracket, variant = identity.partition("@")[0].partition("[")
-    return TITLES.get(name, name) + (f" [{variant}" if bracket else "")
+    words = name.replace("_", " ")
+    return TITLES.get(name, words[:1].upper() + words[1:]) + (f" [{variant}" if bracket else "")
 
 
 def number(value: float, unit: str = "") -> str:

@@ -28,6 +28,9 @@ OUTCOMES = (Outcome.ERROR, Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.IMPR
 WINDOW_PX = 64
 """Edge of the window that `worst` is taken over, in output pixels."""
 
+MAX_WINDOWS = 6
+"""More than that on one picture hide it."""
+
 KEY_NUMBERS: tuple[tuple[str, Region, str], ...] = (
     ("psnr", "edit", "mean"),
     ("ssim", "edit", "mean"),
@@ -247,12 +250,15 @@ def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
 
 
 def windows(record: CaseRecord, metrics: Mapping[str, MetricInfo]) -> tuple[Window, ...]:
-    """Where each metric is worst over all regions; metrics that point to the same place share a window."""
+    """Where each metric is worst over all regions; metrics that point to the same place share a window. At most MAX_WINDOWS."""
     found: dict[str, tuple[float, Measurement]] = {}
     for row in record.measurements:
         if row.value is None or row.y is None or row.x is None:
             continue
-        bad = numbers.badness(metrics[metric_name(row.metric)].better, row.value)
+        better = metrics[metric_name(row.metric)].better
+        if better != "higher" and row.value == 0:  # nothing is wrong anywhere
+            continue
+        bad = numbers.badness(better, row.value)
         if row.metric not in found or bad > found[row.metric][0]:
             found[row.metric] = (bad, row)
     places: dict[tuple[int, int], list[str]] = {}
@@ -262,7 +268,7 @@ def windows(record: CaseRecord, metrics: Mapping[str, MetricInfo]) -> tuple[Wind
             places.setdefault((row.y, row.x), []).append(text)
     return tuple(
         Window("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26], y, x, "; ".join(texts))
-        for index, ((y, x), texts) in enumerate(places.items())
+        for index, ((y, x), texts) in enumerate(list(places.items())[:MAX_WINDOWS])
     )
 
 
