@@ -6,55 +6,152 @@ A setting is named `section.setting`, e.g. `inpaint.model`; values may be string
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pipelines.contract import ContractError, Param
+from pipelines.models.names import check_model
+from pipelines.stages.upscalers import find_upscaler
+
+
+@dataclass(frozen=True, slots=True)
+class PrecheckConfig:
+    """Decide on a small proxy what needs doing at all."""
+
+    proxy_px: int = 256
+    """Longest edge of the mask's and the picture's proxy."""
+    min_contrast: float = 0.02
+    """A picture in which no 3×3 pixels differ by more than this, 0 to 1, holds no text."""
+    text_share: float = 0.5
+    """Text dominates what is masked where it is at least this share of it, 0 to 1."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectConfig:
-    """Find text where the caller gives no mask."""
+    """Find text, a logo or a colour where the caller gives no mask."""
 
+    text: bool = True
+    """Look for text."""
     min_confidence: float = 0.4
     """Text boxes below this detector score, 0 to 1, are dropped."""
     upsample: int = 2
     """The detector sees the image enlarged by this factor: finds smaller text, costs time. 1 to 4."""
+    both_scales: bool = True
+    """The detector sees the image as it is, too; what either finds counts."""
     box_margin_px: int = 2
     """Boxes are grown by this much before glyphs are looked for in them."""
+    template: str = ""
+    """A picture file of a logo to look for; its transparency says what of it is the logo."""
+    template_score: float = 0.8
+    """Least correlation with the template, 0 to 1, that counts as the logo."""
+    colour: str = ""
+    """Colour of an overlay to look for, `#rrggbb`."""
+    colour_tolerance: float = 15.0
+    """Largest distance from that colour in CIE Lab (1976)."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskConfig:
     """Refine and check the mask."""
 
+    erode_px: int = 0
+    """The mask first shrinks by this radius, for one that is known to be too wide; strokes thinner than twice this go."""
     dilate_px: int = 1
     """Every masked pixel grows by this radius. Each pixel beyond a tight mask costs 2-4 dB on thin text."""
     soft_sigma_px: float = 0.7
     """Gaussian fall-off of the mask's edge. 0: a hard edge."""
+    spare_anchors: bool = True
+    """Growth stops before strong local structure, such as microprint beside the text."""
     max_coverage: float = 0.12
     """Share of the image, 0 to 1, above which an edit is refused as too large."""
+    max_protected: float = 1.0
+    """Share of a protected feature, 0 to 1, above which an edit that masks it needs review."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """Remove text ahead of the inpainter, line by line."""
+
+    mode: Literal["off", "auto"] = "off"
+    """`auto`: each line by what its ground is like and how sure the detector is. `off`: the inpainter does it all."""
+    min_confidence: float = 0.6
+    """A line that was read with less, 0 to 1, is blurred rather than reconstructed."""
+    flat_model: Literal["ns", "telea", "biharmonic", "patch"] = "patch"
+    """Fills lines on flat grounds, from what is beside them."""
+    complex_model: str = ""
+    """Fills lines on structured grounds, and is shown the whole picture. Empty: `inpaint.model`."""
+    flat_strength: float = 0.05
+    """Strength of the local structure, 0 to 1 a pixel, below which a ground is flat."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """Which edits are not made, or not without a person. Off unless rules are named: pipelines/policy.py."""
+
+    refuse: str = ""
+    """Names of rules, with commas between: what one of them flags is refused."""
+    review: str = ""
+    """Names of rules, with commas between: what one of them flags is made and needs review."""
+    categories: str = ""
+    """Values of `metadata["category"]`, with commas between, that the rule `category` flags."""
 
 
 @dataclass(frozen=True, slots=True)
 class InpaintConfig:
     """Fill the hole."""
 
-    model: Literal["ns", "telea", "biharmonic", "patch"] = "ns"
+    model: str = "ns"
+    """`ns`, `telea`, `biharmonic`, `patch`; `microfill`; `diffusers:<folder or hub id>`; `spandrel:<file>`."""
     context_px: int = 32
     """The model sees this much around each hole."""
     radius_px: int = 3
     """`ns`, `telea`: neighbourhood of a pixel."""
     patch_radius_px: int = 3
     """`patch`: radius of the compared patches."""
+    sampling_steps: int = 4
+    """Diffusion models: denoising steps. `microfill` needs 2 to 4; others mostly 20 and more."""
+    scheduler: Literal["ddim", "dpmsolver++"] = "ddim"
+    """Diffusion models: how the steps are made."""
+    guidance_scale: float = 7.5
+    """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50."""
+    strength: float = 1.0
+    """Diffusion models: share of the steps that are made, from a classical fill with noise on; above 0. 1: from noise alone."""
+    keep_steps: str = ""
+    """Diffusion models: steps, from 0 and with commas between, whose picture is kept in the trace, e.g. `0,2`."""
+    conditioning: str = ""
+    """Models that take a prompt: a file that `pipelines.models.conditioning.save` wrote, to calibrate embeddings with."""
+    tile_px: int = 1024
+    """Longest edge that the model is given; larger crops are cut into tiles of this size."""
+    tile_overlap_px: int = 64
+    """What neighbouring tiles share."""
+    payload_px: int = 4_194_304
+    """Pixels given at once to models that take several crops."""
+    two_tier: bool = False
+    """The model gives the structure (low frequencies), `patch` the texture (high frequencies)."""
+    refine_texture: bool = False
+    """Where the fill is smoother than its surroundings, texture from `patch` makes up the difference."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlendConfig:
     """Join the fill and the picture."""
 
-    mode: Literal["hard", "feather", "poisson"] = "feather"
+    mode: Literal["hard", "feather", "poisson", "laplacian"] = "feather"
+    """`laplacian`: each octave over a width of its own. `poisson`: the fill's gradients, the picture's rim."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +161,56 @@ class TileConfig:
     size_px: int = 128
     """Edge of a tile, in input pixels."""
     overlap_px: int = 32
-    """What neighbouring tiles share; they are cross-faded over it. 0: hard seams."""
+    """What neighbouring tiles share. 0: hard seams."""
+    join: Literal["pyramid", "fade", "naive"] = "pyramid"
+    """Over what they share, tiles are blended octave by octave, cross-faded, or cut in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpscaleConfig:
-    """Enlarge to the requested scale."""
+    """Enlarge to the requested scale, and check what came of it."""
 
-    model: Literal["bicubic", "lanczos"] = "lanczos"
+    model: str = "lanczos"
+    """`bicubic`, `lanczos`, `guided` are conservative: they invent nothing. `realesrgan`, `spandrel:<file>` are creative."""
+    by_criticality: bool = False
+    """Let the asset's metadata choose: `criticality: high` takes `conservative_model`, `low` takes `creative_model`."""
+    conservative_model: Literal["bicubic", "lanczos", "guided"] = "lanczos"
+    """Stands in wherever a creative model may not invent."""
+    creative_model: str = "realesrgan"
+    """Enlarges what may look better than it is known; the heavier model of the feedback loop."""
+    back_projections: int = 0
+    """Times that what a conservative model's picture, made small again, lacks of its input is added back to it: sharper, and
+    noise comes back with the rest. 0 to 8."""
+    creative_back_projections: int = 2
+    """The same after a creative model, which else lets colours drift."""
+    denoise: float = 0.0
+    """Strength of the denoising before, in multiples of the picture's measured noise, 0 to 4. 0: none."""
+    seam_guard_px: int = 4
+    """A creative model is faded out towards the mask's edge, from this many input pixels on, so that it can't make a seam
+    stand out. 0: it works there too."""
+    flat_guard: float = 0.0
+    """A creative model is faded out where the input's local deviation, 0 to 1, is below this: there is nothing to sharpen
+    in flat ground. 0: it works there too."""
+    feedback_threshold: float = 0.0
+    """Regions whose picture, made small again, differs from the input by more than this, 0 to 1, are made once more: by
+    `creative_model` after a conservative model, by `conservative_model` after a creative one. 0: none are."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class HarmoniseConfig:
     """Match the fill to its surroundings."""
 
-    colour: Literal["none", "mean_std"] = "none"
-    """`mean_std`: move the fill's Lab statistics to those around it, unless that makes its edge worse."""
+    colour: Literal["none", "gradient", "mean_std"] = "gradient"
+    """`gradient`: carry the step along the fill's edge smoothly into it; `mean_std`: move the fill's Lab statistics to those
+    around it. Either only where it makes the step smaller."""
     grain: bool = False
     """Put noise of the strength measured around the fill back into it. Makes the pipeline stochastic."""
     ring_px: int = 12
     """How far around the fill its surroundings reach, in input pixels."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +221,55 @@ class VerifyConfig:
     """Largest change, 0 to 1, allowed in any pixel outside the mask before upscaling."""
     max_edge_excess: float = 0.10
     """Largest mean step across the mask's edge, 0 to 1, over the mean step just outside it."""
+    max_artefact_score: float = 1.0
+    """Largest artefact score, 0 to 1, of the fill in the result. 1: none is too large."""
+    min_ssim: float = 0.0
+    """Least mean SSIM, up to 1, outside the mask, of the result made small again with the input. 0: none is too small."""
+    budget_ms: float = 0.0
+    """Time after which the trace says that the stage was slow. 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderConfig:
+    """The order of the stages."""
+
+    upscale_first: bool = False
+    """Upscale before inpainting instead of after it, so that the harm can be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteConfig:
+    """Try cheap inpainters first, heavier ones where the result is not good enough."""
+
+    tiers: str = ""
+    """Inpainting models from fast to heavy, e.g. `ns,patch`, in place of `inpaint.model`. Empty: no routing."""
+    threshold: float = 0.25
+    """The first result whose artefact score, 0 to 1, is not above this is taken. Where none is, the best of all needs
+    review."""
+    by_value: bool = False
+    """Metadata `asset_value: high` starts one tier up."""
+    by_source: bool = False
+    """A photograph, by metadata `source: photo` or a camera's name in its file's EXIF, starts one tier up, unless it is
+    compressed to JPEG quality 50 or less, by metadata `jpeg_quality` or its file: then it has no texture left to lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceConfig:
     """Every setting of the reference pipeline."""
 
+    precheck: PrecheckConfig = field(default_factory=PrecheckConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     mask: MaskConfig = field(default_factory=MaskConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
     inpaint: InpaintConfig = field(default_factory=InpaintConfig)
     blend: BlendConfig = field(default_factory=BlendConfig)
     tile: TileConfig = field(default_factory=TileConfig)
     upscale: UpscaleConfig = field(default_factory=UpscaleConfig)
     harmonise: HarmoniseConfig = field(default_factory=HarmoniseConfig)
     verify: VerifyConfig = field(default_factory=VerifyConfig)
+    order: OrderConfig = field(default_factory=OrderConfig)
+    route: RouteConfig = field(default_factory=RouteConfig)
 
     def with_settings(self, settings: Mapping[str, Param]) -> ReferenceConfig:
         """A copy with the settings given by dotted name. Raises ContractError on an unknown name or a wrong value."""
@@ -121,6 +283,19 @@ class ReferenceConfig:
             config = replace(config, **{section_name: section})
         _check_ranges(config)
         return config
+
+    def for_request(self, settings: Mapping[str, Param]) -> ReferenceConfig:
+        """A copy with the settings that a request asks for; its tiling holds for the inpainter too.
+
+        Raises ContractError on an unknown name or a wrong value.
+        """
+        tiling = {"tile.size_px": "inpaint.tile_px", "tile.overlap_px": "inpaint.tile_overlap_px"}
+        implied = {tiling[name]: value for name, value in settings.items() if name in tiling}
+        return self.with_settings({**implied, **settings})
+
+    def budget_ms(self, section: str) -> float:
+        """The time budget of a section in milliseconds; 0: it has none."""
+        return float(getattr(getattr(self, section, None), "budget_ms", 0.0))
 
     def as_settings(self) -> dict[str, Param]:
         """Every setting by dotted name."""
@@ -148,6 +323,8 @@ def _parse(name: str, value: Param, kind: Any) -> Param:
                 return value
             raise ContractError(f"{name} must be true or false; it is {value!r}")
         return words[str(value).lower()]
+    if kind is str:
+        return str(value)
     try:
         number = float(value)
     except ValueError:
@@ -160,32 +337,78 @@ def _parse(name: str, value: Param, kind: Any) -> Param:
 
 
 _RANGES: dict[str, tuple[float, float]] = {
+    "precheck.proxy_px": (16, 4096),
+    "precheck.min_contrast": (0, 1),
+    "precheck.text_share": (0, 1),
     "detect.min_confidence": (0, 1),
     "detect.upsample": (1, 4),
     "detect.box_margin_px": (0, 64),
+    "detect.template_score": (0, 1),
+    "detect.colour_tolerance": (0, 200),
+    "mask.erode_px": (0, 64),
     "mask.dilate_px": (0, 64),
     "mask.soft_sigma_px": (0, 32),
     "mask.max_coverage": (0, 1),
+    "mask.max_protected": (0, 1),
+    "text.min_confidence": (0, 1),
+    "text.flat_strength": (0, 1),
     "inpaint.context_px": (4, 4096),
     "inpaint.radius_px": (1, 64),
     "inpaint.patch_radius_px": (1, 15),
+    "inpaint.sampling_steps": (1, 1000),
+    "inpaint.guidance_scale": (0, 50),
+    "inpaint.strength": (0.01, 1),
+    "inpaint.tile_px": (16, 8192),
+    "inpaint.tile_overlap_px": (0, 4096),
+    "inpaint.payload_px": (1, 2**31),
     "tile.size_px": (16, 8192),
     "tile.overlap_px": (0, 4096),
+    "upscale.back_projections": (0, 8),
+    "upscale.creative_back_projections": (0, 8),
+    "upscale.denoise": (0, 4),
+    "upscale.seam_guard_px": (0, 64),
+    "upscale.flat_guard": (0, 1),
+    "upscale.feedback_threshold": (0, 1),
     "harmonise.ring_px": (1, 256),
     "verify.max_outside_change": (0, 1),
     "verify.max_edge_excess": (0, 1),
+    "verify.max_artefact_score": (0, 1),
+    "verify.min_ssim": (0, 1),
+    "route.threshold": (0, 1),
 }
 
 
 def _check_ranges(config: ReferenceConfig) -> None:
     settings = config.as_settings()
-    for name, (low, high) in _RANGES.items():
+    budgets = {name: (0.0, 1e9) for name in settings if name.endswith(".budget_ms")}
+    for name, (low, high) in {**_RANGES, **budgets}.items():
         value = float(settings[name])
         if not low <= value <= high:  # also refuses NaN
             raise ContractError(f"{name} must be from {low} to {high}; it is {settings[name]}")
-    if config.tile.overlap_px >= config.tile.size_px:
+    for size, overlap in (("tile.size_px", "tile.overlap_px"), ("inpaint.tile_px", "inpaint.tile_overlap_px")):
+        if float(settings[overlap]) >= float(settings[size]):
+            raise ContractError(
+                f"{overlap} must be less than {size}; they are {settings[overlap]} and {settings[size]}"
+            )
+    check_model(config.inpaint.model)
+    for tier in filter(None, map(str.strip, config.route.tiers.split(","))):
+        check_model(tier)
+    for upscaler in (config.upscale.model, config.upscale.creative_model):
+        find_upscaler(upscaler)
+    _check_keep_steps(config.inpaint)
+    if config.detect.colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", config.detect.colour):
+        raise ContractError(f"detect.colour must be written #rrggbb; it is {config.detect.colour!r}")
+
+
+def _check_keep_steps(config: InpaintConfig) -> None:
+    text = config.keep_steps
+    if text and not re.fullmatch(r"\d+(,\d+)*", text):
+        raise ContractError(f"inpaint.keep_steps must read like 0,2; it is {text!r}")
+    late = [step for step in text.split(",") if step and int(step) >= config.sampling_steps]
+    if late:
         raise ContractError(
-            f"tile.overlap_px must be less than tile.size_px; they are {config.tile.overlap_px} and {config.tile.size_px}"
+            f"inpaint.keep_steps names step {late[0]}; inpaint.sampling_steps is {config.sampling_steps}, so the last one "
+            f"is {config.sampling_steps - 1}"
         )
 
 

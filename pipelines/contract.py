@@ -57,6 +57,12 @@ class EditRequest:
     file: bytes = b""
     """The file that came in, where the asset came as one; `image` is what it shows, upright and in sRGB. For pipelines
     that read files themselves."""
+    strokes_add: Mask | None = None
+    """What somebody brushed over for removal, beyond `mask` or what is detected."""
+    strokes_subtract: Mask | None = None
+    """What somebody brushed over to keep it. Wins over everything else."""
+    protect: Mapping[str, Mask] = field(default_factory=dict)
+    """Micro-features that must survive, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +101,14 @@ class Pipeline(Protocol):
 def check_request(request: EditRequest) -> None:
     """Raise ContractError unless the request's images have the shape, dtype and range that they promise."""
     check_image(request.image, "request.image")
-    if request.mask is not None:
-        check_plane(request.mask, "request.mask")
-        if request.mask.shape != request.image.shape[:2]:
-            raise ContractError(
-                f"request.mask is {_size(request.mask)}, request.image {_size(request.image)}: they must be of one size"
-            )
+    planes = {"mask": request.mask, "strokes_add": request.strokes_add, "strokes_subtract": request.strokes_subtract}
+    for name, plane in {**planes, **{f"protect[{name!r}]": plane for name, plane in request.protect.items()}}.items():
+        if plane is not None:
+            check_plane(plane, f"request.{name}")
+            if plane.shape != request.image.shape[:2]:
+                raise ContractError(
+                    f"request.{name} is {_size(plane)}, request.image {_size(request.image)}: they must be of one size"
+                )
     if request.scale < 1:
         raise ContractError(f"request.scale must be at least 1, not {request.scale}")
 

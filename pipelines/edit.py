@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from pipelines.config import ReferenceConfig
-from pipelines.contract import EditRequest, Image, Mask, Status
+from pipelines.contract import ContractError, EditRequest, Image, Mask, StageTrace, Status
+
+Pixels = npt.NDArray[np.bool_]
+"""H×W: some of a picture's pixels."""
+
+
+class RefusedError(ContractError):
+    """A stage will not make this edit; the pipeline answers `refused` with the error's text as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRegion:
+    """A line of text in the request's image."""
+
+    corners: tuple[tuple[float, float], ...]
+    """Four corners, (x, y) in pixels."""
+    confidence: float
+    """The detector's score, 0 to 1, or, once the line was read, the lower of it and the reader's."""
+    text: str = ""
+    """What it says; empty where it was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +46,18 @@ class Edit:
     """The picture with the fill in it, input size: what `upscale` starts from."""
     status: Status = Status.DONE
     reason: str = ""
+    needs_text_removal: bool = True
+    """Whether there may be text to find or to remove; `precheck` decides."""
+    needs_inpainting: bool = True
+    """Whether there may be anything to fill; `precheck` decides."""
+    regions: tuple[TextRegion, ...] = ()
+    """The text lines among what is masked."""
+    enlarged_from: Image | None = None
+    """What `upscale` enlarged, input size; None: nothing."""
+    artefact_score: float = 0.0
+    """How artificial the fill looks in the result, 0 to 1; `verify` finds it."""
+    filled: Pixels | None = None
+    """Pixels of `fill` that are final before `inpaint` starts; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +69,5 @@ class Step:
     """The stage's output as a picture; None: it made none."""
     decision: str
     """What was decided and why, for a person."""
+    within: tuple[StageTrace, ...] = ()
+    """What is kept from within the stage, its name without the stage's."""

@@ -1,4 +1,4 @@
-"""The reference pipeline: decode, detect, refine mask, check mask, inpaint, blend, upscale, harmonise, verify.
+"""The reference pipeline: from decoding and a pre-check by way of mask, fill and enlargement to verification.
 
 Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Settings: pipelines/config.py.
 """
@@ -6,37 +6,51 @@ Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Setting
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from pipelines.config import ReferenceConfig
 from pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
-from pipelines.edit import Edit, Step
+from pipelines.edit import Edit, RefusedError, Step
+from pipelines.models import FillModel
+from pipelines.routing import Attempt, committed, first_tier, is_good, tiers_of
 from pipelines.stages.blend import blend
 from pipelines.stages.decode import decode
 from pipelines.stages.detect import detect
 from pipelines.stages.harmonise import harmonise
-from pipelines.stages.inpaint import STOCHASTIC_MODELS, inpaint
-from pipelines.stages.mask import MaskTooLargeError, check_mask, refine_mask
-from pipelines.stages.upscale import upscale
+from pipelines.stages.inpaint import inpaint, models_of
+from pipelines.stages.mask import check_mask, refine_mask
+from pipelines.stages.precheck import precheck
+from pipelines.stages.remove_text import remove_text
+from pipelines.stages.upscale import check_upscale, upscale
 from pipelines.stages.verify import verify
-from pipelines.versions import code_hash, library_versions
+from pipelines.versions import code_hash, file_hashes, library_versions
 
 Stage = Callable[[Edit], Step]
 
 STAGES: tuple[tuple[str, Stage], ...] = (
     ("decode", decode),
+    ("precheck", precheck),
     ("detect", detect),
     ("refine_mask", refine_mask),
     ("check_mask", check_mask),
+    ("remove_text", remove_text),
     ("inpaint", inpaint),
     ("blend", blend),
     ("upscale", upscale),
+    ("check_upscale", check_upscale),
     ("harmonise", harmonise),
     ("verify", verify),
 )
+
+FIRST_FILL = "remove_text"
+"""From this stage on, what happens depends on the inpainting model."""
+
+SECTIONS = {"refine_mask": "mask", "check_mask": "mask", "remove_text": "text", "check_upscale": "upscale"}
+"""The settings of a stage, where they are called otherwise than the stage."""
 
 
 class ReferencePipeline:
@@ -48,30 +62,94 @@ class ReferencePipeline:
     def __call__(self, request: EditRequest) -> EditResult:
         """Make the edit; refuse it where too much is to be replaced. Raises ContractError on a bad request."""
         check_request(request)
-        config = self.config.with_settings(request.config)
+        config = self.config.for_request(request.config)
         nothing = np.zeros(request.image.shape[:2], np.float32)
         edit = Edit(request, config, image=request.image, mask=nothing, fill=request.image, blended=request.image)
         traces: list[StageTrace] = []
-        for name, stage in STAGES:
-            start = time.perf_counter()
-            try:
-                step = stage(edit)
-            except MaskTooLargeError as error:
-                return EditResult(None, Status.REFUSED, f"{name}: {error}", tuple(traces), config.as_settings())
-            traces.append(StageTrace(name, time.perf_counter() - start, step.decision, step.artefact))
-            edit = step.edit
-        return EditResult(edit.image, edit.status, edit.reason, tuple(traces), config.as_settings())
+        stages = in_order(config)
+        edit = route(stages, edit, traces) if tiers_of(config.route) else run(stages, edit, traces)
+        image = None if edit.status is Status.REFUSED else edit.image
+        return EditResult(image, edit.status, edit.reason, tuple(traces), config.as_settings())
 
     @property
     def stochastic(self) -> bool:
         """Whether the seed matters."""
-        return self.config.harmonise.grain or self.config.inpaint.model in STOCHASTIC_MODELS
+        return self.config.harmonise.grain or any(model.stochastic for model in self.models)
+
+    @property
+    def models(self) -> list[FillModel]:
+        """Every inpainting model that an edit may call."""
+        variants = [with_tier(self.config, tier) for tier in tiers_of(self.config.route)] or [self.config]
+        return [model for variant in variants for model in models_of(variant)]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Settings, code and library versions: what determines the output beside the request."""
-        settings = ",".join(f"{name}={value}" for name, value in self.config.as_settings().items())
-        return f"reference {code_hash()} [{settings}] {library_versions()}"
+        """Settings, files, models, code and library versions: what determines the output beside the request."""
+        settings = self.config.as_settings()
+        said = ",".join(f"{name}={value}" for name, value in settings.items())
+        models = " ".join(dict.fromkeys(model.fingerprint for model in self.models))
+        return f"reference {code_hash()} [{said}] {file_hashes(settings)} [{models}] {library_versions()}"
+
+
+def in_order(config: ReferenceConfig) -> tuple[tuple[str, Stage], ...]:
+    """The stages as `order` asks for them."""
+    if not config.order.upscale_first:
+        return STAGES
+    early = [(name, stage) for name, stage in STAGES if name in {"upscale", "check_upscale"}]
+    others = [(name, stage) for name, stage in STAGES if name not in {"upscale", "check_upscale"}]
+    start = [name for name, _ in others].index(FIRST_FILL)
+    return (*others[:start], *early, *others[start:])
+
+
+def run(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = "") -> Edit:
+    """The edit after these stages, or as it was when one refused it; each stage's trace, its name labelled, is appended."""
+    for name, stage in stages:
+        start = time.perf_counter()
+        try:
+            step = stage(edit)
+        except RefusedError as error:
+            return replace(edit, status=Status.REFUSED, reason=f"{name}: {error}")
+        seconds = time.perf_counter() - start
+        decision = step.decision + over_budget(name, seconds, edit.config)
+        traces.append(StageTrace(f"{name}{label}", seconds, decision, step.artefact))
+        traces += [replace(trace, name=f"{name}{label}, {trace.name}") for trace in step.within]
+        edit = step.edit
+    return edit
+
+
+def route(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace]) -> Edit:
+    """The edit by the first tier of `route.tiers` whose result is good, or by the best of all of them, for review.
+
+    What comes before the fill is done once; a tier's stages are traced as `inpaint[patch]`, the decision as `route`.
+    """
+    fills = [name for name, _ in stages].index(FIRST_FILL)
+    before = run(stages[:fills], edit, traces)
+    if before.status is Status.REFUSED:
+        return before
+    config = before.config.route
+    start, why = first_tier(config, before.request)
+    attempts: list[Attempt] = []
+    for tier in tiers_of(config)[start:]:
+        tried = run(stages[fills:], replace(before, config=with_tier(before.config, tier)), traces, f"[{tier}]")
+        if tried.status is Status.REFUSED:
+            return tried
+        attempts.append(Attempt(tier, tried))
+        if is_good(attempts[-1], before, config.threshold):
+            break
+    edit, decision = committed(attempts, before, config, why)
+    traces.append(StageTrace("route", 0.0, decision))
+    return edit
+
+
+def with_tier(config: ReferenceConfig, tier: str) -> ReferenceConfig:
+    """The settings with a tier's inpainting model. Raises ContractError where there is no such model."""
+    return config.with_settings({"inpaint.model": tier})
+
+
+def over_budget(stage: str, seconds: float, config: ReferenceConfig) -> str:
+    """A note for the trace where a stage took longer than its section's `budget_ms`; empty where it did not."""
+    budget_ms = config.budget_ms(SECTIONS.get(stage, stage))
+    return f"; over budget: {seconds * 1000:.0f} ms > {budget_ms:g} ms" if 0 < budget_ms < seconds * 1000 else ""
 
 
 def build(**settings: Param) -> ReferencePipeline:

@@ -1,83 +1,124 @@
-"""Find what must go: the caller's mask, or text found by RapidOCR (PP-OCRv6) and refined from boxes to glyphs."""
+"""Find what must go: the caller's mask, or text refined from boxes to glyphs, a logo, a colour; and a person's strokes."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 
 from pipelines.config import DetectConfig
-from pipelines.contract import Image, Mask
-from pipelines.edit import Edit, Step
-
-Box = np.ndarray[Any, np.dtype[np.float32]]
-"""Four corners of a text line, 4×2, (x, y) in pixels."""
+from pipelines.contract import EditRequest, Image, Mask
+from pipelines.edit import Edit, Pixels, Step, TextRegion
+from pipelines.policy import is_active
+from pipelines.stages.ocr import Pixels8, box_of, find_text, read_text
+from pipelines.stages.overlay import find_colour, find_template
 
 MIN_SEPARATION = 0.6
 """Share of a box's colour variance that splitting it in two must explain before the split is trusted as glyphs and
 ground; below it the whole box is masked. Two flat colours explain 1.0, a Gaussian about 0.64."""
 
-_found: dict[str, tuple[Mask, int]] = {}
+LEAST_MASKED = 0.05
+"""Share of a line's box that a caller's mask must cover before the line counts as masked: thin strokes cover a tenth."""
+
+SHOWN_LINES = 5
+"""Lines that a decision lists one by one."""
+
+_found: dict[str, tuple[Mask, tuple[TextRegion, ...]]] = {}
 _FOUND_LIMIT = 64
 
 
 def detect(edit: Edit) -> Step:
-    """Take the caller's mask if there is one, else mask the glyphs of every text line found."""
-    if edit.request.mask is not None:
-        mask = edit.request.mask
-        return Step(replace(edit, mask=mask), mask, f"caller's mask: {(mask > 0).mean():.2%} of the image")
-    mask, lines = _detect_once(edit.request.image, edit.config.detect)
-    found = f"{lines} text line{'s' * (lines != 1)} found" if lines else "no text found"
-    return Step(replace(edit, mask=mask), mask, f"{found}: {mask.mean():.2%} of the image")
+    """Take the caller's mask if there is one, else mask whatever is found; then add and subtract a person's strokes."""
+    request, config = edit.request, edit.config.detect
+    reads = edit.config.text.mode != "off" or is_active(edit.config.policy)
+    regions: tuple[TextRegion, ...] = ()
+    if request.mask is not None:
+        mask, said = request.mask, "caller's mask"
+        if reads and mask.any() and (edit.needs_text_removal or is_active(edit.config.policy)):
+            _, lines = _text_once(request.image, config, reads=True)
+            regions = tuple(line for line in lines if _is_masked(line, mask))
+            said += f", over {_listed(regions)}"
+    else:
+        mask, regions, said = _search(edit, reads=reads)
+    mask, strokes = with_strokes(mask, request)
+    decision = f"{said}{strokes}: {(mask > 0).mean():.2%} of the image"
+    return Step(replace(edit, mask=mask, regions=regions), mask, decision)
 
 
-def _detect_once(image: Image, config: DetectConfig) -> tuple[Mask, int]:
+def with_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
+    """The mask with what somebody brushed in, less what they brushed away; and which of these it was."""
+    said = ""
+    if request.strokes_add is not None:
+        mask, said = np.maximum(mask, request.strokes_add), ", strokes added"
+    if request.strokes_subtract is not None:
+        mask, said = np.minimum(mask, 1 - request.strokes_subtract), f"{said}, strokes subtracted"
+    return mask, said
+
+
+def _search(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], str]:
+    """Everything that the settings ask to look for, the lines of text among it, and what was found in words."""
+    image, config = edit.request.image, edit.config.detect
+    mask = np.zeros(image.shape[:2], np.float32)
+    regions: tuple[TextRegion, ...] = ()
+    said = []
+    if config.text and edit.needs_text_removal:
+        mask, regions = _text_once(image, config, reads=reads)
+        said.append(f"{_listed(regions)} found")
+    elif config.text:
+        said.append("no text found, says the pre-check")
+    if config.template:
+        logos, count = find_template(image, config.template, min_score=config.template_score)
+        mask = np.maximum(mask, logos)
+        said.append(f"the template found {count} times")
+    if config.colour:
+        coloured = find_colour(image, config.colour, tolerance=config.colour_tolerance)
+        mask = np.maximum(mask, coloured)
+        said.append(f"{config.colour} on {coloured.mean():.2%}")
+    return mask, regions, "; ".join(said) or "nothing looked for"
+
+
+def _text_once(image: Image, config: DetectConfig, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...]]:
     """`text_mask`, remembered: an unchanged image never runs detection again."""
-    key = hashlib.sha256(image.tobytes()).hexdigest() + str((image.shape, config))
+    key = hashlib.sha256(image.tobytes()).hexdigest() + str((image.shape, config, reads))
     if key not in _found:
         if len(_found) >= _FOUND_LIMIT:
             _found.clear()
-        _found[key] = text_mask(image, config)
+        _found[key] = text_mask(image, config, reads=reads)
     return _found[key]
 
 
-def text_mask(image: Image, config: DetectConfig) -> tuple[Mask, int]:
-    """The glyphs of all text found, 0 or 1, and how many lines there are."""
+def text_mask(image: Image, config: DetectConfig, *, reads: bool = False) -> tuple[Mask, tuple[TextRegion, ...]]:
+    """The glyphs of all text found, 0 or 1, and its lines, with what they say where they are to be read."""
     pixels = np.round(image * 255).astype(np.uint8)
-    boxes = find_text(pixels, config)
+    lines = find_text(pixels, config)
     mask = np.zeros(image.shape[:2], np.float32)
-    for box in boxes:
-        np.maximum(mask, glyph_mask(pixels, box, margin_px=config.box_margin_px), out=mask)
-    return mask, len(boxes)
+    for line in lines:
+        around, box = box_of(line, mask.shape, margin_px=config.box_margin_px)
+        mask[around] = np.maximum(mask[around], glyph_mask(pixels[around], box))
+    return mask, tuple(read_text(pixels, line) for line in lines) if reads else tuple(lines)
 
 
-def find_text(pixels: np.ndarray[Any, np.dtype[np.uint8]], config: DetectConfig) -> list[Box]:
-    """Text lines in an RGB image, H×W×3 of 8 bits."""
-    large = cv2.resize(pixels, None, fx=config.upsample, fy=config.upsample, interpolation=cv2.INTER_CUBIC)
-    bgr = cv2.cvtColor(large, cv2.COLOR_RGB2BGR)
-    # use_det and its neighbours stick to the engine from call to call, so all three are always passed.
-    found = _engine()(bgr, use_det=True, use_cls=False, use_rec=False)
-    if found.boxes is None:
-        return []
-    scores = found.scores if found.scores is not None else [1.0] * len(found.boxes)
-    return [
-        np.asarray(box, np.float32) / np.float32(config.upsample)
-        for box, score in zip(found.boxes, scores, strict=True)
-        if score >= config.min_confidence
-    ]
+def _is_masked(line: TextRegion, mask: Mask) -> bool:
+    around, box = box_of(line, mask.shape, margin_px=0)
+    inside = mask[around][box]
+    return bool(inside.size and (inside > 0).mean() >= LEAST_MASKED)
 
 
-def glyph_mask(pixels: np.ndarray[Any, np.dtype[np.uint8]], box: Box, *, margin_px: int) -> Mask:
-    """The glyphs inside one text box, 0 or 1; the whole box where glyphs and ground do not separate."""
-    quad = np.zeros(pixels.shape[:2], np.uint8)
-    cv2.fillPoly(quad, [np.round(box).astype(np.int32)], 1)
-    if margin_px:
-        quad = cv2.dilate(quad, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8))
-    inside = quad.astype(bool)
+def _listed(regions: Sequence[TextRegion]) -> str:
+    """How many lines of text, and how sure each is, e.g. `2 text lines (0.93 'SALE', 0.71)`."""
+    if not regions:
+        return "no text"
+    shown = [f"{region.confidence:.2f}{f' {region.text!r}' if region.text else ''}" for region in regions[:SHOWN_LINES]]
+    more = ["…"] if len(regions) > SHOWN_LINES else []
+    return f"{len(regions)} text line{'s' * (len(regions) != 1)} ({', '.join(shown + more)})"
+
+
+def glyph_mask(pixels: Pixels8, inside: Pixels) -> Mask:
+    """The glyphs inside one text box of a crop, 0 or 1; the whole box where glyphs and ground do not separate."""
     if not inside.any():
         return inside.astype(np.float32)
     y0, x0, y1, x1 = _bounds(inside)
@@ -91,9 +132,7 @@ def glyph_mask(pixels: np.ndarray[Any, np.dtype[np.uint8]], box: Box, *, margin_
     return mask
 
 
-def _distance_to_ground(
-    crop: np.ndarray[Any, np.dtype[np.uint8]], *, glyph_px: int
-) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _distance_to_ground(crop: Pixels8, *, glyph_px: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Colour distance of each pixel to the local median, which is the ground: strokes cover less than half of a line."""
     size = min(2 * glyph_px + 1, 101)
     ground = np.stack([cv2.medianBlur(np.ascontiguousarray(crop[..., c]), size) for c in range(3)], axis=-1)
@@ -119,17 +158,3 @@ def _otsu(values: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[float, float]:
 def _bounds(inside: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[int, int, int, int]:
     ys, xs = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
     return int(ys[0]), int(xs[0]), int(ys[-1]) + 1, int(xs[-1]) + 1
-
-
-@cache
-def _engine() -> Any:
-    """The detector, one thread: the same result whatever the machine's number of cores."""
-    from rapidocr import RapidOCR
-
-    return RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        }
-    )

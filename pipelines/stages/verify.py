@@ -1,33 +1,100 @@
-"""Check the result before it is committed: nothing changed outside the mask, no step along its edge."""
+"""Check the result before it is committed: nothing changed outside the mask, no step along its edge, nothing artificial."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
-from pipelines.contract import Status
-from pipelines.edit import Edit, Step
+from pipelines.config import VerifyConfig
+from pipelines.contract import Image, Status
+from pipelines.edit import Edit, Pixels, Step
+from pipelines.stages.artefacts import artefact_score
 from pipelines.stages.harmonise import edge_step
+
+Plane = np.ndarray[Any, np.dtype[np.float32]]
+
+_BAND_PX = 128
+_SSIM_WINDOW_PX = 7
 
 
 def verify(edit: Edit) -> Step:
-    """Mark the edit `needs_review` where a limit of `verify` is broken; the picture stays as it is."""
+    """Mark the edit `needs_review` where a limit of `verify` is broken; the picture stays as it is.
+
+    The artefact is the largest change of each pixel's channels by the fill, H×W.
+    """
     config = edit.config.verify
     hole = edit.mask > 0
-    change = np.abs(edit.blended - edit.request.image).max(axis=-1)
-    outside = float(change[~hole].max()) if (~hole).any() else 0.0
-    ring = cv2.dilate(hole.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
-    excess = edge_step(edit.blended, hole) - edge_step(edit.request.image, ring)
-    problems = []
+    change = largest_change(edit.blended, edit.request.image)
+    outside = float(change.max(where=~hole, initial=0.0))
+    excess = _edge_excess(edit, hole)
+    score = artefact_score(edit.image, edit.mask)
+    similarity = ssim_outside(edit.image, edit.request.image, hole) if config.min_ssim > 0 else None
+    problems = _problems(config, outside, excess, score.value, similarity)
+    kept = "" if similarity is None else f", SSIM outside {similarity:.3f}"
+    said = f"outside change {outside:.4f}, edge excess {excess:.3f}, artefact score {score}{kept}"
+    edit = replace(edit, artefact_score=score.value)
+    if problems:
+        reason = "; ".join(filter(None, [edit.reason, *problems]))
+        return Step(replace(edit, status=Status.NEEDS_REVIEW, reason=reason), change, f"needs review: {reason}; {said}")
+    return Step(edit, change, f"accepted: {said}")
+
+
+def _problems(config: VerifyConfig, outside: float, excess: float, score: float, similarity: float | None) -> list[str]:
+    """Which limits are broken, in words."""
+    found = []
     if outside > config.max_outside_change:
-        problems.append(f"outside the mask a pixel changed by {outside:.4f} > {config.max_outside_change:g}")
+        found.append(f"outside the mask a pixel changed by {outside:.4f} > {config.max_outside_change:g}")
     if excess > config.max_edge_excess:
-        problems.append(
+        found.append(
             f"the step along the mask's edge is {excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
         )
-    if problems:
-        reason = "; ".join(problems)
-        return Step(replace(edit, status=Status.NEEDS_REVIEW, reason=reason), change, f"needs review: {reason}")
-    return Step(edit, change, f"accepted: outside change {outside:.4f}, edge excess {excess:.3f}")
+    if score > config.max_artefact_score:
+        found.append(f"the artefact score is {score:.2f} > {config.max_artefact_score:g}")
+    if similarity is not None and similarity < config.min_ssim:
+        found.append(f"SSIM outside the mask is {similarity:.3f} < {config.min_ssim:g}")
+    return found
+
+
+def largest_change(image: Image, other: Image) -> Plane:
+    """The largest difference among each pixel's channels, H×W in [0, 1]; without a third picture in memory."""
+    change = np.abs(image[..., 0] - other[..., 0])
+    for channel in (1, 2):
+        np.maximum(change, np.abs(image[..., channel] - other[..., channel]), out=change)
+    return np.asarray(change, np.float32)
+
+
+def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
+    """Mean SSIM of the luma (Wang et al. 2004, 7×7 windows) of the result, made small again by area, with the input.
+
+    Over windows that do not touch the hole, band by band; None where there is no such window.
+    """
+    from skimage.metrics import structural_similarity
+
+    height, width = image.shape[:2]
+    scale, reach = large.shape[0] // height, _SSIM_WINDOW_PX // 2
+    if min(height, width) < _SSIM_WINDOW_PX:
+        return None
+    window = np.ones((_SSIM_WINDOW_PX, _SSIM_WINDOW_PX), np.uint8)
+    whole = cv2.erode((~hole).astype(np.uint8), window, borderValue=0).astype(bool)
+    total = 0.0
+    for start in range(0, height, _BAND_PX):
+        stop = min(start + _BAND_PX, height)
+        top, bottom = max(min(start - reach, height - _SSIM_WINDOW_PX), 0), min(stop + reach, height)
+        again = cv2.resize(large[top * scale : bottom * scale], (width, bottom - top), interpolation=cv2.INTER_AREA)
+        lumas = [cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) for part in (again, image[top:bottom])]
+        _, similarity = structural_similarity(*lumas, data_range=1.0, win_size=_SSIM_WINDOW_PX, full=True)
+        total += float(similarity[start - top : stop - top][whole[start:stop]].sum())
+    return total / int(whole.sum()) if whole.any() else None
+
+
+def _edge_excess(edit: Edit, hole: Pixels) -> float:
+    """The mean step across the mask's edge in the blended picture, over the mean step just outside it in the input."""
+    if not hole.any():
+        return 0.0
+    ring = cv2.dilate(hole.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+    rows, columns = (np.flatnonzero(ring.any(axis=axis)) for axis in (1, 0))
+    near = tuple(slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) for found in (rows, columns))
+    return edge_step(edit.blended[near], hole[near]) - edge_step(edit.request.image[near], ring[near])

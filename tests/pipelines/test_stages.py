@@ -12,10 +12,11 @@ import pytest
 
 from pipelines import ContractError, EditRequest, Image, Mask, Status, reference
 from pipelines.config import ReferenceConfig
-from pipelines.stages.blend import poisson
+from pipelines.models.names import CLASSICAL
+from pipelines.stages.blend import laplacian, poisson
 from pipelines.stages.detect import text_mask
 from pipelines.stages.harmonise import noise_sigma
-from pipelines.stages.inpaint import MODELS, STOCHASTIC_MODELS, context_crops
+from pipelines.stages.inpaint import context_crops
 from pipelines.stages.mask import soften
 from pipelines.stages.tiling import map_tiles
 
@@ -36,7 +37,10 @@ def blob() -> Mask:
     return np.asarray(np.hypot(y - 40, x - 50) < 10, np.float32)
 
 
-@pytest.fixture(params=sorted(MODELS))
+STOCHASTIC = {"patch"}
+
+
+@pytest.fixture(params=CLASSICAL)
 def model(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -62,7 +66,7 @@ def test_outside_the_mask_every_model_leaves_the_bits(photo: Image, blob: Mask, 
     assert result.status is Status.DONE
 
 
-@pytest.mark.parametrize("mode", ["hard", "feather", "poisson"])
+@pytest.mark.parametrize("mode", ["hard", "feather", "poisson", "laplacian"])
 def test_every_blend_leaves_the_bits_outside(photo: Image, blob: Mask, mode: str) -> None:
     """The same, for each way of blending."""
     reach = soften(blob > 0, radius_px=1, sigma_px=0.7) > 0
@@ -74,8 +78,8 @@ def test_the_seed_matters_for_stochastic_models_only(photo: Image, blob: Mask, m
     settings = {"inpaint.model": model}
     one, again, other = (edited(photo, blob, settings, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
-    assert np.array_equal(one, other) == (model not in STOCHASTIC_MODELS)
-    assert reference.build(**settings).stochastic == (model in STOCHASTIC_MODELS)
+    assert np.array_equal(one, other) == (model not in STOCHASTIC)
+    assert reference.build(**settings).stochastic == (model in STOCHASTIC)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
     result = reference.build()(EditRequest(photo, mask))
     assert (result.image, result.status) == (None, Status.REFUSED)
     assert re.search(r"coverage 0\.5\d\d > 0\.120", result.reason)
-    assert [stage.name for stage in result.stages] == ["decode", "detect", "refine_mask"]
+    assert [stage.name for stage in result.stages] == ["decode", "precheck", "detect", "refine_mask"]
 
 
 def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:
@@ -130,6 +134,29 @@ def test_a_result_replays_to_the_same_bytes(photo: Image, blob: Mask) -> None:
     assert first.config["tile.size_px"] == 48
 
 
+@pytest.mark.parametrize("option", ["inpaint.two_tier", "inpaint.refine_texture"])
+def test_texture_from_patches_brings_a_smooth_fill_to_life(blob: Mask, option: str) -> None:
+    """On noise a smooth fill has next to no high frequencies; with the option, at least half of the ground's."""
+    noise = np.random.default_rng(3).normal(0.5, 0.12, (SIZE, SIZE, 1))
+    image = np.repeat(np.clip(noise, 0, 1), 3, axis=2).astype(np.float32)
+    hole = blob > 0
+    around = noise_sigma(image, ~hole)
+    result = reference.build(**{option: True})(EditRequest(image, blob))
+    assert result.image is not None
+    assert noise_sigma(edited(image, blob), hole) < 0.35 * around
+    assert noise_sigma(result.image, hole) > 0.5 * around
+    assert reference.build(**{option: True}).stochastic
+    (decision,) = [stage.decision for stage in result.stages if stage.name == "inpaint"]
+    assert decision.endswith(option.removeprefix("inpaint."))
+
+
+def test_what_a_caller_asks_of_text_removal_makes_the_seed_matter() -> None:
+    """Its flat model copies patches."""
+    assert not reference.build().stochastic
+    assert reference.build(**{"text.mode": "auto"}).stochastic
+    assert not reference.build(**{"text.mode": "auto", "text.flat_model": "ns"}).stochastic
+
+
 def test_every_stage_leaves_a_trace(photo: Image, blob: Mask) -> None:
     """Name, time, decision and a picture, in the order of the stages."""
     result = reference.build()(EditRequest(photo, blob, scale=2))
@@ -150,7 +177,7 @@ def test_large_clear_text_is_found_to_the_glyph() -> None:
     )
     truth = (drawn != pixels).any(axis=-1)
     mask, lines = text_mask(drawn.astype(np.float32) / np.float32(255), ReferenceConfig().detect)
-    assert lines == 1
+    assert len(lines) == 1
     assert mask[truth].mean() > 0.9
     assert (mask > 0).sum() < 1.5 * truth.sum()
 
@@ -158,7 +185,7 @@ def test_large_clear_text_is_found_to_the_glyph() -> None:
 def test_a_picture_without_text_has_none(photo: Image) -> None:
     """No box, no mask, no error."""
     mask, lines = text_mask(np.full((64, 64, 3), 0.5, np.float32), ReferenceConfig().detect)
-    assert (lines, float(mask.sum())) == (0, 0.0)
+    assert (len(lines), float(mask.sum())) == (0, 0.0)
 
 
 def test_softening_never_lets_the_old_content_through() -> None:
@@ -199,6 +226,26 @@ def test_poisson_takes_gradients_from_the_fill_and_values_from_the_rim(photo: Im
     blended = poisson(photo * np.float32(0.8), photo * np.float32(0.8) + np.float32(0.1), hole)
     assert np.array_equal(blended[~hole], (photo * np.float32(0.8))[~hole])
     assert blended == pytest.approx(photo * np.float32(0.8), abs=1e-5)
+
+
+def test_a_pyramid_changes_nothing_where_fill_and_picture_agree(photo: Image, blob: Mask) -> None:
+    """To the bit, for a soft mask and at odd sizes too."""
+    mask = soften(blob > 0, radius_px=2, sigma_px=4)
+    assert np.array_equal(laplacian(photo, photo, mask), photo)
+    assert np.array_equal(laplacian(photo[:61, :47], photo[:61, :47], mask[:61, :47]), photo[:61, :47])
+
+
+def test_a_pyramid_brings_back_nothing_of_what_is_masked(blob: Mask) -> None:
+    """Whatever stands under the mask's core, the result is the same; it goes over from fill to picture without a step."""
+    mask = soften(blob > 0, radius_px=0, sigma_px=4)
+    image, fill = (np.full((SIZE, SIZE, 3), level, np.float32) for level in (0.4, 0.6))
+    fill[mask == 0] = 0.4
+    scribbled = image.copy()
+    scribbled[mask == 1] = np.random.default_rng(0).random((int((mask == 1).sum()), 3), dtype=np.float32)
+    result = laplacian(image, fill, mask)
+    assert np.array_equal(laplacian(scribbled, fill, mask), result)
+    assert result[40, 50].min() > 0.52
+    assert np.abs(np.diff(result, axis=1)).max() < 0.5 * 0.2
 
 
 def test_grain_reaches_the_strength_around_it() -> None:

@@ -1,0 +1,270 @@
+"""`microfill` and `diffusers:<folder or hub id>`: every diffusers inpainting pipeline through one code path.
+
+A crop is padded, mirrored, to the multiple that the model needs; seeds are torch.Generators on the CPU, so that they mean
+the same everywhere; the scheduler is exchanged by name; chosen steps are handed out as pictures on the way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.config import InpaintConfig
+from pipelines.contract import ContractError, Image, Mask
+from pipelines.models import conditioning
+from pipelines.models.classical import navier_stokes
+from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash, padded
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
+"""A folder as diffusers writes it."""
+
+MULTIPLE_PX = 8
+WEIGHTS_NAMES = ("*.safetensors", "*.json", "*.txt")
+"""What of a pipeline's folder determines a fill: weights, configurations and vocabularies."""
+
+
+class Loaded(NamedTuple):
+    """A pipeline in memory, and the scheduler that it came with."""
+
+    pipe: Any
+    scheduler: Any
+
+
+class DiffusionFill:
+    """A diffusers pipeline as a FillModel."""
+
+    stochastic = True
+
+    def __init__(self, source: Path | str, config: InpaintConfig) -> None:
+        self.source = source
+        self.config = config
+        self.note = ""
+        self.calibration = conditioning.load(Path(config.conditioning).expanduser()) if config.conditioning else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
+        calibration = [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
+        files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
+        names = ("sampling_steps", "scheduler", "guidance_scale", "strength")
+        settings = " ".join(f"{name}={getattr(self.config, name)}" for name in names)
+        return f"diffusers {files_hash([*files, *calibration])} {settings}{_text_encoders()}"
+
+    def __call__(
+        self,
+        image: Image,
+        hole: Hole,
+        soft: Mask,
+        seed: int,
+        *,
+        prompt: str = "",
+        steps_callback: StepsCallback | None = None,
+    ) -> Image:
+        """Fill the hole by denoising. What has to go is not shown to the model: the smooth fill stands in its place."""
+        check_crop(image, hole, soft)
+        if not hole.any():
+            return image.copy()
+        import torch
+
+        pipe = with_scheduler(_load(self.source), self.config.scheduler)
+        height, width = hole.shape
+        multiple = multiple_px(pipe)
+        whole, inside = np.asarray(padded(image, multiple), np.float32), np.asarray(padded(hole, multiple), np.bool_)
+        start = np.where(inside[..., None], navier_stokes(whole, inside, radius_px=self.config.radius_px), whole)
+        words = self._prompted(pipe, prompt)
+        arguments = {
+            "image": torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))[None],
+            "mask_image": torch.from_numpy(inside.astype(np.float32))[None, None],
+            "height": whole.shape[0],
+            "width": whole.shape[1],
+            "num_inference_steps": self.config.sampling_steps,
+            "guidance_scale": self.config.guidance_scale,
+            "strength": self.config.strength,
+            "generator": torch.Generator("cpu").manual_seed(seed),
+            "output_type": "np",
+            "callback_on_step_end": self._keeper(steps_callback, (height, width)),
+            **words,
+        }
+        result = pipe(**accepted(pipe.__call__, arguments))
+        if any(getattr(result, "nsfw_content_detected", None) or ()):
+            raise ContractError(f"{self.source}: the model's own safety checker blacked out its fill")
+        return _crop(result.images[0], (height, width))
+
+    def _prompted(self, pipe: Any, prompt: str) -> dict[str, Any]:
+        """What tells the model the prompt: embeddings where it has them, calibrated, their features noted; else the words."""
+        embedded = _embedded(pipe, prompt, guided=self.config.guidance_scale > 1)
+        if not embedded:
+            if self.calibration is not None:
+                raise ContractError(f"{self.source}: this kind of pipeline has no embeddings that can be calibrated")
+            return {"prompt": prompt}
+        after = {name: self._calibrated(name, value) for name, value in embedded.items()}
+        self.note = "; ".join(
+            f"{name}: before {conditioning.features(embedded[name])}, after {conditioning.features(after[name])}"
+            for name in sorted(embedded)
+        )
+        import torch
+
+        return {name: torch.from_numpy(value) for name, value in after.items()}
+
+    def _calibrated(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
+        """Token embeddings are calibrated; pooled ones are of another space."""
+        if self.calibration is None or "pooled" in name:
+            return embedding
+        return conditioning.apply(self.calibration, embedding)
+
+    def _keeper(
+        self, steps_callback: StepsCallback | None, size: tuple[int, int]
+    ) -> Callable[..., dict[str, Any]] | None:
+        """What diffusers calls after every step; it hands out those of `inpaint.keep_steps`."""
+        kept = kept_steps(self.config.keep_steps)
+        if steps_callback is None or not kept:
+            return None
+
+        def keep(pipe: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            del time
+            if step in kept:
+                steps_callback(step, _crop(_picture(pipe, tensors["latents"]), size))
+            return tensors
+
+        return keep
+
+
+def kept_steps(text: str) -> frozenset[int]:
+    """The steps that `inpaint.keep_steps` names, e.g. "0,2"."""
+    return frozenset(int(part) for part in text.split(",") if part.strip())
+
+
+def accepted(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that a pipeline's call takes, and that are not None."""
+    names = inspect.signature(function).parameters
+    return {name: value for name, value in arguments.items() if name in names and value is not None}
+
+
+def multiple_px(pipe: Any) -> int:
+    """What a crop's edges must be multiples of: 8, or what the autoencoder, and a transformer's patches, ask for."""
+    factor = int(getattr(pipe, "vae_scale_factor", MULTIPLE_PX))
+    return max(MULTIPLE_PX, factor * (2 if getattr(pipe, "transformer", None) is not None else 1))
+
+
+def with_scheduler(loaded: Loaded, name: str) -> Any:
+    """The pipeline with the scheduler `ddim` or `dpmsolver++` on its own noise levels.
+
+    A flow-matching model keeps its own: the others are not defined for it.
+    """
+    import diffusers
+
+    pipe, own = loaded
+    if "FlowMatch" in type(own).__name__:
+        pipe.scheduler = own
+        return pipe
+    if name == "dpmsolver++":
+        pipe.scheduler = diffusers.DPMSolverMultistepScheduler.from_config(own.config, algorithm_type="dpmsolver++")
+        return pipe
+    v_prediction = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}  # its last level must be pure noise
+    extra = v_prediction if own.config.get("prediction_type") == "v_prediction" else {}
+    pipe.scheduler = diffusers.DDIMScheduler.from_config(own.config, **extra)
+    return pipe
+
+
+def _embedded(pipe: Any, prompt: str, *, guided: bool) -> dict[str, conditioning.Embedding]:
+    """The prompt's embeddings by the name of the argument that takes them; none where the pipeline's are unknown to us."""
+    if not hasattr(pipe, "encode_prompt"):
+        return {}
+    import torch
+
+    asked = {
+        "prompt": prompt,
+        "prompt_2": prompt,
+        "device": torch.device("cpu"),
+        "num_images_per_prompt": 1,
+        "do_classifier_free_guidance": guided,
+    }
+    names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+    if not set(names[:2]) <= set(inspect.signature(pipe.__call__).parameters):
+        return {}
+    with torch.no_grad():
+        encoded = pipe.encode_prompt(**accepted(pipe.encode_prompt, asked))
+    if len(encoded) not in {2, 4}:
+        return {}
+    return {name: part.float().numpy() for name, part in zip(names, encoded, strict=False) if part is not None}
+
+
+def _picture(pipe: Any, latents: Any) -> Image:
+    """What latents show: decoded by the pipeline's autoencoder, or its own `picture`."""
+    import torch
+
+    if hasattr(pipe, "picture"):
+        return np.asarray(pipe.picture(latents), np.float32)
+    config = pipe.vae.config
+    scaled = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
+    with torch.no_grad():
+        decoded = pipe.vae.decode(scaled, return_dict=False)[0]
+    return np.asarray(pipe.image_processor.postprocess(decoded, output_type="np")[0], np.float32)
+
+
+def _crop(picture: Any, size: tuple[int, int]) -> Image:
+    return np.ascontiguousarray(np.clip(picture[: size[0], : size[1]], 0, 1), np.float32)
+
+
+def _text_encoders() -> str:
+    """The version of the library that they come from, which is here for those who use models with a prompt."""
+    try:
+        return f" transformers=={version('transformers')}"
+    except PackageNotFoundError:
+        return ""
+
+
+@lru_cache(maxsize=2)
+def _load(source: Path | str) -> Loaded:
+    """The pipeline, on the CPU, in float32. Raises ContractError where it can't be loaded."""
+    import torch
+
+    folder = _folder(source)
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    options["low_cpu_mem_usage"] = find_spec("accelerate") is not None
+    try:
+        if source == WEIGHTS:
+            from pipelines.models.microfill_pipeline import MicrofillPipeline
+
+            pipe = MicrofillPipeline.from_pretrained(folder, **options)
+        else:
+            from diffusers import AutoPipelineForInpainting
+
+            pipe = AutoPipelineForInpainting.from_pretrained(folder, **options)
+    except ImportError as error:
+        raise ContractError(f"{source} needs a library that is not here: {_first_line(error)}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ContractError(
+            f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
+        ) from error
+    pipe.to(torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    return Loaded(pipe, pipe.scheduler)
+
+
+@lru_cache(maxsize=8)
+def _folder(source: Path | str) -> Path:
+    """The folder itself, or the one that the hub's model is, or was, downloaded to; safetensors only."""
+    if isinstance(source, Path):
+        return source
+    from diffusers import DiffusionPipeline
+
+    try:
+        return Path(DiffusionPipeline.download(source, use_safetensors=True))
+    except (OSError, ValueError) as error:
+        raise ContractError(
+            f"diffusers:{source}: there is no such folder here, and the hub has no such pipeline with safetensors "
+            f"weights or can't be reached: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)

@@ -1,0 +1,85 @@
+"""`microfill` as a diffusers pipeline: the same call, scheduler, generator and callback as any other inpainting one.
+
+Imported where a diffusion model is used, so it may import torch and diffusers itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, ImagePipelineOutput, UNet2DModel
+from diffusers.utils.torch_utils import randn_tensor
+
+from pipelines.contract import Image
+from pipelines.models.microfill_view import View, unpack, view
+
+LUMA_SHARE = 0.7
+CHROMA_SHARE = 0.35
+"""Shares of the residual that are added: chosen by LPIPS on held-out crops, other ones than the card's."""
+
+
+class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Denoises the residual to the mean of two classical fills, in units of how far they differ.
+
+    The network is given fresh noise in every step, as it was trained to draw one of the possible residuals rather than
+    their mean. What it draws is added in part: a network as small as this is too sure of itself.
+    """
+
+    def __init__(
+        self, unet: UNet2DModel, scheduler: Any, luma_share: float = LUMA_SHARE, chroma_share: float = CHROMA_SHARE
+    ) -> None:
+        super().__init__()
+        self.register_modules(unet=unet, scheduler=scheduler)
+        self.register_to_config(luma_share=luma_share, chroma_share=chroma_share)
+        self._view: View | None = None
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: torch.Tensor,
+        mask_image: torch.Tensor,
+        *,
+        num_inference_steps: int = 4,
+        strength: float = 1.0,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> ImagePipelineOutput:
+        """Fill a 1×3×H×W image in [0, 1] where the 1×1×H×W mask is at least 0.5; H and W are multiples of 8.
+
+        strength: below 1, only the last part of the steps is made, from the noised classical fills on. The callback may
+        change `latents`, the noisy residual. Gives H×W×3 arrays in [0, 1].
+        """
+        pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
+        hole = mask_image[0, 0].numpy() >= 0.5
+        seen = self._view = view(pixels, hole, _patch_seed(generator))
+        condition = torch.from_numpy(seen.condition)[None]
+        self.scheduler.set_timesteps(num_inference_steps)
+        times = self.scheduler.timesteps[num_inference_steps - max(1, round(num_inference_steps * strength)) :]
+        shape = (1, self.unet.config.out_channels, *condition.shape[2:])
+        latents = self.scheduler.add_noise(torch.zeros(shape), randn_tensor(shape, generator=generator), times[:1])
+        if hasattr(self.scheduler, "set_begin_index"):
+            self.scheduler.set_begin_index(num_inference_steps - len(times))
+        for number, time in enumerate(self.progress_bar(times)):
+            fresh = randn_tensor(shape, generator=generator)
+            residual = self.unet(torch.cat([latents, fresh, condition], dim=1), time).sample
+            latents = self.scheduler.step(residual, time, latents).prev_sample
+            if callback_on_step_end is not None:
+                latents = callback_on_step_end(self, number, int(time), {"latents": latents}).get("latents", latents)
+        return ImagePipelineOutput(images=self.picture(latents)[None])
+
+    def picture(self, latents: torch.Tensor) -> Image:
+        """The crop with the shares of a residual, noisy or not, added to its base: H×W×3 in [0, 1]."""
+        if self._view is None:
+            raise RuntimeError("there is no crop yet: call the pipeline first")
+        residual = unpack(latents[0].numpy()) * self._view.unit
+        grey = residual.mean(axis=2, keepdims=True)
+        added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
+        return np.clip(self._view.base + added, 0, 1).astype(np.float32)
+
+
+def _patch_seed(generator: torch.Generator | None) -> int:
+    """PatchMatch's seed, drawn from the generator."""
+    return int(torch.randint(2**31 - 1, (1,), generator=generator))

@@ -1,0 +1,80 @@
+"""`spandrel:<file>`: LaMa, and what other inpainting models spandrel knows."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.contract import ContractError, Image, Mask
+from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
+
+if TYPE_CHECKING:
+    from spandrel import MaskedImageModelDescriptor
+
+
+class SpandrelFill:
+    """A model file as a FillModel."""
+
+    stochastic = False
+    note = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The file's hash."""
+        return f"spandrel {files_hash([self.path])}"
+
+    def __call__(
+        self,
+        image: Image,
+        hole: Hole,
+        soft: Mask,
+        seed: int,
+        *,
+        prompt: str = "",
+        steps_callback: StepsCallback | None = None,
+    ) -> Image:
+        """Fill the hole in one pass; there are no prompts and no steps. spandrel pads to the sizes that the model needs."""
+        check_crop(image, hole, soft)
+        if not hole.any():
+            return image.copy()
+        import torch
+
+        network = load_network(self.path)
+        visible = np.where(hole[..., None], np.float32(0), image)  # no model may see what has to go
+        with torch.inference_mode():
+            filled = network(
+                torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None],
+                torch.from_numpy(hole.astype(np.float32))[None, None],
+            )
+        return np.ascontiguousarray(np.clip(filled[0].float().numpy().transpose(1, 2, 0), 0, 1), np.float32)
+
+
+@lru_cache(maxsize=2)
+def load_network(path: Path) -> MaskedImageModelDescriptor[Any]:
+    """An inpainting network of RGB pictures, on the CPU; from safetensors, or a .pth without code in it.
+
+    Raises ContractError where the file is no such network.
+    """
+    from safetensors import SafetensorError
+    from spandrel import MaskedImageModelDescriptor, ModelLoader, UnsupportedModelError
+
+    try:
+        network = ModelLoader(device="cpu").load_from_file(path)
+    except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
+        raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error
+    if not isinstance(network, MaskedImageModelDescriptor) or (network.input_channels, network.output_channels) != (
+        3,
+        3,
+    ):
+        name, purpose = network.architecture.name, network.purpose
+        raise ContractError(f"{path} holds {name} ({purpose}); a model that inpaints RGB pictures is needed")
+    return network.eval()

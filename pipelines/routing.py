@@ -1,0 +1,106 @@
+"""Which inpainter an asset is tried with first, by what is known of it; and which of several results is committed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import JpegImagePlugin
+
+from pipelines.config import RouteConfig
+from pipelines.contract import EditRequest, Param, Status
+from pipelines.edit import Edit
+
+CAMERA_MAKE = 0x010F
+"""EXIF's tag: who made the camera. A scanner's software seldom writes it."""
+
+COMPRESSED_QUALITY = 50
+"""JPEG quality up to which a picture has lost its fine texture."""
+
+ANNEX_K_MEAN = 57.625
+"""Mean of the luminance quantisation table in the JPEG standard's Annex K, which is quality 50."""
+
+
+class Attempt(NamedTuple):
+    """What one tier made of an edit."""
+
+    tier: str
+    edit: Edit
+
+
+def tiers_of(config: RouteConfig) -> list[str]:
+    """The inpainting models to try, from fast to heavy; none where nothing is routed."""
+    return [tier.strip() for tier in config.tiers.split(",") if tier.strip()]
+
+
+def first_tier(config: RouteConfig, request: EditRequest) -> tuple[int, str]:
+    """Where to start among the tiers, and why."""
+    up, because = 0, []
+    if config.by_value and str(request.metadata.get("asset_value", "")).lower() == "high":
+        up, because = up + 1, ["its value is high"]
+    if config.by_source:
+        quality = jpeg_quality(request.metadata, request.file)
+        if not is_photograph(request.metadata, request.file):
+            because.append("it is no photograph")
+        elif quality is not None and quality <= COMPRESSED_QUALITY:
+            because.append(f"it is a photograph of JPEG quality {quality:.0f}")
+        else:
+            up, because = up + 1, [*because, "it is a photograph"]
+    start = min(up, len(tiers_of(config)) - 1)
+    return start, " and ".join(because)
+
+
+def is_photograph(metadata: Mapping[str, Param], file: bytes) -> bool:
+    """Whether the asset is one, by metadata `source` or, where that is not given, by a camera's name in its EXIF."""
+    source = str(metadata.get("source", "")).lower()
+    if source or not file:
+        return source == "photo"
+    with Pil.open(io.BytesIO(file)) as picture:
+        return bool(picture.getexif().get(CAMERA_MAKE))
+
+
+def jpeg_quality(metadata: Mapping[str, Param], file: bytes) -> float | None:
+    """Quality, 1 to 100, on the scale of the IJG's encoder: by metadata `jpeg_quality`, or by the file's own table.
+
+    None where neither tells.
+    """
+    told = metadata.get("jpeg_quality")
+    if told is not None:
+        return float(told)
+    if not file:
+        return None
+    with Pil.open(io.BytesIO(file)) as picture:
+        if not isinstance(picture, JpegImagePlugin.JpegImageFile) or 0 not in picture.quantization:
+            return None
+        coarseness = float(np.mean(picture.quantization[0])) / ANNEX_K_MEAN
+    return 50 / coarseness if coarseness > 1 else 100 - 50 * coarseness
+
+
+def is_good(attempt: Attempt, before: Edit, threshold: float) -> bool:
+    """Whether no heavier tier needs to be tried: verification found nothing, and the artefact score is not too high."""
+    found_nothing = attempt.edit.status is before.status and attempt.edit.reason == before.reason
+    return found_nothing and attempt.edit.artefact_score <= threshold
+
+
+def committed(attempts: Sequence[Attempt], before: Edit, config: RouteConfig, why: str) -> tuple[Edit, str]:
+    """The best attempt's edit, as it is handed over, and how that was decided.
+
+    The last attempt where it is good; else the one with the lowest artefact score at output size, for review.
+    """
+    scores = ", ".join(f"{attempt.tier} {attempt.edit.artefact_score:.2f}" for attempt in attempts)
+    started = f"started at {attempts[0].tier}" + (f", as {why}" if why else "")
+    said = f"{started}; artefact scores: {scores}; limit {config.threshold:g}"
+    last = attempts[-1]
+    if is_good(last, before, config.threshold):
+        return last.edit, f"{said}; {last.tier} committed"
+    best = min(attempts, key=lambda attempt: attempt.edit.artefact_score)
+    reason = best.edit.reason
+    if best.edit.artefact_score > config.threshold:
+        beyond = f"no tier's artefact score reaches {config.threshold:g}: {scores}"
+        reason = f"{reason}; {beyond}" if reason else beyond
+    edit = replace(best.edit, status=Status.NEEDS_REVIEW, reason=reason)
+    return edit, f"{said}; none is good: {best.tier}, the best, committed for review"

@@ -1,0 +1,133 @@
+"""Text lines: found at two sizes and read by RapidOCR (PP-OCRv6, on the processor, in one thread)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import DetectConfig
+from pipelines.edit import Pixels, TextRegion
+
+Pixels8 = npt.NDArray[np.uint8]
+"""H×W×3, RGB."""
+
+Corners = npt.NDArray[np.float32]
+"""Four corners of a text line, 4×2, (x, y) in pixels."""
+
+MAX_EDGE_PX = 2000
+"""RapidOCR makes larger pictures smaller, so enlarging beyond this finds nothing more."""
+
+LEAST_PX = 10
+"""No text is looked for in pictures narrower than this: the smallest that is found is 8 px high."""
+
+LONGEST = 4
+"""A picture longer than this many times its width is padded before detection: RapidOCR enlarges by the shorter edge."""
+
+TALL = 0.25
+"""On smooth pictures the detector takes the whole picture for a line, at a score of about 0.6. Lines higher than this
+share of the picture's longer edge count only at SURE_OF_TALL or more."""
+SURE_OF_TALL = 0.75
+
+SAME_LINE = 0.6
+"""Share of a box that lies in boxes found before, above which it is no new line."""
+
+
+def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
+    """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its own size."""
+    lines: list[TextRegion] = []
+    if min(pixels.shape[:2]) < LEAST_PX:
+        return lines
+    for scale in sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True):
+        for line in _detect(pixels, scale, config.min_confidence):
+            if not _is_in(corners_of(line), lines):
+                lines.append(line)
+    return lines
+
+
+def read_text(pixels: Pixels8, line: TextRegion) -> TextRegion:
+    """The line with what it says, as sure as detector and reader both are."""
+    from rapidocr.utils.process_img import get_rotate_crop_image
+
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    strip = get_rotate_crop_image(bgr, corners_of(line).copy())
+    read = _engine()(strip, use_det=False, use_cls=False, use_rec=True) if strip.size else None
+    if read is None or not read.txts:
+        return replace(line, confidence=0.0)
+    return replace(line, text=str(read.txts[0]), confidence=min(line.confidence, float(read.scores[0])))
+
+
+def corners_of(line: TextRegion) -> Corners:
+    """The line's corners as an array."""
+    return np.asarray(line.corners, np.float32)
+
+
+def box_of(line: TextRegion, shape: tuple[int, ...], *, margin_px: int) -> tuple[tuple[slice, slice], Pixels]:
+    """Where in a picture of that shape the line's box lies, grown by a margin: the crop around it, and its pixels there."""
+    corners = np.round(corners_of(line)).astype(np.int32)
+    size = np.array(shape[1::-1], np.int32)
+    (left, top), (right, bottom) = (
+        np.clip(edge, 0, size).tolist()
+        for edge in (corners.min(axis=0) - margin_px, corners.max(axis=0) + margin_px + 1)
+    )
+    box = np.zeros((bottom - top, right - left), np.uint8)
+    if box.size:
+        cv2.fillPoly(box, [corners - np.array([left, top], np.int32)], 1)
+        box = np.asarray(cv2.dilate(box, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)), np.uint8)
+    return (slice(top, bottom), slice(left, right)), box.astype(bool)
+
+
+def height_px(line: TextRegion) -> float:
+    """The line's height in pixels: the shorter side of its box."""
+    corners = corners_of(line)
+    return float(min(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])))
+
+
+def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:
+    longest = max(pixels.shape[:2])
+    factor = max(1.0, min(float(scale), MAX_EDGE_PX / longest))
+    large = pixels if factor == 1 else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    # use_det and its neighbours stick to the engine from call to call, so all three are always passed.
+    found = _engine()(cv2.cvtColor(_padded(large), cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False)
+    if found.boxes is None:
+        return []
+    scores = found.scores if found.scores is not None else [1.0] * len(found.boxes)
+    lines = []
+    for box, score in zip(found.boxes, scores, strict=True):
+        inside = np.clip(np.asarray(box, np.float64) / factor, 0, pixels.shape[1::-1])  # not in what was padded
+        corners = tuple((float(x), float(y)) for x, y in inside)
+        line = TextRegion(corners, round(float(score), 4))
+        if height_px(line) > 0 and score >= (SURE_OF_TALL if height_px(line) > TALL * longest else min_confidence):
+            lines.append(line)
+    return lines
+
+
+def _padded(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The picture with its border carried on to the right and below, until it is no longer than LONGEST times its width."""
+    least = -(-max(pixels.shape[:2]) // LONGEST)
+    down, right = (max(0, least - length) for length in pixels.shape[:2])
+    return np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else pixels
+
+
+def _is_in(corners: Corners, lines: list[TextRegion]) -> bool:
+    area = abs(cv2.contourArea(corners))
+    shared = sum(cv2.intersectConvexConvex(corners, corners_of(line))[0] for line in lines)
+    return bool(shared >= SAME_LINE * area)
+
+
+@cache
+def _engine() -> Any:
+    """One thread: the same result whatever the machine's number of cores."""
+    from rapidocr import RapidOCR
+
+    return RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )

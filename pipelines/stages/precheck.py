@@ -1,0 +1,105 @@
+"""Pre-check: on a small proxy of picture and mask, decide what needs doing at all and how long it will take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from pipelines.config import ReferenceConfig
+from pipelines.contract import Image, Mask
+from pipelines.edit import Edit, Step
+from pipelines.policy import is_active
+from pipelines.stages.ocr import corners_of, find_text
+
+DETECT_MS_PER_MEGAPIXEL = 650.0
+"""What the text detector takes, on one core, for each megapixel that it sees."""
+
+FILL_MS_PER_MEGAPIXEL = {"ns": 2_000.0, "telea": 2_500.0, "biharmonic": 20_000.0, "patch": 100_000.0}
+"""What inpainters take, on one core, for each megapixel masked; UNKNOWN_MODEL for others."""
+UNKNOWN_MODEL = 200_000.0
+
+STRIP_PX = 512
+"""Rows that are looked at together: large pictures need no more memory, and mostly end with the first strip."""
+
+OTHER_MS_PER_MEGAPIXEL = 250.0
+"""What the other stages take for each megapixel of the result."""
+
+
+def precheck(edit: Edit) -> Step:
+    """Set `needs_text_removal` and `needs_inpainting`, both only false where there is certainly nothing to do.
+
+    The proxy keeps the largest value of what it stands for, so nothing is too small to be seen in it. Where the caller
+    gives a mask, text removal is asked whether text dominates the region. A person's strokes count as a mask.
+    """
+    request, config = edit.request, edit.config
+    given = [plane for plane in (request.mask, request.strokes_add) if plane is not None]
+    wanted = np.maximum.reduce(given) if given else np.zeros(edit.image.shape[:2], np.float32)
+    marked = pooled_max(wanted, longest_px=config.precheck.proxy_px)
+    if request.mask is None:
+        needs_text_removal = bool(config.detect.text and _has_contrast(edit.image, config))
+        needs_inpainting = bool(marked.any()) or needs_text_removal or _looks_for_overlays(config)
+    else:
+        needs_inpainting = bool(marked.any())
+        needs_text_removal = needs_inpainting and _reads_masks(config) and _text_dominates(edit.image, marked, config)
+    hole_share = float(marked.mean()) if request.mask is not None else config.mask.max_coverage
+    estimate_ms = _estimate_ms(
+        edit, hole_share if needs_inpainting else 0.0, detects=_detects(edit, needs_text_removal)
+    )
+    decision = (
+        f"needs_text_removal={str(needs_text_removal).lower()}, needs_inpainting={str(needs_inpainting).lower()}, "
+        f"estimate_ms={estimate_ms:.0f}"
+    )
+    checked = replace(edit, needs_text_removal=needs_text_removal, needs_inpainting=needs_inpainting)
+    return Step(checked, marked, decision)
+
+
+def pooled_max(plane: Mask, *, longest_px: int) -> Mask:
+    """A plane made smaller by a whole factor, to at most `longest_px`, by the largest value in each block."""
+    factor = -(-max(plane.shape) // longest_px)
+    rows, columns = (np.arange(0, length, factor) for length in plane.shape)
+    return np.asarray(np.maximum.reduceat(np.maximum.reduceat(plane, rows, axis=0), columns, axis=1), np.float32)
+
+
+def _has_contrast(image: Image, config: ReferenceConfig) -> bool:
+    """Whether any 3×3 neighbourhood spans more than `precheck.min_contrast` in any channel; looked for strip by strip."""
+    kernel = np.ones((3, 3), np.uint8)
+    for top in range(0, image.shape[0], STRIP_PX):
+        strip = image[max(top - 1, 0) : top + STRIP_PX + 1]
+        if (cv2.dilate(strip, kernel) - cv2.erode(strip, kernel)).max() > config.precheck.min_contrast:
+            return True
+    return False
+
+
+def _text_dominates(image: Image, marked: Mask, config: ReferenceConfig) -> bool:
+    """Whether boxes of text, found on the proxy, hold at least `precheck.text_share` of what is masked."""
+    height, width = marked.shape
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    boxes = np.zeros(marked.shape, np.uint8)
+    for line in find_text(np.round(small * 255).astype(np.uint8), config.detect):
+        cv2.fillPoly(boxes, [np.round(corners_of(line)).astype(np.int32)], 1)
+    return bool(marked[boxes > 0].sum() >= config.precheck.text_share * marked.sum())
+
+
+def _looks_for_overlays(config: ReferenceConfig) -> bool:
+    return bool(config.detect.template or config.detect.colour)
+
+
+def _reads_masks(config: ReferenceConfig) -> bool:
+    """Whether anything asks for what is written under a caller's mask."""
+    return config.text.mode != "off" or is_active(config.policy)
+
+
+def _detects(edit: Edit, needs_text_removal: bool) -> bool:  # noqa: FBT001 - the flag is what is asked about
+    return needs_text_removal and (edit.request.mask is None or _reads_masks(edit.config))
+
+
+def _estimate_ms(edit: Edit, hole_share: float, *, detects: bool) -> float:
+    """Roughly, on one core."""
+    megapixels = edit.image.shape[0] * edit.image.shape[1] / 1e6
+    config = edit.config
+    seen = (config.detect.upsample**2 + config.detect.both_scales) * megapixels * detects
+    fill = FILL_MS_PER_MEGAPIXEL.get(config.inpaint.model, UNKNOWN_MODEL) * hole_share * megapixels
+    rest = OTHER_MS_PER_MEGAPIXEL * megapixels * edit.request.scale**2
+    return float(DETECT_MS_PER_MEGAPIXEL * seen + fill + rest)

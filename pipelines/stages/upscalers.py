@@ -1,0 +1,149 @@
+"""Enlarging models by name. Conservative ones invent nothing; creative ones make up detail that looks right."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from pipelines.contract import ContractError, Image
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
+
+Upscaler = Callable[[Image, int], Image]
+"""`(image, scale) -> large`: h×w×3 in [0, 1] in, (h·scale)×(w·scale)×3 in [0, 1] out."""
+
+SPANDREL = "spandrel:"
+"""Before the path of a super-resolution network's file."""
+
+REALESRGAN = Path(__file__).parents[1] / "weights" / "realesr-animevideov3-x4.safetensors"
+
+_BORDER_PX = 10
+"""The picture is continued by this much before a network sees it: zeros beyond its border would darken it."""
+
+_GUIDED_RADIUS = 1
+_GUIDED_EPS = 1e-2
+_GUIDED_GAIN = 1.5
+"""Radius in input pixels, regularisation, and gain of what the guided filter takes away; chosen on photographs."""
+
+
+def find_upscaler(name: str) -> Upscaler:
+    """The model of that name; a network is loaded when it is first used. Raises ContractError where there is none."""
+    if name in UPSCALERS:
+        return UPSCALERS[name]
+    if not name.startswith(SPANDREL):
+        raise ContractError(f"an upscaler must be one of {', '.join(UPSCALERS)}, {SPANDREL}<file>; it is {name!r}")
+    path = Path(name.removeprefix(SPANDREL)).expanduser()
+    if not path.is_file():
+        raise ContractError(f"{name}: there is no file {path}; a super-resolution network was expected there")
+    return partial(_network, path)
+
+
+def is_conservative(name: str) -> bool:
+    """Whether the model of that name invents nothing."""
+    return name in CONSERVATIVE
+
+
+def back_projected(model: Upscaler, times: int) -> Upscaler:
+    """The model, and so many times what its picture, made small again by area, lacks of the input is added back to it.
+
+    Irani & Peleg 1991. Each time reaches two input pixels further. It assumes that the input came about by area
+    averaging; what else is in the input, noise too, comes back with it.
+    """
+
+    def enlarge(image: Image, scale: int) -> Image:
+        large = model(image, scale)
+        size, small = large.shape[1::-1], image.shape[1::-1]
+        for _ in range(times):
+            lacking = image - cv2.resize(large, small, interpolation=cv2.INTER_AREA)
+            large = _clipped(large + cv2.resize(lacking, size, interpolation=cv2.INTER_CUBIC))
+        return large
+
+    return enlarge
+
+
+def guided_filter(guide: Image, image: Image, *, radius_px: int, eps: float) -> Image:
+    """`image` smoothed but for the edges of `guide`, channel by channel (He, Sun & Tang 2013, eq. 5, 6 and 8).
+
+    Both H×W×3, of one size. Where the guide's variance in a window of `2 · radius_px + 1` is far above `eps` its edges are
+    kept, where it is far below the window's mean is taken.
+    """
+    mean = partial(cv2.boxFilter, ddepth=-1, ksize=(2 * radius_px + 1, 2 * radius_px + 1))
+    guide_mean, image_mean = mean(guide), mean(image)
+    covariance = mean(guide * image) - guide_mean * image_mean
+    variance = mean(guide * guide) - guide_mean * guide_mean
+    slope = covariance / (variance + np.float32(eps))
+    offset = image_mean - slope * guide_mean
+    return np.asarray(mean(slope) * guide + mean(offset), np.float32)
+
+
+@lru_cache(maxsize=2)
+def load_network(path: Path) -> ImageModelDescriptor[Any]:
+    """A super-resolution network of RGB pictures, by spandrel, on the CPU; from safetensors, or a .pth without code in it.
+
+    Raises ContractError where the file is no such network.
+    """
+    from safetensors import SafetensorError
+    from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+
+    try:
+        network = ModelLoader(device="cpu").load_from_file(path)
+    except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
+        raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error
+    is_image_model = isinstance(network, ImageModelDescriptor) and network.purpose == "SR"
+    if not is_image_model or (network.input_channels, network.output_channels) != (3, 3):
+        name, purpose = network.architecture.name, network.purpose
+        raise ContractError(f"{path} holds {name} ({purpose}); a super-resolution network of RGB pictures is needed")
+    return network.eval()
+
+
+def _interpolation(flag: int) -> Upscaler:
+    def enlarge(image: Image, scale: int) -> Image:
+        height, width = image.shape[:2]
+        return _clipped(cv2.resize(image, (width * scale, height * scale), interpolation=flag))
+
+    return enlarge
+
+
+def _guided(image: Image, scale: int) -> Image:
+    """Lanczos, sharpened by what a guided filter takes away, which keeps off the ringing of an ordinary mask."""
+    large = UPSCALERS["lanczos"](image, scale)
+    smooth = guided_filter(large, large, radius_px=_GUIDED_RADIUS * scale, eps=_GUIDED_EPS)
+    return _clipped(smooth + np.float32(_GUIDED_GAIN) * (large - smooth))
+
+
+def _network(path: Path, image: Image, scale: int) -> Image:
+    """A network's own scale, then an area resize down, or Lanczos up, to the one asked for."""
+    import torch
+
+    network = load_network(path)
+    padded = np.pad(image, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge")
+    with torch.inference_mode():
+        output = network(torch.from_numpy(padded.transpose(2, 0, 1).copy())[None])
+    border = _BORDER_PX * network.scale
+    large = np.ascontiguousarray(output[0].numpy().transpose(1, 2, 0)[border:-border, border:-border])
+    if network.scale == scale:
+        return large
+    height, width = image.shape[:2]
+    flag = cv2.INTER_AREA if scale < network.scale else cv2.INTER_LANCZOS4
+    return _clipped(cv2.resize(large, (width * scale, height * scale), interpolation=flag))
+
+
+def _clipped(image: Any) -> Image:
+    return np.clip(np.asarray(image, np.float32), 0, 1)
+
+
+CONSERVATIVE: dict[str, Upscaler] = {
+    "bicubic": _interpolation(cv2.INTER_CUBIC),
+    "lanczos": _interpolation(cv2.INTER_LANCZOS4),
+    "guided": _guided,
+}
+UPSCALERS: dict[str, Upscaler] = {**CONSERVATIVE, "realesrgan": partial(_network, REALESRGAN)}

@@ -1,0 +1,159 @@
+"""What every inpainting model keeps, classical, diffusing or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines import ContractError, Image, Mask
+from pipelines.config import InpaintConfig
+from pipelines.models import FillModel, get_model
+from pipelines.models.fill import Hole
+from tests.pipelines.models.tiny import save_lama, save_stable_diffusion
+
+NAMES = ("ns", "telea", "biharmonic", "patch", "microfill", "diffusers", "spandrel")
+STOCHASTIC = {"patch", "microfill", "diffusers"}
+
+Crop = tuple[Image, Hole, Mask]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Names as the setting takes them, of models made here where none are shipped."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        made = {
+            "diffusers": f"diffusers:{save_stable_diffusion(folder / 'sd')}",
+            "spandrel": f"spandrel:{save_lama(folder / 'lama.safetensors', patch)}",
+        }
+        yield {name: made.get(name, name) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def model(name: str, sources: dict[str, str]) -> FillModel:
+    return get_model(sources[name], InpaintConfig(sampling_steps=2))
+
+
+def crop(height: int = 61, width: int = 45) -> Crop:
+    """A piece of a photograph, of a size that no network likes, with a disc to fill."""
+    from skimage import data
+
+    image = np.asarray(data.coffee()[100 : 100 + height, 200 : 200 + width] / 255, np.float32)
+    y, x = np.mgrid[:height, :width]
+    hole = np.hypot(y - height / 2, x - width / 2) < min(height, width) / 5
+    return image, hole, np.asarray(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0), np.float32)
+
+
+def test_a_fill_is_a_picture_of_the_same_size(model: FillModel) -> None:
+    """float32 in [0, 1], finite; the arguments are left as they were."""
+    image, hole, soft = crop()
+    kept = image.copy(), hole.copy(), soft.copy()
+    fill = model(image, hole, soft, 1)
+    assert fill.shape == image.shape
+    assert fill.dtype == np.float32
+    assert np.isfinite(fill).all()
+    assert fill.min() >= 0
+    assert fill.max() <= 1
+    assert all(np.array_equal(now, before) for now, before in zip((image, hole, soft), kept, strict=True))
+
+
+def test_what_has_to_go_is_not_looked_at(model: FillModel) -> None:
+    """Whatever stands in the hole, the same is filled in."""
+    image, hole, soft = crop()
+    other = np.where(hole[..., None], 1 - image, image)
+    assert np.array_equal(model(image, hole, soft, 1)[hole], model(other, hole, soft, 1)[hole])
+
+
+def test_the_same_seed_gives_the_same_bits(model: FillModel, name: str, sources: dict[str, str]) -> None:
+    """Also from a model loaded anew; another seed differs just where the model says that it is stochastic."""
+    fill = model(*crop(), 1)
+    again = get_model(sources[name], InpaintConfig(sampling_steps=2))
+    assert np.array_equal(fill, model(*crop(), 1))
+    assert np.array_equal(fill, again(*crop(), 1))
+    assert model.fingerprint == again.fingerprint
+    assert model.stochastic == (name in STOCHASTIC)
+    assert np.array_equal(fill, model(*crop(), 2)) != model.stochastic
+
+
+def test_the_number_of_threads_is_not_seen(model: FillModel) -> None:
+    """Within one level of 8 bits."""
+    fills = []
+    for count in (1, 2):
+        with threads(count):
+            fills.append(model(*crop(), 1))
+    assert np.abs(fills[0] - fills[1]).max() <= 1 / 255
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch and OpenCV compute in so many."""
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+    yield
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
+
+
+def test_nothing_to_fill_is_left_alone(model: FillModel) -> None:
+    """An empty hole gives the crop back."""
+    image, hole, soft = crop()
+    assert np.array_equal(model(image, np.zeros_like(hole), np.zeros_like(soft), 1), image)
+
+
+@pytest.mark.parametrize("size", [(1, 2), (3, 40), (8, 8), (17, 9)], ids=str)
+def test_a_crop_may_be_small(model: FillModel, size: tuple[int, int]) -> None:
+    """Down to one known pixel."""
+    image, hole, _ = crop(*size)
+    hole[:] = False
+    hole[-1, -1] = True
+    assert model(image, hole, hole.astype(np.float32), 1).shape == image.shape
+
+
+def test_a_hole_at_the_border_is_filled(model: FillModel) -> None:
+    """With a picture on one side only, the fill is near what is there."""
+    hole = np.zeros((40, 40), bool)
+    hole[-6:] = True
+    image = np.full((40, 40, 3), 0.5, np.float32)
+    assert model(image, hole, hole.astype(np.float32), 1).shape == image.shape
+
+
+BAD: dict[str, tuple[Callable[[Crop], Any], str]] = {
+    "all hole": (lambda c: (c[0], np.ones_like(c[1]), c[2]), "nothing to fill it from"),
+    "levels": (lambda c: ((c[0] * 255).astype(np.float32), *c[1:]), r"values from .* must be in \[0, 1\]"),
+    "double": (lambda c: (c[0].astype(np.float64), *c[1:]), "float64; it must be float32"),
+    "grey": (lambda c: (c[0][..., 0], *c[1:]), "must be H×W×3"),
+    "other size": (lambda c: (c[0], c[1][:-1], c[2]), r"hole has shape \(60, 45\)"),
+    "soft hole": (lambda c: (c[0], c[2], c[2]), "hole is float32; it must be bool"),
+}
+
+
+@pytest.mark.parametrize("wrong", BAD)
+def test_a_wrong_argument_is_one_clear_error(model: FillModel, wrong: str) -> None:
+    """What it is, and what it should be."""
+    spoil, says = BAD[wrong]
+    image, hole, soft = spoil(crop())
+    with pytest.raises(ContractError, match=says):
+        model(image, hole, soft, 1)
+
+
+def test_a_setting_that_matters_is_in_the_fingerprint(sources: dict[str, str], tmp_path: Path) -> None:
+    """Steps and scheduler of a diffusion model, and its weights."""
+    settings = (InpaintConfig(), InpaintConfig(sampling_steps=3), InpaintConfig(scheduler="dpmsolver++"))
+    other = f"diffusers:{save_stable_diffusion(tmp_path / 'sd', text_seed=1)}"
+    prints = {get_model(sources["diffusers"], config).fingerprint for config in settings}
+    assert len(prints | {get_model(other, InpaintConfig()).fingerprint}) == 4

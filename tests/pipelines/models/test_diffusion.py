@@ -1,0 +1,211 @@
+"""Diffusers pipelines as inpainters: seeds, schedulers, steps, prompts and errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import ContractError, EditRequest, Image, reference
+from pipelines.config import InpaintConfig, ReferenceConfig
+from pipelines.contract import Param
+from pipelines.models import conditioning, diffusion, get_model
+from tests.pipelines.models.test_contract import crop
+from tests.pipelines.models.tiny import save_stable_diffusion
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+"""diffusers' DPM-Solver++ makes NumPy arrays of tensors in an old way."""
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"diffusers:{save_stable_diffusion(tmp_path_factory.mktemp('models') / 'sd')}"
+
+
+@pytest.fixture(params=["microfill", "diffusers"])
+def name(request: pytest.FixtureRequest, stable_diffusion: str) -> str:
+    return "microfill" if request.param == "microfill" else stable_diffusion
+
+
+def config(**settings: Param) -> InpaintConfig:
+    return ReferenceConfig().with_settings({f"inpaint.{name}": value for name, value in settings.items()}).inpaint
+
+
+def fill(name: str, *, prompt: str = "", seed: int = 1, **settings: Param) -> Image:
+    return get_model(name, config(**settings))(*crop(), seed, prompt=prompt)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_any_number_of_steps_by_either_scheduler(name: str, scheduler: str, steps: int) -> None:
+    """One step after another is made, and none more."""
+    seen: list[int] = []
+    model = get_model(
+        name, config(scheduler=scheduler, sampling_steps=steps, keep_steps=",".join(map(str, range(steps))))
+    )
+    fill = model(*crop(), 1, steps_callback=lambda step, _: seen.append(step))
+    assert seen == list(range(steps))
+    assert np.isfinite(fill).all()
+
+
+def test_schedulers_differ_and_a_swap_leaves_nothing_behind(name: str) -> None:
+    """The pipeline is loaded once: one scheduler after the other gives what it gave before."""
+    first, other, again = (fill(name, scheduler=kind, sampling_steps=4) for kind in ("ddim", "dpmsolver++", "ddim"))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_chosen_steps_are_handed_out_as_pictures(name: str) -> None:
+    """Those that were asked for, of the crop's size; the last one is the fill."""
+    kept: dict[int, Image] = {}
+    model = get_model(name, config(sampling_steps=3, keep_steps="0,2"))
+    whole = model(*crop(), 1, steps_callback=kept.__setitem__)
+    assert sorted(kept) == [0, 2]
+    assert all(step.shape == whole.shape and step.dtype == np.float32 for step in kept.values())
+    assert kept[2] == pytest.approx(whole, abs=1e-5)
+    assert not np.array_equal(kept[0], whole)
+
+
+def test_less_strength_makes_fewer_steps(name: str) -> None:
+    """Half of four are made."""
+    seen: list[int] = []
+    model = get_model(name, config(sampling_steps=4, strength=0.5, keep_steps="0,1,2,3"))
+    model(*crop(), 1, steps_callback=lambda step, _: seen.append(step))
+    assert seen == [0, 1]
+
+
+def test_a_prompt_changes_the_fill_and_its_embedding_is_noted(stable_diffusion: str) -> None:
+    """Before and after are one where there is no calibration."""
+    model = get_model(stable_diffusion, config(sampling_steps=2))
+    plain = model(*crop(), 1)
+    assert not np.array_equal(plain, model(*crop(), 1, prompt="red"))
+    before, after = model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    assert before == after
+    assert before.startswith("norm ")
+
+
+def test_guidance_matters_only_with_a_prompt_model(stable_diffusion: str) -> None:
+    """It does for Stable Diffusion; ours takes no prompt."""
+    weak, strong = (fill(stable_diffusion, prompt="red", guidance_scale=scale) for scale in (1.0, 9.0))
+    assert not np.array_equal(weak, strong)
+    assert np.array_equal(fill("microfill", guidance_scale=1.0), fill("microfill", guidance_scale=9.0, prompt="red"))
+
+
+def test_a_calibration_makes_one_encoder_speak_like_another(stable_diffusion: str, tmp_path: Path) -> None:
+    """A text encoder whose embeddings are another's, stretched and moved, fills as the other does."""
+    from safetensors.torch import load_file, save_file
+
+    stretched = save_stable_diffusion(tmp_path / "stretched")
+    path = stretched / "text_encoder" / "model.safetensors"
+    state = load_file(path)
+    norm = next(key for key in state if key.endswith("final_layer_norm.weight"))
+    bias = norm.replace("weight", "bias")
+    state[norm], state[bias] = state[norm] * 3, state[bias] * 3 + 0.7
+    save_file(state, path, metadata={"format": "pt"})
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(64, 32)).astype(np.float32)
+    conditioning.save(conditioning.calibrate(seen * 3 + np.float32(0.7), seen), tmp_path / "to.safetensors")
+
+    wanted = fill(stable_diffusion, prompt="red", sampling_steps=2)
+    model = get_model(f"diffusers:{stretched}", config(sampling_steps=2, conditioning=str(tmp_path / "to.safetensors")))
+    calibrated = model(*crop(), 1, prompt="red")
+    assert calibrated == pytest.approx(wanted, abs=1e-3)
+    assert np.abs(fill(f"diffusers:{stretched}", prompt="red", sampling_steps=2) - wanted).max() > 5e-3
+    before, after = model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    assert before != after
+
+
+def test_a_calibration_without_a_prompt_to_calibrate_is_refused(tmp_path: Path) -> None:
+    """Our own model takes none; and a file that is not there is named at once."""
+    seen = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    conditioning.save(conditioning.calibrate(seen, seen * 2), tmp_path / "a.safetensors")
+    with pytest.raises(ContractError, match="no embeddings that can be calibrated"):
+        fill("microfill", conditioning=str(tmp_path / "a.safetensors"))
+    with pytest.raises(ContractError, match=r"there is no file .*b\.safetensors"):
+        get_model("microfill", config(conditioning=str(tmp_path / "b.safetensors")))
+
+
+def test_a_v_prediction_model_starts_from_pure_noise(tmp_path: Path) -> None:
+    """Without that, few steps of it can't leave the mean brightness."""
+    save_stable_diffusion(tmp_path / "v", prediction_type="v_prediction")
+    pipe = diffusion.with_scheduler(diffusion._load(tmp_path / "v"), "ddim")
+    pipe.scheduler.set_timesteps(4)
+    assert float(pipe.scheduler.alphas_cumprod[pipe.scheduler.timesteps[0]]) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_folder_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:
+    """They may hold code; safetensors can't."""
+    folder = save_stable_diffusion(tmp_path / "sd")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(ContractError, match="no inpainting pipeline with safetensors weights"):
+        fill(f"diffusers:{folder}")
+
+
+def test_a_pipeline_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """One that can't inpaint, and an index that is no JSON."""
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"}), "utf-8")
+    with pytest.raises(ContractError, match="no inpainting pipeline"):
+        fill(f"diffusers:{tmp_path}")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model_index.json").write_text("{", "utf-8")
+    with pytest.raises(ContractError, match="no inpainting pipeline"):
+        fill(f"diffusers:{broken}")
+
+
+def test_a_hub_that_does_not_answer_is_told_from_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says that both were tried."""
+    import diffusers
+
+    def unreachable(name: str, **options: object) -> str:
+        raise OSError(f"can't reach the hub for {name}")
+
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "download", unreachable)
+    with pytest.raises(ContractError, match="no such folder here, and the hub"):
+        fill("diffusers:owner/name")
+
+
+def test_a_hub_model_is_a_folder_once_it_is_here(stable_diffusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Safetensors are asked for, and what the hub gives is filled with."""
+    import diffusers
+
+    asked: dict[str, object] = {}
+
+    def download(name: str, **options: object) -> str:
+        asked.update(options, name=name)
+        return stable_diffusion.removeprefix("diffusers:")
+
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "download", download)
+    assert np.array_equal(fill("diffusers:owner/here"), fill(stable_diffusion))
+    assert (asked["name"], asked["use_safetensors"]) == ("owner/here", True)
+
+
+def test_a_black_fill_by_a_safety_checker_is_no_fill(stable_diffusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an error that says so."""
+    source = Path(stable_diffusion.removeprefix("diffusers:"))
+    pipe = diffusion._load(source).pipe
+    monkeypatch.setattr(type(pipe), "run_safety_checker", lambda self, image, device, dtype: (image, [True]))
+    with pytest.raises(ContractError, match="safety checker"):
+        fill(stable_diffusion)
+
+
+def test_the_pipeline_keeps_steps_and_says_what_the_prompt_became(stable_diffusion: str) -> None:
+    """In the trace: kept pictures of the whole image, and the embedding's features; outside the mask not a bit changes."""
+    image, hole, _ = crop()
+    settings: dict[str, Param] = {
+        "inpaint.model": stable_diffusion,
+        "inpaint.keep_steps": "1",
+        "inpaint.sampling_steps": 2,
+    }
+    request = EditRequest(image, hole.astype(np.float32), prompt="red", config={"mask.max_coverage": 0.5, **settings})
+    result = reference.build()(request)
+    traces = {stage.name: stage for stage in result.stages}
+    (step,) = (stage for name, stage in traces.items() if "step 1" in name)
+    assert step.artefact is not None
+    assert step.artefact.shape == image.shape
+    assert "prompt_embeds: before norm" in traces["inpaint"].decision
+    assert result.image is not None
+    assert np.array_equal(result.image[:5], image[:5])
