@@ -1,4 +1,7 @@
-"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `quick`; and `bench`, which times the metrics."""
+"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `quick`.
+
+And `bench`, which times the metrics; `studies`, which measures single choices; `train`, which makes `microfill`.
+"""
 
 import nox
 
@@ -46,3 +49,17 @@ def bench(session: nox.Session) -> None:
     # Of what it asks for, half a gigabyte, the two metrics that are timed need nothing.
     session.install(*CONSTRAINTS, "--no-deps", "pyiqa")
     session.run("python", "-m", "benchmarks.metrics", *session.posargs)
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train the inpainting model that ships with us, in a folder of the session's; arguments after `--` go to it."""
+    session.install(*CONSTRAINTS, "-e", ".")
+    session.run("python", "-m", "pipelines.models.train_microfill", *(session.posargs or [session.create_tmp()]))
+
+
+@nox.session
+def studies(session: nox.Session) -> None:
+    """Measure what single choices of a pipeline do, and write docs/studies.md; arguments after `--` go to it."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.run("python", "-m", "benchmarks.studies", *session.posargs)
