@@ -224,8 +224,9 @@ def _text_encoders() -> str:
 @lru_cache(maxsize=2)
 def _load(source: Path | str) -> Loaded:
     """The pipeline, on the CPU, in float32. Raises ContractError where it can't be loaded."""
-    import torch
+    from diffusers.utils import logging
 
+    logging.disable_progress_bar()  # of loading
     folder = _folder(source)
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     options["low_cpu_mem_usage"] = find_spec("accelerate") is not None
@@ -244,7 +245,6 @@ def _load(source: Path | str) -> Loaded:
         raise ContractError(
             f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
         ) from error
-    pipe.to(torch.float32)
     pipe.set_progress_bar_config(disable=True)
     return Loaded(pipe, pipe.scheduler)
 

@@ -77,7 +77,7 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         residual = unpack(latents[0].numpy()) * self._view.unit
         grey = residual.mean(axis=2, keepdims=True)
         added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
-        return np.clip(self._view.base + added, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(self._view.base + added, 0, 1), np.float32)
 
 
 def _patch_seed(generator: torch.Generator | None) -> int:

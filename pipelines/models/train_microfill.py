@@ -232,7 +232,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m pipelines.models.train_microfill", description="Train microfill.")
     parser.add_argument("folder", type=Path, help="keeps squares and checkpoints")
-    parser.add_argument("--steps", type=int, default=2000, help="default %(default)s")
+    parser.add_argument("--steps", type=int, default=1500, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
     parser.add_argument("--hours", type=float, default=24.0, help="stop after so long, default %(default)s")
     asked = parser.parse_args()
