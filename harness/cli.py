@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from harness.types import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
+    from harness.main_job import Judged
     from harness.runs import Run
     from harness.settings import Found
     from harness.types import Verdict
@@ -40,7 +43,7 @@ Examples:
 """,
     epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
 )
-baseline_app = typer.Typer(no_args_is_help=True, help="Accept a run as the one to compare with.")
+baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
 vectors_app = typer.Typer(no_args_is_help=True, help="The catalogue of failure vectors.")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(vectors_app, name="vectors")
@@ -120,6 +123,9 @@ def run(
     ] = 0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
     baseline: Baseline = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="List the families and models that would be run, and run nothing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -145,6 +151,9 @@ def run(
             cache=not no_cache,
             baseline=baseline,
         )
+        if only_list:
+            _table(main_job.plan(asked, _found()), as_json=as_json)
+            raise typer.Exit
         done = main_job.run(asked, _found(), _console(stderr=as_json), quiet=quiet or as_json)
         from reports.html import write_report
 
@@ -154,17 +163,56 @@ def run(
         raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
 
 
-@app.command()
-def gate(run: RunArgument = None, baseline: Baseline = None, as_json: Json = False) -> None:
+@app.command(
+    epilog="""\b
+Examples:
+  editproof gate                                      the newest run, against budgets and baseline
+  editproof gate --junit editproof.xml                the verdict for a build server; README.md, "In CI"
+  editproof gate runs/quick-20261121-101500 --json    a certain run; the verdict as JSON
+"""
+)
+def gate(
+    run: RunArgument = None,
+    baseline: Baseline = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the verdict as JUnit XML.", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as a comment for a pull request.", show_default=False),
+    ] = None,
+    gitlab: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as a GitLab code quality report.", show_default=False),
+    ] = None,
+    github: Annotated[
+        bool | None,
+        typer.Option(
+            "--github/--no-github",
+            help="GitHub annotations and step summary. Default: where GitHub Actions runs us.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Judge a run against its budgets and a baseline.
 
     Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
     """
     with _errors(as_json):
         from harness import main_job
+        from reports import publish
 
+        asked = publish.wanted(
+            junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
+        )
+        publish.forget(asked)
         judged = main_job.gate(run, baseline, _found())
-        _show(judged, page=None, as_json=as_json, quiet=False)
+        commands = publish.publish(judged.manifest, _verdict(judged), asked)
+        with _no_commands(asked.github and not as_json):
+            _show(judged, page=None, as_json=as_json, quiet=False)
+        for line in commands:
+            typer.echo(line, err=as_json)
         raise typer.Exit(_verdict(judged).exit_code)
 
 
@@ -181,6 +229,23 @@ def report(
         from reports.html import write_report
 
         typer.echo(write_report(main_job.load(run, _found()), out))
+
+
+@app.command()
+def init(
+    gitlab: Annotated[bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")] = False,
+) -> None:
+    """Write a commented editproof.toml and a workflow for CI into this folder, where they are not there yet."""
+    with _errors(as_json=False):
+        from harness import starter
+
+        server: starter.Server = "gitlab" if gitlab else "github"
+        done = starter.init(Path.cwd(), server)
+        for path in done.written:
+            typer.echo(f"wrote {path.relative_to(Path.cwd())}")
+        for path in done.kept:
+            typer.echo(f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True)
+        typer.echo("\n".join(["next:", *(f"  {step}" for step in starter.next_steps(server))]))
 
 
 @app.command()
@@ -218,9 +283,56 @@ def explain(
             _table(rows, as_json=False)
 
 
-@baseline_app.command("accept")
+@app.command(
+    epilog="""\b
+Examples:
+  editproof run --model patch --seed 1 --seed 2 --seed 3 --seed 4 --seed 5 --seed 6
+  editproof noise                                     what changes from seed to seed in the newest run
+  editproof noise runs/a runs/b --out noise.toml      also what changes from run to run on the same seeds
+Then name the file in editproof.toml: noise = "noise.toml"
+"""
+)
+def noise(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Run folders. Default: the newest.", show_default=False)
+    ] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")] = Path("noise.toml"),
+) -> None:
+    """Measure how far numbers move though nothing has changed, for margins to come from.
+
+    Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
+    """
+    with _errors(as_json=False):
+        from harness import main_job
+
+        typer.echo(f"wrote {main_job.noise(runs, out, _found())}; name it in editproof.toml: noise = {str(out)!r}")
+
+
+@baseline_app.command(
+    "accept",
+    epilog="""\b
+Examples:
+  editproof baseline accept                                        the newest run, all of it
+  editproof baseline accept --family logo --reason "new font"      its logo cases only
+  editproof baseline accept --case logo/2 --also --reason "both are right"
+                                                                   a second right answer for one case
+""",
+)
 def baseline_accept(
     run: RunArgument = None,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why. Needed where a baseline is there already.", show_default=False)
+    ] = "",
+    family: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")] = [],  # noqa: B006
+    case: Annotated[
+        list[str], typer.Option(metavar="CASE", help="Only this case: FAMILY/NAME, or an id. Repeatable.")
+    ] = [],  # noqa: B006
+    also: Annotated[
+        bool, typer.Option("--also", help="As one more right answer, beside what was accepted before.")
+    ] = False,
+    author: Annotated[
+        str, typer.Option(metavar="NAME", help="Who accepts. Default: the user's name here.", show_default=False)
+    ] = "",
     to: Annotated[
         Path | None,
         typer.Option(
@@ -228,11 +340,26 @@ def baseline_accept(
         ),
     ] = None,
 ) -> None:
-    """Make a complete run the baseline that later runs are compared with."""
+    """Make a complete run, or a part of it, the baseline that later runs are compared with."""
+    with _errors(as_json=False):
+        from harness import main_job
+        from harness.baseline import Accepting
+
+        how = Accepting(reason, author, families=tuple(family), cases=tuple(case), also=also)
+        typer.echo(f"accepted: {main_job.accept(run, to, _found(), how)}")
+
+
+@baseline_app.command("undo")
+def baseline_undo(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")] = "",
+    baseline: Baseline = None,
+) -> None:
+    """Take back the last acceptance: the baseline is again what it was before."""
     with _errors(as_json=False):
         from harness import main_job
 
-        typer.echo(f"accepted: {main_job.accept(run, to, _found())}")
+        folder, what = main_job.undo(baseline, suite, _found())
+        typer.echo(f"{folder}: took back {what}")
 
 
 @vectors_app.command("list")
@@ -300,8 +427,9 @@ def vectors_gallery(
         typer.echo(write_gallery(VECTORS, page))
 
 
-def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
-    """The end of a run: table, verdict and where the report lies; or the same as JSON."""
+def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -> None:
+    """The end of a run: its cases, or of one that was judged again its findings; the verdict, and where the report lies. Or
+    all of it as JSON."""
     if as_json:
         from harness.main_job import summary
 
@@ -309,11 +437,14 @@ def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
         return
     if quiet:
         return
-    from reports.text import case_table, verdict_lines
+    from harness.runs import Run
+    from reports.text import case_table, note_lines, verdict_lines
 
     console = _console()
-    console.print(case_table(run))
-    for line in verdict_lines(_verdict(run)):
+    shown = case_table(run) if isinstance(run, Run) else _findings_table(run)
+    if shown:
+        console.print(shown)
+    for line in [*verdict_lines(_verdict(run)), *note_lines(_verdict(run))]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     heading = {ExitCode.OK: "pass", ExitCode.REGRESSION: "regression", ExitCode.INCOMPLETE: "could not be judged"}
     against = "budgets and the baseline" if _verdict(run).baseline else "budgets"
@@ -322,6 +453,25 @@ def _show(run: Run, *, page: Path | None, as_json: bool, quiet: bool) -> None:
     console.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
     if page:
         console.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _findings_table(run: Judged) -> Table | None:
+    from reports.verdict_table import verdict_table
+
+    return verdict_table(_verdict(run))
+
+
+@contextmanager
+def _no_commands(on_github: bool) -> Iterator[None]:
+    """While foreign names are printed, keep GitHub's runner from taking a line of them for a command."""
+    token = secrets.token_hex(16)
+    if on_github:
+        typer.echo(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        if on_github:
+            typer.echo(f"::{token}::")
 
 
 def _table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
@@ -340,7 +490,7 @@ def _table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     _console().print(table)
 
 
-def _verdict(run: Run) -> Verdict:
+def _verdict(run: Run | Judged) -> Verdict:
     if run.verdict is None:
         raise RuntimeError("the run has not been judged")
     return run.verdict

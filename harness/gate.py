@@ -1,305 +1,124 @@
-"""Judge a run: first whether it can be judged at all, then against budgets, then against a baseline."""
+"""Judge a run: first whether it can be judged at all, then against budgets and limits, then against a baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
-from harness.errors import UsageError
-from harness.metrics.pooling import EMPTY, TOO_SMALL
+from harness import validity
+from harness.floors import NO_NOISE, NoiseFloor
+from harness.invariants import budget_findings, groups_of, limit_findings
+from harness.regressions import Baseline, Compared, compare
 from harness.runs import Run, metric_name
-from harness.types import (
-    Better,
-    Budget,
-    Case,
-    CaseRecord,
-    ExitCode,
-    Finding,
-    Margin,
-    Measurement,
-    Outcome,
-    Region,
-    Verdict,
+from harness.sheet import Sheet, sheet_of
+from harness.types import ExitCode, Finding, Outcome, Verdict, Waiver
+from harness.wording import names
+
+_ORDER = (
+    Outcome.ERROR,
+    Outcome.REGRESSED,
+    Outcome.UNDERPOWERED,
+    Outcome.WAIVED,
+    Outcome.IMPROVED,
+    Outcome.PASS,
 )
 
-NAMED = 3
-"""How many missing or failed cases a message names."""
-
-_ORDER = (Outcome.ERROR, Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.IMPROVED, Outcome.PASS)
+_WAIVABLE = {Outcome.REGRESSED, Outcome.UNDERPOWERED}
+"""What could not be measured is nobody's to waive."""
 
 
-class Sample(NamedTuple):
-    """A case and the one measurement of it that a rule asks for."""
-
-    record: CaseRecord
-    measurement: Measurement
+def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
+    """Judge a run that is in memory; as `judge_sheet`."""
+    return judge_sheet(sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise)
 
 
-def judge(run: Run, baseline: Run | None) -> Verdict:
-    """Judge a run against its suite's budgets and, where there is one, a baseline.
+def judge_sheet(
+    run: Sheet,
+    baseline: Baseline | None,
+    *,
+    noise: NoiseFloor = NO_NOISE,
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
+) -> Verdict:
+    """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
-    Raises UsageError where the baseline is of another suite. Whatever else keeps the run from being judged is said in
+    `waivers` come beside the suite's own; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
+    another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
     `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass or a regression.
     """
     if baseline:
-        _check_suite(run, baseline)
-    findings = [f for rule in run.manifest.suite.budgets for f in _judge_budget(run, rule)]
-    if baseline:
-        findings += [f for rule in run.manifest.suite.margins for f in _judge_margin(run, baseline, rule)]
-    invalid = [*_validity(run), *(_baseline_validity(run, baseline) if baseline else ())]
-    invalid += [finding.text for finding in findings if finding.outcome is Outcome.ERROR]
-    if not findings and not invalid:
-        if run.manifest.suite.margins and not baseline:
+        validity.check_suite(run, baseline.sheet)
+    suite, groups = run.manifest.suite, groups_of(run)
+    compared = compare(run, baseline, groups, noise) if baseline else None
+    found = [*budget_findings(run, groups), *limit_findings(run, groups), *(compared.findings if compared else ())]
+    invalid = [*validity.of_run(run)]
+    if baseline and compared:
+        invalid += validity.of_comparison(run, baseline, compared)
+    invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
+    if not found and not invalid:
+        if (suite.margins or noise.floors) and not baseline:
             remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
         else:
-            remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it"
+            remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
         invalid.append(f"nothing was judged: {remedy}")
+    all_waivers = (*suite.waivers, *waivers)
+    day = today or datetime.now(UTC).date()
+    findings = [_waived(finding, all_waivers, day) for finding in found]
     regressed = any(finding.outcome is Outcome.REGRESSED for finding in findings)
     code = ExitCode.INCOMPLETE if invalid else ExitCode.REGRESSION if regressed else ExitCode.OK
     ranked = sorted(findings, key=lambda finding: (_ORDER.index(finding.outcome), _relative(finding)))
-    return Verdict(code, tuple(invalid), tuple(ranked), str(baseline.folder) if baseline else "")
+    notes = [*_about_waivers(all_waivers, found, day)]
+    if baseline and compared:
+        notes += _about_baseline(baseline, compared)
+    folder = str(baseline.sheet.folder) if baseline else ""
+    return Verdict(code, tuple(invalid), tuple(ranked), folder, tuple(notes))
 
 
-def _check_suite(run: Run, baseline: Run) -> None:
-    ours, theirs = run.manifest.suite, baseline.manifest.suite
-    for name in ("name", "size", "scale", "scene_seed"):
-        if getattr(ours, name) != getattr(theirs, name):
-            raise UsageError(
-                f"the baseline {baseline.folder} is of another suite: its {name} is {getattr(theirs, name)}, "
-                f"the run's is {getattr(ours, name)}. Accept a run of this suite with `editproof baseline accept`"
+def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
+    """The finding, waived where somebody answers for it that day."""
+    waiver = next((w for w in waivers if _covers(w, finding) and day <= w.expires), None)
+    if waiver is None or finding.outcome not in _WAIVABLE:
+        return finding
+    text = f"{finding.text}. Waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+    return replace(finding, outcome=Outcome.WAIVED, text=text)
+
+
+def _covers(waiver: Waiver, finding: Finding) -> bool:
+    asked = (waiver.family, waiver.model, waiver.metric)
+    found = (finding.family, finding.model, metric_name(finding.metric))
+    return all(not name or name == other for name, other in zip(asked, found, strict=True))
+
+
+def _about_waivers(waivers: Sequence[Waiver], findings: Sequence[Finding], day: date) -> Iterable[str]:
+    for waiver in waivers:
+        scope = " ".join(part for part in (waiver.family, waiver.model, waiver.metric) if part)
+        covered = [finding for finding in findings if _covers(waiver, finding)]
+        if day > waiver.expires:
+            yield (
+                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer counts ({waiver.reason}). "
+                "Mend it, or renew the waiver"
             )
+        elif covered and not any(finding.outcome in _WAIVABLE for finding in covered):
+            yield f"the waiver of {scope} by {waiver.owner} is not needed: all of it passes. Remove it"
+        elif not covered:
+            yield f"the waiver of {scope} by {waiver.owner} covers no rule of this run"
 
 
-def _validity(run: Run) -> Iterable[str]:
-    """Why this run can't be judged, each with what to do."""
-    if not run.manifest.cases:
-        yield "the run has no cases: its suite names no vector or no model"
-    if run.missing:
-        names = _names([case_name(case) for case in run.missing])
-        yield f"{len(run.missing)} of {len(run.manifest.cases)} cases are missing ({names}). Continue with --resume"
-    failed = [record for record in run.records if record.error is not None]
-    if failed:
-        names = _names([f"{case_name(record.case)}: {record.reason}" for record in failed])
-        yield f"{len(failed)} of {len(run.manifest.cases)} cases failed ({names}). Mend them and run again"
-
-
-def _baseline_validity(run: Run, baseline: Run) -> Iterable[str]:
-    accept = "Accept a run made with this editproof as the new baseline"
-    for name, metric in run.manifest.metrics.items():
-        theirs = baseline.manifest.metrics.get(name)
-        if theirs != metric:
-            before = theirs.identity if theirs else "absent"
-            yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {accept}"
-    for name, value in run.manifest.machine.items():
-        before = baseline.manifest.machine.get(name, "unknown")
-        if before != value:
-            yield f"the run's {name} is {value}, the baseline's {before}: differences may be the machine's. {accept}"
-    known = counterparts(run, baseline)
-    new = [case for case in run.manifest.cases if case.id not in known]
-    if new:
-        names = _names([case_name(case) for case in new])
-        models = ", ".join(dict.fromkeys(model.name for model in baseline.manifest.suite.models))
+def _about_baseline(baseline: Baseline, compared: Compared) -> Iterable[str]:
+    pairing = compared.pairing
+    if pairing.other_seeds:
         yield (
-            f"{len(new)} cases have no counterpart in the baseline ({names}). Its models are {models}: to compare a model "
-            "with one of them, run it under that name, --pipeline NAME=PIPELINE; or accept this run as a new baseline"
+            f"{pairing.other_seeds} cases ran on other seeds than the baseline's: they are paired in order, so changes hold "
+            "the noise of both"
         )
-
-
-def counterparts(run: Run, baseline: Run) -> dict[str, str]:
-    """Case id of the run -> case id of the baseline: the same case, or where the baseline's model is deterministic, its one
-    seed for every seed.
-    """
-    there = {record.case.id for record in baseline.records}
-    pairs: dict[str, str] = {}
-    first: dict[tuple[str, str, str], str] = {}
-    for case in run.manifest.cases:
-        leader = first.setdefault((case.family, case.name, case.model.name), case.id)
-        theirs = baseline.manifest.pipelines.get(case.model.name)
-        if case.id in there:
-            pairs[case.id] = case.id
-        elif leader in there and theirs and not theirs.stochastic:
-            pairs[case.id] = leader
-    return pairs
-
-
-def _judge_budget(run: Run, budget: Budget) -> Iterable[Finding]:
-    """One finding for each family and model that the budget covers."""
-    covered = [
-        record
-        for record in run.records
-        if (not budget.families or record.case.family in budget.families)
-        and (budget.until_step is None or 1 <= record.case.step <= budget.until_step)
-    ]
-    groups = _groups(_samples(covered, budget.metric, budget.region, budget.stat))
-    if not groups and covered:
-        yield _unjudged("budget", budget, "no case of this run has that number")
-    for (family, model), samples in groups.items():
-        measured = [sample for sample in samples if sample.measurement.value is not None]
-        if len(measured) < len(samples):
-            reason = next(s.measurement.reason for s in samples if s.measurement.value is None)
-            yield _unjudged("budget", budget, reason, family=family, model=model)
-            continue
-        yield _budget_finding(budget, family, model, measured)
-
-
-def _budget_finding(budget: Budget, family: str, model: str, samples: Sequence[Sample]) -> Finding:
-    limit, sign = (budget.max, 1.0) if budget.max is not None else (budget.min, -1.0)
-    if limit is None:
-        raise ValueError(f"the budget for {budget.metric} has neither min nor max")
-    worst = max(samples, key=lambda sample: sign * _value(sample))
-    headroom = sign * (limit - _value(worst))
-    outcome = Outcome.PASS if headroom >= 0 else Outcome.REGRESSED
-    bound = "at most" if sign > 0 else "at least"
-    unit = worst.measurement.unit
-    text = (
-        f"{_where(family, model, budget.metric, budget.region, budget.stat)} is {_number(_value(worst), unit)}; "
-        f"the budget is {bound} {_number(limit, unit)} ({case_name(worst.record.case)})"
-    )
-    return Finding(
-        rule="budget",
-        family=family,
-        model=model,
-        metric=worst.measurement.metric,
-        region=budget.region,
-        stat=budget.stat,
-        outcome=outcome,
-        limit=limit,
-        worst=_value(worst),
-        headroom=headroom,
-        unit=unit,
-        case_id=worst.record.case.id,
-        cases=len(samples),
-        text=text,
-    )
-
-
-def _judge_margin(run: Run, baseline: Run, margin: Margin) -> Iterable[Finding]:
-    """One finding for each family and model: the largest change for the worse, case by case on the same seed."""
-    theirs = {s.record.case.id: s for s in _samples(baseline.records, margin.metric, margin.region, margin.stat)}
-    before = {ours: theirs[other] for ours, other in counterparts(run, baseline).items() if other in theirs}
-    samples = [
-        s for s in _samples(run.records, margin.metric, margin.region, margin.stat) if s.record.case.id in before
-    ]
-    for (family, model), group in _groups(samples).items():
-        matched = [(sample, before[sample.record.case.id]) for sample in group]
-        # Refused now as then is the same behaviour; there is nothing to compare.
-        pairs = [pair for pair in matched if any(sample.measurement.value is not None for sample in pair)]
-        if not pairs:
-            continue
-        unmeasured = [m.reason for pair in pairs for m in (pair[0].measurement, pair[1].measurement) if m.value is None]
-        if unmeasured:
-            yield _unjudged("baseline", margin, unmeasured[0], family=family, model=model)
-            continue
-        yield _margin_finding(margin, run.manifest.metrics[margin.metric].better, family, model, pairs)
-
-
-def _margin_finding(
-    margin: Margin, better: Better, family: str, model: str, pairs: Sequence[tuple[Sample, Sample]]
-) -> Finding:
-    changes = [(_worsening(_value(now), _value(then), better), now, then) for now, then in pairs]
-    worst, best = (pick(changes, key=lambda change: change[0]) for pick in (max, min))
-    if worst[0] > margin.margin:
-        outcome = Outcome.REGRESSED
-    elif worst[0] <= 0 and best[0] < -margin.margin:
-        outcome = Outcome.IMPROVED
-    else:
-        outcome = Outcome.PASS
-    change, now, then = best if outcome is Outcome.IMPROVED else worst
-    unit = now.measurement.unit
-    text = (
-        f"{_where(family, model, margin.metric, margin.region, margin.stat)} went from {_number(_value(then), unit)} to "
-        f"{_number(_value(now), unit)}, {_number(abs(change), unit)} {'worse' if change > 0 else 'better'}; "
-        f"the margin is {_number(margin.margin, unit)} ({case_name(now.record.case)})"
-    )
-    return Finding(
-        rule="baseline",
-        family=family,
-        model=model,
-        metric=now.measurement.metric,
-        region=margin.region,
-        stat=margin.stat,
-        outcome=outcome,
-        limit=margin.margin,
-        worst=worst[0],
-        headroom=margin.margin - worst[0],
-        unit=unit,
-        case_id=now.record.case.id,
-        cases=len(pairs),
-        text=text,
-    )
-
-
-def _worsening(now: float, then: float, better: Better) -> float:
-    """How much worse `now` is, in the metric's unit; negative: better."""
-    if better == "higher":
-        return then - now
-    return now - then if better == "lower" else abs(now) - abs(then)
-
-
-def _unjudged(
-    kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all"
-) -> Finding:
-    where = _where(family, model, rule.metric, rule.region, rule.stat)
-    return Finding(
-        rule=kind,
-        family=family,
-        model=model,
-        metric=rule.metric,
-        region=rule.region,
-        stat=rule.stat,
-        outcome=Outcome.ERROR,
-        limit=0.0,
-        worst=0.0,
-        headroom=0.0,
-        unit="",
-        case_id="",
-        cases=0,
-        text=f"{where} could not be judged: {reason}",
-    )
-
-
-def _samples(records: Iterable[CaseRecord], metric: str, region: Region, stat: str) -> list[Sample]:
-    """Each record's measurement of that name; none where the scene has no such region."""
-    return [
-        Sample(record, m)
-        for record in records
-        for m in record.measurements
-        if m.region == region
-        and m.stat == stat
-        and metric_name(m.metric) == metric
-        and not (m.value is None and m.reason in {EMPTY, TOO_SMALL})
-    ]
-
-
-def _groups(samples: Iterable[Sample]) -> Mapping[tuple[str, str], list[Sample]]:
-    groups: dict[tuple[str, str], list[Sample]] = {}
-    for sample in samples:
-        groups.setdefault((sample.record.case.family, sample.record.case.model.name), []).append(sample)
-    return groups
-
-
-def case_name(case: Case) -> str:
-    """How a case is named to a person."""
-    return f"{case.scene} {case.model.name} seed {case.seed}"
-
-
-def _where(family: str, model: str, metric: str, region: str, stat: str) -> str:
-    return f"{family} · {model}: {metric} {stat} in {region}"
-
-
-def _value(sample: Sample) -> float:
-    if sample.measurement.value is None:
-        raise ValueError("a sample without a value can't be judged")
-    return sample.measurement.value
-
-
-def _number(value: float, unit: str) -> str:
-    return f"{value:.4g} {unit}".rstrip()
-
-
-def _names(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return "; ".join(names[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    if pairing.unused:
+        cases = {case.id: case for case in baseline.sheet.manifest.cases}
+        listed = names([f"{cases[i].scene} {cases[i].model.name} seed {cases[i].seed}" for i in pairing.unused])
+        yield (
+            f"{len(pairing.unused)} cases of the baseline are not in this run and were not judged ({listed}). Where they are "
+            "gone for good, accept a whole run anew"
+        )
 
 
 def _relative(finding: Finding) -> float:

@@ -12,15 +12,19 @@ from typing import Any
 from rich.console import Console
 
 from harness import baseline as baselines
-from harness import progress, runner, runs
+from harness import floors, progress, runner, runs, sheet
+from harness.baseline import Accepting
 from harness.errors import UsageError
-from harness.gate import judge
+from harness.floors import NO_NOISE, NoiseFloor
+from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
+from harness.regressions import Baseline, check_margins
 from harness.runner import RunConfig, Warn
-from harness.runs import Run
+from harness.runs import Manifest, Run
 from harness.settings import Found
+from harness.sheet import Sheet, sheet_of
 from harness.suite import check_label, load_suite, parse_folder, parse_model, select
-from harness.types import Model, Suite
+from harness.types import Model, Suite, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,24 @@ class Asked:
         return self == replace(self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run and the gate's word on it."""
+
+    sheet: Sheet
+    verdict: Verdict
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.sheet.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run is."""
+        return self.sheet.manifest
+
+
 def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
 
@@ -55,43 +77,84 @@ def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     config = _config(asked, found, warn)
+    check_margins(config.suite, _noise(config.suite, found))  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
-    return gate(config.folder, asked.baseline, found)
+    gate(config.folder, asked.baseline, found)
+    return runs.load(config.folder)
 
 
-def gate(folder: Path | None, baseline: Path | None, found: Found) -> Run:
-    """Judge a run, write `verdict.json`, and give the run with it."""
-    judged = load(folder, found)
-    runs.write_verdict(judged.folder, judge(judged, _baseline(baseline, judged.manifest.suite, found)))
-    return runs.load(judged.folder)
+def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
+    """Judge a run, and write `verdict.json`."""
+    judged = sheet.load(_folder(folder, found))
+    suite = judged.manifest.suite
+    verdict = judge_sheet(
+        judged,
+        _baseline(baseline, suite, found),
+        noise=_noise(suite, found),
+        waivers=found.settings.waivers,
+    )
+    runs.write_verdict(judged.folder, verdict)
+    return Judged(judged, verdict)
 
 
-def accept(folder: Path | None, target: Path | None, found: Found) -> Path:
-    """Make a run the baseline; give the baseline's folder."""
+def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
+    """Measure the noise floor that these runs show (none named: the newest), and write it."""
+    sheets = [sheet.load(folder) for folder in folders] or [sheet.load(_folder(None, found))]
+    floors.write(out, sheets, floors.measure(sheets))
+    return out
+
+
+def plan(asked: Asked, found: Found) -> list[dict[str, str]]:
+    """What `run` would run: a row for each family and model. Raises UsageError where that is nothing."""
+    suite = _suite(asked, found)
+    families = dict.fromkeys([*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)])
+    if not families or not suite.models:
+        raise UsageError(f"the suite {suite.name} has no cases: it names no vector or no model")
+    return [
+        {"suite": suite.name, "family": family, "model": model.name, "pipeline": model.spec}
+        for family in families
+        for model in suite.models
+    ]
+
+
+def accept(folder: Path | None, target: Path | None, found: Found, how: Accepting) -> Path:
+    """Make a run, or a part of it, the baseline; give the baseline's folder."""
     accepted = load(folder, found)
-    return baselines.accept(accepted, target or _baseline_folder(accepted.manifest.suite, found))
+    target = target or _baseline_folder(accepted.manifest.suite, found)
+    if target.exists() and not how.reason.strip():
+        raise UsageError(f"{target} holds a baseline already: say with --reason TEXT why another outcome is right now")
+    return baselines.accept(accepted, target, how)
+
+
+def undo(target: Path | None, suite: str, found: Found) -> tuple[Path, str]:
+    """Take back the last acceptance; give the baseline's folder, and what was taken back."""
+    folder = target or _baseline_folder(_named_suite(suite, found), found)
+    return folder, baselines.undo(folder)
 
 
 def load(folder: Path | None, found: Found) -> Run:
     """The run in that folder; None: the newest one."""
-    return runs.load(folder or runs.newest(found.path(found.settings.runs)))
+    return runs.load(_folder(folder, found))
 
 
-def summary(run: Run, page: Path | None) -> dict[str, Any]:
+def _folder(folder: Path | None, found: Found) -> Path:
+    return folder or runs.newest(found.path(found.settings.runs))
+
+
+def summary(run: Run | Judged, page: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
+    ended = run.sheet.ended if isinstance(run, Judged) else sheet_of(run).ended
     return {
         "run": str(run.folder),
         "report": str(page) if page else None,
         "suite": run.manifest.suite.name,
         "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
         "cases": len(run.manifest.cases),
-        "finished": len(run.records),
-        "cached": sum(record.cached for record in run.records),
+        "finished": len(ended),
+        "cached": sum(end.cached for end in ended.values()),
         "errors": [
-            {"case": record.case.id, "kind": record.error.kind, "message": record.error.message}
-            for record in run.records
-            if record.error is not None
+            {"case": case_id, "kind": end.error, "message": end.reason} for case_id, end in ended.items() if end.error
         ],
         "verdict": asdict(run.verdict) if run.verdict else None,
     }
@@ -123,11 +186,14 @@ def _suite_of_run(folder: Path) -> Suite:
     return runs.load(folder).manifest.suite
 
 
+def _named_suite(name: str, found: Found) -> Suite:
+    return load_suite(name, Path.cwd()) if name else load_suite(found.settings.suite, found.folder)
+
+
 def _suite(asked: Asked, found: Found) -> Suite:
     pipelines = [parse_model(text) for text in asked.pipelines] or _pipelines_of_settings(found)
     _check_distinct(pipelines)
-    name, folder = (asked.suite, Path.cwd()) if asked.suite else (found.settings.suite, found.folder)
-    suite = load_suite(name, folder)
+    suite = _named_suite(asked.suite, found)
     return select(
         suite,
         pipelines=pipelines,
@@ -167,15 +233,21 @@ def _new_folder(found: Found, suite: Suite) -> Path:
     return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
 
 
-def _baseline(named: Path | None, suite: Suite, found: Found) -> Run | None:
+def _noise(suite: Suite, found: Found) -> NoiseFloor:
+    """The noise floor that margins come from: the setting's, else the suite's, else none."""
+    named = found.path(found.settings.noise) if found.settings.noise else Path(suite.noise) if suite.noise else None
+    return floors.read(named) if named else NO_NOISE
+
+
+def _baseline(named: Path | None, suite: Suite, found: Found) -> Baseline | None:
     """The baseline to compare with: one that was named must be there, the default one need not."""
     if named is None and not found.settings.baseline:
         default = _baseline_folder(suite, found)
-        return runs.load(default) if default.exists() else None
+        return baselines.load(default) if default.exists() else None
     folder = named or found.path(found.settings.baseline)
     if not folder.exists():
         raise UsageError(f"there is no baseline in {folder}. Make one with `editproof baseline accept RUN`")
-    return runs.load(folder)
+    return baselines.load(folder)
 
 
 def _baseline_folder(suite: Suite, found: Found) -> Path:

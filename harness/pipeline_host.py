@@ -1,16 +1,18 @@
 """The process in which pipelines run: theirs may crash, hang, leak or print; the run goes on.
 
-Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds). Whatever the pipeline
-raises comes back as a CaseError.
+Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds, peak memory in MB). Whatever
+the pipeline raises comes back as a CaseError.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import traceback
 from functools import cache
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,13 +48,28 @@ def describe(spec: str) -> PipelineInfo:
     return PipelineInfo(spec, _text(fingerprint(spec, pipeline)), source_hash(spec), stochastic)
 
 
-def edit(spec: str, request: EditRequest) -> tuple[EditResult, float]:
-    """Make one edit; give its result, reduced to plain data, and the seconds it took."""
+def edit(spec: str, request: EditRequest) -> tuple[EditResult, float, float | None]:
+    """Make one edit; give its result, reduced to plain data, the seconds it took and the MB that this process held at most."""
     pipeline = _loaded(spec)
+    _forget_peak()
     start = time.perf_counter()
     result = pipeline(request)
     seconds = time.perf_counter() - start
-    return _plain(check_result(request, result)), seconds
+    return _plain(check_result(request, result)), seconds, _peak_mb()
+
+
+def _forget_peak() -> None:
+    """From now on, the peak is that of what follows. Linux only."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mb() -> float | None:
+    """The most resident memory since `_forget_peak`, MB; None: the system does not say."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
+    return None
 
 
 @cache

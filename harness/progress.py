@@ -10,9 +10,9 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.gate import case_name
 from harness.runner import Progress as Report
 from harness.types import CaseRecord
+from harness.wording import case_name
 
 LINE_EVERY_S = 10.0
 """On a CI log: often enough to see that it lives, seldom enough to read."""

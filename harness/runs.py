@@ -3,6 +3,7 @@
 manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities, versions, machine
 journal.jsonl          one line a finished case, fsynced: the truth while running
 measurements.parquet   every measurement, one row a number, in the order of the cases
+cases.parquet          how each case ended, one row a case; knows how long the journal was that the tables were made from
 stages.parquet         every stage of every case
 verdict.json           the gate's word
 blobs/ab/abcd….png     pictures, named by their SHA-256
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+
+MEASUREMENTS = "measurements.parquet"
+CASES = "cases.parquet"
+STAGES = "stages.parquet"
+
+_AT_A_TIME = 256
+"""Cases whose rows are held in memory while a table is written."""
 
 T = TypeVar("T")
 
@@ -129,19 +138,25 @@ def load(folder: Path | str) -> Run:
     Raises UsageError where the folder is no run, or a file in it is damaged.
     """
     folder = Path(folder)
-    manifest_path = folder / "manifest.json"
-    if not manifest_path.is_file():
-        raise UsageError(
-            f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed"
-        )
-    manifest = _decode(manifest_path.read_bytes(), Manifest, manifest_path)
-    if manifest.schema != SCHEMA:
-        raise UsageError(f"{manifest_path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}")
+    manifest = load_manifest(folder)
     order = {case.id: index for index, case in enumerate(manifest.cases)}
     by_id = {record.case.id: record for record in read_journal(folder) if record.case.id in order}
     verdict_path = folder / "verdict.json"
     verdict = _decode(verdict_path.read_bytes(), Verdict, verdict_path) if verdict_path.is_file() else None
     return Run(folder, manifest, tuple(sorted(by_id.values(), key=lambda record: order[record.case.id])), verdict)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, or the file is damaged."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed"
+        )
+    manifest = _decode(path.read_bytes(), Manifest, path)
+    if manifest.schema != SCHEMA:
+        raise UsageError(f"{path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}")
+    return manifest
 
 
 def newest(runs_folder: Path) -> Path:
@@ -189,9 +204,65 @@ def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
 
 
 def write_tables(run: Run) -> None:
-    """Write `measurements.parquet` and `stages.parquet` from the run's records."""
-    run.measurements.to_parquet(run.folder / "measurements.parquet", index=False)
-    run.stages.to_parquet(run.folder / "stages.parquet", index=False)
+    """Write the tables from the run's records; `cases.parquet` last, since it vouches for the others."""
+    parts = [run.records[start : start + _AT_A_TIME] for start in range(0, len(run.records), _AT_A_TIME)] or [()]
+    write_table(run.folder / MEASUREMENTS, (measurement_table(part) for part in parts))
+    write_table(run.folder / STAGES, (stage_table(part) for part in parts))
+    write_table(run.folder / CASES, (case_table(part) for part in parts), vouch(run.folder))
+
+
+def vouch(folder: Path) -> dict[bytes, bytes]:
+    """What `cases.parquet` keeps of the journal that the tables were made from: its length, since it only ever grows."""
+    path = folder / "journal.jsonl"
+    return {b"editproof.journal_bytes": str(path.stat().st_size if path.is_file() else 0).encode()}
+
+
+def tables_current(folder: Path) -> bool:
+    """Whether the tables are there and say what the journal says."""
+    if not (folder / CASES).is_file() or not (folder / MEASUREMENTS).is_file():
+        return False
+    with opened_table(folder / CASES) as file:
+        return vouch(folder).items() <= (file.schema_arrow.metadata or {}).items()
+
+
+@contextmanager
+def opened_table(path: Path, words: Sequence[str] = ()) -> Iterator[Any]:
+    """A table as a pyarrow ParquetFile, the columns `words` as dictionaries. Raises UsageError where it can't be read."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path, read_dictionary=list(words)) as file:
+            yield file
+    except (pa.ArrowException, FileNotFoundError) as error:
+        line = " ".join(str(error).split())
+        raise UsageError(f"{path} can't be read: {line}. Remove it, and the journal is read instead") from error
+
+
+def write_table(path: Path, parts: Iterable[pd.DataFrame], about: Mapping[bytes, bytes] | None = None) -> None:
+    """Write a table part by part, so that only one is in memory; all have the columns of the first."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    writer = None
+    for part in parts:
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        if writer is None:
+            schema = _without_null_columns(table.schema)
+            writer = parquet.ParquetWriter(partial, schema.with_metadata({**(schema.metadata or {}), **(about or {})}))
+        writer.write_table(table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(None))
+    if writer is not None:
+        writer.close()
+        partial.replace(path)
+
+
+def _without_null_columns(schema: Any) -> Any:
+    """A column that has no value in the first rows is one of text: it may have some later."""
+    import pyarrow as pa
+
+    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
@@ -216,6 +287,26 @@ def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     columns += ["unit", "reason", "y", "x"]
     table = pd.DataFrame(rows, columns=columns)
     return table.astype({"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"})
+
+
+def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """How each case ended, one row a case."""
+    import pandas as pd
+
+    rows = [
+        (
+            record.case.id,
+            record.status,
+            record.reason,
+            record.seconds,
+            record.peak_mb,
+            record.cached,
+            record.error.kind if record.error else "",
+        )
+        for record in records
+    ]
+    columns = ["case_id", "status", "reason", "seconds", "peak_mb", "cached", "error"]
+    return pd.DataFrame(rows, columns=columns).astype({"seconds": "float64", "peak_mb": "Float64", "cached": "bool"})
 
 
 def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import msgspec
 from platformdirs import user_cache_path
 
 from harness.errors import UsageError
+from harness.types import Waiver
 
 T = TypeVar("T")
 
@@ -51,6 +52,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Worker processes; 0: one a core."""
     timeout_s: float = 300.0
     """How long one edit may take."""
+    noise: str = ""
+    """File of the measured noise floor (`editproof noise`) that margins come from; empty: the suite's."""
+    waivers: tuple[Waiver, ...] = ()
+    """Findings that somebody answers for until a day, beside the suite's."""
     lpips: LpipsSettings = LpipsSettings()
     cache: CacheSettings = CacheSettings()
 
@@ -59,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("jobs must be at least 1, or 0 for one a core")
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise ValueError(f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
+        for waiver in self.waivers:
+            check_waiver(waiver)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -102,6 +109,14 @@ def find_settings(start: Path) -> Found:
             if table is not None:
                 return Found(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
     return Found(Settings(), start, "defaults")
+
+
+def check_waiver(waiver: Waiver) -> None:
+    """Raise ValueError on a waiver that nobody answers for, or that covers everything."""
+    if not waiver.owner.strip() or not waiver.reason.strip():
+        raise ValueError("a waiver must name its owner and its reason")
+    if not (waiver.family or waiver.model or waiver.metric):
+        raise ValueError(f"the waiver by {waiver.owner} covers everything: name a family, a model or a metric")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

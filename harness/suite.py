@@ -12,8 +12,8 @@ import msgspec
 
 from harness.errors import UsageError, unknown
 from harness.metrics.registry import EVERY_NIGHT, check_name, stats_of
-from harness.settings import convert, read_toml
-from harness.types import Budget, CaseFolder, Margin, Model, Suite, Variant
+from harness.settings import check_waiver, convert, read_toml
+from harness.types import Budget, CaseFolder, Limit, Margin, Model, Suite, Variant, Waiver
 from pipelines.contract import ContractError
 from pipelines.loader import parse
 from vectors import Vector
@@ -46,6 +46,10 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: tuple[str, ...] = EVERY_NIGHT
     budgets: tuple[Budget, ...] = ()
     margins: tuple[Margin, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    noise: str = ""
+    """File of the measured noise floor, relative to the suite's file; empty: margins are as written."""
 
 
 def shipped_suites() -> list[str]:
@@ -158,9 +162,7 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
             )
     for name in file.metrics:
         check_name(name)
-    rules: list[Budget | Margin] = [*file.budgets, *file.margins]
-    for rule in rules:
-        _check_rule(rule, file)
+    _check_rules(file)
     if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
         raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}")
     for name in file.folders:
@@ -188,14 +190,35 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         folders=tuple(
             CaseFolder(name, str((base / Path(text).expanduser()).resolve())) for name, text in file.folders.items()
         ),
-        grounds=str((base / Path(file.grounds).expanduser()).resolve()) if file.grounds else "",
+        grounds=_absolute(file.grounds, base),
+        limits=file.limits,
+        waivers=file.waivers,
+        noise=_absolute(file.noise, base),
     )
+
+
+def _absolute(path: str, base: Path) -> str:
+    return str((base / Path(path).expanduser()).resolve()) if path else ""
 
 
 def check_label(label: str, what: str) -> None:
     """Raise UsageError unless a name can stand in a file name and on a terminal."""
     if not re.fullmatch(r"[\w\[\],=+-][\w\[\],=+ .-]{0,99}", label):
         raise UsageError(f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is {label[:120]!r}")
+
+
+def _check_rules(file: SuiteFile) -> None:
+    """Raise UsageError on the first rule that makes no sense."""
+    rules: list[Budget | Margin] = [*file.budgets, *file.margins]
+    for rule in rules:
+        _check_rule(rule, file)
+    for limit in file.limits:
+        _check_limit(limit, file)
+    for waiver in file.waivers:
+        try:
+            check_waiver(waiver)
+        except ValueError as error:
+            raise UsageError(f"waivers: {error}") from error
 
 
 def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
@@ -207,6 +230,7 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
         raise UsageError(f"{where}: the suite does not measure {rule.metric}; add it to metrics")
     if rule.stat not in stats_of(rule.metric):
         raise UsageError(f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}")
+    _check_known(rule.families, [*file.vectors, *file.folders], "vector of this suite")
     if isinstance(rule, Margin):
         if not 0 <= rule.margin < math.inf:
             raise UsageError(f"{where}: margin must be 0 or above; it is {rule.margin}")
@@ -215,7 +239,19 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
         raise UsageError(f"{where} needs a min or a max, and not both")
     if not all(math.isfinite(limit) for limit in (rule.min, rule.max) if limit is not None):
         raise UsageError(f"{where}: its limit must be finite")
-    _check_known(rule.families, [*file.vectors, *file.folders], "vector of this suite")
+    _check_step(rule, where)
+
+
+def _check_limit(limit: Limit, file: SuiteFile) -> None:
+    """Raise UsageError on a limit that could never apply."""
+    where = f"limits: {limit.of}"
+    if not 0 < limit.max < math.inf:
+        raise UsageError(f"{where}: max must be above 0 and finite; it is {limit.max}")
+    _check_known(limit.families, [*file.vectors, *file.folders], "vector of this suite")
+    _check_step(limit, where)
+
+
+def _check_step(rule: Budget | Limit, where: str) -> None:
     if rule.until_step is not None and rule.until_step < 1:
         raise UsageError(f"{where}: until_step must be at least 1; it is {rule.until_step}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -11,6 +12,8 @@ Param = str | int | float | bool
 
 Region = Literal["all", "edit", "ring", "keep", "protect", "seams"]
 REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect", "seams")
+
+VERDICT_SCHEMA = 1
 
 Better = Literal["higher", "lower", "zero"]
 """Which way a measurement is good; `zero`: the nearer to 0 the better."""
@@ -32,6 +35,8 @@ class Outcome(StrEnum):
     REGRESSED = "regressed"
     IMPROVED = "improved"
     UNDERPOWERED = "underpowered"
+    WAIVED = "waived"
+    """Past its limit, and somebody answers for that until a date."""
     ERROR = "error"
 
 
@@ -92,6 +97,36 @@ class Margin:
     stat: str
     margin: float
     """In the metric's unit."""
+    families: tuple[str, ...] = ()
+    """Families that it covers; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What an edit may cost at most."""
+
+    of: Literal["seconds", "memory"]
+    """`seconds`: wall time of the edit. `memory`: the most that the pipeline's process held meanwhile, in MB."""
+    max: float
+    families: tuple[str, ...] = ()
+    """Families that it covers; empty: all."""
+    until_step: int | None = None
+    """The last rung that it covers. None: the whole ladder, and cases of one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """Somebody answers for a finding until a day: it is still measured and shown, and does not fail the run."""
+
+    owner: str
+    reason: str
+    expires: date
+    """The last day that it counts, UTC."""
+    family: str = ""
+    """Empty: every one; so are `model` and `metric`. One of the three must be named."""
+    model: str = ""
+    metric: str = ""
+    """Name, without variant and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +152,10 @@ class Suite:
     """The user's own cases, run beside the variants."""
     grounds: str = ""
     """Folder of the user's own photographs, drawn on instead of scikit-image's; absolute; empty: none."""
+    limits: tuple[Limit, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    noise: str = ""
+    """File of the measured noise floor that margins come from; absolute; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +258,8 @@ class CaseRecord:
     stages: tuple[StageRecord, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     error: CaseError | None = None
+    peak_mb: float | None = None
+    """The most memory that the pipeline's process held during the edit, MB; None: the system does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +267,7 @@ class Finding:
     """What one rule found for one family and model, with its evidence."""
 
     rule: str
-    """`budget` or `baseline`."""
+    """`budget`, `limit` (seconds, memory) or `baseline`."""
     family: str
     model: str
     metric: str
@@ -246,6 +287,19 @@ class Finding:
     """How many cases were judged."""
     text: str
     """One line for a person."""
+    interval: tuple[float, float] | None = None
+    """95 % confidence interval of the mean change for the worse, in the metric's unit; None: no statistics were needed, or
+    there are too few samples for any."""
+    mean_change: float | None = None
+    """For the worse, in the metric's unit, over the family's cases; None: nothing was compared."""
+    p: float | None = None
+    """How likely a change for the worse like this is by chance in any rule of the run (Holm); None: as for `interval`."""
+    samples: int = 0
+    """Paired changes that the mean is taken over."""
+    at_risk: bool = False
+    """It passes with less than a quarter of its margin left; of a budget, with less than a twentieth of the limit."""
+    stage: str = ""
+    """The first stage whose artefact is not the baseline's; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,3 +313,7 @@ class Verdict:
     """Worst first."""
     baseline: str
     """The baseline's folder; empty: judged against budgets only."""
+    notes: tuple[str, ...] = ()
+    """What a person should know though it changes nothing: expired waivers, unused entries of the baseline, other seeds."""
+    schema: int = VERDICT_SCHEMA
+    """Version of `docs/verdict.schema.json`: raised when a field changes its meaning or goes, not when one is added."""

@@ -97,10 +97,10 @@ class Worker:
             return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs)
         if isinstance(reply, CaseError):
             return _failed(case, reply, scene.blobs)
-        result, seconds = reply
-        return self._record(case, scene, result, seconds)
+        result, seconds, peak_mb = reply
+        return replace(self._record(case, scene, result, seconds), peak_mb=peak_mb)
 
-    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float] | CaseError:
+    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float, float | None] | CaseError:
         """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
         module = parse(spec).module
         if module not in self._hosts:
@@ -112,7 +112,7 @@ class Worker:
             if isinstance(told, CaseError):
                 return told
             self._loaded.add(spec)
-        reply: tuple[EditResult, float] | CaseError = host.call(
+        reply: tuple[EditResult, float, float | None] | CaseError = host.call(
             ("edit", spec, request), timeout_s=self._setup.timeout_s
         )
         return reply

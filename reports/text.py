@@ -61,15 +61,24 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     """The verdict in plain lines: what made it invalid, then what is no pass, worst first; at most 10 and a count."""
     lines = [f"not judged: {plain(reason)}" for reason in verdict.invalid]
     order = sorted(verdict.findings, key=lambda finding: view.OUTCOMES.index(finding.outcome))
-    found = [finding for finding in order if finding.outcome is not Outcome.PASS]
+    said = set(verdict.invalid)
+    found = [finding for finding in order if finding.outcome is not Outcome.PASS and finding.text not in said]
     lines += [f"{finding.outcome.value}: {plain(view.describe(finding))}" for finding in found]
     if len(lines) > MAX_LINES:
         return [*lines[:MAX_LINES], f"… and {len(lines) - MAX_LINES} more"]
     return lines
 
 
+def note_lines(verdict: Verdict) -> list[str]:
+    """What a person should know though it changes nothing; at most 10 and a count."""
+    lines = [f"note: {plain(note)}" for note in verdict.notes]
+    return [*lines[:MAX_LINES], *([f"… and {len(lines) - MAX_LINES} more notes"] if len(lines) > MAX_LINES else [])]
+
+
 def plain(name: str) -> str:
     """A foreign text for a terminal: no control, escape or direction-changing characters, one line."""
+    if name.isprintable():
+        return name
     return "".join(" " if char.isspace() else char if _harmless(char) else "�" for char in name)
 
 

@@ -22,7 +22,14 @@ STATES = {
 }
 """What became of a case, in the order in which people must look."""
 
-OUTCOMES = (Outcome.ERROR, Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.IMPROVED, Outcome.PASS)
+OUTCOMES = (
+    Outcome.ERROR,
+    Outcome.REGRESSED,
+    Outcome.UNDERPOWERED,
+    Outcome.WAIVED,
+    Outcome.IMPROVED,
+    Outcome.PASS,
+)
 """In the order in which people must look."""
 
 WINDOW_PX = 64

@@ -104,6 +104,14 @@ BAD_RULES = [
     ('[[budgets]]\nmetric = "ssim"\nregion = "edit"\nstat = "mean"\nmin = 1\n', "does not measure ssim"),
     ('[[budgets]]\nmetric = "psnr"\nregion = "edge"\nstat = "mean"\nmin = 1\n', "edge"),
     ('[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = nan\n', "margin must be 0 or above"),
+    (
+        '[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = 1\nfamilies = ["lgo"]\n',
+        "did you mean logo",
+    ),
+    ('[[limits]]\nof = "seconds"\nmax = 0\n', "max must be above 0"),
+    ('[[limits]]\nof = "disk"\nmax = 1\n', "disk"),
+    ('[[waivers]]\nowner = "ada"\nreason = "r"\nexpires = 2027-01-31\n', "covers everything"),
+    ('[[waivers]]\nowner = ""\nreason = "r"\nexpires = 2027-01-31\nfamily = "logo"\n', "owner"),
 ]
 
 

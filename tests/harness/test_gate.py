@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from harness import baseline
+from harness import baseline, sheet
 from harness.errors import IncompleteError, UsageError
-from harness.gate import judge
+from harness.gate import judge, judge_sheet
 from harness.metrics.pooling import EMPTY
-from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run, load, write_manifest
+from harness.runs import (
+    SCHEMA,
+    Journal,
+    Manifest,
+    MetricInfo,
+    PipelineInfo,
+    Run,
+    load,
+    write_manifest,
+    write_tables,
+)
+from harness.sheet import sheet_of
 from harness.types import (
     Budget,
     Case,
     CaseError,
     CaseRecord,
     ExitCode,
+    Limit,
     Margin,
     Measurement,
     Model,
     Outcome,
     Suite,
     Variant,
+    Waiver,
 )
 
 MODEL = Model("ns", "reference?inpaint.model=ns")
@@ -228,3 +244,237 @@ def test_a_deterministic_baseline_stands_for_every_seed() -> None:
     stochastic = {"ns": PipelineInfo(MODEL.spec, "", "", stochastic=True)}
     before = replace(before, manifest=replace(before.manifest, pipelines=stochastic))
     assert judge(now, before).exit_code is ExitCode.INCOMPLETE
+
+
+SEEDS = (1, 2, 3)
+STEPS = (1, 2, 3)
+
+
+def sampled(
+    changes: Sequence[Sequence[float]] = ((0.0,) * 3,) * 3,
+    *,
+    seeds: Sequence[int] = SEEDS,
+    margins: tuple[Margin, ...] = (),
+) -> Run:
+    """A stochastic model's run: three scenes (rows) on some seeds (columns), at 35 dB less `changes`."""
+    rows = zip(STEPS, changes, strict=True)
+    records = [
+        measured(35.0 - change, step=step, seed=seed)
+        for step, row in rows
+        for seed, change in zip(seeds, row, strict=True)
+    ]
+    run = run_of(*records, margins=margins)
+    return replace(
+        run, manifest=replace(run.manifest, pipelines={"ns": PipelineInfo(MODEL.spec, "", "", stochastic=True)})
+    )
+
+
+def test_a_stochastic_model_on_the_same_seeds_unchanged_passes() -> None:
+    """Zero change everywhere: nothing to divide by, no p to fear, and the interval is 0 wide."""
+    (finding,) = judge(sampled(margins=(MARGIN,)), sampled()).findings
+    assert (finding.outcome, finding.mean_change, finding.interval) == (Outcome.PASS, 0, (0, 0))
+    assert not finding.at_risk
+
+
+def test_a_mean_change_beyond_the_margin_and_significant_is_a_regression() -> None:
+    """With its mean, its interval, its corrected p and its samples."""
+    changes = ((0.9, 1.0, 1.1), (0.8, 1.2, 1.0), (1.0, 1.1, 0.9))
+    verdict = judge(sampled(changes, margins=(MARGIN,)), sampled())
+    (finding,) = verdict.findings
+    assert (finding.outcome, verdict.exit_code) == (Outcome.REGRESSED, ExitCode.REGRESSION)
+    assert finding.mean_change == pytest.approx(1)
+    assert finding.interval is not None
+    assert 0.5 < finding.interval[0] < 1 < finding.interval[1]
+    assert finding.p is not None
+    assert finding.p < 0.001
+    assert finding.samples == 9
+
+
+def test_a_significant_change_within_the_margin_passes() -> None:
+    """Both are asked for; close to the margin it is at risk."""
+    changes = ((0.4, 0.41, 0.42),) * 3
+    (finding,) = judge(sampled(changes, margins=(MARGIN,)), sampled()).findings
+    assert finding.outcome is Outcome.PASS
+    assert finding.p is not None
+    assert finding.p < 0.001
+    assert finding.at_risk
+
+
+def test_a_change_that_may_be_noise_is_underpowered_and_says_how_many_seeds_would_tell() -> None:
+    """Beyond the margin, but not significant: no regression, and no silence."""
+    changes = ((3.0, -2.0, 1.5), (-2.5, 4.0, 0.0), (2.0, 1.0, -1.0))
+    verdict = judge(sampled(changes, margins=(MARGIN,)), sampled())
+    (finding,) = verdict.findings
+    assert (finding.outcome, verdict.exit_code) == (Outcome.UNDERPOWERED, ExitCode.OK)
+    assert "seeds would tell" in finding.text
+
+
+def test_one_pair_of_a_stochastic_model_proves_nothing() -> None:
+    """However large: it asks for more seeds."""
+    one = replace(sampled(), records=sampled().records[:1])
+    one = replace(one, manifest=replace(one.manifest, cases=one.manifest.cases[:1]))
+    worse = replace(one, records=(measured(20.0, step=1, seed=1),))
+    worse = replace(worse, manifest=replace(worse.manifest, suite=replace(worse.manifest.suite, margins=(MARGIN,))))
+    (finding,) = judge(worse, one).findings
+    assert (finding.outcome, finding.p, finding.interval) == (Outcome.UNDERPOWERED, None, None)
+    assert "more seeds" in finding.text
+
+
+def test_a_scene_that_broke_on_every_seed_is_not_averaged_away() -> None:
+    """Two scenes got better by as much: the mean is 0, and the third is named."""
+    changes = ((8.0, 8.1, 7.9), (-4.0, -4.1, -3.9), (-4.0, -3.9, -4.1))
+    verdict = judge(sampled(changes, margins=(MARGIN,)), sampled())
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert "logo/1 broke: 3 of 3 of its seeds" in verdict.findings[0].text
+
+
+def test_rules_are_corrected_for_how_many_there_are() -> None:
+    """A p of 0.01 is a regression as the only rule of a run, and none of a hundred."""
+    changes = ((1.0, 0.2, 1.5), (0.4, 1.9, 0.1), (1.7, 0.0, 1.2))
+    alone = judge(sampled(changes, margins=(MARGIN,)), sampled()).findings[0]
+    assert alone.outcome is Outcome.REGRESSED
+    assert alone.p is not None
+    assert 0.0005 < alone.p <= 0.05
+
+    def in_families(run: Run) -> Run:
+        """A hundred families with the numbers of one."""
+        records = [
+            replace(record, case=replace(record.case, id=f"{record.case.id}-{n}", family=f"f{n}"))
+            for n in range(100)
+            for record in run.records
+        ]
+        cases = tuple(record.case for record in records)
+        return replace(run, records=tuple(records), manifest=replace(run.manifest, cases=cases))
+
+    still, moved = in_families(sampled(margins=(MARGIN,))), sampled(changes).records
+    mixed = tuple(
+        replace(record, measurements=moved[index].measurements) if index < 9 else record
+        for index, record in enumerate(still.records)
+    )
+    among = next(f for f in judge(replace(still, records=mixed), in_families(sampled())).findings if f.family == "f0")
+    assert among.outcome is Outcome.UNDERPOWERED
+
+
+def test_a_run_on_other_seeds_is_paired_in_order_and_says_so() -> None:
+    """The first seed with the first; only where no seed is shared, and there are as many."""
+    verdict = judge(sampled(seeds=(7, 8, 9), margins=(MARGIN,)), sampled())
+    assert verdict.exit_code is ExitCode.OK
+    assert verdict.findings[0].samples == 9
+    assert "9 cases ran on other seeds" in verdict.notes[0]
+    assert judge(sampled(seeds=(1, 8, 9), margins=(MARGIN,)), sampled()).exit_code is ExitCode.INCOMPLETE
+
+
+def scenes(change: float, count: int, *, better: int = 0) -> tuple[Run, Run]:
+    """A deterministic run of many scenes, `better` of them the other way, and its baseline."""
+    now = [measured(35.0 - (change if step > better else -change), step=step) for step in range(1, count + 1)]
+    return run_of(*now, margins=(MARGIN,)), run_of(*(measured(35.0, step=step) for step in range(1, count + 1)))
+
+
+def test_17_worse_and_0_better_is_another_host_and_no_verdict() -> None:
+    """Every scene a little worse, none past its margin: exit 3. Fewer, mixed, or past the margin is judged as ever."""
+    verdict = judge(*scenes(0.01, 17))
+    assert verdict.exit_code is ExitCode.INCOMPLETE
+    assert "17 scenes got a little worse and 0 better" in verdict.invalid[0]
+    assert judge(*scenes(0.01, 16)).exit_code is ExitCode.OK
+    assert judge(*scenes(0.01, 20, better=5)).exit_code is ExitCode.OK
+    assert judge(*scenes(0.0, 20)).exit_code is ExitCode.OK
+    assert judge(*scenes(0.6, 20)).exit_code is ExitCode.REGRESSION
+
+
+def test_the_library_that_changed_is_named_as_the_suspect() -> None:
+    """The first thing to look at."""
+    run, before = scenes(0.01, 20)
+    run = replace(run, manifest=replace(run.manifest, versions={"numpy": "2.4"}))
+    assert "numpy is 2.4 here and was absent there" in judge(run, before).invalid[0]
+
+
+@pytest.mark.parametrize(("of", "unit"), [("seconds", "s"), ("memory", "MB")])
+def test_an_edit_that_costs_more_than_its_limit_is_a_regression(of: Literal["seconds", "memory"], unit: str) -> None:
+    """Seconds and megabytes, of the worst case."""
+    records = [replace(measured(35.0, step=step), seconds=10.0 * step, peak_mb=10.0 * step) for step in (1, 2)]
+    run = run_of(*records)
+    suite = replace(run.manifest.suite, limits=(Limit(of, max=15.0),))
+    verdict = judge(replace(run, manifest=replace(run.manifest, suite=suite)), None)
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert (verdict.findings[0].worst, verdict.findings[0].unit, verdict.findings[0].case_id) == (20, unit, "id2-42")
+    easy = replace(suite, limits=(Limit(of, max=15.0, until_step=1),))
+    assert judge(replace(run, manifest=replace(run.manifest, suite=easy)), None).exit_code is ExitCode.OK
+
+
+def test_memory_that_nobody_measured_is_not_judged() -> None:
+    """Never a pass."""
+    run = run_of(measured(35.0))
+    suite = replace(run.manifest.suite, limits=(Limit("memory", max=15.0),))
+    verdict = judge(replace(run, manifest=replace(run.manifest, suite=suite)), None)
+    assert verdict.exit_code is ExitCode.INCOMPLETE
+
+
+DAY = date(2026, 11, 21)
+WAIVER = Waiver("ada", "the new font is wider", DAY, family="logo", metric="psnr")
+
+
+@pytest.mark.parametrize(
+    ("waiver", "outcome", "code"),
+    [
+        (WAIVER, Outcome.WAIVED, ExitCode.OK),
+        (replace(WAIVER, expires=date(2026, 11, 20)), Outcome.REGRESSED, ExitCode.REGRESSION),
+        (replace(WAIVER, family="microprint"), Outcome.REGRESSED, ExitCode.REGRESSION),
+    ],
+)
+def test_a_waiver_counts_until_its_day_for_what_it_names(waiver: Waiver, outcome: Outcome, code: ExitCode) -> None:
+    """The finding is shown with owner, day and reason; an expired or unneeded waiver is said."""
+    run = sheet_of(run_of(measured(29.0), budgets=(BUDGET,)))
+    verdict = judge_sheet(run, None, waivers=(waiver,), today=DAY)
+    assert (verdict.findings[0].outcome, verdict.exit_code) == (outcome, code)
+    if outcome is Outcome.WAIVED:
+        assert "Waived by ada until 2026-11-21: the new font is wider" in verdict.findings[0].text
+        assert not verdict.notes
+    else:
+        assert "ada" in verdict.notes[0]
+
+
+def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
+    """So that it does not hide the next regression."""
+    verdict = judge_sheet(sheet_of(run_of(measured(35.0), budgets=(BUDGET,))), None, waivers=(WAIVER,), today=DAY)
+    assert "is not needed" in verdict.notes[0]
+
+
+def test_a_case_that_failed_is_nobodys_to_waive() -> None:
+    """What was not measured stays unjudged."""
+    run = sheet_of(run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,)))
+    assert judge_sheet(run, None, waivers=(WAIVER,), today=DAY).exit_code is ExitCode.INCOMPLETE
+
+
+def test_cases_of_the_baseline_that_the_run_lacks_are_said() -> None:
+    """Not judged, not silent."""
+    verdict = judge(run_of(measured(35.0), margins=(MARGIN,)), run_of(measured(35.0), measured(35.0, step=2)))
+    assert verdict.exit_code is ExitCode.OK
+    assert "1 cases of the baseline are not in this run" in verdict.notes[0]
+
+
+def test_a_margin_may_be_for_a_family_only() -> None:
+    """It wins over one for all."""
+    margins = (replace(MARGIN, margin=9.0, families=("logo",)), MARGIN)
+    assert judge(run_of(measured(30.0), margins=margins), run_of(measured(35.0))).findings[0].limit == 9.0
+
+
+def test_the_tables_say_what_the_journal_says(tmp_path: Path) -> None:
+    """Judged from its tables or from its journal, a run has the same verdict; tables older than the journal are not used."""
+    refused = measured(None, step=2, reason="refused: policy")
+    empty = measured(None, step=3, reason=EMPTY)
+    run = replace(run_of(measured(35.0), refused, empty, failed(4), budgets=(BUDGET,)), folder=tmp_path)
+    write_manifest(tmp_path, run.manifest)
+    journal = Journal(tmp_path)
+    for record in run.records:
+        journal.append(record)
+    assert sheet.load(tmp_path).records is not None
+    write_tables(run)
+    from_tables = sheet.load(tmp_path)
+    assert from_tables.records is None
+    assert judge_sheet(from_tables, None) == judge(run, None)
+    assert from_tables.keys() == sheet_of(run).keys()
+    journal.append(measured(20.0))
+    journal.close()
+    key = sheet.Key("psnr", "edit", "mean")
+    assert from_tables.grid([key]).values[0, 0] == 35.0
+    assert sheet.load(tmp_path).grid([key]).values[0, 0] == 20.0

@@ -1,0 +1,175 @@
+"""How long does the gate take, and how much memory, on runs of many cases?
+
+`python -m benchmarks.gate [--cases 1000,100000]` makes a run and a baseline of so many cases with every measurement that a
+night has, drawn at random, judges the one against the other in a process of its own, as `editproof gate` does, and writes
+benchmarks/GATE.md. Only the tables are made; the journal, which the gate does not read where they are there, is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import runs
+from harness.metrics.lpips_weights import NO_WEIGHTS
+from harness.metrics.registry import EVERY_NIGHT, get_metric
+from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from harness.suite import load_suite
+from harness.types import Case, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAGE = Path(__file__).with_name("GATE.md")
+SIZES = (1_000, 100_000)
+SEEDS = 10
+MODELS = 2
+AT_A_TIME = 1_000
+LIMITS = {1_000: (3.0, None), 100_000: (30.0, 2.0)}
+"""Cases -> seconds and GiB that it may take."""
+
+
+def main() -> None:
+    """Measure, print and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default=",".join(map(str, SIZES)))
+    sizes = [int(text) for text in parser.parse_args().cases.split(",")]
+    rows = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(_row(size, Path(folder)))
+            sys.stdout.write(rows[-1] + "\n")
+    about = (
+        "A run against a baseline of the same size, every measurement of a night a case, on one core, start-up included. "
+        "Numbers are drawn at random; of the run folder only the tables are made, and the journal, which the gate does not "
+        "read where they are up to date, is left out. `python -m benchmarks.gate` measures it."
+    )
+    heading = "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB | may take |"
+    lines = ["# What the gate takes", "", about, "", heading, "|---:|---:|---:|---:|---:|---:|---:|---:|", *rows]
+    if tuple(sizes) == SIZES:
+        PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _row(size: int, folder: Path) -> str:
+    suite = load_suite("nightly", folder)
+    cases = tuple(_cases(suite, size))
+    keys = [
+        (metric.identity, metric.unit, region, stat)
+        for metric in (get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT)
+        for region in metric.regions
+        for stat in metric.stats
+    ]
+    for seed, name in enumerate(("run", "baseline")):
+        _write(folder / name, suite, cases, keys, seed)
+    code = (
+        "import sys, editproof; editproof.claim_packages(); from harness.cli import app; "
+        "app(['gate', sys.argv[1], '--baseline', sys.argv[2], '--no-github'])"
+    )
+    command = [sys.executable, "-c", code, str(folder / "run"), str(folder / "baseline")]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) not in {0, 1}:
+        raise RuntimeError("the gate could not judge the benchmark's run")
+    verdict = runs.load(folder / "run").verdict
+    most_s, most_gib = LIMITS.get(size, (None, None))
+    cells = [
+        f"{size:,}",
+        f"{size * len(keys):,}",
+        str(len(verdict.findings) if verdict else 0),
+        f"{seconds:.1f}",
+        f"{usage.ru_utime + usage.ru_stime:.1f}",
+        f"{most_s:g}" if most_s else "",
+        f"{usage.ru_maxrss * 1024 / 2**30:.2f}",  # Linux: KiB
+        f"{most_gib:g}" if most_gib else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cases(suite: Suite, size: int) -> Iterator[Case]:
+    families = list(dict.fromkeys(variant.family for variant in suite.variants))
+    for number in range(size):
+        scene, column = divmod(number, SEEDS * MODELS)
+        step, family = divmod(scene, len(families))
+        model = suite.models[-1 - column // SEEDS]
+        yield Case(f"{number:016x}", "", families[family], step + 1, {}, 256, 2, 7, model, column % SEEDS)
+
+
+def _write(
+    folder: Path, suite: Suite, cases: tuple[Case, ...], keys: Sequence[tuple[str, str, str, str]], seed: int
+) -> None:
+    metrics = [get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT]
+    manifest = Manifest(
+        SCHEMA,
+        "0",
+        "2026-01-01T00:00:00+00:00",
+        suite,
+        {m.name: PipelineInfo(m.spec, "", "", stochastic=m.name == "patch") for m in suite.models},
+        {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics},
+        cases,
+        {},
+        {"device": "cpu"},
+    )
+    runs.write_manifest(folder, manifest)
+    parts = [cases[start : start + AT_A_TIME] for start in range(0, len(cases), AT_A_TIME)]
+    rng = np.random.default_rng(seed)
+    runs.write_table(folder / runs.MEASUREMENTS, (_numbers(part, keys, rng) for part in parts))
+    runs.write_table(folder / runs.CASES, map(_ended, parts), runs.vouch(folder))
+
+
+def _numbers(
+    cases: Sequence[Case], keys: Sequence[tuple[str, str, str, str]], rng: np.random.Generator
+) -> pd.DataFrame:
+    import pandas as pd
+
+    identity, unit, region, stat = zip(*keys, strict=True)
+    deterministic = np.array([case.model.name != "patch" for case in cases])
+    base = np.tile(np.linspace(20, 40, len(keys)), (len(cases), 1))
+    values = base + np.where(deterministic[:, None], 0, rng.normal(0, 0.1, base.shape))
+
+    def by_case(of: Sequence[object]) -> Any:
+        return np.repeat(np.array(of), len(keys))
+
+    def by_key(of: Sequence[object]) -> Any:
+        return np.tile(np.array(of), len(cases))
+
+    table = pd.DataFrame(
+        {
+            "case_id": by_case([case.id for case in cases]),
+            "vector": by_case([case.scene for case in cases]),
+            "family": by_case([case.family for case in cases]),
+            "step": by_case([case.step for case in cases]),
+            "params": "{}",
+            "model": by_case([case.model.name for case in cases]),
+            "seed": by_case([case.seed for case in cases]),
+            "metric": by_key(identity),
+            "region": by_key(region),
+            "stat": by_key(stat),
+            "value": values.ravel(),
+            "unit": by_key(unit),
+            "reason": "",
+        }
+    )
+    return table.assign(y=pd.array([128] * len(table), "Int64"), x=pd.array([128] * len(table), "Int64"))
+
+
+def _ended(cases: Sequence[Case]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = ["case_id", "status", "reason", "seconds", "peak_mb", "cached", "error"]
+    rows = [(case.id, "done", "", 1.0, 300.0, False, "") for case in cases]
+    return pd.DataFrame(rows, columns=columns).astype({"peak_mb": "Float64"})
+
+
+if __name__ == "__main__":
+    main()
