@@ -164,7 +164,7 @@ def _code_hash() -> str:
 
 
 def _sources() -> Iterator[Path]:
-    yield from sorted(path for path in (_HERE.parent / "vectors").rglob("*") if path.suffix in {".py", ".ttf"})
+    yield from sorted(path for path in (_HERE.parent / "vectors").rglob("*") if path.suffix in {".py", ".ttf", ".otf"})
     yield from sorted((_HERE / "metrics").glob("*.py"))
     modules = ("measure", "own_cases", "pictures", "pipeline_host", "tasks", "worker")
     yield from (_HERE / f"{name}.py" for name in modules)

@@ -128,7 +128,7 @@ def _prepare(reference: Reference) -> Prepared:
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    return pool(_map(prepared, actual), prepared.covers, better="lower", tail="p99")
+    return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p95", "p99"))
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
@@ -142,7 +142,7 @@ DELTA_E00 = Metric(
     unit="ΔE00",
     better="lower",
     range=(0.0, 150.0),
-    stats=("mean", "p99", "worst"),
+    stats=("mean", "p95", "p99", "worst"),
     source="CIE 142-2001 (Sharma, Wu & Dalal 2005), sRGB under D65",
     formula="CIEDE2000(Lab(actual), Lab(expected)) of every pixel",
     sees="Colour and lightness that differ, in steps of what an eye just notices: tints, drift, washed-out fills.",

@@ -31,7 +31,7 @@ def _prepare(reference: Reference) -> Prepared:
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    return pool(_map(prepared, actual), prepared.covers, better="lower", tail="p99")
+    return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p99",))
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:

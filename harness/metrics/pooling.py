@@ -82,10 +82,10 @@ def pool(
     areas: Areas | Covers,
     *,
     better: Better,
-    tail: str = "",
+    tails: Sequence[str] = (),
     convert: Callable[[float], float] = float,
 ) -> list[Value]:
-    """Mean, worst window and, where `tail` names one (`p01`, `p99`), that percentile of every region.
+    """Mean, the percentiles that `tails` names (`p01`, `p99`), and worst window of every region.
 
     `plane` is H×W. `better` says which end is worst; with `zero` it is the largest magnitude. `convert` turns a pooled
     value into the metric's unit, e.g. a mean squared error into dB.
@@ -94,13 +94,12 @@ def pool(
     for region, area in areas.items():
         part = cover(area)
         if not part.pixels:
-            values += unmeasured([region], ["mean", *([tail] if tail else []), "worst"], EMPTY)
+            values += unmeasured([region], ["mean", *tails, "worst"], EMPTY)
             continue
         table = _table(plane, part)
         values.append(Value(region, "mean", convert(float(table[-1, -1]) / part.pixels)))
-        if tail:
-            inside = plane[part.box][part.inside]
-            values.append(Value(region, tail, convert(percentile(inside, int(tail[1:])))))
+        inside = plane[part.box][part.inside] if tails else plane[:0]
+        values += [Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails]
         values.append(_worst(table, part, region, better, convert))
     return values
 

@@ -80,7 +80,7 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     areas = prepared.areas
     if min(actual.shape[:2]) < SIZE:
         return unmeasured(areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window")
-    values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tail="p01")
+    values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tails=("p01",))
     beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
     return [Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values]
 

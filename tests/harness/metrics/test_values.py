@@ -85,7 +85,7 @@ def test_a_region_is_pooled_as_numpy_would() -> None:
     area = np.zeros(plane.shape, bool)
     area[30:120, 17:150] = rng.random((90, 133)) < 0.4
     areas: dict[Region, Area] = {"edit": area}
-    mean, tail, worst = pool(plane, areas, better="lower", tail="p99")
+    mean, tail, worst = pool(plane, areas, better="lower", tails=("p99",))
     assert mean.value == pytest.approx(plane[area].mean(dtype=np.float64), abs=1e-9)
     assert tail.value == pytest.approx(np.percentile(plane[area].astype(np.float64), 99), abs=1e-7)
     starts = [sorted({*range(0, length - 63, 8), length - 64}) for length in plane.shape]
