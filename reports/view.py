@@ -236,9 +236,10 @@ def key_numbers(record: CaseRecord | None) -> tuple[str, ...]:
 
 def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
     """All numbers of a case; `about` are the findings that name it."""
-    measured = {(row.metric, row.stat, row.region): row for row in record.measurements}
-    keys = tuple(dict.fromkeys((row.metric, row.stat) for row in record.measurements))
-    asked = {row.region for row in record.measurements}
+    found = [row for row in record.measurements if row.metric not in _unmeasured(record)]
+    measured = {(row.metric, row.stat, row.region): row for row in found}
+    keys = tuple(dict.fromkeys((row.metric, row.stat) for row in found))
+    asked = {row.region for row in found}
     regions = tuple(region for region in REGIONS if region in asked)
     past = {(metric_name(item.metric), item.stat, item.region) for item in about if item.outcome is Outcome.REGRESSED}
     notes: dict[str, int] = {}
@@ -253,7 +254,23 @@ def score_table(record: CaseRecord, about: Sequence[Finding]) -> ScoreTable:
         span = 0 if metric == before else sum(key[0] == metric for key in keys)
         rows.append(ScoreRow(numbers.title(metric), metric, span, stat.replace("_", " "), unit, scores))
         before = metric
-    return ScoreTable(regions, tuple(rows), tuple(notes))
+    return ScoreTable(regions, tuple(rows), (*notes, *_blanks(record)))
+
+
+def _unmeasured(record: CaseRecord) -> dict[str, str]:
+    """Metrics that have no value anywhere, for one reason, and the reason."""
+    reasons: dict[str, set[str]] = {}
+    for row in record.measurements:
+        reasons.setdefault(row.metric, set()).add("" if row.value is not None else row.reason)
+    return {metric: min(why) for metric, why in reasons.items() if len(why) == 1 and min(why)}
+
+
+def _blanks(record: CaseRecord) -> Iterable[str]:
+    """What stands below the table of the metrics that have no row in it, a line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for metric, reason in _unmeasured(record).items():
+        by_reason.setdefault(reason, []).append(numbers.title(metric))
+    return (f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
 
 def windows(record: CaseRecord, metrics: Mapping[str, MetricInfo]) -> tuple[Window, ...]:
