@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +27,8 @@ def verdict_table(verdict: Verdict) -> Table | None:
     table.caption_justify = "left"
     columns = _columns(shown)
     for heading, right in columns:
-        table.add_column(heading, overflow="fold", justify="right" if right else "left")
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(heading, overflow="fold", justify=justify, no_wrap=heading == "outcome")
     for row in shown:
         style = STYLES[row.level]
         cells = _cells(row)
