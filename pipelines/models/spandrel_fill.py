@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.contract import ContractError, Image, Mask
+from pipelines.contract import Image, Mask
 from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
+from pipelines.network_file import read_network
 
 if TYPE_CHECKING:
     from spandrel import MaskedImageModelDescriptor
@@ -62,19 +62,9 @@ def load_network(path: Path) -> MaskedImageModelDescriptor[Any]:
 
     Raises ContractError where the file is no such network.
     """
-    from safetensors import SafetensorError
-    from spandrel import MaskedImageModelDescriptor, ModelLoader, UnsupportedModelError
+    from spandrel import MaskedImageModelDescriptor
 
-    try:
-        network = ModelLoader(device="cpu").load_from_file(path)
-    except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
-        raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error
-    if not isinstance(network, MaskedImageModelDescriptor) or (network.input_channels, network.output_channels) != (
-        3,
-        3,
-    ):
-        name, purpose = network.architecture.name, network.purpose
-        raise ContractError(f"{path} holds {name} ({purpose}); a model that inpaints RGB pictures is needed")
-    return network.eval()
+    network: MaskedImageModelDescriptor[Any] = read_network(
+        path, MaskedImageModelDescriptor, purpose="Inpainting", wanted="a model that inpaints RGB pictures"
+    )
+    return network

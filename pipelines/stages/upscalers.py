@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipelines.contract import ContractError, Image
+from pipelines.network_file import read_network
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
@@ -89,20 +89,12 @@ def load_network(path: Path) -> ImageModelDescriptor[Any]:
 
     Raises ContractError where the file is no such network.
     """
-    from safetensors import SafetensorError
-    from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+    from spandrel import ImageModelDescriptor
 
-    try:
-        network = ModelLoader(device="cpu").load_from_file(path)
-    except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
-        raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error
-    is_image_model = isinstance(network, ImageModelDescriptor) and network.purpose == "SR"
-    if not is_image_model or (network.input_channels, network.output_channels) != (3, 3):
-        name, purpose = network.architecture.name, network.purpose
-        raise ContractError(f"{path} holds {name} ({purpose}); a super-resolution network of RGB pictures is needed")
-    return network.eval()
+    network: ImageModelDescriptor[Any] = read_network(
+        path, ImageModelDescriptor, purpose="SR", wanted="a super-resolution network of RGB pictures"
+    )
+    return network
 
 
 def _interpolation(flag: int) -> Upscaler:
