@@ -1,0 +1,1 @@
+"""The commands, by what they are for. A command parses, builds one config, calls one function, prints and exits."""

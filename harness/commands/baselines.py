@@ -1,0 +1,93 @@
+"""`baseline` and `noise`: what later runs are compared with, and how far numbers move by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import Baseline, RunArgument, errors, found
+
+app = typer.Typer()
+baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
+app.add_typer(baseline_app, name="baseline")
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof run --model patch --seed 1 --seed 2 --seed 3 --seed 4 --seed 5 --seed 6
+  editproof noise                                     what changes from seed to seed in the newest run
+  editproof noise runs/a runs/b --out noise.toml      also what changes from run to run on the same seeds
+Then name the file in editproof.toml: noise = "noise.toml"
+"""
+)
+def noise(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Run folders. Default: the newest.", show_default=False)
+    ] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")] = Path("noise.toml"),
+) -> None:
+    """Measure how far numbers move though nothing has changed, for margins to come from.
+
+    Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
+    """
+    with errors(as_json=False):
+        from harness import main_job
+
+        typer.echo(f"wrote {main_job.noise(runs, out, found())}; name it in editproof.toml: noise = {str(out)!r}")
+
+
+@baseline_app.command(
+    "accept",
+    epilog="""\b
+Examples:
+  editproof baseline accept                                        the newest run, all of it
+  editproof baseline accept --family logo --reason "new font"      its logo cases only
+  editproof baseline accept --case logo/2 --also --reason "both are right"
+                                                                   a second right answer for one case
+""",
+)
+def baseline_accept(
+    run: RunArgument = None,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why. Needed where a baseline is there already.", show_default=False)
+    ] = "",
+    family: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")] = [],  # noqa: B006
+    case: Annotated[
+        list[str], typer.Option(metavar="CASE", help="Only this case: FAMILY/NAME, or an id. Repeatable.")
+    ] = [],  # noqa: B006
+    also: Annotated[
+        bool, typer.Option("--also", help="As one more right answer, beside what was accepted before.")
+    ] = False,
+    author: Annotated[
+        str, typer.Option(metavar="NAME", help="Who accepts. Default: the user's name here.", show_default=False)
+    ] = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write it; a baseline there is replaced. Default: as --baseline.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Make a complete run, or a part of it, the baseline that later runs are compared with."""
+    with errors(as_json=False):
+        from harness import main_job
+        from harness.baseline import Accepting
+
+        how = Accepting(reason, author, families=tuple(family), cases=tuple(case), also=also)
+        typer.echo(f"accepted: {main_job.accept(run, to, found(), how)}")
+
+
+@baseline_app.command("undo")
+def baseline_undo(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")] = "",
+    baseline: Baseline = None,
+) -> None:
+    """Take back the last acceptance: the baseline is again what it was before."""
+    with errors(as_json=False):
+        from harness import main_job
+
+        folder, what = main_job.undo(baseline, suite, found())
+        typer.echo(f"{folder}: took back {what}")

@@ -1,0 +1,91 @@
+"""What all commands share: options, errors as one line, tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from harness.errors import EditproofError
+from harness.types import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.settings import Found
+
+RunArgument = Annotated[
+    Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.", show_default=False
+    ),
+]
+
+
+def found() -> Found:
+    """The settings that hold here."""
+    from harness.settings import find_settings
+
+    return find_settings(Path.cwd())
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people are told."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows for people, or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=1, ensure_ascii=False))
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row.values()))
+    console().print(table)
+
+
+@contextmanager
+def errors(as_json: bool) -> Iterator[None]:
+    """Errors meant for a person become one line on standard error and their exit code; `--json` says the same as JSON."""
+    try:
+        yield
+    except EditproofError as error:
+        _fail(str(error), error.exit_code, as_json=as_json)
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush does not raise again
+        raise typer.Exit(ExitCode.INCOMPLETE) from None
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail(f"{what}. Check the path, its permissions and the room on the disk", ExitCode.INCOMPLETE, as_json=as_json)
+    except KeyboardInterrupt:
+        _fail(
+            "stopped. `editproof run --resume`, with the same --out if you gave one, continues it",
+            ExitCode.INCOMPLETE,
+            as_json=as_json,
+        )
+
+
+def _fail(line: str, code: ExitCode, *, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"error": line, "exit_code": int(code)}, ensure_ascii=False))
+    typer.echo(f"editproof: {' '.join(line.split())}", err=True)
+    raise typer.Exit(code) from None

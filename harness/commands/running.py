@@ -1,0 +1,217 @@
+"""`run` and `gate`: run a suite, judge it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands.common import Baseline, Json, RunArgument, console, errors, found, print_table
+from harness.types import ExitCode
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.main_job import Judged
+    from harness.runs import Run
+    from harness.types import Verdict
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof run                                       the suite quick on the reference pipeline
+  editproof run --vector microprint --model patch     a part of it
+  editproof run --pipeline mine.py:build              your own pipeline
+  editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"
+                                                      two variants side by side
+  editproof run --cases my-pictures                   your own pictures instead of drawn ones
+  editproof run --resume                              continue a run that was killed
+"""
+)
+def run(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Shipped suite, or a .toml file. Default: the setting, else quick.")
+    ] = "",
+    pipeline: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]PIPELINE", help="reference, file.py:factory or module:factory, with ?key=value. Repeatable."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    model: Annotated[list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
+    vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")] = [],  # noqa: B006
+    cases: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FOLDER", help="Your own cases instead of the suite's: docs/own-cases.md. Repeatable."
+        ),
+    ] = [],  # noqa: B006
+    grounds: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw on these photographs of yours.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")
+    ] = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
+    jobs: Annotated[
+        int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0, max=86400)
+    ] = 0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
+    baseline: Baseline = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="List the families and models that would be run, and run nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, judge it, and write its report.
+
+    Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
+    """
+    with errors(as_json):
+        from harness import main_job
+
+        asked = main_job.Asked(
+            suite=suite,
+            pipelines=tuple(pipeline),
+            models=tuple(model),
+            families=tuple(vector),
+            seeds=tuple(seed),
+            folders=tuple(cases),
+            grounds=grounds,
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            timeout_s=timeout,
+            cache=not no_cache,
+            baseline=baseline,
+        )
+        if only_list:
+            print_table(main_job.plan(asked, found()), as_json=as_json)
+            raise typer.Exit
+        done = main_job.run(asked, found(), console(stderr=as_json), quiet=quiet or as_json)
+        from reports.html import write_report
+
+        page = write_report(done)
+        _show(done, page=page, as_json=as_json, quiet=quiet)
+        failed = any(record.error is not None for record in done.records)
+        raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof gate                                      the newest run, against budgets and baseline
+  editproof gate --junit editproof.xml                the verdict for a build server; README.md, "In CI"
+  editproof gate runs/quick-20261121-101500 --json    a certain run; the verdict as JSON
+"""
+)
+def gate(
+    run: RunArgument = None,
+    baseline: Baseline = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the verdict as JUnit XML.", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as a comment for a pull request.", show_default=False),
+    ] = None,
+    gitlab: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as a GitLab code quality report.", show_default=False),
+    ] = None,
+    github: Annotated[
+        bool | None,
+        typer.Option(
+            "--github/--no-github",
+            help="GitHub annotations and step summary. Default: where GitHub Actions runs us.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a run against its budgets and a baseline.
+
+    Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
+    """
+    with errors(as_json):
+        from harness import main_job
+        from reports import publish
+
+        asked = publish.wanted(
+            junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
+        )
+        publish.forget(asked)
+        judged = main_job.gate(run, baseline, found())
+        commands = publish.publish(judged.manifest, _verdict(judged), asked)
+        with _no_commands(asked.github and not as_json):
+            _show(judged, page=None, as_json=as_json, quiet=False)
+        for line in commands:
+            typer.echo(line, err=as_json)
+        raise typer.Exit(_verdict(judged).exit_code)
+
+
+def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -> None:
+    """The end of a run: its cases, or of one that was judged again its findings; the verdict, and where the report lies. Or
+    all of it as JSON."""
+    if as_json:
+        from harness.main_job import summary
+
+        typer.echo(json.dumps(summary(run, page), indent=1, ensure_ascii=False))
+        return
+    if quiet:
+        return
+    from harness.runs import Run
+    from reports.text import case_table, note_lines, verdict_lines
+
+    terminal = console()
+    shown = case_table(run) if isinstance(run, Run) else _findings_table(run)
+    if shown:
+        terminal.print(shown)
+    for line in [*verdict_lines(_verdict(run)), *note_lines(_verdict(run))]:
+        terminal.print(line, markup=False, highlight=False, soft_wrap=True)
+    heading = {ExitCode.OK: "pass", ExitCode.REGRESSION: "regression", ExitCode.INCOMPLETE: "could not be judged"}
+    against = "budgets and the baseline" if _verdict(run).baseline else "budgets"
+    judged = f"{len(_verdict(run).findings)} checks against {against}"
+    terminal.print(f"verdict: {heading[_verdict(run).exit_code]} ({judged})", markup=False, highlight=False)
+    terminal.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
+    if page:
+        terminal.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _findings_table(run: Judged) -> Table | None:
+    from reports.verdict_table import verdict_table
+
+    return verdict_table(_verdict(run))
+
+
+@contextmanager
+def _no_commands(on_github: bool) -> Iterator[None]:
+    """While foreign names are printed, keep GitHub's runner from taking a line of them for a command."""
+    token = secrets.token_hex(16)
+    if on_github:
+        typer.echo(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        if on_github:
+            typer.echo(f"::{token}::")
+
+
+def _verdict(run: Run | Judged) -> Verdict:
+    if run.verdict is None:
+        raise RuntimeError("the run has not been judged")
+    return run.verdict

@@ -1,0 +1,65 @@
+"""`init`, `doctor`, `explain`: getting started, and what is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import Json, errors, found, print_table
+from harness.types import ExitCode
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    gitlab: Annotated[bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")] = False,
+) -> None:
+    """Write a commented editproof.toml and a workflow for CI into this folder, where they are not there yet."""
+    with errors(as_json=False):
+        from harness import starter
+
+        server: starter.Server = "gitlab" if gitlab else "github"
+        done = starter.init(Path.cwd(), server)
+        for path in done.written:
+            typer.echo(f"wrote {path.relative_to(Path.cwd())}")
+        for path in done.kept:
+            typer.echo(f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True)
+        typer.echo("\n".join(["next:", *(f"  {step}" for step in starter.next_steps(server))]))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which weights are here, and what to do about the rest."""
+    with errors(as_json):
+        from harness.doctor import examine
+
+        checks = examine(found())
+        rows = [{"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks]
+        print_table(rows, as_json=as_json)
+        raise typer.Exit(ExitCode.OK if all(check.ok for check in checks) else ExitCode.INCOMPLETE)
+
+
+@app.command()
+def explain(
+    metric: Annotated[str, typer.Argument(help="A metric. Default: all, a line each.", show_default=False)] = "",
+    page: Annotated[
+        Path | None, typer.Option(help="Write all of it as a Markdown page with pictures.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what a metric sees, what it misses, and where it comes from."""
+    with errors(as_json=False):
+        from harness import explain as explaining
+        from harness.metrics.lpips_weights import find_weights
+        from harness.metrics.registry import get_metric
+
+        weights = find_weights(found().lpips_weights, download=False)
+        if page:
+            typer.echo(explaining.write_page(page, weights))
+        elif metric:
+            typer.echo("\n\n".join(explaining.explain(get_metric(metric, weights))).replace("**", ""))
+        else:
+            rows = [{"metric": m.name, "unit": m.unit, "sees": m.sees} for m, _ in explaining.sections(weights)]
+            print_table(rows, as_json=False)
