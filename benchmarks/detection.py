@@ -1,7 +1,7 @@
 """Which planted faults do the measurements make visible, and from which strength on?
 
 `python -m benchmarks.detection [--photographs coffee,chelsea,...]` edits four photographs (and for what must survive, four
-sheets of microprint) with the stochastic model of the suites, on SEEDS seeds, and plants every fault of `harness.faults` in
+sheets of microprint) with the stochastic model of the suites, on SEEDS seeds, and plants every fault of `harness.faults.pictures` in
 all the results, at half of its nominal strength and at all of it. Results with and without the fault are compared seed by
 seed, as the gate compares a run with its baseline: a statistic shows the fault where its mean change is significant by a
 paired t-test, corrected for the number of statistics (Bonferroni, 5 %). The same rule on results of as many other seeds,
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from harness.faults import FAULTS, Fault
+from harness.faults.pictures import FAULTS, Fault
 from harness.measure import Prepared, as_delivered, measure, prepare
 from harness.metrics.lpips_weights import find_weights
 from harness.metrics.metric import Image, Metric, known

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pil
 
-from harness.faults import get_fault
+from harness.faults.pictures import get_fault
 from harness.measure import as_delivered
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image, Metric, Plane, Reference, known

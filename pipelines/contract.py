@@ -8,10 +8,10 @@ A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +96,26 @@ class Pipeline(Protocol):
 
     def __call__(self, request: EditRequest, /) -> EditResult:
         """Make one edit."""
+
+
+@runtime_checkable
+class StagedPipeline(Protocol):
+    """What a Pipeline is, too, whose stages can be swapped one by one with another's, so that `editproof blame` can say
+    which stage did it. `pipelines.edit.Step` says what a stage hands on; its `edit` may be anything that both pipelines'
+    stages understand.
+    """
+
+    def __call__(self, request: EditRequest, /) -> EditResult:
+        """Make one edit."""
+
+    def start(self, request: EditRequest) -> Any:
+        """What the first stage is given."""
+
+    def stages(self, request: EditRequest) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+        """The stages in their order, by name, each bound to the pipeline's own settings; none: they can't be swapped."""
+
+    def finish(self, edit: Any, traces: Sequence[StageTrace]) -> EditResult:
+        """The result of what the last stage handed on."""
 
 
 def check_request(request: EditRequest) -> None:

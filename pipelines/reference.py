@@ -23,6 +23,7 @@ from pipelines.stages.detect import detect
 from pipelines.stages.harmonise import harmonise
 from pipelines.stages.inpaint import inpaint, models_of
 from pipelines.stages.mask import check_mask, refine_mask
+from pipelines.stages.perceptual import find_weights
 from pipelines.stages.precheck import precheck
 from pipelines.stages.remove_text import remove_text
 from pipelines.stages.upscale import check_upscale, upscale
@@ -31,7 +32,10 @@ from pipelines.versions import code_hash, file_hashes, library_versions
 
 Stage = Callable[[Edit], Step]
 
-STAGES: tuple[tuple[str, Stage], ...] = (
+Program = tuple[tuple[str, Stage], ...]
+"""Stages by name, in their order."""
+
+STAGES: Program = (
     ("decode", decode),
     ("precheck", precheck),
     ("detect", detect),
@@ -56,20 +60,38 @@ SECTIONS = {"refine_mask": "mask", "check_mask": "mask", "remove_text": "text", 
 class ReferencePipeline:
     """The reference pipeline with its settings. Call it with an EditRequest."""
 
-    def __init__(self, config: ReferenceConfig) -> None:
+    def __init__(self, config: ReferenceConfig, program: Program = STAGES) -> None:
         self.config = config
+        self.program = program
 
     def __call__(self, request: EditRequest) -> EditResult:
         """Make the edit; refuse it where too much is to be replaced. Raises ContractError on a bad request."""
+        start = self.start(request)
+        stages = in_order(start.config, self.program)
+        traces: list[StageTrace] = []
+        edit = route(stages, start, traces) if tiers_of(start.config.route) else run(stages, start, traces)
+        return self.finish(replace(edit, config=start.config), traces)
+
+    def start(self, request: EditRequest) -> Edit:
+        """The edit before its first stage. Raises ContractError on a bad request."""
         check_request(request)
         config = self.config.for_request(request.config)
         nothing = np.zeros(request.image.shape[:2], np.float32)
-        edit = Edit(request, config, image=request.image, mask=nothing, fill=request.image, blended=request.image)
-        traces: list[StageTrace] = []
-        stages = in_order(config)
-        edit = route(stages, edit, traces) if tiers_of(config.route) else run(stages, edit, traces)
+        return Edit(request, config, image=request.image, mask=nothing, fill=request.image, blended=request.image)
+
+    def stages(self, request: EditRequest) -> Program:
+        """The stages in their order, each bound to this pipeline's settings: handed another pipeline's edit, it works by
+        its own. A pipeline that routes has none: which stages run is decided on the way.
+        """
+        config = self.config.for_request(request.config)
+        if tiers_of(config.route):
+            return ()
+        return tuple((name, _bound(stage, config)) for name, stage in in_order(config, self.program))
+
+    def finish(self, edit: Edit, traces: Sequence[StageTrace]) -> EditResult:
+        """The result after the last stage."""
         image = None if edit.status is Status.REFUSED else edit.image
-        return EditResult(image, edit.status, edit.reason, tuple(traces), config.as_settings())
+        return EditResult(image, edit.status, edit.reason, tuple(traces), edit.config.as_settings())
 
     @property
     def stochastic(self) -> bool:
@@ -88,17 +110,23 @@ class ReferencePipeline:
         settings = self.config.as_settings()
         said = ",".join(f"{name}={value}" for name, value in settings.items())
         models = " ".join(dict.fromkeys(model.fingerprint for model in self.models))
+        if self.config.verify.max_lpips < 1:
+            settings["verify.lpips_weights"] = str(find_weights(self.config.verify.lpips_weights))
         return f"reference {code_hash()} [{said}] {file_hashes(settings)} [{models}] {library_versions()}"
 
 
-def in_order(config: ReferenceConfig) -> tuple[tuple[str, Stage], ...]:
+def in_order(config: ReferenceConfig, program: Program = STAGES) -> Program:
     """The stages as `order` asks for them."""
     if not config.order.upscale_first:
-        return STAGES
-    early = [(name, stage) for name, stage in STAGES if name in {"upscale", "check_upscale"}]
-    others = [(name, stage) for name, stage in STAGES if name not in {"upscale", "check_upscale"}]
+        return program
+    early = [(name, stage) for name, stage in program if name in {"upscale", "check_upscale"}]
+    others = [(name, stage) for name, stage in program if name not in {"upscale", "check_upscale"}]
     start = [name for name, _ in others].index(FIRST_FILL)
     return (*others[:start], *early, *others[start:])
+
+
+def _bound(stage: Stage, config: ReferenceConfig) -> Stage:
+    return lambda edit: stage(replace(edit, config=config))
 
 
 def run(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = "") -> Edit:

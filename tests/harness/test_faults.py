@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.faults import FAULTS, Fault, get_fault
+from harness.faults.pictures import FAULTS, Fault, get_fault
 from harness.measure import as_delivered, measure, prepare
 from harness.metrics.lpips_weights import NO_WEIGHTS
 from harness.metrics.metric import Image, Reference, known

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.errors import IncompleteError, UsageError
-from harness.faults import get_fault
+from harness.faults.pictures import get_fault
 from harness.metrics.golden import check_golden, golden_values, pair_of
 from harness.metrics.lpips_weights import find_weights
 from harness.metrics.metric import Area, Image, Metric, Reference, Value

@@ -1,0 +1,155 @@
+"""Faults to plant in a finished edit that went well: where the damage is, and how large, is known exactly.
+
+Metrics are explained and tested with these. Each is what a real pipeline does when one of its stages goes wrong, at a
+strength that is just worth an engineer's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import unknown
+from harness.faults import effects
+from harness.faults.effects import clipped
+from harness.metrics.metric import Area, Image, Reference, known
+
+TILE_PX = 64
+"""Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
+PATCH_PX = 8
+"""Edge of the patch that changes outside the mask."""
+
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way in which an edit goes wrong."""
+
+    name: str
+    stage: str
+    """The stage of the reference pipeline that does this when it goes wrong."""
+    about: str
+    """What happens, in one clause."""
+    unit: str
+    """Of the strength."""
+    nominal: float
+    """The strength that must never pass unseen."""
+    plant: Callable[[Image, Reference, float], Image]
+    """`plant(image, reference, strength)`: the picture with the fault, H×W×3 in [0, 1]; a pure function."""
+
+
+def get_fault(name: str) -> Fault:
+    """The fault of that name. Raises UsageError with the nearest known name."""
+    for fault in FAULTS:
+        if fault.name == name:
+            return fault
+    raise unknown("fault", name, [fault.name for fault in FAULTS])
+
+
+def _ghost(image: Image, reference: Reference, strength: float) -> Image:
+    """A share of the overlay stays."""
+    alpha = strength * _enlarged(known(reference.overlay), reference.scale)
+    colour = _enlarged(known(reference.overlay_rgb), reference.scale)
+    return clipped(image + alpha[..., None] * (colour - image))
+
+
+def _text_left(image: Image, reference: Reference, strength: float) -> Image:
+    """The first columns of the overlay stay whole."""
+    alpha = _enlarged(known(reference.overlay), reference.scale)
+    columns = np.flatnonzero(alpha.max(axis=0) > 0)
+    alpha[:, columns[max(round(strength * len(columns)), 1) :]] = 0
+    colour = _enlarged(known(reference.overlay_rgb), reference.scale)
+    return clipped(image + alpha[..., None] * (colour - image))
+
+
+def _soft_fill(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["edit"][..., None], effects.blurred(image, strength), image)
+
+
+def _grain_lost(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["edit"][..., None], effects.denoised(image, strength), image)
+
+
+def _halo(image: Image, reference: Reference, strength: float) -> Image:
+    return effects.rimmed(image, reference.areas["edit"], strength)
+
+
+def _microprint_lost(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["protect"][..., None], effects.blurred(image, strength), image)
+
+
+def _outside_changed(image: Image, reference: Reference, strength: float) -> Image:
+    """One patch in `keep`, as far from the edit as it gets."""
+    keep = reference.areas["keep"].astype(np.uint8)
+    keep[[0, -1]], keep[:, [0, -1]] = 0, 0
+    y, x = np.unravel_index(int(cv2.distanceTransform(keep, cv2.DIST_L2, 5).argmax()), keep.shape)
+    changed = image.copy()
+    half = PATCH_PX // 2
+    changed[max(y - half, 0) : y + half, max(x - half, 0) : x + half] += np.float32(strength / 255)
+    return clipped(changed)
+
+
+def _hard_seams(image: Image, reference: Reference, strength: float) -> Image:
+    """Every second tile is brighter, as where tiles are normalised one by one and not blended."""
+    rows, columns = (_tile_numbers(reference.areas["seams"], axis) for axis in (0, 1))
+    step = np.where((rows[:, None] + columns) % 2, 0.5, -0.5) * strength / 255
+    return clipped(image + step[..., None])
+
+
+def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
+    """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where it has none by TILE_PX."""
+    if not seams.any():
+        return np.arange(seams.shape[axis]) // TILE_PX
+    marked = np.flatnonzero(seams.all(axis=1 - axis))
+    bands = np.split(marked, np.flatnonzero(np.diff(marked) > 1) + 1)
+    borders = [int(band[len(band) // 2]) for band in bands if len(band)]
+    return np.searchsorted(borders, np.arange(seams.shape[axis]), side="right")
+
+
+def _everywhere(effect: Callable[[Image, float], Image]) -> Callable[[Image, Reference, float], Image]:
+    """The same to the whole picture."""
+    return lambda image, _, strength: effect(image, strength)
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("ghost", "inpaint", "a trace of the overlay stays", "share of the overlay", 0.02, _ghost),
+    Fault("text_left", "detect", "the first letters stay", "share of the overlay's width", 0.1, _text_left),
+    Fault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _soft_fill),
+    Fault("grain_lost", "harmonise", "the fill has no grain", "share of the grain", 0.5, _grain_lost),
+    Fault("denoised", "upscale", "grain is gone everywhere", "share of the grain", 0.5, _everywhere(effects.denoised)),
+    Fault("halo", "blend", "a bright rim around the edit", "8-bit levels", 4.0, _halo),
+    Fault("microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _microprint_lost),
+    Fault("outside_changed", "blend", "a patch far from the edit is brighter", "8-bit levels", 4.0, _outside_changed),
+    Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _hard_seams),
+    Fault("hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _everywhere(effects.turned_hue)),
+    Fault("lightness_drift", "harmonise", "everything gets lighter", "L*", 1.0, _everywhere(effects.lighter)),
+    Fault("washed_out", "harmonise", "colours fade", "share of the chroma", 0.05, _everywhere(effects.faded)),
+    Fault(
+        "gamma_drift", "harmonise", "the tone curve bends", "change of the exponent", 0.03, _everywhere(effects.bent)
+    ),
+    Fault("blurred", "upscale", "everything is softer", "σ, px", 0.6, _everywhere(effects.blurred)),
+    Fault(
+        "sharpened",
+        "upscale",
+        "everything is harsher",
+        "amount of an unsharp mask",
+        0.3,
+        _everywhere(effects.sharpened),
+    ),
+    Fault("shifted", "upscale", "everything moves to the right", "px", 0.5, _everywhere(effects.shifted)),
+    Fault("compressed", "upscale", "a JPEG in between", "100 - quality", 10.0, _everywhere(effects.compressed)),
+    Fault("banded", "upscale", "fewer levels", "8-bit levels a step", 4.0, _everywhere(effects.banded)),
+    Fault("chequered", "upscale", "a pattern of single pixels", "8-bit levels", 2.0, _everywhere(effects.chequered)),
+)
+"""Every fault, by the stage's place in the pipeline and then as they came up."""
+
+
+def _enlarged(plane: npt.NDArray[np.floating], scale: int) -> Plane:
+    height, width = plane.shape[:2]
+    large = cv2.resize(np.asarray(plane, np.float32), (width * scale, height * scale), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.float32)
