@@ -6,12 +6,18 @@ editproof run --pipeline "ns=harness.faults.planted:build?fault=ghost&strength=0
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from harness.faults.stages import StageFault, get_fault
 from pipelines.config import ReferenceConfig
-from pipelines.contract import Param
+from pipelines.contract import EditRequest, EditResult, Image, Param
 from pipelines.reference import STAGES, ReferencePipeline, Stage
 
 HERE = Path(__file__).parent
@@ -43,3 +49,52 @@ def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeli
     found = get_fault(fault)
     config = ReferenceConfig().with_settings({**settings, **dict(found.settings)})
     return PlantedPipeline(config, found, float(strength) or found.nominal)
+
+
+class RepeatedPipeline(ReferencePipeline):
+    """The reference pipeline, run in another way that must not matter."""
+
+    def __init__(self, config: ReferenceConfig, threads: int, png: int) -> None:
+        super().__init__(config)
+        self._threads, self._png = threads, png
+
+    def __call__(self, request: EditRequest) -> EditResult:
+        """As the reference's."""
+        with in_threads(self._threads) if self._threads else nullcontext():
+            return super().__call__(replace(request, image=through_png(request.image, self._png)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """As the reference's, with the way."""
+        return f"{super().fingerprint} threads {self._threads} png {self._png}"
+
+
+def again(threads: int = 0, png: int = -1, **settings: Param) -> RepeatedPipeline:
+    """The reference pipeline on these settings, with so many threads (0: as it is), its input through a PNG file of that
+    compression level, 0 to 9 (-1: none). Raises ContractError on an unknown setting or a wrong value.
+    """
+    return RepeatedPipeline(ReferenceConfig().with_settings(settings), int(threads), int(png))
+
+
+@contextmanager
+def in_threads(count: int) -> Iterator[None]:
+    """OpenCV and torch compute in so many threads."""
+    import torch
+
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(count)
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
+
+
+def through_png(image: Image, level: int) -> Image:
+    """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it is."""
+    if level < 0:
+        return image
+    pixels = np.asarray(np.rint(image * 255), np.uint8)
+    written = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])[1]
+    return np.asarray(cv2.imdecode(written, cv2.IMREAD_UNCHANGED), np.float32) / np.float32(255)
