@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pipelines.contract import ContractError, Param
 from pipelines.models.names import check_model
+from pipelines.stages.perceptual import find_weights
 from pipelines.stages.upscalers import find_upscaler
 
 
@@ -225,6 +226,11 @@ class VerifyConfig:
     """Largest artefact score, 0 to 1, of the fill in the result. 1: none is too large."""
     min_ssim: float = 0.0
     """Least mean SSIM, up to 1, outside the mask, of the result made small again with the input. 0: none is too small."""
+    max_lpips: float = 1.0
+    """Largest mean LPIPS (AlexNet) outside the mask, of the result made small again with the input. 1: none is too large, and
+    none is measured."""
+    lpips_weights: str = ""
+    """AlexNet's weights for it: a file, or a folder that holds one. Empty: what EDITPROOF_LPIPS_WEIGHTS names."""
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""
 
@@ -374,6 +380,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "verify.max_edge_excess": (0, 1),
     "verify.max_artefact_score": (0, 1),
     "verify.min_ssim": (0, 1),
+    "verify.max_lpips": (0, 1),
     "route.threshold": (0, 1),
 }
 
@@ -396,6 +403,8 @@ def _check_ranges(config: ReferenceConfig) -> None:
     for upscaler in (config.upscale.model, config.upscale.creative_model):
         find_upscaler(upscaler)
     _check_keep_steps(config.inpaint)
+    if config.verify.max_lpips < 1:
+        find_weights(config.verify.lpips_weights)
     if config.detect.colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", config.detect.colour):
         raise ContractError(f"detect.colour must be written #rrggbb; it is {config.detect.colour!r}")
 

@@ -12,6 +12,7 @@ from pipelines.contract import Param
 
 LIBRARIES = (
     "diffusers",
+    "lpips",
     "numpy",
     "onnxruntime",
     "opencv-python-headless",
@@ -22,7 +23,7 @@ LIBRARIES = (
     "spandrel",
     "torch",
 )
-"""Libraries whose release may change a pixel. The text detector's weights ship inside rapidocr's wheel."""
+"""Libraries whose release may change a pixel, or a decision. The text detector's weights ship inside rapidocr's wheel."""
 
 
 @cache

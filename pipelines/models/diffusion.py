@@ -7,7 +7,7 @@ the same everywhere; the scheduler is exchanged by name; chosen steps are handed
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ from pipelines.config import InpaintConfig
 from pipelines.contract import ContractError, Image, Mask
 from pipelines.models import conditioning
 from pipelines.models.classical import navier_stokes
-from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash, padded
+from pipelines.models.fill import Crop, Hole, StepsCallback, check_crop, files_hash, padded
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
 """A folder as diffusers writes it."""
@@ -69,41 +69,59 @@ class DiffusionFill:
     ) -> Image:
         """Fill the hole by denoising. What has to go is not shown to the model: the smooth fill stands in its place."""
         check_crop(image, hole, soft)
-        if not hole.any():
-            return image.copy()
+        return self._fill([Crop(image, hole, soft, seed)], prompt, steps_callback)[0] if hole.any() else image.copy()
+
+    def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
+        """Denoise crops of one size together."""
+        for crop in crops:
+            check_crop(*crop[:3])
+        if len({crop.hole.shape for crop in crops}) > 1:
+            raise ContractError("crops that are filled together must be of one size")
+        some = [crop for crop in crops if crop.hole.any()]
+        fills = iter(self._fill(some, prompt, None) if some else ())
+        return [next(fills) if crop.hole.any() else crop.image.copy() for crop in crops]
+
+    def _fill(self, crops: Sequence[Crop], prompt: str, steps_callback: StepsCallback | None) -> list[Image]:
         import torch
 
         pipe = with_scheduler(_load(self.source), self.config.scheduler)
-        height, width = hole.shape
-        multiple = multiple_px(pipe)
-        whole, inside = np.asarray(padded(image, multiple), np.float32), np.asarray(padded(hole, multiple), np.bool_)
-        start = np.where(inside[..., None], navier_stokes(whole, inside, radius_px=self.config.radius_px), whole)
-        words = self._prompted(pipe, prompt)
+        size = crops[0].hole.shape
+        starts, holes = zip(*(self._start(crop, multiple_px(pipe)) for crop in crops), strict=True)
+        generators = [torch.Generator("cpu").manual_seed(crop.seed) for crop in crops]
         arguments = {
-            "image": torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))[None],
-            "mask_image": torch.from_numpy(inside.astype(np.float32))[None, None],
-            "height": whole.shape[0],
-            "width": whole.shape[1],
+            "image": torch.from_numpy(np.stack(starts).transpose(0, 3, 1, 2).copy()),
+            "mask_image": torch.from_numpy(np.stack(holes)[:, None].astype(np.float32)),
+            "height": holes[0].shape[0],
+            "width": holes[0].shape[1],
             "num_inference_steps": self.config.sampling_steps,
             "guidance_scale": self.config.guidance_scale,
             "strength": self.config.strength,
-            "generator": torch.Generator("cpu").manual_seed(seed),
+            "generator": generators if len(crops) > 1 else generators[0],
             "output_type": "np",
-            "callback_on_step_end": self._keeper(steps_callback, (height, width)),
-            **words,
+            "callback_on_step_end": self._keeper(steps_callback, size),
+            **self._prompted(pipe, prompt, len(crops)),
         }
         result = pipe(**accepted(pipe.__call__, arguments))
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             raise ContractError(f"{self.source}: the model's own safety checker blacked out its fill")
-        return _crop(result.images[0], (height, width))
+        return [_crop(picture, size) for picture in result.images]
 
-    def _prompted(self, pipe: Any, prompt: str) -> dict[str, Any]:
-        """What tells the model the prompt: embeddings where it has them, calibrated, their features noted; else the words."""
+    def _start(self, crop: Crop, multiple: int) -> tuple[Image, Hole]:
+        """The crop with the smooth fill in its hole, and the hole, both padded."""
+        whole = np.asarray(padded(crop.image, multiple), np.float32)
+        inside = np.asarray(padded(crop.hole, multiple), np.bool_)
+        smooth = navier_stokes(whole, inside, radius_px=self.config.radius_px)
+        return np.where(inside[..., None], smooth, whole), inside
+
+    def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
+        """What tells the model the prompt, for each of `count` crops: embeddings where it has them, calibrated, their features
+        noted; else the words.
+        """
         embedded = _embedded(pipe, prompt, guided=self.config.guidance_scale > 1)
         if not embedded:
             if self.calibration is not None:
                 raise ContractError(f"{self.source}: this kind of pipeline has no embeddings that can be calibrated")
-            return {"prompt": prompt}
+            return {"prompt": [prompt] * count if count > 1 else prompt}
         after = {name: self._calibrated(name, value) for name, value in embedded.items()}
         self.note = "; ".join(
             f"{name}: before {conditioning.features(embedded[name])}, after {conditioning.features(after[name])}"
@@ -111,7 +129,7 @@ class DiffusionFill:
         )
         import torch
 
-        return {name: torch.from_numpy(value) for name, value in after.items()}
+        return {name: torch.from_numpy(value.repeat(count, axis=0)) for name, value in after.items()}
 
     def _calibrated(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
         """Token embeddings are calibrated; pooled ones are of another space."""
@@ -197,11 +215,11 @@ def _embedded(pipe: Any, prompt: str, *, guided: bool) -> dict[str, conditioning
 
 
 def _picture(pipe: Any, latents: Any) -> Image:
-    """What latents show: decoded by the pipeline's autoencoder, or its own `picture`."""
+    """What latents show: decoded by the pipeline's autoencoder, or its own `pictures`."""
     import torch
 
-    if hasattr(pipe, "picture"):
-        return np.asarray(pipe.picture(latents), np.float32)
+    if hasattr(pipe, "pictures"):
+        return np.asarray(pipe.pictures(latents)[0], np.float32)
     config = pipe.vae.config
     scaled = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
     with torch.no_grad():

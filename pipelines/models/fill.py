@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,28 @@ class FillModel(Protocol):
         soft: the softened mask, 1 in its core. prompt: for models that take one. steps_callback: is given the denoising
         steps that `inpaint.keep_steps` names. Raises ContractError where the arguments are of the wrong shape, type or
         range, or all of the crop is hole.
+        """
+
+
+class Crop(NamedTuple):
+    """What a model is given to fill."""
+
+    image: Image
+    hole: Hole
+    soft: Mask
+    """The mask with its soft edge."""
+    seed: int
+
+
+@runtime_checkable
+class BatchFillModel(Protocol):
+    """What a FillModel is, too, that takes several crops at once."""
+
+    def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
+        """Crops of one size, filled: as one by one, but for the last bits of a float (at most 1e-4 of the range 0 to 1).
+
+        Each crop's noise comes from its own seed, so neither its neighbours in the batch nor their order matter. Raises
+        ContractError as a single fill does.
         """
 
 

@@ -34,7 +34,7 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         super().__init__()
         self.register_modules(unet=unet, scheduler=scheduler)
         self.register_to_config(luma_share=luma_share, chroma_share=chroma_share)
-        self._view: View | None = None
+        self._views: list[View] = []
 
     @torch.no_grad()
     def __call__(
@@ -44,22 +44,27 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         *,
         num_inference_steps: int = 4,
         strength: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
         callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]] | None = None,
     ) -> ImagePipelineOutput:
-        """Fill a 1×3×H×W image in [0, 1] where the 1×1×H×W mask is at least 0.5; H and W are multiples of 8.
+        """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are at least 0.5; H and W are multiples of 8.
 
-        strength: below 1, only the last part of the steps is made, from the noised classical fills on. The callback may
-        change `latents`, the noisy residual. Gives H×W×3 arrays in [0, 1].
+        generator: one, or one for each image, whose noise then does not depend on the others. strength: below 1, only the
+        last part of the steps is made, from the noised classical fills on. The callback may change `latents`, the noisy
+        residuals. Gives N×H×W×3 in [0, 1].
         """
-        pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
-        hole = mask_image[0, 0].numpy() >= 0.5
-        seen = self._view = view(pixels, hole, _patch_seed(generator))
-        condition = torch.from_numpy(seen.condition)[None]
+        count = len(image)
+        generators = generator if isinstance(generator, list) else [generator] * count
+        self._views = [
+            view(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask[0].numpy() >= 0.5, _patch_seed(own))
+            for pixels, mask, own in zip(image, mask_image, generators, strict=True)
+        ]
+        condition = torch.from_numpy(np.stack([seen.condition for seen in self._views]))
         self.scheduler.set_timesteps(num_inference_steps)
         times = self.scheduler.timesteps[num_inference_steps - max(1, round(num_inference_steps * strength)) :]
-        shape = (1, self.unet.config.out_channels, *condition.shape[2:])
-        latents = self.scheduler.add_noise(torch.zeros(shape), randn_tensor(shape, generator=generator), times[:1])
+        shape = (count, self.unet.config.out_channels, *condition.shape[2:])
+        noise = randn_tensor(shape, generator=generator)
+        latents = self.scheduler.add_noise(torch.zeros(shape), noise, times[:1].repeat(count))
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(num_inference_steps - len(times))
         for number, time in enumerate(self.progress_bar(times)):
@@ -68,16 +73,19 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
             latents = self.scheduler.step(residual, time, latents).prev_sample
             if callback_on_step_end is not None:
                 latents = callback_on_step_end(self, number, int(time), {"latents": latents}).get("latents", latents)
-        return ImagePipelineOutput(images=self.picture(latents)[None])
+        return ImagePipelineOutput(images=self.pictures(latents))
 
-    def picture(self, latents: torch.Tensor) -> Image:
-        """The crop with the shares of a residual, noisy or not, added to its base: H×W×3 in [0, 1]."""
-        if self._view is None:
-            raise RuntimeError("there is no crop yet: call the pipeline first")
-        residual = unpack(latents[0].numpy()) * self._view.unit
-        grey = residual.mean(axis=2, keepdims=True)
-        added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
-        return np.asarray(np.clip(self._view.base + added, 0, 1), np.float32)
+    def pictures(self, latents: torch.Tensor) -> Image:
+        """The images with the shares of their residuals, noisy or not, added to their bases: N×H×W×3 in [0, 1]."""
+        if len(self._views) != len(latents):
+            raise RuntimeError("these are no residuals of the last call's images")
+        made = []
+        for seen, packed in zip(self._views, latents, strict=True):
+            residual = unpack(packed.numpy()) * seen.unit
+            grey = residual.mean(axis=2, keepdims=True)
+            added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
+            made.append(np.clip(seen.base + added, 0, 1))
+        return np.asarray(np.stack(made), np.float32)
 
 
 def _patch_seed(generator: torch.Generator | None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ from pipelines.config import InpaintConfig, ReferenceConfig
 from pipelines.contract import Image, Mask, StageTrace
 from pipelines.edit import Edit, Step
 from pipelines.models import FillModel, get_model
-from pipelines.models.fill import Hole
+from pipelines.models.fill import BatchFillModel, Crop, Hole
 from pipelines.stages.tiling import join_along, tile_starts
 
 Window = tuple[int, int, int, int]
@@ -24,24 +23,6 @@ LEAST_KNOWN = 0.25
 
 STRUCTURE_SIGMA_PX = 4.0
 """Gaussian σ that parts structure (what is left of the picture by it) from texture (what it takes away)."""
-
-
-class Crop(NamedTuple):
-    """What a model is given to fill."""
-
-    image: Image
-    hole: Hole
-    soft: Mask
-    """The mask with its soft edge."""
-    seed: int
-
-
-@runtime_checkable
-class BatchFillModel(Protocol):
-    """What a FillModel is, too, that takes several crops at once."""
-
-    def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
-        """Crops of one size, filled: the same pixels as one by one."""
 
 
 @dataclass(frozen=True, slots=True)

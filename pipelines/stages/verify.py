@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from pipelines.config import VerifyConfig
 from pipelines.contract import Image, Status
 from pipelines.edit import Edit, Pixels, Step
-from pipelines.stages.artefacts import artefact_score
+from pipelines.stages.artefacts import ArtefactScore, artefact_score
 from pipelines.stages.harmonise import edge_step
+from pipelines.stages.perceptual import find_weights, lpips_outside
 
 Plane = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -20,42 +21,69 @@ _BAND_PX = 128
 _SSIM_WINDOW_PX = 7
 
 
+class Found(NamedTuple):
+    """What was measured."""
+
+    outside: float
+    """Largest change of a pixel outside the mask by the fill, 0 to 1."""
+    excess: float
+    """Mean step across the mask's edge over the mean step just outside it."""
+    score: ArtefactScore
+    ssim: float | None
+    """None: not asked for, or no window is outside the mask; so with `lpips`."""
+    lpips: float | None
+
+
 def verify(edit: Edit) -> Step:
     """Mark the edit `needs_review` where a limit of `verify` is broken; the picture stays as it is.
 
-    The artefact is the largest change of each pixel's channels by the fill, H×W.
+    The artefact is the largest change of each pixel's channels by the fill, H×W. Raises ContractError where LPIPS is limited
+    and its weights are not AlexNet's.
     """
-    config = edit.config.verify
+    config, image = edit.config.verify, edit.request.image
     hole = edit.mask > 0
-    change = largest_change(edit.blended, edit.request.image)
-    outside = float(change.max(where=~hole, initial=0.0))
-    excess = _edge_excess(edit, hole)
-    score = artefact_score(edit.image, edit.mask)
-    similarity = ssim_outside(edit.image, edit.request.image, hole) if config.min_ssim > 0 else None
-    problems = _problems(config, outside, excess, score.value, similarity)
-    kept = "" if similarity is None else f", SSIM outside {similarity:.3f}"
-    said = f"outside change {outside:.4f}, edge excess {excess:.3f}, artefact score {score}{kept}"
-    edit = replace(edit, artefact_score=score.value)
+    change = largest_change(edit.blended, image)
+    found = Found(
+        outside=float(change.max(where=~hole, initial=0.0)),
+        excess=_edge_excess(edit, hole),
+        score=artefact_score(edit.image, edit.mask),
+        ssim=ssim_outside(edit.image, image, hole) if config.min_ssim > 0 else None,
+        lpips=lpips_outside(edit.image, image, hole, find_weights(config.lpips_weights)) if config.max_lpips < 1 else None,
+    )
+    edit = replace(edit, artefact_score=found.score.value)
+    problems, said = _problems(config, found), _said(config, found)
     if problems:
         reason = "; ".join(filter(None, [edit.reason, *problems]))
         return Step(replace(edit, status=Status.NEEDS_REVIEW, reason=reason), change, f"needs review: {reason}; {said}")
     return Step(edit, change, f"accepted: {said}")
 
 
-def _problems(config: VerifyConfig, outside: float, excess: float, score: float, similarity: float | None) -> list[str]:
+def _problems(config: VerifyConfig, found: Found) -> list[str]:
     """Which limits are broken, in words."""
-    found = []
-    if outside > config.max_outside_change:
-        found.append(f"outside the mask a pixel changed by {outside:.4f} > {config.max_outside_change:g}")
-    if excess > config.max_edge_excess:
-        found.append(
-            f"the step along the mask's edge is {excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
+    problems = []
+    if found.outside > config.max_outside_change:
+        problems.append(f"outside the mask a pixel changed by {found.outside:.4f} > {config.max_outside_change:g}")
+    if found.excess > config.max_edge_excess:
+        problems.append(
+            f"the step along the mask's edge is {found.excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
         )
-    if score > config.max_artefact_score:
-        found.append(f"the artefact score is {score:.2f} > {config.max_artefact_score:g}")
-    if similarity is not None and similarity < config.min_ssim:
-        found.append(f"SSIM outside the mask is {similarity:.3f} < {config.min_ssim:g}")
-    return found
+    if found.score.value > config.max_artefact_score:
+        problems.append(f"the artefact score is {found.score.value:.2f} > {config.max_artefact_score:g}")
+    if found.ssim is not None and found.ssim < config.min_ssim:
+        problems.append(f"SSIM outside the mask is {found.ssim:.3f} < {config.min_ssim:g}")
+    if found.lpips is not None and found.lpips > config.max_lpips:
+        problems.append(f"LPIPS outside the mask is {found.lpips:.4f} > {config.max_lpips:g}")
+    return problems
+
+
+def _said(config: VerifyConfig, found: Found) -> str:
+    """What was measured, and the limits that were asked for."""
+    said = f"outside change {found.outside:.4f}, edge excess {found.excess:.3f}, artefact score {found.score}"
+    if found.ssim is not None:
+        said += f", SSIM outside {found.ssim:.3f} (least {config.min_ssim:g})"
+    if found.lpips is not None:
+        said += f", LPIPS outside {found.lpips:.4f} (most {config.max_lpips:g})"
+    return said
 
 
 def largest_change(image: Image, other: Image) -> Plane:

@@ -12,8 +12,9 @@ import pytest
 from pipelines import EditRequest, Image, Mask, reference
 from pipelines.config import InpaintConfig, ReferenceConfig
 from pipelines.contract import ContractError
+from pipelines.models.fill import Crop
 from pipelines.stages import inpaint
-from pipelines.stages.inpaint import Crop, Job, batches, context_crops, fill_hole, plan_of, seed_at, shown
+from pipelines.stages.inpaint import Job, batches, context_crops, fill_hole, plan_of, seed_at, shown
 from pipelines.stages.tiling import Join, cross, map_tiles
 
 JOINS: Sequence[Join] = get_args(Join)
