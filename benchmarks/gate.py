@@ -63,7 +63,7 @@ def _row(size: int, folder: Path) -> str:
     suite = load_suite("nightly", folder)
     cases = tuple(_cases(suite, size))
     keys = [
-        (metric.identity, metric.unit, region, stat)
+        (metric.identity, metric.unit_of(stat), region, stat)
         for metric in (get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT)
         for region in metric.regions
         for stat in metric.stats
@@ -115,7 +115,7 @@ def _write(
         "2026-01-01T00:00:00+00:00",
         suite,
         {m.name: PipelineInfo(m.spec, "", "", stochastic=m.name == "patch") for m in suite.models},
-        {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics},
+        {metric.name: MetricInfo(metric.identity, metric.unit, metric.better, metric.units) for metric in metrics},
         cases,
         {},
         {"device": "cpu"},

@@ -48,7 +48,7 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
     """What the suite's metrics are, by name."""
     metrics = [get_metric(name, weights) for name in suite.metrics]
-    return {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics}
+    return {metric.name: MetricInfo(metric.identity, metric.unit, metric.better, metric.units) for metric in metrics}
 
 
 def versions() -> dict[str, str]:

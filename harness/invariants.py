@@ -106,9 +106,10 @@ def _judge_budget(
     worst = float(grid.values[row, at])
     headroom = sign * (limit - worst)
     case, metric = sheet.manifest.cases[at], sheet.manifest.metrics[budget.metric]
+    unit = metric.unit_of(budget.stat)
     text = (
-        f"{where(family, model, budget.metric, budget.region, budget.stat)} is {number(worst, metric.unit)}; the budget is "
-        f"{'at most' if sign > 0 else 'at least'} {number(limit, metric.unit)} ({case_name(case)})"
+        f"{where(family, model, budget.metric, budget.region, budget.stat)} is {number(worst, unit)}; the budget is "
+        f"{'at most' if sign > 0 else 'at least'} {number(limit, unit)} ({case_name(case)})"
     )
     return Finding(
         rule="budget",
@@ -121,7 +122,7 @@ def _judge_budget(
         limit=limit,
         worst=worst,
         headroom=headroom,
-        unit=metric.unit,
+        unit=unit,
         case_id=case.id,
         cases=len(columns),
         text=text,

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from harness import baseline as baselines
-from harness import floors, progress, runner, runs, sheet
+from harness import counterparts, floors, maps, progress, runner, runs, sheet
 from harness.baseline import Accepting
 from harness.errors import UsageError
+from harness.first_stage import with_first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
@@ -25,6 +26,9 @@ from harness.settings import Found
 from harness.sheet import Sheet, sheet_of
 from harness.suite import check_label, load_suite, parse_folder, parse_model, select
 from harness.types import Model, Suite, Verdict
+
+if TYPE_CHECKING:
+    from harness.blame import Blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,23 @@ def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
     """Judge a run, and write `verdict.json`."""
     judged = sheet.load(_folder(folder, found))
     suite = judged.manifest.suite
+    accepted = _baseline(baseline, suite, found)
     verdict = judge_sheet(
         judged,
-        _baseline(baseline, suite, found),
+        accepted,
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
     )
+    if accepted:
+        verdict = with_first_stages(verdict, judged, accepted.sheet)
     runs.write_verdict(judged.folder, verdict)
+    counterparts.keep(judged, accepted, verdict, cache=found.cache_folder)
     return Judged(judged, verdict)
+
+
+def draw_maps(run: Run, found: Found, *, most: int | None = maps.MOST) -> None:
+    """Draw the heat maps of the cases that need a look into the run's folder; `most` None: of all."""
+    maps.draw(run, find_weights(found.lpips_weights, download=False), most=most)
 
 
 def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
@@ -103,6 +116,35 @@ def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
     sheets = [sheet.load(folder) for folder in folders] or [sheet.load(_folder(None, found))]
     floors.write(out, sheets, floors.measure(sheets))
     return out
+
+
+def blame(
+    folder: Path | None,
+    case: str,
+    found: Found,
+    *,
+    baseline: Path | None,
+    metric: str,
+    good: str,
+    bad: str,
+    out: Path | None,
+) -> Blame:
+    """Say which stage made a case worse, and write the bundle that shows it again."""
+    from harness import blame as blaming
+    from harness import bundle
+
+    run = sheet.load(_folder(folder, found))
+    accepted = _baseline(baseline, run.manifest.suite, found)
+    if accepted is None:
+        raise UsageError("there is no baseline to blame against. Name one with --baseline, a run's folder will do")
+    verdict = runs.load_verdict(run.folder)
+    findings = verdict.findings if verdict else ()
+    asked = blaming.find_case(run, case, findings)
+    question = blaming.ask(run, accepted.sheet, asked, findings, metric=metric, good=good, bad=bad)
+    weights = find_weights(found.lpips_weights, download=False)
+    answer = blaming.blame(question, weights, timeout_s=found.settings.timeout_s)
+    written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
+    return replace(answer, bundle=str(written))
 
 
 def plan(asked: Asked, found: Found) -> list[dict[str, str]]:

@@ -36,7 +36,8 @@ def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tupl
             continue
         values = metric.measure(prepared.parts[metric.name], image)
         rows += (
-            Measurement(metric.identity, v.region, v.stat, v.value, metric.unit, v.reason, v.y, v.x) for v in values
+            Measurement(metric.identity, v.region, v.stat, v.value, metric.unit_of(v.stat), v.reason, v.y, v.x)
+            for v in values
         )
     return tuple(rows)
 
@@ -44,7 +45,7 @@ def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tupl
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:
     """What stands in the table where a metric could not measure."""
     values = unmeasured(metric.regions, metric.stats, reason)
-    return tuple(Measurement(metric.identity, v.region, v.stat, None, metric.unit, reason) for v in values)
+    return tuple(Measurement(metric.identity, v.region, v.stat, None, metric.unit_of(v.stat), reason) for v in values)
 
 
 def as_delivered(image: Image) -> Image:

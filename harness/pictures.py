@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pil
 
 from harness.metrics.delta_e00 import delta_e_map, lab
-from harness.metrics.metric import Image, Plane
+from harness.metrics.metric import Area, Image, Plane
 from harness.runs import blob_path
+
+Levels = npt.NDArray[np.uint8]
+"""H×W."""
+
+OUTLINE_SHARE = 400
+"""A region's outline is one pixel thick for this many of the picture's longer edge."""
 
 DELTA_E_WHITE = 20.0
 """The difference picture's brightest colour stands for this ΔE00 and more."""
@@ -19,16 +29,47 @@ DELTA_E_WHITE = 20.0
 
 def store(folder: Path, image: Image | Plane) -> str:
     """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256. Written once only."""
+    return _keep(folder, _encoded(image))
+
+
+def digest_of(image: Image | Plane) -> str:
+    """The SHA-256 under which `store` would keep a picture."""
+    return hashlib.sha256(_encoded(image)).hexdigest()
+
+
+def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
+    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None: all opaque)."""
+    picture = Pil.fromarray(levels).convert("P")
+    picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
+    return _keep(folder, buffer.getvalue())
+
+
+def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
+    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere. `colour` is RGB in [0, 1]."""
+    thickness = max(1, round(max(area.shape) / OUTLINE_SHARE))
+    kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
+    inside = area.astype(np.uint8)
+    levels = np.asarray(cv2.dilate(inside, kernel) - inside, np.uint8)
+    return levels, bytes([0, 0, 0, *(round(255 * part) for part in colour)]), bytes([0, 255])
+
+
+def _encoded(image: Image | Plane) -> bytes:
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     if not done:
         raise OSError(f"a picture of shape {image.shape} could not be encoded as PNG")
-    digest = hashlib.sha256(data.tobytes()).hexdigest()
+    return bytes(data.tobytes())
+
+
+def _keep(folder: Path, data: bytes) -> str:
+    digest = hashlib.sha256(data).hexdigest()
     path = blob_path(folder, digest)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{digest}.{os.getpid()}")
-        partial.write_bytes(data.tobytes())
+        partial.write_bytes(data)
         partial.replace(path)
     return digest
 

@@ -1,7 +1,8 @@
 """The process in which pipelines run: theirs may crash, hang, leak or print; the run goes on.
 
-Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds, peak memory in MB). Whatever
-the pipeline raises comes back as a CaseError.
+Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds, peak memory in MB);
+("differing", good, bad, request) -> names of stages; ("swapped", good, bad, request, from_bad) -> EditResult. Whatever the
+pipeline raises comes back as a CaseError.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import math
 import time
 import traceback
+from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +23,7 @@ from harness.runs import PipelineInfo
 from harness.types import CaseError, Param
 from pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from pipelines.loader import fingerprint, load, source_hash
+from pipelines.swap import differing, swapped
 
 MAX_MESSAGE = 500
 MAX_TRACEBACK = 20_000
@@ -35,7 +38,7 @@ def main(connection: Connection[Any, Any]) -> None:
     while True:
         message = connection.recv()
         try:
-            reply: object = describe(message[1]) if message[0] == "describe" else edit(message[1], message[2])
+            reply: object = ANSWERS[message[0]](*message[1:])
         except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
             reply = CaseError(type(error).__name__, _one_line(error), _text(traceback.format_exc())[-MAX_TRACEBACK:])
         connection.send(reply)
@@ -56,6 +59,24 @@ def edit(spec: str, request: EditRequest) -> tuple[EditResult, float, float | No
     result = pipeline(request)
     seconds = time.perf_counter() - start
     return _plain(check_result(request, result)), seconds, _peak_mb()
+
+
+def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
+    """The stages of two pipelines that make something else of the same."""
+    return tuple(_line(name) for name in differing(_loaded(good), _loaded(bad), request))
+
+
+def with_swapped(good: str, bad: str, request: EditRequest, from_bad: frozenset[str]) -> EditResult:
+    """The good pipeline's edit with some stages of the bad one."""
+    return _plain(check_result(request, swapped(_loaded(good), _loaded(bad), request, from_bad)))
+
+
+ANSWERS: dict[str, Callable[..., object]] = {
+    "describe": describe,
+    "edit": edit,
+    "differing": stages_that_differ,
+    "swapped": with_swapped,
+}
 
 
 def _forget_peak() -> None:

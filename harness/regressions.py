@@ -326,17 +326,18 @@ def _finding(
     p: float | None = None,
 ) -> Finding:
     metric, margin = run.manifest.metrics[key.metric], float(group.margins[row])
+    unit = metric.unit_of(key.stat)
     case = run.manifest.cases[group.columns[at]]
     mean, samples = float(group.means.mean[row]), int(group.means.samples[row])
-    pair = f"from {number(group.then[row, at], metric.unit)} to {number(group.now[row, at], metric.unit)}"
+    pair = f"from {number(group.then[row, at], unit)} to {number(group.now[row, at], unit)}"
     if p is None:
-        size = _amount(float(group.changes[row, at]), metric.unit)
-        text = f"went {pair}, {size}; the margin is {number(margin, metric.unit)} ({case_name(case)})"
+        size = _amount(float(group.changes[row, at]), unit)
+        text = f"went {pair}, {size}; the margin is {number(margin, unit)} ({case_name(case)})"
     else:
         known = "" if np.isnan(p) else f", p {p:.2g} after Holm's correction"
-        size = f"{_amount(mean, metric.unit)} on average over {samples} paired cases{known}"
+        size = f"{_amount(mean, unit)} on average over {samples} paired cases{known}"
         example = f"{case_name(case)} went {pair}"
-        text = f"is {size}; the margin is {number(margin, metric.unit)}. {why}({example})"
+        text = f"is {size}; the margin is {number(margin, unit)}. {why}({example})"
     return Finding(
         rule="baseline",
         family=group.family,
@@ -348,7 +349,7 @@ def _finding(
         limit=margin,
         worst=float(np.nanmax(group.changes[row])),
         headroom=headroom,
-        unit=metric.unit,
+        unit=unit,
         case_id=case.id,
         cases=samples,
         text=f"{where(group.family, group.model, *key)} {text}",

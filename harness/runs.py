@@ -16,7 +16,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,6 +60,12 @@ class MetricInfo:
     """Name, variant and version, e.g. `lpips[alex]@1`."""
     unit: str
     better: Better
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Statistic -> its unit, where that is another."""
+
+    def unit_of(self, stat: str) -> str:
+        """The unit of a statistic."""
+        return self.units.get(stat, self.unit)
 
 
 def metric_name(identity: str) -> str:
@@ -141,9 +147,14 @@ def load(folder: Path | str) -> Run:
     manifest = load_manifest(folder)
     order = {case.id: index for index, case in enumerate(manifest.cases)}
     by_id = {record.case.id: record for record in read_journal(folder) if record.case.id in order}
-    verdict_path = folder / "verdict.json"
-    verdict = _decode(verdict_path.read_bytes(), Verdict, verdict_path) if verdict_path.is_file() else None
+    verdict = load_verdict(folder)
     return Run(folder, manifest, tuple(sorted(by_id.values(), key=lambda record: order[record.case.id])), verdict)
+
+
+def load_verdict(folder: Path) -> Verdict | None:
+    """The gate's word on a run; None: it has not been judged. Raises UsageError where the file is damaged."""
+    path = folder / "verdict.json"
+    return _decode(path.read_bytes(), Verdict, path) if path.is_file() else None
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,40 @@ def task_of(scene: Scene) -> Task:
         scale=scene.scale,
     )
     return Task(request, reference)
+
+
+def crop_task(task: Task, box: tuple[int, int, int, int]) -> Task:
+    """A part of a task, `box` being y0, x0, y1, x1 in input pixels, end-exclusive. What was drawn (`boxes`) is left out, and
+    so is the request's file: neither can be cropped.
+    """
+    request, reference = task.request, task.reference
+    y0, x0, y1, x1 = box
+    near = (slice(y0, y1), slice(x0, x1))
+    scale = reference.scale
+    large = (slice(y0 * scale, y1 * scale), slice(x0 * scale, x1 * scale))
+
+    def cropped(part: Any, where: tuple[slice, slice]) -> Any:
+        return None if part is None else np.ascontiguousarray(part[where])
+
+    return Task(
+        replace(
+            request,
+            image=cropped(request.image, near),
+            mask=cropped(request.mask, near),
+            strokes_add=cropped(request.strokes_add, near),
+            strokes_subtract=cropped(request.strokes_subtract, near),
+            protect={name: cropped(plane, near) for name, plane in request.protect.items()},
+            file=b"",
+        ),
+        Reference(
+            areas={name: cropped(area, large) for name, area in reference.areas.items()},
+            expected=cropped(reference.expected, large),
+            input=cropped(reference.input, near),
+            overlay=cropped(reference.overlay, near),
+            overlay_rgb=cropped(reference.overlay_rgb, near),
+            scale=scale,
+        ),
+    )
 
 
 def _areas(scene: Scene) -> Areas:

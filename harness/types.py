@@ -252,7 +252,8 @@ class CaseRecord:
     """Wall time of the edit, without rendering and measuring."""
     cached: bool
     blobs: Mapping[str, str] = field(default_factory=dict)
-    """`input`, `expected`, `actual`, `difference`, `regions`, `overlay` -> hash of the PNG in `blobs/`."""
+    """`input`, `expected`, `actual`, `difference`, `regions`, `overlay`, and of every region that the scene has, e.g.
+    `outline_edit` -> hash of the PNG in `blobs/`."""
     config: Mapping[str, Param] = field(default_factory=dict)
     """The settings that the pipeline says it used."""
     stages: tuple[StageRecord, ...] = ()

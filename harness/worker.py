@@ -23,7 +23,7 @@ from harness.tasks import Task, make_task
 from harness.types import Case, CaseError, CaseRecord, StageRecord
 from pipelines.contract import EditRequest, EditResult
 from pipelines.loader import parse
-from vectors.region_picture import paint_regions
+from vectors.region_picture import REGION_COLOURS, paint_regions
 
 LOAD_TIMEOUT_S = 600.0
 """How long a pipeline may take to load its models."""
@@ -170,7 +170,12 @@ class Worker:
         stored = {"input": task.request.image, "regions": painted}
         known = {"expected": reference.expected, "overlay": reference.overlay}
         stored |= {name: picture for name, picture in known.items() if picture is not None}
-        return {name: pictures.store(folder, picture) for name, picture in stored.items()}
+        outlines = {
+            f"outline_{region}": pictures.store_indexed(folder, *pictures.outline(areas[region], colour))
+            for region, colour in REGION_COLOURS.items()
+            if areas[region].any()
+        }
+        return {name: pictures.store(folder, picture) for name, picture in stored.items()} | outlines
 
 
 @dataclass(frozen=True, slots=True)

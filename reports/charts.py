@@ -1,273 +1,238 @@
-"""Charts of a run as SVG files: the same bytes for the same run, for colour-blind eyes and any background."""
+"""Charts of a run as SVG files: which are drawn, of what, and where they lie. Their number does not grow with the cases."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
-from harness.runs import Run, metric_name
-from harness.types import Budget, CaseRecord, Param
-from reports import numbers
+import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from harness.evidence import Counterparts, load_counterparts
+from harness.runs import Run
+from harness.types import CaseRecord
+from reports import numbers, view
+from reports.chart_dots import Effect, Point, Strip, forest_figure, history_figure, stage_figure, strip_figure, strips
+from reports.chart_lines import (
+    contrast_figure,
+    contrast_lines,
+    limit_figure,
+    limit_lines,
+    spectral_figure,
+    spectral_lines,
+)
+from reports.chart_style import Chart, alt_of, by_model, save, styled
+from reports.history import Moment
 
-OCTAVES = ("1/64–1/32", "1/32–1/16", "1/16–1/8", "1/8–1/4", "1/4–1/2")
-"""Bands of `octave_1` (coarsest) … `octave_5`, in cycles per pixel."""
+KINDS = (
+    (
+        "forest",
+        "What changed, family by family",
+        "Mean change of LPIPS in the edit with its 95 % interval; an interval that crosses the line may be noise.",
+        "",
+    ),
+    (
+        "limit",
+        "Where it starts to fail",
+        "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the budgets’ limits, dotted where the "
+        "budget no longer asks; a ring marks the step at which a model passes one, × a step without a result.",
+        "No case has a ladder step and an LPIPS or PSNR measurement.",
+    ),
+    (
+        "spectral",
+        "What happens to detail",
+        "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above it noise or texture was added. "
+        "Lines are means over cases, bands reach from the lowest to the highest case.",
+        "No case has a spectral measurement.",
+    ),
+    (
+        "contrast",
+        "What happens to contrast",
+        "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has gone flat, above it harsh.",
+        "",
+    ),
+    (
+        "seeds",
+        "Case by case",
+        "Each dot is a case on one seed; rings are the baseline’s. Lines are means.",
+        "",
+    ),
+    ("stages", "What it costs", "Time of every stage, and the memory that the pipeline’s process held at most.", ""),
+    ("history", "How it came here", "The runs of this suite that lie beside this one, oldest first: means over all cases.", ""),
+)
+"""Kind, title, what to see in it, and what stands there where there is none; empty: nothing does."""
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito, Color Universal Design (2008), without its yellow, which is lost on white."""
+MOST_FAMILIES = 12
+"""Families that charts are drawn of: those that need a look most."""
 
-MARKERS = "os^Dvp*"
-INK = "#33373d"
-STYLE: Any = {
-    "svg.hashsalt": "editproof",
-    "text.parse_math": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.edgecolor": "#9aa0a8",
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e8ec",
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5.5,
-}
-NAME_CHARS = 28
-"""Longest name in a legend."""
-
-WIDTH_IN = 7.2
-LEGEND_COLUMNS = 3
+MOST_MODELS = 14
+FINEST = ("spectral_energy", "edit", "octave_5")
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart on disk."""
+class Drawn:
+    """The charts of a run."""
 
-    kind: Literal["spectral", "limit"]
-    family: str
-    path: Path
-    alt: str
-    """What it shows, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One model's values along x: mean, lowest and highest over its cases."""
-
-    model: str
-    x: tuple[int, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    lost: tuple[int, ...]
-    """Where no case has a value."""
+    charts: tuple[Chart, ...]
+    families: int
+    """How many families they show."""
+    left_out: int
 
 
-def write_charts(run: Run, folder: Path) -> tuple[Chart, ...]:
-    """Write the SVG charts of a run into a folder, one of each kind per family that has the numbers for it."""
-    import matplotlib as mpl
-
+def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Drawn:
+    """Write the SVG charts of a run into a folder; `history` is of the runs before it, oldest first."""
     folder.mkdir(parents=True, exist_ok=True)
     by_family: dict[str, list[CaseRecord]] = {}
     for record in run.records:
         by_family.setdefault(record.case.family, []).append(record)
-    charts: list[Chart] = []
-    with mpl.rc_context(STYLE):
-        for family, records in by_family.items():
-            bands = spectral_lines(records)
-            if any(line.x for line in bands):
-                alt = _alt(f"Spectral energy in {family}, finest octave", bands, "dB")
-                path = _save(_spectral(bands), folder / f"spectral-{_slug(family)}.svg")
-                charts.append(Chart("spectral", family, path, alt))
-            damage = limit_lines(records, "lpips")
-            measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
-            if measured and not records[0].case.own:
-                alt = _alt(f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", damage, "")
-                path = _save(_limits(run, records), folder / f"limit-{_slug(family)}.svg")
-                charts.append(Chart("limit", family, path, alt))
-    return tuple(charts)
+    shown = _families(run, by_family)
+    before = _before(run.records, load_counterparts(run.folder))
+    with styled():
+        charts = [
+            chart for family in shown for chart in _of_family(run, family, by_family[family], before, folder)
+        ]
+        charts += _of_run(run, {family: by_family[family] for family in shown}, before, history, folder)
+    return Drawn(tuple(charts), len(shown), len(by_family) - len(shown))
 
 
-def spectral_lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
-    """Spectral energy in the edit by octave, one line per model; x is 1 (coarsest) … 5."""
-    lines = []
-    for model, cases in _by_model(records).items():
-        points = {
-            octave: [numbers.value(case, "spectral_energy", "edit", f"octave_{octave}") for case in cases]
-            for octave in range(1, len(OCTAVES) + 1)
-        }
-        lines.append(_line(model, points))
-    return tuple(lines)
+def _families(run: Run, by_family: Mapping[str, object]) -> list[str]:
+    """Those that are drawn, in the run's order."""
+    rank = {family: index for index, family in reversed(list(enumerate(f.family for f in view.findings(run))))}
+    worst = sorted(by_family, key=lambda family: rank.get(family, len(rank)))[:MOST_FAMILIES]
+    return [family for family in by_family if family in worst]
 
 
-def limit_lines(records: Sequence[CaseRecord], metric: str) -> tuple[Line, ...]:
-    """A metric's mean in the edit by ladder step, one line per model."""
-    lines = []
-    for model, cases in _by_model(records).items():
-        points: dict[int, list[float | None]] = {}
-        for case in sorted(cases, key=lambda record: record.case.step):
-            points.setdefault(case.case.step, []).append(numbers.value(case, metric, "edit", "mean"))
-        lines.append(_line(model, points))
-    return tuple(lines)
-
-
-def _spectral(lines: Sequence[Line]) -> Figure:
-    figure, (axes,) = _figure(1, len(lines))
-    _draw(axes, lines)
-    axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    place = axes.get_yaxis_transform()
-    axes.annotate("expected", (1, 0), xycoords=place, xytext=(0, 3), textcoords="offset points", ha="right")
-    axes.set_xticks(range(1, len(OCTAVES) + 1), OCTAVES)
-    axes.set_xlim(0.7, len(OCTAVES) + 0.3)
-    axes.set_xlabel("octave band, cycles/px (coarse to fine)")
-    axes.set_ylabel("energy in edit, dB")
-    _legend(figure, axes)
-    return figure
-
-
-def _limits(run: Run, records: Sequence[CaseRecord]) -> Figure:
-    figure, panels = _figure(2, sum(1 + bool(line.lost) for line in limit_lines(records, "lpips")))
-    labels = (("lpips", "LPIPS in edit (lower is better)"), ("psnr", "PSNR in edit, dB (higher is better)"))
-    steps = sorted({record.case.step for record in records})
-    ticks, below = _ladder(records, steps)
-    for axes, (metric, label) in zip(panels, labels, strict=True):
-        _draw(axes, limit_lines(records, metric))
-        for budget in run.manifest.suite.budgets:
-            if _covers(budget, records[0].case.family, metric):
-                _draw_budget(axes, budget, steps)
-        axes.set_xticks(steps, ticks)
-        axes.set_xlim(steps[0] - 0.3, steps[-1] + 0.3)
-        axes.set_xlabel(f"ladder step{below}")
-        axes.set_ylabel(label)
-    _legend(figure, panels[0])
-    return figure
-
-
-def _figure(columns: int, entries: int) -> tuple[Figure, Sequence[Axes]]:
-    """Panels side by side below room for a legend of that many entries; margins are fixed, so that charts line up."""
-    from matplotlib.figure import Figure
-
-    head = 0.2 + 0.22 * math.ceil(entries / LEGEND_COLUMNS)
-    height = 3.0 + head
-    figure = Figure(figsize=(WIDTH_IN, height), facecolor="white")
-    edges = {"left": 0.115, "right": 0.985, "bottom": 0.62 / height, "top": 1 - head / height, "wspace": 0.3}
-    axes = figure.subplots(1, columns, squeeze=False, gridspec_kw=edges)[0]
-    for one in axes:
-        one.grid(visible=False, axis="x")
-    return figure, list(axes)
-
-
-def _draw(axes: Axes, lines: Sequence[Line]) -> None:
-    for index, line in enumerate(lines):
-        colour = PALETTE[index % len(PALETTE)]
-        style = ("-", "--", ":", "-.")[index // len(PALETTE) % 4]
-        label = _drawable(line.model)
-        if label.startswith("_"):
-            # Matplotlib leaves such a name out of the legend.
-            label = f" {label}"
-        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.3 / (1 + len(lines)), linewidth=0)
-        axes.plot(line.x, line.mean, color=colour, linestyle=style, marker=MARKERS[index % len(MARKERS)], label=label)
-        if line.lost:
-            heights = [0.03 + 0.05 * index] * len(line.lost)
-            across = axes.get_xaxis_transform()
-            axes.plot(line.lost, heights, "x", color=colour, transform=across, label=f"{label}: no result", mew=2)
-
-
-def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
-    end = min(steps[-1], budget.until_step or steps[-1]) + 0.25
-    for limit in (budget.min, budget.max):
-        if limit is not None:
-            axes.hlines(limit, steps[0] - 0.25, end, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-            where = (steps[0] - 0.25, limit)
-            axes.annotate(f"limit {limit:g}", where, xytext=(0, 3), textcoords="offset points", fontsize=8.5)
-
-
-def _covers(budget: Budget, family: str, metric: str) -> bool:
-    named = not budget.families or family in budget.families
-    return named and (metric_name(budget.metric), budget.region, budget.stat) == (metric, "edit", "mean")
-
-
-def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
-    """Tick labels, and what stands below the steps: the parameter that makes the ladder, where it is only one."""
-    params = {record.case.step: record.case.params for record in records}
-    names = [name for name in params[steps[0]] if len({params[step].get(name) for step in steps}) > 1]
-    if len(names) != 1:
-        return [str(step) for step in steps], ""
-    name = names[0]
-    ticks = [f"{step}\n({_param(params[step].get(name, ''))})" for step in steps]
-    return ticks, f" (its {_drawable(name)})"
-
-
-def _param(param: Param) -> str:
-    return f"{param:g}" if isinstance(param, float) else _drawable(str(param))
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    columns = min(LEGEND_COLUMNS, len(labels))
-    figure.legend(handles, labels, loc="upper left", ncols=columns, frameon=False, handlelength=1.8, borderaxespad=0.1)
-
-
-def _line(model: str, points: dict[int, list[float | None]]) -> Line:
-    known = {x: [value for value in values if value is not None] for x, values in points.items()}
-    have = {x: values for x, values in known.items() if values}
-    return Line(
-        model,
-        tuple(have),
-        tuple(sum(values) / len(values) for values in have.values()),
-        tuple(min(values) for values in have.values()),
-        tuple(max(values) for values in have.values()),
-        tuple(x for x, values in known.items() if not values),
-    )
-
-
-def _by_model(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
-    found: dict[str, list[CaseRecord]] = {}
+def _before(records: Iterable[CaseRecord], counterparts: Counterparts) -> dict[str, float]:
+    """LPIPS of the baseline's cases, by the run's case ids."""
+    found = {}
     for record in records:
-        found.setdefault(record.case.model.name, []).append(record)
+        other = counterparts.get(record.case.id)
+        value = numbers.among(other.measurements, "lpips", "edit", "mean") if other else None
+        if value is not None:
+            found[record.case.id] = value
     return found
 
 
-def _alt(what: str, lines: Sequence[Line], unit: str) -> str:
-    ends = [f"{line.model} {numbers.quantity(line.mean[-1], unit)}" for line in lines if line.mean]
-    return f"{what}: {', '.join(ends) or 'no value'}"
+def _of_family(
+    run: Run, family: str, records: Sequence[CaseRecord], before: Mapping[str, float], folder: Path
+) -> Iterable[Chart]:
+    models = set(list(by_model(records))[:MOST_MODELS])
+    records = [record for record in records if record.case.model.name in models]
+    slug = slug_of(family)
+    bands = spectral_lines(records)
+    if any(line.x for line in bands):
+        alt = alt_of(f"Spectral energy in {family}, finest octave", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        yield save(spectral_figure(bands), "spectral", family, folder / f"spectral-{slug}.svg", alt)
+    bands = contrast_lines(records)
+    if any(line.x for line in bands):
+        alt = alt_of(f"Local contrast in {family}, finest detail", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        yield save(contrast_figure(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
+    damage = limit_lines(records, "lpips")
+    measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
+    if measured and not records[0].case.own:
+        ends = [(line.model, line.mean[-1]) for line in damage if line.mean]
+        alt = alt_of(f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", ends, "")
+        yield save(limit_figure(run, records), "limit", family, folder / f"limit-{slug}.svg", alt)
+    dots = strips(records, before)
+    if any(len(strip.now) > 1 or strip.then for strip in dots):
+        ends = [(strip.model, sum(strip.now) / len(strip.now)) for strip in dots]
+        alt = alt_of(f"LPIPS in the edit of every case of {family}; means", ends, "")
+        label = "LPIPS in edit (lower is better)"
+        yield save(strip_figure(dots, label), "seeds", family, folder / f"seeds-{slug}.svg", alt)
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
-    return path
+def _of_run(
+    run: Run,
+    by_family: Mapping[str, Sequence[CaseRecord]],
+    before: Mapping[str, float],
+    history: Sequence[Moment],
+    folder: Path,
+) -> Iterable[Chart]:
+    names = list(by_model(run.records))
+    effects = [effect for family, records in by_family.items() for effect in _since(family, strips(records, before))]
+    if effects:
+        title = "Since the baseline"
+        alt = alt_of("Mean change of LPIPS", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        figure = forest_figure(effects, "change of LPIPS in edit", names=names)
+        yield save(figure, "forest", title, folder / "forest-baseline.svg", alt)
+    first, *others = names or [""]
+    effects = [
+        effect for family, records in by_family.items() for effect in _swaps(family, records, first, others[:MOST_MODELS])
+    ]
+    if effects:
+        alt = alt_of(f"Mean difference of LPIPS from {first}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        figure = forest_figure(effects, "difference of LPIPS in edit", names=names)
+        yield save(figure, "forest", f"Instead of {first}", folder / "forest-models.svg", alt)
+    seconds, memory = _costs(run.records)
+    if seconds:
+        totals = [(model, sum(stages.values())) for model, stages in seconds.items()]
+        figure = stage_figure(seconds, memory)
+        yield save(figure, "stages", "Stages", folder / "stages.svg", alt_of("Time of all stages", totals, "s"))
+    moments = [*history, Moment.of(run)]
+    if len(moments) > 1:
+        points = {
+            name: [Point(one.when, model, value) for one in moments for model, value in one.means.get(name, {}).items()]
+            for name in ("lpips", "psnr")
+        }
+        points = {name: found for name, found in points.items() if found}
+        if points:
+            labels = {"lpips": "LPIPS in edit, mean", "psnr": "PSNR in edit, mean, dB"}
+            last = [(p.model, p.value) for p in next(iter(points.values())) if p.when == moments[-1].when]
+            alt = alt_of(f"Means over {len(moments)} runs; now", last, "")
+            yield save(history_figure(points, labels), "history", "Runs", folder / "history.svg", alt)
 
 
-def _slug(name: str) -> str:
+def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
+    for strip in found:
+        if len(strip.then) == len(strip.now):
+            yield effect_of(family, strip.model, np.subtract(strip.now, strip.then))
+
+
+def _swaps(family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]) -> Iterable[Effect]:
+    """Every other model against the first one, scene by scene: means over seeds are what is paired."""
+    scenes: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        value = numbers.value(record, "lpips", "edit", "mean")
+        if value is not None:
+            scenes.setdefault(record.case.model.name, {}).setdefault(record.case.name, []).append(value)
+    known = scenes.get(first, {})
+    for model in others:
+        both = [name for name in scenes.get(model, {}) if name in known]
+        if both:
+            yield effect_of(family, model, np.array([np.mean(scenes[model][n]) - np.mean(known[n]) for n in both]))
+
+
+def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
+    """The mean of paired changes with its 95 % interval (Student's t); of one change there is no interval."""
+    from scipy.special import stdtrit
+
+    mean, count = float(np.mean(changes)), len(changes)
+    reach = 0.0
+    if count > 1:
+        reach = float(stdtrit(count - 1, 0.975) * np.std(changes, ddof=1) / math.sqrt(count))
+    return Effect(label, series, mean, mean - reach, mean + reach, count)
+
+
+def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Model -> stage -> mean seconds, and model -> the most memory, MB."""
+    seconds: dict[str, dict[str, list[float]]] = {}
+    memory: dict[str, float] = {}
+    for record in records:
+        model = record.case.model.name
+        for stage in record.stages:
+            seconds.setdefault(model, {}).setdefault(stage.name, []).append(stage.seconds)
+        if record.peak_mb is not None:
+            memory[model] = max(memory.get(model, 0.0), record.peak_mb)
+    kept = list(seconds)[:MOST_MODELS]
+    means = {model: {name: sum(all_) / len(all_) for name, all_ in seconds[model].items()} for model in kept}
+    return means, {model: memory[model] for model in kept if model in memory}
+
+
+def slug_of(name: str) -> str:
     """A file name for a family; a name that is none itself gets a digest, so that two never meet."""
     if re.fullmatch(r"[a-z0-9_]{1,60}", name):
         return name
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _drawable(name: str) -> str:
-    """A name as the font can draw it, cut to the legend's width."""
-    short = name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-    return "".join(char if ord(char) in _glyphs() and char.isprintable() else "□" for char in short)
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    from matplotlib.font_manager import findfont
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())

@@ -43,16 +43,26 @@ def quantity(value: float, unit: str = "") -> str:
 
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
     """The measurement by the metric's name (not its identity); None where the case has no such row."""
-    for measurement in record.measurements:
-        if measurement.stat == stat and measurement.region == region and metric_name(measurement.metric) == metric:
-            return measurement
-    return None
+    return _find(record.measurements, metric, region, stat)
 
 
 def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float | None:
     """The value of `find`; None where there is no row or no value."""
     measurement = find(record, metric, region, stat)
     return None if measurement is None else measurement.value
+
+
+def among(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> float | None:
+    """The value among these measurements; None where there is no row or no value."""
+    measurement = _find(measurements, metric, region, stat)
+    return None if measurement is None else measurement.value
+
+
+def _find(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> Measurement | None:
+    for measurement in measurements:
+        if measurement.stat == stat and measurement.region == region and metric_name(measurement.metric) == metric:
+            return measurement
+    return None
 
 
 def badness(better: Better, value: float) -> float:

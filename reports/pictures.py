@@ -60,6 +60,7 @@ class Gallery:
     run_folder: Path
     page_folder: Path
     _known: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    _prefix: str = ""
 
     @classmethod
     def of(cls, run: Run, page_folder: Path) -> Gallery:
@@ -84,13 +85,23 @@ class Gallery:
             Stage(stage, Picture("artefact", stage.name, "artefact", *self._place(stage.artefact))) for stage in stages
         )
 
+    def place(self, digest: str) -> tuple[str, int, int] | None:
+        """Path, width and height of a picture by its hash; None where it is not on disk."""
+        href, width, height = self._place(digest)
+        return (href, width, height) if href else None
+
     def _place(self, digest: str) -> tuple[str, int, int]:
         if digest not in self._known:
             path = blob_path(self.run_folder, digest)
             size = png_size(path) if digest else None
-            href = relative(path, self.page_folder) if size else ""
+            href = f"{self._blobs()}/{digest[:2]}/{digest}.png" if size else ""
             self._known[digest] = (href, *(size or (0, 0)))
         return self._known[digest]
+
+    def _blobs(self) -> str:
+        """The URL of the run's `blobs/`, seen from the page."""
+        self._prefix = self._prefix or relative(self.run_folder / "blobs", self.page_folder)
+        return self._prefix
 
 
 def png_size(path: Path) -> tuple[int, int] | None:

@@ -87,10 +87,15 @@ class Checkout:
 
 def rows(verdict: Verdict) -> tuple[Row, ...]:
     """Every finding, worst first."""
-    ordered = sorted(
-        verdict.findings, key=lambda finding: (view.OUTCOMES.index(finding.outcome), not _at_risk(finding))
-    )
+    ordered = ranked(verdict)
     return tuple(_row(finding, number) for finding, number in zip(ordered, _numbers(ordered), strict=True))
+
+
+def ranked(verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings in the order of their rows."""
+    return tuple(
+        sorted(verdict.findings, key=lambda finding: (view.OUTCOMES.index(finding.outcome), not _at_risk(finding)))
+    )
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,9 @@ from vectors.scene import Image
 
 Area = npt.NDArray[np.bool_]
 
-REGION_COLOURS = {
+Painted = Literal["ring", "edit", "seams", "protect"]
+
+REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
     "ring": (0.94, 0.89, 0.26),
     "edit": (0.84, 0.37, 0.0),
     "seams": (0.8, 0.47, 0.65),
@@ -20,7 +24,7 @@ REGION_COLOURS = {
 
 def paint_regions(clean: Image, *, ring: Area, edit: Area, seams: Area, protect: Area) -> Image:
     """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W."""
-    areas = {"ring": ring, "edit": edit, "seams": seams, "protect": protect}
+    areas: dict[Painted, Area] = {"ring": ring, "edit": edit, "seams": seams, "protect": protect}
     picture = np.asarray(0.5 + 0.5 * clean, np.float32)
     for region, colour in REGION_COLOURS.items():
         area = areas[region]

@@ -46,6 +46,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr)
 
 
+def print_json(value: object) -> None:
+    """Print anything that a dataclass holds as JSON."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
 def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     """Print rows for people, or as JSON."""
     if as_json:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.metrics import ocr
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, area_of, known
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
 from harness.metrics.pooling import EMPTY, unmeasured
 from harness.types import Region
 from vectors.scene import Box
@@ -74,6 +74,14 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     return [Value("protect", "mean", float(np.mean(rates))), Value("protect", "worst", rates[worst], y=y, x=x)]
 
 
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The error rate of each protected line within its box; 0 elsewhere. Output."""
+    plane = np.zeros(actual.shape[:2])
+    for line in prepared.lines:
+        plane[line.bounds] = np.maximum(plane[line.bounds], _added(line, actual))
+    return plane
+
+
 def _added(line: Line, actual: Image) -> float:
     """Character error rate over that in the right answer."""
     return max(ocr.character_errors(ocr.read_line(actual, line.bounds), line.text) - line.own, 0.0)
@@ -100,4 +108,5 @@ CER = Metric(
     golden={"mean": 0.53846, "worst": 0.53846},
     regions=REGIONS,
     needs=("expected", "boxes"),
+    map=_map,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -33,6 +34,9 @@ MARGIN_PX = 24
 
 LEAST = 1e-3
 """A thousandth of an overlay, the least uncertainty: no display shows it."""
+
+MOST_DB = -20 * math.log10(LEAST)
+"""All of the overlay over the least uncertainty."""
 
 FAINT = 0.5 / 255
 """Peak of a template that an 8-bit picture can't hold."""
@@ -108,7 +112,7 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     amplitude, noise = _fit(prepared, _residual(prepared, actual))
     return [
         Value("edit", "amplitude", float(np.clip(amplitude, -1, 1))),
-        Value("edit", "snr", float(np.clip(amplitude / noise, -1 / LEAST, 1 / LEAST))),
+        Value("edit", "snr", float(np.clip(20 * math.log10(max(abs(amplitude) / noise, 1.0)), 0, MOST_DB))),
     ]
 
 
@@ -210,10 +214,10 @@ def _span(along: npt.NDArray[np.intp], size: int) -> slice:
 GHOST = Metric(
     name="ghost",
     variant="",
-    version=1,
+    version=2,
     unit="",
     better="zero",
-    range=(-1 / LEAST, 1 / LEAST),
+    range=(-1.0, MOST_DB),
     stats=STATS,
     source=(
         "Matched filter (Turin 1960) for alpha × (overlay colour - ground) on actual minus expected, both at input size "
@@ -221,7 +225,8 @@ GHOST = Metric(
     ),
     formula=(
         "amplitude a = sum(t r) / sum(t^2), a share of the overlay: 0.01 is 1 % left, negative is overcorrected; "
-        "snr = a / its standard deviation, from 16×16 blocks and from displaced templates: beyond 3 it is no chance"
+        "snr = 20 log10(|a| / its standard deviation), from 16×16 blocks and from displaced templates, 0 dB at least: up to "
+        "there a is lost in its noise, from 10 dB (three deviations) on it is no chance"
     ),
     sees=(
         "The shape of what had to go, still faintly there: from 1 % on where 8 bits can hold it and the rest is right; where "
@@ -234,8 +239,9 @@ GHOST = Metric(
     example="ghost",
     prepare=_prepare,
     measure=_measure,
-    golden={"amplitude": 0.12734, "snr": 47.90885},
+    golden={"amplitude": 0.12734, "snr": 33.60833},
     regions=REGIONS,
     needs=("expected", "overlay"),
+    units={"snr": "dB"},
     map=_map,
 )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.luma import luma
-from harness.metrics.metric import Area, Image, Metric, Reference, Value
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value
 from harness.metrics.pooling import EMPTY, unmeasured
 from harness.types import Region
 
@@ -39,6 +39,12 @@ AROUND_PX = 48
 FLOOR = 0.5 / 255
 """About what rounding to 8 bits leaves, added in squares to both sides: below it two places are equally clean."""
 
+LOCAL_PX = 6.0
+"""σ of the neighbourhood that the map looks at around a pixel."""
+
+MIN_FLAT = 0.02
+"""Share of that neighbourhood that must be flat."""
+
 BESIDE = ("edit", "around")
 """What the edit's value is made of."""
 
@@ -64,6 +70,7 @@ Places = tuple[npt.NDArray[np.intp], ...]
 class Prepared(NamedTuple):
     """The regions, and where their flat places lie and how noisy those are in the expected image."""
 
+    expected: Image | None
     areas: Mapping[Region, Area]
     places: Mapping[str, Area]
     """What is measured: the regions, away from the edit, and `around`, its surroundings."""
@@ -83,19 +90,55 @@ def _prepare(reference: Reference) -> Prepared:
     areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
     places = _measured_places(areas)
     if reference.expected is None:
-        return Prepared(areas, places, {}, {})
+        return Prepared(None, areas, places, {}, {})
     plane = _plane(reference.expected)
     flat = _flat_places(plane, places)
-    return Prepared(areas, places, flat, _deviations(bands(plane), flat))
+    return Prepared(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     plane = _plane(actual)
-    flat = prepared.flat or _flat_places(
-        plane, {place: area for place, area in prepared.places.items() if place in BESIDE}
-    )
+    flat = _flat(prepared, plane)
     sigmas = _deviations(bands(plane), flat)
     return [value for region in prepared.areas for value in _region(prepared, sigmas, region)]
+
+
+def _flat(prepared: Prepared, plane: npt.NDArray[np.float32]) -> Mapping[str, Places]:
+    """Where the expected image is flat; where none is known, where the actual one is."""
+    beside = {place: area for place, area in prepared.places.items() if place in BESIDE}
+    return prepared.flat or _flat_places(plane, beside)
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB; 0 where there are none.
+
+    Without an expected image: in the edit, over that of its surroundings.
+    """
+    plane = _plane(actual)
+    flat = _flat(prepared, plane)
+    shown = np.zeros(plane.shape, np.float32)
+    for at in flat.values():
+        shown[at] = 1
+    detail, share = bands(plane), _around(shown)
+    if prepared.expected is not None:
+        then = _local(bands(_plane(prepared.expected)), shown, share)
+    elif "around" in flat and "edit" in prepared.areas:
+        then = _deviations(detail, flat)["around"][:, None, None]
+        share = np.where(prepared.areas["edit"], share, 0)
+    else:
+        return np.zeros(plane.shape)
+    change = (20 * np.log10(_local(detail, shown, share) / then)).mean(axis=0)
+    return np.where(share >= MIN_FLAT, change, 0.0)
+
+
+def _local(detail: Bands, shown: Plane, share: Plane) -> Plane:
+    """Deviation of each band at the flat places around every pixel, the floor added. 3×H×W."""
+    squares = np.stack([_around(band * band * shown) for band in detail])
+    return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
+
+
+def _around(plane: npt.NDArray[np.float32]) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _region(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> list[Value]:
@@ -203,4 +246,5 @@ GRAIN = Metric(
     golden={"fine": -1.93062, "medium": -1.28219, "mean": -1.04482},
     regions=MEASURED,
     needs=(),
+    map=_map,
 )

@@ -96,4 +96,5 @@ HUE_OFFSET = Metric(
     measure=_measure,
     golden={"mean": -0.24148, "worst": -3.75501},
     map=_map,
+    map_unit="ΔH*",
 )

@@ -197,8 +197,8 @@ def features(network: Network, image: Image, like: Sequence[Any] = (), changed: 
 
     with torch.inference_mode():
         shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
-        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] * 2 - 1
-        return lpips_networks.run(network.steps, (picture - shift) / scale, like, changed)
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        return lpips_networks.run(network.steps, torch.addcmul(-(1 + shift) / scale, picture, 2 / scale), like, changed)
 
 
 def distances(network: Network, expected: Sequence[Any], actual: Features) -> list[Layer]:

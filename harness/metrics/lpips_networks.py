@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from harness.metrics import winograd
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -222,9 +224,13 @@ def _conv(
 
     weight = weights[f"{name}.weight"].float().contiguous(memory_format=torch.channels_last)
     bias = weights[f"{name}.bias"].float()
+    kernels = winograd.transform(weight) if winograd.suits(weight, stride) else None
 
     def apply(x: Tensor, zeros: int) -> Tensor:
-        y = conv2d(x, weight, bias, stride=stride, padding=zeros)
+        if kernels is not None and winograd.pays(x, kernels, zeros):
+            y = winograd.convolve(x, kernels, bias, zeros)
+        else:
+            y = conv2d(x, weight, bias, stride=stride, padding=zeros)
         return y.relu_() if rectified else y
 
     return Step(apply, weight.shape[2], stride, padding, tapped=tapped)

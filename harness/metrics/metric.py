@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -97,8 +97,10 @@ class Metric:
     version: int
     """Raised when its values change."""
     unit: str
+    """Of its statistics, but for those in `units`."""
     better: Better
     range: tuple[float, float]
+    """Of all its statistics."""
     stats: tuple[str, ...]
     """The statistics of every region."""
     source: str
@@ -110,7 +112,7 @@ class Metric:
     misses: str
     """One or two sentences: which damage does not, and what to look at instead."""
     example: str
-    """A fault of harness/faults.py that it is for."""
+    """A fault of harness/faults/pictures.py that it is for."""
     prepare: Callable[[Reference], Any]
     measure: Callable[[Any, Image], list[Value]]
     golden: Mapping[str, float]
@@ -118,13 +120,23 @@ class Metric:
     regions: tuple[Region, ...] = REGIONS
     """Where it means something."""
     needs: tuple[Need, ...] = ("expected",)
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Statistic -> its unit, where that is not `unit`."""
     map: Callable[[Any, Image], Plane] | None = None
     """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no where."""
+    map_unit: str | None = None
+    """Of the map's values; None: the metric's own."""
+    map_better: Better | None = None
+    """Which way the map's values are good; None: as the metric's own."""
 
     @property
     def identity(self) -> str:
         """`name[variant]@version`: numbers of two identities are never compared."""
         return f"{self.name}[{self.variant}]@{self.version}" if self.variant else f"{self.name}@{self.version}"
+
+    def unit_of(self, stat: str) -> str:
+        """The unit of a statistic."""
+        return self.units.get(stat, self.unit)
 
     def missing(self, reference: Reference) -> str:
         """Why this can't be measured against `reference`; empty: it can."""

@@ -82,7 +82,7 @@ OUTSIDE_CHANGE = Metric(
     name="outside_change",
     variant="",
     version=1,
-    unit="",
+    unit="levels",
     better="lower",
     range=(0.0, 255.0),
     stats=STATS,
@@ -103,5 +103,6 @@ OUTSIDE_CHANGE = Metric(
     golden={"share": 0.71892, "p99": 13.0, "worst": 15.0},
     regions=REGIONS,
     needs=("input",),
+    units={"share": ""},
     map=_map,
 )

@@ -67,4 +67,6 @@ PSNR = Metric(
     measure=_measure,
     golden={"mean": 32.94799, "worst": 28.17081},
     map=residual_map,
+    map_unit="of full scale",
+    map_better="lower",
 )

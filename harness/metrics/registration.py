@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.luma import luma
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
-from harness.metrics.pooling import EMPTY, TOO_SMALL, cover, unmeasured
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
+from harness.metrics.pooling import EMPTY, TOO_SMALL, at_every_pixel, cover, unmeasured
 from harness.types import Region
 
 LEVELS = (3, 2, 1)
@@ -144,10 +144,19 @@ def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[floa
 def _worst(
     prepared: Prepared, levels: Mapping[int, Plane32], region: Region, part: Part, shift: tuple[float, float]
 ) -> Value:
-    """The window whose content moved farthest: the region's shift, and one more step for every window."""
+    """The window whose content moved farthest."""
     windows = part.windows
     if windows is None:
         return Value(region, "worst", None, TOO_SMALL)
+    distance = _distances(prepared, levels, windows, shift)
+    if np.isnan(distance).all():
+        return Value(region, "worst", None, "no window has enough structure that is as expected")
+    row, column = np.unravel_index(int(np.nanargmax(distance)), distance.shape)
+    return Value(region, "worst", float(distance[row, column]), y=int(windows.ys[row]), x=int(windows.xs[column]))
+
+
+def _distances(prepared: Prepared, levels: Mapping[int, Plane32], windows: Windows, shift: tuple[float, float]) -> Wide:
+    """How far each window's content moved, rows×columns: the region's shift, and one more step. NaN where that is unknown."""
     level = LEVELS[-1]
     height, width = levels[level].shape
     whole = (slice(0, height), slice(0, width))
@@ -155,11 +164,21 @@ def _worst(
     right_side = np.stack([_window_sums(plane * residual, windows) for plane in windows.basis], axis=-1)
     down, right, gain, _ = np.moveaxis((windows.inverse @ right_side[..., None])[..., 0], -1, 0)
     distance = np.hypot(shift[0] - 2**level * down, shift[1] - 2**level * right)
-    distance = np.where((1 + gain >= MIN_SLOPE) & (distance <= MAX_SHIFT_PX), distance, np.nan)
-    if np.isnan(distance).all():
-        return Value(region, "worst", None, "no window has enough structure that is as expected")
-    row, column = np.unravel_index(int(np.nanargmax(distance)), distance.shape)
-    return Value(region, "worst", float(distance[row, column]), y=int(windows.ys[row]), x=int(windows.xs[column]))
+    return np.where((1 + gain >= MIN_SLOPE) & (distance <= MAX_SHIFT_PX), distance, np.nan)
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """How far the content around every pixel moved, in px: of its window, 64 px wide; 0 where that can't be told."""
+    levels = _levels(actual)
+    plane: Plane = np.zeros(actual.shape[:2])
+    for part in prepared.parts.values():
+        if part.reason or part.windows is None:
+            continue
+        dy, dx, slope = _shift(levels, part.fits)
+        if slope >= MIN_SLOPE and math.hypot(dy, dx) <= MAX_SHIFT_PX:
+            distances = np.nan_to_num(_distances(prepared, levels, part.windows, (dy, dx)))
+            plane = np.maximum(plane, at_every_pixel(distances, part.windows.ys, part.windows.xs, actual.shape))
+    return plane
 
 
 def _part(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Part:
@@ -309,4 +328,6 @@ REGISTRATION = Metric(
     measure=_measure,
     golden={"shift": 0.05036, "dx": 0.05036, "worst": 0.15741},
     regions=MEASURED,
+    map=_map,
+    map_better="lower",
 )

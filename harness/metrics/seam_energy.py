@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, area_of, known
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
 from harness.metrics.pooling import EMPTY, unmeasured
 from harness.metrics.steps import FLOOR, SEGMENT_PX, Segments, segments, steps
 from harness.types import Region
@@ -118,6 +118,20 @@ def _excess(measured: list[Steps]) -> float:
     return _decibels(on, beside)
 
 
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0 elsewhere."""
+    plane = np.zeros(actual.shape[:2])
+    measured = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
+    beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
+    for axis, part in zip(prepared.axes, measured, strict=True):
+        lines = plane if axis.axis == 0 else plane.T
+        for line, on in zip(axis.lines, part.on, strict=True):
+            excess = np.maximum([_decibels(float(step), float(beside)) for step in on], 0)
+            band = lines[line.start : line.stop]
+            np.maximum(band, np.repeat(excess, axis.segments.sizes), out=band)
+    return plane
+
+
 def _decibels(on: float, beside: float) -> float:
     return float(np.clip(10 * np.log10((on + FLOOR) / (beside + FLOOR)), -LIMIT_DB, LIMIT_DB))
 
@@ -158,4 +172,5 @@ SEAM_ENERGY = Metric(
     measure=_measure,
     golden={"residual": 8.69031, "alone": 11.6979, "worst": 15.55606},
     regions=REGIONS,
+    map=_map,
 )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, area_of
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, area_of
 from harness.metrics.pooling import EMPTY, unmeasured
-from harness.metrics.steps import FLOOR, segments, steps
+from harness.metrics.steps import FLOOR, Segments, segments, steps
 from harness.types import Region
 
 STATS = ("horizontal", "vertical")
@@ -66,13 +66,38 @@ def _prepare(reference: Reference) -> Prepared:
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     if not prepared.area.any():
         return unmeasured(REGIONS, STATS, EMPTY)
-    image = actual if prepared.expected is None else actual - prepared.expected
+    image = _looked_at(prepared, actual)
     return [_value(image, axis) for axis in (0, 1)]
+
+
+def _looked_at(prepared: Prepared, actual: Image) -> Image:
+    return actual if prepared.expected is None else actual - prepared.expected
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """Beside each line of a grid that was found, how far the step across it stands out there, in dB; 0 elsewhere."""
+    image = _looked_at(prepared, actual)
+    plane = np.zeros(image.shape[:2])
+    for axis, lines in ((0, plane), (1, plane.T)):
+        grid = find_grid(image, axis) if _is_large(image, axis) else None
+        if grid is None:
+            continue
+        pieces = segments(image.shape[1 - axis], LENGTHS_PX[-1])
+        decibels = _decibels(image, axis, pieces)
+        excess = np.clip(decibels - _median(decibels), 0, LIMIT_DB)
+        for line in range(grid.first, image.shape[axis], grid.period):
+            band = lines[line - 1 : line + 1]
+            np.maximum(band, np.repeat(excess[line - 1], pieces.sizes), out=band)
+    return plane
+
+
+def _is_large(image: Image, axis: int) -> bool:
+    return bool(image.shape[axis] >= MIN_LINES * MIN_PERIOD + 2 * BORDER_PX)
 
 
 def _value(image: Image, axis: int) -> Value:
     stat = STATS[axis]
-    if image.shape[axis] < MIN_LINES * MIN_PERIOD + 2 * BORDER_PX:
+    if not _is_large(image, axis):
         return Value("all", stat, None, f"the image is smaller than {MIN_LINES} periods of {MIN_PERIOD} px")
     grid = find_grid(image, axis)
     if grid is None:
@@ -125,16 +150,21 @@ def _profile(image: Image, axis: int, length: int) -> Profile:
 
     In dB first and then averaged over the segments, so that quiet parts of a busy picture count as much as loud ones.
     """
-    squared = np.square(steps(image, axis, segments(image.shape[1 - axis], length)))[1:-1]
-    decibels = (10 * np.log10(squared + FLOOR)).mean(axis=-1)
+    decibels = _decibels(image, axis, segments(image.shape[1 - axis], length)).mean(axis=-1)
     standing_out = np.clip(decibels - _median(decibels), -LIMIT_DB, LIMIT_DB)
     return np.asarray(standing_out[BORDER_PX - 1 : 1 - BORDER_PX], np.float64)
 
 
+def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
+    """Squared steps before every line but the first, lines×segments, dB."""
+    return np.asarray(10 * np.log10(np.square(steps(image, axis, pieces))[1:-1] + FLOOR))
+
+
 def _median(values: Profile) -> Profile:
-    """Of AROUND lines around each; the ends mirrored."""
-    wide = np.pad(values, AROUND // 2, mode="reflect")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(wide, AROUND), axis=-1), np.float64)
+    """Of AROUND lines around each, for lines or lines×segments; the ends mirrored."""
+    wide = np.pad(values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(wide, AROUND, axis=0)
+    return np.asarray(np.median(around, axis=-1), np.float64)
 
 
 SEAM_GRID = Metric(
@@ -162,4 +192,5 @@ SEAM_GRID = Metric(
     golden={"horizontal": 0.0, "vertical": 6.75319},
     regions=REGIONS,
     needs=(),
+    map=_map,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.luma import luma
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import EMPTY, Covers, covers, unmeasured
 from harness.metrics.sums import STATS, Numbers, Sums, mean_and_worst, sums
 from harness.types import Region
@@ -25,6 +25,12 @@ MIN_GRADIENT = 0.01
 MIN_GROWTH = 1e-3
 """Floor of a squared ratio of gradients less 1: an edge wider than 38 px."""
 
+AROUND_PX = 33
+"""Edge of the neighbourhood that the map looks at around a pixel."""
+
+MIN_EDGE_PX = 16
+"""So many pixels of strong edges that must hold."""
+
 MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
 
 NO_EDGE = "the expected picture has no strong edge in this region"
@@ -35,8 +41,9 @@ Gradient = npt.NDArray[np.float32]
 
 
 class Prepared(NamedTuple):
-    """Where the expected image has strong edges, by region, the sums of its gradients there, and the empty regions."""
+    """The expected image; where it has strong edges, by region, the sums of its gradients there, and the empty regions."""
 
+    image: Image
     covers: Covers
     """Of the ridges of strong edges in each region."""
     expected: Mapping[Region, tuple[Sums, Sums]]
@@ -44,12 +51,13 @@ class Prepared(NamedTuple):
 
 
 def _prepare(reference: Reference) -> Prepared:
-    plane = luma(known(reference.expected)).astype(np.float32)
+    expected = known(reference.expected)
+    plane = luma(expected).astype(np.float32)
     ridge = _ridges(plane)
     areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
     parts = covers({region: area & ridge for region, area in areas.items()})
     empty = frozenset(region for region, area in areas.items() if not area.any())
-    return Prepared(parts, _sums(plane, parts), empty)
+    return Prepared(expected, parts, _sums(plane, parts), empty)
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
@@ -68,6 +76,20 @@ def _sums(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
     """Fine and coarse gradients, summed over the edges of each region and window."""
     fine, coarse = (_gradient(plane, scale) for scale in (FINE_PX, COARSE_PX))
     return {region: (sums(fine, part), sums(coarse, part)) for region, part in parts.items()}
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The change of width of the strong edges around every pixel, in dB; 0 where there are few."""
+    expected, measured = (luma(image).astype(np.float32) for image in (prepared.image, actual))
+    ridge = _ridges(expected).astype(np.float32)
+    widths = [_around(ridge * _gradient(p, scale)) for p in (measured, expected) for scale in (FINE_PX, COARSE_PX)]
+    return np.where(_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
+
+
+def _around(plane: Gradient) -> Numbers:
+    """Sum over the neighbourhood of every pixel."""
+    size = (AROUND_PX, AROUND_PX)
+    return np.asarray(cv2.boxFilter(plane, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT))
 
 
 def _decibels(fine: Numbers, coarse: Numbers, expected_fine: Numbers, expected_coarse: Numbers) -> Numbers:
@@ -135,4 +157,5 @@ SHARPNESS = Metric(
     measure=_measure,
     golden={"mean": -0.89668, "worst": -3.10265},
     regions=MEASURED,
+    map=_map,
 )

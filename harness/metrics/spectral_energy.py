@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.metrics.luma import luma
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
-from harness.metrics.pooling import EMPTY, unmeasured
+from harness.metrics.pooling import EMPTY, at_every_pixel, unmeasured
 from harness.types import Region
 
 WINDOW_PX = 64
@@ -149,14 +149,13 @@ def _values(region: Region, stats: Sequence[str], values: Sequence[float]) -> li
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
     """The largest change of any band, in dB, at the windows' centres, interpolated to every pixel."""
-    import cv2
-
-    height, width = actual.shape[:2]
-    if prepared.spectra is None:
-        return np.zeros((height, width))
-    local = _decibels(spectra(actual).energy, prepared.spectra.energy)
+    expected = prepared.spectra
+    if expected is None:
+        return np.zeros(actual.shape[:2])
+    local = _decibels(spectra(actual).energy, expected.energy)
     strongest = np.take_along_axis(local, np.abs(local).argmax(axis=-1)[..., None], axis=-1)[..., 0]
-    return np.asarray(cv2.resize(strongest, (width, height), interpolation=cv2.INTER_LINEAR), np.float64)
+    ys, xs = (corners + WINDOW_PX // 2 for corners in (expected.ys, expected.xs))
+    return at_every_pixel(strongest, ys, xs, actual.shape)
 
 
 def _decibels(actual: Wide, expected: Wide) -> Wide:

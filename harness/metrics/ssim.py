@@ -57,7 +57,8 @@ def ssim_map(expected: Prepared, actual: Image) -> Plane:
 
     The actual image's moments are the expected one's and those of the difference: single precision then is enough, as
     nothing large is subtracted from anything large. With d = actual - expected and means m, variances v,
-    cov(expected, actual) = v(expected) + cov(expected, d), and v(actual) = v(expected) + 2 cov(expected, d) + v(d).
+    cov(expected, actual) = v(expected) + cov(expected, d), and v(actual) = v(expected) + 2 cov(expected, d) + v(d). So with
+    l = 2 m(expected) m(actual) + C1 and s = 2 cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
     """
     return by_strips(lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER)
 
@@ -65,15 +66,32 @@ def ssim_map(expected: Prepared, actual: Image) -> Plane:
 def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
     image, own_mean, own_variance = expected.image[rows], expected.mean[rows], expected.variance[rows]
     difference = actual[rows] - image
-    shift = _blur(difference)
-    spread = _blur(difference * difference) - shift * shift
-    tied = _blur((image - CENTRE) * difference) - (own_mean - CENTRE) * shift
-    covariance = own_variance + tied
-    variances = own_variance + covariance + tied + spread
-    mean = own_mean + shift
-    luminance = (2 * own_mean * mean + C1) / (own_mean * own_mean + mean * mean + C1)
-    structure = (2 * covariance + C2) / (variances + C2)
-    return mean_of_channels(luminance * structure)
+    tied = image - CENTRE
+    tied *= difference
+    tied, shift = _blur(tied), _blur(difference)
+    np.multiply(difference, difference, out=difference)
+    spread = _blur(difference)
+    shifted = np.multiply(shift, shift, out=difference)
+    spread -= shifted
+    # In place: a strip's planes stay in the cache.
+    about = own_mean - CENTRE
+    about *= shift
+    tied -= about
+    tied += own_variance
+    structure = tied
+    structure *= 2
+    structure += C2
+    luminance = shift
+    luminance += own_mean
+    luminance *= own_mean
+    luminance *= 2
+    luminance += C1
+    spread += structure
+    shifted += luminance
+    spread *= shifted
+    structure *= luminance
+    structure /= spread
+    return mean_of_channels(structure)
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from harness.metrics import ocr
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, area_of, known
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
 from harness.metrics.pooling import EMPTY, unmeasured
 from harness.types import Region
 from vectors.scene import Box
@@ -72,6 +72,15 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """1 where the detector still sees a line that had to go. Output."""
+    plane = np.zeros(actual.shape[:2])
+    area = ocr.text_area(actual) if prepared.lines else plane
+    for line in prepared.lines:
+        plane[line] = area[line]
+    return plane
+
+
 TEXT_RESIDUE = Metric(
     name="text_residue",
     variant="",
@@ -96,4 +105,5 @@ TEXT_RESIDUE = Metric(
     golden={"found": 0.5},
     regions=REGIONS,
     needs=("expected", "input", "overlay", "boxes"),
+    map=_map,
 )

@@ -26,6 +26,9 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
 """A folder as diffusers writes it."""
 
 MULTIPLE_PX = 8
+LEAST_ALPHA = 1 / 255
+"""What a soft mask is at least, wherever something is to be filled."""
+
 WEIGHTS_NAMES = ("*.safetensors", "*.json", "*.txt")
 """What of a pipeline's folder determines a fill: weights, configurations and vocabularies."""
 
@@ -53,7 +56,7 @@ class DiffusionFill:
         """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
         calibration = [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
         files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
-        names = ("sampling_steps", "scheduler", "guidance_scale", "strength")
+        names = ("sampling_steps", "scheduler", "guidance_scale", "strength", "soft_mask")
         settings = " ".join(f"{name}={getattr(self.config, name)}" for name in names)
         return f"diffusers {files_hash([*files, *calibration])} {settings}{_text_encoders()}"
 
@@ -86,13 +89,14 @@ class DiffusionFill:
 
         pipe = with_scheduler(_load(self.source), self.config.scheduler)
         size = crops[0].hole.shape
-        starts, holes = zip(*(self._start(crop, multiple_px(pipe)) for crop in crops), strict=True)
+        self._let_masks_through(pipe)
+        starts, masks = zip(*(self._start(crop, multiple_px(pipe)) for crop in crops), strict=True)
         generators = [torch.Generator("cpu").manual_seed(crop.seed) for crop in crops]
         arguments = {
             "image": torch.from_numpy(np.stack(starts).transpose(0, 3, 1, 2).copy()),
-            "mask_image": torch.from_numpy(np.stack(holes)[:, None].astype(np.float32)),
-            "height": holes[0].shape[0],
-            "width": holes[0].shape[1],
+            "mask_image": torch.from_numpy(np.stack(masks)[:, None]),
+            "height": masks[0].shape[0],
+            "width": masks[0].shape[1],
             "num_inference_steps": self.config.sampling_steps,
             "guidance_scale": self.config.guidance_scale,
             "strength": self.config.strength,
@@ -106,12 +110,23 @@ class DiffusionFill:
             raise ContractError(f"{self.source}: the model's own safety checker blacked out its fill")
         return [_crop(picture, size) for picture in result.images]
 
-    def _start(self, crop: Crop, multiple: int) -> tuple[Image, Hole]:
-        """The crop with the smooth fill in its hole, and the hole, both padded."""
+    def _start(self, crop: Crop, multiple: int) -> tuple[Image, Mask]:
+        """The crop with the smooth fill in its hole, and what the model is told of the hole, both padded."""
         whole = np.asarray(padded(crop.image, multiple), np.float32)
         inside = np.asarray(padded(crop.hole, multiple), np.bool_)
         smooth = navier_stokes(whole, inside, radius_px=self.config.radius_px)
-        return np.where(inside[..., None], smooth, whole), inside
+        mask = inside.astype(np.float32)
+        if self.config.soft_mask:
+            mask *= np.maximum(np.asarray(padded(crop.soft, multiple), np.float32), LEAST_ALPHA)
+        return np.where(inside[..., None], smooth, whole), mask
+
+    def _let_masks_through(self, pipe: Any) -> None:
+        """Have diffusers' own processor of masks keep soft edges, where they are asked for."""
+        processor = getattr(pipe, "mask_processor", None)
+        if processor is not None:
+            processor.register_to_config(do_binarize=not self.config.soft_mask)
+        elif self.config.soft_mask and not hasattr(pipe, "pictures"):
+            raise ContractError(f"{self.source}: this kind of pipeline takes no soft mask; set inpaint.soft_mask=false")
 
     def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
         """What tells the model the prompt, for each of `count` crops: embeddings where it has them, calibrated, their features

@@ -47,7 +47,7 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         generator: torch.Generator | list[torch.Generator] | None = None,
         callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]] | None = None,
     ) -> ImagePipelineOutput:
-        """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are at least 0.5; H and W are multiples of 8.
+        """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are above 0; H and W are multiples of 8.
 
         generator: one, or one for each image, whose noise then does not depend on the others. strength: below 1, only the
         last part of the steps is made, from the noised classical fills on. The callback may change `latents`, the noisy
@@ -56,7 +56,7 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         count = len(image)
         generators = generator if isinstance(generator, list) else [generator] * count
         self._views = [
-            view(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask[0].numpy() >= 0.5, _patch_seed(own))
+            view(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask[0].numpy(), _patch_seed(own))
             for pixels, mask, own in zip(image, mask_image, generators, strict=True)
         ]
         condition = torch.from_numpy(np.stack([seen.condition for seen in self._views]))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import Image
+from pipelines.contract import Image, Mask
 from pipelines.models.classical import navier_stokes, patch_match
 from pipelines.models.fill import Hole
 
@@ -19,7 +19,7 @@ PACK = 2
 """Edge of the pixel blocks that make up one position of the network."""
 RESIDUAL_CHANNELS = 3 * PACK**2
 CONDITION_CHANNELS = (3 + 3 + 1 + 1) * PACK**2
-"""Smooth fill, what the patch fill is beyond it, hole, unit of the residual."""
+"""Smooth fill, what the patch fill is beyond it, mask, unit of the residual."""
 
 REACH_PX = 8.0
 """Gaussian σ of the neighbourhood whose mean and contrast normalise a pixel."""
@@ -49,21 +49,26 @@ class View(NamedTuple):
     """H×W×1: the residual's."""
 
 
-def view(image: Image, hole: Hole, seed: int) -> View:
-    """Look at a crop. Height and width must be even; at least one pixel must be known. The seed is PatchMatch's."""
+def view(image: Image, mask: Mask, seed: int) -> View:
+    """Look at a crop whose hole is where the mask, 0 to 1, is above 0; what the network is told of it is the mask itself.
+
+    Height and width must be even; at least one pixel must be known. The seed is PatchMatch's.
+    """
+    hole = mask > 0
     smooth = navier_stokes(image, hole, radius_px=SMOOTH_RADIUS_PX)
     patched = patch_match(image, hole, patch_radius_px=PATCH_RADIUS_PX, seed=seed)
-    return view_of(image, hole, smooth, patched)
+    return view_of(image, mask, smooth, patched)
 
 
-def view_of(image: Image, hole: Hole, smooth: Image, patched: Image) -> View:
+def view_of(image: Image, mask: Mask, smooth: Image, patched: Image) -> View:
     """The same, where the two fills are there already."""
+    hole = mask > 0
     inside = hole[..., None]
     smooth, patched = (np.where(inside, fill, image) for fill in (smooth, patched))
     mean, contrast = surroundings(image, hole)
     unit = residual_unit(smooth, patched, hole, contrast)
     shapes = [(smooth - mean) / contrast, (patched - smooth) / unit]
-    planes = [*shapes, inside.astype(np.float32), np.log(unit / contrast)]
+    planes = [*shapes, mask[..., None].astype(np.float32), np.log(unit / contrast)]
     return View(pack(np.concatenate(planes, axis=2)), (smooth + patched) / np.float32(2), unit)
 
 

@@ -96,7 +96,7 @@ def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
             for name in ("truth", "smooth", "patched")
         )
         hole = _turned(pool["hole"][index], turns, mirrored=mirrored)
-        seen = view_of(truth, hole, smooth, patched)
+        seen = view_of(truth, hole.astype(np.float32), smooth, patched)
         inside = hole[..., None].astype(np.float32)
         parts.append((seen.condition, pack((truth - seen.base) / seen.unit * inside), pack(inside)))
     return tuple(torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -20,7 +21,19 @@ Corners = npt.NDArray[np.float32]
 """Four corners of a text line, 4×2, (x, y) in pixels."""
 
 MAX_EDGE_PX = 2000
-"""RapidOCR makes larger pictures smaller, so enlarging beyond this finds nothing more."""
+"""RapidOCR makes larger pictures smaller, so nothing is enlarged beyond this, and larger pictures are looked at in tiles."""
+
+TILE_PX = 1024
+TILE_OVERLAP_PX = 128
+"""What neighbouring tiles share: lines up to this high are whole in one of them. Higher ones are found in the whole picture,
+made as small as a tile."""
+
+FLAT_LEVELS = 5
+"""A tile whose values, 0 to 255, span no more than this holds no text."""
+
+SLACK = 1.3
+"""Two boxes are of one line where the smallest box around both is at most this many times as high as the higher one, and
+as large as both together."""
 
 LEAST_PX = 10
 """No text is looked for in pictures narrower than this: the smallest that is found is 8 px high."""
@@ -38,12 +51,15 @@ SAME_LINE = 0.6
 
 
 def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
-    """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its own size."""
+    """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its own size.
+
+    In pictures above MAX_EDGE_PX: as found in overlapping tiles at their own size, then those only found in the whole.
+    """
     lines: list[TextRegion] = []
     if min(pixels.shape[:2]) < LEAST_PX:
         return lines
-    for scale in sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True):
-        for line in _detect(pixels, scale, config.min_confidence):
+    for found in _looks(pixels, config):
+        for line in found:
             if not _is_in(corners_of(line), lines):
                 lines.append(line)
     return lines
@@ -85,6 +101,74 @@ def height_px(line: TextRegion) -> float:
     """The line's height in pixels: the shorter side of its box."""
     corners = corners_of(line)
     return float(min(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])))
+
+
+def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
+    longest = max(pixels.shape[:2])
+    if longest > MAX_EDGE_PX:
+        yield _in_tiles(pixels, config.min_confidence)
+        factor = TILE_PX / longest
+        small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        if min(small.shape[:2]) >= LEAST_PX:
+            yield [_moved(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
+        return
+    for scale in sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True):
+        yield _detect(pixels, scale, config.min_confidence)
+
+
+def _in_tiles(pixels: Pixels8, min_confidence: float) -> list[TextRegion]:
+    """Lines as found tile by tile; a line that several tiles see is one."""
+    lines: list[TextRegion] = []
+    height, width = pixels.shape[:2]
+    for y in _starts(height):
+        for x in _starts(width):
+            tile = pixels[y : y + TILE_PX, x : x + TILE_PX]
+            if int(tile.max()) - int(tile.min()) > FLAT_LEVELS:
+                for line in _detect(tile, 1, min_confidence):
+                    _add(_moved(line, 1.0, (x, y)), lines)
+    return lines
+
+
+def _starts(length_px: int) -> list[int]:
+    """Where tiles start; the last one ends with the picture."""
+    last = max(length_px - TILE_PX, 0)
+    return [*range(0, last, TILE_PX - TILE_OVERLAP_PX), last]
+
+
+def _moved(line: TextRegion, factor: float, by: tuple[int, int] = (0, 0)) -> TextRegion:
+    return replace(line, corners=tuple((x * factor + by[0], y * factor + by[1]) for x, y in line.corners))
+
+
+def _add(line: TextRegion, lines: list[TextRegion]) -> None:
+    """Put a line to the others, in place of those that are parts of it or that it is a part of."""
+    for other in lines:
+        both = _joined(line, other)
+        if both is not None:
+            lines.remove(other)
+            _add(both, lines)
+            return
+    lines.append(line)
+
+
+def _joined(one: TextRegion, other: TextRegion) -> TextRegion | None:
+    """The box around two boxes that share something and are of one line; None: they are of two."""
+    corners = [corners_of(line) for line in (one, other)]
+    shared = cv2.intersectConvexConvex(*corners)[0]
+    if shared <= 0:
+        return None
+    around = cv2.minAreaRect(np.concatenate(corners))
+    high, area = min(around[1]), around[1][0] * around[1][1]
+    apart = sum(abs(cv2.contourArea(box)) for box in corners)
+    if high > SLACK * max(height_px(one), height_px(other)) or area > SLACK * (apart - shared):
+        return None
+    box = _clockwise(np.asarray(cv2.boxPoints(around), np.float32))
+    return TextRegion(tuple((float(x), float(y)) for x, y in box), max(one.confidence, other.confidence))
+
+
+def _clockwise(box: Corners) -> Corners:
+    """The corners from the top left on, as the detector gives them."""
+    first = int(box.sum(axis=1).argmin())
+    return np.roll(box, -first, axis=0)
 
 
 def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:

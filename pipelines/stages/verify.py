@@ -48,7 +48,9 @@ def verify(edit: Edit) -> Step:
         excess=_edge_excess(edit, hole),
         score=artefact_score(edit.image, edit.mask),
         ssim=ssim_outside(edit.image, image, hole) if config.min_ssim > 0 else None,
-        lpips=lpips_outside(edit.image, image, hole, find_weights(config.lpips_weights)) if config.max_lpips < 1 else None,
+        lpips=lpips_outside(edit.image, image, hole, find_weights(config.lpips_weights))
+        if config.max_lpips < 1
+        else None,
     )
     edit = replace(edit, artefact_score=found.score.value)
     problems, said = _problems(config, found), _said(config, found)

@@ -111,7 +111,10 @@ def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
     assert "LPIPS" not in reference.build()(request).stages[-1].decision
     tiers = {"route.tiers": "ns,telea", "route.threshold": 1.0}
     tried = reference.build(**settings, **tiers, **{"verify.max_lpips": 0.0})(request)
-    assert [stage.name for stage in tried.stages if stage.name.startswith("inpaint")] == ["inpaint[ns]", "inpaint[telea]"]
+    assert [stage.name for stage in tried.stages if stage.name.startswith("inpaint")] == [
+        "inpaint[ns]",
+        "inpaint[telea]",
+    ]
     assert tried.status is Status.NEEDS_REVIEW
 
 
@@ -119,7 +122,9 @@ def test_without_weights_it_is_refused_when_it_is_built(tmp_path: Path, monkeypa
     """Naming the setting and what to do; nothing is asked for where there is no limit."""
     monkeypatch.delenv(VARIABLE, raising=False)
     reference.build()
-    with pytest.raises(ContractError, match=r"no weights to measure LPIPS with: set verify.lpips_weights or .*LPIPS_WEIGHTS"):
+    with pytest.raises(
+        ContractError, match=r"no weights to measure LPIPS with: set verify.lpips_weights or .*LPIPS_WEIGHTS"
+    ):
         reference.build(**{"verify.max_lpips": 0.1})
     with pytest.raises(ContractError, match=r"verify.lpips_weights leads to .*not there"):
         reference.build(**{"verify.max_lpips": 0.1, "verify.lpips_weights": str(tmp_path)})

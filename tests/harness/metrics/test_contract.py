@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from harness.errors import IncompleteError, UsageError
 from harness.faults.pictures import get_fault
 from harness.metrics.golden import check_golden, golden_values, pair_of
 from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Area, Image, Metric, Reference, Value
+from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
 from harness.metrics.pooling import EMPTY
 from harness.metrics.registry import METRICS, check_name, get_metric
 from harness.types import Region
@@ -142,23 +143,47 @@ def test_equal_pictures_get_the_best_value(metric: Metric, reference: Reference,
         assert value.value is None or value.value == pytest.approx(best, abs=1e-6), value
 
 
-def test_its_map_has_the_pictures_size_and_shows_the_damage(metric: Metric, picture: Image) -> None:
-    """Where the damage is, the map is worse than elsewhere."""
-    if metric.map is None:
-        pytest.skip(f"{metric.name} has no where")
-    if metric.name in IN_SMOOTH_PLACES:
-        pytest.skip(f"{metric.name} does not look at texture")
+def test_its_map_shows_where_the_damage_is(metric: Metric, picture: Image) -> None:
+    """A number for every pixel, on the harmful side of the best one, and the worst of all where something is wrong."""
+    if "boxes" in metric.needs:
+        reference, damaged = pair_of(metric)
+        wrong = (damaged != known(reference.expected)).any(axis=2)
+    else:
+        reference, damaged = damaged_corner(metric, picture)
+        wrong = np.zeros(damaged.shape[:2], bool)
+        wrong[:CORNER, :CORNER] = True
+    assert metric.map is not None
+    plane = metric.map(metric.prepare(reference), damaged)
+    assert plane.shape == damaged.shape[:2]
+    assert np.isfinite(plane).all()
+    better = metric.map_better or metric.better
+    harm = {"higher": metric.range[1] - plane, "lower": plane, "zero": np.abs(plane)}[better]
+    assert harm.min() >= -1e-6
+    assert harm.max() > 1e-3
+    assert harm[wrong].max() == harm.max()
+
+
+CORNER = SIZE * 4 // 3
+
+
+def damaged_corner(metric: Metric, picture: Image) -> tuple[Reference, Image]:
+    """A picture whose upper left corner has moved, is soft, has a tint, tiles and few levels; the rest is right."""
     large = np.tile(picture, (2, 2, 1))
-    damaged = large.copy()
-    damaged[:SIZE, :SIZE] = 1 - damaged[:SIZE, :SIZE]
-    areas = dict.fromkeys(metric.regions, np.ones(large.shape[:2], bool))
+    if metric.name in IN_SMOOTH_PLACES:
+        large = np.repeat(np.linspace(0.2, 0.7, 2 * SIZE, dtype=np.float32)[:, None, None], 2 * SIZE, axis=1).repeat(
+            3, 2
+        )
+    y, x = np.mgrid[0 : 2 * SIZE, 0 : 2 * SIZE]
+    wrong = cv2.GaussianBlur(np.roll(large, 2, axis=1), (0, 0), 1.2) + np.array([0.06, 0, -0.04], np.float32)
+    wrong = np.round((wrong + ((y // 16 + x // 16) % 2)[..., None] * 0.04) * 32) / 32
+    inside = ((y < CORNER) & (x < CORNER))[..., None]
+    damaged = np.where(inside, np.clip(wrong, 0, 1), large).astype(np.float32)
+    areas: dict[Region, Area] = dict.fromkeys(metric.regions, np.ones(large.shape[:2], bool))
     if "edit" in areas:
-        areas["edit"] = np.zeros_like(areas["edit"])
-        areas["edit"][20:60, 20:60] = areas["edit"][-60:-20, -60:-20] = True
-    plane = metric.map(metric.prepare(complete(metric, large, areas)), damaged)
-    assert plane.shape == large.shape[:2]
-    badness = -plane if metric.better == "higher" and metric.name != "psnr" else np.abs(plane)
-    assert badness[: SIZE - 32, : SIZE - 32].mean() > badness[SIZE + 32 :, SIZE + 32 :].mean()
+        areas["edit"] = (y % SIZE >= 20) & (y % SIZE < 60) & (x % SIZE >= 20) & (x % SIZE < 60)
+    if "seams" in areas and metric.name == "seam_energy":
+        areas["seams"] = (abs(y - 63.5) < 1) | (abs(x - 63.5) < 1)
+    return complete(metric, large, areas), damaged
 
 
 def test_damage_is_worse_than_none_and_within_the_range(metric: Metric, reference: Reference, noisy: Image) -> None:

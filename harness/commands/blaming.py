@@ -1,0 +1,106 @@
+"""`blame`: which stage did it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands.common import Baseline, Json, console, errors, found, print_json, print_table
+from harness.wording import case_name, number
+
+if TYPE_CHECKING:
+    from harness.blame import Blame
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof blame logo/2                              the newest run's case; of several the one that a finding names
+  editproof blame logo/2 --run runs/quick-20261121-101500 --metric lpips/edit
+  editproof blame 3f6c1d0a9e77b204 --good ../main/edit.py:build
+                                                      the code changed, not the settings: where the good one lies
+  cd blame-3f6c1d0a9e77b204 && python repro.py        see it again
+"""
+)
+def blame(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="FAMILY/NAME, or an id from the report or the verdict.")],
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
+    ] = None,
+    baseline: Baseline = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            metavar="METRIC[/REGION[/STAT]]",
+            help="The number to explain. Default: the worst finding's.",
+            show_default=False,
+        ),
+    ] = "",
+    good: Annotated[
+        str, typer.Option(metavar="PIPELINE", help="The good pipeline. Default: the baseline's.", show_default=False)
+    ] = "",
+    bad: Annotated[
+        str, typer.Option(metavar="PIPELINE", help="The bad pipeline. Default: the run's.", show_default=False)
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the bundle to see it again. Default: blame-CASE here.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which stage made a case worse than the baseline, by swapping stages between the good and the bad pipeline.
+
+    Writes a bundle with the request, both pipelines' names and one command that shows it again.
+    """
+    with errors(as_json):
+        from harness import main_job
+
+        answer = main_job.blame(run, case, found(), baseline=baseline, metric=metric, good=good, bad=bad, out=out)
+        if as_json:
+            print_json({**asdict(answer), "stage": answer.stage})
+            return
+        terminal = console()
+        for line in _lines(answer):
+            terminal.print(line, markup=False, highlight=False, soft_wrap=True)
+        if answer.shares:
+            print_table(_rows(answer), as_json=False)
+        terminal.print(
+            f"see it again: cd {answer.bundle} && python repro.py", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def _lines(answer: Blame) -> Iterator[str]:
+    before, after = (_said(value, answer.unit) for value in (answer.before, answer.after))
+    yield f"{case_name(answer.case)}: {answer.metric} {answer.stat} in {answer.region} went from {before} to {after}"
+    if answer.first:
+        yield f"first stage that differs: {answer.first}"
+    if answer.shares and answer.good is not None and answer.bad is not None:
+        what = (
+            "the whole picture" if answer.crop is None else "rows {0} to {2}, columns {1} to {3}".format(*answer.crop)
+        )
+        good, bad = _said(answer.good, answer.unit), _said(answer.bad, answer.unit)
+        yield f"blamed: {answer.stage}, by {answer.edits} edits of {what} (good {good}, bad {bad})"
+    for note in answer.notes:
+        yield f"note: {note}"
+
+
+def _rows(answer: Blame) -> list[dict[str, str]]:
+    return [
+        {
+            "stage": share.stage,
+            "answers for": _said(share.effect, answer.unit),
+            "bad one in the good pipeline": f"{_said(share.alone, answer.unit)} worse",
+            "good one in the bad pipeline": f"{_said(share.cured, answer.unit)} better",
+        }
+        for share in answer.shares
+    ]
+
+
+def _said(value: float | None, unit: str) -> str:
+    return "no number" if value is None else number(value, unit)

@@ -1,0 +1,71 @@
+"""Keep beside a run what the baseline says of its cases, so that the run folder stands alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from harness.baseline import INDEX
+from harness.cache import bring
+from harness.evidence import BASELINE, JOURNAL, PAIRS, Pairs, read_traces
+from harness.pairing import pair
+from harness.regressions import Baseline
+from harness.runs import blob_path, write_atomically
+from harness.sheet import Sheet
+from harness.types import Outcome, Verdict
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    run: str
+
+
+class _Index(msgspec.Struct, frozen=True):
+    accepted: list[_Accepted] = []
+
+
+def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path | None = None) -> None:
+    """Bring the baseline's records, the accepted pictures and, of cases that a finding calls out, the artefacts of stages into
+    the run's folder: as hard links, where the file system allows. Without a baseline, take away what was there.
+
+    A baseline keeps no artefacts of stages: they are looked for in the runs that were accepted, and in the cache.
+    """
+    target = run.folder / BASELINE
+    shutil.rmtree(target, ignore_errors=True)
+    if baseline is None:
+        return
+    source = baseline.sheet.folder
+    ids = dict(pair(run, baseline.sheet).ids)
+    bring(source / JOURNAL, target / JOURNAL)
+    write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids)))
+    traces = read_traces(target / JOURNAL)
+    called = {finding.case_id for finding in verdict.findings if finding.outcome is not Outcome.PASS}
+    needed: dict[str, None] = {}
+    for case_id, other in ids.items():
+        if other in traces:
+            needed |= dict.fromkeys(traces[other].blobs.values())
+            if case_id in called:
+                needed |= dict.fromkeys(stage.artefact for stage in traces[other].stages if stage.artefact)
+    folders = [source, *_origins(source, run.folder.parent), *([cache] if cache else [])]
+    for digest in needed:
+        _bring(digest, run.folder, folders)
+
+
+def _origins(baseline: Path, runs_folder: Path) -> list[Path]:
+    """The runs that were accepted, where they lie beside the one at hand."""
+    path = baseline / INDEX
+    if not path.is_file():
+        return []
+    accepted = msgspec.json.decode(path.read_bytes(), type=_Index).accepted
+    return [runs_folder / name for name in dict.fromkeys(Path(one.run).name for one in reversed(accepted))]
+
+
+def _bring(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
+    target = blob_path(run_folder, digest)
+    if target.exists():
+        return
+    found = next((path for path in (blob_path(folder, digest) for folder in folders) if path.is_file()), None)
+    if found:
+        bring(found, target)

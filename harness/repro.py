@@ -1,0 +1,83 @@
+"""See a regression again: `python repro.py`, in an environment that has editproof and both pipelines.
+
+Edits the request beside this file by the good and the bad pipeline, prints the number that got worse, and writes good.png,
+bad.png and difference.png (×16).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import editproof
+
+editproof.claim_packages()
+
+import numpy as np  # noqa: E402
+from PIL import Image as Pil  # noqa: E402
+
+from harness.measure import as_delivered, measure, prepare  # noqa: E402
+from harness.metrics.lpips_weights import find_weights  # noqa: E402
+from harness.metrics.metric import Image, Reference  # noqa: E402
+from harness.metrics.registry import get_metric  # noqa: E402
+from harness.settings import find_settings  # noqa: E402
+from pipelines.contract import EditRequest, check_result  # noqa: E402
+from pipelines.loader import load  # noqa: E402
+from vectors.scene import Box  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Edit twice, measure, say."""
+    about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
+    with np.load(HERE / "request.npz") as file:
+        arrays = dict(file)
+    request = EditRequest(
+        image=arrays["image"],
+        mask=arrays.get("mask"),
+        prompt=about["prompt"],
+        seed=about["seed"],
+        scale=about["scale"],
+        config=about["config"],
+        metadata=about["metadata"],
+        file=(HERE / "request.file").read_bytes() if (HERE / "request.file").is_file() else b"",
+        strokes_add=arrays.get("strokes_add"),
+        strokes_subtract=arrays.get("strokes_subtract"),
+        protect=_under("protect.", arrays),
+    )
+    reference = Reference(
+        areas=_under("area.", arrays),  # type: ignore[arg-type]
+        boxes=tuple(Box(**box) for box in about["boxes"]),
+        scale=about["scale"],
+        **_under("reference.", arrays),
+    )
+    metric = get_metric(about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False))
+    prepared = prepare(reference, [metric])
+    images: dict[str, Image] = {}
+    for side in ("good", "bad"):
+        result = check_result(request, load(about[side])(request))
+        if result.image is None:
+            sys.stdout.write(f"{side}: {about[side]}: refused: {result.reason}\n")
+            continue
+        images[side] = as_delivered(result.image)
+        rows = measure(prepared, [metric], images[side])
+        row = next(row for row in rows if (row.region, row.stat) == (about["region"], about["stat"]))
+        found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
+        sys.stdout.write(f"{side}: {about[side]}: {row.metric} {row.stat} in {row.region}: {found}\n")
+        _write(side, images[side])
+    if len(images) == 2:
+        _write("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _write(name: str, image: Image) -> None:
+    Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(HERE / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
