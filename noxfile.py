@@ -1,4 +1,4 @@
-"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `quick`.
+"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
 And `bench`, which times the metrics; `studies`, which measures single choices; `train`, which makes `microfill`.
 """
@@ -30,8 +30,22 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
     session.run("mypy")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Look at real reports in Chromium, which must be on the PATH; arguments after `--` go to pytest."""
+    session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
+    session.run("pytest", "tests/e2e", *session.posargs)
+
+
+@nox.session
+def report_speed(session: nox.Session) -> None:
+    """Time the report of ten thousand cases in Chromium, and write benchmarks/REPORT.md."""
+    session.install(*CONSTRAINTS, "-e", ".[e2e]")
+    session.run("python", "-m", "benchmarks.report", *session.posargs)
 
 
 @nox.session

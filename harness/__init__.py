@@ -5,6 +5,7 @@ import harness
 run = harness.load("runs/quick-20261121-101500")
 run.measurements            # a pandas frame, one row a number
 run.stages                  # a pandas frame, one row a stage of a case
+run.cases                   # a pandas frame, one row a planned case
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness import own_cases
 from harness.errors import UsageError
+from harness.metrics.device import device_name
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.registry import METRICS, get_metric
 from harness.runs import MetricInfo, PipelineInfo
@@ -48,7 +49,7 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
     """What the suite's metrics are, by name."""
     metrics = [get_metric(name, weights) for name in suite.metrics]
-    return {metric.name: MetricInfo(metric.identity, metric.unit, metric.better, metric.units) for metric in metrics}
+    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins) for m in metrics}
 
 
 def versions() -> dict[str, str]:
@@ -59,8 +60,8 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """What the run ran on."""
-    return {"system": platform.system(), "processor": platform.machine(), "device": "cpu", "dtype": "float32"}
+    """What the run ran on. Raises UsageError where EDITPROOF_DEVICE names no device that is here."""
+    return {"system": platform.system(), "processor": platform.machine(), "device": device_name(), "dtype": "float32"}
 
 
 @dataclass(frozen=True, slots=True)

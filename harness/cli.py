@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands import baselines, blaming, catalogue, looking, running, setting_up
+from harness.commands import baselines, blaming, calibrating, catalogue, comparing, looking, running, setting_up
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +27,7 @@ Examples:
     epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
 )
 
-for commands in (running, looking, blaming, baselines, catalogue, setting_up):
+for commands in (running, looking, comparing, blaming, baselines, calibrating, catalogue, setting_up):
     app.add_typer(commands.app)
 
 

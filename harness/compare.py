@@ -2,7 +2,8 @@
 
 Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where both sides are deterministic
 any change is real, and only its size is asked for. Otherwise a change counts where it is larger than what nobody sees *and*
-significant: a two-sided paired t-test, corrected over all rows by Holm's method at 5 %.
+significant against the noise between seeds: a two-sided t-test of the mean change on these very scenes, corrected over all
+rows by Holm's method at 5 %. The interval that is shown tells something else: how far the change differs from scene to scene.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from harness.pairing import stochastic
 from harness.runs import Manifest
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
 from harness.types import Case, Region
-from harness.wording import names
+from harness.wording import names as named
 
 ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
@@ -37,6 +38,7 @@ RANKED_BY = (Key("lpips", "edit", "mean"), Key("delta_e00", "edit", "mean"), Key
 
 HUE = Key("hue_offset", "edit", "mean")
 FINE = Key("spectral_energy", "edit", "octave_5")
+NEITHER = "measured on neither side"
 SHOWN = 12
 """Gains, and losses, that are shown."""
 SHOWN_OF_A_FAMILY = 3
@@ -80,6 +82,7 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
     rows = [row for group in groups for key in keys if (row := _row(a, b, group, key, numbers))]
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     pairs = [pair for group in groups for pair in _pairs(a, group, ranked_by, numbers, b)]
+    seen = VISIBLE.get(b.manifest.metrics[ranked_by.metric].unit, 0.0)
     return Comparison(
         suite=a.manifest.suite.name,
         a=_side(a, models[0] if models else "", b),
@@ -90,8 +93,8 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
         drift=tuple(_drift(group, numbers) for group in groups),
         costs=tuple(_costs(a, b, groups, ranked_by, numbers)),
         quality=" ".join((ranked_by.metric, ranked_by.stat, "in", ranked_by.region)),
-        losses=_largest([pair for pair in pairs if pair.change > 0]),
-        gains=_largest([replace(pair, change=-pair.change) for pair in pairs if pair.change < 0], sign=-1.0),
+        losses=_largest([pair for pair in pairs if pair.change > seen]),
+        gains=_largest([replace(pair, change=-pair.change) for pair in pairs if pair.change < -seen], sign=-1.0),
     )
 
 
@@ -128,12 +131,12 @@ def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]
             return {theirs[0]: ours[0]}
         if not common:
             raise UsageError(
-                f"A ran {names(ours)}, B {names(theirs)}: no model in common. Say which to compare: --models {ours[0]},{theirs[0]}"
+                f"A ran {named(ours)}, B {named(theirs)}: no model in common. Say which to compare: --models {ours[0]},{theirs[0]}"
             )
         return {name: name for name in common}
     for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
         if name not in known:
-            raise UsageError(f"--models: {side} has no model {name!r}; it has {names(known)}")
+            raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
     if models[0] == models[1] and a.folder == b.folder:
         raise UsageError(f"--models: {models[0]} is compared with itself. Name two models of the run")
     return {models[1]: models[0]}
@@ -162,7 +165,9 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
         group.b.extend(right for _, right in pairs)
     found = [group for group in groups.values() if group.a]
     if not found:
-        raise UsageError("A and B have no finished case in common, so there is nothing to compare. `editproof run` both whole")
+        raise UsageError(
+            "A and B have no finished case in common, so there is nothing to compare. `editproof run` both whole"
+        )
     left_out = []
     if alone:
         left_out.append(f"{alone} scenes of B have no finished case in A")
@@ -173,9 +178,9 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
     )
     if missed:
         left_out.append(f"{missed} cases of A have no partner in B")
-    other = [name for name in _models(b) if name not in swaps]
+    other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
     if other:
-        left_out.append(f"models of B that were not asked for, or that A has not: {names(other)}")
+        left_out.append(f"A has no model that is called {named(other)}")
     return found, left_out
 
 
@@ -239,33 +244,41 @@ def _row(a: Sheet, b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row 
     one_sided = (states_a == MEASURED) != (states_b == MEASURED)
     if one_sided.any():
         pair = int(np.flatnonzero(one_sided)[0])
-        side, grid, column = ("A", numbers.a, group.a[pair]) if states_a[pair] != MEASURED else ("B", numbers.b, group.b[pair])
+        side, grid, column = (
+            ("A", numbers.a, group.a[pair]) if states_a[pair] != MEASURED else ("B", numbers.b, group.b[pair])
+        )
         reason = grid.reason(at, column) if grid.states[at, column] > MEASURED else "the scene has no such region there"
-        return replace(blank, why=f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only; {side}: {reason}")
+        return replace(
+            blank,
+            why=f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only; {side}: {reason}",
+        )
     if not measured.any():
-        return replace(blank, why=f"measured on neither side: {numbers.a.reason(at, group.a[0])}")
+        return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
     change = comparison.worsening(now[measured], then[measured], info.better)
     means = comparison.means(change[None])
     low, high = (float(end[0]) for end in means.interval())
     certain = group.exact or len(change) < 2
+    scenes = np.array([b.manifest.cases[column].name for column in group.b])
     return replace(
         blank,
         a=float(then[measured].mean()),
         b=float(now[measured].mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None if certain else _two_sided(means),
+        p=None if certain else _two_sided(change, means, comparison.scenes_of(scenes[measured])),
         worse=int((change > tolerance).sum()),
         improved=int((change < -tolerance).sum()),
-        why="both are deterministic: any change is real" if group.exact else "",
+        why="deterministic: any change is real" if group.exact else "",
     )
 
 
-def _two_sided(means: comparison.Means) -> float:
-    freedom = np.asarray(means.samples - 1, np.float64)
+def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
+    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by the spread of all pairs."""
     if not means.mean[0]:
         return 1.0
-    return float(min(1.0, 2 * comparison.survival(np.abs(means.mean), means.error, freedom)[0]))
+    noise, freedom = comparison.noise(change[None], scenes)
+    error, free = (noise / np.sqrt(means.samples), freedom) if freedom[0] else (means.error, means.samples - 1)
+    return float(min(1.0, 2 * comparison.survival(np.abs(means.mean), error, np.asarray(free, np.float64))[0]))
 
 
 def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
@@ -298,9 +311,10 @@ def _outcome(row: Row, p: float | None) -> Row:
     return replace(row, outcome=outcome, p=p, why=why)
 
 
-def _order(row: Row) -> tuple[int, float]:
-    size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 1e-9)
-    return OUTCOMES.index(row.outcome), -size
+def _order(row: Row) -> tuple[bool, int, float]:
+    """Largest first, in what nobody sees or a twentieth of what was there; what has no number at all comes last."""
+    size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
+    return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
 def _pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> Iterable[Pair]:

@@ -64,9 +64,10 @@ class Row:
     change: float | None
     """Mean over the pairs; above 0: B is worse."""
     interval: tuple[float, float] | None
-    """95 % confidence interval of `change`; None: one pair, or nothing is left to chance."""
+    """95 % confidence interval of `change` over scenes like these; None: one pair."""
     p: float | None
-    """How likely such a change is by chance in any row (Holm, two-sided); None: as for `interval`."""
+    """How likely such a change on these scenes is by the noise between seeds in any row (Holm, two-sided); None: one pair, or
+    both sides are deterministic."""
     samples: int
     worse: int
     """Pairs in which B is worse by more than `tolerance`."""

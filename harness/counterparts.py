@@ -56,9 +56,10 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
 def _origins(baseline: Path, runs_folder: Path) -> list[Path]:
     """The runs that were accepted, where they lie beside the one at hand."""
     path = baseline / INDEX
-    if not path.is_file():
-        return []
-    accepted = msgspec.json.decode(path.read_bytes(), type=_Index).accepted
+    try:
+        accepted = msgspec.json.decode(path.read_bytes(), type=_Index).accepted
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return []  # the artefacts are a help, not what is judged
     return [runs_folder / name for name in dict.fromkeys(Path(one.run).name for one in reversed(accepted))]
 
 

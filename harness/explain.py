@@ -56,16 +56,19 @@ def explain(metric: Metric) -> list[str]:
     facts = [
         f"{BETTER[metric.better]}, {low:g} to {high:g}{unit}",
         f"statistics: {', '.join(metric.stats)}",
+        *(f"{stat} in {metric.unit_of(stat) or 'shares of 1'}" for stat in metric.units),
         f"regions: {', '.join(metric.regions)}",
         f"needs: {', '.join(metric.needs) or 'nothing but the picture'}",
         f"version {metric.version}",
     ]
+    margins = ", ".join(f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip() for stat, margin in metric.margins.items())
     return [
         f"**Sees.** {metric.sees}",
         f"**Misses.** {metric.misses}",
         f"**Formula.** {metric.formula}",
         f"**Source.** {metric.source}",
         "; ".join(facts) + ".",
+        f"Margins, where a suite writes none, of how much worse than the baseline it may get: {margins or 'none'}.",
     ]
 
 
@@ -98,7 +101,7 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
         return None
     region, stat = max(strongly, key=lambda key: abs(strongly[key] - before.get(key, 0.0)))
     numbers = [f"{values.get((region, stat), 0.0):.4g}" for values in (before, after, strongly)]
-    where = np.abs(strong - right).max(axis=2) if metric.map is None else metric.map(prepared, strong)
+    where = np.abs(strong - right).max(axis=2) if metric.map is None else _harm(metric, metric.map(prepared, strong))
     caption = (
         f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it, {numbers[1]} at "
         f"{fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
@@ -115,9 +118,14 @@ def _reference(metric: Metric) -> Reference:
     return task_of(get_vector(family).render(SEED, SIZE, step=step, scale=SCALE)).reference
 
 
-def _heat(plane: Plane) -> Image:
+def _harm(metric: Metric, plane: Plane) -> Plane:
+    """How far each pixel of a metric's map is from the best value."""
+    best = metric.range[1] if (metric.map_better or metric.better) == "higher" else 0.0
+    return np.asarray(np.abs(plane - best))
+
+
+def _heat(depth: Plane) -> Image:
     """Damage as colours, dark to bright."""
-    depth = np.abs(plane - np.median(plane))
     levels = np.clip(depth / max(float(np.percentile(depth, 99.5)), 1e-9), 0, 1)
     heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from harness import validity
+from harness import conduct, validity
 from harness.floors import NO_NOISE, NoiseFloor
-from harness.invariants import budget_findings, groups_of, limit_findings
+from harness.invariants import Groups, budget_findings, groups_of, limit_findings
 from harness.regressions import Baseline, Compared, compare
 from harness.runs import Run, metric_name
 from harness.sheet import Sheet, sheet_of
@@ -51,7 +51,9 @@ def judge_sheet(
         validity.check_suite(run, baseline.sheet)
     suite, groups = run.manifest.suite, groups_of(run)
     compared = compare(run, baseline, groups, noise) if baseline else None
-    found = [*budget_findings(run, groups), *limit_findings(run, groups), *(compared.findings if compared else ())]
+    found = [*budget_findings(run, groups), *limit_findings(run, groups)]
+    if baseline and compared:
+        found += [*compared.findings, *_of_conduct(run, baseline.sheet, groups, compared)]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
         invalid += validity.of_comparison(run, baseline, compared)
@@ -73,6 +75,11 @@ def judge_sheet(
         notes += _about_baseline(baseline, compared)
     folder = str(baseline.sheet.folder) if baseline else ""
     return Verdict(code, tuple(invalid), tuple(ranked), folder, tuple(notes))
+
+
+def _of_conduct(run: Sheet, baseline: Sheet, groups: Groups, compared: Compared) -> Iterable[Finding]:
+    yield from conduct.status_findings(run, baseline, groups, compared.pairing)
+    yield from conduct.seed_findings(run, baseline, groups, compared.pairing, compared.keys)
 
 
 def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:

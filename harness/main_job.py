@@ -29,6 +29,8 @@ from harness.types import Model, Suite, Verdict
 
 if TYPE_CHECKING:
     from harness.blame import Blame
+    from harness.calibration.command import Asked as Calibration
+    from harness.calibration.command import Calibrated
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,20 @@ def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
 
 def draw_maps(run: Run, found: Found, *, most: int | None = maps.MOST) -> None:
     """Draw the heat maps of the cases that need a look into the run's folder; `most` None: of all."""
-    maps.draw(run, find_weights(found.lpips_weights, download=False), most=most)
+    try:
+        weights = find_weights(found.lpips_weights, download=False)
+    except UsageError:
+        weights = NO_WEIGHTS  # LPIPS then has no maps; whoever reads a report need not have what measured it
+    maps.draw(run, weights, most=most)
+
+
+def map_count(text: str) -> int | None:
+    """How many cases get maps; None: all. Raises UsageError on anything but a number or `all`."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"--maps takes a number of cases or `all`, not {text!r}")
+    return int(text)
 
 
 def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
@@ -145,6 +160,20 @@ def blame(
     answer = blaming.blame(question, weights, timeout_s=found.settings.timeout_s)
     written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
     return replace(answer, bundle=str(written))
+
+
+def calibrate(asked: Calibration, suite: str, found: Found, console: Console, *, quiet: bool) -> Calibrated:
+    """Measure the gate's own error rates."""
+    from harness.calibration import command
+
+    named = _named_suite(suite, found)
+
+    def warn(line: str) -> None:
+        if not quiet:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with progress.shown(console, quiet=quiet) as report:
+        return command.run(asked, named, _weights(found, named, warn), report, warn)
 
 
 def plan(asked: Asked, found: Found) -> list[dict[str, str]]:

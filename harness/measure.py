@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.metrics.metric import Image, Metric, Reference
+from harness.metrics.metric import Image, Metric, Reference, Value
 from harness.metrics.pooling import unmeasured
+from harness.metrics.sharing import sharing
 from harness.types import Measurement
 
 
@@ -24,21 +26,46 @@ class Prepared:
 
 def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
     """Do everything that depends on the right answer only."""
-    return Prepared(reference, {m.name: m.prepare(reference) for m in metrics if not m.missing(reference)})
+    known = [metric for metric in metrics if not metric.missing(reference)]
+    with nullcontext() if reference.expected is None else sharing(reference.expected):
+        return Prepared(reference, {metric.name: metric.prepare(reference) for metric in known})
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
     """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as float32 at output size."""
+    return _rows(prepared, metrics, image, {})
+
+
+def measure_many(
+    prepared: Prepared, metrics: Sequence[Metric], images: Sequence[Image]
+) -> list[tuple[Measurement, ...]]:
+    """What `measure` gives of each of several edits of one scene; networks look at them together."""
+    together = {
+        metric.name: metric.measure_many(prepared.parts[metric.name], images)
+        for metric in metrics
+        if metric.measure_many and metric.name in prepared.parts
+    }
+    return [
+        _rows(prepared, metrics, image, {name: values[number] for name, values in together.items()})
+        for number, image in enumerate(images)
+    ]
+
+
+def _rows(
+    prepared: Prepared, metrics: Sequence[Metric], image: Image, measured: Mapping[str, list[Value]]
+) -> tuple[Measurement, ...]:
+    """The table of one edit; `measured` is what is known already, by metric."""
     rows: list[Measurement] = []
-    for metric in metrics:
-        if metric.name not in prepared.parts:
-            rows += reasons(metric, metric.missing(prepared.reference))
-            continue
-        values = metric.measure(prepared.parts[metric.name], image)
-        rows += (
-            Measurement(metric.identity, v.region, v.stat, v.value, metric.unit_of(v.stat), v.reason, v.y, v.x)
-            for v in values
-        )
+    with sharing(image):
+        for metric in metrics:
+            if metric.name not in prepared.parts:
+                rows += reasons(metric, metric.missing(prepared.reference))
+                continue
+            values = measured.get(metric.name) or metric.measure(prepared.parts[metric.name], image)
+            rows += (
+                Measurement(metric.identity, v.region, v.stat, v.value, metric.unit_of(v.stat), v.reason, v.y, v.x)
+                for v in values
+            )
     return tuple(rows)
 
 

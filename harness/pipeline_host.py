@@ -7,14 +7,12 @@ pipeline raises comes back as a CaseError.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from harness.runs import PipelineInfo
 from harness.types import CaseError, Param
 from pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from pipelines.loader import fingerprint, load, source_hash
+from pipelines.memory import forget_peak, peak_mb
 from pipelines.swap import differing, swapped
 
 MAX_MESSAGE = 500
@@ -54,11 +53,12 @@ def describe(spec: str) -> PipelineInfo:
 def edit(spec: str, request: EditRequest) -> tuple[EditResult, float, float | None]:
     """Make one edit; give its result, reduced to plain data, the seconds it took and the MB that this process held at most."""
     pipeline = _loaded(spec)
-    _forget_peak()
+    forget_peak()
     start = time.perf_counter()
     result = pipeline(request)
     seconds = time.perf_counter() - start
-    return _plain(check_result(request, result)), seconds, _peak_mb()
+    last_mb, plain = peak_mb(), _plain(check_result(request, result))
+    return plain, seconds, _largest(last_mb, plain.stages)
 
 
 def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
@@ -79,18 +79,10 @@ ANSWERS: dict[str, Callable[..., object]] = {
 }
 
 
-def _forget_peak() -> None:
-    """From now on, the peak is that of what follows. Linux only."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mb() -> float | None:
-    """The most resident memory since `_forget_peak`, MB; None: the system does not say."""
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
-    return None
+def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
+    """The edit's peak: a pipeline that notes its stages' starts anew with each, so what came before the last is with them."""
+    known = [peak for peak in (last_mb, *(stage.peak_mb for stage in stages)) if peak is not None]
+    return max(known, default=None)
 
 
 @cache
@@ -102,7 +94,14 @@ def _loaded(spec: str) -> Pipeline:
 def _plain(result: EditResult) -> EditResult:
     """The result without types that only the user's code knows, so that any process can read it."""
     stages = tuple(
-        StageTrace(_line(s.name), float(s.seconds), _line(s.decision), _array(s.artefact)) for s in result.stages
+        StageTrace(
+            _line(s.name),
+            float(s.seconds),
+            _line(s.decision),
+            _array(s.artefact),
+            None if s.peak_mb is None else float(s.peak_mb),
+        )
+        for s in result.stages
     )
     config = {_line(name): _param(value) for name, value in result.config.items()}
     return EditResult(_array(result.image), result.status, _line(result.reason), stages, config)

@@ -26,6 +26,8 @@ from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
 from harness.types import Finding, Margin, Outcome, Suite
 from harness.wording import case_name, number, where
 
+REFUSED = "refused"
+
 ALARM = 0.05
 """Chance of one false alarm or more in all family rules of a run together."""
 
@@ -139,12 +141,16 @@ def check_margins(suite: Suite, noise: NoiseFloor) -> None:
 
 
 def _keys(run: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
-    """What is compared: what the margins name; without any, the main statistics that the noise floor knows."""
-    margins = run.manifest.suite.margins
-    if margins:
-        return tuple(dict.fromkeys(Key(margin.metric, margin.region, margin.stat) for margin in margins))
-    known = dict.fromkeys(key for _, _, key in noise.floors if key.metric in run.manifest.metrics)
-    return tuple(key for key in known if key.stat in _main_stats(key.metric))
+    """What is compared: what the suite's margins name, what metrics have margins of their own for, and without either the main
+    statistics that the noise floor knows.
+    """
+    suite, metrics = run.manifest.suite, run.manifest.metrics
+    named = [Key(margin.metric, margin.region, margin.stat) for margin in suite.margins]
+    if suite.default_margins and any(metric.margins for metric in metrics.values()):
+        named += [key for key in run.keys() if key.stat in metrics[key.metric].margins]  # noqa: SIM118 - no mapping
+    if not suite.margins:
+        named += [key for _, _, key in noise.floors if key.metric in metrics and key.stat in _main_stats(key.metric)]
+    return tuple(dict.fromkeys(named))
 
 
 def _main_stats(metric: str) -> tuple[str, ...]:
@@ -191,12 +197,15 @@ def _group(
     changes, before, their_states = (
         np.take_along_axis(np.stack(part), nearest[None, None, :], axis=0)[0] for part in zip(*choices, strict=True)
     )
-    # Refused now as then is the same behaviour; on one side only it can't be judged.
+    # Without a number now as then is the same behaviour. On one side only, a rule that somebody wrote can't be judged; where
+    # the edit as such was refused, conduct.py says so.
     one_sided = ((our_states > MEASURED) & (their_states == MEASURED)) | (
         (our_states == MEASURED) & (their_states > MEASURED)
     )
+    one_sided &= _has_result(run, baseline.sheet, columns)
+    wanted = np.array([_written(run.manifest.suite.margins, key, family) is not None for key in keys], bool)
     reasons = {}
-    for row in np.flatnonzero(one_sided.any(axis=1) & ~np.isnan(margins)):
+    for row in np.flatnonzero(one_sided.any(axis=1) & wanted):
         at = int(np.flatnonzero(one_sided[row])[0])
         side = now if our_states[row, at] > MEASURED else then[nearest[at]]
         reasons[int(row)] = side.reason(int(row), int(columns[at]))
@@ -217,15 +226,34 @@ def _group(
     )
 
 
+def _has_result(run: Sheet, baseline: Sheet, columns: Columns) -> npt.NDArray[np.bool_]:
+    """Of each case, whether either side made a picture or both did not."""
+    pairing = pair(run, baseline).ids
+    ids = [run.manifest.cases[column].id for column in columns]
+    sides = ((run.ended.get(one), baseline.ended.get(pairing.get(one, ""))) for one in ids)
+    return np.array(
+        [
+            not ours
+            or not theirs
+            or (ours.status == theirs.status == REFUSED or REFUSED not in {ours.status, theirs.status})
+            for ours, theirs in sides
+        ],
+        bool,
+    )
+
+
 def _margins(run: Sheet, keys: Sequence[Key], group: tuple[str, str], columns: Columns, noise: NoiseFloor) -> Values:
-    """Each rule's margin for a family and model: what somebody wrote, but never below the noise floor."""
+    """Each rule's margin for a family and model: what somebody wrote, else the metric's own; never below the noise floor."""
     suite = run.manifest.suite
     found = np.full(len(keys), np.nan)
     for row, key in enumerate(keys):
-        written = _written(suite.margins, key, group[0])
-        floor = noise.of(*group, key, run.manifest.metrics[key.metric].identity)
-        if written is not None or (floor and not suite.margins):
-            found[row] = max(written or 0.0, floor.of_mean(len(columns)) if floor else 0.0)
+        metric = run.manifest.metrics[key.metric]
+        margin = _written(suite.margins, key, group[0])
+        if margin is None and suite.default_margins:
+            margin = metric.margins.get(key.stat)
+        floor = noise.of(*group, key, metric.identity)
+        if margin is not None or (floor and not suite.margins):
+            found[row] = max(margin or 0.0, floor.of_mean(len(columns)) if floor else 0.0)
     return found
 
 

@@ -6,6 +6,8 @@ measurements.parquet   every measurement, one row a number, in the order of the 
 cases.parquet          how each case ended, one row a case; knows how long the journal was that the tables were made from
 stages.parquet         every stage of every case
 verdict.json           the gate's word
+maps.json              heat maps of the cases that need a look, and what their colours stand for; see evidence.py
+baseline/              the records of the baseline that it was compared with
 blobs/ab/abcd….png     pictures, named by their SHA-256
 report/index.html      what people look at
 """
@@ -62,6 +64,8 @@ class MetricInfo:
     better: Better
     units: Mapping[str, str] = field(default_factory=dict)
     """Statistic -> its unit, where that is another."""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    """Statistic -> how much worse it may get, where the suite does not say."""
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""
@@ -113,8 +117,18 @@ class Run:
         return measurement_table(self.records)
 
     @property
+    def cases(self) -> pd.DataFrame:
+        """One row a planned case: case_id, family, name, step, model, seed, status, reason, seconds, peak_mb, cached, error."""
+        import pandas as pd
+
+        planned = [(c.id, c.family, c.name, c.step, c.model.name, c.seed) for c in self.manifest.cases]
+        frame = pd.DataFrame(planned, columns=["case_id", "family", "name", "step", "model", "seed"])
+        merged = frame.merge(case_table(self.records), on="case_id", how="left")
+        return merged.assign(status=merged["status"].fillna("missing"))
+
+    @property
     def stages(self) -> pd.DataFrame:
-        """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision, artefact."""
+        """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision, artefact, peak_mb."""
         return stage_table(self.records)
 
     def blob(self, digest: str) -> Path:
@@ -335,12 +349,13 @@ def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
             stage.seconds,
             stage.decision,
             stage.artefact,
+            stage.peak_mb,
         )
         for record in records
         for stage in record.stages
     ]
-    columns = ["case_id", "family", "step", "model", "seed", "stage", "seconds", "decision", "artefact"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["case_id", "family", "step", "model", "seed", "stage", "seconds", "decision", "artefact", "peak_mb"]
+    return pd.DataFrame(rows, columns=columns).astype({"peak_mb": "Float64"})
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -50,6 +50,8 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waivers: tuple[Waiver, ...] = ()
     noise: str = ""
     """File of the measured noise floor, relative to the suite's file; empty: margins are as written."""
+    default_margins: bool = True
+    """Whether a number that no margin names is held to its metric's own."""
 
 
 def shipped_suites() -> list[str]:
@@ -194,6 +196,7 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         limits=file.limits,
         waivers=file.waivers,
         noise=_absolute(file.noise, base),
+        default_margins=file.default_margins,
     )
 
 

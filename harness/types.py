@@ -156,6 +156,8 @@ class Suite:
     waivers: tuple[Waiver, ...] = ()
     noise: str = ""
     """File of the measured noise floor that margins come from; absolute; empty: none."""
+    default_margins: bool = True
+    """Whether a number that no margin names is held to its metric's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,8 @@ class StageRecord:
     decision: str
     artefact: str
     """Hash of the PNG in `blobs/`; empty: none."""
+    peak_mb: float | None = None
+    """The most memory that the pipeline's process held meanwhile, MB; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
     accept = "Accept a run made with this editproof as the new baseline"
     for name, metric in run.manifest.metrics.items():
         theirs = there.metrics.get(name)
-        if theirs != metric:
+        if not theirs or (theirs.identity, theirs.better) != (metric.identity, metric.better):
             before = theirs.identity if theirs else "absent"
             yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {accept}"
     for name, value in run.manifest.machine.items():

@@ -125,7 +125,13 @@ class Worker:
     def _record(self, case: Case, scene: _Scene, result: EditResult, seconds: float) -> CaseRecord:
         folder = self._setup.folder
         stages = tuple(
-            StageRecord(s.name, s.seconds, s.decision, "" if s.artefact is None else pictures.store(folder, s.artefact))
+            StageRecord(
+                s.name,
+                s.seconds,
+                s.decision,
+                "" if s.artefact is None else pictures.store(folder, s.artefact),
+                s.peak_mb,
+            )
             for s in result.stages
         )
         record = CaseRecord(

@@ -40,8 +40,8 @@ class DetectConfig:
     min_confidence: float = 0.4
     """Text boxes below this detector score, 0 to 1, are dropped."""
     upsample: int = 2
-    """The detector sees the image enlarged by this factor: finds smaller text, costs time. 1 to 4. Beyond 2000 px nothing
-    is enlarged: pictures larger than that are looked at in tiles."""
+    """The detector sees the image enlarged by this factor: finds smaller text, costs time: 3 s a megapixel at 2, a quarter of
+    it at 1. 1 to 4. Pictures above 2000 px are looked at in tiles."""
     both_scales: bool = True
     """The detector sees the image as it is, too; what either finds counts."""
     box_margin_px: int = 2
@@ -86,8 +86,8 @@ class TextConfig:
     """`auto`: each line by what its ground is like and how sure the detector is. `off`: the inpainter does it all."""
     min_confidence: float = 0.6
     """A line that was read with less, 0 to 1, is blurred rather than reconstructed."""
-    flat_model: Literal["ns", "telea", "biharmonic", "patch"] = "patch"
-    """Fills lines on flat grounds, from what is beside them."""
+    flat_model: str = "patch"
+    """Fills lines on flat grounds, from what is beside them. Names as in `inpaint.model`."""
     complex_model: str = ""
     """Fills lines on structured grounds, and is shown the whole picture. Empty: `inpaint.model`."""
     flat_strength: float = 0.05
@@ -126,6 +126,8 @@ class InpaintConfig:
     """Diffusion models: how the steps are made."""
     guidance_scale: float = 7.5
     """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50."""
+    negative_prompt: str = ""
+    """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away from."""
     strength: float = 1.0
     """Diffusion models: share of the steps that are made, from a classical fill with noise on; above 0. 1: from noise alone."""
     keep_steps: str = ""
@@ -403,7 +405,9 @@ def _check_ranges(config: ReferenceConfig) -> None:
             )
     check_model(config.inpaint.model)
     for tier in filter(None, map(str.strip, config.route.tiers.split(","))):
-        check_model(tier)
+        check_model(tier, "route.tiers")
+    check_model(config.text.flat_model, "text.flat_model")
+    check_model(config.text.complex_model or config.inpaint.model, "text.complex_model")
     for upscaler in (config.upscale.model, config.upscale.creative_model):
         find_upscaler(upscaler)
     _check_keep_steps(config.inpaint)

@@ -75,6 +75,8 @@ class StageTrace:
     """What was decided and why, for a person."""
     artefact: Image | Mask | None = None
     """The stage's output, as a picture: H×W or H×W×3 in [0, 1]."""
+    peak_mb: float | None = None
+    """The most memory that the process held meanwhile, MB; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,10 @@ def _check_notes(result: EditResult) -> None:
             raise ContractError(f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace")
         if not isinstance(stage.seconds, int | float) or not math.isfinite(stage.seconds):
             raise ContractError(f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number")
+        if stage.peak_mb is not None and not (isinstance(stage.peak_mb, int | float) and math.isfinite(stage.peak_mb)):
+            raise ContractError(
+                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number or None"
+            )
         if stage.artefact is not None:
             _check_artefact(stage.artefact, f"the artefact of stage {stage.name!r}")
 

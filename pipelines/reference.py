@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.config import ReferenceConfig
 from pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
 from pipelines.edit import Edit, RefusedError, Step
+from pipelines.memory import forget_peak, peak_mb
 from pipelines.models import FillModel
 from pipelines.routing import Attempt, committed, first_tier, is_good, tiers_of
 from pipelines.stages.blend import blend
@@ -132,6 +133,7 @@ def _bound(stage: Stage, config: ReferenceConfig) -> Stage:
 def run(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = "") -> Edit:
     """The edit after these stages, or as it was when one refused it; each stage's trace, its name labelled, is appended."""
     for name, stage in stages:
+        forget_peak()
         start = time.perf_counter()
         try:
             step = stage(edit)
@@ -139,7 +141,7 @@ def run(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace
             return replace(edit, status=Status.REFUSED, reason=f"{name}: {error}")
         seconds = time.perf_counter() - start
         decision = step.decision + over_budget(name, seconds, edit.config)
-        traces.append(StageTrace(f"{name}{label}", seconds, decision, step.artefact))
+        traces.append(StageTrace(f"{name}{label}", seconds, decision, step.artefact, peak_mb()))
         traces += [replace(trace, name=f"{name}{label}, {trace.name}") for trace in step.within]
         edit = step.edit
     return edit

@@ -158,9 +158,12 @@ def windows(record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()) -
 
 
 def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
-    """All numbers: `numbers` has a row for each metric and statistic, [metric, statistic, values, baseline's values, notes],
-    each list over `regions`. A note is the number of the reason why there is no value, from 1; 0: there is one, or none was asked
-    for. Metrics without any value, for one reason, are in `unmeasured` instead."""
+    """All numbers of a case.
+
+    `numbers` has a row for each metric and statistic: [metric, statistic, values, baseline's values, notes], each list over
+    `regions`. A note is the number of the reason why there is no value, from 1; 0: there is one, or none was asked for.
+    Metrics without any value, for one reason, are in `unmeasured` instead.
+    """
     blank = _unmeasured(record.measurements)
     rows = [row for row in record.measurements if row.metric not in blank]
     asked = {row.region for row in rows}

@@ -33,11 +33,10 @@ POLICY = (
 )
 """Nothing is loaded but what lies beside the page."""
 
-_VIEWER = [name for name in case_data.STATIC if (STATIC / name).is_file()]
-SCRIPTS = ("state.js", "dom.js", "list.js", "front.js", *(name for name in _VIEWER if name.endswith(".js")))
+SCRIPTS = ("state.js", "dom.js", "list.js", "front.js", *(name for name in case_data.STATIC if name.endswith(".js")))
 """In the order in which they must run."""
 
-STYLES = ("tokens.css", "front.css", *(name for name in _VIEWER if name.endswith(".css")))
+STYLES = ("tokens.css", "front.css", *(name for name in case_data.STATIC if name.endswith(".css")))
 
 _OURS = ("cases", "charts", "data", "pixels", "static", "thumbs")
 """Folders of a report."""
@@ -55,7 +54,6 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
-    case_data.write_case_data(run, folder)
     write_cases(run, states, folder / "data" / "cases.js")
     write_case_data(run, folder)
     drawn = charts.write_charts(run, folder / "charts", earlier_runs(run))

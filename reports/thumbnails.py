@@ -90,10 +90,11 @@ def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
     name = metric_name(finding.metric)
     found = [row for row in record.measurements if row.y is not None and metric_name(row.metric) == name]
     own = [row for row in found if row.region == finding.region]
-    return _centre(own[0]) if own else _centre(found[0]) if found else _lpips(record)
+    return _centre(own[0]) if own else _centre(found[0]) if found else worst_place(record)
 
 
-def _lpips(record: CaseRecord) -> tuple[int, int] | None:
+def worst_place(record: CaseRecord) -> tuple[int, int] | None:
+    """Where LPIPS is worst in the edit: y, x in output pixels; None: not known."""
     row = numbers.find(record, "lpips", "edit", "worst")
     return _centre(row) if row else None
 

@@ -95,11 +95,15 @@ def _rows(answer: Blame) -> list[dict[str, str]]:
         {
             "stage": share.stage,
             "answers for": _said(share.effect, answer.unit),
-            "bad one in the good pipeline": f"{_said(share.alone, answer.unit)} worse",
-            "good one in the bad pipeline": f"{_said(share.cured, answer.unit)} better",
+            "the bad one in the good pipeline": _changed(share.alone, answer.unit),
+            "the good one in the bad pipeline": _changed(-share.cured, answer.unit),
         }
         for share in answer.shares
     ]
+
+
+def _changed(worse: float, unit: str) -> str:
+    return f"{number(abs(worse), unit)} {'worse' if worse > 0 else 'better'}" if worse else "no change"
 
 
 def _said(value: float | None, unit: str) -> str:

@@ -18,10 +18,22 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report. Default: report/ in the run.", show_default=False)
     ] = None,
+    maps: Annotated[
+        str, typer.Option(metavar="N|all", help="Of how many cases heat maps are drawn, those in need of a look first.")
+    ] = "60",
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="One HTML file with everything in it, to send or attach.")
+    ] = False,
 ) -> None:
     """Write the HTML report of a run and name its page."""
     with errors(as_json=False):
         from harness import main_job
         from reports.html import write_report
+        from reports.single_file import check_size, write_single_file
 
-        typer.echo(write_report(main_job.load(run, found()), out))
+        done = main_job.load(run, found())
+        if single_file:
+            check_size(len(done.manifest.cases))
+        main_job.draw_maps(done, found(), most=main_job.map_count(maps))
+        page = write_report(done, out)
+        typer.echo(write_single_file(page) if single_file else page)

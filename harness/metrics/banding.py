@@ -140,6 +140,7 @@ BANDING = Metric(
     example="banded",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": 0.08133, "worst": 0.28707},
     regions=MEASURED,
     map=_map,

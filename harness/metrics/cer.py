@@ -105,6 +105,7 @@ CER = Metric(
     example="microprint_lost",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.02, "worst": 0.1},
     golden={"mean": 0.53846, "worst": 0.53846},
     regions=REGIONS,
     needs=("expected", "boxes"),

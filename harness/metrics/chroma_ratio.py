@@ -69,6 +69,7 @@ CHROMA_RATIO = Metric(
     example="washed_out",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.1, "worst": 0.5},
     golden={"worst": 0.56951},
     map=_map,
 )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.metric import Image
+from harness.metrics.sharing import once
 
 TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 """Linear sRGB to CIE XYZ (ITU-R BT.709 primaries under D65)."""
@@ -21,6 +22,7 @@ Lab = npt.NDArray[np.float32]
 """H×W×3: L* in [0, 100], a* and b*."""
 
 
+@once
 def lab32(image: Image) -> Lab:
     """CIELAB (CIE 15:2004) under D65 of an sRGB-encoded image, to within 0.001. A sixth of scikit-image's time."""
     xyz = cv2.transform(_linear(image), TO_XYZ / WHITE[:, None])

@@ -239,6 +239,7 @@ GHOST = Metric(
     example="ghost",
     prepare=_prepare,
     measure=_measure,
+    margins={"amplitude": 0.005},
     golden={"amplitude": 0.12734, "snr": 33.60833},
     regions=REGIONS,
     needs=("expected", "overlay"),

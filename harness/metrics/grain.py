@@ -243,6 +243,7 @@ GRAIN = Metric(
     example="grain_lost",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.5, "fine": 0.5},
     golden={"fine": -1.93062, "medium": -1.28219, "mean": -1.04482},
     regions=MEASURED,
     needs=(),

@@ -121,6 +121,7 @@ HALO = Metric(
     example="halo",
     prepare=_prepare,
     measure=_measure,
+    margins={"rim": 0.5, "worst": 1.5},
     golden={"rim": -3.45941, "peak": -3.54751, "worst": -4.29008},
     regions=REGIONS,
     map=_map,

@@ -94,6 +94,7 @@ HUE_OFFSET = Metric(
     example="hue_drift",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.5, "worst": 3.0},
     golden={"mean": -0.24148, "worst": -3.75501},
     map=_map,
     map_unit="ΔH*",

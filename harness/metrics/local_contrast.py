@@ -146,6 +146,7 @@ LOCAL_CONTRAST = Metric(
     example="denoised",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.5, "worst": 1.5},
     golden={"mean": -0.79872, "worst": -2.41568},
     map=_map,
 )

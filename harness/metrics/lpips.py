@@ -7,7 +7,7 @@ download is needed. A test holds the values to the package's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import IncompleteError
 from harness.metrics import lpips_networks
+from harness.metrics.device import find_device
 from harness.metrics.lpips_networks import Box, Features, Span, Step
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
@@ -30,6 +31,9 @@ SCALE = (0.458, 0.448, 0.450)
 
 MIN_EDGE_PX = 32
 """Smaller images leave AlexNet's last layers nothing."""
+
+BATCH_PX = 1 << 21
+"""Pixels of the pictures that go through a network together: memory is bounded, and its weights are read once."""
 
 STATS = ("mean", "worst")
 
@@ -49,6 +53,8 @@ class Kind(NamedTuple):
     """How its weights are named in their file -> as torchvision does."""
     golden: Mapping[str, float] = {}
     """A test holds the means to the packages that the networks come from."""
+    biases: tuple[float, ...] = ()
+    """Where there is no golden value: the first ones of its first layer, to four digits, by which others are told apart."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -67,7 +73,13 @@ KINDS: Mapping[str, Kind] = {
         {"net.slice1.0.": "0.", "net.slice2.5.": "3.", "net.slice3.9.": "6.", "net.slice4.11.": "8.", "net.slice5.13.": "10."},
         {"mean": 0.05312, "worst": 0.13416},
     ),
-    "vgg": Kind(lpips_networks.vgg16, 5, "VGG16", "Zhang et al. 2018, v0.1, VGG16"),
+    "vgg": Kind(
+        lpips_networks.vgg16,
+        5,
+        "VGG16",
+        "Zhang et al. 2018, v0.1, VGG16",
+        biases=(0.4034, 0.3778, 0.4644, -0.3228, 0.3940, -0.3953, 0.3951, -0.5496),
+    ),
     "squeeze": Kind(
         lpips_networks.squeezenet,
         7,
@@ -79,7 +91,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Network(NamedTuple):
-    """A network with its weights."""
+    """A network with its weights, on the device that EDITPROOF_DEVICE names."""
 
     steps: Sequence[Step]
     heads: Sequence[Tensor]
@@ -128,20 +140,22 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
         areas = list(reference.areas.values())
         return Prepared(expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas))
 
-    def layers(prepared: Prepared, actual: Image) -> list[Layer]:
-        return _layers(network(known(weights)), prepared, actual)
+    def layers(prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+        return _layers(network(known(weights)), prepared, images)
 
     def measure(prepared: Prepared, actual: Image) -> list[Value]:
-        if weights is None:
-            return unmeasured(prepared.covers, STATS, f"no {KINDS[kind].network} weights: {_WHERE}")
-        if not prepared.maps:
-            reason = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks take"
-            return unmeasured(prepared.covers, STATS, reason)
-        return _pool(layers(prepared, actual), prepared)
+        return measure_many(prepared, [actual])[0]
+
+    def measure_many(prepared: Prepared, images: Sequence[Image]) -> list[list[Value]]:
+        if prepared.maps:
+            return [_pool(found, prepared) for found in layers(prepared, images)]
+        small = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks take"
+        reason = f"no {KINDS[kind].network} weights: {_WHERE}" if weights is None else small
+        return [unmeasured(prepared.covers, STATS, reason) for _ in images]
 
     def plane(prepared: Prepared, actual: Image) -> Plane:
         shape = actual.shape[:2]
-        return _plane(layers(prepared, actual), shape) if prepared.maps else np.zeros(shape)
+        return _plane(next(layers(prepared, [actual])), shape) if prepared.maps else np.zeros(shape)
 
     return Metric(
         name=name,
@@ -164,7 +178,9 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
         prepare=prepare,
         measure=measure,
         golden={} if weights is None else KINDS[kind].golden,
+        margins={"mean": 0.01, "worst": 0.03},
         map=plane,
+        measure_many=measure_many,
     )
 
 
@@ -179,11 +195,14 @@ def load_network(weights: LpipsWeights) -> Network:
     # A network with a golden pair is checked by its numbers.
     if not kind.golden and not weights.path.stem.endswith(weights.sha256[:8]) and weights.path.suffix == ".pth":
         raise IncompleteError(f"{weights.path} is damaged: its SHA-256 does not begin as its name ends. Fetch it again")
+    device = find_device()
     state = read_weights(weights.path)
     try:
-        steps = kind.steps(_renamed(state, kind.prefixes))
+        plain = {name: weight.to(device) for name, weight in _renamed(state, kind.prefixes).items()}
+        _check_biases(kind, plain, weights)
+        steps = kind.steps(plain)
         head_state = state if weights.heads == weights.path else read_weights(weights.heads)
-        heads = [head_state[f"lin{k}.model.1.weight"].float() for k in range(kind.layers)]
+        heads = [head_state[f"lin{k}.model.1.weight"].float().to(device) for k in range(kind.layers)]
     except KeyError as error:
         raise IncompleteError(
             f"{weights.path} holds no {kind.network}: it lacks {error}. Check lpips.weights"
@@ -191,23 +210,37 @@ def load_network(weights: LpipsWeights) -> Network:
     return Network(steps, heads)
 
 
-def features(network: Network, image: Image, like: Sequence[Any] = (), changed: Box | None = None) -> Features:
-    """The feature maps. image: H×W×3 in [0, 1]; `like` are those of an image that differs in the box `changed` at most."""
+def _check_biases(kind: Kind, plain: lpips_networks.Weights, weights: LpipsWeights) -> None:
+    """Raise IncompleteError where the first layer is not the published one: an untrained network gives numbers, too."""
+    for bias, published in zip(plain["0.bias"].tolist(), kind.biases, strict=False):
+        if not abs(bias - published) < 1e-4:
+            raise IncompleteError(
+                f"{weights.path} holds another {kind.network} than torchvision's of ImageNet, with which LPIPS is measured: a "
+                f"bias of its first layer is {bias:.4f}, it should be {published:.4f}. Check lpips.weights"
+            )
+
+
+def features(network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None) -> Features:
+    """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from in `changed` at most."""
     import torch
 
-    with torch.inference_mode():
+    # On a GPU, too, the same numbers every time, in single precision.
+    exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.inference_mode(), exact:
         shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
-        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-        return lpips_networks.run(network.steps, torch.addcmul(-(1 + shift) / scale, picture, 2 / scale), like, changed)
+        batch = images if images.ndim == 4 else images[None]
+        pictures = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2)
+        normal = torch.addcmul(-(1 + shift) / scale, pictures, 2 / scale)
+        return lpips_networks.run(network.steps, normal.to(network.heads[0].device), like, changed)
 
 
-def distances(network: Network, expected: Sequence[Any], actual: Features) -> list[Layer]:
-    """Weighted squared distance at every pixel of every feature map; LPIPS is the sum of their means."""
+def distances(network: Network, expected: Sequence[Any], actual: Features, number: int = 0) -> list[Layer]:
+    """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS sums their means."""
     import torch
 
     with torch.inference_mode():
         rows = zip(expected, actual.maps, actual.boxes, network.heads, strict=True)
-        return [_distance(one, other, box, head) for one, other, box, head in rows]
+        return [_distance(one, other[number : number + 1], box, head) for one, other, box, head in rows]
 
 
 def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
@@ -215,7 +248,7 @@ def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer
     one, other = (m[:, :, top:bottom, left:right] for m in (expected, actual))
     difference = (other * _inverse_length(other)).addcmul_(one, _inverse_length(one), value=-1)
     layer = np.zeros(tuple(expected.shape[2:]), np.float32)
-    layer[top:bottom, left:right] = (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].numpy()
+    layer[top:bottom, left:right] = (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].cpu().numpy()
     return layer
 
 
@@ -227,11 +260,30 @@ def _inverse_length(maps: Tensor) -> Tensor:
     return inverse
 
 
-def _layers(network: Network, prepared: Prepared, actual: Image) -> list[Layer]:
-    changed = _changed(prepared.expected, actual)
-    if changed is None:
-        return [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
-    return distances(network, prepared.maps, features(network, actual, prepared.maps, changed))
+def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+    """The distances of each image; as many as BATCH_PX holds go through the network together."""
+    height, width = prepared.expected.shape[:2]
+    step = max(BATCH_PX // (height * width), 1)
+    for first in range(0, len(images), step):
+        batch = images[first : first + step]
+        boxes = [_changed(prepared.expected, image) for image in batch]
+        changed = [number for number, box in enumerate(boxes) if box is not None]
+        if changed:
+            stacked = np.stack([batch[number] for number in changed])
+            found = features(network, stacked, prepared.maps, _around([box for box in boxes if box is not None]))
+        for number in range(len(batch)):
+            if number in changed:
+                yield distances(network, prepared.maps, found, changed.index(number))
+            else:
+                yield [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds them all."""
+    rows, columns = (
+        Span(min(span.start for span in spans), max(span.stop for span in spans)) for spans in zip(*boxes, strict=True)
+    )
+    return rows, columns
 
 
 def _changed(expected: Image, actual: Image) -> Box | None:

@@ -53,16 +53,16 @@ Box = tuple[Span, Span]
 
 
 class Features(NamedTuple):
-    """A picture's feature maps, 1×C×h×w each, and where each may differ from the known picture's."""
+    """The feature maps of n pictures, n×C×h×w each, and where each may differ from the known picture's."""
 
     maps: list[Any]
     boxes: list[Box]
 
 
 def run(steps: Sequence[Step], picture: Tensor, known: Sequence[Any] = (), changed: Box | None = None) -> Features:
-    """The tapped maps of a 1×3×H×W picture.
+    """The tapped maps of pictures, n×3×H×W.
 
-    `known` are those of a picture that differs from it in the box `changed` at most; without them all is computed.
+    `known` are those of one that they differ from in the box `changed` at most; without them all is computed.
     """
     box = changed or _whole(picture)
     features = Features([], [])
@@ -118,9 +118,11 @@ def _cut(whole: Tensor, box: Box) -> Tensor:
 
 
 def _paste(whole: Tensor, patch: Tensor, box: Box) -> Tensor:
-    if patch.shape == whole.shape:
+    import torch
+
+    if patch.shape[1:] == whole.shape[1:]:
         return patch
-    pasted = whole.clone()
+    pasted = torch.cat([whole] * len(patch))
     _cut(pasted, box).copy_(patch)
     return pasted
 
@@ -267,7 +269,7 @@ def _blur_down(channels: int, *, rectified: bool = False) -> Step:
     kernel = torch.outer(one, one).expand(channels, 1, 3, 3)
 
     def apply(x: Tensor, _: int) -> Tensor:
-        y = conv2d(x, kernel, stride=2, groups=channels)
+        y = conv2d(x, kernel.to(x.device), stride=2, groups=channels)
         return y.relu_() if rectified else y
 
     return Step(apply, 3, 2, 2, beyond="reflect")

@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.metric import Image
+from harness.metrics.sharing import once
 
 BT601 = np.array([[0.299, 0.587, 0.114]])
 MEAN = np.full((1, 3), 1 / 3)
 
 
+@once
 def luma(image: Image) -> npt.NDArray[np.float64]:
     """Y' of sRGB-encoded RGB (ITU-R BT.601 weights). H×W in [0, 1]."""
     return np.asarray(cv2.transform(image.astype(np.float64), BT601), np.float64).reshape(image.shape[:2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -120,8 +120,13 @@ class Metric:
     regions: tuple[Region, ...] = REGIONS
     """Where it means something."""
     needs: tuple[Need, ...] = ("expected",)
+    measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
+    """`measure_many(prepared, images)`: what `measure` gives of each, faster; None: they are measured one by one."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Statistic -> its unit, where that is not `unit`."""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    """Statistic -> how much worse than the baseline it may get before somebody should look, in its unit: what the gate goes by
+    where a suite says nothing else. A statistic without one is not compared by itself."""
     map: Callable[[Any, Image], Plane] | None = None
     """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no where."""
     map_unit: str | None = None

@@ -133,6 +133,7 @@ MICRO_LEGIBILITY = Metric(
     example="microprint_lost",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.01, "worst": 0.03},
     golden={"mean": 0.95191, "worst": 0.82157},
     regions=REGIONS,
     map=_map,

@@ -100,6 +100,7 @@ OUTSIDE_CHANGE = Metric(
     example="outside_changed",
     prepare=_prepare,
     measure=_measure,
+    margins={"share": 0.001, "p99": 0.5, "worst": 2.0},
     golden={"share": 0.71892, "p99": 13.0, "worst": 15.0},
     regions=REGIONS,
     needs=("input",),

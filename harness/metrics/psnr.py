@@ -65,6 +65,7 @@ PSNR = Metric(
     example="soft_fill",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.5, "worst": 1.0},
     golden={"mean": 32.94799, "worst": 28.17081},
     map=residual_map,
     map_unit="of full scale",

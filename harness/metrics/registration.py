@@ -326,6 +326,7 @@ REGISTRATION = Metric(
     example="shifted",
     prepare=_prepare,
     measure=_measure,
+    margins={"shift": 0.05, "worst": 0.2},
     golden={"shift": 0.05036, "dx": 0.05036, "worst": 0.15741},
     regions=MEASURED,
     map=_map,

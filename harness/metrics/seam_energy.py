@@ -170,6 +170,7 @@ SEAM_ENERGY = Metric(
     example="hard_seams",
     prepare=_prepare,
     measure=_measure,
+    margins={"residual": 1.0, "worst": 3.0},
     golden={"residual": 8.69031, "alone": 11.6979, "worst": 15.55606},
     regions=REGIONS,
     map=_map,

@@ -189,6 +189,7 @@ SEAM_GRID = Metric(
     example="hard_seams",
     prepare=_prepare,
     measure=_measure,
+    margins={"horizontal": 1.0, "vertical": 1.0},
     golden={"horizontal": 0.0, "vertical": 6.75319},
     regions=REGIONS,
     needs=(),

@@ -155,6 +155,7 @@ SHARPNESS = Metric(
     example="sharpened",
     prepare=_prepare,
     measure=_measure,
+    margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": -0.89668, "worst": -3.10265},
     regions=MEASURED,
     map=_map,

@@ -203,6 +203,7 @@ SPECTRAL_ENERGY = Metric(
     example="blurred",
     prepare=_prepare,
     measure=_measure,
+    margins={"octave_1": 0.5, "octave_2": 0.5, "octave_3": 0.5, "octave_4": 0.5, "octave_5": 0.5, "worst": 2.0},
     golden={"octave_1": 0.2196, "octave_5": -1.06537, "worst": 8.49004},
     map=_map,
 )

@@ -102,6 +102,7 @@ TEXT_RESIDUE = Metric(
     example="text_left",
     prepare=_prepare,
     measure=_measure,
+    margins={"found": 0.1, "covered": 0.05},
     golden={"found": 0.5},
     regions=REGIONS,
     needs=("expected", "input", "overlay", "boxes"),

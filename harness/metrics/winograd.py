@@ -41,9 +41,9 @@ class Kernels(NamedTuple):
     at_points: Tensor
     """Points²×in×out channels."""
     evaluate: Tensor
-    """Points²×edge²."""
+    """Points×edge, along either axis."""
     interpolate: Tensor
-    """Tile²×points²."""
+    """Tile×points, likewise."""
 
 
 def suits(weight: Tensor, stride: int) -> bool:
@@ -61,7 +61,7 @@ def transform(weight: Tensor) -> Kernels:
     wide = weight.double()
     rows = torch.from_numpy(of_kernel)
     at_points = torch.einsum("ak,oikl,bl->abio", rows, wide, rows).flatten(0, 1)
-    evaluate, interpolate = (torch.from_numpy(np.kron(one, one)).float() for one in (there, back))
+    evaluate, interpolate = (torch.from_numpy(one).float() for one in (there, back))
     return Kernels(tile, tile + kernel - 1, at_points.float().contiguous(), evaluate, interpolate)
 
 
@@ -113,8 +113,14 @@ def _strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> Tensor:
     """Some rows of tiles of the results, n×h×w×out, from the maps n×H×W×in below them."""
     tile, edge, count = kernels.tile, kernels.edge, len(part)
     tiles = part.unfold(1, edge, tile).unfold(2, edge, tile).permute(4, 5, 0, 1, 2, 3)
-    points = kernels.evaluate @ tiles.reshape(edge * edge, -1)
+    points = _both_axes(kernels.evaluate, tiles.reshape(edge, -1))
     products = points.view(edge * edge, count * rows * columns, -1) @ kernels.at_points
-    results = kernels.interpolate @ products.flatten(1)
+    results = _both_axes(kernels.interpolate, products.view(edge, -1))
     parts = results.view(tile, tile, count, rows, columns, -1).permute(2, 3, 0, 4, 1, 5)
     return parts.reshape(count, rows * tile, columns * tile, -1)
+
+
+def _both_axes(matrix: Tensor, values: Tensor) -> Tensor:
+    """Squares of n×n numbers, n×(n·rest), multiplied by the matrix m×n along both axes: m×m×rest."""
+    m, n = matrix.shape
+    return matrix @ (matrix @ values).view(m, n, -1)

@@ -56,8 +56,8 @@ class DiffusionFill:
         """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
         calibration = [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
         files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
-        names = ("sampling_steps", "scheduler", "guidance_scale", "strength", "soft_mask")
-        settings = " ".join(f"{name}={getattr(self.config, name)}" for name in names)
+        names = ("sampling_steps", "scheduler", "guidance_scale", "strength", "soft_mask", "negative_prompt")
+        settings = " ".join(f"{name}={getattr(self.config, name)!r}" for name in names)
         return f"diffusers {files_hash([*files, *calibration])} {settings}{_text_encoders()}"
 
     def __call__(
@@ -132,11 +132,13 @@ class DiffusionFill:
         """What tells the model the prompt, for each of `count` crops: embeddings where it has them, calibrated, their features
         noted; else the words.
         """
-        embedded = _embedded(pipe, prompt, guided=self.config.guidance_scale > 1)
+        unwanted = self.config.negative_prompt or None  # some families know no words from empty ones
+        embedded = _embedded(pipe, prompt, unwanted, guided=self.config.guidance_scale > 1)
         if not embedded:
             if self.calibration is not None:
                 raise ContractError(f"{self.source}: this kind of pipeline has no embeddings that can be calibrated")
-            return {"prompt": [prompt] * count if count > 1 else prompt}
+            words = {"prompt": prompt, "negative_prompt": unwanted}
+            return {name: [text] * count if text is not None else None for name, text in words.items()}
         after = {name: self._calibrated(name, value) for name, value in embedded.items()}
         self.note = "; ".join(
             f"{name}: before {conditioning.features(embedded[name])}, after {conditioning.features(after[name])}"
@@ -206,7 +208,7 @@ def with_scheduler(loaded: Loaded, name: str) -> Any:
     return pipe
 
 
-def _embedded(pipe: Any, prompt: str, *, guided: bool) -> dict[str, conditioning.Embedding]:
+def _embedded(pipe: Any, prompt: str, unwanted: str | None, *, guided: bool) -> dict[str, conditioning.Embedding]:
     """The prompt's embeddings by the name of the argument that takes them; none where the pipeline's are unknown to us."""
     if not hasattr(pipe, "encode_prompt"):
         return {}
@@ -215,6 +217,8 @@ def _embedded(pipe: Any, prompt: str, *, guided: bool) -> dict[str, conditioning
     asked = {
         "prompt": prompt,
         "prompt_2": prompt,
+        "negative_prompt": unwanted,
+        "negative_prompt_2": unwanted,
         "device": torch.device("cpu"),
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": guided,

@@ -23,8 +23,8 @@ HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 """`owner/name`. A relative path may look the same: what is here as a folder is a folder."""
 
 
-def check_model(name: str) -> None:
-    """Raise ContractError unless `name` names a model; a file or folder that it names must be here."""
+def check_model(name: str, setting: str = "inpaint.model") -> None:
+    """Raise ContractError, naming the setting, unless `name` names a model; a file or folder that it names must be here."""
     if name in (*CLASSICAL, MICROFILL):
         return
     if name.startswith(DIFFUSERS):
@@ -35,9 +35,7 @@ def check_model(name: str) -> None:
         known = (*CLASSICAL, MICROFILL, f"{DIFFUSERS}<folder or hub id>", f"{SPANDREL}<file>")
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
-        raise ContractError(
-            f"inpaint.model must be one of {', '.join(known)}; it is {name!r}. {hint}".rstrip(". ") + "."
-        )
+        raise ContractError(f"{setting} must be one of {', '.join(known)}; it is {name!r}. {hint}".rstrip(". ") + ".")
 
 
 def diffusers_source(name: str) -> Path | str:

@@ -118,13 +118,13 @@ def energy_score(draws: tuple[Any, Any], truth: Any, inside: Any) -> Any:
     return total / 3
 
 
-def train(folder: Path, *, steps: int, seed: int, hours: float) -> None:
+def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) -> None:
     """Train to `steps`, or for `hours`; keep a checkpoint every KEEP_EVERY steps, and go on from the last that is there."""
     import torch
     from diffusers import DDIMScheduler, UNet2DModel
 
     torch.manual_seed(seed)
-    pool = _kept_pool(folder, seed)
+    pool = _kept_pool(folder, squares, seed)
     network = UNet2DModel(**ARCHITECTURE)
     torch.nn.init.zeros_(network.conv_out.weight)  # the first fill is the base
     torch.nn.init.zeros_(network.conv_out.bias)
@@ -188,11 +188,11 @@ def _turned(picture: npt.NDArray[Any], turns: int, *, mirrored: bool) -> npt.NDA
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 
-def _kept_pool(folder: Path, seed: int) -> Pool:
+def _kept_pool(folder: Path, count: int, seed: int) -> Pool:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"squares-{seed}.npz"
+    path = folder / f"squares-{count}-{seed}.npz"
     if not path.is_file():
-        np.savez(path.with_suffix(".part.npz"), **training_pool(SQUARES, seed))  # type: ignore[arg-type]
+        np.savez(path.with_suffix(".part.npz"), **training_pool(count, seed))  # type: ignore[arg-type]
         path.with_suffix(".part.npz").replace(path)
     with np.load(path) as squares:
         return dict(squares)
@@ -233,12 +233,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.models.train_microfill", description="Train microfill.")
     parser.add_argument("folder", type=Path, help="keeps squares and checkpoints")
     parser.add_argument("--steps", type=int, default=1500, help="default %(default)s")
+    parser.add_argument("--squares", type=int, default=SQUARES, help="to train on, default %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
     parser.add_argument("--hours", type=float, default=24.0, help="stop after so long, default %(default)s")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    train(asked.folder, steps=asked.steps, seed=asked.seed, hours=asked.hours)
+    train(asked.folder, steps=asked.steps, squares=asked.squares, seed=asked.seed, hours=asked.hours)
 
 
 if __name__ == "__main__":

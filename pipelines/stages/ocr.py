@@ -24,9 +24,10 @@ MAX_EDGE_PX = 2000
 """RapidOCR makes larger pictures smaller, so nothing is enlarged beyond this, and larger pictures are looked at in tiles."""
 
 TILE_PX = 1024
+"""Edge of a tile as the detector sees it."""
 TILE_OVERLAP_PX = 128
-"""What neighbouring tiles share: lines up to this high are whole in one of them. Higher ones are found in the whole picture,
-made as small as a tile."""
+"""What neighbouring tiles share, as it sees them: lines up to this high are whole in one of them, and higher ones are left to
+the whole picture, made as small as a tile."""
 
 FLAT_LEVELS = 5
 """A tile whose values, 0 to 255, span no more than this holds no text."""
@@ -37,6 +38,9 @@ as large as both together."""
 
 LEAST_PX = 10
 """No text is looked for in pictures narrower than this: the smallest that is found is 8 px high."""
+
+SHORTEST_PX = 736
+"""RapidOCR enlarges pictures whose shorter edge is below this."""
 
 LONGEST = 4
 """A picture longer than this many times its width is padded before detection: RapidOCR enlarges by the shorter edge."""
@@ -53,7 +57,7 @@ SAME_LINE = 0.6
 def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
     """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its own size.
 
-    In pictures above MAX_EDGE_PX: as found in overlapping tiles at their own size, then those only found in the whole.
+    In pictures above MAX_EDGE_PX both are done tile by tile, and then the whole is looked at for what is larger than tiles.
     """
     lines: list[TextRegion] = []
     if min(pixels.shape[:2]) < LEAST_PX:
@@ -63,6 +67,19 @@ def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
             if not _is_in(corners_of(line), lines):
                 lines.append(line)
     return lines
+
+
+def seen_megapixels(shape: tuple[int, ...], config: DetectConfig) -> float:
+    """What the detector is shown in all, where no tile of a large picture is flat."""
+    height, width = shape[:2]
+    scales = {config.upsample, 1} if config.both_scales else {config.upsample}
+    if max(height, width) > MAX_EDGE_PX:
+        shared = (TILE_PX / (TILE_PX - TILE_OVERLAP_PX)) ** 2
+        return (sum(scale**2 for scale in scales) * height * width * shared + TILE_PX**2) / 1e6
+    longest = max(height, width)
+    shortest = max(min(height, width), longest / LONGEST)
+    factors = [max(1.0, min(float(scale), MAX_EDGE_PX / longest), SHORTEST_PX / shortest) for scale in scales]
+    return sum(longest * shortest * factor**2 for factor in factors) / 1e6
 
 
 def read_text(pixels: Pixels8, line: TextRegion) -> TextRegion:
@@ -104,35 +121,39 @@ def height_px(line: TextRegion) -> float:
 
 
 def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
+    scales = sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True)
     longest = max(pixels.shape[:2])
-    if longest > MAX_EDGE_PX:
-        yield _in_tiles(pixels, config.min_confidence)
-        factor = TILE_PX / longest
-        small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        if min(small.shape[:2]) >= LEAST_PX:
-            yield [_moved(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
+    if longest <= MAX_EDGE_PX:
+        for scale in scales:
+            yield _detect(pixels, scale, config.min_confidence)
         return
-    for scale in sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True):
-        yield _detect(pixels, scale, config.min_confidence)
+    for scale in scales:
+        yield _in_tiles(pixels, scale, config.min_confidence)
+    factor = TILE_PX / longest
+    small = np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    if min(small.shape[:2]) >= LEAST_PX:
+        yield [_moved(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
 
 
-def _in_tiles(pixels: Pixels8, min_confidence: float) -> list[TextRegion]:
+def _in_tiles(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:
     """Lines as found tile by tile; a line that several tiles see is one."""
     lines: list[TextRegion] = []
+    edge, overlap = TILE_PX // scale, TILE_OVERLAP_PX // scale
     height, width = pixels.shape[:2]
-    for y in _starts(height):
-        for x in _starts(width):
-            tile = pixels[y : y + TILE_PX, x : x + TILE_PX]
+    for y in _starts(height, edge, overlap):
+        for x in _starts(width, edge, overlap):
+            tile = pixels[y : y + edge, x : x + edge]
             if int(tile.max()) - int(tile.min()) > FLAT_LEVELS:
-                for line in _detect(tile, 1, min_confidence):
-                    _add(_moved(line, 1.0, (x, y)), lines)
+                for line in _detect(tile, scale, min_confidence):
+                    if height_px(line) <= overlap:
+                        _add(_moved(line, 1.0, (x, y)), lines)
     return lines
 
 
-def _starts(length_px: int) -> list[int]:
+def _starts(length_px: int, edge_px: int, overlap_px: int) -> list[int]:
     """Where tiles start; the last one ends with the picture."""
-    last = max(length_px - TILE_PX, 0)
-    return [*range(0, last, TILE_PX - TILE_OVERLAP_PX), last]
+    last = max(length_px - edge_px, 0)
+    return [*range(0, last, edge_px - overlap_px), last]
 
 
 def _moved(line: TextRegion, factor: float, by: tuple[int, int] = (0, 0)) -> TextRegion:
@@ -153,7 +174,7 @@ def _add(line: TextRegion, lines: list[TextRegion]) -> None:
 def _joined(one: TextRegion, other: TextRegion) -> TextRegion | None:
     """The box around two boxes that share something and are of one line; None: they are of two."""
     corners = [corners_of(line) for line in (one, other)]
-    shared = cv2.intersectConvexConvex(*corners)[0]
+    shared = cv2.intersectConvexConvex(corners[0], corners[1])[0]
     if shared <= 0:
         return None
     around = cv2.minAreaRect(np.concatenate(corners))

@@ -75,7 +75,7 @@ def lpips_outside(large: Image, image: Image, hole: Pixels, weights: Path) -> fl
     for rows, columns in _tiles(near.shape):
         before, out = image[rows, columns], near[rows, columns]
         at = (slice(rows.start * scale, rows.stop * scale), slice(columns.start * scale, columns.stop * scale))
-        again = cv2.resize(large[at], before.shape[1::-1], interpolation=cv2.INTER_AREA)
+        again = np.asarray(cv2.resize(large[at], before.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
         again[out] = before[out]
         total += float(_distances(network, again, before)[~out].sum(dtype=np.float64))
     return total / int((~near).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,20 +12,45 @@ from pipelines.config import ReferenceConfig
 from pipelines.contract import Image, Mask
 from pipelines.edit import Edit, Step
 from pipelines.policy import is_active
-from pipelines.stages.ocr import corners_of, find_text
+from pipelines.stages.inpaint import context_crops
+from pipelines.stages.ocr import corners_of, find_text, seen_megapixels
 
 DETECT_MS_PER_MEGAPIXEL = 650.0
-"""What the text detector takes, on one core, for each megapixel that it sees."""
+"""What the text detector takes for each megapixel that it sees."""
 
-FILL_MS_PER_MEGAPIXEL = {"ns": 2_000.0, "telea": 2_500.0, "biharmonic": 20_000.0, "patch": 100_000.0}
-"""What inpainters take, on one core, for each megapixel masked; UNKNOWN_MODEL for others."""
-UNKNOWN_MODEL = 200_000.0
+
+class Cost(NamedTuple):
+    """What a model takes with all that follows the size of the hole, milliseconds."""
+
+    crop_ms: float
+    """For each megapixel of the crops that it is shown."""
+    hole_ms: float = 0.0
+    """For each megapixel masked."""
+    step_ms: float = 0.0
+    """For each megapixel of the crops and denoising step."""
+
+
+FILL = {
+    "ns": Cost(2_050, 8_400),
+    "telea": Cost(2_150, 7_600),
+    "biharmonic": Cost(1_950, 12_600),
+    "patch": Cost(10_300),
+    "microfill": Cost(10_300, step_ms=3_500),
+}
+"""Fitted, like OUTPUT_MS_PER_MEGAPIXEL, to processor times of one thread of a 2-core AMD EPYC by benchmarks/estimates.py: 43
+edits of 256 to 1024 px at scale 1 and 2, with 1 to 8 % masked, off by a factor of 1.08 in the median and 1.24 at most."""
+
+UNKNOWN_MODEL = Cost(10_300, step_ms=50_000)
+"""A guess: what others take depends on the model alone."""
+
+OUTPUT_MS_PER_MEGAPIXEL = 240.0
+"""What the other stages take for each megapixel of the result."""
+
+CROP_OF_HOLE = 3.0
+"""Where the hole is not known yet, `mask.max_coverage` stands for it, and the crops are so many times as large."""
 
 STRIP_PX = 512
 """Rows that are looked at together: large pictures need no more memory, and mostly end with the first strip."""
-
-OTHER_MS_PER_MEGAPIXEL = 250.0
-"""What the other stages take for each megapixel of the result."""
 
 
 def precheck(edit: Edit) -> Step:
@@ -43,10 +69,10 @@ def precheck(edit: Edit) -> Step:
     else:
         needs_inpainting = bool(marked.any())
         needs_text_removal = needs_inpainting and _reads_masks(config) and _text_dominates(edit.image, marked, config)
-    hole_share = float(marked.mean()) if request.mask is not None else config.mask.max_coverage
-    estimate_ms = _estimate_ms(
-        edit, hole_share if needs_inpainting else 0.0, detects=_detects(edit, needs_text_removal)
-    )
+    shares = (0.0, 0.0)
+    if needs_inpainting:
+        shares = _shares(edit, marked if request.mask is not None else None)
+    estimate_ms = _estimate_ms(edit, *shares, detects=_detects(edit, needs_text_removal))
     decision = (
         f"needs_text_removal={str(needs_text_removal).lower()}, needs_inpainting={str(needs_inpainting).lower()}, "
         f"estimate_ms={estimate_ms:.0f}"
@@ -95,11 +121,22 @@ def _detects(edit: Edit, needs_text_removal: bool) -> bool:  # noqa: FBT001 - th
     return needs_text_removal and (edit.request.mask is None or _reads_masks(edit.config))
 
 
-def _estimate_ms(edit: Edit, hole_share: float, *, detects: bool) -> float:
-    """Roughly, on one core."""
-    megapixels = edit.image.shape[0] * edit.image.shape[1] / 1e6
+def _shares(edit: Edit, marked: Mask | None) -> tuple[float, float]:
+    """Of the picture, the share that is masked and the share that the model is shown; marked: the mask's proxy, if known."""
     config = edit.config
-    seen = (config.detect.upsample**2 + config.detect.both_scales) * megapixels * detects
-    fill = FILL_MS_PER_MEGAPIXEL.get(config.inpaint.model, UNKNOWN_MODEL) * hole_share * megapixels
-    rest = OTHER_MS_PER_MEGAPIXEL * megapixels * edit.request.scale**2
+    if marked is None:
+        return config.mask.max_coverage, min(1.0, CROP_OF_HOLE * config.mask.max_coverage)
+    factor = max(edit.image.shape) / max(marked.shape)
+    crops = context_crops(marked > 0, context_px=max(1, round(config.inpaint.context_px / factor)))
+    return float(marked.mean()), float(sum(marked[crop].size for crop in crops) / marked.size)
+
+
+def _estimate_ms(edit: Edit, hole_share: float, crop_share: float, *, detects: bool) -> float:
+    """On one thread of a machine such as the constants were measured on."""
+    config, megapixels = edit.config, edit.image.shape[0] * edit.image.shape[1] / 1e6
+    cost = FILL.get(config.inpaint.model, UNKNOWN_MODEL)
+    seen = seen_megapixels(edit.image.shape, config.detect) if detects else 0.0
+    crop_ms = cost.crop_ms + cost.step_ms * config.inpaint.sampling_steps
+    fill = (crop_ms * crop_share + cost.hole_ms * hole_share) * megapixels
+    rest = OUTPUT_MS_PER_MEGAPIXEL * megapixels * edit.request.scale**2
     return float(DETECT_MS_PER_MEGAPIXEL * seen + fill + rest)

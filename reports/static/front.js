@@ -21,6 +21,12 @@
     left = id ?? null;
   });
 
+  // Charts wait for the list, and no longer: whoever takes a picture of the whole page has all of them.
+  const idle = window.requestIdleCallback ?? ((run) => setTimeout(run, 50));
+  addEventListener("load", () => idle(() => {
+    for (const chart of document.querySelectorAll(".chart img[loading=lazy]")) chart.loading = "eager";
+  }));
+
   // Filters that stand on the page lead to the list; sections are scrolled to without losing the filters.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");

@@ -23,8 +23,8 @@
   let texts = null; // what is searched, by row
   let asked = null; // the part of the state that `shown` was made from
   let active = 0; // index in `shown`
-  let pool = [];
-  let drawn = { from: -1, list: null };
+  let pool = []; // elements of rows
+  let height = 0; // of a row, px
 
   // One cell's text, or null where there is nothing.
   const word = (key) => (row) => all.words[key][all.columns[key][row]];
@@ -123,49 +123,54 @@
 
   const rowHeight = () => parseFloat(getComputedStyle(grid).getPropertyValue("--row"));
 
+  // Row i of the list is shown by element i modulo their number, so that scrolling by one row fills one element.
   function draw(anew = false) {
-    const height = rowHeight();
-    const total = `${shown.length * height}px`;
-    if (canvas.style.height !== total) canvas.style.height = total;
-    const count = Math.ceil(scroller.clientHeight / height) + 2 * SPARE_ROWS;
-    const from = Math.max(0, Math.min(Math.floor(scroller.scrollTop / height) - SPARE_ROWS, shown.length - count));
-    if (!anew && from === drawn.from && pool.length === Math.min(count, shown.length)) return;
-    drawn = { from };
-    while (pool.length < count) pool.push(blank());
-    while (pool.length > count) pool.pop().remove();
-    pool.forEach((node, offset) => {
-      const index = from + offset;
-      const used = index < shown.length;
-      if (node.parentNode ? !used : used) used ? canvas.append(node) : node.remove();
-      if (used) fill(node, index, height);
-    });
+    if (anew) {
+      height = rowHeight();
+      const count = Math.min(shown.length, Math.ceil(scroller.clientHeight / height) + 2 * SPARE_ROWS);
+      while (pool.length < count) pool.push(blank());
+      while (pool.length > count) pool.pop().node.remove();
+      for (const { node } of pool) if (!node.parentNode) canvas.append(node);
+      canvas.style.height = `${shown.length * height}px`;
+    }
+    const from = Math.max(0, Math.min(Math.floor(scroller.scrollTop / height) - SPARE_ROWS, shown.length - pool.length));
+    for (let index = from; index < from + pool.length; index += 1) {
+      const line = pool[index % pool.length];
+      if (anew || line.index !== index) fill(line, index);
+    }
     mark();
   }
 
   function blank() {
     const cells = columns.map((column, at) => el("div", { role: "gridcell", class: column.kind === "number" ? "n" : null, "data-key": column.key, "aria-colindex": at + 1 }));
-    cells[0].append(el("span", { class: "badge" }));
-    cells[1].append(el("a", { tabindex: "-1" }, name("")));
-    for (const at of [2, columns.length - 2, columns.length - 1]) cells[at].append(name(""));
-    return el("div", { role: "row", class: "line" }, cells);
+    const holders = columns.map((column, at) => {
+      if (column.key === "status") return el("span", { class: "badge" });
+      return column.kind === "number" ? cells[at] : name("");
+    });
+    const link = el("a", { tabindex: "-1" });
+    columns.forEach((column, at) => {
+      if (column.key === "case") link.append(holders[at]);
+      if (holders[at] !== cells[at]) cells[at].append(column.key === "case" ? link : holders[at]);
+    });
+    return { node: el("div", { role: "row", class: "line" }, cells), cells, holders, link, index: -1 };
   }
 
-  function fill(node, index, height) {
+  function fill(line, index) {
     const row = shown[index];
+    const { node, cells, holders } = line;
+    line.index = index;
     node.style.transform = `translateY(${index * height}px)`;
     node.id = `row-${index}`;
     node.dataset.index = index;
     node.setAttribute("aria-rowindex", index + 2);
+    line.link.setAttribute("href", address(row));
     columns.forEach((column, at) => {
       const value = column.value(row);
       const said = column.text ? column.text(value) : String(value ?? "");
-      const cell = node.children[at];
-      const holder = cell.querySelector("bdi, .badge") ?? cell;
-      if (holder.textContent !== said) holder.textContent = said;
-      if (column.key === "status") holder.dataset.state = value;
-      if (column.key === "case") cell.firstChild.setAttribute("href", address(row));
-      if (column.key === "reason" || column.key === "case" || column.key === "model") cell.title = said;
-      if (column.key === "seconds") cell.title = all.columns.cached[row] ? "Taken from the cache" : "";
+      if (holders[at].textContent !== said) holders[at].textContent = said;
+      if (column.key === "status") holders[at].dataset.state = value;
+      if (["case", "model", "reason"].includes(column.key) && cells[at].title !== said) cells[at].title = said;
+      if (column.key === "seconds") cells[at].title = all.columns.cached[row] ? "Taken from the cache" : "";
     });
   }
 
@@ -174,20 +179,18 @@
   }
 
   function mark() {
-    for (const node of canvas.children) node.classList.toggle("active", Number(node.dataset.index) === active);
-    const seen = pool.some((node) => node.parentNode && Number(node.dataset.index) === active);
+    for (const { node, index } of pool) node.classList.toggle("active", index === active);
+    const seen = pool.some(({ index }) => index === active);
     if (seen) scroller.setAttribute("aria-activedescendant", `row-${active}`);
     else scroller.removeAttribute("aria-activedescendant");
   }
 
   function go(index) {
     active = Math.max(0, Math.min(shown.length - 1, index));
-    const height = rowHeight();
     const top = active * height;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top + height > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + height - scroller.clientHeight;
     draw();
-    mark();
   }
 
   function open(index) {
@@ -198,7 +201,7 @@
 
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !shown.length) return;
-    const page = Math.max(1, Math.floor(scroller.clientHeight / rowHeight()) - 1);
+    const page = Math.max(1, Math.floor(scroller.clientHeight / height) - 1);
     const moves = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: shown.length - 1 };
     if (event.key in moves) go(moves[event.key]);
     else if (event.key === "Enter") open(active);

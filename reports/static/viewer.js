@@ -13,7 +13,7 @@
     expected: ["Expected", "the right answer"],
     baseline: ["Baseline", "what was accepted"],
     actual: ["Candidate", "what the pipeline made"],
-    difference: ["Difference", "ΔE00 from expected; white is 20 and more"],
+    difference: ["Difference", "ΔE00 from expected"],
     regions: ["Regions", "where each number is taken"],
     overlay: ["Overlay", "alpha of what must go"],
   };
@@ -25,6 +25,7 @@
   };
   const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams" };
   const LOUPE_PX = 132;
+  const LEAST_ROOM_PX = 600;
   const MANY = 20; // cases that are kept in memory
 
   const section = document.getElementById("viewer");
@@ -61,14 +62,16 @@
   async function fetchCase(id) {
     if (!run) await editproof.load("data/viewer.js");
     if (!known.has(id)) {
-      const page = editproof.list?.about?.(id)?.page ?? id;
+      const listed = editproof.list.about(id);
+      if (!listed || listed.status === "missing") return null;
+      const { page } = listed;
       if (!waiting.has(page)) waiting.set(page, editproof.load(`cases/${page}.js`).finally(() => waiting.delete(page)));
       await waiting.get(page);
     }
     return known.get(id) ?? null;
   }
 
-  state.subscribe((now) => {
+  function follow(now) {
     if (!now.case) return close();
     if (section.hidden) {
       section.hidden = false;
@@ -76,7 +79,7 @@
     }
     if (now.case !== wanted) open(now.case);
     else if (told) update();
-  });
+  }
 
   async function open(id) {
     wanted = id;
@@ -91,7 +94,7 @@
     section.classList.toggle("v-empty", !told);
     walk();
     if (!told) {
-      const listed = editproof.list?.about?.(id);
+      const listed = editproof.list.about(id);
       $("#v-title").replaceChildren(listed ? name(`${listed.family}/${listed.name}`) : "No such case");
       $(".v-about").replaceChildren();
       $(".v-findings").replaceChildren();
@@ -162,7 +165,7 @@
   }
 
   function walk() {
-    const order = editproof.list?.order?.() ?? [];
+    const order = editproof.list.order();
     const at = order.indexOf(wanted);
     $(".v-position").textContent = at < 0 ? "" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
     $("[data-do=before]").disabled = at <= 0;
@@ -170,7 +173,7 @@
   }
 
   function step(by) {
-    const order = editproof.list?.order?.() ?? [];
+    const order = editproof.list.order();
     const at = order.indexOf(wanted);
     const next = order[at + by];
     if (at < 0 || next === undefined) return;
@@ -263,11 +266,14 @@
       $(".v-amount span").textContent = label;
       $(".v-amount output").textContent = `${seen[key]}${unit === "%" ? "\u00a0" : ""}${unit}`;
     }
+    $(".v-leave").hidden = !seen.stage || mode === "all";
+    $(".v-leave").replaceChildren("Stage ", name(seen.stage), " ✕");
+    $(".v-options").hidden = mode === "all";
     $(".v-pause").hidden = mode !== "blink";
     $(".v-pause").textContent = seen.still ? "Start" : "Stop";
     $(".v-flip").hidden = mode !== "blink";
     for (const button of section.querySelectorAll("[data-region]")) button.setAttribute("aria-pressed", String(seen.regions.includes(button.dataset.region)));
-    for (const button of section.querySelectorAll("[data-window]")) button.toggleAttribute("aria-current", Number(button.dataset.window) === seen.window);
+    for (const button of section.querySelectorAll("[data-window]")) button.setAttribute("aria-current", String(Number(button.dataset.window) === seen.window));
     for (const button of section.querySelectorAll("[data-stage]")) button.setAttribute("aria-pressed", String(button.dataset.stage === seen.stage));
     $("[data-do=boxes]").setAttribute("aria-pressed", String(seen.boxes));
     $("[data-do=loupe]").setAttribute("aria-pressed", String(seen.loupe));
@@ -365,13 +371,18 @@
       const second = { slider: "v-cut", blink: "v-blinking", onion: "v-onioned", diff: "v-subtract" }[mode];
       panes = [kit.pane({ sheets: [sheet(a, { class: "v-under" }), sheet(b, { class: second }), marks()], label, group: mode === "diff" ? "v-amplified" : null })];
     }
-    if (seen.stage && mode !== "all") {
-      panes[0].root.append(el("button", { type: "button", class: "v-leave", onclick: () => state.set({ stage: "" }) }, "Stage ", name(seen.stage), " ✕"));
-    }
     box.style.setProperty("--panes", panes.length);
     box.replaceChildren(...panes.map((one) => one.root));
     if (mode === "slider" && panes[0].sheets.length > 1) panes[0].root.append(el("div", { class: "v-edge", "aria-hidden": "true" }));
     shownSide = seen.still || "b";
+    settle();
+  }
+
+  // A picture that is seen whole needs no more room than it fills.
+  function settle() {
+    box.style.removeProperty("--tall");
+    const root = panes[0]?.root;
+    if (root) box.style.setProperty("--tall", `${Math.max(LEAST_ROOM_PX, camera.size[0] * kit.fitting(camera.size, root) + 2)}px`);
   }
 
   function amounts() {
@@ -440,7 +451,7 @@
       const [height, width] = camera.size;
       const next = [Math.min(height - 1, Math.max(0, seen.cursor[0] + dy * by)), Math.min(width - 1, Math.max(0, seen.cursor[1] + dx * by))];
       state.set({ cursor: next.join(",") });
-      follow(next);
+      keepInSight(next);
       return;
     }
     if (camera.zoom === null) return;
@@ -449,7 +460,7 @@
   }
 
   // Keeps the cursor in sight.
-  function follow([y, x]) {
+  function keepInSight([y, x]) {
     if (camera.zoom === null || !panes.length) return;
     const root = panes[0].root;
     const reachY = root.clientHeight / 2 / camera.zoom - 2;
@@ -519,7 +530,7 @@
   function line(kind, rgb) {
     const lab = editproof.colour.lab(rgb);
     return el("tr", null, el("th", { scope: "row" }, KINDS[kind][0]), rgb.map((level) => el("td", { class: "n" }, level)),
-      lab.map((value) => el("td", { class: "n" }, facts.number(value, "L").replace(/\d$/, ""))));
+      lab.map((value) => el("td", { class: "n" }, value.toFixed(1).replace(/^-(?=0\.0$)/, "").replace("-", "−"))));
   }
 
   function unreadable() {
@@ -534,8 +545,8 @@
     const [height, width] = camera.size;
     const hex = editproof.pixelAt(pixels, at[0] / height, at[1] / width).map((level) => level.toString(16).padStart(2, "0")).join("");
     const palette = run.palettes[scale.better === "zero" ? "diverging" : "sequential"];
-    let level = 0;
-    while (level < 255 && palette.slice(6 * level, 6 * level + 6) !== hex) level += 1;
+    const level = Array.from({ length: 256 }, (_, at) => palette.slice(6 * at, 6 * at + 6)).indexOf(hex);
+    if (level < 0) return; // a map that was packed with losses
     const share = level / 255;
     const value = scale.better === "higher" ? scale.high - share * (scale.high - scale.low) : scale.low + share * (scale.high - scale.low);
     $(".v-delta").replaceChildren(el("b", null, `${run.metrics[seen.metric]?.title ?? seen.metric} ${Number(value.toPrecision(3))} ${scale.unit}`.replace("-", "−")), " here");
@@ -618,6 +629,7 @@
   const all = () => Object.keys(told.outlines);
   const DO = {
     back, copy, flip, pause,
+    leave: () => state.set({ stage: "" }),
     before: () => step(-1),
     after: () => step(1),
     keys: () => (keys.open ? keys.close() : keys.showModal()),
@@ -708,7 +720,11 @@
       readout();
     },
   });
-  new ResizeObserver(() => { if (told && panes.length && !section.hidden) move(); }).observe(box);
+  new ResizeObserver(() => { if (told && panes.length && !section.hidden) { settle(); move(); } }).observe(box);
   calm.addEventListener("change", () => { if (told) update(); });
-  addEventListener("scroll", () => { if (seen.loupe) { pointer = null; loupe.hidden = true; } }, { passive: true });
+  addEventListener("scroll", () => {
+    pointer = null;
+    if (told && seen.loupe) readout();
+  }, { passive: true });
+  document.addEventListener("DOMContentLoaded", () => state.subscribe(follow)); // by then the list has its cases
 })();

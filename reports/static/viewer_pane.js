@@ -130,7 +130,7 @@ window.editproof = window.editproof || {};
 
     box.addEventListener("pointerdown", (event) => {
       const one = under(event);
-      if (!one || event.button !== 0) return;
+      if (!one || event.button !== 0 || event.target.closest("button")) return;
       fingers.set(event.pointerId, event);
       box.setPointerCapture(event.pointerId);
       if (fingers.size === 2) {

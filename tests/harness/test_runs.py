@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import UsageError
-from harness.runs import Journal, load, measurement_table, newest, read_journal, write_manifest
+from harness.runs import Journal, load, measurement_table, newest, read_journal, stage_table, write_manifest
+from harness.types import StageRecord
 
 from .test_gate import measured, run_of
 
@@ -72,3 +74,21 @@ def test_a_run_folder_has_one_writer(tmp_path: Path) -> None:
         Journal(tmp_path)
     journal.close()
     Journal(tmp_path).close()
+
+
+def test_a_stage_keeps_its_peak_memory_and_older_journals_have_none(tmp_path: Path) -> None:
+    """A line that was written before peaks were kept is read as one that does not know; the table says so."""
+    stages = (StageRecord("detect", 0.1, "", "", peak_mb=512.5), StageRecord("route", 0.0, "", ""))
+    journal = Journal(tmp_path)
+    journal.append(replace(measured(35.0), stages=stages))
+    journal.close()
+    path = tmp_path / "journal.jsonl"
+    (record,) = read_journal(tmp_path)
+    assert record.stages == stages
+    table = stage_table([record])
+    assert table.peak_mb[0] == 512.5
+    assert table.peak_mb.isna().tolist() == [False, True]
+    path.write_bytes(path.read_bytes().replace(b',"peak_mb":512.5', b""))
+    (older,) = read_journal(tmp_path)
+    assert older.stages[0] == replace(stages[0], peak_mb=None)
+    assert stage_table([older]).peak_mb.isna().all()

@@ -14,6 +14,7 @@ from PIL import Image as Pil
 
 from pipelines import ContractError, EditRequest, Image, Mask, reference
 from pipelines.config import DetectConfig
+from pipelines.edit import TextRegion
 from pipelines.stages import ocr
 from pipelines.stages.detect import with_strokes
 from pipelines.stages.ocr import find_text, height_px, read_text
@@ -223,3 +224,58 @@ def _put(image: Image, path: Path, size: float, top: int, left: int) -> np.ndarr
     covered = np.zeros(image.shape[:2], bool)
     covered[place] = rgba[..., 3] > 0.5
     return covered
+
+
+def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4096 px: 12 px print across a tile's corner, a line over three tiles as one, and a headline larger than tiles; the
+    detector never sees more than a tile.
+    """
+    pixels = np.full((4096, 4096, 3), 70, np.uint8)
+    lines = {
+        "small print": ((1000, 905), 12, 1),
+        "another one": ((3796, 4056), 14, 1),
+        "a line over three tiles": ((300, 2000), 50, 3),
+        "SOLD": ((2760, 3400), 170, 16),
+    }
+    for text, (place, high, thick) in lines.items():
+        cv2.putText(pixels, text, place, cv2.FONT_HERSHEY_SIMPLEX, high / 22, (250, 250, 250), thick, cv2.LINE_AA)
+    seen: list[tuple[int, ...]] = []
+    engine = ocr._engine()
+
+    def spying(picture: np.ndarray, **asked: bool) -> Any:
+        seen.append(picture.shape)
+        return engine(picture, **asked)
+
+    monkeypatch.setattr(ocr, "_engine", lambda: spying)
+    found = find_text(pixels, DetectConfig())
+    assert max(max(shape) for shape in seen) <= ocr.TILE_PX
+    read = {read_text(pixels, line).text: line for line in found}
+    assert set(read) >= set(lines)
+    assert len(found) <= len(lines) + 2  # a stroke of the headline, alone in a tile, may pass for a letter
+    for text, ((x, base), high, _) in lines.items():
+        (left, top), _, (_, bottom), _ = read[text].corners
+        assert abs(left - x) < 0.2 * high + 20
+        assert top < base - high / 2 < bottom
+        assert bottom - top < 2 * high + 12
+
+
+def test_pieces_of_a_line_are_joined_and_lines_that_touch_are_not() -> None:
+    """Along a slope, too; whatever order they come in."""
+
+    def box(x0: float, x1: float, y: float, slope: float = 0.0, high: float = 20.0) -> TextRegion:
+        ys = [y + slope * x for x in (x0, x1)]
+        return TextRegion(((x0, ys[0]), (x1, ys[1]), (x1, ys[1] + high), (x0, ys[0] + high)), 0.8)
+
+    for slope in (0.0, 0.1):
+        pieces = [box(0, 1000, 50, slope), box(900, 1900, 51, slope), box(1800, 2000, 50, slope)]
+        for order in ((0, 1, 2), (0, 2, 1), (2, 1, 0)):
+            lines: list[TextRegion] = []
+            for number in order:
+                ocr._add(pieces[number], lines)
+            (line,) = lines
+            assert line.corners[0] == pytest.approx((0, 50), abs=12)
+            assert line.corners[2] == pytest.approx((2000, 70 + slope * 2000), abs=12)
+    stacked: list[TextRegion] = []
+    for y in (0, 18, 36):
+        ocr._add(box(0, 300, y), stacked)
+    assert len(stacked) == 3

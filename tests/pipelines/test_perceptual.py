@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines import ContractError, EditRequest, Image, Status, reference
+from pipelines.contract import Param
 from pipelines.stages import perceptual
 from pipelines.stages.perceptual import VARIABLE, find_weights, lpips_outside
 
@@ -41,6 +42,11 @@ def taken(random_alexnet: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 def noise(height: int, width: int, seed: int = 0) -> Image:
     return np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
+
+
+def limited(weights: Path) -> reference.ReferencePipeline:
+    settings: dict[str, Param] = {"verify.max_lpips": 0.1, "verify.lpips_weights": str(weights)}
+    return reference.build(**settings)
 
 
 def package_value(one: Image, other: Image, weights: Path) -> float:
@@ -99,7 +105,11 @@ def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
     """With both numbers in the reason and in the trace; a looser one lets it pass, and the fast tier is not left for it."""
     image, mask = noise(64, 64), np.zeros((64, 64), np.float32)
     mask[20:30, 20:30] = 1
-    settings = {"verify.lpips_weights": str(taken), "upscale.denoise": 3.0, "verify.max_edge_excess": 1.0}
+    settings: dict[str, Param] = {
+        "verify.lpips_weights": str(taken),
+        "upscale.denoise": 3.0,
+        "verify.max_edge_excess": 1.0,
+    }
     request = EditRequest(image, mask, scale=2)
     strict = reference.build(**settings, **{"verify.max_lpips": 0.0})(request)
     assert strict.status is Status.NEEDS_REVIEW
@@ -109,7 +119,7 @@ def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
     assert loose.status is Status.DONE
     assert ", LPIPS outside 0." in loose.stages[-1].decision
     assert "LPIPS" not in reference.build()(request).stages[-1].decision
-    tiers = {"route.tiers": "ns,telea", "route.threshold": 1.0}
+    tiers: dict[str, Param] = {"route.tiers": "ns,telea", "route.threshold": 1.0}
     tried = reference.build(**settings, **tiers, **{"verify.max_lpips": 0.0})(request)
     assert [stage.name for stage in tried.stages if stage.name.startswith("inpaint")] == [
         "inpaint[ns]",
@@ -127,7 +137,7 @@ def test_without_weights_it_is_refused_when_it_is_built(tmp_path: Path, monkeypa
     ):
         reference.build(**{"verify.max_lpips": 0.1})
     with pytest.raises(ContractError, match=r"verify.lpips_weights leads to .*not there"):
-        reference.build(**{"verify.max_lpips": 0.1, "verify.lpips_weights": str(tmp_path)})
+        limited(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "no.pth"))
     with pytest.raises(ContractError, match=r"EDITPROOF_LPIPS_WEIGHTS leads to .*not there"):
         reference.build(**{"verify.max_lpips": 0.1})
@@ -156,7 +166,7 @@ def test_a_file_of_another_kind_is_refused_when_it_is_built(what: str, random_al
     else:
         save_file({"features.0.weight": torch.zeros(2)}, path)
     with pytest.raises(ContractError, match="holds no AlexNet as torchvision names it"):
-        reference.build(**{"verify.max_lpips": 0.1, "verify.lpips_weights": str(path)})
+        limited(path)
 
 
 @pytest.mark.parametrize("name", ["alexnet_features.safetensors", "alexnet.pth"])

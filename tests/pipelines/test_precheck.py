@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from pipelines import EditRequest, EditResult, Image, Mask, Status, reference
+from pipelines.config import DetectConfig
+from pipelines.contract import Param
+from pipelines.stages.ocr import seen_megapixels
 from pipelines.stages.precheck import pooled_max
 
 FLAT = np.full((300, 200, 3), 0.5, np.float32)
@@ -108,3 +111,32 @@ def test_a_stage_over_its_budget_says_so() -> None:
     over = {stage.name for stage in result.stages if "; over budget: " in stage.decision}
     assert over == {"precheck", "refine_mask", "check_mask"}
     assert result.status is Status.DONE
+
+
+def test_the_estimate_knows_what_the_detector_is_shown() -> None:
+    """Small and narrow pictures are enlarged for it, large ones cut into tiles; without enlarging it is shown a part of it."""
+    config, once = DetectConfig(), DetectConfig(both_scales=False, upsample=1)
+    assert seen_megapixels((1000, 1000), config) == pytest.approx(1 + 4)
+    assert seen_megapixels((100, 100), once) == pytest.approx(0.736**2)
+    assert seen_megapixels((10, 2000), once) == pytest.approx(4 * 0.736**2)
+    assert seen_megapixels((4000, 4000), config) == pytest.approx(5 * 16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01)
+    assert seen_megapixels((4000, 4000), once) == pytest.approx(16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01)
+
+
+def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
+    """A hole across the picture costs more than a compact one of the same size; more steps cost a diffusion model more."""
+    image = np.full((256, 256, 3), 0.5, np.float32)
+    compact, spread = np.zeros((2, 256, 256), np.float32)
+    compact[100:116, 100:116] = 1
+    spread[::16, ::16] = 1
+
+    def estimate(mask: Mask, **settings: Param) -> float:
+        result = reference.build(**{"mask.max_coverage": 1.0, **settings})(EditRequest(image, mask))
+        decision = next(stage.decision for stage in result.stages if stage.name == "precheck")
+        return float(decision.rpartition("estimate_ms=")[2])
+
+    assert estimate(spread) > 2 * estimate(compact)
+    few, many = (
+        estimate(compact, **{"inpaint.model": "microfill", "inpaint.sampling_steps": steps}) for steps in (1, 4)
+    )
+    assert few < many

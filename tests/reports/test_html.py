@@ -175,13 +175,6 @@ def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
     assert all("expected beside this run" in (attributes["alt"] or "") for attributes in shown)
 
 
-def test_charts_are_not_lazy(index: Path) -> None:
-    """A chart is there as soon as the page is: a picture of the whole page has no blanks."""
-    charts = [attributes for tag, attributes in Links(index).tags if tag == "img" and "charts/" in (attributes["src"] or "")]
-    assert charts
-    assert not [attributes for attributes in charts if "loading" in attributes]
-
-
 def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:
     """Verdict, findings and provenance are in the page itself, and it says what scripts are for."""
     text = index.read_text(encoding="utf-8")

@@ -21,9 +21,9 @@ from harness.metrics import lpips, lpips_networks
 from harness.metrics.delta_e00 import DELTA_E00, ciede2000, lab
 from harness.metrics.golden import check_golden
 from harness.metrics.local_contrast import LOCAL_CONTRAST
-from harness.metrics.lpips_weights import ALEXNET_URL, OTHERS, find_weights
+from harness.metrics.lpips_weights import ALEXNET_URL, OTHERS, LpipsWeights, find_weights
 from harness.metrics.metric import Area, Image, Metric, whole
-from harness.metrics.pooling import pool
+from harness.metrics.pooling import percentile, pool
 from harness.metrics.psnr import PSNR
 from harness.metrics.registry import get_metric
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY, spectra
@@ -323,6 +323,20 @@ def test_a_damaged_download_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         lpips.load_network(vgg)
 
 
+def test_a_vgg_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """It is told by its first layer, whatever the kind of file, before it gives numbers that look like LPIPS."""
+    import torch
+    from safetensors.torch import save_file
+
+    published = torch.tensor(lpips.KINDS["vgg"].biases)
+    path = tmp_path / "vgg16_features.safetensors"
+    for first, reason in ((published + 0.01, "another VGG16 than torchvision's of ImageNet"), (published, "lacks")):
+        save_file({"features.0.bias": first}, path)
+        vgg = LpipsWeights("vgg", path, "", find_weights("", download=False).heads, "")
+        with pytest.raises(IncompleteError, match=reason):
+            lpips.load_network(vgg)
+
+
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     """An untrained AlexNet gives numbers that look like LPIPS; the golden pair tells."""
     import torch
@@ -363,3 +377,16 @@ def test_a_download_that_fails_leaves_shift_tolerant_lpips(monkeypatch: pytest.M
     weights = find_weights("", download=True)
     assert weights.variant == "st-alex"
     assert "EDITPROOF_LPIPS_WEIGHTS" in weights.note
+
+
+@pytest.mark.parametrize("percent", [0, 1, 5, 50, 95, 99, 100])
+@pytest.mark.parametrize("size", [1, 2, 100, 70_001])
+def test_percentiles_are_numpys(size: int, percent: int) -> None:
+    """Also of values that are sorted, mostly equal, or few; only the order of a tail is worked out."""
+    rng = np.random.default_rng(size)
+    spread = rng.random(size, dtype=np.float32)
+    rare = np.where(np.arange(size) < size // 50, spread, np.float32(1))
+    for values in (spread, np.sort(spread)[::-1], np.round(spread * 3), rare):
+        assert percentile(values, percent) == pytest.approx(
+            float(np.percentile(values.astype(float), percent)), abs=1e-6
+        )

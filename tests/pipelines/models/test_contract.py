@@ -16,10 +16,10 @@ from pipelines.config import InpaintConfig
 from pipelines.contract import Param
 from pipelines.models import FillModel, get_model
 from pipelines.models.fill import BatchFillModel, Crop, Hole
-from tests.pipelines.models.tiny import save_lama, save_stable_diffusion
+from tests.pipelines.models.tiny import save_lama, save_stable_diffusion, save_stable_diffusion_xl
 
-NAMES = ("ns", "telea", "biharmonic", "patch", "microfill", "diffusers", "spandrel")
-STOCHASTIC = {"patch", "microfill", "diffusers"}
+NAMES = ("ns", "telea", "biharmonic", "patch", "microfill", "diffusers", "diffusers_xl", "spandrel")
+STOCHASTIC = {"patch", "microfill", "diffusers", "diffusers_xl"}
 
 Arguments = tuple[Image, Hole, Mask]
 
@@ -31,6 +31,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     with pytest.MonkeyPatch.context() as patch:
         made = {
             "diffusers": f"diffusers:{save_stable_diffusion(folder / 'sd')}",
+            "diffusers_xl": f"diffusers:{save_stable_diffusion_xl(folder / 'sdxl')}",
             "spandrel": f"spandrel:{save_lama(folder / 'lama.safetensors', patch)}",
         }
         yield {name: made.get(name, name) for name in NAMES}
@@ -160,7 +161,7 @@ def test_a_setting_that_matters_is_in_the_fingerprint(sources: dict[str, str], t
     assert len(prints | {get_model(other, InpaintConfig()).fingerprint}) == 4
 
 
-SEVERAL = {"microfill", "diffusers"}
+SEVERAL = {"microfill", "diffusers", "diffusers_xl"}
 """What takes several crops at once."""
 
 SAME = 1e-4
@@ -192,8 +193,7 @@ def test_a_batch_is_what_its_crops_are_one_by_one(model: FillModel, name: str) -
             assert np.abs(levels[0] - levels[1]).max() <= 1
             assert (levels[0] != levels[1]).mean() < 1e-3
     assert np.array_equal(alone[1], crops[1].image)
-    twice = [np.stack(model.fill_many(crops)) for _ in range(2)]
-    assert np.array_equal(*twice)
+    assert np.array_equal(np.stack(model.fill_many(crops)), np.stack(model.fill_many(crops)))
 
 
 def test_a_batch_of_several_sizes_or_a_wrong_crop_is_one_clear_error(model: FillModel) -> None:

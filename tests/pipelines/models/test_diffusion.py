@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipelines.config import InpaintConfig, ReferenceConfig
 from pipelines.contract import Param
 from pipelines.models import conditioning, diffusion, get_model
 from tests.pipelines.models.test_contract import crop
-from tests.pipelines.models.tiny import save_stable_diffusion
+from tests.pipelines.models.tiny import save_stable_diffusion, save_stable_diffusion_xl
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """diffusers' DPM-Solver++ makes NumPy arrays of tensors in an old way."""
@@ -24,9 +25,15 @@ def stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"diffusers:{save_stable_diffusion(tmp_path_factory.mktemp('models') / 'sd')}"
 
 
-@pytest.fixture(params=["microfill", "diffusers"])
-def name(request: pytest.FixtureRequest, stable_diffusion: str) -> str:
-    return "microfill" if request.param == "microfill" else stable_diffusion
+@pytest.fixture(scope="module")
+def stable_diffusion_xl(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"diffusers:{save_stable_diffusion_xl(tmp_path_factory.mktemp('models') / 'sdxl')}"
+
+
+@pytest.fixture(params=["microfill", "stable_diffusion", "stable_diffusion_xl"])
+def name(request: pytest.FixtureRequest) -> str:
+    chosen: str = "microfill" if request.param == "microfill" else request.getfixturevalue(request.param)
+    return chosen
 
 
 def config(**settings: Param) -> InpaintConfig:
@@ -86,6 +93,18 @@ def test_a_prompt_changes_the_fill_and_its_embedding_is_noted(stable_diffusion: 
     assert before.startswith("norm ")
 
 
+@pytest.mark.parametrize("family", ["stable_diffusion", "stable_diffusion_xl"])
+def test_every_family_heeds_prompt_and_negative_prompt(family: str, request: pytest.FixtureRequest) -> None:
+    """Each changes the fill; the negative one only where there is guidance away from it."""
+    source: str = request.getfixturevalue(family)
+    prompts = [fill(source, prompt=prompt) for prompt in ("", "red", "blue")]
+    assert len({picture.tobytes() for picture in prompts}) == 3
+    assert np.array_equal(prompts[1], fill(source, prompt="red"))
+    assert not np.array_equal(prompts[1], fill(source, prompt="red", negative_prompt="blue"))
+    unguided = [fill(source, prompt="red", negative_prompt=no, guidance_scale=1.0) for no in ("", "blue")]
+    assert np.array_equal(unguided[0], unguided[1])
+
+
 def test_guidance_matters_only_with_a_prompt_model(stable_diffusion: str) -> None:
     """It does for Stable Diffusion; ours takes no prompt."""
     weak, strong = (fill(stable_diffusion, prompt="red", guidance_scale=scale) for scale in (1.0, 9.0))
@@ -135,11 +154,16 @@ def test_a_v_prediction_model_starts_from_pure_noise(tmp_path: Path) -> None:
     assert float(pipe.scheduler.alphas_cumprod[pipe.scheduler.timesteps[0]]) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_folder_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:
-    """They may hold code; safetensors can't."""
-    folder = save_stable_diffusion(tmp_path / "sd")
+@pytest.mark.parametrize("save", [save_stable_diffusion, save_stable_diffusion_xl])
+def test_a_folder_with_pickled_weights_only_is_refused(save: Callable[[Path], Path], tmp_path: Path) -> None:
+    """They may hold code; safetensors can't. Even one part of a pipeline is enough."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = save(tmp_path / "model")
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".bin"))
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
     with pytest.raises(ContractError, match="no inpainting pipeline with safetensors weights"):
         fill(f"diffusers:{folder}")
 
@@ -190,6 +214,67 @@ def test_a_black_fill_by_a_safety_checker_is_no_fill(stable_diffusion: str, monk
     monkeypatch.setattr(type(pipe), "run_safety_checker", lambda self, image, device, dtype: (image, [True]))
     with pytest.raises(ContractError, match="safety checker"):
         fill(stable_diffusion)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
+def test_kept_steps_are_artefacts_of_the_whole_pipeline(name: str, scheduler: str) -> None:
+    """Of a hole in two parts, one of them in tiles: pictures of the whole image, in order, changed in the mask only; the
+    last is the fill; and what is kept changes nothing but the last bits.
+    """
+    from skimage import data
+
+    image = np.asarray(data.coffee()[:150, :220] / 255, np.float32)
+    mask = np.zeros(image.shape[:2], np.float32)
+    mask[20:32, 20:40] = mask[60:130, 110:190] = 1
+    settings: dict[str, Param] = {
+        "inpaint.model": name,
+        "inpaint.sampling_steps": 3,
+        "inpaint.scheduler": scheduler,
+        "inpaint.context_px": 16,
+        "inpaint.tile_px": 64,
+        "inpaint.tile_overlap_px": 16,
+        "mask.max_coverage": 1.0,
+        "mask.dilate_px": 0,
+        "mask.soft_sigma_px": 0.0,
+    }
+    request = EditRequest(image, mask, seed=3)
+    kept = reference.build(**settings, **{"inpaint.keep_steps": "0,2"})(request)
+    steps = {stage.name: stage.artefact for stage in kept.stages if ", step " in stage.name}
+    assert list(steps) == ["inpaint, step 0", "inpaint, step 2"]
+    for artefact in steps.values():
+        assert artefact is not None
+        assert artefact.shape == image.shape
+        assert not (artefact[mask > 0] == image[mask > 0]).all(axis=-1).any()
+    fill = next(stage.artefact for stage in kept.stages if stage.name == "inpaint")
+    assert fill is not None
+    assert steps["inpaint, step 2"][25, 30] == pytest.approx(fill[25, 30], abs=1e-5)  # type: ignore[index]
+    plain = reference.build(**settings)(request)
+    assert plain.image == pytest.approx(kept.image, abs=1e-4)
+
+
+def test_a_soft_mask_is_what_the_model_is_told(name: str) -> None:
+    """It fills otherwise with it, and as before without it again; none of what has to go is seen through the soft edge."""
+    image, hole, soft = crop()
+    other = np.where(hole[..., None], 1 - image, image)
+    fills = [
+        get_model(name, config(soft_mask=asked, sampling_steps=2))(picture, hole, soft, 1)
+        for asked, picture in ((False, image), (True, image), (True, other), (False, image))
+    ]
+    assert not np.array_equal(fills[0], fills[1])
+    assert np.array_equal(fills[1][hole], fills[2][hole])
+    assert np.array_equal(fills[0], fills[3])
+    hard = get_model(name, config(soft_mask=True, sampling_steps=2))(image, hole, hole.astype(np.float32), 1)
+    assert np.array_equal(hard, fills[0])
+
+
+def test_a_soft_mask_for_a_model_that_takes_none_is_refused(
+    stable_diffusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the pipeline has no processor of masks that could let it through."""
+    pipe = diffusion._load(Path(stable_diffusion.removeprefix("diffusers:"))).pipe
+    monkeypatch.delattr(pipe, "mask_processor")
+    with pytest.raises(ContractError, match=r"takes no soft mask; set inpaint\.soft_mask=false"):
+        fill(stable_diffusion, soft_mask=True)
 
 
 def test_the_pipeline_keeps_steps_and_says_what_the_prompt_became(stable_diffusion: str) -> None:

@@ -42,10 +42,10 @@ def test_packing_is_torch_pixel_unshuffle() -> None:
 def test_a_view_is_the_same_at_any_contrast(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the floor, a picture at half the contrast looks the same, and its residual's unit is half as large."""
     monkeypatch.setattr(microfill_view, "FLOOR", 0.0)
-    image, hole, _ = crop(64, 64)
+    image, _, mask = crop(64, 64)
     smooth, patched = (np.asarray(cv2.blur(image, (size, size)), np.float32) for size in (9, 3))
     dimmed = [np.asarray(picture / 2 + 0.2, np.float32) for picture in (image, smooth, patched)]
-    one, other = view_of(image, hole, smooth, patched), view_of(dimmed[0], hole, *dimmed[1:])
+    one, other = view_of(image, mask, smooth, patched), view_of(dimmed[0], mask, *dimmed[1:])
     assert one.condition == pytest.approx(other.condition, abs=1e-2)
     assert one.unit == pytest.approx(2 * other.unit, rel=1e-2)
 
@@ -55,7 +55,8 @@ def test_where_the_fills_agree_the_residual_is_small() -> None:
     hole = crop(64, 64)[1]
     even = np.full((64, 64, 3), 0.5, np.float32)
     texture = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
-    assert view(even, hole, 1).unit[hole].max() < 0.1 * view(texture, hole, 1).unit[hole].min()
+    mask = hole.astype(np.float32)
+    assert view(even, mask, 1).unit[hole].max() < 0.1 * view(texture, mask, 1).unit[hole].min()
 
 
 def test_no_pixel_that_is_held_out_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,12 +125,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, monk
     """Two steps at once, and one after the other."""
     from safetensors.numpy import load_file
 
-    monkeypatch.setattr(train_microfill, "SQUARES", 4)
     monkeypatch.setattr(train_microfill, "BATCH", 2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train_microfill.train(whole, steps=2, seed=1, hours=1)
+    train_microfill.train(whole, steps=2, squares=4, seed=1, hours=1)
     for _ in range(2):
-        train_microfill.train(parts, steps=2, seed=1, hours=0)
+        train_microfill.train(parts, steps=2, squares=4, seed=1, hours=0)
     assert (parts / "step-00001").is_dir()
     one, other = (
         load_file(folder / "step-00002" / "unet" / "diffusion_pytorch_model.safetensors") for folder in (whole, parts)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import ContractError, reference
-from pipelines.models.names import check_model, diffusers_source
+from pipelines.models.names import CLASSICAL, MICROFILL, check_model, diffusers_source
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_a_name_that_names_none_says_what_is_wrong(name: str, says: str) -> None
     """A path is looked for, and named, before a hub is asked."""
     with pytest.raises(ContractError, match=says):
         reference.build(**{"inpaint.model": name})
+
+
+@pytest.mark.parametrize("setting", ["inpaint.model", "text.flat_model", "text.complex_model", "route.tiers"])
+def test_every_setting_that_names_a_model_is_checked(setting: str) -> None:
+    """When the pipeline is built, and the setting is named; each takes all that are shipped."""
+    for name in (*CLASSICAL, MICROFILL):
+        reference.build(**{setting: name})
+    with pytest.raises(ContractError, match=rf"{setting} must be one of ns, .*; it is 'magic'"):
+        reference.build(**{setting: "magic"})
 
 
 def test_a_folder_or_file_of_another_kind_is_told_apart(tmp_path: Path) -> None:

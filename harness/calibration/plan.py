@@ -1,13 +1,6 @@
-"""How good is the gate? Faults are planted, clean pipelines run again, and the gate judges all of it as it judges any run.
+"""What a calibration runs: the suite as it is, every fault at every strength, and clean reruns.
 
-    OUT/baseline/                the suite as it is: what is accepted
-    OUT/faults-STAGE/            every fault of a stage, at every strength, planted in every model
-    OUT/clean-seeds-NN/          stochastic models on seeds that nobody has used, as many reruns as fit into a run
-    OUT/clean-ways/              the same seeds in other ways: two threads, other batches, PNG files between the stages
-    OUT/trials.jsonl             what became of each trial: the gate's word, the stage that it names, what other gates say
-
-A run of each kind holds many trials, so that a scene is drawn and prepared once for all of them; `Part` takes one trial out
-of it, under the baseline's names. Every run resumes where it was stopped.
+A run holds many trials, so that a scene is drawn and prepared once for all of them.
 """
 
 from __future__ import annotations
@@ -16,17 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from harness.errors import UsageError
 from harness.faults.stages import STAGE_FAULTS, StageFault
-from harness.runs import Manifest
-from harness.sheet import ABSENT, Grid, Key, Sheet
-from harness.types import Case, Model, Suite
+from harness.types import Model, Suite
 from pipelines.loader import OWN, parse
 from pipelines.reference import STAGES
 
-SHARES = (1.0, 0.5, 0.25)
+SHARES = (1.0, 0.5)
 """Strengths that are tried, in multiples of a fault's nominal one."""
 RERUNS = 200
 RERUNS_A_RUN = 20
@@ -139,64 +128,3 @@ def _spec(factory: str, params: str, model: Model) -> str:
         raise UsageError(f"{model.spec}: faults are planted in the reference pipeline's stages; name models of it only")
     own = model.spec.partition("?")[2]
     return f"harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"
-
-
-@dataclass(frozen=True)
-class Part(Sheet):
-    """One trial of a run, under the names of the suite: numbers that were read once for all trials."""
-
-    numbers: Grid
-    rows: dict[Key, int]
-
-    def grid(self, keys: Sequence[Key]) -> Grid:
-        """These numbers; ABSENT where the run has none."""
-        at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
-        there = (at >= 0)[:, None]
-        values = np.where(there, self.numbers.values[at], np.nan)
-        return Grid(values, np.where(there, self.numbers.states[at], ABSENT), self.numbers.reasons)
-
-    def keys(self) -> tuple[Key, ...]:
-        """Every number that the run has."""
-        return tuple(self.rows)
-
-
-class Whole:
-    """A run of many trials, read once."""
-
-    def __init__(self, sheet: Sheet, suite: Suite) -> None:
-        """`suite`: what was calibrated, whose names and rules hold."""
-        self._sheet, self._suite = sheet, suite
-        keys = sheet.keys()
-        self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
-
-    def part(self, trial: Trial, known: dict[tuple[str, str, int], str]) -> tuple[Part, dict[str, str]]:
-        """A trial as a run of the suite, and which of its cases is which of this run. `known`: scene, model and seed ->
-        id in the baseline; a seed that is not in it gets an id of its own.
-        """
-        suite = {model.name: model for model in self._suite.models}
-        called = {now: was for was, now in trial.models}
-        columns, cases, origin = [], [], {}
-        for column, case in enumerate(self._sheet.manifest.cases):
-            if case.model.name not in called or (trial.seeds and case.seed not in trial.seeds):
-                continue
-            model = suite[called[case.model.name]]
-            case_id = known.get((case.scene, model.name, case.seed), f"{case.id}-{model.name}")
-            renamed = replace(case, id=case_id, model=model)
-            columns.append(column)
-            cases.append(renamed)
-            origin[case_id] = case.id
-        manifest = self._manifest(trial, tuple(cases))
-        ended = {mine: self._sheet.ended[theirs] for mine, theirs in origin.items() if theirs in self._sheet.ended}
-        grid = Grid(self._numbers.values[:, columns], self._numbers.states[:, columns], self._numbers.reasons)
-        return Part(self._sheet.folder, manifest, ended, None, grid, self._rows), origin
-
-    def _manifest(self, trial: Trial, cases: tuple[Case, ...]) -> Manifest:
-        whole = self._sheet.manifest
-        called = dict(trial.models)
-        suite = replace(
-            self._suite,
-            models=tuple(model for model in self._suite.models if model.name in called),
-            seeds=trial.seeds or self._suite.seeds,
-        )
-        pipelines = {was: whole.pipelines[now] for was, now in trial.models}
-        return replace(whole, suite=suite, pipelines=pipelines, cases=cases)

@@ -1,0 +1,134 @@
+"""Rules about how a pipeline behaves beside the baseline, whatever its pictures measure: does it still finish its edits, and
+does the seed still matter?
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.comparison import SHARE_OF_SEEDS
+from harness.invariants import Columns, Groups
+from harness.pairing import Pairing, stochastic
+from harness.sheet import MEASURED, Grid, Key, Sheet
+from harness.types import Finding, Outcome
+from harness.wording import case_name
+
+STATUSES = ("done", "needs_review", "refused")
+"""From best to worst."""
+
+
+def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+    """One for each family and model of which an edit ended worse, or better, than the baseline's: sent to review or refused.
+
+    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side.
+    """
+    for (family, model), columns in groups.items():
+        steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
+        if not steps.any():
+            continue
+        seeded = stochastic(baseline, model) or stochastic(run, model)
+        worse = _scenes(run, columns, steps > 0, seeded=seeded)
+        better = _scenes(run, columns, steps < 0, seeded=seeded)
+        if not worse and not better:
+            continue
+        case = run.manifest.cases[(worse or better)[0]]
+        before, after = _statuses(run, baseline, pairing, case.id)
+        why = run.ended[case.id].reason
+        text = (
+            f"{family} · {model}: {int((steps > 0).sum())} of {len(columns)} edits ended worse than in the baseline, "
+            f"{int((steps < 0).sum())} better ({case_name(case)} was {_words(before)} and is {_words(after)}"
+            f"{f': {why}' if why else ''})"
+        )
+        yield _finding(
+            family, model, "status", case.id, text, columns, regressed=bool(worse), count=len(worse or better)
+        )
+
+
+def seed_findings(
+    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing, keys: Sequence[Key]
+) -> Iterable[Finding]:
+    """One for each family and stochastic model with a scene on which every seed gives the same numbers, and did not before:
+    the seed is not passed on, and what is meant to be many tries is one.
+    """
+    now, then = run.grid(keys), baseline.grid(keys)
+    for (family, model), columns in groups.items():
+        if not stochastic(baseline, model):
+            continue
+        stuck = []
+        for mine in _by_scene(run, columns):
+            ids = [pairing.ids.get(run.manifest.cases[column].id, "") for column in mine]
+            theirs = [baseline.columns[one] for one in dict.fromkeys(ids) if one in baseline.columns]
+            if len(mine) > 1 and len(theirs) > 1 and _alike(now, mine) and not _alike(then, theirs):
+                stuck.append(mine[0])
+        if stuck:
+            case = run.manifest.cases[stuck[0]]
+            text = (
+                f"{family} · {model}: on {len(stuck)} of {len(_by_scene(run, columns))} scenes every seed gives the same "
+                f"numbers, and in the baseline they differ ({case.scene}): is the seed passed on?"
+            )
+            yield _finding(family, model, "seed", case.id, text, columns, regressed=True, count=len(stuck))
+
+
+def _alike(grid: Grid, columns: Sequence[int]) -> bool:
+    values, states = grid.values[:, columns], grid.states[:, columns]
+    measured = (states == MEASURED).all(axis=1)
+    return bool(measured.any() and (values[measured] == values[measured][:, :1]).all())
+
+
+def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
+    """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
+    before, after = _statuses(run, baseline, pairing, run.manifest.cases[column].id)
+    return STATUSES.index(after) - STATUSES.index(before) if before in STATUSES and after in STATUSES else 0
+
+
+def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tuple[str, str]:
+    other = baseline.ended.get(pairing.ids.get(case_id, ""))
+    return other.status if other else "", run.ended[case_id].status
+
+
+def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
+    """A column of each scene of which enough seeds are flagged."""
+    flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
+    found = []
+    for scene in _by_scene(run, columns):
+        hit = [column for column in scene if flagged[column]]
+        needed = math.ceil(SHARE_OF_SEEDS * len(scene)) if seeded else 1
+        if len(hit) >= max(needed, 1):
+            found.append(hit[0])
+    return found
+
+
+def _by_scene(run: Sheet, columns: Columns) -> list[list[int]]:
+    scenes: dict[str, list[int]] = {}
+    for column in columns.tolist():
+        scenes.setdefault(run.manifest.cases[column].name, []).append(column)
+    return list(scenes.values())
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
+
+
+def _finding(
+    family: str, model: str, rule: str, case_id: str, text: str, columns: Columns, *, regressed: bool, count: int
+) -> Finding:
+    return Finding(
+        rule=rule,
+        family=family,
+        model=model,
+        metric=rule,
+        region="all",
+        stat="scenes",
+        outcome=Outcome.REGRESSED if regressed else Outcome.IMPROVED,
+        limit=0.0,
+        worst=float(count if regressed else -count),
+        headroom=float(-count if regressed else count),
+        unit="scenes",
+        case_id=case_id,
+        cases=len(columns),
+        text=text,
+    )

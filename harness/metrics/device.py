@@ -1,0 +1,41 @@
+"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is asked for."""
+
+from __future__ import annotations
+
+import os
+
+from harness.errors import UsageError
+
+VARIABLE = "EDITPROOF_DEVICE"
+CHOICES = ("cpu", "cuda", "auto")
+
+
+def find_device() -> str:
+    """`cpu` or `cuda`, as EDITPROOF_DEVICE says: `auto` takes a GPU where there is one, and nothing said means `cpu`.
+
+    Raises UsageError where it says something else, or `cuda` where there is none.
+    """
+    asked = os.environ.get(VARIABLE) or "cpu"
+    if asked not in CHOICES:
+        raise UsageError(f"{VARIABLE} is {asked!r}; it can be {', '.join(CHOICES)}")
+    if asked == "cpu":
+        return asked
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        raise UsageError(
+            f"{VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here. Set it to cpu or auto, or install a torch "
+            "that is built for this machine's driver"
+        )
+    return "cpu"
+
+
+def device_name() -> str:
+    """`cpu`, or the GPU's name: numbers made on different ones are told apart."""
+    if find_device() == "cpu":
+        return "cpu"
+    import torch
+
+    return f"cuda: {torch.cuda.get_device_name()}"

@@ -1,0 +1,160 @@
+"""A browser, and reports to look at: one of a real run with planted regressions, one with hostile names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from harness import runs
+from reports.html import write_report
+from tests.reports.conftest import make_run
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+FAMILIES = ("logo", "microprint")
+GOOD = (
+    "--pipeline",
+    "ns=reference?inpaint.model=ns",
+    "--pipeline",
+    "patch=reference?inpaint.model=patch&harmonise.grain=true",
+)
+BAD = (
+    "--pipeline",
+    "ns=reference?inpaint.model=ns&blend.mode=hard&upscale.model=bicubic",
+    "--pipeline",
+    "patch=reference?inpaint.model=patch&harmonise.grain=false",
+)
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as Debian packages it."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail("there is no Chromium on the PATH: install the package chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    report: Path,
+    fragment: str = "",
+    *,
+    width: int = 1440,
+    height: int = 900,
+    theme: str = "light",
+    asked: list[str] | None = None,
+) -> Iterator[Page]:
+    """A page that must not complain, fail to load anything, or ask the network; `asked` gets what it asked for."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        accept_downloads=True,
+    )
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda line: troubles.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("requestfailed", lambda request: troubles.append(f"{request.url[:120]} failed"))
+    page.on("request", lambda wanted: troubles.append(wanted.url[:120]) if wanted.url.startswith(("http", "ws")) else None)
+    if asked is not None:
+        page.on("request", lambda wanted: asked.append(wanted.url))
+    page.goto(f"{report.as_uri()}{fragment}")
+    page.wait_for_function("window.editproof?.list?.ready()")
+    yield page
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def look(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
+    """Opens the real report; whatever it complains of fails the test."""
+    pages: list[object] = []
+
+    def at(fragment: str = "", **how: object) -> Page:
+        context = opened(browser, report, fragment, **how)  # type: ignore[arg-type]
+        pages.append(context)
+        return context.__enter__()
+
+    yield at
+    for context in pages:
+        context.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the real runs lie: a good one, accepted as baseline, and a worse one after it.
+
+    EDITPROOF_E2E_RUNS names a folder in which they are kept for the next time.
+    """
+    kept = os.environ.get("EDITPROOF_E2E_RUNS", "")
+    if kept and (Path(kept) / "runs" / "bad").is_dir():
+        write_report(runs.load(Path(kept) / "runs" / "bad"))
+        return Path(kept)
+    here = Path(kept) if kept else tmp_path_factory.mktemp("real")
+    here.mkdir(parents=True, exist_ok=True)
+    (here / "editproof.toml").write_text("[lpips]\ndownload = false\n")
+    suite = [argument for family in FAMILIES for argument in ("--vector", family)]
+    editproof(here, "run", *suite, *GOOD, "--seed", "42", "--seed", "99", "--out", "runs/good", "--quiet")
+    editproof(here, "baseline", "accept", "runs/good")
+    editproof(here, "run", *suite, *BAD, "--seed", "42", "--seed", "99", "--out", "runs/bad", "--quiet")
+    return here
+
+
+@pytest.fixture(scope="session")
+def regressed(folder: Path) -> Path:
+    """The worse run's folder."""
+    return folder / "runs" / "bad"
+
+
+@pytest.fixture(scope="session")
+def report(regressed: Path) -> Path:
+    """The report of the worse run."""
+    return regressed / "report" / "index.html"
+
+
+@pytest.fixture(scope="session")
+def run(regressed: Path) -> runs.Run:
+    """The worse run, read."""
+    return runs.load(regressed)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run whose names are markup, whose decisions are 300 characters long, and which holds every trouble."""
+    return write_report(runs.load(make_run(tmp_path_factory.mktemp("hostile") / 'a "b" #1 50%')))
+
+
+def editproof(here: Path, *arguments: str) -> str:
+    """Run the command as a person would; what it printed."""
+    environ = {**os.environ, "EDITPROOF_CACHE": str(here / "cache"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "editproof", *arguments],
+        cwd=here,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

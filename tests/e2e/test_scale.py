@@ -1,0 +1,90 @@
+"""Ten thousand cases in a browser: what is loaded, and what becomes an element. Times are printed; benchmarks/REPORT.md keeps them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from benchmarks.report import loaded_bytes
+from benchmarks.synthetic import make_run
+from reports.html import write_report
+from tests.e2e.conftest import opened
+
+CASES = 10_000
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of ten thousand cases."""
+    run = make_run(tmp_path_factory.mktemp("large"), CASES)
+    start = time.perf_counter()
+    index = write_report(run)
+    print(f"{CASES / (time.perf_counter() - start):.0f} cases/s")  # noqa: T201 - for whoever runs this with -s
+    return index
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[str]:
+    """What the page asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, large: Path, asked: list[str]) -> Iterator[Page]:
+    """The report, open."""
+    with opened(browser, large, asked=asked) as shown:
+        yield shown
+
+
+def test_list_data_is_small(large: Path) -> None:
+    """The list of ten thousand cases is at most 2.5 MB."""
+    assert (large.parent / "data" / "cases.js").stat().st_size <= 2.5 * MB
+
+
+def test_little_is_loaded_at_first(page: Page, large: Path, asked: list[str]) -> None:
+    """At most 5 MB are loaded before a picture is opened, all files together, and no case."""
+    page.wait_for_function("[...document.querySelectorAll('.chart img')].every((one) => one.complete)")
+    loaded = loaded_bytes(asked, large)
+    print({name: f"{size / MB:.2f} MB" for name, size in loaded.items()})  # noqa: T201
+    assert sum(loaded.values()) <= 5 * MB
+    assert "cases" not in loaded
+    assert "blobs" not in loaded
+
+
+def test_few_elements(page: Page) -> None:
+    """Wherever the list is scrolled to, the page holds some thousand elements, and the rows in sight are the right ones."""
+    rows = page.locator(".grid .rows")
+    for share in (0, 0.5, 1):
+        rows.evaluate("(node, share) => { node.scrollTop = share * node.scrollHeight; }", share)
+        page.wait_for_timeout(100)
+        assert page.locator(".grid .line").count() < 50
+        found: list[Any] = page.evaluate(
+            "[...document.querySelectorAll('.grid .line')].map((row) => [row.dataset.index, row.querySelector('a').hash])"
+        )
+        ids = page.evaluate("editproof.list.order()")
+        assert all(f"case={ids[int(index)]}" in link for index, link in found)
+    assert page.evaluate("document.querySelectorAll('*').length") < 10_000
+
+
+def test_every_case_is_found(page: Page) -> None:
+    """The last of ten thousand is reached by one key, and found by its id."""
+    rows = page.locator(".grid .rows")
+    rows.focus()
+    page.keyboard.press("End")
+    assert page.locator(".line.active").get_attribute("data-index") == str(CASES - 1)
+    last = page.evaluate("editproof.list.order().at(-1)")
+    page.locator("input[name=q]").fill(last)
+    assert page.evaluate("editproof.list.order()") == [last]
+    page.get_by_role("button", name="Clear").click()
+
+
+def test_charts_do_not_grow(large: Path) -> None:
+    """Ten thousand cases of twenty families have no more charts than a page can show."""
+    assert len(list((large.parent / "charts").iterdir())) <= 4 * 12 + 5
+    assert len(list((large.parent / "thumbs").iterdir())) <= 48

@@ -1,0 +1,229 @@
+"""Heat maps: of which cases, on which scale, and when none can be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from harness import maps, runs
+from harness.cli import app
+from harness.errors import UsageError
+from harness.evidence import Maps, MapScale, load_maps, write_maps
+from harness.main_job import map_count
+from harness.metrics.lpips_weights import NO_WEIGHTS
+from harness.metrics.metric import Plane
+from harness.metrics.registry import get_metric
+from harness.pictures import outline, store_indexed
+from harness.runs import Run
+from harness.types import CaseRecord, ExitCode, Finding, Outcome, Verdict
+
+SUITE = """
+name = "mapped"
+size = 64
+metrics = ["psnr", "ssim", "hue_offset"]
+
+[vectors]
+logo = [1, 2]
+
+[models]
+ns = "reference?inpaint.model=ns"
+patch = "reference?inpaint.model=patch"
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run, as the command leaves it."""
+    folder = tmp_path_factory.mktemp("maps")
+    (folder / "mapped.toml").write_text(SUITE)
+    arguments = [
+        "run",
+        str(folder / "mapped.toml"),
+        "--out",
+        str(folder / "run"),
+        "--jobs",
+        "1",
+        "--no-cache",
+        "--quiet",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return folder / "run"
+
+
+@pytest.fixture
+def run(made: Path) -> Run:
+    return runs.load(made)
+
+
+def finding(record: CaseRecord, outcome: Outcome) -> Finding:
+    case = record.case
+    return Finding(
+        "baseline", case.family, case.model.name, "psnr", "edit", "mean", outcome, 1, 2, -1, "dB", case.id, 1, "worse"
+    )
+
+
+def judged(run: Run, *findings: Finding) -> Run:
+    return replace(run, verdict=Verdict(ExitCode.REGRESSION, (), findings, ""))
+
+
+def colours_at(run: Run, digest: str) -> Plane:
+    return np.asarray(Image.open(run.blob(digest)).convert("RGB"), np.float64)
+
+
+def test_a_run_leaves_maps_behind(run: Run) -> None:
+    """Of each family and model the last rung, by every metric that has a map."""
+    drawn = load_maps(run.folder)
+    shown = {record.case.id: record.case for record in run.records if record.case.id in drawn.cases}
+    assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2), ("patch", 2)}
+    assert all(set(found) == {"psnr", "ssim", "hue_offset"} for found in drawn.cases.values())
+    assert all(run.blob(digest).is_file() for found in drawn.cases.values() for digest in found.values())
+
+
+def test_damage_is_bright_where_it_is(run: Run) -> None:
+    """The map of an edit's error is bright in the edit, and dark far from it."""
+    drawn = load_maps(run.folder)
+    case_id, found = next(iter(drawn.cases.items()))
+    record = next(one for one in run.records if one.case.id == case_id)
+    expected, actual = (colours_at(run, record.blobs[kind]) for kind in ("expected", "actual"))
+    error = np.abs(expected - actual).max(axis=2)
+    bright = colours_at(run, found["psnr"]).sum(axis=2)
+    assert bright.shape == error.shape
+    assert bright[error > 20].mean() > bright[error == 0].mean() + 50
+
+
+def test_a_scale_says_what_it_is_of(run: Run) -> None:
+    """A map may have another unit and direction than its metric's numbers."""
+    scales = load_maps(run.folder).scales
+    assert (scales["psnr"].unit, scales["psnr"].better, scales["psnr"].low) == ("of full scale", "lower", 0)
+    assert (scales["ssim"].better, scales["ssim"].high) == ("higher", 1)
+    assert (scales["hue_offset"].unit, scales["hue_offset"].better) == ("ΔH*", "zero")
+    assert scales["hue_offset"].low == -scales["hue_offset"].high
+    assert all(scale.cases == 2 for scale in scales.values())
+
+
+def test_findings_choose_the_cases(run: Run) -> None:
+    """Those that a finding calls out come first, in its order; then the others that it names."""
+    first, second, third, *_ = run.records
+    found = judged(
+        run, finding(third, Outcome.PASS), finding(second, Outcome.REGRESSED), finding(first, Outcome.WAIVED)
+    )
+    ids = [record.case.id for record in maps.need_look(found, None)]
+    assert ids[:3] == [second.case.id, first.case.id, third.case.id]
+    assert set(ids) == {record.case.id for record in run.records}
+    assert [record.case.id for record in maps.need_look(found, 1)] == [second.case.id]
+
+
+def test_cases_without_a_picture_have_no_maps(run: Run) -> None:
+    """There is nothing to draw of an edit that was refused or failed."""
+    bare = replace(run, records=tuple(replace(record, blobs={}) for record in run.records))
+    assert maps.need_look(bare, None) == ()
+
+
+def test_nothing_is_drawn_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again for no more than there is, the file is kept; asked for more, all of it is drawn."""
+    before = load_maps(run.folder)
+    monkeypatch.setattr(maps, "make_task", lambda case: pytest.fail("drawn again"))
+    assert maps.draw(run, NO_WEIGHTS, most=1) == before
+    monkeypatch.undo()
+    assert len(maps.draw(run, NO_WEIGHTS, most=None).cases) == len(run.records)
+    write_maps(run.folder, before)
+
+
+def test_another_scene_is_not_drawn(run: Run) -> None:
+    """Where the scene of today is not the run's, a map would show something else: it is left out, and said why."""
+    record = run.records[0]
+    other = replace(record, blobs={**record.blobs, "expected": "0" * 64, "actual": record.blobs["expected"]})
+    before = load_maps(run.folder)
+    drawn = maps.draw(replace(run, records=(other,)), NO_WEIGHTS, most=None)
+    write_maps(run.folder, before)
+    assert not drawn.cases
+    assert "the scene is another now" in drawn.skipped[record.case.id]
+
+
+def test_another_version_of_a_metric_is_not_drawn(run: Run) -> None:
+    """The map must be of what the number is of."""
+    metrics = {**run.manifest.metrics, "ssim": replace(run.manifest.metrics["ssim"], identity="ssim@0")}
+    before = load_maps(run.folder)
+    changed = replace(run, manifest=replace(run.manifest, metrics=metrics))
+    drawn = maps.draw(changed, NO_WEIGHTS, most=None)
+    write_maps(run.folder, before)
+    assert set(drawn.scales) == {"psnr", "hue_offset"}
+
+
+def test_one_wild_pixel_does_not_darken_the_others() -> None:
+    """The end of a scale is what hardly any damaged pixel exceeds; pixels without damage do not count."""
+    plane = np.zeros(10_000, np.float16)
+    plane[:1000] = 2
+    plane[0] = 60_000
+    metric = get_metric("delta_e00", NO_WEIGHTS)
+    assert maps.scale_of(metric, [plane]).high == 60_000  # alone in its picture, it is the damage
+    plane[0] = 200
+    assert maps.scale_of(metric, [plane]).high == 2
+    assert maps.scale_of(metric, [np.zeros(100, np.float16)]).high == 1
+
+
+@pytest.mark.parametrize(
+    ("better", "ends", "levels"),
+    [
+        ("lower", (0, 4), [0, 128, 255, 255]),
+        ("higher", (-3, 1), [64, 0, 0, 0]),
+        ("zero", (-4, 4), [128, 191, 255, 255]),
+    ],
+)
+def test_the_harmless_end_is_dark(better: str, ends: tuple[float, float], levels: list[int]) -> None:
+    """Index 0 is harmless, or of signed damage the middle; values beyond the ends get the ends' colours."""
+    scale = MapScale("x@1", "", better, *ends, cases=1)  # type: ignore[arg-type]
+    assert maps.levels_of(np.array([[0.0, 2.0, 4.0, 9.0]]), scale).tolist() == [levels]
+
+
+def test_palettes_are_dark_where_nothing_is_wrong() -> None:
+    """256 colours each; sequential ones grow lighter throughout, diverging ones to both ends."""
+    colours = {name: np.frombuffer(data, np.uint8).reshape(256, 3) for name, data in maps.palettes().items()}
+    luma = {name: rgb @ np.array([0.299, 0.587, 0.114]) for name, rgb in colours.items()}
+    assert (np.diff(luma["sequential"]) > -1).all()
+    assert luma["sequential"][0] < 5
+    assert luma["diverging"][128] < 12
+    assert min(luma["diverging"][[0, -1]]) > 190
+
+
+def test_an_old_file_is_no_file(tmp_path: Path) -> None:
+    """Maps of another schema are drawn anew; a damaged file is said to be damaged."""
+    write_maps(tmp_path, Maps(schema=0, pictures={"a": "b"}))
+    assert load_maps(tmp_path) == Maps()
+    (tmp_path / "maps.json").write_text("{")
+    with pytest.raises(UsageError, match="damaged"):
+        load_maps(tmp_path)
+
+
+def test_how_many_is_a_number_or_all() -> None:
+    """Anything else is refused, with what would do."""
+    assert (map_count("all"), map_count("7")) == (None, 7)
+    with pytest.raises(UsageError, match="--maps takes"):
+        map_count("many")
+
+
+def test_an_outline_surrounds_its_region(tmp_path: Path) -> None:
+    """It is drawn outside, so that what it surrounds is seen; all else is transparent."""
+    area = np.zeros((40, 60), bool)
+    area[10:20, 30:40] = True
+    digest = store_indexed(tmp_path, *outline(area, (1.0, 0.5, 0.0)))
+    picture = np.asarray(Image.open(runs.blob_path(tmp_path, digest)).convert("RGBA"))
+    drawn = picture[..., 3] > 0
+    assert not (drawn & area).any()
+    assert drawn[9, 30:40].all()
+    assert drawn[20, 30:40].all()
+    assert drawn.sum() == 12 * 12 - 10 * 10
+    assert picture[9, 30].tolist() == [255, 128, 0, 255]
+
+
+def test_a_run_has_an_outline_of_every_region_that_its_scene_has(run: Run) -> None:
+    """Regions that the scene lacks have none."""
+    blobs = run.records[0].blobs
+    assert {"outline_edit", "outline_ring"} <= set(blobs)
+    assert all(run.blob(digest).is_file() for digest in blobs.values())

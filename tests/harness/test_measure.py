@@ -1,0 +1,110 @@
+"""Measuring one edit and several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.measure import measure, measure_many, prepare
+from harness.metrics.golden import golden_pair
+from harness.metrics.lpips_weights import find_weights
+from harness.metrics.luma import luma
+from harness.metrics.metric import Image, Value, whole
+from harness.metrics.registry import get_metric
+from harness.metrics.sharing import once, sharing
+
+NAMES = ("psnr", "lpips", "sharpness", "ghost", "cer")
+
+
+def several() -> list[Image]:
+    """The golden edit, one of which a corner alone is wrong, the right answer itself, and noise."""
+    reference, damaged = golden_pair()
+    assert reference.expected is not None
+    corner = reference.expected.copy()
+    corner[:40, :50] = damaged[:40, :50][::-1]
+    noisy = np.random.default_rng(2).random(damaged.shape, dtype=np.float32)
+    return [damaged, corner, reference.expected.copy(), noisy]
+
+
+def test_several_at_once_get_what_each_gets_alone() -> None:
+    """Row by row; networks that see them together may round otherwise. What can't be measured says so for each."""
+    reference, _ = golden_pair()
+    weights = find_weights("", download=False)
+    metrics = [get_metric(name, weights) for name in NAMES]
+    assert any(metric.measure_many for metric in metrics)
+    prepared, images = prepare(reference, metrics), several()
+    together = measure_many(prepared, metrics, images)
+    assert len(together) == len(images)
+    for rows, image in zip(together, images, strict=True):
+        for row, alone in zip(rows, measure(prepared, metrics, image), strict=True):
+            assert replace(row, value=None) == replace(alone, value=None)
+            assert row.value == pytest.approx(alone.value, abs=1e-6)
+
+
+def test_a_batch_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: two pictures of this size go through the network at a time."""
+    reference, damaged = golden_pair()
+    lpips = get_metric("lpips", find_weights("", download=False))
+    prepared, images = lpips.prepare(reference), several()
+    whole_batch = lpips.measure_many
+    assert whole_batch is not None
+    at_once = whole_batch(prepared, images)
+    monkeypatch.setattr("harness.metrics.lpips.BATCH_PX", 2 * damaged.shape[0] * damaged.shape[1])
+    for cut, rows in zip(whole_batch(prepared, images), at_once, strict=True):
+        assert [v.value for v in cut] == pytest.approx([v.value for v in rows], abs=1e-6)
+
+
+def test_every_number_has_its_statistics_unit() -> None:
+    """A share of the overlay and its signal-to-noise ratio are both the ghost's."""
+    reference, damaged = golden_pair()
+    metrics = [get_metric(name, find_weights("", download=False)) for name in ("ghost", "outside_change")]
+    rows = measure(prepare(reference, metrics), metrics, damaged)
+    units = {(row.metric.partition("@")[0], row.stat): row.unit for row in rows}
+    assert units == {
+        ("ghost", "amplitude"): "",
+        ("ghost", "snr"): "dB",
+        ("outside_change", "share"): "",
+        ("outside_change", "p99"): "levels",
+        ("outside_change", "worst"): "levels",
+    }
+
+
+def test_what_metrics_share_is_made_once() -> None:
+    """Of the picture that is measured, and of no other; afterwards nothing is kept."""
+    calls = []
+
+    @once
+    def doubled(image: Image) -> Image:
+        calls.append(image.shape)
+        return image * 2
+
+    one, other = np.ones((4, 4, 3), np.float32), np.ones((5, 4, 3), np.float32)
+    with sharing(one):
+        assert doubled(one) is doubled(one)
+        assert not doubled(one).flags.writeable
+        doubled(other)
+        doubled(other)
+    doubled(one)
+    assert calls == [(4, 4, 3), (5, 4, 3), (5, 4, 3), (4, 4, 3)]
+
+
+def test_sharing_changes_no_number() -> None:
+    """A metric of another package that is given the bare array measures the same."""
+    reference, damaged = golden_pair()
+    metrics = [
+        get_metric(name, find_weights("", download=False)) for name in ("sharpness", "registration", "hue_offset")
+    ]
+    rows = measure(prepare(reference, metrics), metrics, damaged)
+    alone: list[Value] = [value for m in metrics for value in m.measure(m.prepare(reference), damaged)]
+    assert [row.value for row in rows] == [value.value for value in alone]
+    assert luma(damaged).flags.writeable
+
+
+def test_a_metric_that_lacks_something_says_so() -> None:
+    """In as many rows as it has statistics."""
+    _, damaged = golden_pair()
+    ghost = get_metric("ghost", find_weights("", download=False))
+    rows = measure(prepare(whole(damaged), [ghost]), [ghost], damaged)
+    assert [row.reason for row in rows] == ["no overlay that had to go is known for this scene"] * 2
