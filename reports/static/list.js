@@ -11,9 +11,9 @@
   const section = document.getElementById("cases");
   const form = section.querySelector("form");
   const output = form.querySelector("output");
-  const grid = section.querySelector("[role=grid]");
-  const head = grid.querySelector(".head");
-  const scroller = grid.querySelector(".rows");
+  const grid = section.querySelector(".grid");
+  const scroller = grid.querySelector("[role=grid]");
+  const head = scroller.querySelector(".head");
   const canvas = scroller.querySelector(".canvas");
 
   let all = null; // what data/cases.js says
@@ -107,7 +107,7 @@
       const way = part.sort === own ? "ascending" : part.sort === `-${own}` ? "descending" : "none";
       cell.setAttribute("aria-sort", way);
     }
-    grid.setAttribute("aria-rowcount", shown.length + 1);
+    scroller.setAttribute("aria-rowcount", shown.length + 1);
     section.querySelector(".nothing").hidden = shown.length > 0;
     scroller.scrollTop = 0;
     draw(true);
@@ -122,6 +122,8 @@
   }
 
   const rowHeight = () => parseFloat(getComputedStyle(grid).getPropertyValue("--row"));
+
+  const inSight = () => scroller.clientHeight - head.offsetHeight; // px of rows
 
   // Row i of the list is shown by element i modulo their number, so that scrolling by one row fills one element.
   function draw(anew = false) {
@@ -189,7 +191,7 @@
     active = Math.max(0, Math.min(shown.length - 1, index));
     const top = active * height;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + height > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + height - scroller.clientHeight;
+    else if (top + height > scroller.scrollTop + inSight()) scroller.scrollTop = top + height - inSight();
     draw();
   }
 
@@ -200,8 +202,8 @@
   }
 
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !shown.length) return;
-    const page = Math.max(1, Math.floor(scroller.clientHeight / height) - 1);
+    if (event.ctrlKey || event.metaKey || event.altKey || !shown.length || head.contains(event.target)) return;
+    const page = Math.max(1, Math.floor(inSight() / height) - 1);
     const moves = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: shown.length - 1 };
     if (event.key in moves) go(moves[event.key]);
     else if (event.key === "Enter") open(active);
@@ -257,7 +259,7 @@
       role: "columnheader", class: column.kind === "number" ? "n" : null, "data-key": column.key, "aria-colindex": at + 1, title: column.title,
     }, el("button", { type: "button", tabindex: "0", onclick: () => sortBy(column) }, column.label))));
     grid.style.setProperty("--numbers", all.numbers.length);
-    grid.setAttribute("aria-colcount", columns.length);
+    scroller.setAttribute("aria-colcount", columns.length);
     section.classList.add("ready");
     form.hidden = grid.hidden = false;
     state.subscribe(refresh);
