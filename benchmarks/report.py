@@ -134,7 +134,11 @@ def _page(seconds: float, busy: float, load: float, size: int, count: int, told:
         ("loaded at first", f"{sum(loaded.values()) / MB:.2f} MB", "≤ 5 MB"),
         ("first paint", f"{told['paint']:.0f} ms (median of 5)", "≤ 1 s"),
         ("list is there", f"{told['ready']:.0f} ms (median of 5)", ""),
-        ("a frame while scrolling", f"median {statistics.median(frames):.1f} ms, 95 % {frames[int(0.95 * len(frames))]:.1f} ms", "16.7 ms"),
+        (
+            "a frame while scrolling",
+            f"median {statistics.median(frames):.1f} ms, 95 % {frames[int(0.95 * len(frames))]:.1f} ms",
+            "16.7 ms",
+        ),
         ("late frames (over 25 ms)", f"{late:.1%} of {len(frames)}", ""),
         ("sort by a number", f"{told['sorting']:.0f} ms", ""),
         ("search", f"{told['searching']:.0f} ms", ""),

@@ -56,14 +56,26 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
     infos = {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics}
     budgets = (Budget("lpips", "edit", "mean", max=0.2), Budget("psnr", "edit", "mean", min=30.0))
     suite = Suite("synthetic", f"{cases} cases", 256, 2, 7, seeds, variants, models, tuple(infos), budgets, ())
-    pipelines = {model.name: runs.PipelineInfo(model.spec, _digest(model.name), "", stochastic=True) for model in models}
+    pipelines = {
+        model.name: runs.PipelineInfo(model.spec, _digest(model.name), "", stochastic=True) for model in models
+    }
     manifest = runs.Manifest(
-        runs.SCHEMA, "0", "2026-01-01T00:00:00+00:00", suite, pipelines, infos, planned, {"python": "3"}, {"cpu": "2 cores"}
+        runs.SCHEMA,
+        "0",
+        "2026-01-01T00:00:00+00:00",
+        suite,
+        pipelines,
+        infos,
+        planned,
+        {"python": "3"},
+        {"cpu": "2 cores"},
     )
     rng = np.random.default_rng(seed)
     numbers = [tuple(_numbers(infos, rng)) for _ in range(PROTOTYPES)]
     picture = _picture(folder)
-    records = tuple(_record(folder, picture, case, index, numbers[index % PROTOTYPES]) for index, case in enumerate(planned))
+    records = tuple(
+        _record(folder, picture, case, index, numbers[index % PROTOTYPES]) for index, case in enumerate(planned)
+    )
     return Run(folder, manifest, records, _verdict(records))
 
 
@@ -83,7 +95,9 @@ def _record(folder: Path, picture: Path, case: Case, index: int, numbers: tuple[
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         os.link(picture, path)
-    stages = tuple(StageRecord(name, 0.01 * (at + 1), "done", blobs["actual"] if at > 3 else "") for at, name in enumerate(STAGES))
+    stages = tuple(
+        StageRecord(name, 0.01 * (at + 1), "done", blobs["actual"] if at > 3 else "") for at, name in enumerate(STAGES)
+    )
     if index % 211 == 0:
         error = CaseError("ValueError", f"case {index}: the mask is empty", "Traceback (most recent call last):\n  …")
         return CaseRecord(case, "error", "", 0.2, False, {"input": blobs["input"]}, {}, stages[:4], (), error)

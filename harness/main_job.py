@@ -172,8 +172,9 @@ def calibrate(asked: Calibration, suite: str, found: Found, console: Console, *,
         if not quiet:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    weights = find_weights(found.lpips_weights, download=found.settings.lpips.download)  # the peers need LPIPS, too
     with progress.shown(console, quiet=quiet) as report:
-        return command.run(asked, named, _weights(found, named, warn), report, warn)
+        return command.run(asked, named, weights, report, warn)
 
 
 def plan(asked: Asked, found: Found) -> list[dict[str, str]]:

@@ -109,9 +109,10 @@ class Compared:
 def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor = NO_NOISE) -> Compared:
     """Judge every margin. Raises UsageError on a margin below the noise floor."""
     check_margins(run.manifest.suite, noise)
-    keys = _keys(run, noise)
+    keys, pairing = _keys(run, noise), pair(run, baseline.sheet)
+    if not keys:
+        return Compared((), (), pairing, ())
     now = run.grid(keys)
-    pairing = pair(run, baseline.sheet)
     then = [_aligned(run, sheet, pairing, keys) for sheet in (baseline.sheet, *baseline.also)]
     found = tuple(
         _group(run, baseline, keys, group, columns, now=now, then=then, noise=noise)

@@ -51,9 +51,7 @@ class Point:
     value: float
 
 
-def strips(
-    records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips"
-) -> tuple[Strip, ...]:
+def strips(records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips") -> tuple[Strip, ...]:
     """A metric's mean in the edit of every case, by model; `before` is the baseline's, by case id."""
     found = []
     for model, cases in by_model(records).items():
@@ -72,10 +70,14 @@ def strip_figure(found: Sequence[Strip], label: str) -> Figure:
     for row, strip in enumerate(found):
         style = look(row)
         heights = [row - 0.16 + 0.06 * (index % 3 - 1) for index in range(len(strip.now))]
-        axes.plot(strip.now, heights, style["marker"], color=style["color"], alpha=0.75, label="this run" if not row else None)
+        axes.plot(
+            strip.now, heights, style["marker"], color=style["color"], alpha=0.75, label="this run" if not row else None
+        )
         if strip.then:
             below = [row + 0.2 + 0.06 * (index % 3 - 1) for index in range(len(strip.then))]
-            axes.plot(strip.then, below, "o", color=QUIET, markerfacecolor="none", label="baseline" if not row else None)
+            axes.plot(
+                strip.then, below, "o", color=QUIET, markerfacecolor="none", label="baseline" if not row else None
+            )
         mean = sum(strip.now) / len(strip.now)
         axes.plot([mean, mean], [row - 0.36, row + 0.04], color=style["color"], linewidth=2.2)
         if strip.then:
@@ -129,10 +131,18 @@ def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str
     thick = 0.76 / max(len(seconds), 1)
     for index, (model, stages) in enumerate(seconds.items()):
         at = [row + (index - (len(seconds) - 1) / 2) * thick for row in range(len(shown))]
-        left.barh(at, [stages.get(name, 0.0) for name in shown], thick * 0.86, color=look(index)["color"], label=label_of(model))
+        left.barh(
+            at,
+            [stages.get(name, 0.0) for name in shown],
+            thick * 0.86,
+            color=look(index)["color"],
+            label=label_of(model),
+        )
         if model in memory:
             right.barh([index], [memory[model]], 0.6, color=look(index)["color"])
-            right.annotate(f"{memory[model]:.0f}", (memory[model], index), xytext=(3, 0), textcoords="offset points", va="center")
+            right.annotate(
+                f"{memory[model]:.0f}", (memory[model], index), xytext=(3, 0), textcoords="offset points", va="center"
+            )
     left.set_yticks(range(len(shown)), [drawable(name) for name in shown])
     left.set_xlabel("time, s (mean over cases)")
     right.set_yticks([])

@@ -176,7 +176,9 @@ def _param(param: Param) -> str:
 
 
 def _line(model: str, points: dict[int, list[float | None]]) -> Line:
-    known = {x: [value for value in values if value is not None and math.isfinite(value)] for x, values in points.items()}
+    known = {
+        x: [value for value in values if value is not None and math.isfinite(value)] for x, values in points.items()
+    }
     have = {x: values for x, values in known.items() if values}
     return Line(
         model,

@@ -61,7 +61,12 @@ KINDS = (
         "",
     ),
     ("stages", "What it costs", "Time of every stage, and the memory that the pipeline’s process held at most.", ""),
-    ("history", "How it came here", "The runs of this suite that lie beside this one, oldest first: means over all cases.", ""),
+    (
+        "history",
+        "How it came here",
+        "The runs of this suite that lie beside this one, oldest first: means over all cases.",
+        "",
+    ),
 )
 """Kind, title, what to see in it, and what stands there where there is none; empty: nothing does."""
 
@@ -91,9 +96,7 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
     shown = _families(run, by_family)
     before = _before(run.records, load_counterparts(run.folder))
     with styled():
-        charts = [
-            chart for family in shown for chart in _of_family(run, family, by_family[family], before, folder)
-        ]
+        charts = [chart for family in shown for chart in _of_family(run, family, by_family[family], before, folder)]
         charts += _of_run(run, {family: by_family[family] for family in shown}, before, history, folder)
     return Drawn(tuple(charts), len(shown), len(by_family) - len(shown))
 
@@ -160,7 +163,9 @@ def _of_run(
         yield save(figure, "forest", title, folder / "forest-baseline.svg", alt)
     first, *others = names or [""]
     effects = [
-        effect for family, records in by_family.items() for effect in _swaps(family, records, first, others[:MOST_MODELS])
+        effect
+        for family, records in by_family.items()
+        for effect in _swaps(family, records, first, others[:MOST_MODELS])
     ]
     if effects:
         alt = alt_of(f"Mean difference of LPIPS from {first}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")

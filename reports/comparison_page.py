@@ -33,7 +33,12 @@ MOST_LINES = 24
 EDGE_PX = 168
 
 TONES: Mapping[Outcome, str] = {"lost": "bad", "won": "good", "not comparable": "warn", "unchanged": "plain"}
-WORDS: Mapping[Outcome, str] = {"lost": "Lost", "won": "Won", "not comparable": "Not comparable", "unchanged": "Unchanged"}
+WORDS: Mapping[Outcome, str] = {
+    "lost": "Lost",
+    "won": "Won",
+    "not comparable": "Not comparable",
+    "unchanged": "Unchanged",
+}
 FOREST = (("lpips", "LPIPS in edit"), ("delta_e00", "ΔE00 in edit"))
 
 
@@ -114,7 +119,9 @@ def headline(found: Comparison) -> Headline:
     first = next((row for row in found.rows if row.outcome == "lost"), None) or found.rows[0]
     where = f"{first.family}, {first.model}: {measure(first)}"
     tone = "warn" if lost and won else "bad" if lost else "good"
-    return Headline(word, tone, f"B lost {lost} and won {won} of {judged} measurements. Most: {where}, {change(first)}.")
+    return Headline(
+        word, tone, f"B lost {lost} and won {won} of {judged} measurements. Most: {where}, {change(first)}."
+    )
 
 
 def counts(found: Comparison) -> dict[Outcome, int]:
@@ -187,7 +194,8 @@ def _charts(found: Comparison, folder: Path) -> list[Chart]:
             effects = [
                 Effect(row.family, row.model, row.change, *(row.interval or (row.change, row.change)), row.samples)
                 for row in sorted(found.rows, key=lambda row: (row.family, row.model))
-                if (metric_name(row.metric), row.region, row.stat) == (metric, "edit", "mean") and row.change is not None
+                if (metric_name(row.metric), row.region, row.stat) == (metric, "edit", "mean")
+                and row.change is not None
             ]
             if effects:
                 names = list(dict.fromkeys(effect.series for effect in effects))

@@ -76,7 +76,9 @@ def opened(
     page.on("console", lambda line: troubles.append(line.text) if line.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("requestfailed", lambda request: troubles.append(f"{request.url[:120]} failed"))
-    page.on("request", lambda wanted: troubles.append(wanted.url[:120]) if wanted.url.startswith(("http", "ws")) else None)
+    page.on(
+        "request", lambda wanted: troubles.append(wanted.url[:120]) if wanted.url.startswith(("http", "ws")) else None
+    )
     if asked is not None:
         page.on("request", lambda wanted: asked.append(wanted.url))
     page.goto(f"{report.as_uri()}{fragment}")

@@ -30,7 +30,9 @@ def listed(page: Page) -> list[str]:
 
 def said(page: Page, key: str) -> list[str]:
     """One fact about every listed case, in order."""
-    found: list[str] = page.evaluate("key => editproof.list.order().map((id) => String(editproof.list.about(id)[key]))", key)
+    found: list[str] = page.evaluate(
+        "key => editproof.list.order().map((id) => String(editproof.list.about(id)[key]))", key
+    )
     return found
 
 
@@ -48,7 +50,9 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
     expect(page.locator(".since")).to_contain_text("Since the baseline")
     expect(page.locator(".group").first).to_be_in_viewport()
     expect(page.locator(".group .thumb img").first).to_be_in_viewport()
-    assert page.locator("#findings > .group").count() == min(12, len(groups(run).open)) + min(4, len(groups(run).improved))
+    assert page.locator("#findings > .group").count() == min(12, len(groups(run).open)) + min(
+        4, len(groups(run).improved)
+    )
 
 
 def test_finding_opens_its_case(look: Look, run: Run) -> None:
@@ -226,7 +230,9 @@ def test_only_rows_in_sight_are_elements(look: Look) -> None:
 def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
     """A moment after the page is there every chart is, also those far below: a picture of the whole page has no blanks."""
     page = look()
-    page.wait_for_function("[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)"
+    )
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440, 2560])

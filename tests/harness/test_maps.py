@@ -135,6 +135,16 @@ def test_nothing_is_drawn_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     write_maps(run.folder, before)
 
 
+def test_a_report_draws_them_of_all_cases_where_asked(run: Run) -> None:
+    """`editproof report --maps all`."""
+    before = load_maps(run.folder)
+    result = CliRunner().invoke(app, ["report", str(run.folder), "--maps", "all"])
+    drawn = load_maps(run.folder)
+    write_maps(run.folder, before)
+    assert result.exit_code == 0, result.output
+    assert set(drawn.cases) == {record.case.id for record in run.records}
+
+
 def test_another_scene_is_not_drawn(run: Run) -> None:
     """Where the scene of today is not the run's, a map would show something else: it is left out, and said why."""
     record = run.records[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import reference
-from pipelines.contract import ContractError, EditRequest, EditResult, StagedPipeline, Status
+from pipelines.contract import ContractError, EditRequest, EditResult, Param, StagedPipeline, Status
 from pipelines.swap import ORDER, differing, swapped
 from vectors import get
 
@@ -26,7 +26,8 @@ def pixels(result: EditResult) -> np.ndarray:
 
 def test_nothing_swapped_is_the_good_pipeline_and_everything_the_bad_one(request_: EditRequest) -> None:
     good = reference.build()
-    bad = reference.build(**{"blend.mode": "hard", "upscale.model": "bicubic", "mask.dilate_px": 3})
+    settings: dict[str, Param] = {"blend.mode": "hard", "upscale.model": "bicubic", "mask.dilate_px": 3}
+    bad = reference.build(**settings)
     assert isinstance(good, StagedPipeline)
     players = differing(good, bad, request_)
     assert players == ("refine_mask", "blend", "upscale")

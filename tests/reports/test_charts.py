@@ -87,7 +87,11 @@ def test_seeds_stand_beside_the_baseline(run: runs.Run) -> None:
 
 def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
     """Runs of the same suite beside this one are told by their date, oldest first; later ones are no history."""
-    for name, created in (("b", "2026-03-13T00:00:00Z"), ("a", "2026-03-12T00:00:00Z"), ("later", "2027-01-01T00:00:00Z")):
+    for name, created in (
+        ("b", "2026-03-13T00:00:00Z"),
+        ("a", "2026-03-12T00:00:00Z"),
+        ("later", "2027-01-01T00:00:00Z"),
+    ):
         other = replace(run, folder=tmp_path / name, manifest=replace(run.manifest, created=created))
         runs.write_manifest(other.folder, other.manifest)
         (other.folder / "journal.jsonl").write_bytes(b"")

@@ -47,7 +47,9 @@ def index(run: runs.Run) -> Path:
 
 def data_of(path: Path) -> dict[str, Any]:
     """What a data script calls its function with."""
-    found: dict[str, Any] = json.loads(re.sub(r"^[\w.]+\((.*)\);\n$", r"\1", path.read_text(encoding="utf-8"), flags=re.S))
+    found: dict[str, Any] = json.loads(
+        re.sub(r"^[\w.]+\((.*)\);\n$", r"\1", path.read_text(encoding="utf-8"), flags=re.S)
+    )
     return found
 
 
@@ -145,7 +147,9 @@ def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
 def test_list_says_what_is_past_its_limit(index: Path, run: runs.Run) -> None:
     """A case that a finding calls regressed or unclear carries the metric, and no other case does."""
     data = data_of(index.parent / "data" / "cases.js")
-    past = {i for i, word in zip(data["columns"]["id"], data["columns"]["past"], strict=True) if data["words"]["past"][word]}
+    past = {
+        i for i, word in zip(data["columns"]["id"], data["columns"]["past"], strict=True) if data["words"]["past"][word]
+    }
     assert run.verdict
     named = {f.case_id for f in run.verdict.findings if f.outcome.value in {"regressed", "underpowered"}}
     assert named <= past
@@ -170,7 +174,9 @@ def test_findings_in_order(index: Path) -> None:
 
 def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
     """A finding has a thumbnail with words for it; their number does not grow with the cases."""
-    shown = [attributes for tag, attributes in Links(index).tags if tag == "img" and "thumbs/" in (attributes["src"] or "")]
+    shown = [
+        attributes for tag, attributes in Links(index).tags if tag == "img" and "thumbs/" in (attributes["src"] or "")
+    ]
     assert 0 < len(shown) <= 48
     assert all("expected beside this run" in (attributes["alt"] or "") for attributes in shown)
 
