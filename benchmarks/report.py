@@ -20,7 +20,7 @@ from benchmarks.synthetic import make_run
 from reports.html import write_report
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, CDPSession
 
 CASES = 10_000
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
@@ -41,6 +41,12 @@ FRAMES = """async () => {
     requestAnimationFrame(step);
   });
   return times.slice(1).map((time, at) => time - times[at]);
+}"""
+
+SET = """(change) => {
+  const start = performance.now();
+  editproof.state.set(change);
+  return performance.now() - start;
 }"""
 
 
@@ -89,13 +95,12 @@ def _in_browser(index: Path) -> dict[str, Any]:
         page.wait_for_function("[...document.querySelectorAll('.chart img')].every((one) => one.complete)")
         page.wait_for_timeout(1000)
         loaded = loaded_bytes(asked, index)
+        chrome = page.context.new_cdp_session(page)
+        chrome.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before = _task_seconds(chrome)
         frames = page.evaluate(FRAMES)
-        sorting = page.evaluate(
-            "() => { const start = performance.now(); editproof.state.set({ sort: '-lpips' }); return performance.now() - start; }"
-        )
-        searching = page.evaluate(
-            "() => { const start = performance.now(); editproof.state.set({ q: 'model-3' }); return performance.now() - start; }"
-        )
+        work = 1000 * (_task_seconds(chrome) - before) / len(frames)
+        sorting, searching = (page.evaluate(SET, change) for change in ({"sort": "-lpips"}, {"q": "model-3"}))
         rows = page.locator(".grid .line").count()
         elements = page.evaluate("document.querySelectorAll('*').length")
         browser.close()
@@ -104,11 +109,18 @@ def _in_browser(index: Path) -> dict[str, Any]:
         "ready": statistics.median(ready for _, ready in opened),
         "loaded": loaded,
         "frames": frames,
+        "work": work,
         "sorting": sorting,
         "searching": searching,
         "rows": rows,
         "elements": elements,
     }
+
+
+def _task_seconds(chrome: CDPSession) -> float:
+    """Processor time that the page's main thread has spent, whatever else the machine does."""
+    metrics = chrome.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
 def _open(browser: Browser, index: Path) -> tuple[float, float]:
@@ -125,6 +137,7 @@ def _open(browser: Browser, index: Path) -> tuple[float, float]:
 
 def _page(seconds: float, busy: float, load: float, size: int, count: int, told: dict[str, Any]) -> str:
     frames = sorted(told["frames"])
+    most = frames[int(0.95 * len(frames))]
     late = sum(frame > 25 for frame in frames) / len(frames)
     loaded = told["loaded"]
     rows = [
@@ -134,11 +147,8 @@ def _page(seconds: float, busy: float, load: float, size: int, count: int, told:
         ("loaded at first", f"{sum(loaded.values()) / MB:.2f} MB", "≤ 5 MB"),
         ("first paint", f"{told['paint']:.0f} ms (median of 5)", "≤ 1 s"),
         ("list is there", f"{told['ready']:.0f} ms (median of 5)", ""),
-        (
-            "a frame while scrolling",
-            f"median {statistics.median(frames):.1f} ms, 95 % {frames[int(0.95 * len(frames))]:.1f} ms",
-            "16.7 ms",
-        ),
+        ("a frame while scrolling", f"{statistics.median(frames):.1f} ms (median; 95 %: {most:.1f} ms)", "16.7 ms"),
+        ("of the page's thread", f"{told['work']:.1f} ms a frame", "≤ 16.7 ms"),
         ("late frames (over 25 ms)", f"{late:.1%} of {len(frames)}", ""),
         ("sort by a number", f"{told['sorting']:.0f} ms", ""),
         ("search", f"{told['searching']:.0f} ms", ""),
@@ -149,8 +159,8 @@ def _page(seconds: float, busy: float, load: float, size: int, count: int, told:
     parts = ", ".join(f"{name} {bytes_ / MB:.2f} MB" for name, bytes_ in loaded.items())
     return (
         f"# The report at {CASES:,} cases\n\n"
-        f"Measured by `python -m benchmarks.report` on two cores that others shared (load {load:.1f}), in headless Chromium without a GPU, opened from the disk: "
-        f"{CASES:,} synthetic cases with all shipped metrics, 20 families, 5 models.\n\n"
+        f"Measured by `python -m benchmarks.report` on two cores that others shared (load {load:.1f}), in headless "
+        f"Chromium without a GPU, opened from the disk: {CASES:,} synthetic cases with all shipped metrics, 20 families, 5 models.\n\n"
         f"| | measured | asked for |\n|---|---|---|\n{table}\n\nLoaded at first: {parts}.\n"
     )
 

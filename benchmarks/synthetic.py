@@ -98,11 +98,14 @@ def _record(folder: Path, picture: Path, case: Case, index: int, numbers: tuple[
     stages = tuple(
         StageRecord(name, 0.01 * (at + 1), "done", blobs["actual"] if at > 3 else "") for at, name in enumerate(STAGES)
     )
+    cached = index % 5 == 0
     if index % 211 == 0:
         error = CaseError("ValueError", f"case {index}: the mask is empty", "Traceback (most recent call last):\n  …")
-        return CaseRecord(case, "error", "", 0.2, False, {"input": blobs["input"]}, {}, stages[:4], (), error)
+        return CaseRecord(case, "error", "", 0.2, cached, {"input": blobs["input"]}, {}, stages[:4], (), error)
     status, reason = ("needs_review", "verify: text is still legible") if index % 97 == 0 else ("done", "")
-    return CaseRecord(case, status, reason, 0.3 + index % 13 / 10, False, blobs, {"a": 1}, stages, numbers, None, 350.0)
+    return CaseRecord(
+        case, status, reason, 0.3 + index % 13 / 10, cached, blobs, {"a": 1}, stages, numbers, None, 350.0
+    )
 
 
 def _verdict(records: tuple[CaseRecord, ...]) -> Verdict:

@@ -79,7 +79,7 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
     groups, left_out = _pair(a, b, swaps)
     keys = _keys(a, b)
     numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
-    rows = [row for group in groups for key in keys if (row := _row(a, b, group, key, numbers))]
+    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     pairs = [pair for group in groups for pair in _pairs(a, group, ranked_by, numbers, b)]
     seen = VISIBLE.get(b.manifest.metrics[ranked_by.metric].unit, 0.0)
@@ -92,7 +92,7 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
         rows=tuple(sorted(_judged(rows), key=_order)),
         drift=tuple(_drift(group, numbers) for group in groups),
         costs=tuple(_costs(a, b, groups, ranked_by, numbers)),
-        quality=" ".join((ranked_by.metric, ranked_by.stat, "in", ranked_by.region)),
+        quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
         losses=_largest([pair for pair in pairs if pair.change > seen]),
         gains=_largest([replace(pair, change=-pair.change) for pair in pairs if pair.change < -seen], sign=-1.0),
     )
@@ -114,8 +114,8 @@ def _check(a: Manifest, b: Manifest) -> None:
     for name in a.metrics:
         if name in b.metrics and a.metrics[name].identity != b.metrics[name].identity:
             raise UsageError(
-                f"{name} is {a.metrics[name].identity} in A and {b.metrics[name].identity} in B: their numbers can't be compared. "
-                "Run the older one again"
+                f"{name} is {a.metrics[name].identity} in A and {b.metrics[name].identity} in B: "
+                "their numbers can't be compared. Run the older one again"
             )
     if not a.metrics.keys() & b.metrics.keys():
         raise UsageError("A and B have no metric in common")
@@ -131,7 +131,8 @@ def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]
             return {theirs[0]: ours[0]}
         if not common:
             raise UsageError(
-                f"A ran {named(ours)}, B {named(theirs)}: no model in common. Say which to compare: --models {ours[0]},{theirs[0]}"
+                f"A ran {named(ours)}, B {named(theirs)}: no model in common. "
+                f"Say which to compare: --models {ours[0]},{theirs[0]}"
             )
         return {name: name for name in common}
     for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
@@ -227,7 +228,7 @@ def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
     return tuple(dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)]))
 
 
-def _row(a: Sheet, b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
+def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]

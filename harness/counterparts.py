@@ -34,7 +34,7 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
     """
     target = run.folder / BASELINE
     shutil.rmtree(target, ignore_errors=True)
-    if baseline is None:
+    if baseline is None or not (baseline.sheet.folder / JOURNAL).is_file():
         return
     source = baseline.sheet.folder
     ids = dict(pair(run, baseline.sheet).ids)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs import Manifest, Run, metric_name, write_atomically
-from harness.types import Budget, CaseRecord, Finding, Limit, Outcome, Region
+from harness.types import Budget, CaseRecord, Finding, Limit, Margin, Outcome, Region
 from reports import numbers, view
 
 MAX_NUMBERS = 4
@@ -92,7 +92,8 @@ def page_name(case_id: str) -> str:
 def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
     """What one line about a case shows: the usual ones, as far as the run has them, then what its rules ask for."""
     suite = manifest.suite
-    ruled = [(metric_name(rule.metric), rule.region, rule.stat) for rule in (*suite.budgets, *suite.margins)]
+    rules: tuple[Budget | Margin, ...] = (*suite.budgets, *suite.margins)
+    ruled = [(metric_name(rule.metric), rule.region, rule.stat) for rule in rules]
     known = dict.fromkeys(key for key in (*view.KEY_NUMBERS, *ruled) if key[0] in manifest.metrics)
     return tuple(known)[:MAX_NUMBERS]
 

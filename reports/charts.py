@@ -37,15 +37,19 @@ KINDS = (
     (
         "limit",
         "Where it starts to fail",
-        "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the budgets’ limits, dotted where the "
-        "budget no longer asks; a ring marks the step at which a model passes one, × a step without a result.",
+        (
+            "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the budgets’ limits, dotted where "
+            "the budget no longer asks; a ring marks the step at which a model passes one, × a step without a result."
+        ),
         "No case has a ladder step and an LPIPS or PSNR measurement.",
     ),
     (
         "spectral",
         "What happens to detail",
-        "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above it noise or texture was added. "
-        "Lines are means over cases, bands reach from the lowest to the highest case.",
+        (
+            "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above it noise or texture was "
+            "added. Lines are means over cases, bands reach from the lowest to the highest case."
+        ),
         "No case has a spectral measurement.",
     ),
     (

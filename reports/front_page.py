@@ -1,4 +1,4 @@
-"""What the front page says of a run, without any markup: verdict, counts, groups of findings, the map of families and models."""
+"""What the front page says of a run, without any markup: verdict, counts, groups of findings, the map of families."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A report as one HTML file, to send or attach: what lies beside the page is put into it.
 
-The pictures whose pixels are read out stay as they are; maps, differences and artefacts of stages become WebP, a tenth as large.
+The pictures whose pixels are read out stay as they are; maps, differences and artefacts of stages become WebP.
 """
 
 from __future__ import annotations

@@ -288,8 +288,9 @@ def test_single_file(browser: Browser, report: Path, tmp_path: Path) -> None:
     with opened(browser, alone) as page:
         expect(page.locator("#front h1")).to_contain_text("REGRESSION")
         ids = listed(page)
-        shown = "[...document.images].filter((one) => one.src && one.checkVisibility()).every((one) => one.src.startsWith('data:'))"
-        assert page.evaluate(shown)
+        sources = page.evaluate("[...document.images].filter((one) => one.checkVisibility()).map((one) => one.src)")
+        assert sources
+        assert all(source.startswith("data:") for source in sources)
         page.locator(ROWS).first.click(position={"x": 500, "y": 10})
         assert state(page)["case"] == ids[0]
         page.wait_for_selector("#viewer:not([hidden]) #v-title:not(:empty)")

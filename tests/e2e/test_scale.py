@@ -1,4 +1,4 @@
-"""Ten thousand cases in a browser: what is loaded, and what becomes an element. Times are printed; benchmarks/REPORT.md keeps them."""
+"""Ten thousand cases in a browser: what is loaded, what becomes an element. Times are kept by benchmarks/REPORT.md."""
 
 from __future__ import annotations
 

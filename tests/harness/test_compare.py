@@ -1,0 +1,187 @@
+"""Two runs, or two models of one, side by side: what is paired, what is called won or lost, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness import runs
+from harness.cli import app
+from harness.compare import compare
+from harness.errors import UsageError
+from harness.runs import Manifest, MetricInfo, PipelineInfo, Run
+from harness.sheet import sheet_of
+from harness.types import Case, CaseRecord, Margin, Measurement, Model, Suite, Variant
+
+SEEDS = (1, 2, 3)
+Value = Callable[[Case], float | None]
+
+
+def run_of(folder: Path, value: Value, *, models: tuple[str, ...] = ("m",), stochastic: bool = False) -> Run:
+    """A run of one family, three steps, and each model, on three seeds where the models are stochastic."""
+    variants = tuple(Variant("logo", step) for step in (1, 2, 3))
+    known = tuple(Model(name, f"{name}.py:build") for name in models)
+    cases = tuple(
+        Case(f"{model.name}-{variant.step}-{seed}", "", "logo", variant.step, {}, 64, 2, 7, model, seed)
+        for variant in variants
+        for model in known
+        for seed in (SEEDS if stochastic else SEEDS[:1])
+    )
+    suite = Suite(
+        "tiny", "", 64, 2, 7, SEEDS, variants, known, ("lpips",), (), (Margin("lpips", "edit", "mean", 0.02),)
+    )
+    pipelines = {model.name: PipelineInfo(model.spec, "f", "", stochastic) for model in known}
+    metrics = {"lpips": MetricInfo("lpips[alex]@1", "", "lower")}
+    manifest = Manifest(runs.SCHEMA, "0.1.0", "2026-03-14T02:15:09Z", suite, pipelines, metrics, cases, {}, {})
+    records = tuple(
+        CaseRecord(case, "done", "", 1.0, cached=False, peak_mb=100.0, measurements=(_measured(value(case)),))
+        for case in cases
+    )
+    return Run(folder, manifest, records, None)
+
+
+def level(value: float) -> Value:
+    """The same value for every case."""
+    return lambda _: value
+
+
+def _measured(value: float | None) -> Measurement:
+    return Measurement("lpips[alex]@1", "edit", "mean", value, "", "" if value is not None else "refused")
+
+
+def jitter(case: Case) -> float:
+    """A little noise that depends on the seed."""
+    return 0.001 * (case.seed - 2)
+
+
+def test_deterministic_change_is_real(tmp_path: Path) -> None:
+    """Where both sides are deterministic a mean beyond the margin is lost or won, with as few as three pairs."""
+    a, worse, better = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.15), ("c", 0.05)))
+    (lost,) = compare(sheet_of(a), sheet_of(worse)).rows
+    (won,) = compare(sheet_of(a), sheet_of(better)).rows
+    assert (lost.outcome, lost.samples, lost.worse) == ("lost", 3, 3)
+    assert (won.outcome, won.samples, won.improved) == ("won", 3, 3)
+    assert [lost.change, won.change] == pytest.approx([0.05, -0.05])
+
+
+def test_change_below_the_margin_is_none(tmp_path: Path) -> None:
+    """What the suite's margin lets pass is unchanged."""
+    a, b = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.115)))
+    (row,) = compare(sheet_of(a), sheet_of(b)).rows
+    assert (row.outcome, row.tolerance) == ("unchanged", 0.02)
+
+
+def test_stochastic_change_must_be_significant(tmp_path: Path) -> None:
+    """A change far above the noise between seeds counts, one that drowns in it does not; p says which."""
+    a = run_of(tmp_path / "a", lambda case: 0.1 + jitter(case), stochastic=True)
+    clear = run_of(tmp_path / "b", lambda case: 0.15 + jitter(case) * 2, stochastic=True)
+    noisy = run_of(tmp_path / "c", lambda case: 0.13 + 200 * jitter(case), stochastic=True)
+    (lost,) = compare(sheet_of(a), sheet_of(clear)).rows
+    (row,) = compare(sheet_of(a), sheet_of(noisy)).rows
+    assert lost.outcome == "lost"
+    assert lost.p is not None
+    assert lost.p < 0.001
+    assert row.outcome == "unchanged"
+    assert row.p is not None
+    assert row.p > 0.05
+
+
+def test_deterministic_side_stands_for_every_seed(tmp_path: Path) -> None:
+    """One case of a deterministic side is paired with each seed of the other."""
+    a = run_of(tmp_path / "a", lambda _: 0.1)
+    b = run_of(tmp_path / "b", lambda case: 0.1 + jitter(case), stochastic=True)
+    assert compare(sheet_of(a), sheet_of(b)).pairs == 9
+    assert compare(sheet_of(b), sheet_of(a)).pairs == 9
+
+
+def test_two_models_of_one_run(tmp_path: Path) -> None:
+    """Two models of a run are compared scene by scene, and the row says which with which."""
+    run = run_of(tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.2, models=("x", "y"))
+    found = compare(sheet_of(run), sheet_of(run), models=("x", "y"))
+    (row,) = found.rows
+    assert (row.model, row.outcome, found.pairs) == ("x → y", "lost", 3)
+    assert [pair.change for pair in found.losses] == pytest.approx([0.1] * 3)
+    assert found.gains == ()
+
+
+def test_value_on_one_side_only(tmp_path: Path) -> None:
+    """What one side refused can't be compared, and the row says which side and why."""
+    a = run_of(tmp_path / "a", lambda _: 0.1)
+    b = run_of(tmp_path / "b", lambda case: None if case.step == 3 else 0.1)
+    (row,) = compare(sheet_of(a), sheet_of(b)).rows
+    assert row.outcome == "not comparable"
+    assert "1 of 3 pairs" in row.why
+    assert "B: refused" in row.why
+
+
+def test_cost_stands_beside_quality(tmp_path: Path) -> None:
+    """Mean seconds of edits that were not cached, the most memory, and the mean that cases are ranked by."""
+    a, b = run_of(tmp_path / "a", lambda _: 0.1), run_of(tmp_path / "b", lambda _: 0.2)
+    slow = replace(b, records=tuple(replace(record, seconds=3.0, peak_mb=200.0) for record in b.records))
+    (cost,) = compare(sheet_of(a), sheet_of(slow)).costs
+    assert (cost.seconds_a, cost.seconds_b, cost.memory_a, cost.memory_b) == (1.0, 3.0, 100.0, 200.0)
+    assert [cost.quality_a, cost.quality_b] == pytest.approx([0.1, 0.2])
+
+
+def changed(run: Run, **how: object) -> Run:
+    """The run, its suite changed."""
+    return replace(run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, **how)))  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    """Another suite, other pictures, another metric, no case or model in common: an error that names what differs."""
+    a = run_of(tmp_path / "a", lambda _: 0.1)
+    b = replace(a, folder=tmp_path / "b")
+    other = replace(b.manifest, metrics={"lpips": MetricInfo("lpips[alex]@2", "", "lower")})
+    for wrong, named in (
+        (changed(b, name="nightly"), "nightly"),
+        (changed(b, scene_seed=8), "scene_seed"),
+        (replace(b, manifest=other), "lpips[alex]@2"),
+        (replace(b, records=()), "no finished case in common"),
+        (run_of(tmp_path / "c", lambda _: 0.1, models=("p", "q")), "no model in common"),
+    ):
+        with pytest.raises(UsageError, match=named.replace("[", r"\[")):
+            compare(sheet_of(a), sheet_of(wrong))
+    with pytest.raises(UsageError, match="has no model 'z'"):
+        compare(sheet_of(a), sheet_of(b), models=("m", "z"))
+    with pytest.raises(UsageError, match="compared with itself"):
+        compare(sheet_of(a), sheet_of(a), models=("m", "m"))
+
+
+def written(run: Run) -> str:
+    """The run as a folder."""
+    runs.write_manifest(run.folder, run.manifest)
+    journal = runs.Journal(run.folder)
+    for record in run.records:
+        journal.append(record)
+    journal.close()
+    return str(run.folder)
+
+
+def test_command(tmp_path: Path) -> None:
+    """`editproof compare` prints a table and a page, or JSON; a change for the worse is no failure of the command."""
+    a = written(run_of(tmp_path / "a", lambda _: 0.1))
+    b = written(run_of(tmp_path / "b", lambda _: 0.2))
+    shown = CliRunner().invoke(app, ["compare", a, b])
+    assert shown.exit_code == 0, shown.output
+    assert "lost" in shown.output
+    assert (tmp_path / "b" / "compare" / "index.html").is_file()
+    told = json.loads(CliRunner().invoke(app, ["compare", a, b, "--json", "--out", str(tmp_path / "out")]).stdout)
+    assert told["rows"][0]["outcome"] == "lost"
+    assert told["report"] == str(tmp_path / "out" / "index.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"), [(["a"], "name a second one"), (["a", "--models", "x"], "two names with a comma")]
+)
+def test_command_refuses(tmp_path: Path, arguments: list[str], named: str) -> None:
+    """What makes no sense ends with 2 and one line."""
+    written(run_of(tmp_path / "a", lambda _: 0.1))
+    done = CliRunner().invoke(app, ["compare", str(tmp_path / "a"), *arguments[1:]])
+    assert done.exit_code == 2
+    assert named in " ".join(done.stderr.split())
