@@ -84,7 +84,7 @@ def _faults(suite: Suite, faults: Sequence[StageFault], shares: Sequence[float])
         models: list[Model] = []
         trials: list[Trial] = []
         for fault in (fault for fault in faults if fault.stage == stage):
-            for share in shares:
+            for share in shares if not fault.settings else (1.0,):  # a setting is there or is not
                 planted = [_planted(model, fault, share) for model in suite.models]
                 models += planted
                 pairs = tuple((was.name, now.name) for was, now in zip(suite.models, planted, strict=True))

@@ -502,7 +502,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "wrong_order",
         "upscale",
         "enlarged first, filled then",
-        "share",
+        "is set",
         1.0,
         _as_it_is,
         (("order.upscale_first", True),),

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.runs import Run
 from reports.front_page import groups
 from reports.single_file import write_single_file
-from tests.e2e.conftest import editproof, opened
+from tests.e2e.conftest import editproof, opened, until
 from tests.reports.conftest import HOSTILE
 
 Look = Callable[..., Page]
@@ -230,9 +230,7 @@ def test_only_rows_in_sight_are_elements(look: Look) -> None:
 def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
     """A moment after the page is there every chart is, also those far below: a picture of the whole page has no blanks."""
     page = look()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)"
-    )
+    until(page, "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)")
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440, 2560])
@@ -294,7 +292,7 @@ def test_single_file(browser: Browser, report: Path, tmp_path: Path) -> None:
         page.locator(ROWS).first.click(position={"x": 500, "y": 10})
         assert state(page)["case"] == ids[0]
         page.wait_for_selector("#viewer:not([hidden]) #v-title:not(:empty)")
-        page.wait_for_function("[...document.querySelectorAll('#viewer img')].some((one) => one.naturalWidth > 100)")
+        until(page, "[...document.querySelectorAll('#viewer img')].some((one) => one.naturalWidth > 100)")
 
 
 def test_comparison_page(browser: Browser, folder: Path) -> None:

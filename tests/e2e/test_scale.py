@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.report import loaded_bytes
 from benchmarks.synthetic import make_run
 from reports.html import write_report
-from tests.e2e.conftest import opened
+from tests.e2e.conftest import opened, until
 
 CASES = 10_000
 MB = 1_000_000
@@ -49,7 +49,7 @@ def test_list_data_is_small(large: Path) -> None:
 
 def test_little_is_loaded_at_first(page: Page, large: Path, asked: list[str]) -> None:
     """At most 5 MB are loaded before a picture is opened, all files together, and no case."""
-    page.wait_for_function("[...document.querySelectorAll('.chart img')].every((one) => one.complete)")
+    until(page, "[...document.querySelectorAll('.chart img')].every((one) => one.complete)")
     loaded = loaded_bytes(asked, large)
     print({name: f"{size / MB:.2f} MB" for name, size in loaded.items()})  # noqa: T201
     assert sum(loaded.values()) <= 5 * MB
