@@ -115,7 +115,7 @@ def _write(
         "2026-01-01T00:00:00+00:00",
         suite,
         {m.name: PipelineInfo(m.spec, "", "", stochastic=m.name == "patch") for m in suite.models},
-        {metric.name: MetricInfo(metric.identity, metric.unit, metric.better, metric.units, metric.margins) for metric in metrics},
+        {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins) for m in metrics},
         cases,
         {},
         {"device": "cpu"},

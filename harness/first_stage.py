@@ -12,6 +12,9 @@ from harness.pairing import pair
 from harness.sheet import Sheet
 from harness.types import Finding, Outcome, Verdict
 
+OVER_BUDGET = "; over budget:"
+"""What the reference pipeline adds to a decision that took too long: no two runs take the same time."""
+
 CALLED_OUT = {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}
 
 
@@ -21,6 +24,8 @@ class Kept(NamedTuple):
     name: str
     artefact: str
     """Hash of its picture; empty: it made none."""
+    decision: str = ""
+    """What it decided, in words, times aside."""
 
 
 Traces = Mapping[str, Sequence[Kept]]
@@ -28,12 +33,16 @@ Traces = Mapping[str, Sequence[Kept]]
 
 
 def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
-    """The first stage that stands elsewhere, or made another picture; empty: there is none that is known."""
+    """The first stage that stands elsewhere, or made another picture; where all made the same, the first that decided
+    otherwise; empty: there is none that is known.
+    """
     for mine, yours in zip(ours, theirs, strict=False):
-        if mine != yours:
+        if (mine.name, mine.artefact) != (yours.name, yours.artefact):
             return mine.name
     shorter, longer = sorted((ours, theirs), key=len)
-    return longer[len(shorter)].name if len(shorter) < len(longer) and shorter else ""
+    if len(shorter) < len(longer) and shorter:
+        return longer[len(shorter)].name
+    return next((mine.name for mine, yours in zip(ours, theirs, strict=False) if mine.decision != yours.decision), "")
 
 
 def with_first_stages(verdict: Verdict, run: Sheet, baseline: Sheet) -> Verdict:
@@ -77,8 +86,9 @@ def read_traces(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:
     found: dict[str, list[Kept]] = {}
     wanted = pa.array(sorted(ids))
     with runs.opened_table(path) as file:
-        for batch in file.iter_batches(columns=["case_id", "stage", "artefact"]):
+        for batch in file.iter_batches(columns=["case_id", "stage", "artefact", "decision"]):
             rows = batch.filter(compute.is_in(batch.column("case_id"), value_set=wanted))
             for row in rows.to_pylist():
-                found.setdefault(row["case_id"], []).append(Kept(row["stage"], row["artefact"]))
+                decision = row["decision"].partition(OVER_BUDGET)[0]
+                found.setdefault(row["case_id"], []).append(Kept(row["stage"], row["artefact"], decision))
     return found

@@ -327,7 +327,8 @@ def _repeated_grain(image: Image, edit: Edit, strength: float) -> Image:
 
 def _distrustful(stage: Stage, edit: Edit, _: float) -> Step:
     step = stage(edit)
-    return replace(step, edit=replace(step.edit, status=Status.NEEDS_REVIEW, reason="needs a look"))
+    spoiled = replace(step.edit, status=Status.NEEDS_REVIEW, reason="needs a look")
+    return replace(step, edit=spoiled, decision="needs review: needs a look")
 
 
 def _as_it_is(stage: Stage, edit: Edit, _: float) -> Step:

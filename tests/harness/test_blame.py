@@ -60,6 +60,12 @@ def test_the_first_difference_is_the_first_stage_that_made_something_else() -> N
     assert first_difference(ours, [Kept("a", "1"), Kept("c", "3"), Kept("b", "2")]) == "b"
     assert first_difference(ours[:2], ours) == "c"
     assert first_difference([], ours) == ""
+    assert (
+        first_difference(
+            [Kept("a", "1", "fine"), Kept("b", "2", "bad")], [Kept("a", "1", "fine"), Kept("b", "2", "good")]
+        )
+        == "b"
+    )
 
 
 def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(command: Command, accepted: Path) -> None:
