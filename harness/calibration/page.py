@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.calibration.peers import PEERS
-from harness.calibration.rates import FaultRates, Rate, alarms, caught, fault_rates, named_first, total
+from harness.calibration.rates import FaultRates, Rate, alarms, blamed, caught, fault_rates, named_first, total
 from harness.calibration.trials import PEER_TRIALS, TrialOutcome
 from harness.runs import Manifest, write_atomically
 
@@ -72,6 +72,10 @@ def _detection(manifest: Manifest, faults: Sequence[FaultRates]) -> Iterator[str
         yield f"| caught by `{model.name}` alone ({kind}) | {cells} |"
     yield "| the planted stage named first | " + " | ".join(str(named_first(faults, share)) for share in shares) + " |"
     yield ""
+    yield (
+        f"`editproof blame`, asked about the worst finding of each fault at its nominal strength: {blamed(faults)} times the "
+        "planted stage answers for most of it.\n"
+    )
 
 
 def _beside(outcomes: Sequence[TrialOutcome], faults: Sequence[FaultRates]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.calibration.peers import PEERS
 from harness.calibration.trials import TrialOutcome
 from harness.faults.stages import STAGE_FAULTS, StageFault
+from pipelines.swap import ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ def caught(faults: Sequence[FaultRates], share: float, *, peer: str = "", model:
     if model:
         return Rate(sum(one.alone.get(model, False) for one in tried), len(tried))
     return Rate(sum(one.caught for one in tried), len(tried))
+
+
+def blamed(faults: Sequence[FaultRates]) -> Rate:
+    """Of the faults for which stages were swapped, those whose stage answers for most of it."""
+    asked = [(rates.fault, one) for rates in faults for one in rates.by_share.values() if one.blamed]
+    return Rate(
+        sum(one.blamed in {fault.stage, *([ORDER] if fault.settings else [])} for fault, one in asked), len(asked)
+    )
 
 
 def named_first(faults: Sequence[FaultRates], share: float) -> Rate:

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from harness import runner, runs, sheet
+from harness.blame import Question, blame
 from harness.calibration.part import Part, Whole
 from harness.calibration.peers import PEERS, Scorer
 from harness.calibration.plan import Chunk, Trial
@@ -30,11 +31,15 @@ from harness.metrics.metric import Image
 from harness.pairing import pair
 from harness.regressions import Baseline
 from harness.runner import Progress, RunConfig, Warn
+from harness.runs import metric_name
 from harness.sheet import Key
-from harness.types import Case, ExitCode, Outcome, Suite
+from harness.types import Case, ExitCode, Finding, Outcome, Suite
 
 OUTCOMES = "outcomes.jsonl"
 BASELINE = "baseline"
+NOMINAL = 1.0
+"""The strength at which blame is asked."""
+
 PEER_TRIALS = 20
 """Clean reruns that the peers judge: FLIP takes longer than an edit."""
 
@@ -53,6 +58,8 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     """Model -> whether the gate fails on its cases alone."""
     stage: str
     """That the worst finding names first; empty: none does."""
+    blamed: str
+    """The stage that answers for most of it when stages are swapped; empty: none was, or it was not asked."""
     top: str
     """The worst finding, in words."""
     peers: dict[str, bool]
@@ -125,6 +132,7 @@ class Judge:
         self._traces = read_traces(folder, run.ended.keys()), read_traces(accepted, baseline.ended.keys())
         self._pictures = _Pictures(folder), _Pictures(accepted)
         self._scorer = Scorer(config.weights)
+        self._weights, self._timeout_s = config.weights, config.timeout_s
         self._peers_judge = [t for t in chunk.trials if t.kind == "fault"]
         self._peers_judge += [t for t in chunk.trials if t.kind == "clean"][:PEER_TRIALS]
 
@@ -150,9 +158,21 @@ class Judge:
             regressed=len(regressed),
             alone={was: was in models or invalid for was, _ in trial.models},
             stage=next((finding.stage for finding in called if finding.stage), ""),
+            blamed=self._blamed(run, accepted, regressed) if trial.share == NOMINAL else "",
             top=said[0] if said else "",
             peers=self._peers(run, accepted, origin) if trial in self._peers_judge else {},
         )
+
+    def _blamed(self, run: Part, accepted: Part, regressed: Sequence[Finding]) -> str:
+        """The stage that blame names in the worst finding's case."""
+        finding = next((one for one in regressed if one.rule == "baseline"), None)
+        if finding is None:
+            return ""
+        case = run.manifest.cases[run.columns[finding.case_id]]
+        key = Key(metric_name(finding.metric), finding.region, finding.stat)
+        good, bad = (manifest.pipelines[case.model.name].spec for manifest in (accepted.manifest, run.manifest))
+        question = Question(run, accepted, case, case.id, key, good, bad)
+        return blame(question, self._weights, timeout_s=self._timeout_s).stage
 
     def _peers(self, run: Part, accepted: Part, origin: Mapping[str, str]) -> dict[str, bool]:
         """Which peers fail, on the first seed of each scene of the first model and of the stochastic ones."""

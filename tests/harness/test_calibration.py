@@ -48,7 +48,16 @@ def suite(tmp_path: Path) -> Suite:
 
 
 def outcome(kind: str, name: str, share: float = 0.0, code: int = 0, **more: object) -> TrialOutcome:
-    fields = {"seeds": (), "regressed": code, "alone": {"ns": code != 0}, "stage": "", "top": "", "peers": {}, **more}
+    fields = {
+        "seeds": (),
+        "regressed": code,
+        "alone": {"ns": code != 0},
+        "stage": "",
+        "blamed": "",
+        "top": "",
+        "peers": {},
+        **more,
+    }
     return TrialOutcome(kind, name, share, exit_code=code, **fields)  # type: ignore[arg-type]
 
 
@@ -56,7 +65,9 @@ def test_every_fault_is_planned_in_every_model_at_every_strength(suite: Suite) -
     chunks = plan(suite, shares=(1.0, 0.5), reruns=3, stochastic=["patch"])
     assert chunks[0].name == "baseline"
     trials = [trial for chunk in chunks for trial in chunk.trials if trial.kind == "fault"]
-    assert {(trial.name, trial.share) for trial in trials} == {(f.name, s) for f in STAGE_FAULTS for s in (1.0, 0.5)}
+    assert {(trial.name, trial.share) for trial in trials} == {
+        (f.name, share) for f in STAGE_FAULTS for share in ((1.0,) if f.settings else (1.0, 0.5))
+    }
     assert all({was for was, _ in trial.models} == {"ns", "patch"} for trial in trials)
     for chunk in chunks:
         for model in chunk.suite.models:
@@ -93,6 +104,7 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path) -> None:
     assert strong.caught
     assert strong.alone == {"ns": True, "patch": True}
     assert strong.stage == "harmonise"
+    assert strong.blamed == "harmonise"
     assert strong.peers["any pixel"]
     assert by_name["distrustful", 1.0].caught
     clean = [one for one in outcomes if one.kind == "clean"]
