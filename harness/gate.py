@@ -47,6 +47,7 @@ def judge_sheet(
     another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
     `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass or a regression.
     """
+    validity.check_noise(run, noise)
     if baseline:
         validity.check_suite(run, baseline.sheet)
     suite, groups = run.manifest.suite, groups_of(run)

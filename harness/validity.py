@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from harness.errors import UsageError
+from harness.floors import NoiseFloor
 from harness.regressions import Baseline, Compared
 from harness.sheet import Sheet
 from harness.types import Outcome
@@ -27,6 +28,17 @@ def check_suite(run: Sheet, baseline: Sheet) -> None:
             raise UsageError(
                 f"the baseline {baseline.folder} is of another suite: its {name} is {getattr(theirs, name)}, "
                 f"the run's is {getattr(ours, name)}. Accept a run of this suite with `editproof baseline accept`"
+            )
+
+
+def check_noise(run: Sheet, noise: NoiseFloor) -> None:
+    """Raise UsageError where the noise floor was measured on another kind of machine: its noise says nothing of this one's."""
+    for name, value in noise.machine.items():
+        here = run.manifest.machine.get(name, value)
+        if here != value:
+            raise UsageError(
+                f"the noise floor {noise.source} was measured where {name} is {value}; this run was made where it is {here}. "
+                "Measure it here: editproof noise RUN"
             )
 
 

@@ -16,8 +16,13 @@ TITLES: Mapping[str, str] = {
     "ms_ssim": "MS-SSIM",
     "flip": "FLIP",
     "cer": "CER",
+    "status": "How edits end",
+    "seed": "Effect of the seed",
 }
-"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
+"""How people write metrics whose name is not a word, and the rules of conduct; any other goes by its own name, as words."""
+
+COUNTED = frozenset({"scenes"})
+"""Units of what is counted: without decimals."""
 
 
 def title(identity: str) -> str:
@@ -28,17 +33,19 @@ def title(identity: str) -> str:
 
 
 def number(value: float, unit: str = "") -> str:
-    """A value without its unit: two decimals, or four for a score that has no unit."""
+    """A value without its unit: two decimals, four for a score that has no unit, none for a count."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:.{2 if unit else 4}f}"
+    text = f"{value:.{0 if unit in COUNTED else 2 if unit else 4}f}"
     return text.removeprefix("-") if not float(text) else text.replace("-", "−")
 
 
 def quantity(value: float, unit: str = "") -> str:
     """A value with its unit, where the unit is more than the metric's own name."""
-    named = unit and unit != TITLES["delta_e00"]
-    return f"{number(value, unit)}\N{NO-BREAK SPACE}{unit}" if named else number(value, unit)
+    if not unit or unit == TITLES["delta_e00"]:
+        return number(value, unit)
+    word = unit.removesuffix("s") if unit in COUNTED and abs(value) == 1 else unit
+    return f"{number(value, unit)}\N{NO-BREAK SPACE}{word}"
 
 
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:

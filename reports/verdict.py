@@ -32,6 +32,9 @@ WORDS = {
     ExitCode.INCOMPLETE: "could not be judged",
 }
 
+CONDUCT = frozenset({"status", "seed"})
+"""Rules that count scenes, and measure no picture."""
+
 NONE = "—"
 MAX_TEXT = 1000
 """Characters of a foreign text that are shown: a name must not push the others out."""
@@ -47,12 +50,20 @@ class Row:
     """It passes, and little more would make it fail."""
     rule: str
     """`budget PSNR mean in edit`, with a number where a suite asks the same twice with two limits."""
+    kind: str
+    """`baseline`, `budget`, `limit`, `status` or `seed`."""
+    metric: str
+    """`PSNR`; of a rule of conduct what it is about."""
+    measure: str
+    """`PSNR mean in edit`."""
     family: str
     model: str
     change: str
     """Size of the change, on average and at worst; against a budget or a limit the worst value."""
     interval: str
     """Empty: there is none."""
+    allowed: str
+    """`margin 0.50 dB`."""
     headroom: str
     stage: str
     """Empty: not known."""
@@ -60,6 +71,11 @@ class Row:
     """The finding in one line."""
     identity: tuple[str, ...]
     """What the finding is about, without its numbers: the same in every run."""
+
+    @property
+    def open(self) -> bool:
+        """It is no plain pass."""
+        return self.outcome != Outcome.PASS or self.at_risk
 
     @property
     def word(self) -> str:
@@ -110,7 +126,7 @@ def notes(verdict: Verdict) -> tuple[str, ...]:
 
 def open_rows(found: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that are no plain pass."""
-    return tuple(row for row in found if row.outcome != Outcome.PASS or row.at_risk)
+    return tuple(row for row in found if row.open)
 
 
 def headline(verdict: Verdict) -> str:
@@ -124,9 +140,14 @@ def sentence(manifest: Manifest, verdict: Verdict) -> str:
     against = "budgets and the baseline" if verdict.baseline else "budgets"
     past = sum(finding.outcome is Outcome.REGRESSED for finding in verdict.findings)
     return (
-        f"Suite {short(suite.name)}: {_count(len(manifest.cases), 'case')} of {_count(len(suite.models), 'model')}, "
-        f"{_count(len(verdict.findings), 'check')} against {against}, {past} past their limit."
+        f"Suite {short(suite.name)}: {counted(len(manifest.cases), 'case')} of {counted(len(suite.models), 'model')}, "
+        f"{counted(len(verdict.findings), 'check')} against {against}, {past} past their limit."
     )
+
+
+def counted(number: int, word: str) -> str:
+    """`1 check`, `2 checks`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def short(text: str, most: int = MAX_TEXT) -> str:
@@ -139,17 +160,20 @@ def _row(finding: Finding, number: int) -> Row:
     judged = finding.outcome is not Outcome.ERROR
     again = f" ({number})" if number > 1 else ""
     low, high = finding.interval or (0.0, 0.0)
+    measure = measured(finding)
     return Row(
         level=LEVELS.get(finding.outcome, "good"),
         outcome=finding.outcome.value,
         at_risk=_at_risk(finding),
-        rule=short(
-            f"{finding.rule} {numbers.title(finding.metric)} {finding.stat.replace('_', ' ')} in {finding.region}{again}"
-        ),
+        rule=short(measure if finding.rule in CONDUCT else f"{finding.rule} {measure}{again}"),
+        kind=short(finding.rule),
+        metric=short(numbers.title(finding.metric)),
+        measure=short(measure),
         family=short(finding.family),
         model=short(finding.model),
         change=_change(finding) if judged else NONE,
         interval=f"{numbers.number(low, finding.unit)} to {_quantity(high, finding)}" if finding.interval else "",
+        allowed=_allowed(finding) if judged else NONE,
         headroom=_quantity(finding.headroom, finding) if judged else NONE,
         stage=short(finding.stage),
         text=short(view.describe(finding)),
@@ -157,11 +181,21 @@ def _row(finding: Finding, number: int) -> Row:
     )
 
 
+def measured(finding: Finding) -> str:
+    """What a finding measures, in words."""
+    title = numbers.title(finding.metric)
+    if finding.rule == "limit" or finding.rule in CONDUCT:
+        return title
+    return f"{title} {finding.stat.replace('_', ' ')} in {finding.region}"
+
+
 def _at_risk(finding: Finding) -> bool:
     return finding.at_risk and finding.outcome is Outcome.PASS
 
 
 def _change(finding: Finding) -> str:
+    if finding.rule in CONDUCT:
+        return _worse(finding.worst, finding)
     if finding.rule != "baseline":
         return _quantity(finding.worst, finding)
     if finding.mean_change is None or finding.samples < 2:
@@ -171,6 +205,12 @@ def _change(finding: Finding) -> str:
 
 def _worse(change: float, finding: Finding) -> str:
     return f"{_quantity(abs(change), finding)} {'worse' if change > 0 else 'better'}" if change else "none"
+
+
+def _allowed(finding: Finding) -> str:
+    if finding.rule in CONDUCT:
+        return "none allowed"
+    return f"{'margin' if finding.rule == 'baseline' else short(finding.rule)} {_quantity(finding.limit, finding)}"
 
 
 def _quantity(value: float, finding: Finding) -> str:
@@ -189,7 +229,3 @@ def _numbers(findings: Sequence[Finding]) -> list[int]:
         limits.setdefault(_about(finding), []).append((finding.limit, index))
     place = {index: number for same in limits.values() for number, (_, index) in enumerate(sorted(same), start=1)}
     return [place[index] for index in range(len(findings))]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

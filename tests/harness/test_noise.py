@@ -126,6 +126,14 @@ def written(folder: Path, run: Run) -> Path:
     return folder
 
 
+def test_a_floor_of_another_kind_of_machine_is_refused() -> None:
+    """A GPU's noise says nothing of a processor's; both are named, and what to do."""
+    run = noisy(0.5, seeds=3)
+    floor = NoiseFloor("noise.toml", {("logo", "ns", KEY): floor_of(noisy(0.5))}, {"device": "cuda"})
+    with pytest.raises(UsageError, match=r"noise\.toml .* device is cuda; .* cpu.*editproof noise"):
+        judge(run, run, noise=floor)
+
+
 def test_the_command_writes_a_file_that_reads_back(folder: Path) -> None:
     """With its evidence: which runs, which seeds, how many changes."""
     run = noisy(0.5, seeds=6)
