@@ -108,7 +108,14 @@ def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
     return Judged(judged, verdict)
 
 
-def draw_maps(run: Run, found: Found, *, most: int | None = maps.MOST) -> None:
+def draw_maps_of_findings(run: Run, found: Found) -> None:
+    """Draw the heat maps of the cases that a finding calls out. Where none does, nobody waits for maps."""
+    called = maps.called_out(run)
+    if called:
+        draw_maps(run, found, most=min(len(called), maps.MOST))
+
+
+def draw_maps(run: Run, found: Found, *, most: int | None) -> None:
     """Draw the heat maps of the cases that need a look into the run's folder; `most` None: of all."""
     try:
         weights = find_weights(found.lpips_weights, download=False)

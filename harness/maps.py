@@ -74,12 +74,17 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
     return maps
 
 
+def called_out(run: Run) -> tuple[str, ...]:
+    """Ids of the cases that a finding names which is no pass, in the verdict's order."""
+    findings = run.verdict.findings if run.verdict else ()
+    return tuple(dict.fromkeys(finding.case_id for finding in findings if finding.outcome is not Outcome.PASS))
+
+
 def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
     """Finished cases with a picture, those first that need a person most: what findings name, in the verdict's order, then
     where no finding names any of a family and model, its last rung, then the others."""
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
     findings = run.verdict.findings if run.verdict else ()
-    bad = [finding.case_id for finding in findings if finding.outcome is not Outcome.PASS]
     good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
     seen = {(finding.family, finding.model) for finding in findings}
     last: dict[tuple[str, str], CaseRecord] = {}
@@ -87,7 +92,7 @@ def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
         group = (record.case.family, record.case.model.name)
         if group not in seen and (group not in last or record.case.step > last[group].case.step):
             last[group] = record
-    ids = [*bad, *good, *(record.case.id for record in last.values())]
+    ids = [*called_out(run), *good, *(record.case.id for record in last.values())]
     ranked = dict.fromkeys([*ids, *(records if most is None else ())])
     found = [records[case_id] for case_id in ranked if case_id in records]
     return tuple(found if most is None else found[:most])

@@ -105,7 +105,7 @@ def run(
         done = main_job.run(asked, found(), console(stderr=as_json), quiet=quiet or as_json)
         from reports.html import write_report
 
-        main_job.draw_maps(done, found())
+        main_job.draw_maps_of_findings(done, found())
         page = write_report(done)
         _show(done, page=page, as_json=as_json, quiet=quiet)
         failed = any(record.error is not None for record in done.records)

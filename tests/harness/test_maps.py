@@ -38,7 +38,7 @@ patch = "reference?inpaint.model=patch"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run, as the command leaves it."""
+    """A small run, and the maps that the report's command draws of two cases."""
     folder = tmp_path_factory.mktemp("maps")
     (folder / "mapped.toml").write_text(SUITE)
     arguments = [
@@ -52,6 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--quiet",
     ]
     result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert not (folder / "run" / "maps.json").exists()  # nothing is called out, so nobody waits for maps
+    result = CliRunner().invoke(app, ["report", str(folder / "run"), "--maps", "2"])
     assert result.exit_code == 0, result.output
     return folder / "run"
 
@@ -76,7 +79,15 @@ def colours_at(run: Run, digest: str) -> Plane:
     return np.asarray(Image.open(run.blob(digest)).convert("RGB"), np.float64)
 
 
-def test_a_run_leaves_maps_behind(run: Run) -> None:
+def test_what_a_finding_calls_out_gets_maps_without_being_asked(run: Run) -> None:
+    """Passes do not."""
+    first, second, *_ = run.records
+    assert maps.called_out(run) == ()
+    found = judged(run, finding(first, Outcome.PASS), finding(second, Outcome.REGRESSED))
+    assert maps.called_out(found) == (second.case.id,)
+
+
+def test_maps_are_drawn_of_the_last_rungs_first(run: Run) -> None:
     """Of each family and model the last rung, by every metric that has a map."""
     drawn = load_maps(run.folder)
     shown = {record.case.id: record.case for record in run.records if record.case.id in drawn.cases}
