@@ -1,7 +1,7 @@
 """Compare two runs, or two models of one run: what is won, what is lost, what is no change.
 
 Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where both sides are deterministic
-any change is real, and only its size is asked for. Otherwise a change counts where it is larger than what nobody sees *and*
+any change is real, and only its size is asked for. Otherwise a change counts where it is larger than its margin *and*
 significant against the noise between seeds: a two-sided t-test of the mean change on these very scenes, corrected over all
 rows by Holm's method at 5 %. The interval that is shown tells something else: how far the change differs from scene to scene.
 """
@@ -28,10 +28,11 @@ ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
 
 STATS = ("mean", "octave_5", "worst")
-"""Which statistic stands for a metric: the first of these that it has, else its first."""
+"""Which statistic stands for a metric: the first of these that it has, else the first with a margin, else its first."""
 
 VISIBLE: Mapping[str, float] = {"dB": 0.1, "ΔE00": 0.1, "": 0.002, "levels": 0.25, "°": 0.5, "px": 0.05, "L*": 0.1}
-"""Changes below these are no change where the suite names no margin, by unit: a tenth of what an eye can tell."""
+"""Changes below these are no change where neither the suite nor the metric names a margin, by unit: a tenth of what an eye can
+tell."""
 
 RANKED_BY = (Key("lpips", "edit", "mean"), Key("delta_e00", "edit", "mean"), Key("psnr", "edit", "mean"))
 """What gains and losses are ranked by: the first that both have."""
@@ -82,7 +83,7 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
     rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     pairs = [pair for group in groups for pair in _pairs(a, group, ranked_by, numbers, b)]
-    seen = VISIBLE.get(b.manifest.metrics[ranked_by.metric].unit, 0.0)
+    smallest = {group.family: _tolerance(b.manifest, ranked_by, group.family) for group in groups}
     return Comparison(
         suite=a.manifest.suite.name,
         a=_side(a, models[0] if models else "", b),
@@ -93,8 +94,10 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
         drift=tuple(_drift(group, numbers) for group in groups),
         costs=tuple(_costs(a, b, groups, ranked_by, numbers)),
         quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
-        losses=_largest([pair for pair in pairs if pair.change > seen]),
-        gains=_largest([replace(pair, change=-pair.change) for pair in pairs if pair.change < -seen], sign=-1.0),
+        losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
+        gains=_largest(
+            [replace(pair, change=-pair.change) for pair in pairs if pair.change < -smallest[pair.family]], sign=-1.0
+        ),
     )
 
 
@@ -222,7 +225,11 @@ def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
         if key in both:
             stats.setdefault((key.metric, key.region), []).append(key.stat)
     found = [
-        Key(metric, region, next((stat for stat in STATS if stat in has), has[0]))
+        Key(
+            metric,
+            region,
+            next((stat for stat in (*STATS, *b.manifest.metrics[metric].margins) if stat in has), has[0]),
+        )
         for (metric, region), has in stats.items()
     ]
     return tuple(dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)]))
@@ -239,8 +246,8 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     now, then = numbers.b.values[at, group.b], numbers.a.values[at, group.a]
     measured = (states_a == MEASURED) & (states_b == MEASURED)
     blank = Row(
-        group.family, group.model, info.identity, key.region, key.stat, info.unit, info.better, "not comparable", "",
-        None, None, None, None, None, int(measured.sum()), 0, 0, tolerance,
+        group.family, group.model, info.identity, key.region, key.stat, info.unit_of(key.stat), info.better, "not comparable",
+        "", None, None, None, None, None, int(measured.sum()), 0, 0, tolerance,
     )  # fmt: skip
     one_sided = (states_a == MEASURED) != (states_b == MEASURED)
     if one_sided.any():
@@ -283,11 +290,14 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
 
 
 def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
-    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else what nobody sees."""
+    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else the metric's own, else what
+    nobody sees."""
     margins = [m for m in manifest.suite.margins if m.metric == key.metric and (not m.families or family in m.families)]
     own = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
     alike = [m.margin for m in margins if m.stat == key.stat]
-    return min(own or alike or [VISIBLE.get(manifest.metrics[key.metric].unit, 0.0)])
+    info = manifest.metrics[key.metric]
+    usual = [info.margins[key.stat]] if key.stat in info.margins else list(info.margins.values())
+    return min(own or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
 
 
 def _judged(rows: Sequence[Row]) -> Iterable[Row]:
@@ -306,14 +316,14 @@ def _outcome(row: Row, p: float | None) -> Row:
         outcome = "lost" if row.change > 0 else "won"
     why = row.why
     if not why and not larger:
-        why = "smaller than anybody sees"
+        why = "smaller than its margin"
     elif not why:
         why = "one pair can't tell a change from noise" if p is None else f"p {p:.2g} after Holm’s correction"
     return replace(row, outcome=outcome, p=p, why=why)
 
 
 def _order(row: Row) -> tuple[bool, int, float]:
-    """Largest first, in what nobody sees or a twentieth of what was there; what has no number at all comes last."""
+    """Largest first, in margins or a twentieth of what was there; what has no number at all comes last."""
     size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 

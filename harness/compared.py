@@ -74,7 +74,7 @@ class Row:
     improved: int
     """Pairs in which B is better by more than `tolerance`."""
     tolerance: float
-    """Changes below this are none: the suite's margin, else what nobody sees."""
+    """Changes below this are none: the suite's margin, else the metric's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from harness import conduct, validity
 from harness.floors import NO_NOISE, NoiseFloor
-from harness.invariants import Groups, budget_findings, groups_of, limit_findings
+from harness.invariants import Groups, budget_findings, groups_of, left_out, limit_findings
 from harness.regressions import Baseline, Compared, compare
 from harness.runs import Run, metric_name
 from harness.sheet import Sheet, sheet_of
@@ -60,7 +60,8 @@ def judge_sheet(
         invalid += validity.of_comparison(run, baseline, compared)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
     if not found and not invalid:
-        if (suite.margins or noise.floors) and not baseline:
+        own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
+        if (suite.margins or own or noise.floors) and not baseline:
             remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
         else:
             remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
@@ -71,7 +72,7 @@ def judge_sheet(
     regressed = any(finding.outcome is Outcome.REGRESSED for finding in findings)
     code = ExitCode.INCOMPLETE if invalid else ExitCode.REGRESSION if regressed else ExitCode.OK
     ranked = sorted(findings, key=lambda finding: (_ORDER.index(finding.outcome), _relative(finding)))
-    notes = [*_about_waivers(all_waivers, found, day)]
+    notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
     if baseline and compared:
         notes += _about_baseline(baseline, compared)
     folder = str(baseline.sheet.folder) if baseline else ""

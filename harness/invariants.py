@@ -31,22 +31,40 @@ def groups_of(sheet: Sheet) -> Groups:
 
 
 def budget_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
-    """One finding for each budget, and each family and model that it covers."""
+    """One finding for each budget, and each family and model that it covers. Where nothing of a narrowed suite has the number
+    there is none: `left_out` says so.
+    """
+    for budget, row, grid, covered in _budgets(sheet, groups):
+        for group, columns in covered.items():
+            yield _judge_budget(sheet, budget, grid, row, group, columns)
+        if not covered and not sheet.manifest.suite.narrowed:
+            yield unjudged("budget", budget, "no case of this run has that number")
+
+
+def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
+    """Which budgets of a narrowed suite were not judged, since what is left of it has no such number."""
+    if not sheet.manifest.suite.narrowed:
+        return
+    for budget, _, _, covered in _budgets(sheet, groups):
+        if not covered:
+            yield (
+                f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged: no case of the families and "
+                "models that this run was narrowed to has that number. A run of the whole suite judges it"
+            )
+
+
+def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, Groups]]:
+    """Each budget that covers a family of the run, its row of the grid, and the cases of each family that have the number."""
     budgets = sheet.manifest.suite.budgets
     keys = tuple(dict.fromkeys(Key(b.metric, b.region, b.stat) for b in budgets))
     grid = sheet.grid(keys)
     steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
     for budget in budgets:
         row = keys.index(Key(budget.metric, budget.region, budget.stat))
-        covered = _covered(budget, groups, steps)
-        found = [
-            _judge_budget(sheet, budget, grid, row, group, columns[grid.states[row, columns] != ABSENT])
-            for group, columns in covered.items()
-            if (grid.states[row, columns] != ABSENT).any()
-        ]
-        if covered and not found:
-            yield unjudged("budget", budget, "no case of this run has that number")
-        yield from found
+        asked = _covered(budget, groups, steps)
+        there = {group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()}
+        if asked:
+            yield budget, row, grid, {group: columns for group, columns in there.items() if len(columns)}
 
 
 def limit_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:

@@ -109,12 +109,15 @@ def select(
         suite = replace(suite, models=tuple(pipelines))
     if models:
         _check_known(models, [model.name for model in suite.models], "model")
-        suite = replace(suite, models=tuple(model for model in suite.models if model.name in models))
+        kept = tuple(model for model in suite.models if model.name in models)
+        suite = replace(suite, models=kept, narrowed=suite.narrowed or kept != suite.models)
     if families:
         known = sorted({v.family for v in suite.variants} | {folder.name for folder in suite.folders})
         _check_known(families, known, "vector")
         variants = tuple(variant for variant in suite.variants if variant.family in families)
-        suite = replace(suite, variants=variants, folders=tuple(f for f in suite.folders if f.name in families))
+        own = tuple(folder for folder in suite.folders if folder.name in families)
+        fewer = (variants, own) != (suite.variants, suite.folders)
+        suite = replace(suite, variants=variants, folders=own, narrowed=suite.narrowed or fewer)
     if seeds:
         _check_seeds(seeds)
         suite = replace(suite, seeds=tuple(dict.fromkeys(seeds)))

@@ -158,6 +158,8 @@ class Suite:
     """File of the measured noise floor that margins come from; absolute; empty: none."""
     default_margins: bool = True
     """Whether a number that no margin names is held to its metric's own."""
+    narrowed: bool = False
+    """Whether somebody took only some of its families or models, so that a rule may have nothing left to judge."""
 
 
 @dataclass(frozen=True, slots=True)

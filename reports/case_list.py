@@ -178,11 +178,11 @@ def _values(records: Sequence[CaseRecord | None], keys: Sequence[Key]) -> dict[K
 
 def _about(manifest: Manifest, key: Key, values: Sequence[float | None]) -> dict[str, Any]:
     metric, region, stat = key
-    info = manifest.metrics[metric]
+    unit = manifest.metrics[metric].unit_of(stat)
     return {
         "key": metric if stat == "mean" and region == "edit" else f"{metric}.{region}.{stat}",
         "label": numbers.title(metric),
-        "title": f"{numbers.title(metric)} {stat.replace('_', ' ')} in {region}{f', {info.unit}' if info.unit else ''}",
-        "digits": 2 if info.unit else 4,
+        "title": f"{numbers.title(metric)} {stat.replace('_', ' ')} in {region}{f', {unit}' if unit else ''}",
+        "digits": 2 if unit else 4,
         "values": values,
     }

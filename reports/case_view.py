@@ -46,6 +46,7 @@ def about_run(sources: Sources) -> dict[str, Any]:
             "title": numbers.title(info.identity),
             "identity": info.identity,
             "unit": info.unit,
+            "units": dict(info.units),
             "better": info.better,
         }
         for name, info in sources.manifest.metrics.items()
@@ -153,7 +154,7 @@ def windows(record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()) -
     places: dict[tuple[int | None, int | None], list[list[Any]]] = {}
     for name in order:
         row = found[name][1]
-        places.setdefault((row.y, row.x), []).append([name, row.region, _short(row.value)])
+        places.setdefault((row.y, row.x), []).append([name, row.region, _short(row.value), row.stat])
     return [{"y": y, "x": x, "worst": worst} for (y, x), worst in list(places.items())[:MAX_WINDOWS]]
 
 

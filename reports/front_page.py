@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
 from harness.runs import Run, metric_name
 from harness.types import CaseRecord, ExitCode, Finding, Outcome
-from reports import numbers, verdict, view
+from reports import verdict, view
+from reports.groups import Group as Found
+from reports.groups import broken, by_metric, open_groups
 
 Tone = Literal["good", "bad", "warn", "plain"]
 
-MAX_LINES = 12
-"""Findings of one group that are listed; the rest is counted."""
+MAX_LINES = 4
+"""Findings of one group that are shown, one a metric; the others are folded."""
+
+MAX_FOLDED = 1500
+"""Findings that are folded on a page, those of the worst groups; beyond, they are counted."""
+
+PICTURED = ("lpips", "flip", "delta_e00", "ssim")
+"""Metrics whose worst place a person sees best: a group shows the place of the first of these that it has."""
 
 MAX_GROUPS = 120
 """Groups that are listed: beyond, a page is no longer read."""
@@ -55,8 +63,6 @@ class Line:
 
     row: verdict.Row
     finding: Finding
-    measure: str
-    """`LPIPS worst in ring`"""
     about: str
     """Which case the text names: `logo/3, seed 42`; empty: it is not in the run."""
     href: str
@@ -74,15 +80,16 @@ class Group:
     outcome: Outcome
     tone: Tone
     lines: tuple[Line, ...]
-    more: int
-    """Findings that are not listed."""
+    more: str
+    """What is not shown, in words: `62 more checks of 14 metrics`; empty: nothing."""
+    folded: Mapping[str, tuple[Line, ...]]
+    """By metric, what is not shown."""
+    left_out: int
+    """Findings that are not even folded."""
+    pictured: Finding
+    """The one whose case is shown."""
     href: str
     """The list of its cases."""
-
-    @property
-    def finding(self) -> Finding:
-        """The one that the group is known by: the first that has a case."""
-        return next((line.finding for line in self.lines if line.href), self.lines[0].finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +135,10 @@ def headline(run: Run) -> Headline:
         why = f"All {len(judged.findings)} checks keep their limits"
         return Headline("PASS", "good", f"{why}, {improved} of them improved." if improved else f"{why}.")
     if judged.exit_code is ExitCode.REGRESSION:
-        bad = [finding for finding in judged.findings if finding.outcome is Outcome.REGRESSED]
-        why = f"{len(bad)} of {len(judged.findings)} checks are past their limit."
-        return Headline("REGRESSION", "bad", f"{why} Worst: {view.describe(bad[0])}" if bad else why)
+        past = sum(finding.outcome is Outcome.REGRESSED for finding in judged.findings)
+        what = broken(judged)
+        count = f"{past:,} of {verdict.counted(len(judged.findings), 'check')} {'is' if past == 1 else 'are'} past the limit."
+        return Headline("REGRESSION", "bad", f"{what}. {count}" if what else count)
     why = judged.invalid[0] if judged.invalid else "No reason was given."
     more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
     return Headline("COULD NOT BE JUDGED", "warn", why + more)
@@ -179,22 +187,25 @@ def changes(run: Run) -> str:
 
 def groups(run: Run) -> Groups:
     """Findings by family, model and stage: what is no plain pass, worst first; then what improved."""
-    lines = _lines(run)
-    improved = [line for line in lines if line.finding.outcome is Outcome.IMPROVED]
-    bad = [line for line in lines if line.finding.outcome is not Outcome.IMPROVED and not _plain_pass(line)]
-    looked_at, better = _grouped(bad), _grouped(improved)
-    shown = (*looked_at[:MAX_GROUPS], *better[:MAX_GROUPS])
-    hidden = sum(len(group.lines) + group.more for group in (*looked_at, *better)) - sum(
-        len(group.lines) + group.more for group in shown
-    )
-    return Groups(looked_at[:MAX_GROUPS], better[:MAX_GROUPS], hidden)
+    lines = {line.row: line for line in _lines(run)}
+    found = open_groups(tuple(lines))
+    looked_at = [group for group in found if group.leading[0].outcome != Outcome.IMPROVED]
+    better = [group for group in found if group.leading[0].outcome == Outcome.IMPROVED]
+    hidden = sum(group.size for group in (*looked_at[MAX_GROUPS:], *better[MAX_GROUPS:]))
+    room, shown = MAX_FOLDED, []
+    for one in (*looked_at[:MAX_GROUPS], *better[:MAX_GROUPS]):
+        group = _group(one, lines, room)
+        room -= sum(map(len, group.folded.values()))
+        shown.append(group)
+    number = min(len(looked_at), MAX_GROUPS)
+    return Groups(tuple(shown[:number]), tuple(shown[number:]), hidden)
 
 
 def kept(run: Run) -> tuple[Kept, ...]:
     """The checks that keep their limits, a line a family and model, the one with the least room first."""
     by_pair: dict[tuple[str, str], list[Line]] = {}
     for line in _lines(run):
-        if _plain_pass(line):
+        if not line.row.open:
             by_pair.setdefault((line.finding.family, line.finding.model), []).append(line)
     found = [
         Kept(family, model, len(lines), min(lines, key=lambda line: _room(line.finding)))
@@ -220,7 +231,7 @@ def family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]
 def link(case_id: str, finding: Finding | None = None) -> str:
     """The address of a case; with a finding, in the mode that shows it."""
     state = {"case": case_id}
-    if finding and finding.rule != "limit":
+    if finding and finding.rule != "limit" and finding.rule not in verdict.CONDUCT:
         state |= {"mode": "heat", "metric": metric_name(finding.metric)}
     return f"#{urlencode(state, errors='replace')}"
 
@@ -240,32 +251,39 @@ def _lines(run: Run) -> list[Line]:
 
 def _line(row: verdict.Row, finding: Finding, records: Mapping[str, CaseRecord]) -> Line:
     record = records.get(finding.case_id)
-    stat = finding.stat.replace("_", " ")
-    measure = f"{numbers.title(finding.metric)} {stat} in {finding.region}"
-    if finding.rule == "limit":
-        measure = numbers.title(finding.metric)
     about = f"{record.case.scene}, seed {record.case.seed}" if record else ""
-    return Line(row, finding, measure, about, link(record.case.id, finding) if record else "")
+    return Line(row, finding, about, link(record.case.id, finding) if record else "")
 
 
-def _grouped(lines: Iterable[Line]) -> tuple[Group, ...]:
-    places: dict[tuple[str, str, str], list[Line]] = {}
-    for line in lines:
-        finding = line.finding
-        places.setdefault((finding.family, finding.model, finding.stage), []).append(line)
-    return tuple(_group(place, found) for place, found in places.items())
+def _group(found: Found, lines: Mapping[verdict.Row, Line], room: int) -> Group:
+    """A group of the page, with at most `room` findings folded."""
+    own = [lines[row] for row in found.leading]
+    shown = tuple(own[:MAX_LINES])
+    rest = (*found.leading[MAX_LINES:], *found.others)
+    folded = by_metric(rest[:room])
+    first = own[0]
+    tone: Tone = "warn" if first.row.at_risk else TONES[first.finding.outcome]
+    return Group(
+        family=first.finding.family,
+        model=first.finding.model,
+        stage=found.stage,
+        outcome=first.finding.outcome,
+        tone=tone,
+        lines=shown,
+        more=found.more(len(shown)),
+        folded={metric: tuple(lines[row] for row in rows) for metric, rows in folded.items()},
+        left_out=max(0, len(rest) - room),
+        pictured=_pictured(own),
+        href=list_link(family=first.finding.family, model=first.finding.model),
+    )
 
 
-def _group(place: tuple[str, str, str], lines: Sequence[Line]) -> Group:
-    family, model, stage = place
-    outcome = lines[0].finding.outcome
-    tone: Tone = "warn" if lines[0].row.at_risk else TONES[outcome]
-    where = list_link(family=family, model=model)
-    return Group(family, model, stage, outcome, tone, tuple(lines[:MAX_LINES]), max(0, len(lines) - MAX_LINES), where)
-
-
-def _plain_pass(line: Line) -> bool:
-    return line.finding.outcome is Outcome.PASS and not line.row.at_risk
+def _pictured(lines: Sequence[Line]) -> Finding:
+    """What shows best what is wrong, among what is as bad as the worst and has a case."""
+    known = [line.finding for line in lines if line.href and line.finding.outcome is lines[0].finding.outcome]
+    places = {metric_name(finding.metric): finding for finding in reversed(known) if finding.rule != "limit"}
+    best = next((places[name] for name in PICTURED if name in places), None)
+    return best or next(iter(known), lines[0].finding)
 
 
 def _room(finding: Finding) -> float:

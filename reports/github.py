@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.runs import Manifest
 from harness.types import Verdict
-from reports.verdict import Checkout, headline, open_rows, reasons, rows, short
+from reports.groups import open_groups
+from reports.verdict import Checkout, headline, reasons, rows, short
 
 MAX_ANNOTATIONS = 10
 """Of each level, in one step."""
@@ -17,7 +18,7 @@ MAX_TITLE = 200
 
 
 def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> list[str]:
-    """Workflow commands, worst first, and where there are more than GitHub shows, one that counts the others.
+    """Workflow commands, worst first, one a family, model and stage; what is more than GitHub shows is counted.
 
     Of a run that could not be judged, the reasons are errors, and its findings say nothing yet.
     """
@@ -25,10 +26,13 @@ def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) 
         lines = [command("error", f"editproof: {headline(verdict)}", reason) for reason in reasons(verdict)]
         return _limited([lines])
     levels: dict[str, list[str]] = {"error": [], "warning": []}
-    for row in open_rows(rows(verdict)):
+    for group in open_groups(rows(verdict)):
+        row, more = group.leading[0], group.more(1)
         if row.level in levels:
-            title = f"editproof: {row.outcome}: {row.family} × {row.model}"
-            levels[row.level].append(command(row.level, title, row.text, checkout.source(manifest, row.model)))
+            place = f"{group.family} × {group.model}{f', first at {group.stage}' if group.stage else ''}"
+            title = f"editproof: {row.outcome}: {place}"
+            text = f"{row.text}{f' … and {more}' if more else ''}"
+            levels[row.level].append(command(row.level, title, text, checkout.source(manifest, row.model)))
     return _limited(levels.values())
 
 

@@ -90,7 +90,7 @@ def environment(folder: Path) -> Environment:
 
 def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
     groups = front_page.groups(run)
-    first = [group.finding for group in (*groups.open, *groups.improved)]
+    first = [group.pictured for group in (*groups.open, *groups.improved)]
     return (
         environment(folder)
         .get_template("index.html.j2")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.runs import Manifest
 from harness.types import Outcome, Verdict
-from reports.verdict import NONE, Row, headline, notes, open_rows, reasons, rows, sentence, short
+from reports.groups import broken, leading, open_groups
+from reports.verdict import NONE, Row, headline, notes, reasons, rows, sentence, short
 
 MARKER = "<!-- editproof -->"
 """The first line: a script finds the comment by it, to update instead of adding another."""
@@ -18,6 +19,8 @@ MAX_SUMMARY = 1024 * 1024
 
 TOP = 10
 """Rows that are not folded."""
+TOP_OF_A_GROUP = 3
+"""Of one family, model and stage."""
 MAX_CELL = 160
 RESERVE = 1000
 """Room for what closes the lists."""
@@ -52,6 +55,8 @@ def escaped(text: str) -> str:
 
 def _document(manifest: Manifest, verdict: Verdict, limit: int, size: Callable[[str], int]) -> str:
     lines = [MARKER, f"### editproof: {headline(verdict)}", "", escaped(sentence(manifest, verdict)), ""]
+    what = broken(verdict)
+    lines += [f"**{escaped(what)}**", ""] if what else []
     close = ["", NEXT_STEP, ""]
     least = "\n".join([*lines, *close])
 
@@ -59,16 +64,22 @@ def _document(manifest: Manifest, verdict: Verdict, limit: int, size: Callable[[
         return limit - size("\n".join([*lines, *close])) - RESERVE
 
     found = rows(verdict)
-    wrong = open_rows(found)
+    groups = open_groups(found)
+    top = leading(groups, TOP, TOP_OF_A_GROUP)
     lines += _listed([f"- {escaped(reason)}" for reason in reasons(verdict)], room() // 2, size)
     if verdict.invalid and found:
         lines += ["What follows is provisional: it was measured, but nothing may be concluded from it yet.", ""]
-    lines += _table([_cells(row) for row in wrong[:TOP]], room(), size)
-    rest = [*wrong[TOP:], *(row for row in found if row.outcome == Outcome.PASS and not row.at_risk)]
+    lines += _table([_cells(row) for row in top], room(), size)
+    words = [
+        f"- {escaped(group.leading[0].text)}{f' … and {group.more(1)}' if group.more(1) else ''}"
+        for group in groups
+        if group.leading[0].outcome != Outcome.ERROR
+    ]
+    lines += _folded("What was found, in words", _listed(words, room() // 2, size))
+    lines += _folded("Notes", _listed([f"- {escaped(note)}" for note in notes(verdict)], room() // 2, size))
+    shown = set(top)
+    rest = [row for row in found if row not in shown]
     lines += _folded(f"The other checks: {len(rest)}, worst first", _table([_cells(row) for row in rest], room(), size))
-    words = [f"- {escaped(row.text)}" for row in wrong if row.outcome != Outcome.ERROR]
-    lines += _folded("What was found, in words", _listed(words, room(), size))
-    lines += _folded("Notes", _listed([f"- {escaped(note)}" for note in notes(verdict)], room(), size))
     return next((text for text in ("\n".join([*lines, *close]), least) if size(text) <= limit), "")
 
 

@@ -1,4 +1,4 @@
-"""A run in the terminal: one table, and the verdict in a few lines."""
+"""A run in the terminal: one table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.runs import Run
-from harness.types import CaseRecord, Outcome, Region, Verdict
+from harness.types import CaseRecord, Region
 from reports import numbers, view
 
-MAX_LINES = 10
 COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
     ("PSNR", "psnr", "edit", "mean", "dB"),
     ("SSIM", "ssim", "edit", "mean", ""),
@@ -55,24 +54,6 @@ def case_table(run: Run) -> Table:
             Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))
         )
     return table
-
-
-def verdict_lines(verdict: Verdict) -> list[str]:
-    """The verdict in plain lines: what made it invalid, then what is no pass, worst first; at most 10 and a count."""
-    lines = [f"not judged: {plain(reason)}" for reason in verdict.invalid]
-    order = sorted(verdict.findings, key=lambda finding: view.OUTCOMES.index(finding.outcome))
-    said = set(verdict.invalid)
-    found = [finding for finding in order if finding.outcome is not Outcome.PASS and finding.text not in said]
-    lines += [f"{finding.outcome.value}: {plain(view.describe(finding))}" for finding in found]
-    if len(lines) > MAX_LINES:
-        return [*lines[:MAX_LINES], f"… and {len(lines) - MAX_LINES} more"]
-    return lines
-
-
-def note_lines(verdict: Verdict) -> list[str]:
-    """What a person should know though it changes nothing; at most 10 and a count."""
-    lines = [f"note: {plain(note)}" for note in verdict.notes]
-    return [*lines[:MAX_LINES], *([f"… and {len(lines) - MAX_LINES} more notes"] if len(lines) > MAX_LINES else [])]
 
 
 def plain(name: str) -> str:

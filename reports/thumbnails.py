@@ -1,4 +1,4 @@
-"""Thumbnails of the front page: the place that a finding is about, cut out of what was expected and of what was made."""
+"""Thumbnails of the front page: where a finding is, cut out of what was expected, of what was made, and of their difference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from harness.runs import Run, blob_path, metric_name
 from harness.types import CaseRecord, Finding, Measurement
@@ -14,12 +14,14 @@ from reports import numbers
 from reports.case_list import page_name
 
 EDGE_PX = 144
-"""Of each of the two cuts, as shown."""
+"""Of each of the cuts."""
 
 CUT_PX = 128
 """Of the place that is cut out, in output pixels: the worst window and as much again around it."""
 
 GAP_PX = 4
+AMPLIFIED = 8
+"""By how much the difference is."""
 MOST = 48
 """Thumbnails on a page."""
 
@@ -32,8 +34,8 @@ class Thumbnail:
     width: int
     height: int
     alt: str
-    caption: str
-    """What stands left and right."""
+    captions: tuple[str, ...]
+    """What is shown, from the left."""
 
 
 def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dict[str, Thumbnail]:
@@ -74,15 +76,23 @@ def _draw(run_folder: Path, record: CaseRecord, place: tuple[int, int] | None, f
             pictures.append(picture.convert("RGB"))
     if len({picture.size for picture in pictures}) > 1:
         pictures, kinds = pictures[-1:], kinds[-1:]
+    if len(pictures) > 1:
+        gap = ImageChops.difference(*pictures)
+        pictures, kinds = [*pictures, gap.point(lambda level: level * AMPLIFIED)], [*kinds, "difference"]
     sheet = cut(pictures, place)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{page_name(record.case.id)}.webp"
     sheet.save(target, "WEBP", quality=82, method=2)
-    words = {"expected": "expected", "actual": "this run", "input": "the input: there is no result"}
-    caption = " | ".join(words[kind] for kind in kinds)
+    words = {
+        "expected": "expected",
+        "actual": "this run",
+        "difference": f"difference ×{AMPLIFIED}",
+        "input": "the input: there is no result",
+    }
+    captions = tuple(words[kind] for kind in kinds)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
-    alt = f"{record.case.scene}, {record.case.model.name}, seed {record.case.seed}{where}: {caption.replace(' | ', ' beside ')}"
-    return Thumbnail(target, *sheet.size, alt, caption)
+    alt = f"{record.case.scene}, {record.case.model.name}, seed {record.case.seed}{where}: {', '.join(captions)}"
+    return Thumbnail(target, *sheet.size, alt, captions)
 
 
 def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:

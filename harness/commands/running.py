@@ -176,7 +176,9 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
     if quiet:
         return
     from harness.runs import Run
-    from reports.text import case_table, note_lines, verdict_lines
+    from reports.groups import broken
+    from reports.text import case_table
+    from reports.verdict_table import next_step, note_lines, verdict_lines
 
     terminal = console()
     shown = case_table(run) if isinstance(run, Run) else _findings_table(run)
@@ -188,7 +190,11 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
     against = "budgets and the baseline" if _verdict(run).baseline else "budgets"
     judged = f"{len(_verdict(run).findings)} checks against {against}"
     terminal.print(f"verdict: {heading[_verdict(run).exit_code]} ({judged})", markup=False, highlight=False)
+    if what := broken(_verdict(run)):
+        terminal.print(f"because: {what}", markup=False, highlight=False, soft_wrap=True)
     terminal.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
+    if step := next_step(_verdict(run), run.folder):
+        terminal.print(f"next:    {step}", markup=False, highlight=False, soft_wrap=True)
     if page:
         terminal.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
 

@@ -54,11 +54,13 @@ window.editproof = window.editproof || {};
 
   const outcome = (word) => el("span", { class: "badge", "data-outcome": word }, word.charAt(0).toUpperCase() + word.slice(1));
 
+  const unitOf = (about, stat) => about.units?.[stat] ?? about.unit;
+
   function windows(told, run, jump) {
     return told.windows.map((window, at) => {
-      const worst = window.worst.map(([metric, region, value], index) => {
+      const worst = window.worst.map(([metric, region, value, stat], index) => {
         const about = run.metrics[metric] ?? { title: metric, unit: "" };
-        return el("span", { class: "v-worst" }, `${about.title} ${quantity(value, about.unit)}`, el("span", { class: "quiet" }, ` in ${region}`), index < window.worst.length - 1 ? "," : "");
+        return el("span", { class: "v-worst" }, `${about.title} ${quantity(value, unitOf(about, stat))}`, el("span", { class: "quiet" }, ` in ${region}`), index < window.worst.length - 1 ? "," : "");
       });
       return el("li", null, el("button", { type: "button", "data-window": at, onclick: () => jump(at) },
         el("b", null, letter(at)), el("span", null, worst, el("span", { class: "quiet v-place" }, `y ${window.y}, x ${window.x}`))));
@@ -112,7 +114,7 @@ window.editproof = window.editproof || {};
       const about = run.metrics[metric] ?? { title: metric, identity: metric, unit: "", better: "lower" };
       return el("tbody", null, lines.map((line, at) => el("tr", null,
         at === 0 ? el("th", { scope: "rowgroup", rowspan: lines.length, title: about.identity }, about.title, about.unit && about.unit !== about.title ? el("span", { class: "quiet" }, ` ${about.unit}`) : null) : null,
-        el("th", { scope: "row" }, line[1].replaceAll("_", " ")),
+        el("th", { scope: "row" }, line[1].replaceAll("_", " "), unitOf(about, line[1]) !== about.unit ? el("span", { class: "quiet" }, ` ${unitOf(about, line[1]) || "of 1"}`) : null),
         told.regions.map((region, column) => cell(line, column, about, past.get(`${metric} ${line[1]} ${region}`))))));
     });
     const head = el("thead", null, el("tr", null, el("th", { scope: "col" }, "Metric"), el("th", { scope: "col" }, "Statistic"), told.regions.map((region) => el("th", { scope: "col", class: "n" }, region))));
@@ -125,14 +127,15 @@ window.editproof = window.editproof || {};
   const moved = (line) => line[3] && line[2].some((value, at) => value !== null && line[3][at] !== null && value !== line[3][at]);
 
   function cell(line, column, about, finding) {
-    const [, , now, then, notes] = line;
+    const [, stat, now, then, notes] = line;
+    const unit = unitOf(about, stat);
     const note = notes ? notes[column] : 0;
-    const parts = [now[column] === null ? (note ? "—" : "") : number(now[column], about.unit)];
+    const parts = [now[column] === null ? (note ? "—" : "") : number(now[column], unit)];
     if (note) parts.push(el("sup", null, el("a", { href: `#v-note-${note}`, onclick: (event) => { event.preventDefault(); document.getElementById(`v-note-${note}`).focus(); } }, note)));
     if (then && then[column] !== null && now[column] !== null) {
       const bad = worse(about.better, now[column], then[column]);
-      const text = change(now[column] - then[column], about.unit);
-      const nothing = Math.abs(bad) < FEW || Number(number(now[column] - then[column], about.unit).replace("−", "-")) === 0;
+      const text = change(now[column] - then[column], unit);
+      const nothing = Math.abs(bad) < FEW || Number(number(now[column] - then[column], unit).replace("−", "-")) === 0;
       parts.push(el("span", { class: nothing ? "v-change" : bad > 0 ? "v-change worse" : "v-change better" }, nothing ? "=" : `${text} ${bad > 0 ? "worse" : "better"}`));
     }
     const attributes = { class: finding && finding.outcome === "regressed" ? "n past" : "n" };

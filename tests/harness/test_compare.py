@@ -76,6 +76,23 @@ def test_change_below_the_margin_is_none(tmp_path: Path) -> None:
     assert (row.outcome, row.tolerance) == ("unchanged", 0.02)
 
 
+def test_metrics_margin_holds_where_the_suite_has_none(tmp_path: Path) -> None:
+    """Without a margin of the suite, the metric's own says what is no change; without either, what an eye can tell."""
+    a, b = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.105)))
+    tolerances, outcomes = [], []
+    for margins in ({"mean": 0.01}, {"worst": 0.03}, {}):
+        metrics = {"lpips": MetricInfo("lpips[alex]@1", "", "lower", margins=margins)}
+        sides = [
+            replace(run, manifest=replace(run.manifest, metrics=metrics, suite=replace(run.manifest.suite, margins=())))
+            for run in (a, b)
+        ]
+        (row,) = compare(*map(sheet_of, sides)).rows
+        tolerances.append(row.tolerance)
+        outcomes.append(row.outcome)
+    assert tolerances == [0.01, 0.03, 0.002]
+    assert outcomes == ["unchanged", "unchanged", "lost"]
+
+
 def test_stochastic_change_must_be_significant(tmp_path: Path) -> None:
     """A change far above the noise between seeds counts, one that drowns in it does not; p says which."""
     a = run_of(tmp_path / "a", lambda case: 0.1 + jitter(case), stochastic=True)

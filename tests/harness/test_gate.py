@@ -103,6 +103,35 @@ def test_a_budget_covers_the_rungs_it_names_and_no_more() -> None:
     assert judge(run, None).exit_code is ExitCode.OK
 
 
+def test_a_budget_that_a_narrowed_run_has_no_number_for_is_a_note_and_of_a_whole_suite_an_error() -> None:
+    """`--vector` leaves families out: what only they measure can't be missed in the others."""
+    budgets = (BUDGET, replace(BUDGET, region="protect"))
+    whole = run_of(measured(35.0), budgets=budgets)
+    narrowed = replace(whole, manifest=replace(whole.manifest, suite=replace(whole.manifest.suite, narrowed=True)))
+    assert judge(whole, None).exit_code is ExitCode.INCOMPLETE
+    verdict = judge(narrowed, None)
+    assert verdict.exit_code is ExitCode.OK
+    assert [finding.region for finding in verdict.findings] == ["edit"]
+    (note,) = verdict.notes
+    assert "psnr mean in protect was not judged" in note
+
+
+def test_a_narrowed_run_with_nothing_left_to_judge_is_no_pass() -> None:
+    run = run_of(measured(35.0), budgets=(replace(BUDGET, region="protect"),))
+    narrowed = replace(run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, narrowed=True)))
+    verdict = judge(narrowed, None)
+    assert verdict.exit_code is ExitCode.INCOMPLETE
+    assert "nothing was judged" in verdict.invalid[0]
+
+
+def test_a_suite_that_only_a_baseline_can_judge_says_so() -> None:
+    """Its metrics bring margins along: what is missing is a baseline, not a rule."""
+    run = run_of(measured(35.0))
+    metrics = {"psnr": replace(run.manifest.metrics["psnr"], margins={"mean": 0.5})}
+    verdict = judge(replace(run, manifest=replace(run.manifest, metrics=metrics)), None)
+    assert "baseline accept" in verdict.invalid[0]
+
+
 @pytest.mark.parametrize("limit", [Budget("psnr", "edit", "mean", max=34.0), Budget("psnr", "edit", "mean", min=36.0)])
 def test_both_kinds_of_limit_bite(limit: Budget) -> None:
     """`max` and `min` each regress on their own side."""

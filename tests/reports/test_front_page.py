@@ -60,7 +60,8 @@ def test_findings_are_grouped_by_family_model_and_stage(run: runs.Run) -> None:
             finding(run, Outcome.UNDERPOWERED, stage="inpaint"),
         )
     )
-    assert [(group.stage, len(group.lines)) for group in found.open] == [("inpaint", 2), ("blend", 1)]
+    assert [(group.stage, len(group.lines)) for group in found.open] == [("inpaint", 1), ("blend", 1)]
+    assert found.open[0].more == "1 more check of 1 metric"
 
 
 def test_line_leads_to_the_case_in_the_mode_that_shows_it(run: runs.Run) -> None:
@@ -79,9 +80,45 @@ def test_case_without_result_has_no_link(run: runs.Run) -> None:
 
 
 def test_long_groups_are_counted(run: runs.Run) -> None:
-    """A group lists twelve findings and counts the rest, so that no page grows without end."""
-    (group,) = front_page.groups(judged(run, *[finding(run, Outcome.REGRESSED)] * 20)).open
-    assert (len(group.lines), group.more) == (12, 8)
+    """A group shows the worst of four metrics; the rest is folded by metric, and beyond a page's limit counted."""
+    one = finding(run, Outcome.REGRESSED)
+    found = [replace(one, metric=f"{name}@1", stat=stat) for stat in ("mean", "worst") for name in "abcdef"]
+    (group,) = front_page.groups(judged(run, *found)).open
+    assert [line.row.measure for line in group.lines] == [f"{name} mean in edit" for name in "ABCD"]
+    assert group.more == "8 more checks of 6 metrics"
+    assert {metric: len(lines) for metric, lines in group.folded.items()} == {
+        "E": 2,
+        "F": 2,
+        "A": 1,
+        "B": 1,
+        "C": 1,
+        "D": 1,
+    }
+    (group,) = front_page.groups(judged(run, *[one] * (front_page.MAX_FOLDED + 11))).open
+    assert group.left_out == 10
+
+
+def test_picture_shows_what_a_person_sees(run: runs.Run) -> None:
+    """Of the metrics that are past their limit the one whose worst place is seen best gives the picture."""
+    one = finding(run, Outcome.REGRESSED)
+    found = [replace(one, metric="registration@1"), replace(one, metric="delta_e00@1"), one]
+    (group,) = front_page.groups(judged(run, *found)).open
+    assert group.pictured.metric == "lpips[alex]@1"
+
+
+def test_conduct_has_no_heat_map(run: runs.Run) -> None:
+    """A finding about how edits end leads to its case, and to no map."""
+    one = replace(finding(run, Outcome.REGRESSED, rule="status"), metric="status", unit="scenes")
+    (group,) = front_page.groups(judged(run, one)).open
+    assert group.lines[0].href == f"#case={run.manifest.cases[0].id}"
+
+
+def test_headline_says_what_broke(run: runs.Run) -> None:
+    """Model, family and stage, then how many checks of all."""
+    found = judged(run, finding(run, Outcome.REGRESSED, stage="blend"), finding(run, Outcome.PASS))
+    case = run.manifest.cases[0]
+    expected = f"{case.model.name} got worse in {case.family}, first at blend. 1 of 2 checks is past the limit."
+    assert front_page.headline(found).why == expected
 
 
 def test_passes_are_one_line_a_family_and_model(run: runs.Run) -> None:

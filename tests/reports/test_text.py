@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from harness import runs
-from harness.types import Model, Verdict
+from harness.types import Model
 from reports import numbers, text
 
 COLUMNS = 80
@@ -57,29 +57,6 @@ def test_names_are_no_markup(run: runs.Run) -> None:
 def test_empty_run_has_no_rows(run: runs.Run) -> None:
     """A run without a finished case is a table without rows."""
     assert "thin_text" not in printed(replace(run, records=()))
-
-
-def test_verdict_lines(run: runs.Run) -> None:
-    """What made the run invalid comes first, then findings worst first; passes are not listed."""
-    assert run.verdict is not None
-    lines = text.verdict_lines(run.verdict)
-    assert [line.partition(":")[0] for line in lines] == [
-        "not judged",
-        "regressed",
-        "regressed",
-        "underpowered",
-        "improved",
-    ]
-    assert lines[1].startswith("regressed: microprint × <script>alert(1)</script>: LPIPS in edit reaches 0.2481")
-
-
-def test_verdict_lines_are_few(run: runs.Run) -> None:
-    """Of many findings ten are listed and the others counted."""
-    assert run.verdict is not None
-    many = Verdict(run.verdict.exit_code, (), run.verdict.findings[:1] * 25, "")
-    lines = text.verdict_lines(many)
-    assert len(lines) == text.MAX_LINES + 1
-    assert lines[-1] == "… and 15 more"
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from harness import runs
 from harness.cli import app
-from harness.types import ExitCode, Finding, Model, Outcome, Verdict
+from harness.types import REGIONS, ExitCode, Finding, Model, Outcome, Verdict
 from reports import github, gitlab, markdown, publish
+from reports.groups import broken
 from reports.junit import junit
 from reports.verdict import Checkout, rows
-from reports.verdict_table import MAX_ROWS, TIGHTEST, verdict_table
+from reports.verdict_table import MAX_LINES, MAX_ROWS, TIGHTEST, verdict_lines, verdict_table
 
 HERE = Checkout(Path("/repo/work"), Path("/repo"))
 EVIL = "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error] [l](http://e.x)\ud800\N{RIGHT-TO-LEFT OVERRIDE}"
@@ -121,6 +122,42 @@ def test_the_table_counts_what_it_leaves_out() -> None:
     assert verdict_table(verdict(invalid=("nothing was judged",))) is None
 
 
+# The lines
+
+
+def test_verdict_lines(run: runs.Run) -> None:
+    """What made the run invalid comes first, then findings worst first; passes are not listed."""
+    assert run.verdict is not None
+    lines = verdict_lines(run.verdict)
+    assert [line.partition(":")[0] for line in lines] == [
+        "not judged",
+        "regressed",
+        "regressed",
+        "underpowered",
+        "improved",
+    ]
+    assert lines[1].startswith("regressed: microprint × <script>alert(1)</script>: LPIPS in edit reaches 0.2481")
+
+
+def test_verdict_lines_are_few() -> None:
+    """Of many families ten are listed and the others counted."""
+    lines = verdict_lines(verdict(*many(25)))
+    assert len(lines) == MAX_LINES + 1
+    assert lines[-1] == "… and 15 more"
+
+
+def test_a_line_stands_for_its_family_model_and_stage() -> None:
+    """A regression moves many numbers at once: the worst is told in full, the others are counted."""
+    found = [
+        replace(FINDING, stage="inpaint", metric=metric, region=region, stat=stat)
+        for metric in ("psnr@1", "ssim@1")
+        for region in ("edit", "ring")
+        for stat in ("mean", "worst")
+    ]
+    (line,) = verdict_lines(verdict(*found))
+    assert line == "regressed: logo · ns: fell … and 7 more checks of 2 metrics"
+
+
 # JUnit
 
 
@@ -177,16 +214,61 @@ def test_junit_names_are_distinct(manifest: runs.Manifest) -> None:
     assert failed[1][0].endswith("in edit (2) [ns]")
 
 
+def test_junit_of_hundreds_of_checks_is_small(manifest: runs.Manifest) -> None:
+    """A thousand failed checks with their texts are less than a megabyte."""
+    text = "logo · ns: outside_change share in ring went from 0.2843 to 0.8458, 0.5614 worse; the margin is 0.01 (logo/1 ns)"
+    assert len(junit(manifest, verdict(*many(1000, text=text)))) < 1_000_000
+
+
+# Rules of conduct
+
+
+def test_rules_of_conduct_count_scenes(manifest: runs.Manifest) -> None:
+    """They name neither a region nor decimals: `How edits end`, `1 scene worse`, none allowed."""
+    status = replace(
+        FINDING,
+        rule="status",
+        metric="status",
+        region="all",
+        stat="scenes",
+        limit=0.0,
+        worst=1.0,
+        headroom=-1.0,
+        unit="scenes",
+    )
+    (row,) = rows(verdict(status))
+    assert (row.rule, row.measure, row.allowed) == ("How edits end", "How edits end", "none allowed")
+    assert (row.change, row.headroom) == ("1 scene worse", "−1 scene")
+    (seed,) = rows(verdict(replace(status, rule="seed", metric="seed", worst=3.0)))
+    assert (seed.rule, seed.change) == ("Effect of the seed", "3 scenes worse")
+    assert "editproof.smoke.logo How edits end [ns]" in cases_of(junit(manifest, verdict(status)))
+    assert broken(verdict(status)) == "ns got worse in logo"
+
+
 # GitHub
 
 
 def test_annotations_are_at_most_ten_of_a_level(manifest: runs.Manifest) -> None:
     """What GitHub would drop without a word is counted in one line more."""
-    lines = github.workflow_commands(manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE)
+    unclear = [replace(finding, model="patch") for finding in many(11, Outcome.UNDERPOWERED)]
+    lines = github.workflow_commands(manifest, verdict(*many(14), *unclear), HERE)
     levels = [line.split(" ")[0] for line in lines]
     assert levels == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"]
     assert "and 5 more" in lines[-1]
     assert "family0" in lines[0]
+
+
+def test_an_annotation_stands_for_its_family_model_and_stage(manifest: runs.Manifest) -> None:
+    """Ten annotations must not be ten numbers of one family: the worst is told, the others are counted."""
+    found = [
+        replace(FINDING, family=family, stage="blend", region=region) for region in REGIONS for family in ("a", "b")
+    ]
+    lines = github.workflow_commands(manifest, verdict(*found), HERE)
+    assert [unescaped(line) for line in lines] == [
+        f"::error title=editproof: regressed: {family} × ns, first at blend::{family} × ns: logo · ns: fell … and 5 more "
+        "checks of 1 metric"
+        for family in ("a", "b")
+    ]
 
 
 def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(manifest: runs.Manifest) -> None:
