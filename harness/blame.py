@@ -8,6 +8,7 @@ number is shared out among them by Shapley's value: what each adds on average, o
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ import numpy as np
 from harness.cases import ID_LENGTH
 from harness.comparison import worsening
 from harness.errors import UsageError
-from harness.first_stage import first_difference, read_traces, same_seed
+from harness.first_stage import CALLED_OUT, first_difference, read_traces, same_seed
 from harness.measure import as_delivered, measure, prepare
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric, Reference
@@ -30,8 +31,9 @@ from harness.pairing import pair
 from harness.processes import Child, ChildDiedError
 from harness.runs import metric_name
 from harness.sheet import MEASURED, Key, Sheet
+from harness.suite import parse_model
 from harness.tasks import Task, crop_task, make_task
-from harness.types import Case, CaseError, Finding, Outcome, Region
+from harness.types import Case, CaseError, Finding, Region
 from harness.wording import case_name, names
 from pipelines.contract import EditRequest, EditResult
 
@@ -124,7 +126,7 @@ def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
     if not found:
         known = names([case_name(case) for case in cases])
         raise UsageError(f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}")
-    called = [f.case_id for f in findings if f.outcome in {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}]
+    called = [f.case_id for f in findings if f.outcome in CALLED_OUT]
     ranked = sorted(found, key=lambda case: called.index(case.id) if case.id in called else math.inf)
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
@@ -147,7 +149,7 @@ def ask(
     """What to look into: the worst finding about the case, or about its family and model, else what changed most.
 
     `metric` may read `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError where the baseline has no such case
-    on the same seed, or neither side has such a number.
+    on the same seed, either side's is an error, the run has no such number, or `good` or `bad` names no pipeline.
     """
     others = same_seed(run, baseline, [case.id])
     if case.id not in others:
@@ -158,18 +160,30 @@ def ask(
             f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "
             "baseline"
         )
+    for where, ended in ((run, run.ended[case.id]), (baseline, baseline.ended[others[case.id]])):
+        if ended.error:
+            raise UsageError(
+                f"{where.folder} has an error and no picture of {case_name(case)}: {ended.error}: {ended.reason}. Its "
+                "traceback is in that run's report"
+            )
     ours, theirs = run.manifest.pipelines[case.model.name], baseline.manifest.pipelines[case.model.name]
     key = _key(run, baseline, case, others[case.id], findings, metric)
+    good, bad = (parse_model(text).spec if text else "" for text in (good, bad))
     return Question(run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec)
 
 
 def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:
-    """Answer. Raises UsageError where a pipeline dies or does not answer in time."""
+    """Answer. Where stages can't be swapped, the answer's notes say why. Raises UsageError where a pipeline that was named to
+    stand for the run's or the baseline's can't be loaded.
+    """
     q = question
     known = _recorded(q)
     traces = read_traces(q.run.folder, [q.case.id]), read_traces(q.baseline.folder, [q.other])
     first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
-    notes = []
+    notes = [*_otherwise_ended(q)]
+    if q.good == q.bad and not first and traces[0].get(q.case.id) and known.before == known.after and not notes:
+        note = "this number and every stage's picture are the baseline's: there is nothing to blame a stage for"
+        return replace(known, notes=(note,))
     if not first:
         notes.append(_no_first_stage(q, traces))
     if q.good == q.bad:
@@ -179,8 +193,29 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
         )
         return replace(known, first=first, notes=tuple(notes))
     with _host(timeout_s) as call:
+        _check_named(q, call)
         swapper = _Swapper(q, weights, call)
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
+
+
+def _otherwise_ended(q: Question) -> Iterator[str]:
+    before, after = q.baseline.ended[q.other], q.run.ended[q.case.id]
+    if before.status != after.status:
+        ends = [
+            f"{ended.status.replace('_', ' ')}{f' ({ended.reason})' if ended.reason else ''}"
+            for ended in (before, after)
+        ]
+        yield f"the edit was {ends[0]} in the baseline and is {ends[1]} in the run"
+
+
+def _check_named(q: Question, call: Call) -> None:
+    """Raise UsageError where a pipeline that somebody named, not the runs, can't be loaded."""
+    for option, spec, where in (("--good", q.good, q.baseline), ("--bad", q.bad, q.run)):
+        if spec != where.manifest.pipelines[q.case.model.name].spec:
+            try:
+                call("describe", spec)
+            except _PipelineError as error:
+                raise UsageError(f"{option} {spec}: {error}") from error
 
 
 def _recorded(q: Question) -> Blame:
@@ -206,7 +241,7 @@ def _key(run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence
                 f"{', '.join(run.manifest.metrics)}"
             )
     else:
-        about = [f for f in findings if f.outcome in {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}]
+        about = [f for f in findings if f.outcome in CALLED_OUT and metric_name(f.metric) in run.manifest.metrics]
         mine = [f for f in about if f.case_id == case.id] or [
             f for f in about if (f.family, f.model) == (case.family, case.model.name)
         ]
@@ -247,14 +282,18 @@ Call = Callable[..., Any]
 @contextmanager
 def _host(timeout_s: float) -> Iterator[Call]:
     """A process for both pipelines: one can't take the other's stage in a process of its own."""
-    log = Path(tempfile.mkdtemp(prefix="editproof-blame-")) / "pipelines.log"
+    folder = Path(tempfile.mkdtemp(prefix="editproof-blame-"))
+    log = folder / "pipelines.log"
     host = Child("harness.pipeline_host", log=log)
+    died = False
 
     def call(*message: object) -> Any:
+        nonlocal died
         try:
             reply = host.call(message, timeout_s=timeout_s)
         except ChildDiedError as error:
-            raise UsageError(f"while stages were swapped: {error}. Their log is {log}") from error
+            died = True
+            raise _PipelineError(f"{error}. The pipelines' log is {log}") from error
         if isinstance(reply, CaseError):
             raise _PipelineError(f"{reply.kind}: {reply.message}")
         return reply
@@ -263,6 +302,8 @@ def _host(timeout_s: float) -> Iterator[Call]:
         yield call
     finally:
         host.stop()
+        if not died:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _PipelineError(Exception):

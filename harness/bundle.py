@@ -52,8 +52,8 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
         "config": dict(request.config),
         "metadata": dict(request.metadata),
         "boxes": reference.boxes,
-        "good": question.good,
-        "bad": question.bad,
+        "good": _from_anywhere(question.good),
+        "bad": _from_anywhere(question.bad),
         "metric": question.key.metric,
         "region": question.key.region,
         "stat": question.key.stat,
@@ -63,3 +63,10 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
     write_atomically(folder / "bundle.json", msgspec.json.format(msgspec.json.encode(about), indent=1))
     shutil.copyfile(SCRIPT, folder / "repro.py")
     return folder
+
+
+def _from_anywhere(spec: str) -> str:
+    """The pipeline's name, its file's path absolute: the bundle is another folder."""
+    target, mark, query = spec.partition("?")
+    path, colon, factory = target.rpartition(":")
+    return f"{Path(path).expanduser().resolve()}{colon}{factory}{mark}{query}" if path.endswith(".py") else spec

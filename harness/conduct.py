@@ -1,24 +1,39 @@
-"""Rules about how a pipeline behaves beside the baseline, whatever its pictures measure: does it still finish its edits, and
-does the seed still matter?
+"""Rules about how a pipeline behaves beside the baseline, whatever its pictures measure: does it still finish its edits, does
+the seed still matter, and is each single edit still made?
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.comparison import SHARE_OF_SEEDS
+from harness.comparison import SHARE_OF_SEEDS, noise, quantile
 from harness.invariants import Columns, Groups
 from harness.pairing import Pairing, stochastic
+from harness.regressions import Compared, Group
 from harness.sheet import MEASURED, Grid, Key, Sheet
 from harness.types import Finding, Outcome
-from harness.wording import case_name
+from harness.wording import case_name, number
 
 STATUSES = ("done", "needs_review", "refused")
 """From best to worst."""
+
+BROKEN_SHARE = 0.05
+"""An edit broke where at least this share of its numbers says so. In clean reruns on other seeds it is 1 in 140 at most, in
+edits that leave what must go 1 in 4 and more."""
+
+BROKEN_NUMBERS = 3
+"""And at least so many: a single metric has outliers."""
+
+CERTAIN = 1e-6
+"""How likely a clean edit may be, by Student's t, to differ by as much as one that broke."""
+
+LEAST_REACH = 6.0
+"""And at least so many standard deviations between the seeds of a scene: metrics have heavy tails."""
 
 
 def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
@@ -71,6 +86,43 @@ def seed_findings(
                 f"numbers, and in the baseline they differ ({case.scene}): is the seed passed on?"
             )
             yield _finding(family, model, "seed", case.id, text, columns, regressed=True, count=len(stuck))
+
+
+def broken_findings(run: Sheet, compared: Compared) -> Iterable[Finding]:
+    """One for each family and stochastic model that passes on average, and yet has a single edit that broke: many of its
+    numbers are worse by more than their margins and than the baseline's seeds ever differ.
+    """
+    called = {(f.family, f.model) for f in compared.findings if f.outcome is Outcome.REGRESSED}
+    for group in compared.groups:
+        if group.exact or not group.seeded or (group.family, group.model) in called:
+            continue
+        beyond = _beyond(group)
+        counts = beyond.sum(axis=0)
+        judged = (~np.isnan(group.changes) & ~np.isnan(group.margins)[:, None]).sum(axis=0)
+        broken = np.flatnonzero((counts >= BROKEN_NUMBERS) & (counts >= BROKEN_SHARE * judged))
+        if not len(broken):
+            continue
+        at = int(broken[counts[broken].argmax()])
+        most = int(np.where(beyond[:, at], group.changes[:, at] / np.maximum(group.margins, 1e-12), -np.inf).argmax())
+        key, case = compared.keys[most], run.manifest.cases[int(group.columns[at])]
+        unit = run.manifest.metrics[key.metric].unit_of(key.stat)
+        text = (
+            f"{group.family} · {group.model}: {len(broken)} of {len(group.columns)} edits broke, though not on average: of "
+            f"{case_name(case)} {counts[at]} of {judged[at]} numbers are worse by more than seeds differ, above all "
+            f"{key.metric} {key.stat} in {key.region}, {number(float(group.then[most, at]), unit)} before and "
+            f"{number(float(group.now[most, at]), unit)} now"
+        )
+        finding = _finding(
+            group.family, group.model, "edit", case.id, text, group.columns, regressed=True, count=len(broken)
+        )
+        yield replace(finding, stat="edits", unit="edits")
+
+
+def _beyond(group: Group) -> npt.NDArray[np.bool_]:
+    """Rules × cases: worse by more than the margin and than what the noise between the baseline's seeds explains."""
+    spread, freedom = noise(np.where(np.isnan(group.changes), np.nan, group.then_badness), group.scenes)
+    reach = quantile(1 - CERTAIN, freedom.astype(np.float64)) * np.sqrt(2) * spread
+    return np.asarray(group.changes - reach[:, None] > group.margins[:, None], np.bool_)
 
 
 def _alike(grid: Grid, columns: Sequence[int]) -> bool:

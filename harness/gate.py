@@ -82,6 +82,7 @@ def judge_sheet(
 def _of_conduct(run: Sheet, baseline: Sheet, groups: Groups, compared: Compared) -> Iterable[Finding]:
     yield from conduct.status_findings(run, baseline, groups, compared.pairing)
     yield from conduct.seed_findings(run, baseline, groups, compared.pairing, compared.keys)
+    yield from conduct.broken_findings(run, compared)
 
 
 def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:

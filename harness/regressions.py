@@ -1,9 +1,9 @@
 """The comparison with a baseline: case by case on the same seed, pooled over the cases of a family and model.
 
 A deterministic model needs no statistics: one case beyond the margin is a regression. Of a stochastic one a rule is past its
-margin in two ways. The family got worse: its mean change is beyond the margin, and significant after Holm's correction over
-all rules of the run. Or one scene broke: nearly all of its seeds changed by more than the margin and what noise explains, so
-that an average can't hide it. A mean beyond the margin that is not significant is `underpowered`.
+margin in two ways. The family got worse: its mean change is beyond the margin. Or one scene broke: nearly all of its seeds
+changed by more than the margin, so that an average can't hide it. Either is asked to be significant after Holm's correction
+over all families and scenes of the run. A mean beyond the margin that is not significant is `underpowered`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import comparison
-from harness.comparison import NOISE_REACH, Means, Scenes, Values
+from harness.comparison import Means, Scenes, Values
 from harness.errors import UsageError
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.invariants import Columns, Groups, unjudged
@@ -28,8 +28,8 @@ from harness.wording import case_name, number, where
 
 REFUSED = "refused"
 
-ALARM = 0.05
-"""Chance of one false alarm or more in all family rules of a run together."""
+ALARM = 0.01
+"""Chance of one false alarm or more in all families and scenes of a run together: one night in a hundred, at most."""
 
 AT_RISK = 0.25
 """A rule that passes with less than this share of its margin left is at risk."""
@@ -78,16 +78,13 @@ class Group:
 
     @cached_property
     def reached(self) -> Values:
-        """Rules × scenes: the change that nearly all seeds of a scene reach, less what noise explains; NaN: one seed.
+        """Rules × scenes: the change that nearly all seeds of a scene reach; NaN: one seed."""
+        return comparison.nearly_all(self.changes, self.scenes)
 
-        The noise shows in two ways, and the smaller counts: in how a scene's changes differ, which a fault that hits some
-        seeds harder adds to, and in how the baseline's own seeds differ, which cancels where both sides drew alike.
-        """
-        spread, _ = comparison.noise(self.changes, self.scenes)
-        if self.seeded:
-            before = np.where(np.isnan(self.changes), np.nan, self.then_badness)
-            spread = np.fmin(spread, np.sqrt(2) * comparison.noise(before, self.scenes)[0])
-        return comparison.nearly_all(self.changes, self.scenes) - NOISE_REACH * spread[:, None]
+    @cached_property
+    def broken(self) -> Values:
+        """Rules × scenes: how likely a scene's seeds are so much worse by chance, not corrected; NaN: one seed."""
+        return comparison.broken(self.then_badness, self.changes, self.scenes)
 
     @cached_property
     def judged(self) -> npt.NDArray[np.intp]:
@@ -274,12 +271,13 @@ def _findings(run: Sheet, keys: Sequence[Key], groups: Sequence[Group]) -> Itera
             rule = Margin(*keys[row], margin=float(group.margins[row]))
             yield unjudged("baseline", rule, reason, family=group.family, model=group.model)
     sampled = [(group, row) for group in groups if not group.exact for row in group.judged]
-    raw = {id(group): group.means.p() for group in groups if not group.exact}
-    p = np.array([raw[id(group)][row] for group, row in sampled])
-    tests = int((~np.isnan(p)).sum())
-    corrected = comparison.holm(p)
-    for (group, row), value in zip(sampled, corrected, strict=True):
-        yield _sampled(run, keys[row], group, int(row), float(value), tests)
+    raw = {id(group): np.column_stack([group.means.p(), group.broken]) for group in groups if not group.exact}
+    p = [raw[id(group)][row] for group, row in sampled]
+    corrected = comparison.holm(np.concatenate([*p, np.empty(0)]))
+    tests = int((~np.isnan(corrected)).sum())
+    ends = np.cumsum([len(one) for one in p])
+    for (group, row), (of_family, *of_scenes) in zip(sampled, np.split(corrected, ends[:-1]), strict=False):
+        yield _sampled(run, keys[row], group, int(row), float(of_family), np.array(of_scenes), tests)
     for group in groups:
         if group.exact:
             yield from (_exact(run, keys[row], group, int(row)) for row in group.judged)
@@ -299,18 +297,18 @@ def _exact(run: Sheet, key: Key, group: Group, row: int) -> Finding:
     return _finding(run, key, group, row, at, outcome, headroom=margin - float(changes[worst]))
 
 
-def _sampled(run: Sheet, key: Key, group: Group, row: int, p: float, tests: int) -> Finding:
-    """One side or both are stochastic: the mean decides where it is significant, or a scene that broke."""
+def _sampled(run: Sheet, key: Key, group: Group, row: int, p: float, of_scenes: Values, tests: int) -> Finding:
+    """One side or both are stochastic: the mean decides where it is significant, or a scene that broke. p: corrected."""
     margin, mean = float(group.margins[row]), float(group.means.mean[row])
     low, high = (float(end[row]) for end in group.means.interval())
-    broke = group.reached[row]
-    scene = int(np.nanargmax(broke)) if (~np.isnan(broke)).any() else -1
+    broke = np.where(of_scenes <= ALARM, group.reached[row], -np.inf)
+    scene = int(np.nanargmax(broke))
     at = int(np.nanargmax(group.changes[row]))
     why = ""
     if mean > margin and p <= ALARM:
         outcome = Outcome.REGRESSED
-    elif scene >= 0 and broke[scene] > margin:
-        outcome = Outcome.REGRESSED
+    elif broke[scene] > margin:
+        outcome, p = Outcome.REGRESSED, float(of_scenes[scene])
         seeds = np.where(group.scenes.of_column == scene, group.changes[row], np.nan)
         at = int(np.nanargmax(seeds))
         name = run.manifest.cases[group.columns[at]].scene

@@ -1,11 +1,12 @@
 """See a regression again: `python repro.py`, in an environment that has editproof and both pipelines.
 
 Edits the request beside this file by the good and the bad pipeline, prints the number that got worse, and writes good.png,
-bad.png and difference.png (×16).
+bad.png and difference.png (×16). Where a pipeline lies elsewhere: `python repro.py --good there/edit.py:build`, and `--bad`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from harness.metrics.lpips_weights import find_weights  # noqa: E402
 from harness.metrics.metric import Image, Reference  # noqa: E402
 from harness.metrics.registry import get_metric  # noqa: E402
 from harness.settings import find_settings  # noqa: E402
-from pipelines.contract import EditRequest, check_result  # noqa: E402
+from pipelines.contract import ContractError, EditRequest, check_result  # noqa: E402
 from pipelines.loader import load  # noqa: E402
 from vectors.scene import Box  # noqa: E402
 
@@ -32,6 +33,14 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Edit twice, measure, say."""
     about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description="See a regression again: edit, measure, write pictures.")
+    for side in ("good", "bad"):
+        parser.add_argument(f"--{side}", metavar="PIPELINE", default=about[side], help="default: the one of the bundle")
+    named = vars(parser.parse_args())
+    if named["good"] == named["bad"]:
+        sys.stdout.write(
+            "both pipelines have one name, so both edits are the same: name the good version, --good PIPELINE\n"
+        )
     with np.load(HERE / "request.npz") as file:
         arrays = dict(file)
     request = EditRequest(
@@ -57,15 +66,18 @@ def main() -> None:
     prepared = prepare(reference, [metric])
     images: dict[str, Image] = {}
     for side in ("good", "bad"):
-        result = check_result(request, load(about[side])(request))
+        try:
+            result = check_result(request, load(named[side])(request))
+        except ContractError as error:
+            sys.exit(f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE")
         if result.image is None:
-            sys.stdout.write(f"{side}: {about[side]}: refused: {result.reason}\n")
+            sys.stdout.write(f"{side}: {named[side]}: refused: {result.reason}\n")
             continue
         images[side] = as_delivered(result.image)
         rows = measure(prepared, [metric], images[side])
         row = next(row for row in rows if (row.region, row.stat) == (about["region"], about["stat"]))
         found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
-        sys.stdout.write(f"{side}: {about[side]}: {row.metric} {row.stat} in {row.region}: {found}\n")
+        sys.stdout.write(f"{side}: {named[side]}: {row.metric} {row.stat} in {row.region}: {found}\n")
         _write(side, images[side])
     if len(images) == 2:
         _write("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))

@@ -18,10 +18,11 @@ TITLES: Mapping[str, str] = {
     "cer": "CER",
     "status": "How edits end",
     "seed": "Effect of the seed",
+    "edit": "Edits that broke",
 }
 """How people write metrics whose name is not a word, and the rules of conduct; any other goes by its own name, as words."""
 
-COUNTED = frozenset({"scenes"})
+COUNTED = frozenset({"scenes", "edits"})
 """Units of what is counted: without decimals."""
 
 

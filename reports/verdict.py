@@ -32,7 +32,7 @@ WORDS = {
     ExitCode.INCOMPLETE: "could not be judged",
 }
 
-CONDUCT = frozenset({"status", "seed"})
+CONDUCT = frozenset({"status", "seed", "edit"})
 """Rules that count scenes, and measure no picture."""
 
 NONE = "—"

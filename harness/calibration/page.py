@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.calibration.peers import PEERS
+from harness.calibration.plan import OTHER_SEEDS, PEER_RERUNS
 from harness.calibration.rates import FaultRates, Rate, alarms, blamed, caught, fault_rates, named_first, total
-from harness.calibration.trials import PEER_TRIALS, TrialOutcome
+from harness.calibration.trials import TrialOutcome
 from harness.runs import Manifest, write_atomically
 
 
@@ -43,7 +44,10 @@ def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     if not rates:
         return
     yield "## False alarms\n"
-    yield "Clean reruns, of which every one that fails the build is a false alarm.\n"
+    yield (
+        "Clean reruns, of which every one that fails the build is a false alarm. Those on other seeds are judged twice: beside "
+        "the suite's own run, and beside another rerun, since one baseline may happen to be an easy one.\n"
+    )
     yield "| what was done again | reruns | false alarms | rate, 95 % interval |"
     yield "|---|---:|---:|---:|"
     for name, rate in [*rates.items(), ("all", total(rates.values()))]:
@@ -86,18 +90,18 @@ def _beside(outcomes: Sequence[TrialOutcome], faults: Sequence[FaultRates]) -> I
     yield "## Beside the gates that people use today\n"
     yield (
         "Each looks at the first seed of every scene of the first model and the stochastic ones, and fails the run where one "
-        f"case is past its limit. False alarms are those of {PEER_TRIALS} clean reruns on other seeds.\n"
+        f"case is past its limit. Its false alarms are those of {PEER_RERUNS} clean reruns on other seeds.\n"
     )
     yield "| gate | what it asks | false alarms | " + " | ".join(f"caught at {share:g} ×" for share in shares) + " |"
     yield "|---|---|---:|" + "---:|" * len(shares)
-    ours = alarms(outcomes).get("other seeds", Rate(0, 0))
+    ours = alarms(outcomes).get(OTHER_SEEDS, Rate(0, 0))
     yield (
         f"| **editproof** | margins of every metric, statistics over seeds | {ours} | "
         + " | ".join(f"**{caught(faults, share)}**" for share in shares)
         + " |"
     )
     for peer in PEERS:
-        wrong = alarms(outcomes, peer=peer.name).get("other seeds", Rate(0, 0))
+        wrong = alarms(outcomes, peer=peer.name).get(OTHER_SEEDS, Rate(0, 0))
         cells = " | ".join(str(caught(asked, share, peer=peer.name)) for share in shares)
         yield f"| {peer.name} | {peer.about} | {wrong} | {cells} |"
     yield ""

@@ -19,6 +19,8 @@ SHARES = (1.0, 0.5)
 """Strengths that are tried, in multiples of a fault's nominal one."""
 RERUNS = 200
 RERUNS_A_RUN = 20
+PEER_RERUNS = 20
+"""Clean reruns that the peers judge: FLIP takes longer than an edit."""
 FIRST_FRESH_SEED = 100_000
 """Clean reruns count seeds from here: no suite uses them."""
 
@@ -28,6 +30,10 @@ WAYS = {
     "in by a PNG file": "png=9",
 }
 """Clean reruns on the same seeds, in ways that must not matter: name -> parameters of `harness.faults.planted:again`."""
+
+OTHER_SEEDS = "other seeds"
+ONE_ANOTHER = "other seeds, on both sides"
+"""Names of clean reruns on fresh seeds: beside the suite's own run, and beside one another."""
 
 Kind = Literal["baseline", "fault", "clean"]
 
@@ -45,6 +51,10 @@ class Trial:
     """Name in the suite, name in the run."""
     seeds: tuple[int, ...] = ()
     """Empty: the suite's."""
+    against: tuple[int, ...] = ()
+    """Seeds of the same run that stand for the baseline; empty: it is the suite's run."""
+    peers: bool = False
+    """Whether the peers judge it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ def _faults(suite: Suite, faults: Sequence[StageFault], shares: Sequence[float])
                 planted = [_planted(model, fault, share) for model in suite.models]
                 models += planted
                 pairs = tuple((was.name, now.name) for was, now in zip(suite.models, planted, strict=True))
-                trials.append(Trial("fault", fault.name, share, pairs))
+                trials.append(Trial("fault", fault.name, share, pairs, peers=True))
         if trials:
             yield Chunk(f"faults-{stage}", replace(suite, models=tuple(models)), tuple(trials))
 
@@ -110,16 +120,23 @@ def _ways(suite: Suite) -> Chunk:
 
 
 def _fresh_seeds(suite: Suite, reruns: int, stochastic: Sequence[str]) -> Iterator[Chunk]:
-    """Each rerun has as many fresh seeds as the suite has; deterministic models come from the baseline."""
+    """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's own run, and against the
+    next rerun, since one baseline may happen to be an easy one. Deterministic models are left out: nothing of them changes.
+    """
     models = tuple(model for model in suite.models if model.name in stochastic)
     count = len(suite.seeds)
     pairs = tuple((model.name, model.name) for model in models)
     for number, start in enumerate(range(0, reruns, RERUNS_A_RUN)):
-        trials = []
-        for rerun in range(start, min(start + RERUNS_A_RUN, reruns)):
-            first = FIRST_FRESH_SEED + rerun * count
-            trials.append(Trial("clean", "other seeds", 0.0, pairs, tuple(range(first, first + count))))
-        seeds = tuple(seed for trial in trials for seed in trial.seeds)
+        firsts = [FIRST_FRESH_SEED + rerun * count for rerun in range(start, min(start + RERUNS_A_RUN, reruns))]
+        tries = [tuple(range(first, first + count)) for first in firsts]
+        trials = [
+            Trial("clean", OTHER_SEEDS, 0.0, pairs, seeds, peers=start + index < PEER_RERUNS)
+            for index, seeds in enumerate(tries)
+        ]
+        if len(tries) > 1:
+            following = (*tries[1:], tries[0])
+            trials += [Trial("clean", ONE_ANOTHER, 0.0, pairs, *both) for both in zip(tries, following, strict=True)]
+        seeds = tuple(seed for own in tries for seed in own)
         yield Chunk(f"clean-seeds-{number:02}", replace(suite, models=models, seeds=seeds), tuple(trials))
 
 

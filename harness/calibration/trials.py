@@ -8,6 +8,7 @@ Whatever was run or judged is not done again: a calibration that was stopped goe
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,9 +40,6 @@ OUTCOMES = "outcomes.jsonl"
 BASELINE = "baseline"
 NOMINAL = 1.0
 """The strength at which blame is asked."""
-
-PEER_TRIALS = 20
-"""Clean reruns that the peers judge: FLIP takes longer than an edit."""
 
 
 class TrialOutcome(msgspec.Struct, frozen=True):
@@ -95,6 +93,7 @@ def calibrate(config: Calibrating, chunks: Sequence[Chunk], progress: Progress, 
     Raises UsageError where the folder holds another calibration.
     """
     _check_same(config)
+    _drop_torn_line(config.folder)
     done = {outcome.trial: outcome for outcome in read_outcomes(config.folder)}
     ahead = sum(_cases(config, chunk) for chunk in chunks)
     behind = 0
@@ -114,10 +113,15 @@ def calibrate(config: Calibrating, chunks: Sequence[Chunk], progress: Progress, 
 
 
 def read_outcomes(folder: Path) -> list[TrialOutcome]:
-    """What is known by now. A torn last line is none."""
+    """What is known by now. A torn last line is none. Raises UsageError where another version wrote it."""
     path = folder / OUTCOMES
     lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-    return [msgspec.json.decode(line, type=TrialOutcome) for line in lines]
+    try:
+        return [msgspec.json.decode(line, type=TrialOutcome) for line in lines]
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{path} was not written by this version of editproof ({error}). Name another folder with --out, or remove this one"
+        ) from error
 
 
 class Judge:
@@ -133,14 +137,14 @@ class Judge:
         self._pictures = _Pictures(folder), _Pictures(accepted)
         self._scorer = Scorer(config.weights)
         self._weights, self._timeout_s = config.weights, config.timeout_s
-        self._peers_judge = [t for t in chunk.trials if t.kind == "fault"]
-        self._peers_judge += [t for t in chunk.trials if t.kind == "clean"][:PEER_TRIALS]
 
     def __call__(self, trial: Trial) -> TrialOutcome:
         """The gate's word, and its peers'."""
         run, origin = self._whole.part(trial, self._known)
         same_models = replace(trial, models=tuple((was, was) for was, _ in trial.models), seeds=())
         accepted, _ = self._accepted.part(same_models, self._known)
+        if trial.against:
+            accepted, _ = self._whole.part(replace(trial, seeds=trial.against), self._known)
         verdict = judge_sheet(run, Baseline(accepted))
         traces = {mine: self._traces[0][theirs] for mine, theirs in origin.items() if theirs in self._traces[0]}
         same_seed = {case_id: case_id for case_id in origin if case_id in self._traces[1]}
@@ -160,7 +164,7 @@ class Judge:
             stage=next((finding.stage for finding in called if finding.stage), ""),
             blamed=self._blamed(run, accepted, regressed) if trial.share == NOMINAL else "",
             top=said[0] if said else "",
-            peers=self._peers(run, accepted, origin) if trial in self._peers_judge else {},
+            peers=self._peers(run, accepted, origin) if trial.peers else {},
         )
 
     def _blamed(self, run: Part, accepted: Part, regressed: Sequence[Finding]) -> str:
@@ -242,6 +246,13 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
 
 def _offset(progress: Progress, behind: int, ahead: int) -> Progress:
     return lambda record, done, _total: progress(record, min(behind + done, ahead), ahead)
+
+
+def _drop_torn_line(folder: Path) -> None:
+    """What a killed calibration was just writing is written again."""
+    path = folder / OUTCOMES
+    if path.is_file():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
 
 def _append(folder: Path, outcome: TrialOutcome) -> None:

@@ -53,7 +53,7 @@ def calibrate(
     Writes a page with the rate of false alarms, what was caught at which strength, which stage was blamed, and what the gates
     that people use today say of the same pictures.
     """
-    with errors(as_json):
+    with errors(as_json, goes_on="The same command goes on where it was"):
         from harness import main_job
         from harness.calibration.command import Asked
         from harness.calibration.rates import alarms, caught, fault_rates, named_first, total

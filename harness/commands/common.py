@@ -69,8 +69,11 @@ def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 
 @contextmanager
-def errors(as_json: bool) -> Iterator[None]:
-    """Errors meant for a person become one line on standard error and their exit code; `--json` says the same as JSON."""
+def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
+    """Errors meant for a person become one line on standard error and their exit code; `--json` says the same as JSON.
+
+    `goes_on` says how to continue what Ctrl-C has stopped.
+    """
     try:
         yield
     except EditproofError as error:
@@ -82,11 +85,7 @@ def errors(as_json: bool) -> Iterator[None]:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _fail(f"{what}. Check the path, its permissions and the room on the disk", ExitCode.INCOMPLETE, as_json=as_json)
     except KeyboardInterrupt:
-        _fail(
-            "stopped. `editproof run --resume`, with the same --out if you gave one, continues it",
-            ExitCode.INCOMPLETE,
-            as_json=as_json,
-        )
+        _fail(f"stopped. {goes_on}" if goes_on else "stopped", ExitCode.INCOMPLETE, as_json=as_json)
 
 
 def _fail(line: str, code: ExitCode, *, as_json: bool) -> NoReturn:

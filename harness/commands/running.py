@@ -81,7 +81,7 @@ def run(
 
     Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
     """
-    with errors(as_json):
+    with errors(as_json, goes_on="`editproof run --resume`, with the same --out if you gave one, continues it"):
         from harness import main_job
 
         asked = main_job.Asked(

@@ -163,3 +163,150 @@ def test_a_large_picture_is_cropped_to_where_the_damage_is(command: Command, fol
     y0, x0, y1, x1 = said["crop"]
     assert 0 < (y1 - y0) * (x1 - x0) < 0.6 * 640 * 640
     assert said["good"] - said["bad"] == pytest.approx(sum(share["effect"] for share in said["shares"]), abs=1e-6)
+
+
+TINY = """
+name = "small"
+size = 64
+seeds = [1]
+metrics = ["psnr"]
+
+[vectors]
+logo = [1]
+
+[models]
+ns = "reference?inpaint.model=ns"
+"""
+
+STAGED = """
+import os
+import time
+
+from pipelines import reference
+
+
+class Staged:
+    stochastic = False
+
+    def __init__(self, mode):
+        self.inner, self.mode = reference.build(**{"inpaint.model": "ns"}), mode
+        self.start, self.finish = self.inner.start, self.inner.finish
+        self.fingerprint = f"{mode} {self.inner.fingerprint}"
+
+    def __call__(self, request):
+        if self.mode == "fails":
+            raise RuntimeError("no card today")
+        return self.inner(request)
+
+    def stages(self, request):
+        return [(name, self.bad if name == "blend" else stage) for name, stage in self.inner.stages(request)]
+
+    def bad(self, edit):
+        if self.mode == "dies":
+            os._exit(7)
+        if self.mode == "hangs":
+            time.sleep(1000)
+        raise ValueError("boom")
+
+
+def build(mode):
+    return Staged(mode)
+"""
+
+
+@pytest.fixture
+def tiny(command: Command, folder: Path) -> Path:
+    """A folder with a suite of one case and its baseline."""
+    (folder / "small.toml").write_text(TINY)
+    assert command("run", "-q").returncode == 0
+    assert command("baseline", "accept").returncode == 0
+    return folder
+
+
+def again(command: Command, pipeline: str) -> None:
+    """Run the one case by another pipeline."""
+    done = command("run", "-q", "--pipeline", f"ns={pipeline}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "part"), [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")]
+)
+def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
+    command: Command, tiny: Path, mode: str, part: str
+) -> None:
+    """What both runs recorded is said all the same, and the bundle written."""
+    (tiny / "mine.py").write_text(STAGED)
+    settings = tiny / "editproof.toml"
+    settings.write_text(f"timeout_s = 8\n{settings.read_text()}")
+    again(command, f"mine.py:build?mode={mode}")
+    said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
+    assert not said["shares"]
+    assert said["after"] is not None
+    assert any("could not be swapped" in note and part in note for note in said["notes"])
+    assert (tiny / "bundle" / "repro.py").is_file()
+
+
+def test_a_case_with_an_error_is_said_to_have_no_picture(command: Command, tiny: Path) -> None:
+    (tiny / "mine.py").write_text(STAGED)
+    assert command("run", "-q", "--pipeline", "ns=mine.py:build?mode=fails").returncode == 3
+    done = command("blame", "logo/1 ns seed 1")
+    assert done.returncode == 2
+    assert "RuntimeError: no card today" in done.stderr
+
+
+def test_of_a_refused_case_the_stage_that_refuses_is_named(command: Command, tiny: Path) -> None:
+    """The gate's finding is about no number; blame answers what can be said without one."""
+    again(command, "reference?inpaint.model=ns&mask.max_coverage=0.01")
+    said = answer(command, "logo/1 ns seed 1")
+    assert (said["first"], said["after"]) == ("check_mask", None)
+    assert any("is refused (check_mask: coverage" in note for note in said["notes"])
+
+
+def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: Path) -> None:
+    again(command, "reference?inpaint.model=ns")
+    said = answer(command, "logo/1 ns seed 1")
+    assert said["before"] == said["after"]
+    assert said["first"] == ""
+    (note,) = said["notes"]
+    assert "nothing to blame" in note
+
+
+def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, tiny: Path) -> None:
+    again(command, "reference?inpaint.model=ns&upscale.model=bicubic")
+    for option, named in (("--good", "nowhere.py:build"), ("--bad", "reference?no.such=1"), ("--good", "nothing")):
+        done = command("blame", "logo/1 ns seed 1", option, named)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tiny.glob("blame-*"))
+
+
+def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(command: Command, tiny: Path) -> None:
+    """The run named it beside itself; `--good` and `--bad` name it where it lies somewhere else."""
+    (tiny / "mine.py").write_text(
+        "from pipelines import reference\n\ndef build(blend):\n    return reference.build(**{'blend.mode': blend})\n"
+    )
+    again(command, "mine.py:build?blend=hard")
+    said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
+
+    def repeat(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "repro.py", *arguments],
+            cwd=tiny / "bundle",
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    done = repeat()
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[1].rsplit(": ", 1)[1].split()[0]) == pytest.approx(said["bad"], rel=1e-4)
+    (tiny / "mine.py").rename(tiny / "moved.py")
+    lost = repeat()
+    assert lost.returncode == 1
+    assert "--bad PIPELINE" in lost.stderr.splitlines()[-1]
+    assert len(lost.stderr.strip().splitlines()) == 1
+    found = repeat("--bad", "../moved.py:build?blend=hard")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[1].rsplit(": ", 1)[1] == done.stdout.splitlines()[1].rsplit(": ", 1)[1]

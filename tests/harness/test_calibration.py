@@ -11,7 +11,7 @@ from harness.calibration import command
 from harness.calibration.command import Asked
 from harness.calibration.page import write_page
 from harness.calibration.peers import PEERS, Scored, Scorer
-from harness.calibration.plan import FIRST_FRESH_SEED, plan
+from harness.calibration.plan import FIRST_FRESH_SEED, ONE_ANOTHER, OTHER_SEEDS, WAYS, plan
 from harness.calibration.rates import Rate, alarms, caught, fault_rates, named_first
 from harness.calibration.trials import OUTCOMES, TrialOutcome, read_outcomes
 from harness.errors import UsageError
@@ -82,6 +82,13 @@ def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
     assert min(seeds) >= FIRST_FRESH_SEED
 
 
+def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
+    """Every one once, with another one for its baseline."""
+    pairs = [t for c in plan(suite, reruns=25, stochastic=["patch"]) for t in c.trials if t.name == ONE_ANOTHER]
+    assert len({trial.seeds for trial in pairs}) == len({trial.against for trial in pairs}) == 25
+    assert not [trial for trial in pairs if trial.seeds == trial.against]
+
+
 def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
     from dataclasses import replace
 
@@ -108,7 +115,7 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path) -> None:
     assert strong.peers["any pixel"]
     assert by_name["distrustful", 1.0].caught
     clean = [one for one in outcomes if one.kind == "clean"]
-    assert {one.name for one in clean} == {"other seeds", "two threads", "small batches", "in by a PNG file"}
+    assert {one.name for one in clean} == {OTHER_SEEDS, ONE_ANOTHER, *WAYS}
     assert not [one for one in clean if one.caught], [one.top for one in clean]
     page = (tmp_path / "out" / "calibration.md").read_text()
     assert "| harmonise | hue_drift |" in page

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import ttest_ind
 
-from harness.comparison import holm, means, nearly_all, noise, scenes_of, seeds_needed, worsening
+from harness.comparison import broken, holm, means, nearly_all, noise, scenes_of, seeds_needed, worsening
 from harness.types import Better
 
 NAN = math.nan
@@ -82,6 +83,22 @@ def test_a_scene_is_judged_by_what_nearly_all_of_its_seeds_reach(seeds: list[flo
     changes = np.array([[*seeds, 0.0]])
     scenes = scenes_of(np.array(["s"] * len(seeds) + ["t"]))
     assert nearly_all(changes, scenes)[0].tolist() == pytest.approx([reached, NAN], nan_ok=True)
+
+
+def test_a_scene_is_told_from_its_seeds_before_as_by_scipy() -> None:
+    """Student's two-sample t-test, one-sided, of each scene alone; without any noise it is certain, and one seed says nothing."""
+    scenes = scenes_of(np.array(["s", "s", "s", "t", "t", "u"]))
+    before = np.array([[1.0, 2.0, 1.5, 3.0, 3.0, 1.0]])
+    changes = np.array([[4.0, 2.0, 3.5, 1.0, 1.0, 9.0]])
+    now = before + changes
+    of_s = ttest_ind(now[0, :3], before[0, :3], alternative="greater").pvalue
+    assert broken(before, changes, scenes)[0].tolist() == pytest.approx([of_s, 0.0, NAN], nan_ok=True)
+
+
+def test_pairs_that_agree_by_chance_do_not_break_a_scene() -> None:
+    """Three changes of nearly the same size say little where the seeds themselves lie far apart."""
+    scenes = scenes_of(np.array(["s", "s", "s"]))
+    assert broken(np.array([[0.2, 0.26, 0.13]]), np.array([[0.065, 0.088, 0.074]]), scenes)[0, 0] > 0.05
 
 
 def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,59 @@ def test_seeds_that_give_the_same_numbers_are_a_regression() -> None:
     assert not found(judge(varied, varied), "seed")
     assert not found(judge(stuck, stuck), "seed")
     assert not found(judge(run_of(record(1, 1, 0.9)), run_of(record(1, 1, 0.9))), "seed")
+
+
+REGIONS = ("edit", "ring", "keep", "all")
+
+
+def whole(step: int, seed: int, value: float) -> CaseRecord:
+    """A case with one value in every region."""
+    one = record(step, seed, value)
+    rows = tuple(Measurement("ssim@1", region, "mean", value, "") for region in REGIONS)
+    return replace(one, measurements=rows)
+
+
+def seeds(worst: float = 0.0, *, of: Sequence[int] = ()) -> Run:
+    """Three scenes by three seeds, a little noise between them; of scene 2 these seeds are so much worse."""
+    return run_of(
+        *(
+            whole(step, seed, 0.9 + 0.002 * seed - (worst if step == 2 and seed in of else 0.0))
+            for step in (1, 2, 3)
+            for seed in (1, 2, 3)
+        )
+    )
+
+
+def test_an_average_cannot_hide_a_single_dead_edit() -> None:
+    """One seed of nine leaves what must go: too few for a mean, and as plain as can be."""
+    verdict = judge(seeds(0.8, of=[2]), seeds())
+    assert {finding.outcome for finding in found(verdict, "baseline")} == {Outcome.UNDERPOWERED}
+    (finding,) = found(verdict, "edit")
+    assert finding.outcome is Outcome.REGRESSED
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert finding.case_id == "id2-2"
+    assert "1 of 9 edits broke" in finding.text
+    assert "4 of 4 numbers" in finding.text
+
+
+def test_a_seed_within_the_noise_is_no_dead_edit_nor_is_one_that_the_margins_call_out_already() -> None:
+    assert not found(judge(seeds(0.03, of=[2]), seeds()), "edit")
+    assert not found(judge(seeds(0.8, of=[1, 2, 3]), seeds()), "edit")
+    assert not found(judge(seeds(), seeds()), "edit")
+
+
+def test_a_metric_that_is_an_outlier_alone_is_no_dead_edit() -> None:
+    """Of four numbers two are far off: a metric has outliers, an edit that broke shows in many."""
+    dead = seeds(0.8, of=[2])
+    calm = {one.case.id: one for one in seeds().records}
+    mixed = tuple(
+        replace(one, measurements=(*one.measurements[:2], *calm[one.case.id].measurements[2:])) for one in dead.records
+    )
+    assert not found(judge(replace(dead, records=mixed), seeds()), "edit")
+
+
+def test_two_seeds_of_one_scene_say_too_little_of_the_noise_to_call_one_dead() -> None:
+    """With one degree of freedom anything may be noise."""
+    before = run_of(*(whole(1, seed, 0.9 + 0.002 * seed) for seed in (1, 2)))
+    now = run_of(*(whole(1, seed, 0.9 + 0.002 * seed - 0.5 * (seed == 2)) for seed in (1, 2)))
+    assert not found(judge(now, before), "edit")

@@ -358,12 +358,12 @@ def test_a_scene_that_broke_on_every_seed_is_not_averaged_away() -> None:
 
 
 def test_rules_are_corrected_for_how_many_there_are() -> None:
-    """A p of 0.01 is a regression as the only rule of a run, and none of a hundred."""
-    changes = ((1.0, 0.2, 1.5), (0.4, 1.9, 0.1), (1.7, 0.0, 1.2))
+    """A p of 0.002 is a regression as the only rule of a run, and none of a hundred."""
+    changes = ((1.0, 0.4, 1.5), (0.5, 1.8, 0.3), (1.6, 0.3, 1.2))
     alone = judge(sampled(changes, margins=(MARGIN,)), sampled()).findings[0]
     assert alone.outcome is Outcome.REGRESSED
     assert alone.p is not None
-    assert 0.0005 < alone.p <= 0.05
+    assert 0.0005 < alone.p <= 0.01
 
     def in_families(run: Run) -> Run:
         """A hundred families with the numbers of one."""

@@ -178,6 +178,7 @@ def test_metrics_are_told_once(sources: Sources) -> None:
         "title": "LPIPS [st-alex]",
         "identity": "lpips[st-alex]@1",
         "unit": "",
+        "units": {},
         "better": "lower",
     }
 

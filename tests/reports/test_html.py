@@ -178,7 +178,7 @@ def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
         attributes for tag, attributes in Links(index).tags if tag == "img" and "thumbs/" in (attributes["src"] or "")
     ]
     assert 0 < len(shown) <= 48
-    assert all("expected beside this run" in (attributes["alt"] or "") for attributes in shown)
+    assert all("expected, this run, difference" in (attributes["alt"] or "") for attributes in shown)
 
 
 def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:
