@@ -77,6 +77,11 @@ class Group:
         return comparison.means(self.changes)
 
     @cached_property
+    def intervals(self) -> tuple[Values, Values]:
+        """Both ends of the 95 % confidence interval of each rule's mean change."""
+        return self.means.interval()
+
+    @cached_property
     def reached(self) -> Values:
         """Rules × scenes: the change that nearly all seeds of a scene reach; NaN: one seed."""
         return comparison.nearly_all(self.changes, self.scenes)
@@ -133,8 +138,8 @@ def check_margins(suite: Suite, noise: NoiseFloor) -> None:
             least = floor.of_mean(cases)
             raise UsageError(
                 f"margins: {where(family, model, *key)}: the margin {written:.4g} is below the noise floor {least:.4g} that "
-                f"{noise.source} shows for {cases} cases, so clean reruns would overstep it. Write {least:.2g} or more (a "
-                f"margin may name its families), take the margin out, or add seeds"
+                f"{noise.source} shows for {cases} cases, so clean reruns would overstep it. Write {1.05 * least:.2g} or more "
+                f"(a margin may name its families), take the margin out, or add seeds"
             )
 
 
@@ -300,7 +305,7 @@ def _exact(run: Sheet, key: Key, group: Group, row: int) -> Finding:
 def _sampled(run: Sheet, key: Key, group: Group, row: int, p: float, of_scenes: Values, tests: int) -> Finding:
     """One side or both are stochastic: the mean decides where it is significant, or a scene that broke. p: corrected."""
     margin, mean = float(group.margins[row]), float(group.means.mean[row])
-    low, high = (float(end[row]) for end in group.means.interval())
+    low, high = (float(end[row]) for end in group.intervals)
     broke = np.where(of_scenes <= ALARM, group.reached[row], -np.inf)
     scene = int(np.nanargmax(broke))
     at = int(np.nanargmax(group.changes[row]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -101,8 +102,9 @@ class Checkout:
         return plain(path.relative_to(self.root).as_posix())
 
 
+@lru_cache(maxsize=1)
 def rows(verdict: Verdict) -> tuple[Row, ...]:
-    """Every finding, worst first."""
+    """Every finding, worst first; kept, since whatever shows a verdict asks for them."""
     ordered = ranked(verdict)
     return tuple(_row(finding, number) for finding, number in zip(ordered, _numbers(ordered), strict=True))
 

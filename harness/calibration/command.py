@@ -34,6 +34,8 @@ class Asked:
     jobs: int
     timeout_s: float
     keep: bool
+    suite: str = ""
+    """As it was named; empty: it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def _command(asked: Asked) -> str:
     """As somebody would write it."""
     parts: Sequence[str] = (
         "editproof calibrate",
+        *([asked.suite] if asked.suite else []),
         *(["--quick"] if asked.quick else []),
         *(f"--fault {name}" for name in asked.faults),
         *([f"--reruns {asked.reruns}"] if asked.reruns is not None else []),

@@ -90,7 +90,7 @@ def _beside(outcomes: Sequence[TrialOutcome], faults: Sequence[FaultRates]) -> I
     yield "## Beside the gates that people use today\n"
     yield (
         "Each looks at the first seed of every scene of the first model and the stochastic ones, and fails the run where one "
-        f"case is past its limit. Its false alarms are those of {PEER_RERUNS} clean reruns on other seeds.\n"
+        f"case is past its limit. Its false alarms are those of at most {PEER_RERUNS} clean reruns on other seeds.\n"
     )
     yield "| gate | what it asks | false alarms | " + " | ".join(f"caught at {share:g} ×" for share in shares) + " |"
     yield "|---|---|---:|" + "---:|" * len(shares)

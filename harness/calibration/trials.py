@@ -98,9 +98,10 @@ def calibrate(config: Calibrating, chunks: Sequence[Chunk], progress: Progress, 
     ahead = sum(_cases(config, chunk) for chunk in chunks)
     behind = 0
     for chunk in chunks:
-        _run(config, chunk, _offset(progress, behind, ahead), warn)
-        behind += _cases(config, chunk)
         open_trials = [trial for trial in chunk.trials if _key(trial) not in done]
+        if open_trials:
+            _run(config, chunk, _offset(progress, behind, ahead), warn)
+        behind += _cases(config, chunk)
         if chunk.name != BASELINE and open_trials:
             judge = Judge(config, chunk)
             with ThreadPoolExecutor(config.jobs) as pool:
@@ -234,11 +235,16 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
 
 
 def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> None:
-    """Run a chunk to its end, unless it is there."""
+    """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of what it is to be judged
+    for, is run anew.
+    """
     folder = config.folder / chunk.name
-    if (folder / runs.CASES).is_file():
+    resume, finished = (folder / "manifest.json").is_file(), (folder / runs.CASES).is_file()
+    if resume and (runs.load_manifest(folder).suite != chunk.suite or (finished and not (folder / "blobs").is_dir())):
+        shutil.rmtree(folder)
+        resume = finished = False
+    if finished:
         return
-    resume = (folder / "manifest.json").is_file()
     runner.run(
         RunConfig(chunk.suite, folder, resume, config.jobs, config.timeout_s, None, config.weights), progress, warn
     )

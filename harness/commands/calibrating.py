@@ -58,7 +58,7 @@ def calibrate(
         from harness.calibration.command import Asked
         from harness.calibration.rates import alarms, caught, fault_rates, named_first, total
 
-        asked = Asked(out, page, quick, tuple(fault), reruns, jobs, found().settings.timeout_s, keep_pictures)
+        asked = Asked(out, page, quick, tuple(fault), reruns, jobs, found().settings.timeout_s, keep_pictures, suite)
         done = main_job.calibrate(asked, suite, found(), console(stderr=as_json), quiet=quiet or as_json)
         if as_json:
             print_json([{**{n: getattr(one, n) for n in one.__struct_fields__}} for one in done.outcomes])

@@ -98,7 +98,7 @@ def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
 
 def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path) -> None:
     """Two faults and two clean reruns: the strong fault is caught and its stage named, the reruns pass; a second call runs
-    nothing again, and another suite is refused."""
+    nothing again, one with another fault runs that one's stage, and another suite is refused."""
     seen: list[CaseRecord] = []
 
     def run(*faults: str) -> tuple[TrialOutcome, ...]:
@@ -124,6 +124,18 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path) -> None:
     count = len(seen)
     assert run("hue_drift", "distrustful") == outcomes
     assert len(seen) == count
+    with (tmp_path / "out" / OUTCOMES).open("ab") as file:
+        file.write(b'{"kind":"fau')  # killed while it wrote
+    grown = {(one.name, one.share): one for one in run("hue_drift", "lightness_drift") if one.kind == "fault"}
+    assert grown["hue_drift", 1.0] == strong
+    assert grown["lightness_drift", 1.0].caught
+    assert grown["lightness_drift", 1.0].peers["any pixel"]
+    assert len(read_outcomes(tmp_path / "out")) == len(outcomes) + 2
+    with (tmp_path / "out" / OUTCOMES).open("ab") as file:
+        file.write(b'{"kind":"fault"}\n')
+    with pytest.raises(UsageError, match="this version"):
+        run("hue_drift")
+    (tmp_path / "out" / OUTCOMES).unlink()
     (tmp_path / "other.toml").write_text(SUITE.replace("[1, 2]", "[1, 2, 3]"))
     asked = Asked(tmp_path / "out", None, quick=False, faults=("ghost",), reruns=0, jobs=1, timeout_s=60, keep=False)
     with pytest.raises(UsageError, match="another folder"):

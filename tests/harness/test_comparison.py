@@ -86,7 +86,7 @@ def test_a_scene_is_judged_by_what_nearly_all_of_its_seeds_reach(seeds: list[flo
 
 
 def test_a_scene_is_told_from_its_seeds_before_as_by_scipy() -> None:
-    """Student's two-sample t-test, one-sided, of each scene alone; without any noise it is certain, and one seed says nothing."""
+    """Student's two-sample t-test, one-sided, of each scene alone; without noise it is certain, one seed says nothing."""
     scenes = scenes_of(np.array(["s", "s", "s", "t", "t", "u"]))
     before = np.array([[1.0, 2.0, 1.5, 3.0, 3.0, 1.0]])
     changes = np.array([[4.0, 2.0, 3.5, 1.0, 1.0, 9.0]])

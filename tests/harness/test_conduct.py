@@ -19,6 +19,7 @@ from harness.types import (
     Measurement,
     Model,
     Outcome,
+    Region,
     Suite,
     Variant,
     Verdict,
@@ -126,7 +127,7 @@ def test_seeds_that_give_the_same_numbers_are_a_regression() -> None:
     assert not found(judge(run_of(record(1, 1, 0.9)), run_of(record(1, 1, 0.9))), "seed")
 
 
-REGIONS = ("edit", "ring", "keep", "all")
+REGIONS: tuple[Region, ...] = ("edit", "ring", "keep", "all")
 
 
 def whole(step: int, seed: int, value: float) -> CaseRecord:
