@@ -23,6 +23,7 @@ from harness.runs import Manifest
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
 from harness.types import Case, Region
 from harness.wording import names as named
+from harness.wording import probability
 
 ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
@@ -318,7 +319,7 @@ def _outcome(row: Row, p: float | None) -> Row:
     if not why and not larger:
         why = "smaller than its margin"
     elif not why:
-        why = "one pair can't tell a change from noise" if p is None else f"p {p:.2g} after Holm’s correction"
+        why = "one pair can't tell a change from noise" if p is None else probability(p)
     return replace(row, outcome=outcome, p=p, why=why)
 
 

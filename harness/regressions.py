@@ -24,7 +24,7 @@ from harness.metrics.registry import stats_of
 from harness.pairing import Pairing, pair, stochastic
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
 from harness.types import Finding, Margin, Outcome, Suite
-from harness.wording import case_name, number, where
+from harness.wording import case_name, number, probability, where
 
 REFUSED = "refused"
 
@@ -309,15 +309,16 @@ def _sampled(run: Sheet, key: Key, group: Group, row: int, p: float, of_scenes: 
     broke = np.where(of_scenes <= ALARM, group.reached[row], -np.inf)
     scene = int(np.nanargmax(broke))
     at = int(np.nanargmax(group.changes[row]))
-    why = ""
+    why, of_scene = "", None
     if mean > margin and p <= ALARM:
         outcome = Outcome.REGRESSED
     elif broke[scene] > margin:
-        outcome, p = Outcome.REGRESSED, float(of_scenes[scene])
+        outcome, of_scene = Outcome.REGRESSED, float(of_scenes[scene])
         seeds = np.where(group.scenes.of_column == scene, group.changes[row], np.nan)
         at = int(np.nanargmax(seeds))
         name = run.manifest.cases[group.columns[at]].scene
-        why = f"{name} broke: {_counted(seeds, margin)} of its seeds got worse by more than the margin. "
+        said = f"{_counted(seeds, margin)} of its seeds got worse by more than the margin"
+        why = f"{name} broke: {said}, {probability(of_scene)}. "
     elif mean > margin:
         outcome = Outcome.UNDERPOWERED
         why = _advice(group, row, tests)
@@ -326,6 +327,7 @@ def _sampled(run: Sheet, key: Key, group: Group, row: int, p: float, of_scenes: 
     else:
         outcome = Outcome.PASS
     finding = _finding(run, key, group, row, at, outcome, headroom=margin - mean, why=why, p=p)
+    finding = finding if of_scene is None else replace(finding, p=of_scene)
     return finding if np.isnan(low) else replace(finding, interval=(low, high))
 
 
@@ -366,7 +368,7 @@ def _finding(
         size = _amount(float(group.changes[row, at]), unit)
         text = f"went {pair}, {size}; the margin is {number(margin, unit)} ({case_name(case)})"
     else:
-        known = "" if np.isnan(p) else f", p {p:.2g} after Holm's correction"
+        known = "" if np.isnan(p) else f", {probability(p)}"
         size = f"{_amount(mean, unit)} on average over {samples} paired cases{known}"
         example = f"{case_name(case)} went {pair}"
         text = f"is {size}; the margin is {number(margin, unit)}. {why}({example})"

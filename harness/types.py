@@ -274,7 +274,7 @@ class Finding:
     """What one rule found for one family and model, with its evidence."""
 
     rule: str
-    """`budget`, `limit` (seconds, memory) or `baseline`."""
+    """`budget`, `limit` (seconds, memory), `baseline`, or one of conduct: `status`, `seed` or `edit`."""
     family: str
     model: str
     metric: str

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from harness.types import Case
 
+SMALLEST = 1e-9
+"""A p below it is not written out."""
+
 NAMED = 3
 """How many cases a message names."""
 
@@ -23,6 +26,11 @@ def where(family: str, model: str, metric: str, region: str, stat: str) -> str:
 def number(value: float, unit: str) -> str:
     """A number with its unit."""
     return f"{value:.4g} {unit}".rstrip()
+
+
+def probability(p: float) -> str:
+    """`p 0.0041 after Holm's correction`."""
+    return f"p {p:.2g} after Holm's correction" if p >= SMALLEST else f"p below {SMALLEST:g} after Holm's correction"
 
 
 def names(listed: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from harness.blame import Question, blame
 from harness.calibration.part import Part, Whole
 from harness.calibration.peers import PEERS, Scorer
 from harness.calibration.plan import Chunk, Trial
+from harness.cases import versions
 from harness.errors import UsageError
 from harness.first_stage import CALLED_OUT, named, read_traces
 from harness.gate import judge_sheet
@@ -270,11 +271,11 @@ def _check_same(config: Calibrating) -> None:
     """Raise UsageError where the folder holds a calibration of other pipelines, or is something else."""
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
-        there = runs.load_manifest(manifest.parent).suite
-        if there != config.suite:
+        there = runs.load_manifest(manifest.parent)
+        if (there.suite, there.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
-                f"{config.folder} holds a calibration of other pipelines, vectors or seeds. Name another folder with --out, or "
-                "remove it"
+                f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by another version of "
+                "editproof. Name another folder with --out, or remove it"
             )
-    elif config.folder.exists() and any(config.folder.iterdir()):
+    elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):
         raise UsageError(f"{config.folder} is there and is no calibration. Name another folder with --out")
