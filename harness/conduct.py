@@ -39,7 +39,8 @@ LEAST_REACH = 6.0
 def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
     """One for each family and model of which an edit ended worse, or better, than the baseline's: sent to review or refused.
 
-    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side.
+    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side; where
+    only some have got worse, it is underpowered.
     """
     for (family, model), columns in groups.items():
         steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
@@ -48,9 +49,10 @@ def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairin
         seeded = stochastic(baseline, model) or stochastic(run, model)
         worse = _scenes(run, columns, steps > 0, seeded=seeded)
         better = _scenes(run, columns, steps < 0, seeded=seeded)
-        if not worse and not better:
+        some = _scenes(run, columns, steps > 0, seeded=False)
+        if not worse and not better and not some:
             continue
-        case = run.manifest.cases[(worse or better)[0]]
+        case = run.manifest.cases[(worse or some or better)[0]]
         before, after = _statuses(run, baseline, pairing, case.id)
         why = run.ended[case.id].reason
         text = (
@@ -58,9 +60,10 @@ def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairin
             f"{int((steps < 0).sum())} better ({case_name(case)} was {_words(before)} and is {_words(after)}"
             f"{f': {why}' if why else ''})"
         )
-        yield _finding(
-            family, model, "status", case.id, text, columns, regressed=bool(worse), count=len(worse or better)
-        )
+        outcome = Outcome.REGRESSED if worse else Outcome.UNDERPOWERED if some else Outcome.IMPROVED
+        if outcome is Outcome.UNDERPOWERED:
+            text += ". On other seeds of these scenes it did not: more of them would tell"
+        yield _finding(family, model, "status", case.id, text, columns, outcome, count=len(worse or some or better))
 
 
 def seed_findings(
@@ -85,7 +88,7 @@ def seed_findings(
                 f"{family} · {model}: on {len(stuck)} of {len(_by_scene(run, columns))} scenes every seed gives the same "
                 f"numbers, and in the baseline they differ ({case.scene}): is the seed passed on?"
             )
-            yield _finding(family, model, "seed", case.id, text, columns, regressed=True, count=len(stuck))
+            yield _finding(family, model, "seed", case.id, text, columns, Outcome.REGRESSED, count=len(stuck))
 
 
 def broken_findings(run: Sheet, compared: Compared) -> Iterable[Finding]:
@@ -113,7 +116,7 @@ def broken_findings(run: Sheet, compared: Compared) -> Iterable[Finding]:
             f"{number(float(group.now[most, at]), unit)} now"
         )
         finding = _finding(
-            group.family, group.model, "edit", case.id, text, group.columns, regressed=True, count=len(broken)
+            group.family, group.model, "edit", case.id, text, group.columns, Outcome.REGRESSED, count=len(broken)
         )
         yield replace(finding, stat="edits", unit="edits")
 
@@ -166,8 +169,9 @@ def _words(status: str) -> str:
 
 
 def _finding(
-    family: str, model: str, rule: str, case_id: str, text: str, columns: Columns, *, regressed: bool, count: int
+    family: str, model: str, rule: str, case_id: str, text: str, columns: Columns, outcome: Outcome, *, count: int
 ) -> Finding:
+    change = -count if outcome is Outcome.IMPROVED else count
     return Finding(
         rule=rule,
         family=family,
@@ -175,10 +179,10 @@ def _finding(
         metric=rule,
         region="all",
         stat="scenes",
-        outcome=Outcome.REGRESSED if regressed else Outcome.IMPROVED,
+        outcome=outcome,
         limit=0.0,
-        worst=float(count if regressed else -count),
-        headroom=float(-count if regressed else count),
+        worst=float(change),
+        headroom=float(-change),
         unit="scenes",
         case_id=case_id,
         cases=len(columns),

@@ -52,7 +52,7 @@ class Row:
     rule: str
     """`budget PSNR mean in edit`, with a number where a suite asks the same twice with two limits."""
     kind: str
-    """`baseline`, `budget`, `limit`, `status` or `seed`."""
+    """`baseline`, `budget`, `limit`, `status`, `seed` or `edit`."""
     metric: str
     """`PSNR`; of a rule of conduct what it is about."""
     measure: str
