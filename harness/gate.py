@@ -54,7 +54,8 @@ def judge_sheet(
     compared = compare(run, baseline, groups, noise) if baseline else None
     found = [*budget_findings(run, groups), *limit_findings(run, groups)]
     if baseline and compared:
-        found += [*compared.findings, *_of_conduct(run, baseline.sheet, groups, compared)]
+        of_conduct = [*_of_conduct(run, baseline.sheet, groups, compared)]
+        found = [*_without_what_ended(found, of_conduct), *compared.findings, *of_conduct]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
         invalid += validity.of_comparison(run, baseline, compared)
@@ -83,6 +84,12 @@ def _of_conduct(run: Sheet, baseline: Sheet, groups: Groups, compared: Compared)
     yield from conduct.status_findings(run, baseline, groups, compared.pairing)
     yield from conduct.seed_findings(run, baseline, groups, compared.pairing, compared.keys)
     yield from conduct.broken_findings(run, compared)
+
+
+def _without_what_ended(found: Iterable[Finding], of_conduct: Iterable[Finding]) -> Iterable[Finding]:
+    """Without the budgets that have no number since edits are refused that were not before: that is a regression, said once."""
+    ended = {(f.family, f.model) for f in of_conduct if f.rule == "status" and f.outcome is Outcome.REGRESSED}
+    return (f for f in found if f.outcome is not Outcome.ERROR or (f.family, f.model) not in ended)
 
 
 def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:

@@ -111,7 +111,9 @@ class Compared:
 def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor = NO_NOISE) -> Compared:
     """Judge every margin. Raises UsageError on a margin below the noise floor."""
     check_margins(run.manifest.suite, noise)
-    keys, pairing = _keys(run, noise), pair(run, baseline.sheet)
+    alike = comparable(run, baseline.sheet)
+    keys = tuple(key for key in _keys(run, noise) if key.metric in alike)
+    pairing = pair(run, baseline.sheet)
     if not keys:
         return Compared((), (), pairing, ())
     now = run.grid(keys)
@@ -121,6 +123,16 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor = 
         for group, columns in groups.items()
     )
     return Compared(keys, found, pairing, tuple(_findings(run, keys, found)))
+
+
+def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
+    """Metrics that both sides measured in one way."""
+    there = baseline.manifest.metrics
+    return frozenset(
+        name
+        for name, metric in run.manifest.metrics.items()
+        if name in there and (there[name].identity, there[name].better) == (metric.identity, metric.better)
+    )
 
 
 def check_margins(suite: Suite, noise: NoiseFloor) -> None:

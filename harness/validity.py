@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.errors import UsageError
 from harness.floors import NoiseFloor
-from harness.regressions import Baseline, Compared
+from harness.regressions import Baseline, Compared, comparable
 from harness.sheet import Sheet
 from harness.types import Outcome
 from harness.wording import case_name, names
@@ -60,11 +60,12 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
     """Why this run can't be compared with this baseline."""
     there = baseline.sheet.manifest
     accept = "Accept a run made with this editproof as the new baseline"
+    alike = comparable(run, baseline.sheet)
     for name, metric in run.manifest.metrics.items():
-        theirs = there.metrics.get(name)
-        if not theirs or (theirs.identity, theirs.better) != (metric.identity, metric.better):
-            before = theirs.identity if theirs else "absent"
-            yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {accept}"
+        if name not in alike:
+            before = there.metrics[name].identity if name in there.metrics else "absent"
+            where = "`editproof doctor` says which weights are in use. " if name == "lpips" else ""
+            yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}{accept}"
     for name, value in run.manifest.machine.items():
         if there.machine.get(name, "unknown") != value:
             was = there.machine.get(name, "unknown")

@@ -22,7 +22,7 @@ MAX_FOLDED = 1500
 """Findings that are folded on a page, those of the worst groups; beyond, they are counted."""
 
 PICTURED = ("lpips", "flip", "delta_e00", "ssim")
-"""Metrics whose worst place a person sees best: a group shows the place of the first of these that it has."""
+"""Metrics whose worst place a person sees best: a group shows it of the one that is furthest past its limit."""
 
 MAX_GROUPS = 120
 """Groups that are listed: beyond, a page is no longer read."""
@@ -281,9 +281,9 @@ def _group(found: Found, lines: Mapping[verdict.Row, Line], room: int) -> Group:
 def _pictured(lines: Sequence[Line]) -> Finding:
     """What shows best what is wrong, among what is as bad as the worst and has a case."""
     known = [line.finding for line in lines if line.href and line.finding.outcome is lines[0].finding.outcome]
-    places = {metric_name(finding.metric): finding for finding in reversed(known) if finding.rule != "limit"}
-    best = next((places[name] for name in PICTURED if name in places), None)
-    return best or next(iter(known), lines[0].finding)
+    seen = [finding for finding in known if metric_name(finding.metric) in PICTURED and finding.rule != "limit"]
+    furthest = max(seen, key=lambda finding: abs(finding.headroom) / (abs(finding.limit) or 1.0), default=None)
+    return furthest or next(iter(known), lines[0].finding)
 
 
 def _room(finding: Finding) -> float:

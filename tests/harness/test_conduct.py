@@ -11,6 +11,7 @@ import pytest
 from harness.gate import judge
 from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
 from harness.types import (
+    Budget,
     Case,
     CaseRecord,
     ExitCode,
@@ -99,6 +100,16 @@ def test_an_edit_that_is_not_done_any_more_is_a_regression(status: str) -> None:
     (finding,) = found(judge(fine, worse), "status")
     assert finding.outcome is Outcome.IMPROVED
     assert not found(judge(worse, worse), "status")
+
+
+def test_a_budget_without_a_number_since_edits_are_refused_is_a_regression_and_no_error() -> None:
+    """Said once, as how the edits end; without a baseline that did them nothing can be judged."""
+    budgets = (Budget("ssim", "edit", "mean", min=0.5),)
+    refused = run_of(record(1, 1, None, "refused", "mask too large"), stochastic=False, budgets=budgets)
+    verdict = judge(refused, run_of(record(1, 1, 0.9), stochastic=False, budgets=budgets))
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert not found(verdict, "budget")
+    assert judge(refused, None).exit_code is ExitCode.INCOMPLETE
 
 
 def test_one_seed_of_three_sent_to_review_is_unclear_and_all_three_are_not() -> None:
