@@ -53,9 +53,10 @@ def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     for name, rate in [*rates.items(), ("all", total(rates.values()))]:
         yield f"| {name} | {rate.of} | {rate.count} | {_percent(rate)} |"
     yield ""
-    for outcome in [one for one in outcomes if one.kind == "clean" and one.caught][:10]:
-        yield f"- {outcome.name}, seeds {outcome.seeds[:1]}…: {outcome.top}"
-    yield ""
+    wrong = [one for one in outcomes if one.kind == "clean" and one.caught]
+    yield from (f"- {one.name}, seeds {one.seeds[:1]}…: {one.top}" for one in wrong[:10])
+    if wrong:
+        yield ""
 
 
 def _detection(manifest: Manifest, faults: Sequence[FaultRates]) -> Iterator[str]:
