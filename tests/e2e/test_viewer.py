@@ -100,8 +100,14 @@ def picture(run: Run, record: CaseRecord, kind: str) -> Pixels:
 
 
 def seen(page: Page, selector: str = ".v-pane") -> Pixels:
-    """What is on the screen there."""
-    data = page.locator(selector).first.screenshot()
+    """What is on the screen there, once its pictures are decoded and it stands still."""
+    page.evaluate("Promise.all([...document.querySelectorAll('.v-plane img')].map((image) => image.decode()))")
+    data, last = page.locator(selector).first.screenshot(), b""
+    for _ in range(40):
+        if data == last:
+            break
+        page.wait_for_timeout(50)
+        data, last = page.locator(selector).first.screenshot(), data
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
     return np.asarray(pixels[..., ::-1], np.uint8)
