@@ -10,6 +10,7 @@ import fcntl
 import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -205,6 +206,22 @@ def judge(arguments: Sequence[str], root: Path, baseline: str | Path | None = No
 
 SHOWN = pytest.StashKey[bool]()
 _RESULT = pytest.StashKey[Verdict | GateError]()
+_FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each of xdist's workers where the verdict of them all is kept."""
+    stash = node.config.stash
+    if _FOLDER not in stash:
+        stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="editproof-"))
+    node.workerinput["editproof"] = str(stash[_FOLDER] / "verdict.json")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing of ours stays behind."""
+    if _FOLDER in config.stash:
+        shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
 
 
 def _verdict_of(config: pytest.Config) -> Verdict:
@@ -221,7 +238,7 @@ def _shared(config: pytest.Config) -> Verdict | GateError:
     worker = getattr(config, "workerinput", None)
     if worker is None:
         return _judged(config)
-    with (Path(tempfile.gettempdir()) / f"editproof-{worker['testrunuid']}.json").open("a+", encoding="utf-8") as file:
+    with Path(worker["editproof"]).open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         known = _json(file.read())

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from harness import own_cases
 from harness.errors import UsageError
-from harness.metrics.device import device_name
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.registry import METRICS, get_metric
 from harness.runs import MetricInfo, PipelineInfo
 from harness.types import Case, Model, Suite
+from pipelines.contract import ContractError
+from pipelines.device import device_name
 from vectors.grounds import PHOTOGRAPHS, photographs_in
 from vectors.offers import source_of
 from vectors.registry import VECTORS
@@ -61,7 +62,11 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """What the run ran on. Raises UsageError where EDITPROOF_DEVICE names no device that is here."""
-    return {"system": platform.system(), "processor": platform.machine(), "device": device_name(), "dtype": "float32"}
+    try:
+        device = device_name()
+    except ContractError as error:
+        raise UsageError(str(error)) from error
+    return {"system": platform.system(), "processor": platform.machine(), "device": device, "dtype": "float32"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,10 +96,12 @@ def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
     modules = list(dict.fromkeys(parse(model.spec).module for model in models))
     hosts = {m: Child("harness.pipeline_host", log=logs / f"{n}.log") for n, m in enumerate(modules)}
     try:
-        return {model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models}
+        described = {model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models}
     finally:
         for host in hosts.values():
             host.stop()
+    shutil.rmtree(logs, ignore_errors=True)  # stays where a pipeline can't be had: the error names what lies there
+    return described
 
 
 def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:

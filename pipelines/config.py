@@ -101,7 +101,7 @@ class PolicyConfig:
     """Which edits are not made, or not without a person. Off unless rules are named: pipelines/policy.py."""
 
     refuse: str = ""
-    """Names of rules, with commas between: what one of them flags is refused."""
+    """Names of rules, with commas between: what one of them flags is refused. There are `watermark` and `category`."""
     review: str = ""
     """Names of rules, with commas between: what one of them flags is made and needs review."""
     categories: str = ""
@@ -130,6 +130,9 @@ class InpaintConfig:
     """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away from."""
     strength: float = 1.0
     """Diffusion models: share of the steps that are made, from a classical fill with noise on; above 0. 1: from noise alone."""
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """Diffusion models: what they compute in. Half the memory on a GPU is seen in the last bits of a picture, and a model that
+    is not made for float16 may overflow."""
     keep_steps: str = ""
     """Diffusion models: steps, from 0 and with commas between, whose picture is kept in the trace, e.g. `0,2`."""
     soft_mask: bool = False
@@ -142,7 +145,7 @@ class InpaintConfig:
     tile_overlap_px: int = 64
     """What neighbouring tiles share."""
     payload_px: int = 65_536
-    """Pixels given at once to models that take several crops. On a processor, batches save time with small crops only."""
+    """Pixels given at once to models that take several crops on a GPU; on a processor they are given one."""
     two_tier: bool = False
     """The model gives the structure (low frequencies), `patch` the texture (high frequencies)."""
     refine_texture: bool = False
@@ -348,7 +351,7 @@ def _parse(name: str, value: Param, kind: Any) -> Param:
     return number
 
 
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "precheck.proxy_px": (16, 4096),
     "precheck.min_contrast": (0, 1),
     "precheck.text_share": (0, 1),
@@ -394,7 +397,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _check_ranges(config: ReferenceConfig) -> None:
     settings = config.as_settings()
     budgets = {name: (0.0, 1e9) for name in settings if name.endswith(".budget_ms")}
-    for name, (low, high) in {**_RANGES, **budgets}.items():
+    for name, (low, high) in {**RANGES, **budgets}.items():
         value = float(settings[name])
         if not low <= value <= high:  # also refuses NaN
             raise ContractError(f"{name} must be from {low} to {high}; it is {settings[name]}")

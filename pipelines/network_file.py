@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.contract import ContractError
+from pipelines.device import find_device
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
 
 
 def read_network(path: Path, kind: type[ModelDescriptor[Any]], *, purpose: str, wanted: str) -> Any:
-    """A network of RGB pictures, of a descriptor's kind and a purpose ("SR", "Inpainting"), on the CPU, ready to run.
+    """A network of RGB pictures, of a descriptor's kind and a purpose ("SR", "Inpainting"), where EDITPROOF_DEVICE says, ready
+    to run.
 
     From safetensors, or a .pth without code in it. Raises ContractError where the file is no such network; `wanted` says
     what would be.
@@ -22,7 +24,7 @@ def read_network(path: Path, kind: type[ModelDescriptor[Any]], *, purpose: str, 
     from spandrel import ModelLoader, UnsupportedModelError
 
     try:
-        network = ModelLoader(device="cpu").load_from_file(path)
+        network = ModelLoader(device=find_device()).load_from_file(path)
     except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
         raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
     except (pickle.UnpicklingError, EOFError) as error:

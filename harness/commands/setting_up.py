@@ -44,22 +44,45 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def explain(
-    metric: Annotated[str, typer.Argument(help="A metric. Default: all, a line each.", show_default=False)] = "",
+    topic: Annotated[
+        str,
+        typer.Argument(
+            help="A metric, or `reference`, a section or setting of the reference pipeline. Default: the metrics, a line each.",
+            show_default=False,
+        ),
+    ] = "",
     page: Annotated[
-        Path | None, typer.Option(help="Write all of it as a Markdown page with pictures.", show_default=False)
+        Path | None,
+        typer.Option(help="Write all metrics, or all of `reference`, as a Markdown page.", show_default=False),
     ] = None,
 ) -> None:
-    """Say what a metric sees, what it misses, and where it comes from."""
+    """Say what a metric sees, what it misses, and where it comes from; or what a setting of the reference pipeline does."""
     with errors(as_json=False):
         from harness import explain as explaining
+        from harness.errors import unknown
         from harness.metrics.lpips_weights import find_weights
-        from harness.metrics.registry import get_metric
+        from harness.metrics.registry import all_names, get_metric
+        from pipelines import manual
 
         weights = find_weights(found().lpips_weights, download=False)
-        if page:
-            typer.echo(explaining.write_page(page, weights))
-        elif metric:
-            typer.echo("\n\n".join(explaining.explain(get_metric(metric, weights))).replace("**", ""))
+        if topic == "reference":
+            said = _written(page, manual.page()) if page else "\n\n".join(manual.summary())
+        elif page:
+            said = str(explaining.write_page(page, weights))
+        elif topic in manual.topics():
+            said = "\n\n".join(manual.explain(topic))
+        elif topic in all_names():
+            said = "\n\n".join(explaining.explain(get_metric(topic, weights))).replace("**", "")
+        elif topic:
+            raise unknown("metric or setting", topic, [*all_names(), "reference", *manual.topics()])
         else:
             rows = [{"metric": m.name, "unit": m.unit, "sees": m.sees} for m, _ in explaining.sections(weights)]
             print_table(rows, as_json=False)
+            said = "Of the reference pipeline's settings: editproof explain reference"
+        typer.echo(said)
+
+
+def _written(page: Path, text: str) -> str:
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(text, encoding="utf-8")
+    return str(page)

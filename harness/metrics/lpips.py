@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from harness.errors import IncompleteError
 from harness.metrics import lpips_networks
-from harness.metrics.device import find_device
 from harness.metrics.lpips_networks import Box, Features, Span, Step
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import EMPTY, Covers, covers, unmeasured, worst_window
+from pipelines.device import exactly, find_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -224,9 +224,7 @@ def features(network: Network, images: Image, like: Sequence[Any] = (), changed:
     """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from in `changed` at most."""
     import torch
 
-    # On a GPU, too, the same numbers every time, in single precision.
-    exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with torch.inference_mode(), exact:
+    with torch.inference_mode(), exactly():
         shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
         batch = images if images.ndim == 4 else images[None]
         pictures = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2)

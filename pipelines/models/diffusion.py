@@ -18,6 +18,7 @@ import numpy as np
 
 from pipelines.config import InpaintConfig
 from pipelines.contract import ContractError, Image, Mask
+from pipelines.device import exactly, find_device
 from pipelines.models import conditioning
 from pipelines.models.classical import navier_stokes
 from pipelines.models.fill import Crop, Hole, StepsCallback, check_crop, files_hash, padded
@@ -56,7 +57,15 @@ class DiffusionFill:
         """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
         calibration = [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
         files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
-        names = ("sampling_steps", "scheduler", "guidance_scale", "strength", "soft_mask", "negative_prompt")
+        names = (
+            "sampling_steps",
+            "scheduler",
+            "guidance_scale",
+            "strength",
+            "soft_mask",
+            "negative_prompt",
+            "precision",
+        )
         settings = " ".join(f"{name}={getattr(self.config, name)!r}" for name in names)
         return f"diffusers {files_hash([*files, *calibration])} {settings}{_text_encoders()}"
 
@@ -72,22 +81,29 @@ class DiffusionFill:
     ) -> Image:
         """Fill the hole by denoising. What has to go is not shown to the model: the smooth fill stands in its place."""
         check_crop(image, hole, soft)
-        return self._fill([Crop(image, hole, soft, seed)], prompt, steps_callback)[0] if hole.any() else image.copy()
+        if not hole.any():
+            return image.copy()
+        return self.denoise([Crop(image, hole, soft, seed)], prompt=prompt, steps_callback=steps_callback)[0]
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
-        """Denoise crops of one size together."""
+        """Denoise crops of one size: together on a GPU, one by one on a processor, so that no bit hangs on the batch."""
         for crop in crops:
             check_crop(*crop[:3])
         if len({crop.hole.shape for crop in crops}) > 1:
             raise ContractError("crops that are filled together must be of one size")
+        if find_device() == "cpu":
+            return [self(*crop, prompt=prompt) for crop in crops]
         some = [crop for crop in crops if crop.hole.any()]
-        fills = iter(self._fill(some, prompt, None) if some else ())
+        fills = iter(self.denoise(some, prompt=prompt) if some else ())
         return [next(fills) if crop.hole.any() else crop.image.copy() for crop in crops]
 
-    def _fill(self, crops: Sequence[Crop], prompt: str, steps_callback: StepsCallback | None) -> list[Image]:
+    def denoise(
+        self, crops: Sequence[Crop], *, prompt: str = "", steps_callback: StepsCallback | None = None
+    ) -> list[Image]:
+        """Fill crops of one size, each with a hole, in one batch: as one by one, but for the last bits of a float."""
         import torch
 
-        pipe = with_scheduler(_load(self.source), self.config.scheduler)
+        pipe = with_scheduler(_load(self.source, self.config.precision), self.config.scheduler)
         size = crops[0].hole.shape
         self._let_masks_through(pipe)
         starts, masks = zip(*(self._start(crop, multiple_px(pipe)) for crop in crops), strict=True)
@@ -105,7 +121,8 @@ class DiffusionFill:
             "callback_on_step_end": self._keeper(steps_callback, size),
             **self._prompted(pipe, prompt, len(crops)),
         }
-        result = pipe(**accepted(pipe.__call__, arguments))
+        with exactly():
+            result = pipe(**accepted(pipe.__call__, arguments))
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             raise ContractError(f"{self.source}: the model's own safety checker blacked out its fill")
         return [_crop(picture, size) for picture in result.images]
@@ -146,7 +163,8 @@ class DiffusionFill:
         )
         import torch
 
-        return {name: torch.from_numpy(value.repeat(count, axis=0)) for name, value in after.items()}
+        like = {"device": pipe.device, "dtype": pipe.dtype}
+        return {name: torch.from_numpy(value.repeat(count, axis=0)).to(**like) for name, value in after.items()}
 
     def _calibrated(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
         """Token embeddings are calibrated; pooled ones are of another space."""
@@ -219,7 +237,7 @@ def _embedded(pipe: Any, prompt: str, unwanted: str | None, *, guided: bool) -> 
         "prompt_2": prompt,
         "negative_prompt": unwanted,
         "negative_prompt_2": unwanted,
-        "device": torch.device("cpu"),
+        "device": pipe.device,
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": guided,
     }
@@ -230,7 +248,7 @@ def _embedded(pipe: Any, prompt: str, unwanted: str | None, *, guided: bool) -> 
         encoded = pipe.encode_prompt(**accepted(pipe.encode_prompt, asked))
     if len(encoded) not in {2, 4}:
         return {}
-    return {name: part.float().numpy() for name, part in zip(names, encoded, strict=False) if part is not None}
+    return {name: part.float().cpu().numpy() for name, part in zip(names, encoded, strict=False) if part is not None}
 
 
 def _picture(pipe: Any, latents: Any) -> Image:
@@ -259,13 +277,16 @@ def _text_encoders() -> str:
 
 
 @lru_cache(maxsize=2)
-def _load(source: Path | str) -> Loaded:
-    """The pipeline, on the CPU, in float32. Raises ContractError where it can't be loaded."""
+def _load(source: Path | str, precision: str) -> Loaded:
+    """The pipeline, where EDITPROOF_DEVICE says. Raises ContractError where it can't be loaded."""
+    import torch
     from diffusers.utils import logging
 
     logging.disable_progress_bar()  # of loading
-    folder = _folder(source)
+    folder, device = _folder(source), find_device()
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if precision != "float32":
+        options[_dtype_argument()] = getattr(torch, precision)
     options["low_cpu_mem_usage"] = find_spec("accelerate") is not None
     try:
         if source == WEIGHTS:
@@ -283,7 +304,12 @@ def _load(source: Path | str) -> Loaded:
             f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
         ) from error
     pipe.set_progress_bar_config(disable=True)
-    return Loaded(pipe, pipe.scheduler)
+    return Loaded(pipe.to(device), pipe.scheduler)
+
+
+def _dtype_argument() -> str:
+    """What `from_pretrained` calls it: diffusers renamed it."""
+    return "dtype" if tuple(map(int, version("diffusers").split(".")[:2])) >= (0, 42) else "torch_dtype"
 
 
 @lru_cache(maxsize=8)

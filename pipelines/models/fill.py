@@ -70,7 +70,7 @@ class BatchFillModel(Protocol):
     """What a FillModel is, too, that takes several crops at once."""
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
-        """Crops of one size, filled: as one by one, but for the last bits of a float (at most 1e-4 of the range 0 to 1).
+        """Crops of one size, filled: to the bit as one by one on a processor, but for the last bits of a float on a GPU.
 
         Each crop's noise comes from its own seed, so neither its neighbours in the batch nor their order matter. Raises
         ContractError as a single fill does.

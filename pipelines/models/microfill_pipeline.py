@@ -59,17 +59,18 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
             view(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask[0].numpy(), _patch_seed(own))
             for pixels, mask, own in zip(image, mask_image, generators, strict=True)
         ]
-        condition = torch.from_numpy(np.stack([seen.condition for seen in self._views]))
-        self.scheduler.set_timesteps(num_inference_steps)
+        condition = torch.from_numpy(np.stack([seen.condition for seen in self._views])).to(self.device)
+        self.scheduler.set_timesteps(num_inference_steps, device=self.device)
         times = self.scheduler.timesteps[num_inference_steps - max(1, round(num_inference_steps * strength)) :]
         shape = (count, self.unet.config.out_channels, *condition.shape[2:])
-        noise = randn_tensor(shape, generator=generator)
-        latents = self.scheduler.add_noise(torch.zeros(shape), noise, times[:1].repeat(count))
+        noise = randn_tensor(shape, generator=generator, device=self.device)
+        latents = self.scheduler.add_noise(torch.zeros_like(noise), noise, times[:1].repeat(count))
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(num_inference_steps - len(times))
         for number, time in enumerate(self.progress_bar(times)):
-            fresh = randn_tensor(shape, generator=generator)
-            residual = self.unet(torch.cat([latents, fresh, condition], dim=1), time).sample
+            fresh = randn_tensor(shape, generator=generator, device=self.device)
+            shown = torch.cat([latents, fresh, condition], dim=1).to(self.unet.dtype)
+            residual = self.unet(shown, time).sample.float()
             latents = self.scheduler.step(residual, time, latents).prev_sample
             if callback_on_step_end is not None:
                 latents = callback_on_step_end(self, number, int(time), {"latents": latents}).get("latents", latents)
@@ -81,7 +82,7 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
             raise RuntimeError("these are no residuals of the last call's images")
         made = []
         for seen, packed in zip(self._views, latents, strict=True):
-            residual = unpack(packed.numpy()) * seen.unit
+            residual = unpack(packed.cpu().numpy()) * seen.unit
             grey = residual.mean(axis=2, keepdims=True)
             added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
             made.append(np.clip(seen.base + added, 0, 1))

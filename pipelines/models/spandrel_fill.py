@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.contract import Image, Mask
+from pipelines.device import exactly
 from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
 from pipelines.network_file import read_network
 
@@ -48,17 +49,17 @@ class SpandrelFill:
 
         network = load_network(self.path)
         visible = np.where(hole[..., None], np.float32(0), image)  # no model may see what has to go
-        with torch.inference_mode():
+        with torch.inference_mode(), exactly():
             filled = network(
-                torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None],
-                torch.from_numpy(hole.astype(np.float32))[None, None],
+                torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None].to(network.device),
+                torch.from_numpy(hole.astype(np.float32))[None, None].to(network.device),
             )
-        return np.ascontiguousarray(np.clip(filled[0].float().numpy().transpose(1, 2, 0), 0, 1), np.float32)
+        return np.ascontiguousarray(np.clip(filled[0].float().cpu().numpy().transpose(1, 2, 0), 0, 1), np.float32)
 
 
 @lru_cache(maxsize=2)
 def load_network(path: Path) -> MaskedImageModelDescriptor[Any]:
-    """An inpainting network of RGB pictures, on the CPU; from safetensors, or a .pth without code in it.
+    """An inpainting network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or a .pth without code in it.
 
     Raises ContractError where the file is no such network.
     """

@@ -77,8 +77,8 @@ def inpaint(edit: Edit) -> Step:
 def fill_hole(job: Job) -> Filled:
     """The image with its hole filled.
 
-    The result depends on the seed and on where each piece lies, not on how pieces are batched. Raises ValueError where
-    the whole picture is hole, ContractError where there is no such model.
+    The result depends on the seed and on where each piece lies, not on how pieces are batched: BatchFillModel says how
+    exactly. Raises ValueError where the whole picture is hole, ContractError where there is no such model.
     """
     if job.hole.all():
         raise ValueError("the whole picture is masked: there is nothing to fill it from")

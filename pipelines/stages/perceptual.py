@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from pipelines.contract import ContractError, Image
+from pipelines.device import exactly, find_device
 
 Pixels = np.ndarray[Any, np.dtype[np.bool_]]
 """H×W: some of a picture's pixels."""
@@ -98,9 +99,10 @@ def _distances(network: Any, one: Image, other: Image) -> np.ndarray[Any, np.dty
         torch.from_numpy(np.ascontiguousarray(np.pad(picture, [*edges, (0, 0)], mode="symmetric").transpose(2, 0, 1)))
         for picture in (one, other)
     ]
-    with torch.inference_mode():
-        plane = network(pictures[0][None], pictures[1][None], normalize=True)[0, 0]
-    return np.asarray(plane[:height, :width].numpy(), np.float32)
+    device = find_device()
+    with torch.inference_mode(), exactly():
+        plane = network(pictures[0][None].to(device), pictures[1][None].to(device), normalize=True)[0, 0]
+    return np.asarray(plane[:height, :width].cpu().numpy(), np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -119,6 +121,7 @@ def _network(path: Path) -> Any:
             for kind in ("weight", "bias")
         }
         network.net.load_state_dict(renamed)
+        network.to(find_device())
     except (KeyError, RuntimeError, ValueError, OSError) as error:
         raise ContractError(f"{path} holds no AlexNet as torchvision names it; look at {SETTING}: {error}") from error
     found = float(_distances(network, *golden_pair()).mean())

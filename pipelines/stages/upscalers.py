@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipelines.contract import ContractError, Image
+from pipelines.device import exactly
 from pipelines.network_file import read_network
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def guided_filter(guide: Image, image: Image, *, radius_px: int, eps: float) -> 
 
 @lru_cache(maxsize=2)
 def load_network(path: Path) -> ImageModelDescriptor[Any]:
-    """A super-resolution network of RGB pictures, by spandrel, on the CPU; from safetensors, or a .pth without code in it.
+    """A super-resolution network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or a .pth without code in it.
 
     Raises ContractError where the file is no such network.
     """
@@ -118,10 +119,10 @@ def _network(path: Path, image: Image, scale: int) -> Image:
 
     network = load_network(path)
     padded = np.pad(image, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge")
-    with torch.inference_mode():
-        output = network(torch.from_numpy(padded.transpose(2, 0, 1).copy())[None])
+    with torch.inference_mode(), exactly():
+        output = network(torch.from_numpy(padded.transpose(2, 0, 1).copy())[None].to(network.device))
     border = _BORDER_PX * network.scale
-    large = np.ascontiguousarray(output[0].numpy().transpose(1, 2, 0)[border:-border, border:-border])
+    large = np.ascontiguousarray(output[0].cpu().numpy().transpose(1, 2, 0)[border:-border, border:-border])
     if network.scale == scale:
         return large
     height, width = image.shape[:2]

@@ -173,3 +173,32 @@ def test_vectors_are_shown_and_exported(folder: Path) -> None:
     assert runner.invoke(app, ["vectors", "export", "out", "--vector", "logo", "--size", "64"]).exit_code == 0
     assert (folder / "out" / "logo" / "1" / "scene.json").is_file()
     assert runner.invoke(app, ["vectors", "show", "logoo"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("topic", "part"),
+    [
+        ("ssim", "Wang"),
+        ("reference", "editproof explain SECTION"),
+        ("inpaint", "inpaint.model = ns"),
+        ("mask.dilate_px", "mask.dilate_px = 1 (0 to 64)"),
+    ],
+)
+def test_metrics_and_settings_are_explained(folder: Path, topic: str, part: str) -> None:
+    """In plain words, where they are asked for by name."""
+    done = CliRunner().invoke(app, ["explain", topic])
+    assert done.exit_code == 0, done.output
+    assert part in done.stdout
+    assert "**" not in done.stdout
+
+
+def test_what_can_be_explained_is_listed(folder: Path) -> None:
+    """Every metric, and the way to the settings; of a wrong name, the nearest."""
+    done = CliRunner().invoke(app, ["explain"])
+    assert done.exit_code == 0
+    assert all(name in done.stdout for name in ("psnr", "ghost", "explain reference"))
+    wrong = CliRunner().invoke(app, ["explain", "inpaint.modle"])
+    assert wrong.exit_code == 2
+    assert "did you mean inpaint.model?" in wrong.stderr
+    assert CliRunner().invoke(app, ["explain", "reference", "--page", "docs/new.md"]).exit_code == 0
+    assert (folder / "docs" / "new.md").read_text(encoding="utf-8").startswith("# The reference pipeline")

@@ -14,7 +14,8 @@ import pytest
 from pipelines import ContractError, EditRequest, Image, Mask, reference
 from pipelines.config import InpaintConfig
 from pipelines.contract import Param
-from pipelines.models import FillModel, get_model
+from pipelines.models import FillModel, diffusion, get_model
+from pipelines.models.diffusion import DiffusionFill
 from pipelines.models.fill import BatchFillModel, Crop, Hole
 from tests.pipelines.models.tiny import save_lama, save_stable_diffusion, save_stable_diffusion_xl
 
@@ -165,7 +166,7 @@ SEVERAL = {"microfill", "diffusers", "diffusers_xl"}
 """What takes several crops at once."""
 
 SAME = 1e-4
-"""Networks compute a batch in another order than single crops: so much a float may differ by, in [0, 1]. In 8 bits, a value
+"""A network computes a batch in another order than single crops: so much a float may differ by, in [0, 1]. In 8 bits, a value
 that lies on the edge between two levels may go over it: one level, in less than 1 of 1000 values."""
 
 
@@ -179,21 +180,61 @@ def several(count: int) -> list[Crop]:
     return made
 
 
-def test_a_batch_is_what_its_crops_are_one_by_one(model: FillModel, name: str) -> None:
-    """Whatever its size, its order and what else is in it; `SAME` says how exactly."""
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 0], [1]], ids=str)
+def test_a_batch_is_what_its_crops_are_one_by_one(model: FillModel, name: str, order: list[int]) -> None:
+    """To the bit, whatever its size, its order and what else is in it."""
     assert isinstance(model, BatchFillModel) == (name in SEVERAL)
     if not isinstance(model, BatchFillModel):
         return
     crops = several(5)
-    alone = [model(*crop) for crop in crops]
-    for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 0], [1]):
-        for number, fill in zip(order, model.fill_many([crops[number] for number in order]), strict=True):
-            assert fill == pytest.approx(alone[number], abs=SAME)
-            levels = [np.round(picture * 255) for picture in (fill, alone[number])]
-            assert np.abs(levels[0] - levels[1]).max() <= 1
-            assert (levels[0] != levels[1]).mean() < 1e-3
-    assert np.array_equal(alone[1], crops[1].image)
-    assert np.array_equal(np.stack(model.fill_many(crops)), np.stack(model.fill_many(crops)))
+    fills = model.fill_many([crops[number] for number in order])
+    assert len(fills) == len(order)
+    for number, fill in zip(order, fills, strict=True):
+        assert np.array_equal(fill, model(*crops[number]))
+        assert np.array_equal(fill, crops[number].image) == (number == 1)
+
+
+@pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
+def test_crops_denoised_together_are_nearly_those_denoised_alone(model: DiffusionFill) -> None:
+    """As on a GPU: no noise is shared; `SAME` says how exactly."""
+    crops = [crop for crop in several(5) if crop.hole.any()]
+    together = model.denoise(crops)
+    for crop, fill in zip(crops, together, strict=True):
+        alone = model(*crop)
+        assert fill == pytest.approx(alone, abs=SAME)
+        levels = [np.round(picture * 255) for picture in (fill, alone)]
+        assert np.abs(levels[0] - levels[1]).max() <= 1
+        assert (levels[0] != levels[1]).mean() < 1e-3
+    assert np.array_equal(np.stack(model.denoise(crops)), np.stack(together))
+
+
+def test_a_gpu_is_given_the_crops_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that have a hole, in their order; the others come back as they are."""
+    given: list[list[Crop]] = []
+
+    def denoise(self: DiffusionFill, crops: list[Crop], *, prompt: str = "") -> list[Image]:
+        given.append(crops)
+        return [np.full_like(crop.image, crop.seed / 100) for crop in crops]
+
+    monkeypatch.setattr(diffusion, "find_device", lambda: "cuda")
+    monkeypatch.setattr(DiffusionFill, "denoise", denoise)
+    crops = several(3)
+    model = get_model("microfill", InpaintConfig())
+    assert isinstance(model, BatchFillModel)
+    fills = model.fill_many(crops)
+    assert [[crop.seed for crop in batch] for batch in given] == [[10, 12]]
+    assert [float(fill.flat[0]) for fill in (fills[0], fills[2])] == pytest.approx([0.10, 0.12])
+    assert np.array_equal(fills[1], crops[1].image)
+
+
+@pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
+def test_half_precision_is_another_fill_but_near(name: str, sources: dict[str, str]) -> None:
+    """bfloat16 has 8 bits of a number: a fill is a few levels off, and says in its fingerprint that it may be."""
+    full, half = (get_model(sources[name], InpaintConfig(precision=word)) for word in ("float32", "bfloat16"))
+    exact, coarse = (model(*crop(), 1) for model in (full, half))
+    assert coarse.dtype == np.float32
+    assert 0 < np.abs(coarse - exact).mean() < 0.02
+    assert full.fingerprint != half.fingerprint
 
 
 def test_a_batch_of_several_sizes_or_a_wrong_crop_is_one_clear_error(model: FillModel) -> None:
@@ -228,5 +269,5 @@ def test_the_payload_is_not_seen_in_an_edit(name: str, sources: dict[str, str]) 
     one, other = (result.image for result in results)
     assert one is not None
     assert other is not None
-    assert one == pytest.approx(other, abs=SAME)
+    assert np.array_equal(one, other)
     assert np.array_equal(one[mask == 0], image[mask == 0])

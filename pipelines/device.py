@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from harness.errors import UsageError
+from pipelines.contract import ContractError
 
 VARIABLE = "EDITPROOF_DEVICE"
 CHOICES = ("cpu", "cuda", "auto")
@@ -13,11 +14,11 @@ CHOICES = ("cpu", "cuda", "auto")
 def find_device() -> str:
     """`cpu` or `cuda`, as EDITPROOF_DEVICE says: `auto` takes a GPU where there is one, and nothing said means `cpu`.
 
-    Raises UsageError where it says something else, or `cuda` where there is none.
+    Raises ContractError where it says something else, or `cuda` where there is none.
     """
     asked = os.environ.get(VARIABLE) or "cpu"
     if asked not in CHOICES:
-        raise UsageError(f"{VARIABLE} is {asked!r}; it can be {', '.join(CHOICES)}")
+        raise ContractError(f"{VARIABLE} is {asked!r}; it can be {', '.join(CHOICES)}")
     if asked == "cpu":
         return asked
     import torch
@@ -25,7 +26,7 @@ def find_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     if asked == "cuda":
-        raise UsageError(
+        raise ContractError(
             f"{VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here. Set it to cpu or auto, or install a torch "
             "that is built for this machine's driver"
         )
@@ -39,3 +40,10 @@ def device_name() -> str:
     import torch
 
     return f"cuda: {torch.cuda.get_device_name()}"
+
+
+def exactly() -> Any:
+    """A context in which a GPU convolves in full precision, and gives the same numbers every time."""
+    import torch
+
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

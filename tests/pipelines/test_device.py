@@ -6,7 +6,8 @@ import pytest
 
 from harness.cases import machine
 from harness.errors import UsageError
-from harness.metrics.device import find_device
+from pipelines import ContractError
+from pipelines.device import find_device
 
 
 @pytest.mark.parametrize("asked", ["", "cpu"])
@@ -28,7 +29,7 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     """`cuda` insists, `auto` does not."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setenv("EDITPROOF_DEVICE", "cuda")
-    with pytest.raises(UsageError, match=r"finds no GPU here\. Set it to cpu or auto"):
+    with pytest.raises(ContractError, match=r"finds no GPU here\. Set it to cpu or auto"):
         find_device()
     monkeypatch.setenv("EDITPROOF_DEVICE", "auto")
     assert find_device() == "cpu"

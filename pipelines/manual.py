@@ -1,0 +1,166 @@
+"""The reference pipeline's stages and settings, for people: read from where they are written, so they can't differ."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pipelines import config
+from pipelines.config import RANGES, ReferenceConfig
+from pipelines.contract import Param
+from pipelines.reference import SECTIONS, STAGES
+
+INTRODUCTION = """# The reference pipeline
+
+Made by `editproof explain reference --page docs/pipeline.md`. The stages run in this order; each keeps its picture, its
+time, its peak memory and its decision in the result's trace.
+
+{stages}
+
+Settings are given by name, to the whole pipeline or to one case:
+
+```bash
+editproof run --pipeline "reference?inpaint.model=patch&mask.dilate_px=2"
+editproof run --pipeline "reference?inpaint.model=diffusers:owner/name&inpaint.sampling_steps=30&inpaint.precision=float16"
+editproof explain inpaint.model    # any section or setting below
+```
+
+```python
+from pipelines import EditRequest, reference
+
+edit = reference.build(**{{"inpaint.model": "microfill"}})
+result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))
+```
+
+`result.config` has every setting that was in force; `reference.replay(result.config, request)` gives the same bytes again.
+
+Networks run on the processor. `EDITPROOF_DEVICE=cuda` puts all of them but the text detector's on a GPU, those that measure
+too; `auto` does where there is one. On a processor a fill is the same to the bit whatever its batches and the order of its
+tiles; on a GPU the last bits of a float hang on the batch.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting."""
+
+    name: str
+    """`section.setting`."""
+    default: Param
+    allowed: str
+    """The values it can take, in words."""
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stage's settings."""
+
+    name: str
+    about: str
+    settings: tuple[Setting, ...]
+
+
+@cache
+def sections() -> tuple[Section, ...]:
+    """Every section, in the order of the settings."""
+    return tuple(_section(field.name, get_type_hints(ReferenceConfig)[field.name]) for field in fields(ReferenceConfig))
+
+
+def summary() -> list[str]:
+    """Paragraphs: what each section is for, and how to go on."""
+    width = max(len(section.name) for section in sections())
+    rows = [f"{section.name:{width}}  {section.about}" for section in sections()]
+    return ["\n".join(rows), "editproof explain SECTION lists its settings; docs/pipeline.md has all of them."]
+
+
+def explain(topic: str) -> list[str]:
+    """Paragraphs on a section, or on one `section.setting`. topic: one of `topics()`."""
+    section = next(section for section in sections() if section.name == topic.partition(".")[0])
+    if topic == section.name:
+        return [section.about, *(_line(setting) for setting in section.settings)]
+    return [_line(setting) for setting in section.settings if setting.name == topic]
+
+
+def topics() -> list[str]:
+    """Every section and every `section.setting`."""
+    return [name for section in sections() for name in (section.name, *(setting.name for setting in section.settings))]
+
+
+def page() -> str:
+    """The manual as a Markdown page."""
+    rows = [f"| {n} | `{name}` | {_first_line(stage)} |" for n, (name, stage) in enumerate(STAGES, 1)]
+    stages = "\n".join(["| | stage | what it does |", "|---|---|---|", *rows])
+    return "\n".join([INTRODUCTION.format(stages=stages), *_sections_as_tables()])
+
+
+def _sections_as_tables() -> Iterator[str]:
+    stages = {section: [name for name, _ in STAGES if SECTIONS.get(name, name) == section] for section in _names()}
+    for section in sections():
+        read_by = ", ".join(f"`{name}`" for name in stages[section.name])
+        yield f"## {section.name}\n\n{section.about}" + (f" Stages: {read_by}.\n" if read_by else "\n")
+        yield "| setting | default | can be | |\n|---|---|---|---|"
+        for setting in section.settings:
+            short = setting.name.partition(".")[2]
+            yield f"| `{short}` | {_shown(setting.default)} | {setting.allowed} | {setting.about} |"
+        yield ""
+
+
+def _names() -> list[str]:
+    return [section.name for section in sections()]
+
+
+def _section(name: str, kind: Any) -> Section:
+    abouts, types, defaults = _docstrings()[kind.__name__], get_type_hints(kind), kind()
+    settings = (
+        Setting(f"{name}.{key}", getattr(defaults, key), _allowed(f"{name}.{key}", types[key]), abouts[key])
+        for key in types
+    )
+    return Section(name, " ".join(str(kind.__doc__).split()), tuple(settings))
+
+
+@cache
+def _docstrings() -> dict[str, dict[str, str]]:
+    """The string below each field, by class and field: Python itself does not keep them."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(config)).body:
+        if isinstance(node, ast.ClassDef):
+            pairs = zip(node.body, node.body[1:], strict=False)
+            found[node.name] = {
+                field.target.id: " ".join(str(text.value.value).split())
+                for field, text in pairs
+                if isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            }
+    return found
+
+
+def _allowed(name: str, kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(kind))
+    if kind is bool:
+        return "true, false"
+    if name in RANGES:
+        low, high = RANGES[name]
+        return f"{low:.10g} to {high:.10g}"
+    return "0 and more" if kind in {int, float} else "text"
+
+
+def _line(setting: Setting) -> str:
+    return f"{setting.name} = {_shown(setting.default).strip('`')} ({setting.allowed})\n  {setting.about}"
+
+
+def _shown(value: Param) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"`{value}`" if value != "" else "empty"
+
+
+def _first_line(stage: Any) -> str:
+    return str(inspect.getdoc(stage)).partition("\n\n")[0].replace("\n", " ")
