@@ -109,8 +109,13 @@ def test_a_suite_that_is_not_there_is_said(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["*there is no suite 'goood'*"])
 
 
-def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(project: pytest.Pytester) -> None:
-    """Workers share the run; the command is a process of its own, so packages of the project do not meet ours."""
+def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
+    project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers share the run; the command is a process of its own, so packages of the project do not meet ours. Nothing of
+    either stays in the temporary folder.
+    """
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for name in ("harness", "reports", "editproof"):
         (project.path / name).mkdir()
         (project.path / name / "__init__.py").write_text("raise RuntimeError('not theirs')\n")
@@ -119,6 +124,7 @@ def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(project: pytest.Pyt
     done = project.runpytest_subprocess("--editproof", "two.toml", "-n", "2")
     done.assert_outcomes(passed=2)
     assert len(list((project.path / "kept-here").iterdir())) == 1
+    assert not list(tmp_path.glob("editproof-*"))
 
 
 def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
