@@ -10,6 +10,8 @@ from harness.errors import UsageError
 from harness.metrics.lpips_weights import find_weights
 from harness.runner import default_jobs
 from harness.settings import Found
+from pipelines.contract import ContractError
+from pipelines.device import VARIABLE, device_name
 
 PACKAGES = (
     "editproof",
@@ -52,6 +54,7 @@ def examine(found: Found) -> tuple[Check, ...]:
         _one_opencv(),
         _patchmatch(),
         _lpips(found),
+        _device(),
         Check("settings", ok=True, found=found.source),
         Check("cache", ok=True, found=str(found.cache_folder) if found.settings.cache.enabled else "off"),
         Check("jobs", ok=True, found=str(found.settings.jobs or default_jobs())),
@@ -80,6 +83,15 @@ def _patchmatch() -> Check:
     return Check(
         "model patch", ok=here, found="PatchMatch" if here else "pypatchmatch is not importable; install it again"
     )
+
+
+def _device() -> Check:
+    """Where networks run."""
+    try:
+        name = device_name()
+    except ContractError as error:
+        return Check("device", ok=False, found=str(error))
+    return Check("device", ok=True, found=name if name != "cpu" else f"cpu. For a GPU, set {VARIABLE}=cuda")
 
 
 def _lpips(found: Found) -> Check:
