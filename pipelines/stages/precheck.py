@@ -39,7 +39,8 @@ FILL = {
 }
 """Fitted, like OUTPUT_MS_PER_MEGAPIXEL, to processor times of one thread of a 2-core AMD EPYC by benchmarks/estimates.py: 44
 edits of 256 to 1024 px at scale 1 and 2, with 3 to 8 % masked. With the true crops, the fit is off from these very edits by a
-factor of 1.09 in the median and 1.23 at most; other machines, and diffusion steps other than 4, were not measured."""
+factor of 1.09 in the median and 1.23 at most; of 42 others, of another photograph and size, by 1.19 and 1.67 (the machine was
+busy). Other machines, and diffusion steps other than 4, were not measured."""
 
 UNKNOWN_MODEL = Cost(10_300, step_ms=50_000)
 """A guess: what others take depends on the model alone."""
