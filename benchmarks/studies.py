@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image as Pil
 
 from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import find_weights
+from harness.metrics.lpips_weights import LpipsWeights, find_weights
 from harness.metrics.metric import Image, Metric, known
 from harness.metrics.registry import get_metric
 from harness.settings import find_settings
@@ -298,8 +298,11 @@ def _task(study: Study, family: str, step: int, seed: int) -> Task:
 
 
 def _metrics(study: Study) -> list[Metric]:
-    weights = find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
-    return [get_metric(name, weights) for name in dict.fromkeys(number.metric for number in study.numbers)]
+    return [get_metric(name, _weights()) for name in dict.fromkeys(number.metric for number in study.numbers)]
+
+
+def _weights() -> LpipsWeights:
+    return find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
 
 
 def _numbers(study: Study, task: Task, metrics: Sequence[Metric], image: Image | None) -> tuple[float, ...]:
@@ -332,7 +335,8 @@ def _page(results: Sequence[Result]) -> Iterator[str]:
     yield (
         "What single choices of a pipeline do to an edit. Made by `nox -s studies` (`python -m benchmarks.studies`) with the "
         "reference pipeline on drawn scenes, where the right answer is known. Numbers are means over scenes; pictures show "
-        "the right answer and then each variant, around the edit of the first scene.\n"
+        "the right answer and then each variant, around the edit of the first scene. "
+        f"LPIPS is lpips[{_weights().variant}].\n"
     )
     for result in results:
         yield from _section(result)

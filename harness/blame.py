@@ -154,7 +154,9 @@ def ask(
     others = same_seed(run, baseline, [case.id])
     if case.id not in others:
         how = (
-            "on another seed, so every stochastic stage differs" if case.id in pair(run, baseline).ids else "not at all"
+            "on another seed only, so every stochastic stage differs"
+            if case.id in pair(run, baseline).ids
+            else "nowhere"
         )
         raise UsageError(
             f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "

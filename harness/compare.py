@@ -22,8 +22,8 @@ from harness.pairing import stochastic
 from harness.runs import Manifest
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
 from harness.types import Case, Region
+from harness.wording import counted, probability
 from harness.wording import names as named
-from harness.wording import probability
 
 ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
@@ -182,7 +182,7 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
         for case in a.manifest.cases
     )
     if missed:
-        left_out.append(f"{missed} cases of A have no partner in B")
+        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
     other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
     if other:
         left_out.append(f"A has no model that is called {named(other)}")

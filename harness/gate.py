@@ -13,7 +13,7 @@ from harness.regressions import Baseline, Compared, compare
 from harness.runs import Run, metric_name
 from harness.sheet import Sheet, sheet_of
 from harness.types import ExitCode, Finding, Outcome, Verdict, Waiver
-from harness.wording import names
+from harness.wording import counted, names
 
 _ORDER = (
     Outcome.ERROR,
@@ -126,15 +126,15 @@ def _about_baseline(baseline: Baseline, compared: Compared) -> Iterable[str]:
     pairing = compared.pairing
     if pairing.other_seeds:
         yield (
-            f"{pairing.other_seeds} cases ran on other seeds than the baseline's: they are paired in order, so changes hold "
-            "the noise of both"
+            f"{counted(pairing.other_seeds, 'case')} ran on other seeds than the baseline's: they are paired in order, so changes "
+            "hold the noise of both"
         )
     if pairing.unused:
         cases = {case.id: case for case in baseline.sheet.manifest.cases}
         listed = names([f"{cases[i].scene} {cases[i].model.name} seed {cases[i].seed}" for i in pairing.unused])
         yield (
-            f"{len(pairing.unused)} cases of the baseline are not in this run and were not judged ({listed}). Where they are "
-            "gone for good, accept a whole run anew"
+            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). What is "
+            "gone for good: accept a whole run anew"
         )
 
 

@@ -11,7 +11,7 @@ from harness.floors import NoiseFloor
 from harness.regressions import Baseline, Compared, comparable
 from harness.sheet import Sheet
 from harness.types import Outcome
-from harness.wording import case_name, names
+from harness.wording import case_name, counted, names
 
 ONE_WAY = 17
 """That many scenes worse and none better is no chance (p < 0.00001), and no change of code is so even and so small."""
@@ -49,11 +49,11 @@ def of_run(run: Sheet) -> Iterable[str]:
         yield "the run has no cases: its suite names no vector or no model"
     if run.missing:
         listed = names([case_name(case) for case in run.missing])
-        yield f"{len(run.missing)} of {total} cases are missing ({listed}). Continue with --resume"
+        yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). Continue with --resume"
     failed = [case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error]
     if failed:
         listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])
-        yield f"{len(failed)} of {total} cases failed ({listed}). Mend them and run again"
+        yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Mend them and run again"
 
 
 def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable[str]:
@@ -74,8 +74,8 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
     if new:
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
         yield (
-            f"{len(new)} cases have no counterpart in the baseline ({names([case_name(case) for case in new])}). Its models "
-            f"are {models}: to compare a model with one of them, run it under that name, --pipeline NAME=PIPELINE; or "
+            f"{counted(len(new), 'case')} without a counterpart in the baseline ({names([case_name(case) for case in new])}). "
+            f"Its models are {models}: to compare a model with one of them, run it under that name, --pipeline NAME=PIPELINE; or "
             "accept this run as a new baseline"
         )
     yield from _one_way(run, baseline, compared)

@@ -33,6 +33,11 @@ def probability(p: float) -> str:
     return f"p {p:.2g} after Holm's correction" if p >= SMALLEST else f"p below {SMALLEST:g} after Holm's correction"
 
 
+def counted(number: int, word: str) -> str:
+    """`1 check`, `2 checks`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def names(listed: Sequence[str]) -> str:
     """The first few, and how many more."""
     more = len(listed) - NAMED

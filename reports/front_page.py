@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from harness.runs import Run, metric_name
 from harness.types import CaseRecord, ExitCode, Finding, Outcome
+from harness.wording import counted
 from reports import verdict, view
 from reports.groups import Group as Found
 from reports.groups import broken, by_metric, open_groups
@@ -137,7 +138,7 @@ def headline(run: Run) -> Headline:
     if judged.exit_code is ExitCode.REGRESSION:
         past = sum(finding.outcome is Outcome.REGRESSED for finding in judged.findings)
         what = broken(judged)
-        count = f"{past:,} of {verdict.counted(len(judged.findings), 'check')} {'is' if past == 1 else 'are'} past the limit."
+        count = f"{past:,} of {counted(len(judged.findings), 'check')} {'is' if past == 1 else 'are'} past the limit."
         return Headline("REGRESSION", "bad", f"{what}. {count}" if what else count)
     why = judged.invalid[0] if judged.invalid else "No reason was given."
     more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""

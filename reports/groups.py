@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.types import Outcome, Verdict
-from reports.verdict import CONDUCT, Row, counted, open_rows, rows, short
+from harness.wording import counted
+from reports.verdict import CONDUCT, Row, open_rows, rows, short
 
 NAMED_FAMILIES = 4
 NAMED_MODELS = 3

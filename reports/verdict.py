@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.runs import Manifest, metric_name
 from harness.types import ExitCode, Finding, Outcome, Verdict
+from harness.wording import counted
 from reports import numbers, view
 from reports.text import plain
 
@@ -145,11 +146,6 @@ def sentence(manifest: Manifest, verdict: Verdict) -> str:
         f"Suite {short(suite.name)}: {counted(len(manifest.cases), 'case')} of {counted(len(suite.models), 'model')}, "
         f"{counted(len(verdict.findings), 'check')} against {against}, {past} past their limit."
     )
-
-
-def counted(number: int, word: str) -> str:
-    """`1 check`, `2 checks`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def short(text: str, most: int = MAX_TEXT) -> str:

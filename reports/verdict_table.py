@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.types import Outcome, Verdict
+from harness.wording import counted
 from reports.groups import leading, open_groups
-from reports.verdict import NONE, Row, counted, notes, open_rows, reasons, rows, short
+from reports.verdict import NONE, Row, notes, open_rows, reasons, rows, short
 
 MAX_ROWS = 20
 MAX_OF_A_GROUP = 3

@@ -16,7 +16,7 @@ ALLOWED = {
     "reports": {"harness"},
 }
 
-REPORTS_MAY_READ = {"harness.types", "harness.runs", "harness.evidence", "harness.compared", "harness.errors"}
+REPORTS_MAY_READ = {f"harness.{name}" for name in ("types", "runs", "evidence", "compared", "errors", "wording")}
 
 
 def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:

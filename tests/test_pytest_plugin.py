@@ -99,7 +99,7 @@ def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> Non
     project.makepyfile(broken="def build():\n    def edit(request): raise ValueError('by design')\n    return edit")
     done = project.runpytest("--editproof", "good.toml", "--editproof-pipeline", "broken.py:build")
     done.assert_outcomes(failed=1)
-    done.stdout.fnmatch_lines(["could not be judged: 1 of 1 cases failed*by design*"])
+    done.stdout.fnmatch_lines(["could not be judged: 1 of 1 case failed*by design*"])
 
 
 def test_a_suite_that_is_not_there_is_said(project: pytest.Pytester) -> None:

@@ -146,7 +146,7 @@ def test_both_kinds_of_limit_bite(limit: Budget) -> None:
         (run_of(measured(35.0), failed(2), budgets=(BUDGET,)), "1 of 2 cases failed (logo/2 ns seed 42: by design)"),
         (run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,)), "refused: policy"),
         (run_of(measured(35.0), budgets=(replace(BUDGET, stat="p01"),)), "no case of this run has that number"),
-        (replace(run_of(measured(35.0), budgets=(BUDGET,)), records=()), "1 of 1 cases are missing"),
+        (replace(run_of(measured(35.0), budgets=(BUDGET,)), records=()), "1 of 1 case missing"),
     ],
 )
 def test_what_was_not_measured_never_passes_and_never_regresses(run: Run, part: str) -> None:
@@ -478,7 +478,7 @@ def test_cases_of_the_baseline_that_the_run_lacks_are_said() -> None:
     """Not judged, not silent."""
     verdict = judge(run_of(measured(35.0), margins=(MARGIN,)), run_of(measured(35.0), measured(35.0, step=2)))
     assert verdict.exit_code is ExitCode.OK
-    assert "1 cases of the baseline are not in this run" in verdict.notes[0]
+    assert "1 case of the baseline not in this run" in verdict.notes[0]
 
 
 def test_a_margin_may_be_for_a_family_only() -> None:
