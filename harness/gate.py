@@ -126,8 +126,8 @@ def _about_baseline(baseline: Baseline, compared: Compared) -> Iterable[str]:
     pairing = compared.pairing
     if pairing.other_seeds:
         yield (
-            f"{counted(pairing.other_seeds, 'case')} ran on other seeds than the baseline's: they are paired in order, so changes "
-            "hold the noise of both"
+            f"{counted(pairing.other_seeds, 'case')} ran on other seeds than the baseline's: they are paired in order, so "
+            "changes hold the noise of both"
         )
     if pairing.unused:
         cases = {case.id: case for case in baseline.sheet.manifest.cases}

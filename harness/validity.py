@@ -75,8 +75,8 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
         yield (
             f"{counted(len(new), 'case')} without a counterpart in the baseline ({names([case_name(case) for case in new])}). "
-            f"Its models are {models}: to compare a model with one of them, run it under that name, --pipeline NAME=PIPELINE; or "
-            "accept this run as a new baseline"
+            f"Its models are {models}: to compare a model with one of them, run it under that name, --pipeline NAME=PIPELINE; "
+            "or accept this run as a new baseline"
         )
     yield from _one_way(run, baseline, compared)
 
