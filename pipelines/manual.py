@@ -36,6 +36,9 @@ edit = reference.build(**{{"inpaint.model": "microfill"}})
 result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))
 ```
 
+A diffusers model that takes a prompt needs `pip install "editproof[prompts]"`. A hub's model is fetched once, safetensors only;
+the prompt comes with the case (docs/own-cases.md).
+
 `result.config` has every setting that was in force; `reference.replay(result.config, request)` gives the same bytes again.
 
 Networks run on the processor. `EDITPROOF_DEVICE=cuda` puts all of them but the text detector's on a GPU, those that measure
