@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from statistics import median
 
 from harness import conduct, validity
 from harness.floors import NO_NOISE, NoiseFloor
@@ -23,6 +24,10 @@ _ORDER = (
     Outcome.IMPROVED,
     Outcome.PASS,
 )
+
+SLOWER = 2.0
+SLOWER_S = 0.25
+"""An edit is said to be slower from so many times the baseline's seconds on, if it is by so many seconds."""
 
 _WAIVABLE = {Outcome.REGRESSED, Outcome.UNDERPOWERED}
 """What could not be measured is nobody's to waive."""
@@ -75,7 +80,7 @@ def judge_sheet(
     ranked = sorted(findings, key=lambda finding: (_ORDER.index(finding.outcome), _relative(finding)))
     notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
     if baseline and compared:
-        notes += _about_baseline(baseline, compared)
+        notes += [*_about_baseline(baseline, compared), *_about_speed(run, baseline, compared)]
     folder = str(baseline.sheet.folder) if baseline else ""
     return Verdict(code, tuple(invalid), tuple(ranked), folder, tuple(notes))
 
@@ -136,6 +141,25 @@ def _about_baseline(baseline: Baseline, compared: Compared) -> Iterable[str]:
             f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). What is "
             "gone for good: accept a whole run anew"
         )
+
+
+def _about_speed(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable[str]:
+    """What takes far longer than before; only said, since it may be the machine."""
+    then: dict[str, list[float]] = {}
+    now: dict[str, list[float]] = {}
+    for case in run.manifest.cases:
+        ours = run.ended.get(case.id)
+        theirs = baseline.sheet.ended.get(compared.pairing.ids.get(case.id, ""))
+        if ours and theirs and not (ours.cached or ours.error or theirs.error):
+            now.setdefault(case.model.name, []).append(ours.seconds)
+            then.setdefault(case.model.name, []).append(theirs.seconds)
+    for model, seconds in now.items():
+        before, after = median(then[model]), median(seconds)
+        if after >= SLOWER * before and after - before >= SLOWER_S:
+            yield (
+                f"{model} is slower than in the baseline: {after:.2g} s an edit in the median, {before:.2g} s then. Where it is "
+                "not the machine, hold it to a time with [[limits]]"
+            )
 
 
 def _relative(finding: Finding) -> float:

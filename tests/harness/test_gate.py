@@ -481,6 +481,15 @@ def test_cases_of_the_baseline_that_the_run_lacks_are_said() -> None:
     assert "1 case of the baseline not in this run" in verdict.notes[0]
 
 
+@pytest.mark.parametrize(("seconds", "cached", "said"), [(2.5, False, True), (1.9, False, False), (2.5, True, False)])
+def test_what_takes_far_longer_than_in_the_baseline_is_said(seconds: float, cached: bool, said: bool) -> None:
+    """It may be the machine, so it fails nothing; what came from the cache was not timed."""
+    slow = [replace(measured(35.0, step=step), seconds=seconds, cached=cached) for step in (1, 2, 3)]
+    verdict = judge(run_of(*slow, margins=(MARGIN,)), run_of(*(measured(35.0, step=step) for step in (1, 2, 3))))
+    assert verdict.exit_code is ExitCode.OK
+    assert any("ns is slower than in the baseline: 2.5 s an edit" in note for note in verdict.notes) == said
+
+
 def test_a_margin_may_be_for_a_family_only() -> None:
     """It wins over one for all."""
     margins = (replace(MARGIN, margin=9.0, families=("logo",)), MARGIN)
