@@ -157,8 +157,8 @@ def _about_speed(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable
         before, after = median(then[model]), median(seconds)
         if after >= SLOWER * before and after - before >= SLOWER_S:
             yield (
-                f"{model} is slower than in the baseline: {after:.2g} s an edit in the median, {before:.2g} s then. Where it is "
-                "not the machine, hold it to a time with [[limits]]"
+                f"{model} is slower than in the baseline: {after:.2g} s an edit in the median, {before:.2g} s then. Where it "
+                "is not the machine, hold it to a time with [[limits]]"
             )
 
 
