@@ -43,7 +43,8 @@ the prompt comes with the case (docs/own-cases.md).
 
 Networks run on the processor. `EDITPROOF_DEVICE=cuda` puts all of them but the text detector's on a GPU, those that measure
 too; `auto` does where there is one. On a processor a fill is the same to the bit whatever its batches and the order of its
-tiles; on a GPU the last bits of a float hang on the batch.
+tiles; on a GPU the last bits of a float hang on the batch. Each worker loads its own networks: `--jobs 1` where the GPU has
+room for one.
 """
 
 
