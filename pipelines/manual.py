@@ -103,19 +103,14 @@ def page() -> str:
 
 
 def _sections_as_tables() -> Iterator[str]:
-    stages = {section: [name for name, _ in STAGES if SECTIONS.get(name, name) == section] for section in _names()}
     for section in sections():
-        read_by = ", ".join(f"`{name}`" for name in stages[section.name])
+        read_by = ", ".join(f"`{name}`" for name, _ in STAGES if SECTIONS.get(name, name) == section.name)
         yield f"## {section.name}\n\n{section.about}" + (f" Stages: {read_by}.\n" if read_by else "\n")
         yield "| setting | default | can be | |\n|---|---|---|---|"
         for setting in section.settings:
             short = setting.name.partition(".")[2]
             yield f"| `{short}` | {_shown(setting.default)} | {setting.allowed} | {setting.about} |"
         yield ""
-
-
-def _names() -> list[str]:
-    return [section.name for section in sections()]
 
 
 def _section(name: str, kind: Any) -> Section:

@@ -59,7 +59,7 @@ def explain(
     """Say what a metric sees, what it misses, and where it comes from; or what a setting of the reference pipeline does."""
     with errors(as_json=False):
         from harness import explain as explaining
-        from harness.errors import unknown
+        from harness.errors import UsageError, unknown
         from harness.metrics.lpips_weights import find_weights
         from harness.metrics.registry import all_names, get_metric
         from pipelines import manual
@@ -67,6 +67,10 @@ def explain(
         weights = find_weights(found().lpips_weights, download=False)
         if topic == "reference":
             said = _written(page, manual.page()) if page else "\n\n".join(manual.summary())
+        elif page and topic:
+            raise UsageError(
+                f"--page is for all metrics, or for `reference`, not for {topic} alone. Leave one of the two out"
+            )
         elif page:
             said = str(explaining.write_page(page, weights))
         elif topic in manual.topics():

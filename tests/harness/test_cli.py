@@ -200,5 +200,8 @@ def test_what_can_be_explained_is_listed(folder: Path) -> None:
     wrong = CliRunner().invoke(app, ["explain", "inpaint.modle"])
     assert wrong.exit_code == 2
     assert "did you mean inpaint.model?" in wrong.stderr
+    alone = CliRunner().invoke(app, ["explain", "mask", "--page", "mask.md"])
+    assert alone.exit_code == 2
+    assert "not for mask alone" in alone.stderr
     assert CliRunner().invoke(app, ["explain", "reference", "--page", "docs/new.md"]).exit_code == 0
     assert (folder / "docs" / "new.md").read_text(encoding="utf-8").startswith("# The reference pipeline")
