@@ -47,8 +47,13 @@ class Kernels(NamedTuple):
 
 
 def suits(weight: Tensor, stride: int) -> bool:
-    """Whether a layer, out×in×k×k, gains by it."""
-    return stride == 1 and weight.shape[2] in TILES and min(weight.shape[:2]) >= MIN_CHANNELS
+    """Whether a layer, out×in×k×k, gains by it, and where it is: a GPU's own library does the like."""
+    return (
+        weight.device.type == "cpu"
+        and stride == 1
+        and weight.shape[2] in TILES
+        and min(weight.shape[:2]) >= MIN_CHANNELS
+    )
 
 
 def transform(weight: Tensor) -> Kernels:
@@ -84,10 +89,10 @@ def _matrices(tile: int, kernel: int) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def pays(x: Tensor, kernels: Kernels, zeros: int) -> bool:
-    """Whether maps, n×in×H×W, are large enough, and where it is faster: a GPU's own library does the like."""
+    """Whether maps, n×in×H×W, are large enough."""
     reach = kernels.edge - kernels.tile
     height, width = (length + 2 * zeros - reach for length in x.shape[2:])
-    return x.device.type == "cpu" and len(x) * height * width >= MIN_PIXELS
+    return len(x) * height * width >= MIN_PIXELS
 
 
 def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:

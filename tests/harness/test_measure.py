@@ -14,6 +14,7 @@ from harness.metrics.luma import luma
 from harness.metrics.metric import Image, Value, whole
 from harness.metrics.registry import get_metric
 from harness.metrics.sharing import once, sharing
+from tests.gpu import on_a_gpu
 
 NAMES = ("psnr", "lpips", "sharpness", "ghost", "cer")
 
@@ -41,6 +42,19 @@ def test_several_at_once_get_what_each_gets_alone() -> None:
         for row, alone in zip(rows, measure(prepared, metrics, image), strict=True):
             assert replace(row, value=None) == replace(alone, value=None)
             assert row.value == pytest.approx(alone.value, abs=1e-6)
+
+
+def test_a_gpu_measures_what_a_processor_does() -> None:
+    """The network's numbers but for the order in which it adds; the others are the processor's there, too."""
+    reference, damaged = golden_pair()
+    metrics = [get_metric(name, find_weights("", download=False)) for name in ("psnr", "lpips")]
+    expected = measure(prepare(reference, metrics), metrics, damaged)
+    with on_a_gpu():
+        metrics = [get_metric(name, find_weights("", download=False)) for name in ("psnr", "lpips")]
+        prepared = prepare(reference, metrics)
+        for rows in (measure(prepared, metrics, damaged), *measure_many(prepared, metrics, [damaged, damaged])):
+            assert [replace(row, value=None) for row in rows] == [replace(row, value=None) for row in expected]
+            assert [row.value for row in rows] == pytest.approx([row.value for row in expected], abs=1e-5)
 
 
 def test_a_batch_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

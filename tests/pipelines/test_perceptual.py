@@ -14,6 +14,7 @@ from pipelines import ContractError, EditRequest, Image, Status, reference
 from pipelines.contract import Param
 from pipelines.stages import perceptual
 from pipelines.stages.perceptual import VARIABLE, find_weights, lpips_outside
+from tests.gpu import on_a_gpu
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,15 @@ def test_it_is_the_packages_value(taken: Path) -> None:
     hole = np.zeros((96, 128), bool)
     assert lpips_outside(one, other, hole, taken) == pytest.approx(package_value(one, other, taken), rel=0.02)
     assert lpips_outside(one, one, hole, taken) == 0
+
+
+def test_a_gpu_sees_what_a_processor_does(taken: Path) -> None:
+    """Its golden pair included."""
+    one, other = noise(50, 70), noise(50, 70, seed=1)
+    hole = np.zeros((50, 70), bool)
+    expected = lpips_outside(one, other, hole, taken)
+    with on_a_gpu():
+        assert lpips_outside(one, other, hole, taken) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_hole_does_not_count(taken: Path) -> None:

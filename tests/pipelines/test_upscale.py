@@ -26,6 +26,7 @@ from pipelines.stages.upscalers import (
     load_network,
 )
 from pipelines.weights.make_realesrgan import HALF_FLAG, read_ncnn
+from tests.gpu import on_a_gpu
 from tests.harness.metrics.test_values import mean_of_all
 
 SIZE = 96
@@ -311,3 +312,10 @@ def test_another_file_of_the_same_name_is_another_pipeline(tmp_path: Path) -> No
     before = reference.build(**{"upscale.model": f"spandrel:{path}"}).fingerprint
     path.write_bytes(b"other")
     assert reference.build(**{"upscale.model": f"spandrel:{path}"}).fingerprint != before
+
+
+def test_a_gpu_enlarges_as_a_processor_does(photo: Image) -> None:
+    """But for the order in which it adds."""
+    expected = UPSCALERS["realesrgan"](photo, 2)
+    with on_a_gpu():
+        assert UPSCALERS["realesrgan"](photo, 2) == pytest.approx(expected, abs=1e-3)

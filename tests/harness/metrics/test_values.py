@@ -29,6 +29,8 @@ from harness.metrics.registry import get_metric
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY, spectra
 from harness.metrics.ssim import SSIM, ssim_map
 from harness.types import Region
+from pipelines.device import find_device
+from tests.gpu import on_a_gpu
 
 
 def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
@@ -250,6 +252,27 @@ def test_only_what_an_edit_reaches_is_computed(
         assert one == pytest.approx(other, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", list(lpips.KINDS))
+def test_a_gpu_measures_what_a_processor_does(pair: tuple[Image, Image], kind: str) -> None:
+    """Several edits at a time, of which it computes what changed; every network."""
+    expected, noisy = (np.ascontiguousarray(image[:98, :132]) for image in pair)
+    edits = [expected.copy(), expected.copy(), noisy]
+    edits[0][40:60, 50:90] = noisy[40:60, 50:90]
+    layers = measured_by(random_network(kind), expected, edits)
+    with on_a_gpu():
+        elsewhere = measured_by(random_network.__wrapped__(kind), expected, edits)
+    assert np.array_equal(layers[1][0], np.zeros_like(layers[1][0]))
+    for here, there in zip(layers, elsewhere, strict=True):
+        for one, other in zip(here, there, strict=True):
+            assert one == pytest.approx(other, abs=1e-5)
+
+
+def measured_by(network: lpips.Network, expected: Image, edits: list[Image]) -> list[list[lpips.Layer]]:
+    """The distances of several edits, on the network's device."""
+    maps = lpips.features(network, expected).maps
+    return list(lpips._layers(network, lpips.Prepared(expected, maps, [], {}), edits))
+
+
 @cache
 def random_network(kind: str) -> lpips.Network:
     """With weights that keep the values about as large from layer to layer."""
@@ -260,9 +283,10 @@ def random_network(kind: str) -> lpips.Network:
 
     maker = {"vgg": torchvision.models.vgg16, "squeeze": torchvision.models.squeezenet1_1}
     network = maker.get(kind, torchvision.models.alexnet)(weights=None)
-    steps = lpips.KINDS[kind].steps(network.features.state_dict())
-    maps = lpips_networks.run(steps, torch.rand(1, 3, 64, 64)).maps
-    return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1) for m in maps])
+    device = find_device()
+    steps = lpips.KINDS[kind].steps({name: weight.to(device) for name, weight in network.features.state_dict().items()})
+    maps = lpips_networks.run(steps, torch.rand(1, 3, 64, 64).to(device)).maps
+    return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1).to(device) for m in maps])
 
 
 def test_shift_tolerant_lpips_is_its_packages(pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,9 +14,10 @@ import pytest
 from pipelines import ContractError, EditRequest, Image, Mask, reference
 from pipelines.config import InpaintConfig
 from pipelines.contract import Param
-from pipelines.models import FillModel, diffusion, get_model
+from pipelines.models import FillModel, get_model
 from pipelines.models.diffusion import DiffusionFill
 from pipelines.models.fill import BatchFillModel, Crop, Hole
+from tests.gpu import on_a_gpu
 from tests.pipelines.models.tiny import save_lama, save_stable_diffusion, save_stable_diffusion_xl
 
 NAMES = ("ns", "telea", "biharmonic", "patch", "microfill", "diffusers", "diffusers_xl", "spandrel")
@@ -169,6 +170,9 @@ SAME = 1e-4
 """A network computes a batch in another order than single crops: so much a float may differ by, in [0, 1]. In 8 bits, a value
 that lies on the edge between two levels may go over it: one level, in less than 1 of 1000 values."""
 
+ELSEWHERE = 1e-3
+"""Another device adds in another order at every step."""
+
 
 def several(count: int) -> list[Crop]:
     """Crops of one size from the same photograph, each with a hole and a seed of its own; one with nothing to fill."""
@@ -208,22 +212,42 @@ def test_crops_denoised_together_are_nearly_those_denoised_alone(model: Diffusio
     assert np.array_equal(np.stack(model.denoise(crops)), np.stack(together))
 
 
-def test_a_gpu_is_given_the_crops_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that have a hole, in their order; the others come back as they are."""
-    given: list[list[Crop]] = []
+NETWORKS = {*SEVERAL, "spandrel"}
 
-    def denoise(self: DiffusionFill, crops: list[Crop], *, prompt: str = "") -> list[Image]:
-        given.append(crops)
-        return [np.full_like(crop.image, crop.seed / 100) for crop in crops]
 
-    monkeypatch.setattr(diffusion, "find_device", lambda: "cuda")
-    monkeypatch.setattr(DiffusionFill, "denoise", denoise)
+@pytest.mark.parametrize("name", sorted(NETWORKS), indirect=True)
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_gpu_fills_what_a_processor_does(
+    name: str, scheduler: Literal["ddim", "dpmsolver++"], sources: dict[str, str]
+) -> None:
+    """Alone and together with others; noise is drawn on the processor, so a seed means the same on both."""
+    model = get_model(sources[name], InpaintConfig(sampling_steps=2, scheduler=scheduler))
     crops = several(3)
-    model = get_model("microfill", InpaintConfig())
+    expected = [model(*crop) for crop in crops]
+    with on_a_gpu():
+        assert model(*crops[2]) == pytest.approx(expected[2], abs=ELSEWHERE)
+        if isinstance(model, BatchFillModel):
+            for fill, alone in zip(model.fill_many(crops), expected, strict=True):
+                assert fill == pytest.approx(alone, abs=ELSEWHERE)
+
+
+def test_a_gpu_is_given_the_crops_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that have a hole, in one go; the others come back as they are."""
+    given: list[list[int]] = []
+    denoise = DiffusionFill.denoise
+
+    def noted(self: DiffusionFill, crops: list[Crop], *, prompt: str = "") -> list[Image]:
+        given.append([crop.seed for crop in crops])
+        return denoise(self, crops, prompt=prompt)
+
+    monkeypatch.setattr(DiffusionFill, "denoise", noted)
+    model = get_model("microfill", InpaintConfig(sampling_steps=1))
     assert isinstance(model, BatchFillModel)
-    fills = model.fill_many(crops)
-    assert [[crop.seed for crop in batch] for batch in given] == [[10, 12]]
-    assert [float(fill.flat[0]) for fill in (fills[0], fills[2])] == pytest.approx([0.10, 0.12])
+    crops = several(3)
+    with on_a_gpu():
+        fills = model.fill_many(crops)
+    assert given == [[10, 12]]
     assert np.array_equal(fills[1], crops[1].image)
 
 
