@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import getpass
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from harness.regressions import Baseline
 from harness.runs import Journal, Manifest, Run, blob_path
 from harness.sheet import MEASURED, Key
 from harness.types import Budget, Case, CaseRecord, Margin
-from harness.wording import case_name, names
+from harness.wording import case_name, counted, names
 
 KEPT_PICTURE = "actual"
 INDEX = "baseline.json"
@@ -146,13 +146,37 @@ def accept(run: Run, target: Path, how: Accepting | None = None) -> Path:
     _check_target(target, run.folder.resolve())
     before = _read(target) if (target / "manifest.json").is_file() else None
     after = _merged(before, run, how)
-    past = list(_numbered(target / HISTORY))[-KEPT_STATES + 1 :]
     try:
-        _replace(target, after, past, [run.folder], keep=len(before.accepted) or 1 if before else 0)
+        _put(target, before, after, [run.folder])
     except FileNotFoundError as error:
         raise IncompleteError(
             f"{run.folder} can't become a baseline: {error.filename} is gone. Run it again"
         ) from error
+    return target
+
+
+def measure_again(target: Path, again: Callable[[Run], Run], how: Accepting) -> Path:
+    """Put the numbers that `again` finds for the accepted pictures in the place of those there; give the folder.
+
+    Raises IncompleteError where a picture could not be measured, and UsageError where `target` is no baseline.
+    """
+    target = target.resolve()
+    _check_target(target, None)
+    before = _read(target)
+    main = again(Run(target, before.manifest, before.records, None))
+    # Further answers' pictures lie beside the first ones'.
+    also = [(number, again(replace(run, folder=target))) for number, run in before.also]
+    for run in (main, *(run for _, run in also)):
+        _check_measured(target, run)
+    acceptance = replace(how, reason=how.reason or f"measured again with editproof {main.manifest.editproof}")
+    after = _State(
+        main.manifest,
+        tuple(map(_trimmed, main.records)),
+        before.numbers,
+        tuple((number, replace(run, records=tuple(map(_trimmed, run.records)))) for number, run in also),
+        (*before.accepted, _acceptance(before, main, acceptance, len(main.records))),
+    )
+    _put(target, before, after, [])
     return target
 
 
@@ -178,6 +202,15 @@ def _check_whole(run: Run) -> None:
         raise IncompleteError(
             f"{run.folder} can't become a baseline: of {len(run.manifest.cases)} cases {len(run.missing)} are missing "
             f"and {len(failed)} failed. Finish it with `editproof run --resume`, or mend the failing cases"
+        )
+
+
+def _check_measured(target: Path, run: Run) -> None:
+    failed = [record for record in run.records if record.error is not None]
+    if failed:
+        why = f"{case_name(failed[0].case)}: {failed[0].reason}"
+        raise IncompleteError(
+            f"{target} is left as it was: {len(failed)} of {counted(len(run.records), 'picture')} could not be measured ({why})"
         )
 
 
@@ -328,6 +361,12 @@ def _read(folder: Path) -> _State:
 def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
     if folder.is_dir():
         yield from sorted((int(path.name), path) for path in folder.iterdir() if path.name.isdecimal())
+
+
+def _put(target: Path, before: _State | None, after: _State, sources: Sequence[Path]) -> None:
+    """Write a new state, and keep the one before for `undo`."""
+    past = list(_numbered(target / HISTORY))[-KEPT_STATES + 1 :]
+    _replace(target, after, past, sources, keep=len(before.accepted) or 1 if before else 0)
 
 
 def _replace(

@@ -88,14 +88,6 @@ def _drawn(suite: Suite) -> Iterator[_Scene]:
         vector = get_vector(variant.family)
         params = dict(vector.ladder[variant.step - 1])
         own = bool(photographs) and params.get("ground") in PHOTOGRAPHS
-        identity: dict[str, object] = {
-            "family": variant.family,
-            "version": vector.version,
-            "params": params | ({"ground": photographs} if own else {}),
-            "size": suite.size,
-            "scale": suite.scale,
-            "scene_seed": suite.scene_seed,
-        }
         blank = Case(
             id="",
             key="",
@@ -109,7 +101,9 @@ def _drawn(suite: Suite) -> Iterator[_Scene]:
             seed=0,
             folder=suite.grounds if own else "",
         )
-        yield _Scene(identity, "" if vector in VECTORS else source_of(vector.draw), blank)
+        yield _Scene(
+            _identity(blank, photographs if own else ""), "" if vector in VECTORS else source_of(vector.draw), blank
+        )
 
 
 def _own(suite: Suite) -> Iterator[_Scene]:
@@ -117,18 +111,50 @@ def _own(suite: Suite) -> Iterator[_Scene]:
     for folder in suite.folders:
         for own in own_cases.find(Path(folder.path)):
             scale = own_cases.check(own, suite.scale)
-            identity = {"family": folder.name, "own": own.name, "files": own_cases.digest(own), "scale": scale}
             blank = Case("", "", folder.name, 0, {}, 0, scale, 0, _NO_MODEL, 0, own=own.name, folder=folder.path)
-            yield _Scene(identity, "", blank)
+            yield _Scene(_identity(blank, own_cases.digest(own)), "", blank)
+
+
+def current_id(case: Case) -> str:
+    """What the id of the same case would be now: another one where its vector, or the user's files, are not what they were.
+
+    Raises UsageError where there is no such scene any more, or the files can't be read.
+    """
+    if not case.own and case.step > len(get_vector(case.family).ladder):
+        raise UsageError(f"the vector {case.family} has no rung {case.step} any more")
+    if case.own:
+        files = own_cases.digest(own_cases.find_one(Path(case.folder), case.own))
+    else:
+        files = _digest_of_photographs(case.folder) if case.folder else ""
+    return _id(_identity(case, files), case.model, case.seed)
+
+
+def _identity(case: Case, files: str) -> dict[str, object]:
+    """What its scene is, wherever its files lie; `files`: what the user's own hold, its photographs or itself."""
+    if case.own:
+        return {"family": case.family, "own": case.own, "files": files, "scale": case.scale}
+    vector = get_vector(case.family)
+    return {
+        "family": case.family,
+        "version": vector.version,
+        "params": dict(vector.ladder[case.step - 1]) | ({"ground": files} if files else {}),
+        "size": case.size,
+        "scale": case.scale,
+        "scene_seed": case.scene_seed,
+    }
 
 
 _NO_MODEL = Model("", "")
 
 
 def _case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
-    case_id = _digest({**scene.identity, "model": model.name, "seed": seed})[:ID_LENGTH]
+    case_id = _id(scene.identity, model, seed)
     key = _digest([case_id, outcome, scene.code]) if outcome else ""
     return replace(scene.blank, id=case_id, key=key, model=model, seed=seed)
+
+
+def _id(identity: Mapping[str, object], model: Model, seed: int) -> str:
+    return _digest({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
 
 
 class _Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -19,7 +20,9 @@ from harness.first_stage import with_first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
+from harness.metrics.registry import check_name
 from harness.regressions import Baseline, check_margins
+from harness.remeasure import remeasure
 from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run
 from harness.settings import Found
@@ -58,6 +61,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Remeasuring:
+    """How edits are to be measured again; empty or 0: not asked for, so the setting holds."""
+
+    metrics: tuple[str, ...]
+    """Beside those of the suite."""
+    jobs: int
+    baseline: Path | None
+    out: Path | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A run and the gate's word on it."""
 
@@ -77,17 +92,68 @@ class Judged:
 
 def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
-
-    def warn(line: str) -> None:
-        if not quiet:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-
+    warn = _teller(console, quiet=quiet)
     config = _config(asked, found, warn)
     check_margins(config.suite, _noise(config.suite, found))  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
     gate(config.folder, asked.baseline, found)
     return runs.load(config.folder)
+
+
+def measure(asked: Remeasuring, folder: Path | None, found: Found, console: Console, *, quiet: bool) -> Run:
+    """Measure a run's edits again and judge them; give the new run with its verdict."""
+    source = load(folder, found)
+    suite = _with_metrics(source.manifest.suite, asked.metrics)
+    out = asked.out.resolve() if asked.out else _new_folder(found, suite)
+    config = _measuring(suite, out, asked, found, _teller(console, quiet=quiet))
+    with progress.shown(console, quiet=quiet) as report:
+        remeasure(source, config, report)
+    gate(out, asked.baseline, found)
+    return runs.load(out)
+
+
+def measure_baseline(asked: Remeasuring, suite: str, found: Found, console: Console, *, quiet: bool) -> Path:
+    """Measure a baseline's pictures again, in its place; give its folder."""
+    target = asked.baseline or _baseline_folder(_named_suite(suite, found), found)
+    warn = _teller(console, quiet=quiet)
+    with tempfile.TemporaryDirectory(prefix="editproof-") as parts, progress.shown(console, quiet=quiet) as report:
+
+        def again(source: Run) -> Run:
+            part = Path(parts) / str(len(list(Path(parts).iterdir())))
+            wanted = _with_metrics(source.manifest.suite, asked.metrics)
+            return remeasure(source, _measuring(wanted, part, asked, found, warn), report)
+
+        return baselines.measure_again(target, again, Accepting(asked.reason))
+
+
+def _measuring(suite: Suite, out: Path, asked: Remeasuring, found: Found, warn: Warn) -> RunConfig:
+    return RunConfig(
+        suite=suite,
+        folder=out,
+        resume=False,
+        jobs=asked.jobs or found.settings.jobs or runner.default_jobs(),
+        timeout_s=found.settings.timeout_s,
+        cache=None,
+        weights=_weights(found, suite, warn),
+    )
+
+
+def _with_metrics(suite: Suite, names: Sequence[str]) -> Suite:
+    """The suite, measured by these as well. Raises UsageError on a name that no metric has."""
+    for name in names:
+        check_name(name)
+    return replace(suite, metrics=tuple(dict.fromkeys([*suite.metrics, *names])))
+
+
+def _teller(console: Console, *, quiet: bool) -> Warn:
+    """What prints a line for a person, unless it is to be quiet."""
+
+    def warn(line: str) -> None:
+        if not quiet:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return warn
 
 
 def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
@@ -174,11 +240,7 @@ def calibrate(asked: Calibration, suite: str, found: Found, console: Console, *,
     from harness.calibration import command
 
     named = _named_suite(suite, found)
-
-    def warn(line: str) -> None:
-        if not quiet:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-
+    warn = _teller(console, quiet=quiet)
     weights = find_weights(found.lpips_weights, download=found.settings.lpips.download)  # the peers need LPIPS, too
     with progress.shown(console, quiet=quiet) as report:
         return command.run(asked, named, weights, report, warn)

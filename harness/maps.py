@@ -21,7 +21,7 @@ from harness.errors import EditproofError, UsageError
 from harness.evidence import Maps, MapScale, load_maps, write_maps
 from harness.measure import Prepared, prepare
 from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.metric import Image, Metric, Plane
+from harness.metrics.metric import Metric, Plane
 from harness.metrics.registry import all_names, get_metric
 from harness.pictures import Levels
 from harness.runs import Run, blob_path
@@ -164,7 +164,7 @@ class _Studio:
     def take(self, record: CaseRecord) -> None:
         """Draw one case, or note why it can't be drawn."""
         try:
-            prepared, actual = self._prepare(record), _read(blob_path(self.folder, record.blobs["actual"]))
+            prepared, actual = self._prepare(record), pictures.load(blob_path(self.folder, record.blobs["actual"]))
         except EditproofError as error:
             self.skipped[record.case.id] = str(error)
             return
@@ -251,10 +251,3 @@ def _shrunk(plane: Plane) -> Half:
         size = (round(plane.shape[1] * factor), round(plane.shape[0] * factor))
         plane = np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
     return np.clip(plane, -MOST_HALF, MOST_HALF).astype(np.float16)
-
-
-def _read(path: Path) -> Image:
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise UsageError(f"its picture {path} is gone or damaged")
-    return np.asarray(pixels[..., ::-1], np.float32) / np.float32(255)

@@ -14,6 +14,9 @@ from harness.metrics.pooling import unmeasured
 from harness.metrics.sharing import sharing
 from harness.types import Measurement
 
+TOGETHER_PX = 1 << 21
+"""Pixels of edits that are measured together: eight of 512×512."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -39,7 +42,7 @@ def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tupl
 def measure_many(
     prepared: Prepared, metrics: Sequence[Metric], images: Sequence[Image]
 ) -> list[tuple[Measurement, ...]]:
-    """What `measure` gives of each of several edits of one scene; networks look at them together."""
+    """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them together."""
     together = {
         metric.name: metric.measure_many(prepared.parts[metric.name], images)
         for metric in metrics
@@ -49,6 +52,11 @@ def measure_many(
         _rows(prepared, metrics, image, {name: values[number] for name, values in together.items()})
         for number, image in enumerate(images)
     ]
+
+
+def most_together(prepared: Prepared) -> int:
+    """How many edits of a scene are measured together at most: memory is bounded, and a network's weights are read once."""
+    return max(TOGETHER_PX // prepared.reference.areas["all"].size, 1)
 
 
 def _rows(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
+from harness.errors import UsageError
 from harness.metrics.delta_e00 import delta_e_map, lab
 from harness.metrics.metric import Area, Image, Plane
 from harness.runs import blob_path
@@ -30,6 +31,14 @@ DELTA_E_WHITE = 20.0
 def store(folder: Path, image: Image | Plane) -> str:
     """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256. Written once only."""
     return _keep(folder, _encoded(image))
+
+
+def load(path: Path) -> Image:
+    """A picture as it was stored. Raises UsageError where it is gone or damaged."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise UsageError(f"the picture {path} is gone or damaged")
+    return np.asarray(pixels[..., ::-1], np.float32) / np.float32(255)
 
 
 def digest_of(image: Image | Plane) -> str:

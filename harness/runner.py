@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from harness import runs
@@ -19,8 +17,9 @@ from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.processes import Child, ChildDiedError
 from harness.runs import Journal, Manifest, PipelineInfo, Run
-from harness.types import Case, CaseError, CaseRecord, Model, Suite
-from harness.worker import LOAD_TIMEOUT_S, WorkerSetup
+from harness.types import CaseError, CaseRecord, Model, Suite
+from harness.worker import LOAD_TIMEOUT_S, Work, WorkerSetup
+from harness.workers import in_workers
 from pipelines.loader import parse
 
 
@@ -38,6 +37,11 @@ class RunConfig:
     cache: Path | None
     """None: neither read nor written."""
     weights: LpipsWeights
+
+    @property
+    def setup(self) -> WorkerSetup:
+        """What its workers are told."""
+        return WorkerSetup(self.suite.metrics, self.weights, self.folder, self.timeout_s)
 
 
 Progress = Callable[[CaseRecord, int, int], None]
@@ -178,92 +182,6 @@ def _finish(
             keep(record)
         else:
             left.append(case)
-    for record in _in_workers(config, left):
+    for record in in_workers(config.setup, config.jobs, [Work((case,)) for case in left]):
         keep(record)
         cache.put(record, config.folder)
-
-
-def _in_workers(config: RunConfig, cases: list[Case]) -> Iterable[CaseRecord]:
-    """Run cases in `jobs` workers and give each record as it is finished. Cases of one scene stay in one worker."""
-    queue = _SceneQueue(cases)
-    workers = [_Worker(config, number) for number in range(min(config.jobs, len(cases)))]
-    try:
-        for worker in workers:
-            worker.start(queue.next_for(worker.number))
-        while busy := [worker for worker in workers if worker.case]:
-            ready = wait([worker.child.connection for worker in busy])
-            for worker in busy:
-                if worker.child.connection in ready:
-                    yield worker.finish()
-                    worker.start(queue.next_for(worker.number))
-    finally:
-        for worker in workers:
-            worker.child.stop()
-
-
-class _SceneQueue:
-    """Hands out cases so that a worker stays with a scene while it has cases; an idle one helps with the largest rest."""
-
-    def __init__(self, cases: list[Case]) -> None:
-        scenes: dict[tuple[object, ...], deque[Case]] = {}
-        for case in cases:
-            scenes.setdefault(case.scene_key, deque()).append(case)
-        self._waiting = deque(scenes.values())
-        self._current: dict[int, deque[Case]] = {}
-
-    def next_for(self, worker: int) -> Case | None:
-        """The worker's next case; None when all are handed out."""
-        if not self._current.get(worker):
-            if self._waiting:
-                self._current[worker] = self._waiting.popleft()
-            else:
-                self._current[worker] = max(self._current.values(), key=len, default=deque())
-        return self._current[worker].popleft() if self._current[worker] else None
-
-
-class _Worker:
-    """One worker process and the case that it is at."""
-
-    def __init__(self, config: RunConfig, number: int) -> None:
-        self.number = number
-        self.case: Case | None = None
-        logs = config.folder / "logs"
-        self._log = logs / f"worker-{number}.log"
-        self._setup = WorkerSetup(
-            metrics=config.suite.metrics,
-            weights=config.weights,
-            folder=config.folder,
-            logs=logs,
-            name=f"worker-{number}",
-            timeout_s=config.timeout_s,
-        )
-        self.child = self._spawn()
-
-    def start(self, case: Case | None) -> None:
-        """Hand over a case; None: the worker rests."""
-        self.case = case
-        if case is None:
-            return
-        try:
-            self.child.send(case)
-        except ChildDiedError:  # it died between two cases
-            self.child = self._spawn()
-            self.child.send(case)
-
-    def finish(self) -> CaseRecord:
-        """The record of the case at hand; where the worker itself died, an error record, and a fresh worker."""
-        if self.case is None:
-            raise RuntimeError("the worker has no case at hand")
-        try:
-            record: CaseRecord = self.child.receive()
-        except ChildDiedError as error:
-            self.child = self._spawn()
-            summary = f"the worker died: {error}"
-            failure = CaseError("WorkerDied", summary, error.said or summary)
-            return CaseRecord(self.case, "error", summary, 0.0, cached=False, error=failure)
-        return record
-
-    def _spawn(self) -> Child:
-        child = Child("harness.worker", log=self._log)
-        child.send(self._setup)
-        return child

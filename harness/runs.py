@@ -93,6 +93,9 @@ class Manifest:
     cases: tuple[Case, ...]
     versions: Mapping[str, str]
     machine: Mapping[str, str]
+    """Where the edits were made."""
+    edits_of: str = ""
+    """The run that made the edits, where they were only measured here; empty: this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,11 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
         if name not in alike:
             before = there.metrics[name].identity if name in there.metrics else "absent"
             where = "`editproof doctor` says which weights are in use. " if name == "lpips" else ""
-            yield f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}{accept}"
+            added = "" if name in there.metrics else f" --metric {name}"
+            yield (
+                f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}"
+                f"`editproof baseline measure{added}` measures the accepted pictures again"
+            )
     for name, value in run.manifest.machine.items():
         if there.machine.get(name, "unknown") != value:
             was = there.machine.get(name, "unknown")

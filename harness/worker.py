@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing.connection import Connection
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from harness import pictures
-from harness.errors import EditproofError
-from harness.measure import Prepared, as_delivered, measure, prepare, reasons
+from harness.errors import EditproofError, UsageError
+from harness.measure import Prepared, as_delivered, measure, measure_many, most_together, prepare, reasons
 from harness.metrics.contract import check_metric
 from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.metric import Metric
+from harness.metrics.metric import Image, Metric
 from harness.metrics.registry import get_metric
 from harness.processes import Child, ChildDiedError
+from harness.runs import blob_path
 from harness.tasks import Task, make_task
-from harness.types import Case, CaseError, CaseRecord, StageRecord
+from harness.types import Case, CaseError, CaseRecord, Measurement, StageRecord
 from pipelines.contract import EditRequest, EditResult
 from pipelines.loader import parse
 from vectors.region_picture import REGION_COLOURS, paint_regions
@@ -34,20 +35,39 @@ SCENES_KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is told once, before the cases."""
+    """What a worker is told once, before there is anything to do."""
 
     metrics: tuple[str, ...]
     weights: LpipsWeights
     folder: Path
     """The run's folder, for pictures."""
-    logs: Path
-    name: str
-    """The worker's, for its logs."""
     timeout_s: float
+    """Longest that one edit may take."""
+    name: str = ""
+    """The worker's, for its logs."""
+
+    @property
+    def logs(self) -> Path:
+        """Where it and its pipelines write what they print."""
+        return self.folder / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker does in one go: edits of one scene, made and measured, or measured only."""
+
+    cases: tuple[Case, ...]
+    made: tuple[CaseRecord, ...] = ()
+    """The cases' records where the edits were made before; their pictures are in the run's folder."""
+
+    @property
+    def scene_key(self) -> tuple[object, ...]:
+        """Of the scene that all the cases are of."""
+        return self.cases[0].scene_key
 
 
 def main(connection: Connection[Any, Any]) -> None:
-    """Take the set-up, then cases, until the connection closes; answer each case with its record."""
+    """Take the set-up, then work, until the connection closes; answer each with the records of its cases."""
     import cv2
 
     cv2.setNumThreads(1)  # torch and BLAS take it from the environment
@@ -60,7 +80,7 @@ def main(connection: Connection[Any, Any]) -> None:
 
 
 class Worker:
-    """Takes one case after the other; keeps the prepared scene and the pipeline's process between them."""
+    """Does one thing after the other; keeps the prepared scene and the pipeline's process between them."""
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
@@ -68,12 +88,16 @@ class Worker:
         self._hosts: dict[str, Child] = {}
         self._loaded: set[str] = set()
 
-    def take(self, case: Case) -> CaseRecord:
-        """Make and measure one edit. Whatever goes wrong is the case's own error."""
+    def take(self, work: Work) -> tuple[CaseRecord, ...]:
+        """Make and measure edits, or measure those made before. Whatever goes wrong is the cases' own error."""
         try:
-            return self._edit(case, self._scene(case))
+            scene = self._scene(work.cases[0])
+            if work.made:
+                return tuple(self._measure_again(work.made, scene))
+            return tuple(self._edit(case, scene) for case in work.cases)
         except EditproofError as error:
-            return _failed(case, CaseError(type(error).__name__, str(error), traceback.format_exc()), {})
+            failure = CaseError(type(error).__name__, str(error), traceback.format_exc())
+            return tuple(_failed(case, failure, {}) for case in work.cases)
 
     def close(self) -> None:
         """Stop the pipelines' processes."""
@@ -145,13 +169,38 @@ class Worker:
             stages=stages,
         )
         if result.image is None:
-            reason = f"refused: {result.reason}"
-            return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
-        actual, expected = as_delivered(result.image), scene.prepared.reference.expected
+            return self._unmeasured(record)
+        actual = as_delivered(result.image)
+        return self._with_numbers(record, scene, actual, measure(scene.prepared, self._metrics, actual))
+
+    def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
+        """The records with the numbers that their pictures have now. What was refused has none, now as before."""
+        expected = scene.blobs.get("expected")
+        if any(record.blobs.get("expected", expected) != expected for record in made):
+            raise UsageError("the scene is drawn otherwise now than when the edit was made. Run it anew")
+        yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
+        pictured = [record for record in made if "actual" in record.blobs]
+        step = most_together(scene.prepared)
+        for first in range(0, len(pictured), step):
+            some = pictured[first : first + step]
+            images = [pictures.load(blob_path(self._setup.folder, record.blobs["actual"])) for record in some]
+            numbers = measure_many(scene.prepared, self._metrics, images)
+            for record, actual, rows in zip(some, images, numbers, strict=True):
+                yield self._with_numbers(record, scene, actual, rows)
+
+    def _unmeasured(self, record: CaseRecord) -> CaseRecord:
+        """The record of an edit without a picture."""
+        reason = f"refused: {record.reason}"
+        return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
+
+    def _with_numbers(
+        self, record: CaseRecord, scene: _Scene, actual: Image, measurements: tuple[Measurement, ...]
+    ) -> CaseRecord:
+        """The record of an edit with its picture, what differs in it, and what was measured."""
+        folder, expected = self._setup.folder, scene.prepared.reference.expected
         shown = {"actual": pictures.store(folder, actual)}
         if expected is not None:
             shown["difference"] = pictures.store(folder, pictures.difference(expected, actual))
-        measurements = measure(scene.prepared, self._metrics, actual)
         return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
     def _scene(self, case: Case) -> _Scene:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Baseline, RunArgument, errors, found
+from harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, found
 
 app = typer.Typer()
 baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
@@ -78,6 +78,32 @@ def baseline_accept(
 
         how = Accepting(reason, author, families=tuple(family), cases=tuple(case), also=also)
         typer.echo(f"accepted: {main_job.accept(run, to, found(), how)}")
+
+
+@baseline_app.command(
+    "measure",
+    epilog="""\b
+Examples:
+  editproof baseline measure                          after an update that changed a metric
+  editproof baseline measure --metric flip            so that a metric which is new in the suite can be compared
+""",
+)
+def baseline_measure(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")] = "",
+    metric: Metrics = [],  # noqa: B006
+    jobs: Jobs = 0,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for the baseline's index.", show_default=False)
+    ] = "",
+    baseline: Baseline = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and nothing else changes."""
+    with errors(as_json=False):
+        from harness import main_job
+
+        asked = main_job.Remeasuring(tuple(metric), jobs, baseline, reason=reason)
+        typer.echo(f"measured: {main_job.measure_baseline(asked, suite, found(), console(), quiet=quiet)}")
 
 
 @baseline_app.command("undo")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
 ]
+Jobs = Annotated[int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)]
+Metrics = Annotated[
+    list[str], typer.Option(metavar="NAME", help="One more metric than the suite has. Repeatable.", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 Baseline = Annotated[
     Path | None,

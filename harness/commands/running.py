@@ -1,4 +1,4 @@
-"""`run` and `gate`: run a suite, judge it."""
+"""`run`, `measure` and `gate`: run a suite, measure its pictures again, judge it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from harness.commands.common import Baseline, Json, RunArgument, console, errors, found, print_table
+from harness.commands.common import (
+    Baseline,
+    Jobs,
+    Json,
+    Metrics,
+    Quiet,
+    RunArgument,
+    console,
+    errors,
+    found,
+    print_table,
+)
 from harness.types import ExitCode
 
 if TYPE_CHECKING:
@@ -63,9 +74,7 @@ def run(
     ] = [],  # noqa: B006
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
-    jobs: Annotated[
-        int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)
-    ] = 0,
+    jobs: Jobs = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0, max=86400)
     ] = 0,
@@ -74,7 +83,7 @@ def run(
     only_list: Annotated[
         bool, typer.Option("--list", help="List the families and models that would be run, and run nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, judge it, and write its report.
@@ -103,13 +112,52 @@ def run(
             print_table(main_job.plan(asked, found()), as_json=as_json)
             raise typer.Exit
         done = main_job.run(asked, found(), console(stderr=as_json), quiet=quiet or as_json)
-        from reports.html import write_report
+        _report(done, as_json=as_json, quiet=quiet)
 
-        main_job.draw_maps_of_findings(done, found())
-        page = write_report(done)
-        _show(done, page=page, as_json=as_json, quiet=quiet)
-        failed = any(record.error is not None for record in done.records)
-        raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof measure                                   the newest run, by the metrics as they are now
+  editproof measure --metric flip --metric cer        by two more metrics
+  editproof measure runs/quick-20261121-101500 --out runs/again
+                                                      a certain run, into a certain folder
+A baseline is measured again in its place: editproof baseline measure
+"""
+)
+def measure(
+    run: RunArgument = None,
+    metric: Metrics = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new run. Default: runs/SUITE-TIME.", show_default=False)
+    ] = None,
+    jobs: Jobs = 0,
+    baseline: Baseline = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a run's pictures again, judge them, and write the report. Nothing is edited.
+
+    For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run` does.
+    """
+    with errors(as_json):
+        from harness import main_job
+
+        asked = main_job.Remeasuring(tuple(metric), jobs, baseline, out)
+        done = main_job.measure(asked, run, found(), console(stderr=as_json), quiet=quiet or as_json)
+        _report(done, as_json=as_json, quiet=quiet)
+
+
+def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
+    """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some could not."""
+    from harness import main_job
+    from reports.html import write_report
+
+    main_job.draw_maps_of_findings(done, found())
+    page = write_report(done)
+    _show(done, page=page, as_json=as_json, quiet=quiet)
+    failed = any(record.error is not None for record in done.records)
+    raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
 
 
 @app.command(

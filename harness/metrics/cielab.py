@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics.length import length
 from harness.metrics.metric import Image
 from harness.metrics.sharing import once
 
@@ -32,7 +33,7 @@ def lab32(image: Image) -> Lab:
 
 def chroma(lab: Lab) -> npt.NDArray[np.float32]:
     """Distance from grey, C*. H×W."""
-    return np.asarray(cv2.magnitude(lab[..., 1].copy(), lab[..., 2].copy()), np.float32)
+    return length(lab[..., 1], lab[..., 2])
 
 
 def _linear(image: Image) -> Image:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics.length import length
 from harness.metrics.metric import Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import Covers, covers, pool
 from harness.metrics.strips import STRIP_PX, by_strips
@@ -54,9 +55,9 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     """
     l1, a1, b1 = np.moveaxis(one, -1, 0).copy()
     l2, a2, b2 = np.moveaxis(other, -1, 0).copy()
-    stretch = 1.5 - 0.5 * _seventh((_length(a1, b1) + _length(a2, b2)) / 2)
+    stretch = 1.5 - 0.5 * _seventh((length(a1, b1) + length(a2, b2)) / 2)
     a1, a2 = stretch * a1, stretch * a2
-    c1, c2 = _length(a1, b1), _length(a2, b2)
+    c1, c2 = length(a1, b1), length(a2, b2)
     chroma = (c1 + c2) / 2
     cos, sin = _mean_hue(a1, b1, c1, a2, b2, c2)
     lightness = np.square((l1 + l2) / 2 - 50)
@@ -64,10 +65,6 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = _hue_difference(a1, b1, a2, b2, c1 * c2) / (1 + 0.015 * chroma * _hue_weight(cos, sin))
     return np.asarray(np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + _rotation(chroma, cos, sin) * dc * dh, 0)))
-
-
-def _length(x: Wide, y: Wide) -> Wide:
-    return np.asarray(np.sqrt(x * x + y * y))  # numpy.hypot minds overflow, at three times the time
 
 
 def _seventh(chroma: Wide) -> Wide:
@@ -82,11 +79,11 @@ def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tup
     inverse1, inverse2 = (1 / np.where(c > 0, c, np.inf) for c in (c1, c2))
     x1, y1 = a1 * inverse1, b1 * inverse1
     x, y = x1 + a2 * inverse2, y1 + b2 * inverse2
-    length = _length(x, y)
+    halfway = length(x, y)
     # Of two opposite hues the mean is a quarter turn past the one below 180°.
     turned = np.where((y1 > 0) | ((y1 == 0) & (x1 > 0)), 1.0, -1.0)
-    opposite = length < 1e-12
-    inverse = 1 / np.where(opposite, np.inf, length)
+    opposite = halfway < 1e-12
+    inverse = 1 / np.where(opposite, np.inf, halfway)
     return np.where(opposite, -turned * y1, x * inverse), np.where(opposite, turned * x1, y * inverse)
 
 

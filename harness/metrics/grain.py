@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics.length import length
 from harness.metrics.luma import luma
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value
 from harness.metrics.pooling import EMPTY, unmeasured
@@ -208,8 +209,9 @@ def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
 def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Slope of smoothed luma, which grain hardly moves, spread to its neighbourhood. H×W."""
     smooth = cv2.GaussianBlur(plane, (0, 0), STRUCTURE_PX, borderType=cv2.BORDER_REFLECT)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT) for axes in ((1, 0), (0, 1)))
-    return np.asarray(cv2.blur(cv2.magnitude(across, down), (7, 7), borderType=cv2.BORDER_REFLECT), np.float32)
+    slopes = (cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT) for axes in ((1, 0), (0, 1)))
+    across, down = (np.asarray(slope, np.float32) for slope in slopes)
+    return np.asarray(cv2.blur(length(across, down), (7, 7), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _plane(image: Image) -> npt.NDArray[np.float32]:

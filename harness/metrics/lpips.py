@@ -32,9 +32,6 @@ SCALE = (0.458, 0.448, 0.450)
 MIN_EDGE_PX = 32
 """Smaller images leave AlexNet's last layers nothing."""
 
-BATCH_PX = 1 << 21
-"""Pixels of the pictures that go through a network together: memory is bounded, and its weights are read once."""
-
 STATS = ("mean", "worst")
 
 Layer = npt.NDArray[np.float32]
@@ -259,21 +256,26 @@ def _inverse_length(maps: Tensor) -> Tensor:
 
 
 def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
-    """The distances of each image; as many as BATCH_PX holds go through the network together."""
-    height, width = prepared.expected.shape[:2]
-    step = max(BATCH_PX // (height * width), 1)
+    """The distances of each image. On a GPU all go through the network together; on a processor, where a batch is no faster
+    and rounds otherwise, one by one.
+    """
+    step = 1 if network.heads[0].device.type == "cpu" else max(len(images), 1)
     for first in range(0, len(images), step):
-        batch = images[first : first + step]
-        boxes = [_changed(prepared.expected, image) for image in batch]
-        changed = [number for number, box in enumerate(boxes) if box is not None]
-        if changed:
-            stacked = np.stack([batch[number] for number in changed])
-            found = features(network, stacked, prepared.maps, _around([box for box in boxes if box is not None]))
-        for number in range(len(batch)):
-            if number in changed:
-                yield distances(network, prepared.maps, found, changed.index(number))
-            else:
-                yield [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
+        yield from _together(network, prepared, images[first : first + step])
+
+
+def _together(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+    """The distances of each image; those that differ from the expected one go through the network in one batch."""
+    boxes = [_changed(prepared.expected, image) for image in images]
+    changed = [number for number, box in enumerate(boxes) if box is not None]
+    if changed:
+        stacked = np.stack([images[number] for number in changed])
+        found = features(network, stacked, prepared.maps, _around([box for box in boxes if box is not None]))
+    for number in range(len(images)):
+        if number in changed:
+            yield distances(network, prepared.maps, found, changed.index(number))
+        else:
+            yield [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
 
 
 def _around(boxes: Sequence[Box]) -> Box:

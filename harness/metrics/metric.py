@@ -121,7 +121,7 @@ class Metric:
     """Where it means something."""
     needs: tuple[Need, ...] = ("expected",)
     measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
-    """`measure_many(prepared, images)`: what `measure` gives of each, faster; None: they are measured one by one."""
+    """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they are measured one by one."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Statistic -> its unit, where that is not `unit`."""
     margins: Mapping[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics.length import length
 from harness.metrics.luma import luma
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, known
 from harness.metrics.pooling import EMPTY, Covers, covers, unmeasured
@@ -111,7 +112,7 @@ def _ridges(plane: Gradient) -> Area:
     """The middles of strong edges: where the gradient is largest along the axis that it runs along."""
     smooth = _smooth(plane, COARSE_PX)
     across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
-    gradient = cv2.magnitude(across, down)
+    gradient = length(across, down)
     sideways, upwards = (cv2.dilate(gradient, np.ones(shape, np.uint8)) for shape in ((1, 3), (3, 1)))
     return np.asarray((gradient >= np.where(across >= down, sideways, upwards)) & (gradient >= MIN_GRADIENT), bool)
 
@@ -119,7 +120,7 @@ def _ridges(plane: Gradient) -> Area:
 def _gradient(plane: Gradient, scale: float) -> Gradient:
     """The strongest gradient within a pixel, so that an edge that moved a little is not one that softened."""
     smooth = _smooth(plane, scale)
-    gradient = cv2.magnitude(_slope(smooth, 1), _slope(smooth, 0))
+    gradient = length(_slope(smooth, 1), _slope(smooth, 0))
     return np.asarray(cv2.dilate(gradient, np.ones((3, 3), np.uint8)), np.float32)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.measure import measure, measure_many, prepare
+from harness.measure import measure, measure_many, most_together, prepare
 from harness.metrics.golden import golden_pair
 from harness.metrics.lpips_weights import find_weights
 from harness.metrics.luma import luma
@@ -30,7 +30,7 @@ def several() -> list[Image]:
 
 
 def test_several_at_once_get_what_each_gets_alone() -> None:
-    """Row by row; networks that see them together may round otherwise. What can't be measured says so for each."""
+    """Row by row and to the bit; what can't be measured says so for each."""
     reference, _ = golden_pair()
     weights = find_weights("", download=False)
     metrics = [get_metric(name, weights) for name in NAMES]
@@ -39,9 +39,7 @@ def test_several_at_once_get_what_each_gets_alone() -> None:
     together = measure_many(prepared, metrics, images)
     assert len(together) == len(images)
     for rows, image in zip(together, images, strict=True):
-        for row, alone in zip(rows, measure(prepared, metrics, image), strict=True):
-            assert replace(row, value=None) == replace(alone, value=None)
-            assert row.value == pytest.approx(alone.value, abs=1e-6)
+        assert rows == measure(prepared, metrics, image)
 
 
 def test_a_gpu_measures_what_a_processor_does() -> None:
@@ -57,17 +55,11 @@ def test_a_gpu_measures_what_a_processor_does() -> None:
             assert [row.value for row in rows] == pytest.approx([row.value for row in expected], abs=1e-5)
 
 
-def test_a_batch_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: two pictures of this size go through the network at a time."""
-    reference, damaged = golden_pair()
-    lpips = get_metric("lpips", find_weights("", download=False))
-    prepared, images = lpips.prepare(reference), several()
-    whole_batch = lpips.measure_many
-    assert whole_batch is not None
-    at_once = whole_batch(prepared, images)
-    monkeypatch.setattr("harness.metrics.lpips.BATCH_PX", 2 * damaged.shape[0] * damaged.shape[1])
-    for cut, rows in zip(whole_batch(prepared, images), at_once, strict=True):
-        assert [v.value for v in cut] == pytest.approx([v.value for v in rows], abs=1e-6)
+def test_how_many_are_measured_together_goes_by_their_size() -> None:
+    """Memory is bounded, and one picture always fits."""
+    sizes = {512: 8, 1024: 2, 4096: 1}
+    pictures = {size: np.broadcast_to(np.float32(0.5), (size, size, 3)) for size in sizes}
+    assert {size: most_together(prepare(whole(picture), [])) for size, picture in pictures.items()} == sizes
 
 
 def test_every_number_has_its_statistics_unit() -> None:

@@ -95,6 +95,22 @@ def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     assert get_fault(metric.example)
 
 
+def test_where_in_memory_a_picture_lies_is_not_seen(metric: Metric, reference: Reference, noisy: Image) -> None:
+    """Not in the last bit: a run that is repeated has the same numbers."""
+    prepared = metric.prepare(reference)
+    found = set()
+    for offset in range(0, 64, 4):
+        room = np.empty(noisy.nbytes + 64, np.uint8)
+        moved = room[offset : offset + noisy.nbytes].view(np.float32).reshape(noisy.shape)
+        moved[:] = noisy
+        found.add(
+            tuple(
+                (value.stat, value.region, value.value, value.y, value.x) for value in metric.measure(prepared, moved)
+            )
+        )
+    assert len(found) == 1
+
+
 def test_it_checks_itself(metric: Metric) -> None:
     """The golden pair measures what it measured, and a number that is off is refused with both values."""
     check_golden(metric)
