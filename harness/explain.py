@@ -23,6 +23,7 @@ SCENES = {
     "text_left": ("thin_text", 1),
     "banded": ("thin_text", 1),
     "seam_grid": ("logo", 4),
+    "tile_shading": ("tiled_seams", 4),
 }
 SCENE = ("logo", 4)
 """Family and rung that a metric's picture shows: by the metric, else by its fault, else this."""

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import pictures
-from harness.errors import EditproofError, UsageError
+from harness.errors import EditproofError, IncompleteError, UsageError
 from harness.evidence import Maps, MapScale, load_maps, write_maps
 from harness.measure import Prepared, prepare
+from harness.metrics.contract import check_metric
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric, Plane
 from harness.metrics.registry import all_names, get_metric
@@ -114,13 +115,21 @@ def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
 
 
 def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
-    """The run's metrics that have maps and are still what they were when it was measured."""
+    """The run's metrics that have maps, are still what they were when it was measured, and are fit to be used here."""
     here = {name: get_metric(name, weights) for name in run.manifest.metrics if name in all_names()}
     return tuple(
         metric
         for name, metric in here.items()
-        if metric.map is not None and metric.identity == run.manifest.metrics[name].identity
+        if metric.map is not None and metric.identity == run.manifest.metrics[name].identity and _fit(metric)
     )
+
+
+def _fit(metric: Metric) -> bool:
+    try:
+        check_metric(metric)
+    except IncompleteError:  # whoever reads a report need not have what measured it
+        return False
+    return True
 
 
 def _by_scene(records: Sequence[CaseRecord]) -> Iterator[CaseRecord]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.metrics.metric import Image, Metric, Reference, Value
+from harness.errors import EditproofError, IncompleteError
+from harness.metrics.contract import check_metric
+from harness.metrics.metric import Image, Metric, Reference, Value, read_only
 from harness.metrics.pooling import unmeasured
 from harness.metrics.sharing import sharing
 from harness.types import Measurement
+
+T = TypeVar("T")
 
 TOGETHER_PX = 1 << 21
 """Pixels of edits that are measured together: eight of 512×512."""
@@ -28,29 +32,38 @@ class Prepared:
 
 
 def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
-    """Do everything that depends on the right answer only."""
+    """Do everything that depends on the right answer only.
+
+    Raises IncompleteError where a metric is not fit to be used: there is no other way to a measurement than through here.
+    """
     known = [metric for metric in metrics if not metric.missing(reference)]
+    for metric in known:
+        check_metric(metric)
     with nullcontext() if reference.expected is None else sharing(reference.expected):
-        return Prepared(reference, {metric.name: metric.prepare(reference) for metric in known})
+        return Prepared(reference, {metric.name: _kept(metric, metric.prepare, reference) for metric in known})
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
-    """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as float32 at output size."""
-    return _rows(prepared, metrics, image, {})
+    """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as float32 at output size.
+
+    Raises IncompleteError, naming the metric, where one fails.
+    """
+    return measure_many(prepared, metrics, [image])[0]
 
 
 def measure_many(
     prepared: Prepared, metrics: Sequence[Metric], images: Sequence[Image]
 ) -> list[tuple[Measurement, ...]]:
     """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them together."""
+    untouched = [read_only(image) for image in images]
     together = {
-        metric.name: metric.measure_many(prepared.parts[metric.name], images)
+        metric.name: _kept(metric, metric.measure_many, prepared.parts[metric.name], untouched)
         for metric in metrics
         if metric.measure_many and metric.name in prepared.parts
     }
     return [
         _rows(prepared, metrics, image, {name: values[number] for name, values in together.items()})
-        for number, image in enumerate(images)
+        for number, image in enumerate(untouched)
     ]
 
 
@@ -69,12 +82,28 @@ def _rows(
             if metric.name not in prepared.parts:
                 rows += reasons(metric, metric.missing(prepared.reference))
                 continue
-            values = measured.get(metric.name) or metric.measure(prepared.parts[metric.name], image)
-            rows += (
-                Measurement(metric.identity, v.region, v.stat, v.value, metric.unit_of(v.stat), v.reason, v.y, v.x)
-                for v in values
-            )
+            values = measured.get(metric.name) or _kept(metric, metric.measure, prepared.parts[metric.name], image)
+            rows += (_measurement(metric, value) for value in values)
     return tuple(rows)
+
+
+def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
+    """What a metric's function gives; whatever it raises becomes an error that names it."""
+    try:
+        return function(*arguments)
+    except EditproofError:
+        raise
+    except Exception as error:  # anybody's code
+        raise IncompleteError(f"the metric {metric.identity} failed: {type(error).__name__}: {error}") from error
+
+
+def _measurement(metric: Metric, value: Value) -> Measurement:
+    """A row of the table; a number that the metric says it can't give is none."""
+    number, reason = value.value, value.reason
+    if number is not None and (fault := metric.impossible(number)):
+        number, reason = None, f"the metric gave {fault}"
+    unit = metric.unit_of(value.stat)
+    return Measurement(metric.identity, value.region, value.stat, number, unit, reason, value.y, value.x)
 
 
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:

@@ -18,6 +18,7 @@ editproof.claim_packages()
 import numpy as np  # noqa: E402
 from PIL import Image as Pil  # noqa: E402
 
+from harness.errors import EditproofError  # noqa: E402
 from harness.measure import as_delivered, measure, prepare  # noqa: E402
 from harness.metrics.lpips_weights import find_weights  # noqa: E402
 from harness.metrics.metric import Image, Reference  # noqa: E402
@@ -63,7 +64,10 @@ def main() -> None:
         **_under("reference.", arrays),
     )
     metric = get_metric(about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False))
-    prepared = prepare(reference, [metric])
+    try:
+        prepared = prepare(reference, [metric])
+    except EditproofError as error:
+        sys.exit(str(error))
     images: dict[str, Image] = {}
     for side in ("good", "bad"):
         try:

@@ -14,7 +14,6 @@ from typing import Any
 from harness import pictures
 from harness.errors import EditproofError, UsageError
 from harness.measure import Prepared, as_delivered, measure, measure_many, most_together, prepare, reasons
-from harness.metrics.contract import check_metric
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image, Metric
 from harness.metrics.registry import get_metric
@@ -106,11 +105,7 @@ class Worker:
 
     @cached_property
     def _metrics(self) -> Sequence[Metric]:
-        """The run's metrics, each checked before it is used."""
-        metrics = [get_metric(name, self._setup.weights) for name in self._setup.metrics]
-        for metric in metrics:
-            check_metric(metric)
-        return metrics
+        return [get_metric(name, self._setup.weights) for name in self._setup.metrics]
 
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
         request = replace(scene.request, seed=case.seed)

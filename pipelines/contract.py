@@ -165,14 +165,20 @@ def _check_notes(result: EditResult) -> None:
     for stage in result.stages:
         if not isinstance(stage, StageTrace):
             raise ContractError(f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace")
-        if not isinstance(stage.seconds, int | float) or not math.isfinite(stage.seconds):
-            raise ContractError(f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number")
-        if stage.peak_mb is not None and not (isinstance(stage.peak_mb, int | float) and math.isfinite(stage.peak_mb)):
+        if not _is_amount(stage.seconds):
             raise ContractError(
-                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number or None"
+                f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number, 0 or more"
+            )
+        if stage.peak_mb is not None and not _is_amount(stage.peak_mb):
+            raise ContractError(
+                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number, 0 or more, or None"
             )
         if stage.artefact is not None:
             _check_artefact(stage.artefact, f"the artefact of stage {stage.name!r}")
+
+
+def _is_amount(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number) and number >= 0
 
 
 def _check_artefact(artefact: object, where: str) -> None:
@@ -202,6 +208,8 @@ def check_plane(plane: object, name: str) -> None:
 def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
     if not isinstance(array, np.ndarray):
         raise ContractError(f"{name} is {type(array).__name__}; it must be a NumPy array, float32 {shape}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise ContractError(f"{name} is a masked array; fill it, since what lies under the mask would be measured, too")
     if array.ndim != ndim or (ndim == 3 and array.shape[2] != 3) or array.size == 0:
         raise ContractError(f"{name} has shape {array.shape}; it must be {shape}")
     if array.dtype != np.float32:

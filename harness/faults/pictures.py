@@ -17,6 +17,7 @@ from harness.errors import unknown
 from harness.faults import effects
 from harness.faults.effects import clipped
 from harness.metrics.metric import Area, Image, Reference, known
+from harness.metrics.steps import borders
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
@@ -101,6 +102,21 @@ def _hard_seams(image: Image, reference: Reference, strength: float) -> Image:
     return clipped(image + step[..., None])
 
 
+def _tile_shading(image: Image, reference: Reference, strength: float) -> Image:
+    """Every tile is lighter in its middle, as where a network's own border darkens what it makes."""
+    rows, columns = (_tile_phases(reference.areas["seams"], axis) for axis in (0, 1))
+    waves = [-0.5 * np.cos(2 * np.pi * phases) for phases in (rows, columns)]
+    shade = (waves[0][:, None] + waves[1]) / 2 * strength / 255
+    return clipped(image + shade[..., None].astype(np.float32))
+
+
+def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
+    """How far every row (axis 0) or column (axis 1) is into its tile, in tiles."""
+    middles = [(start + stop) / 2 for start, stop in borders(seams, axis)]
+    period = float(np.median(np.diff(middles))) if len(middles) > 1 else float(TILE_PX)
+    return np.asarray((np.arange(seams.shape[axis]) - (middles[0] if middles else 0.0)) / period)
+
+
 def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
     """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where it has none by TILE_PX."""
     if not seams.any():
@@ -126,6 +142,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _microprint_lost),
     Fault("outside_changed", "blend", "a patch far from the edit is brighter", "8-bit levels", 4.0, _outside_changed),
     Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _hard_seams),
+    Fault("tile_shading", "inpaint", "every tile is lighter in its middle", "8-bit levels", 4.0, _tile_shading),
     Fault("hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _everywhere(effects.turned_hue)),
     Fault("lightness_drift", "harmonise", "everything gets lighter", "L*", 1.0, _everywhere(effects.lighter)),
     Fault("washed_out", "harmonise", "colours fade", "share of the chroma", 0.05, _everywhere(effects.faded)),

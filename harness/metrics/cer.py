@@ -56,8 +56,9 @@ def _prepare(reference: Reference) -> Prepared:
 
 
 def _stays(box: Box, area: Area, scale: int) -> bool:
-    """Whether a box is a protected feature."""
-    return bool(area[ocr.bounds_of(box, area.shape, scale)].mean() > 0.5)
+    """Whether a box is a protected feature with something to read."""
+    part = area[ocr.bounds_of(box, area.shape, scale)]
+    return bool(box.label.strip() and part.size and part.mean() > 0.5)
 
 
 def _line(box: Box, expected: Image, scale: int) -> Line:
@@ -106,7 +107,8 @@ CER = Metric(
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.02, "worst": 0.1},
-    golden={"mean": 0.53846, "worst": 0.53846},
+    golden={"mean": 0.538462, "worst": 0.538462},
+    golden_pair="paper",
     regions=REGIONS,
     needs=("expected", "boxes"),
     map=_map,

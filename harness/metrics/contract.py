@@ -1,17 +1,22 @@
-"""What every metric keeps, ours and other packages': checked on the golden pair before it is used."""
+"""What every metric keeps, ours and other packages': checked on the golden pair before it measures anything."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 
-from harness.errors import IncompleteError
+from harness.errors import EditproofError, IncompleteError
 from harness.metrics.golden import check_golden, pair_of
-from harness.metrics.metric import Metric, Value, known
+from harness.metrics.metric import Metric, Value, known, read_only
 
 
+@cache
 def check_metric(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden pair as it should."""
+    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden pair as it should.
+
+    Looks once a process at a metric that does.
+    """
     for problem in problems(metric):
         raise IncompleteError(f"the metric {metric.identity} can't be used: {problem}")
     check_golden(metric)
@@ -22,8 +27,15 @@ def problems(metric: Metric) -> Iterator[str]:
     reference, actual = pair_of(metric)
     if metric.missing(reference):
         return
-    prepared = metric.prepare(reference)
-    values = metric.measure(prepared, actual)
+    actual = read_only(actual)
+    try:
+        prepared = metric.prepare(reference)
+        values = metric.measure(prepared, actual)
+    except EditproofError:
+        raise
+    except Exception as error:  # noqa: BLE001 - anybody's code
+        yield f"it failed: {type(error).__name__}: {error}"
+        return
     yield from _undeclared(metric, values)
     yield from _impossible(metric, values)
     if metric.measure(prepared, actual) != values:
@@ -42,12 +54,11 @@ def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
 
 def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Values outside its range, and those that are neither a number nor a reason."""
-    low, high = metric.range
     for value in values:
         if (value.value is None) != bool(value.reason):
             yield f"{value.stat} in {value.region} has {'no value and no reason' if value.value is None else 'both'}"
-        elif value.value is not None and not (math.isfinite(value.value) and low <= value.value <= high):
-            yield f"{value.stat} in {value.region} is {value.value:g}; its range is {low:g} to {high:g}"
+        elif value.value is not None and (fault := metric.impossible(value.value)):
+            yield f"{value.stat} in {value.region} is {fault}"
 
 
 def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:

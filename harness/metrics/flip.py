@@ -21,7 +21,9 @@ def flip_map(expected: Image, actual: Image) -> Plane:
     """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px. H×W in [0, 1]."""
     from flip_evaluator import evaluate
 
-    pictures = (np.ascontiguousarray(image, np.float32) for image in (expected, actual))
+    pictures = (
+        np.array(image, np.float32, order="C") for image in (expected, actual)
+    )  # it takes none that is read-only
     plane, _, _ = evaluate(*pictures, "LDR", applyMagma=False, computeMeanError=False)
     return np.asarray(plane, np.float32).reshape(actual.shape[:2])
 
@@ -57,6 +59,6 @@ FLIP = Metric(
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.01, "worst": 0.03},
-    golden={"mean": 0.10641, "p99": 0.30685, "worst": 0.20185},
+    golden={"mean": 0.106411, "p99": 0.306846, "worst": 0.201853},
     map=_map,
 )

@@ -22,12 +22,17 @@ REACH_PX = 8
 RIM_PX = 2
 """Width of the rim, input pixels: as far as a dilated mask or an interpolation kernel reaches."""
 
+NO_EDGE = f"no edge of the edit is within {REACH_PX} px of the region"
+
 Profile = npt.NDArray[np.float64]
 """Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where there is nothing."""
 
 
 class Side(NamedTuple):
     """One side of the edge."""
+
+    reason: str
+    """Why nothing can be measured; empty: it can."""
 
     bins: npt.NDArray[np.intp]
     """Bin of every pixel of the side within reach."""
@@ -54,13 +59,14 @@ def _side(area: Area, edit: Area, scale: int) -> Side:
     """The part of a region within reach of the edit's edge, by distance."""
     depth = _depth(edit) / scale
     near = area & (depth < REACH_PX)
-    return Side(depth[near].astype(np.intp), near, cover(area & (depth < RIM_PX)))
+    reason = "" if near.any() else NO_EDGE if area.any() else EMPTY
+    return Side(reason, depth[near].astype(np.intp), near, cover(area & (depth < RIM_PX)))
 
 
 def _depth(edit: Area) -> npt.NDArray[np.float32]:
-    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it."""
+    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it; without one, infinite."""
     if edit.all() or not edit.any():
-        return np.zeros(edit.shape, np.float32)
+        return np.full(edit.shape, np.inf, np.float32)
     inside, outside = (
         cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in (edit, ~edit)
     )
@@ -81,8 +87,8 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 
 def _region(region: Region, side: Side, residual: Plane) -> list[Value]:
-    if not side.near.any():
-        return unmeasured([region], STATS, EMPTY)
+    if side.reason:
+        return unmeasured([region], STATS, side.reason)
     means = profile(side, residual)
     worst = worst_window(residual, side.rim, region, better="zero")
     rim = residual[side.rim.box][side.rim.inside]
@@ -103,7 +109,7 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
 HALO = Metric(
     name="halo",
     variant="",
-    version=1,
+    version=2,
     unit="levels",
     better="zero",
     range=(-255.0, 255.0),

@@ -131,7 +131,7 @@ LOCAL_CONTRAST = Metric(
     version=1,
     unit="dB",
     better="zero",
-    range=(-43.0, 43.0),
+    range=(-78.0, 78.0),
     stats=STATS,
     source=(
         "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px; band-limited contrast (eq. 9) between "
@@ -147,6 +147,13 @@ LOCAL_CONTRAST = Metric(
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.5},
-    golden={"mean": -0.79872, "worst": -2.41568},
+    golden={
+        "mean": -0.798724,
+        "worst": -2.41568,
+        "band_1": -0.00548684,
+        "band_2": -0.0659971,
+        "band_3": -1.10258,
+        "band_4": -1.66462,
+    },
     map=_map,
 )

@@ -22,11 +22,12 @@ CONNECT_TIMEOUT_S = 5.0
 
 _SAFETENSORS_NAME = "alexnet_features.safetensors"
 
-OTHERS: Mapping[str, tuple[str, str]] = {
-    "vgg": ("vgg16_features.safetensors", "vgg16-397923af.pth"),
+OTHERS: Mapping[str, tuple[str, ...]] = {
+    "vgg": ("vgg16-397923af.pth",),
     "squeeze": ("squeezenet1_1_features.safetensors", "squeezenet1_1-b8a52dc0.pth"),
 }
-"""The other networks' files, as safetensors and as torchvision names them. They are used where they are, never downloaded."""
+"""The other networks' files, as torchvision names them and where they prove themselves by their numbers as safetensors. They
+are used where they are, never downloaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -25,6 +26,8 @@ Areas = Mapping[Region, Area]
 
 Need = Literal["expected", "input", "overlay", "boxes"]
 """What a metric must know beside the picture that it measures, by its name in Reference."""
+
+Pair = Literal["texture", "paper", "tiles"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +55,22 @@ class Reference:
 
 T = TypeVar("T")
 
+ROUNDING = 1e-5
+"""Of a metric's range: so far its numbers may lie outside, by the rounding of floats."""
+
 
 def known(part: T | None) -> T:
     """A part of the reference that a metric's `needs` promise; ValueError where it is not there."""
     if part is None:
         raise ValueError("the metric uses a part of the reference that its `needs` do not name")
     return part
+
+
+def read_only(image: Image) -> Image:
+    """The same picture, float32, in which nobody can change a pixel for those who measure it next."""
+    view = np.asarray(image, np.float32).view()
+    view.flags.writeable = False
+    return view
 
 
 def area_of(reference: Reference, region: Region) -> Area:
@@ -83,7 +96,7 @@ class Value:
     """Centre of the worst window, in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
     """How one property of an edit is measured.
 
@@ -117,6 +130,8 @@ class Metric:
     measure: Callable[[Any, Image], list[Value]]
     golden: Mapping[str, float]
     """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair (golden.py)."""
+    golden_pair: Pair = "texture"
+    """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles."""
     regions: tuple[Region, ...] = REGIONS
     """Where it means something."""
     needs: tuple[Need, ...] = ("expected",)
@@ -142,6 +157,13 @@ class Metric:
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""
         return self.units.get(stat, self.unit)
+
+    def impossible(self, number: float) -> str:
+        """What is wrong with a number, if the metric can't give it; empty: it can."""
+        low, high = self.range
+        slack = ROUNDING * (high - low)
+        inside = math.isfinite(number) and low - slack <= number <= high + slack
+        return "" if inside else f"{number:g}; its range is {low:g} to {high:g}"
 
     def missing(self, reference: Reference) -> str:
         """Why this can't be measured against `reference`; empty: it can."""

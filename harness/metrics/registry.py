@@ -31,6 +31,7 @@ from harness.metrics.sharpness import SHARPNESS
 from harness.metrics.spectral_energy import SPECTRAL_ENERGY
 from harness.metrics.ssim import SSIM
 from harness.metrics.text_residue import TEXT_RESIDUE
+from harness.metrics.tile_peak import TILE_PEAK
 from vectors.offers import OfferError, offered
 
 ENTRY_POINTS = "editproof.metrics"
@@ -49,6 +50,7 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "halo": lambda _: HALO,
     "seam_energy": lambda _: SEAM_ENERGY,
     "seam_grid": lambda _: SEAM_GRID,
+    "tile_peak": lambda _: TILE_PEAK,
     "outside_change": lambda _: OUTSIDE_CHANGE,
     "micro_legibility": lambda _: MICRO_LEGIBILITY,
     "text_residue": lambda _: TEXT_RESIDUE,

@@ -181,10 +181,11 @@ SEAM_GRID = Metric(
         "stands out most; 0 unless by 6 standard deviations and by 3 dB. Of actual minus expected, or of actual alone where "
         "no expected picture is known. The place is the grid's first line"
     ),
-    sees="Tiles, strips and codec blocks at any period from 8 px to a third of the picture, without being told the tiling.",
+    sees="Tiles, strips and codec blocks at any period from 8 px to nearly a third of the picture, untold where they are.",
     misses=(
-        "A single seam, tiles that are not evenly spaced, and, where no expected picture is known, the difference between "
-        "seams and straight joints that belong there: bricks, tiles, window panes (see seam_energy)."
+        "A single seam, a pattern of tiles without steps (see tile_peak), tiles that are not evenly spaced, and, where no "
+        "expected picture is known, the difference between seams and straight joints that belong there: bricks, window panes "
+        "(see seam_energy)."
     ),
     example="hard_seams",
     prepare=_prepare,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.metrics.metric import Image
+from harness.metrics.metric import Area, Image
 
 SEGMENT_PX = 32
 """Length over which a step is averaged: texture cancels, a seam does not."""
@@ -31,6 +31,13 @@ class Segments(NamedTuple):
     def centre(self, index: int) -> int:
         """The pixel in the middle of one."""
         return int(self.starts[index] + self.sizes[index] // 2)
+
+
+def borders(area: Area, axis: int) -> list[tuple[int, int]]:
+    """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each begins and ends."""
+    full = area.mean(axis=1 - axis) > 0.9
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], full, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
 
 
 def segments(length: int, size: int) -> Segments:

@@ -33,6 +33,7 @@ SHOWN_BY = {
     "microprint_lost": ("micro_legibility", "protect", "mean"),
     "outside_changed": ("psnr", "keep", "mean"),
     "hard_seams": ("seam_grid", "all", "vertical"),
+    "tile_shading": ("tile_peak", "seams", "peak"),
     "hue_drift": ("hue_offset", "all", "mean"),
     "lightness_drift": ("lightness_bias", "all", "mean"),
     "washed_out": ("chroma_ratio", "all", "mean"),
@@ -57,10 +58,15 @@ def sheet() -> Reference:
     return task_of(get("microprint").render(3, 256, step=2)).reference
 
 
+@pytest.fixture(scope="module")
+def tiled() -> Reference:
+    return task_of(get("tiled_seams").render(3, 256, step=3)).reference
+
+
 @pytest.fixture
-def reference(fault: Fault, photograph: Reference, sheet: Reference) -> Reference:
+def reference(fault: Fault, photograph: Reference, sheet: Reference, tiled: Reference) -> Reference:
     """A scene where the fault can happen."""
-    return sheet if fault.name == "microprint_lost" else photograph
+    return {"microprint_lost": sheet, "tile_shading": tiled}.get(fault.name, photograph)
 
 
 @pytest.fixture

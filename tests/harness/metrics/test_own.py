@@ -92,11 +92,23 @@ def error(expected: Image, actual: Image, region: Area) -> float:
     return float(np.abs(actual - expected).mean())
 
 
+def raising(expected: Image, actual: Image, region: Area) -> float:
+    raise ValueError("too dark")
+
+
+def meddling(expected: Image, actual: Image, region: Area) -> float:
+    """A metric that writes into the picture would change what the next one sees."""
+    actual[region] = expected[region]
+    return 0.0
+
+
 BAD: list[tuple[str, Metric]] = [
     ("the right answer itself is 1", metric("m", better="zero", range=(0, 1))(one)),
     ("its range is 0 to 0.001", metric("m", better="lower", range=(0, 0.001))(error)),
     ("two numbers", metric("m", better="zero", range=(0, 999))(counter)),
     ("it says that it gives mean, p99", replace(redness, stats=("mean", "p99"))),
+    ("it failed: ValueError: too dark", metric("m", better="zero", range=(0, 1))(raising)),
+    ("it failed: ValueError: assignment destination is read-only", metric("m", better="zero", range=(0, 1))(meddling)),
     ("is off", replace(redness, golden={"mean": 0.5})),
 ]
 
