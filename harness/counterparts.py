@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from harness.baseline import INDEX
+from harness.baseline import INDEX, KEPT_PICTURE
 from harness.cache import bring
 from harness.evidence import BASELINE, JOURNAL, PAIRS, Pairs, read_traces
 from harness.pairing import pair
@@ -39,10 +39,11 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
     source = baseline.sheet.folder
     ids = dict(pair(run, baseline.sheet).ids)
     bring(source / JOURNAL, target / JOURNAL)
-    write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids)))
+    also = _further_answers(ids, baseline)
+    write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids, also)))
     traces = read_traces(target / JOURNAL)
     called = {finding.case_id for finding in verdict.findings if finding.outcome is not Outcome.PASS}
-    needed: dict[str, None] = {}
+    needed = dict.fromkeys(digest for digests in also.values() for digest in digests)
     for case_id, other in ids.items():
         if other in traces:
             needed |= dict.fromkeys(traces[other].blobs.values())
@@ -51,6 +52,16 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
     folders = [source, *_origins(source, run.folder.parent), *([cache] if cache else [])]
     for digest in needed:
         _bring(digest, run.folder, folders)
+
+
+def _further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, list[str]]:
+    """Of the cases that have any, the pictures that are right beside the first one, oldest first."""
+    answers = [read_traces(sheet.folder / JOURNAL) for sheet in baseline.also]
+    found = {
+        case_id: [traces[other].blobs[KEPT_PICTURE] for traces in answers if other in traces and traces[other].blobs]
+        for case_id, other in ids.items()
+    }
+    return {case_id: digests for case_id, digests in found.items() if digests}
 
 
 def _origins(baseline: Path, runs_folder: Path) -> list[Path]:

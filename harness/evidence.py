@@ -91,6 +91,8 @@ class Pairs(msgspec.Struct, frozen=True):
     """Its folder when it was compared."""
     ids: dict[str, str]
     """Case id of the run -> case id of the baseline."""
+    also: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Case id of the run -> hashes of the pictures that are right, too."""
 
 
 @dataclass(frozen=True, slots=True)

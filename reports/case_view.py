@@ -24,6 +24,9 @@ OUTLINED: tuple[Region, ...] = ("edit", "ring", "protect", "seams")
 KINDS = ("input", "expected", "actual", "difference", "regions", "overlay")
 """Pictures of a case by their names in `CaseRecord.blobs`."""
 
+ALSO = ("also_1", "also_2", "also_3")
+"""Further accepted pictures, as many as the viewer offers."""
+
 _OPEN = {Outcome.ERROR, Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED}
 
 
@@ -72,6 +75,8 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
     found = sources.findings.get(case.id, ())
     shown: dict[str, Any] = {kind: gallery.place(record.blobs.get(kind, "")) for kind in KINDS}
     shown["baseline"] = gallery.place(before.blobs.get("actual", "")) if before else None
+    answers = sources.counterparts.pairs.also.get(case.id, ())
+    shown |= {kind: gallery.place(digest) for kind, digest in zip(ALSO, answers, strict=False)}
     outlines = {region: gallery.place(record.blobs.get(f"outline_{region}", "")) for region in OUTLINED}
     maps = sources.maps.cases.get(case.id, {})
     if sources.maps.pictures.get(case.id) != record.blobs.get("actual"):

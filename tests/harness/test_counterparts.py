@@ -65,6 +65,16 @@ def test_the_baseline_may_change_afterwards(first: Run, second: Run, tmp_path: P
     assert found.measurements[0].value == 35.0
 
 
+def test_further_answers_are_there(first: Run, second: Run, tmp_path: Path) -> None:
+    """Of the case that has one, by the picture; it lies in the run's folder."""
+    target = baseline.accept(first, tmp_path / "baseline")
+    baseline.accept(second, target, baseline.Accepting(reason="too", cases=(second.records[0].case.id,), also=True))
+    keep(second, target)
+    digest = second.records[0].blobs["actual"]
+    assert load_counterparts(second.folder).pairs.also == {second.records[0].case.id: [digest]}
+    assert blob_path(second.folder, digest).is_file()
+
+
 def test_a_case_that_the_baseline_lacks(first: Run, second: Run, tmp_path: Path) -> None:
     """It has no counterpart."""
     keep(second, baseline.accept(first, tmp_path / "baseline"))
