@@ -27,7 +27,17 @@ from vectors.registry import get as get_vector
 
 ID_LENGTH = 16
 
-LIBRARIES = ("flip-evaluator", "numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "torch")
+LIBRARIES = (
+    "flip-evaluator",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "rapidocr",
+    "scikit-image",
+    "scipy",
+    "torch",
+)
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
 _HERE = Path(__file__).resolve().parent

@@ -23,7 +23,7 @@ EDGE_PX = 192
 TILES = 6
 """Along each axis of the tiled pair."""
 
-TOLERANCE = 5e-4
+TOLERANCE = 1e-4
 """Relative to the number and a fiftieth more: what float32 and another processor may change."""
 
 
