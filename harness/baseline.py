@@ -29,6 +29,7 @@ from harness.types import Budget, Case, CaseRecord, Margin
 from harness.wording import case_name, counted, names
 
 KEPT_PICTURE = "actual"
+RIGHT = "expected"
 INDEX = "baseline.json"
 ALSO = "also"
 HISTORY = "history"
@@ -161,7 +162,9 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: Accepting) -> 
     Raises IncompleteError where a picture could not be measured, and UsageError where `target` is no baseline.
     """
     target = target.resolve()
-    _check_target(target, None)
+    foreign = _foreign(target)
+    if foreign:
+        raise UsageError(f"{target} is not a baseline (it holds {foreign}). A run is measured by `editproof measure`")
     before = _read(target)
     main = again(Run(target, before.manifest, before.records, None))
     # Further answers' pictures lie beside the first ones'.
@@ -169,12 +172,15 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: Accepting) -> 
     for run in (main, *(run for _, run in also)):
         _check_measured(target, run)
     acceptance = replace(how, reason=how.reason or f"measured again with editproof {main.manifest.editproof}")
+    noted = _acceptance(before, main, acceptance, len(main.records))
+    if before.accepted:  # the stages' artefacts lie where they did
+        noted = msgspec.structs.replace(noted, run=before.accepted[-1].run)
     after = _State(
         main.manifest,
         tuple(map(_trimmed, main.records)),
         before.numbers,
         tuple((number, replace(run, records=tuple(map(_trimmed, run.records)))) for number, run in also),
-        (*before.accepted, _acceptance(before, main, acceptance, len(main.records))),
+        (*before.accepted, noted),
     )
     _put(target, before, after, [])
     return target
@@ -219,12 +225,18 @@ def _check_target(target: Path, run_folder: Path | None) -> None:
         raise UsageError(f"the baseline can't be written to {target}: it overlaps the run {run_folder}. Choose another")
     if target.exists() and not target.is_dir():
         raise UsageError(f"the baseline can't be written to {target}: that is a file")
+    foreign = _foreign(target)
+    if foreign:
+        raise UsageError(
+            f"{target} is not a baseline (it holds {foreign}), so it is not replaced. Name a folder that does not exist"
+        )
+
+
+def _foreign(target: Path) -> str:
+    """Something in a folder that no baseline holds; empty: there is none."""
     allowed = CONTENTS if (target / INDEX).is_file() else _PLAIN
     others = sorted(path.name for path in target.iterdir() if path.name not in allowed) if target.exists() else []
-    if others:
-        raise UsageError(
-            f"{target} is not a baseline (it holds {others[0]}), so it is not replaced. Name a folder that does not exist"
-        )
+    return others[0] if others else ""
 
 
 def _merged(before: _State | None, run: Run, how: Accepting) -> _State:
@@ -339,9 +351,8 @@ def _check_fits(there: Manifest, run: Run) -> None:
 
 
 def _trimmed(record: CaseRecord) -> CaseRecord:
-    """Its numbers, its stages by their hashes, and one picture."""
-    picture = record.blobs.get(KEPT_PICTURE, "")
-    return replace(record, blobs={KEPT_PICTURE: picture} if picture else {})
+    """Its numbers, its stages by their hashes, and its pictures but for those that the scene makes anew; see `_pictures`."""
+    return replace(record, blobs={kind: record.blobs[kind] for kind in (KEPT_PICTURE, RIGHT) if kind in record.blobs})
 
 
 def _read(folder: Path) -> _State:
@@ -407,8 +418,8 @@ def _states(history: Path) -> Iterator[Path]:
 
 
 def _pictures(folder: Path) -> Iterator[str]:
-    for record in runs.read_journal(folder):
-        yield from record.blobs.values()
+    """What lies in a baseline as a picture; of the right answer it keeps the hash, by which a scene is known again."""
+    yield from (record.blobs[KEPT_PICTURE] for record in runs.read_journal(folder) if KEPT_PICTURE in record.blobs)
 
 
 def _where(digest: str, folders: Sequence[Path]) -> Path:

@@ -95,6 +95,7 @@ NO_NOISE = NoiseFloor("", {}, {})
 def measure(sheets: Sequence[Sheet]) -> list[Floor]:
     """The noise floor that these runs show. Raises UsageError where they are not of the same pipelines, or show none."""
     _check_alike(sheets)
+    _check_apart(sheets)
     keys = tuple(dict.fromkeys(key for sheet in sheets for key in sheet.keys()))  # noqa: SIM118 - no mapping
     pools = [_values(sheet, keys) for sheet in sheets]
     cases = {case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended}
@@ -170,6 +171,27 @@ def _check_alike(sheets: Sequence[Sheet]) -> None:
                 f"{sheets[0].folder} and {sheet.folder} differ in their {differing[0]}: the noise floor is what differs "
                 "though nothing has changed. Name runs of the same suite and pipelines"
             )
+
+
+def _check_apart(sheets: Sequence[Sheet]) -> None:
+    """Raise UsageError where two runs hold the same edits, so that nothing was repeated."""
+    for number, sheet in enumerate(sheets):
+        for other in sheets[:number]:
+            shared = sheet.ended.keys() & other.ended.keys()
+            borrowed = {
+                one for one in shared if sheet.ended[one].cached or other.ended[one].cached or _edits_of(sheet, other)
+            }
+            if any(
+                sheet.ended[one].seconds == other.ended[one].seconds for one in borrowed
+            ):  # not by chance, to the bit
+                raise UsageError(
+                    f"{other.folder} and {sheet.folder} hold the same edits, from the cache or measured again: nothing is "
+                    "repeated. Run one of them with --no-cache"
+                )
+
+
+def _edits_of(one: Sheet, other: Sheet) -> bool:
+    return bool(one.manifest.edits_of or other.manifest.edits_of)
 
 
 def _values(sheet: Sheet, keys: Sequence[Key]) -> Values:

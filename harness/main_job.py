@@ -116,6 +116,8 @@ def measure(asked: Remeasuring, folder: Path | None, found: Found, console: Cons
 def measure_baseline(asked: Remeasuring, suite: str, found: Found, console: Console, *, quiet: bool) -> Path:
     """Measure a baseline's pictures again, in its place; give its folder."""
     target = asked.baseline or _baseline_folder(_named_suite(suite, found), found)
+    if not target.exists():
+        raise UsageError(_NO_BASELINE.format(target))
     warn = _teller(console, quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="editproof-") as parts, progress.shown(console, quiet=quiet) as report:
 
@@ -289,6 +291,7 @@ def summary(run: Run | Judged, page: Path | None) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "report": str(page) if page else None,
+        "edits_of": run.manifest.edits_of,
         "suite": run.manifest.suite.name,
         "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
         "cases": len(run.manifest.cases),
@@ -380,6 +383,9 @@ def _noise(suite: Suite, found: Found) -> NoiseFloor:
     return floors.read(named) if named else NO_NOISE
 
 
+_NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline accept RUN`"
+
+
 def _baseline(named: Path | None, suite: Suite, found: Found) -> Baseline | None:
     """The baseline to compare with: one that was named must be there, the default one need not."""
     if named is None and not found.settings.baseline:
@@ -387,7 +393,7 @@ def _baseline(named: Path | None, suite: Suite, found: Found) -> Baseline | None
         return baselines.load(default) if default.exists() else None
     folder = named or found.path(found.settings.baseline)
     if not folder.exists():
-        raise UsageError(f"there is no baseline in {folder}. Make one with `editproof baseline accept RUN`")
+        raise UsageError(_NO_BASELINE.format(folder))
     return baselines.load(folder)
 
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.errors import EditproofError, IncompleteError
+from harness.errors import EditproofError, IncompleteError, one_line
 from harness.metrics.contract import check_metric
-from harness.metrics.metric import Image, Metric, Reference, Value, read_only
+from harness.metrics.metric import Image, Metric, Reference, Value, read_only, read_only_reference
 from harness.metrics.pooling import unmeasured
 from harness.metrics.sharing import sharing
 from harness.types import Measurement
@@ -36,11 +36,12 @@ def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
 
     Raises IncompleteError where a metric is not fit to be used: there is no other way to a measurement than through here.
     """
-    known = [metric for metric in metrics if not metric.missing(reference)]
+    untouched = read_only_reference(reference)
+    known = [metric for metric in metrics if not metric.missing(untouched)]
     for metric in known:
         check_metric(metric)
-    with nullcontext() if reference.expected is None else sharing(reference.expected):
-        return Prepared(reference, {metric.name: _kept(metric, metric.prepare, reference) for metric in known})
+    with nullcontext() if untouched.expected is None else sharing(untouched.expected):
+        return Prepared(untouched, {metric.name: _kept(metric, metric.prepare, untouched) for metric in known})
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
@@ -57,12 +58,12 @@ def measure_many(
     """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them together."""
     untouched = [read_only(image) for image in images]
     together = {
-        metric.name: _kept(metric, metric.measure_many, prepared.parts[metric.name], untouched)
+        metric.name: _kept(metric, _together, metric, prepared.parts[metric.name], untouched)
         for metric in metrics
         if metric.measure_many and metric.name in prepared.parts
     }
     return [
-        _rows(prepared, metrics, image, {name: values[number] for name, values in together.items()})
+        _rows(prepared, metrics, image, {name: rows[number] for name, rows in together.items()})
         for number, image in enumerate(untouched)
     ]
 
@@ -73,7 +74,7 @@ def most_together(prepared: Prepared) -> int:
 
 
 def _rows(
-    prepared: Prepared, metrics: Sequence[Metric], image: Image, measured: Mapping[str, list[Value]]
+    prepared: Prepared, metrics: Sequence[Metric], image: Image, measured: Mapping[str, list[Measurement]]
 ) -> tuple[Measurement, ...]:
     """The table of one edit; `measured` is what is known already, by metric."""
     rows: list[Measurement] = []
@@ -81,10 +82,32 @@ def _rows(
         for metric in metrics:
             if metric.name not in prepared.parts:
                 rows += reasons(metric, metric.missing(prepared.reference))
-                continue
-            values = measured.get(metric.name) or _kept(metric, metric.measure, prepared.parts[metric.name], image)
-            rows += (_measurement(metric, value) for value in values)
+            elif metric.name in measured:
+                rows += measured[metric.name]
+            else:
+                rows += _kept(metric, _alone, metric, prepared.parts[metric.name], image)
     return tuple(rows)
+
+
+def _alone(metric: Metric, part: Any, image: Image) -> list[Measurement]:
+    return [_measurement(metric, value) for value in metric.measure(part, image)]
+
+
+def _together(metric: Metric, part: Any, images: Sequence[Image]) -> list[list[Measurement]]:
+    """The rows of every image."""
+    tables = metric.measure_many(part, images) if metric.measure_many else []
+    if len(tables) != len(images):
+        raise ValueError(f"measure_many gave {len(tables)} tables of {len(images)} pictures")
+    return [[_measurement(metric, value) for value in values] for values in tables]
+
+
+def _measurement(metric: Metric, value: Value) -> Measurement:
+    """A row of the table; a number that the metric says it can't give is none."""
+    number, reason = None if value.value is None else float(value.value), value.reason
+    if number is not None and (fault := metric.impossible(number)):
+        number, reason = None, f"the metric gave {fault}"
+    y, x = (None if place is None else int(place) for place in (value.y, value.x))
+    return Measurement(metric.identity, value.region, value.stat, number, metric.unit_of(value.stat), reason, y, x)
 
 
 def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
@@ -94,16 +117,7 @@ def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
     except EditproofError:
         raise
     except Exception as error:  # anybody's code
-        raise IncompleteError(f"the metric {metric.identity} failed: {type(error).__name__}: {error}") from error
-
-
-def _measurement(metric: Metric, value: Value) -> Measurement:
-    """A row of the table; a number that the metric says it can't give is none."""
-    number, reason = value.value, value.reason
-    if number is not None and (fault := metric.impossible(number)):
-        number, reason = None, f"the metric gave {fault}"
-    unit = metric.unit_of(value.stat)
-    return Measurement(metric.identity, value.region, value.stat, number, unit, reason, value.y, value.x)
+        raise IncompleteError(f"the metric {metric.identity} failed: {one_line(error)}") from error
 
 
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:

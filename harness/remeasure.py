@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import runs
 from harness.cache import bring, pictures_of
@@ -33,6 +34,8 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     """
     if config.folder.exists() and any(config.folder.iterdir()):
         raise UsageError(f"{config.folder} is not empty. Choose another --out")
+    if config.folder.is_relative_to(source.folder.resolve()):
+        raise UsageError(f"{config.folder} lies in what it would measure. Choose another --out")
     manifest = _manifest(source, config)
     runs.write_manifest(config.folder, manifest)
     cases = {case.id: case for case in manifest.cases}
@@ -102,12 +105,17 @@ def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
         path = blob_path(source.folder, actual)
         if not path.is_file():
             return f"its picture {path} is gone"
-        if hashlib.sha256(path.read_bytes()).hexdigest() != actual:
+        if not _is_whole(path):
             return f"its picture {path} is damaged"
     for digest in pictures_of(record):
-        if blob_path(source.folder, digest).is_file():  # of a baseline's stages there are only hashes
-            bring(blob_path(source.folder, digest), blob_path(config.folder, digest))
+        path = blob_path(source.folder, digest)
+        if path.is_file() and _is_whole(path):  # of a baseline's stages there are only hashes; a scene's are drawn anew
+            bring(path, blob_path(config.folder, digest))
     return ""
+
+
+def _is_whole(path: Path) -> bool:
+    return hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
 
 
 def _failed(record: CaseRecord, why: str) -> CaseRecord:

@@ -53,6 +53,8 @@ Warn = Callable[[str], None]
 
 def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     """Run the suite to its end and give the run. Raises UsageError before anything is run, if it makes no sense."""
+    if config.resume:
+        _check_resumable(config.folder)
     manifest = _manifest(config)
     finished = _open(config, manifest)
     journal = Journal(config.folder)
@@ -121,6 +123,16 @@ def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
         raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}")
     info: PipelineInfo = reply
     return info
+
+
+def _check_resumable(folder: Path) -> None:
+    """Raise UsageError where there is nothing to go on with: no run, or one that makes no edits."""
+    edits_of = runs.load_manifest(folder).edits_of
+    if edits_of:
+        raise UsageError(
+            f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured again. Measure that run once "
+            "more: editproof measure RUN"
+        )
 
 
 def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:

@@ -49,7 +49,12 @@ def of_run(run: Sheet) -> Iterable[str]:
         yield "the run has no cases: its suite names no vector or no model"
     if run.missing:
         listed = names([case_name(case) for case in run.missing])
-        yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). Continue with --resume"
+        step = (
+            "Finish the run that it measures, and measure it again"
+            if run.manifest.edits_of
+            else "Continue with --resume"
+        )
+        yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). {step}"
     failed = [case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error]
     if failed:
         listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])

@@ -95,7 +95,11 @@ class Worker:
                 return tuple(self._measure_again(work.made, scene))
             return tuple(self._edit(case, scene) for case in work.cases)
         except EditproofError as error:
+            if len(work.made) > 1:  # what is wrong with one is not the others' fault
+                return tuple(record for made in work.made for record in self.take(Work((made.case,), (made,))))
             failure = CaseError(type(error).__name__, str(error), traceback.format_exc())
+            if work.made:
+                return (replace(work.made[0], status="error", reason=failure.message, error=failure),)
             return tuple(_failed(case, failure, {}) for case in work.cases)
 
     def close(self) -> None:

@@ -140,7 +140,7 @@ def measure(
 
     For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run` does.
     """
-    with errors(as_json):
+    with errors(as_json, goes_on="Remove the new folder, and measure the run again"):
         from harness import main_job
 
         asked = main_job.Remeasuring(tuple(metric), jobs, baseline, out)
@@ -156,8 +156,8 @@ def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     main_job.draw_maps_of_findings(done, found())
     page = write_report(done)
     _show(done, page=page, as_json=as_json, quiet=quiet)
-    failed = any(record.error is not None for record in done.records)
-    raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.OK)
+    incomplete = done.missing or any(record.error is not None for record in done.records)
+    raise typer.Exit(ExitCode.INCOMPLETE if incomplete else ExitCode.OK)
 
 
 @app.command(
@@ -241,6 +241,8 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
     if what := broken(_verdict(run)):
         terminal.print(f"because: {what}", markup=False, highlight=False, soft_wrap=True)
     terminal.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
+    if run.manifest.edits_of:
+        terminal.print(f"edits:   of {run.manifest.edits_of}", markup=False, highlight=False, soft_wrap=True)
     if step := next_step(_verdict(run), run.folder):
         terminal.print(f"next:    {step}", markup=False, highlight=False, soft_wrap=True)
     if page:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from harness.errors import EditproofError, IncompleteError
+from harness.errors import EditproofError, IncompleteError, one_line
 from harness.metrics.golden import check_golden, pair_of
-from harness.metrics.metric import Metric, Value, known, read_only
+from harness.metrics.metric import Metric, Value, known
 
 
 @cache
@@ -17,8 +17,14 @@ def check_metric(metric: Metric) -> None:
 
     Looks once a process at a metric that does.
     """
-    for problem in problems(metric):
-        raise IncompleteError(f"the metric {metric.identity} can't be used: {problem}")
+    try:
+        found = next(problems(metric), "")
+    except EditproofError:
+        raise
+    except Exception as error:  # anybody's code
+        raise IncompleteError(f"the metric {metric.identity} can't be used: it failed: {one_line(error)}") from error
+    if found:
+        raise IncompleteError(f"the metric {metric.identity} can't be used: {found}")
     check_golden(metric)
 
 
@@ -27,15 +33,8 @@ def problems(metric: Metric) -> Iterator[str]:
     reference, actual = pair_of(metric)
     if metric.missing(reference):
         return
-    actual = read_only(actual)
-    try:
-        prepared = metric.prepare(reference)
-        values = metric.measure(prepared, actual)
-    except EditproofError:
-        raise
-    except Exception as error:  # noqa: BLE001 - anybody's code
-        yield f"it failed: {type(error).__name__}: {error}"
-        return
+    prepared = metric.prepare(reference)
+    values = metric.measure(prepared, actual)
     yield from _undeclared(metric, values)
     yield from _impossible(metric, values)
     if metric.measure(prepared, actual) != values:

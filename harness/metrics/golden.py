@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import IncompleteError
-from harness.metrics.metric import Area, Image, Metric, Plane, Reference, read_only
+from harness.metrics.metric import Area, Image, Metric, Plane, Reference, read_only, read_only_reference
 from harness.types import Region
 from vectors.scene import Box
 
@@ -47,8 +47,9 @@ def golden_values(metric: Metric) -> dict[str, float]:
 
 
 def pair_of(metric: Metric) -> tuple[Reference, Image]:
-    """The golden pair that a metric names."""
-    return {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[metric.golden_pair]()
+    """The golden pair that a metric names; nobody can change it for the others."""
+    reference, actual = {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[metric.golden_pair]()
+    return read_only_reference(reference), read_only(actual)
 
 
 @cache
@@ -161,4 +162,4 @@ def _lay(under: Plane, colour: Plane, alpha: Plane) -> Plane:
 
 
 def _float32(image: Plane) -> Image:
-    return read_only(np.asarray(image, np.float32))
+    return np.asarray(image, np.float32)

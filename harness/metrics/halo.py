@@ -22,7 +22,7 @@ REACH_PX = 8
 RIM_PX = 2
 """Width of the rim, input pixels: as far as a dilated mask or an interpolation kernel reaches."""
 
-NO_EDGE = f"no edge of the edit is within {REACH_PX} px of the region"
+NO_EDGE = f"no edge of the edit is within {RIM_PX:g} px of the region"
 
 Profile = npt.NDArray[np.float64]
 """Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where there is nothing."""
@@ -59,8 +59,9 @@ def _side(area: Area, edit: Area, scale: int) -> Side:
     """The part of a region within reach of the edit's edge, by distance."""
     depth = _depth(edit) / scale
     near = area & (depth < REACH_PX)
-    reason = "" if near.any() else NO_EDGE if area.any() else EMPTY
-    return Side(reason, depth[near].astype(np.intp), near, cover(area & (depth < RIM_PX)))
+    rim = cover(area & (depth < RIM_PX))
+    reason = "" if rim.pixels else NO_EDGE if area.any() else EMPTY
+    return Side(reason, depth[near].astype(np.intp), near, rim)
 
 
 def _depth(edit: Area) -> npt.NDArray[np.float32]:

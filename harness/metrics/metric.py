@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -71,6 +71,22 @@ def read_only(image: Image) -> Image:
     view = np.asarray(image, np.float32).view()
     view.flags.writeable = False
     return view
+
+
+def read_only_reference(reference: Reference) -> Reference:
+    """The same reference, of which nobody can change a pixel or a region."""
+
+    def locked(part: Any) -> Any:
+        if isinstance(part, np.ndarray):
+            part = part.view()
+            part.flags.writeable = False
+        return part
+
+    return replace(
+        reference,
+        areas={region: locked(area) for region, area in reference.areas.items()},
+        **{name: locked(getattr(reference, name)) for name in ("expected", "input", "overlay", "overlay_rgb")},
+    )
 
 
 def area_of(reference: Reference, region: Region) -> Area:

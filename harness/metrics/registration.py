@@ -36,12 +36,6 @@ MAX_SHIFT_PX = 16.0
 MAX_ERROR_PX = 0.02
 """A region or window is measured where noise of one 8-bit level moves its shift by less than this."""
 
-NEAR_PX = 1.0
-"""A longer shift is held against what is found from no shift at all: a pattern that repeats has more than one answer."""
-
-CLEARLY = 0.8
-"""The longer of two shifts is the right one where it leaves so much of the other's residual at most."""
-
 MIN_SLOPE = 0.5
 """What is there must follow what is expected at least so much to be called the same, shifted."""
 
@@ -131,30 +125,7 @@ def _region(prepared: Prepared, levels: Mapping[int, Plane32], region: Region, p
 
 
 def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[float, float, float]:
-    """How far what is expected has moved down and right, and the slope of actual on it: from coarse to fine.
-
-    Of a pattern that repeats, the coarse levels may find a shift that is some periods too long; the shortest is meant.
-    """
-    found = _descend(levels, fits)
-    if math.hypot(*found[:2]) <= NEAR_PX:
-        return found
-    finest = {level: fit for level, fit in fits.items() if level == LEVELS[-1]}
-    near = _descend(levels, finest)
-    if math.hypot(*near[:2]) >= math.hypot(*found[:2]):
-        return found
-    left, left_near = (_residual(levels, finest[LEVELS[-1]], shift) for shift in (found, near))
-    return found if left <= CLEARLY * left_near else near
-
-
-def _residual(levels: Mapping[int, Plane32], fit: Fit, shift: tuple[float, float, float]) -> float:
-    """Deviation of what is there from what is expected, moved by a shift, beside gain and offset; at the finest level."""
-    scale = 2.0 ** LEVELS[-1]
-    there = _sampled(levels[LEVELS[-1]], shift[0] / scale, shift[1] / scale, fit.box)[fit.inside]
-    return float(np.std(there - shift[2] * fit.expected))
-
-
-def _descend(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[float, float, float]:
-    """Gauss-Newton at one level after the other: the shift, and the slope."""
+    """Gauss-Newton from coarse to fine: how far what is expected has moved down and right, and the slope of actual on it."""
     dy = dx = slope = 0.0
     for level, fit in fits.items():
         scale = 2.0**level
@@ -334,7 +305,7 @@ def _sinc(distance: float, reach: int) -> Plane32:
 REGISTRATION = Metric(
     name="registration",
     variant="",
-    version=2,
+    version=1,
     unit="px",
     better="zero",
     range=(-MAX_SHIFT_PX, MAX_SHIFT_PX),
@@ -350,8 +321,8 @@ REGISTRATION = Metric(
     ),
     misses=(
         "Turning and scaling beyond the shift that they give each window, shifts of more than 16 px, and content that "
-        "was replaced: that is said as the reason (see ssim). Of a pattern that repeats, a shift by half a period or more "
-        "is taken for a shorter one, and one that repeats within 6 px is too fine to go by."
+        "was replaced: that is said as the reason (see ssim). Of a pattern that repeats within 12 px, and nothing else beside "
+        "it, a shift by more than a pixel may be told wrong by whole periods."
     ),
     example="shifted",
     prepare=_prepare,

@@ -132,11 +132,12 @@ TILE_PEAK = Metric(
     ),
     sees=(
         "What every tile does alike: lighter in the middle, darker to one side, without a step anywhere. A wave of half a "
-        "level stands out by some 20 dB on a smooth ground; up to 8 dB is chance."
+        "level stands out by some 20 dB on a smooth ground; up to 8 dB is noise, and up to 13 dB what a fill leaves of itself."
     ),
     misses=(
-        "Tiles that differ from one another (see seam_energy), patterns in colour alone, and tilings that the scene does not "
-        "ask for (see seam_grid) or that have fewer than four tiles."
+        "Whose the period is: letters or stripes left at the tiles' pitch are a peak, too. Tiles that differ from one another "
+        "(see seam_energy), patterns in colour alone, and tilings that the scene does not ask for (see seam_grid) or that have "
+        "fewer than four tiles."
     ),
     example="tile_shading",
     prepare=_prepare,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 
 import harness
+from harness import pictures
+from harness.metrics.lpips_weights import NO_WEIGHTS
 from harness.runs import Run, blob_path
+from harness.tasks import make_task
+from harness.types import Case, CaseRecord, Model
+from harness.worker import Work, Worker, WorkerSetup
 
 from .conftest import Command
 
@@ -129,3 +135,64 @@ def test_a_baseline_that_lost_a_picture_stays_as_it_was(command: Command, run: R
     assert done.returncode == 3
     assert "left as it was: 1 of 2 pictures could not be measured" in done.stderr
     assert (run.folder.parent / "baselines/small/journal.jsonl").read_bytes() == before
+
+
+def test_what_is_missing_stays_missing(command: Command, run: Run) -> None:
+    """Exit 3, with a next step that works; a half-measured run can't be resumed as if it had made its edits."""
+    journal = run.folder / "journal.jsonl"
+    journal.write_text(journal.read_text().splitlines(keepends=True)[0])
+    done = command("measure", "run", "--out", "again")
+    assert done.returncode == 3
+    assert "Finish the run that it measures, and measure it again" in done.stdout
+    assert "edits:   of run, " in done.stdout
+    resumed = command("run", "--resume", "--out", "again")
+    assert resumed.returncode == 2
+    assert "it holds the edits of another run" in resumed.stderr
+
+
+def test_a_run_is_not_measured_into_itself(command: Command, run: Run) -> None:
+    """Nor a baseline, which would be none afterwards."""
+    done = command("measure", "run", "--out", "run/again")
+    assert done.returncode == 2
+    assert "lies in what it would measure" in done.stderr
+    assert not (run.folder / "again").exists()
+
+
+def test_a_baseline_knows_its_scenes_again(command: Command, run: Run) -> None:
+    """By the right answers' hashes, though it keeps none of them: where one is drawn otherwise, nothing is replaced."""
+    assert command("baseline", "accept", "run").returncode == 0
+    journal = Path("baselines/small/journal.jsonl")
+    known = run.records[0].blobs["expected"]
+    assert known in journal.read_text()
+    assert not blob_path(Path("baselines/small"), known).exists()
+    journal.write_text(journal.read_text().replace(known, "0" * 64))
+    done = command("baseline", "measure")
+    assert done.returncode == 3
+    assert "left as it was" in done.stderr
+    assert "drawn otherwise now" in done.stderr
+
+
+def test_edits_that_are_measured_again_repeat_nothing(command: Command, run: Run) -> None:
+    """They are no second run to tell noise from."""
+    assert command("measure", "run", "--out", "again").returncode == 0
+    done = command("noise", "run", "again")
+    assert done.returncode == 2
+    assert "hold the same edits" in done.stderr
+
+
+def test_what_is_wrong_with_one_picture_is_not_the_others_fault(tmp_path: Path) -> None:
+    """Handed over together, measured all the same: only the one that can't be read fails, and keeps what is known of it."""
+    worker = Worker(WorkerSetup(("psnr",), NO_WEIGHTS, tmp_path, 60.0))
+    case = Case("", "", "logo", 1, {}, 64, 1, 7, Model("m", "reference"), 1)
+    scene = make_task(case)
+    assert scene.reference.expected is not None
+    digest = pictures.store(tmp_path, scene.reference.expected)
+    made = tuple(
+        CaseRecord(replace(case, id=name), "done", "", 1.5, cached=False, blobs={"actual": blob})
+        for name, blob in (("a", digest), ("b", "0" * 64), ("c", digest))
+    )
+    first, second, third = worker.take(Work(tuple(record.case for record in made), made))
+    assert first.error is third.error is None
+    assert first.measurements == third.measurements
+    assert second.error is not None
+    assert second.seconds == 1.5

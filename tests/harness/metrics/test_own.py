@@ -6,17 +6,20 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.errors import IncompleteError, UsageError
+from harness.measure import measure, prepare
 from harness.metrics import registry
 from harness.metrics.contract import check_metric, problems
-from harness.metrics.golden import golden_pair
+from harness.metrics.golden import EDGE_PX, golden_pair
 from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.metric import Area, Image, Metric, known
+from harness.metrics.metric import Area, Image, Metric, Reference, Value, known, whole
 from harness.metrics.own import metric
+from harness.types import Measurement
 from vectors import offers
 
 Offer = Callable[[object], None]
@@ -126,3 +129,69 @@ def test_ours_keep_their_word(name: str) -> None:
     from harness.metrics.lpips_weights import find_weights
 
     assert list(problems(registry.get_metric(name, find_weights("", download=False)))) == []
+
+
+def later(change: Callable[[Value], Value]) -> Metric:
+    """A metric that is good on the golden pair, and on every other picture gives something else."""
+
+    def measure(reference: Reference, actual: Image) -> list[Value]:
+        values = redness.measure(reference, actual)
+        return values if len(actual) == EDGE_PX else [change(value) for value in values]
+
+    return replace(redness, measure=measure)
+
+
+def one_row(bad: Metric) -> Measurement:
+    picture = np.full((20, 20, 3), 0.5, np.float32)
+    return measure(prepare(whole(picture), [bad]), [bad], picture)[0]
+
+
+def test_numpys_numbers_are_numbers() -> None:
+    """A journal holds plain ones."""
+    odd: dict[str, Any] = {"value": np.float32(0.25), "y": np.int64(3), "x": np.int64(4)}
+    row = one_row(later(lambda value: replace(value, **odd)))
+    assert (row.value, row.y, row.x) == (0.25, 3, 4)
+    assert [type(part) for part in (row.value, row.y, row.x)] == [float, int, int]
+
+
+def test_a_number_that_it_can_not_give_is_none() -> None:
+    """With the number and the range as the reason."""
+    for number, said in ((7.0, "7"), (float("nan"), "nan")):
+        row = one_row(later(lambda value, number=number: replace(value, value=number)))  # type: ignore[misc]
+        assert row.value is None
+        assert row.reason == f"the metric gave {said}; its range is -1 to 1"
+
+
+@pytest.mark.parametrize("wrong", ["no list", "text", "an error"])
+def test_what_goes_wrong_later_names_the_metric(wrong: str) -> None:
+    """In one line."""
+
+    def measure_wrongly(reference: Reference, actual: Image) -> Any:
+        values = redness.measure(reference, actual)
+        if len(actual) == EDGE_PX:
+            return values
+        if wrong == "an error":
+            raise ValueError("too\nsmall")
+        text: Any = "half"
+        return None if wrong == "no list" else [replace(values[0], value=text)]
+
+    with pytest.raises(IncompleteError, match=r"^the metric redness@1 failed: \w+Error: [^\n]+$"):
+        one_row(replace(redness, measure=measure_wrongly))
+
+
+def test_nobody_changes_a_picture_or_a_region_for_the_others() -> None:
+    """Neither what was expected nor where it is measured; the attempt names the metric."""
+
+    def meddle(expected: Image, actual: Image, region: Area) -> float:
+        if len(actual) != EDGE_PX:
+            region &= expected[..., 0] > 0.5
+        return float((actual - expected)[region][:, 0].mean())
+
+    def overwrite(expected: Image, actual: Image, region: Area) -> float:
+        if len(actual) != EDGE_PX:
+            expected[:] = 0.5
+        return float((actual - expected)[region][:, 0].mean())
+
+    for number in (meddle, overwrite):
+        with pytest.raises(IncompleteError, match=r"the metric m@1 failed: ValueError: .*read-only"):
+            one_row(metric("m", better="zero", range=(-1, 1))(number))
