@@ -351,7 +351,7 @@ def _check_fits(there: Manifest, run: Run) -> None:
 
 
 def _trimmed(record: CaseRecord) -> CaseRecord:
-    """Its numbers, its stages by their hashes, and its pictures but for those that the scene makes anew; see `_pictures`."""
+    """Its numbers, its stages by their hashes, its picture, and the right answer's hash; see `_pictures`."""
     return replace(record, blobs={kind: record.blobs[kind] for kind in (KEPT_PICTURE, RIGHT) if kind in record.blobs})
 
 

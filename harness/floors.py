@@ -7,6 +7,7 @@ standard deviation of the difference of two seeds of one scene, pooled over scen
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import tomllib
@@ -175,23 +176,15 @@ def _check_alike(sheets: Sequence[Sheet]) -> None:
 
 def _check_apart(sheets: Sequence[Sheet]) -> None:
     """Raise UsageError where two runs hold the same edits, so that nothing was repeated."""
-    for number, sheet in enumerate(sheets):
-        for other in sheets[:number]:
-            shared = sheet.ended.keys() & other.ended.keys()
-            borrowed = {
-                one for one in shared if sheet.ended[one].cached or other.ended[one].cached or _edits_of(sheet, other)
-            }
-            if any(
-                sheet.ended[one].seconds == other.ended[one].seconds for one in borrowed
-            ):  # not by chance, to the bit
-                raise UsageError(
-                    f"{other.folder} and {sheet.folder} hold the same edits, from the cache or measured again: nothing is "
-                    "repeated. Run one of them with --no-cache"
-                )
-
-
-def _edits_of(one: Sheet, other: Sheet) -> bool:
-    return bool(one.manifest.edits_of or other.manifest.edits_of)
+    for one, other in itertools.combinations(sheets, 2):
+        again = bool(one.manifest.edits_of or other.manifest.edits_of)
+        pairs = [(one.ended[case_id], other.ended[case_id]) for case_id in one.ended.keys() & other.ended.keys()]
+        # Two edits do not take the same time to the last bit.
+        if any((again or mine.cached or theirs.cached) and mine.seconds == theirs.seconds for mine, theirs in pairs):
+            raise UsageError(
+                f"{one.folder} and {other.folder} hold the same edits, from the cache or measured again: nothing is "
+                "repeated. Run one of them with --no-cache"
+            )
 
 
 def _values(sheet: Sheet, keys: Sequence[Key]) -> Values:

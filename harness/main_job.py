@@ -122,7 +122,7 @@ def measure_baseline(asked: Remeasuring, suite: str, found: Found, console: Cons
     with tempfile.TemporaryDirectory(prefix="editproof-") as parts, progress.shown(console, quiet=quiet) as report:
 
         def again(source: Run) -> Run:
-            part = Path(parts) / str(len(list(Path(parts).iterdir())))
+            part = Path(tempfile.mkdtemp(dir=parts))
             wanted = _with_metrics(source.manifest.suite, asked.metrics)
             return remeasure(source, _measuring(wanted, part, asked, found, warn), report)
 
@@ -134,11 +134,16 @@ def _measuring(suite: Suite, out: Path, asked: Remeasuring, found: Found, warn: 
         suite=suite,
         folder=out,
         resume=False,
-        jobs=asked.jobs or found.settings.jobs or runner.default_jobs(),
+        jobs=_jobs(asked.jobs, found),
         timeout_s=found.settings.timeout_s,
         cache=None,
         weights=_weights(found, suite, warn),
     )
+
+
+def _jobs(asked: int, found: Found) -> int:
+    """How many workers: what was asked for, else what the settings say, else one a core."""
+    return asked or found.settings.jobs or runner.default_jobs()
 
 
 def _with_metrics(suite: Suite, names: Sequence[str]) -> Suite:
@@ -312,7 +317,7 @@ def _config(asked: Asked, found: Found, warn: Warn) -> RunConfig:
         suite=suite,
         folder=resumed or (asked.out.resolve() if asked.out else _new_folder(found, suite)),
         resume=resumed is not None,
-        jobs=asked.jobs or settings.jobs or runner.default_jobs(),
+        jobs=_jobs(asked.jobs, found),
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=found.cache_folder if asked.cache and settings.cache.enabled else None,
         weights=_weights(found, suite, warn),

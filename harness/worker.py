@@ -170,7 +170,8 @@ class Worker:
         if result.image is None:
             return self._unmeasured(record)
         actual = as_delivered(result.image)
-        return self._with_numbers(record, scene, actual, measure(scene.prepared, self._metrics, actual))
+        pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
+        return self._with_numbers(pictured, scene, actual, measure(scene.prepared, self._metrics, actual))
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
         """The records with the numbers that their pictures have now. What was refused has none, now as before."""
@@ -195,11 +196,11 @@ class Worker:
     def _with_numbers(
         self, record: CaseRecord, scene: _Scene, actual: Image, measurements: tuple[Measurement, ...]
     ) -> CaseRecord:
-        """The record of an edit with its picture, what differs in it, and what was measured."""
-        folder, expected = self._setup.folder, scene.prepared.reference.expected
-        shown = {"actual": pictures.store(folder, actual)}
+        """The record of an edit whose picture is stored, with its scene's, what differs in it, and what was measured."""
+        expected = scene.prepared.reference.expected
+        shown = {"actual": record.blobs["actual"]}
         if expected is not None:
-            shown["difference"] = pictures.store(folder, pictures.difference(expected, actual))
+            shown["difference"] = pictures.store(self._setup.folder, pictures.difference(expected, actual))
         return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
     def _scene(self, case: Case) -> _Scene:

@@ -17,7 +17,7 @@ from harness.errors import unknown
 from harness.faults import effects
 from harness.faults.effects import clipped
 from harness.metrics.metric import Area, Image, Reference, known
-from harness.metrics.steps import borders
+from harness.metrics.steps import borders, tiling
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
@@ -112,19 +112,16 @@ def _tile_shading(image: Image, reference: Reference, strength: float) -> Image:
 
 def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
     """How far every row (axis 0) or column (axis 1) is into its tile, in tiles."""
-    middles = [(start + stop) / 2 for start, stop in borders(seams, axis)]
-    period = float(np.median(np.diff(middles))) if len(middles) > 1 else float(TILE_PX)
-    return np.asarray((np.arange(seams.shape[axis]) - (middles[0] if middles else 0.0)) / period)
+    first, period = tiling(seams, axis) or (0.0, float(TILE_PX))
+    return np.asarray((np.arange(seams.shape[axis]) - first) / period)
 
 
 def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
     """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where it has none by TILE_PX."""
     if not seams.any():
         return np.arange(seams.shape[axis]) // TILE_PX
-    marked = np.flatnonzero(seams.all(axis=1 - axis))
-    bands = np.split(marked, np.flatnonzero(np.diff(marked) > 1) + 1)
-    borders = [int(band[len(band) // 2]) for band in bands if len(band)]
-    return np.searchsorted(borders, np.arange(seams.shape[axis]), side="right")
+    middles = [(start + stop) // 2 for start, stop in borders(seams, axis)]
+    return np.searchsorted(middles, np.arange(seams.shape[axis]), side="right")
 
 
 def _everywhere(effect: Callable[[Image, float], Image]) -> Callable[[Image, Reference, float], Image]:

@@ -21,9 +21,8 @@ def flip_map(expected: Image, actual: Image) -> Plane:
     """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px. H×W in [0, 1]."""
     from flip_evaluator import evaluate
 
-    pictures = (
-        np.array(image, np.float32, order="C") for image in (expected, actual)
-    )  # it takes none that is read-only
+    # It takes no picture that is read-only.
+    pictures = (np.array(image, np.float32, order="C") for image in (expected, actual))
     plane, _, _ = evaluate(*pictures, "LDR", applyMagma=False, computeMeanError=False)
     return np.asarray(plane, np.float32).reshape(actual.shape[:2])
 

@@ -40,6 +40,12 @@ def borders(area: Area, axis: int) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
 
 
+def tiling(area: Area, axis: int) -> tuple[float, float] | None:
+    """Where the first border lies and how far it is from one to the next, along an axis, in pixels; None: fewer than two."""
+    middles = [(start + stop) / 2 for start, stop in borders(area, axis)]
+    return (middles[0], float(np.median(np.diff(middles)))) if len(middles) > 1 else None
+
+
 def segments(length: int, size: int) -> Segments:
     """Cut a line into pieces of `size`, the last up to twice as long."""
     return Segments(np.arange(max(length // size, 1)) * size, length)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from harness.metrics.luma import luma
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
 from harness.metrics.pooling import EMPTY, unmeasured
-from harness.metrics.steps import borders
+from harness.metrics.steps import tiling
 from harness.types import Region
 
 STATS = ("peak", "amplitude")
@@ -61,11 +61,10 @@ def _prepare(reference: Reference) -> Prepared:
 
 def _axis(area: Area, axis: int) -> Axis | None:
     """The waves of an axis; None: too few tiles lie along it."""
-    length = area.shape[axis]
-    middles = [(start + stop) / 2 for start, stop in borders(area, axis)]
-    period = float(np.median(np.diff(middles))) if len(middles) > 1 else float(length)
-    if length / period < LEAST_TILES:
+    length, found = area.shape[axis], tiling(area, axis)
+    if found is None or length / found[1] < LEAST_TILES:
         return None
+    period = found[1]
     count = min(HARMONICS, int(period / SHORTEST_PX))
     return Axis(
         axis, _waves(np.arange(1, count + 1) / period, length), _waves(np.arange(0.5, count + 1) / period, length)
