@@ -130,6 +130,20 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """How people look at the pictures of some families: what counts as visible depends on it."""
+
+    display: str = "standard_4k"
+    """A display that ColorVideoVDP knows."""
+    distance_m: float = 0.0
+    """Of the eye from the display, metres; 0: the display's own."""
+    zoom: float = 1.0
+    """How much larger the picture is shown; 2 is half the distance."""
+    families: tuple[str, ...] = ()
+    """Families that it covers; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """What to run and how to judge it: vectors × models × seeds."""
 

@@ -1,0 +1,349 @@
+"""Can anybody see a difference between two pictures, where, and does it lead towards the right answer?
+
+ColorVideoVDP (Mantiuk et al. 2024, doi:10.1145/3658144; package `cvvdp`) predicts what a viewer sees in JOD, just
+objectionable differences: at a loss of 1 JOD, 75 % of people prefer the other picture. The package gives one number for
+the whole picture. Here its difference maps are pooled over regions and over windows as well, in the package's own way,
+so that a small place cannot hide.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import IncompleteError
+from harness.metrics.metric import Area, Areas, Image
+from harness.metrics.pooling import WINDOW_PX
+from harness.types import Viewing
+
+VERSION = "1"
+"""Raised when a number of this module changes."""
+
+PACKAGE = "cvvdp"
+
+CELL_PX = 8
+"""Distance between neighbouring windows."""
+
+MIN_PX = 16
+"""Shorter pictures have no pyramid: they are mirrored to this size."""
+
+INSTALL = "Install it with `pip install cvvdp`"
+
+Maps = tuple[npt.NDArray[np.float32], ...]
+"""A band each, finest first: channels (achromatic, red-green, yellow-violet) × height × width of the band; in contrast
+thresholds. The last is the base band."""
+
+Energy = npt.NDArray[np.float64]
+"""Channels × bands: the root of the mean squared difference."""
+
+PARTS = ("detail", "structure", "tone", "colour")
+"""What a difference is made of: fine, middle and coarse bands of the luminance, and both colour channels."""
+
+FINE_CPD = 6.0
+COARSE_CPD = 0.8
+"""Where fine ends and where coarse begins, in cycles a degree of the visual field."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """How far two pictures are from the right answer, JOD lost, where they differ."""
+
+    before: float
+    after: float
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What a viewer sees of the difference between an accepted picture and a new one. JOD lost: 0 is nothing."""
+
+    whole: float
+    """Of the whole picture."""
+    worst: float
+    """Of the window, 64×64 px, with the largest difference."""
+    y: int
+    x: int
+    """Its centre, in pixels."""
+    regions: dict[str, float] = {}
+    """Of each region that the scene has."""
+    share: float = 0.0
+    """Of the picture's windows, those that differ at least half as much as the worst."""
+    parts: dict[str, float] = {}
+    """Of the differing windows: what a viewer would see of the `PARTS` alone."""
+    steps: dict[str, Step] = {}
+    """`all` and each of `PARTS`: how far both pictures are from the right answer in the differing windows. Empty: there is
+    no right answer."""
+
+
+class Condition(NamedTuple):
+    """A viewing condition, as the package wants it."""
+
+    display: str
+    pixels_per_degree: float
+
+    def __str__(self) -> str:
+        return f"{self.display}, {self.pixels_per_degree:.1f} pixels per degree"
+
+
+def condition_of(viewing: Viewing) -> Condition:
+    """The viewing condition that a suite names. Raises UsageError where the package has no such display."""
+    return Condition(viewing.display, round(_pixels_per_degree(viewing.display, viewing.distance_m) / viewing.zoom, 3))
+
+
+def is_available() -> str:
+    """Why the package cannot be used here; empty: it can."""
+    try:
+        _package()
+    except IncompleteError as error:
+        return str(error)
+    return ""
+
+
+def compare(
+    accepted: Image, image: Image, *, viewing: Viewing, areas: Areas | None = None, expected: Image | None = None
+) -> Difference:
+    """What a viewer sees of the difference between two pictures of one size, H×W×3 in [0, 1], sRGB.
+
+    `areas` are regions at their size, `expected` the right answer. Raises IncompleteError where the package is missing.
+    """
+    observer = _observer(condition_of(viewing), _threads())
+    whole, maps = observer.look(image, accepted)
+    if whole == 0:
+        return Difference(0.0, 0.0, 0, 0)
+    windows = _Windows(maps, image.shape[:2])
+    lost = observer.lost(windows.energies())
+    row, column = np.unravel_index(int(lost.argmax()), lost.shape)
+    differing = np.asarray(lost >= lost.max() / 2)
+    energy = windows.energy(differing)
+    regions = {
+        name: float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()
+    }
+    return Difference(
+        whole=whole,
+        worst=float(lost[row, column]),
+        y=windows.centre(int(row), 0),
+        x=windows.centre(int(column), 1),
+        regions=regions,
+        share=float(differing.mean()),
+        parts=observer.parts(energy),
+        steps={} if expected is None else _steps(observer, accepted, image, expected, differing),
+    )
+
+
+def _steps(
+    observer: _Observer, accepted: Image, image: Image, expected: Image, differing: npt.NDArray[np.bool_]
+) -> dict[str, Step]:
+    """How far both are from the right answer, in the differing windows alone."""
+    sides = []
+    for picture in (accepted, image):
+        _, maps = observer.look(picture, expected)
+        energy = _Windows(maps, expected.shape[:2]).energy(differing)
+        sides.append({"all": float(observer.lost(energy)), **observer.parts(energy)})
+    return {name: Step(sides[0][name], sides[1][name]) for name in sides[0]}
+
+
+def _pooled(maps: Maps, area: Area) -> Energy:
+    """Over a region."""
+    return np.stack([_weighted(band, area.astype(np.float32)) for band in maps], axis=-1)
+
+
+def _weighted(band: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    height, width = band.shape[1:]
+    share = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
+    total = float(share.sum())
+    squares = np.tensordot(np.square(band), share, axes=([1, 2], [0, 1]))
+    return np.sqrt(np.asarray(squares, np.float64) / max(total, 1e-12))
+
+
+class _Windows:
+    """Difference maps, pooled over windows: rows × columns, CELL_PX apart."""
+
+    def __init__(self, maps: Maps, shape: tuple[int, ...]) -> None:
+        cells = tuple(max(round(length / CELL_PX), 1) for length in shape)
+        self._shape, self._cells = shape, cells
+        self._span = tuple(min(WINDOW_PX // CELL_PX, count) for count in cells)
+        self._squares = np.stack(
+            [np.stack([self._resized(np.square(channel)) for channel in band]) for band in maps], axis=-1
+        )  # channels × rows × columns × bands
+
+    def energies(self) -> npt.NDArray[np.float64]:
+        """Rows × columns × channels × bands."""
+        down, right = self._span
+        channels, _, _, bands = self._squares.shape
+        sums = []
+        for channel in range(channels):
+            for band in range(bands):
+                table = cv2.integral(np.ascontiguousarray(self._squares[channel, ..., band]), sdepth=cv2.CV_64F)
+                boxes = table[down:, right:] - table[:-down, right:] - table[down:, :-right] + table[:-down, :-right]
+                sums.append(np.maximum(boxes, 0) / (down * right))
+        rows, columns = sums[0].shape
+        return np.sqrt(np.moveaxis(np.asarray(sums).reshape(channels, bands, rows, columns), (2, 3), (0, 1)))
+
+    def energy(self, windows: npt.NDArray[np.bool_]) -> Energy:
+        """Channels × bands: over all that the chosen windows hold."""
+        down, right = self._span
+        inside = np.zeros(self._cells, bool)
+        for row, column in np.argwhere(windows):
+            inside[row : row + down, column : column + right] = True
+        return np.sqrt(self._squares[:, inside].mean(axis=1, dtype=np.float64))
+
+    def centre(self, index: int, axis: int) -> int:
+        """The middle of a window, in pixels along an axis."""
+        return min(int((index + self._span[axis] / 2) * CELL_PX), self._shape[axis] - 1)
+
+    def _resized(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        rows, columns = self._cells
+        finer = plane.shape[0] >= rows
+        how = cv2.INTER_AREA if finer else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(plane, (columns, rows), interpolation=how), np.float32)
+
+
+class _Collector:
+    """Takes the difference maps that the package offers to whoever wants to see its channels."""
+
+    def __init__(self) -> None:
+        self.maps: list[npt.NDArray[np.float32]] = []
+        self.frequencies: Sequence[float] = ()
+
+    def open(self, _fps: float) -> None:
+        """A picture begins."""
+        self.maps = []
+
+    def dump_temp_ch(self, _channels: Any) -> None:
+        """Not wanted."""
+
+    def dump_lpyr(self, pyramid: Any, _bands: Any) -> None:
+        """Note which frequencies the bands have, in cycles a degree."""
+        self.frequencies = tuple(float(frequency) for frequency in pyramid.get_freqs())
+
+    def set_diff_band(self, _width: int, _height: int, _ppd: float, _band: int, difference: Any) -> None:
+        """Keep one band."""
+        self.maps.append(difference[0, :, 0].cpu().numpy())
+
+    def dump_diff(self) -> None:
+        """Not wanted."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Observer:
+    """ColorVideoVDP for one viewing condition."""
+
+    def __init__(self, condition: Condition) -> None:
+        import torch
+
+        package = _package()
+        photometry = package.vvdp_display_photometry.load(condition.display, [])
+        resolution = package.vvdp_display_geometry.load(condition.display).resolution
+        geometry = package.vvdp_display_geometry(resolution, ppd=condition.pixels_per_degree)
+        self._collector = _Collector()
+        self._device = torch.device(_device())
+        self._model = package.cvvdp(
+            display_photometry=photometry,
+            display_geometry=geometry,
+            quiet=True,
+            device=self._device,
+            dump_channels=self._collector,
+        )
+        self._integration = float(self._model.image_int)
+
+    def look(self, image: Image, reference: Image) -> tuple[float, Maps]:
+        """JOD lost over the whole picture, and the difference maps."""
+        import torch
+
+        pair = [_padded(np.rint(picture * 255).astype(np.uint8)) for picture in (image, reference)]
+        with torch.no_grad():
+            jod, _ = self._model.predict(*pair, dim_order="HWC")
+        maps = tuple(band / np.float32(self._integration) for band in self._collector.maps)
+        return max(10.0 - float(jod), 0.0), maps
+
+    def lost(self, energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """JOD lost, of … × channels × bands: the package's own pooling."""
+        import torch
+
+        leading = energy.shape[:-2]
+        flat = torch.as_tensor(energy.reshape(-1, *energy.shape[-2:]), dtype=torch.float32, device=self._device)
+        with torch.no_grad():
+            jod = self._model.do_pooling_and_jods(flat[:, :, None])
+        return np.maximum(10.0 - np.asarray(jod.cpu(), np.float64), 0.0).reshape(leading)
+
+    def parts(self, energy: Energy) -> dict[str, float]:
+        """JOD lost of each of `PARTS` alone."""
+        frequency = np.asarray(self._collector.frequencies)
+        fine, coarse = frequency >= FINE_CPD, frequency < COARSE_CPD
+        coarse[-1] = True
+        chosen = {"detail": fine, "structure": ~fine & ~coarse, "tone": coarse}
+        alone = [np.where(np.arange(3)[:, None] == 0, energy * bands, 0.0) for bands in chosen.values()]
+        alone.append(np.where(np.arange(3)[:, None] > 0, energy, 0.0))
+        return {name: float(value) for name, value in zip(PARTS, self.lost(np.stack(alone)), strict=True)}
+
+
+def _padded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    missing = [max(MIN_PX - length, 0) for length in pixels.shape[:2]]
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric") if any(missing) else pixels
+
+
+def _device() -> str:
+    from pipelines.device import find_device
+
+    return str(find_device())
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+@cache
+def _observer(condition: Condition, _thread_count: int) -> _Observer:
+    return _Observer(condition)
+
+
+@cache
+def _pixels_per_degree(display: str, distance_m: float) -> float:
+    from harness.errors import unknown
+
+    package = _package()
+    displays = _displays()
+    if display not in displays:
+        raise unknown("display", display, displays)
+    geometry = package.vvdp_display_geometry.load(display)
+    factor = distance_m / float(geometry.distance_m) if distance_m else 1.0
+    return float(geometry.get_ppd()) * factor
+
+
+@cache
+def _displays() -> Mapping[str, Any]:
+    import json
+    from pathlib import Path
+
+    package = _package()
+    path = Path(package.__file__).parent / "vvdp_data" / "display_models.json"
+    displays: dict[str, Any] = json.loads(path.read_text())
+    return displays
+
+
+@cache
+def _package() -> Any:
+    """The package, imported without its noise. Raises IncompleteError where it cannot be."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        import pycvvdp
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with somebody else's package
+        raise IncompleteError(f"ColorVideoVDP cannot be loaded: {error}. {INSTALL}") from error
+    finally:
+        logging.disable(before)
+    return pycvvdp
+
+
+__all__ = ["Condition", "Difference", "Step", "compare", "condition_of", "is_available"]
