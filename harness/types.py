@@ -6,14 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 Param = str | int | float | bool
 
-Region = Literal["all", "edit", "ring", "keep", "protect", "seams"]
-REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect", "seams")
+Region = Literal["all", "edit", "ring", "keep", "protect", "seams", "border"]
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect", "seams", "border")
 
-VERDICT_SCHEMA = 1
+Aspect = Literal[
+    "structure",
+    "detail",
+    "colour and tone",
+    "ghosts and residue",
+    "seams",
+    "edge of the edit",
+    "legibility",
+    "what had to be kept",
+    "geometry",
+]
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+"""What can get better or worse about an edit. Each metric belongs to one."""
+
+VERDICT_SCHEMA = 2
 
 Better = Literal["higher", "lower", "zero"]
 """Which way a measurement is good; `zero`: the nearer to 0 the better."""
@@ -29,15 +43,31 @@ class ExitCode(IntEnum):
 
 
 class Outcome(StrEnum):
-    """What a rule of the gate found."""
+    """What the gate says of a family, model and aspect, of a rule that somebody wrote, or of a whole run."""
 
-    PASS = "pass"  # noqa: S105 - a verdict
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    UNDERPOWERED = "underpowered"
-    WAIVED = "waived"
-    """Past its limit, and somebody answers for that until a date."""
     ERROR = "error"
+    REGRESSED = "regressed"
+    """Visibly worse; or past a budget or limit that somebody wrote."""
+    TRADED = "traded"
+    """Visibly better in one aspect and worse in another."""
+    UNDERPOWERED = "underpowered"
+    """Visibly worse by a lot, on too few seeds to be sure."""
+    CHANGED = "changed"
+    """Visibly different, and there is no right answer that says which is better."""
+    NOT_JUDGED = "not judged"
+    WAIVED = "waived"
+    """It would fail the build, and somebody answers for it until a date."""
+    IMPROVED = "improved"
+    INVISIBLE = "invisible"
+    """Changed, and nobody can see it."""
+    UNCHANGED = "unchanged"
+    """Every picture is the accepted one, bit for bit; or differs no more than seeds do."""
+    PASS = "pass"  # noqa: S105 - a verdict
+    """A budget or limit is kept."""
+
+
+OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
+"""Worst first: a run's outcome is the first of these that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +159,13 @@ class Waiver:
     """Name, without variant and version."""
 
 
+FAIL_ON = ("regressed", "traded")
+"""What fails the build where nobody says otherwise."""
+
+MAY_FAIL = ("regressed", "traded", "changed", "improved", "invisible", "underpowered")
+"""What `fail_on` may name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Viewing:
     """How people look at the pictures of some families: what counts as visible depends on it."""
@@ -172,6 +209,10 @@ class Suite:
     """File of the measured noise floor that margins come from; absolute; empty: none."""
     default_margins: bool = True
     """Whether a number that no margin names is held to its metric's own."""
+    viewing: tuple[Viewing, ...] = ()
+    """How people look at the pictures; empty: as `Viewing` says."""
+    fail_on: tuple[str, ...] = FAIL_ON
+    """Outcomes that fail the build. `traded` does where what is lost is more visible than what is won."""
     narrowed: bool = False
     """Whether somebody took only some of its families or models, so that a rule may have nothing left to judge."""
 
@@ -281,46 +322,104 @@ class CaseRecord:
     error: CaseError | None = None
     peak_mb: float | None = None
     """The most memory that the pipeline's process held during the edit, MB; None: the system does not say."""
+    cpu_s: float | None = None
+    """Processor time that the edit took in the pipeline's process, all its threads together; None: not known."""
+    held_mb: float | None = None
+    """Memory that the pipeline's process held when the edit was done, MB; None: not known."""
+    turn: int | None = None
+    """How many edits the process had made before; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One number that was judged: of one case, or of a family's cases on average."""
+
+    metric: str
+    """Identity; of a limit `seconds` or `memory`; of what is counted `scenes` or `edits`."""
+    region: Region
+    stat: str
+    unit: str
+    before: float | None
+    """The accepted value; None: it was held to a limit alone."""
+    after: float
+    limit: float
+    """The budget, the limit, or the margin by which it may get worse."""
+    headroom: float
+    """How far inside the limit it is, in `unit`; negative: past it."""
+    interval: tuple[float, float] | None = None
+    """95 % confidence interval of the change for the worse; None: no statistics were needed."""
+    p: float | None = None
+    """How likely such a change for the worse is by chance in any rule of the run; None: as for `interval`."""
+    samples: int = 1
+    """Pictures that it was judged on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule found for one family and model, with its evidence."""
+    """One finding for one cause: what happened, where, how visible it is, and what it looks like."""
 
     rule: str
-    """`budget`, `limit` (seconds, memory), `baseline`, or one of conduct: `status`, `seed` or `edit`."""
-    family: str
-    model: str
-    metric: str
-    region: Region
-    stat: str
+    """`picture` (a picture beside the accepted one), `budget`, `limit`, `status` (how edits end), `seed` (whether the seed
+    matters), or `cost` (time and memory beside the baseline's)."""
     outcome: Outcome
-    limit: float
-    """The budget's limit, or the margin."""
-    worst: float
-    """The value nearest to or furthest past the limit (budget), or the largest change for the worse (baseline)."""
-    headroom: float
-    """How far inside the limit the worst value is, in the metric's unit; negative: past it."""
-    unit: str
+    families: tuple[str, ...]
+    models: tuple[str, ...]
     case_id: str
-    """The case that `text` names: the worst, or where all got better, the best."""
-    cases: int
-    """How many cases were judged."""
+    """The case to look at: the most visible, or the furthest past its limit. Empty: there is none."""
+    cases: tuple[str, ...]
+    """Every case that it counts, the one to look at first."""
+    words: str
+    """What it looks like: `the fill is blurrier`."""
     text: str
-    """One line for a person."""
-    interval: tuple[float, float] | None = None
-    """95 % confidence interval of the mean change for the worse, in the metric's unit; None: no statistics were needed, or
-    there are too few samples for any."""
-    mean_change: float | None = None
-    """For the worse, in the metric's unit, over the family's cases; None: nothing was compared."""
-    p: float | None = None
-    """How likely a change for the worse like this is by chance in any rule of the run (Holm); None: as for `interval`."""
-    samples: int = 0
-    """Paired changes that the mean is taken over."""
-    at_risk: bool = False
-    """It passes with less than a quarter of its margin left; of a budget, with less than a twentieth of the limit."""
+    """The finding in one sentence, families and models included."""
+    aspect: str = ""
+    """The aspect that changed most; empty: the rule is about no picture."""
+    lost: tuple[str, ...] = ()
+    """Aspects that got worse, worst first."""
+    won: tuple[str, ...] = ()
+    """Aspects that got better, best first."""
+    jod: float | None = None
+    """JOD: how visible the difference is in the case to look at; None: not known."""
     stage: str = ""
     """The first stage whose artefact is not the baseline's; empty: not known."""
+    evidence: Evidence | None = None
+    """The number that was judged and shows it best."""
+    checks: int = 1
+    """How many numbers changed by more than their margin."""
+    fails: bool = False
+    """Whether it fails the build."""
+    at_risk: bool = False
+    """A budget or limit that is kept with less than a twentieth of it left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of one aspect of a family and model."""
+
+    family: str
+    model: str
+    aspect: str
+    outcome: Outcome
+    lost: float
+    """In margins, over the visible cases: numbers that got worse."""
+    won: float
+    """Likewise: numbers that got better."""
+    jod: float
+    """How visible its most visible case is."""
+    cases: int
+    """Cases that were judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A picture that is not the accepted one."""
+
+    case_id: str
+    outcome: Outcome
+    whole: float
+    """JOD lost against the accepted picture: over the whole picture."""
+    worst: float
+    """In the worst window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,13 +427,23 @@ class Verdict:
     """The gate's word on a run."""
 
     exit_code: ExitCode
+    outcome: Outcome
+    """The worst of all findings and judgements."""
     invalid: tuple[str, ...]
     """Why the run could not be judged, each with what to do; empty: it could."""
     findings: tuple[Finding, ...]
-    """Worst first."""
+    """What failed the build first, then by how visible it is."""
+    judgements: tuple[Judgement, ...]
+    """Every aspect of every family and model that was compared with the baseline, in the suite's order."""
+    changes: tuple[Change, ...]
+    """Every picture that changed, invisible ones too, the most visible first."""
+    unchanged: int
+    """How many pictures are the accepted ones, bit for bit."""
     baseline: str
     """The baseline's folder; empty: judged against budgets only."""
     notes: tuple[str, ...] = ()
     """What a person should know though it changes nothing: expired waivers, unused entries of the baseline, other seeds."""
+    seen_by: str = ""
+    """How visibility was measured: the viewing conditions, or the limits that stood in for them."""
     schema: int = VERDICT_SCHEMA
     """Version of `docs/verdict.schema.json`: raised when a field changes its meaning or goes, not when one is added."""

@@ -133,19 +133,21 @@ def compare(
         regions=regions,
         share=float(differing.mean()),
         parts=observer.parts(energy),
-        steps={} if expected is None else _steps(observer, accepted, image, expected, differing),
+        steps={} if expected is None else _steps(observer, accepted, image, expected, differing, windows.weights()),
     )
 
 
 def _steps(
-    observer: _Observer, accepted: Image, image: Image, expected: Image, differing: npt.NDArray[np.bool_]
+    observer: _Observer, accepted: Image, image: Image, expected: Image, differing: npt.NDArray[np.bool_], weight
 ) -> dict[str, Step]:
     """How far both are from the right answer, in the differing windows alone."""
     sides = []
     for picture in (accepted, image):
         _, maps = observer.look(picture, expected)
-        energy = _Windows(maps, expected.shape[:2]).energy(differing)
-        sides.append({"all": float(observer.lost(energy)), **observer.parts(energy)})
+        w = _Windows(maps, expected.shape[:2])
+        energy = w.energy(differing)
+        e2 = w.weighted(weight)
+        sides.append({"all": float(observer.lost(energy)), **observer.parts(energy), "w_all": float(observer.lost(e2)), **{"w_"+k: v for k, v in observer.parts(e2).items()}})
     return {name: Step(sides[0][name], sides[1][name]) for name in sides[0]}
 
 
@@ -193,6 +195,14 @@ class _Windows:
         for row, column in np.argwhere(windows):
             inside[row : row + down, column : column + right] = True
         return np.sqrt(self._squares[:, inside].mean(axis=1, dtype=np.float64))
+
+    def weighted(self, weight: npt.NDArray[np.float64]) -> Energy:
+        """Channels × bands: over the picture, each cell counted by its weight."""
+        return np.sqrt((self._squares * weight[None, :, :, None]).sum(axis=(1, 2)) / weight.sum())
+
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Rows × columns of cells: how much each differs."""
+        return np.asarray(self._squares.sum(axis=(0, 3)), np.float64)
 
     def centre(self, index: int, axis: int) -> int:
         """The middle of a window, in pixels along an axis."""
