@@ -66,6 +66,8 @@ class MetricInfo:
     """Statistic -> its unit, where that is another."""
     margins: Mapping[str, float] = field(default_factory=dict)
     """Statistic -> how much worse it may get, where the suite does not say."""
+    aspect: str = "structure"
+    """What it is about, one of ASPECTS."""
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""
