@@ -22,7 +22,7 @@ import numpy as np
 from harness.cases import ID_LENGTH
 from harness.comparison import worsening
 from harness.errors import UsageError
-from harness.first_stage import CALLED_OUT, first_difference, read_traces, same_seed
+from harness.first_stage import first_difference, read_traces, same_seed
 from harness.measure import as_delivered, measure, prepare
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Metric, Reference
@@ -33,9 +33,12 @@ from harness.runs import metric_name
 from harness.sheet import MEASURED, Key, Sheet
 from harness.suite import parse_model
 from harness.tasks import Task, crop_task, make_task
-from harness.types import Case, CaseError, Finding, Region
+from harness.types import Case, CaseError, Finding, Outcome, Region
 from harness.wording import case_name, names
 from pipelines.contract import EditRequest, EditResult
+
+CALLED_OUT = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED, Outcome.WAIVED}
+"""Findings that a stage may be blamed for."""
 
 MOST_STAGES = 8
 """Up to so many stages every combination is tried: 256 edits."""
@@ -126,7 +129,7 @@ def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
     if not found:
         known = names([case_name(case) for case in cases])
         raise UsageError(f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}")
-    called = [f.case_id for f in findings if f.outcome in CALLED_OUT]
+    called = [case_id for finding in findings if finding.outcome in CALLED_OUT for case_id in finding.cases]
     ranked = sorted(found, key=lambda case: called.index(case.id) if case.id in called else math.inf)
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
@@ -151,13 +154,10 @@ def ask(
     `metric` may read `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError where the baseline has no such case
     on the same seed, either side's is an error, the run has no such number, or `good` or `bad` names no pipeline.
     """
-    others = same_seed(run, baseline, [case.id])
+    pairing = pair(run, baseline)
+    others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
-        how = (
-            "on another seed only, so every stochastic stage differs"
-            if case.id in pair(run, baseline).ids
-            else "nowhere"
-        )
+        how = "on another seed only, so every stochastic stage differs" if case.id in pairing.ids else "nowhere"
         raise UsageError(
             f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "
             "baseline"
@@ -243,13 +243,14 @@ def _key(run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence
                 f"{', '.join(run.manifest.metrics)}"
             )
     else:
-        about = [f for f in findings if f.outcome in CALLED_OUT and metric_name(f.metric) in run.manifest.metrics]
-        mine = [f for f in about if f.case_id == case.id] or [
-            f for f in about if (f.family, f.model) == (case.family, case.model.name)
+        shown = [
+            finding.evidence
+            for finding in sorted(findings, key=lambda finding: finding.rule != "picture")
+            if finding.outcome in CALLED_OUT and case.id in finding.cases and finding.evidence
         ]
-        compared = [f for f in mine if f.rule == "baseline"] or mine
-        if compared and compared[0].region:
-            return Key(metric_name(compared[0].metric), compared[0].region, compared[0].stat)
+        known = [evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics]
+        if known:
+            return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
         fitting = list(run.keys())
     return _most_changed(run, baseline, case, other, fitting)
 

@@ -57,7 +57,7 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
     """What the suite's metrics are, by name."""
     metrics = [get_metric(name, weights) for name in suite.metrics]
-    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect) for m in metrics}
+    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen) for m in metrics}
 
 
 def versions() -> dict[str, str]:

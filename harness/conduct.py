@@ -1,46 +1,33 @@
-"""Rules about how a pipeline behaves beside the baseline, whatever its pictures measure: does it still finish its edits, does
-the seed still matter, and is each single edit still made?
+"""Rules about how a pipeline behaves beside the baseline, whatever its pictures look like: does it still finish its edits, and
+does the seed still matter?
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.comparison import SHARE_OF_SEEDS, noise, quantile
 from harness.invariants import Columns, Groups
 from harness.pairing import Pairing, stochastic
-from harness.regressions import Compared, Group
-from harness.sheet import MEASURED, Grid, Key, Sheet
-from harness.types import Finding, Outcome
-from harness.wording import case_name, number
+from harness.sheet import Sheet
+from harness.types import Case, Finding, Outcome
+from harness.wording import case_name, counted
 
 STATUSES = ("done", "needs_review", "refused")
 """From best to worst."""
 
-BROKEN_SHARE = 0.05
-"""An edit broke where at least this share of its numbers says so. In clean reruns on other seeds it is 1 in 140 at most, in
-edits that leave what must go 1 in 4 and more."""
-
-BROKEN_NUMBERS = 3
-"""And at least so many: a single metric has outliers."""
-
-CERTAIN = 1e-6
-"""How likely a clean edit may be, by Student's t, to differ by as much as one that broke."""
-
-LEAST_REACH = 6.0
-"""And at least so many standard deviations between the seeds of a scene: metrics have heavy tails."""
+SHARE_OF_SEEDS = 0.8
+"""A scene ends otherwise where at least this share of its seeds does: 2 of 2, 3 of 3, 4 of 5, 8 of 10."""
 
 
 def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
     """One for each family and model of which an edit ended worse, or better, than the baseline's: sent to review or refused.
 
     Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side; where
-    only some have got worse, it is underpowered.
+    only some have got worse, it is a change that warns.
     """
     for (family, model), columns in groups.items():
         steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
@@ -52,86 +39,46 @@ def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairin
         some = _scenes(run, columns, steps > 0, seeded=False)
         if not worse and not better and not some:
             continue
+        outcome = Outcome.REGRESSED if worse else Outcome.CHANGED if some else Outcome.IMPROVED
+        way = steps < 0 if outcome is Outcome.IMPROVED else steps > 0
         case = run.manifest.cases[(worse or some or better)[0]]
         before, after = _statuses(run, baseline, pairing, case.id)
         why = run.ended[case.id].reason
-        text = (
-            f"{family} · {model}: {int((steps > 0).sum())} of {len(columns)} edits ended worse than in the baseline, "
-            f"{int((steps < 0).sum())} better ({case_name(case)} was {_words(before)} and is {_words(after)}"
-            f"{f': {why}' if why else ''})"
-        )
-        outcome = Outcome.REGRESSED if worse else Outcome.UNDERPOWERED if some else Outcome.IMPROVED
-        if outcome is Outcome.UNDERPOWERED:
-            text += ". On other seeds of these scenes it did not: more of them would tell"
-        yield _finding(family, model, "status", case.id, text, columns, outcome, count=len(worse or some or better))
+        count = counted(int(way.sum()), "edit")
+        words = f"{count} of {len(columns)} {_was(before)} and now {_is(after)}{f': {why}' if why else ''}"
+        if outcome is Outcome.CHANGED:
+            words += ". On other seeds of these scenes nothing changed"
+        cases = [run.manifest.cases[int(column)] for column in columns[way]]
+        yield _finding("status", outcome, family, model, case, cases, words)
 
 
-def seed_findings(
-    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing, keys: Sequence[Key]
-) -> Iterable[Finding]:
-    """One for each family and stochastic model with a scene on which every seed gives the same numbers, and did not before:
+def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+    """One for each family and stochastic model with a scene on which every seed gives the same picture, and did not before:
     the seed is not passed on, and what is meant to be many tries is one.
     """
-    now, then = run.grid(keys), baseline.grid(keys)
     for (family, model), columns in groups.items():
-        if not stochastic(baseline, model):
+        if not stochastic(baseline, model) or not stochastic(run, model):
             continue
-        stuck = []
-        for mine in _by_scene(run, columns):
-            ids = [pairing.ids.get(run.manifest.cases[column].id, "") for column in mine]
-            theirs = [baseline.columns[one] for one in dict.fromkeys(ids) if one in baseline.columns]
-            if len(mine) > 1 and len(theirs) > 1 and _alike(now, mine) and not _alike(then, theirs):
-                stuck.append(mine[0])
+        scenes = [scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)]
+        stuck = [
+            scene
+            for scene in scenes
+            if len(scene.ours) > 1
+            and len(_pictures(run, scene.ours)) == 1
+            and len(_pictures(baseline, scene.theirs)) > 1
+        ]
         if stuck:
-            case = run.manifest.cases[stuck[0]]
-            text = (
-                f"{family} · {model}: on {len(stuck)} of {len(_by_scene(run, columns))} scenes every seed gives the same "
-                f"numbers, and in the baseline they differ ({case.scene}): is the seed passed on?"
+            cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
+            words = (
+                f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted pictures "
+                "differ: is the seed passed on?"
             )
-            yield _finding(family, model, "seed", case.id, text, columns, Outcome.REGRESSED, count=len(stuck))
+            yield _finding("seed", Outcome.REGRESSED, family, model, cases[0], cases, words)
 
 
-def broken_findings(run: Sheet, compared: Compared) -> Iterable[Finding]:
-    """One for each family and stochastic model that passes on average, and yet has a single edit that broke: many of its
-    numbers are worse by more than their margins and than the baseline's seeds ever differ.
-    """
-    called = {(f.family, f.model) for f in compared.findings if f.outcome is Outcome.REGRESSED}
-    for group in compared.groups:
-        if group.exact or not group.seeded or (group.family, group.model) in called:
-            continue
-        beyond = _beyond(group)
-        counts = beyond.sum(axis=0)
-        judged = (~np.isnan(group.changes) & ~np.isnan(group.margins)[:, None]).sum(axis=0)
-        broken = np.flatnonzero((counts >= BROKEN_NUMBERS) & (counts >= BROKEN_SHARE * judged))
-        if not len(broken):
-            continue
-        at = int(broken[counts[broken].argmax()])
-        most = int(np.where(beyond[:, at], group.changes[:, at] / np.maximum(group.margins, 1e-12), -np.inf).argmax())
-        key, case = compared.keys[most], run.manifest.cases[int(group.columns[at])]
-        unit = run.manifest.metrics[key.metric].unit_of(key.stat)
-        text = (
-            f"{group.family} · {group.model}: {len(broken)} of {len(group.columns)} edits broke, though not on average: of "
-            f"{case_name(case)} {counts[at]} of {judged[at]} numbers are worse by more than seeds differ, above all "
-            f"{key.metric} {key.stat} in {key.region}, {number(float(group.then[most, at]), unit)} before and "
-            f"{number(float(group.now[most, at]), unit)} now"
-        )
-        finding = _finding(
-            group.family, group.model, "edit", case.id, text, group.columns, Outcome.REGRESSED, count=len(broken)
-        )
-        yield replace(finding, stat="edits", unit="edits")
-
-
-def _beyond(group: Group) -> npt.NDArray[np.bool_]:
-    """Rules × cases: worse by more than the margin and than what the noise between the baseline's seeds explains."""
-    spread, freedom = noise(np.where(np.isnan(group.changes), np.nan, group.then_badness), group.scenes)
-    reach = quantile(1 - CERTAIN, freedom.astype(np.float64)) * np.sqrt(2) * spread
-    return np.asarray(group.changes - reach[:, None] > group.margins[:, None], np.bool_)
-
-
-def _alike(grid: Grid, columns: Sequence[int]) -> bool:
-    values, states = grid.values[:, columns], grid.states[:, columns]
-    measured = (states == MEASURED).all(axis=1)
-    return bool(measured.any() and (values[measured] == values[measured][:, :1]).all())
+def _pictures(sheet: Sheet, columns: Iterable[int]) -> set[str]:
+    """Hashes of their pictures."""
+    return {sheet.ended[sheet.manifest.cases[column].id].actual for column in columns}
 
 
 def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
@@ -148,8 +95,11 @@ def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tu
 def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
     """A column of each scene of which enough seeds are flagged."""
     flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
+    scenes: dict[str, list[int]] = {}
+    for column in columns.tolist():
+        scenes.setdefault(run.manifest.cases[column].name, []).append(column)
     found = []
-    for scene in _by_scene(run, columns):
+    for scene in scenes.values():
         hit = [column for column in scene if flagged[column]]
         needed = math.ceil(SHARE_OF_SEEDS * len(scene)) if seeded else 1
         if len(hit) >= max(needed, 1):
@@ -157,34 +107,25 @@ def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seede
     return found
 
 
-def _by_scene(run: Sheet, columns: Columns) -> list[list[int]]:
-    scenes: dict[str, list[int]] = {}
-    for column in columns.tolist():
-        scenes.setdefault(run.manifest.cases[column].name, []).append(column)
-    return list(scenes.values())
+def _was(status: str) -> str:
+    return {"done": "were done", "needs_review": "went to review", "refused": "were refused"}[status]
 
 
-def _words(status: str) -> str:
-    return status.replace("_", " ")
+def _is(status: str) -> str:
+    return {"done": "are done", "needs_review": "go to review", "refused": "are refused"}[status]
 
 
 def _finding(
-    family: str, model: str, rule: str, case_id: str, text: str, columns: Columns, outcome: Outcome, *, count: int
+    rule: str, outcome: Outcome, family: str, model: str, case: Case, cases: Sequence[Case], words: str
 ) -> Finding:
-    change = -count if outcome is Outcome.IMPROVED else count
     return Finding(
         rule=rule,
-        family=family,
-        model=model,
-        metric=rule,
-        region="all",
-        stat="scenes",
         outcome=outcome,
-        limit=0.0,
-        worst=float(change),
-        headroom=float(-change),
-        unit="scenes",
-        case_id=case_id,
-        cases=len(columns),
-        text=text,
+        families=(family,),
+        models=(model,),
+        case_id=case.id,
+        cases=tuple(dict.fromkeys([case.id, *(one.id for one in cases)])),
+        words=words,
+        text=f"{family} · {model}: {words} ({case_name(case)})",
+        fails=outcome is Outcome.REGRESSED,
     )

@@ -41,7 +41,9 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
     also = _further_answers(ids, baseline)
     write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids, also)))
     traces = read_traces(target / JOURNAL)
-    called = {finding.case_id for finding in verdict.findings if finding.outcome is not Outcome.PASS}
+    called = {
+        case_id for finding in verdict.findings if finding.outcome is not Outcome.PASS for case_id in finding.cases
+    }
     needed = dict.fromkeys(digest for digests in also.values() for digest in digests)
     for case_id, other in ids.items():
         if other in traces:

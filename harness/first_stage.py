@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from harness import runs
-from harness.pairing import pair
+from harness.pairing import Pairing, stochastic
 from harness.sheet import Sheet
-from harness.types import Finding, Outcome, Verdict
 
 OVER_BUDGET = "; over budget:"
 """What the reference pipeline adds to a decision that took too long: no two runs take the same time."""
-
-CALLED_OUT = {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}
 
 
 class Kept(NamedTuple):
@@ -45,34 +41,32 @@ def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
     return next((mine.name for mine, yours in zip(ours, theirs, strict=False) if mine.decision != yours.decision), "")
 
 
-def with_first_stages(verdict: Verdict, run: Sheet, baseline: Sheet) -> Verdict:
-    """The verdict, each finding for the worse with the first stage that differs in the case that it names.
+def first_stages(run: Sheet, baseline: Sheet, pairing: Pairing, columns: Iterable[int]) -> dict[int, str]:
+    """For each of these columns of the run, the first stage that differs from its accepted case's.
 
     Only where both sides ran on one seed: on another, every stochastic stage differs.
     """
-    pairs = same_seed(run, baseline, [f.case_id for f in verdict.findings if f.outcome in CALLED_OUT])
+    pairs = same_seed(run, baseline, pairing, [run.manifest.cases[column].id for column in dict.fromkeys(columns)])
     if not pairs:
-        return verdict
+        return {}
     ours, theirs = read_traces(run.folder, pairs.keys()), read_traces(baseline.folder, set(pairs.values()))
-    return replace(verdict, findings=tuple(named(verdict.findings, pairs, ours, theirs)))
+    return {
+        run.columns[mine]: first_difference(ours[mine], theirs[yours])
+        for mine, yours in pairs.items()
+        if mine in ours and yours in theirs
+    }
 
 
-def same_seed(run: Sheet, baseline: Sheet, ids: Iterable[str]) -> dict[str, str]:
-    """Of these cases, those that the baseline has on the same seed, and their ids there."""
-    found = pair(run, baseline).ids
-    ours = {case.id: case.seed for case in run.manifest.cases}
-    theirs = {case.id: case.seed for case in baseline.manifest.cases}
-    return {one: found[one] for one in dict.fromkeys(ids) if one in found and ours[one] == theirs[found[one]]}
-
-
-def named(findings: Iterable[Finding], pairs: Mapping[str, str], ours: Traces, theirs: Traces) -> Iterable[Finding]:
-    """The findings, those for the worse with their stage."""
-    for finding in findings:
-        other = pairs.get(finding.case_id, "")
-        if finding.outcome in CALLED_OUT and finding.case_id in ours and other in theirs:
-            yield replace(finding, stage=first_difference(ours[finding.case_id], theirs[other]))
-        else:
-            yield finding
+def same_seed(run: Sheet, baseline: Sheet, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
+    """Of these cases, those that the baseline has on the same seed, or without one, and their ids there."""
+    ours = {case.id: case for case in run.manifest.cases}
+    seeds = {case.id: case.seed for case in baseline.manifest.cases}
+    return {
+        one: pairing.ids[one]
+        for one in dict.fromkeys(ids)
+        if one in pairing.ids
+        and (ours[one].seed == seeds[pairing.ids[one]] or not stochastic(run, ours[one].model.name))
+    }
 
 
 def read_traces(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:

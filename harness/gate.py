@@ -1,36 +1,53 @@
-"""Judge a run: first whether it can be judged at all, then against budgets and limits, then against a baseline."""
+"""Judge a run: whether it can be judged at all, then against budgets and limits, then beside the accepted pictures.
+
+Three questions are asked of every picture, in this order. Did it change (`looks.py`)? Can anybody see it (`visibility.py`)?
+Is it better or worse (`judging.py`, `seeds.py`)? What changed is told cause by cause (`causes.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from statistics import median
 
-from harness import conduct, validity
+from harness import conduct, cost, numbers, seeds, validity, words
+from harness.causes import Cause, case_outcome, find_causes, finding_of, unproved_finding
+from harness.first_stage import first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.invariants import Groups, budget_findings, groups_of, left_out, limit_findings
-from harness.regressions import Baseline, Compared, compare
+from harness.judging import Scored, judge_pairs
+from harness.looks import Look, Looking, Looks, look
+from harness.pairing import Pairing, pair
 from harness.runs import Run, metric_name
-from harness.sheet import Sheet, sheet_of
-from harness.types import ExitCode, Finding, Outcome, Verdict, Waiver
-from harness.wording import counted, names
-
-_ORDER = (
-    Outcome.ERROR,
-    Outcome.REGRESSED,
-    Outcome.UNDERPOWERED,
-    Outcome.WAIVED,
-    Outcome.IMPROVED,
-    Outcome.PASS,
+from harness.sheet import Baseline, Sheet, sheet_of
+from harness.types import (
+    ASPECTS,
+    OUTCOMES,
+    Change,
+    ExitCode,
+    Finding,
+    Judgement,
+    Outcome,
+    Verdict,
+    Waiver,
 )
 
-SLOWER = 2.0
-SLOWER_S = 0.25
-"""An edit is said to be slower from so many times the baseline's seconds on, if it is by so many seconds."""
-
-_WAIVABLE = {Outcome.REGRESSED, Outcome.UNDERPOWERED}
+_WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
 """What could not be measured is nobody's to waive."""
+
+QUIET = Looking()
+"""Alone and without a word: how tests and calibrations look."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run beside its baseline: what changed, what can be seen, what got better or worse."""
+
+    pairing: Pairing
+    looks: Looks
+    scored: tuple[Scored, ...]
+    causes: tuple[Cause, ...]
+    findings: tuple[Finding, ...]
 
 
 def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
@@ -45,123 +62,238 @@ def judge_sheet(
     noise: NoiseFloor = NO_NOISE,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
+    looking: Looking = QUIET,
 ) -> Verdict:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
     `waivers` come beside the suite's own; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
     another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
-    `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass or a regression.
+    `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
     """
     validity.check_noise(run, noise)
     if baseline:
         validity.check_suite(run, baseline.sheet)
     suite, groups = run.manifest.suite, groups_of(run)
-    compared = compare(run, baseline, groups, noise) if baseline else None
+    compared = compare(run, baseline, groups, noise, looking) if baseline else None
     found = [*budget_findings(run, groups), *limit_findings(run, groups)]
-    if baseline and compared:
-        of_conduct = [*_of_conduct(run, baseline.sheet, groups, compared)]
-        found = [*_without_what_ended(found, of_conduct), *compared.findings, *of_conduct]
+    if compared:
+        found = [*_without_what_ended(found, compared.findings), *compared.findings]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
-        invalid += validity.of_comparison(run, baseline, compared)
+        invalid += validity.of_comparison(run, baseline, compared.pairing)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
-    if not found and not invalid:
-        own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
-        if (suite.margins or own or noise.floors) and not baseline:
-            remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
-        else:
-            remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
-        invalid.append(f"nothing was judged: {remedy}")
+    if not found and not invalid and not (compared and compared.pairing.scenes):
+        invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
     all_waivers = (*suite.waivers, *waivers)
     day = today or datetime.now(UTC).date()
-    findings = [_waived(finding, all_waivers, day) for finding in found]
-    regressed = any(finding.outcome is Outcome.REGRESSED for finding in findings)
-    code = ExitCode.INCOMPLETE if invalid else ExitCode.REGRESSION if regressed else ExitCode.OK
-    ranked = sorted(findings, key=lambda finding: (_ORDER.index(finding.outcome), _relative(finding)))
+    findings = sorted((_waived(finding, all_waivers, day) for finding in found), key=_rank)
+    judgements = tuple(judge_aspects(run, compared)) if compared else ()
     notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
     if baseline and compared:
-        notes += [*_about_baseline(baseline, compared), *_about_speed(run, baseline, compared)]
-    folder = str(baseline.sheet.folder) if baseline else ""
-    return Verdict(code, tuple(invalid), tuple(ranked), folder, tuple(notes))
+        notes += [
+            *validity.notes(run, baseline, compared.pairing, compared.looks),
+            *cost.notes(run, baseline, compared.pairing),
+        ]
+    changes = tuple(_changes(run, compared)) if compared else ()
+    return Verdict(
+        exit_code=_exit_code(findings, invalid),
+        outcome=_outcome(findings, judgements, invalid),
+        invalid=tuple(invalid),
+        findings=tuple(findings),
+        judgements=judgements,
+        changes=changes,
+        unchanged=sum(one.state == "unchanged" for one in compared.looks.by_column.values()) if compared else 0,
+        baseline=str(baseline.sheet.folder) if baseline else "",
+        notes=tuple(notes),
+        seen_by=compared.looks.seen_by if compared else "",
+    )
 
 
-def _of_conduct(run: Sheet, baseline: Sheet, groups: Groups, compared: Compared) -> Iterable[Finding]:
-    yield from conduct.status_findings(run, baseline, groups, compared.pairing)
-    yield from conduct.seed_findings(run, baseline, groups, compared.pairing, compared.keys)
-    yield from conduct.broken_findings(run, compared)
+def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor, looking: Looking) -> Comparison:
+    """Ask the three questions."""
+    numbers.check_margins(run.manifest.suite, noise)
+    pairing = pair(run, baseline.sheet)
+    looks = look(run, baseline, pairing, looking)
+    scored, unproved, read = _scored(run, baseline, pairing, looks, noise)
+    stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
+    causes = tuple(find_causes(scored, stages))
+    fail_on = run.manifest.suite.fail_on
+    findings = [finding_of(run, cause, read, fail_on) for cause in causes if read] if read else []
+    findings += [unproved_finding(run, one, read) for one in unproved] if read else []
+    findings += [
+        *conduct.status_findings(run, baseline.sheet, groups, pairing),
+        *conduct.seed_findings(run, baseline.sheet, groups, pairing),
+    ]
+    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings))
+
+
+def _scored(
+    run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
+) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
+    """What lost and won, and the numbers that say so. Nothing is read where nothing changed visibly."""
+    pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
+    seeded = [scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)]
+    shown = [looks.by_column[column] for scene in pairs for column in scene.ours]
+    shown = [one for one in shown if one.state in {"visible", "unknown"}]
+    ours = [*(one.column for one in shown), *(column for scene in seeded for column in scene.ours)]
+    theirs = [*(one.partner for one in shown), *(column for scene in seeded for column in scene.theirs)]
+    if not ours:
+        return [], [], None
+    keys = numbers.keys_of(run, baseline.sheet, noise)
+    alike = numbers.comparable(run, baseline.sheet)
+    told = tuple(key for key in words.extra_keys() if key.metric in alike)
+    read = numbers.read(
+        run,
+        (baseline.sheet, *baseline.also),
+        keys=tuple(dict.fromkeys([*keys, *told])),
+        ours=list(dict.fromkeys(ours)),
+        theirs=list(dict.fromkeys(theirs)),
+    )
+    moved, unproved = seeds.judge(run, seeded, looks, read, noise)
+    return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
+
+
+def _differs(columns: Iterable[int], looks: Looks) -> bool:
+    return any(looks.by_column[column].state != "unchanged" for column in columns)
+
+
+def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
+    """What became of every aspect of every family and model."""
+    outcomes = {id(one): cause.outcome for cause in compared.causes for one in cause.scored}
+    by_group: dict[tuple[str, str], list[Scored]] = {}
+    for one in compared.scored:
+        by_group.setdefault((one.scene.family, one.scene.model), []).append(one)
+    columns: dict[tuple[str, str], list[int]] = {}
+    for scene in compared.pairing.scenes:
+        columns.setdefault((scene.family, scene.model), []).extend(scene.ours)
+    for group, own in columns.items():
+        scored = by_group.get(group, [])
+        looks = [compared.looks.by_column[column] for column in own]
+        for place, aspect in enumerate(ASPECTS):
+            lost = float(sum(one.lost[place] for one in scored))
+            won = float(sum(one.won[place] for one in scored))
+            jod = max((one.jod for one in scored if one.jod is not None), default=0.0)
+            outcome = _of_aspect(lost, won, {outcomes[id(one)] for one in scored}, looks)
+            yield Judgement(*group, aspect, outcome, round(lost, 3), round(won, 3), jod, len(own))
+    yield from _not_judged(run, compared.pairing)
+
+
+def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
+    """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price of it: traded."""
+    if lost + won >= 1:
+        if won > 3 * lost:
+            return Outcome.IMPROVED
+        worse = lost > 3 * won
+        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
+    if Outcome.CHANGED in causes:
+        return Outcome.CHANGED
+    quiet = all(one.state == "unchanged" or one.difference is None or one.difference.visible for one in looks)
+    return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
+
+
+def _not_judged(run: Sheet, pairing: Pairing) -> Iterable[Judgement]:
+    """Families and models of which nothing could be compared."""
+    known = {(scene.family, scene.model) for scene in pairing.scenes}
+    cases = {case.id: case for case in run.manifest.cases}
+    left: dict[tuple[str, str], int] = {}
+    for case_id in (*pairing.new, *pairing.altered):
+        group = (cases[case_id].family, cases[case_id].model.name)
+        left[group] = left.get(group, 0) + 1
+    for group, count in left.items():
+        if group not in known:
+            yield from (Judgement(*group, aspect, Outcome.NOT_JUDGED, 0.0, 0.0, 0.0, count) for aspect in ASPECTS)
+
+
+def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
+    """Every picture that is not the accepted one, the most visible first."""
+    outcome = {column: case_outcome(one) for one in compared.scored for column in one.columns}
+    found = []
+    for one in compared.looks.by_column.values():
+        if one.state in {"unchanged", "no picture"} or (one.difference is None and one.column not in outcome):
+            continue
+        usual = Outcome.INVISIBLE if one.difference and not one.difference.visible else Outcome.UNCHANGED
+        whole, worst = (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
+        found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst))
+    return sorted(found, key=lambda change: -max(change.whole, change.worst))
+
+
+def _exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
+    if invalid:
+        return ExitCode.INCOMPLETE
+    if any(finding.fails for finding in findings):
+        return ExitCode.REGRESSION
+    unproved = any(finding.outcome is Outcome.UNDERPOWERED for finding in findings)
+    return ExitCode.INCOMPLETE if unproved else ExitCode.OK
+
+
+def _outcome(findings: Sequence[Finding], judgements: Sequence[Judgement], invalid: Sequence[str]) -> Outcome:
+    """The worst of what was found; of aspects, only what is no loss or gain of a finding."""
+    quiet = {Outcome.NOT_JUDGED, Outcome.INVISIBLE, Outcome.UNCHANGED}
+    known = {finding.outcome for finding in findings} | {j.outcome for j in judgements if j.outcome in quiet}
+    known |= {Outcome.ERROR} if invalid else set()
+    return next((outcome for outcome in OUTCOMES if outcome in known), Outcome.NOT_JUDGED)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
+    """What fails the build first, then what could not be proved; then by how visible it is."""
+    quiet = finding.outcome is Outcome.PASS
+    unproved = finding.outcome is Outcome.UNDERPOWERED
+    order = OUTCOMES.index(finding.outcome)
+    if finding.jod is not None:
+        return (not finding.fails, not unproved, quiet, 0, -finding.jod)
+    past = finding.evidence.headroom / max(abs(finding.evidence.limit), 1e-9) if finding.evidence else 0.0
+    return (not finding.fails, not unproved, quiet, order, past)
 
 
 def _without_what_ended(found: Iterable[Finding], of_conduct: Iterable[Finding]) -> Iterable[Finding]:
     """Without the budgets that have no number since edits are refused that were not before: that is a regression, said once."""
-    ended = {(f.family, f.model) for f in of_conduct if f.rule == "status" and f.outcome is Outcome.REGRESSED}
-    return (f for f in found if f.outcome is not Outcome.ERROR or (f.family, f.model) not in ended)
+    ended = {
+        (family, model)
+        for finding in of_conduct
+        if finding.rule == "status" and finding.outcome is Outcome.REGRESSED
+        for family in finding.families
+        for model in finding.models
+    }
+    return (
+        f
+        for f in found
+        if f.outcome is not Outcome.ERROR
+        or not all((family, model) in ended for family in f.families for model in f.models)
+    )
 
 
 def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
-    """The finding, waived where somebody answers for it that day."""
-    waiver = next((w for w in waivers if _covers(w, finding) and day <= w.expires), None)
-    if waiver is None or finding.outcome not in _WAIVABLE:
+    """The finding, waived where somebody answers for all of it that day."""
+    if finding.outcome not in _WAIVABLE:
         return finding
-    text = f"{finding.text}. Waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
-    return replace(finding, outcome=Outcome.WAIVED, text=text)
+    known = [waiver for waiver in waivers if day <= waiver.expires]
+    parts = [(family, model) for family in finding.families for model in finding.models]
+    chosen = [next((w for w in known if _covers(w, family, model, finding)), None) for family, model in parts]
+    if not chosen or any(waiver is None for waiver in chosen):
+        return finding
+    first = next(waiver for waiver in chosen if waiver)
+    text = f"{finding.text}. Waived by {first.owner} until {first.expires}: {first.reason}"
+    return replace(finding, outcome=Outcome.WAIVED, text=text, fails=False)
 
 
-def _covers(waiver: Waiver, finding: Finding) -> bool:
+def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
+    metric = metric_name(finding.evidence.metric) if finding.evidence else finding.rule
     asked = (waiver.family, waiver.model, waiver.metric)
-    found = (finding.family, finding.model, metric_name(finding.metric))
-    return all(not name or name == other for name, other in zip(asked, found, strict=True))
+    return all(not name or name == other for name, other in zip(asked, (family, model, metric), strict=True))
 
 
 def _about_waivers(waivers: Sequence[Waiver], findings: Sequence[Finding], day: date) -> Iterable[str]:
     for waiver in waivers:
         scope = " ".join(part for part in (waiver.family, waiver.model, waiver.metric) if part)
-        covered = [finding for finding in findings if _covers(waiver, finding)]
+        covered = [
+            finding
+            for finding in findings
+            if any(_covers(waiver, family, model, finding) for family in finding.families for model in finding.models)
+        ]
         if day > waiver.expires:
             yield (
-                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer counts ({waiver.reason}). "
-                "Mend it, or renew the waiver"
+                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer counts "
+                f"({waiver.reason}). Fix the cause, or renew the waiver"
             )
-        elif covered and not any(finding.outcome in _WAIVABLE for finding in covered):
-            yield f"the waiver of {scope} by {waiver.owner} is not needed: all of it passes. Remove it"
-        elif not covered:
-            yield f"the waiver of {scope} by {waiver.owner} covers no rule of this run"
-
-
-def _about_baseline(baseline: Baseline, compared: Compared) -> Iterable[str]:
-    pairing = compared.pairing
-    if pairing.other_seeds:
-        yield (
-            f"{counted(pairing.other_seeds, 'case')} ran on other seeds than the baseline's: they are paired in order, so "
-            "changes hold the noise of both"
-        )
-    if pairing.unused:
-        cases = {case.id: case for case in baseline.sheet.manifest.cases}
-        listed = names([f"{cases[i].scene} {cases[i].model.name} seed {cases[i].seed}" for i in pairing.unused])
-        yield (
-            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). What is "
-            "gone for good: accept a whole run anew"
-        )
-
-
-def _about_speed(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable[str]:
-    """What takes far longer than before; only said, since it may be the machine."""
-    then: dict[str, list[float]] = {}
-    now: dict[str, list[float]] = {}
-    for case in run.manifest.cases:
-        ours = run.ended.get(case.id)
-        theirs = baseline.sheet.ended.get(compared.pairing.ids.get(case.id, ""))
-        if ours and theirs and not (ours.cached or ours.error or theirs.error):
-            now.setdefault(case.model.name, []).append(ours.seconds)
-            then.setdefault(case.model.name, []).append(theirs.seconds)
-    for model, seconds in now.items():
-        before, after = median(then[model]), median(seconds)
-        if after >= SLOWER * before and after - before >= SLOWER_S:
-            yield (
-                f"{model} is slower than in the baseline: {after:.2g} s an edit in the median, {before:.2g} s then. Where it "
-                "is not the machine, hold it to a time with [[limits]]"
-            )
-
-
-def _relative(finding: Finding) -> float:
-    """Headroom in limits: what sorts findings of different units."""
-    return finding.headroom / max(abs(finding.limit), 1e-9)
+        elif not any(finding.outcome in _WAIVABLE for finding in covered):
+            yield f"the waiver of {scope} by {waiver.owner} is not needed: nothing that it covers would fail. Remove it"

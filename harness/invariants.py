@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from harness import cost
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
-from harness.types import Budget, Finding, Limit, Margin, Outcome
-from harness.wording import case_name, number, where
+from harness.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
+from harness.wording import case_name, number
 
 AT_RISK = 0.05
 """A budget kept with less than this share of its limit left is at risk."""
@@ -18,7 +19,11 @@ Columns = npt.NDArray[np.intp]
 Groups = Mapping[tuple[str, str], Columns]
 """Family and model -> columns of their finished cases, in the order of the manifest."""
 
-_COSTS = {"seconds": ("an edit took", "s"), "memory": ("an edit held", "MB")}
+_COSTS = {
+    "seconds": ("an edit took", "s"),
+    "cpu": ("an edit took processor time of", "s"),
+    "memory": ("an edit held", "MB"),
+}
 
 
 def groups_of(sheet: Sheet) -> Groups:
@@ -71,29 +76,44 @@ def limit_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
     """One finding for each limit, and each family and model that it covers."""
     steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
     for limit in sheet.manifest.suite.limits:
+        if limit.of == "growth":
+            yield from growth_findings(sheet, limit, groups)
+            continue
         for (family, model), columns in _covered(limit, groups, steps).items():
             yield _judge_limit(sheet, limit, family, model, columns)
+
+
+def growth_findings(sheet: Sheet, limit: Limit, groups: Groups) -> Iterable[Finding]:
+    """One finding for each model: how much more memory its process holds after each edit."""
+    for model in dict.fromkeys(model for _, model in groups):
+        grown = cost.growth(sheet, model)
+        case = next(case for case in sheet.manifest.cases if case.model.name == model)
+        group = ("all families", model)
+        if grown is None:
+            reason = (
+                f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that says what is held"
+            )
+            yield unjudged("limit", Budget(limit.of, "all", "max"), reason, model=model)
+            continue
+        words = f"memory grows by {number(grown, 'MB')} an edit; the limit is {number(limit.max, 'MB')}"
+        evidence = Evidence(limit.of, "all", "slope", "MB", None, grown, limit.max, limit.max - grown)
+        yield _kept_or_not("limit", group, words, evidence, case, [])
 
 
 def unjudged(
     kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all"
 ) -> Finding:
     """The finding that says why a rule could not be applied."""
+    words = f"{rule.metric} {rule.stat} in {rule.region} could not be judged: {reason}"
     return Finding(
         rule=kind,
-        family=family,
-        model=model,
-        metric=rule.metric,
-        region=rule.region,
-        stat=rule.stat,
         outcome=Outcome.ERROR,
-        limit=0.0,
-        worst=0.0,
-        headroom=0.0,
-        unit="",
+        families=(family,),
+        models=(model,),
         case_id="",
-        cases=0,
-        text=f"{where(family, model, rule.metric, rule.region, rule.stat)} could not be judged: {reason}",
+        cases=(),
+        words=words,
+        text=f"{family} · {model}: {words}",
     )
 
 
@@ -125,26 +145,33 @@ def _judge_budget(
     headroom = sign * (limit - worst)
     case, metric = sheet.manifest.cases[at], sheet.manifest.metrics[budget.metric]
     unit = metric.unit_of(budget.stat)
-    text = (
-        f"{where(family, model, budget.metric, budget.region, budget.stat)} is {number(worst, unit)}; the budget is "
-        f"{'at most' if sign > 0 else 'at least'} {number(limit, unit)} ({case_name(case)})"
+    bound = f"the budget is {'at most' if sign > 0 else 'at least'} {number(limit, unit)}"
+    words = f"{budget.metric} {budget.stat} in {budget.region} is {number(worst, unit)}; {bound}"
+    evidence = Evidence(
+        metric.identity, budget.region, budget.stat, unit, None, worst, limit, headroom, samples=len(columns)
     )
+    past = columns[sign * (limit - grid.values[row, columns]) < 0]
+    return _kept_or_not("budget", group, words, evidence, case, [sheet.manifest.cases[at].id for at in past])
+
+
+def _kept_or_not(
+    rule: str, group: tuple[str, str], words: str, evidence: Evidence, worst: Case, past: Sequence[str]
+) -> Finding:
+    """The finding of a limit that somebody wrote."""
+    kept = evidence.headroom >= 0
+    share = AT_RISK * abs(evidence.limit)
     return Finding(
-        rule="budget",
-        family=family,
-        model=model,
-        metric=metric.identity,
-        region=budget.region,
-        stat=budget.stat,
-        outcome=Outcome.PASS if headroom >= 0 else Outcome.REGRESSED,
-        limit=limit,
-        worst=worst,
-        headroom=headroom,
-        unit=unit,
-        case_id=case.id,
-        cases=len(columns),
-        text=text,
-        at_risk=0 <= headroom < AT_RISK * abs(limit),
+        rule=rule,
+        outcome=Outcome.PASS if kept else Outcome.REGRESSED,
+        families=(group[0],),
+        models=(group[1],),
+        case_id=worst.id,
+        cases=tuple(dict.fromkeys([worst.id, *past])),
+        words=words,
+        text=f"{group[0]} · {group[1]}: {words} ({case_name(worst)})",
+        evidence=evidence,
+        fails=not kept,
+        at_risk=kept and evidence.headroom < share,
     )
 
 
@@ -156,31 +183,15 @@ def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: C
     costs = [(_cost(sheet, limit, case.id), case) for case in cases]
     known = [(cost, case) for cost, case in costs if cost is not None]
     if not known or len(known) < len(costs):
-        reason = "this system does not say how much memory a process held" if costs else "no edit was finished"
+        reason = "this system does not say what an edit cost" if costs else "no edit was finished"
         return unjudged("limit", Budget(limit.of, "all", "max"), reason, family=family, model=model)
     worst, case = max(known, key=lambda pair: pair[0])
-    headroom = limit.max - worst
-    return Finding(
-        rule="limit",
-        family=family,
-        model=model,
-        metric=limit.of,
-        region="all",
-        stat="max",
-        outcome=Outcome.PASS if headroom >= 0 else Outcome.REGRESSED,
-        limit=limit.max,
-        worst=worst,
-        headroom=headroom,
-        unit=unit,
-        case_id=case.id,
-        cases=len(known),
-        text=(
-            f"{family} · {model}: {words} {number(worst, unit)}; the limit is {number(limit.max, unit)} ({case_name(case)})"
-        ),
-        at_risk=0 <= headroom < AT_RISK * limit.max,
-    )
+    evidence = Evidence(limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known))
+    text = f"{words} {number(worst, unit)}; the limit is {number(limit.max, unit)}"
+    past = [case.id for cost, case in known if cost > limit.max]
+    return _kept_or_not("limit", (family, model), text, evidence, case, past)
 
 
 def _cost(sheet: Sheet, limit: Limit, case_id: str) -> float | None:
     ended = sheet.ended[case_id]
-    return ended.seconds if limit.of == "seconds" else ended.peak_mb
+    return {"seconds": ended.seconds, "cpu": ended.cpu_s, "memory": ended.peak_mb}[limit.of]

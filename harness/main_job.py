@@ -16,11 +16,12 @@ from harness import baseline as baselines
 from harness import counterparts, floors, maps, progress, runner, runs, sheet
 from harness.baseline import Accepting
 from harness.errors import UsageError
-from harness.first_stage import with_first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.gate import judge_sheet
+from harness.looks import Looking, Report, silent
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from harness.metrics.registry import check_name
+from harness.numbers import check_margins
 from harness.remeasure import remeasure
 from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run
@@ -162,8 +163,8 @@ def _teller(console: Console, *, quiet: bool) -> Warn:
     return warn
 
 
-def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
-    """Judge a run, and write `verdict.json`."""
+def gate(folder: Path | None, baseline: Path | None, found: Found, report: Report = silent) -> Judged:
+    """Judge a run, and write `verdict.json`. `report` is told how many pairs of pictures have been looked at."""
     judged = sheet.load(_folder(folder, found))
     suite = judged.manifest.suite
     accepted = _baseline(baseline, suite, found)
@@ -172,9 +173,8 @@ def gate(folder: Path | None, baseline: Path | None, found: Found) -> Judged:
         accepted,
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
+        looking=Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report),
     )
-    if accepted:
-        verdict = with_first_stages(verdict, judged, accepted.sheet)
     runs.write_verdict(judged.folder, verdict)
     counterparts.keep(judged, accepted, verdict, cache=found.cache_folder)
     return Judged(judged, verdict)
@@ -320,6 +320,7 @@ def _config(asked: Asked, found: Found, warn: Warn) -> RunConfig:
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=found.cache_folder if asked.cache and settings.cache.enabled else None,
         weights=_weights(found, suite, warn),
+        baseline=_baseline(asked.baseline, suite, found),
     )
 
 

@@ -78,7 +78,9 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
 def called_out(run: Run) -> tuple[str, ...]:
     """Ids of the cases that a finding names which is no pass, in the verdict's order."""
     findings = run.verdict.findings if run.verdict else ()
-    return tuple(dict.fromkeys(finding.case_id for finding in findings if finding.outcome is not Outcome.PASS))
+    called = [finding for finding in findings if finding.outcome is not Outcome.PASS]
+    firsts = [finding.case_id for finding in called if finding.case_id]
+    return tuple(dict.fromkeys([*firsts, *(case_id for finding in called for case_id in finding.cases)]))
 
 
 def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
@@ -87,7 +89,7 @@ def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
     findings = run.verdict.findings if run.verdict else ()
     good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
-    seen = {(finding.family, finding.model) for finding in findings}
+    seen = {(family, model) for finding in findings for family in finding.families for model in finding.models}
     last: dict[tuple[str, str], CaseRecord] = {}
     for record in records.values():
         group = (record.case.family, record.case.model.name)

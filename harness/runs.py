@@ -84,8 +84,10 @@ class MetricInfo:
     """Statistic -> its unit, where that is another."""
     margins: Mapping[str, float] = field(default_factory=dict)
     """Statistic -> how much worse it may get, where the suite does not say."""
-    aspect: str = "structure"
-    """What it is about, one of ASPECTS."""
+    aspect: str = ""
+    """What it is about, one of ASPECTS; empty: 0.1.0 did not say."""
+    unseen: float | None = None
+    """Values beyond this, on the good side, look alike to everybody; None: there is no such value."""
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""

@@ -99,9 +99,12 @@ class Sheet:
         """Case id -> its column."""
         return {case.id: column for column, case in enumerate(self.manifest.cases)}
 
-    def grid(self, keys: Sequence[Key]) -> Grid:
-        """These numbers of all cases. Raises UsageError where a table can't be read."""
-        draft = _Draft(keys, self.columns)
+    def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
+        """These numbers of all cases, or of those that `ids` names, in its order. Raises UsageError where a table can't be
+        read.
+        """
+        columns = self.columns if ids is None else {case_id: place for place, case_id in enumerate(ids)}
+        draft = _Draft(keys, columns)
         if self.records is None:
             draft.read(self.folder / runs.MEASUREMENTS)
         else:
@@ -158,8 +161,8 @@ class _Draft:
     def fill(self, records: Iterable[CaseRecord]) -> None:
         """From records, one by one."""
         for record in records:
-            column = self._columns[record.case.id]
-            for m in record.measurements:
+            column = self._columns.get(record.case.id, -1)
+            for m in record.measurements if column >= 0 else ():
                 row = self._rows.get(Key(metric_name(m.metric), m.region, m.stat))
                 if row is not None and not (m.value is None and m.reason in {EMPTY, TOO_SMALL}):
                     self._values[row, column] = np.nan if m.value is None else m.value

@@ -135,8 +135,9 @@ class Margin:
 class Limit:
     """What an edit may cost at most."""
 
-    of: Literal["seconds", "memory"]
-    """`seconds`: wall time of the edit. `memory`: the most that the pipeline's process held meanwhile, in MB."""
+    of: Literal["seconds", "cpu", "memory", "growth"]
+    """`seconds`: wall time of the edit. `cpu`: its processor time. `memory`: the most that the pipeline's process held
+    meanwhile, in MB. `growth`: how much more it holds after each edit, in MB."""
     max: float
     families: tuple[str, ...] = ()
     """Families that it covers; empty: all."""

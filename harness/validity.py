@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from harness.errors import UsageError
 from harness.floors import NoiseFloor
-from harness.regressions import Baseline, Compared, comparable
-from harness.sheet import Sheet
-from harness.types import Outcome
+from harness.looks import Looks
+from harness.numbers import comparable
+from harness.pairing import Pairing
+from harness.sheet import Baseline, Sheet
 from harness.wording import case_name, counted, names
-
-ONE_WAY = 17
-"""That many scenes worse and none better is no chance (p < 0.00001), and no change of code is so even and so small."""
-
-EXCEPTIONS = 0.05
-"""Share of scenes that may go the other way."""
 
 
 def check_suite(run: Sheet, baseline: Sheet) -> None:
@@ -58,13 +51,23 @@ def of_run(run: Sheet) -> Iterable[str]:
     failed = [case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error]
     if failed:
         listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])
-        yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Mend them and run again"
+        yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Fix them and run again"
 
 
-def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable[str]:
+def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
+    """Why there is nothing that the run was held to."""
+    suite = run.manifest.suite
+    own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
+    if (suite.margins or own or noise.floors) and not has_baseline:
+        remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
+    else:
+        remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
+    return f"nothing was judged: {remedy}"
+
+
+def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
     """Why this run can't be compared with this baseline."""
     there = baseline.sheet.manifest
-    accept = "Accept a run made with this editproof as the new baseline"
     alike = comparable(run, baseline.sheet)
     for name, metric in run.manifest.metrics.items():
         if name not in alike:
@@ -75,48 +78,46 @@ def of_comparison(run: Sheet, baseline: Baseline, compared: Compared) -> Iterabl
                 f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}"
                 f"`editproof baseline measure{added}` measures the accepted pictures again"
             )
-    for name, value in run.manifest.machine.items():
-        if there.machine.get(name, "unknown") != value:
-            was = there.machine.get(name, "unknown")
-            yield f"the run's {name} is {value}, the baseline's {was}: differences may be the machine's. {accept}"
-    new = [case for case in run.manifest.cases if case.id not in compared.pairing.ids]
-    if new:
-        models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
+    cases = {case.id: case for case in run.manifest.cases}
+    if pairing.altered:
+        listed = names([case_name(cases[case_id]) for case_id in pairing.altered])
         yield (
-            f"{counted(len(new), 'case')} without a counterpart in the baseline ({names([case_name(case) for case in new])}). "
-            f"Its models are {models}: to compare a model with one of them, run it under that name, --pipeline NAME=PIPELINE; "
-            "or accept this run as a new baseline"
+            f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since it was accepted ({listed}). "
+            "Accept these cases again: editproof baseline accept --case NAME --reason TEXT"
         )
-    yield from _one_way(run, baseline, compared)
+    if pairing.new:
+        models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
+        listed = names([case_name(cases[case_id]) for case_id in pairing.new])
+        yield (
+            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The baseline's models are {models}. To "
+            "compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE. Or accept this run"
+        )
 
 
-def _one_way(run: Sheet, baseline: Baseline, compared: Compared) -> Iterable[str]:
-    """Every scene a little worse and none better: what another host or a stale baseline looks like."""
-    if any(f.outcome in {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.ERROR} for f in compared.findings):
-        return
-    worse, better = directions(compared)
-    if worse < ONE_WAY or better > EXCEPTIONS * worse:
-        return
-    yield (
-        f"{worse} scenes got a little worse and {better} better, none of them beyond a margin. Changes of a pipeline are not "
-        f"so even: {_suspect(run, baseline.sheet)}. Run the baseline's pipeline here again, and accept that run"
+def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
+    """What a person should know of a comparison though it changes nothing."""
+    for model in pairing.other_seeds:
+        yield f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole, not seed by seed"
+    if pairing.unused:
+        cases = {case.id: case for case in baseline.sheet.manifest.cases}
+        listed = names([case_name(cases[case_id]) for case_id in pairing.unused])
+        yield (
+            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). Where they "
+            "are gone for good, accept a whole run again"
+        )
+    if any(look.state != "unchanged" for look in looks.by_column.values()) and (changed := _environment(run, baseline)):
+        yield f"the environment changed: {changed}. What changed in pictures may come from that"
+
+
+def _environment(run: Sheet, baseline: Baseline) -> str:
+    """Libraries and machine that are not the baseline's, in words."""
+    ours, theirs = run.manifest, baseline.sheet.manifest
+    pairs = [(ours.machine, theirs.machine), (ours.versions, theirs.versions)]
+    return names(
+        [
+            f"{name} is {value}, it was {there.get(name, 'unknown')}"
+            for here, there in pairs
+            for name, value in here.items()
+            if name != "editproof" and there.get(name) != value
+        ]
     )
-
-
-def directions(compared: Compared) -> tuple[int, int]:
-    """How many scenes, per model, got worse and better over all rules, each counted in margins."""
-    worse = better = 0
-    for group in compared.groups:
-        unit = np.where(group.margins > 0, group.margins, np.nan)[:, None]
-        total = np.nansum(group.changes / unit, axis=0, keepdims=True)
-        scenes = group.scenes.sums(total)
-        worse, better = worse + int((scenes > 0).sum()), better + int((scenes < 0).sum())
-    return worse, better
-
-
-def _suspect(run: Sheet, baseline: Sheet) -> str:
-    ours, theirs = run.manifest.versions, baseline.manifest.versions
-    for name, version in ours.items():
-        if theirs.get(name) != version:
-            return f"{name} is {version} here and was {theirs.get(name, 'absent')} there"
-    return "the baseline is stale, or was made on another host"

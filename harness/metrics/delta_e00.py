@@ -152,6 +152,7 @@ DELTA_E00 = Metric(
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.15, "p95": 0.4, "worst": 0.5},
+    unseen=0.5,
     golden={"mean": 2.2325, "p95": 8.1344, "p99": 10.6178, "worst": 5.65434},
     map=_map,
 )

@@ -177,6 +177,7 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
         measure=measure,
         golden={} if weights is None else KINDS[kind].golden,
         margins={"mean": 0.01, "worst": 0.03},
+        unseen=0.005,
         map=plane,
         measure_many=measure_many,
     )

@@ -152,6 +152,8 @@ class Metric:
     """Where it means something."""
     aspect: Aspect = "structure"
     """What it is about: each metric belongs to one aspect."""
+    unseen: float | None = None
+    """Values beyond this, on the good side, look alike to everybody: the gate takes them for it. Of statistics in `unit`."""
     needs: tuple[Need, ...] = ("expected",)
     measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
     """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they are measured one by one."""

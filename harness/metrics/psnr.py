@@ -67,6 +67,7 @@ PSNR = Metric(
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.0},
+    unseen=50.0,
     golden={"mean": 32.948, "worst": 28.1708},
     map=residual_map,
     map_unit="of full scale",

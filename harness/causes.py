@@ -1,0 +1,239 @@
+"""From what changed to findings: one for each cause.
+
+What changed in one model, first at one stage, is taken for one cause, whatever families it shows in. Its losses and gains are
+weighed as a whole: where one side is more than `PLAIN` times the other, the cause is a regression or an improvement; else it
+is traded. A cause that several models share is one finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.comparison import Values
+from harness.judging import Scored
+from harness.numbers import Numbers
+from harness.seeds import Unproved
+from harness.sheet import Sheet
+from harness.types import ASPECTS, Aspect, Evidence, Finding, Outcome
+from harness.wording import case_name, counted, names, number
+from harness.words import Told, describe, ranked, visibility
+
+PLAIN = 3.0
+"""So many times as large must losses be as gains, or the other way round, for a plain answer."""
+
+SHARE_NAMED = 0.1
+"""An aspect is named where it has at least this share of all that was lost, or won."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What changed in some models, first at one stage."""
+
+    models: tuple[str, ...]
+    stage: str
+    scored: tuple[Scored, ...]
+
+    @property
+    def lost(self) -> Values:
+        """By aspect, in margins."""
+        return np.asarray(sum((one.lost for one in self.scored), np.zeros(len(ASPECTS))))
+
+    @property
+    def won(self) -> Values:
+        """By aspect, in margins."""
+        return np.asarray(sum((one.won for one in self.scored), np.zeros(len(ASPECTS))))
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether it is better or worse."""
+        lost, won = float(self.lost.sum()), float(self.won.sum())
+        if not any(one.judged for one in self.scored):
+            return Outcome.CHANGED
+        if lost > PLAIN * won:
+            return Outcome.REGRESSED
+        if won > PLAIN * lost:
+            return Outcome.TRADED if self._worst_seen(-1) > self._worst_seen(1) else Outcome.IMPROVED
+        return Outcome.TRADED
+
+    @property
+    def loses_more(self) -> bool:
+        """Whether what is lost is more visible than what is won."""
+        seen = [(_visible(one), *_shares(one)) for one in self.scored if one.judged]
+        lost, won = (sum(jod * share for jod, *shares in seen for share in shares[side : side + 1]) for side in (0, 1))
+        return lost > won
+
+    def _worst_seen(self, sign: int) -> float:
+        """How visible the most visible case is that plainly won (1) or lost (-1)."""
+        plain = (one for one in self.scored if _direction(one) == sign)
+        return max((_visible(one) for one in plain), default=0.0)
+
+
+def _visible(scored: Scored) -> float:
+    """JOD; where it is not known, as if it were plain to see."""
+    return 1.0 if scored.jod is None else scored.jod
+
+
+def _shares(scored: Scored) -> tuple[float, float]:
+    """Of what a case lost and won together, the share that it lost, and that it won."""
+    lost, won = float(scored.lost.sum()), float(scored.won.sum())
+    return lost / max(lost + won, 1e-9), won / max(lost + won, 1e-9)
+
+
+def _direction(scored: Scored) -> int:
+    """1: plainly better, -1: plainly worse, 0: neither."""
+    lost, won = float(scored.lost.sum()), float(scored.won.sum())
+    if not scored.judged:
+        return 0
+    return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
+
+
+def find_causes(scored: Iterable[Scored], stages: Mapping[int, str]) -> list[Cause]:
+    """Group what changed by model and first stage; `stages`: by column of the run."""
+    groups: dict[tuple[str, str], list[Scored]] = {}
+    for one in scored:
+        groups.setdefault((one.scene.model, stages.get(one.columns[0], "")), []).append(one)
+    merged: dict[tuple[str, Outcome], list[Cause]] = {}
+    for (model, stage), own in groups.items():
+        cause = Cause((model,), stage, tuple(own))
+        merged.setdefault((stage, cause.outcome), []).append(cause)
+    return [
+        Cause(tuple(model for one in same for model in one.models), stage, tuple(s for one in same for s in one.scored))
+        for (stage, _), same in merged.items()
+    ]
+
+
+def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
+    """The finding that says what happened."""
+    outcome = cause.outcome
+    lead = _leading(cause, outcome)
+    points = lead.won if outcome is Outcome.IMPROVED else lead.lost
+    aspects = ranked(points)
+    told = describe(lead, numbers.keys, aspects[0] if aspects else "structure")
+    order = [lead, *(one for one in cause.scored if one is not lead)]
+    columns = dict.fromkeys(column for one in order for column in one.columns)
+    cases = [run.manifest.cases[column] for column in columns]
+    lost, won = _named(cause.lost, cause.won)
+    finding = Finding(
+        rule="picture",
+        outcome=outcome,
+        families=tuple(dict.fromkeys(one.scene.family for one in cause.scored)),
+        models=cause.models,
+        case_id=cases[0].id,
+        cases=tuple(case.id for case in cases),
+        words=told.words,
+        text="",
+        aspect=aspects[0] if aspects else "",
+        lost=() if outcome is Outcome.IMPROVED else lost,
+        won=() if outcome is Outcome.REGRESSED else won,
+        jod=lead.jod,
+        stage=cause.stage,
+        evidence=_evidence(run, lead, numbers, told),
+        checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
+        fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
+    )
+    return replace(finding, text=_sentence(run, finding, told))
+
+
+def _leading(cause: Cause, outcome: Outcome) -> Scored:
+    """The case that shows it best: the most visible of those that went the cause's way."""
+    way = 1 if outcome is Outcome.IMPROVED else -1
+    fitting = [one for one in cause.scored if _direction(one) == way] or list(cause.scored)
+    return max(fitting, key=lambda one: (_visible(one), float((one.lost + one.won).sum())))
+
+
+def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
+    """The aspects that are named as lost and as won: each on one side, and none that hardly counts."""
+    net = lost - won
+    total = np.array([lost.sum(), won.sum()])
+    worse = [a for a in ranked(np.where(net > 0, lost, 0)) if lost[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
+    better = [a for a in ranked(np.where(net < 0, won, 0)) if won[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
+    return tuple(worse), tuple(better)
+
+
+def _evidence(run: Sheet, scored: Scored, numbers: Numbers, told: Told) -> Evidence | None:
+    if told.row < 0:
+        return None
+    key, row = numbers.keys[told.row], told.row
+    info = run.manifest.metrics[key.metric]
+    margin = float(scored.margins[row])
+    before, after = float(scored.before[row]), float(scored.after[row])
+    worse = _worse_by(info.better, before, after)
+    return Evidence(
+        metric=info.identity,
+        region=key.region,
+        stat=key.stat,
+        unit=info.unit_of(key.stat),
+        before=None if np.isnan(before) else before,
+        after=after,
+        limit=0.0 if np.isnan(margin) else margin,
+        headroom=(0.0 if np.isnan(margin) else margin) - worse,
+        p=scored.p,
+        samples=len(scored.columns),
+    )
+
+
+def _worse_by(better: str, before: float, after: float) -> float:
+    if np.isnan(before) or np.isnan(after):
+        return 0.0
+    if better == "zero":
+        return abs(after) - abs(before)
+    return before - after if better == "higher" else after - before
+
+
+def _sentence(run: Sheet, finding: Finding, told: Told) -> str:
+    """The finding in one sentence."""
+    where = f"{names(finding.families)} · {names(finding.models)}"
+    seen = "" if finding.jod is None else f" ({visibility(finding.jod)}, JOD {finding.jod:.2g})"
+    case = next(case for case in run.manifest.cases if case.id == finding.case_id)
+    shown = ""
+    if finding.evidence and finding.evidence.before is not None:
+        e = finding.evidence
+        name = e.metric.partition("@")[0]
+        shown = (
+            f"; {name} {e.stat} in {e.region} went from {number(e.before or 0.0, e.unit)} to {number(e.after, e.unit)}"
+        )
+    trade = ""
+    if finding.outcome is Outcome.TRADED:
+        trade = f"; worse in {', '.join(finding.lost) or 'little'}, better in {', '.join(finding.won) or 'little'}"
+    count = counted(len(finding.cases), "case")
+    return f"{where}: {told.words}{seen}, in {count}, above all {case_name(case)}{shown}{trade}"
+
+
+def case_outcome(scored: Scored) -> Outcome:
+    """What became of one case, or of a scene's seeds, by itself."""
+    if not scored.judged:
+        return Outcome.CHANGED
+    return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
+
+
+def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Finding:
+    """The finding of a large loss that chance may explain."""
+    scored = unproved.scored
+    aspects = ranked(scored.lost)
+    told = describe(scored, numbers.keys, aspects[0] if aspects else "structure")
+    cases = [run.manifest.cases[column] for column in scored.columns]
+    advice = "Look at the pictures"
+    if unproved.seeds_needed:
+        advice = (
+            f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look at the pictures"
+        )
+    finding = Finding(
+        rule="picture",
+        outcome=Outcome.UNDERPOWERED,
+        families=(scored.scene.family,),
+        models=(scored.scene.model,),
+        case_id=cases[0].id,
+        cases=tuple(case.id for case in cases),
+        words=told.words,
+        text="",
+        aspect=aspects[0] if aspects else "",
+        lost=tuple(aspects),
+        jod=scored.jod,
+        evidence=_evidence(run, scored, numbers, told),
+        checks=int((scored.moved != 0).sum()),
+    )
+    text = f"{_sentence(run, finding, told)}. It may be chance, p {scored.p or 1.0:.2g}. {advice}"
+    return replace(finding, text=text)

@@ -1,0 +1,264 @@
+"""Did a picture change, and can anybody see it? The first two questions of the gate, asked of every finished case.
+
+What workers measured while the run went on lies in the run's folder, what was measured before in the cache; the rest is
+measured here, several pairs at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness import pictures
+from harness.differences import DifferenceStore, Pair, viewing_of
+from harness.errors import UsageError
+from harness.metrics.metric import Areas
+from harness.pairing import Pairing, Scene, answers, in_order
+from harness.runs import blob_path
+from harness.sheet import Baseline, Ended, Sheet
+from harness.tasks import make_task
+from harness.types import Case, Viewing
+from harness.visibility import BLIND_PSNR_DB, Difference, compare, compare_blind, why_blind
+
+State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
+"""`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side refused the edit, or both."""
+
+BLIND = f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as visible"
+
+SEED_PAIRS = 3
+"""Pairs of accepted pictures of a scene that say how much its seeds differ."""
+
+Report = Callable[[int, int], None]
+"""Called with how many pairs have been measured, and how many there are."""
+
+
+def silent(done: int, total: int) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How pictures are looked at."""
+
+    jobs: int = 1
+    cache: Path | None = None
+    report: Report = silent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One picture of a run beside the accepted one."""
+
+    column: int
+    """Of the run."""
+    partner: int
+    """Of the baseline."""
+    answer: int
+    """Which of the accepted answers is nearest: 0 the first one."""
+    state: State
+    difference: Difference | None = None
+    """None: it is not known, or there is none."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Every picture of a run that has a counterpart."""
+
+    by_column: Mapping[int, Look]
+    among_seeds: Mapping[tuple[str, str, str], tuple[Difference, ...]] = field(default_factory=dict)
+    """Family, name and model -> how much the accepted pictures of a scene differ among one another, where that matters."""
+    seen_by: str = ""
+    """How visibility was measured."""
+
+    def of(self, columns: Iterable[int], state: State) -> list[int]:
+        """Those of the columns that are in that state."""
+        return [column for column in columns if self.by_column[column].state == state]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    pair: Pair
+    case: Case
+    """Of the run; its scene says where regions lie."""
+
+
+def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
+    """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see it."""
+    viewing = run.manifest.suite.viewing
+    seeded = [scene for scene in pairing.scenes if scene.mode == "seeds"]
+    tasks = [
+        *(task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)),
+        *(task for scene in seeded for _, task in _seed_tasks(run, baseline, scene, viewing)),
+    ]
+    store = DifferenceStore(run.folder, looking.cache) if tasks else None
+    known, blind = _measured(run, baseline, tasks, store, looking) if store else ({}, "")
+    found = {one.column: one for scene in pairing.scenes for one in _looks(run, baseline, scene, known, viewing)}
+    among = {
+        (scene.family, scene.name, scene.model): tuple(
+            difference
+            for same, task in _seed_tasks(run, baseline, scene, viewing)
+            if (difference := Difference(0.0, 0.0) if same else known.get(task.pair))
+        )
+        for scene in seeded
+    }
+    return Looks(found, among, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
+
+
+def partners(run: Sheet, baseline: Baseline, scene: Scene) -> list[int]:
+    """The accepted column that each of a scene's pictures is looked at beside."""
+    if scene.mode == "pairs":
+        return list(scene.theirs)
+    return in_order([run.manifest.cases[column].seed for column in scene.ours], baseline.sheet, scene.theirs)
+
+
+def _tasks(run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]) -> Iterator[_Task]:
+    """The pairs of pictures that differ."""
+    for column, partner in zip(scene.ours, partners(run, baseline, scene), strict=True):
+        case, mine = _ended(run, column)
+        accepted = answers(baseline, partner)
+        if mine.actual and accepted and mine.actual not in accepted:
+            for digest in accepted:
+                yield _Task(Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)), case)
+
+
+def _seed_tasks(
+    run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+) -> Iterator[tuple[bool, _Task]]:
+    """Pairs of accepted pictures of a scene, and whether they are one picture."""
+    columns = scene.theirs
+    count = len(columns) if len(columns) > 2 else len(columns) - 1
+    case = run.manifest.cases[scene.ours[0]]
+    for place in range(min(count, SEED_PAIRS)):
+        pair = (columns[place], columns[(place + 1) % len(columns)])
+        before, after = (_ended(baseline.sheet, column)[1].actual for column in pair)
+        if before and after:
+            yield before == after, _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case)
+
+
+def _looks(
+    run: Sheet, baseline: Baseline, scene: Scene, known: Mapping[Pair, Difference], viewing: Sequence[Viewing]
+) -> Iterator[Look]:
+    for column, partner in zip(scene.ours, partners(run, baseline, scene), strict=True):
+        case, mine = _ended(run, column)
+        accepted = answers(baseline, partner)
+        if mine.actual and mine.actual in accepted:
+            yield Look(column, partner, accepted.index(mine.actual), "unchanged")
+            continue
+        look_at = viewing_of(viewing, case.family)
+        pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
+        measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
+        if not measured:
+            refused = "refused" in {mine.status, _ended(baseline.sheet, partner)[1].status}
+            yield Look(column, partner, 0, "no picture" if refused else "unknown")
+            continue
+        place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
+        yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
+
+
+def _measured(
+    run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+) -> tuple[dict[Pair, Difference], str]:
+    """What every pair differs by: known, or measured now; and why it was measured blind, if it was. A pair of which a
+    picture is gone is left out.
+    """
+    known: dict[Pair, Difference] = {}
+    missing: dict[Pair, Case] = {}
+    for task in tasks:
+        found = None if task.pair.accepted == task.pair.image else store.get(task.pair)
+        if found:
+            known[task.pair] = found
+        elif task.pair.accepted != task.pair.image:
+            missing[task.pair] = task.case
+    folders = [run.folder, baseline.sheet.folder]
+    there = [
+        _Task(pair, case)
+        for pair, case in missing.items()
+        if all(_path(folders, digest) for digest in (pair.accepted, pair.image))
+    ]
+    if not there:
+        return known, ""
+    blind = why_blind()
+    measure = _blind if blind else _seen
+    with _one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
+        results = pool.map(lambda task: (task.pair, measure(task, folders)), _by_scene(there))
+        for done, (pair, difference) in enumerate(results, start=1):
+            if difference is not None:
+                known[pair] = difference
+                if not blind:
+                    store.put(pair, difference)
+            looking.report(done, len(there))
+    return known, blind
+
+
+def _seen(task: _Task, folders: Sequence[Path]) -> Difference | None:
+    """As a viewer sees it; None: the two are of different sizes."""
+    accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
+    if accepted.shape != image.shape:
+        return None
+    path = _path(folders, task.pair.expected) if task.pair.expected else None
+    expected = pictures.load(path) if path else None
+    return compare(
+        accepted, image, viewing=task.pair.viewing, areas=_areas(task.case, image.shape[:2]), expected=expected
+    )
+
+
+def _blind(task: _Task, folders: Sequence[Path]) -> Difference | None:
+    """By the limits that stand in where the package is missing."""
+    accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
+    return compare_blind(accepted, image) if accepted.shape == image.shape else None
+
+
+def _areas(case: Case, shape: tuple[int, ...]) -> Areas:
+    """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise now."""
+    try:
+        areas = make_task(case).reference.areas
+    except UsageError:
+        return {}
+    return areas if all(area.shape == shape for area in areas.values()) else {}
+
+
+def _by_scene(tasks: Iterable[_Task]) -> list[_Task]:
+    return sorted(tasks, key=lambda task: (task.case.scene, task.case.model.name, task.case.seed))
+
+
+def _seen_by(viewing: Sequence[Viewing]) -> str:
+    """How visibility was measured, in words."""
+    looks = viewing or (Viewing(),)
+    told = dict.fromkeys(f"{one.display}{f', {one.zoom:g} × zoom' if one.zoom != 1 else ''}" for one in looks)
+    return f"ColorVideoVDP, {'; '.join(told)}"
+
+
+def _ended(sheet: Sheet, column: int) -> tuple[Case, Ended]:
+    case = sheet.manifest.cases[column]
+    return case, sheet.ended[case.id]
+
+
+def _path(folders: Iterable[Path], digest: str) -> Path | None:
+    return next((path for folder in folders if (path := blob_path(folder, digest)).is_file()), None)
+
+
+def _found(folders: Sequence[Path], digest: str) -> Path:
+    path = _path(folders, digest)
+    if path is None:
+        raise UsageError(f"the picture {digest} is gone from {folders[0]}")
+    return path
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Each thread computes alone, as a worker does, so that numbers do not depend on who measured."""
+    import cv2
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])

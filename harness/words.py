@@ -1,0 +1,287 @@
+"""What a change looks like, in words: `the fill is blurrier`, with the number that shows it best.
+
+Each `Sign` knows one number and what its change means. Of those that changed beyond their margin, the most telling one is
+named: a shift or a ghost says more than "it looks different".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.judging import Scored
+from harness.sheet import Key
+from harness.types import ASPECTS, Aspect, Region
+from harness.visibility import Difference
+
+FILL: tuple[Region, ...] = ("edit", "ring", "all")
+PICTURE: tuple[Region, ...] = ("all", "keep", "edit")
+"""Where a number is looked for, by what changed."""
+
+SPREAD = 0.5
+"""Outside the edit at least this share as visible as inside: it is the picture that changed, not the fill."""
+
+GREY_DB = 60.0
+"""A chroma ratio beyond this is of a picture without colour, and no percentage."""
+
+Phrase = Callable[[str, float, float], str]
+"""`phrase(subject, before, after)`; empty: it says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A number, and what its change looks like."""
+
+    aspect: Aspect
+    metric: str
+    stat: str
+    telling: float
+    """How much it says, beside other signs that changed by as many margins."""
+    phrase: Phrase
+    regions: tuple[Region, ...] = ()
+    """Where it is looked for; empty: where the change is."""
+
+
+class Told(NamedTuple):
+    """What a change looks like."""
+
+    words: str
+    row: int
+    """The rule whose number shows it best; below 0: none does."""
+
+
+def describe(scored: Scored, keys: Sequence[Key], aspect: Aspect) -> Told:
+    """What the most visible case of a change looks like, where `aspect` is what changed most."""
+    subject, regions = place_of(scored.difference)
+    rows = {key: row for row, key in enumerate(keys)}
+    found: list[tuple[float, str, int]] = []
+    for sign in SIGNS:
+        for region in sign.regions or regions:
+            row = rows.get(Key(sign.metric, region, sign.stat), -1)
+            if row < 0 or np.isnan(scored.after[row]) or np.isnan(scored.before[row]):
+                continue
+            strength = abs(float(scored.moved[row])) * sign.telling
+            words = sign.phrase(subject, float(scored.before[row]), float(scored.after[row]))
+            if words and strength > 0:
+                found.append((strength * (2.0 if sign.aspect == aspect else 1.0), words, row))
+            break
+    if found:
+        _, words, row = max(found)
+        return Told(words, row)
+    row = int(np.abs(scored.moved).argmax()) if scored.moved.any() else -1
+    return Told(_by_parts(subject, scored.difference) or f"{subject} looks different", row)
+
+
+def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
+    """What changed, in words, and where its numbers are: the fill, the picture, its rim, or what had to be kept."""
+    seen = difference.regions if difference else {}
+    inside, outside = seen.get("edit", 0.0), seen.get("keep", 0.0)
+    if seen.get("border", 0.0) > 2 * max(inside, outside, seen.get("all", 0.0)):
+        return "the picture's rim", ("border", "all")
+    if seen.get("protect", 0.0) > 1.5 * max(inside, outside):
+        return "the fine print", ("protect", "all")
+    if (not inside and not outside) or outside >= SPREAD * inside:
+        return "the picture", PICTURE
+    return "the fill", FILL
+
+
+def _by_parts(subject: str, difference: Difference | None) -> str:
+    """What a viewer sees most of, where no number says more."""
+    parts = difference.parts if difference else {}
+    if not parts:
+        return ""
+    words = {"detail": "fine detail", "structure": "structure", "tone": "brightness", "colour": "colour"}
+    return f"{subject} changed in {words[max(parts, key=lambda part: parts[part])]}"
+
+
+def _towards(more: str, less: str) -> Phrase:
+    """For a signed number: what more and less of it look like."""
+    return lambda subject, before, after: f"{subject} is {more if after > before else less}" if after != before else ""
+
+
+def _plain(worse: str, better: str, *, higher_is_worse: bool = True) -> Phrase:
+    """For a number with a good end; the subject is in the words."""
+
+    def phrase(subject: str, before: float, after: float) -> str:
+        is_worse = (after > before) == higher_is_worse
+        return (worse if is_worse else better).format(subject=subject) if after != before else ""
+
+    return phrase
+
+
+def _paler(subject: str, before: float, after: float) -> str:
+    if max(abs(before), abs(after)) > GREY_DB:
+        return f"{subject} lost its colours" if after < before else f"{subject} took on a tint"
+    share = 100 * (10 ** ((after - before) / 20) - 1)
+    if abs(share) < 1:
+        return ""
+    where = "" if subject == "the picture" else f" of {subject}"
+    return f"colours{where} are {abs(share):.0f} % {'paler' if share < 0 else 'stronger'}"
+
+
+def _lighter(subject: str, before: float, after: float) -> str:
+    return f"{subject} is {abs(after - before):.1f} L* {'lighter' if after > before else 'darker'}"
+
+
+def _turned_hue(subject: str, before: float, after: float) -> str:
+    where = "" if subject == "the picture" else f" of {subject}"
+    return f"colours{where} turned by {abs(after - before):.1f}°"
+
+
+def _ghost(_subject: str, before: float, after: float) -> str:
+    share = 100 * abs(after)
+    if abs(after) > abs(before):
+        what = "can still be seen" if after > 0 else "shows as a negative"
+        return f"{share:.0f} % of what was removed {what}" if share >= 1 else f"a trace of what was removed {what}"
+    return "less of what was removed can be seen"
+
+
+def _rim(_subject: str, before: float, after: float) -> str:
+    if abs(after) > abs(before):
+        return f"there is a {'bright' if after > 0 else 'dark'} rim around the edit"
+    return "the rim around the edit is fainter"
+
+
+def _beside(positive: str, negative: str) -> Phrase:
+    def phrase(subject: str, before: float, after: float) -> str:
+        change = after - before
+        far = f"{abs(after):.1f} px too far {positive if after > 0 else negative}"
+        return (
+            f"{subject} sits {far}"
+            if abs(after) > abs(before)
+            else f"{subject} sits nearer to its place"
+            if change
+            else ""
+        )
+
+    return phrase
+
+
+def _scaled(subject: str, before: float, after: float) -> str:
+    if abs(after) <= abs(before):
+        return f"{subject} has its right size again"
+    return f"{subject} is {abs(after):.2g} % too {'large' if after > 0 else 'small'}"
+
+
+def _rotated(subject: str, before: float, after: float) -> str:
+    if abs(after) <= abs(before):
+        return f"{subject} is upright again"
+    return f"{subject} is turned by {abs(after):.2g}° {'clockwise' if after > 0 else 'counter-clockwise'}"
+
+
+SIGNS: tuple[Sign, ...] = (
+    Sign("geometry", "registration", "scale", 4.0, _scaled),
+    Sign("geometry", "registration", "rotation", 4.0, _rotated),
+    Sign("geometry", "registration", "dx", 4.0, _beside("right", "left")),
+    Sign("geometry", "registration", "dy", 4.0, _beside("low", "high")),
+    Sign(
+        "ghosts and residue",
+        "text_residue",
+        "covered",
+        4.0,
+        _plain("the removed text can still be read", "the removed text can no longer be read"),
+        ("edit",),
+    ),
+    Sign("ghosts and residue", "ghost", "amplitude", 3.0, _ghost, ("edit",)),
+    Sign("seams", "seam_energy", "residual", 3.0, _plain("tile borders show", "tile borders show less"), ("seams",)),
+    Sign(
+        "seams",
+        "seam_grid",
+        "horizontal",
+        2.0,
+        _plain("a grid of tiles shows", "the grid of tiles shows less"),
+        ("all",),
+    ),
+    Sign(
+        "seams", "seam_grid", "vertical", 2.0, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)
+    ),
+    Sign("edge of the edit", "halo", "rim", 1.5, _rim, ("edit",)),
+    Sign(
+        "legibility",
+        "micro_legibility",
+        "mean",
+        2.0,
+        _plain("fine print is harder to read", "fine print is easier to read", higher_is_worse=False),
+        ("protect",),
+    ),
+    Sign("legibility", "cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)),
+    Sign("colour and tone", "hue_offset", "mean", 1.2, _turned_hue),
+    Sign("colour and tone", "chroma_ratio", "mean", 1.0, _paler),
+    Sign("colour and tone", "lightness_bias", "mean", 1.0, _lighter),
+    Sign(
+        "colour and tone", "banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")
+    ),
+    Sign(
+        "colour and tone",
+        "delta_e00",
+        "mean",
+        0.4,
+        _plain("colours of {subject} are further off", "colours of {subject} are nearer to what they should be"),
+    ),
+    Sign("detail", "spectral_energy", "octave_5", 1.0, _towards("harsher in its finest detail", "blurrier")),
+    Sign("detail", "spectral_energy", "octave_4", 1.0, _towards("harsher", "blurrier")),
+    Sign("detail", "sharpness", "mean", 1.0, _towards("sharper", "softer")),
+    Sign("detail", "grain", "mean", 0.8, _towards("grainier", "smoother, its grain is weaker")),
+    Sign("detail", "local_contrast", "mean", 0.7, _towards("higher in contrast", "flatter")),
+    Sign(
+        "what had to be kept",
+        "outside_change",
+        "share",
+        0.8,
+        _plain("pixels outside the edit changed", "fewer pixels outside the edit changed"),
+        ("keep", "ring"),
+    ),
+    Sign(
+        "structure",
+        "lpips",
+        "mean",
+        0.5,
+        _plain("{subject} no longer looks like what belongs there", "{subject} looks more like what belongs there"),
+    ),
+    Sign(
+        "structure",
+        "ssim",
+        "mean",
+        0.4,
+        _plain("{subject} lost structure", "{subject} has more of its structure", higher_is_worse=False),
+    ),
+    Sign(
+        "structure",
+        "psnr",
+        "mean",
+        0.3,
+        _plain(
+            "{subject} is further from what belongs there",
+            "{subject} is nearer to what belongs there",
+            higher_is_worse=False,
+        ),
+    ),
+)
+"""Every number that says what a change looks like."""
+
+
+def extra_keys() -> Iterator[Key]:
+    """Numbers that signs need and no rule judges."""
+    for sign in SIGNS:
+        for region in sign.regions or dict.fromkeys((*FILL, *PICTURE, "border", "protect")):
+            yield Key(sign.metric, region, sign.stat)  # type: ignore[arg-type]
+
+
+def visibility(jod: float) -> str:
+    """How visible a difference is, in words."""
+    steps = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
+    return next((word for least, word in steps if jod >= least), "just visible")
+
+
+def is_number(value: float) -> bool:
+    """Whether there is one."""
+    return not math.isnan(value)
+
+
+def ranked(points: np.ndarray) -> list[Aspect]:
+    """Aspects with any points, most first."""
+    return [ASPECTS[index] for index in np.argsort(-points, kind="stable") if points[index] >= 1]
