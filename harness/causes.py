@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison import Values
-from harness.judging import Scored
+from harness.judging import PART_ASPECTS, Scored
 from harness.numbers import Numbers
 from harness.seeds import Unproved
 from harness.sheet import Sheet
 from harness.types import ASPECTS, Aspect, Evidence, Finding, Outcome
-from harness.wording import case_name, counted, names, number
+from harness.wording import case_name, listed, number
 from harness.words import Told, describe, ranked, visibility
 
 PLAIN = 3.0
@@ -61,9 +61,8 @@ class Cause:
     @property
     def loses_more(self) -> bool:
         """Whether what is lost is more visible than what is won."""
-        seen = [(_visible(one), *_shares(one)) for one in self.scored if one.judged]
-        lost, won = (sum(jod * share for jod, *shares in seen for share in shares[side : side + 1]) for side in (0, 1))
-        return lost > won
+        seen = np.array([_seen(one) for one in self.scored if one.judged])
+        return bool(len(seen)) and float(seen[:, 0].sum()) > float(seen[:, 1].sum())
 
     def _worst_seen(self, sign: int) -> float:
         """How visible the most visible case is that plainly won (1) or lost (-1)."""
@@ -76,10 +75,18 @@ def _visible(scored: Scored) -> float:
     return 1.0 if scored.jod is None else scored.jod
 
 
-def _shares(scored: Scored) -> tuple[float, float]:
-    """Of what a case lost and won together, the share that it lost, and that it won."""
-    lost, won = float(scored.lost.sum()), float(scored.won.sum())
-    return lost / max(lost + won, 1e-9), won / max(lost + won, 1e-9)
+def _seen(scored: Scored) -> tuple[float, float]:
+    """How visible what a case lost is, and what it won. What a viewer sees of an aspect is told by the part of the difference
+    that speaks for it; of an aspect that no part speaks for, by its share in all that moved.
+    """
+    total = scored.lost + scored.won
+    weight = _visible(scored) * total / max(float(total.sum()), 1e-9)
+    parts = scored.difference.parts if scored.difference else {}
+    for aspect in dict.fromkeys(PART_ASPECTS.values()) if parts else ():
+        seen = max(parts.get(part, 0.0) for part, of in PART_ASPECTS.items() if of == aspect)
+        weight[ASPECTS.index(aspect)] = seen if total[ASPECTS.index(aspect)] >= 1 else 0.0
+    way = (scored.lost - scored.won) / np.maximum(total, 1e-9)
+    return float((weight * np.clip(way, 0, None)).sum()), float((weight * np.clip(-way, 0, None)).sum())
 
 
 def _direction(scored: Scored) -> int:
@@ -108,10 +115,10 @@ def find_causes(scored: Iterable[Scored], stages: Mapping[int, str]) -> list[Cau
 def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
     """The finding that says what happened."""
     outcome = cause.outcome
-    lead = _leading(cause, outcome)
-    points = lead.won if outcome is Outcome.IMPROVED else lead.lost
-    aspects = ranked(points)
-    told = describe(lead, numbers.keys, aspects[0] if aspects else "structure")
+    worse = outcome is not Outcome.IMPROVED
+    told = describe(_leading(cause, outcome), numbers.keys, worse=worse)
+    lead = told.scored
+    aspects = ranked(lead.lost if worse else lead.won)
     order = [lead, *(one for one in cause.scored if one is not lead)]
     columns = dict.fromkeys(column for one in order for column in one.columns)
     cases = [run.manifest.cases[column] for column in columns]
@@ -130,18 +137,18 @@ def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         won=() if outcome is Outcome.REGRESSED else won,
         jod=lead.jod,
         stage=cause.stage,
-        evidence=_evidence(run, lead, numbers, told),
+        evidence=_evidence(run, numbers, told),
         checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
     return replace(finding, text=_sentence(run, finding, told))
 
 
-def _leading(cause: Cause, outcome: Outcome) -> Scored:
-    """The case that shows it best: the most visible of those that went the cause's way."""
+def _leading(cause: Cause, outcome: Outcome) -> list[Scored]:
+    """The cases that went the cause's way, the most visible first."""
     way = 1 if outcome is Outcome.IMPROVED else -1
     fitting = [one for one in cause.scored if _direction(one) == way] or list(cause.scored)
-    return max(fitting, key=lambda one: (_visible(one), float((one.lost + one.won).sum())))
+    return sorted(fitting, key=lambda one: (-_visible(one), -float((one.lost + one.won).sum())))
 
 
 def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
@@ -153,9 +160,10 @@ def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect,
     return tuple(worse), tuple(better)
 
 
-def _evidence(run: Sheet, scored: Scored, numbers: Numbers, told: Told) -> Evidence | None:
+def _evidence(run: Sheet, numbers: Numbers, told: Told) -> Evidence | None:
     if told.row < 0:
         return None
+    scored = told.scored
     key, row = numbers.keys[told.row], told.row
     info = run.manifest.metrics[key.metric]
     margin = float(scored.margins[row])
@@ -185,21 +193,26 @@ def _worse_by(better: str, before: float, after: float) -> float:
 
 def _sentence(run: Sheet, finding: Finding, told: Told) -> str:
     """The finding in one sentence."""
-    where = f"{names(finding.families)} · {names(finding.models)}"
+    where = f"{listed(finding.families)} · {listed(finding.models)}"
     seen = "" if finding.jod is None else f" ({visibility(finding.jod)}, JOD {finding.jod:.2g})"
-    case = next(case for case in run.manifest.cases if case.id == finding.case_id)
-    shown = ""
-    if finding.evidence and finding.evidence.before is not None:
-        e = finding.evidence
-        name = e.metric.partition("@")[0]
-        shown = (
-            f"; {name} {e.stat} in {e.region} went from {number(e.before or 0.0, e.unit)} to {number(e.after, e.unit)}"
-        )
+    case = run.manifest.cases[run.columns[finding.case_id]]
+    place = (
+        f"in {case_name(case)}"
+        if len(finding.cases) == 1
+        else f"in {len(finding.cases)} cases, above all {case_name(case)}"
+    )
     trade = ""
     if finding.outcome is Outcome.TRADED:
-        trade = f"; worse in {', '.join(finding.lost) or 'little'}, better in {', '.join(finding.won) or 'little'}"
-    count = counted(len(finding.cases), "case")
-    return f"{where}: {told.words}{seen}, in {count}, above all {case_name(case)}{shown}{trade}"
+        trade = f". Worse: {listed(finding.lost) or 'little'}; better: {listed(finding.won) or 'little'}"
+    return f"{where}: {told.words}{seen} {place}{_shown(finding.evidence)}{trade}"
+
+
+def _shown(evidence: Evidence | None) -> str:
+    if evidence is None or evidence.before is None:
+        return ""
+    name = evidence.metric.partition("@")[0]
+    before, after = number(evidence.before, evidence.unit), number(evidence.after, evidence.unit)
+    return f"; {name} {evidence.stat} in {evidence.region} went from {before} to {after}"
 
 
 def case_outcome(scored: Scored) -> Outcome:
@@ -213,7 +226,7 @@ def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Findin
     """The finding of a large loss that chance may explain."""
     scored = unproved.scored
     aspects = ranked(scored.lost)
-    told = describe(scored, numbers.keys, aspects[0] if aspects else "structure")
+    told = describe([scored], numbers.keys, worse=True)
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
     if unproved.seeds_needed:
@@ -232,7 +245,7 @@ def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Findin
         aspect=aspects[0] if aspects else "",
         lost=tuple(aspects),
         jod=scored.jod,
-        evidence=_evidence(run, scored, numbers, told),
+        evidence=_evidence(run, numbers, told),
         checks=int((scored.moved != 0).sum()),
     )
     text = f"{_sentence(run, finding, told)}. It may be chance, p {scored.p or 1.0:.2g}. {advice}"

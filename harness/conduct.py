@@ -44,8 +44,9 @@ def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairin
         case = run.manifest.cases[(worse or some or better)[0]]
         before, after = _statuses(run, baseline, pairing, case.id)
         why = run.ended[case.id].reason
-        count = counted(int(way.sum()), "edit")
-        words = f"{count} of {len(columns)} {_was(before)} and now {_is(after)}{f': {why}' if why else ''}"
+        count = int(way.sum())
+        many = f"{count} of {counted(len(columns), 'edit')}"
+        words = f"{many} {_ended(before, after, one=count == 1)}{f': {why}' if why else ''}"
         if outcome is Outcome.CHANGED:
             words += ". On other seeds of these scenes nothing changed"
         cases = [run.manifest.cases[int(column)] for column in columns[way]]
@@ -56,7 +57,7 @@ def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing)
     """One for each family and stochastic model with a scene on which every seed gives the same picture, and did not before:
     the seed is not passed on, and what is meant to be many tries is one.
     """
-    for (family, model), columns in groups.items():
+    for family, model in groups:
         if not stochastic(baseline, model) or not stochastic(run, model):
             continue
         scenes = [scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)]
@@ -107,12 +108,11 @@ def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seede
     return found
 
 
-def _was(status: str) -> str:
-    return {"done": "were done", "needs_review": "went to review", "refused": "were refused"}[status]
-
-
-def _is(status: str) -> str:
-    return {"done": "are done", "needs_review": "go to review", "refused": "are refused"}[status]
+def _ended(before: str, after: str, *, one: bool) -> str:
+    """`was done and is now refused`."""
+    was, now = ("was", "is now") if one else ("were", "are now")
+    words = {"done": "done", "needs_review": "sent to review", "refused": "refused"}
+    return f"{was} {words[before]} and {now} {words[after]}"
 
 
 def _finding(

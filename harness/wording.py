@@ -9,6 +9,9 @@ from harness.types import Case
 SMALLEST = 1e-9
 """A p below it is not written out."""
 
+LISTED = 5
+"""How many words a sentence lists."""
+
 NAMED = 3
 """How many cases a message names."""
 
@@ -36,6 +39,12 @@ def probability(p: float) -> str:
 def counted(number: int, word: str) -> str:
     """`1 check`, `2 checks`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; of many the first few, and how many more."""
+    shown = [*words[:LISTED], *([f"{len(words) - LISTED} more"] if len(words) > LISTED else [])]
+    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
 
 
 def names(listed: Sequence[str]) -> str:

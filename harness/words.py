@@ -6,8 +6,7 @@ named: a shift or a ghost says more than "it looks different".
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +24,9 @@ PICTURE: tuple[Region, ...] = ("all", "keep", "edit")
 SPREAD = 0.5
 """Outside the edit at least this share as visible as inside: it is the picture that changed, not the fill."""
 
+LEAST_PX = 0.05
+"""A shift below this is none."""
+
 GREY_DB = 60.0
 """A chroma ratio beyond this is of a picture without colour, and no percentage."""
 
@@ -36,7 +38,6 @@ Phrase = Callable[[str, float, float], str]
 class Sign:
     """A number, and what its change looks like."""
 
-    aspect: Aspect
     metric: str
     stat: str
     telling: float
@@ -44,36 +45,60 @@ class Sign:
     phrase: Phrase
     regions: tuple[Region, ...] = ()
     """Where it is looked for; empty: where the change is."""
+    judged: str = ""
+    """The statistic that says by how many margins it changed; empty: `stat`."""
 
 
 class Told(NamedTuple):
     """What a change looks like."""
 
     words: str
+    scored: Scored
+    """The case that shows it."""
     row: int
     """The rule whose number shows it best; below 0: none does."""
 
 
-def describe(scored: Scored, keys: Sequence[Key], aspect: Aspect) -> Told:
-    """What the most visible case of a change looks like, where `aspect` is what changed most."""
-    subject, regions = place_of(scored.difference)
+def describe(scored: Sequence[Scored], keys: Sequence[Key], *, worse: bool) -> Told:
+    """What a change looks like; `scored` are its cases, the one to look at first. Only what got worse is told of a loss, and
+    only what got better of a gain.
+    """
     rows = {key: row for row, key in enumerate(keys)}
-    found: list[tuple[float, str, int]] = []
-    for sign in SIGNS:
-        for region in sign.regions or regions:
-            row = rows.get(Key(sign.metric, region, sign.stat), -1)
-            if row < 0 or np.isnan(scored.after[row]) or np.isnan(scored.before[row]):
-                continue
-            strength = abs(float(scored.moved[row])) * sign.telling
-            words = sign.phrase(subject, float(scored.before[row]), float(scored.after[row]))
-            if words and strength > 0:
-                found.append((strength * (2.0 if sign.aspect == aspect else 1.0), words, row))
-            break
-    if found:
-        _, words, row = max(found)
-        return Told(words, row)
-    row = int(np.abs(scored.moved).argmax()) if scored.moved.any() else -1
-    return Told(_by_parts(subject, scored.difference) or f"{subject} looks different", row)
+    told = [told for sign in SIGNS if (told := _tell(sign, scored, rows, worse=worse))]
+    if told:
+        return max(told, key=lambda one: one[0])[1]
+    lead = scored[0]
+    subject, _ = place_of(lead.difference)
+    way = lead.moved if worse else -lead.moved
+    row = int(way.argmax()) if (way > 0).any() else -1
+    return Told(_by_parts(subject, lead.difference) or f"{subject} looks different", lead, row)
+
+
+def _tell(sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, worse: bool) -> tuple[float, Told] | None:
+    """What a sign says of a change, and how much: summed over its cases. None: nothing."""
+    total, found = 0.0, None
+    for one in scored:
+        subject, regions = place_of(one.difference)
+        at = _row(sign, one, sign.regions or regions, rows)
+        if at is None:
+            continue
+        shown, judged = at
+        strength = float(one.moved[judged]) * (1 if worse else -1) * sign.telling
+        words = sign.phrase(subject, float(one.before[shown]), float(one.after[shown])) if strength > 0 else ""
+        if words:
+            total += strength
+            found = found or Told(words, one, shown)
+    return (total, found) if found else None
+
+
+def _row(sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[Key, int]) -> tuple[int, int] | None:
+    """The rules that a sign shows and is judged by, in the first region that has both."""
+    for region in regions:
+        shown = rows.get(Key(sign.metric, region, sign.stat), -1)
+        judged = rows.get(Key(sign.metric, region, sign.judged or sign.stat), -1)
+        if min(shown, judged) >= 0 and not np.isnan(scored.before[shown] + scored.after[shown]):
+            return shown, judged
+    return None
 
 
 def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
@@ -98,9 +123,15 @@ def _by_parts(subject: str, difference: Difference | None) -> str:
     return f"{subject} changed in {words[max(parts, key=lambda part: parts[part])]}"
 
 
-def _towards(more: str, less: str) -> Phrase:
-    """For a signed number: what more and less of it look like."""
-    return lambda subject, before, after: f"{subject} is {more if after > before else less}" if after != before else ""
+def _towards(over: str, more: str, less: str, under: str) -> Phrase:
+    """For a number whose right value is 0: what it looks like above it, nearer to it from below and from above, and below."""
+
+    def phrase(subject: str, before: float, after: float) -> str:
+        if after > before:
+            return f"{subject} is {over if after > -before else more}"
+        return f"{subject} is {under if -after > before else less}" if after < before else ""
+
+    return phrase
 
 
 def _plain(worse: str, better: str, *, higher_is_worse: bool = True) -> Phrase:
@@ -129,7 +160,7 @@ def _lighter(subject: str, before: float, after: float) -> str:
 
 def _turned_hue(subject: str, before: float, after: float) -> str:
     where = "" if subject == "the picture" else f" of {subject}"
-    return f"colours{where} turned by {abs(after - before):.1f}°"
+    return f"colours{where} turned {'back ' if abs(after) < abs(before) else ''}by {abs(after - before):.1f}°"
 
 
 def _ghost(_subject: str, before: float, after: float) -> str:
@@ -148,15 +179,11 @@ def _rim(_subject: str, before: float, after: float) -> str:
 
 def _beside(positive: str, negative: str) -> Phrase:
     def phrase(subject: str, before: float, after: float) -> str:
-        change = after - before
-        far = f"{abs(after):.1f} px too far {positive if after > 0 else negative}"
-        return (
-            f"{subject} sits {far}"
-            if abs(after) > abs(before)
-            else f"{subject} sits nearer to its place"
-            if change
-            else ""
-        )
+        if abs(after - before) < LEAST_PX:
+            return ""
+        if abs(after) > abs(before):
+            return f"{subject} sits {abs(after):.1f} px too far {positive if after > 0 else negative}"
+        return f"{subject} sits nearer to its place"
 
     return phrase
 
@@ -173,84 +200,65 @@ def _rotated(subject: str, before: float, after: float) -> str:
     return f"{subject} is turned by {abs(after):.2g}° {'clockwise' if after > 0 else 'counter-clockwise'}"
 
 
+_DETAIL = _towards("harsher", "sharper", "less harsh", "blurrier")
+
 SIGNS: tuple[Sign, ...] = (
-    Sign("geometry", "registration", "scale", 4.0, _scaled),
-    Sign("geometry", "registration", "rotation", 4.0, _rotated),
-    Sign("geometry", "registration", "dx", 4.0, _beside("right", "left")),
-    Sign("geometry", "registration", "dy", 4.0, _beside("low", "high")),
+    Sign("registration", "scale", 4.0, _scaled),
+    Sign("registration", "rotation", 4.0, _rotated),
+    Sign("registration", "dx", 4.0, _beside("right", "left"), judged="shift"),
+    Sign("registration", "dy", 4.0, _beside("low", "high"), judged="shift"),
     Sign(
-        "ghosts and residue",
         "text_residue",
         "covered",
         4.0,
         _plain("the removed text can still be read", "the removed text can no longer be read"),
         ("edit",),
     ),
-    Sign("ghosts and residue", "ghost", "amplitude", 3.0, _ghost, ("edit",)),
-    Sign("seams", "seam_energy", "residual", 3.0, _plain("tile borders show", "tile borders show less"), ("seams",)),
+    Sign("ghost", "amplitude", 2.0, _ghost, ("edit",)),
+    Sign("seam_energy", "residual", 1.5, _plain("tile borders show", "tile borders show less"), ("seams",)),
+    Sign("seam_grid", "horizontal", 1.5, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)),
+    Sign("seam_grid", "vertical", 1.5, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)),
+    Sign("halo", "rim", 1.5, _rim, ("edit",)),
     Sign(
-        "seams",
-        "seam_grid",
-        "horizontal",
-        2.0,
-        _plain("a grid of tiles shows", "the grid of tiles shows less"),
-        ("all",),
-    ),
-    Sign(
-        "seams", "seam_grid", "vertical", 2.0, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)
-    ),
-    Sign("edge of the edit", "halo", "rim", 1.5, _rim, ("edit",)),
-    Sign(
-        "legibility",
         "micro_legibility",
         "mean",
-        2.0,
+        1.5,
         _plain("fine print is harder to read", "fine print is easier to read", higher_is_worse=False),
         ("protect",),
     ),
-    Sign("legibility", "cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)),
-    Sign("colour and tone", "hue_offset", "mean", 1.2, _turned_hue),
-    Sign("colour and tone", "chroma_ratio", "mean", 1.0, _paler),
-    Sign("colour and tone", "lightness_bias", "mean", 1.0, _lighter),
+    Sign("cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)),
+    Sign("hue_offset", "mean", 1.2, _turned_hue),
+    Sign("chroma_ratio", "mean", 1.0, _paler),
+    Sign("lightness_bias", "mean", 1.0, _lighter),
+    Sign("banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")),
+    Sign("delta_e00", "mean", 0.4, _plain("colours of {subject} are further off", "colours of {subject} are nearer")),
+    Sign("spectral_energy", "octave_5", 1.0, _DETAIL),
+    Sign("spectral_energy", "octave_4", 1.0, _DETAIL),
+    Sign("sharpness", "mean", 1.0, _towards("too sharp", "sharper", "less harsh", "softer")),
     Sign(
-        "colour and tone", "banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")
-    ),
-    Sign(
-        "colour and tone",
-        "delta_e00",
+        "grain",
         "mean",
-        0.4,
-        _plain("colours of {subject} are further off", "colours of {subject} are nearer to what they should be"),
+        0.8,
+        _towards("grainier", "nearer to its grain", "less grainy", "too smooth, its grain is weaker"),
     ),
-    Sign("detail", "spectral_energy", "octave_5", 1.0, _towards("harsher in its finest detail", "blurrier")),
-    Sign("detail", "spectral_energy", "octave_4", 1.0, _towards("harsher", "blurrier")),
-    Sign("detail", "sharpness", "mean", 1.0, _towards("sharper", "softer")),
-    Sign("detail", "grain", "mean", 0.8, _towards("grainier", "smoother, its grain is weaker")),
-    Sign("detail", "local_contrast", "mean", 0.7, _towards("higher in contrast", "flatter")),
+    Sign("local_contrast", "mean", 0.7, _towards("harsher in contrast", "higher in contrast", "less harsh", "flatter")),
     Sign(
-        "what had to be kept",
         "outside_change",
         "share",
-        0.8,
+        0.2,
         _plain("pixels outside the edit changed", "fewer pixels outside the edit changed"),
         ("keep", "ring"),
     ),
     Sign(
-        "structure",
         "lpips",
         "mean",
         0.5,
         _plain("{subject} no longer looks like what belongs there", "{subject} looks more like what belongs there"),
     ),
     Sign(
-        "structure",
-        "ssim",
-        "mean",
-        0.4,
-        _plain("{subject} lost structure", "{subject} has more of its structure", higher_is_worse=False),
+        "ssim", "mean", 0.4, _plain("{subject} lost structure", "{subject} has more structure", higher_is_worse=False)
     ),
     Sign(
-        "structure",
         "psnr",
         "mean",
         0.3,
@@ -268,18 +276,13 @@ def extra_keys() -> Iterator[Key]:
     """Numbers that signs need and no rule judges."""
     for sign in SIGNS:
         for region in sign.regions or dict.fromkeys((*FILL, *PICTURE, "border", "protect")):
-            yield Key(sign.metric, region, sign.stat)  # type: ignore[arg-type]
+            yield Key(sign.metric, region, sign.stat)
 
 
 def visibility(jod: float) -> str:
     """How visible a difference is, in words."""
     steps = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
     return next((word for least, word in steps if jod >= least), "just visible")
-
-
-def is_number(value: float) -> bool:
-    """Whether there is one."""
-    return not math.isnan(value)
 
 
 def ranked(points: np.ndarray) -> list[Aspect]:
