@@ -207,7 +207,7 @@ def test_a_small_region_tells_no_turn() -> None:
     """It says so; its shift is told."""
     picture = photograph("astronaut")
     area = np.zeros(picture.shape[:2], bool)
-    area[200:240, 200:240] = True
+    area[100:164, 180:244] = True
     values = REGISTRATION.measure(REGISTRATION.prepare(Reference({"edit": area}, picture)), picture)
     assert {value.stat: value.reason for value in values if value.reason} == {"scale": TOO_FEW, "rotation": TOO_FEW}
 
