@@ -31,10 +31,9 @@ from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image
 from harness.pairing import pair
-from harness.regressions import Baseline
 from harness.runner import Progress, RunConfig, Warn
 from harness.runs import metric_name
-from harness.sheet import Key
+from harness.sheet import Baseline, Key
 from harness.types import Case, ExitCode, Finding, Outcome, Suite
 
 OUTCOMES = "outcomes.jsonl"
