@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness import own_cases
@@ -27,6 +27,7 @@ from vectors.registry import get as get_vector
 ID_LENGTH = 16
 
 LIBRARIES = (
+    "cvvdp",
     "flip-evaluator",
     "numpy",
     "onnxruntime",
@@ -63,8 +64,16 @@ def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInf
 def versions() -> dict[str, str]:
     """Everything whose release may change a number."""
     return {"editproof": version("editproof"), "python": platform.python_version()} | {
-        name: version(name) for name in LIBRARIES
+        name: _version(name) for name in LIBRARIES
     }
+
+
+def _version(name: str) -> str:
+    """Empty: not installed. What needs the library says so; the rest runs without it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def machine() -> dict[str, str]:

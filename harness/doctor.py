@@ -26,6 +26,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "diffusers",
+    "cvvdp",
     "flip-evaluator",
     "lpips",
     "stlpips-pytorch",

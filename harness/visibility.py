@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,8 @@ import numpy.typing as npt
 
 from harness.errors import IncompleteError, unknown
 from harness.metrics.metric import Area, Areas, Image
-from harness.metrics.pooling import WINDOW_PX
-from harness.types import Viewing
+from harness.metrics.pooling import MIN_WINDOW_PX, WINDOW_PX
+from harness.types import Region, Viewing
 
 VERSION = "1"
 """Raised when a number of this module changes."""
@@ -244,6 +245,32 @@ class _Windows:
         mean = (self._squares * weight[None, :, :, None]).sum(axis=(1, 2)) / weight.sum()
         return np.asarray(np.sqrt(mean), np.float64)
 
+    def grid(self, observer: _Observer, area: Area) -> Grid:
+        """JOD lost in each window, over what it sees of the region."""
+        share = self._resized(area.astype(np.float32))
+        seen = self._sums(share)
+        table = np.stack(
+            [
+                np.stack([self._sums(band * share) for band in np.moveaxis(channel, -1, 0)], -1)
+                for channel in self._squares
+            ],
+            axis=-2,
+        )
+        mean = np.maximum(table, 0) / np.maximum(seen, 1e-12)[..., None, None]
+        enough = seen * (math.prod(self._shape) / math.prod(self._cells)) >= MIN_WINDOW_PX
+        lost = np.where(enough, observer.lost(np.sqrt(mean)), np.nan)
+        ys, xs = (
+            np.array([self.centre(index, axis) for index in range(count)], np.intp)
+            for axis, count in enumerate(lost.shape)
+        )
+        return Grid(lost, ys, xs)
+
+    def _sums(self, cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Over each window."""
+        down, right = self._span
+        table = np.asarray(cv2.integral(np.ascontiguousarray(cells), sdepth=cv2.CV_64F), np.float64)
+        return table[down:, right:] - table[:-down, right:] - table[down:, :-right] + table[:-down, :-right]
+
     def centre(self, index: int, axis: int) -> int:
         """The middle of a window, in pixels along an axis."""
         return min(int((index + self._span[axis] / 2) * CELL_PX), self._shape[axis] - 1)
@@ -395,3 +422,42 @@ def _package() -> Any:
     finally:
         logging.disable(before)
     return pycvvdp
+
+
+class Grid(NamedTuple):
+    """JOD lost in each window of a picture, rows × columns; NaN where a window sees too little of the region."""
+
+    lost: npt.NDArray[np.float64]
+    ys: npt.NDArray[np.intp]
+    xs: npt.NDArray[np.intp]
+    """The windows' centres, in pixels."""
+
+
+class Pooled(NamedTuple):
+    """JOD lost over a region, and in each window of it."""
+
+    whole: float
+    windows: Grid
+
+
+def pooled(image: Image, expected: Image, *, viewing: Viewing, areas: Areas) -> dict[Region, Pooled]:
+    """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each region that is not empty.
+
+    Over `all` it is the package's own number. Raises IncompleteError where the package is missing.
+    """
+    observer = _observer(condition_of(viewing), _threads())
+    whole, maps = observer.look(image, expected)
+    windows = _Windows(maps, image.shape[:2])
+    found: dict[Region, Pooled] = {}
+    for region, area in areas.items():
+        if area.any():
+            over = whole if region == "all" else float(observer.lost(_pooled(maps, area)))
+            found[region] = Pooled(over, windows.grid(observer, area))
+    return found
+
+
+def require() -> None:
+    """Raise IncompleteError, with what to install, where the package cannot be used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # compiling its sources warns of escapes in their strings
+        _package()

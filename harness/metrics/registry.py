@@ -9,6 +9,7 @@ from harness.errors import UsageError, unknown
 from harness.metrics.banding import BANDING
 from harness.metrics.cer import CER
 from harness.metrics.chroma_ratio import CHROMA_RATIO
+from harness.metrics.cvvdp import CVVDP
 from harness.metrics.delta_e00 import DELTA_E00
 from harness.metrics.flip import FLIP
 from harness.metrics.ghost import GHOST
@@ -64,9 +65,10 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "banding": lambda _: BANDING,
     "registration": lambda _: REGISTRATION,
     "flip": lambda _: FLIP,
+    "cvvdp": lambda _: CVVDP,
 }
 
-SLOW = ("flip", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
+SLOW = ("flip", "cvvdp", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
 """Several hundred milliseconds each, or weights that few have: measured where a suite names them."""
 
 EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)

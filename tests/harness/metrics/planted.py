@@ -25,6 +25,7 @@ def photograph(name: str) -> Image:
     from skimage import data
 
     picture = np.asarray(getattr(data, name)(), np.float32) / np.float32(255)
+    picture = picture if picture.ndim == 3 else grey(picture)
     edge = min(picture.shape[0], picture.shape[1], 512)
     top, left = ((length - edge) // 2 for length in picture.shape[:2])
     return np.ascontiguousarray(picture[top : top + edge, left : left + edge])
@@ -86,6 +87,18 @@ def shifted(image: Image, dy: float, dx: float) -> Image:
     spectrum = np.fft.fft2(padded, axes=(0, 1)) * np.exp(-2j * np.pi * (down * dy + right * dx))
     moved = np.fft.ifft2(spectrum, axes=(0, 1)).real
     return np.asarray(moved[32:-32, 32:-32], np.float32)
+
+
+def turned(image: Image, factor: complex, shift: complex = 0j) -> Image:
+    """Scaled and turned clockwise about its middle by a complex factor, then moved by x + iy; mirrored at the border."""
+    height, width = image.shape[:2]
+    middle = complex((width - 1) / 2, (height - 1) / 2)
+    offset = middle - (middle + shift) / factor
+    matrix = np.array(
+        [[(1 / factor).real, -(1 / factor).imag, offset.real], [(1 / factor).imag, (1 / factor).real, offset.imag]]
+    )
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT))
 
 
 def blurred(image: Image, sigma: float) -> Image:

@@ -26,6 +26,12 @@ SIZE = 96
 IN_SMOOTH_PLACES = {"banding"}
 """Metrics that neither noise nor a negative of texture moves; their own tests look at what does."""
 
+REACH = {"lpips": 0.02, "cvvdp": 0.05}
+"""Metrics that look at coarse scales: a negative of a corner counts so much in the opposite one."""
+
+NEEDS_ROOM = {"scale", "rotation"}
+"""Statistics that a region of 64×64 px is too small for."""
+
 
 @pytest.fixture(scope="module", params=list(METRICS))
 def metric(request: pytest.FixtureRequest) -> Metric:
@@ -226,9 +232,9 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
     values = measured(metric, complete(metric, large, areas), damaged)
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
-        must_measure = value.region == "keep" and metric.name not in IN_SMOOTH_PLACES
+        must_measure = value.region == "keep" and metric.name not in IN_SMOOTH_PLACES and value.stat not in NEEDS_ROOM
         if must_measure or (value.region != "all" and not value.reason):
-            assert value.value == pytest.approx(best, abs=0.02 if metric.name == "lpips" else 1e-6), value
+            assert value.value == pytest.approx(best, abs=REACH.get(metric.name, 1e-6)), value
         if value.region == "all" and value.stat == "worst" and metric.name not in IN_SMOOTH_PLACES:
             assert value.y is not None
             assert value.x is not None

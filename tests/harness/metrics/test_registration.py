@@ -1,14 +1,19 @@
-"""registration: shifts by the shift theorem, against scikit-image, and what is no shift."""
+"""registration: shifts by the shift theorem, against scikit-image, turns and zooms, and what is no motion."""
 
 from __future__ import annotations
+
+import cmath
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics.metric import Reference, whole
-from harness.metrics.registration import MAX_SHIFT_PX, NO_STRUCTURE, REGISTRATION, UNLIKE
+from harness.metrics.metric import Image, Reference, known, whole
+from harness.metrics.motion import NO_MOTION, Motion, find_motion
+from harness.metrics.registration import MAX_SHIFT_PX, NO_STRUCTURE, REGISTRATION, TOO_FEW, UNLIKE, _plane
+from harness.tasks import task_of
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     blurred,
@@ -22,9 +27,24 @@ from tests.harness.metrics.planted import (
     photograph,
     recoloured,
     shifted,
+    turned,
 )
+from vectors.registry import get as get_vector
 
 PRECISION_PX = 0.05
+
+MOTIONS = [
+    (0.5, 0.0, 0j),
+    (-0.5, 0.0, 0j),
+    (20.0, 0.0, 0j),
+    (-20.0, 0.0, 0j),
+    (0.0, 0.2, 0j),
+    (0.0, -5.0, 0j),
+    (0.0, 0.0, 40 + 0j),
+    (0.0, 0.0, 0.3 - 40j),
+    (10.0, -10.0, 20 + 5j),
+]
+"""Scale in %, rotation in degrees clockwise, and a shift x + iy."""
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -100,3 +120,102 @@ def test_what_can_not_be_told_is_said() -> None:
     values = REGISTRATION.measure(REGISTRATION.prepare(Reference({"all": np.ones((256, 256), bool)}, coffee)), other)
     assert {value.reason for value in values} == {UNLIKE}
     assert f"{MAX_SHIFT_PX:g} px" in UNLIKE
+
+
+def motion_of(picture: Image, actual: Image) -> dict[str, float]:
+    """Every statistic of the whole picture."""
+    return {stat: number for (_, stat), number in measured(REGISTRATION, whole(picture), actual).items()}
+
+
+def check_motion(picture: Image, scale: float, rotation: float, shift: complex) -> None:
+    """What is planted is found, to 0.05 %, 0.02° and 0.1 px."""
+    factor = cmath.rect(1 + scale / 100, math.radians(rotation))
+    found = motion_of(picture, delivered(turned(picture, factor, shift)))
+    assert found["scale"] == pytest.approx(scale, abs=0.05)
+    assert found["rotation"] == pytest.approx(rotation, abs=0.02)
+    assert found["dx"] == pytest.approx(shift.real, abs=0.1)
+    assert found["dy"] == pytest.approx(shift.imag, abs=0.1)
+    assert found["shift"] == pytest.approx(abs(shift), abs=0.1)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize(("scale", "rotation", "shift"), MOTIONS)
+def test_a_known_turn_and_zoom(name: str, scale: float, rotation: float, shift: complex) -> None:
+    """Of the whole picture about its middle: larger and clockwise are positive."""
+    check_motion(photograph(name), scale, rotation, shift)
+
+
+@pytest.mark.parametrize("family", ["logo", "thin_text", "shadow_edge", "colour_chart"])
+@pytest.mark.parametrize(("scale", "rotation", "shift"), MOTIONS[::2])
+def test_a_turn_and_zoom_of_a_drawn_scene(family: str, scale: float, rotation: float, shift: complex) -> None:
+    """Where there is little but paper and a few words, too."""
+    check_motion(
+        known(task_of(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected), scale, rotation, shift
+    )
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_an_unmoved_picture(name: str) -> None:
+    """Exactly 0 in every statistic where it is the same; hardly anything where it was blurred, noisy or tinted."""
+    picture = photograph(name)
+    assert set(motion_of(picture, picture).values()) == {0.0}
+    for change in (
+        blurred(picture, 1),
+        noisy(picture, 8),
+        recoloured(picture, degrees=5, gain=0.9),
+        0.1 + 0.8 * picture,
+    ):
+        found = motion_of(picture, delivered(change))
+        assert abs(found["scale"]) < 0.01
+        assert abs(found["rotation"]) < 0.01
+
+
+def test_a_patch_that_was_replaced_is_no_motion() -> None:
+    """A quarter of the picture shows something else: the rest tells that nothing moved."""
+    picture, other = photograph("coffee"), photograph("astronaut")
+    damaged = picture.copy()
+    damaged[100:300, 100:300] = other[100:300, 100:300]
+    found = motion_of(picture, damaged)
+    assert abs(found["scale"]) < 0.05
+    assert abs(found["rotation"]) < 0.05
+
+
+def test_another_picture_is_no_motion() -> None:
+    """Whatever shift, turn and zoom would fit best, the reason stays."""
+    names = (*PHOTOGRAPHS, "camera", "brick", "gravel")
+    crops = [photograph(name)[:256, :256] for name in names]
+    for one in crops:
+        for other in crops:
+            if one is not other:
+                assert find_motion(_plane(one), _plane(other)) == NO_MOTION
+
+
+def test_a_part_that_turned() -> None:
+    """The edit reads its own turn; the rest of the picture reads none."""
+    picture = photograph("astronaut")
+    area = np.zeros(picture.shape[:2], bool)
+    area[150:350, 150:350] = True
+    actual = delivered(np.where(area[..., None], turned(picture, cmath.rect(1.004, math.radians(0.3))), picture))
+    numbers = measured(REGISTRATION, Reference({"edit": area, "keep": ~area}, picture), actual)
+    assert numbers["edit", "scale"] == pytest.approx(0.4, abs=0.05)
+    assert numbers["edit", "rotation"] == pytest.approx(0.3, abs=0.05)
+    assert abs(numbers["keep", "scale"]) < 0.01
+    assert abs(numbers["keep", "rotation"]) < 0.01
+
+
+def test_a_small_region_tells_no_turn() -> None:
+    """It says so; its shift is told."""
+    picture = photograph("astronaut")
+    area = np.zeros(picture.shape[:2], bool)
+    area[100:164, 180:244] = True
+    values = REGISTRATION.measure(REGISTRATION.prepare(Reference({"edit": area}, picture)), picture)
+    assert {value.stat: value.reason for value in values if value.reason} == {"scale": TOO_FEW, "rotation": TOO_FEW}
+
+
+def test_motions_follow_each_other() -> None:
+    """First the one, then the other; sizes do not change scale and rotation."""
+    first, second = Motion(1.1 + 0.2j, 3 - 4j), Motion(0.9j, 5 + 1j)
+    assert second.after(first).at(7 + 2j) == pytest.approx(second.at(first.at(7 + 2j)))
+    assert first.resized(2).at(14 + 4j) == pytest.approx(2 * first.at(7 + 2j))
+    assert Motion(1.25 * 1j).rotation == pytest.approx(90)
+    assert Motion(1.25 * 1j).scale == pytest.approx(25)

@@ -1,0 +1,213 @@
+"""A picture that was moved, turned or scaled as a whole: how, if that explains it better than no motion."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from typing import NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Plane32 = npt.NDArray[np.float32]
+Inside = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.complex128]
+Place = TypeVar("Place", complex, Points)
+"""Places or distances in pixels: x + iy."""
+
+LOOKED_AT_PX = 384
+"""A motion is sought in a picture whose longer edge is at most this."""
+
+LEAST_PX = 32
+"""And whose shorter edge is at least this."""
+
+DETAIL_PX = 17
+"""Edge of the box whose mean is taken off a picture, so that its detail is compared and not its large tones."""
+
+UNMOVED = 0.9
+"""Two pictures whose detail correlates so well have not moved far: no motion is sought."""
+
+ALIKE = 0.6
+"""The detail of the same picture, moved back, correlates at least so well."""
+
+BETTER = 0.6
+"""A motion must leave at most this share of what no motion leaves unexplained."""
+
+MOST_SHIFT = 0.25
+"""Of the picture's edge."""
+
+MOST_SCALE = 1.5
+MOST_DEGREES = 45.0
+
+LEAST_OVERLAP = 0.3
+"""Share of the picture that is still there after the motion."""
+
+WHOLE_PX = 0.5
+"""A turn and scale that move no pixel farther than this are left to the refinement."""
+
+ANGLES, FREQUENCIES = 360, 256
+LOWEST = 6.0
+"""Of a spectrum over the logarithm of the frequency: how finely it is sampled, and its lowest frequency, in waves a picture."""
+
+REFINED = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
+
+
+class Motion(NamedTuple):
+    """A similarity: what was expected at p = x + iy lies at factor · p + offset. In pixels."""
+
+    factor: complex = 1 + 0j
+    offset: complex = 0j
+
+    @property
+    def scale(self) -> float:
+        """In %: 0 is the same size, positive larger."""
+        return 100 * (abs(self.factor) - 1)
+
+    @property
+    def rotation(self) -> float:
+        """In degrees, positive clockwise."""
+        return math.degrees(cmath.phase(self.factor))
+
+    def at(self, place: Place) -> Place:
+        """Where what was expected at a place lies."""
+        return self.factor * place + self.offset
+
+    def after(self, first: Motion) -> Motion:
+        """The motion that moves by `first` and then by this one."""
+        return Motion(self.factor * first.factor, self.factor * first.offset + self.offset)
+
+    def resized(self, times: float) -> Motion:
+        """The same motion in a picture so many times as large."""
+        return Motion(self.factor, self.offset * times)
+
+
+NO_MOTION = Motion()
+
+
+def undo(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
+    """The picture moved back, and where it shows what was there before. H×W."""
+    a, b = motion
+    matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+    height, width = plane.shape
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+    back = cv2.warpAffine(plane, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    x, y = np.arange(width), np.arange(height)[:, None]
+    at_x = a.real * x - a.imag * y + b.real
+    at_y = a.imag * x + a.real * y + b.imag
+    inside = (at_x >= 0) & (at_x <= width - 1) & (at_y >= 0) & (at_y <= height - 1)
+    return np.asarray(back, np.float32), np.asarray(inside, bool)
+
+
+def find_motion(expected: Plane32, actual: Plane32) -> Motion:
+    """How `actual` was moved as a whole; NO_MOTION where that explains it as well, or nothing does. H×W each."""
+    if min(expected.shape) < LEAST_PX:
+        return NO_MOTION
+    detail = _detail(expected)
+    unmoved = _likeness(detail, _detail(actual), np.ones(expected.shape, bool))
+    if unmoved >= UNMOVED:
+        return NO_MOTION
+    ranked = [(_score(detail, actual, motion), motion) for motion in _candidates(expected, actual)]
+    best, likely = max(ranked, key=lambda pair: pair[0])
+    if best <= unmoved:
+        return NO_MOTION
+    refined = _refine(expected, actual, likely)
+    score, motion = max(((_score(detail, actual, each), each) for each in (likely, refined)), key=lambda pair: pair[0])
+    accepted = score >= ALIKE and 1 - score <= BETTER * (1 - unmoved) and _is_possible(motion, expected.shape)
+    return _simplest(motion, expected.shape) if accepted else NO_MOTION
+
+
+def _simplest(motion: Motion, shape: tuple[int, ...]) -> Motion:
+    """A shift by whole pixels, where the turn and scale move nothing far: the pixels themselves are compared then."""
+    centre = _centre(shape)
+    if abs(motion.factor - 1) * abs(centre) > WHOLE_PX:
+        return motion
+    moved = motion.factor * centre + motion.offset - centre
+    return Motion(1, complex(round(moved.real), round(moved.imag)))
+
+
+def _candidates(expected: Plane32, actual: Plane32) -> list[Motion]:
+    """A shift, a turn and scale about the middle, and a turn and scale about the middle with a shift."""
+    centre, factor = _centre(expected.shape), _turn(expected, actual)
+    about = Motion(factor, centre - factor * centre)
+    back, _ = undo(actual, about)
+    return [
+        Motion(1, _shift(expected, actual)),
+        about,
+        about.after(Motion(1, _shift(expected, back))),
+    ]
+
+
+def _shift(expected: Plane32, actual: Plane32) -> complex:
+    """By phase correlation (Kuglin & Hines 1975)."""
+    window = cv2.createHanningWindow(expected.shape[::-1], cv2.CV_32F)
+    (dx, dy), _ = cv2.phaseCorrelate(_detail(expected), _detail(actual), window)
+    return complex(dx, dy)
+
+
+def _turn(expected: Plane32, actual: Plane32) -> complex:
+    """By phase correlation of the spectra, over the logarithm of the frequency (Reddy & Chatterji 1996)."""
+    one, other = (_spectrum(plane) for plane in (expected, actual))
+    window = np.ones((ANGLES, 1), np.float32) * np.hanning(FREQUENCIES).astype(np.float32)
+    (dx, dy), _ = cv2.phaseCorrelate(one, other, window)
+    step = math.log(_edge(expected) / 2 / LOWEST) / FREQUENCIES
+    return cmath.rect(math.exp(-dx * step), dy * math.pi / ANGLES)
+
+
+def _spectrum(plane: Plane32) -> Plane32:
+    """Logarithm of the magnitude: angles from 0 to 180° × frequencies, each frequency less its mean."""
+    (height, width), edge = plane.shape, _edge(plane)
+    square = np.zeros((edge, edge), np.float32)
+    square[:height, :width] = (plane - plane.mean()) * cv2.createHanningWindow((width, height), cv2.CV_32F)
+    magnitude = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2(square)))).astype(np.float32)
+    radius = LOWEST * (edge / 2 / LOWEST) ** (np.arange(FREQUENCIES) / FREQUENCIES)
+    angle = np.pi * np.arange(ANGLES)[:, None] / ANGLES
+    x, y = (np.asarray(edge // 2 + part * radius, np.float32) for part in (np.cos(angle), np.sin(angle)))
+    polar = np.asarray(cv2.remap(magnitude, x, y, cv2.INTER_LINEAR), np.float32)
+    return np.asarray(polar - polar.mean(axis=0), np.float32)
+
+
+def _edge(plane: Plane32) -> int:
+    return int(cv2.getOptimalDFTSize(max(plane.shape)))
+
+
+def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
+    """By the enhanced correlation coefficient (Evangelidis & Psarakis 2008); the same motion where that does not converge."""
+    (a, b), (c, d) = (motion.factor.real, motion.factor.imag), (motion.offset.real, motion.offset.imag)
+    start = np.array([[a, -b, c], [b, a, d]], np.float32)
+    try:
+        _, found = cv2.findTransformECC(expected, actual, start, cv2.MOTION_AFFINE, REFINED, None, 5)
+    except cv2.error:
+        return motion
+    factor = complex(found[0, 0] + found[1, 1], found[1, 0] - found[0, 1]) / 2
+    centre = _centre(expected.shape)
+    moved = complex(*(found @ np.array([centre.real, centre.imag, 1.0])))
+    return Motion(factor, moved - factor * centre)
+
+
+def _score(detail: Plane32, actual: Plane32, motion: Motion) -> float:
+    """How alike the detail is after the motion is undone; -1 where too little of the picture is left."""
+    back, inside = undo(actual, motion)
+    return _likeness(detail, _detail(back), inside) if inside.mean() >= LEAST_OVERLAP else -1.0
+
+
+def _likeness(one: Plane32, other: Plane32, inside: Inside) -> float:
+    """Correlation within the area."""
+    a, b = (plane - plane.mean() for plane in (one[inside], other[inside]))
+    return float(a @ b / max(math.sqrt(float(a @ a) * float(b @ b)), 1e-12))
+
+
+def _detail(plane: Plane32) -> Plane32:
+    return np.asarray(plane - cv2.blur(plane, (DETAIL_PX, DETAIL_PX), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _centre(shape: tuple[int, ...]) -> complex:
+    return complex((shape[1] - 1) / 2, (shape[0] - 1) / 2)
+
+
+def _is_possible(motion: Motion, shape: tuple[int, ...]) -> bool:
+    centre = _centre(shape)
+    moved = motion.factor * centre + motion.offset - centre
+    near = abs(moved.real) <= MOST_SHIFT * shape[1] and abs(moved.imag) <= MOST_SHIFT * shape[0]
+    alike = 1 / MOST_SCALE <= abs(motion.factor) <= MOST_SCALE and abs(motion.rotation) <= MOST_DEGREES
+    return near and alike

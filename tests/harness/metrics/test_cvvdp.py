@@ -1,0 +1,69 @@
+"""cvvdp: the package's own number, what moves it and where, and a missing package."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from harness import visibility
+from harness.errors import IncompleteError
+from harness.metrics.cvvdp import CVVDP
+from harness.metrics.metric import Image, known, whole
+from tests.harness.metrics.planted import blurred, delivered, measured, noisy, of_all, parted, patch, photograph
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image:
+    return photograph("astronaut")[64:320, 64:320]
+
+
+def test_it_is_the_package_s_number(picture: Image) -> None:
+    """Over the whole picture, to the last digits that it gives."""
+    CVVDP.prepare(whole(picture))
+    import pycvvdp
+
+    actual = delivered(blurred(picture, 1))
+    model = pycvvdp.cvvdp(display_name="standard_4k", quiet=True)
+    pair = [np.rint(image * 255).astype(np.uint8) for image in (actual, picture)]
+    jod, _ = model.predict(*pair, dim_order="HWC")
+    assert of_all(CVVDP, picture, actual) == pytest.approx(10 - float(jod), abs=1e-5)
+
+
+def test_more_damage_costs_more(picture: Image) -> None:
+    """Blur and noise, each by its size; an equal picture costs exactly nothing."""
+    assert of_all(CVVDP, picture, picture) == 0.0
+    for fault, sizes in ((blurred, (0.5, 1, 2)), (noisy, (2, 6, 18))):
+        lost = [of_all(CVVDP, picture, delivered(fault(picture, size))) for size in sizes]
+        assert lost == sorted(lost)
+        assert lost[0] > 0.005
+
+
+def test_it_is_lost_where_the_damage_is(picture: Image) -> None:
+    """In the edit, in the worst window there, and hardly in what was kept."""
+    area = patch(picture)[..., None]
+    actual = delivered(np.where(area, blurred(picture, 2), picture))
+    reference = parted(picture)
+    numbers = measured(CVVDP, reference, actual)
+    assert numbers["edit", "mean"] > 4 * numbers["keep", "mean"]
+    assert numbers["all", "worst"] > numbers["all", "mean"]
+    worst = next(v for v in CVVDP.measure(CVVDP.prepare(reference), actual) if (v.region, v.stat) == ("all", "worst"))
+    assert worst.y is not None
+    assert worst.x is not None
+    assert max(abs(worst.y - 128), abs(worst.x - 128)) <= 40
+    assert CVVDP.map is not None
+    plane = CVVDP.map(CVVDP.prepare(reference), actual)
+    assert plane.shape == picture.shape[:2]
+    assert plane[128, 128] > 4 * plane[20, 20]
+    assert plane.max() == pytest.approx(known(worst.value))
+
+
+def test_a_missing_package_is_said_in_one_line(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "pycvvdp", None)
+    visibility._package.cache_clear()
+    with pytest.raises(IncompleteError, match="pip install cvvdp") as error:
+        CVVDP.prepare(whole(picture))
+    assert "\n" not in str(error.value)
+    visibility._package.cache_clear()
