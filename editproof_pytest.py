@@ -180,7 +180,9 @@ class GateItem(pytest.Item):
             lines = [f"{one['outcome']}: {one['text']}" for one in verdict.findings if one["outcome"] in UNSURE]
             lines = lines or ["could not be judged"]
         if not lines:
-            lines = [f"{one['outcome']}: {one['text']}" for one in verdict.of(self._family, self._model) if one["fails"]]
+            lines = [
+                f"{one['outcome']}: {one['text']}" for one in verdict.of(self._family, self._model) if one["fails"]
+            ]
         if not lines:
             return
         if not self.config.stash.get(SHOWN, False):  # one table is enough for all failures

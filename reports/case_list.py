@@ -27,7 +27,6 @@ MAX_TITLE = 80
 Key = tuple[str, Region, str]
 
 
-
 def write_cases(run: Run, states: Mapping[str, str], path: Path) -> None:
     """Write what the list shows: a script that calls `editproof.cases` with it."""
     write_atomically(path, script("editproof.cases", columns(run, states)))

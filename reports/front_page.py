@@ -190,8 +190,7 @@ def unseen(run: Run) -> tuple[Unseen, ...]:
     found = [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE] if run.verdict else []
     places = _places(run, [one.case_id for one in found[:MAX_INVISIBLE]])
     return tuple(
-        Unseen(place, numbers.jod(one.whole), numbers.jod(one.worst))
-        for place, one in zip(places, found, strict=False)
+        Unseen(place, numbers.jod(one.whole), numbers.jod(one.worst)) for place, one in zip(places, found, strict=False)
     )
 
 
@@ -241,11 +240,9 @@ def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
 
 def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
     outcomes = [finding.outcome for finding in view.findings(run) if finding.outcome is not Outcome.PASS]
-    return [
-        (f"{outcome} {'finding' if outcomes.count(outcome) == 1 else 'findings'}", outcomes.count(outcome), TONES[outcome], "#findings")
-        for outcome in OUTCOMES
-        if outcome in outcomes
-    ]  # fmt: skip
+    numbers_of = {outcome: outcomes.count(outcome) for outcome in OUTCOMES if outcome in outcomes}
+    words = {outcome: f"{outcome} finding{'' if number == 1 else 's'}" for outcome, number in numbers_of.items()}
+    return [(words[outcome], number, TONES[outcome], "#findings") for outcome, number in numbers_of.items()]
 
 
 def _card(run: Run, number: int, finding: Finding) -> Card:
@@ -280,7 +277,7 @@ def _pairs(finding: Finding) -> list[tuple[str, str]]:
 
 
 def _aspect(one: Judgement) -> str:
-    jod = f" ({verdict.seen(one.jod)})" if one.outcome not in {Outcome.UNCHANGED, Outcome.INVISIBLE} else ""
+    jod = "" if one.outcome in verdict.INVISIBLE else f" ({verdict.seen(one.jod)})"
     return f"{one.aspect}: {one.outcome}{jod}"
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 from harness.runs import Manifest
-from harness.types import Finding, Judgement, Outcome, Verdict
+from harness.types import Finding, Judgement, Verdict
 from harness.wording import counted
-from reports.verdict import QUIET, headline, is_open, line_of, reasons, seen, sentence, short
+from reports.verdict import QUIET, Level, headline, line_of, reasons, seen, sentence, short
 
 VALIDITY = "validity"
 """The test suite that says whether the run could be judged."""
@@ -25,6 +26,10 @@ RULES = "rules and conduct"
 PICTURE = "picture"
 
 Named = tuple[str, ET.Element]
+Tag = Literal["failure", "skipped", "system-out"]
+
+TAGS: dict[Level, Tag] = {"error": "failure", "warning": "skipped", "good": "system-out"}
+"""How a finding ends its test case."""
 
 
 def junit(manifest: Manifest, verdict: Verdict) -> bytes:
@@ -46,9 +51,12 @@ def _of_judgements(prefix: str, verdict: Verdict) -> Iterator[Named]:
         family = short(one.family)
         case = _element(f"{prefix}.{family}", f"{short(one.aspect)} [{short(one.model)}]")
         finding = next((f for f in verdict.findings if _covers(f, one)), None)
-        text = line_of(finding).text if finding else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
-        details = f"{one.outcome}: {seen(one.jod)}, {counted(one.cases, 'case')}"
-        _end(case, text, details, one.outcome, fails=bool(finding and finding.fails), judged=not verdict.invalid)
+        text = (
+            line_of(finding).text if finding else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
+        )
+        details = f"{one.outcome}: {seen(one.jod, one.outcome)}, {counted(one.cases, 'case')}"
+        tag: Tag = "failure" if finding and finding.fails else "skipped" if one.outcome not in QUIET else "system-out"
+        _end(case, tag, one.outcome, text, details, judged=not verdict.invalid)
         yield family, case
 
 
@@ -64,16 +72,7 @@ def _of_findings(prefix: str, verdict: Verdict) -> Iterator[Named]:
         names[name] += 1
         case = _element(f"{prefix}.{RULES}", f"{name} ({names[name]})" if names[name] > 1 else name)
         details = f"{line.story}\n{line.number}".strip()
-        outcome = Outcome.UNDERPOWERED if line.outcome == "at risk" else finding.outcome
-        quiet = outcome in QUIET or not is_open(finding)
-        _end(
-            case,
-            line.text,
-            details,
-            Outcome.PASS if quiet else outcome,
-            fails=finding.fails or finding.outcome is Outcome.ERROR,
-            judged=not verdict.invalid,
-        )
+        _end(case, TAGS[line.level], line.outcome, line.text, details, judged=not verdict.invalid)
         yield RULES, case
 
 
@@ -85,15 +84,13 @@ def _covers(finding: Finding, one: Judgement) -> bool:
     return named and (one.outcome is finding.outcome or one.outcome not in QUIET)
 
 
-def _end(case: ET.Element, text: str, details: str, outcome: Outcome, *, fails: bool, judged: bool) -> None:
+def _end(case: ET.Element, tag: Tag, kind: str, text: str, details: str, *, judged: bool) -> None:
     if not judged:
-        _say(case, "skipped", "not judged", f"the run could not be judged: see {VALIDITY}", f"{outcome}: {text}")
-    elif fails:
-        _say(case, "failure", outcome, text, details)
-    elif outcome not in QUIET:
-        _say(case, "skipped", outcome, text, details)
+        _say(case, "skipped", "not judged", f"the run could not be judged: see {VALIDITY}", f"{kind}: {text}")
+    elif tag == "system-out":
+        ET.SubElement(case, tag).text = details
     else:
-        ET.SubElement(case, "system-out").text = details
+        _say(case, tag, kind, text, details)
 
 
 def _suite(index: int, package: str, name: str, created: str, cases: Sequence[ET.Element]) -> ET.Element:

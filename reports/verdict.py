@@ -27,19 +27,23 @@ VISIBLE = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
 QUIET = frozenset({Outcome.IMPROVED, Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
 """Outcomes that need nobody, unless they fail the build."""
 
+INVISIBLE = frozenset({Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
+"""Outcomes of what nobody can see, however many JOD were measured."""
+
 PICTURES = {
-    Outcome.ERROR: "not judged",
+    Outcome.ERROR: "could not be judged",
     Outcome.REGRESSED: "regressed",
     Outcome.TRADED: "traded",
     Outcome.UNDERPOWERED: "perhaps worse",
     Outcome.CHANGED: "visibly changed",
     Outcome.NOT_JUDGED: "not judged",
     Outcome.WAIVED: "waived",
+    Outcome.PASS: "unchanged",
     Outcome.UNCHANGED: "changed no more than seeds do",
     Outcome.INVISIBLE: "changed invisibly",
     Outcome.IMPROVED: "improved",
 }
-"""What is said of pictures that differ from the accepted ones."""
+"""What is said of pictures beside the accepted ones, in this order; `pass` stands for those that are the accepted ones."""
 
 COUNTED = frozenset({"status", "seed"})
 """Rules that count scenes, and measure no picture."""
@@ -135,7 +139,7 @@ def line_of(finding: Finding) -> Line:
         families=listed(finding.families, NAMED_FAMILIES),
         models=listed(finding.models, NAMED_MODELS),
         words=short(finding.words or finding.text),
-        seen=seen(finding.jod),
+        seen=seen(finding.jod, finding.outcome),
         cases=counted(len(finding.cases), "case") if finding.cases else "",
         stage=short(finding.stage, MAX_NAME),
         measure=short(measured(finding.rule, evidence)) if evidence else "",
@@ -180,9 +184,11 @@ def visible(jod: float) -> str:
     return next((word for least, word in VISIBLE if jod >= least), "just visible")
 
 
-def seen(jod: float | None) -> str:
-    """The same with the number; empty where it is not known."""
-    return "" if jod is None else f"{visible(jod)}, {numbers.jod(jod)} JOD"
+def seen(jod: float | None, outcome: Outcome | None = None) -> str:
+    """The same with the number, or that nobody can see it; empty where it is not known."""
+    if jod is None:
+        return ""
+    return f"{'invisible' if outcome in INVISIBLE else visible(jod)}, {numbers.jod(jod)} JOD"
 
 
 def headline(verdict: Verdict) -> str:
@@ -202,8 +208,8 @@ def summed(verdict: Verdict) -> str:
     """What became of the pictures and how many findings there are, on one line."""
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
-    said = [counted(len(found), "finding")] if found else []
-    if failing:
+    said = [counted(len(found), "provisional finding" if verdict.invalid else "finding")] if found else []
+    if failing and not verdict.invalid:
         said = [f"{failing:,} of {counted(len(found), 'finding')} {'fails' if failing == 1 else 'fail'} the build"]
     if verdict.exit_code is ExitCode.INCOMPLETE and verdict.outcome is Outcome.UNDERPOWERED and not verdict.invalid:
         said += ["too few seeds to be sure"]
@@ -212,21 +218,27 @@ def summed(verdict: Verdict) -> str:
 
 def changed_pictures(verdict: Verdict) -> str:
     """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`; empty: none was compared."""
-    parts = [(verdict.unchanged, "unchanged")]
-    for outcome, word in reversed(PICTURES.items()):
+    told = []
+    for outcome, word in PICTURES.items():
         own = [change for change in verdict.changes if change.outcome is outcome]
-        parts.append((len(own), f"{word}{_more_of(outcome, own, verdict)}"))
-    told = [(number, word) for number, word in parts if number]
-    first = [f"{counted(number, 'picture')} {word}" for number, word in told[:1]]
-    return ", ".join([*first, *(f"{number:,} {word}" for number, word in told[1:])])
+        number = len(own) + (verdict.unchanged if outcome is Outcome.PASS else 0)
+        if number:
+            noun = "" if told else "picture " if number == 1 else "pictures "
+            told.append(f"{number:,} {noun}{word}{_more_of(outcome, own, verdict)}")
+    return ", ".join(told)
 
 
 def because(verdict: Verdict) -> str:
-    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at inpaint`. Empty: it is one."""
-    if verdict.exit_code is ExitCode.OK:
+    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at inpaint`.
+
+    Empty where it is one, and where the reasons why the run could not be judged say it.
+    """
+    if verdict.exit_code is ExitCode.OK or verdict.invalid:
         return ""
     found = [finding for finding in verdict.findings if finding.fails]
-    found = found or [finding for finding in verdict.findings if finding.outcome is verdict.outcome and is_open(finding)]
+    found = found or [
+        finding for finding in verdict.findings if finding.outcome is verdict.outcome and is_open(finding)
+    ]
     more = len(found) - NAMED_FINDINGS
     said = [_cause(finding) for finding in found[:NAMED_FINDINGS]]
     return "; ".join([*said, *([f"and {counted(more, 'more finding')}"] if more > 0 else [])])
@@ -305,8 +317,13 @@ def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> s
         return f" (JOD at most {numbers.jod(max(change.worst for change in changes))})"
     if outcome is not Outcome.IMPROVED:
         return ""
+    loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}
     found = dict.fromkeys((one.family, one.model) for one in verdict.judgements if one.outcome is outcome)
-    places = [f"{short(family, MAX_NAME)} · {short(model, MAX_NAME)}" for family, model in found]
+    places = [
+        f"{short(family, MAX_NAME)} · {short(model, MAX_NAME)}"
+        for family, model in found
+        if (family, model) not in loud
+    ]
     return f": {listed(places, NAMED_PLACES)}" if places else ""
 
 

@@ -87,4 +87,3 @@ def models(run: Run) -> tuple[str, ...]:
 def families(run: Run) -> tuple[str, ...]:
     """Names of the families, in the suite's order."""
     return tuple(dict.fromkeys(case.family for case in run.manifest.cases))
-
