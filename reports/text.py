@@ -21,7 +21,7 @@ COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
     ("finest", "spectral_energy", "edit", "octave_5", "dB"),
 )
 """Heading, metric, region, statistic, unit."""
-MAX_NAME = 12
+MAX_NAME = 10
 """Characters of the worst case's name."""
 
 
@@ -40,7 +40,7 @@ def case_table(run: Run) -> Table:
     table.add_column("family", overflow="fold", min_width=15)
     table.add_column("model", overflow="fold", min_width=8)
     for heading in ("cases", *(column[0] for column in COLUMNS), "worst"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
     for record in run.records:
         by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
