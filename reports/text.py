@@ -35,7 +35,7 @@ def case_table(run: Run) -> Table:
         caption += (
             f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
         )
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
     table.caption_justify = "left"
     table.add_column("family", overflow="fold", min_width=15)
     table.add_column("model", overflow="fold", min_width=8)

@@ -262,8 +262,8 @@ def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert lines[0].split()[-1] == "worst"
-    assert "a na…" in stream.getvalue()
-    assert "a_model" in stream.getvalue()
+    assert "a name th…" in stream.getvalue()
+    assert "a_model_of" in stream.getvalue()
 
 
 def test_findings_keep_the_verdicts_order_and_are_few() -> None:
