@@ -175,20 +175,23 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Judge."""
         verdict = _verdict_of(self.config)
-        lines = [f"could not be judged: {reason}" for reason in verdict.invalid]
-        if not lines and verdict.exit_code == COULD_NOT_BE_JUDGED:
-            lines = [f"{one['outcome']}: {one['text']}" for one in verdict.findings if one["outcome"] in UNSURE]
-            lines = lines or ["could not be judged"]
-        if not lines:
-            lines = [
-                f"{one['outcome']}: {one['text']}" for one in verdict.of(self._family, self._model) if one["fails"]
-            ]
+        lines = [f"could not be judged: {reason}" for reason in verdict.invalid] or self._failures(verdict)
         if not lines:
             return
         if not self.config.stash.get(SHOWN, False):  # one table is enough for all failures
             self.config.stash[SHOWN] = True
             self.add_report_section("call", "editproof", str(verdict))
         raise GateError("\n".join(lines))
+
+    def _failures(self, verdict: Verdict) -> list[str]:
+        """The findings that name it and fail the build, or that say why nothing could be judged."""
+        unsure = [
+            one for one in verdict.findings if verdict.exit_code == COULD_NOT_BE_JUDGED and one["outcome"] in UNSURE
+        ]
+        if verdict.exit_code == COULD_NOT_BE_JUDGED and not unsure:
+            return ["could not be judged"]
+        ours = verdict.of(self._family, self._model)
+        return [f"{one['outcome']}: {one['text']}" for one in ours if one["fails"] or one in unsure]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our own failures are for people and have no traceback."""

@@ -218,7 +218,7 @@ def summed(verdict: Verdict) -> str:
 
 def changed_pictures(verdict: Verdict) -> str:
     """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`; empty: none was compared."""
-    told = []
+    told: list[str] = []
     for outcome, word in PICTURES.items():
         own = [change for change in verdict.changes if change.outcome is outcome]
         number = len(own) + (verdict.unchanged if outcome is Outcome.PASS else 0)

@@ -141,9 +141,10 @@ def test_a_line_says_everything_once() -> None:
 def test_every_rule_says_what_it_is_held_to() -> None:
     """A budget, a limit of time, what is counted; a number that was not judged is not there."""
     assert line_of(BUDGET).number == "PSNR mean in edit: 31.10 dB (budget 32.00 dB)"
-    slow = replace(BUDGET, rule="limit", evidence=Evidence("seconds", "all", "max", "s", None, 3.0, 2.0, -1.0))
+    seconds = Evidence("seconds", "all", "max", "s", None, 3.0, 2.0, -1.0)
+    slow = replace(BUDGET, rule="limit", evidence=seconds)
     assert line_of(slow).number == "Time of an edit: 3.00 s (limit 2.00 s)"
-    cost = replace(slow, rule="cost", evidence=replace(slow.evidence, before=2.0, limit=0.2))
+    cost = replace(slow, rule="cost", evidence=replace(seconds, before=2.0, limit=0.2))
     assert line_of(cost).number.startswith("Time of an edit: 2.00 → 3.00")
     ends = replace(BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1))
     assert line_of(ends).number == "1 scene (none allowed)"
