@@ -80,7 +80,7 @@ def _finding(old: OldFinding) -> Finding:
         models=(old.model,),
         case_id=old.case_id,
         cases=(old.case_id,) if old.case_id else (),
-        words=old.text,
+        words=old.text.removeprefix(f"{old.family} · {old.model}: "),
         text=old.text,
         stage=old.stage,
         evidence=None if old.outcome is Outcome.ERROR else _evidence(old),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.runs import Manifest
 from harness.types import Verdict
-from reports.verdict import Checkout, Level, headline, level_of, line_of, open_findings, reasons, short
+from reports.verdict import Checkout, Level, headline, jod_lines, level_of, line_of, open_findings, reasons, short
 
 MAX_ANNOTATIONS = 10
 """Of each level, in one step."""
@@ -24,10 +24,13 @@ def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) 
     if verdict.invalid:
         lines = [command("error", f"editproof: {headline(verdict)}", reason) for reason in reasons(verdict)]
         return _limited([lines])
+    about = jod_lines(verdict)
     levels: dict[Level, list[str]] = {"error": [], "warning": []}
     for finding in open_findings(verdict):
         line = line_of(finding)
         text = " · ".join(part for part in (line.text, line.seen, line.number) if part)
+        if about and line.seen:
+            text, about = f"{text} · {about[0]}", []  # once is enough
         file = checkout.source(manifest, finding.models)
         levels[level_of(finding)].append(command(line.level, f"editproof: {line.said}: {line.place}", text, file))
     return _limited(levels.values())

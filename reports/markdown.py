@@ -8,7 +8,7 @@ from harness.runs import Manifest
 from harness.types import Judgement, Outcome, Verdict
 from harness.wording import case_name, counted
 from reports import numbers
-from reports.verdict import JOD, Line, because, headline, notes, open_lines, reasons, sentence, short, summed
+from reports.verdict import Line, because, headline, jod_lines, notes, open_lines, reasons, sentence, short, summed
 
 MARKER = "<!-- editproof -->"
 """The first line: a script finds the comment by it, to update instead of adding another."""
@@ -90,7 +90,7 @@ def _body(verdict: Verdict) -> list[str]:
     if invalid and found:
         lines += ["What follows is provisional: nothing may be concluded from it yet.", ""]
     lines += _paragraph([*map(_item, found[:TOP]), *_more(len(found) - TOP)])
-    return lines + (_paragraph([JOD]) if any(line.seen for line in found[:TOP]) else [])
+    return [*lines, *_paragraph(jod_lines(verdict))]
 
 
 def _item(line: Line) -> str:

@@ -69,7 +69,7 @@ class Line:
     outcome: str
     """An Outcome, or `at risk`."""
     said: str
-    """The outcome, and whether it fails the build where that goes without saying for no reader."""
+    """The outcome; and whether it fails the build, where the outcome alone leaves that open."""
     rule: str
     families: str
     models: str
@@ -189,6 +189,12 @@ def seen(jod: float | None, outcome: Outcome | None = None) -> str:
     if jod is None:
         return ""
     return f"{'invisible' if outcome in INVISIBLE else visible(jod)}, {numbers.jod(jod)} JOD"
+
+
+def jod_lines(verdict: Verdict) -> list[str]:
+    """What JOD is, where the verdict speaks of any."""
+    found = any(finding.jod is not None for finding in open_findings(verdict))
+    return [JOD] if found or any(change.outcome is Outcome.INVISIBLE for change in verdict.changes) else []
 
 
 def headline(verdict: Verdict) -> str:

@@ -12,7 +12,6 @@ from rich.text import Text
 from harness.types import Verdict
 from harness.wording import counted
 from reports.verdict import (
-    JOD,
     Line,
     because,
     headline,
@@ -38,8 +37,6 @@ def finding_blocks(verdict: Verdict) -> Group | None:
     more = len(found) - MAX_FINDINGS
     if more > 0:
         blocks.append(Text(f"… and {counted(more, 'more finding')}: verdict.json and the report list all"))
-    if any(line.seen for line in found[:MAX_FINDINGS]):
-        blocks.append(Text(JOD, "dim"))
     return Group(*blocks)
 
 

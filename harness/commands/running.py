@@ -223,6 +223,7 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
         return
     from harness.runs import Run
     from reports.text import case_table
+    from reports.verdict import jod_lines
     from reports.verdict_table import finding_blocks, next_step, note_lines, reason_lines, verdict_lines
 
     terminal, verdict = console(), _verdict(run)
@@ -230,7 +231,8 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
         terminal.print(case_table(run))
     if blocks := finding_blocks(verdict):
         terminal.print(blocks)
-    lines = [*reason_lines(verdict), *note_lines(verdict), *verdict_lines(verdict), f"run:     {run.folder}"]
+    lines = [*jod_lines(verdict), *reason_lines(verdict), *note_lines(verdict), *verdict_lines(verdict)]
+    lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
     lines += [f"next:    {step}"] if (step := next_step(verdict, run.folder)) else []
     lines += [f"report:  {page}"] if page else []

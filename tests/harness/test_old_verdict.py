@@ -36,7 +36,8 @@ def test_every_finding_that_is_no_pass_is_kept() -> None:
     kept = [finding for finding in old["findings"] if finding["outcome"] != "pass"]
     assert sorted(finding.text for finding in verdict.findings) == sorted(finding["text"] for finding in kept)
     first = verdict.findings[0]
-    assert (first.rule, first.families, first.models, first.words) == ("picture", ("logo",), ("ns",), first.text)
+    assert (first.rule, first.families, first.models) == ("picture", ("logo",), ("ns",))
+    assert first.text == f"logo · ns: {first.words}"
     assert first.fails
     assert first.evidence
     assert (first.evidence.before, first.evidence.after, first.evidence.limit) == (45.66, 42.34, 0.5)
@@ -60,7 +61,7 @@ def test_its_report_is_written(folder: Path) -> None:
     assert run.verdict
     text = write_report(run).read_text(encoding="utf-8")
     assert "REGRESSION</h1>" in text
-    assert run.verdict.findings[0].text in text
+    assert run.verdict.findings[0].words in text
 
 
 def test_a_newer_verdict_is_refused(folder: Path) -> None:

@@ -27,6 +27,7 @@ from reports.verdict import (
     because,
     changed_pictures,
     headline,
+    jod_lines,
     line_of,
     open_lines,
     seen,
@@ -230,7 +231,7 @@ def test_long_lists_of_names_are_counted() -> None:
 
 
 def test_a_block_is_right_at_80_columns() -> None:
-    """Outcome and place; what it looks like; the number. No word is broken, and JOD is explained once."""
+    """Outcome and place; what it looks like; the number. No word is broken."""
     lines = [
         line.rstrip() for line in shown(verdict(FINDING, of(Outcome.UNDERPOWERED, jod=None, stage=""))).splitlines()
     ]
@@ -241,7 +242,6 @@ def test_a_block_is_right_at_80_columns() -> None:
         "underpowered · logo · ns",
         "  the fill is blurrier · 2 cases",
         "  PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)",
-        JOD,
     ]
 
 
@@ -268,14 +268,19 @@ def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
 
 
 def test_findings_keep_the_verdicts_order_and_are_few() -> None:
-    """Of many ten are shown and the others counted; what needs nobody is left out, and JOD is said where it is shown."""
+    """Of many ten are shown and the others counted; what needs nobody is left out."""
     found = (*many(MAX_FINDINGS + 3), of(Outcome.IMPROVED), replace(BUDGET, outcome=Outcome.PASS, fails=False))
     text = shown(verdict(*found))
     assert text.index("family0 ") < text.index("family1 ") < text.index("family9 ")
     assert "family10" not in text
     assert "… and 3 more findings" in text
     assert finding_blocks(verdict(invalid=("nothing was judged",))) is None
-    assert JOD not in shown(verdict(BUDGET))
+
+
+def test_jod_is_explained_where_it_is_spoken_of() -> None:
+    """By findings, or by what changed invisibly."""
+    assert jod_lines(verdict(FINDING)) == jod_lines(verdict(changes=changed(1))) == [JOD]
+    assert jod_lines(verdict(BUDGET)) == []
 
 
 def test_a_limit_at_risk_is_shown_before_it_fails() -> None:
@@ -411,7 +416,7 @@ def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
     assert [unescaped(line) for line in lines] == [
         (
             "::error title=editproof: regressed: logo · ns::In logo with ns the fill is blurrier. · obvious, 1.32 JOD · "
-            f"{line_of(FINDING).number}"
+            f"{line_of(FINDING).number} · {JOD}"
         )
     ]
 
