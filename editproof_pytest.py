@@ -22,10 +22,11 @@ from typing import Any
 import pytest
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("editproof.py")))
-WORDS = {0: "pass", 1: "regression"}
-BAD = frozenset({"regressed", "error"})
-WIDTH = "140"
-"""Columns of the table in a failure."""
+COULD_NOT_BE_JUDGED = 3
+UNSURE = frozenset({"underpowered", "error", "not judged"})
+"""Outcomes for which a run may end so without a reason of its own."""
+WIDTH = "100"
+"""Columns of what the gate prints in a failure."""
 
 PIPELINE_FILE = '''"""Gives editproof the pipeline {name!r}."""
 
@@ -55,20 +56,25 @@ class Verdict:
     invalid: tuple[str, ...]
     """Why it could not be judged."""
     findings: tuple[dict[str, Any], ...]
-    """Worst first; the fields are those of docs/verdict.schema.json."""
+    """What fails the build first; the fields are those of docs/verdict.schema.json."""
     run: Path
     """The run's folder; `harness.load` reads it."""
     table: str
     """What `editproof gate` prints."""
+    judgements: tuple[dict[str, Any], ...] = ()
+    """What became of every aspect of every family and model; the fields likewise."""
 
     @property
     def passed(self) -> bool:
-        """Whether the run was judged and nothing is past its limit."""
+        """Whether the run was judged, and nothing fails the build."""
         return self.exit_code == 0
 
     def __str__(self) -> str:
-        word = WORDS.get(self.exit_code, "could not be judged")
-        return f"editproof: {word}\n{self.table.rstrip()}\nreport:  {self.run / 'report' / 'index.html'}"
+        return f"{self.table.rstrip()}\nreport:  {self.run / 'report' / 'index.html'}"
+
+    def of(self, family: str, model: str) -> list[dict[str, Any]]:
+        """The findings that name a family and a model."""
+        return [one for one in self.findings if family in one["families"] and model in one["models"]]
 
 
 class EditGate:
@@ -159,7 +165,7 @@ class SuiteNode(pytest.Collector):
 
 
 class GateItem(pytest.Item):
-    """One family and model: passes where none of its findings is past its limit. The suite is run once for all of them."""
+    """One family and model: fails where a finding that fails the build names it. The suite is run once for all of them."""
 
     def __init__(self, *, family: str, model: str, **rest: Any) -> None:
         super().__init__(**rest)
@@ -169,18 +175,23 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Judge."""
         verdict = _verdict_of(self.config)
-        ours = [row for row in verdict.findings if (row["family"], row["model"]) == (self._family, self._model)]
-        lines = [f"could not be judged: {reason}" for reason in verdict.invalid]
-        if not lines:
-            lines = [f"{row['outcome']}: {row['text']}" for row in ours if row["outcome"] in BAD]
-        if not lines and not ours:
-            pytest.skip("no rule of the suite judges it")
+        lines = [f"could not be judged: {reason}" for reason in verdict.invalid] or self._failures(verdict)
         if not lines:
             return
         if not self.config.stash.get(SHOWN, False):  # one table is enough for all failures
             self.config.stash[SHOWN] = True
             self.add_report_section("call", "editproof", str(verdict))
         raise GateError("\n".join(lines))
+
+    def _failures(self, verdict: Verdict) -> list[str]:
+        """The findings that name it and fail the build, or that say why nothing could be judged."""
+        unsure = [
+            one for one in verdict.findings if verdict.exit_code == COULD_NOT_BE_JUDGED and one["outcome"] in UNSURE
+        ]
+        if verdict.exit_code == COULD_NOT_BE_JUDGED and not unsure:
+            return ["could not be judged"]
+        ours = verdict.of(self._family, self._model)
+        return [f"{one['outcome']}: {one['text']}" for one in ours if one["fails"] or one in unsure]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our own failures are for people and have no traceback."""
@@ -270,7 +281,8 @@ def _arguments(config: pytest.Config) -> list[str]:
 
 def _read(run: Path, table: str) -> Verdict:
     said = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
-    return Verdict(said["exit_code"], tuple(said["invalid"]), tuple(said["findings"]), run, table)
+    lists = {key: tuple(said.get(key, ())) for key in ("invalid", "findings", "judgements")}
+    return Verdict(exit_code=said["exit_code"], run=run, table=table, **lists)
 
 
 def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:

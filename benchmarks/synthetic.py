@@ -16,13 +16,17 @@ from harness.metrics.lpips_weights import NO_WEIGHTS
 from harness.metrics.registry import EVERY_NIGHT, get_metric, stats_of
 from harness.runs import MetricInfo, Run, blob_path
 from harness.types import (
+    ASPECTS,
     REGIONS,
     Budget,
     Case,
     CaseError,
     CaseRecord,
+    Change,
+    Evidence,
     ExitCode,
     Finding,
+    Judgement,
     Measurement,
     Model,
     Outcome,
@@ -109,17 +113,56 @@ def _record(folder: Path, picture: Path, case: Case, index: int, numbers: tuple[
 
 
 def _verdict(records: tuple[CaseRecord, ...]) -> Verdict:
-    findings = []
-    for index, record in enumerate(records[: 20 * FAMILIES * MODELS]):
-        bad = index % 17 == 0
-        outcome = Outcome.REGRESSED if bad else Outcome.IMPROVED if index % 50 == 1 else Outcome.PASS
-        case = record.case
-        findings.append(
-            Finding("budget", case.family, case.model.name, "lpips[alex]@1", "edit", "mean", outcome, 0.2,
-                    0.3 if bad else 0.1, -0.1 if bad else 0.1, "", case.id, 5, "LPIPS is 0.3; the budget is at most 0.2",
-                    stage="inpaint" if bad else "")
-        )  # fmt: skip
-    return Verdict(ExitCode.REGRESSION, (), tuple(findings), "")
+    """Of every 17th family and model something regressed; every other picture changed, most of them invisibly."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        pairs.setdefault((record.case.family, record.case.model.name), []).append(record.case.id)
+    bad = [index % 17 == 0 for index in range(len(pairs))]
+    findings = [_finding(*pair, ids) for (pair, ids), fails in zip(pairs.items(), bad, strict=True) if fails]
+    worse = {case_id for finding in findings for case_id in finding.cases}
+    changes = [
+        Change(
+            record.case.id,
+            *((Outcome.REGRESSED, 0.2, 0.6) if record.case.id in worse else (Outcome.INVISIBLE, 0.0, 0.01)),
+        )
+        for record in records[::2]
+    ]
+    judgements = [
+        Judgement(
+            *pair, aspect, Outcome.REGRESSED if fails else Outcome.INVISIBLE, 3.0 * fails, 0.0, 0.6 * fails, len(ids)
+        )
+        for (pair, ids), fails in zip(pairs.items(), bad, strict=True)
+        for aspect in ASPECTS
+    ]
+    return Verdict(
+        exit_code=ExitCode.REGRESSION,
+        outcome=Outcome.REGRESSED,
+        invalid=(),
+        findings=tuple(findings),
+        judgements=tuple(judgements),
+        changes=tuple(sorted(changes, key=lambda change: -change.worst)),
+        unchanged=len(records) - len(changes),
+        baseline="baselines/synthetic",
+    )
+
+
+def _finding(family: str, model: str, ids: list[str]) -> Finding:
+    return Finding(
+        rule="picture",
+        outcome=Outcome.REGRESSED,
+        families=(family,),
+        models=(model,),
+        case_id=ids[0],
+        cases=tuple(ids),
+        words="the fill is blurrier",
+        text=f"In {family} with {model} the fill is blurrier.",
+        aspect="detail",
+        lost=("detail",),
+        jod=0.6,
+        stage="inpaint",
+        evidence=Evidence("lpips[alex]@1", "edit", "mean", "", 0.1, 0.3, 0.02, -0.18),
+        fails=True,
+    )
 
 
 def _picture(folder: Path) -> Path:

@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from harness.errors import UsageError
-from harness.types import Better, Case, CaseRecord, Suite, Verdict
+from harness.old_verdict import SCHEMA as OLD_SCHEMA
+from harness.old_verdict import read_old
+from harness.types import VERDICT_SCHEMA, Better, Case, CaseRecord, Suite, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +60,12 @@ _AT_A_TIME = 256
 """Cases whose rows are held in memory while a table is written."""
 
 T = TypeVar("T")
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    """What version of a file it is."""
+
+    schema: int = OLD_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +200,23 @@ def load(folder: Path | str) -> Run:
 
 
 def load_verdict(folder: Path) -> Verdict | None:
-    """The gate's word on a run; None: it has not been judged. Raises UsageError where the file is damaged."""
+    """The gate's word on a run; None: it has not been judged. One of an older version is converted.
+
+    Raises UsageError where the file is damaged, or of a newer version.
+    """
     path = folder / "verdict.json"
-    return _decode(path.read_bytes(), Verdict, path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    schema = _decode(data, _Schema, path).schema
+    if schema > VERDICT_SCHEMA:
+        raise UsageError(
+            f"{path} has schema {schema}; this editproof reads up to {VERDICT_SCHEMA}. `editproof gate` judges the run anew"
+        )
+    try:
+        return read_old(data) if schema == OLD_SCHEMA else _decode(data, Verdict, path)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{path} is damaged or of another version: {error}") from error
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -35,10 +35,10 @@ PICTURES = ("input", "expected", "actual")
 Pixels = npt.NDArray[np.uint8]
 
 
-def write_case_data(run: Run, folder: Path) -> None:
-    """Write the data of all finished cases into a report's folder."""
+def write_case_data(run: Run, folder: Path, states: Mapping[str, str] | None = None) -> None:
+    """Write the data of all finished cases into a report's folder; `states` are those of `view.states`."""
     sources = sources_of(run, folder)
-    states = view.states(run)
+    states = view.states(run) if states is None else states
     write_atomically(folder / "data" / "viewer.js", script("editproof.about", about_run(sources)))
     target = folder / "cases"
     target.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,11 @@ def sources_of(run: Run, folder: Path) -> Sources:
     """Where the facts about a run's cases come from, for a report in that folder."""
     named: dict[str, list[Finding]] = {}
     for finding in view.findings(run):
-        named.setdefault(finding.case_id, []).append(finding)
-    return Sources(run.manifest, Gallery.of(run, folder), named, load_counterparts(run.folder), load_maps(run.folder))
+        for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
+            named.setdefault(case_id, []).append(finding)
+    changes = {change.case_id: change for change in run.verdict.changes} if run.verdict else {}
+    gallery = Gallery.of(run, folder)
+    return Sources(run.manifest, gallery, named, load_counterparts(run.folder), load_maps(run.folder), changes)
 
 
 def script(function: str, data: Mapping[str, Any]) -> bytes:

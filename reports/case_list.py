@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs import Manifest, Run, metric_name, write_atomically
-from harness.types import Budget, CaseRecord, Finding, Limit, Margin, Outcome, Region
+from harness.types import Budget, Case, CaseRecord, Finding, Margin, Region
 from reports import numbers, view
+from reports.case_view import WORSE
+from reports.verdict import line_of, short
 
 MAX_NUMBERS = 4
 """Numbers in a line of the list."""
 
 MAX_REASON = 300
 """Characters of a reason: the case itself has all of it."""
+MAX_TITLE = 80
+"""Characters of a finding in the list of filters."""
 
 Key = tuple[str, Region, str]
-
-_OPEN = {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}
 
 
 def write_cases(run: Run, states: Mapping[str, str], path: Path) -> None:
@@ -47,7 +49,8 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
     records = {record.case.id: record for record in run.records}
     ended = [records.get(case.id) for case in cases]
     keys = key_numbers(run.manifest)
-    past = past_limits(run)
+    worse = worse_aspects(run)
+    counts = counting_findings(run)
     stage_of = _stages(run)
     words: dict[str, list[str]] = {}
 
@@ -67,7 +70,8 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "seconds": [None if record is None else round(record.seconds, 3) for record in ended],
         "cached": [int(record is not None and record.cached) for record in ended],
         "broke": coded("broke", (_stage(record, stage_of) for record in ended)),
-        "past": coded("past", (" ".join(past.get(case.id, ())) for case in cases)),
+        "worse": coded("worse", (", ".join(worse.get(case.id, ())) for case in cases)),
+        "finding": coded("finding", (" ".join(map(str, counts.get(case.id, ()))) for case in cases)),
         "reason": coded("reason", (_reason(record) for record in ended)),
     }
     values = _values(ended, keys)
@@ -76,9 +80,10 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "states": view.STATES,
         "words": words,
         "columns": shown,
-        "numbers": [_about(run.manifest, key, values[key]) for key in keys],
+        "numbers": [*_visibility(run, cases), *(_about(run.manifest, key, values[key]) for key in keys)][:MAX_NUMBERS],
         "pages": {case.id: page for case in cases if (page := page_name(case.id)) != case.id},
-        "metrics": {name: numbers.title(name) for name in sorted({name for found in past.values() for name in found})},
+        "aspects": sorted({aspect for found in worse.values() for aspect in found}),
+        "findings": {str(number): _title(finding) for number, finding in enumerate(view.findings(run), start=1)},
     }
 
 
@@ -98,57 +103,35 @@ def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
     return tuple(known)[:MAX_NUMBERS]
 
 
-def past_limits(run: Run) -> dict[str, tuple[str, ...]]:
-    """Case id -> the metrics in which it is past a limit that the verdict calls regressed, unclear or waived.
-
-    Of a budget or limit these are all its cases; of a comparison with the baseline the one that the finding names.
-    """
+def worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
+    """Case id -> the aspects that got worse, by the findings that count it; of a rule about no picture the rule."""
     found: dict[str, list[str]] = {}
-    by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
-    for record in run.records:
-        by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
-    for finding in run.verdict.findings if run.verdict else ():
-        if finding.outcome not in _OPEN:
-            continue
-        name = metric_name(finding.metric)
-        ids = {finding.case_id, *_past(run.manifest, finding, by_pair.get((finding.family, finding.model), ()))}
-        for case_id in ids:
-            if name not in found.setdefault(case_id, []):
-                found[case_id].append(name)
-    return {case_id: tuple(sorted(names)) for case_id, names in found.items()}
+    for finding in view.findings(run):
+        if finding.outcome in WORSE:
+            aspects = finding.lost or (finding.aspect or finding.rule,)
+            for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
+                found.setdefault(case_id, []).extend(a for a in aspects if a not in found.get(case_id, ()))
+    return {case_id: tuple(sorted(aspects)) for case_id, aspects in found.items()}
 
 
-def _past(manifest: Manifest, finding: Finding, records: Sequence[CaseRecord]) -> Iterable[str]:
-    suite, name = manifest.suite, metric_name(finding.metric)
-    for budget in suite.budgets if finding.rule == "budget" else ():
-        asked = (metric_name(budget.metric), budget.region, budget.stat)
-        if asked == (name, finding.region, finding.stat) and finding.limit in {budget.min, budget.max}:
-            for record in _covered(budget, finding.family, records):
-                value = numbers.value(record, *asked)
-                if value is not None and not _keeps(budget, value):
-                    yield record.case.id
-    for limit in suite.limits if finding.rule == "limit" else ():
-        if limit.of == name and limit.max == finding.limit:
-            for record in _covered(limit, finding.family, records):
-                cost = record.seconds if limit.of == "seconds" else record.peak_mb
-                if cost is not None and cost > limit.max:
-                    yield record.case.id
+def counting_findings(run: Run) -> dict[str, tuple[int, ...]]:
+    """Case id -> the numbers, from 1, of the findings that count it."""
+    found: dict[str, list[int]] = {}
+    for number, finding in enumerate(view.findings(run), start=1):
+        for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
+            found.setdefault(case_id, []).append(number)
+    return {case_id: tuple(numbers) for case_id, numbers in found.items()}
 
 
-def _covered(rule: Budget | Limit, family: str, records: Sequence[CaseRecord]) -> Iterable[CaseRecord]:
-    if rule.families and family not in rule.families:
-        return ()
-    return [r for r in records if rule.until_step is None or 1 <= r.case.step <= rule.until_step]
-
-
-def _keeps(budget: Budget, value: float) -> bool:
-    return (budget.min is None or value >= budget.min) and (budget.max is None or value <= budget.max)
+def _title(finding: Finding) -> str:
+    line = line_of(finding)
+    return short(f"{line.outcome}: {line.words}", MAX_TITLE)
 
 
 def _stages(run: Run) -> dict[str, str]:
     """Case id -> the stage that the verdict blames."""
-    found = run.verdict.findings if run.verdict else ()
-    return {finding.case_id: finding.stage for finding in reversed(found) if finding.stage and finding.outcome in _OPEN}
+    found = [finding for finding in view.findings(run) if finding.stage and finding.outcome in WORSE]
+    return {case_id: finding.stage for finding in reversed(found) for case_id in (*finding.cases, finding.case_id)}
 
 
 def _stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
@@ -174,6 +157,16 @@ def _values(records: Sequence[CaseRecord | None], keys: Sequence[Key]) -> dict[K
             known = numbers.value(record, *key) if record else None
             value.append(round(known, 4) if known is not None and math.isfinite(known) else None)
     return found
+
+
+def _visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """How visible each case's difference from the accepted picture is; nothing where nothing was compared."""
+    known = {change.case_id: round(change.worst, 3) for change in run.verdict.changes} if run.verdict else {}
+    if not known:
+        return []
+    values = [known.get(case.id) for case in cases]
+    title = "JOD lost against the accepted picture, worst window"
+    return [{"key": "jod", "label": "JOD", "title": title, "digits": 2, "values": values}]
 
 
 def _about(manifest: Manifest, key: Key, values: Sequence[float | None]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from harness.evidence import Counterpart, Counterparts, Maps
 from harness.runs import Manifest, metric_name
-from harness.types import REGIONS, CaseRecord, Finding, Measurement, Outcome, Region, StageRecord
+from harness.types import REGIONS, CaseRecord, Change, Finding, Measurement, Outcome, Region, StageRecord
 from reports import numbers
 from reports.pictures import Gallery
+from reports.verdict import JOD, line_of, visible
 
 WINDOW_PX = 64
 """Edge of the window that `worst` is taken over, in output pixels."""
@@ -27,7 +28,8 @@ KINDS = ("input", "expected", "actual", "difference", "regions", "overlay")
 ALSO = ("also_1", "also_2", "also_3")
 """Further accepted pictures, as many as the viewer offers."""
 
-_OPEN = {Outcome.ERROR, Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED}
+WORSE = frozenset({Outcome.REGRESSED, Outcome.TRADED, Outcome.UNDERPOWERED, Outcome.WAIVED})
+"""Outcomes whose numbers are marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,11 @@ class Sources:
     manifest: Manifest
     gallery: Gallery
     findings: Mapping[str, Sequence[Finding]]
-    """By the case that they name."""
+    """By the cases that they count."""
     counterparts: Counterparts
     maps: Maps
+    changes: Mapping[str, Change]
+    """By the case whose picture changed."""
 
 
 def about_run(sources: Sources) -> dict[str, Any]:
@@ -107,15 +111,16 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
         "compared": before is not None,
         "stages": stages(record.stages, before, gallery),
         "windows": windows(record, sources.manifest, failing(found)),
-        "findings": [_finding(finding) for finding in found if finding.outcome in _OPEN or finding.at_risk],
+        "findings": [_finding(finding) for finding in found if finding.outcome is not Outcome.PASS or finding.at_risk],
+        "change": _change(sources.changes.get(case.id)),
         **table(record, before),
     }
 
 
 def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Names of the metrics that findings call worse, worst first."""
-    bad = {Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED}
-    return tuple(dict.fromkeys(metric_name(finding.metric) for finding in findings if finding.outcome in bad))
+    """Names of the metrics whose numbers findings show for something worse, in the findings' order."""
+    shown = [finding.evidence for finding in findings if finding.outcome in WORSE and finding.evidence]
+    return tuple(dict.fromkeys(metric_name(evidence.metric) for evidence in shown))
 
 
 def stages(records: Sequence[StageRecord], before: Counterpart | None, gallery: Gallery) -> list[dict[str, Any]]:
@@ -213,15 +218,35 @@ def _unmeasured(measurements: Sequence[Measurement]) -> dict[str, str]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
+    line, evidence = line_of(finding), finding.evidence
     return {
-        "outcome": finding.outcome.value,
-        "text": finding.text,
-        "metric": metric_name(finding.metric),
-        "region": finding.region,
-        "stat": finding.stat,
+        "outcome": line.outcome,
+        "fails": finding.fails,
+        "words": line.words,
+        "text": line.text,
+        "seen": line.seen,
+        "number": line.number,
+        "place": line.place,
+        "worse": finding.outcome in WORSE,
+        "metric": metric_name(evidence.metric) if evidence else "",
+        "region": evidence.region if evidence else "",
+        "stat": evidence.stat if evidence else "",
         "rule": finding.rule,
         "stage": finding.stage,
-        "atRisk": finding.at_risk,
+    }
+
+
+def _change(change: Change | None) -> dict[str, Any] | None:
+    """How visible the difference from the accepted picture is, in words; None: it was not measured."""
+    if change is None:
+        return None
+    word = "invisible" if change.outcome is Outcome.INVISIBLE else visible(max(change.whole, change.worst))
+    return {
+        "outcome": change.outcome.value,
+        "seen": word,
+        "whole": numbers.jod(change.whole),
+        "worst": numbers.jod(change.worst),
+        "about": JOD,
     }
 
 

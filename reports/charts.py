@@ -107,7 +107,8 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
 
 def _families(run: Run, by_family: Mapping[str, object]) -> list[str]:
     """Those that are drawn, in the run's order."""
-    rank = {family: index for index, family in reversed(list(enumerate(f.family for f in view.findings(run))))}
+    named = dict.fromkeys(family for finding in view.findings(run) for family in finding.families)
+    rank = {family: index for index, family in enumerate(named)}
     worst = sorted(by_family, key=lambda family: rank.get(family, len(rank)))[:MOST_FAMILIES]
     return [family for family in by_family if family in worst]
 

@@ -1,4 +1,4 @@
-"""What the front page says of a run, without any markup: verdict, counts, groups of findings, the map of families."""
+"""What the front page says of a run, without any markup: verdict, counts, findings, the map of families."""
 
 from __future__ import annotations
 
@@ -8,34 +8,48 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from harness.runs import Run, metric_name
-from harness.types import CaseRecord, ExitCode, Finding, Outcome
-from harness.wording import counted
-from reports import verdict, view
-from reports.groups import Group as Found
-from reports.groups import broken, by_metric, open_groups
+from harness.types import OUTCOMES, Case, ExitCode, Finding, Judgement, Outcome
+from harness.wording import case_name, counted
+from reports import numbers, verdict, view
 
 Tone = Literal["good", "bad", "warn", "plain"]
 
-MAX_LINES = 4
-"""Findings of one group that are shown, one a metric; the others are folded."""
+MAX_CARDS = 120
+"""Findings that are listed: beyond, a page is no longer read."""
 
-MAX_FOLDED = 1500
-"""Findings that are folded on a page, those of the worst groups; beyond, they are counted."""
+MAX_LINKS = 24
+"""Cases of a finding that are linked one by one; the list has all."""
 
-PICTURED = ("lpips", "flip", "delta_e00", "ssim")
-"""Metrics whose worst place a person sees best: a group shows it of the one that is furthest past its limit."""
-
-MAX_GROUPS = 120
-"""Groups that are listed: beyond, a page is no longer read."""
+MAX_INVISIBLE = 200
+"""Pictures that changed invisibly and are listed; the others are counted."""
 
 TONES: Mapping[Outcome, Tone] = {
     Outcome.ERROR: "bad",
     Outcome.REGRESSED: "bad",
+    Outcome.TRADED: "warn",
     Outcome.UNDERPOWERED: "warn",
+    Outcome.CHANGED: "warn",
+    Outcome.NOT_JUDGED: "warn",
     Outcome.WAIVED: "warn",
     Outcome.IMPROVED: "good",
+    Outcome.INVISIBLE: "plain",
+    Outcome.UNCHANGED: "plain",
     Outcome.PASS: "plain",
 }
+MARKS: Mapping[Outcome, str] = {
+    Outcome.ERROR: "✕",
+    Outcome.REGRESSED: "▼",
+    Outcome.TRADED: "⇅",
+    Outcome.UNDERPOWERED: "?",
+    Outcome.CHANGED: "≠",
+    Outcome.NOT_JUDGED: "–",
+    Outcome.WAIVED: "∼",
+    Outcome.IMPROVED: "▲",
+    Outcome.INVISIBLE: "≈",
+    Outcome.UNCHANGED: "=",
+    Outcome.PASS: "✓",
+}
+"""A shape for each, since a colour alone tells nothing to some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,59 +73,49 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Place:
+    """A case that a finding counts."""
+
+    name: str
+    href: str
+    """Empty: it has no result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
     """One finding."""
 
-    row: verdict.Row
+    line: verdict.Line
     finding: Finding
-    about: str
-    """Which case the text names: `logo/3, seed 42`; empty: it is not in the run."""
-    href: str
-    """The case in the mode that shows it; empty: it has no result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What was found of one family and model, at one stage."""
-
-    family: str
-    model: str
-    stage: str
-    """Empty: not known."""
-    outcome: Outcome
     tone: Tone
-    lines: tuple[Line, ...]
-    more: str
-    """What is not shown, in words: `62 more checks of 14 metrics`; empty: nothing."""
-    folded: Mapping[str, tuple[Line, ...]]
-    """By metric, what is not shown."""
-    left_out: int
-    """Findings that are not even folded."""
-    pictured: Finding
-    """The one whose case is shown."""
     href: str
-    """The list of its cases."""
+    """The case to look at, in the mode that shows it; empty: there is none."""
+    places: tuple[Place, ...]
+    """The first of its cases."""
+    more: int
+    """Cases that are not linked one by one."""
+    listing: str
+    """The list of all its cases; empty: it counts none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """The findings, in the order in which people must look."""
+class Cards:
+    """The findings: what needs a person, and what got better or can't be seen."""
 
-    open: tuple[Group, ...]
-    improved: tuple[Group, ...]
+    open: tuple[Card, ...]
+    quiet: tuple[Card, ...]
     left_out: int
-    """Findings in groups that are not listed."""
+    """Findings that are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The checks of one family and model that keep their limits."""
+class Unseen:
+    """A picture that changed, and nobody can see it."""
 
-    family: str
-    model: str
-    checks: int
-    nearest: Line
-    """The one with the least room left, in limits."""
+    place: Place
+    whole: str
+    worst: str
+    """JOD, over the whole picture and in the worst window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Cell:
     mark: str
     text: str
     title: str
+    """Every aspect and what became of it."""
     href: str
     cases: int
 
@@ -131,34 +136,24 @@ def headline(run: Run) -> Headline:
     judged = run.verdict
     if judged is None:
         return Headline("NOT JUDGED YET", "plain", "No gate has judged this run yet; `editproof gate` does.")
-    if judged.exit_code is ExitCode.OK:
-        improved = sum(finding.outcome is Outcome.IMPROVED for finding in judged.findings)
-        why = f"All {len(judged.findings)} checks keep their limits"
-        return Headline("PASS", "good", f"{why}, {improved} of them improved." if improved else f"{why}.")
-    if judged.exit_code is ExitCode.REGRESSION:
-        past = sum(finding.outcome is Outcome.REGRESSED for finding in judged.findings)
-        what = broken(judged)
-        count = f"{past:,} of {counted(len(judged.findings), 'check')} {'is' if past == 1 else 'are'} past the limit."
-        return Headline("REGRESSION", "bad", f"{what}. {count}" if what else count)
-    why = judged.invalid[0] if judged.invalid else "No reason was given."
-    more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
-    return Headline("COULD NOT BE JUDGED", "warn", why + more)
+    word = verdict.headline(judged).upper()
+    if judged.invalid:
+        more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
+        return Headline(word, "warn", judged.invalid[0] + more)
+    tone: Tone = {ExitCode.OK: "good", ExitCode.REGRESSION: "bad"}.get(judged.exit_code, "warn")  # type: ignore[assignment]
+    why = verdict.because(judged)
+    return Headline(word, tone, f"{why[:1].upper()}{why[1:]}." if why else "Nothing fails the build.")
 
 
 def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
-    """The numbers beside the verdict; `states` are the cases', by id."""
+    """The numbers beside the verdict: pictures, findings, and edits without a picture; `states` are the cases', by id."""
     total, missing = len(run.manifest.cases), len(run.missing)
     finished = f"{total - missing:,}" if not missing else f"{total - missing:,} of {total:,}"
-    found = run.verdict.findings if run.verdict else ()
-    checks = {outcome: sum(finding.outcome is outcome for finding in found) for outcome in Outcome}
     of = {state: sum(other == state for other in states.values()) for state in view.STATES}
     shown: list[tuple[str, int, Tone, str]] = [
-        ("errors", of["error"], "bad", "#status=error"),
-        ("need review", of["needs_review"], "warn", "#status=needs_review"),
-        ("refused", of["refused"], "warn", "#status=refused"),
-        ("checks regressed", checks[Outcome.REGRESSED], "bad", "#status=regressed" if of["regressed"] else ""),
-        ("underpowered", checks[Outcome.UNDERPOWERED], "warn", ""),
-        ("improved", checks[Outcome.IMPROVED], "good", ""),
+        *_picture_counts(run),
+        *_finding_counts(run),
+        *((label, of[state], tone, f"#status={state}") for label, state, tone in _ENDS if of[state]),
     ]
     return (
         Count("cases", finished, "warn" if missing else "plain", "#status=missing" if missing else ""),
@@ -166,60 +161,47 @@ def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     )
 
 
-def changes(run: Run) -> str:
-    """What changed since the baseline, in a sentence; empty: nothing was compared."""
+_ENDS: tuple[tuple[str, str, Tone], ...] = (
+    ("errors", "error", "bad"),
+    ("need review", "needs_review", "warn"),
+    ("refused", "refused", "warn"),
+)
+
+
+def compared(run: Run) -> str:
+    """What became of the pictures beside the accepted ones, in a sentence; empty: there is no baseline."""
     if run.verdict is None or not run.verdict.baseline:
         return ""
-    found = [finding for finding in run.verdict.findings if finding.rule == "baseline"]
-    if not found:
-        return "Nothing was compared: no rule covers what both have."
-    number = {outcome: sum(finding.outcome is outcome for finding in found) for outcome in Outcome}
-    words = {
-        Outcome.ERROR: "can’t be compared",
-        Outcome.REGRESSED: "worse",
-        Outcome.UNDERPOWERED: "perhaps worse",
-        Outcome.WAIVED: "worse and waived",
-        Outcome.IMPROVED: "better",
-        Outcome.PASS: "within their margin",
-    }
-    parts = [f"{number[outcome]:,} {word}" for outcome, word in words.items() if number[outcome]]
-    return f"Of {len(found):,} comparisons {', '.join(parts)}."
+    said = verdict.changed_pictures(run.verdict)
+    return f"{said}." if said else "no picture was compared."
 
 
-def groups(run: Run) -> Groups:
-    """Findings by family, model and stage: what is no plain pass, worst first; then what improved."""
-    lines = {line.row: line for line in _lines(run)}
-    found = open_groups(tuple(lines))
-    looked_at = [group for group in found if group.leading[0].outcome != Outcome.IMPROVED]
-    better = [group for group in found if group.leading[0].outcome == Outcome.IMPROVED]
-    hidden = sum(group.size for group in (*looked_at[MAX_GROUPS:], *better[MAX_GROUPS:]))
-    room, shown = MAX_FOLDED, []
-    for one in (*looked_at[:MAX_GROUPS], *better[:MAX_GROUPS]):
-        group = _group(one, lines, room)
-        room -= sum(map(len, group.folded.values()))
-        shown.append(group)
-    number = min(len(looked_at), MAX_GROUPS)
-    return Groups(tuple(shown[:number]), tuple(shown[number:]), hidden)
+def cards(run: Run) -> Cards:
+    """The findings, in the verdict's order."""
+    made = [_card(run, number, finding) for number, finding in enumerate(view.findings(run), start=1)]
+    found = [card for card in made if verdict.is_open(card.finding)]
+    quiet = [card for card in made if not verdict.is_open(card.finding)]
+    left_out = max(0, len(found) - MAX_CARDS) + max(0, len(quiet) - MAX_CARDS)
+    return Cards(tuple(found[:MAX_CARDS]), tuple(quiet[:MAX_CARDS]), left_out)
 
 
-def kept(run: Run) -> tuple[Kept, ...]:
-    """The checks that keep their limits, a line a family and model, the one with the least room first."""
-    by_pair: dict[tuple[str, str], list[Line]] = {}
-    for line in _lines(run):
-        if not line.row.open:
-            by_pair.setdefault((line.finding.family, line.finding.model), []).append(line)
-    found = [
-        Kept(family, model, len(lines), min(lines, key=lambda line: _room(line.finding)))
-        for (family, model), lines in by_pair.items()
-    ]
-    return tuple(sorted(found, key=lambda one: _room(one.nearest.finding)))
+def unseen(run: Run) -> tuple[Unseen, ...]:
+    """The pictures that changed invisibly, the most visible first; at most MAX_INVISIBLE."""
+    found = [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE] if run.verdict else []
+    places = _places(run, [one.case_id for one in found[:MAX_INVISIBLE]])
+    return tuple(
+        Unseen(place, numbers.jod(one.whole), numbers.jod(one.worst)) for place, one in zip(places, found, strict=False)
+    )
 
 
 def family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]]:
     """Family -> model -> how it stands; pairs without a case are left out."""
-    found: dict[tuple[str, str], list[Finding]] = {}
-    for finding in run.verdict.findings if run.verdict else ():
-        found.setdefault((finding.family, finding.model), []).append(finding)
+    found: dict[tuple[str, str], list[tuple[Outcome, str]]] = {}
+    for one in run.verdict.judgements if run.verdict else ():
+        found.setdefault((one.family, one.model), []).append((one.outcome, _aspect(one)))
+    for finding in view.findings(run):
+        for pair in _pairs(finding):
+            found.setdefault(pair, []).append((finding.outcome, f"{verdict.line_of(finding).words}: {finding.outcome}"))
     cases: dict[tuple[str, str], list[str]] = {}
     for case in run.manifest.cases:
         cases.setdefault((case.family, case.model.name), []).append(states[case.id])
@@ -232,8 +214,8 @@ def family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]
 def link(case_id: str, finding: Finding | None = None) -> str:
     """The address of a case; with a finding, in the mode that shows it."""
     state = {"case": case_id}
-    if finding and finding.rule != "limit" and finding.rule not in verdict.CONDUCT:
-        state |= {"mode": "heat", "metric": metric_name(finding.metric)}
+    if finding and finding.rule in {"picture", "budget"} and finding.evidence:
+        state |= {"mode": "heat", "metric": metric_name(finding.evidence.metric)}
     return f"#{urlencode(state, errors='replace')}"
 
 
@@ -242,80 +224,74 @@ def list_link(**state: str) -> str:
     return f"#{urlencode(state, errors='replace')}"
 
 
-def _lines(run: Run) -> list[Line]:
-    if run.verdict is None:
+def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
+    judged = run.verdict
+    if judged is None or not judged.baseline:
         return []
-    records = {record.case.id: record for record in run.records}
-    ranked = verdict.ranked(run.verdict)
-    return [_line(row, finding, records) for row, finding in zip(verdict.rows(run.verdict), ranked, strict=True)]
+    outcomes = [change.outcome for change in judged.changes]
+    hidden = outcomes.count(Outcome.INVISIBLE)
+    seeds = outcomes.count(Outcome.UNCHANGED)
+    return [
+        ("unchanged", judged.unchanged + seeds, "plain", "#status=unchanged"),
+        ("invisibly changed", hidden, "plain", "#status=invisible"),
+        ("visibly changed", len(outcomes) - hidden - seeds, "warn", "#sort=-jod"),
+    ]
 
 
-def _line(row: verdict.Row, finding: Finding, records: Mapping[str, CaseRecord]) -> Line:
-    record = records.get(finding.case_id)
-    about = f"{record.case.scene}, seed {record.case.seed}" if record else ""
-    return Line(row, finding, about, link(record.case.id, finding) if record else "")
+def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
+    outcomes = [finding.outcome for finding in view.findings(run) if finding.outcome is not Outcome.PASS]
+    numbers_of = {outcome: outcomes.count(outcome) for outcome in OUTCOMES if outcome in outcomes}
+    words = {outcome: f"{outcome} finding{'' if number == 1 else 's'}" for outcome, number in numbers_of.items()}
+    return [(words[outcome], number, TONES[outcome], "#findings") for outcome, number in numbers_of.items()]
 
 
-def _group(found: Found, lines: Mapping[verdict.Row, Line], room: int) -> Group:
-    """A group of the page, with at most `room` findings folded."""
-    own = [lines[row] for row in found.leading]
-    shown = tuple(own[:MAX_LINES])
-    rest = (*found.leading[MAX_LINES:], *found.others)
-    folded = by_metric(rest[:room])
-    first = own[0]
-    tone: Tone = "warn" if first.row.at_risk else TONES[first.finding.outcome]
-    return Group(
-        family=first.finding.family,
-        model=first.finding.model,
-        stage=found.stage,
-        outcome=first.finding.outcome,
+def _card(run: Run, number: int, finding: Finding) -> Card:
+    ids = tuple(dict.fromkeys(case_id for case_id in (finding.case_id, *finding.cases) if case_id))
+    places = _places(run, ids[:MAX_LINKS], finding)
+    tone: Tone = "bad" if finding.fails else "warn" if verdict.is_at_risk(finding) else TONES[finding.outcome]
+    return Card(
+        line=verdict.line_of(finding),
+        finding=finding,
         tone=tone,
-        lines=shown,
-        more=found.more(len(shown)),
-        folded={metric: tuple(lines[row] for row in rows) for metric, rows in folded.items()},
-        left_out=max(0, len(rest) - room),
-        pictured=_pictured(own),
-        href=list_link(family=first.finding.family, model=first.finding.model),
+        href=places[0].href if finding.case_id and places else "",
+        places=places,
+        more=max(0, len(ids) - MAX_LINKS),
+        listing=list_link(finding=str(number)) if ids else "",
     )
 
 
-def _pictured(lines: Sequence[Line]) -> Finding:
-    """What shows best what is wrong, among what is as bad as the worst and has a case."""
-    known = [line.finding for line in lines if line.href and line.finding.outcome is lines[0].finding.outcome]
-    seen = [finding for finding in known if metric_name(finding.metric) in PICTURED and finding.rule != "limit"]
-    furthest = max(seen, key=lambda finding: abs(finding.headroom) / (abs(finding.limit) or 1.0), default=None)
-    return furthest or next(iter(known), lines[0].finding)
+def _places(run: Run, ids: Sequence[str], finding: Finding | None = None) -> tuple[Place, ...]:
+    known: dict[str, Case] = {case.id: case for case in run.manifest.cases}
+    finished = {record.case.id for record in run.records}
+    return tuple(
+        Place(case_name(known[one]) if one in known else one, link(one, finding) if one in finished else "")
+        for one in ids
+    )
 
 
-def _room(finding: Finding) -> float:
-    return finding.headroom / max(abs(finding.limit), 1e-9)
+def _pairs(finding: Finding) -> list[tuple[str, str]]:
+    """The families and models of a rule about no picture: what pictures show stands in the judgements."""
+    if finding.rule == "picture" or finding.outcome is Outcome.PASS:
+        return []
+    return [(family, model) for family in finding.families for model in finding.models]
 
 
-def _cell(family: str, model: str, found: Sequence[Finding], ended: Sequence[str]) -> Cell:
-    number = {outcome: sum(finding.outcome is outcome for finding in found) for outcome in Outcome}
+def _aspect(one: Judgement) -> str:
+    jod = "" if one.outcome in verdict.INVISIBLE else f" ({verdict.seen(one.jod)})"
+    return f"{one.aspect}: {one.outcome}{jod}"
+
+
+def _cell(family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]) -> Cell:
     failed = sum(state in view.FAILED for state in ended)
     missing = sum(state == "missing" for state in ended)
-    parts = [
-        (failed, "bad", "✕", "failed"),
-        (number[Outcome.ERROR], "bad", "✕", "not judged"),
-        (number[Outcome.REGRESSED], "bad", "▼", "regressed"),
-        (missing, "warn", "…", "not run"),
-        (number[Outcome.UNDERPOWERED], "warn", "?", "unclear"),
-        (number[Outcome.WAIVED], "warn", "∼", "waived"),
-        (sum(f.at_risk and f.outcome is Outcome.PASS for f in found), "warn", "!", "at risk"),
-        (number[Outcome.IMPROVED], "good", "▲", "improved"),
-    ]
-    said = [(count, tone, mark, word) for count, tone, mark, word in parts if count]
-    if not said:
-        said = [(number[Outcome.PASS], "plain", "✓", "kept")] if number[Outcome.PASS] else [(0, "plain", "–", "")]
-    count, tone, mark, word = said[0]
-    tones: dict[str, Tone] = {"bad": "bad", "warn": "warn", "good": "good", "plain": "plain"}
-    every = ", ".join(f"{n} {what}" for n, _, _, what in said if n) or "not judged"
-    return Cell(
-        tones[tone],
-        mark,
-        f"{count:,} {word}" if count else "not judged",
-        f"{family} × {model}: {every}; {len(ended):,} cases",
-        list_link(family=family, model=model),
-        len(ended),
-    )
+    worst = min((outcome for outcome, _ in found), key=OUTCOMES.index, default=None)
+    tone: Tone = TONES[worst] if worst else "plain"
+    mark, text = (MARKS[worst], worst.value) if worst else ("–", "not compared")
+    if failed and tone != "bad":
+        tone, mark, text = "bad", "✕", f"{failed:,} failed"
+    elif missing and tone in {"plain", "good"}:
+        tone, mark, text = "warn", "…", f"{missing:,} not run"
+    ranked = sorted(found, key=lambda one: OUTCOMES.index(one[0]))
+    said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
+    title = f"{family} × {model}, {counted(len(ended), 'case')}: {'; '.join(said) or text}"
+    return Cell(tone, mark, text, verdict.short(title), list_link(family=family, model=model), len(ended))

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.runs import Manifest
 from harness.types import Verdict
-from reports.groups import open_groups
-from reports.verdict import Checkout, headline, reasons, rows, short
+from reports.verdict import Checkout, Level, headline, jod_lines, level_of, line_of, open_findings, reasons, short
 
 MAX_ANNOTATIONS = 10
 """Of each level, in one step."""
@@ -18,21 +17,22 @@ MAX_TITLE = 200
 
 
 def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> list[str]:
-    """Workflow commands, worst first, one a family, model and stage; what is more than GitHub shows is counted.
+    """Workflow commands, one a finding, in the verdict's order; what is more than GitHub shows is counted.
 
     Of a run that could not be judged, the reasons are errors, and its findings say nothing yet.
     """
     if verdict.invalid:
         lines = [command("error", f"editproof: {headline(verdict)}", reason) for reason in reasons(verdict)]
         return _limited([lines])
-    levels: dict[str, list[str]] = {"error": [], "warning": []}
-    for group in open_groups(rows(verdict)):
-        row, more = group.leading[0], group.more(1)
-        if row.level in levels:
-            place = f"{group.family} × {group.model}{f', first at {group.stage}' if group.stage else ''}"
-            title = f"editproof: {row.outcome}: {place}"
-            text = f"{row.text}{f' … and {more}' if more else ''}"
-            levels[row.level].append(command(row.level, title, text, checkout.source(manifest, row.model)))
+    about = jod_lines(verdict)
+    levels: dict[Level, list[str]] = {"error": [], "warning": []}
+    for finding in open_findings(verdict):
+        line = line_of(finding)
+        text = " · ".join(part for part in (line.text, line.seen, line.number) if part)
+        if about and line.seen:
+            text, about = f"{text} · {about[0]}", []  # once is enough
+        file = checkout.source(manifest, finding.models)
+        levels[level_of(finding)].append(command(line.level, f"editproof: {line.said}: {line.place}", text, file))
     return _limited(levels.values())
 
 

@@ -6,32 +6,37 @@ import hashlib
 import json
 
 from harness.runs import Manifest
-from harness.types import Outcome, Verdict
-from reports.verdict import Checkout, Row, reasons, rows
+from harness.types import Finding, Outcome, Verdict
+from reports.verdict import Checkout, line_of, open_findings, reasons
 
 NO_FILE = "editproof.toml"
 """Where a finding lies whose pipeline is no file of the repository: GitLab asks for a path."""
 
 SEVERITY = {
-    Outcome.REGRESSED.value: "critical",
-    Outcome.UNDERPOWERED.value: "minor",
-    Outcome.WAIVED.value: "info",
+    Outcome.ERROR: "blocker",
+    Outcome.REGRESSED: "major",
+    Outcome.TRADED: "major",
+    Outcome.WAIVED: "info",
+    Outcome.PASS: "info",
 }
-"""Outcomes that are listed."""
+"""Of what does not fail the build; of any other outcome it is minor."""
+FAILS = "critical"
 
 
 def code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> bytes:
-    """The file: a JSON list, worst first. A run that could not be judged has its reasons in it and no findings."""
+    """The file: a JSON list, in the verdict's order. A run that could not be judged has its reasons in it and no findings."""
     if verdict.invalid:
         entries = [_entry("validity", reason, "blocker", NO_FILE, ("validity", reason)) for reason in reasons(verdict)]
     else:
-        entries = [_of_row(manifest, row, checkout) for row in rows(verdict) if row.outcome in SEVERITY]
+        entries = [_of_finding(manifest, finding, checkout) for finding in open_findings(verdict)]
     return json.dumps(entries, indent=1, ensure_ascii=False).encode()
 
 
-def _of_row(manifest: Manifest, row: Row, checkout: Checkout) -> dict[str, object]:
-    path = checkout.source(manifest, row.model) or NO_FILE
-    return _entry(row.rule, row.text, SEVERITY[row.outcome], path, row.identity)
+def _of_finding(manifest: Manifest, finding: Finding, checkout: Checkout) -> dict[str, object]:
+    line = line_of(finding)
+    severity = FAILS if finding.fails else SEVERITY.get(finding.outcome, "minor")
+    path = checkout.source(manifest, finding.models) or NO_FILE
+    return _entry(line.rule, f"{line.said}: {line.text}", severity, path, line.identity)
 
 
 def _entry(name: str, text: str, severity: str, path: str, identity: tuple[str, ...]) -> dict[str, object]:

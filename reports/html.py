@@ -17,7 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.runs import Run, write_atomically
-from reports import case_data, charts, front_page, numbers, view
+from harness.types import Outcome
+from reports import case_data, charts, front_page, numbers, verdict, view
 from reports.case_data import write_case_data
 from reports.case_list import key_numbers, write_cases
 from reports.history import earlier_runs
@@ -55,7 +56,7 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
     write_cases(run, states, folder / "data" / "cases.js")
-    write_case_data(run, folder)
+    write_case_data(run, folder, states)
     drawn = charts.write_charts(run, folder / "charts", earlier_runs(run))
     index = folder / "index.html"
     write_atomically(index, _index(run, folder, states, drawn).encode("utf-8", "replace"))
@@ -89,8 +90,10 @@ def environment(folder: Path) -> Environment:
 
 
 def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
-    groups = front_page.groups(run)
-    first = [group.pictured for group in (*groups.open, *groups.improved)]
+    cards = front_page.cards(run)
+    pictured = [card.finding for card in (*cards.open, *cards.quiet)]
+    unseen = front_page.unseen(run)
+    changes = run.verdict.changes if run.verdict else ()
     return (
         environment(folder)
         .get_template("index.html.j2")
@@ -104,10 +107,12 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             missing=run.missing,
             headline=front_page.headline(run),
             counts=front_page.counts(run, states),
-            changes=front_page.changes(run),
-            groups=groups,
-            kept=front_page.kept(run),
-            thumbnails=write_thumbnails(run, first, folder / "thumbs"),
+            compared=front_page.compared(run),
+            cards=cards,
+            jod=verdict.JOD,
+            unseen=unseen,
+            unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
+            thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
             map=front_page.family_map(run, states),
             families=view.families(run),
             models=view.models(run),
@@ -115,8 +120,6 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             families_drawn=drawn.families,
             families_left_out=drawn.left_out,
             number_titles=_titles(run),
-            link=front_page.link,
-            list_link=front_page.list_link,
         )
     )
 

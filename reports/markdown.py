@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from harness.runs import Manifest
-from harness.types import Outcome, Verdict
-from reports.groups import broken, leading, open_groups
-from reports.verdict import NONE, Row, headline, notes, reasons, rows, sentence, short
+from harness.types import Judgement, Outcome, Verdict
+from harness.wording import case_name, counted
+from reports import numbers
+from reports.verdict import Line, because, headline, jod_lines, notes, open_lines, reasons, sentence, short, summed
 
 MARKER = "<!-- editproof -->"
 """The first line: a script finds the comment by it, to update instead of adding another."""
@@ -18,31 +19,48 @@ MAX_SUMMARY = 1024 * 1024
 """Bytes that one step may write; GitHub drops a larger summary whole."""
 
 TOP = 10
-"""Rows that are not folded."""
-TOP_OF_A_GROUP = 3
-"""Of one family, model and stage."""
-MAX_CELL = 160
+"""Findings that are not folded."""
+MOST_REASONS = 6
+MOST_NOTES = 5
+"""With these a comment has at most 40 lines."""
+MOST_INVISIBLE = 50
+"""Pictures that changed invisibly and are listed; the others are counted."""
+MAX_STORY = 300
+"""Characters of what a finding says of itself."""
 RESERVE = 1000
 """Room for what closes the lists."""
 
 ACTIVE = frozenset("\\`*_{}[]<>#!|~&$@:^")
 """What Markdown, HTML or GitHub would take for something else than itself."""
 
-HEADINGS = ("outcome", "rule", "family", "model", "change", "interval", "headroom", "first bad stage")
-TABLE = (f"| {' | '.join(HEADINGS)} |", f"|{' --- |' * len(HEADINGS)}")
-NEXT_STEP = (
-    "Pictures, numbers and samples of every case: the report in the run's folder (`editproof report` writes it)."
-)
+OUTCOMES_TABLE = ("| family | model | aspect | outcome | JOD | cases |", "| --- | --- | --- | --- | --- | --- |")
+NEXT_STEP = "Pictures and numbers of every case: the report in the run's folder (`editproof report` writes it)."
+
+Size = Callable[[str], int]
 
 
 def comment(manifest: Manifest, verdict: Verdict) -> str:
-    """A comment for a pull request: worst first, details folded, never longer than GitHub takes."""
-    return _document(manifest, verdict, MAX_COMMENT, len)
+    """A comment for a pull request: at most 40 lines, what fails the build first."""
+    lines = [*_opening(manifest, verdict), *_notes(verdict, MOST_NOTES)]
+    return "\n".join([*_fitting(lines, MAX_COMMENT - RESERVE, len), NEXT_STEP, ""])
 
 
 def summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> str:
-    """The same for a step summary of which `room` bytes are left; empty where not even the verdict fits in."""
-    return _document(manifest, verdict, room, lambda text: len(text.encode("utf-8", "replace")))
+    """The same and all the rest, folded, for a step summary of which `room` bytes are left.
+
+    Empty where not even the verdict fits in.
+    """
+    lines = _head(manifest, verdict)
+    close = [NEXT_STEP, ""]
+    least = "\n".join([*lines, *close])
+
+    def left() -> int:
+        return room - _bytes("\n".join([*lines, *close])) - RESERVE
+
+    lines += _fitting(_body(verdict), left(), _bytes)
+    for title, heading, items in _details(manifest, verdict):
+        lines += _folded(title, _listed(heading, items, left(), _bytes))
+    return next((text for text in ("\n".join([*lines, *close]), least) if _bytes(text) <= room), "")
 
 
 def escaped(text: str) -> str:
@@ -53,67 +71,74 @@ def escaped(text: str) -> str:
     )
 
 
-def _document(manifest: Manifest, verdict: Verdict, limit: int, size: Callable[[str], int]) -> str:
-    lines = [MARKER, f"### editproof: {headline(verdict)}", "", escaped(sentence(manifest, verdict)), ""]
-    what = broken(verdict)
-    lines += [f"**{escaped(what)}**", ""] if what else []
-    close = ["", NEXT_STEP, ""]
-    least = "\n".join([*lines, *close])
+def _opening(manifest: Manifest, verdict: Verdict) -> list[str]:
+    return [*_head(manifest, verdict), *_body(verdict)]
 
-    def room() -> int:
-        return limit - size("\n".join([*lines, *close])) - RESERVE
 
-    found = rows(verdict)
-    groups = open_groups(found)
-    top = leading(groups, TOP, TOP_OF_A_GROUP)
-    lines += _listed([f"- {escaped(reason)}" for reason in reasons(verdict)], room() // 2, size)
-    if verdict.invalid and found:
-        lines += ["What follows is provisional: it was measured, but nothing may be concluded from it yet.", ""]
-    lines += _table([_cells(row) for row in top], room(), size)
-    words = [
-        f"- {escaped(group.leading[0].text)}{f' … and {group.more(1)}' if group.more(1) else ''}"
-        for group in groups
-        if group.leading[0].outcome != Outcome.ERROR
+def _head(manifest: Manifest, verdict: Verdict) -> list[str]:
+    why = short(because(verdict), MAX_STORY)
+    lines = [MARKER, f"### editproof: {escaped(headline(verdict))}", ""]
+    lines += [f"**{escaped(why)}**", ""] if why else []
+    return [*lines, f"{escaped(sentence(manifest, verdict))} {escaped(_sentence_of(summed(verdict)))}", ""]
+
+
+def _body(verdict: Verdict) -> list[str]:
+    """Why it could not be judged, and the findings."""
+    invalid = [f"- {escaped(short(reason, MAX_STORY))}" for reason in reasons(verdict)]
+    lines = _paragraph([*invalid[:MOST_REASONS], *_more(len(invalid) - MOST_REASONS)])
+    found = open_lines(verdict)
+    if invalid and found:
+        lines += ["What follows is provisional: nothing may be concluded from it yet.", ""]
+    lines += _paragraph([*map(_item, found[:TOP]), *_more(len(found) - TOP)])
+    return [*lines, *_paragraph(jod_lines(verdict))]
+
+
+def _item(line: Line) -> str:
+    """A finding in one line of a list."""
+    number = f"; {line.number}" if line.number else ""
+    story = escaped(short(f"{line.story}{number}", MAX_STORY))
+    return f"- **{escaped(line.said)}** in {escaped(short(line.place, MAX_STORY))}: {story}"
+
+
+def _notes(verdict: Verdict, most: int) -> list[str]:
+    found = [f"- {escaped(short(note, MAX_STORY))}" for note in notes(verdict)]
+    return _paragraph([*found[:most], *_more(len(found) - most)])
+
+
+def _details(manifest: Manifest, verdict: Verdict) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+    """What a summary folds: a title, the heading of a table or nothing, and lines."""
+    found = open_lines(verdict)
+    rest = [_item(line) for line in found[TOP:]]
+    yield f"The other findings: {len(rest)}", (), rest
+    yield "Outcomes by family, model and aspect", OUTCOMES_TABLE, [_judged(one) for one in verdict.judgements]
+    names = {case.id: case_name(case) for case in manifest.cases}
+    unseen = [change for change in verdict.changes if change.outcome is Outcome.INVISIBLE]
+    listed = [
+        f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}: {escaped(numbers.jod(change.worst))} JOD"
+        for change in unseen[:MOST_INVISIBLE]
     ]
-    lines += _folded("What was found, in words", _listed(words, room() // 2, size))
-    lines += _folded("Notes", _listed([f"- {escaped(note)}" for note in notes(verdict)], room() // 2, size))
-    shown = set(top)
-    rest = [row for row in found if row not in shown]
-    lines += _folded(f"The other checks: {len(rest)}, worst first", _table([_cells(row) for row in rest], room(), size))
-    return next((text for text in ("\n".join([*lines, *close]), least) if size(text) <= limit), "")
+    yield f"Changed invisibly: {counted(len(unseen), 'picture')}", (), [*listed, *_more(len(unseen) - MOST_INVISIBLE)]
+    yield "Notes", (), [f"- {escaped(note)}" for note in notes(verdict)]
 
 
-def _cells(row: Row) -> str:
-    cells = (
-        row.word,
-        row.rule,
-        row.family,
-        row.model,
-        row.change,
-        row.interval or NONE,
-        row.headroom,
-        row.stage or NONE,
-    )
-    return f"| {' | '.join(escaped(short(cell, MAX_CELL)) for cell in cells)} |"
+def _judged(one: Judgement) -> str:
+    cells = (one.family, one.model, one.aspect, one.outcome, numbers.jod(one.jod), f"{one.cases:,}")
+    return f"| {' | '.join(escaped(short(cell, MAX_STORY)) for cell in cells)} |"
 
 
-def _table(body: Sequence[str], room: int, size: Callable[[str], int]) -> list[str]:
-    heading = [*TABLE] if body else []
-    kept = _fitting(body, room - size("\n".join(heading)), size)
-    return [*heading, *kept, "", *_more(len(body) - len(kept))] if kept else _more(len(body))
-
-
-def _listed(items: Sequence[str], room: int, size: Callable[[str], int]) -> list[str]:
-    kept = _fitting(items, room, size)
+def _listed(heading: Sequence[str], items: Sequence[str], room: int, size: Size) -> list[str]:
+    if not items:
+        return []
+    kept = _fitting(items, room - size("\n".join(heading)), size)
     more = _more(len(items) - len(kept))
-    return [*kept, "", *more] if kept else more
+    return [*heading, *kept, *(["", *more] if more else []), ""] if kept else [*more, ""]
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
     return [f"<details><summary>{title}</summary>", "", *lines, "</details>", ""] if lines else []
 
 
-def _fitting(lines: Iterable[str], room: int, size: Callable[[str], int]) -> list[str]:
+def _fitting(lines: Iterable[str], room: int, size: Size) -> list[str]:
     """As many of the lines, from the first, as there is room for."""
     kept = []
     for line in lines:
@@ -124,5 +149,17 @@ def _fitting(lines: Iterable[str], room: int, size: Callable[[str], int]) -> lis
     return kept
 
 
+def _paragraph(lines: Sequence[str]) -> list[str]:
+    return [*lines, ""] if lines else []
+
+
 def _more(count: int) -> list[str]:
-    return [f"… and {count} more: `verdict.json` and the report list all.", ""] if count else []
+    return [f"- … and {count} more: `verdict.json` and the report list all."] if count > 0 else []
+
+
+def _sentence_of(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -16,11 +16,10 @@ TITLES: Mapping[str, str] = {
     "ms_ssim": "MS-SSIM",
     "flip": "FLIP",
     "cer": "CER",
-    "status": "How edits end",
-    "seed": "Effect of the seed",
-    "edit": "Edits that broke",
+    "seconds": "Time of an edit",
+    "memory": "Memory of an edit",
 }
-"""How people write metrics whose name is not a word, and the rules of conduct; any other goes by its own name, as words."""
+"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
 
 COUNTED = frozenset({"scenes", "edits"})
 """Units of what is counted: without decimals."""
@@ -47,6 +46,11 @@ def quantity(value: float, unit: str = "") -> str:
         return number(value, unit)
     word = unit.removesuffix("s") if unit in COUNTED and abs(value) == 1 else unit
     return f"{number(value, unit)}\N{NO-BREAK SPACE}{word}"
+
+
+def jod(value: float) -> str:
+    """JOD: two decimals, and what is too little for them is said to be."""
+    return "less than 0.01" if 0 < value < 0.005 else number(value, "JOD")
 
 
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:

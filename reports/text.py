@@ -21,6 +21,8 @@ COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
     ("finest", "spectral_energy", "edit", "octave_5", "dB"),
 )
 """Heading, metric, region, statistic, unit."""
+MAX_NAME = 10
+"""Characters of the worst case's name."""
 
 
 def case_table(run: Run) -> Table:
@@ -33,12 +35,12 @@ def case_table(run: Run) -> Table:
         caption += (
             f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
         )
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
     table.caption_justify = "left"
     table.add_column("family", overflow="fold", min_width=15)
-    table.add_column("model", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=8)
     for heading in ("cases", *(column[0] for column in COLUMNS), "worst"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
     for record in run.records:
         by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
@@ -47,13 +49,18 @@ def case_table(run: Run) -> Table:
         errors = sum(record.status == "error" for record in records)
         means = [_mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS]
         counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
-        cells = [counted, *means, plain(numbers.worst(records).case.name)]
+        cells = [counted, *means, _short(plain(numbers.worst(records).case.name))]
         styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
         # Text, not str: a name such as `[red]` is no markup.
         table.add_row(
             Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))
         )
     return table
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the others at 80 columns."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def plain(name: str) -> str:

@@ -1,13 +1,15 @@
-"""Thumbnails of the front page: where a finding is, cut out of what was expected, of what was made, and of their difference."""
+"""Thumbnails of the front page: where a finding is, cut out of the accepted or expected picture, of this run's, and of their
+difference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from harness.evidence import Counterparts, load_counterparts
 from harness.runs import Run, blob_path, metric_name
 from harness.types import CaseRecord, Finding, Measurement
 from reports import numbers
@@ -41,6 +43,7 @@ class Thumbnail:
 def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dict[str, Thumbnail]:
     """Draw a thumbnail for each finding's case that has a picture, at most MOST; case id -> thumbnail."""
     records = {record.case.id: record for record in run.records}
+    before = load_counterparts(run.folder)
     drawn: dict[str, Thumbnail] = {}
     for finding in findings:
         record = records.get(finding.case_id)
@@ -48,7 +51,7 @@ def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dic
             continue
         if len(drawn) == MOST:
             break
-        thumbnail = _draw(run.folder, record, _place(record, finding), folder)
+        thumbnail = _draw(run.folder, record, _blobs(record, finding, before), _place(record, finding), folder)
         if thumbnail:
             drawn[finding.case_id] = thumbnail
     return drawn
@@ -63,13 +66,25 @@ def cut(pictures: Sequence[Image.Image], place: tuple[int, int] | None, edge: in
     return sheet
 
 
-def _draw(run_folder: Path, record: CaseRecord, place: tuple[int, int] | None, folder: Path) -> Thumbnail | None:
-    kinds = [kind for kind in ("expected", "actual") if kind in record.blobs] or ["input"]
+def _blobs(record: CaseRecord, finding: Finding, before: Counterparts) -> dict[str, str]:
+    """The case's pictures by kind; of a finding beside the accepted picture that one stands for the expected."""
+    blobs = dict(record.blobs)
+    other = before.get(record.case.id) if finding.rule == "picture" else None
+    if other and "actual" in other.blobs and "actual" in blobs:
+        blobs.pop("expected", "")
+        blobs["accepted"] = other.blobs["actual"]
+    return blobs
+
+
+def _draw(
+    run_folder: Path, record: CaseRecord, blobs: Mapping[str, str], place: tuple[int, int] | None, folder: Path
+) -> Thumbnail | None:
+    kinds = [kind for kind in ("accepted", "expected", "actual") if kind in blobs] or ["input"]
     if "actual" not in kinds:
         kinds, place = ["input"], None
     pictures = []
     for kind in kinds:
-        path = blob_path(run_folder, record.blobs.get(kind, ""))
+        path = blob_path(run_folder, blobs.get(kind, ""))
         if not path.is_file():
             return None
         with Image.open(path) as picture:
@@ -84,6 +99,7 @@ def _draw(run_folder: Path, record: CaseRecord, place: tuple[int, int] | None, f
     target = folder / f"{page_name(record.case.id)}.webp"
     sheet.save(target, "WEBP", quality=82, method=2)
     words = {
+        "accepted": "accepted",
         "expected": "expected",
         "actual": "this run",
         "difference": f"difference ×{AMPLIFIED}",
@@ -96,10 +112,13 @@ def _draw(run_folder: Path, record: CaseRecord, place: tuple[int, int] | None, f
 
 
 def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
-    """Where the finding's metric is worst: in its own region, else anywhere."""
-    name = metric_name(finding.metric)
+    """Where the finding's metric is worst: in its own region, else anywhere; of one without a number, where LPIPS is."""
+    evidence = finding.evidence
+    if evidence is None:
+        return worst_place(record)
+    name = metric_name(evidence.metric)
     found = [row for row in record.measurements if row.y is not None and metric_name(row.metric) == name]
-    own = [row for row in found if row.region == finding.region]
+    own = [row for row in found if row.region == evidence.region]
     return _centre(own[0]) if own else _centre(found[0]) if found else worst_place(record)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from editproof_pytest import _named
+from editproof_pytest import Verdict, _named
 from harness import runs
 from pipelines.loader import load, source_hash
 
@@ -84,14 +84,33 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(
         [
-            "regressed: logo*ns*psnr mean in edit is * dB; the budget is at least 99 dB*",
-            "outcome * rule * family * model * change * headroom*",
-            "regressed * budget PSNR mean in edit * logo * ns *",
+            "regressed: *logo*ns*",
+            "regressed · logo · ns*",
+            "*PSNR mean in edit: * dB (budget 99.00 dB)*",
             "verdict: regression*",
         ]
     )
     done.stdout.no_fnmatch_line("*Traceback*")
     done.stdout.no_fnmatch_line("*editproof_pytest.py*")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "outcome", "fails", "failed"),
+    [(1, "regressed", True, 1), (0, "changed", False, 0), (3, "underpowered", False, 1), (3, "waived", False, 2)],
+)
+def test_a_test_fails_where_a_finding_names_it(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, exit_code: int, outcome: str, fails: bool, failed: int
+) -> None:
+    """And fails the build, or leaves it unsure; where nothing says why a run could not be judged, none passes."""
+    text = (project.path / "good.toml").read_text().replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
+    (project.path / "two.toml").write_text(text)
+    finding = {"outcome": outcome, "families": ["logo"], "models": ["ns"], "text": "In logo with ns.", "fails": fails}
+    judged = Verdict(exit_code, (), (finding,), project.path, "what the gate printed")
+    monkeypatch.setattr("editproof_pytest.judge", lambda *_: judged)
+    done = project.runpytest("--editproof", "two.toml")
+    done.assert_outcomes(failed=failed, passed=2 - failed)
+    if failed == 1:
+        done.stdout.fnmatch_lines([f"{outcome}: In logo with ns.", "what the gate printed", "report: *index.html"])
 
 
 def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> None:
@@ -131,6 +150,8 @@ def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
     """For a name, and for a function of the tests' own module, which imports what the tests can import."""
     project.makepyfile(
         test_own="""
+        import json
+
         import pytest
         from mine import edit
 
@@ -142,9 +163,10 @@ def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
             verdict = edit_gate(pipeline, suite="good.toml", vectors=["logo"], seeds=[3])
             assert verdict.passed
             assert verdict.exit_code == 0
-            assert [finding["family"] for finding in verdict.findings] == ["logo"]
+            assert verdict.of("logo", "nobody") == []
             assert (verdict.run / "verdict.json").is_file()
-            print("model", verdict.findings[0]["model"])
+            manifest = json.loads((verdict.run / "manifest.json").read_text())
+            print("model", manifest["suite"]["models"][0]["name"])
         """
     )
     done = project.runpytest_subprocess("-s")  # what it imports must not be imported, and dropped, here
@@ -182,7 +204,8 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
         def test_looked_at(edit_gate):
             verdict = edit_gate("mine.py:build", "bad.toml", name="v2", check=False)
             assert (verdict.passed, verdict.exit_code) == (False, 1)
-            assert {finding["model"] for finding in verdict.findings} == {"v2"}
+            assert {model for finding in verdict.findings for model in finding["models"]} == {"v2"}
+            assert verdict.of("logo", "v2")[0]["fails"]
 
         def test_not_there(edit_gate):
             edit_gate("mine.py:buld", "bad.toml", check=False)
@@ -192,8 +215,9 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     done.assert_outcomes(passed=1, failed=2)
     done.stdout.fnmatch_lines(
         [
-            "editproof: regression",
-            "regressed * budget PSNR mean in edit * logo * mine *",
+            "regressed · logo · mine*",
+            "*PSNR mean in edit: * dB (budget 99.00 dB)*",
+            "verdict: regression*",
             "report: *index.html",
             "editproof: *mine.py has no 'buld'*",
         ]

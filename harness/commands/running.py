@@ -27,8 +27,6 @@ from harness.commands.common import (
 from harness.types import ExitCode
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from harness.main_job import Judged
     from harness.runs import Run
     from harness.types import Verdict
@@ -214,8 +212,8 @@ def gate(
 
 
 def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -> None:
-    """The end of a run: its cases, or of one that was judged again its findings; the verdict, and where the report lies. Or
-    all of it as JSON."""
+    """The end of a run: its cases unless it was only judged again, findings, verdict, and where the report lies. Or all of it
+    as JSON."""
     if as_json:
         from harness.main_job import summary
 
@@ -224,35 +222,22 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
     if quiet:
         return
     from harness.runs import Run
-    from reports.groups import broken
     from reports.text import case_table
-    from reports.verdict_table import next_step, note_lines, verdict_lines
+    from reports.verdict import jod_lines
+    from reports.verdict_table import finding_blocks, next_step, note_lines, reason_lines, verdict_lines
 
-    terminal = console()
-    shown = case_table(run) if isinstance(run, Run) else _findings_table(run)
-    if shown:
-        terminal.print(shown)
-    for line in [*verdict_lines(_verdict(run)), *note_lines(_verdict(run))]:
+    terminal, verdict = console(), _verdict(run)
+    if isinstance(run, Run):
+        terminal.print(case_table(run))
+    if blocks := finding_blocks(verdict):
+        terminal.print(blocks)
+    lines = [*jod_lines(verdict), *reason_lines(verdict), *note_lines(verdict), *verdict_lines(verdict)]
+    lines += [f"run:     {run.folder}"]
+    lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
+    lines += [f"next:    {step}"] if (step := next_step(verdict, run.folder)) else []
+    lines += [f"report:  {page}"] if page else []
+    for line in lines:
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)
-    heading = {ExitCode.OK: "pass", ExitCode.REGRESSION: "regression", ExitCode.INCOMPLETE: "could not be judged"}
-    against = "budgets and the baseline" if _verdict(run).baseline else "budgets"
-    judged = f"{len(_verdict(run).findings)} checks against {against}"
-    terminal.print(f"verdict: {heading[_verdict(run).exit_code]} ({judged})", markup=False, highlight=False)
-    if what := broken(_verdict(run)):
-        terminal.print(f"because: {what}", markup=False, highlight=False, soft_wrap=True)
-    terminal.print(f"run:     {run.folder}", markup=False, highlight=False, soft_wrap=True)
-    if run.manifest.edits_of:
-        terminal.print(f"edits:   of {run.manifest.edits_of}", markup=False, highlight=False, soft_wrap=True)
-    if step := next_step(_verdict(run), run.folder):
-        terminal.print(f"next:    {step}", markup=False, highlight=False, soft_wrap=True)
-    if page:
-        terminal.print(f"report:  {page}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _findings_table(run: Judged) -> Table | None:
-    from reports.verdict_table import verdict_table
-
-    return verdict_table(_verdict(run))
 
 
 @contextmanager

@@ -41,7 +41,7 @@
     } else if (link.dataset.filter !== undefined) {
       event.preventDefault();
       const wanted = Object.fromEntries(new URLSearchParams(fragment));
-      state.set({ family: "", model: "", seed: "", status: "", past: "", broke: "", q: "", ...wanted }, { push: true });
+      state.set({ family: "", model: "", seed: "", status: "", worse: "", finding: "", broke: "", q: "", ...wanted }, { push: true });
       document.getElementById("cases").scrollIntoView();
     } else if (fragment.includes("case=")) {
       event.preventDefault();

@@ -1,11 +1,11 @@
 // The list of all cases: a window on up to tens of thousands of rows, of which only those in sight are elements.
-// Filters and sorting are in the address: q, family, model, seed, status, past (metric), broke (stage), sort.
+// Filters and sorting are in the address: q, family, model, seed, status, worse (aspect), finding (number), broke (stage), sort.
 "use strict";
 
 (() => {
   const { el, name, state } = editproof;
   const SPARE_ROWS = 6; // above and below what is in sight, so that scrolling shows no gap
-  const FILTERS = ["family", "model", "seed", "status", "past", "broke"];
+  const FILTERS = ["family", "model", "seed", "status", "worse", "finding", "broke"];
   const collator = new Intl.Collator(undefined, { numeric: true });
 
   const section = document.getElementById("cases");
@@ -53,7 +53,7 @@
   function about(id) {
     const row = places.get(id);
     if (row === undefined) return null;
-    const said = Object.fromEntries(["family", "name", "model", "status", "broke", "past", "reason"].map((key) => [key, word(key)(row)]));
+    const said = Object.fromEntries(["family", "name", "model", "status", "broke", "worse", "finding", "reason"].map((key) => [key, word(key)(row)]));
     return { id, page: all.pages[id] ?? id, seed: all.columns.seed[row], seconds: all.columns.seconds[row], ...said };
   }
 
@@ -61,7 +61,8 @@
     for (const key of FILTERS) {
       if (!wanted[key]) continue;
       if (key === "seed" ? String(all.columns.seed[row]) !== wanted.seed
-        : key === "past" ? !word("past")(row).split(" ").includes(wanted.past)
+        : key === "worse" ? !word("worse")(row).split(", ").includes(wanted.worse)
+        : key === "finding" ? !word("finding")(row).split(" ").includes(wanted.finding)
         : word(key)(row) !== wanted[key]) return false;
     }
     return words.every((part) => text(row).includes(part));
@@ -70,7 +71,7 @@
   function text(row) {
     texts ??= [];
     return (texts[row] ??= [all.columns.id[row], `${word("family")(row)}/${word("name")(row)}`, word("model")(row), `seed ${all.columns.seed[row]}`,
-      all.states[word("status")(row)] ?? word("status")(row), word("broke")(row), word("past")(row), word("reason")(row)].join(" ").toLowerCase());
+      all.states[word("status")(row)] ?? word("status")(row), word("broke")(row), word("worse")(row), word("reason")(row)].join(" ").toLowerCase());
   }
 
   function sorted(rows, sort) {
@@ -223,11 +224,11 @@
     const quoted = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
     const foreign = (value) => quoted(/^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
     const plain = (value) => (value === null || value === undefined ? "" : String(value));
-    const heads = ["id", "family", "case", "model", "seed", "status", ...all.numbers.map((one) => one.key), "seconds", "stage", "past", "reason"];
+    const heads = ["id", "family", "case", "model", "seed", "status", ...all.numbers.map((one) => one.key), "seconds", "stage", "worse", "reason"];
     const lines = shown.map((row) => [
       foreign(all.columns.id[row]), foreign(word("family")(row)), foreign(word("name")(row)), foreign(word("model")(row)), plain(all.columns.seed[row]),
       foreign(word("status")(row)), ...all.numbers.map((one) => plain(one.values[row])), plain(all.columns.seconds[row]),
-      foreign(word("broke")(row)), foreign(word("past")(row)), foreign(word("reason")(row)),
+      foreign(word("broke")(row)), foreign(word("worse")(row)), foreign(word("reason")(row)),
     ].join(","));
     return `${[heads.map(foreign).join(","), ...lines].join("\r\n")}\r\n`;
   }
@@ -253,7 +254,8 @@
     options(form.elements.seed, [...new Set(all.columns.seed)].sort((a, b) => a - b).map(String));
     const states = Object.keys(all.states);
     options(form.elements.status, named("status").sort((a, b) => states.indexOf(a) - states.indexOf(b)), (value) => all.states[value] ?? value);
-    options(form.elements.past, Object.keys(all.metrics), (value) => all.metrics[value]);
+    options(form.elements.worse, all.aspects);
+    options(form.elements.finding, Object.keys(all.findings), (value) => `${value} · ${all.findings[value]}`);
     options(form.elements.broke, named("broke"));
     head.append(...columns.map((column, at) => el("div", {
       role: "columnheader", class: column.kind === "number" ? "n" : null, "data-key": column.key, "aria-colindex": at + 1, title: column.title,

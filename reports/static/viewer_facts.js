@@ -5,7 +5,11 @@ window.editproof = window.editproof || {};
 
 (() => {
   const { el, name } = editproof;
-  const WORDS = { error: "Error", refused: "Refused", needs_review: "Needs review", regressed: "Regressed", missing: "Not run", done: "Done" };
+  const WORDS = {
+    error: "Error", refused: "Refused", needs_review: "Needs review", regressed: "Regressed", traded: "Traded", underpowered: "Perhaps worse",
+    changed: "Changed", "not judged": "Not judged", waived: "Waived", missing: "Not run", improved: "Improved", invisible: "Changed invisibly",
+    unchanged: "Unchanged", done: "Done",
+  };
   const FEW = 1e-9;
 
   // As the rest of the report writes numbers: two decimals with a unit, four without.
@@ -40,16 +44,27 @@ window.editproof = window.editproof || {};
     ];
   }
 
-  // The findings that name this case; `see(metric)` shows where the metric sees it.
+  // How visible the difference from the accepted picture is, and the findings that count this case; `see(metric)` shows where
+  // the metric sees it.
   function findings(told, see) {
-    if (!told.findings.length) return [];
     const lines = told.findings.map((finding) => el("li", null,
-      outcome(finding.atRisk && finding.outcome === "pass" ? "at risk" : finding.outcome),
-      el("span", { class: "v-said" }, name(finding.text)),
+      outcome(finding.outcome),
+      el("span", { class: "v-said" }, el("b", null, name(finding.words)), ` ${[finding.seen, finding.stage && `first at ${finding.stage}`].filter(Boolean).join(" · ")}`,
+        finding.number ? el("span", { class: "v-number quiet" }, name(finding.number)) : null),
       told.maps[finding.metric] ? el("button", { type: "button", onclick: () => see(finding.metric) }, "Heat map") : null));
     const many = lines.length > 3;
-    return [el("ul", { class: "v-named", "aria-label": "Findings that name this case" }, many ? lines.slice(0, 2) : lines),
-      many ? el("details", { class: "v-more" }, el("summary", null, `${lines.length - 2} more findings name this case`), el("ul", { class: "v-named" }, lines.slice(2))) : null].filter(Boolean);
+    return [
+      beside(told.change),
+      lines.length ? el("ul", { class: "v-named", "aria-label": "Findings that count this case" }, many ? lines.slice(0, 2) : lines) : null,
+      many ? el("details", { class: "v-more" }, el("summary", null, `${lines.length - 2} more findings count this case`), el("ul", { class: "v-named" }, lines.slice(2))) : null,
+    ].filter(Boolean);
+  }
+
+  // How visible the difference from the accepted picture is.
+  function beside(change) {
+    if (!change) return null;
+    return el("p", { class: "v-change-seen" }, "Beside the accepted picture: ", el("b", null, change.seen),
+      `, ${change.whole} JOD over the whole picture and ${change.worst} in the worst window. `, el("span", { class: "quiet" }, change.about));
   }
 
   const outcome = (word) => el("span", { class: "badge", "data-outcome": word }, word.charAt(0).toUpperCase() + word.slice(1));
@@ -138,7 +153,7 @@ window.editproof = window.editproof || {};
       const nothing = Math.abs(bad) < FEW || Number(number(now[column] - then[column], unit).replace("−", "-")) === 0;
       parts.push(el("span", { class: nothing ? "v-change" : bad > 0 ? "v-change worse" : "v-change better" }, nothing ? "=" : `${text} ${bad > 0 ? "worse" : "better"}`));
     }
-    const attributes = { class: finding && finding.outcome === "regressed" ? "n past" : "n" };
+    const attributes = { class: finding && finding.worse ? "n past" : "n" };
     if (finding) attributes.title = finding.text;
     return el("td", attributes, parts);
   }

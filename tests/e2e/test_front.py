@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.runs import Run
-from reports.front_page import groups
+from reports.front_page import cards
 from reports.single_file import write_single_file
 from tests.e2e.conftest import editproof, opened, until
 from tests.reports.conftest import HOSTILE
@@ -50,8 +50,9 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
     expect(page.locator(".since")).to_contain_text("Since the baseline")
     expect(page.locator(".group").first).to_be_in_viewport()
     expect(page.locator(".group .thumb img").first).to_be_in_viewport()
-    assert page.locator("#findings > .group").count() == min(12, len(groups(run).open)) + min(
-        4, len(groups(run).improved)
+    assert page.locator("#findings > .group").count() == min(12, len(cards(run).open))
+    expect(page.locator("#findings > .lead").first).to_contain_text(
+        "JOD: at 1, 75 % of people prefer the other picture"
     )
 
 
@@ -59,7 +60,7 @@ def test_finding_opens_its_case(look: Look, run: Run) -> None:
     """One click on a finding shows its case with the heat map of its metric; Back shows the front page where it was left."""
     page = look()
     page.evaluate("scrollTo(0, 260)")
-    link = page.locator(".group .findings tbody th a").first
+    link = page.locator(".group h3 a").first
     wanted = parse_qs((link.get_attribute("href") or "").lstrip("#"))
     link.click()
     expect(page.locator("#viewer")).to_be_visible()
@@ -90,19 +91,47 @@ def test_filters(look: Look, run: Run, name: str, value: str, fact: str) -> None
     assert state(page) == {}
 
 
-def test_filter_by_metric_and_stage(look: Look) -> None:
-    """Cases are found by the metric in which they are past a limit, and by the stage that broke."""
+def test_filter_by_aspect_finding_and_stage(look: Look, run: Run) -> None:
+    """Cases are found by the aspect that got worse, by the finding that counts them, and by the stage that broke."""
     page = look()
-    metric = page.locator("select[name=past] option").nth(1).get_attribute("value") or ""
-    page.locator("select[name=past]").select_option(metric)
+    assert run.verdict
+    aspect = page.locator("select[name=worse] option").nth(1).get_attribute("value") or ""
+    page.locator("select[name=worse]").select_option(aspect)
     assert listed(page)
-    assert all(metric in words.split() for words in said(page, "past"))
+    assert all(aspect in words.split(", ") for words in said(page, "worse"))
+    page.get_by_role("button", name="Clear").click()
+    page.locator("select[name=finding]").select_option("1")
+    assert set(listed(page)) == set(run.verdict.findings[0].cases)
     page.get_by_role("button", name="Clear").click()
     stages = page.locator("select[name=broke] option")
     for index in range(1, stages.count()):
         stage = stages.nth(index).get_attribute("value") or ""
         page.locator("select[name=broke]").select_option(stage)
         assert set(said(page, "broke")) == {stage}
+
+
+def test_a_finding_lists_all_its_cases(look: Look, run: Run) -> None:
+    """Unfolded, it links each; one link more filters the list."""
+    page = look()
+    assert run.verdict
+    first = page.locator(".group").first
+    first.locator(".rest summary").click()
+    assert first.locator(".cases a").count() == len(run.verdict.findings[0].cases)
+    first.locator("a[data-filter]").click()
+    assert set(listed(page)) == set(run.verdict.findings[0].cases)
+    assert state(page) == {"finding": "1"}
+    expect(page.locator(".grid")).to_be_in_viewport()
+
+
+def test_what_nobody_sees_is_folded(look: Look, run: Run) -> None:
+    """What got better, and what changed invisibly, stands there for who asks."""
+    page = look()
+    assert run.verdict
+    folded = page.locator("#findings > .kept")
+    if folded.count():
+        expect(folded.locator(".group, table").first).to_be_hidden()
+        folded.locator("> summary").click()
+        expect(folded.locator(".group, table").first).to_be_visible()
 
 
 def test_search(look: Look) -> None:
@@ -242,11 +271,12 @@ def test_no_width_scrolls_sideways(look: Look, width: int, theme: str) -> None:
 
 
 def test_page_without_scripts(browser: Browser, report: Path) -> None:
-    """Where scripts are off, verdict, findings with their cases, charts and provenance are there."""
+    """Where scripts are off, verdict, findings with their cases, charts and provenance are there: a fold needs no script."""
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(report.as_uri())
     expect(page.locator("#front h1")).to_contain_text("REGRESSION")
-    expect(page.locator(".findings td.which").first).to_contain_text("seed")
+    page.locator(".group .rest summary").first.click()
+    expect(page.locator(".group .cases").first).to_contain_text("seed")
     expect(page.locator(".chart img").first).to_be_visible()
     expect(page.locator("#provenance")).to_be_visible()
     assert "need JavaScript" in page.content()  # Chromium renders <noscript> only where scripts are off from its start

@@ -327,11 +327,13 @@ def test_choice_of_a_and_b(view: Open, run: Run, record: CaseRecord) -> None:
 def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> None:
     """The metric that failed first; a legend with ends and unit; the keys go through all that have a map."""
     assert run.verdict is not None
-    failed = next(finding.metric for finding in run.verdict.findings if finding.case_id == record.case.id)
+    found = [finding.evidence for finding in run.verdict.findings if record.case.id in finding.cases]
+    failed = [runs.metric_name(evidence.metric) for evidence in found if evidence]
     page = view("&mode=heat")
-    assert page.input_value("[name=metric]") == runs.metric_name(failed)
+    drawn = set(load_maps(run.folder).cases[record.case.id])
+    assert page.input_value("[name=metric]") == next(name for name in [*failed, "lpips"] if name in drawn)
     names = page.locator("[name=metric] option").evaluate_all("(options) => options.map((one) => one.value)")
-    assert set(names) == set(load_maps(run.folder).cases[record.case.id])
+    assert set(names) == drawn
     met = []
     for _ in names:
         met.append(page.input_value("[name=metric]"))
@@ -503,13 +505,24 @@ def test_numbers_beside_the_baseline(view: Open, record: CaseRecord, run: Run) -
     """What a finding calls past its limit is marked, with the finding's words; the change stands beneath."""
     page = view()
     assert run.verdict is not None
-    texts = {finding.text for finding in run.verdict.findings if finding.case_id == record.case.id}
+    texts = {finding.text for finding in run.verdict.findings if record.case.id in finding.cases}
     cell = page.locator(".v-scores td.past").first
     assert cell.get_attribute("title") in texts
     expect(cell).to_contain_text("worse")
     everything = page.locator(".v-scores tbody tr").count()
     page.check(".v-numbers-tools input")
     assert 0 < page.locator(".v-scores tbody tr").count() <= everything
+
+
+def test_a_case_says_how_visible_its_change_is(view: Open, run: Run, record: CaseRecord) -> None:
+    """Beside the accepted picture, with what JOD means; and the findings that count it, in words."""
+    assert run.verdict is not None
+    change = next((one for one in run.verdict.changes if one.case_id == record.case.id), None)
+    page = view()
+    if change:
+        expect(page.locator(".v-change-seen")).to_contain_text(f"{change.worst:.2f} in the worst window. JOD: at 1")
+    words = [finding.words for finding in run.verdict.findings if record.case.id in finding.cases]
+    expect(page.locator(".v-named .v-said").first).to_contain_text(words[0])
 
 
 def test_findings_lead_to_their_map(view: Open) -> None:

@@ -18,6 +18,6 @@ def test_the_published_schema_is_current() -> None:
 def test_the_schema_describes_its_fields() -> None:
     """What the code says of a field stands in the schema, and the file says which schema it follows."""
     definitions = schema()["$defs"]
-    assert "negative: past it" in definitions["Finding"]["properties"]["headroom"]["description"]
+    assert "negative: past it" in definitions["Evidence"]["properties"]["headroom"]["description"]
     assert definitions["Verdict"]["properties"]["schema"]["default"] == VERDICT_SCHEMA
     assert {"exit_code", "invalid", "findings"} <= set(definitions["Verdict"]["required"])

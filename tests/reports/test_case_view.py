@@ -148,7 +148,7 @@ def test_of_a_metrics_regions_the_worst_counts(record: CaseRecord, run: runs.Run
 
 
 def test_findings_that_need_nobody_are_left_out(run: runs.Run, sources: Sources) -> None:
-    """A pass says nothing of a case, unless it is at risk."""
+    """A kept budget says nothing of a case, unless it is at risk."""
     assert run.verdict is not None
     passes = next(finding for finding in run.verdict.findings if finding.outcome is Outcome.PASS)
     record = next(one for one in run.records if one.case.id == passes.case_id)
@@ -158,8 +158,34 @@ def test_findings_that_need_nobody_are_left_out(run: runs.Run, sources: Sources)
         assert isinstance(told, list)
         return told
 
-    assert lines(passes) == []
-    assert lines(replace(passes, at_risk=True))[0]["atRisk"] is True
+    assert lines(replace(passes, at_risk=False)) == []
+    assert lines(passes)[0]["outcome"] == "at risk"
+
+
+def test_every_case_of_a_finding_has_it(run: runs.Run, sources: Sources) -> None:
+    """Not the one to look at alone; in words, with how visible it is and the number."""
+    assert run.verdict is not None
+    first = run.verdict.findings[0]
+    for record in run.records:
+        words = [one["words"] for one in shown(record, sources)["findings"]]
+        assert (first.words in words) == (record.case.id in first.cases)
+    record = next(one for one in run.records if one.case.id == first.case_id)
+    told = shown(record, sources)["findings"][0]
+    assert told["seen"] == "obvious, 1.32 JOD"
+    assert told["number"] == "LPIPS [st-alex] mean in edit: 0.1121 → 0.2481 (margin 0.0200)"
+    assert (told["metric"], told["region"], told["stat"], told["worse"]) == ("lpips", "edit", "mean", True)
+
+
+def test_a_case_says_how_visible_its_change_is(run: runs.Run, sources: Sources) -> None:
+    """Beside the accepted picture, where it was measured; invisible is not called just visible."""
+    assert run.verdict is not None
+    records = {record.case.id: record for record in run.records}
+    told = {one.case_id: shown(records[one.case_id], sources)["change"] for one in run.verdict.changes}
+    for change in run.verdict.changes:
+        assert (told[change.case_id]["seen"] == "invisible") == (change.outcome is Outcome.INVISIBLE)
+    assert told[run.verdict.changes[0].case_id]["worst"] == "1.32"
+    same = next(one for one in run.records if one.case.id not in told)
+    assert shown(same, sources)["change"] is None
 
 
 def test_maps_of_an_earlier_outcome_are_not_shown(record: CaseRecord, sources: Sources) -> None:

@@ -39,13 +39,13 @@ def test_number_of_charts_is_bounded(run: runs.Run, tmp_path: Path) -> None:
         for number in range(charts.MOST_FAMILIES + 3)
         for record in run.records[:1]
     ]
-    last = replace(run.verdict.findings[0], family=cases[-1].case.family) if run.verdict else None
+    last = replace(run.verdict.findings[0], families=(cases[-1].case.family,)) if run.verdict else None
     assert run.verdict
     assert last
     verdict = replace(run.verdict, findings=(last,))
     found = charts.write_charts(replace(run, records=tuple(cases), verdict=verdict), tmp_path)
     assert (found.families, found.left_out) == (charts.MOST_FAMILIES, 3)
-    assert last.family in {chart.title for chart in found.charts}
+    assert last.families[0] in {chart.title for chart in found.charts}
 
 
 def test_charts_are_labelled(drawn: tuple[Chart, ...]) -> None:

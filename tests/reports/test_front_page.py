@@ -7,142 +7,157 @@ from dataclasses import replace
 import pytest
 
 from harness import runs
-from harness.types import ExitCode, Finding, Outcome, Verdict
+from harness.types import Change, ExitCode, Finding, Judgement, Outcome, Verdict
 from reports import front_page, view
+from tests.reports.conftest import lpips
 
 
 def judged(run: runs.Run, *findings: Finding, code: ExitCode = ExitCode.REGRESSION) -> runs.Run:
     """The run with another verdict."""
-    return replace(run, verdict=Verdict(code, (), findings, "baselines/smoke"))
+    return replace(run, verdict=replace(verdict_of(run), exit_code=code, invalid=(), findings=findings))
 
 
-def finding(run: runs.Run, outcome: Outcome, *, stage: str = "", rule: str = "baseline", step: int = 0) -> Finding:
+def verdict_of(run: runs.Run) -> Verdict:
+    """The run's verdict."""
+    assert run.verdict is not None
+    return run.verdict
+
+
+def finding(run: runs.Run, outcome: Outcome = Outcome.REGRESSED, *, rule: str = "picture", step: int = 0) -> Finding:
     """A finding about a case of the run."""
     case = run.manifest.cases[step]
     return Finding(
-        rule, case.family, case.model.name, "lpips[alex]@1", "edit", "mean", outcome, 0.02, 0.05, -0.03, "", case.id, 3,
-        "LPIPS rose", interval=(0.03, 0.07), mean_change=0.05, samples=3, stage=stage,
-    )  # fmt: skip
+        rule,
+        outcome,
+        (case.family,),
+        (case.model.name,),
+        case.id,
+        (case.id,),
+        "the fill is blurrier",
+        "It is blurrier.",
+        "detail",
+        ("detail",),
+        jod=0.4,
+        stage="inpaint",
+        evidence=lpips(0.1, 0.2, 0.02),
+        fails=outcome is Outcome.REGRESSED,
+    )
 
 
 @pytest.mark.parametrize(
-    ("code", "invalid", "word"),
+    ("code", "outcome", "invalid", "word"),
     [
-        (ExitCode.OK, (), "PASS"),
-        (ExitCode.REGRESSION, (), "REGRESSION"),
-        (ExitCode.INCOMPLETE, ("3 cases are missing: resume the run",), "COULD NOT BE JUDGED"),
-        (None, (), "NOT JUDGED YET"),
+        (ExitCode.OK, Outcome.IMPROVED, (), "PASS"),
+        (ExitCode.REGRESSION, Outcome.REGRESSED, (), "REGRESSION"),
+        (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED, (), "UNDERPOWERED"),
+        (ExitCode.INCOMPLETE, Outcome.REGRESSED, ("3 cases are missing: resume the run",), "COULD NOT BE JUDGED"),
+        (None, Outcome.PASS, (), "NOT JUDGED YET"),
     ],
 )
-def test_headline(run: runs.Run, code: ExitCode | None, invalid: tuple[str, ...], word: str) -> None:
-    """The headline is the gate's exit code in words, with the reason where there is one."""
-    verdict = None if code is None else Verdict(code, invalid, (), "")
+def test_headline(run: runs.Run, code: ExitCode | None, outcome: Outcome, invalid: tuple[str, ...], word: str) -> None:
+    """The headline is the gate's word, with the reason where there is one."""
+    verdict = None if code is None else Verdict(code, outcome, invalid, (), (), (), 0, "")
     found = front_page.headline(replace(run, verdict=verdict))
     assert found.word == word
     assert all(reason in found.why for reason in invalid)
 
 
-def test_counts_lead_to_their_cases(run: runs.Run) -> None:
-    """What is not zero leads to the list of those cases, what is zero leads nowhere."""
-    found = {count.label: count for count in front_page.counts(run, view.states(run))}
-    assert (found["errors"].text, found["errors"].href) == ("1", "#status=error")
-    assert (found["refused"].text, found["refused"].href) == ("0", "")
-    assert found["cases"].text == "23 of 24"
-
-
-def test_findings_are_grouped_by_family_model_and_stage(run: runs.Run) -> None:
-    """Two findings of one family and model that broke at different stages are two groups; same stage, one."""
-    found = front_page.groups(
-        judged(
-            run,
-            finding(run, Outcome.REGRESSED, stage="inpaint"),
-            finding(run, Outcome.REGRESSED, stage="blend"),
-            finding(run, Outcome.UNDERPOWERED, stage="inpaint"),
-        )
-    )
-    assert [(group.stage, len(group.lines)) for group in found.open] == [("inpaint", 1), ("blend", 1)]
-    assert found.open[0].more == "1 more check of 1 metric"
-
-
-def test_line_leads_to_the_case_in_the_mode_that_shows_it(run: runs.Run) -> None:
-    """A finding's link opens its case with the heat map of its metric, and says change and interval."""
-    (group,) = front_page.groups(judged(run, finding(run, Outcome.REGRESSED))).open
-    (line,) = group.lines
-    assert line.href == f"#case={run.manifest.cases[0].id}&mode=heat&metric=lpips"
-    assert line.row.change.startswith("0.0500 worse")
-    assert line.row.interval == "0.0300 to 0.0700"
-
-
-def test_case_without_result_has_no_link(run: runs.Run) -> None:
-    """A finding about a case that was not run leads nowhere."""
-    (group,) = front_page.groups(judged(run, finding(run, Outcome.ERROR, step=-1))).open
-    assert group.lines[0].href == ""
-
-
-def test_long_groups_are_counted(run: runs.Run) -> None:
-    """A group shows the worst of four metrics; the rest is folded by metric, and beyond a page's limit counted."""
-    one = finding(run, Outcome.REGRESSED)
-    found = [replace(one, metric=f"{name}@1", stat=stat) for stat in ("mean", "worst") for name in "abcdef"]
-    (group,) = front_page.groups(judged(run, *found)).open
-    assert [line.row.measure for line in group.lines] == [f"{name} mean in edit" for name in "ABCD"]
-    assert group.more == "8 more checks of 6 metrics"
-    assert {metric: len(lines) for metric, lines in group.folded.items()} == {
-        "E": 2,
-        "F": 2,
-        "A": 1,
-        "B": 1,
-        "C": 1,
-        "D": 1,
-    }
-    (group,) = front_page.groups(judged(run, *[one] * (front_page.MAX_FOLDED + 11))).open
-    assert group.left_out == 10
-
-
-def test_picture_shows_what_a_person_sees(run: runs.Run) -> None:
-    """Of the metrics whose worst place is seen, the one that is furthest past its limit gives the picture."""
-    one = replace(finding(run, Outcome.REGRESSED), limit=1.0)
-    found = [
-        replace(one, metric=metric, headroom=headroom)
-        for metric, headroom in (("registration@1", -9.0), ("delta_e00@1", -3.0), ("lpips[alex]@1", -2.0))
-    ]
-    (group,) = front_page.groups(judged(run, *found)).open
-    assert group.pictured.metric == "delta_e00@1"
-
-
-def test_conduct_has_no_heat_map(run: runs.Run) -> None:
-    """A finding about how edits end leads to its case, and to no map."""
-    one = replace(finding(run, Outcome.REGRESSED, rule="status"), metric="status", unit="scenes")
-    (group,) = front_page.groups(judged(run, one)).open
-    assert group.lines[0].href == f"#case={run.manifest.cases[0].id}"
-
-
 def test_headline_says_what_broke(run: runs.Run) -> None:
-    """Model, family and stage, then how many checks of all."""
-    found = judged(run, finding(run, Outcome.REGRESSED, stage="blend"), finding(run, Outcome.PASS))
+    """What it looks like, family, model and stage."""
     case = run.manifest.cases[0]
-    expected = f"{case.model.name} got worse in {case.family}, first at blend. 1 of 2 checks is past the limit."
-    assert front_page.headline(found).why == expected
+    expected = f"The fill is blurrier in {case.family} with {case.model.name}, first at inpaint."
+    assert front_page.headline(judged(run, finding(run))).why == expected
 
 
-def test_passes_are_one_line_a_family_and_model(run: runs.Run) -> None:
-    """Of what keeps its limits the check with the least room stands for the others."""
-    near = replace(finding(run, Outcome.PASS), headroom=0.01)
-    far = replace(near, headroom=0.02, stat="worst")
-    (kept,) = front_page.kept(judged(run, far, near, code=ExitCode.OK))
-    assert (kept.checks, kept.nearest.finding.stat) == (2, "mean")
+def test_counts_lead_to_their_cases(run: runs.Run) -> None:
+    """Pictures by how they changed, findings by outcome, edits without a picture; what is zero leads nowhere."""
+    found = {count.label: count for count in front_page.counts(run, view.states(run))}
+    assert found["cases"].text == "23 of 24"
+    assert (found["errors"].text, found["errors"].href) == ("1", "#status=error")
+    assert [found[word].text for word in ("unchanged", "invisibly changed", "visibly changed")] == ["9", "3", "9"]
+    assert (found["regressed findings"].text, found["traded finding"].text) == ("2", "1")
+    assert "refused" not in found
 
 
-def test_changes_are_said_in_a_sentence(run: runs.Run) -> None:
-    """What changed since the baseline: how many comparisons, and how they ended."""
-    found = judged(run, finding(run, Outcome.REGRESSED), finding(run, Outcome.IMPROVED), finding(run, Outcome.PASS))
-    assert front_page.changes(found) == "Of 3 comparisons 1 worse, 1 better, 1 within their margin."
-    assert front_page.changes(replace(run, verdict=None)) == ""
+def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
+    """What needs a person stands as the verdict has it; what got better is apart, a kept budget only where at risk."""
+    risky = replace(finding(run, Outcome.PASS, rule="budget"), at_risk=True)
+    found = [finding(run, outcome) for outcome in (Outcome.REGRESSED, Outcome.CHANGED, Outcome.IMPROVED)]
+    cards = front_page.cards(judged(run, *found, risky))
+    assert [card.line.outcome for card in cards.open] == ["regressed", "changed", "at risk"]
+    assert [card.line.outcome for card in cards.quiet] == ["improved"]
+
+
+def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
+    """The picture to the case in the mode that shows it, the list to all; of many cases the first are linked."""
+    ids = tuple(case.id for case in run.manifest.cases)
+    (card,) = front_page.cards(judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))).open
+    assert card.href == f"#case={ids[0]}&mode=heat&metric=lpips"
+    assert card.listing == "#finding=1"
+    assert (len(card.places), card.more) == (front_page.MAX_LINKS, 9)
+    assert card.places[0].name.endswith("seed 0")
+    assert card.places[-1].href == ""  # it was not run
+
+
+def test_only_what_measures_pictures_leads_to_a_heat_map(run: runs.Run) -> None:
+    """A finding about how edits end leads to its case, and to no map."""
+    (card,) = front_page.cards(judged(run, finding(run, rule="status"))).open
+    assert card.href == f"#case={run.manifest.cases[0].id}"
+
+
+def test_a_card_of_no_case_leads_nowhere(run: runs.Run) -> None:
+    """A finding may be about no case at all, or one that has no result."""
+    (card,) = front_page.cards(judged(run, replace(finding(run), case_id="", cases=()))).open
+    assert (card.href, card.listing, card.places) == ("", "", ())
+    (card,) = front_page.cards(judged(run, finding(run, step=-1))).open
+    assert card.href == ""
+
+
+def test_what_changed_is_said_in_a_sentence(run: runs.Run) -> None:
+    """How many pictures changed, and how; nothing without a baseline."""
+    assert front_page.compared(run).startswith(
+        "4 pictures regressed, 2 traded, 1 perhaps worse, 9 unchanged, 3 changed"
+    )
+    assert front_page.compared(replace(run, verdict=None)) == ""
+    assert front_page.compared(replace(run, verdict=replace(verdict_of(run), baseline=""))) == ""
+
+
+def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
+    """The most visible first, with what was measured."""
+    found = front_page.unseen(run)
+    assert [(one.whole, one.worst) for one in found] == [("0.01", "0.02")] * 3
+    many = tuple(Change(f"c{index}", Outcome.INVISIBLE, 0.001, 0.001) for index in range(300))
+    assert len(front_page.unseen(replace(run, verdict=replace(verdict_of(run), changes=many)))) == 200
 
 
 def test_map_shows_the_worst(run: runs.Run) -> None:
-    """A cell says the worst that is known of its family and model, in a word and a shape."""
+    """A cell says the worst outcome of its aspects in a word and a shape, and lists them all for who points at it."""
     cells = front_page.family_map(run, view.states(run))
     broken = run.manifest.cases[-1].model.name
-    assert cells["microprint"][broken].text == "1 failed"
-    assert cells["logo"]["ns"].tone == "good"
-    assert cells["tiled_seams"]["ns"].text == "1 kept"
+    assert cells["microprint"][broken].text == "regressed"
+    assert (cells["logo"]["ns"].tone, cells["logo"]["ns"].text) == ("good", "improved")
+    assert cells["thin_text"]["ns"].text == "invisible"
+    title = cells["thin_text"][broken].title
+    assert "1 failed; structure: regressed (clearly visible, 0.60 JOD); detail: regressed (obvious" in title
+    assert "seams: unchanged" in title
+    assert "just visible" not in title  # what is unchanged is not visible
+
+
+def test_map_without_a_baseline(run: runs.Run) -> None:
+    """Budgets are on the map; a pair that nothing was said of is not called a pass."""
+    past = finding(run, rule="budget")
+    found = replace(verdict_of(run), judgements=(), findings=(past,), baseline="", changes=())
+    cells = front_page.family_map(replace(run, verdict=found), view.states(run))
+    assert cells[past.families[0]][past.models[0]].text == "regressed"
+    assert cells["logo"]["ns"].text == "not compared"
+
+
+def test_an_edit_that_failed_is_on_the_map(run: runs.Run) -> None:
+    """Whatever its pictures say."""
+    good = tuple(
+        Judgement("microprint", case.model.name, "detail", Outcome.IMPROVED, 0, 1, 0.4, 1)
+        for case in run.manifest.cases[-1:]
+    )
+    found = replace(verdict_of(run), judgements=good, findings=())
+    cells = front_page.family_map(replace(run, verdict=found), view.states(run))
+    assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 failed"

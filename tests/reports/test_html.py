@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import msgspec
 import pytest
 
-from harness import runs
+from harness import evidence, runs
 from reports import view
 from reports.case_list import page_name, script
 from reports.html import SCRIPTS, STYLES, write_report
@@ -95,7 +96,7 @@ def test_scripts_take_any_text() -> None:
 def test_links_resolve(index: Path, run: runs.Run) -> None:
     """Every link leads to a file beside the page, to an id on it, to a case that has data, or to a filter of the list."""
     page, ids = Links(index), {record.case.id for record in run.records}
-    keys = {"case", "mode", "metric", "family", "model", "status"}
+    keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort"}
     for link in page.links:
         if link == "data:,":
             continue
@@ -130,11 +131,13 @@ def test_policy_allows_files_beside_only(index: Path) -> None:
 
 
 def test_failures_come_first(index: Path, run: runs.Run) -> None:
-    """The list begins with errors, then what needs review, then regressions; the cases that passed end it."""
+    """The list begins with errors, then what needs review, then regressions; what nobody need look at ends it."""
     states, order = view.states(run), list(view.STATES)
     places = [order.index(states[case_id]) for case_id in listed(index)]
     assert places == sorted(places)
-    assert {"error", "needs_review", "regressed", "missing", "done"} == {order[place] for place in places}
+    assert {order[place] for place in places} == {
+        "error", "needs_review", "regressed", "traded", "underpowered", "improved", "invisible", "missing", "done"
+    }  # fmt: skip
 
 
 def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
@@ -144,16 +147,28 @@ def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
     assert len(ids) == len(run.records) + 1
 
 
-def test_list_says_what_is_past_its_limit(index: Path, run: runs.Run) -> None:
-    """A case that a finding calls regressed or unclear carries the metric, and no other case does."""
+def test_list_says_what_got_worse_by_which_finding(index: Path, run: runs.Run) -> None:
+    """A case has the aspects that got worse, and the numbers of the findings that count it; no other case has."""
     data = data_of(index.parent / "data" / "cases.js")
-    past = {
-        i for i, word in zip(data["columns"]["id"], data["columns"]["past"], strict=True) if data["words"]["past"][word]
-    }
+    columns, words = data["columns"], data["words"]
+    ids = columns["id"]
+    worse = {i: words["worse"][word] for i, word in zip(ids, columns["worse"], strict=True)}
+    named = {i: words["finding"][word].split() for i, word in zip(ids, columns["finding"], strict=True)}
     assert run.verdict
-    named = {f.case_id for f in run.verdict.findings if f.outcome.value in {"regressed", "underpowered"}}
-    assert named <= past
-    assert data["metrics"] == {"lpips": "LPIPS"}
+    for number, finding in enumerate(run.verdict.findings, start=1):
+        assert {i for i in ids if str(number) in named[i]} == set(finding.cases)
+    assert worse[run.verdict.findings[0].cases[0]] == "detail, structure"
+    assert data["aspects"] == ["budget", "detail", "ghosts and residue", "seams", "structure"]
+    assert data["findings"]["1"] == "regressed: the fill is blurrier"
+
+
+def test_list_sorts_by_visibility(index: Path, run: runs.Run) -> None:
+    """JOD of every case that changed; null where it did not."""
+    data = data_of(index.parent / "data" / "cases.js")
+    first = data["numbers"][0]
+    assert first["key"] == "jod"
+    assert run.verdict
+    assert sum(value is not None for value in first["values"]) == len(run.verdict.changes)
 
 
 def test_unmeasured_value_is_null(index: Path, run: runs.Run) -> None:
@@ -165,11 +180,34 @@ def test_unmeasured_value_is_null(index: Path, run: runs.Run) -> None:
 
 
 def test_findings_in_order(index: Path) -> None:
-    """What regressed stands above what is unclear, then what improved; passes are folded."""
+    """As the verdict has them; what got better is folded."""
     text = index.read_text(encoding="utf-8")
-    outcomes = [word for word in re.findall(r'data-outcome="(\w+)"', text) if word != "pass"]
-    assert outcomes == ["regressed", "regressed", "underpowered", "improved"]
-    assert text.index('<details class="kept">') < text.index('data-outcome="pass"')
+    outcomes = re.findall(r'data-outcome="([\w ]+)"', text)
+    assert outcomes == ["regressed", "regressed", "traded", "underpowered", "at risk", "improved"]
+    assert text.index('<details class="kept">') < text.index('data-outcome="improved"')
+
+
+def test_a_state_is_the_worst_that_the_verdict_says(run: runs.Run) -> None:
+    """Of changes and of findings that count the case; what ended otherwise keeps its word, and a pass is no state."""
+    states = view.states(run)
+    assert run.verdict
+    risky = run.verdict.findings[-1]
+    assert states[risky.case_id] == "done"
+    error = next(record.case.id for record in run.records if record.status == "error")
+    change = replace(run.verdict.changes[0], case_id=error)
+    later = replace(run, verdict=replace(run.verdict, changes=(change,)))
+    assert view.states(later)[error] == "error"
+
+
+def test_a_picture_that_is_the_accepted_one_is_unchanged(run: runs.Run, tmp_path: Path) -> None:
+    """By its hash, whatever else was compared; a case that was not compared is `done`."""
+    record, other = [one for one in run.records if view.states(run)[one.case.id] == "done"][:2]
+    (tmp_path / evidence.BASELINE).mkdir()
+    pairs = evidence.Pairs("b", {record.case.id: record.case.id})
+    (tmp_path / evidence.BASELINE / evidence.PAIRS).write_bytes(msgspec.json.encode(pairs))
+    (tmp_path / evidence.BASELINE / evidence.JOURNAL).write_bytes(msgspec.json.encode(record) + b"\n")
+    states = view.states(replace(run, folder=tmp_path))
+    assert (states[record.case.id], states[other.case.id]) == ("unchanged", "done")
 
 
 def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
@@ -184,11 +222,11 @@ def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
 def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:
     """Verdict, findings and provenance are in the page itself, and it says what scripts are for."""
     text = index.read_text(encoding="utf-8")
-    assert "REGRESSION</h1>" in text
+    assert "COULD NOT BE JUDGED</h1>" in text
     assert "<noscript>" in text
     assert run.manifest.created in text
     assert run.verdict
-    assert all(finding.family in text for finding in run.verdict.findings)
+    assert all(finding.words in text for finding in run.verdict.findings)
 
 
 def test_empty_run_is_no_pass(run: runs.Run, tmp_path: Path) -> None:

@@ -17,33 +17,52 @@ from typer.testing import CliRunner
 
 from harness import runs
 from harness.cli import app
-from harness.types import REGIONS, ExitCode, Finding, Model, Outcome, Verdict
+from harness.types import Change, Evidence, ExitCode, Finding, Judgement, Model, Outcome, Verdict
 from reports import github, gitlab, markdown, publish
-from reports.groups import broken
 from reports.junit import junit
-from reports.verdict import Checkout, rows
-from reports.verdict_table import MAX_LINES, MAX_ROWS, TIGHTEST, verdict_lines, verdict_table
+from reports.text import case_table
+from reports.verdict import (
+    JOD,
+    Checkout,
+    because,
+    changed_pictures,
+    headline,
+    jod_lines,
+    line_of,
+    open_lines,
+    seen,
+    summed,
+    visible,
+)
+from reports.verdict_table import MAX_FINDINGS, finding_blocks, next_step, reason_lines, verdict_lines
 
 HERE = Checkout(Path("/repo/work"), Path("/repo"))
 EVIL = "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error] [l](http://e.x)\ud800\N{RIGHT-TO-LEFT OVERRIDE}"
 """Everything that some reader would take for more than text."""
+WIDTH = 80
 
+PSNR = Evidence("psnr@1", "edit", "mean", "dB", 34.2, 31.1, 0.5, -2.6)
 FINDING = Finding(
-    "baseline",
-    "logo",
-    "ns",
-    "psnr@1",
-    "edit",
-    "mean",
+    "picture",
     Outcome.REGRESSED,
-    0.5,
-    1.25,
-    -0.75,
-    "dB",
+    ("logo",),
+    ("ns",),
     "id",
-    3,
-    "logo · ns: fell",
+    ("id", "other"),
+    "the fill is blurrier",
+    "In logo with ns the fill is blurrier.",
+    "detail",
+    ("detail",),
+    (),
+    1.32,
+    "inpaint",
+    PSNR,
+    fails=True,
 )
+BUDGET = replace(
+    FINDING, rule="budget", aspect="", lost=(), jod=None, stage="", words="PSNR is past its budget",
+    text="In logo with ns PSNR is past its budget.", evidence=replace(PSNR, before=None, limit=32.0),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -52,110 +71,234 @@ def manifest(run: runs.Run) -> runs.Manifest:
     return run.manifest
 
 
-def verdict(*findings: Finding, invalid: tuple[str, ...] = (), code: ExitCode = ExitCode.REGRESSION) -> Verdict:
-    return Verdict(ExitCode.INCOMPLETE if invalid else code, invalid, findings, "")
+def verdict(
+    *findings: Finding,
+    invalid: tuple[str, ...] = (),
+    code: ExitCode = ExitCode.REGRESSION,
+    outcome: Outcome = Outcome.REGRESSED,
+    judgements: tuple[Judgement, ...] = (),
+    changes: tuple[Change, ...] = (),
+    unchanged: int = 0,
+) -> Verdict:
+    code = ExitCode.INCOMPLETE if invalid else code
+    return Verdict(code, outcome, invalid, findings, judgements, changes, unchanged, "")
 
 
-def many(count: int, outcome: Outcome = Outcome.REGRESSED, text: str = "fell") -> tuple[Finding, ...]:
-    return tuple(
-        replace(FINDING, family=f"family{index}", outcome=outcome, text=f"family{index} ns {text}")
-        for index in range(count)
-    )
+def of(outcome: Outcome, **changed: object) -> Finding:
+    fails = {"fails": outcome is Outcome.REGRESSED}
+    return replace(FINDING, outcome=outcome, **{**fails, **changed})  # type: ignore[arg-type]
 
 
-def shown(judged: Verdict, width: int = 160) -> str:
+def many(count: int, outcome: Outcome = Outcome.REGRESSED, text: str = "blurrier") -> tuple[Finding, ...]:
+    return tuple(of(outcome, families=(f"family{index}",), words=text, text=text) for index in range(count))
+
+
+def judgement(family: str, outcome: Outcome, aspect: str = "detail", model: str = "ns") -> Judgement:
+    return Judgement(family, model, aspect, outcome, 1.0, 0.0, 0.4, 3)
+
+
+def changed(count: int, outcome: Outcome = Outcome.INVISIBLE, jod: float = 0.02) -> tuple[Change, ...]:
+    return tuple(Change(f"case{index}", outcome, jod / 2, jod) for index in range(count))
+
+
+def shown(judged: Verdict, width: int = WIDTH) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=width).print(verdict_table(judged))
+    blocks = finding_blocks(judged)
+    if blocks:
+        Console(file=stream, width=width).print(blocks)
     return stream.getvalue()
 
 
-# The table
+# Words
 
 
-def test_the_table_is_worst_first_and_says_how_bad() -> None:
-    """Rule, family, model, change, interval, headroom and stage, of what is no pass; what needs a person first."""
-    worse = replace(FINDING, interval=(0.5, 2.0), stage="inpaint")
-    weak = replace(FINDING, family="thin_text", outcome=Outcome.UNDERPOWERED)
-    passed = replace(FINDING, family="passing", outcome=Outcome.PASS)
-    text = shown(verdict(passed, weak, worse))
-    lines = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
-    assert lines[0] == [
-        "outcome", "rule", "family", "model", "change", "interval", "headroom", "first bad stage"
-    ]  # fmt: skip
-    assert lines[2] == [
-        "regressed", "baseline PSNR mean in edit", "logo", "ns", "1.25 dB worse", "0.50 to 2.00 dB", "−0.75 dB", "inpaint"
-    ]  # fmt: skip
-    assert lines[3][:3] == ["underpowered", "baseline PSNR mean in edit", "thin_text"]
-    assert "passing" not in text
+@pytest.mark.parametrize(
+    ("jod", "word"),
+    [(3.0, "obvious"), (1.0, "obvious"), (0.99, "clearly visible"), (0.3, "clearly visible"), (0.1, "visible"),
+     (0.09, "just visible"), (0.0, "just visible")],
+)  # fmt: skip
+def test_visibility_has_words(jod: float, word: str) -> None:
+    """One scale for all outputs."""
+    assert visible(jod) == word
 
 
-def test_a_pass_at_risk_is_shown_before_it_fails() -> None:
-    """After what failed; a build is not failed by it, nor annotated."""
-    risky = replace(FINDING, family="risky", outcome=Outcome.PASS, at_risk=True, mean_change=0.2, worst=0.4, samples=3)
-    plainly = replace(FINDING, family="plainly", outcome=Outcome.PASS)
-    text = shown(verdict(plainly, risky, FINDING))
-    assert "plainly" not in text
-    assert text.index("logo") < text.index("at risk")
-    assert "0.20 dB worse (worst 0.40 dB)" in text
+def test_what_nobody_sees_is_not_called_visible() -> None:
+    """Whatever was measured; what is not known is not said."""
+    assert seen(0.02, Outcome.INVISIBLE) == "invisible, 0.02 JOD"
+    assert seen(0.001, Outcome.UNCHANGED) == "invisible, less than 0.01 JOD"
+    assert seen(None) == ""
 
 
-def test_the_table_leaves_out_columns_that_would_be_empty() -> None:
-    """Without statistics and without blame there is neither interval nor stage."""
-    text = shown(verdict(FINDING))
-    assert "interval" not in text
-    assert "stage" not in text
+def test_a_line_says_everything_once() -> None:
+    """What it looks like, how visible it is, how many cases, the first stage, the number; no change is called good or bad."""
+    line = line_of(FINDING)
+    assert line.place == "logo · ns"
+    assert line.story == "the fill is blurrier · obvious, 1.32 JOD · 2 cases · first at inpaint"
+    assert line.number == "PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)"
+    everything = f"{line.said} {line.place} {line.story} {line.number}"
+    assert not re.search("better|improved", everything)
 
 
-def test_where_all_passed_the_table_shows_the_tightest() -> None:
-    """A pass shows what is nearest to its limit."""
-    text = shown(verdict(*many(TIGHTEST + 1, Outcome.PASS), code=ExitCode.OK))
-    assert "nearest to their limits" in text
-    assert f"family{TIGHTEST - 1} " in text
-    assert f"family{TIGHTEST} " not in text
+def test_every_rule_says_what_it_is_held_to() -> None:
+    """A budget, a limit of time, what is counted; a number that was not judged is not there."""
+    assert line_of(BUDGET).number == "PSNR mean in edit: 31.10 dB (budget 32.00 dB)"
+    seconds = Evidence("seconds", "all", "max", "s", None, 3.0, 2.0, -1.0)
+    slow = replace(BUDGET, rule="limit", evidence=seconds)
+    assert line_of(slow).number == "Time of an edit: 3.00 s (limit 2.00 s)"
+    cost = replace(slow, rule="cost", evidence=replace(seconds, before=2.0, limit=0.2))
+    assert line_of(cost).number.startswith("Time of an edit: 2.00 → 3.00")
+    ends = replace(BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1))
+    assert line_of(ends).number == "1 scene (none allowed)"
+    assert line_of(replace(FINDING, evidence=None)).number == ""
 
 
-def test_the_table_counts_what_it_leaves_out() -> None:
-    """Of many findings the first are shown and the others counted; a run that was not judged says so."""
-    text = shown(verdict(*many(MAX_ROWS + 3), invalid=("a case failed",)))
-    assert "and 3 more" in text
-    assert "provisional" in text
-    assert verdict_table(verdict(invalid=("nothing was judged",))) is None
-
-
-# The lines
-
-
-def test_verdict_lines(run: runs.Run) -> None:
-    """What made the run invalid comes first, then findings worst first; passes are not listed."""
-    assert run.verdict is not None
-    lines = verdict_lines(run.verdict)
-    assert [line.partition(":")[0] for line in lines] == [
-        "not judged",
+def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
+    """A regression does, unless it says that it does not; a trade does where it says so."""
+    found = [FINDING, replace(FINDING, fails=False), of(Outcome.TRADED), replace(of(Outcome.TRADED), fails=True)]
+    assert [line_of(one).said for one in found] == [
         "regressed",
-        "regressed",
-        "underpowered",
-        "improved",
+        "regressed, does not fail the build",
+        "traded, does not fail the build",
+        "traded, fails the build",
     ]
-    assert lines[1].startswith("regressed: microprint × <script>alert(1)</script>: LPIPS in edit reaches 0.2481")
 
 
-def test_verdict_lines_are_few() -> None:
-    """Of many families ten are listed and the others counted."""
-    lines = verdict_lines(verdict(*many(25)))
-    assert len(lines) == MAX_LINES + 1
-    assert lines[-1] == "… and 15 more"
+@pytest.mark.parametrize(
+    ("judged", "word"),
+    [
+        (verdict(code=ExitCode.OK, outcome=Outcome.IMPROVED), "pass"),
+        (verdict(FINDING), "regression"),
+        (verdict(BUDGET, of(Outcome.TRADED, fails=True)), "regression"),
+        (verdict(replace(of(Outcome.TRADED), fails=True)), "fail: traded"),
+        (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED), "underpowered"),
+        (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED, invalid=("no",)), "could not be judged"),
+        (replace(verdict(code=ExitCode.OK), invalid=("no",)), "could not be judged"),
+        (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.ERROR), "could not be judged"),
+    ],
+)
+def test_headline(judged: Verdict, word: str) -> None:
+    """A pass is a run that was judged, and that nothing failed."""
+    assert headline(judged) == word
 
 
-def test_a_line_stands_for_its_family_model_and_stage() -> None:
-    """A regression moves many numbers at once: the worst is told in full, the others are counted."""
-    found = [
-        replace(FINDING, stage="inpaint", metric=metric, region=region, stat=stat)
-        for metric in ("psnr@1", "ssim@1")
-        for region in ("edit", "ring")
-        for stat in ("mean", "worst")
+def test_a_pass_says_in_one_line_what_changed() -> None:
+    """How many pictures are the accepted ones, how many changed invisibly and by how much, and what got better where."""
+    judged = verdict(
+        of(Outcome.IMPROVED),
+        code=ExitCode.OK,
+        outcome=Outcome.IMPROVED,
+        judgements=(judgement("logo", Outcome.IMPROVED, model="patch"), judgement("moire", Outcome.UNCHANGED)),
+        changes=(*changed(3, Outcome.IMPROVED, 0.4), *changed(9)),
+        unchanged=24,
+    )
+    assert verdict_lines(judged) == [
+        "verdict: pass: 24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch"
     ]
-    (line,) = verdict_lines(verdict(*found))
-    assert line == "regressed: logo · ns: fell … and 7 more checks of 2 metrics"
+    assert shown(judged) == ""
+
+
+def test_what_is_visible_is_said_of_a_pass_too() -> None:
+    """Somebody who lets changes pass should know that there are some."""
+    judged = verdict(of(Outcome.CHANGED), code=ExitCode.OK, changes=changed(1, Outcome.CHANGED), unchanged=2)
+    assert verdict_lines(judged) == ["verdict: pass: 1 finding; 1 picture visibly changed, 2 unchanged"]
+    assert "changed · logo · ns" in shown(judged)
+
+
+def test_a_run_without_a_baseline_says_so() -> None:
+    """It kept its budgets, and no picture was compared."""
+    assert summed(verdict(code=ExitCode.OK)) == (
+        "every budget and limit is kept; no picture was compared with an accepted one"
+    )
+    assert changed_pictures(verdict()) == ""
+
+
+def test_because_names_the_causes() -> None:
+    """What failed the build, in which families, with which models, at which stage; of many the first two."""
+    assert because(verdict(FINDING, of(Outcome.CHANGED))) == "the fill is blurrier in logo with ns, first at inpaint"
+    assert because(verdict(*many(5))).endswith("; and 3 more findings")
+    unsure = verdict(of(Outcome.UNDERPOWERED), code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED)
+    assert because(unsure) == "the fill is blurrier in logo with ns, first at inpaint"
+    assert because(verdict(code=ExitCode.OK)) == ""
+
+
+def test_long_lists_of_names_are_counted() -> None:
+    """However many families and models there are."""
+    line = line_of(replace(FINDING, families=tuple("abcdefg"), models=tuple("mnopq")))
+    assert line.place == "a, b, c, d and 3 more · m, n, o and 2 more"
+
+
+# The terminal
+
+
+def test_a_block_is_right_at_80_columns() -> None:
+    """Outcome and place; what it looks like; the number. No word is broken."""
+    lines = [
+        line.rstrip() for line in shown(verdict(FINDING, of(Outcome.UNDERPOWERED, jod=None, stage=""))).splitlines()
+    ]
+    assert lines == [
+        "regressed · logo · ns",
+        "  the fill is blurrier · obvious, 1.32 JOD · 2 cases · first at inpaint",
+        "  PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)",
+        "underpowered · logo · ns",
+        "  the fill is blurrier · 2 cases",
+        "  PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)",
+    ]
+
+
+def test_long_words_wrap_between_words() -> None:
+    """Nothing is wider than the terminal, and no line is a letter."""
+    wordy = replace(FINDING, words="the fill is blurrier and " * 9, families=("a_family_of_a_long_name",) * 4)
+    lines = shown(verdict(wordy)).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert all(len(line.strip()) > 3 for line in lines)
+
+
+def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
+    """No column is squeezed to a letter a line, whatever a case is called."""
+    stream = io.StringIO()
+    name, model = "a name that is much longer than any column", Model("a_model_of_a_name_that_is_long", "")
+    cases = [replace(record.case, own=name, model=model) for record in run.records]
+    named = [replace(record, case=case) for record, case in zip(run.records, cases, strict=True)]
+    Console(file=stream, width=WIDTH).print(case_table(replace(run, records=tuple(named))))
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[0].split()[-1] == "worst"
+    assert "a name th…" in stream.getvalue()
+    assert "a_model_of" in stream.getvalue()
+
+
+def test_findings_keep_the_verdicts_order_and_are_few() -> None:
+    """Of many ten are shown and the others counted; what needs nobody is left out."""
+    found = (*many(MAX_FINDINGS + 3), of(Outcome.IMPROVED), replace(BUDGET, outcome=Outcome.PASS, fails=False))
+    text = shown(verdict(*found))
+    assert text.index("family0 ") < text.index("family1 ") < text.index("family9 ")
+    assert "family10" not in text
+    assert "… and 3 more findings" in text
+    assert finding_blocks(verdict(invalid=("nothing was judged",))) is None
+
+
+def test_jod_is_explained_where_it_is_spoken_of() -> None:
+    """By findings, or by what changed invisibly."""
+    assert jod_lines(verdict(FINDING)) == jod_lines(verdict(changes=changed(1))) == [JOD]
+    assert jod_lines(verdict(BUDGET)) == []
+
+
+def test_a_limit_at_risk_is_shown_before_it_fails() -> None:
+    """After what failed; a build is not failed by it."""
+    risky = replace(BUDGET, outcome=Outcome.PASS, fails=False, at_risk=True, families=("risky",))
+    assert shown(verdict(FINDING, risky)).index("regressed") < shown(verdict(FINDING, risky)).index("at risk · risky")
+
+
+def test_reasons_are_listed_and_few() -> None:
+    """Why a run could not be judged, before its verdict."""
+    assert reason_lines(verdict(invalid=("3 cases are missing",))) == ["not judged: 3 cases are missing"]
+    assert reason_lines(verdict(invalid=("no",) * 12))[-1] == "… and 2 more reasons"
+
+
+def test_next_step_leads_to_the_first_picture() -> None:
+    """`blame` answers for pictures alone."""
+    assert next_step(verdict(BUDGET, FINDING), Path("runs/a b")) == "editproof blame id --run 'runs/a b'"
+    assert next_step(verdict(BUDGET), Path("runs/a")) == ""
 
 
 # JUnit
@@ -169,80 +312,90 @@ def outcome_of(case: ET.Element) -> str:
     return case[0].tag if len(case) else "passed"
 
 
-def test_junit_has_a_case_for_each_rule_family_and_model(manifest: runs.Manifest) -> None:
-    """Regressed fails with the text, underpowered and waived are skipped, improved and passed pass."""
-    outcomes = (Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED, Outcome.PASS)
-    found = [replace(FINDING, family=outcome.value, outcome=outcome) for outcome in outcomes]
-    cases = cases_of(junit(manifest, verdict(*found)))
-    names = [f"editproof.smoke.{outcome.value} baseline PSNR mean in edit [ns]" for outcome in outcomes]
-    assert [outcome_of(cases[name]) for name in names] == ["failure", "skipped", "skipped", "passed", "passed"]
-    assert "fell" in (cases[names[0]][0].get("message") or "")
-    assert outcome_of(cases["editproof.smoke.validity the run can be judged"]) == "passed"
+def ends(data: bytes) -> dict[str, str]:
+    return {name.removeprefix("editproof.smoke."): outcome_of(case) for name, case in cases_of(data).items()}
+
+
+def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: runs.Manifest) -> None:
+    """It fails where a finding that fails the build covers it; what is loud and does not fail is skipped, with words."""
+    outcomes = (Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.CHANGED, Outcome.IMPROVED)
+    judgements = tuple(judgement(outcome.value, outcome) for outcome in outcomes)
+    found = tuple(of(outcome, families=(outcome.value,)) for outcome in outcomes)
+    judged = verdict(*found, judgements=(*judgements, judgement("logo", Outcome.INVISIBLE)))
+    assert ends(junit(manifest, judged)) == {
+        "validity the run can be judged": "passed",
+        "regressed detail [ns]": "failure",
+        "underpowered detail [ns]": "skipped",
+        "waived detail [ns]": "skipped",
+        "changed detail [ns]": "skipped",
+        "improved detail [ns]": "system-out",
+        "logo detail [ns]": "system-out",
+    }
+    case = cases_of(junit(manifest, judged))["editproof.smoke.regressed detail [ns]"]
+    assert case[0].get("message") == FINDING.text
+
+
+def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: runs.Manifest) -> None:
+    """Of two families and two aspects, those that got worse; an aspect that got better passes."""
+    found = replace(FINDING, families=("logo", "moire"), lost=("detail",), won=("seams",))
+    judged = verdict(
+        found,
+        judgements=(
+            judgement("logo", Outcome.REGRESSED),
+            judgement("logo", Outcome.IMPROVED, "seams"),
+            judgement("moire", Outcome.UNCHANGED),
+            judgement("moire", Outcome.REGRESSED, model="patch"),
+        ),
+    )
+    assert ends(junit(manifest, judged)) == {
+        "validity the run can be judged": "passed",
+        "logo detail [ns]": "failure",
+        "logo seams [ns]": "system-out",
+        "moire detail [ns]": "system-out",
+        "moire detail [patch]": "skipped",
+    }
+
+
+def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
+    """A rule about no picture, and a finding that no judgement stands for, have test cases of their own."""
+    status = replace(BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1))
+    risky = replace(BUDGET, outcome=Outcome.PASS, fails=False, at_risk=True, families=("moire",))
+    judged = verdict(FINDING, BUDGET, BUDGET, status, risky)
+    assert ends(junit(manifest, judged)) == {
+        "validity the run can be judged": "passed",
+        "rules and conduct picture PSNR mean in edit: logo [ns]": "failure",
+        "rules and conduct budget PSNR mean in edit: logo [ns]": "failure",
+        "rules and conduct budget PSNR mean in edit: logo [ns] (2)": "failure",
+        "rules and conduct status Scenes: logo [ns]": "failure",
+        "rules and conduct budget PSNR mean in edit: moire [ns]": "skipped",
+    }
 
 
 def test_junit_of_a_run_that_could_not_be_judged_has_errors_only(manifest: runs.Manifest) -> None:
     """Its reasons are errors; its checks are neither failures nor passes."""
-    found = (FINDING, replace(FINDING, outcome=Outcome.PASS, region="keep"))
-    cases = cases_of(junit(manifest, verdict(*found, invalid=("3 cases are missing", "1 case failed"))))
-    assert sorted(map(outcome_of, cases.values())) == ["error", "error", "skipped", "skipped"]
+    judgements = (judgement("logo", Outcome.REGRESSED), judgement("moire", Outcome.UNCHANGED))
+    judged = verdict(FINDING, BUDGET, judgements=judgements, invalid=("3 cases are missing", "1 case failed"))
+    assert sorted(ends(junit(manifest, judged)).values()) == ["error", "error", "skipped", "skipped", "skipped"]
 
 
-def test_junit_counts_agree_with_its_cases(manifest: runs.Manifest) -> None:
-    """A test suite's numbers are those of its test cases, in the attributes and the order that both schemas ask for."""
-    root = ET.fromstring(junit(manifest, verdict(*many(3), replace(FINDING, outcome=Outcome.WAIVED))))  # noqa: S314
-    assert root.attrib == {}
-    for index, suite in enumerate(root):
-        children = [child.tag for child in suite]
-        cases = suite.findall("testcase")
-        assert children == ["properties", *["testcase"] * len(cases), "system-out", "system-err"]
-        assert suite.get("id") == str(index)
-        assert suite.get("tests") == str(len(cases))
-        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            assert suite.get(name) == str(sum(case.find(tag) is not None for case in cases))
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.get("timestamp") or "")
+def test_junit_counts_agree_with_its_cases(run: runs.Run) -> None:
+    """What a suite says of its cases is what they are."""
+    assert run.verdict
+    for judged in (run.verdict, replace(run.verdict, invalid=())):
+        for suite in ET.fromstring(junit(run.manifest, judged)):  # noqa: S314
+            cases = list(suite.iter("testcase"))
+            assert int(suite.get("tests") or -1) == len(cases)
+            for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+                assert int(suite.get(key) or -1) == sum(case.find(tag) is not None for case in cases)
+            assert next(child.tag for child in suite) == "properties"
+            assert [child.tag for child in suite][-2:] == ["system-out", "system-err"]
 
 
-def test_junit_names_are_distinct(manifest: runs.Manifest) -> None:
-    """Two budgets on one number, of other limits, are two test cases, whose names do not depend on what was found."""
-    easy, hard = replace(FINDING, limit=1.0), replace(FINDING, limit=2.0, outcome=Outcome.PASS)
-    swapped = (replace(easy, outcome=Outcome.PASS), replace(hard, outcome=Outcome.REGRESSED))
-    failed = [
-        [name for name, case in cases_of(junit(manifest, verdict(*pair))).items() if outcome_of(case) == "failure"]
-        for pair in ((easy, hard), swapped)
-    ]
-    assert failed[0][0].endswith("in edit [ns]")
-    assert failed[1][0].endswith("in edit (2) [ns]")
-
-
-def test_junit_of_hundreds_of_checks_is_small(manifest: runs.Manifest) -> None:
-    """A thousand failed checks with their texts are less than a megabyte."""
-    text = "logo · ns: outside_change share in ring went from 0.2843 to 0.8458, 0.5614 worse; the margin is 0.01 (logo/1 ns)"
-    assert len(junit(manifest, verdict(*many(1000, text=text)))) < 1_000_000
-
-
-# Rules of conduct
-
-
-def test_rules_of_conduct_count_scenes(manifest: runs.Manifest) -> None:
-    """They name neither a region nor decimals: `How edits end`, `1 scene worse`, none allowed."""
-    status = replace(
-        FINDING,
-        rule="status",
-        metric="status",
-        region="all",
-        stat="scenes",
-        limit=0.0,
-        worst=1.0,
-        headroom=-1.0,
-        unit="scenes",
-    )
-    (row,) = rows(verdict(status))
-    assert (row.rule, row.measure, row.allowed) == ("How edits end", "How edits end", "none allowed")
-    assert (row.change, row.headroom) == ("1 scene worse", "−1 scene")
-    (seed,) = rows(verdict(replace(status, rule="seed", metric="seed", worst=3.0)))
-    assert (seed.rule, seed.change) == ("Effect of the seed", "3 scenes worse")
-    assert "editproof.smoke.logo How edits end [ns]" in cases_of(junit(manifest, verdict(status)))
-    assert broken(verdict(status)) == "ns got worse in logo"
+def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> None:
+    """A thousand failed ones with their texts are less than a megabyte."""
+    found = many(1000, text="In logo with ns the fill is blurrier, and the seams of the tiling show in the background.")
+    judgements = tuple(judgement(f"family{index}", Outcome.REGRESSED) for index in range(1000))
+    assert len(junit(manifest, verdict(*found, judgements=judgements))) < 1_000_000
 
 
 # GitHub
@@ -250,24 +403,21 @@ def test_rules_of_conduct_count_scenes(manifest: runs.Manifest) -> None:
 
 def test_annotations_are_at_most_ten_of_a_level(manifest: runs.Manifest) -> None:
     """What GitHub would drop without a word is counted in one line more."""
-    unclear = [replace(finding, model="patch") for finding in many(11, Outcome.UNDERPOWERED)]
-    lines = github.workflow_commands(manifest, verdict(*many(14), *unclear), HERE)
+    lines = github.workflow_commands(manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE)
     levels = [line.split(" ")[0] for line in lines]
     assert levels == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"]
     assert "and 5 more" in lines[-1]
     assert "family0" in lines[0]
 
 
-def test_an_annotation_stands_for_its_family_model_and_stage(manifest: runs.Manifest) -> None:
-    """Ten annotations must not be ten numbers of one family: the worst is told, the others are counted."""
-    found = [
-        replace(FINDING, family=family, stage="blend", region=region) for region in REGIONS for family in ("a", "b")
-    ]
-    lines = github.workflow_commands(manifest, verdict(*found), HERE)
+def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
+    """Its outcome and place, its sentence, how visible it is, and the number."""
+    lines = github.workflow_commands(manifest, verdict(FINDING), HERE)
     assert [unescaped(line) for line in lines] == [
-        f"::error title=editproof: regressed: {family} × ns, first at blend::{family} × ns: logo · ns: fell … and 5 more "
-        "checks of 1 metric"
-        for family in ("a", "b")
+        (
+            "::error title=editproof: regressed: logo · ns::In logo with ns the fill is blurrier. · obvious, 1.32 JOD · "
+            f"{line_of(FINDING).number} · {JOD}"
+        )
     ]
 
 
@@ -279,7 +429,7 @@ def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(manifest:
 
 def test_annotations_of_a_pass_are_none(manifest: runs.Manifest) -> None:
     """Nothing to look at."""
-    assert not github.workflow_commands(manifest, verdict(*many(3, Outcome.PASS), code=ExitCode.OK), HERE)
+    assert not github.workflow_commands(manifest, verdict(*many(3, Outcome.IMPROVED), code=ExitCode.OK), HERE)
 
 
 def unescaped(text: str) -> str:
@@ -328,11 +478,11 @@ def test_a_finding_points_at_the_pipelines_file(manifest: runs.Manifest, spec: s
 
 
 def test_code_quality_lists_what_needs_a_person(manifest: runs.Manifest) -> None:
-    """Every entry has GitLab's fields; passes and improvements are none."""
-    outcomes = (Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED, Outcome.PASS)
-    found = [replace(FINDING, family=outcome.value, outcome=outcome) for outcome in outcomes]
+    """Every entry has GitLab's fields; improvements and what is invisible are none."""
+    outcomes = (Outcome.REGRESSED, Outcome.TRADED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED, Outcome.PASS)
+    found = [of(outcome, families=(outcome.value,)) for outcome in outcomes]
     entries = json.loads(gitlab.code_quality(manifest, verdict(*found), HERE))
-    assert [entry["severity"] for entry in entries] == ["critical", "minor", "info"]
+    assert [entry["severity"] for entry in entries] == ["critical", "major", "minor", "info"]
     assert set(entries[0]) == {"description", "check_name", "fingerprint", "severity", "location"}
     assert len({entry["fingerprint"] for entry in entries}) == len(entries)
     assert json.loads(gitlab.code_quality(manifest, verdict(code=ExitCode.OK), HERE)) == []
@@ -344,37 +494,43 @@ def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
     def fingerprint(finding: Finding) -> str:
         return str(json.loads(gitlab.code_quality(manifest, verdict(finding), HERE))[0]["fingerprint"])
 
-    later = replace(FINDING, worst=2.0, headroom=-1.5, metric="psnr@2", text="fell further")
+    later = replace(FINDING, evidence=replace(PSNR, after=2.0, metric="psnr@2"), text="further", jod=2.0)
     assert fingerprint(later) == fingerprint(FINDING)
-    assert fingerprint(replace(FINDING, region="keep")) != fingerprint(FINDING)
+    assert fingerprint(replace(FINDING, aspect="seams")) != fingerprint(FINDING)
+    other = replace(BUDGET, evidence=replace(PSNR, region="keep"))
+    assert fingerprint(other) != fingerprint(BUDGET)
 
 
 # Markdown
 
 
-def test_a_comment_starts_with_its_marker_and_the_worst(manifest: runs.Manifest) -> None:
-    """A script finds the comment by its first line; ten rows are open, the others folded, nothing is lost."""
-    found = (*many(12), *many(2, Outcome.PASS))
-    text = markdown.comment(manifest, verdict(*found))
+def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> None:
+    """A script finds the comment by its first line; ten findings are listed, and what they say of visibility is explained."""
+    text = markdown.comment(manifest, verdict(*many(12), of(Outcome.IMPROVED)))
     assert text.splitlines()[:2] == [markdown.MARKER, "### editproof: regression"]
-    above, folded = text.split("<details>", 1)
-    assert above.count("| regressed |") == 10
-    assert folded.count("| regressed |") == 2
-    assert folded.count("| pass |") == 2
-    assert text.count("<details>") == text.count("</details>")
+    assert "**blurrier in family0 with ns, first at inpaint" in text
+    assert text.count("- **regressed**") == 10
+    assert "… and 2 more" in text
+    assert text.count(JOD) == 1
+    assert "improved" not in text
+    assert text.splitlines()[-1] == markdown.NEXT_STEP
 
 
 @pytest.mark.parametrize("texts", ["x" * 5000, "`" * 5000, "\N{GRINNING FACE}" * 5000], ids=["plain", "markup", "wide"])
 @pytest.mark.parametrize("reasons", [0, 400])
 def test_a_comment_and_a_summary_keep_their_limits(manifest: runs.Manifest, texts: str, reasons: int) -> None:
-    """However much there is to say, GitHub takes it whole, and is told how much was left out."""
-    judged = verdict(*many(1000, text=texts), invalid=(texts,) * reasons)
+    """However much there is to say, a comment has 40 lines, GitHub takes both whole, and is told how much was left out."""
+    judgements = tuple(judgement(f"{index}{texts}", Outcome.REGRESSED) for index in range(1000))
+    changes = tuple(replace(one, case_id=f"{texts}{one.case_id}") for one in changed(1000))
+    judged = verdict(*many(1000, text=texts), invalid=(texts,) * reasons, judgements=judgements, changes=changes)
+    judged = replace(judged, notes=(texts,) * 100)
     text = markdown.comment(manifest, judged)
-    assert markdown.MAX_COMMENT / 2 < len(text) <= markdown.MAX_COMMENT
+    assert len(text) <= markdown.MAX_COMMENT
+    assert len(text.splitlines()) <= 40
     assert re.search(r"… and \d+ more", text)
-    assert text.count("<details>") == text.count("</details>")
     summary = markdown.summary(manifest, judged)
     assert len(text) < len(summary.encode()) <= markdown.MAX_SUMMARY
+    assert summary.count("<details>") == summary.count("</details>")
 
 
 @pytest.mark.parametrize("room", [0, 10, 200, 500, 1500, 3000])
@@ -383,6 +539,17 @@ def test_a_summary_keeps_to_the_room_that_is_left(manifest: runs.Manifest, room:
     summary = markdown.summary(manifest, verdict(*many(50), invalid=("no",) * 50), room)
     assert len(summary.encode()) <= room
     assert bool(summary) == (room >= 500)
+
+
+def test_a_summary_folds_the_rest(manifest: runs.Manifest) -> None:
+    """Every aspect of every family and model, the other findings, and the first 50 invisible changes, counted."""
+    judged = verdict(*many(12), judgements=(judgement("logo", Outcome.REGRESSED),), changes=changed(60))
+    text = markdown.summary(manifest, judged)
+    assert "| logo | ns | detail | regressed | 0.40 | 3 |" in text
+    assert text.count("- **regressed**") == 12
+    assert "Changed invisibly: 60 pictures" in text
+    assert text.count(" JOD\n") == markdown.MOST_INVISIBLE
+    assert "… and 10 more" in text
 
 
 def test_notes_are_in_the_comment(manifest: runs.Manifest) -> None:
@@ -401,30 +568,42 @@ def test_what_is_written_is_only_text(manifest: runs.Manifest) -> None:
 # Hostile names, everywhere
 
 
-def test_hostile_names_are_only_text(manifest: runs.Manifest, tmp_path: Path) -> None:
+def evil() -> Finding:
+    """A finding that comes from outside altogether."""
+    return replace(
+        FINDING, families=(EVIL,), models=(EVIL,), stage=EVIL, text=EVIL, words=EVIL, rule=EVIL, aspect=EVIL,
+        evidence=replace(PSNR, metric=EVIL, unit=EVIL, stat=EVIL),
+    )  # fmt: skip
+
+
+def test_hostile_names_are_only_text(manifest: runs.Manifest) -> None:
     """No output is broken, nor made to say or do something else, by a name or a reason that comes from outside."""
-    bad = replace(FINDING, family=EVIL, model=EVIL, stage=EVIL, text=EVIL, rule=EVIL, unit=EVIL, metric=EVIL)
     suite = replace(manifest.suite, name=EVIL, models=(Model(EVIL, f"{EVIL}.py:build"),))
-    evil = replace(manifest, suite=suite, created=EVIL)
-    for judged in (verdict(bad), verdict(bad, invalid=(EVIL,))):
-        root = ET.fromstring(junit(evil, judged))  # noqa: S314
-        assert len(list(root.iter("testcase"))) == 2
-        lines = github.workflow_commands(evil, judged, HERE)
+    named = replace(manifest, suite=suite, created=EVIL)
+    more = {
+        "judgements": (judgement(EVIL, Outcome.REGRESSED, EVIL, EVIL),),
+        "changes": (Change(EVIL, Outcome.INVISIBLE, 0, 0),),
+    }
+    for judged in (verdict(evil(), **more), verdict(evil(), invalid=(EVIL,), **more)):  # type: ignore[arg-type]
+        root = ET.fromstring(junit(named, judged))  # noqa: S314
+        assert len(list(root.iter("testcase"))) == 3
+        lines = github.workflow_commands(named, judged, HERE)
         assert len(lines) == 1
         assert len(lines[0].splitlines()) == 1
-        assert len(json.loads(gitlab.code_quality(evil, judged, HERE))) == 1
-        text = markdown.comment(evil, judged)
-        assert text.count("<") == text.replace("<script", "").count("<")
-        tables = [line for line in text.splitlines() if line.startswith("| ")]
-        assert {line.count("|") for line in tables} == {9}
+        assert len(json.loads(gitlab.code_quality(named, judged, HERE))) == 1
+        for text in (markdown.comment(named, judged), markdown.summary(named, judged)):
+            assert "<script" not in text
+            assert "@team" not in text
+            tables = [line for line in text.splitlines() if line.startswith("| ")]
+            assert {line.count("|") for line in tables} <= {7}
         assert "\x1b" not in shown(judged)
+        assert all(line.isprintable() for line in verdict_lines(judged))
 
 
-def test_a_row_is_one_harmless_line() -> None:
-    """No control character, and no end of line, in anything that a row says."""
-    bad = replace(FINDING, family=EVIL, model=EVIL, stage=EVIL, text=EVIL, rule=EVIL, unit=EVIL)
-    (row,) = rows(verdict(bad))
-    texts = [row.rule, row.family, row.model, row.change, row.headroom, row.stage, row.text]
+def test_a_line_is_one_harmless_line() -> None:
+    """No control character, and no end of line, in anything that a line says."""
+    (line,) = open_lines(verdict(evil()))
+    texts = [line.said, line.rule, line.place, line.story, line.number, line.measure, line.text]
     assert all(text.isprintable() and len(text.splitlines()) == 1 for text in texts)
 
 
@@ -470,11 +649,38 @@ def test_the_step_summary_is_added_to_what_is_there(manifest: runs.Manifest, tmp
     assert publish.publish(manifest, verdict(FINDING), wanted)
     assert page.read_text().startswith(f"earlier\n\n{markdown.MARKER}\n")
     page.write_bytes(b"x" * (markdown.MAX_SUMMARY - 2000))
-    publish.publish(manifest, verdict(*many(500)), wanted)
+    publish.publish(
+        manifest,
+        verdict(*many(500), judgements=tuple(judgement(f"f{i}", Outcome.REGRESSED) for i in range(500))),
+        wanted,
+    )
     assert markdown.MAX_SUMMARY - 2000 < page.stat().st_size <= markdown.MAX_SUMMARY
 
 
 # The command
+
+
+def test_the_end_of_a_run_in_the_terminal(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Findings first, then why it could not be judged, the verdict, the run, and what to do next."""
+    from harness.commands import running
+    from harness.main_job import Judged
+    from harness.sheet import load
+
+    monkeypatch.setattr(running, "console", lambda **_: Console(width=WIDTH))
+    sheet = load(Path(shutil.copytree(run_folder, tmp_path / "run")))
+    judged = runs.load_verdict(sheet.folder)
+    assert judged
+    running._show(Judged(sheet, judged), page=None, as_json=False, quiet=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("regressed · thin_text, microprint · <script>alert(1)</script>")
+    places = [
+        next(i for i, line in enumerate(lines) if line.startswith(word))
+        for word in ("JOD: ", "not judged: ", "verdict: could not", "run: ", "next: ")
+    ]
+    assert places == sorted(places)
+    assert not any("verdict: pass" in line for line in lines)
 
 
 def test_the_gate_publishes_its_verdict(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
