@@ -276,7 +276,7 @@ def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: i
         "keep": keep,
         "protect": protect & ~edit,
         "seams": nowhere,
-        "border": border(*nowhere.shape, scale),
+        "border": border(image.shape[0] * scale, image.shape[1] * scale, scale),
     }
 
 

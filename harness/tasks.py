@@ -105,5 +105,5 @@ def _areas(scene: Scene) -> Areas:
         "keep": scene.keep > 0,
         "protect": protect,
         "seams": scene.seams > 0,
-        "border": border(*scene.edit.shape, scene.scale),
+        "border": border(scene.edit.shape[0], scene.edit.shape[1], scene.scale),
     }

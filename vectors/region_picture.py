@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
 """Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is."""
 
 
-def paint_regions(clean: Image, areas: Mapping[str, Area]) -> Image:
+def paint_regions(clean: Image, areas: Mapping[Any, Area]) -> Image:
     """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W, by the region's name.
 
     Regions without a colour are not painted, nor those that are not given.

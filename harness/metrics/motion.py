@@ -176,7 +176,7 @@ def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
     (a, b), (c, d) = (motion.factor.real, motion.factor.imag), (motion.offset.real, motion.offset.imag)
     start = np.array([[a, -b, c], [b, a, d]], np.float32)
     try:
-        _, found = cv2.findTransformECC(expected, actual, start, cv2.MOTION_AFFINE, REFINED, None, 5)
+        _, found = cv2.findTransformECC(expected, actual, start, cv2.MOTION_AFFINE, REFINED)
     except cv2.error:
         return motion
     factor = complex(found[0, 0] + found[1, 1], found[1, 0] - found[0, 1]) / 2

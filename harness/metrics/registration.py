@@ -362,7 +362,7 @@ def _middle(area: Area) -> complex:
 
 def _tells(error: float) -> bool:
     """Whether noise of one 8-bit level leaves a shift at the finest level accurate enough."""
-    return error <= MAX_ERROR_PX * 255 / 2 ** LEVELS[-1]
+    return bool(error <= MAX_ERROR_PX * 255 / 2 ** LEVELS[-1])
 
 
 def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
@@ -376,7 +376,7 @@ def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
     normal = columns_of @ columns_of.T
     if np.linalg.cond(normal) > 1e12:
         return None
-    inverse = np.linalg.inv(normal)
+    inverse: Wide = np.asarray(np.linalg.inv(normal), np.float64)
     error = math.sqrt(float(np.linalg.eigvalsh(inverse[:2, :2])[-1]))
     solver = (inverse @ columns_of).astype(np.float32)
     return Fit(box, inside, basis[2][box][inside], solver, error, _leaning(columns_of, inverse, area, middle))
@@ -429,7 +429,7 @@ def _places(inside: Area, windows: Windows) -> Points:
 def _inverses(normal: Wide, enough: npt.NDArray[np.bool_]) -> Wide:
     """The inverse of every window's normal equations; NaN where it sees too little of the region or its structure."""
     ridge = 1e-6 * np.eye(4)
-    inverse = np.linalg.inv(normal + ridge)
+    inverse: Wide = np.asarray(np.linalg.inv(normal + ridge), np.float64)
     told = enough & (_errors(inverse) <= MAX_DOUBT_PX)
     return np.where(told[..., None, None], inverse, np.nan)
 
