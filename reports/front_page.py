@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from harness.runs import Run, metric_name
-from harness.types import OUTCOMES, Case, ExitCode, Finding, Judgement, Outcome
+from harness.types import OUTCOMES, ExitCode, Finding, Judgement, Outcome
 from harness.wording import case_name, counted
 from reports import numbers, verdict, view
 
@@ -131,6 +131,22 @@ class Cell:
     cases: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Cases:
+    """The run's cases by id, and which of them have ended."""
+
+    names: Mapping[str, str]
+    ended: frozenset[str]
+
+    @classmethod
+    def of(cls, run: Run) -> _Cases:
+        names = {case.id: case_name(case) for case in run.manifest.cases}
+        return cls(names, frozenset(record.case.id for record in run.records))
+
+    def place(self, case_id: str, finding: Finding | None = None) -> Place:
+        return Place(self.names.get(case_id, case_id), link(case_id, finding) if case_id in self.ended else "")
+
+
 def headline(run: Run) -> Headline:
     """The verdict in a word, and why."""
     judged = run.verdict
@@ -140,9 +156,12 @@ def headline(run: Run) -> Headline:
     if judged.invalid:
         more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
         return Headline(word, "warn", judged.invalid[0] + more)
-    tone: Tone = {ExitCode.OK: "good", ExitCode.REGRESSION: "bad"}.get(judged.exit_code, "warn")  # type: ignore[assignment]
     why = verdict.because(judged)
-    return Headline(word, tone, f"{why[:1].upper()}{why[1:]}." if why else "Nothing fails the build.")
+    return Headline(
+        word,
+        _ENDINGS.get(judged.exit_code, "warn"),
+        f"{why[:1].upper()}{why[1:]}." if why else "Nothing fails the build.",
+    )
 
 
 def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
@@ -161,6 +180,7 @@ def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     )
 
 
+_ENDINGS: Mapping[ExitCode, Tone] = {ExitCode.OK: "good", ExitCode.REGRESSION: "bad"}
 _ENDS: tuple[tuple[str, str, Tone], ...] = (
     ("errors", "error", "bad"),
     ("need review", "needs_review", "warn"),
@@ -173,12 +193,13 @@ def compared(run: Run) -> str:
     if run.verdict is None or not run.verdict.baseline:
         return ""
     said = verdict.changed_pictures(run.verdict)
-    return f"{said}." if said else "no picture was compared."
+    return f"{said}." if said else f"{verdict.UNKNOWN}."
 
 
 def cards(run: Run) -> Cards:
     """The findings, in the verdict's order."""
-    made = [_card(run, number, finding) for number, finding in enumerate(view.findings(run), start=1)]
+    cases = _Cases.of(run)
+    made = [_card(cases, number, finding) for number, finding in enumerate(view.findings(run), start=1)]
     found = [card for card in made if verdict.is_open(card.finding)]
     quiet = [card for card in made if not verdict.is_open(card.finding)]
     left_out = max(0, len(found) - MAX_CARDS) + max(0, len(quiet) - MAX_CARDS)
@@ -188,9 +209,10 @@ def cards(run: Run) -> Cards:
 def unseen(run: Run) -> tuple[Unseen, ...]:
     """The pictures that changed invisibly, the most visible first; at most MAX_INVISIBLE."""
     found = [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE] if run.verdict else []
-    places = _places(run, [one.case_id for one in found[:MAX_INVISIBLE]])
+    cases = _Cases.of(run)
     return tuple(
-        Unseen(place, numbers.jod(one.whole), numbers.jod(one.worst)) for place, one in zip(places, found, strict=False)
+        Unseen(cases.place(one.case_id), numbers.jod(one.whole), numbers.jod(one.worst))
+        for one in found[:MAX_INVISIBLE]
     )
 
 
@@ -226,7 +248,7 @@ def list_link(**state: str) -> str:
 
 def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
     judged = run.verdict
-    if judged is None or not judged.baseline:
+    if judged is None or not (judged.unchanged or judged.changes):
         return []
     outcomes = [change.outcome for change in judged.changes]
     hidden = outcomes.count(Outcome.INVISIBLE)
@@ -245,9 +267,9 @@ def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
     return [(words[outcome], number, TONES[outcome], "#findings") for outcome, number in numbers_of.items()]
 
 
-def _card(run: Run, number: int, finding: Finding) -> Card:
+def _card(cases: _Cases, number: int, finding: Finding) -> Card:
     ids = tuple(dict.fromkeys(case_id for case_id in (finding.case_id, *finding.cases) if case_id))
-    places = _places(run, ids[:MAX_LINKS], finding)
+    places = tuple(cases.place(case_id, finding) for case_id in ids[:MAX_LINKS])
     tone: Tone = "bad" if finding.fails else "warn" if verdict.is_at_risk(finding) else TONES[finding.outcome]
     return Card(
         line=verdict.line_of(finding),
@@ -257,15 +279,6 @@ def _card(run: Run, number: int, finding: Finding) -> Card:
         places=places,
         more=max(0, len(ids) - MAX_LINKS),
         listing=list_link(finding=str(number)) if ids else "",
-    )
-
-
-def _places(run: Run, ids: Sequence[str], finding: Finding | None = None) -> tuple[Place, ...]:
-    known: dict[str, Case] = {case.id: case for case in run.manifest.cases}
-    finished = {record.case.id for record in run.records}
-    return tuple(
-        Place(case_name(known[one]) if one in known else one, link(one, finding) if one in finished else "")
-        for one in ids
     )
 
 

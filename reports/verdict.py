@@ -30,6 +30,9 @@ QUIET = frozenset({Outcome.IMPROVED, Outcome.INVISIBLE, Outcome.UNCHANGED, Outco
 INVISIBLE = frozenset({Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
 """Outcomes of what nobody can see, however many JOD were measured."""
 
+UNKNOWN = "how its pictures changed is not known"
+"""Of a run that could not be judged, or that an older version judged."""
+
 PICTURES = {
     Outcome.ERROR: "could not be judged",
     Outcome.REGRESSED: "regressed",
@@ -334,8 +337,8 @@ def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> s
 
 
 def _uncompared(verdict: Verdict) -> str:
-    if verdict.invalid:
-        return "no picture was compared"
+    if verdict.invalid or verdict.baseline:
+        return UNKNOWN
     kept = "every budget and limit is kept" if verdict.exit_code is ExitCode.OK else ""
     none = "no picture was compared with an accepted one"
     return f"{kept}; {none}" if kept else none
