@@ -59,6 +59,11 @@ class Sample:
     after: Values
     """By rule, as measured: means over the pictures."""
 
+    @property
+    def middle(self) -> Values:
+        """Halfway between both sides: what is counted up to MOST margins is counted alike on both."""
+        return _mean(self.new)[:, None] / 2
+
 
 @dataclass(frozen=True)
 class Unproved:
@@ -92,7 +97,7 @@ def judge(
     samples = [_sample(run, scene, numbers, noise) for scene in scenes]
     if not samples:
         return [], []
-    scores = [(score(numbers, sample.new), score(numbers, sample.old)) for sample in samples]
+    scores = [(score(numbers, one.new - one.middle), score(numbers, one.old - one.middle)) for one in samples]
     tested = test(scores, [(sample.scene.family, sample.scene.model) for sample in samples])
     moved: list[Scored] = []
     unproved: list[Unproved] = []
@@ -123,7 +128,8 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
     freedom = np.maximum(count.sum(axis=1) - 2, 0)
     squares = np.stack([_squares(new) + _squares(old) for new, old in scores])
-    variance, free = moderate(squares / np.maximum(freedom, 1)[:, None], freedom)
+    own = squares / np.maximum(freedom, 1)[:, None]
+    variance, free = moderate(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
     scene = _two_sided(change, error, free)
     pictures = [
@@ -134,7 +140,7 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
         )
         for at, (new, old) in enumerate(scores)
     ]
-    raw = _families(change, error, free, groups)
+    raw = _families(change, np.sqrt(own * (1 / count[:, :1] + 1 / count[:, 1:])), freedom, groups)
     keys = list(dict.fromkeys(groups))
     corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(len(keys), -1)
     ends = np.cumsum([one.size for one in pictures])[:-1]
@@ -160,7 +166,9 @@ def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
 
 
 def _families(change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]) -> Values:
-    """How likely each family's mean change is by chance, at each of its scenes; not corrected."""
+    """How likely each family's mean change is by chance, at each of its scenes; not corrected. Each scene's error is its own:
+    drawn towards a common one, that of the noisiest, which decides, would be too small.
+    """
     found = np.full(change.shape, np.nan)
     for group in dict.fromkeys(groups):
         at = np.array([other == group for other in groups])
@@ -168,7 +176,7 @@ def _families(change: Values, error: Values, freedom: Values, groups: Sequence[t
         scenes = (~np.isnan(change[at])).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             total = np.nansum(squares, axis=0)
-            free = total**2 / np.nansum(squares**2 / freedom[at], axis=0)
+            free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
             mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
             free = np.where(total > 0, free, MOST_FREEDOM)
         found[at] = _two_sided(mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0))
