@@ -170,7 +170,7 @@ HARMLESS: tuple[Harmless, ...] = (
     # Rounding
     _finished("half_level", "half a level is added before rounding", to.half_a_level_up),
     _finished("truncated", "levels are cut off instead of rounded", to.truncated, quick=True),
-    _finished("rounded_up_at_half", "halves are rounded up instead of to even", to.rounded_up_at_half, keeps=True),
+    _finished("rounded_up_at_half", "halves are rounded up instead of to even", to.rounded_up_at_half),
     _finished("dither_ordered", "an ordered dither of half a level before rounding", to.ordered_dither),
     _finished("dither_1", "a random dither of one level before rounding", to.random_dither, quick=True),
     _finished("noise_03", "noise of σ 0.3 levels", lambda image: to.noisy(image, 0.3)),
@@ -202,7 +202,7 @@ HARMLESS: tuple[Harmless, ...] = (
     _finished("float16", "through float16", to.through_float16, quick=True),
     _finished("bfloat16", "through bfloat16", to.through_bfloat16),
     # Colour spaces
-    _finished("linear_float32", "to linear light and back, in float32", to.through_linear_light, keeps=True),
+    _finished("linear_float32", "to linear light and back, in float32", to.through_linear_light),
     _finished("linear_16_bits", "to linear light in 16 bits, and back", to.through_linear_16_bits, quick=True),
     _finished("linear_float16", "to linear light in float16, and back", to.through_linear_float16),
     _finished(
