@@ -22,14 +22,13 @@ import numpy as np
 from harness import runs, sheet
 from harness.cache import bring
 from harness.errors import IncompleteError, UsageError, unknown
-from harness.regressions import Baseline
+from harness.sheet import Baseline
 from harness.runs import Journal, Manifest, Run, blob_path
 from harness.sheet import MEASURED, Key
 from harness.types import Budget, Case, CaseRecord, Margin
 from harness.wording import case_name, counted, names
 
 KEPT_PICTURE = "actual"
-RIGHT = "expected"
 INDEX = "baseline.json"
 ALSO = "also"
 HISTORY = "history"
@@ -351,8 +350,8 @@ def _check_fits(there: Manifest, run: Run) -> None:
 
 
 def _trimmed(record: CaseRecord) -> CaseRecord:
-    """Its numbers, its stages by their hashes, its picture, and the right answer's hash; see `_pictures`."""
-    return replace(record, blobs={kind: record.blobs[kind] for kind in (KEPT_PICTURE, RIGHT) if kind in record.blobs})
+    """Its numbers, its stages by their hashes, its picture, and the hashes of its scene's; see `_pictures`."""
+    return replace(record, blobs={kind: record.blobs[kind] for kind in runs.PICTURES if kind in record.blobs})
 
 
 def _read(folder: Path) -> _State:

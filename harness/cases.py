@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.registry import METRICS, get_metric
 from harness.runs import MetricInfo, PipelineInfo
+from harness.source import code_hash
 from harness.types import Case, Model, Suite
 from pipelines.contract import ContractError
 from pipelines.device import device_name
@@ -40,8 +39,6 @@ LIBRARIES = (
 )
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
-_HERE = Path(__file__).resolve().parent
-
 
 def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights) -> tuple[Case, ...]:
     """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
@@ -60,7 +57,7 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
     """What the suite's metrics are, by name."""
     metrics = [get_metric(name, weights) for name in suite.metrics]
-    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins) for m in metrics}
+    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect) for m in metrics}
 
 
 def versions() -> dict[str, str]:
@@ -121,7 +118,21 @@ def _own(suite: Suite) -> Iterator[_Scene]:
     for folder in suite.folders:
         for own in own_cases.find(Path(folder.path)):
             scale = own_cases.check(own, suite.scale)
-            blank = Case("", "", folder.name, 0, {}, 0, scale, 0, _NO_MODEL, 0, own=own.name, folder=folder.path)
+            blank = Case(
+                id="",
+                key="",
+                family=folder.name,
+                step=0,
+                params={},
+                size=0,
+                scale=scale,
+                scene_seed=0,
+                model=_NO_MODEL,
+                seed=0,
+                own=own.name,
+                folder=folder.path,
+                request=own_cases.request_digest(own),
+            )
             yield _Scene(_identity(blank, own_cases.digest(own)), "", blank)
 
 
@@ -177,7 +188,7 @@ class _Outcome:
                 source_of(get_metric(name, weights).measure) for name in suite.metrics if name not in METRICS
             ],
             "weights": weights.digest(suite.metrics),
-            "code": _code_hash(),
+            "code": code_hash(),
             "versions": versions(),
             "machine": machine(),
         }
@@ -194,23 +205,6 @@ def _digest_of_photographs(folder: str) -> str:
     except ValueError as error:
         raise UsageError(f"grounds: {error}") from error
     return _digest({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
-
-
-@cache
-def _code_hash() -> str:
-    """Hash of the source that draws scenes and measures edits, fonts included."""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in _sources():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources() -> Iterator[Path]:
-    yield from sorted(path for path in (_HERE.parent / "vectors").rglob("*") if path.suffix in {".py", ".ttf", ".otf"})
-    yield from sorted((_HERE / "metrics").glob("*.py"))
-    modules = ("measure", "own_cases", "pictures", "pipeline_host", "tasks", "worker")
-    yield from (_HERE / f"{name}.py" for name in modules)
-    yield _HERE.parent / "pipelines" / "files.py"
 
 
 def _digest(value: object) -> str:

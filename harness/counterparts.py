@@ -12,7 +12,7 @@ from harness.baseline import INDEX, KEPT_PICTURE
 from harness.cache import bring
 from harness.evidence import BASELINE, JOURNAL, PAIRS, Pairs, read_traces
 from harness.pairing import pair
-from harness.regressions import Baseline
+from harness.sheet import Baseline
 from harness.runs import blob_path, write_atomically
 from harness.sheet import Sheet
 from harness.types import Outcome, Verdict

@@ -55,6 +55,7 @@ def explain(metric: Metric) -> list[str]:
     low, high = metric.range
     unit = f" {metric.unit}" if metric.unit else ""
     facts = [
+        f"aspect: {metric.aspect}",
         f"{BETTER[metric.better]}, {low:g} to {high:g}{unit}",
         f"statistics: {', '.join(metric.stats)}",
         *(f"{stat} in {metric.unit_of(stat) or 'shares of 1'}" for stat in metric.units),

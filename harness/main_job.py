@@ -21,7 +21,7 @@ from harness.floors import NO_NOISE, NoiseFloor
 from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from harness.metrics.registry import check_name
-from harness.regressions import Baseline, check_margins
+from harness.sheet import Baseline
 from harness.remeasure import remeasure
 from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run

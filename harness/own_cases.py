@@ -112,6 +112,11 @@ def digest(own: OwnCase) -> str:
     return state.hexdigest()
 
 
+def request_digest(own: OwnCase) -> str:
+    """SHA-256 of what is asked beside the pictures."""
+    return hashlib.sha256(msgspec.json.encode(_facts(own))).hexdigest()[:16]
+
+
 def check(own: OwnCase, scale: int) -> int:
     """Output pixels per input pixel; raise UsageError, naming the file, unless the case's files are pictures that fit.
 

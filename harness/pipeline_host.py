@@ -1,12 +1,14 @@
 """The process in which pipelines run: theirs may crash, hang, leak or print; the run goes on.
 
-Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, seconds, peak memory in MB);
+Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, Effort);
 ("differing", good, bad, request) -> names of stages; ("swapped", good, bad, request, from_bad) -> EditResult. Whatever the
 pipeline raises comes back as a CaseError.
 """
 
 from __future__ import annotations
 
+import gc
+import itertools
 import math
 import time
 import traceback
@@ -18,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from harness.runs import PipelineInfo
-from harness.types import CaseError, Param
+from harness.types import CaseError, Effort, Param
 from pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from pipelines.loader import fingerprint, load, source_hash
-from pipelines.memory import forget_peak, peak_mb
+from pipelines.memory import forget_peak, held_mb, peak_mb
 from pipelines.swap import differing, swapped
 
 MAX_MESSAGE = 500
@@ -50,15 +52,22 @@ def describe(spec: str) -> PipelineInfo:
     return PipelineInfo(spec, _text(fingerprint(spec, pipeline)), source_hash(spec), stochastic)
 
 
-def edit(spec: str, request: EditRequest) -> tuple[EditResult, float, float | None]:
-    """Make one edit; give its result, reduced to plain data, the seconds it took and the MB that this process held at most."""
+_turns = itertools.count()
+"""Counts the edits of this process."""
+
+
+def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
+    """Make one edit; give its result, reduced to plain data, and what it cost."""
     pipeline = _loaded(spec)
     forget_peak()
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     result = pipeline(request)
-    seconds = time.perf_counter() - start
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
     last_mb, plain = peak_mb(), _plain(check_result(request, result))
-    return plain, seconds, _largest(last_mb, plain.stages)
+    peak = _largest(last_mb, plain.stages)
+    del result
+    gc.collect()  # what is left is held on purpose, or leaked
+    return plain, Effort(seconds, cpu_s, peak, held_mb(), next(_turns))
 
 
 def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:

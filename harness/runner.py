@@ -6,17 +6,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import runs
 from harness.cache import CarefulCache
 from harness.cases import describe_metrics, expand, machine, versions
+from harness.differences import Accepted
 from harness.errors import UsageError
 from harness.metrics.lpips_weights import LpipsWeights
+from harness.pairing import accepted_pictures
 from harness.processes import Child, ChildDiedError
 from harness.runs import Journal, Manifest, PipelineInfo, Run
+from harness.sheet import Baseline
 from harness.types import CaseError, CaseRecord, Model, Suite
 from harness.worker import LOAD_TIMEOUT_S, Work, WorkerSetup
 from harness.workers import in_workers
@@ -37,11 +40,21 @@ class RunConfig:
     cache: Path | None
     """None: neither read nor written."""
     weights: LpipsWeights
+    baseline: Baseline | None = None
+    """What the run will be compared with: its workers look at each picture beside the accepted one while it is at hand."""
 
     @property
     def setup(self) -> WorkerSetup:
         """What its workers are told."""
         return WorkerSetup(self.suite.metrics, self.weights, self.folder, self.timeout_s)
+
+    def accepted(self, manifest: Manifest) -> Accepted | None:
+        """The accepted pictures of the run's cases."""
+        if self.baseline is None:
+            return None
+        return Accepted(
+            self.baseline.sheet.folder, accepted_pictures(manifest, self.baseline), manifest.suite.viewing
+        )
 
 
 Progress = Callable[[CaseRecord, int, int], None]
@@ -194,6 +207,7 @@ def _finish(
             keep(record)
         else:
             left.append(case)
-    for record in in_workers(config.setup, config.jobs, [Work((case,)) for case in left]):
+    setup = replace(config.setup, accepted=config.accepted(manifest))
+    for record in in_workers(setup, config.jobs, [Work((case,)) for case in left]):
         keep(record)
         cache.put(record, config.folder)

@@ -36,6 +36,24 @@ MEASUREMENTS = "measurements.parquet"
 CASES = "cases.parquet"
 STAGES = "stages.parquet"
 
+PICTURES = ("actual", "expected", "input", "regions")
+"""Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether two scenes are the same."""
+
+CASE_COLUMNS = [
+    "case_id",
+    "status",
+    "reason",
+    "seconds",
+    "peak_mb",
+    "cached",
+    "error",
+    "cpu_s",
+    "held_mb",
+    "turn",
+    *PICTURES,
+]
+"""Of `cases.parquet`."""
+
 _AT_A_TIME = 256
 """Cases whose rows are held in memory while a table is written."""
 
@@ -66,6 +84,8 @@ class MetricInfo:
     """Statistic -> its unit, where that is another."""
     margins: Mapping[str, float] = field(default_factory=dict)
     """Statistic -> how much worse it may get, where the suite does not say."""
+    aspect: str = "structure"
+    """What it is about, one of ASPECTS."""
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""
@@ -121,7 +141,8 @@ class Run:
 
     @property
     def cases(self) -> pd.DataFrame:
-        """One row a planned case: case_id, family, name, step, model, seed, status, reason, seconds, peak_mb, cached, error."""
+        """One row a planned case: case_id, family, name, step, model, seed, status, reason, seconds, peak_mb, cached, error,
+        cpu_s, held_mb, turn, and the hashes of four pictures."""
         import pandas as pd
 
         planned = [(c.id, c.family, c.name, c.step, c.model.name, c.seed) for c in self.manifest.cases]
@@ -250,7 +271,8 @@ def tables_current(folder: Path) -> bool:
     if not (folder / CASES).is_file() or not (folder / MEASUREMENTS).is_file():
         return False
     with opened_table(folder / CASES) as file:
-        return vouch(folder).items() <= (file.schema_arrow.metadata or {}).items()
+        whole = set(CASE_COLUMNS) <= set(file.schema_arrow.names)  # 0.1.0 wrote fewer
+        return whole and vouch(folder).items() <= (file.schema_arrow.metadata or {}).items()
 
 
 @contextmanager
@@ -330,11 +352,16 @@ def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
             record.peak_mb,
             record.cached,
             record.error.kind if record.error else "",
+            record.cpu_s,
+            record.held_mb,
+            record.turn,
+            *(record.blobs.get(picture, "") for picture in PICTURES),
         )
         for record in records
     ]
-    columns = ["case_id", "status", "reason", "seconds", "peak_mb", "cached", "error"]
-    return pd.DataFrame(rows, columns=columns).astype({"seconds": "float64", "peak_mb": "Float64", "cached": "bool"})
+    kinds = {"seconds": "float64", "peak_mb": "Float64", "cached": "bool"}
+    kinds |= {"cpu_s": "Float64", "held_mb": "Float64", "turn": "Int64"}
+    return pd.DataFrame(rows, columns=CASE_COLUMNS).astype(kinds)
 
 
 def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:

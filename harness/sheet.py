@@ -67,6 +67,15 @@ class Ended:
     cached: bool
     error: str
     """Kind of the error; empty: none."""
+    cpu_s: float | None = None
+    held_mb: float | None = None
+    turn: int | None = None
+    """As CaseRecord's."""
+    actual: str = ""
+    expected: str = ""
+    input: str = ""
+    regions: str = ""
+    """Hashes of its pictures; empty: there is none, or it is not known."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,15 @@ class Sheet:
             return _keys_in(self.folder / runs.MEASUREMENTS)
         rows = (row for record in self.records for row in record.measurements)
         return tuple(dict.fromkeys(Key(metric_name(row.metric), row.region, row.stat) for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a run is compared with."""
+
+    sheet: Sheet
+    also: tuple[Sheet, ...] = ()
+    """Further right answers that were accepted for some of its cases: the nearest one counts."""
 
 
 def sheet_of(run: Run) -> Sheet:
@@ -175,13 +193,24 @@ class _Draft:
 
 def _ended(record: CaseRecord) -> Ended:
     kind = record.error.kind if record.error else ""
-    return Ended(record.status, record.reason, record.seconds, record.peak_mb, record.cached, kind)
+    return Ended(
+        record.status,
+        record.reason,
+        record.seconds,
+        record.peak_mb,
+        record.cached,
+        kind,
+        record.cpu_s,
+        record.held_mb,
+        record.turn,
+        *(record.blobs.get(picture, "") for picture in runs.PICTURES),
+    )
 
 
 def _read_cases(path: Path, manifest: Manifest) -> dict[str, Ended]:
     with runs.opened_table(path) as file:
         rows = {row["case_id"]: row for row in file.read().to_pylist()}
-    fields = ("status", "reason", "seconds", "peak_mb", "cached", "error")
+    fields = runs.CASE_COLUMNS[1:]
     return {case.id: Ended(*(rows[case.id][name] for name in fields)) for case in manifest.cases if case.id in rows}
 
 

@@ -242,6 +242,8 @@ class Case:
     """The user's own case: its name in `folder`; empty: the scene is drawn."""
     folder: str = ""
     """The user's own: folder of the case, or of the photographs that the scene is drawn on; empty: all is ours."""
+    request: str = ""
+    """The user's own case: hash of what is asked beside its pictures (prompt, settings, boxes); empty: not known."""
 
     @property
     def name(self) -> str:
@@ -275,6 +277,22 @@ class Measurement:
     y: int | None = None
     x: int | None = None
     """Centre of the worst window, in output pixels, where the statistic has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one edit cost in the process of its pipeline."""
+
+    seconds: float
+    """Wall time."""
+    cpu_s: float
+    """Processor time, all threads together."""
+    peak_mb: float | None
+    """The most memory held meanwhile; None: the system does not say."""
+    held_mb: float | None
+    """Memory held when it was done."""
+    turn: int
+    """How many edits the process had made before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,7 @@ so that a small place cannot hide.
 from __future__ import annotations
 
 import logging
-import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -122,9 +119,7 @@ def compare(
     row, column = np.unravel_index(int(lost.argmax()), lost.shape)
     differing = np.asarray(lost >= lost.max() / 2)
     energy = windows.energy(differing)
-    regions = {
-        name: float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()
-    }
+    regions = {name: float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()}
     return Difference(
         whole=whole,
         worst=float(lost[row, column]),
@@ -147,7 +142,14 @@ def _steps(
         w = _Windows(maps, expected.shape[:2])
         energy = w.energy(differing)
         e2 = w.weighted(weight)
-        sides.append({"all": float(observer.lost(energy)), **observer.parts(energy), "w_all": float(observer.lost(e2)), **{"w_"+k: v for k, v in observer.parts(e2).items()}})
+        sides.append(
+            {
+                "all": float(observer.lost(energy)),
+                **observer.parts(energy),
+                "w_all": float(observer.lost(e2)),
+                **{"w_" + k: v for k, v in observer.parts(e2).items()},
+            }
+        )
     return {name: Step(sides[0][name], sides[1][name]) for name in sides[0]}
 
 
@@ -349,7 +351,7 @@ def _package() -> Any:
     logging.disable(logging.CRITICAL)
     try:
         import pycvvdp
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with somebody else's package
+    except Exception as error:
         raise IncompleteError(f"ColorVideoVDP cannot be loaded: {error}. {INSTALL}") from error
     finally:
         logging.disable(before)

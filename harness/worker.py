@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing.connection import Connection
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import pictures
-from harness.errors import EditproofError, UsageError
+from harness.differences import FILE, Accepted, Pair, append, viewing_of
+from harness.errors import EditproofError, IncompleteError, UsageError
 from harness.measure import Prepared, as_delivered, measure, measure_many, most_together, prepare, reasons
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image, Metric
@@ -20,7 +22,8 @@ from harness.metrics.registry import get_metric
 from harness.processes import Child, ChildDiedError
 from harness.runs import blob_path
 from harness.tasks import Task, make_task
-from harness.types import Case, CaseError, CaseRecord, Measurement, StageRecord
+from harness.types import Case, CaseError, CaseRecord, Effort, Measurement, StageRecord
+from harness.visibility import compare
 from pipelines.contract import EditRequest, EditResult
 from pipelines.loader import parse
 from vectors.region_picture import REGION_COLOURS, paint_regions
@@ -44,6 +47,8 @@ class WorkerSetup:
     """Longest that one edit may take."""
     name: str = ""
     """The worker's, for its logs."""
+    accepted: Accepted | None = None
+    """What its pictures are compared with; None: there is no baseline."""
 
     @property
     def logs(self) -> Path:
@@ -120,10 +125,10 @@ class Worker:
             return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs)
         if isinstance(reply, CaseError):
             return _failed(case, reply, scene.blobs)
-        result, seconds, peak_mb = reply
-        return replace(self._record(case, scene, result, seconds), peak_mb=peak_mb)
+        result, effort = reply
+        return self._record(case, scene, result, effort)
 
-    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, float, float | None] | CaseError:
+    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, Effort] | CaseError:
         """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
         module = parse(spec).module
         if module not in self._hosts:
@@ -135,7 +140,7 @@ class Worker:
             if isinstance(told, CaseError):
                 return told
             self._loaded.add(spec)
-        reply: tuple[EditResult, float, float | None] | CaseError = host.call(
+        reply: tuple[EditResult, Effort] | CaseError = host.call(
             ("edit", spec, request), timeout_s=self._setup.timeout_s
         )
         return reply
@@ -145,7 +150,7 @@ class Worker:
         self._hosts.pop(module).stop()
         self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
 
-    def _record(self, case: Case, scene: _Scene, result: EditResult, seconds: float) -> CaseRecord:
+    def _record(self, case: Case, scene: _Scene, result: EditResult, effort: Effort) -> CaseRecord:
         folder = self._setup.folder
         stages = tuple(
             StageRecord(
@@ -161,17 +166,41 @@ class Worker:
             case,
             result.status.value,
             result.reason,
-            seconds,
+            effort.seconds,
             cached=False,
             blobs=scene.blobs,
             config=result.config,
             stages=stages,
+            peak_mb=effort.peak_mb,
+            cpu_s=effort.cpu_s,
+            held_mb=effort.held_mb,
+            turn=effort.turn,
         )
         if result.image is None:
             return self._unmeasured(record)
         actual = as_delivered(result.image)
         pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
+        self._look(pictured, scene, actual)
         return self._with_numbers(pictured, scene, actual, measure(scene.prepared, self._metrics, actual))
+
+    def _look(self, record: CaseRecord, scene: _Scene, actual: Image) -> None:
+        """Compare the picture with the accepted ones while it is at hand. What can't be compared is left to the gate."""
+        accepted = self._setup.accepted
+        digests = accepted.pictures.get(record.case.id, ()) if accepted else ()
+        if accepted is None or record.blobs["actual"] in digests:
+            return
+        viewing = viewing_of(accepted.viewing, record.case.family)
+        for digest in digests:
+            path = blob_path(accepted.folder, digest)
+            if not path.is_file():
+                continue
+            before = pictures.load(path)
+            pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
+            with suppress(IncompleteError):  # the package is not here: the gate says so
+                if before.shape == actual.shape:
+                    areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
+                    difference = compare(before, actual, viewing=viewing, areas=areas, expected=expected)
+                    append(self._setup.folder / FILE, pair.key, difference)
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
         """The records with the numbers that their pictures have now. What was refused has none, now as before."""

@@ -1,4 +1,4 @@
-"""The most memory that this process held, from one moment to another. Linux tells; elsewhere nothing is known."""
+"""How much memory this process holds, and the most that it held. Linux tells; elsewhere nothing is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ def forget_peak() -> None:
 
 def peak_mb() -> float | None:
     """The most resident memory since `forget_peak`, MB; None: the system does not say."""
+    return _status_mb("VmHWM:")
+
+
+def held_mb() -> float | None:
+    """Resident memory now, MB; None: the system does not say."""
+    return _status_mb("VmRSS:")
+
+
+def _status_mb(name: str) -> float | None:
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024 / 1e6
     return None

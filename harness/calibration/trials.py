@@ -31,7 +31,7 @@ from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.metrics.metric import Image
 from harness.pairing import pair
-from harness.regressions import Baseline
+from harness.sheet import Baseline
 from harness.runner import Progress, RunConfig, Warn
 from harness.runs import metric_name
 from harness.sheet import Key

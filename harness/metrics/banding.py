@@ -141,6 +141,7 @@ BANDING = Metric(
         "blocks of a codec with soft borders."
     ),
     example="banded",
+    aspect="colour and tone",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.3, "worst": 1.0},

@@ -104,6 +104,7 @@ CER = Metric(
         "micro_legibility). It takes some 0.05 s of a core for each line, so no suite measures it unless asked."
     ),
     example="microprint_lost",
+    aspect="legibility",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.02, "worst": 0.1},

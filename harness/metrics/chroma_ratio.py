@@ -70,6 +70,7 @@ CHROMA_RATIO = Metric(
         "its own: 2 % of it makes a photograph 0.5 dB more colourful, a grey one 3 dB (see grain)."
     ),
     example="washed_out",
+    aspect="colour and tone",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.1, "worst": 0.5},

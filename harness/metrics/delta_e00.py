@@ -148,6 +148,7 @@ DELTA_E00 = Metric(
         "colour hardly does (see ssim, lpips)."
     ),
     example="washed_out",
+    aspect="colour and tone",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.15, "p95": 0.4, "worst": 0.5},

@@ -55,6 +55,7 @@ FLIP = Metric(
         "times as long as the others (see delta_e00, ssim)."
     ),
     example="compressed",
+    aspect="structure",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.01, "worst": 0.03},

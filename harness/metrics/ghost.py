@@ -238,6 +238,7 @@ GHOST = Metric(
         "be, in the mask's own shape, is a ghost to it: up to 12 dB."
     ),
     example="ghost",
+    aspect="ghosts and residue",
     prepare=_prepare,
     measure=_measure,
     margins={"amplitude": 0.005},

@@ -244,6 +244,7 @@ GRAIN = Metric(
         "reads up to 2 dB in edit there."
     ),
     example="grain_lost",
+    aspect="detail",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "fine": 0.5},

@@ -126,6 +126,7 @@ HALO = Metric(
         "light as a whole is so at its edge, too."
     ),
     example="halo",
+    aspect="edge of the edit",
     prepare=_prepare,
     measure=_measure,
     margins={"rim": 0.5, "worst": 1.5},

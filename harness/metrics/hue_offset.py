@@ -92,6 +92,7 @@ HUE_OFFSET = Metric(
         "window (see its map)."
     ),
     example="hue_drift",
+    aspect="colour and tone",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "worst": 3.0},

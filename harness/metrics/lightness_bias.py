@@ -51,6 +51,7 @@ LIGHTNESS_BIAS = Metric(
         "lightness (see hue_offset, chroma_ratio)."
     ),
     example="lightness_drift",
+    aspect="colour and tone",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.15, "worst": 0.5},

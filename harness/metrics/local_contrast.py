@@ -144,6 +144,7 @@ LOCAL_CONTRAST = Metric(
     sees="Fills that are flatter or harsher than what they replace; washed-out areas after harmonising.",
     misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
     example="denoised",
+    aspect="detail",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.5},

@@ -172,6 +172,7 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             "Small tints and grain, and anything finer than its first layer sees: micro-features (see protect in ssim)."
         ),
         example="soft_fill",
+        aspect="structure",
         prepare=prepare,
         measure=measure,
         golden={} if weights is None else KINDS[kind].golden,

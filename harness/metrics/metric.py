@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.types import REGIONS, Better, Region
+from harness.types import REGIONS, Aspect, Better, Region
 from vectors.scene import Box
 
 Image = npt.NDArray[np.float32]
@@ -150,6 +150,8 @@ class Metric:
     """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles."""
     regions: tuple[Region, ...] = REGIONS
     """Where it means something."""
+    aspect: Aspect = "structure"
+    """What it is about: each metric belongs to one aspect."""
     needs: tuple[Need, ...] = ("expected",)
     measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
     """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they are measured one by one."""

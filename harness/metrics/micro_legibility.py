@@ -133,6 +133,7 @@ MICRO_LEGIBILITY = Metric(
         "and cer reads. Colour counts by its luma only."
     ),
     example="microprint_lost",
+    aspect="legibility",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.01, "worst": 0.03},

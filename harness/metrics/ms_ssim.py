@@ -164,6 +164,7 @@ MS_SSIM = Metric(
         "region (see ssim)."
     ),
     example="blurred",
+    aspect="structure",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.002, "worst": 0.01},

@@ -101,6 +101,7 @@ OUTSIDE_CHANGE = Metric(
         "quarter, and a checkerboard of single pixels not at all (see psnr, ssim in keep)."
     ),
     example="outside_changed",
+    aspect="what had to be kept",
     prepare=_prepare,
     measure=_measure,
     margins={"share": 0.01, "p99": 0.5, "worst": 2.0},

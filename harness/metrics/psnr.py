@@ -63,6 +63,7 @@ PSNR = Metric(
         "hole is averaged away (see the worst window)."
     ),
     example="soft_fill",
+    aspect="structure",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.0},

@@ -325,6 +325,7 @@ REGISTRATION = Metric(
         "it, a shift by more than a pixel may be told wrong by whole periods."
     ),
     example="shifted",
+    aspect="geometry",
     prepare=_prepare,
     measure=_measure,
     margins={"shift": 0.05, "worst": 0.2},

@@ -170,6 +170,7 @@ SEAM_ENERGY = Metric(
         "leave it 3 to 8 dB, and an edge of the picture on a border reads as a seam where the edge was softened."
     ),
     example="hard_seams",
+    aspect="seams",
     prepare=_prepare,
     measure=_measure,
     margins={"residual": 1.0, "worst": 3.0},

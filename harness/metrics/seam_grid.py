@@ -188,6 +188,7 @@ SEAM_GRID = Metric(
         "(see seam_energy)."
     ),
     example="hard_seams",
+    aspect="seams",
     prepare=_prepare,
     measure=_measure,
     margins={"horizontal": 1.0, "vertical": 1.0},

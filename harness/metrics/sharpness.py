@@ -159,6 +159,7 @@ SHARPNESS = Metric(
         "says less; noise sharpens what it is laid over: 1 dB for noise of 4 % (see grain)."
     ),
     example="sharpened",
+    aspect="detail",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.3, "worst": 1.0},

@@ -205,6 +205,7 @@ SPECTRAL_ENERGY = Metric(
         "fine detail reads -3 dB, and a hard rim around a flat fill is energy, too (see micro_legibility, grain, halo)."
     ),
     example="blurred",
+    aspect="detail",
     prepare=_prepare,
     measure=_measure,
     margins={"octave_1": 0.5, "octave_2": 0.5, "octave_3": 0.5, "octave_4": 0.5, "octave_5": 0.5, "worst": 2.0},

@@ -133,6 +133,7 @@ SSIM = Metric(
         "over a large region (see protect and the worst window)."
     ),
     example="soft_fill",
+    aspect="structure",
     prepare=_prepare,
     measure=_measure,
     margins={"mean": 0.003, "worst": 0.02},

@@ -101,6 +101,7 @@ TEXT_RESIDUE = Metric(
         "0.2 s of a core for each picture of 512×512 px, so no suite measures it unless asked."
     ),
     example="text_left",
+    aspect="ghosts and residue",
     prepare=_prepare,
     measure=_measure,
     margins={"found": 0.1, "covered": 0.05},

@@ -139,6 +139,7 @@ TILE_PEAK = Metric(
         "fewer than four tiles."
     ),
     example="tile_shading",
+    aspect="seams",
     prepare=_prepare,
     measure=_measure,
     golden={"peak": 27.489, "amplitude": 2.5656},
