@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -295,7 +294,9 @@ def _no_dists() -> str:
         return f"DISTS is left out: {error}"
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     missing = [name for name in _DISTS_FILES if not (folder / name).is_file()]
-    return f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)" if missing else ""
+    return (
+        f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)" if missing else ""
+    )
 
 
 def _dists(accepted: Image, new: Image) -> float:

@@ -130,7 +130,7 @@ class _Models:
     @property
     def kinds(self) -> tuple[ModelKind, ...]:
         """Those that there are."""
-        return (*self.groups, *(("switched",) if self.switches else ()))  # type: ignore[return-value]
+        return (*self.groups, *(("switched",) if self.switches else ()))
 
 
 EVERYTHING = Extent()
@@ -155,9 +155,7 @@ def plan(suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str]
 def _baseline(suite: Suite, models: _Models) -> Chunk:
     """The suite's own run, and what the gate says of a switch alone."""
     trials = [
-        Trial(
-            "switch", "another model", 0.0, "switched", _names(was, now), _own_side(was, was), _own_side(was, now), True
-        )
+        Trial("switch", "another model", 0.0, "switched", _names(was, now), _own_side(was, was), _own_side(was, now))
         for was, now in models.switches
     ]
     return Chunk(BASELINE, suite, tuple(trials))
@@ -174,7 +172,7 @@ def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterat
                 _said(group),
                 _same(BASELINE, group),
                 _same(str(folder), group),
-                True,
+                peers=True,
             )
             for kind, group in models.groups.items()
         ]
@@ -187,10 +185,11 @@ def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     while group := list(islice(changes, HARMLESS_A_RUN)):
         name = f"harmless-{number:02}"
         own: dict[str, Model] = {}
-        trials: list[Trial] = []
-        for index, change in group:
-            for kind in _turn(tuple(models.groups), index, extent):
-                trials.append(_changed(name, change, kind, models.groups[kind], own))
+        trials = [
+            _changed(name, change, kind, models.groups[kind], own)
+            for index, change in group
+            for kind in _turn(tuple(models.groups), index, extent)
+        ]
         yield Chunk(name, replace(suite, models=tuple(own.values())), tuple(trials))
         number += 1
 
@@ -297,7 +296,9 @@ def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
         firsts = [FIRST_FRESH_SEED + rerun * count for rerun in range(start, min(start + RERUNS_A_RUN, extent.reruns))]
         sides = [replace(_same(name, group), seeds=tuple(range(first, first + count))) for first in firsts]
         trials = [
-            Trial("clean", OTHER_SEEDS, 0.0, "stochastic", said, _same(BASELINE, group), side, start + index < PEER_RERUNS)
+            Trial(
+                "clean", OTHER_SEEDS, 0.0, "stochastic", said, _same(BASELINE, group), side, start + index < PEER_RERUNS
+            )
             for index, side in enumerate(sides)
         ]
         if len(sides) > 1 and not extent.in_turns:

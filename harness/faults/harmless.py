@@ -209,12 +209,12 @@ HARMLESS: tuple[Harmless, ...] = (
         "gamma_table", "through tables of 4096 entries for an exponent of 2.2, and back", to.through_gamma_tables
     ),
     _finished("ycbcr_8_bits", "to YCbCr in 8 bits and back", to.through_ycbcr),
-    _finished("ycbcr_float32", "to YCbCr in float32 and back", to.through_ycbcr_float32, keeps=True),
+    _finished("ycbcr_float32", "to YCbCr in float32 and back", to.through_ycbcr_float32),
     _finished("lab_8_bits", "to Lab in 8 bits and back", to.through_lab_8_bits),
-    _finished("lab_float32", "to Lab in float32 and back", to.through_lab, keeps=True),
+    _finished("lab_float32", "to Lab in float32 and back", to.through_lab),
     _finished("hsv_8_bits", "to HSV in 8 bits and back", to.through_hsv_8_bits),
-    _finished("hsv_float32", "to HSV in float32 and back", to.through_hsv, keeps=True),
-    _finished("xyz_float32", "to XYZ in float32 and back", to.through_xyz, keeps=True),
+    _finished("hsv_float32", "to HSV in float32 and back", to.through_hsv),
+    _finished("xyz_float32", "to XYZ in float32 and back", to.through_xyz),
     _finished("icc_lab", "by LittleCMS to a Lab profile and back", to.through_icc_lab),
     # Arithmetic in stages
     Harmless(
