@@ -22,9 +22,8 @@ import numpy as np
 from harness import runs, sheet
 from harness.cache import bring
 from harness.errors import IncompleteError, UsageError, unknown
-from harness.sheet import Baseline
 from harness.runs import Journal, Manifest, Run, blob_path
-from harness.sheet import MEASURED, Key
+from harness.sheet import MEASURED, Baseline, Key
 from harness.types import Budget, Case, CaseRecord, Margin
 from harness.wording import case_name, counted, names
 

@@ -12,9 +12,8 @@ from harness.baseline import INDEX, KEPT_PICTURE
 from harness.cache import bring
 from harness.evidence import BASELINE, JOURNAL, PAIRS, Pairs, read_traces
 from harness.pairing import pair
-from harness.sheet import Baseline
 from harness.runs import blob_path, write_atomically
-from harness.sheet import Sheet
+from harness.sheet import Baseline, Sheet
 from harness.types import Outcome, Verdict
 
 

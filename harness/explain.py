@@ -34,8 +34,8 @@ GAP_PX = 8
 INTRODUCTION = f"""# Measurements
 
 Made by `editproof explain --page`. Every metric is measured over each region that it names: `all`, the `edit` (what had to
-go), the `ring` around it, what was to `keep`, the micro-features to `protect`, and the `seams` of tiles. `worst` is the worst
-64×64 window, with its place.
+go), the `ring` around it, what was to `keep`, the micro-features to `protect`, the `seams` of tiles, and the `border`, the
+picture's outer rim. `worst` is the worst 64×64 window, with its place.
 
 Pictures: the right answer, the same with a fault planted in it, and where the metric sees it (or where it has no map, where
 the pictures differ). They show the fault at {STRONGER:g} times the strength that must never pass unseen.

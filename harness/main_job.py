@@ -21,12 +21,11 @@ from harness.floors import NO_NOISE, NoiseFloor
 from harness.gate import judge_sheet
 from harness.metrics.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from harness.metrics.registry import check_name
-from harness.sheet import Baseline
 from harness.remeasure import remeasure
 from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run
 from harness.settings import Found
-from harness.sheet import Sheet, sheet_of
+from harness.sheet import Baseline, Sheet, sheet_of
 from harness.suite import check_label, load_suite, parse_folder, parse_model, select
 from harness.types import Model, Suite, Verdict
 

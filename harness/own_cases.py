@@ -25,7 +25,7 @@ from harness.settings import convert, read_toml
 from harness.types import Param
 from pipelines.contract import EditRequest, Mask
 from pipelines.files import UnreadablePictureError, decode_image, decode_mask, size_of
-from vectors.regions import regions
+from vectors.regions import border, regions
 from vectors.scene import Box
 
 T = TypeVar("T")
@@ -259,7 +259,7 @@ def _scale(own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], sca
 
 
 def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: int) -> Areas:
-    """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always."""
+    """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always, `border` never."""
     nowhere = np.zeros((image.shape[0] * scale, image.shape[1] * scale), bool)
     edit = ring = keep = nowhere
     if mask is not None:
@@ -269,7 +269,15 @@ def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: i
     protect = nowhere.copy()
     for name in facts.protect:
         protect |= _protected(own, facts, name, image).repeat(scale, axis=0).repeat(scale, axis=1)
-    return {"all": ~nowhere, "edit": edit, "ring": ring, "keep": keep, "protect": protect & ~edit, "seams": nowhere}
+    return {
+        "all": ~nowhere,
+        "edit": edit,
+        "ring": ring,
+        "keep": keep,
+        "protect": protect & ~edit,
+        "seams": nowhere,
+        "border": border(*nowhere.shape, scale),
+    }
 
 
 def _protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area:

@@ -118,7 +118,9 @@ def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     """Hashes of the pictures that are right for an accepted case, the first answer first."""
     case_id = baseline.sheet.manifest.cases[column].id
     sheets = (baseline.sheet, *baseline.also)
-    return tuple(dict.fromkeys(ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual))
+    return tuple(
+        dict.fromkeys(ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual)
+    )
 
 
 def stochastic(sheet: Sheet, model: str) -> bool:

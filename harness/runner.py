@@ -52,9 +52,7 @@ class RunConfig:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
-        return Accepted(
-            self.baseline.sheet.folder, accepted_pictures(manifest, self.baseline), manifest.suite.viewing
-        )
+        return Accepted(self.baseline.sheet.folder, accepted_pictures(manifest, self.baseline), manifest.suite.viewing)
 
 
 Progress = Callable[[CaseRecord, int, int], None]

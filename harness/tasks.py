@@ -13,6 +13,7 @@ from harness.metrics.metric import Areas, Reference
 from harness.types import Case
 from pipelines.contract import EditRequest
 from vectors.grounds import on_own_photographs
+from vectors.regions import border
 from vectors.registry import get as get_vector
 from vectors.scene import Scene
 
@@ -93,7 +94,7 @@ def crop_task(task: Task, box: tuple[int, int, int, int]) -> Task:
 
 
 def _areas(scene: Scene) -> Areas:
-    """Each region of DESIGN's six as a boolean H×W at output size; `protect` joins all protected features."""
+    """Every region as a boolean H×W at output size; `protect` joins all protected features."""
     protect = np.zeros(scene.edit.shape, bool)
     for feature in scene.protect.values():
         protect |= feature > 0
@@ -104,4 +105,5 @@ def _areas(scene: Scene) -> Areas:
         "keep": scene.keep > 0,
         "protect": protect,
         "seams": scene.seams > 0,
+        "border": border(*scene.edit.shape, scene.scale),
     }

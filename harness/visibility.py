@@ -8,9 +8,13 @@ so that a small place cannot hide.
 
 from __future__ import annotations
 
+import json
 import logging
+import math
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -18,7 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import IncompleteError
+from harness.errors import IncompleteError, unknown
 from harness.metrics.metric import Area, Areas, Image
 from harness.metrics.pooling import WINDOW_PX
 from harness.types import Viewing
@@ -51,8 +55,19 @@ COARSE_CPD = 0.8
 """Where fine ends and where coarse begins, in cycles a degree of the visual field."""
 
 
+WHOLE_JOD = 0.03
+WORST_JOD = 0.2
+SHIFT_DE00 = 2.0
+"""From these on, a difference counts as visible: JOD over the whole picture, JOD in one window, or the difference between
+the mean colours of a window, which the model, made for contrasts, does not see on plain ground. They lie between changes
+that nobody sees (1 level on a plain patch: .02, .17) and those that one does (2 levels: .09, .63); see docs/visibility.md."""
+
+BLIND_PSNR_DB = 45.0
+"""Without the package, a difference counts as visible where a window's PSNR is below this."""
+
+
 class Step(msgspec.Struct, frozen=True):
-    """How far two pictures are from the right answer, JOD lost, where they differ."""
+    """How far two pictures are from the right answer where they differ: JOD lost."""
 
     before: float
     after: float
@@ -62,21 +77,30 @@ class Difference(msgspec.Struct, frozen=True):
     """What a viewer sees of the difference between an accepted picture and a new one. JOD lost: 0 is nothing."""
 
     whole: float
-    """Of the whole picture."""
+    """Over the whole picture."""
     worst: float
-    """Of the window, 64×64 px, with the largest difference."""
-    y: int
-    x: int
+    """In the window, 64×64 px, that differs most."""
+    y: int = 0
+    x: int = 0
     """Its centre, in pixels."""
+    shift: float = 0.0
+    """ΔE00 between the mean colours of the window where they differ most."""
     regions: dict[str, float] = {}
-    """Of each region that the scene has."""
-    share: float = 0.0
-    """Of the picture's windows, those that differ at least half as much as the worst."""
+    """Over each region that the scene has."""
     parts: dict[str, float] = {}
-    """Of the differing windows: what a viewer would see of the `PARTS` alone."""
+    """Where they differ: what a viewer would see of each of `PARTS` alone."""
     steps: dict[str, Step] = {}
-    """`all` and each of `PARTS`: how far both pictures are from the right answer in the differing windows. Empty: there is
-    no right answer."""
+    """`all` and each of `PARTS`: how far both are from the right answer where they differ. Empty: there is none."""
+
+    @property
+    def visible(self) -> bool:
+        """Whether anybody can see it."""
+        return self.whole >= WHOLE_JOD or self.worst >= WORST_JOD or self.shift >= SHIFT_DE00
+
+    @property
+    def jod(self) -> float:
+        """How visible it is, in one number: in the worst window."""
+        return max(self.whole, self.worst)
 
 
 class Condition(NamedTuple):
@@ -94,7 +118,7 @@ def condition_of(viewing: Viewing) -> Condition:
     return Condition(viewing.display, round(_pixels_per_degree(viewing.display, viewing.distance_m) / viewing.zoom, 3))
 
 
-def is_available() -> str:
+def why_blind() -> str:
     """Why the package cannot be used here; empty: it can."""
     try:
         _package()
@@ -112,45 +136,64 @@ def compare(
     """
     observer = _observer(condition_of(viewing), _threads())
     whole, maps = observer.look(image, accepted)
-    if whole == 0:
-        return Difference(0.0, 0.0, 0, 0)
     windows = _Windows(maps, image.shape[:2])
     lost = observer.lost(windows.energies())
     row, column = np.unravel_index(int(lost.argmax()), lost.shape)
-    differing = np.asarray(lost >= lost.max() / 2)
-    energy = windows.energy(differing)
-    regions = {name: float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()}
+    weight = windows.squares
+    visible = weight.any()
+    regions = {
+        str(name): float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()
+    }
     return Difference(
-        whole=whole,
-        worst=float(lost[row, column]),
+        whole=_short(whole),
+        worst=_short(float(lost[row, column])),
         y=windows.centre(int(row), 0),
         x=windows.centre(int(column), 1),
-        regions=regions,
-        share=float(differing.mean()),
-        parts=observer.parts(energy),
-        steps={} if expected is None else _steps(observer, accepted, image, expected, differing, windows.weights()),
+        shift=_short(_colour_shift(accepted, image)),
+        regions={name: _short(value) for name, value in regions.items()},
+        parts=_rounded(observer.parts(windows.energy(weight))) if visible else {},
+        steps=_steps(observer, accepted, image, expected, weight) if visible and expected is not None else {},
     )
 
 
+def compare_blind(accepted: Image, image: Image) -> Difference:
+    """Whether two pictures differ visibly, judged without the package: by the PSNR of the worst window."""
+    squares = np.square(np.asarray(accepted, np.float64) - image).mean(axis=2)
+    span = tuple(min(WINDOW_PX, length) for length in squares.shape)
+    worst = float(cv2.blur(squares, span[::-1], borderType=cv2.BORDER_REFLECT).max())
+    psnr = math.inf if worst <= 0 else -10 * math.log10(worst)
+    return Difference(0.0, WORST_JOD if psnr < BLIND_PSNR_DB else 0.0, shift=_short(_colour_shift(accepted, image)))
+
+
+def _colour_shift(accepted: Image, image: Image) -> float:
+    """ΔE00 between the mean colours of the window where they differ most."""
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    span = tuple(max(min(WINDOW_PX, length) // CELL_PX * CELL_PX, 1) for length in image.shape[:2])
+    means = [
+        cv2.blur(np.asarray(picture, np.float32), span[::-1])[::CELL_PX, ::CELL_PX] for picture in (accepted, image)
+    ]
+    return float(deltaE_ciede2000(*(rgb2lab(mean) for mean in means)).max())
+
+
 def _steps(
-    observer: _Observer, accepted: Image, image: Image, expected: Image, differing: npt.NDArray[np.bool_], weight
+    observer: _Observer, accepted: Image, image: Image, expected: Image, weight: npt.NDArray[np.float64]
 ) -> dict[str, Step]:
-    """How far both are from the right answer, in the differing windows alone."""
+    """How far both are from the right answer, each place counted by how much they differ there."""
     sides = []
     for picture in (accepted, image):
         _, maps = observer.look(picture, expected)
-        w = _Windows(maps, expected.shape[:2])
-        energy = w.energy(differing)
-        e2 = w.weighted(weight)
-        sides.append(
-            {
-                "all": float(observer.lost(energy)),
-                **observer.parts(energy),
-                "w_all": float(observer.lost(e2)),
-                **{"w_" + k: v for k, v in observer.parts(e2).items()},
-            }
-        )
+        energy = _Windows(maps, expected.shape[:2]).energy(weight)
+        sides.append(_rounded({"all": float(observer.lost(energy)), **observer.parts(energy)}))
     return {name: Step(sides[0][name], sides[1][name]) for name in sides[0]}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: _short(value) for name, value in values.items()}
 
 
 def _pooled(maps: Maps, area: Area) -> Energy:
@@ -163,7 +206,7 @@ def _weighted(band: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) ->
     share = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
     total = float(share.sum())
     squares = np.tensordot(np.square(band), share, axes=([1, 2], [0, 1]))
-    return np.sqrt(np.asarray(squares, np.float64) / max(total, 1e-12))
+    return np.asarray(np.sqrt(np.asarray(squares, np.float64) / max(total, 1e-12)))
 
 
 class _Windows:
@@ -188,23 +231,18 @@ class _Windows:
                 boxes = table[down:, right:] - table[:-down, right:] - table[down:, :-right] + table[:-down, :-right]
                 sums.append(np.maximum(boxes, 0) / (down * right))
         rows, columns = sums[0].shape
-        return np.sqrt(np.moveaxis(np.asarray(sums).reshape(channels, bands, rows, columns), (2, 3), (0, 1)))
+        placed = np.moveaxis(np.asarray(sums).reshape(channels, bands, rows, columns), (2, 3), (0, 1))
+        return np.asarray(np.sqrt(placed), np.float64)
 
-    def energy(self, windows: npt.NDArray[np.bool_]) -> Energy:
-        """Channels × bands: over all that the chosen windows hold."""
-        down, right = self._span
-        inside = np.zeros(self._cells, bool)
-        for row, column in np.argwhere(windows):
-            inside[row : row + down, column : column + right] = True
-        return np.sqrt(self._squares[:, inside].mean(axis=1, dtype=np.float64))
-
-    def weighted(self, weight: npt.NDArray[np.float64]) -> Energy:
-        """Channels × bands: over the picture, each cell counted by its weight."""
-        return np.sqrt((self._squares * weight[None, :, :, None]).sum(axis=(1, 2)) / weight.sum())
-
-    def weights(self) -> npt.NDArray[np.float64]:
-        """Rows × columns of cells: how much each differs."""
+    @property
+    def squares(self) -> npt.NDArray[np.float64]:
+        """Rows × columns of cells: how much each differs, over all channels and bands."""
         return np.asarray(self._squares.sum(axis=(0, 3)), np.float64)
+
+    def energy(self, weight: npt.NDArray[np.float64]) -> Energy:
+        """Channels × bands: over the picture, each cell counted by its weight."""
+        mean = (self._squares * weight[None, :, :, None]).sum(axis=(1, 2)) / weight.sum()
+        return np.asarray(np.sqrt(mean), np.float64)
 
     def centre(self, index: int, axis: int) -> int:
         """The middle of a window, in pixels along an axis."""
@@ -315,15 +353,19 @@ def _threads() -> int:
     return torch.get_num_threads()
 
 
-@cache
-def _observer(condition: Condition, _thread_count: int) -> _Observer:
-    return _Observer(condition)
+_local = threading.local()
+
+
+def _observer(condition: Condition, threads: int) -> _Observer:
+    """This thread's: the model keeps what it looks at."""
+    known: dict[tuple[Condition, int], _Observer] = _local.__dict__.setdefault("observers", {})
+    if (condition, threads) not in known:
+        known[condition, threads] = _Observer(condition)
+    return known[condition, threads]
 
 
 @cache
 def _pixels_per_degree(display: str, distance_m: float) -> float:
-    from harness.errors import unknown
-
     package = _package()
     displays = _displays()
     if display not in displays:
@@ -335,9 +377,6 @@ def _pixels_per_degree(display: str, distance_m: float) -> float:
 
 @cache
 def _displays() -> Mapping[str, Any]:
-    import json
-    from pathlib import Path
-
     package = _package()
     path = Path(package.__file__).parent / "vvdp_data" / "display_models.json"
     displays: dict[str, Any] = json.loads(path.read_text())
@@ -356,6 +395,3 @@ def _package() -> Any:
     finally:
         logging.disable(before)
     return pycvvdp
-
-
-__all__ = ["Condition", "Difference", "Step", "compare", "condition_of", "is_available"]

@@ -248,10 +248,7 @@ class Worker:
         areas = reference.areas
         shown = task.request.image if reference.expected is None else reference.expected
         under = pictures.enlarge(shown, areas["all"].shape)
-        painted = paint_regions(
-            under, ring=areas["ring"], edit=areas["edit"], seams=areas["seams"], protect=areas["protect"]
-        )
-        stored = {"input": task.request.image, "regions": painted}
+        stored = {"input": task.request.image, "regions": paint_regions(under, areas)}
         known = {"expected": reference.expected, "overlay": reference.overlay}
         stored |= {name: picture for name, picture in known.items() if picture is not None}
         outlines = {

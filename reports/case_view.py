@@ -19,7 +19,7 @@ WINDOW_PX = 64
 MAX_WINDOWS = 12
 """More than that on one picture hide it."""
 
-OUTLINED: tuple[Region, ...] = ("edit", "ring", "protect", "seams")
+OUTLINED: tuple[Region, ...] = ("edit", "ring", "protect", "seams", "border")
 
 KINDS = ("input", "expected", "actual", "difference", "regions", "overlay")
 """Pictures of a case by their names in `CaseRecord.blobs`."""

@@ -145,8 +145,8 @@ def _regions(scene: Scene) -> Image:
     protect = np.zeros_like(scene.edit)
     for mask in scene.protect.values():
         np.maximum(protect, mask, out=protect)
-    ring, edit, seams = (area > 0 for area in (scene.ring, scene.edit, scene.seams))
-    return paint_regions(scene.clean, ring=ring, edit=edit, seams=seams, protect=protect > 0)
+    planes = {"ring": scene.ring, "edit": scene.edit, "seams": scene.seams, "protect": protect}
+    return paint_regions(scene.clean, {region: plane > 0 for region, plane in planes.items()})
 
 
 def _tile(picture: Image | Mask) -> Pil.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -11,9 +12,10 @@ from vectors.scene import Image
 
 Area = npt.NDArray[np.bool_]
 
-Painted = Literal["ring", "edit", "seams", "protect"]
+Painted = Literal["border", "ring", "edit", "seams", "protect"]
 
 REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
+    "border": (0.34, 0.71, 0.91),
     "ring": (0.94, 0.89, 0.26),
     "edit": (0.84, 0.37, 0.0),
     "seams": (0.8, 0.47, 0.65),
@@ -22,11 +24,15 @@ REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
 """Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is."""
 
 
-def paint_regions(clean: Image, *, ring: Area, edit: Area, seams: Area, protect: Area) -> Image:
-    """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W."""
-    areas: dict[Painted, Area] = {"ring": ring, "edit": edit, "seams": seams, "protect": protect}
+def paint_regions(clean: Image, areas: Mapping[str, Area]) -> Image:
+    """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W, by the region's name.
+
+    Regions without a colour are not painted, nor those that are not given.
+    """
     picture = np.asarray(0.5 + 0.5 * clean, np.float32)
     for region, colour in REGION_COLOURS.items():
+        if region not in areas:
+            continue
         area = areas[region]
         picture[area] = 0.35 * picture[area] + 0.65 * np.asarray(colour, np.float32)
     return picture

@@ -1,4 +1,4 @@
-"""Where to measure: the edit, the ring around it, what must be kept, the tile borders. All at output size."""
+"""Where to measure: the edit, the ring around it, what must be kept, the tile borders, the rim. All at output size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ RING_PX = 4
 """Width of the ring around the edit in input pixels: a little more than the reach of a Lanczos-3 kernel."""
 SEAM_PX = 2
 """Width of the band along a tile border in input pixels, half on each side."""
+BORDER_PX = 4
+"""Width of the picture's outer rim in input pixels. It exceeds the reach of a Lanczos-3 kernel (3 px) and that of the usual
+padding faults (a convolution's 1 to 3 px), so a fault of padding lies inside it."""
+BORDER_SHARE = 8
+"""The rim is never wider than the shorter edge divided by this: a small picture is not all rim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,14 @@ def seams(size_px: int, scale: int, *, tile_px: int, overlap_px: int) -> Mask:
         mask[start:stop] = 1
         mask[:, start:stop] = 1
     return mask
+
+
+def border(height_px: int, width_px: int, scale: int) -> Marks:
+    """Mark the outer rim of a picture of that output size, H×W: BORDER_PX × `scale` wide, 1 px at least."""
+    wide_px = max(min(BORDER_PX * scale, min(height_px, width_px) // BORDER_SHARE), 1)
+    rim = np.ones((height_px, width_px), bool)
+    rim[wide_px:-wide_px, wide_px:-wide_px] = False
+    return rim
 
 
 def _near(marked: Marks, reach_px: int) -> Marks:

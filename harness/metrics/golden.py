@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.errors import IncompleteError
 from harness.metrics.metric import Area, Image, Metric, Plane, Reference, read_only, read_only_reference
 from harness.types import Region
+from vectors.regions import border
 from vectors.scene import Box
 
 EDGE_PX = 192
@@ -74,6 +75,7 @@ def golden_pair() -> tuple[Reference, Image]:
             "keep": ~edit & ~ring,
             "protect": protect,
             "seams": seams,
+            "border": border(EDGE_PX, EDGE_PX, 1),
         },
         expected=_float32(expected),
         input=_float32(_lay(expected, colour, overlay)),
@@ -104,6 +106,7 @@ def worded_pair() -> tuple[Reference, Image]:
         "keep": overlay == 0,
         "protect": _box_area(boxes[0]),
         "seams": overlay < 0,
+        "border": border(EDGE_PX, EDGE_PX, 1),
     }
     reference = Reference(
         areas=areas,

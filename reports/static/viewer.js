@@ -26,7 +26,7 @@
     onion: ["onion", "B over A", 0, 100, 1, 50, "%"],
     heat: ["heat", "Opacity", 0, 100, 1, 75, "%"],
   };
-  const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams" };
+  const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams", border: "Border" };
   const LOUPE_PX = 132;
   const LEAST_ROOM_PX = 600;
   const MANY = 20; // cases that are kept in memory
@@ -669,7 +669,7 @@
       ["c", "cursor on or off: its pixel is read", { c: DO.cursor }],
       ["l", "loupe on or off", { l: DO.loupe }],
       ["r", "all regions on or off", { r: DO.regions }],
-      ["E R P S", "outline of edit, ring, protect, seams", Object.fromEntries(Object.entries(REGIONS).map(([region, label]) => [label[0], () => { if (told.outlines[region]) toggleRegion(region); }]))],
+      ["E R P S B", "outline of edit, ring, protect, seams, border", Object.fromEntries(Object.entries(REGIONS).map(([region, label]) => [label[0], () => { if (told.outlines[region]) toggleRegion(region); }]))],
       ["v", "frames of the worst windows on or off", { v: DO.boxes }],
       ["t T", "next, previous stage", { t: () => stageBy(1), T: () => stageBy(-1) }],
     ]],

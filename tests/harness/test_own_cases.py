@@ -93,6 +93,8 @@ def test_without_expected_and_mask(tmp_path: Path) -> None:
     assert reference.expected is None
     assert reference.areas["all"].shape == (80, 120)
     assert not any(reference.areas[region].any() for region in ("edit", "ring", "keep", "protect", "seams"))
+    assert reference.areas["border"][:5].all()
+    assert not reference.areas["border"][8:-8, 8:-8].any()
 
 
 def test_expected_tells_the_scale(tmp_path: Path) -> None:

@@ -171,7 +171,15 @@ def _stages(blobs: dict[str, str]) -> tuple[StageRecord, ...]:
 def _measure(case: Case, harm: float) -> Iterator[Measurement]:
     rng = np.random.default_rng(int(case.id[:8], 16))
     edge = case.size * case.scale
-    spread: dict[Region, float] = {"all": 0.25, "edit": 1.0, "ring": 0.6, "keep": 0.05, "protect": 0.8, "seams": 0.45}
+    spread: dict[Region, float] = {
+        "all": 0.25,
+        "edit": 1.0,
+        "ring": 0.6,
+        "keep": 0.05,
+        "protect": 0.8,
+        "seams": 0.45,
+        "border": 0.15,
+    }
     for metric, (unit, stats) in STATS.items():
         for region in REGIONS:
             for stat in stats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.regions import RING_PX, regions, seams, tile_borders
+from vectors.regions import BORDER_PX, RING_PX, border, regions, seams, tile_borders
 
 
 @pytest.mark.parametrize("scale", [1, 2])
@@ -83,3 +83,24 @@ def test_seam_band(scale: int) -> None:
     row = mask[0]
     assert np.array_equal(np.flatnonzero(row), np.arange(63 * scale, 65 * scale))
     assert np.array_equal(mask, mask.T)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_border_is_the_outer_rim(scale: int) -> None:
+    """BORDER_PX input pixels wide along each side, and nowhere else."""
+    y, x = np.mgrid[0 : 50 * scale, 0 : 70 * scale]
+    away = np.minimum(np.minimum(y, 50 * scale - 1 - y), np.minimum(x, 70 * scale - 1 - x))
+    assert np.array_equal(border(50 * scale, 70 * scale, scale), away < BORDER_PX * scale)
+
+
+@pytest.mark.parametrize(("height", "width", "wide"), [(24, 100, 3), (100, 17, 2), (9, 9, 1), (5, 40, 1)])
+def test_the_border_of_a_small_picture(height: int, width: int, wide: int) -> None:
+    """An eighth of the shorter edge at most, a pixel at least."""
+    rim = border(height, width, 2)
+    assert rim[:wide].all()
+    assert not rim[wide:-wide, wide:-wide].any()
+
+
+def test_the_border_of_a_pixel() -> None:
+    """It is all rim."""
+    assert border(1, 1, 1).all()

@@ -19,6 +19,7 @@ from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
 from harness.metrics.pooling import EMPTY
 from harness.metrics.registry import METRICS, check_name, get_metric
 from harness.types import Region
+from vectors.regions import border
 
 SIZE = 96
 
@@ -58,7 +59,8 @@ def reference(metric: Metric, picture: Image) -> Reference:
     seams[47:49] = seams[:, 47:49] = True
     nowhere = np.zeros_like(edit)
     areas: dict[Region, Area] = {
-        "all": ~nowhere, "edit": edit, "keep": ~edit, "ring": nowhere, "protect": protect, "seams": seams
+        "all": ~nowhere, "edit": edit, "keep": ~edit, "ring": nowhere, "protect": protect, "seams": seams,
+        "border": border(SIZE, SIZE, 1),
     }  # fmt: skip
     return complete(metric, picture, areas)
 
@@ -134,7 +136,7 @@ def test_every_region_gets_every_statistic(metric: Metric, reference: Reference,
 
 
 def test_regions_that_it_does_not_measure_are_left_out(metric: Metric) -> None:
-    """A scene has all six regions; a metric that is about some of them says nothing about the others."""
+    """A scene has every region; a metric that is about some of them says nothing about the others."""
     reference, actual = pair_of(metric)
     assert {v.region for v in measured(metric, reference, actual)} == set(metric.regions)
 
