@@ -88,12 +88,14 @@ def test_pixels_are_counted_as_published(seed: int) -> None:
 
 
 def test_what_is_anti_aliased_is_left_out() -> None:
-    """A soft edge that moved by a fraction of a pixel counts for less than all that differs."""
-    one, other = (drawing(np.random.default_rng(3), moved=moved) for moved in (0.0, 0.6))
-    levels = [np.rint(image * 255).astype(np.int64) for image in (one, other)]
-    past = int((module._distance(*levels) > YIQ_MAX * PIXEL_THRESHOLD**2).sum())
-    assert 0 < pixelmatch_count(one, other) < past
-    assert 0 < odiff_count(one, other) < past
+    """A soft edge that moved by a fraction of a pixel counts for less than all that differs, and not for nothing."""
+    past, counts = 0, [0, 0]
+    for seed in range(6):
+        one, other = (drawing(np.random.default_rng(seed), moved=moved) for moved in (0.0, 0.6))
+        levels = [np.rint(image * 255).astype(np.int64) for image in (one, other)]
+        past += int((module._distance(*levels) > YIQ_MAX * PIXEL_THRESHOLD**2).sum())
+        counts = [counts[0] + pixelmatch_count(one, other), counts[1] + odiff_count(one, other)]
+    assert 0 < counts[1] <= counts[0] < past
 
 
 def test_a_gate_of_another_package_joins(offer: pytest.MonkeyPatch) -> None:
@@ -137,7 +139,9 @@ Grid = list[list[tuple[int, int, int]]]
 
 def slow_count(one: Image, other: Image, *, by_rows: bool) -> int:
     """The published rule, one pixel after another."""
-    grids: list[Grid] = [[[tuple(p) for p in row] for row in np.rint(i * 255).astype(int).tolist()] for i in (one, other)]
+    grids: list[Grid] = [
+        [[tuple(p) for p in row] for row in np.rint(i * 255).astype(int).tolist()] for i in (one, other)
+    ]
     height, width = one.shape[:2]
     count = 0
     for y in range(height):

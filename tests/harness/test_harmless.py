@@ -52,8 +52,8 @@ def test_the_catalogue_is_what_was_asked_for() -> None:
 @pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.name)
 def test_a_picture_changes_as_it_says(change: Harmless, request_: EditRequest, plain: Image) -> None:
     """Kept to the bit, or changed by some levels; in the contract's range, and the same when it is done again."""
-    after = made(harmless(change.name, **SETTINGS), request_)
-    before = made(harmless(change.name, side="before", **SETTINGS), request_) if change.before else plain
+    after = made(harmless(change.name, "after", **SETTINGS), request_)
+    before = made(harmless(change.name, "before", **SETTINGS), request_) if change.before else plain
     assert after.shape == before.shape
     assert after.dtype == np.float32
     assert after.min() >= 0
@@ -64,7 +64,7 @@ def test_a_picture_changes_as_it_says(change: Harmless, request_: EditRequest, p
         assert not levels.any()
     elif change.name not in MAY_KEEP:
         assert levels.any()
-    np.testing.assert_array_equal(after, made(harmless(change.name, **SETTINGS), request_))
+    np.testing.assert_array_equal(after, made(harmless(change.name, "after", **SETTINGS), request_))
 
 
 def test_it_runs_as_any_pipeline_does(request_: EditRequest) -> None:
