@@ -36,12 +36,11 @@ from harness.calibration.rates import (
     repairs_failed,
     repairs_improved,
 )
-from harness.differences import FILE
 from harness.errors import UsageError
 from harness.faults.harmless import HARMLESS, get_harmless
 from harness.faults.stages import STAGE_FAULTS, get_fault
 from harness.metrics.lpips_weights import find_weights
-from harness.pairing import pair
+from harness.pairing import accepted_pictures, pair
 from harness.runs import load_manifest
 from harness.sheet import Baseline, Sheet
 from harness.suite import load_suite
@@ -65,6 +64,8 @@ patch = "reference?inpaint.model=patch&harmonise.grain=true"
 
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""
+
+COUNTERPARTS = trials._counterparts
 
 SEEN = 0.5
 """JOD of every change in the stand-in's eyes that is no rounding."""
@@ -237,18 +238,8 @@ def asked(folder: Path, **more: object) -> Asked:
     return Asked(**fields)  # type: ignore[arg-type]
 
 
-def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each population is judged, and the planted stage is named. A second call runs nothing again; one with another fault runs
-    that one's stage; a run made elsewhere joins; and another suite is refused."""
-    monkeypatch.setattr(judging, "judge_sheet", stand_in)
-    monkeypatch.setattr(trials, "judge_all", here)
-    seen: list[CaseRecord] = []
-
-    def run(**more: object) -> tuple[TrialOutcome, ...]:
-        told = asked(tmp_path / "out", **more)
-        return command.run(told, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None).outcomes
-
-    outcomes = run()
+def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
+    """Each is judged on the right pictures, and the planted stage is named."""
     kinds = {(one.kind, one.name, one.share, one.models): one for one in outcomes}
     for models in ("ns", "patch"):
         fault, repair = (kinds[kind, "hue_drift", 1.0, models] for kind in ("fault", "repair"))
@@ -264,11 +255,26 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: py
     assert {one.name for one in outcomes if one.kind == "clean"} == {OTHER_SEEDS, ONE_ANOTHER, *WAYS}
     assert not [one for one in outcomes if one.kind == "clean" and one.fails]
     assert not any(word.failed is None for one in outcomes for word in one.peers.values())
+
+
+def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each population is judged, and the planted stage is named. A second call runs nothing again; one with another fault runs
+    that one's stage; a run made elsewhere joins; and another suite is refused."""
+    monkeypatch.setattr(judging, "judge_sheet", stand_in)
+    monkeypatch.setattr(trials, "judge_all", here)
+    monkeypatch.setattr(trials, "_counterparts", lambda *_: None)  # looking takes longer than all the rest
+    seen: list[CaseRecord] = []
+
+    def run(**more: object) -> tuple[TrialOutcome, ...]:
+        told = asked(tmp_path / "out", **more)
+        return command.run(told, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None).outcomes
+
+    outcomes = run()
+    check_populations(outcomes)
     page = (tmp_path / "out" / "calibration.md").read_text()
     assert "| harmonise | hue_drift |" in page
     assert not (tmp_path / "out" / "faults-harmonise" / "blobs").exists()
     assert (tmp_path / "out" / BASELINE / "blobs").exists()
-    assert (tmp_path / "out" / "faults-harmonise" / FILE).exists()  # workers looked at the pictures
     count = len(seen)
     assert run() == outcomes
     assert len(seen) == count
@@ -277,6 +283,13 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: py
     grown = run(faults=("hue_drift", "lightness_drift"))
     assert len(grown) > len(outcomes)
     assert all(one in grown for one in outcomes)
+    config = trials.Calibrating(suite, tmp_path / "out", 1, 60, WEIGHTS)
+    chunk = plan(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
+    beside = COUNTERPARTS(config, chunk)
+    assert beside is not None
+    found = accepted_pictures(load_manifest(tmp_path / "out" / chunk.name), beside)
+    assert found  # workers know what to look at each picture beside
+    assert all(digests for digests in found.values())
     elsewhere = run(folders=(tmp_path / "out" / BASELINE,))
     joined = [one for one in elsewhere if one.name == f"run {BASELINE}"]
     assert {one.models for one in joined} == {"ns", "patch"}
