@@ -19,6 +19,8 @@ from harness.types import Suite, Variant
 
 QUICK_RERUNS = 20
 QUICK_SHARES = (1.0,)
+QUICK_SIZE_PX = 128
+"""A quarter of the pixels of the suite `quick`: what is looked at takes seconds a megapixel."""
 QUICK_SCENES = (Variant("logo", 2), Variant("microprint", 2))
 
 
@@ -77,11 +79,12 @@ def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, w
 
 
 def _quick(suite: Suite, seeded: Sequence[str]) -> Suite:
-    """Two scenes, the first deterministic model and the first stochastic one."""
+    """Two small scenes, the first deterministic model and the first stochastic one."""
     scenes = tuple(variant for variant in suite.variants if variant in QUICK_SCENES) or suite.variants[:2]
     fixed = [model for model in suite.models if model.name not in seeded]
     varied = [model for model in suite.models if model.name in seeded]
-    return replace(suite, variants=scenes, models=(*fixed[:1], *varied[:1]), budgets=())
+    size = min(suite.size, QUICK_SIZE_PX)
+    return replace(suite, variants=scenes, size=size, models=(*fixed[:1], *varied[:1]), budgets=())
 
 
 def _extent(asked: Asked) -> Extent:

@@ -182,7 +182,7 @@ def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterat
 def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     changes = iter(enumerate(extent.harmless))
     number = 0
-    while group := list(islice(changes, HARMLESS_A_RUN)):
+    while group := list(islice(changes, len(extent.harmless) if extent.in_turns else HARMLESS_A_RUN)):
         name = f"harmless-{number:02}"
         own: dict[str, Model] = {}
         trials = [
@@ -211,19 +211,26 @@ def _changed(run: str, change: Harmless, kind: ModelKind, group: Sequence[Model]
 
 def _faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     order = {fault.name: index for index, fault in enumerate(extent.faults)}
-    for stage, _ in STAGES:
-        name = f"faults-{stage}"
+    for name, faults in _runs_of(extent):
         own: dict[str, Model] = {}
         trials: list[Trial] = []
-        for fault in (fault for fault in extent.faults if fault.stage == stage):
+        for fault in faults:
             for share in extent.shares if not fault.settings else (1.0,):  # a setting is there or is not
                 for kind in _turn(models.kinds, order[fault.name], extent):
                     trials += _planted(name, fault, share, kind, models, own)
-        if trials:
-            wanted = tuple(_without_repeats(trials, extent))
-            used = {called for trial in wanted for side in (trial.accepted, trial.new) for _, called in side.models}
-            planted = tuple(model for called, model in own.items() if called in used)
-            yield Chunk(name, replace(suite, models=planted), wanted)
+        wanted = tuple(_without_repeats(trials, extent))
+        used = {called for trial in wanted for side in (trial.accepted, trial.new) for _, called in side.models}
+        planted = tuple(model for called, model in own.items() if called in used)
+        yield Chunk(name, replace(suite, models=planted), wanted)
+
+
+def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
+    """Faults by the run that holds them: a stage's each; where they take turns one for all, since starting takes longer."""
+    by_stage = {stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES}
+    if extent.in_turns:
+        yield "faults", [fault for faults in by_stage.values() for fault in faults]
+        return
+    yield from ((f"faults-{stage}", faults) for stage, faults in by_stage.items() if faults)
 
 
 def _planted(
@@ -252,22 +259,25 @@ def _planted(
 
 
 def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
-    """Where kinds take turns, a switch is tried in its first direction only, and nobody is blamed."""
+    """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and repairs are no other gate's
+    affair: to most of them they are what the fault is.
+    """
     seen: set[tuple[str, str, float]] = set()
     for trial in trials:
         key = trial.kind, trial.name, trial.share
         if not extent.in_turns:
             yield trial
         elif key not in seen:
-            yield replace(trial, blame=False)
+            yield replace(trial, blame=False, peers=trial.peers and trial.kind == "fault")
         seen.add(key)
 
 
 def _turn(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
-    """All kinds; in turns half of them go to the first, which is the quickest to judge."""
+    """All kinds. In turns two of three go to the first, which is the quickest to judge, and the others share the rest."""
     if not extent.in_turns:
         return kinds
-    return (kinds[0],) if index % 2 == 0 or len(kinds) == 1 else (kinds[1 + index // 2 % (len(kinds) - 1)],)
+    others = kinds[1:] or kinds
+    return (others[index // 3 % len(others)],) if index % 3 == 2 else (kinds[0],)
 
 
 def _ways(suite: Suite, models: _Models) -> Chunk:

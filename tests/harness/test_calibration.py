@@ -167,6 +167,7 @@ def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
         assert {trial.model_kind for trial in planned} == {"deterministic", "stochastic", "switched"}
     assert len(trials_of(chunks, "harmless")) == 12
     assert len(trials_of(chunks, "clean")) == 20
+    assert [chunk.name for chunk in chunks] == [BASELINE, "harmless-00", "faults", "clean-seeds-00"]
     assert sum(len(chunk.suite.models) for chunk in chunks) < 2 * len(STAGE_FAULTS) + 20
 
 
