@@ -74,9 +74,9 @@ def _how(manifest: Manifest, command: str) -> Iterator[str]:
     suite = manifest.suite
     models = ", ".join(f"`{model.name}`" for model in suite.models)
     yield (
-        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline: {len(suite.variants)} scenes of {suite.size} px, "
-        f"models {models}, seeds {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. The gate then judges other "
-        "runs beside it, as it would judge yours:\n"
+        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline: {len(suite.variants)} scenes of "
+        f"{suite.size} px, models {models}, seeds {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. "
+        "The gate then judges other runs beside it, as it would judge yours:\n"
     )
     yield "- *Clean reruns* change nothing but the seed, the threads, the batches or the input's file."
     yield "- *Harmless changes* change how a picture is rounded, stored, enlarged or computed."
