@@ -1,6 +1,7 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `bench`, which times the metrics; `studies`, which measures single choices; `train`, which makes `microfill`.
+And `bench`, which times the metrics; `studies`, which measures single choices; `older` and `newer`, which
+run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import nox
@@ -77,3 +78,23 @@ def studies(session: nox.Session) -> None:
     """Measure what single choices of a pipeline do, and write docs/studies.md; arguments after `--` go to it."""
     session.install(*CONSTRAINTS, "-e", ".[dev]")
     session.run("python", "-m", "benchmarks.studies", *session.posargs)
+
+
+OLDER = ("numpy==2.0.*", "scipy==1.13.*", "scikit-image==0.24.*", "opencv-python-headless==4.10.*", "pillow==11.0.*")
+
+
+@nox.session
+def older(session: nox.Session) -> None:
+    """Run a suite on the oldest releases that we allow: `nox -s older -- run quick --out FOLDER`.
+
+    `editproof calibrate --rerun FOLDER` then judges that run as a harmless change.
+    """
+    session.install("-e", ".", *OLDER)
+    session.run("editproof", *session.posargs)
+
+
+@nox.session
+def newer(session: nox.Session) -> None:
+    """Run a suite on the newest releases there are, as `older` does."""
+    session.install("--upgrade", "-e", ".")
+    session.run("editproof", *session.posargs)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import runner, runs
+from harness.calibration.outcome import TrialOutcome
 from harness.calibration.page import write_page
-from harness.calibration.plan import RERUNS, SHARES, plan
-from harness.calibration.trials import BASELINE, Calibrating, TrialOutcome, calibrate
+from harness.calibration.plan import BASELINE, RERUNS, SHARES, Extent, plan
+from harness.calibration.trials import Calibrating, calibrate
+from harness.faults.harmless import HARMLESS, get_harmless
 from harness.faults.stages import STAGE_FAULTS, get_fault
 from harness.metrics.lpips_weights import LpipsWeights
 from harness.runner import Progress, Warn
@@ -17,6 +19,8 @@ from harness.types import Suite, Variant
 
 QUICK_RERUNS = 20
 QUICK_SHARES = (1.0,)
+QUICK_SIZE_PX = 128
+"""A quarter of the pixels of the suite `quick`: what is looked at takes seconds a megapixel."""
 QUICK_SCENES = (Variant("logo", 2), Variant("microprint", 2))
 
 
@@ -29,11 +33,15 @@ class Asked:
     quick: bool
     faults: tuple[str, ...]
     """Empty: all."""
+    harmless: tuple[str, ...]
+    """Empty: all, or those of the quick form."""
     reruns: int | None
     """None: as many as the form has."""
     jobs: int
     timeout_s: float
     keep: bool
+    folders: tuple[Path, ...] = ()
+    """Runs of the suite that were made elsewhere."""
     suite: str = ""
     """As it was named; empty: it was not."""
 
@@ -49,22 +57,13 @@ class Calibrated:
 def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, warn: Warn) -> Calibrated:
     """Calibrate the gate on a suite of the reference pipeline, and write the page.
 
-    Raises UsageError where the suite's models are not the reference pipeline's, or a fault is not known.
+    Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a change is not known.
     """
     seeded = [name for name, said in runner.describe(suite.models).items() if said.stochastic]
-    if asked.quick:
-        scenes = tuple(variant for variant in suite.variants if variant in QUICK_SCENES) or suite.variants[:2]
-        models = tuple(model for model in suite.models if model.name in seeded) or suite.models[:1]
-        suite = replace(suite, variants=scenes, folders=(), models=models, budgets=())
     suite = replace(suite, folders=(), waivers=())
-    reruns = asked.reruns if asked.reruns is not None else QUICK_RERUNS if asked.quick else RERUNS
-    chunks = plan(
-        suite,
-        faults=[get_fault(name) for name in asked.faults] or STAGE_FAULTS,
-        shares=QUICK_SHARES if asked.quick else SHARES,
-        reruns=reruns,
-        stochastic=[name for name in seeded if name in {model.name for model in suite.models}],
-    )
+    if asked.quick:
+        suite = _quick(suite, seeded)
+    chunks = plan(suite, _extent(asked), stochastic=[model.name for model in suite.models if model.name in seeded])
     config = Calibrating(
         suite=suite,
         folder=asked.folder,
@@ -79,6 +78,28 @@ def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, w
     return Calibrated(tuple(outcomes), page)
 
 
+def _quick(suite: Suite, seeded: Sequence[str]) -> Suite:
+    """Two small scenes, the first deterministic model and the first stochastic one."""
+    scenes = tuple(variant for variant in suite.variants if variant in QUICK_SCENES) or suite.variants[:2]
+    fixed = [model for model in suite.models if model.name not in seeded]
+    varied = [model for model in suite.models if model.name in seeded]
+    size = min(suite.size, QUICK_SIZE_PX)
+    return replace(suite, variants=scenes, size=size, models=(*fixed[:1], *varied[:1]), budgets=())
+
+
+def _extent(asked: Asked) -> Extent:
+    chosen = tuple(get_harmless(name) for name in asked.harmless)
+    every = tuple(change for change in HARMLESS if change.quick or not asked.quick)
+    return Extent(
+        faults=tuple(get_fault(name) for name in asked.faults) or STAGE_FAULTS,
+        harmless=chosen or every,
+        shares=QUICK_SHARES if asked.quick else SHARES,
+        reruns=asked.reruns if asked.reruns is not None else QUICK_RERUNS if asked.quick else RERUNS,
+        folders=tuple(folder.resolve() for folder in asked.folders),
+        in_turns=asked.quick,
+    )
+
+
 def _command(asked: Asked) -> str:
     """As somebody would write it."""
     parts: Sequence[str] = (
@@ -86,6 +107,8 @@ def _command(asked: Asked) -> str:
         *([asked.suite] if asked.suite else []),
         *(["--quick"] if asked.quick else []),
         *(f"--fault {name}" for name in asked.faults),
+        *(f"--harmless {name}" for name in asked.harmless),
         *([f"--reruns {asked.reruns}"] if asked.reruns is not None else []),
+        *(f"--rerun {folder.name}" for folder in asked.folders),
     )
     return " ".join(parts)

@@ -5,142 +5,281 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.calibration.peers import PEERS
-from harness.calibration.plan import OTHER_SEEDS, PEER_RERUNS
-from harness.calibration.rates import FaultRates, Rate, alarms, blamed, caught, fault_rates, named_first, total
-from harness.calibration.trials import TrialOutcome
+from harness.calibration.gates import gates, left_out
+from harness.calibration.outcome import TrialOutcome
+from harness.calibration.plan import MODEL_KINDS, PEER_RERUNS
+from harness.calibration.rates import (
+    Rate,
+    alarms,
+    blamed,
+    caught,
+    chosen,
+    harmless_failed,
+    listed,
+    named_first,
+    peer_names,
+    peer_rates,
+    repairs_failed,
+    repairs_improved,
+    total,
+)
+from harness.faults.harmless import HARMLESS
+from harness.faults.stages import STAGE_FAULTS, StageFault
+from harness.metrics.lpips_weights import NO_WEIGHTS
 from harness.runs import Manifest, write_atomically
+from harness.types import Outcome
+
+MOST_WRONG = 20
+"""So many wrong verdicts of one population are listed."""
 
 
 def write_page(path: Path, manifest: Manifest, outcomes: Sequence[TrialOutcome], command: str) -> Path:
     """Write the page. `manifest`: of the baseline."""
     lines = [
-        *_introduction(manifest, command),
+        *_opening(outcomes),
+        *_how(manifest, command),
+        *_kinds(outcomes),
         *_alarms(outcomes),
-        *_detection(manifest, fault_rates(outcomes)),
-        *_beside(outcomes, fault_rates(outcomes)),
-        *_every_fault(fault_rates(outcomes)),
+        *_stages(outcomes),
+        *_beside(outcomes),
+        *_harmless(outcomes),
+        *_faults(outcomes),
     ]
     write_atomically(path, ("\n".join(lines).rstrip() + "\n").encode())
     return path
 
 
-def _introduction(manifest: Manifest, command: str) -> Iterator[str]:
+def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    """The four numbers."""
+    yield "# Calibration: how often the gate is wrong\n"
+    yield "| of these | so many fail the build | rate | 95 % interval |"
+    yield "|---|---:|---:|---:|"
+    rows = (
+        ("clean reruns", total(alarms(outcomes).values())),
+        ("harmless changes that nobody can see", harmless_failed(outcomes, visible=False)),
+        ("repairs", repairs_failed(outcomes)),
+        ("faults that somebody can see, at nominal strength", caught(outcomes, 1.0)),
+    )
+    for what, rate in rows:
+        yield f"| {what} | {rate} | {_share(rate)} | {_interval(rate)} |"
+    yield ""
+    yield (
+        "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot be judged. Intervals are "
+        "exact (Clopper and Pearson 1934). ColorVideoVDP says what can be seen, picture by picture. Runs that also switch "
+        "the model are counted apart.\n"
+    )
+
+
+def _how(manifest: Manifest, command: str) -> Iterator[str]:
     suite = manifest.suite
     models = ", ".join(f"`{model.name}`" for model in suite.models)
-    yield "# Calibration: how often the gate is wrong\n"
     yield (
-        f"Made by `{command}`. The suite `{suite.name}` ({len(suite.variants)} scenes, models {models}, seeds "
-        f"{', '.join(map(str, suite.seeds))}; {len(manifest.cases)} cases) is run and accepted as the baseline. Then faults "
-        "are planted in single stages of the reference pipeline, clean pipelines are run again, and the gate judges each of "
-        "these runs as it would judge yours, with its default margins.\n"
+        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline: {len(suite.variants)} scenes of "
+        f"{suite.size} px, models {models}, seeds {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. "
+        "The gate then judges other runs beside it, as it would judge yours:\n"
     )
+    yield "- *Clean reruns* change nothing but the seed, the threads, the batches or the input's file."
+    yield "- *Harmless changes* change how a picture is rounded, stored, enlarged or computed."
+    yield "- *Faults* are planted in single stages of the reference pipeline."
+    yield "- *Repairs* are faults turned round: the faulty run is the baseline, and the sound one is judged.\n"
     said = [f"editproof {manifest.editproof}", *(f"{k} {v}" for k, v in manifest.machine.items())]
     yield f"Machine and versions: {', '.join([*said, 'Python ' + manifest.versions.get('python', '?')])}.\n"
+
+
+def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    """By model kind."""
+    shares = _shares(outcomes)
+    yield "## By model\n"
+    yield (
+        "A switched run has one model's pictures in the baseline and another's in the run, under one name. Its fault or "
+        "repair comes on top.\n"
+    )
+    heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
+    yield (
+        "| model | harmless, invisible: failed | harmless, visible: failed | repairs failed | visible repairs called improved |"
+        f"{heads} invisible faults listed as changed |"
+    )
+    yield "|---|---:|---:|---:|---:|" + "---:|" * len(shares) + "---:|"
+    for kind in MODEL_KINDS:
+        if not any(one.model_kind == kind for one in outcomes):
+            continue
+        kinds = (kind,)
+        rates = [
+            harmless_failed(outcomes, visible=False, kinds=kinds),
+            harmless_failed(outcomes, visible=True, kinds=kinds),
+            repairs_failed(outcomes, kinds=kinds),
+            repairs_improved(outcomes, kinds=kinds),
+            *(caught(outcomes, share, kinds=kinds) for share in shares),
+            listed(outcomes, kinds=kinds),
+        ]
+        yield f"| {kind} | " + " | ".join(_with_interval(rate) for rate in rates) + " |"
+    yield ""
+    yield from (f"- The switch {one.models} alone: {one.outcome}. {one.top}" for one in chosen(outcomes, "switch"))
+    yield ""
 
 
 def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     rates = alarms(outcomes)
     if not rates:
         return
-    yield "## False alarms\n"
+    yield "## Clean reruns\n"
     yield (
-        "Clean reruns, of which every one that fails the build is a false alarm. Those on other seeds are judged twice: beside "
-        "the suite's own run, and beside another rerun, since one baseline may happen to be an easy one.\n"
+        "Reruns on other seeds are judged beside the suite's own run. Most are judged beside another rerun as well, since one "
+        "baseline may happen to be an easy one.\n"
     )
-    yield "| what was done again | reruns | false alarms | rate, 95 % interval |"
-    yield "|---|---:|---:|---:|"
+    yield "| what was done again | false alarms | 95 % interval |"
+    yield "|---|---:|---:|"
     for name, rate in [*rates.items(), ("all", total(rates.values()))]:
-        yield f"| {name} | {rate.of} | {rate.count} | {_percent(rate)} |"
+        yield f"| {name} | {rate} | {_interval(rate)} |"
     yield ""
-    wrong = [one for one in outcomes if one.kind == "clean" and one.caught]
-    yield from (f"- {one.name}, seeds {one.seeds[:1]}…: {one.top}" for one in wrong[:10])
-    if wrong:
+    yield from _wrong([one for one in chosen(outcomes, "clean") if one.fails])
+
+
+def _stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    if not chosen(outcomes, "fault"):
+        return
+    yield "## The stage to look at\n"
+    yield (
+        "The gate names the first stage whose artefact is not the baseline's. It compares what stages keep, so a pipeline "
+        "without stages gets no name.\n"
+    )
+    yield "| strength | faults caught whose stage is named first | 95 % interval |"
+    yield "|---|---:|---:|"
+    for share in _shares(outcomes):
+        rate = named_first(outcomes, share)
+        yield f"| {share:g} × | {rate} | {_interval(rate)} |"
+    yield ""
+    swapped = blamed(outcomes)
+    if swapped.of:
+        yield (
+            f"`editproof blame` swaps stages instead. The planted stage answers for most of the damage in {swapped}, "
+            f"interval {_interval(swapped)}.\n"
+        )
+
+
+def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    names = peer_names(outcomes)
+    if not names:
+        return
+    shares = _shares(outcomes)
+    about = {gate.name: gate.about for gate in gates(NO_WEIGHTS)}
+    yield "## Beside the gates that people use today\n"
+    yield (
+        "Each looks at the first seed of every scene, of the first model and of the stochastic ones. It judges the first "
+        f"{PEER_RERUNS} clean reruns, and the harmless changes, repairs and faults of unswitched models. What can be seen is "
+        "the same for all gates.\n"
+    )
+    heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
+    yield f"| gate | what it asks | clean reruns failed | invisible harmless changes failed | repairs failed |{heads}"
+    yield "|---|---|---:|---:|---:|" + "---:|" * len(shares)
+    ours = [total(alarms(outcomes).values()), harmless_failed(outcomes, visible=False), repairs_failed(outcomes)]
+    ours += [caught(outcomes, share) for share in shares]
+    yield "| **editproof** | what is visible, and for the worse | " + " | ".join(f"**{rate}**" for rate in ours) + " |"
+    errors = []
+    for name in names:
+        rates = peer_rates(outcomes, name)
+        cells = [rates.clean, rates.harmless, rates.repairs, *(rates.caught.get(share, Rate(0, 0)) for share in shares)]
+        yield f"| {name} | {about.get(name, '')} | " + " | ".join(map(str, cells)) + " |"
+        if rates.errors:
+            errors.append(f"- {name} raised in {rates.errors} trials, which count in no rate. First: {rates.error}")
+    yield ""
+    yield from [*errors, *([f"- {left_out()}."] if left_out() else [])]
+    yield ""
+
+
+def _harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    found = chosen(outcomes, "harmless")
+    if not found:
+        return
+    about = {change.name: change.about for change in HARMLESS}
+    yield "## Every harmless change\n"
+    yield "JOD is what a viewer loses: 1 JOD means that 75 % of people prefer the other picture.\n"
+    yield "| change | what is done otherwise | model | JOD, whole | JOD, worst window | can be seen | outcome | exit code |"
+    yield "|---|---|---|---:|---:|---|---|---:|"
+    for one in found:
+        seen = "yes" if one.visible else "no"
+        what = about.get(one.name, "made in another environment")
+        yield (
+            f"| {one.name} | {what} | {one.models} | {one.whole:.3f} | {one.worst:.3f} | {seen} | {one.outcome} "
+            f"| {one.exit_code} |"
+        )
+    yield ""
+    yield from _wrong([one for one in found if one.fails and not one.visible])
+
+
+def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    found = {one.name for one in chosen(outcomes, "fault")}
+    if not found:
+        return
+    yield "## Every fault and its repair\n"
+    yield (
+        "Faults: `+` caught, `3` not judged, `-` missed, `·` invisible and passed. Repairs: `↑` called improved, `=` passed, "
+        "`!` failed. JOD is the worst window's, the largest over all models.\n"
+    )
+    shares = _shares(outcomes)
+    tried = [kind for kind in MODEL_KINDS if any(one.model_kind == kind for one in chosen(outcomes, "fault"))]
+    heads = "".join(f" {kind} {share:g} × |" for share in shares for kind in tried)
+    yield f"| stage | fault | what happens | nominal | JOD |{heads} stage named first | other gates that fail |"
+    yield "|---|---|---|---:|---:|" + ":-:|" * (len(shares) * len(tried)) + "---|---|"
+    yield from (_fault(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found)
+    yield ""
+    missed = [one for one in chosen(outcomes, "fault") if one.visible and not one.fails]
+    yield from _wrong([*missed, *(one for one in chosen(outcomes, "repair") if one.fails)])
+
+
+def _fault(fault: StageFault, outcomes: Sequence[TrialOutcome], shares: Sequence[float], tried: Sequence[str]) -> str:
+    own = [one for one in outcomes if one.name == fault.name and one.kind in {"fault", "repair"}]
+    cells = [
+        " ".join(_sign(one) for one in own if one.share == share and one.model_kind == kind)
+        for share in shares
+        for kind in tried
+    ]
+    faults = chosen(own, "fault")
+    strongest = [one for one in faults if one.share == max(other.share for other in faults)]
+    stages = dict.fromkeys(one.stage for one in strongest if one.stage)
+    named = "yes" if set(stages) == {fault.stage} else ", ".join(stages) or "none"
+    asked = [one for one in strongest if one.peers]
+    failing = dict.fromkeys(name for one in asked for name, word in one.peers.items() if word.failed)
+    peers = ", ".join(failing) or ("none" if asked else "not asked")
+    jod = max((one.worst for one in strongest), default=0.0)
+    return (
+        f"| {fault.stage} | {fault.name} | {fault.about} | {fault.nominal:g} {fault.unit} | {jod:.2f} | "
+        f"{' | '.join(cells)} | {named} | {peers} |"
+    )
+
+
+def _sign(one: TrialOutcome) -> str:
+    """A trial in one letter."""
+    if one.kind == "repair":
+        return "!" if one.fails else "↑" if one.outcome == Outcome.IMPROVED.value else "="
+    if one.exit_code == 0:
+        return "-" if one.visible else "·"
+    return "+" if one.exit_code == 1 else "3"
+
+
+def _wrong(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    """Wrong verdicts, in words."""
+    for one in outcomes[:MOST_WRONG]:
+        where = f"{one.models}, seeds {one.seeds[0]} and on" if one.seeds else one.models
+        yield f"- {one.kind} {one.name}{f' {one.share:g} ×' if one.share else ''} ({where}): {one.outcome}. {one.top}"
+    if len(outcomes) > MOST_WRONG:
+        yield f"- and {len(outcomes) - MOST_WRONG} more."
+    if outcomes:
         yield ""
 
 
-def _detection(manifest: Manifest, faults: Sequence[FaultRates]) -> Iterator[str]:
-    if not faults:
-        return
-    shares = sorted({share for rates in faults for share in rates.by_share}, reverse=True)
-    yield "## Detection\n"
-    yield (
-        f"{len(faults)} faults. A fault counts as caught where the build fails: exit code 1, a regression, or 3, where it "
-        "could not be judged. Below, the same judged on one model's cases alone: a stochastic one asks for statistics.\n"
-    )
-    yield "| | " + " | ".join(f"{share:g} × nominal" for share in shares) + " |"
-    yield "|---|" + "---:|" * len(shares)
-    yield "| caught | " + " | ".join(str(caught(faults, share)) for share in shares) + " |"
-    for model in manifest.suite.models:
-        kind = "stochastic" if manifest.pipelines[model.name].stochastic else "deterministic"
-        cells = " | ".join(str(caught(faults, share, model=model.name)) for share in shares)
-        yield f"| caught by `{model.name}` alone ({kind}) | {cells} |"
-    yield "| the planted stage named first | " + " | ".join(str(named_first(faults, share)) for share in shares) + " |"
-    yield ""
-    yield (
-        f"`editproof blame`, asked about the worst finding of each fault at its nominal strength: {blamed(faults)} times the "
-        "planted stage answers for most of it.\n"
-    )
+def _shares(outcomes: Sequence[TrialOutcome]) -> list[float]:
+    return sorted({one.share for one in chosen(outcomes, "fault")}, reverse=True)
 
 
-def _beside(outcomes: Sequence[TrialOutcome], faults: Sequence[FaultRates]) -> Iterator[str]:
-    asked = [rates for rates in faults if all(one.peers for one in rates.by_share.values())]
-    if not asked:
-        return
-    shares = [share for share in (1.0, 0.5) if any(share in rates.by_share for rates in asked)]
-    yield "## Beside the gates that people use today\n"
-    yield (
-        "Each looks at the first seed of every scene of the first model and the stochastic ones, and fails the run where one "
-        f"case is past its limit. Its false alarms are those of at most {PEER_RERUNS} clean reruns on other seeds.\n"
-    )
-    yield "| gate | what it asks | false alarms | " + " | ".join(f"caught at {share:g} ×" for share in shares) + " |"
-    yield "|---|---|---:|" + "---:|" * len(shares)
-    ours = alarms(outcomes).get(OTHER_SEEDS, Rate(0, 0))
-    yield (
-        f"| **editproof** | margins of every metric, statistics over seeds | {ours} | "
-        + " | ".join(f"**{caught(faults, share)}**" for share in shares)
-        + " |"
-    )
-    for peer in PEERS:
-        wrong = alarms(outcomes, peer=peer.name).get(OTHER_SEEDS, Rate(0, 0))
-        cells = " | ".join(str(caught(asked, share, peer=peer.name)) for share in shares)
-        yield f"| {peer.name} | {peer.about} | {wrong} | {cells} |"
-    yield ""
+def _share(rate: Rate) -> str:
+    return f"{rate.count / rate.of:.1%}" if rate.of else "not tried"
 
 
-def _every_fault(faults: Sequence[FaultRates]) -> Iterator[str]:
-    if not faults:
-        return
-    shares = sorted({share for rates in faults for share in rates.by_share}, reverse=True)
-    yield "## Every fault\n"
-    yield (
-        "`+` caught, `3` stopped since it could not be judged, `-` missed. The smallest strength is the smallest one tried "
-        "from which on every one was caught. Peers: at the nominal strength, which of them fail.\n"
-    )
-    heads = " | ".join(f"{share:g} ×" for share in shares)
-    yield f"| stage | fault | what happens | nominal | {heads} | smallest caught | stage named first | peers |"
-    yield "|---|---|---|---:|" + ":-:|" * len(shares) + "---:|---|---|"
-    for rates in faults:
-        fault, best = rates.fault, rates.by_share[max(rates.by_share)]
-        cells = " | ".join(_cell(rates.by_share.get(share)) for share in shares)
-        smallest = "none" if rates.smallest is None else f"{rates.smallest:g}"
-        named = "yes" if rates.named else best.stage or "none"
-        peers = ", ".join(name for name, failed in best.peers.items() if failed) or (
-            "none" if best.peers else "not asked"
-        )
-        yield (
-            f"| {fault.stage} | {fault.name} | {fault.about} | {fault.nominal:g} {fault.unit} | {cells} | {smallest} | {named} "
-            f"| {peers} |"
-        )
-    yield ""
-
-
-def _cell(outcome: TrialOutcome | None) -> str:
-    if outcome is None:
-        return ""
-    return {0: "-", 1: "+"}.get(outcome.exit_code, "3")
-
-
-def _percent(rate: Rate) -> str:
+def _interval(rate: Rate) -> str:
     low, high = rate.interval
-    return f"{rate.count / rate.of:.2%} ({low:.2%} to {high:.2%})"
+    return f"{low:.1%} to {high:.1%}"
+
+
+def _with_interval(rate: Rate) -> str:
+    return f"{rate} ({_interval(rate)})" if rate.of else "not tried"

@@ -1,4 +1,4 @@
-"""One trial of a run that holds many, as the gate sees a run."""
+"""One side of a trial, as the gate sees a run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.calibration.plan import Trial
+from harness.calibration.plan import Side
 from harness.runs import Manifest
 from harness.sheet import ABSENT, Grid, Key, Sheet
-from harness.types import Case, Suite
+from harness.types import Case, Model, Suite
 
 
 @dataclass(frozen=True)
 class Part(Sheet):
-    """One trial of a run, under the names of the suite: numbers that were read once for all trials."""
+    """Some columns of a run, under the names of the suite: numbers that were read once for all trials. Its pictures lie in
+    the run's folder, under the hashes in `ended`.
+    """
 
     numbers: Grid
     rows: dict[Key, int]
+    origin: dict[str, str]
+    """Id of a case -> its id in the run's folder."""
 
     def grid(self, keys: Sequence[Key]) -> Grid:
         """These numbers; ABSENT where the run has none."""
@@ -36,39 +40,35 @@ class Whole:
     """A run of many trials, read once."""
 
     def __init__(self, sheet: Sheet, suite: Suite) -> None:
-        """`suite`: what was calibrated, whose names and rules hold."""
-        self._sheet, self._suite = sheet, suite
+        """`suite`: what was calibrated, whose rules hold."""
+        self.sheet, self._suite = sheet, suite
         keys = sheet.keys()
         self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
 
-    def part(self, trial: Trial, known: Mapping[tuple[str, str, int], str]) -> tuple[Part, dict[str, str]]:
-        """A trial as a run of the suite, and which of its cases is which of this run. `known`: scene, model and seed ->
-        id in the baseline; a seed that is not in it gets an id of its own.
+    def part(self, side: Side, known: Mapping[tuple[str, str, int], str]) -> Part:
+        """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the suite's own run; a seed that is
+        not in it gets an id of its own. A name that the suite does not have stands for a model of that name.
         """
         suite = {model.name: model for model in self._suite.models}
-        called = {now: was for was, now in trial.models}
+        called: dict[str, list[str]] = {}
+        for was, now in side.models:
+            called.setdefault(now, []).append(was)
         columns, cases, origin = [], [], {}
-        for column, case in enumerate(self._sheet.manifest.cases):
-            if case.model.name not in called or (trial.seeds and case.seed not in trial.seeds):
+        for column, case in enumerate(self.sheet.manifest.cases):
+            if side.seeds and case.seed not in side.seeds:
                 continue
-            model = suite[called[case.model.name]]
-            case_id = known.get((case.scene, model.name, case.seed), f"{case.id}-{model.name}")
-            renamed = replace(case, id=case_id, model=model)
-            columns.append(column)
-            cases.append(renamed)
-            origin[case_id] = case.id
-        manifest = self._manifest(trial, tuple(cases))
-        ended = {mine: self._sheet.ended[theirs] for mine, theirs in origin.items() if theirs in self._sheet.ended}
+            for name in called.get(case.model.name, ()):
+                case_id = known.get((case.scene, name, case.seed), f"{case.id}-{name}")
+                columns.append(column)
+                cases.append(replace(case, id=case_id, model=suite.get(name, Model(name, case.model.spec))))
+                origin[case_id] = case.id
+        ended = {mine: self.sheet.ended[theirs] for mine, theirs in origin.items() if theirs in self.sheet.ended}
         grid = Grid(self._numbers.values[:, columns], self._numbers.states[:, columns], self._numbers.reasons)
-        return Part(self._sheet.folder, manifest, ended, None, grid, self._rows), origin
+        return Part(self.sheet.folder, self._manifest(side, tuple(cases)), ended, None, grid, self._rows, origin)
 
-    def _manifest(self, trial: Trial, cases: tuple[Case, ...]) -> Manifest:
-        whole = self._sheet.manifest
-        called = dict(trial.models)
-        suite = replace(
-            self._suite,
-            models=tuple(model for model in self._suite.models if model.name in called),
-            seeds=trial.seeds or self._suite.seeds,
-        )
-        pipelines = {was: whole.pipelines[now] for was, now in trial.models}
+    def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
+        whole, called = self.sheet.manifest, dict(side.models)
+        models = tuple(model for model in self._suite.models if model.name in called)
+        suite = replace(self._suite, models=models, seeds=side.seeds or self._suite.seeds)
+        pipelines = {was: whole.pipelines[now] for was, now in side.models}
         return replace(whole, suite=suite, pipelines=pipelines, cases=cases)

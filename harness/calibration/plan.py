@@ -1,15 +1,18 @@
-"""What a calibration runs: the suite as it is, every fault at every strength, and clean reruns.
+"""What a calibration runs: the suite as it is, clean reruns, harmless changes, and every fault, planted and repaired.
 
 A run holds many trials, so that a scene is drawn and prepared once for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from harness.errors import UsageError
+from harness.faults.harmless import HARMLESS, Harmless
 from harness.faults.stages import STAGE_FAULTS, StageFault
 from harness.types import Model, Suite
 from pipelines.loader import OWN, parse
@@ -20,9 +23,10 @@ SHARES = (1.0, 0.5)
 RERUNS = 200
 RERUNS_A_RUN = 20
 PEER_RERUNS = 20
-"""Clean reruns that the peers judge: FLIP takes longer than an edit."""
+"""Clean reruns that other gates judge: FLIP takes longer than an edit."""
 FIRST_FRESH_SEED = 100_000
 """Clean reruns count seeds from here: no suite uses them."""
+HARMLESS_A_RUN = 8
 
 WAYS = {
     "two threads": "threads=2",
@@ -35,26 +39,53 @@ OTHER_SEEDS = "other seeds"
 ONE_ANOTHER = "other seeds, on both sides"
 """Names of clean reruns on fresh seeds: beside the suite's own run, and beside one another."""
 
-Kind = Literal["baseline", "fault", "clean"]
+BASELINE = "baseline"
+"""The chunk that is the suite's own run."""
+
+Kind = Literal["baseline", "clean", "harmless", "repair", "fault", "switch"]
+"""`repair`: the faulty run is the baseline, and the sound one is judged. `switch`: another model, and nothing planted."""
+
+ModelKind = Literal["deterministic", "stochastic", "switched"]
+"""`switched`: the accepted pictures are one model's, the new ones another's."""
+
+MODEL_KINDS: tuple[ModelKind, ...] = ("deterministic", "stochastic", "switched")
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One run for the gate to judge: some columns of a larger run."""
+class Side:
+    """One side of a trial: some columns of a run, under the suite's names."""
 
-    kind: Kind
-    name: str
-    """The fault, or what was done again in which way."""
-    share: float
-    """Of the fault's nominal strength; 0: no fault."""
+    run: str
+    """The chunk that it is in."""
     models: tuple[tuple[str, str], ...]
     """Name in the suite, name in the run."""
     seeds: tuple[int, ...] = ()
     """Empty: the suite's."""
-    against: tuple[int, ...] = ()
-    """Seeds of the same run that stand for the baseline; empty: it is the suite's run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run for the gate to judge, beside another one."""
+
+    kind: Kind
+    name: str
+    """The fault or the harmless change, or what was done again in which way."""
+    share: float
+    """Of the fault's nominal strength; 0: no fault."""
+    model_kind: ModelKind
+    models: str
+    """Of the suite, as a person says them: `ns`, or `patch → ns`."""
+    accepted: Side
+    new: Side
     peers: bool = False
-    """Whether the peers judge it."""
+    """Whether other gates judge it."""
+    blame: bool = False
+    """Whether blame is asked which stage did it."""
+
+    @property
+    def key(self) -> tuple[str, str, float, str, tuple[int, ...], tuple[int, ...]]:
+        """Which trial this is."""
+        return self.kind, self.name, self.share, self.models, self.new.seeds, self.accepted.seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,80 +95,248 @@ class Chunk:
     name: str
     suite: Suite
     trials: tuple[Trial, ...]
+    folder: str = ""
+    """A run that was made elsewhere; empty: it is made here."""
 
 
-def plan(
-    suite: Suite,
-    *,
-    faults: Sequence[StageFault] = STAGE_FAULTS,
-    shares: Sequence[float] = SHARES,
-    reruns: int = RERUNS,
-    stochastic: Sequence[str] = (),
-) -> list[Chunk]:
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is tried."""
+
+    faults: tuple[StageFault, ...] = STAGE_FAULTS
+    harmless: tuple[Harmless, ...] = HARMLESS
+    shares: tuple[float, ...] = SHARES
+    reruns: int = RERUNS
+    folders: tuple[Path, ...] = ()
+    """Runs of the suite that were made elsewhere: harmless changes, too."""
+    in_turns: bool = False
+    """Every fault and every change in one model kind only, taking turns: for a look in minutes."""
+
+
+class _Models:
+    """The suite's models by kind."""
+
+    def __init__(self, suite: Suite, stochastic: Sequence[str]) -> None:
+        fixed = tuple(model for model in suite.models if model.name not in stochastic)
+        seeded = tuple(model for model in suite.models if model.name in stochastic)
+        self.groups: dict[ModelKind, tuple[Model, ...]] = {}
+        if fixed:
+            self.groups["deterministic"] = fixed
+        if seeded:
+            self.groups["stochastic"] = seeded
+        self.switches = ((seeded[0], fixed[0]), (fixed[0], seeded[0])) if fixed and seeded else ()
+        """Accepted, new."""
+
+    @property
+    def kinds(self) -> tuple[ModelKind, ...]:
+        """Those that there are."""
+        return (*self.groups, *(("switched",) if self.switches else ()))
+
+
+EVERYTHING = Extent()
+
+
+def plan(suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()) -> list[Chunk]:
     """What is to be run, the baseline first. `stochastic` names the suite's models whose seed matters.
 
     Raises UsageError where a model is not the reference pipeline, in whose stages faults are planted.
     """
-    chunks = [_baseline(suite), *_faults(suite, faults, shares), _ways(suite)]
+    models = _Models(suite, stochastic)
+    chunks = [_baseline(suite, models), *_elsewhere(suite, models, extent.folders)]
+    chunks += _harmless(suite, models, extent)
+    chunks += _faults(suite, models, extent)
+    if not extent.in_turns:
+        chunks.append(_ways(suite, models))
     if stochastic:
-        chunks += _fresh_seeds(suite, reruns, stochastic)
+        chunks += _fresh_seeds(suite, models, extent)
     return chunks
 
 
-def _baseline(suite: Suite) -> Chunk:
-    models = tuple((model.name, model.name) for model in suite.models)
-    return Chunk("baseline", suite, (Trial("baseline", "", 0.0, models),))
-
-
-def _faults(suite: Suite, faults: Sequence[StageFault], shares: Sequence[float]) -> Iterator[Chunk]:
-    for stage, _ in STAGES:
-        models: list[Model] = []
-        trials: list[Trial] = []
-        for fault in (fault for fault in faults if fault.stage == stage):
-            for share in shares if not fault.settings else (1.0,):  # a setting is there or is not
-                planted = [_planted(model, fault, share) for model in suite.models]
-                models += planted
-                pairs = tuple((was.name, now.name) for was, now in zip(suite.models, planted, strict=True))
-                trials.append(Trial("fault", fault.name, share, pairs, peers=True))
-        if trials:
-            yield Chunk(f"faults-{stage}", replace(suite, models=tuple(models)), tuple(trials))
-
-
-def _planted(model: Model, fault: StageFault, share: float) -> Model:
-    params = f"fault={fault.name}&strength={share * fault.nominal:g}"
-    return Model(f"{model.name} {fault.name} {share:g}", _spec("build", params, model))
-
-
-def _ways(suite: Suite) -> Chunk:
-    again = {
-        way: [Model(f"{m.name} {way}", _spec("again", params, m)) for m in suite.models] for way, params in WAYS.items()
-    }
+def _baseline(suite: Suite, models: _Models) -> Chunk:
+    """The suite's own run, and what the gate says of a switch alone."""
     trials = [
-        Trial("clean", way, 0.0, tuple((was.name, now.name) for was, now in zip(suite.models, models, strict=True)))
-        for way, models in again.items()
+        Trial("switch", "another model", 0.0, "switched", _names(was, now), _own_side(was, was), _own_side(was, now))
+        for was, now in models.switches
     ]
-    return Chunk("clean-ways", replace(suite, models=tuple(m for ms in again.values() for m in ms)), tuple(trials))
+    return Chunk(BASELINE, suite, tuple(trials))
 
 
-def _fresh_seeds(suite: Suite, reruns: int, stochastic: Sequence[str]) -> Iterator[Chunk]:
+def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterator[Chunk]:
+    for folder in folders:
+        trials = [
+            Trial(
+                "harmless",
+                f"run {folder.name}",
+                0.0,
+                kind,
+                _said(group),
+                _same(BASELINE, group),
+                _same(str(folder), group),
+                peers=True,
+            )
+            for kind, group in models.groups.items()
+        ]
+        yield Chunk(str(folder), suite, tuple(trials), str(folder))
+
+
+def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
+    changes = iter(enumerate(extent.harmless))
+    number = 0
+    while group := list(islice(changes, len(extent.harmless) if extent.in_turns else HARMLESS_A_RUN)):
+        name = f"harmless-{number:02}"
+        own: dict[str, Model] = {}
+        trials = [
+            _changed(name, change, kind, models.groups[kind], own)
+            for index, change in group
+            for kind in _turn(tuple(models.groups), index, extent)
+        ]
+        yield Chunk(name, replace(suite, models=tuple(own.values())), tuple(trials))
+        number += 1
+
+
+def _changed(run: str, change: Harmless, kind: ModelKind, group: Sequence[Model], own: dict[str, Model]) -> Trial:
+    """One harmless change of some models; what they are called in the run is added to `own`."""
+
+    def made(model: Model, side: str) -> str:
+        called = f"{model.name} {change.name} {side}"
+        own[called] = Model(called, _spec("harmless", f"kind={change.name}&side={side}", model))
+        return called
+
+    new = Side(run, tuple((model.name, made(model, "after")) for model in group))
+    accepted = _same(BASELINE, group)
+    if change.before:
+        accepted = Side(run, tuple((model.name, made(model, "before")) for model in group))
+    return Trial("harmless", change.name, 0.0, kind, _said(group), accepted, new, peers=True)
+
+
+def _faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
+    order = {fault.name: index for index, fault in enumerate(extent.faults)}
+    for name, faults in _runs_of(extent):
+        own: dict[str, Model] = {}
+        trials: list[Trial] = []
+        for fault in faults:
+            for share in extent.shares if not fault.settings else (1.0,):  # a setting is there or is not
+                for kind in _turn(models.kinds, order[fault.name], extent):
+                    trials += _planted(name, fault, share, kind, models, own)
+        wanted = tuple(_without_repeats(trials, extent))
+        used = {called for trial in wanted for side in (trial.accepted, trial.new) for _, called in side.models}
+        planted = tuple(model for called, model in own.items() if called in used)
+        yield Chunk(name, replace(suite, models=planted), wanted)
+
+
+def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
+    """Faults by the run that holds them: a stage's each; where they take turns one for all, since starting takes longer."""
+    by_stage = {stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES}
+    if extent.in_turns:
+        yield "faults", [fault for faults in by_stage.values() for fault in faults]
+        return
+    yield from ((f"faults-{stage}", faults) for stage, faults in by_stage.items() if faults)
+
+
+def _planted(
+    run: str, fault: StageFault, share: float, kind: ModelKind, models: _Models, own: dict[str, Model]
+) -> Iterator[Trial]:
+    """A fault, and its repair; what models are called in the run is added to `own`."""
+
+    def made(model: Model) -> str:
+        called = f"{model.name} {fault.name} {share:g}"
+        own[called] = Model(called, _spec("build", f"fault={fault.name}&strength={share * fault.nominal:g}", model))
+        return called
+
+    asked = kind != "switched"
+    if asked:
+        group = models.groups[kind]
+        sound, faulty = _same(BASELINE, group), Side(run, tuple((model.name, made(model)) for model in group))
+        blame = share == 1.0 and kind == "deterministic"
+        yield Trial("fault", fault.name, share, kind, _said(group), sound, faulty, asked, blame)
+        yield Trial("repair", fault.name, share, kind, _said(group), faulty, sound, asked)
+        return
+    for was, now in models.switches:
+        label = _names(was, now)
+        faulty = Side(run, ((was.name, made(now)),))
+        yield Trial("fault", fault.name, share, kind, label, _own_side(was, was), faulty)
+        yield Trial("repair", fault.name, share, kind, label, Side(run, ((was.name, made(was)),)), _own_side(was, now))
+
+
+def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
+    """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and repairs are no other gate's
+    affair: to most of them they are what the fault is.
+    """
+    seen: set[tuple[str, str, float]] = set()
+    for trial in trials:
+        key = trial.kind, trial.name, trial.share
+        if not extent.in_turns:
+            yield trial
+        elif key not in seen:
+            yield replace(trial, blame=False, peers=trial.peers and trial.kind == "fault")
+        seen.add(key)
+
+
+def _turn(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
+    """All kinds. In turns two of three go to the first, which is the quickest to judge, and the others share the rest."""
+    if not extent.in_turns:
+        return kinds
+    others = kinds[1:] or kinds
+    return (others[index // 3 % len(others)],) if index % 3 == 2 else (kinds[0],)
+
+
+def _ways(suite: Suite, models: _Models) -> Chunk:
+    own: dict[str, Model] = {}
+    trials: list[Trial] = []
+    for way, params in WAYS.items():
+        for kind, group in models.groups.items():
+            pairs = []
+            for model in group:
+                called = f"{model.name} {way}"
+                own[called] = Model(called, _spec("again", params, model))
+                pairs.append((model.name, called))
+            new = Side("clean-ways", tuple(pairs))
+            trials.append(Trial("clean", way, 0.0, kind, _said(group), _same(BASELINE, group), new))
+    return Chunk("clean-ways", replace(suite, models=tuple(own.values())), tuple(trials))
+
+
+def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's own run, and against the
     next rerun, since one baseline may happen to be an easy one. Deterministic models are left out: nothing of them changes.
     """
-    models = tuple(model for model in suite.models if model.name in stochastic)
-    count = len(suite.seeds)
-    pairs = tuple((model.name, model.name) for model in models)
-    for number, start in enumerate(range(0, reruns, RERUNS_A_RUN)):
-        firsts = [FIRST_FRESH_SEED + rerun * count for rerun in range(start, min(start + RERUNS_A_RUN, reruns))]
-        tries = [tuple(range(first, first + count)) for first in firsts]
+    group = models.groups["stochastic"]
+    said, count = _said(group), len(suite.seeds)
+    for number, start in enumerate(range(0, extent.reruns, RERUNS_A_RUN)):
+        name = f"clean-seeds-{number:02}"
+        firsts = [FIRST_FRESH_SEED + rerun * count for rerun in range(start, min(start + RERUNS_A_RUN, extent.reruns))]
+        sides = [replace(_same(name, group), seeds=tuple(range(first, first + count))) for first in firsts]
         trials = [
-            Trial("clean", OTHER_SEEDS, 0.0, pairs, seeds, peers=start + index < PEER_RERUNS)
-            for index, seeds in enumerate(tries)
+            Trial(
+                "clean", OTHER_SEEDS, 0.0, "stochastic", said, _same(BASELINE, group), side, start + index < PEER_RERUNS
+            )
+            for index, side in enumerate(sides)
         ]
-        if len(tries) > 1:
-            following = (*tries[1:], tries[0])
-            trials += [Trial("clean", ONE_ANOTHER, 0.0, pairs, *both) for both in zip(tries, following, strict=True)]
-        seeds = tuple(seed for own in tries for seed in own)
-        yield Chunk(f"clean-seeds-{number:02}", replace(suite, models=models, seeds=seeds), tuple(trials))
+        if len(sides) > 1 and not extent.in_turns:
+            following = (*sides[1:], sides[0])
+            trials += [
+                Trial("clean", ONE_ANOTHER, 0.0, "stochastic", said, other, side)
+                for side, other in zip(sides, following, strict=True)
+            ]
+        seeds = tuple(seed for side in sides for seed in side.seeds)
+        yield Chunk(name, replace(suite, models=group, seeds=seeds), tuple(trials))
+
+
+def _same(run: str, group: Iterable[Model]) -> Side:
+    """These models under their own names."""
+    return Side(run, tuple((model.name, model.name) for model in group))
+
+
+def _own_side(was: Model, now: Model) -> Side:
+    """Of the suite's own run: one model under another's name."""
+    return Side(BASELINE, ((was.name, now.name),))
+
+
+def _said(group: Iterable[Model]) -> str:
+    return ", ".join(model.name for model in group)
+
+
+def _names(was: Model, now: Model) -> str:
+    return f"{was.name} → {now.name}"
 
 
 def _spec(factory: str, params: str, model: Model) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.calibration.peers import PEERS
-from harness.calibration.trials import TrialOutcome
-from harness.faults.stages import STAGE_FAULTS, StageFault
+from harness.calibration.outcome import TrialOutcome
+from harness.faults.stages import STAGE_FAULTS
+from harness.types import Outcome
 from pipelines.swap import ORDER
+
+OWN_KINDS = ("deterministic", "stochastic")
+"""Model kinds in which nothing but the fault or the change differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,83 +35,120 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class FaultRates:
-    """What became of a fault at every strength."""
+class PeerRates:
+    """How often another gate is wrong, and how often it is right."""
 
-    fault: StageFault
-    by_share: dict[float, TrialOutcome]
-    """Multiple of the nominal strength -> what became of it; largest first."""
-
-    @property
-    def smallest(self) -> float | None:
-        """The smallest strength from which on it was always caught, in the fault's unit; None: not even the largest was."""
-        found = None
-        for share in sorted(self.by_share, reverse=True):
-            if not self.by_share[share].caught:
-                break
-            found = share * self.fault.nominal
-        return found
-
-    @property
-    def named(self) -> bool:
-        """Whether the stage that it was planted in is named first, at the largest strength."""
-        return self.by_share[max(self.by_share)].stage == self.fault.stage
+    clean: Rate
+    """Clean reruns that it fails."""
+    harmless: Rate
+    """Invisible harmless changes that it fails."""
+    repairs: Rate
+    """Repairs that it fails."""
+    caught: dict[float, Rate]
+    """Multiple of the nominal strength -> visible faults that it fails."""
+    errors: int
+    """Trials in which it raised. They count in no rate."""
+    error: str
+    """What it raised first; empty: nothing."""
 
 
-def fault_rates(outcomes: Iterable[TrialOutcome]) -> list[FaultRates]:
-    """Every fault that was tried, in the catalogue's order."""
-    found: dict[str, dict[float, TrialOutcome]] = {}
-    for outcome in outcomes:
-        if outcome.kind == "fault":
-            found.setdefault(outcome.name, {})[outcome.share] = outcome
+def chosen(
+    outcomes: Iterable[TrialOutcome], kind: str, *, kinds: Sequence[str] = (), share: float = 0.0
+) -> list[TrialOutcome]:
+    """Outcomes of a kind of trial; of these model kinds (none: all) and at this strength (0: all)."""
     return [
-        FaultRates(fault, dict(sorted(found[fault.name].items(), reverse=True)))
-        for fault in STAGE_FAULTS
-        if fault.name in found
+        one
+        for one in outcomes
+        if one.kind == kind and (not kinds or one.model_kind in kinds) and (not share or one.share == share)
     ]
 
 
-def alarms(outcomes: Sequence[TrialOutcome], *, peer: str = "") -> dict[str, Rate]:
-    """False alarms among the clean reruns, by what was done again; of a peer, among those that it was asked about."""
-    clean = [outcome for outcome in outcomes if outcome.kind == "clean" and (not peer or outcome.peers)]
-    names = dict.fromkeys(outcome.name for outcome in clean)
+def rate(outcomes: Iterable[TrialOutcome], happened: Callable[[TrialOutcome], bool]) -> Rate:
+    """How often it happened."""
+    listed = list(outcomes)
+    return Rate(sum(map(happened, listed)), len(listed))
+
+
+def alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
+    """Clean reruns that fail the build, by what was done again."""
+    clean = chosen(outcomes, "clean")
     return {
-        name: Rate(
-            sum(one.peers[peer] if peer else one.caught for one in clean if one.name == name),
-            sum(one.name == name for one in clean),
-        )
-        for name in names
+        name: rate([one for one in clean if one.name == name], _fails) for name in dict.fromkeys(o.name for o in clean)
     }
+
+
+def harmless_failed(outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+    """Harmless changes that fail the build, among those that somebody can see or among those that nobody can."""
+    return rate((one for one in chosen(outcomes, "harmless", kinds=kinds) if one.visible == visible), _fails)
+
+
+def repairs_failed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0) -> Rate:
+    """Repairs that fail the build."""
+    return rate(chosen(outcomes, "repair", kinds=kinds, share=share), _fails)
+
+
+def repairs_improved(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0) -> Rate:
+    """Visible repairs that are called an improvement."""
+    visible = [one for one in chosen(outcomes, "repair", kinds=kinds, share=share) if one.visible]
+    return rate(visible, lambda one: one.outcome == Outcome.IMPROVED.value)
+
+
+def caught(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+    """Visible faults that fail the build: a regression, or a run that can't be judged."""
+    return rate((one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.visible), _fails)
+
+
+def listed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+    """Faults that nobody can see and that changed a picture, of which the gate lists pictures as changed."""
+    unseen = [one for one in chosen(outcomes, "fault", kinds=kinds) if not one.visible and one.differs]
+    return rate(unseen, lambda one: one.changed > 0)
+
+
+def named_first(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+    """Faults that are caught, whose stage is named first."""
+    stages = {fault.name: fault.stage for fault in STAGE_FAULTS}
+    found = [one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.fails]
+    return rate(found, lambda one: one.stage == stages.get(one.name))
+
+
+def blamed(outcomes: Sequence[TrialOutcome]) -> Rate:
+    """Faults for which stages were swapped, whose stage answers for most of it."""
+    right = {fault.name: {fault.stage, *([ORDER] if fault.settings else [])} for fault in STAGE_FAULTS}
+    asked = [one for one in chosen(outcomes, "fault") if one.blamed]
+    return rate(asked, lambda one: one.blamed in right.get(one.name, set()))
+
+
+def peer_names(outcomes: Iterable[TrialOutcome]) -> tuple[str, ...]:
+    """Every other gate that was asked."""
+    return tuple(dict.fromkeys(name for one in outcomes for name in one.peers))
+
+
+def peer_rates(outcomes: Sequence[TrialOutcome], peer: str) -> PeerRates:
+    """What another gate says of the trials that it was asked about."""
+    said = [(one, one.peers[peer]) for one in outcomes if peer in one.peers]
+    raised = [word.reason for _, word in said if word.failed is None]
+    known = [one for one, word in said if word.failed is not None]
+
+    def failed(of: Iterable[TrialOutcome]) -> Rate:
+        return rate(of, lambda one: bool(one.peers[peer].failed))
+
+    faults = [one for one in chosen(known, "fault", kinds=OWN_KINDS) if one.visible]
+    shares = sorted({one.share for one in faults}, reverse=True)
+    return PeerRates(
+        failed(chosen(known, "clean")),
+        failed(one for one in chosen(known, "harmless", kinds=OWN_KINDS) if not one.visible),
+        failed(chosen(known, "repair", kinds=OWN_KINDS)),
+        {share: failed(one for one in faults if one.share == share) for share in shares},
+        len(raised),
+        raised[0] if raised else "",
+    )
 
 
 def total(rates: Iterable[Rate]) -> Rate:
     """All of them together."""
-    listed = list(rates)
-    return Rate(sum(rate.count for rate in listed), sum(rate.of for rate in listed))
+    every = list(rates)
+    return Rate(sum(one.count for one in every), sum(one.of for one in every))
 
 
-def caught(faults: Sequence[FaultRates], share: float, *, peer: str = "", model: str = "") -> Rate:
-    """Faults caught at a multiple of their nominal strength: by the gate, on one model's cases alone, or by a peer."""
-    tried = [rates.by_share[share] for rates in faults if share in rates.by_share]
-    if peer:
-        return Rate(sum(one.peers.get(peer, False) for one in tried), len(tried))
-    if model:
-        return Rate(sum(one.alone.get(model, False) for one in tried), len(tried))
-    return Rate(sum(one.caught for one in tried), len(tried))
-
-
-def blamed(faults: Sequence[FaultRates]) -> Rate:
-    """Of the faults for which stages were swapped, those whose stage answers for most of it."""
-    asked = [(rates.fault, one) for rates in faults for one in rates.by_share.values() if one.blamed]
-    return Rate(
-        sum(one.blamed in {fault.stage, *([ORDER] if fault.settings else [])} for fault, one in asked), len(asked)
-    )
-
-
-def named_first(faults: Sequence[FaultRates], share: float) -> Rate:
-    """Of the faults caught at that strength, those whose stage the worst finding names."""
-    tried = [rates for rates in faults if share in rates.by_share and rates.by_share[share].caught]
-    return Rate(sum(rates.by_share[share].stage == rates.fault.stage for rates in tried), len(tried))
-
-
-PEER_NAMES = tuple(peer.name for peer in PEERS)
+def _fails(outcome: TrialOutcome) -> bool:
+    return outcome.fails

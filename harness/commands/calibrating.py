@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from harness.commands.common import Json, console, errors, found, print_json, print_table
+
+if TYPE_CHECKING:
+    from harness.calibration.command import Calibrated
 
 app = typer.Typer()
 
@@ -15,9 +19,10 @@ app = typer.Typer()
 @app.command(
     epilog="""\b
 Examples:
-  editproof calibrate --quick                         some minutes: one model, two scenes, every fault once
+  editproof calibrate --quick                         some minutes: two models, two scenes, every fault once
   editproof calibrate                                 over night; stop it and start it again as you like
-  editproof calibrate --fault ghost --fault halo      these faults, and the clean reruns
+  editproof calibrate --fault ghost --fault halo      these faults, and all that is harmless
+  editproof calibrate --rerun runs/other-numpy        a run of the suite that was made elsewhere, too
 """
 )
 def calibrate(
@@ -25,9 +30,19 @@ def calibrate(
         str, typer.Argument(metavar="SUITE", help="Of the reference pipeline. Default: the setting, else quick.")
     ] = "",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two scenes, stochastic models only, nominal strengths, 20 clean reruns.")
+        bool, typer.Option("--quick", help="Two scenes, two models, each fault once, 20 clean reruns.")
     ] = False,
     fault: Annotated[list[str], typer.Option(metavar="NAME", help="Only this fault. Repeatable.")] = [],  # noqa: B006
+    harmless: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="Only this harmless change. Repeatable."),
+    ] = [],  # noqa: B006
+    rerun: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FOLDER", help="A run of the suite made elsewhere, as one more harmless change. Repeatable."
+        ),
+    ] = [],  # noqa: B006
     reruns: Annotated[
         int | None,
         typer.Option(metavar="INT", help="Clean reruns on other seeds. Default: 200.", min=0, show_default=False),
@@ -48,30 +63,46 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how often the gate is wrong: plant faults in every stage, run clean pipelines again, have all of it judged.
+    """Measure how often the gate is wrong: on clean reruns, harmless changes, repairs, and faults in every stage.
 
-    Writes a page with the rate of false alarms, what was caught at which strength, which stage was blamed, and what the gates
-    that people use today say of the same pictures.
+    Writes a page with the four rates and their intervals, every change, fault and repair, and what the gates that people use
+    today say of the same pictures.
     """
     with errors(as_json, goes_on="The same command goes on where it was"):
         from harness import main_job
         from harness.calibration.command import Asked
-        from harness.calibration.rates import alarms, caught, fault_rates, named_first, total
 
-        asked = Asked(out, page, quick, tuple(fault), reruns, jobs, found().settings.timeout_s, keep_pictures, suite)
+        asked = Asked(
+            out,
+            page,
+            quick,
+            tuple(fault),
+            tuple(harmless),
+            reruns,
+            jobs,
+            found().settings.timeout_s,
+            keep_pictures,
+            tuple(rerun),
+            suite,
+        )
         done = main_job.calibrate(asked, suite, found(), console(stderr=as_json), quiet=quiet or as_json)
         if as_json:
-            print_json([{**{n: getattr(one, n) for n in one.__struct_fields__}} for one in done.outcomes])
+            print_json([msgspec.to_builtins(one) for one in done.outcomes])
             return
         if quiet:
             return
-        faults = fault_rates(done.outcomes)
-        shares = sorted({share for rates in faults for share in rates.by_share}, reverse=True)
-        rows = [{"what": "false alarms in clean reruns", "how many": str(total(alarms(done.outcomes).values()))}]
-        for share in shares:
-            rows.append({"what": f"faults caught at {share:g} × nominal", "how many": str(caught(faults, share))})
-            rows.append(
-                {"what": "  of these, the planted stage named first", "how many": str(named_first(faults, share))}
-            )
-        print_table(rows, as_json=False)
+        print_table(_rows(done), as_json=False)
         console().print(f"page: {done.page}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rows(done: Calibrated) -> list[dict[str, str]]:
+    """The four numbers."""
+    from harness.calibration.rates import alarms, caught, harmless_failed, repairs_failed, total
+
+    rates = {
+        "clean reruns that fail": total(alarms(done.outcomes).values()),
+        "invisible harmless changes that fail": harmless_failed(done.outcomes, visible=False),
+        "repairs that fail": repairs_failed(done.outcomes),
+        "visible faults that fail, at nominal strength": caught(done.outcomes, 1.0),
+    }
+    return [{"what": what, "how many": str(rate)} for what, rate in rates.items()]

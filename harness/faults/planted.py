@@ -1,6 +1,7 @@
 """The reference pipeline with a fault in one of its stages, run as any pipeline is:
 
 editproof run --pipeline "ns=harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
+editproof run --pipeline "ns=harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.faults.stages import StageFault, get_fault
+from harness.faults.harmless import Harmless, Way, get_harmless
+from harness.faults.stages import Plant, StageFault, get_fault
 from pipelines.config import ReferenceConfig
 from pipelines.contract import EditRequest, EditResult, Image, Param
 from pipelines.reference import STAGES, ReferencePipeline, Stage
@@ -37,8 +39,7 @@ class PlantedPipeline(ReferencePipeline):
     @cached_property
     def fingerprint(self) -> str:
         """As the reference's, with the fault."""
-        code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:16]
-        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {code}"
+        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_code()}"
 
 
 def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeline:
@@ -49,6 +50,49 @@ def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeli
     found = get_fault(fault)
     config = ReferenceConfig().with_settings({**settings, **dict(found.settings)})
     return PlantedPipeline(config, found, float(strength) or found.nominal)
+
+
+class HarmlessPipeline(ReferencePipeline):
+    """The reference pipeline with a harmless change."""
+
+    def __init__(self, config: ReferenceConfig, way: Way, label: str) -> None:
+        planted = dict(way.stages)
+        program = tuple((name, _in_place_of(stage, planted.get(name))) for name, stage in STAGES)
+        super().__init__(config, program)
+        self._way, self._label = way, label
+
+    def __call__(self, request: EditRequest) -> EditResult:
+        """As the reference's."""
+        with in_threads(self._way.threads) if self._way.threads else nullcontext():
+            result = super().__call__(request)
+        if self._way.finished is None or result.image is None:
+            return result
+        return replace(result, image=self._way.finished(result.image))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """As the reference's, with the change."""
+        return f"{super().fingerprint} harmless {self._label} {_code()}"
+
+
+def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipeline:
+    """The reference pipeline on these settings with a harmless change; `side=before`: as its accepted edits are made.
+
+    Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong value.
+    """
+    found: Harmless = get_harmless(kind)
+    way = found.way if side == "after" else found.before or Way()
+    config = ReferenceConfig().with_settings({**settings, **dict(way.settings)})
+    return HarmlessPipeline(config, way, f"{kind} {side}")
+
+
+def _in_place_of(stage: Stage, plant: Plant | None) -> Stage:
+    return stage if plant is None else lambda edit: plant(stage, edit, 1.0)
+
+
+def _code() -> str:
+    """Hash of the code of all faults and harmless changes."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:16]
 
 
 class RepeatedPipeline(ReferencePipeline):

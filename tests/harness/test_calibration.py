@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pytest
 
-from harness.calibration import command
+from harness.calibration import command, judging, trials
 from harness.calibration.command import Asked
+from harness.calibration.judging import Judge, Judging
+from harness.calibration.outcome import OUTCOMES, PeerWord, TrialOutcome, read_outcomes
 from harness.calibration.page import write_page
-from harness.calibration.peers import PEERS, Scored, Scorer
-from harness.calibration.plan import FIRST_FRESH_SEED, ONE_ANOTHER, OTHER_SEEDS, WAYS, plan
-from harness.calibration.rates import Rate, alarms, caught, fault_rates, named_first
-from harness.calibration.trials import OUTCOMES, TrialOutcome, read_outcomes
+from harness.calibration.plan import (
+    BASELINE,
+    FIRST_FRESH_SEED,
+    ONE_ANOTHER,
+    OTHER_SEEDS,
+    WAYS,
+    Chunk,
+    Extent,
+    Trial,
+    plan,
+)
+from harness.calibration.rates import (
+    Rate,
+    alarms,
+    caught,
+    harmless_failed,
+    listed,
+    named_first,
+    peer_rates,
+    repairs_failed,
+    repairs_improved,
+)
 from harness.errors import UsageError
+from harness.faults.harmless import HARMLESS, get_harmless
 from harness.faults.stages import STAGE_FAULTS, get_fault
 from harness.metrics.lpips_weights import find_weights
+from harness.pairing import accepted_pictures, pair
 from harness.runs import load_manifest
+from harness.sheet import Baseline, Sheet
 from harness.suite import load_suite
-from harness.types import CaseRecord, Model, Suite
+from harness.types import CaseRecord, Change, ExitCode, Finding, Model, Outcome, Suite, Verdict
 from pipelines.loader import load
 
 SUITE = """
@@ -40,6 +65,11 @@ patch = "reference?inpaint.model=patch&harmonise.grain=true"
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""
 
+COUNTERPARTS = trials._counterparts
+
+SEEN = 0.5
+"""JOD of every change in the stand-in's eyes that is no rounding."""
+
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Suite:
@@ -48,35 +78,103 @@ def suite(tmp_path: Path) -> Suite:
 
 
 def outcome(kind: str, name: str, share: float = 0.0, code: int = 0, **more: object) -> TrialOutcome:
-    fields = {
+    fields: dict[str, object] = {
+        "kind": kind,
+        "name": name,
+        "share": share,
+        "model_kind": "deterministic",
+        "models": "ns",
         "seeds": (),
-        "regressed": code,
-        "alone": {"ns": code != 0},
+        "against": (),
+        "exit_code": code,
+        "outcome": "regressed" if code else "invisible",
+        "whole": 0.0,
+        "worst": 0.0,
+        "differs": 1,
+        "changed": 1,
+        "visible": code != 0,
+        "leading": "",
+        "top": "",
         "stage": "",
         "blamed": "",
-        "top": "",
         "peers": {},
         **more,
     }
-    return TrialOutcome(kind, name, share, exit_code=code, **fields)  # type: ignore[arg-type]
+    return TrialOutcome(**fields)  # type: ignore[arg-type]
 
 
-def test_every_fault_is_planned_in_every_model_at_every_strength(suite: Suite) -> None:
-    chunks = plan(suite, shares=(1.0, 0.5), reruns=3, stochastic=["patch"])
-    assert chunks[0].name == "baseline"
-    trials = [trial for chunk in chunks for trial in chunk.trials if trial.kind == "fault"]
-    assert {(trial.name, trial.share) for trial in trials} == {
-        (f.name, share) for f in STAGE_FAULTS for share in ((1.0,) if f.settings else (1.0, 0.5))
+def trials_of(chunks: Sequence[Chunk], kind: str) -> list[Trial]:
+    return [trial for chunk in chunks for trial in chunk.trials if trial.kind == kind]
+
+
+def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
+    """At every strength, for every kind of model, a switch in both directions; the repair is the fault with its sides
+    swapped."""
+    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    assert chunks[0].name == BASELINE
+    wanted = {
+        (fault.name, share, models)
+        for fault in STAGE_FAULTS
+        for share in ((1.0,) if fault.settings else (1.0, 0.5))
+        for models in ("ns", "patch", "patch → ns", "ns → patch")
     }
-    assert all({was for was, _ in trial.models} == {"ns", "patch"} for trial in trials)
+    faults, repairs = ({t.key[1:4]: t for t in trials_of(chunks, kind)} for kind in ("fault", "repair"))
+    assert set(faults) == set(repairs) == wanted
+    for key, fault in faults.items():
+        if fault.model_kind != "switched":
+            assert (fault.accepted, fault.new) == (repairs[key].new, repairs[key].accepted)
+    switched = faults["ghost", 1.0, "patch → ns"]
+    assert switched.accepted.models == (("patch", "patch"),)
+    assert switched.new.models == (("patch", "ns ghost 1"),)
+    mended = repairs["ghost", 1.0, "patch → ns"]
+    assert mended.accepted.models == (("patch", "patch ghost 1"),)
+    assert mended.new == replace(mended.new, run=BASELINE, models=(("patch", "ns"),))
+
+
+def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
+    """Every model is a pipeline, every side names models of its run, and no trial is planned twice."""
+    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    models = {chunk.name: {model.name for model in chunk.suite.models} for chunk in chunks}
+    for trial in (trial for chunk in chunks for trial in chunk.trials):
+        for side in (trial.accepted, trial.new):
+            assert {called for _, called in side.models} <= models[side.run]
+        assert len({was for was, _ in trial.new.models}) == len(trial.new.models)
+        assert {was for was, _ in trial.accepted.models} == {was for was, _ in trial.new.models}
+    keys = [trial.key for chunk in chunks for trial in chunk.trials]
+    assert len(keys) == len(set(keys))
     for chunk in chunks:
         for model in chunk.suite.models:
             assert callable(load(model.spec))
 
 
+def test_every_harmless_change_is_planned(suite: Suite) -> None:
+    """For both kinds of model; where another way is accepted, it is made in the same run."""
+    chunks = plan(suite, Extent(reruns=0), stochastic=["patch"])
+    planned = trials_of(chunks, "harmless")
+    assert {(t.name, t.models) for t in planned} == {(c.name, m) for c in HARMLESS for m in ("ns", "patch")}
+    by_name = {trial.name: trial for trial in planned}
+    assert by_name["bicubic_torch"].accepted.run == by_name["bicubic_torch"].new.run
+    assert by_name["jpeg_95_420"].accepted.run == BASELINE
+
+
+def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
+    """Every fault and its repair once, every kind of model in its turn, and no more edits than that takes."""
+    quick = tuple(change for change in HARMLESS if change.quick)
+    chunks = plan(suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"])
+    for kind in ("fault", "repair"):
+        planned = trials_of(chunks, kind)
+        assert [trial.name for trial in planned] == [fault.name for fault in STAGE_FAULTS]
+        assert {trial.model_kind for trial in planned} == {"deterministic", "stochastic", "switched"}
+    assert len(trials_of(chunks, "harmless")) == 12
+    assert len(trials_of(chunks, "clean")) == 20
+    assert [chunk.name for chunk in chunks] == [BASELINE, "harmless-00", "faults", "clean-seeds-00"]
+    assert sum(len(chunk.suite.models) for chunk in chunks) < 2 * len(STAGE_FAULTS) + 20
+
+
 def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
-    reruns = [t for c in plan(suite, reruns=25, stochastic=["patch"]) for t in c.trials if t.name == "other seeds"]
-    seeds = [seed for trial in reruns for seed in trial.seeds]
+    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    reruns = [trial for trial in trials_of(chunks, "clean") if trial.name == OTHER_SEEDS]
+    seeds = [seed for trial in reruns for seed in trial.new.seeds]
     assert len(reruns) == 25
     assert len(seeds) == len(set(seeds)) == 50
     assert min(seeds) >= FIRST_FRESH_SEED
@@ -84,120 +182,223 @@ def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
 
 def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
     """Every one once, with another one for its baseline."""
-    pairs = [t for c in plan(suite, reruns=25, stochastic=["patch"]) for t in c.trials if t.name == ONE_ANOTHER]
-    assert len({trial.seeds for trial in pairs}) == len({trial.against for trial in pairs}) == 25
-    assert not [trial for trial in pairs if trial.seeds == trial.against]
+    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    pairs = [trial for trial in trials_of(chunks, "clean") if trial.name == ONE_ANOTHER]
+    assert len({trial.new.seeds for trial in pairs}) == len({trial.accepted.seeds for trial in pairs}) == 25
+    assert not [trial for trial in pairs if trial.new.seeds == trial.accepted.seeds]
 
 
 def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
-    from dataclasses import replace
-
     with pytest.raises(UsageError, match="reference pipeline"):
         plan(replace(suite, models=(Model("mine", "mine.py:build"),)))
 
 
-def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path) -> None:
-    """Two faults and two clean reruns: the strong fault is caught and its stage named, the reruns pass; a second call runs
-    nothing again, one with another fault runs that one's stage, and another suite is refused."""
+def stand_in(run: Sheet, baseline: Baseline) -> Verdict:
+    """In place of the gate: every picture that is not the accepted one is worse, unless it is one of a clean rerun."""
+    paired = pair(run, baseline.sheet).ids
+    seeds = {case.id: case.seed for case in run.manifest.cases}
+    other = any(seed >= FIRST_FRESH_SEED for seed in seeds.values())
+    changed = [a for a, b in paired.items() if run.ended[a].actual != baseline.sheet.ended[b].actual]
+    spoiled = [] if other else changed
+    found = Outcome.REGRESSED if spoiled else Outcome.UNCHANGED
+    told = Outcome.REGRESSED if spoiled else Outcome.INVISIBLE
+    findings = (
+        [Finding("picture", found, ("logo",), ("ns",), spoiled[0], tuple(spoiled), "worse", "worse")] if spoiled else []
+    )
+    return Verdict(
+        exit_code=ExitCode.REGRESSION if spoiled else ExitCode.OK,
+        outcome=found,
+        invalid=(),
+        findings=tuple(findings),
+        judgements=(),
+        changes=tuple(Change(case_id, told, SEEN, 2 * SEEN) for case_id in changed),
+        unchanged=len(paired) - len(changed),
+        baseline=str(baseline.sheet.folder),
+    )
+
+
+def here(judging_: Judging, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
+    """Judges in this process, where the stand-in is."""
+    judge = Judge(judging_)
+    return (judge(trial) for trial in left)
+
+
+def asked(folder: Path, **more: object) -> Asked:
+    fields: dict[str, object] = {
+        "folder": folder,
+        "page": None,
+        "quick": False,
+        "faults": ("hue_drift",),
+        "harmless": ("jpeg_95_420", "bilinear_torch", "png_9"),
+        "reruns": 2,
+        "jobs": 1,
+        "timeout_s": 60.0,
+        "keep": False,
+        **more,
+    }
+    return Asked(**fields)  # type: ignore[arg-type]
+
+
+def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
+    """Each is judged on the right pictures, and the planted stage is named."""
+    kinds = {(one.kind, one.name, one.share, one.models): one for one in outcomes}
+    for models in ("ns", "patch"):
+        fault, repair = (kinds[kind, "hue_drift", 1.0, models] for kind in ("fault", "repair"))
+        assert fault.fails
+        assert fault.visible
+        assert fault.stage == "harmonise"
+        assert fault.peers["any pixel"] == PeerWord(failed=True, reason=fault.peers["any pixel"].reason)
+        assert repair.stage == "harmonise"
+        assert fault.differs == repair.differs == fault.changed == repair.changed
+        assert kinds["harmless", "jpeg_95_420", 0.0, models].differs
+        assert kinds["harmless", "png_9", 0.0, models].differs == 0
+    assert kinds["fault", "hue_drift", 0.5, "patch → ns"].model_kind == "switched"
+    assert {one.name for one in outcomes if one.kind == "clean"} == {OTHER_SEEDS, ONE_ANOTHER, *WAYS}
+    assert not [one for one in outcomes if one.kind == "clean" and one.fails]
+    assert not any(word.failed is None for one in outcomes for word in one.peers.values())
+
+
+def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each population is judged, and the planted stage is named. A second call runs nothing again; one with another fault runs
+    that one's stage; a run made elsewhere joins; and another suite is refused."""
+    monkeypatch.setattr(judging, "judge_sheet", stand_in)
+    monkeypatch.setattr(trials, "judge_all", here)
+    monkeypatch.setattr(trials, "_counterparts", lambda *_: None)  # looking takes longer than all the rest
     seen: list[CaseRecord] = []
 
-    def run(*faults: str) -> tuple[TrialOutcome, ...]:
-        asked = Asked(tmp_path / "out", None, quick=False, faults=faults, reruns=2, jobs=2, timeout_s=60, keep=False)
-        return command.run(asked, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None).outcomes
+    def run(**more: object) -> tuple[TrialOutcome, ...]:
+        told = asked(tmp_path / "out", **more)
+        return command.run(told, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None).outcomes
 
-    outcomes = run("hue_drift", "distrustful")
-    by_name = {(one.name, one.share): one for one in outcomes if one.kind == "fault"}
-    strong = by_name["hue_drift", 1.0]
-    assert strong.caught
-    assert strong.alone == {"ns": True, "patch": True}
-    assert strong.stage == "harmonise"
-    assert strong.blamed == "harmonise"
-    assert strong.peers["any pixel"]
-    assert by_name["distrustful", 1.0].caught
-    clean = [one for one in outcomes if one.kind == "clean"]
-    assert {one.name for one in clean} == {OTHER_SEEDS, ONE_ANOTHER, *WAYS}
-    assert not [one for one in clean if one.caught], [one.top for one in clean]
+    outcomes = run()
+    check_populations(outcomes)
     page = (tmp_path / "out" / "calibration.md").read_text()
     assert "| harmonise | hue_drift |" in page
-    assert "0 of 2" in page
     assert not (tmp_path / "out" / "faults-harmonise" / "blobs").exists()
+    assert (tmp_path / "out" / BASELINE / "blobs").exists()
     count = len(seen)
-    assert run("hue_drift", "distrustful") == outcomes
+    assert run() == outcomes
     assert len(seen) == count
     with (tmp_path / "out" / OUTCOMES).open("ab") as file:
         file.write(b'{"kind":"fau')  # killed while it wrote
-    grown = {(one.name, one.share): one for one in run("hue_drift", "lightness_drift") if one.kind == "fault"}
-    assert grown["hue_drift", 1.0] == strong
-    assert grown["lightness_drift", 1.0].caught
-    assert grown["lightness_drift", 1.0].peers["any pixel"]
-    assert len(read_outcomes(tmp_path / "out")) == len(outcomes) + 2
+    grown = run(faults=("hue_drift", "lightness_drift"))
+    assert len(grown) > len(outcomes)
+    assert all(one in grown for one in outcomes)
+    config = trials.Calibrating(suite, tmp_path / "out", 1, 60, WEIGHTS)
+    chunk = plan(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
+    beside = COUNTERPARTS(config, chunk)
+    assert beside is not None
+    found = accepted_pictures(load_manifest(tmp_path / "out" / chunk.name), beside)
+    assert found  # workers know what to look at each picture beside
+    assert all(digests for digests in found.values())
+    elsewhere = run(folders=(tmp_path / "out" / BASELINE,))
+    joined = [one for one in elsewhere if one.name == f"run {BASELINE}"]
+    assert {one.models for one in joined} == {"ns", "patch"}
+    assert not any(one.differs for one in joined)
+    with pytest.raises(UsageError, match="lacks some of the suite"):
+        run(folders=(tmp_path / "out" / "faults-harmonise",))
     with (tmp_path / "out" / OUTCOMES).open("ab") as file:
         file.write(b'{"kind":"fault"}\n')
     with pytest.raises(UsageError, match="this version"):
-        run("hue_drift")
+        run()
     (tmp_path / "out" / OUTCOMES).unlink()
     (tmp_path / "other.toml").write_text(SUITE.replace("[1, 2]", "[1, 2, 3]"))
-    asked = Asked(tmp_path / "out", None, quick=False, faults=("ghost",), reruns=0, jobs=1, timeout_s=60, keep=False)
+    suite = load_suite("other.toml", tmp_path)
     with pytest.raises(UsageError, match="another folder"):
-        command.run(asked, load_suite("other.toml", tmp_path), WEIGHTS, lambda *_: None, lambda _: None)
+        run()
+
+
+@pytest.mark.xfail(reason="the gate of schema 2 is not here yet", strict=True)
+def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
+    """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures passes."""
+    told = asked(tmp_path / "out", reruns=0, harmless=("png_9",))
+    outcomes = command.run(told, suite, WEIGHTS, lambda *_: None, lambda _: None).outcomes
+    kinds = {(one.kind, one.name, one.share, one.models): one for one in outcomes}
+    assert kinds["fault", "hue_drift", 1.0, "ns"].fails
+    assert not kinds["repair", "hue_drift", 1.0, "ns"].fails
+    assert not kinds["harmless", "png_9", 0.0, "ns"].fails
 
 
 def test_a_torn_line_is_no_outcome(tmp_path: Path) -> None:
-    import msgspec
-
     line = msgspec.json.encode(outcome("clean", "other seeds"))
     (tmp_path / OUTCOMES).write_bytes(line + b"\n" + line[:20])
     assert len(read_outcomes(tmp_path)) == 1
 
 
-def test_rates_count_what_was_caught_and_how_sure_that_is() -> None:
-    """0 of 200 leaves up to 1.8 %, by Clopper and Pearson; the smallest strength ends at the first miss."""
+def test_rates_count_what_happened_and_how_sure_that_is() -> None:
+    """0 of 200 leaves up to 1.8 %, by Clopper and Pearson. What can be seen and what can't are counted apart."""
     assert list(Rate(0, 200).interval) == pytest.approx([0.0, 0.01828], abs=1e-4)
     assert Rate(200, 200).interval[1] == 1.0
     outcomes = [
         outcome("fault", "ghost", 1.0, 1, stage="inpaint"),
-        outcome("fault", "ghost", 0.5, 0),
-        outcome("fault", "ghost", 0.25, 1, stage="blend"),
+        outcome("fault", "ghost", 0.5, 0, visible=True),
         outcome("fault", "halo", 1.0, 3, stage="upscale"),
+        outcome("fault", "halo", 0.5, 0, changed=0),
+        outcome("fault", "soft_fill", 0.5, 0),
+        outcome("fault", "not_harmonised", 0.5, 0, changed=0, differs=0),
+        outcome("fault", "halo", 1.0, 0, visible=True, model_kind="switched"),
+        outcome("repair", "ghost", 1.0, 0, visible=True, outcome="improved"),
+        outcome("repair", "ghost", 0.5, 1),
+        outcome("repair", "halo", 1.0, 0),
+        outcome("harmless", "jpeg_95_420", 0.0, 1),
+        outcome("harmless", "float16", 0.0, 1, visible=False),
+        outcome("harmless", "bfloat16", 0.0, 0),
         outcome("clean", "other seeds", 0.0, 1),
         outcome("clean", "other seeds", 0.0, 0),
     ]
-    ghost, halo = fault_rates(outcomes)
-    assert ghost.smallest == pytest.approx(get_fault("ghost").nominal)
-    assert ghost.named
-    assert not halo.named
-    assert str(caught([ghost, halo], 1.0)) == "2 of 2"
-    assert str(named_first([ghost, halo], 1.0)) == "1 of 2"
+    assert str(caught(outcomes, 1.0)) == "2 of 2"
+    assert str(caught(outcomes, 0.5)) == "0 of 1"
+    assert str(caught(outcomes, 1.0, kinds=("switched",))) == "0 of 1"
+    assert str(listed(outcomes)) == "1 of 2"
+    assert str(named_first(outcomes, 1.0)) == "1 of 2"
+    assert str(repairs_failed(outcomes)) == "1 of 3"
+    assert str(repairs_improved(outcomes)) == "1 of 2"
+    assert str(harmless_failed(outcomes, visible=False)) == "1 of 2"
+    assert str(harmless_failed(outcomes, visible=True)) == "1 of 1"
     assert str(alarms(outcomes)["other seeds"]) == "1 of 2"
 
 
-def test_peers_judge_as_they_say() -> None:
-    """On a picture with a shift of one level, a small dark patch, and another picture altogether."""
-    generator = np.random.default_rng(0)
-    picture = np.asarray(generator.integers(60, 200, (64, 64, 3)) / 255, np.float32)
-    patch = picture.copy()
-    patch[:8, :8] = 0
-    scorer = Scorer(WEIGHTS)
-
-    def failing(scored: Scored) -> set[str]:
-        return {peer.name for peer in PEERS if peer.fails(scored)}
-
-    assert failing(scorer.scored(picture, picture.copy(), 0.9, 0.9)) == set()
-    one_level = failing(scorer.scored(picture, picture + np.float32(1 / 255), 0.9, 0.9))
-    assert one_level == {"any pixel"}
-    assert {"any pixel", "1 % of pixels"} <= failing(scorer.scored(picture, patch, 0.9, 0.9))
-    everything = failing(scorer.scored(picture, 1 - picture, 0.1, 0.9))
-    assert everything == {peer.name for peer in PEERS}
+def test_a_gate_that_raises_counts_in_no_rate() -> None:
+    """Its errors are counted aloud."""
+    said = {"fails": PeerWord(failed=True, reason="x"), "raises": PeerWord(failed=None, reason="KeyError: 1")}
+    outcomes = [outcome("fault", "ghost", 1.0, 1, peers=said), outcome("repair", "ghost", 1.0, 0, peers=said)]
+    fails, raises = (peer_rates(outcomes, name) for name in ("fails", "raises"))
+    assert (str(fails.caught[1.0]), str(fails.repairs), fails.errors) == ("1 of 1", "1 of 1", 0)
+    assert (raises.caught, str(raises.repairs), raises.errors, raises.error) == ({}, "0 of 0", 2, "KeyError: 1")
 
 
-def test_the_page_says_what_was_missed(tmp_path: Path, suite: Suite) -> None:
+def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
+    """Each with its count and interval; then what was wrong, in words, and every change, fault and repair."""
     from harness import runner
     from harness.runner import RunConfig
 
     folder = tmp_path / "run"
     runner.run(RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None)
-    outcomes = [outcome("fault", "ghost", 1.0, 0), outcome("clean", "other seeds", 0.0, 1, top="psnr fell")]
+    peers = {"odiff": PeerWord(failed=True, reason="3 pixels"), "mine": PeerWord(failed=None, reason="KeyError: 1")}
+    outcomes = [
+        outcome("fault", "ghost", 1.0, 0, visible=True, worst=0.4, peers=peers),
+        outcome("repair", "ghost", 1.0, 0, visible=True, outcome="improved"),
+        outcome("harmless", "float16", 0.0, 0),
+        outcome(
+            "clean", "other seeds", 0.0, 1, top="the fill is blurrier", model_kind="stochastic", seeds=(100_000, 1)
+        ),
+        outcome("switch", "another model", 0.0, 0, model_kind="switched", models="patch → ns", outcome="traded"),
+    ]
     page = write_page(tmp_path / "page.md", load_manifest(folder), outcomes, "editproof calibrate").read_text()
-    assert "| caught | 0 of 1 |" in page
-    assert "psnr fell" in page
-    assert "| inpaint | ghost | a trace of what must go stays | 0.02 share of it | - | none |" in page
+    opening = page.split("##")[0]
+    assert "| clean reruns | 1 of 1 | 100.0% | 2.5% to 100.0% |" in opening
+    assert "| harmless changes that nobody can see | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
+    assert "| repairs | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
+    assert "| faults that somebody can see, at nominal strength | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
+    assert "the fill is blurrier" in page
+    assert "- mine raised in 1 trials, which count in no rate. First: KeyError: 1" in page
+    assert "| float16 | through float16 | ns | 0.000 | 0.000 | no | invisible | 0 |" in page
+    fault = get_fault("ghost")
+    assert f"| inpaint | ghost | {fault.about} | 0.02 share of it | 0.40 | - ↑ | none | odiff |" in page
+    assert "The switch patch → ns alone: traded." in page
+
+
+def test_an_unknown_change_is_refused(suite: Suite, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="float16"):
+        command.run(asked(tmp_path / "out", harmless=("float61",)), suite, WEIGHTS, lambda *_: None, lambda _: None)
+    assert get_harmless("float16").quick

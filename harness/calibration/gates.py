@@ -1,0 +1,314 @@
+"""The gates that people use today, on the same pictures, and those that other packages offer.
+
+Each is given the accepted pictures and the new ones, case by case, and says whether the run passes. Ours are written here
+from what their authors publish; none of their code is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UsageError
+from harness.measure import measure, prepare
+from harness.metrics.lpips_weights import LpipsWeights
+from harness.metrics.metric import Image, Metric, whole
+from harness.metrics.registry import get_metric
+from pipelines.contract import Mask
+from vectors.offers import OfferError, offered
+
+ENTRY_POINTS = "editproof.gates"
+"""Group under which other packages offer gates: a Gate, or several in a list or tuple."""
+
+Word = tuple[bool, str]
+"""Whether the run passes, and why not."""
+
+Judge = Callable[[Sequence[Image], Sequence[Image], Sequence[Mask | None]], Word]
+"""`judge(accepted, new, masks)`: one of each for every case; pictures of one size, a mask of the same, 1 where the edit is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate that knows nothing but pictures."""
+
+    name: str
+    about: str
+    """What it asks, in one clause."""
+    judge: Judge
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreGate:
+    """A gate that scores pictures against the right answer, and compares scores."""
+
+    name: str
+    about: str
+    score: Callable[[Image, Image], float]
+    """`score(answer, picture)`."""
+    passes: Callable[[float, float], bool]
+    """`passes(accepted score, new score)`."""
+
+
+PIXEL_THRESHOLD = 0.1
+"""Default of pixelmatch, odiff and Playwright: a pixel differs where its distance is above YIQ_MAX × the square of this."""
+YIQ_MAX = 35_215.0
+"""The largest distance of two colours."""
+_TO_YIQ = np.array(
+    [
+        [0.29889531, 0.58662247, 0.11448223],
+        [0.59597799, -0.27417610, -0.32180189],
+        [0.21147017, -0.52261711, 0.31114694],
+    ]
+)
+_YIQ_WEIGHTS = np.array([0.5053, 0.299, 0.1957])
+
+MAX_DISTS = 0.1
+"""Nobody publishes a limit for DISTS; it lies where ours for LPIPS does."""
+
+_DISTS_FILES = ("dists_weights.pt", "vgg16-397923af.pth")
+
+MAX_SHARE = 0.01
+MIN_SSIM = 0.95
+SSIM_SHARE = 0.98
+MAX_LPIPS, MIN_PSNR_DB = 0.1, 30.0
+MAX_FLIP = 0.05
+
+Levels = npt.NDArray[np.int64]
+Order = Literal["columns", "rows"]
+"""Which neighbours are looked at first: of equally dark ones the first is taken."""
+
+
+def gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
+    """Ours, then those of other packages. Raises UsageError where an offer is no gate, or two have one name."""
+    found = (*_ours(weights), *foreign())
+    names = [gate.name for gate in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two gates are called {name!r}: rename the one under {ENTRY_POINTS}")
+    return found
+
+
+@cache
+def foreign() -> tuple[Gate, ...]:
+    """Gates that installed packages offer. Raises UsageError naming the package."""
+    try:
+        return offered(ENTRY_POINTS, Gate)
+    except OfferError as error:
+        raise UsageError(str(error)) from error
+
+
+def left_out() -> str:
+    """Which gate is not asked, and why; empty: all are."""
+    return _no_dists()
+
+
+def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
+    psnr, ssim, lpips, flip = (_mean_of(get_metric(name, weights)) for name in ("psnr", "ssim", "lpips", "flip"))
+    found: tuple[Gate | ScoreGate, ...] = (
+        Gate("any pixel", "any pixel differs (exact comparison)", _every(_identical)),
+        Gate(
+            "1 % of pixels",
+            f"more than 1 % of pixels differ by pixelmatch's distance at threshold {PIXEL_THRESHOLD:g}",
+            _every(lambda accepted, new: _limited("share of pixels", _share_past(accepted, new), most=MAX_SHARE)),
+        ),
+        Gate(
+            "pixelmatch",
+            f"any pixel differs, threshold {PIXEL_THRESHOLD:g}, anti-aliased ones left out",
+            _every(lambda accepted, new: _limited("pixels", pixelmatch_count(accepted, new), most=0)),
+        ),
+        Gate(
+            "odiff",
+            f"any pixel differs, threshold {PIXEL_THRESHOLD:g}, with --antialiasing",
+            _every(lambda accepted, new: _limited("pixels", odiff_count(accepted, new), most=0)),
+        ),
+        Gate(
+            "SSIM > 0.95",
+            "SSIM with the accepted picture",
+            _every(lambda accepted, new: _more("SSIM", ssim(accepted, new), MIN_SSIM)),
+        ),
+        ScoreGate(
+            "98 % of SSIM",
+            "SSIM with the right answer, beside the accepted score",
+            ssim,
+            lambda accepted, new: new >= SSIM_SHARE * accepted,
+        ),
+        Gate(
+            "LPIPS, PSNR",
+            "LPIPS at most 0.1 and PSNR at least 30 dB, with the accepted picture",
+            _every(lambda accepted, new: _close(psnr, lpips, accepted, new)),
+        ),
+        Gate(
+            "FLIP < 0.05",
+            "mean FLIP with the accepted picture",
+            _every(lambda accepted, new: _limited("FLIP", flip(accepted, new), most=MAX_FLIP)),
+        ),
+    )
+    if not _no_dists():
+        dists = Gate(
+            "DISTS < 0.1",
+            "DISTS with the accepted picture",
+            _every(lambda accepted, new: _limited("DISTS", _dists(accepted, new), most=MAX_DISTS)),
+        )
+        found = (*found, dists)
+    return found
+
+
+def pixelmatch_count(accepted: Image, new: Image) -> int:
+    """Pixels that differ as pixelmatch counts them, at its default threshold, anti-aliased ones left out.
+
+    A pixel is anti-aliased (Vyšniauskas 2009) where it has a darker and a brighter neighbour and few equal ones, and the
+    darkest or the brightest of them lies in an even area of both pictures.
+    """
+    return _real_count(accepted, new, "columns")
+
+
+def odiff_count(accepted: Image, new: Image) -> int:
+    """Pixels that differ as odiff counts them with `--antialiasing`, at its default threshold.
+
+    Its rule is pixelmatch's, but for this: one end may lie in an even area of one picture, and the other end of the other.
+    """
+    return _real_count(accepted, new, "rows")
+
+
+def _real_count(accepted: Image, new: Image, order: Order) -> int:
+    one, other = (np.rint(picture * 255).astype(np.int64) for picture in (accepted, new))
+    ys, xs = np.nonzero(_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2)
+    excused = _antialiased(one, other, ys, xs, order) | _antialiased(other, one, ys, xs, order)
+    return int(np.count_nonzero(~excused))
+
+
+def _distance(one: Levels, other: Levels) -> npt.NDArray[np.float64]:
+    """Kotsarenko & Ramos 2010, H×W, of pictures in 8-bit levels."""
+    change = (one - other).astype(np.float64) @ _TO_YIQ.T
+    return np.asarray(np.square(change) @ _YIQ_WEIGHTS, np.float64)
+
+
+def _antialiased(
+    image: Levels, other: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], order: Order
+) -> npt.NDArray[np.bool_]:
+    """Whether each pixel (y, x) of a picture is anti-aliased."""
+    if not len(ys):
+        return np.zeros(0, bool)
+    around_y, around_x, inside = _neighbours(ys, xs, image.shape, order)
+    luma = image.astype(np.float64) @ _TO_YIQ[0]
+    change = np.where(inside, luma[ys, xs][:, None] - luma[around_y, around_x], 0.0)
+    equal = inside & (image[around_y, around_x] == image[ys, xs][:, None]).all(axis=-1)
+    equal |= inside & (change == 0) & (order == "columns")  # pixelmatch asks for brightness, odiff for the colour
+    few = equal.sum(axis=1) + ~inside.all(axis=1) <= 2
+    change[equal] = 0.0
+    low, high = change.argmin(axis=1), change.argmax(axis=1)
+    each = np.arange(len(ys))
+    both = (change[each, low] < 0) & (change[each, high] > 0)
+    even = [[_even(p, around_y[each, end], around_x[each, end]) for end in (low, high)] for p in (image, other)]
+    if order == "columns":
+        calm = (even[0][0] & even[1][0]) | (even[0][1] & even[1][1])
+    else:
+        calm = (even[0][0] | even[0][1]) & (even[1][0] | even[1][1])
+    return np.asarray(few & both & calm, bool)
+
+
+def _even(image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Whether each pixel has three neighbours or more of its own colour; the picture's border counts as one."""
+    around_y, around_x, inside = _neighbours(ys, xs, image.shape, "rows")
+    equal = inside & (image[around_y, around_x] == image[ys, xs][:, None]).all(axis=-1)
+    return np.asarray(equal.sum(axis=1) + ~inside.all(axis=1) > 2, bool)
+
+
+def _neighbours(
+    ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], shape: tuple[int, ...], order: Order
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """The eight around each pixel: y, x, and whether they lie in the picture; those outside are moved to its border."""
+    steps = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
+    if order == "columns":
+        steps.sort(key=lambda step: (step[1], step[0]))
+    down, right = np.array(steps).T
+    around_y, around_x = ys[:, None] + down, xs[:, None] + right
+    inside = (around_y >= 0) & (around_y < shape[0]) & (around_x >= 0) & (around_x < shape[1])
+    return around_y.clip(0, shape[0] - 1), around_x.clip(0, shape[1] - 1), inside
+
+
+def _every(passes: Callable[[Image, Image], str]) -> Judge:
+    """Judge case by case; the first reason fails the run."""
+
+    def judge(accepted: Sequence[Image], new: Sequence[Image], _masks: Sequence[Mask | None]) -> Word:
+        for one, other in zip(accepted, new, strict=True):
+            reason = "" if np.array_equal(one, other) else passes(one, other)
+            if reason:
+                return False, reason
+        return True, ""
+
+    return judge
+
+
+def _identical(accepted: Image, new: Image) -> str:
+    count = int((accepted != new).any(axis=2).sum())
+    return f"{count} pixels differ" if count else ""
+
+
+def _share_past(accepted: Image, new: Image) -> float:
+    one, other = (np.rint(picture * 255).astype(np.int64) for picture in (accepted, new))
+    return float((_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2).mean())
+
+
+def _limited(what: str, value: float, *, most: float) -> str:
+    return f"{what}: {value:.4g}, at most {most:g}" if value > most else ""
+
+
+def _more(what: str, value: float, least: float) -> str:
+    return "" if value > least else f"{what}: {value:.4g}, more than {least:g} is wanted"
+
+
+def _close(
+    psnr: Callable[[Image, Image], float], lpips: Callable[[Image, Image], float], accepted: Image, new: Image
+) -> str:
+    return _limited("LPIPS", lpips(accepted, new), most=MAX_LPIPS) or _limited(
+        "decibels short of 30", MIN_PSNR_DB - psnr(accepted, new), most=0
+    )
+
+
+def _mean_of(metric: Metric) -> Callable[[Image, Image], float]:
+    """The metric's mean over the whole picture. Raises ValueError where it could not be measured."""
+
+    def mean(reference: Image, picture: Image) -> float:
+        rows = measure(prepare(whole(reference), [metric]), [metric], picture)
+        row = next(row for row in rows if row.stat == "mean" and row.region == "all")
+        if row.value is None:
+            raise ValueError(f"{metric.name} has no value: {row.reason}")
+        return row.value
+
+    return mean
+
+
+def _no_dists() -> str:
+    """Why DISTS is not asked; empty: it can be. Its weights are never downloaded."""
+    try:
+        import piq  # noqa: F401
+        import torch
+    except ImportError as error:
+        return f"DISTS is left out: {error}"
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    missing = [name for name in _DISTS_FILES if not (folder / name).is_file()]
+    return (
+        f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)" if missing else ""
+    )
+
+
+def _dists(accepted: Image, new: Image) -> float:
+    import torch
+
+    pair = [torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1), np.float32))[None] for p in (accepted, new)]
+    with torch.no_grad():
+        return float(_dists_model()(*pair))
+
+
+@cache
+def _dists_model() -> Any:
+    import piq
+
+    return piq.DISTS()
