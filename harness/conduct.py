@@ -71,8 +71,8 @@ def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing)
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
             words = (
-                f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted pictures "
-                "differ: is the seed passed on?"
+                f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted "
+                "pictures differ: is the seed passed on?"
             )
             yield _finding("seed", Outcome.REGRESSED, family, model, cases[0], cases, words)
 

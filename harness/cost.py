@@ -15,7 +15,7 @@ from harness.wording import number
 
 SLOWER = 1.5
 SLOWER_S = 0.1
-"""An edit is said to be slower from so many times the accepted seconds on, in the median over pairs, if by so many seconds."""
+"""An edit is said to be slower from so many times the accepted time on, in the median over pairs, if by so many seconds."""
 
 SLOWER_WALL = 2.0
 """The same where only wall time is known."""
@@ -64,8 +64,8 @@ def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str
     if ratio < least or now - then < SLOWER_S:
         return ""
     return (
-        f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the median, {now:.2g} s now and "
-        f"{then:.2g} s then. To hold it to a time, write [[limits]]"
+        f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the median, {now:.2g} s now "
+        f"and {then:.2g} s then. To hold it to a time, write [[limits]]"
     )
 
 

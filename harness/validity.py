@@ -89,8 +89,8 @@ def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
         listed = names([case_name(cases[case_id]) for case_id in pairing.new])
         yield (
-            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The baseline's models are {models}. To "
-            "compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE. Or accept this run"
+            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The baseline's models are {models}. "
+            "To compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE. Or accept this run"
         )
 
 

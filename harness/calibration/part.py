@@ -24,12 +24,16 @@ class Part(Sheet):
     origin: dict[str, str]
     """Id of a case -> its id in the run's folder."""
 
-    def grid(self, keys: Sequence[Key]) -> Grid:
-        """These numbers; ABSENT where the run has none."""
+    def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
+        """These numbers of all cases, or of those that `ids` names; ABSENT where the run has none."""
         at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
+        columns = np.arange(self.numbers.values.shape[1])
+        if ids is not None:
+            columns = np.array([self.columns[case_id] for case_id in ids], np.intp)
         there = (at >= 0)[:, None]
-        values = np.where(there, self.numbers.values[at], np.nan)
-        return Grid(values, np.where(there, self.numbers.states[at], ABSENT), self.numbers.reasons)
+        values = np.where(there, self.numbers.values[np.ix_(at, columns)], np.nan)
+        states = np.where(there, self.numbers.states[np.ix_(at, columns)], ABSENT)
+        return Grid(values, states, self.numbers.reasons)
 
     def keys(self) -> tuple[Key, ...]:
         """Every number that the run has."""
