@@ -50,6 +50,25 @@ class Comparison:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What findings are made by."""
+
+    noise: NoiseFloor
+    fail_on: tuple[str, ...]
+    waivers: tuple[Waiver, ...]
+    """Those that count today."""
+
+    def apart(self, family: str, model: str) -> int:
+        """The number of the waiver that covers all of a family and model: what is waived is no cause with what is not."""
+        covering = [
+            place
+            for place, waiver in enumerate(self.waivers)
+            if not waiver.metric and waiver.family in {"", family} and waiver.model in {"", model}
+        ]
+        return covering[0] if covering else -1
+
+
 def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
     """Judge a run that is in memory; as `judge_sheet`."""
     return judge_sheet(sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise)
@@ -63,10 +82,11 @@ def judge_sheet(
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
     looking: Looking = QUIET,
+    fail_on: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
-    `waivers` come beside the suite's own; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
+    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
     another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
     `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
     """
@@ -74,7 +94,12 @@ def judge_sheet(
     if baseline:
         validity.check_suite(run, baseline.sheet)
     suite, groups = run.manifest.suite, groups_of(run)
-    compared = compare(run, baseline, groups, noise, looking) if baseline else None
+    all_waivers = (*suite.waivers, *waivers)
+    day = today or datetime.now(UTC).date()
+    compared = None
+    if baseline:
+        rules = Rules(noise, tuple(fail_on) or suite.fail_on, tuple(w for w in all_waivers if day <= w.expires))
+        compared = compare(run, baseline, groups, rules, looking)
     found = [*budget_findings(run, groups), *limit_findings(run, groups)]
     if compared:
         found = [*_without_what_ended(found, compared.findings), *compared.findings]
@@ -84,8 +109,6 @@ def judge_sheet(
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
     if not found and not invalid and not (compared and compared.pairing.scenes):
         invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
-    all_waivers = (*suite.waivers, *waivers)
-    day = today or datetime.now(UTC).date()
     findings = sorted((_waived(finding, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
     notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
@@ -109,16 +132,15 @@ def judge_sheet(
     )
 
 
-def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor, looking: Looking) -> Comparison:
+def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking) -> Comparison:
     """Ask the three questions."""
-    numbers.check_margins(run.manifest.suite, noise)
+    numbers.check_margins(run.manifest.suite, rules.noise)
     pairing = pair(run, baseline.sheet)
     looks = look(run, baseline, pairing, looking)
-    scored, unproved, read = _scored(run, baseline, pairing, looks, noise)
+    scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
     stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
-    causes = tuple(find_causes(scored, stages))
-    fail_on = run.manifest.suite.fail_on
-    findings = [finding_of(run, cause, read, fail_on) for cause in causes if read] if read else []
+    causes = tuple(find_causes(scored, stages, rules.apart))
+    findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
         *conduct.status_findings(run, baseline.sheet, groups, pairing),

@@ -27,7 +27,7 @@ from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run
 from harness.settings import Found
 from harness.sheet import Baseline, Sheet, sheet_of
-from harness.suite import check_label, load_suite, parse_folder, parse_model, select
+from harness.suite import check_fail_on, check_label, load_suite, parse_folder, parse_model, select
 from harness.types import Model, Suite, Verdict
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def gate(folder: Path | None, baseline: Path | None, found: Found, report: Repor
         accepted,
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
+        fail_on=_fail_on(found),
         looking=Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report),
     )
     runs.write_verdict(judged.folder, verdict)
@@ -389,6 +390,12 @@ def _noise(suite: Suite, found: Found) -> NoiseFloor:
 
 
 _NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline accept RUN`"
+
+
+def _fail_on(found: Found) -> tuple[str, ...]:
+    """What the settings say fails the build; empty: the suite says it."""
+    check_fail_on(found.settings.fail_on, f"{found.source}: fail_on")
+    return found.settings.fail_on
 
 
 def _baseline(named: Path | None, suite: Suite, found: Found) -> Baseline | None:
