@@ -86,9 +86,9 @@ def judge_sheet(
 ) -> Verdict:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
-    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
-    another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
-    `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
+    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError
+    where the baseline is of another suite, or a margin below the noise floor. Whatever else keeps the run from being judged
+    is said in `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
     """
     validity.check_noise(run, noise)
     if baseline:

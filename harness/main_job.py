@@ -97,7 +97,8 @@ def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     check_margins(config.suite, _noise(config.suite, found))  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
-    gate(config.folder, asked.baseline, found)
+    with progress.shown_pairs(console, quiet=quiet) as looked:
+        gate(config.folder, asked.baseline, found, looked)
     return runs.load(config.folder)
 
 

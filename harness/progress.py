@@ -10,6 +10,7 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.looks import Report as PairsReport
 from harness.runner import Progress as Report
 from harness.types import CaseRecord
 from harness.wording import case_name
@@ -17,6 +18,9 @@ from harness.wording import case_name
 LINE_EVERY_S = 10.0
 """On a CI log: often enough to see that it lives, seldom enough to read."""
 
+
+MANY_PAIRS = 50
+"""So many pairs are worth a line when all are done."""
 
 MIN_FOR_ESTIMATE = 8
 """The first cases wait for workers to start and tell nothing about the rest."""
@@ -32,6 +36,21 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
             yield report
     else:
         yield _Lines(console).report
+
+
+@contextmanager
+def shown_pairs(console: Console, *, quiet: bool) -> Iterator[PairsReport]:
+    """Give the function that the gate calls with each pair of pictures that it has looked at."""
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not quiet and (now - last >= LINE_EVERY_S or (done == total and total >= MANY_PAIRS)):
+            last = now
+            console.print(f"looked at {done} of {total} pairs of pictures", markup=False, highlight=False)
+
+    yield report
 
 
 def _failures_only(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
