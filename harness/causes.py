@@ -48,7 +48,13 @@ class Cause:
 
     @property
     def outcome(self) -> Outcome:
-        """Whether it is better or worse."""
+        """Whether it is better or worse. Without a right answer nothing can be better: what did not get worse is changed."""
+        found = self._outcome
+        better = found in {Outcome.IMPROVED, Outcome.TRADED}
+        return Outcome.CHANGED if better and not any(one.answered for one in self.scored) else found
+
+    @property
+    def _outcome(self) -> Outcome:
         lost, won = float(self.lost.sum()), float(self.won.sum())
         if not any(one.judged for one in self.scored):
             return Outcome.CHANGED
@@ -227,7 +233,7 @@ def _shown(evidence: Evidence | None) -> str:
 
 def case_outcome(scored: Scored) -> Outcome:
     """What became of one case, or of a scene's seeds, by itself."""
-    if not scored.judged:
+    if not scored.judged or not (scored.answered or _direction(scored) < 0):
         return Outcome.CHANGED
     return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
 

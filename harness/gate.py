@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from harness import conduct, cost, numbers, seeds, validity, words
-from harness.causes import Cause, case_outcome, find_causes, finding_of, unproved_finding
+from harness.causes import PLAIN, Cause, case_outcome, find_causes, finding_of, unproved_finding
 from harness.first_stage import first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.invariants import Groups, budget_findings, groups_of, left_out, limit_findings
@@ -202,13 +202,13 @@ def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
 
 def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
     """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price of it: traded."""
-    if lost + won >= 1:
-        if won > 3 * lost:
-            return Outcome.IMPROVED
-        worse = lost > 3 * won
-        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
     if Outcome.CHANGED in causes:
         return Outcome.CHANGED
+    if lost + won >= 1:
+        if won > PLAIN * lost:
+            return Outcome.IMPROVED
+        worse = lost > PLAIN * won
+        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
     quiet = all(one.state == "unchanged" or one.difference is None or one.difference.visible for one in looks)
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 

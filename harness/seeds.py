@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.comparison import MOST_SEEDS, Flags, Values, holm, quantile, survival
 from harness.floors import NoiseFloor
-from harness.judging import MOST, Scored, by_aspect, in_margins, soft
+from harness.judging import MOST, Scored, by_aspect, in_margins, is_answered, soft
 from harness.looks import Looks
 from harness.numbers import Numbers, margins_of
 from harness.pairing import Scene
@@ -281,6 +281,7 @@ def _scored(
         margins=sample.margins,
         difference=looks.by_column[seen[0]].difference,
         jod=_beyond_seeds(sample.scene, looks, columns),
+        answered=is_answered(numbers, after),
         p=p,
     )
 
