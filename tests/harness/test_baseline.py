@@ -18,7 +18,7 @@ from harness.runs import Journal, Run, blob_path, load, write_manifest
 from harness.sheet import sheet_of
 from harness.types import CaseRecord, ExitCode, Margin, Verdict
 
-from .test_gate import MARGIN, measured, run_of
+from .made import MARGIN, measured, run_of
 
 
 def pictured(psnr: float, digest: str, *, step: int = 1) -> CaseRecord:

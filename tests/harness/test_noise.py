@@ -20,7 +20,7 @@ from harness.runs import Run, write_manifest, write_tables
 from harness.sheet import Key, sheet_of
 from harness.types import Margin, Outcome
 
-from .test_gate import MARGIN, measured, run_of, sampled
+from .made import MARGIN, measured, of_pictures, run_of, sampled
 
 KEY = Key("psnr", "edit", "mean")
 
