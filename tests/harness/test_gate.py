@@ -132,6 +132,16 @@ def test_without_pictures_a_number_counts_beyond_its_margin(now: float, outcome:
     assert len(of_pictures(verdict)) == (outcome is not Outcome.UNCHANGED)
 
 
+def test_a_case_without_pictures_and_numbers_to_compare_never_passes() -> None:
+    """No margin, or no number on one side: exit 3, by name."""
+    before = run_of(measured(35.0))
+    for now in (run_of(measured(10.0)), run_of(measured(None, reason="too small"), margins=(MARGIN,))):
+        verdict = judge(now, before)
+        assert verdict.exit_code is ExitCode.INCOMPLETE
+        assert "1 case not compared: a picture is gone or of another size" in verdict.invalid[0]
+        assert "logo/1 ns seed 42" in verdict.invalid[0]
+
+
 def test_one_dead_case_is_not_averaged_away() -> None:
     """Cases are paired: two gains do not pay for a loss."""
     before = run_of(measured(35.0), measured(35.0, step=2), measured(35.0, step=3))
