@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,15 +94,15 @@ def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:
     assert seeds_needed(0.01, 1.0) is None
 
 
-STEPS, SEEDS = range(1, 4), range(3)
-NOISE = np.random.default_rng(11).normal(0, 0.4, (2, 3, 3, 3))
+STEPS, SEEDS = range(1, 7), range(3)
+NOISE = np.random.default_rng(11).normal(0, 0.4, (2, 6, 3, 3))
 """Side, scene, seed, aspect."""
 
 
 def sampled(
-    side: int, worse: Values = ((0.0,) * 3,) * 3, *, folder: Path = Path("made"), stochastic: bool = True
+    side: int, worse: Values = ((0.0,) * 3,) * 6, *, folder: Path = Path("made"), stochastic: bool = True
 ) -> Run:
-    """Three scenes on three seeds: three numbers each, worse by so many margins."""
+    """Six scenes on three seeds: three numbers each, worse by so many margins."""
     first = 10 * side  # other seeds than the other side's
     records = [
         scored(
@@ -140,7 +139,7 @@ def the_finding(verdict: Verdict) -> Finding:
 
 def test_an_unchanged_model_on_other_seeds_passes(tmp_path: Path) -> None:
     """Every picture differs visibly, none by more than seeds do; that it ran on others is said."""
-    verdict = verdict_of(tmp_path, ((0.0,) * 3,) * 3)
+    verdict = verdict_of(tmp_path, ((0.0,) * 3,) * 6)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.UNCHANGED)
     assert not verdict.findings
     assert {change.outcome for change in verdict.changes} == {Outcome.UNCHANGED}
@@ -150,10 +149,10 @@ def test_an_unchanged_model_on_other_seeds_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("worse", "outcome"), [(5.0, Outcome.REGRESSED), (-5.0, Outcome.IMPROVED)])
 def test_a_shift_of_all_pictures_is_found(tmp_path: Path, worse: float, outcome: Outcome) -> None:
     """With how likely it is by chance, on every picture."""
-    verdict = verdict_of(tmp_path, ((worse,) * 3,) * 3)
+    verdict = verdict_of(tmp_path, ((worse,) * 3,) * 6)
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails) == (outcome, outcome is Outcome.REGRESSED)
-    assert len(finding.cases) == 9
+    assert len(finding.cases) == 18
     assert finding.evidence
     assert finding.evidence.p is not None
     assert finding.evidence.p < 0.001
@@ -161,22 +160,35 @@ def test_a_shift_of_all_pictures_is_found(tmp_path: Path, worse: float, outcome:
 
 
 def test_a_scene_that_broke_is_not_averaged_away(tmp_path: Path) -> None:
-    """Two others got better by as much together."""
-    verdict = verdict_of(tmp_path, ((8.0,) * 3, (-1.0,) * 3, (-1.0,) * 3))
+    """The others got a little better."""
+    verdict = verdict_of(tmp_path, ((8.0,) * 3, *((-0.5,) * 3,) * 5))
     assert verdict.exit_code is ExitCode.REGRESSION
     assert set(the_finding(verdict).cases) == {"id1-10", "id1-11", "id1-12"}
 
 
 def test_one_dead_picture_of_three_is_found(tmp_path: Path) -> None:
-    """Beside the accepted ones of its scene; it alone is named."""
-    verdict = verdict_of(tmp_path, ((0.0,) * 3, (0.0, 30.0, 0.0), (0.0,) * 3))
+    """Beside all other pictures of its scene; it alone is named."""
+    verdict = verdict_of(tmp_path, ((0.0,) * 3, (0.0, 30.0, 0.0), *((0.0,) * 3,) * 4))
     assert verdict.exit_code is ExitCode.REGRESSION
     assert the_finding(verdict).cases == ("id2-11",)
 
 
+def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
+    """Its noise is that of the scene's other pictures; a picture as far off as the others is none."""
+    rng = np.random.default_rng(6)
+    scores = [(rng.normal(0, 0.4, (1, 3)), rng.normal(0, 0.4, (1, 3))) for _ in range(8)]
+    clean = compare_scores(scores, [("logo", "ns")] * 8)
+    assert min(one.min() for one in clean.pictures) > 0.01
+    scores[2][0][0, 1] += 10
+    found = compare_scores(scores, [("logo", "ns")] * 8)
+    assert found.pictures[2][0, 1] < 1e-4
+    assert found.scene[2][0] > 0.01
+    assert found.pictures[2][0, [0, 2]].min() > 0.01
+
+
 def test_what_nobody_sees_is_no_change_however_certain(tmp_path: Path) -> None:
     """A shift of all numbers, and no picture differs visibly."""
-    verdict = verdict_of(tmp_path, ((5.0,) * 3,) * 3, INVISIBLE)
+    verdict = verdict_of(tmp_path, ((5.0,) * 3,) * 6, INVISIBLE)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.INVISIBLE)
     assert not verdict.findings
 
@@ -202,7 +214,7 @@ def test_a_deterministic_model_in_place_of_a_stochastic_one_is_judged(
 
 def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None:
     """One scene, two seeds far apart: exit 3, with how many seeds would tell."""
-    far = replace(VISIBLE, steps={"all": Step(0.2, 1.5)})
+    far = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
     for seed in (0, 1):
         see(tmp_path, f"a{seed}", f"b{seed}", far)
     see(tmp_path, "a0", "a1", VISIBLE)
@@ -214,7 +226,7 @@ def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None
         ]
         return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
 
-    now, before = run(1, (13.0, 15.0), tmp_path), run(0, (10.0, 11.0), Path("made"))
+    now, before = run(1, (15.0, 17.0), tmp_path), run(0, (10.0, 11.0), Path("made"))
     assert pair(sheet_of(now), sheet_of(before)).modes == {"ns": "seeds"}
     verdict = held(now, before)
     finding = the_finding(verdict)
@@ -226,5 +238,5 @@ def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None
 
 def test_a_small_loss_that_chance_may_explain_passes(tmp_path: Path) -> None:
     """The pictures are hardly further from the right answer."""
-    verdict = verdict_of(tmp_path, ((0.3,) * 3,) * 3)
+    verdict = verdict_of(tmp_path, ((0.3,) * 3,) * 6)
     assert verdict.exit_code is ExitCode.OK
