@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from harness.gate import judge_sheet
 from harness.judging import in_margins, soft
-from harness.runs import MetricInfo, Run
+from harness.runs import MetricInfo, Run, write_tables
 from harness.sheet import Baseline, sheet_of
 from harness.types import (
+    FAIL_ON,
     CaseRecord,
     ExitCode,
     Finding,
@@ -32,11 +34,15 @@ DAY = date(2026, 1, 1)
 
 
 def judged(
-    folder: Path, *, difference: Difference = VISIBLE, rules: dict[str, object] | None = None, **values: float
+    folder: Path,
+    values: Mapping[str, float] | None = None,
+    *,
+    difference: Difference = VISIBLE,
+    fail_on: Sequence[str] = FAIL_ON,
 ) -> Verdict:
     """One case whose picture changed, with these numbers; what was accepted has 10 of each."""
     see(folder, "a", "b", difference)
-    now = run_of(scored(case(), "b", **values), metrics=METRICS, folder=folder, **(rules or {}))
+    now = run_of(scored(case(), "b", **(values or {})), metrics=METRICS, folder=folder, fail_on=tuple(fail_on))
     return held(now, run_of(scored(case(), "a"), metrics=METRICS))
 
 
@@ -68,7 +74,7 @@ def test_a_visible_picture_is_better_or_worse_by_its_numbers(
     tmp_path: Path, values: dict[str, float], outcome: Outcome, code: ExitCode
 ) -> None:
     """Losses 3 times the gains are a loss; one check alone, less than a margin beyond its margin, decides nothing."""
-    verdict = judged(tmp_path, **values)
+    verdict = judged(tmp_path, values)
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails, finding.jod) == (outcome, code is ExitCode.REGRESSION, VISIBLE.jod)
@@ -78,7 +84,7 @@ def test_a_visible_picture_is_better_or_worse_by_its_numbers(
 
 def test_a_loss_says_which_aspect_by_which_number_and_where(tmp_path: Path) -> None:
     """The case, the number before and after, and how visible it is."""
-    finding = the_finding(judged(tmp_path, detail=16.0, structure=13.0))
+    finding = the_finding(judged(tmp_path, {"detail": 16.0, "structure": 13.0}))
     assert (finding.aspect, finding.lost, finding.won) == ("detail", ("detail", "structure"), ())
     assert finding.evidence
     assert (finding.evidence.metric, finding.evidence.before, finding.evidence.after) == ("detail@1", 10.0, 16.0)
@@ -115,7 +121,7 @@ def test_a_trade_fails_only_where_what_is_lost_is_more_visible(
 ) -> None:
     """Detail is lost, structure is won by as many margins."""
     difference = Difference(0.1, 0.6, parts=parts)
-    verdict = judged(tmp_path, difference=difference, detail=15.0, structure=5.0)
+    verdict = judged(tmp_path, {"detail": 15.0, "structure": 5.0}, difference=difference)
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails) == (Outcome.TRADED, fails)
     assert verdict.exit_code is (ExitCode.REGRESSION if fails else ExitCode.OK)
@@ -138,7 +144,7 @@ def replace_steps(before: float, after: float) -> Difference:
 
 def test_an_invisible_change_is_listed_and_passes_whatever_its_numbers_say(tmp_path: Path) -> None:
     """With how little can be seen of it."""
-    verdict = judged(tmp_path, difference=INVISIBLE, detail=99.0)
+    verdict = judged(tmp_path, {"detail": 99.0}, difference=INVISIBLE)
     assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (ExitCode.OK, Outcome.INVISIBLE, 0)
     assert not verdict.findings
     (change,) = verdict.changes
@@ -158,7 +164,7 @@ def test_a_suite_says_what_fails(
     tmp_path: Path, fail_on: tuple[str, ...], values: dict[str, float], code: ExitCode
 ) -> None:
     """What it does not name warns."""
-    assert judged(tmp_path, rules={"fail_on": fail_on}, **values).exit_code is code
+    assert judged(tmp_path, values, fail_on=fail_on).exit_code is code
 
 
 @pytest.mark.parametrize(("before", "after", "outcome"), [(60.0, 56.0, "changed"), (60.0, 44.0, "regressed")])
@@ -176,7 +182,6 @@ def test_numbers_beyond_what_is_seen_do_not_count(tmp_path: Path, before: float,
 
 def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Run]:
     """Two families and two models; every picture changed alike. `stages`: family -> its first stage that differs."""
-    from harness.runs import write_tables
 
     def records(picture: str) -> list[CaseRecord]:
         found = []

@@ -90,15 +90,20 @@ def test_what_workers_and_the_cache_know_is_not_measured_again(tmp_path: Path) -
 
 def test_what_was_measured_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair once, though two seeds show it."""
-    measured_pairs: list[int] = []
-    monkeypatch.setattr(looks, "compare", lambda *_, **__: measured_pairs.append(1) or VISIBLE)
+    asked: list[Picture] = []
+
+    def count(_: Picture, image: Picture, **__: object) -> Difference:
+        asked.append(image)
+        return VISIBLE
+
+    monkeypatch.setattr(looks, "compare", count)
     before = pictured(tmp_path / "before", ACCEPTED, ACCEPTED, texture(2))
     now = pictured(tmp_path / "now", texture(1), texture(1), texture(3))
     told: list[tuple[int, int]] = []
     seen(now, before, looking=Looking(jobs=2, report=lambda done, total: told.append((done, total))))
     assert told == [(1, 2), (2, 2)]
     seen(now, before)
-    assert len(measured_pairs) == 2
+    assert len(asked) == 2
 
 
 @pytest.mark.usefixtures("nobody_looks")
