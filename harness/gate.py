@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+import numpy as np
+
 from harness import conduct, cost, numbers, seeds, validity, words
 from harness.causes import PLAIN, Cause, case_outcome, find_causes, finding_of, unproved_finding
 from harness.first_stage import first_stages
@@ -48,6 +50,8 @@ class Comparison:
     scored: tuple[Scored, ...]
     causes: tuple[Cause, ...]
     findings: tuple[Finding, ...]
+    unseen: tuple[str, ...] = ()
+    """Ids of cases of which neither pictures nor numbers could be compared."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def judge_sheet(
         found = [*_without_what_ended(found, compared.findings), *compared.findings]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
-        invalid += validity.of_comparison(run, baseline, compared.pairing)
+        invalid += validity.of_comparison(run, baseline, compared.pairing, compared.unseen)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
     if not found and not invalid and not (compared and compared.pairing.scenes):
         invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
@@ -146,7 +150,8 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, lookin
         *conduct.status_findings(run, baseline.sheet, groups, pairing),
         *conduct.seed_findings(run, baseline.sheet, groups, pairing),
     ]
-    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings))
+    unseen = tuple(_unseen(run, pairing, looks, read, noise)) if read else ()
+    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
 
 
 def _scored(
@@ -173,6 +178,16 @@ def _scored(
     )
     moved, unproved = seeds.judge(run, seeded, looks, read, noise)
     return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
+
+
+def _unseen(run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor) -> Iterable[str]:
+    """Cases whose pictures can't be compared, and of which no number with a margin is known on both sides."""
+    for scene in pairing.scenes:
+        for column in looks.of(scene.ours, "unknown"):
+            margins = numbers.margins_of(run, read.keys, scene.family, scene.model, cases=1, noise=noise)
+            one = looks.by_column[column]
+            if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + margins).all():
+                yield run.manifest.cases[column].id
 
 
 def _differs(columns: Iterable[int], looks: Looks) -> bool:
