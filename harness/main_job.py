@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.blame import Blame
     from harness.calibration.command import Asked as Calibration
     from harness.calibration.command import Calibrated
+    from harness.compared import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,38 @@ def gate(folder: Path | None, baseline: Path | None, found: Found, report: Repor
         accepted,
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
-        looking=Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report),
+        looking=_looking(found, report),
     )
     runs.write_verdict(judged.folder, verdict)
     counterparts.keep(judged, accepted, verdict, cache=found.cache_folder)
     return Judged(judged, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two runs, and what one is beside the other."""
+
+    a: Run
+    b: Run
+    found: Comparison
+
+
+def compare(a: Path, b: Path | None, models: tuple[str, str] | None, found: Found) -> Compared:
+    """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
+    from harness import compare as comparing
+
+    before = runs.load(a)
+    after = runs.load(b) if b else before
+    noise = _noise(after.manifest.suite, found)
+    answered = comparing.compare(
+        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=_looking(found, silent)
+    )
+    return Compared(before, after, answered)
+
+
+def _looking(found: Found, report: Report) -> Looking:
+    """How pictures are looked at: as the settings say."""
+    return Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report)
 
 
 def draw_maps_of_findings(run: Run, found: Found) -> None:
