@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.calibration.command import Asked as Calibration
     from harness.calibration.command import Calibrated
     from harness.compared import Comparison
+    from harness.modes import Acceptable, Modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +234,52 @@ def map_count(text: str) -> int | None:
     return int(text)
 
 
-def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
-    """Measure the noise floor that these runs show (none named: the newest), and write it."""
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What reruns showed."""
+
+    out: Path
+    """The noise file."""
+    modes: tuple[Modes, ...]
+    """Cases that gave more than one outcome on one seed."""
+    acceptable: tuple[Acceptable, ...]
+    """The outcomes that the baseline lacks."""
+    unknown: tuple[Modes, ...]
+    """Cases of which the baseline accepts no outcome."""
+    target: Path
+    """The baseline's folder."""
+
+
+def noise(folders: Sequence[Path], out: Path, found: Found, report: Report = silent) -> Noise:
+    """Measure the noise floor that these runs show (none named: the newest) and write it; find cases with several outcomes."""
+    from harness import modes
+
     sheets = [sheet.load(folder) for folder in folders] or [sheet.load(_folder(None, found))]
-    floors.write(out, sheets, floors.measure(sheets))
-    return out
+    floors.check(sheets)
+    suite = sheets[0].manifest.suite
+    accepted = _baseline(None, suite, found)
+    several = modes.find(sheets, _looking(found, report), accepted)
+    measured = floors.measure(sheets, modes.usual(several))
+    floors.write(out, sheets, measured, modes.lines(several))
+    lacking = modes.missing_answers(several, sheets, has_baseline=accepted is not None)
+    unknown = tuple(one for one in several if accepted and not modes.is_known(one))
+    return Noise(out, several, tuple(lacking), unknown, _baseline_folder(suite, found))
+
+
+def check_accepting(folders: Sequence[Path], reason: str, found: Found) -> None:
+    """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline. Asked before measuring."""
+    if not reason.strip():
+        raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
+    target = _baseline_folder(runs.load_manifest(folders[0] if folders else _folder(None, found)).suite, found)
+    if not target.exists():
+        raise UsageError(_NO_BASELINE.format(target))
+
+
+def accept_modes(noise: Noise, reason: str, found: Found) -> int:
+    """Accept every outcome that the baseline lacks as a further right answer; give how many."""
+    for one in noise.acceptable:
+        accept(one.run, noise.target, found, Accepting(reason, cases=one.cases, also=True))
+    return sum(len(one.cases) for one in noise.acceptable)
 
 
 def blame(

@@ -70,7 +70,7 @@ def _show(found: Comparison, page: Path) -> None:
     terminal = console()
     terminal.print(found.answer, markup=False, highlight=False)
     for note in found.notes:
-        terminal.print(note, markup=False, highlight=False)
+        terminal.print(f"Not proved: {note}", markup=False, highlight=False)
     if any(one.outcome in {"better", "worse", "traded"} for one in found.aspects):
         terminal.print()
         terminal.print(aspect_table(found))
