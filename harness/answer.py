@@ -164,6 +164,8 @@ def _by_count(pictures: Pictures) -> Take | None:
 def answer(judged: Judged, costs: Sequence[Cost], take: Take) -> str:
     """What B is beside A, what it costs, and which to take."""
     parts = [f"{_what(judged)}{_price(costs)}.", *_refused(judged.pictures), _advice(judged, take)]
+    if judged.notes and take == "b":
+        parts.append("But look first at what is not proved.")
     return " ".join(parts)
 
 

@@ -191,7 +191,7 @@ class Compared:
     found: Comparison
 
 
-def compare(a: Path, b: Path | None, models: tuple[str, str] | None, found: Found) -> Compared:
+def compare(a: Path, b: Path | None, models: tuple[str, str] | None, found: Found, report: Report = silent) -> Compared:
     """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
     from harness import compare as comparing
 
@@ -199,7 +199,7 @@ def compare(a: Path, b: Path | None, models: tuple[str, str] | None, found: Foun
     after = runs.load(b) if b else before
     noise = _noise(after.manifest.suite, found)
     answered = comparing.compare(
-        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=_looking(found, silent)
+        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=_looking(found, report)
     )
     return Compared(before, after, answered)
 

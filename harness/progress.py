@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -32,6 +32,19 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
             yield report
     else:
         yield _Lines(console).report
+
+
+def looked(console: Console, what: str) -> Callable[[int, int], None]:
+    """Give the function that is called with how many pictures have been looked at: a line every few seconds."""
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            console.print(f"looked at {done} of {total} {what}", markup=False, highlight=False, soft_wrap=True)
+
+    return report
 
 
 def _failures_only(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001

@@ -28,7 +28,7 @@ STYLES = ("tokens.css", "front.css", "compare.css")
 MOST_ROWS = 60
 """Rows of one outcome that the page lists; the rest is folded, up to MOST_FOLDED."""
 MOST_FOLDED = 600
-MOST_LINES = 24
+MOST_LINES = 12
 """Rows in the terminal."""
 EDGE_PX = 168
 

@@ -45,13 +45,14 @@ def noise(
     Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
     """
     with errors(as_json=False):
-        from harness import main_job
+        from harness import main_job, progress
         from harness.wording import counted
 
         settings = found()
         if accept:
             main_job.check_accepting(runs, reason, settings)
-        measured = main_job.noise(runs, out, settings)
+        report = progress.looked(console(stderr=True), "cases that changed")
+        measured = main_job.noise(runs, out, settings, report)
         typer.echo(f"wrote {measured.out}; name it in editproof.toml: noise = {str(out)!r}")
         for line in _modes(measured):
             typer.echo(line)

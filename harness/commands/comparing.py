@@ -45,11 +45,12 @@ def compare(
     Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a build, use `editproof gate`.
     """
     with errors(as_json):
-        from harness import main_job
+        from harness import main_job, progress
         from reports.comparison_page import write_comparison
         from reports.single_file import check_size, write_single_file
 
-        compared = main_job.compare(a, b, _models(models, one_run=b is None), found())
+        report = progress.looked(console(stderr=True), "pairs of pictures")
+        compared = main_job.compare(a, b, _models(models, one_run=b is None), found(), report)
         if single_file:
             check_size(compared.found.pairs)
         page = write_comparison(compared.found, compared.a, compared.b, out or compared.b.folder / "compare")

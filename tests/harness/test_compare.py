@@ -193,7 +193,7 @@ def test_a_visible_loss_is_told_by_its_aspect(tmp_path: Path) -> None:
     assert found.answer == "B is worse on 1 of 1 aspect (structure), better on none. Keep A."
     (moved,) = [one for one in found.aspects if one.outcome == "worse"]
     assert (moved.aspect, found.take) == ("structure", "a")
-    assert (moved.lost, moved.won) == (pytest.approx(12), 0)
+    assert [moved.lost, moved.won] == pytest.approx([12, 0])
     assert moved.jod >= 0.2
     assert [row.outcome for row in found.rows] == ["lost"]
 
@@ -272,6 +272,12 @@ def test_where_pictures_say_nothing_the_cheaper_is_taken() -> None:
     )
     assert said(same, cost(2.0))[0] == "a"
     assert said(same, cost(1.05)) == ("either", "B makes the same pictures as A, bit for bit. Take either.")
+
+
+def test_an_unproved_loss_is_not_passed_over() -> None:
+    """B is taken on what is proved, and the answer sends people to the rest."""
+    found = replace(judged(detail=("better", 0, 9)), notes=("logo: it may be chance",))
+    assert said(found)[1].endswith("Take B. But look first at what is not proved.")
 
 
 def test_refused_edits_count() -> None:
