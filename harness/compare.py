@@ -1,4 +1,7 @@
-"""Compare two runs, or two models of one run: what is won, what is lost, what is no change.
+"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost, and no change.
+
+The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none says more than the answer: a
+row of pictures that nobody can tell apart, or of an aspect that is even, is no change.
 
 Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where both sides are deterministic
 any change is real, and only its size is asked for. Otherwise a change counts where it is larger than its margin *and*
@@ -14,10 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness import comparison
+from harness import answer, comparison
+from harness.answer import Judged
 from harness.compared import OUTCOMES, Comparison, Cost, Drift, Outcome, Pair, Row, Side
 from harness.comparison import Values
 from harness.errors import UsageError
+from harness.floors import NO_NOISE, NoiseFloor
+from harness.looks import Looking
+from harness.metrics.registry import all_names
+from harness.numbers import aspect_of
 from harness.pairing import stochastic
 from harness.runs import Manifest
 from harness.sheet import ABSENT, MEASURED, Grid, Key, Sheet
@@ -41,6 +49,8 @@ RANKED_BY = (Key("lpips", "edit", "mean"), Key("delta_e00", "edit", "mean"), Key
 HUE = Key("hue_offset", "edit", "mean")
 FINE = Key("spectral_energy", "edit", "octave_5")
 NEITHER = "measured on neither side"
+UNSEEN = "nobody can see a difference"
+EVEN = "too little, or too unsure, to count for its aspect"
 SHOWN = 12
 """Gains, and losses, that are shown."""
 SHOWN_OF_A_FAMILY = 3
@@ -71,8 +81,15 @@ class _Numbers:
         return self.a.values[row, group.a], self.b.values[row, group.b]
 
 
-def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Comparison:
-    """Compare B with A; `models`: this model of A with that one of B.
+def compare(
+    a: Sheet,
+    b: Sheet,
+    *,
+    models: tuple[str, str] | None = None,
+    noise: NoiseFloor = NO_NOISE,
+    looking: Looking | None = None,
+) -> Comparison:
+    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are looked at as the gate does.
 
     Raises UsageError where the two can't be compared: another suite, other metrics, no case in common.
     """
@@ -81,9 +98,15 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
     groups, left_out = _pair(a, b, swaps)
     keys = _keys(a, b)
     numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
-    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
-    pairs = [pair for group in groups for pair in _pairs(a, group, ranked_by, numbers, b)]
+    labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
+    judged = answer.judge(a, b, labels, noise=noise, looking=looking or Looking())
+    costs = tuple(_costs(a, b, groups, ranked_by, numbers))
+    take = answer.choose(judged, costs)
+    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
+    rows = [_within(row, judged) for row in _judged(rows)]
+    shown = [group for group in groups if (group.family, group.model) in judged.shown]
+    pairs = [pair for group in shown for pair in _pairs(a, group, ranked_by, numbers, b)]
     smallest = {group.family: _tolerance(b.manifest, ranked_by, group.family) for group in groups}
     return Comparison(
         suite=a.manifest.suite.name,
@@ -91,14 +114,20 @@ def compare(a: Sheet, b: Sheet, *, models: tuple[str, str] | None = None) -> Com
         b=_side(b, models[1] if models else "", a),
         pairs=sum(len(group.a) for group in groups),
         left_out=tuple(left_out),
-        rows=tuple(sorted(_judged(rows), key=_order)),
+        rows=tuple(sorted(rows, key=_order)),
         drift=tuple(_drift(group, numbers) for group in groups),
-        costs=tuple(_costs(a, b, groups, ranked_by, numbers)),
+        costs=costs,
         quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
         losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
         gains=_largest(
             [replace(pair, change=-pair.change) for pair in pairs if pair.change < -smallest[pair.family]], sign=-1.0
         ),
+        answer=answer.answer(judged, costs, take),
+        take=take,
+        aspects=judged.aspects,
+        pictures=judged.pictures,
+        notes=judged.notes,
+        seen_by=judged.seen_by,
     )
 
 
@@ -164,7 +193,7 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
         pairs = _seeds(a, b, before, columns, swaps[model], model)
         alone += not pairs
         family = b.manifest.cases[columns[0]].family
-        label = model if swaps[model] == model else f"{swaps[model]} → {model}"
+        label = _label(swaps[model], model)
         group = groups.setdefault((family, label), _Group(family, label, [], [], exact))
         group.a.extend(left for left, _ in pairs)
         group.b.extend(right for _, right in pairs)
@@ -187,6 +216,11 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
     if other:
         left_out.append(f"A has no model that is called {named(other)}")
     return found, left_out
+
+
+def _label(of_a: str, of_b: str) -> str:
+    """What two models are called together: `ns`, or `ns → patch`."""
+    return of_b if of_a == of_b else f"{of_a} → {of_b}"
 
 
 def _scenes(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
@@ -248,7 +282,7 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     measured = (states_a == MEASURED) & (states_b == MEASURED)
     blank = Row(
         group.family, group.model, info.identity, key.region, key.stat, info.unit_of(key.stat), info.better, "not comparable",
-        "", None, None, None, None, None, int(measured.sum()), 0, 0, tolerance,
+        "", None, None, None, None, None, int(measured.sum()), 0, 0, tolerance, _aspect(b, key.metric),
     )  # fmt: skip
     one_sided = (states_a == MEASURED) != (states_b == MEASURED)
     if one_sided.any():
@@ -323,6 +357,22 @@ def _outcome(row: Row, p: float | None) -> Row:
     return replace(row, outcome=outcome, p=p, why=why)
 
 
+def _within(row: Row, judged: Judged) -> Row:
+    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its aspect is even."""
+    if row.outcome not in {"lost", "won"}:
+        return row
+    if (row.family, row.model) not in judged.shown:
+        return replace(row, outcome="unchanged", why=UNSEEN)
+    even = any(one.aspect == row.aspect and one.outcome == "even" for one in judged.aspects)
+    return replace(row, outcome="unchanged", why=EVEN) if even else row
+
+
+def _aspect(sheet: Sheet, metric: str) -> str:
+    """What a metric is about; empty: its package is not here, and the run does not say."""
+    known = sheet.manifest.metrics[metric].aspect or metric in all_names()
+    return aspect_of(sheet, metric) if known else ""
+
+
 def _order(row: Row) -> tuple[bool, int, float]:
     """Largest first, in margins or a twentieth of what was there; what has no number at all comes last."""
     size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
@@ -367,16 +417,23 @@ def _costs(a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Num
         own = [group for group in groups if group.model == model]
         merged = _Group("", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact)
         quality = _means(key, merged, numbers)
-        seconds_a, memory_a = _cost(a, merged.a)
-        seconds_b, memory_b = _cost(b, merged.b)
-        yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality)
+        seconds_a, memory_a, cpu_a = _cost(a, merged.a)
+        seconds_b, memory_b, cpu_b = _cost(b, merged.b)
+        yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
 
 
-def _cost(sheet: Sheet, columns: Iterable[int]) -> tuple[float | None, float | None]:
+def _cost(sheet: Sheet, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
+    """Seconds, memory and processor time of an edit."""
     ended = [sheet.ended[sheet.manifest.cases[column].id] for column in dict.fromkeys(columns)]
-    seconds = [end.seconds for end in ended if not end.cached and not end.error]
+    made = [end for end in ended if not end.cached and not end.error]
     memory = [end.peak_mb for end in ended if end.peak_mb is not None]
-    return (sum(seconds) / len(seconds) if seconds else None), (max(memory) if memory else None)
+    return _mean([end.seconds for end in made]), max(memory, default=None), _mean([end.cpu_s for end in made])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None: there is none, or one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _side(sheet: Sheet, model: str, other: Sheet) -> Side:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.types import Better, Region
+from harness.types import Aspect, Better, Region
 
 Outcome = Literal["lost", "won", "unchanged", "not comparable"]
 OUTCOMES: tuple[Outcome, ...] = ("lost", "not comparable", "won", "unchanged")
 """In the order in which people must look."""
+
+AspectOutcome = Literal["better", "worse", "traded", "even", "not measured"]
+"""What B is on an aspect. `traded`: better on some pictures or numbers, worse on others."""
+
+Take = Literal["a", "b", "either"]
+"""Which of the two the pictures speak for; where they say nothing, which costs less. `either`: it depends, or is all one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Row:
     """Pairs in which B is better by more than `tolerance`."""
     tolerance: float
     """Changes below this are none: the suite's margin, else the metric's own."""
+    aspect: str = ""
+    """What the metric is about, one of ASPECTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,46 @@ class Cost:
     quality_a: float | None
     """Mean of `quality` over the pairs."""
     quality_b: float | None
+    cpu_a: float | None = None
+    """Mean processor time of an edit that was not taken from the cache; None: not known."""
+    cpu_b: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AspectAnswer:
+    """What B is on one aspect, over all families and models."""
+
+    aspect: Aspect
+    outcome: AspectOutcome
+    lost: float
+    """In margins, over the pictures that differ visibly: numbers that are worse in B."""
+    won: float
+    """Likewise: numbers that are better in B."""
+    jod: float
+    """How visible the most visible picture is in which the aspect moved, JOD; 0: it moved in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """How many pictures of B are what beside those of A."""
+
+    same: int
+    """Bit for bit."""
+    unseen: int
+    """They differ, and nobody can see it."""
+    seen: int
+    """They differ visibly."""
+    unknown: int
+    """A picture is gone: only numbers tell."""
+    only_a: int
+    """A made a picture, and B refused to."""
+    only_b: int
+    """B made a picture, and A refused to."""
+
+    @property
+    def compared(self) -> int:
+        """How many there are on both sides."""
+        return self.same + self.unseen + self.seen + self.unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +174,13 @@ class Comparison:
     losses: tuple[Pair, ...]
     """The largest, at most so many a family that no family hides the others."""
     gains: tuple[Pair, ...]
+    answer: str = ""
+    """What B is beside A, what it costs, and which to take: two sentences."""
+    take: Take = "either"
+    aspects: tuple[AspectAnswer, ...] = ()
+    """Every aspect, in the order of ASPECTS."""
+    pictures: Pictures = Pictures(0, 0, 0, 0, 0, 0)
+    notes: tuple[str, ...] = ()
+    """Large losses on too few seeds to be sure, a sentence each."""
+    seen_by: str = ""
+    """How visibility was measured."""

@@ -3,6 +3,7 @@
 Runs of the same pipelines tell two things about every metric, region, statistic, family and model. *Between seeds*: the
 standard deviation of the difference of two seeds of one scene, pooled over scenes; it shrinks as more cases are averaged.
 *Between repeats*: the largest difference of one case on one seed, e.g. with another number of threads; it need not shrink.
+Where a case gives one of several pictures (`modes.py`), what differs within its most frequent outcome is noise, and no more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,18 @@ class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.repeat + float(ndtri(LEVEL)) * bound / math.sqrt(max(cases, 1))
 
 
+class Several(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A case that gave more than one outcome on one seed: a line of the file."""
+
+    case: str
+    """`logo/2 patch seed 42`."""
+    id: str
+    runs: list[int]
+    """How many runs gave each outcome, the most frequent first."""
+    jod: float = 0.0
+    """Between the two outcomes that are nearest to each other."""
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suite: str
     runs: list[str]
@@ -69,6 +82,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str]
     machine: dict[str, str]
     floors: list[Floor]
+    modes: list[Several] = []
 
 
 Subject = tuple[str, str, Key]
@@ -83,6 +97,7 @@ class NoiseFloor:
     """The file."""
     floors: Mapping[Subject, Floor]
     machine: Mapping[str, str]
+    modes: tuple[Several, ...] = ()
 
     def of(self, family: str, model: str, key: Key, identity: str) -> Floor | None:
         """The floor of a number; None: it was not measured, or with another version of the metric."""
@@ -93,15 +108,25 @@ class NoiseFloor:
 NO_NOISE = NoiseFloor("", {}, {})
 
 
-def measure(sheets: Sequence[Sheet]) -> list[Floor]:
-    """The noise floor that these runs show. Raises UsageError where they are not of the same pipelines, or show none."""
+def check(sheets: Sequence[Sheet]) -> None:
+    """Raise UsageError where runs are not of the same pipelines, or hold the same edits, so that they show no noise."""
     _check_alike(sheets)
     _check_apart(sheets)
+
+
+def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None) -> list[Floor]:
+    """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the runs that count.
+
+    Raises UsageError where the runs are not of the same pipelines, or show none.
+    """
+    check(sheets)
     keys = tuple(dict.fromkeys(key for sheet in sheets for key in sheet.keys()))  # noqa: SIM118 - no mapping
     pools = [_values(sheet, keys) for sheet in sheets]
     cases = {case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended}
     ids = list(cases)
     stacked = np.stack([_aligned(values, sheet, ids) for values, sheet in zip(pools, sheets, strict=True)])
+    for case_id, counted in (usual or {}).items():
+        stacked[[place for place in range(len(sheets)) if place not in counted], :, ids.index(case_id)] = np.nan
     runs_of = np.array([sum(case_id in sheet.ended for sheet in sheets) for case_id in ids])
     groups: dict[tuple[str, str], list[int]] = {}
     for column, case in enumerate(cases.values()):
@@ -119,7 +144,7 @@ def measure(sheets: Sequence[Sheet]) -> list[Floor]:
     return floors
 
 
-def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor]) -> None:
+def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: Iterable[Several] = ()) -> None:
     """Write the file, its evidence beside every number."""
     from harness.runs import write_atomically
 
@@ -134,12 +159,10 @@ def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor]) -> None:
         f"seeds = {json.dumps(seeds)}",
         *_table("versions", manifest.versions),
         *_table("machine", manifest.machine),
-        "floors = [",
-        *(
-            f"  {{ {', '.join(f'{k} = {_toml(v)}' for k, v in msgspec.structs.asdict(f).items() if v)} }},"
-            for f in floors
-        ),
-        "]",
+        *_lines("floors", floors),
+        "",
+        "# Cases that gave visibly different pictures on one seed: how many runs gave each, and how far apart they are, JOD.",
+        *_lines("modes", modes),
     ]
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)
@@ -155,7 +178,7 @@ def read(path: Path) -> NoiseFloor:
     for floor in file.floors:
         name = floor.metric.partition("@")[0].partition("[")[0]
         floors[floor.family, floor.model, Key(name, floor.region, floor.stat)] = floor  # type: ignore[arg-type]
-    return NoiseFloor(str(path), floors, file.machine)
+    return NoiseFloor(str(path), floors, file.machine, tuple(file.modes))
 
 
 def _check_alike(sheets: Sequence[Sheet]) -> None:
@@ -246,6 +269,13 @@ def _short(value: float) -> float:
 
 def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(name: str, rows: Iterable[msgspec.Struct]) -> list[str]:
+    """A list of tables, one a line; what is nothing is left out."""
+    told = [{key: value for key, value in msgspec.structs.asdict(row).items() if value} for row in rows]
+    lines = [f"  {{ {', '.join(f'{key} = {_toml(value)}' for key, value in row.items())} }}," for row in told]
+    return [f"{name} = [", *lines, "]"]
 
 
 def _table(name: str, values: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ from harness.runs import Run, metric_name
 from harness.sheet import Baseline, Sheet, sheet_of
 from harness.types import (
     ASPECTS,
+    FAIL_ON,
     OUTCOMES,
     Change,
     ExitCode,
@@ -58,9 +59,9 @@ class Comparison:
 class Rules:
     """What findings are made by."""
 
-    noise: NoiseFloor
-    fail_on: tuple[str, ...]
-    waivers: tuple[Waiver, ...]
+    noise: NoiseFloor = NO_NOISE
+    fail_on: tuple[str, ...] = FAIL_ON
+    waivers: tuple[Waiver, ...] = ()
     """Those that count today."""
 
     def apart(self, family: str, model: str) -> int:
@@ -150,7 +151,7 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, lookin
         *conduct.status_findings(run, baseline.sheet, groups, pairing),
         *conduct.seed_findings(run, baseline.sheet, groups, pairing),
     ]
-    unseen = tuple(_unseen(run, pairing, looks, read, noise)) if read else ()
+    unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
     return Comparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from harness.blame import Blame
     from harness.calibration.command import Asked as Calibration
     from harness.calibration.command import Calibrated
+    from harness.compared import Comparison
+    from harness.modes import Acceptable, Modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,7 @@ def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     check_margins(config.suite, _noise(config.suite, found))  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
-    with progress.shown_pairs(console, quiet=quiet) as looked:
-        gate(config.folder, asked.baseline, found, looked)
+    gate(config.folder, asked.baseline, found, progress.looked(console, "pairs of pictures", quiet=quiet))
     return runs.load(config.folder)
 
 
@@ -175,11 +176,38 @@ def gate(folder: Path | None, baseline: Path | None, found: Found, report: Repor
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
         fail_on=_fail_on(found),
-        looking=Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report),
+        looking=_looking(found, report),
     )
     runs.write_verdict(judged.folder, verdict)
     counterparts.keep(judged, accepted, verdict, cache=found.cache_folder)
     return Judged(judged, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two runs, and what one is beside the other."""
+
+    a: Run
+    b: Run
+    found: Comparison
+
+
+def compare(a: Path, b: Path | None, models: tuple[str, str] | None, found: Found, report: Report = silent) -> Compared:
+    """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
+    from harness import compare as comparing
+
+    before = runs.load(a)
+    after = runs.load(b) if b else before
+    noise = _noise(after.manifest.suite, found)
+    answered = comparing.compare(
+        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=_looking(found, report)
+    )
+    return Compared(before, after, answered)
+
+
+def _looking(found: Found, report: Report) -> Looking:
+    """How pictures are looked at: as the settings say."""
+    return Looking(_jobs(0, found), found.cache_folder if found.settings.cache.enabled else None, report)
 
 
 def draw_maps_of_findings(run: Run, found: Found) -> None:
@@ -207,11 +235,52 @@ def map_count(text: str) -> int | None:
     return int(text)
 
 
-def noise(folders: Sequence[Path], out: Path, found: Found) -> Path:
-    """Measure the noise floor that these runs show (none named: the newest), and write it."""
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What reruns showed."""
+
+    out: Path
+    """The noise file."""
+    modes: tuple[Modes, ...]
+    """Cases that gave more than one outcome on one seed."""
+    acceptable: tuple[Acceptable, ...]
+    """The outcomes that the baseline lacks."""
+    unknown: tuple[Modes, ...]
+    """Cases of which the baseline accepts no outcome."""
+    target: Path
+    """The baseline's folder."""
+
+
+def noise(folders: Sequence[Path], out: Path, found: Found, report: Report = silent) -> Noise:
+    """Measure the noise floor that these runs show (none named: the newest) and write it; find cases with several outcomes."""
+    from harness import modes
+
     sheets = [sheet.load(folder) for folder in folders] or [sheet.load(_folder(None, found))]
-    floors.write(out, sheets, floors.measure(sheets))
-    return out
+    floors.check(sheets)
+    suite = sheets[0].manifest.suite
+    accepted = _baseline(None, suite, found)
+    several = modes.find(sheets, _looking(found, report), accepted)
+    measured = floors.measure(sheets, modes.usual(several))
+    floors.write(out, sheets, measured, modes.lines(several))
+    lacking = modes.missing_answers(several, sheets, has_baseline=accepted is not None)
+    unknown = tuple(one for one in several if accepted and not modes.is_known(one))
+    return Noise(out, several, tuple(lacking), unknown, _baseline_folder(suite, found))
+
+
+def check_accepting(folders: Sequence[Path], reason: str, found: Found) -> None:
+    """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline. Asked before measuring."""
+    if not reason.strip():
+        raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
+    target = _baseline_folder(runs.load_manifest(folders[0] if folders else _folder(None, found)).suite, found)
+    if not target.exists():
+        raise UsageError(_NO_BASELINE.format(target))
+
+
+def accept_modes(noise: Noise, reason: str, found: Found) -> int:
+    """Accept every outcome that the baseline lacks as a further right answer; give how many."""
+    for one in noise.acceptable:
+        accept(one.run, noise.target, found, Accepting(reason, cases=one.cases, also=True))
+    return sum(len(one.cases) for one in noise.acceptable)
 
 
 def blame(

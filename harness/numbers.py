@@ -61,7 +61,7 @@ def read(
     sides = [(run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))]
     sides += [(sheet, dict(zip(theirs, ids, strict=True))) for sheet in answers]
     raw, turned = zip(*(_side(run, sheet, keys, columns) for sheet, columns in sides), strict=True)
-    aspects = [ASPECTS.index(_aspect(run, key.metric)) for key in keys]
+    aspects = [ASPECTS.index(aspect_of(run, key.metric)) for key in keys]
     return Numbers(keys, np.array(aspects, np.intp), turned[0], turned[1:], raw[0], raw[1:])
 
 
@@ -82,7 +82,7 @@ def _side(
     )
 
 
-def _aspect(run: Sheet, metric: str) -> str:
+def aspect_of(run: Sheet, metric: str) -> str:
     """What a metric is about. A run of 0.1.0 does not say: there the metric of that name does."""
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 

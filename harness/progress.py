@@ -38,9 +38,8 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
         yield _Lines(console).report
 
 
-@contextmanager
-def shown_pairs(console: Console, *, quiet: bool) -> Iterator[PairsReport]:
-    """Give the function that the gate calls with each pair of pictures that it has looked at."""
+def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
+    """Give the function that is called with how many pictures have been looked at: a line every few seconds."""
     last = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -48,9 +47,9 @@ def shown_pairs(console: Console, *, quiet: bool) -> Iterator[PairsReport]:
         now = time.monotonic()
         if not quiet and (now - last >= LINE_EVERY_S or (done == total and total >= MANY_PAIRS)):
             last = now
-            console.print(f"looked at {done} of {total} pairs of pictures", markup=False, highlight=False)
+            console.print(f"looked at {done} of {total} {what}", markup=False, highlight=False, soft_wrap=True)
 
-    yield report
+    return report
 
 
 def _failures_only(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001

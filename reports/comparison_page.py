@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from harness.compared import Comparison, Outcome, Pair, Row
+from harness.compared import AspectOutcome, Comparison, Outcome, Pair, Row, Take
 from harness.runs import Run, blob_path, metric_name, write_atomically
 from harness.types import REGIONS, CaseRecord
 from reports import numbers
@@ -28,7 +28,7 @@ STYLES = ("tokens.css", "front.css", "compare.css")
 MOST_ROWS = 60
 """Rows of one outcome that the page lists; the rest is folded, up to MOST_FOLDED."""
 MOST_FOLDED = 600
-MOST_LINES = 24
+MOST_LINES = 12
 """Rows in the terminal."""
 EDGE_PX = 168
 
@@ -39,6 +39,17 @@ WORDS: Mapping[Outcome, str] = {
     "not comparable": "Not comparable",
     "unchanged": "Unchanged",
 }
+ASPECT_TONES: Mapping[AspectOutcome, str] = {
+    "better": "good",
+    "worse": "bad",
+    "traded": "warn",
+    "even": "plain",
+    "not measured": "plain",
+}
+ASPECT_STYLES: Mapping[AspectOutcome, str] = {"better": "green", "worse": "bold red", "traded": "yellow"}
+AGAINST: Mapping[tuple[str, Outcome], str] = {("better", "lost"): "better", ("worse", "won"): "worse"}
+"""An aspect's answer and a row's that points the other way -> what is said of the aspect."""
+TAKEN: Mapping[Take, str] = {"a": "KEEP A", "b": "TAKE B", "either": "IT DEPENDS"}
 FOREST = (("lpips", "LPIPS in edit"), ("delta_e00", "ΔE00 in edit"))
 
 
@@ -99,6 +110,8 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             rows={outcome: [row for row in found.rows if row.outcome == outcome] for outcome in WORDS},
             words=WORDS,
             tones=TONES,
+            aspect_tones=ASPECT_TONES,
+            against=lambda row: against(found, row),
             most=MOST_ROWS,
             most_folded=MOST_FOLDED,
             ranked=numbers.title(found.quality.partition(" ")[0]) + " " + found.quality.partition(" ")[2],
@@ -109,19 +122,18 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
 
 
 def headline(found: Comparison) -> Headline:
-    """What is won and lost, and where most."""
-    total = counts(found)
-    lost, won = total["lost"], total["won"]
-    judged = lost + won + total["unchanged"]
-    if not lost and not won:
-        return Headline("NO DIFFERENCE", "plain", f"None of {judged} measurements changed by more than noise.")
-    word = "LOST AND WON" if lost and won else "ONLY LOST" if lost else "ONLY WON"
-    first = next((row for row in found.rows if row.outcome == "lost"), None) or found.rows[0]
-    where = f"{first.family}, {first.model}: {measure(first)}"
-    tone = "warn" if lost and won else "bad" if lost else "good"
-    return Headline(
-        word, tone, f"B lost {lost} and won {won} of {judged} measurements. Most: {where}, {change(first)}."
-    )
+    """Which to take, and the answer in full."""
+    moved = {one.outcome for one in found.aspects} & {"better", "worse", "traded"}
+    word = TAKEN[found.take] if moved or found.take != "either" else "NO DIFFERENCE"
+    tones = {frozenset({"better"}): "good", frozenset({"worse"}): "bad", frozenset(): "plain"}
+    return Headline(word, tones.get(frozenset(moved), "warn"), found.answer)
+
+
+def against(found: Comparison, row: Row) -> str:
+    """What is said of a row that points the other way than its aspect; empty: it does not."""
+    aspect = next((one for one in found.aspects if one.aspect == row.aspect), None)
+    word = AGAINST.get((aspect.outcome, row.outcome), "") if aspect else ""
+    return f"although {row.aspect} is {word} on the whole" if word else ""
 
 
 def counts(found: Comparison) -> dict[Outcome, int]:
@@ -164,14 +176,26 @@ def interval(row: Row) -> str:
     return f"{numbers.number(row.interval[0], row.unit)} to {numbers.number(row.interval[1], row.unit)}"
 
 
+def aspect_table(found: Comparison) -> Table:
+    """A table for `rich.print`: what B is on each aspect, in the order of the answer."""
+    order = list(ASPECT_TONES)
+    table = _table("in margins, over the pictures that differ visibly; JOD: how visible the most visible one is")
+    table.add_column("aspect", no_wrap=True)
+    table.add_column("B is", no_wrap=True)
+    for heading in ("better by", "worse by", "JOD"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in sorted(found.aspects, key=lambda one: (order.index(one.outcome), -(one.lost + one.won))):
+        moved = one.outcome in ASPECT_STYLES
+        cells = [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.jod(one.jod)] if moved else ["", "", ""]
+        table.add_row(one.aspect, Text(one.outcome, ASPECT_STYLES.get(one.outcome, "")), *cells)
+    return table
+
+
 def comparison_table(found: Comparison) -> Table:
-    """A table for `rich.print`: what is lost, can't be compared or is won, worst first."""
-    total = counts(found)
-    shown = [row for row in found.rows if row.outcome in {"lost", "won"}]
-    caption = ", ".join(f"{count} {outcome}" for outcome, count in total.items())
-    if len(shown) > MOST_LINES:
-        caption += f"; {len(shown) - MOST_LINES} more rows are on the page and in --json"
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    """A table for `rich.print`: what is lost and won, worst first, as far as it does not speak against its aspect."""
+    changed = [row for row in found.rows if row.outcome in {"lost", "won"}]
+    shown = [row for row in changed if not against(found, row)]
+    table = _table("; ".join(_caption(found, len(changed) - len(shown), len(shown) - MOST_LINES)))
     table.add_column("", no_wrap=True)
     table.add_column("family, model", overflow="fold", min_width=16)
     table.add_column("measure", overflow="fold", min_width=18)
@@ -183,6 +207,20 @@ def comparison_table(found: Comparison) -> Table:
         style = {"lost": "bold red", "won": "green"}.get(row.outcome, "")
         table.add_row(*(Text(plain(cell), style if not at else "") for at, cell in enumerate(cells)))
     return table
+
+
+def _caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
+    yield ", ".join(f"{count} {outcome}" for outcome, count in counts(found).items())
+    if opposed:
+        yield f"{opposed} point the other way than their aspect"
+    if more > 0:
+        yield f"{more} more rows"
+    if opposed or more > 0:
+        yield "all are on the page and in --json"
+
+
+def _table(caption: str) -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
 
 
 def _charts(found: Comparison, folder: Path) -> list[Chart]:

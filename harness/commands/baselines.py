@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, found
+
+if TYPE_CHECKING:
+    from harness.main_job import Noise
 
 app = typer.Typer()
 baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
@@ -20,6 +25,8 @@ Examples:
   editproof run --model patch --seed 1 --seed 2 --seed 3 --seed 4 --seed 5 --seed 6
   editproof noise                                     what changes from seed to seed in the newest run
   editproof noise runs/a runs/b --out noise.toml      also what changes from run to run on the same seeds
+  editproof noise runs/a runs/b --accept --reason "two kernels, both right"
+                                                      accept each picture that a case gives as a right answer
 Then name the file in editproof.toml: noise = "noise.toml"
 """
 )
@@ -28,15 +35,62 @@ def noise(
         list[Path], typer.Argument(metavar="RUN", help="Run folders. Default: the newest.", show_default=False)
     ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")] = Path("noise.toml"),
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Accept every outcome that the baseline lacks as a further right answer.")
+    ] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for --accept.", show_default=False)] = "",
 ) -> None:
-    """Measure how far numbers move though nothing has changed, for margins to come from.
+    """Measure how far numbers move though nothing has changed, and find cases that give one of several pictures.
 
     Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
     """
     with errors(as_json=False):
-        from harness import main_job
+        from harness import main_job, progress
+        from harness.wording import counted
 
-        typer.echo(f"wrote {main_job.noise(runs, out, found())}; name it in editproof.toml: noise = {str(out)!r}")
+        settings = found()
+        if accept:
+            main_job.check_accepting(runs, reason, settings)
+        report = progress.looked(console(stderr=True), "cases that changed")
+        measured = main_job.noise(runs, out, settings, report)
+        typer.echo(f"wrote {measured.out}; name it in editproof.toml: noise = {str(out)!r}")
+        for line in _modes(measured):
+            typer.echo(line)
+        if accept:
+            typer.echo(f"accepted {counted(main_job.accept_modes(measured, reason, settings), 'further right answer')}")
+            return
+        for line in _commands(measured):
+            typer.echo(line)
+
+
+def _modes(measured: Noise) -> Iterator[str]:
+    """Which cases give one of several pictures: the first few, and how many there are."""
+    from harness.modes import SHOWN, told
+
+    several = measured.modes
+    if not several:
+        return
+    yield f"{len(several)} {'case gives' if len(several) == 1 else 'cases give'} one of several pictures on one seed:"
+    yield from (f"  {told(one)}" for one in several[:SHOWN])
+    if len(several) > SHOWN:
+        yield f"  and {len(several) - SHOWN} more; all are in {measured.out}"
+    if measured.unknown:
+        yield (
+            f"The baseline accepts none of these pictures in {len(measured.unknown)} of them, above all "
+            f"{told(measured.unknown[0]).partition(':')[0]}: look at those first, they are accepted by nobody here"
+        )
+
+
+def _commands(measured: Noise) -> Iterator[str]:
+    """What would accept each outcome that the baseline lacks."""
+    if not measured.acceptable:
+        return
+    yield "If each of them is right, accept them (or say --accept --reason TEXT here):"
+    if not measured.target.exists():
+        yield f"  editproof baseline accept {shlex.quote(str(measured.acceptable[0].run))}   # there is no baseline yet"
+    for one in measured.acceptable:
+        cases = " ".join(f"--case {shlex.quote(case_id)}" for case_id in one.cases)
+        yield f"  editproof baseline accept {shlex.quote(str(one.run))} --also {cases} --reason TEXT"
 
 
 @baseline_app.command(

@@ -1,14 +1,17 @@
-"""`compare`: what a swap of models wins and loses."""
+"""`compare`: whether another model, or another run, is better."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import Json, console, errors
+from harness.commands.common import Json, console, errors, found
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.compared import Comparison
 
 app = typer.Typer()
 
@@ -37,37 +40,48 @@ def compare(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two models of one: what is won, what is lost, what is no change, and what it costs.
+    """Compare two runs, or two models of one: is B better, on which aspects, what does it cost, and which numbers say so.
 
     Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a build, use `editproof gate`.
     """
     with errors(as_json):
-        from harness import runs
-        from harness.compare import compare as found_between
-        from harness.sheet import sheet_of
-        from reports.comparison_page import comparison_table, headline, write_comparison
+        from harness import main_job, progress
+        from reports.comparison_page import write_comparison
         from reports.single_file import check_size, write_single_file
 
-        swapped = _models(models, one_run=b is None)
-        before = runs.load(a)
-        after = runs.load(b) if b else before
-        found = found_between(sheet_of(before), sheet_of(after), models=swapped)
+        report = progress.looked(console(stderr=True), "pairs of pictures")
+        compared = main_job.compare(a, b, _models(models, one_run=b is None), found(), report)
         if single_file:
-            check_size(found.pairs)
-        page = write_comparison(found, before, after, out or after.folder / "compare")
+            check_size(compared.found.pairs)
+        page = write_comparison(compared.found, compared.a, compared.b, out or compared.b.folder / "compare")
         page = write_single_file(page) if single_file else page
         if as_json:
             import msgspec
 
-            told = {"report": str(page), **msgspec.to_builtins(found)}
+            told = {"report": str(page), **msgspec.to_builtins(compared.found)}
             typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
             return
-        terminal = console()
+        _show(compared.found, page)
+
+
+def _show(found: Comparison, page: Path) -> None:
+    """The answer first, then the aspects, then the numbers."""
+    from reports.comparison_page import aspect_table, comparison_table
+
+    terminal = console()
+    terminal.print(found.answer, markup=False, highlight=False)
+    for note in found.notes:
+        terminal.print(f"Not proved: {note}", markup=False, highlight=False)
+    if any(one.outcome in {"better", "worse", "traded"} for one in found.aspects):
+        terminal.print()
+        terminal.print(aspect_table(found))
+    if any(row.outcome in {"lost", "won"} for row in found.rows):
+        terminal.print()
         terminal.print(comparison_table(found))
-        said = headline(found)
-        for line in (f"{said.word.lower()}: {said.why}", *found.left_out):
-            terminal.print(line, markup=False, highlight=False, soft_wrap=True)
-        terminal.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    terminal.print()
+    lines = [*found.left_out, *([f"seen by: {found.seen_by}"] if found.seen_by else []), f"report:  {page}"]
+    for line in lines:
+        terminal.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _models(text: str, *, one_run: bool) -> tuple[str, str] | None:

@@ -202,8 +202,8 @@ def gate(
             junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
         )
         publish.forget(asked)
-        with progress.shown_pairs(console(stderr=True), quiet=as_json) as report:
-            judged = main_job.gate(run, baseline, found(), report)
+        report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
+        judged = main_job.gate(run, baseline, found(), report)
         commands = publish.publish(judged.manifest, _verdict(judged), asked)
         with _no_commands(asked.github and not as_json):
             _show(judged, page=None, as_json=as_json, quiet=False)

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from harness import runs
+from harness import answer, pictures, runs
+from harness.answer import Judged
 from harness.cli import app
 from harness.compare import compare
+from harness.compared import AspectAnswer, AspectOutcome, Comparison, Cost, Pictures
 from harness.errors import UsageError
 from harness.runs import Manifest, MetricInfo, PipelineInfo, Run
 from harness.sheet import sheet_of
-from harness.types import Case, CaseRecord, Margin, Measurement, Model, Suite, Variant
+from harness.types import ASPECTS, Aspect, Case, CaseRecord, Margin, Measurement, Model, Suite, Variant
 
 SEEDS = (1, 2, 3)
 Value = Callable[[Case], float | None]
@@ -145,6 +148,146 @@ def test_cost_stands_beside_quality(tmp_path: Path) -> None:
     assert [cost.quality_a, cost.quality_b] == pytest.approx([0.1, 0.2])
 
 
+def drawn(run: Run, level: float) -> Run:
+    """The run, each of its pictures a pattern, lighter by so many levels of 255; their blobs lie in its folder."""
+    pattern = np.random.default_rng(1).uniform(0.2, 0.8, (64, 64, 3)).astype(np.float32)
+    picture = pattern + np.float32(level / 255)
+    digest = pictures.store(run.folder, picture)
+    return replace(run, records=tuple(replace(record, blobs={"actual": digest}) for record in run.records))
+
+
+def pictured(tmp_path: Path, level: float, lpips: float) -> Comparison:
+    """A, and B whose pictures are so many levels lighter and whose LPIPS is that."""
+    a = drawn(run_of(tmp_path / "a", lambda _: 0.1), 0)
+    b = drawn(run_of(tmp_path / "b", lambda _: lpips), level)
+    return compare(sheet_of(a), sheet_of(b))
+
+
+def test_the_same_pictures_are_said_to_be_the_same(tmp_path: Path) -> None:
+    """Bit for bit; numbers that differ all the same are no change."""
+    found = pictured(tmp_path, 0, 0.3)
+    assert found.answer == "B makes the same pictures as A, bit for bit. Take either."
+    assert (found.take, found.pictures.same, found.rows[0].outcome) == ("either", 3, "unchanged")
+    assert found.losses == ()
+
+
+def test_what_nobody_sees_is_no_change(tmp_path: Path) -> None:
+    """However far its numbers are past their margins."""
+    found = pictured(tmp_path, 0.6, 0.3)
+    assert found.answer == "B differs in 3 of 3 pictures, and nobody can see it. Take either."
+    assert (found.rows[0].outcome, found.rows[0].why) == ("unchanged", "nobody can see a difference")
+    assert {one.outcome for one in found.aspects} == {"even", "not measured"}
+
+
+def test_a_visible_difference_without_a_number_is_neither_better_nor_worse(tmp_path: Path) -> None:
+    """The sentence says that it is seen."""
+    found = pictured(tmp_path, 40, 0.1)
+    assert found.answer.startswith(
+        "B differs visibly in 3 of 3 pictures, and is neither better nor worse on any aspect."
+    )
+
+
+def test_a_visible_loss_is_told_by_its_aspect(tmp_path: Path) -> None:
+    """The aspect that LPIPS speaks for, in margins; the rest is even or was not measured."""
+    found = pictured(tmp_path, 40, 0.2)
+    assert found.answer == "B is worse on 1 of 1 aspect (structure), better on none. Keep A."
+    (moved,) = [one for one in found.aspects if one.outcome == "worse"]
+    assert (moved.aspect, found.take) == ("structure", "a")
+    assert [moved.lost, moved.won] == pytest.approx([12, 0])
+    assert moved.jod >= 0.2
+    assert [row.outcome for row in found.rows] == ["lost"]
+
+
+def test_two_models_of_one_run_are_looked_at(tmp_path: Path) -> None:
+    """A model is no baseline of itself: one side is renamed, and both keep their own pictures."""
+    run = run_of(tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.3, models=("x", "y"))
+    light, dark = drawn(run, 0), drawn(run, 40)
+    records = (one if one.case.model.name == "x" else two for one, two in zip(light.records, dark.records, strict=True))
+    sheet = sheet_of(replace(run, records=tuple(records)))
+    there, back = (compare(sheet, sheet, models=models) for models in (("x", "y"), ("y", "x")))
+    assert (there.take, back.take) == ("a", "b")
+    assert there.pictures == Pictures(same=0, unseen=0, seen=3, unknown=0, only_a=0, only_b=0)
+
+
+def judged(pictures: Pictures | None = None, **outcomes: tuple[AspectOutcome, float, float]) -> Judged:
+    """What the gate said: aspects by their names with _ for blanks -> outcome, lost, won."""
+    known: dict[Aspect, tuple[AspectOutcome, float, float]] = {
+        aspect: outcomes[aspect.replace(" ", "_")] for aspect in ASPECTS if aspect.replace(" ", "_") in outcomes
+    }
+    aspects = tuple(AspectAnswer(aspect, *known.get(aspect, ("even", 0.0, 0.0)), 0.5) for aspect in ASPECTS)
+    return Judged(pictures or Pictures(0, 0, 9, 0, 0, 0), aspects, frozenset(), (), "")
+
+
+def cost(seconds: float, *, cpu: float | None = None, memory: float = 100.0) -> Cost:
+    """What B takes where A takes 1 s of either time and 100 MB."""
+    return Cost("m", 1.0, seconds, 100.0, memory, None, None, 1.0 if cpu else None, cpu)
+
+
+def said(found: Judged, *costs: Cost) -> tuple[str, str]:
+    """Which to take, and the answer."""
+    take = answer.choose(found, costs)
+    return take, answer.answer(found, costs, take)
+
+
+def test_a_plain_win_names_what_speaks_against_it() -> None:
+    """More than three times as many margins won as lost; the dear side is said to be dear."""
+    found = judged(detail=("better", 0, 40), seams=("better", 1, 9), colour_and_tone=("worse", 5, 1))
+    take, text = said(found, cost(1.7))
+    assert take == "b"
+    assert text == (
+        "B is better on 2 of 9 aspects (detail, seams), worse on 1 (colour and tone); 1.7 × the time. "
+        "Take B unless colour and tone matters more to you."
+    )
+
+
+def test_what_is_no_plain_win_depends() -> None:
+    """Neither more than three times the other: each side is taken for what it is better at."""
+    found = judged(detail=("better", 0, 40), seams=("worse", 30, 0), structure=("traded", 3, 2))
+    take, text = said(found)
+    assert take == "either"
+    assert text == (
+        "B is better on 1 of 9 aspects (detail), worse on 1 (seams), better here and worse there on 1 (structure). "
+        "Take B for detail, A for seams."
+    )
+
+
+def test_no_side_is_taken_that_is_worse_on_more_aspects() -> None:
+    """However much it wins on one."""
+    found = judged(detail=("better", 0, 90), seams=("worse", 5, 0), legibility=("worse", 5, 0))
+    assert said(found)[0] == "either"
+
+
+def test_processor_time_goes_before_wall_time() -> None:
+    """Where machines are shared, only the first is the model's own."""
+    text = said(judged(detail=("better", 0, 9)), cost(9.0, cpu=2.0, memory=150.0))[1]
+    assert "; 2 × the processor time and 1.5 × the memory. Take B." in text
+
+
+def test_where_pictures_say_nothing_the_cheaper_is_taken() -> None:
+    """And that is said to be the reason."""
+    same = judged(Pictures(9, 0, 0, 0, 0, 0))
+    assert said(same, cost(0.5)) == (
+        "b",
+        "B makes the same pictures as A, bit for bit; 0.5 × the time. Take B: it costs less.",
+    )
+    assert said(same, cost(2.0))[0] == "a"
+    assert said(same, cost(1.05)) == ("either", "B makes the same pictures as A, bit for bit. Take either.")
+
+
+def test_an_unproved_loss_is_not_passed_over() -> None:
+    """B is taken on what is proved, and the answer sends people to the rest."""
+    found = replace(judged(detail=("better", 0, 9)), notes=("logo: it may be chance",))
+    assert said(found)[1].endswith("Take B. But look first at what is not proved.")
+
+
+def test_refused_edits_count() -> None:
+    """A side that refuses what the other does is not taken for its pictures alone."""
+    found = judged(Pictures(0, 0, 9, 0, only_a=2, only_b=0), detail=("better", 0, 9))
+    take, text = said(found)
+    assert take == "either"
+    assert "B made no picture in 2 of the pairs in which A did." in text
+
+
 def changed(run: Run, **how: object) -> Run:
     """The run, its suite changed."""
     return replace(run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, **how)))  # type: ignore[arg-type]
@@ -186,10 +329,14 @@ def test_command(tmp_path: Path) -> None:
     b = written(run_of(tmp_path / "b", lambda _: 0.2))
     shown = CliRunner().invoke(app, ["compare", a, b])
     assert shown.exit_code == 0, shown.output
+    assert shown.output.startswith("B is worse on 1 of 1 aspect (structure), better on none. Keep A.")
     assert "lost" in shown.output
+    assert max(map(len, shown.output.split("report:")[0].splitlines())) <= 80
     assert (tmp_path / "b" / "compare" / "index.html").is_file()
     told = json.loads(CliRunner().invoke(app, ["compare", a, b, "--json", "--out", str(tmp_path / "out")]).stdout)
     assert told["rows"][0]["outcome"] == "lost"
+    assert (told["take"], told["answer"]) == ("a", "B is worse on 1 of 1 aspect (structure), better on none. Keep A.")
+    assert [one["outcome"] for one in told["aspects"] if one["aspect"] == "structure"] == ["worse"]
     assert told["report"] == str(tmp_path / "out" / "index.html")
 
 

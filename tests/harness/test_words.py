@@ -97,6 +97,7 @@ def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float =
         np.ones(len(keys)),
         FILL,
         0.5,
+        answered=True,
     )
     return describe([scored], keys, worse=worse).words
 
