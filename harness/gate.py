@@ -251,7 +251,9 @@ def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
             continue
         usual = Outcome.INVISIBLE if one.difference and not one.difference.visible else Outcome.UNCHANGED
         whole, worst = (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
-        found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst))
+        step = one.difference.steps.get("all") if one.difference else None
+        away = round(step.after - step.before, 4) if step else None
+        found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst, away))
     return sorted(found, key=lambda change: -max(change.whole, change.worst))
 
 

@@ -439,6 +439,9 @@ class Change:
     """JOD lost against the accepted picture: over the whole picture."""
     worst: float
     """In the worst window."""
+    step: float | None = None
+    """JOD: how much further from the right answer than the accepted picture it is, where they differ; below 0: nearer. None:
+    the right answer is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from harness.processes import Child, ChildDiedError
 from harness.runs import metric_name
 from harness.sheet import Baseline, Key
 from harness.tasks import make_task
-from harness.types import Case, Finding, Outcome, Suite, Verdict
+from harness.types import Case, Change, Finding, Outcome, Suite, Verdict
+from harness.visibility import WHOLE_JOD, WORST_JOD
 from pipelines.contract import Mask
 
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
@@ -236,6 +237,11 @@ def _scored(
     return True, ""
 
 
+def _can_be_seen(change: Change) -> bool:
+    """Whether a changed picture is visibly another one: also where the gate takes that for what seeds do."""
+    return change.whole >= WHOLE_JOD or change.worst >= WORST_JOD or change.outcome not in NOT_SEEN
+
+
 def _outcome(
     trial: Trial, verdict: Verdict, *, differs: int, stage: str, blamed: str, peers: Mapping[str, PeerWord]
 ) -> TrialOutcome:
@@ -257,7 +263,8 @@ def _outcome(
         worst=max((change.worst for change in verdict.changes), default=0.0),
         differs=differs,
         changed=len(verdict.changes),
-        visible=ended or any(change.outcome not in NOT_SEEN for change in verdict.changes),
+        visible=ended or any(_can_be_seen(change) for change in verdict.changes),
+        step=round(sum(change.step or 0.0 for change in verdict.changes if _can_be_seen(change)), 4),
         leading=leading.words if leading else "",
         top=said[0] if said else "",
         stage=stage,

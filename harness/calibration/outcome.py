@@ -42,6 +42,8 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     """JOD: the most visible change of a whole picture; 0: none changed."""
     worst: float
     """JOD: the most visible change of any window."""
+    step: float
+    """JOD: how much further from the right answer its visible changes lie, in sum; below 0: nearer."""
     differs: int
     """Pictures that are not the accepted one, by their hashes: counted here, not by the gate."""
     changed: int

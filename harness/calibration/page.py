@@ -15,6 +15,7 @@ from harness.calibration.rates import (
     caught,
     chosen,
     harmless_failed,
+    helpful,
     listed,
     named_first,
     peer_names,
@@ -63,6 +64,15 @@ def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     for what, rate in rows:
         yield f"| {what} | {rate} | {_share(rate)} | {_interval(rate)} |"
     yield ""
+    odd = {kind: helpful(outcomes, kind) for kind in ("fault", "repair")}
+    plain = [one for one in outcomes if one not in odd["fault"] and one not in odd["repair"]]
+    if any(odd.values()):
+        names = ", ".join(dict.fromkeys(f"`{one.name}`" for one in (*odd["fault"], *odd["repair"])))
+        yield (
+            f"Some planted changes bring the pictures of these scenes nearer to the right answer, as ColorVideoVDP sees it: {names}. "
+            f"Without them {repairs_failed(plain)} repairs fail, {repairs_improved(plain)} visible repairs are called improved, "
+            f"and {caught(plain, 1.0)} visible faults fail.\n"
+        )
     yield (
         "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot be judged. Intervals are "
         "exact (Clopper and Pearson 1934). ColorVideoVDP says what can be seen, picture by picture. Runs that also switch "

@@ -93,6 +93,14 @@ def repairs_improved(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] =
     return rate(visible, lambda one: one.outcome == Outcome.IMPROVED.value)
 
 
+def helpful(outcomes: Iterable[TrialOutcome], kind: str) -> list[TrialOutcome]:
+    """Visible faults that lead towards the right answer, or repairs that lead away from it, as a viewer sees it: on these
+    scenes the planted change helps.
+    """
+    sign = 1 if kind == "fault" else -1
+    return [one for one in chosen(outcomes, kind, kinds=OWN_KINDS) if one.visible and sign * one.step < 0]
+
+
 def caught(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
     """Visible faults that fail the build: a regression, or a run that can't be judged."""
     return rate((one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.visible), _fails)

@@ -90,6 +90,7 @@ def outcome(kind: str, name: str, share: float = 0.0, code: int = 0, **more: obj
         "outcome": "regressed" if code else "invisible",
         "whole": 0.0,
         "worst": 0.0,
+        "step": 0.0,
         "differs": 1,
         "changed": 1,
         "visible": code != 0,
