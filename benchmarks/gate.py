@@ -2,7 +2,8 @@
 
 `python -m benchmarks.gate [--cases 1000,100000]` makes a run and a baseline of so many cases with every measurement that a
 night has, drawn at random, judges the one against the other in a process of its own, as `editproof gate` does, and writes
-benchmarks/GATE.md. Only the tables are made; the journal, which the gate does not read where they are there, is left out.
+benchmarks/GATE.md. A tenth of the pictures changed visibly; how visibly is known, as a run's workers leave it. Only the tables
+are made; the journal, which the gate does not read where they are there, is left out.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from harness import runs
+from harness.differences import FILE, Pair, viewing_of
 from harness.metrics.lpips_weights import NO_WEIGHTS
 from harness.metrics.registry import EVERY_NIGHT, get_metric
 from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from harness.suite import load_suite
 from harness.types import Case, Suite
+from harness.visibility import PARTS, Difference, Step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +38,8 @@ SIZES = (1_000, 100_000)
 SEEDS = 10
 MODELS = 2
 AT_A_TIME = 1_000
+CHANGED = 10
+"""Every so many cases, one picture changed."""
 LIMITS = {1_000: (3.0, None), 100_000: (30.0, 2.0)}
 """Cases -> seconds and GiB that it may take."""
 
@@ -50,8 +56,9 @@ def main() -> None:
             sys.stdout.write(rows[-1] + "\n")
     about = (
         "A run against a baseline of the same size, every measurement of a night a case, on one core, start-up included. "
-        "Numbers are drawn at random; of the run folder only the tables are made, and the journal, which the gate does not "
-        "read where they are up to date, is left out. `python -m benchmarks.gate` measures it."
+        "A tenth of the pictures changed visibly, and how visibly is known from the run. Numbers are drawn at random; "
+        "of the run folder only the tables are made, and the journal, which the gate does not read where they are up to date, "
+        "is left out. `python -m benchmarks.gate` measures it."
     )
     heading = "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB | may take |"
     lines = ["# What the gate takes", "", about, "", heading, "|---:|---:|---:|---:|---:|---:|---:|---:|", *rows]
@@ -70,6 +77,7 @@ def _row(size: int, folder: Path) -> str:
     ]
     for seed, name in enumerate(("run", "baseline")):
         _write(folder / name, suite, cases, keys, seed)
+    _write_differences(folder / "run", suite, cases)
     code = (
         "import sys, editproof; editproof.claim_packages(); from harness.cli import app; "
         "app(['gate', sys.argv[1], '--baseline', sys.argv[2], '--no-github'])"
@@ -115,7 +123,7 @@ def _write(
         "2026-01-01T00:00:00+00:00",
         suite,
         {m.name: PipelineInfo(m.spec, "", "", stochastic=m.name == "patch") for m in suite.models},
-        {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins) for m in metrics},
+        {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen) for m in metrics},
         cases,
         {},
         {"device": "cpu"},
@@ -124,7 +132,25 @@ def _write(
     parts = [cases[start : start + AT_A_TIME] for start in range(0, len(cases), AT_A_TIME)]
     rng = np.random.default_rng(seed)
     runs.write_table(folder / runs.MEASUREMENTS, (_numbers(part, keys, rng) for part in parts))
-    runs.write_table(folder / runs.CASES, map(_ended, parts), runs.vouch(folder))
+    ended = (_ended(part, changed=seed == 0) for part in parts)
+    runs.write_table(folder / runs.CASES, ended, runs.vouch(folder))
+
+
+def _write_differences(folder: Path, suite: Suite, cases: Sequence[Case]) -> None:
+    """What workers measured of the pictures that changed."""
+    steps = {part: Step(0.4, 0.5) for part in ("all", *PARTS)}
+    regions = dict.fromkeys(("all", "edit", "ring", "keep"), 0.2)
+    difference = Difference(0.2, 0.5, 128, 128, 0.4, regions, dict.fromkeys(PARTS, 0.2), steps)
+    lines = []
+    for case in cases:
+        if _has_changed(case):
+            pair = Pair(case.id, f"{case.id} changed", "expected", viewing_of(suite.viewing, case.family))
+            lines.append(msgspec.json.encode({"key": pair.key, "difference": difference}))
+    (folder / FILE).write_bytes(b"\n".join([*lines, b""]))
+
+
+def _has_changed(case: Case) -> bool:
+    return int(case.id, 16) % CHANGED == 0
 
 
 def _numbers(
@@ -163,12 +189,18 @@ def _numbers(
     return table.assign(y=pd.array([128] * len(table), "Int64"), x=pd.array([128] * len(table), "Int64"))
 
 
-def _ended(cases: Sequence[Case]) -> pd.DataFrame:
+def _ended(cases: Sequence[Case], *, changed: bool) -> pd.DataFrame:
     import pandas as pd
 
-    columns = ["case_id", "status", "reason", "seconds", "peak_mb", "cached", "error"]
-    rows = [(case.id, "done", "", 1.0, 300.0, False, "") for case in cases]
-    return pd.DataFrame(rows, columns=columns).astype({"peak_mb": "Float64"})
+    def picture(case: Case) -> str:
+        return f"{case.id} changed" if changed and _has_changed(case) else case.id
+
+    cost = (0.9, 250.0, 5)
+    rows = [
+        (case.id, "done", "", 1.0, 300.0, False, "", *cost, picture(case), "expected", "input", "regions")
+        for case in cases
+    ]
+    return pd.DataFrame(rows, columns=runs.CASE_COLUMNS).astype({"peak_mb": "Float64"})
 
 
 if __name__ == "__main__":

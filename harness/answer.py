@@ -60,7 +60,7 @@ def judge(a: Sheet, b: Sheet, labels: Sequence[tuple[str, str, str]], *, noise: 
     """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are called together."""
     before = presented(a, {of_a: label for of_a, _, label in labels})
     after = presented(b, {of_b: label for _, of_b, label in labels})
-    found = gate.compare(after, Baseline(before), groups_of(after), noise, looking)
+    found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
     measured = _measured(before, after, noise)
     looks = found.looks
     shown = {

@@ -7,7 +7,7 @@ is traded. A cause that several models share is one finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,7 +48,13 @@ class Cause:
 
     @property
     def outcome(self) -> Outcome:
-        """Whether it is better or worse."""
+        """Whether it is better or worse. Without a right answer nothing can be better: what did not get worse is changed."""
+        found = self._outcome
+        better = found in {Outcome.IMPROVED, Outcome.TRADED}
+        return Outcome.CHANGED if better and not any(one.answered for one in self.scored) else found
+
+    @property
+    def _outcome(self) -> Outcome:
         lost, won = float(self.lost.sum()), float(self.won.sum())
         if not any(one.judged for one in self.scored):
             return Outcome.CHANGED
@@ -97,18 +103,28 @@ def _direction(scored: Scored) -> int:
     return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
 
 
-def find_causes(scored: Iterable[Scored], stages: Mapping[int, str]) -> list[Cause]:
-    """Group what changed by model and first stage; `stages`: by column of the run."""
-    groups: dict[tuple[str, str], list[Scored]] = {}
+def _together(family: str, model: str) -> int:  # noqa: ARG001
+    """Everything may be one cause."""
+    return 0
+
+
+def find_causes(
+    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = _together
+) -> list[Cause]:
+    """Group what changed by model and first stage; `stages`: by column of the run. Families and models for which `apart` gives
+    different numbers are never one cause.
+    """
+    groups: dict[tuple[str, str, int], list[Scored]] = {}
     for one in scored:
-        groups.setdefault((one.scene.model, stages.get(one.columns[0], "")), []).append(one)
-    merged: dict[tuple[str, Outcome], list[Cause]] = {}
-    for (model, stage), own in groups.items():
+        place = (one.scene.model, stages.get(one.columns[0], ""), apart(one.scene.family, one.scene.model))
+        groups.setdefault(place, []).append(one)
+    merged: dict[tuple[str, int, Outcome], list[Cause]] = {}
+    for (model, stage, number_apart), own in groups.items():
         cause = Cause((model,), stage, tuple(own))
-        merged.setdefault((stage, cause.outcome), []).append(cause)
+        merged.setdefault((stage, number_apart, cause.outcome), []).append(cause)
     return [
         Cause(tuple(model for one in same for model in one.models), stage, tuple(s for one in same for s in one.scored))
-        for (stage, _), same in merged.items()
+        for (stage, _, _), same in merged.items()
     ]
 
 
@@ -217,7 +233,7 @@ def _shown(evidence: Evidence | None) -> str:
 
 def case_outcome(scored: Scored) -> Outcome:
     """What became of one case, or of a scene's seeds, by itself."""
-    if not scored.judged:
+    if not scored.judged or not (scored.answered or _direction(scored) < 0):
         return Outcome.CHANGED
     return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
 

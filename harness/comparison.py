@@ -7,10 +7,6 @@ Whether a family got worse is told by a one-sided t-test of its paired changes. 
 a metric's own distribution is, since a rerun draws new as it drew old; for those a t-test is cautious at levels below 8 %,
 also where scenes differ in their noise (Ibragimov & Müller 2010, doi:10.1198/jbes.2009.08046). A sign-flip test needs no
 assumption at all, but of 9 pairs it can't get below p = 0.002, which dozens of rules at a time ask for.
-
-Whether one scene broke is told by its own seeds alone, since scenes differ in their noise: nearly all of them changed by more
-than the margin, and a two-sample t-test tells them from the seeds before. Not a paired one: a new version of a library draws
-other numbers from the same seed, and then the changes of three pairs are alike by chance in one run of a dozen.
 """
 
 from __future__ import annotations
@@ -28,9 +24,6 @@ Counts = npt.NDArray[np.intp]
 
 CONFIDENCE = 0.95
 """Of the intervals that findings show: two-sided, not corrected."""
-
-SHARE_OF_SEEDS = 0.8
-"""A scene broke where at least this share of its seeds says so: 2 of 2, 3 of 3, 4 of 5, 8 of 10."""
 
 MOST_SEEDS = 100
 """Beyond so many seeds, more of them are no advice."""
@@ -124,39 +117,6 @@ def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
     return np.where(freedom > 0, np.sqrt(squares / np.maximum(freedom, 1)), np.nan), freedom
 
 
-def nearly_all(changes: Values, scenes: Scenes) -> Values:
-    """Rules × scenes: the change that SHARE_OF_SEEDS of a scene's seeds reach or pass. NaN: fewer than two seeds."""
-    lengths = np.diff(np.r_[scenes.starts, len(scenes.order)])
-    result = np.full((len(changes), len(lengths)), np.nan)
-    for length in np.unique(lengths[lengths > 1]):
-        alike = np.flatnonzero(lengths == length)
-        columns = scenes.order[scenes.starts[alike][:, None] + np.arange(length)]
-        falling = -np.sort(-changes[:, columns], axis=2)  # NaN sorts to the end
-        seeds = (~np.isnan(falling)).sum(axis=2)
-        rank = np.maximum(np.ceil(SHARE_OF_SEEDS * seeds).astype(np.intp) - 1, 0)
-        reached = np.take_along_axis(falling, rank[..., None], axis=2)[..., 0]
-        result[:, alike] = np.where(seeds > 1, reached, np.nan)
-    return result
-
-
-def broken(before: Values, changes: Values, scenes: Scenes) -> Values:
-    """Rules × scenes: how likely a scene's seeds are so much worse than before by chance (Student's two-sample t, one-sided).
-
-    `before`: turned so that more is worse. NaN: there are fewer than two seeds.
-    """
-    there = ~np.isnan(changes)
-    count = scenes.sums(there.astype(np.float64))
-    squares = np.zeros_like(count)
-    for values in (before, before + changes):
-        filled = np.where(there, values, 0.0)
-        centre = scenes.sums(filled) / np.maximum(count, 1)
-        squares += scenes.sums(np.where(there, filled - centre[:, scenes.of_column], 0.0) ** 2)
-    freedom = 2 * (count - 1)
-    mean = scenes.sums(np.where(there, changes, 0.0)) / np.maximum(count, 1)
-    error = np.sqrt(2 * squares / np.maximum(freedom * count, 1))
-    return survival(mean, np.where(count > 1, error, np.nan), freedom)
-
-
 def survival(mean: Values, error: Values, freedom: Values) -> Values:
     """How likely a mean this large or larger is by chance: Student's t. Without any spread a change above 0 is certain."""
     from scipy.special import stdtr
@@ -183,16 +143,3 @@ def holm(p: Values) -> Values:
     factors = len(ranked) - np.arange(len(ranked))
     adjusted[ranked] = np.minimum(np.maximum.accumulate(p[ranked] * factors), 1.0)
     return adjusted
-
-
-def seeds_needed(change: float, spread: float, scenes: int, level: float) -> int | None:
-    """How many seeds would make a mean change significant at `level`, if change and spread stay as they are.
-
-    `spread` is the standard deviation of one change. None: it is not known, or MOST_SEEDS would not do.
-    """
-    if not change > 0 or np.isnan(spread):
-        return None
-    seeds = np.arange(2, MOST_SEEDS + 1)
-    samples = (seeds * scenes).astype(np.float64)
-    told = np.flatnonzero(change * np.sqrt(samples) >= spread * quantile(1 - level, samples - 1))
-    return int(seeds[told[0]]) if len(told) else None

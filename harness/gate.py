@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+import numpy as np
+
 from harness import conduct, cost, numbers, seeds, validity, words
-from harness.causes import Cause, case_outcome, find_causes, finding_of, unproved_finding
+from harness.causes import PLAIN, Cause, case_outcome, find_causes, finding_of, unproved_finding
 from harness.first_stage import first_stages
 from harness.floors import NO_NOISE, NoiseFloor
 from harness.invariants import Groups, budget_findings, groups_of, left_out, limit_findings
@@ -22,6 +24,7 @@ from harness.runs import Run, metric_name
 from harness.sheet import Baseline, Sheet, sheet_of
 from harness.types import (
     ASPECTS,
+    FAIL_ON,
     OUTCOMES,
     Change,
     ExitCode,
@@ -48,6 +51,27 @@ class Comparison:
     scored: tuple[Scored, ...]
     causes: tuple[Cause, ...]
     findings: tuple[Finding, ...]
+    unseen: tuple[str, ...] = ()
+    """Ids of cases of which neither pictures nor numbers could be compared."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What findings are made by."""
+
+    noise: NoiseFloor = NO_NOISE
+    fail_on: tuple[str, ...] = FAIL_ON
+    waivers: tuple[Waiver, ...] = ()
+    """Those that count today."""
+
+    def apart(self, family: str, model: str) -> int:
+        """The number of the waiver that covers all of a family and model: what is waived is no cause with what is not."""
+        covering = [
+            place
+            for place, waiver in enumerate(self.waivers)
+            if not waiver.metric and waiver.family in {"", family} and waiver.model in {"", model}
+        ]
+        return covering[0] if covering else -1
 
 
 def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
@@ -63,29 +87,33 @@ def judge_sheet(
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
     looking: Looking = QUIET,
+    fail_on: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
-    `waivers` come beside the suite's own; `today` is in UTC, and mostly left out. Raises UsageError where the baseline is of
-    another suite, or a margin below the noise floor. Whatever else keeps the run from being judged is said in
-    `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
+    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError
+    where the baseline is of another suite, or a margin below the noise floor. Whatever else keeps the run from being judged
+    is said in `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
     """
     validity.check_noise(run, noise)
     if baseline:
         validity.check_suite(run, baseline.sheet)
     suite, groups = run.manifest.suite, groups_of(run)
-    compared = compare(run, baseline, groups, noise, looking) if baseline else None
+    all_waivers = (*suite.waivers, *waivers)
+    day = today or datetime.now(UTC).date()
+    compared = None
+    if baseline:
+        rules = Rules(noise, tuple(fail_on) or suite.fail_on, tuple(w for w in all_waivers if day <= w.expires))
+        compared = compare(run, baseline, groups, rules, looking)
     found = [*budget_findings(run, groups), *limit_findings(run, groups)]
     if compared:
         found = [*_without_what_ended(found, compared.findings), *compared.findings]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
-        invalid += validity.of_comparison(run, baseline, compared.pairing)
+        invalid += validity.of_comparison(run, baseline, compared.pairing, compared.unseen)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
     if not found and not invalid and not (compared and compared.pairing.scenes):
         invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
-    all_waivers = (*suite.waivers, *waivers)
-    day = today or datetime.now(UTC).date()
     findings = sorted((_waived(finding, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
     notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
@@ -109,22 +137,22 @@ def judge_sheet(
     )
 
 
-def compare(run: Sheet, baseline: Baseline, groups: Groups, noise: NoiseFloor, looking: Looking) -> Comparison:
+def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking) -> Comparison:
     """Ask the three questions."""
-    numbers.check_margins(run.manifest.suite, noise)
+    numbers.check_margins(run.manifest.suite, rules.noise)
     pairing = pair(run, baseline.sheet)
     looks = look(run, baseline, pairing, looking)
-    scored, unproved, read = _scored(run, baseline, pairing, looks, noise)
+    scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
     stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
-    causes = tuple(find_causes(scored, stages))
-    fail_on = run.manifest.suite.fail_on
-    findings = [finding_of(run, cause, read, fail_on) for cause in causes if read] if read else []
+    causes = tuple(find_causes(scored, stages, rules.apart))
+    findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
         *conduct.status_findings(run, baseline.sheet, groups, pairing),
         *conduct.seed_findings(run, baseline.sheet, groups, pairing),
     ]
-    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings))
+    unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
+    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
 
 
 def _scored(
@@ -151,6 +179,16 @@ def _scored(
     )
     moved, unproved = seeds.judge(run, seeded, looks, read, noise)
     return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
+
+
+def _unseen(run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor) -> Iterable[str]:
+    """Cases whose pictures can't be compared, and of which no number with a margin is known on both sides."""
+    for scene in pairing.scenes:
+        for column in looks.of(scene.ours, "unknown"):
+            margins = numbers.margins_of(run, read.keys, scene.family, scene.model, cases=1, noise=noise)
+            one = looks.by_column[column]
+            if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + margins).all():
+                yield run.manifest.cases[column].id
 
 
 def _differs(columns: Iterable[int], looks: Looks) -> bool:
@@ -180,13 +218,13 @@ def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
 
 def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
     """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price of it: traded."""
-    if lost + won >= 1:
-        if won > 3 * lost:
-            return Outcome.IMPROVED
-        worse = lost > 3 * won
-        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
     if Outcome.CHANGED in causes:
         return Outcome.CHANGED
+    if lost + won >= 1:
+        if won > PLAIN * lost:
+            return Outcome.IMPROVED
+        worse = lost > PLAIN * won
+        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
     quiet = all(one.state == "unchanged" or one.difference is None or one.difference.visible for one in looks)
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 

@@ -59,6 +59,8 @@ class Scored:
     """Of the case to look at."""
     jod: float | None
     """How visible: of the case; of seeds, beyond what they differ among one another."""
+    answered: bool
+    """Whether a right answer is known, so that numbers can say what is better."""
     p: float | None = None
     """How likely it is by chance; None: nothing is left to chance."""
 
@@ -105,7 +107,13 @@ def _pair(run: Sheet, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFl
         margins,
         look.difference,
         look.difference.jod if look.difference else None,
+        is_answered(numbers, numbers.raw_ours[look.column]),
     )
+
+
+def is_answered(numbers: Numbers, values: Values) -> bool:
+    """Whether any number says how near to a right answer a picture is."""
+    return bool((~np.isnan(values) & (numbers.aspects == ASPECTS.index("structure"))).any())
 
 
 def by_aspect(numbers: Numbers, moved: Values) -> tuple[Values, Values]:

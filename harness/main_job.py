@@ -27,7 +27,7 @@ from harness.runner import RunConfig, Warn
 from harness.runs import Manifest, Run
 from harness.settings import Found
 from harness.sheet import Baseline, Sheet, sheet_of
-from harness.suite import check_label, load_suite, parse_folder, parse_model, select
+from harness.suite import check_fail_on, check_label, load_suite, parse_folder, parse_model, select
 from harness.types import Model, Suite, Verdict
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run(asked: Asked, found: Found, console: Console, *, quiet: bool) -> Run:
     check_margins(config.suite, _noise(config.suite, found))  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
-    gate(config.folder, asked.baseline, found)
+    gate(config.folder, asked.baseline, found, progress.looked(console, "pairs of pictures", quiet=quiet))
     return runs.load(config.folder)
 
 
@@ -175,6 +175,7 @@ def gate(folder: Path | None, baseline: Path | None, found: Found, report: Repor
         accepted,
         noise=_noise(suite, found),
         waivers=found.settings.waivers,
+        fail_on=_fail_on(found),
         looking=_looking(found, report),
     )
     runs.write_verdict(judged.folder, verdict)
@@ -459,6 +460,12 @@ def _noise(suite: Suite, found: Found) -> NoiseFloor:
 
 
 _NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline accept RUN`"
+
+
+def _fail_on(found: Found) -> tuple[str, ...]:
+    """What the settings say fails the build; empty: the suite says it."""
+    check_fail_on(found.settings.fail_on, f"{found.source}: fail_on")
+    return found.settings.fail_on
 
 
 def _baseline(named: Path | None, suite: Suite, found: Found) -> Baseline | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.looks import Report as PairsReport
 from harness.runner import Progress as Report
 from harness.types import CaseRecord
 from harness.wording import case_name
@@ -17,6 +18,9 @@ from harness.wording import case_name
 LINE_EVERY_S = 10.0
 """On a CI log: often enough to see that it lives, seldom enough to read."""
 
+
+MANY_PAIRS = 50
+"""So many pairs are worth a line when all are done."""
 
 MIN_FOR_ESTIMATE = 8
 """The first cases wait for workers to start and tell nothing about the rest."""
@@ -34,14 +38,15 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
         yield _Lines(console).report
 
 
-def looked(console: Console, what: str) -> Callable[[int, int], None]:
+def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
     """Give the function that is called with how many pictures have been looked at: a line every few seconds."""
     last = time.monotonic()
 
     def report(done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last >= LINE_EVERY_S:
-            last = time.monotonic()
+        now = time.monotonic()
+        if not quiet and (now - last >= LINE_EVERY_S or (done == total and total >= MANY_PAIRS)):
+            last = now
             console.print(f"looked at {done} of {total} {what}", markup=False, highlight=False, soft_wrap=True)
 
     return report

@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.comparison import MOST_SEEDS, Flags, Values, holm, quantile, survival
 from harness.floors import NoiseFloor
-from harness.judging import MOST, Scored, by_aspect, in_margins, soft
+from harness.judging import MOST, Scored, by_aspect, in_margins, is_answered, soft
 from harness.looks import Looks
 from harness.numbers import Numbers, margins_of
 from harness.pairing import Scene
@@ -132,15 +132,10 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     variance, free = moderate(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
     scene = _two_sided(change, error, free)
-    pictures = [
-        _two_sided(
-            new - old.mean(axis=1, keepdims=True),
-            np.sqrt(variance[at] * (1 + 1 / count[at, 1]))[:, None],
-            free[at][:, None],
-        )
-        for at, (new, old) in enumerate(scores)
-    ]
-    raw = _families(change, np.sqrt(own * (1 / count[:, :1] + 1 / count[:, 1:])), freedom, groups)
+    pictures = [_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
+    told = freedom[:, None] > 0  # one picture on each side says nothing of noise, and none is not that it is 0
+    spread = np.sqrt(own * (1 / count[:, :1] + 1 / count[:, 1:]))
+    raw = _families(np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups)
     keys = list(dict.fromkeys(groups))
     corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(len(keys), -1)
     ends = np.cumsum([one.size for one in pictures])[:-1]
@@ -163,6 +158,27 @@ def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
     return np.asarray(
         np.minimum(2 * survival(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0), np.float64
     )
+
+
+def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
+    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of all the scene's other
+    pictures, drawn towards that of the other scenes: a dead picture would hide in the spread that it makes itself.
+    """
+    others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
+    common, prior = (side[at][:, None] for side in moderate(own, others))
+    left = freedom[at] - 1
+    if left < 0:
+        return np.full(new.shape, np.nan)
+    about = new.mean(axis=1, keepdims=True)
+    count = new.shape[1]
+    rest = _squares(new)[:, None] - np.square(new - about) * count / max(count - 1, 1)  # without the picture itself
+    squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
+    # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of 3 would raise an alarm
+    weight = np.minimum(np.where(prior > 0, prior, 0.0), np.count_nonzero(others))
+    free = weight + left
+    variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
+    error = np.sqrt(variance * (1 + 1 / old.shape[1]))
+    return _two_sided(new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape))
 
 
 def _families(change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]) -> Values:
@@ -281,6 +297,7 @@ def _scored(
         margins=sample.margins,
         difference=looks.by_column[seen[0]].difference,
         jod=_beyond_seeds(sample.scene, looks, columns),
+        answered=is_answered(numbers, after),
         p=p,
     )
 

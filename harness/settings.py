@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long one edit may take."""
     noise: str = ""
     """File of the measured noise floor (`editproof noise`) that margins come from; empty: the suite's."""
+    fail_on: tuple[str, ...] = ()
+    """Outcomes that fail the build; empty: the suite's."""
     waivers: tuple[Waiver, ...] = ()
     """Findings that somebody answers for until a day, beside the suite's."""
     lpips: LpipsSettings = LpipsSettings()

@@ -13,7 +13,20 @@ import msgspec
 from harness.errors import UsageError, unknown
 from harness.metrics.registry import EVERY_NIGHT, check_name, stats_of
 from harness.settings import check_waiver, convert, read_toml
-from harness.types import Budget, CaseFolder, Limit, Margin, Model, Suite, Variant, Waiver
+from harness.types import (
+    FAIL_ON,
+    MAY_FAIL,
+    Budget,
+    CaseFolder,
+    Limit,
+    Margin,
+    Model,
+    Suite,
+    Variant,
+    Viewing,
+    Waiver,
+)
+from harness.visibility import check_display
 from pipelines.contract import ContractError
 from pipelines.loader import parse
 from vectors import Vector
@@ -52,6 +65,10 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """File of the measured noise floor, relative to the suite's file; empty: margins are as written."""
     default_margins: bool = True
     """Whether a number that no margin names is held to its metric's own."""
+    viewing: tuple[Viewing, ...] = ()
+    """How people look at the pictures, for all families or for some."""
+    fail_on: tuple[str, ...] = FAIL_ON
+    """Outcomes that fail the build."""
 
 
 def shipped_suites() -> list[str]:
@@ -200,6 +217,8 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         waivers=file.waivers,
         noise=_absolute(file.noise, base),
         default_margins=file.default_margins,
+        viewing=file.viewing,
+        fail_on=file.fail_on,
     )
 
 
@@ -220,6 +239,9 @@ def _check_rules(file: SuiteFile) -> None:
         _check_rule(rule, file)
     for limit in file.limits:
         _check_limit(limit, file)
+    for viewing in file.viewing:
+        _check_viewing(viewing, file)
+    check_fail_on(file.fail_on, "fail_on")
     for waiver in file.waivers:
         try:
             check_waiver(waiver)
@@ -255,6 +277,24 @@ def _check_limit(limit: Limit, file: SuiteFile) -> None:
         raise UsageError(f"{where}: max must be above 0 and finite; it is {limit.max}")
     _check_known(limit.families, [*file.vectors, *file.folders], "vector of this suite")
     _check_step(limit, where)
+
+
+def _check_viewing(viewing: Viewing, file: SuiteFile) -> None:
+    """Raise UsageError on a viewing condition that there is not."""
+    check_display(viewing.display)
+    if not 0.1 <= viewing.zoom <= 100 or not 0 <= viewing.distance_m <= 100:
+        raise UsageError(
+            f"viewing: zoom must be 0.1 to 100 and distance_m 0 (the display's own) to 100; they are {viewing.zoom:g} and "
+            f"{viewing.distance_m:g}"
+        )
+    _check_known(viewing.families, [*file.vectors, *file.folders], "vector of this suite")
+
+
+def check_fail_on(outcomes: Sequence[str], where: str) -> None:
+    """Raise UsageError on an outcome that can't fail a build."""
+    for outcome in outcomes:
+        if outcome not in MAY_FAIL:
+            raise UsageError(f"{where}: {unknown('outcome', outcome, MAY_FAIL)}")
 
 
 def _check_step(rule: Budget | Limit, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.errors import UsageError
 from harness.floors import NoiseFloor
@@ -65,8 +65,8 @@ def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
     return f"nothing was judged: {remedy}"
 
 
-def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
-    """Why this run can't be compared with this baseline."""
+def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]) -> Iterable[str]:
+    """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing could be compared."""
     there = baseline.sheet.manifest
     alike = comparable(run, baseline.sheet)
     for name, metric in run.manifest.metrics.items():
@@ -84,6 +84,12 @@ def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[
         yield (
             f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since it was accepted ({listed}). "
             "Accept these cases again: editproof baseline accept --case NAME --reason TEXT"
+        )
+    if unseen:
+        listed = names([case_name(cases[case_id]) for case_id in unseen])
+        yield (
+            f"{counted(len(unseen), 'case')} not compared: a picture is gone or of another size, and no number with a margin "
+            f"is known on both sides ({listed}). Bring the pictures back, or accept these cases again"
         )
     if pairing.new:
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))

@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ COARSE_CPD = 0.8
 
 WHOLE_JOD = 0.03
 WORST_JOD = 0.2
-SHIFT_DE00 = 2.0
+SHIFT_DE00 = 1.0
 """From these on, a difference counts as visible: JOD over the whole picture, JOD in one window, or the difference between
 the mean colours of a window, which the model, made for contrasts, does not see on plain ground. They lie between changes
 that nobody sees (1 level on a plain patch: .02, .17) and those that one does (2 levels: .09, .63); see docs/visibility.md."""
@@ -393,20 +394,27 @@ def _observer(condition: Condition, threads: int) -> _Observer:
 
 @cache
 def _pixels_per_degree(display: str, distance_m: float) -> float:
-    package = _package()
-    displays = _displays()
-    if display not in displays:
-        raise unknown("display", display, displays)
-    geometry = package.vvdp_display_geometry.load(display)
+    check_display(display)
+    geometry = _package().vvdp_display_geometry.load(display)
     factor = distance_m / float(geometry.distance_m) if distance_m else 1.0
     return float(geometry.get_ppd()) * factor
 
 
+def check_display(display: str) -> None:
+    """Raise UsageError with the nearest known name unless the package knows the display. Where it is missing, nobody does."""
+    displays = _displays()
+    if displays and display not in displays:
+        raise unknown("display", display, displays)
+
+
 @cache
 def _displays() -> Mapping[str, Any]:
-    package = _package()
-    path = Path(package.__file__).parent / "vvdp_data" / "display_models.json"
-    displays: dict[str, Any] = json.loads(path.read_text())
+    """The package's displays; none where it is missing. The package itself is not imported, which takes seconds."""
+    found = find_spec("pycvvdp")
+    if found is None or found.origin is None:
+        return {}
+    path = Path(found.origin).parent / "vvdp_data" / "display_models.json"
+    displays: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     return displays
 
 

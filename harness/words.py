@@ -21,6 +21,10 @@ FILL: tuple[Region, ...] = ("edit", "ring", "all")
 PICTURE: tuple[Region, ...] = ("all", "keep", "edit")
 """Where a number is looked for, by what changed."""
 
+WHOLE: tuple[Region, ...] = ("all",)
+MOVED: tuple[Region, ...] = ("all", "keep", "protect")
+"""Where a shift is one: what was replaced may look like something that moved."""
+
 SPREAD = 0.5
 """Outside the edit at least this share as visible as inside: it is the picture that changed, not the fill."""
 
@@ -203,10 +207,10 @@ def _rotated(subject: str, before: float, after: float) -> str:
 _DETAIL = _towards("harsher", "sharper", "less harsh", "blurrier")
 
 SIGNS: tuple[Sign, ...] = (
-    Sign("registration", "scale", 4.0, _scaled),
-    Sign("registration", "rotation", 4.0, _rotated),
-    Sign("registration", "dx", 4.0, _beside("right", "left"), judged="shift"),
-    Sign("registration", "dy", 4.0, _beside("low", "high"), judged="shift"),
+    Sign("registration", "scale", 3.0, _scaled, WHOLE),
+    Sign("registration", "rotation", 3.0, _rotated, WHOLE),
+    Sign("registration", "dx", 2.0, _beside("right", "left"), MOVED, judged="shift"),
+    Sign("registration", "dy", 2.0, _beside("low", "high"), MOVED, judged="shift"),
     Sign(
         "text_residue",
         "covered",

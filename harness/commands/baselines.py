@@ -121,7 +121,10 @@ def baseline_accept(
     to: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write it; a baseline there is replaced. Default: as --baseline.", show_default=False
+            "--baseline",
+            "--to",
+            help="Folder of the baseline; what is there is replaced. Default: the setting, else baselines/SUITE.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:

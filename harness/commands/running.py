@@ -195,14 +195,15 @@ def gate(
     Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
     """
     with errors(as_json):
-        from harness import main_job
+        from harness import main_job, progress
         from reports import publish
 
         asked = publish.wanted(
             junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
         )
         publish.forget(asked)
-        judged = main_job.gate(run, baseline, found())
+        report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
+        judged = main_job.gate(run, baseline, found(), report)
         commands = publish.publish(judged.manifest, _verdict(judged), asked)
         with _no_commands(asked.github and not as_json):
             _show(judged, page=None, as_json=as_json, quiet=False)

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.stats import ttest_ind
 
-from harness.comparison import broken, holm, means, nearly_all, noise, scenes_of, seeds_needed, worsening
+from harness.comparison import holm, means, noise, scenes_of, worsening
 from harness.types import Better
 
 NAN = math.nan
@@ -66,52 +65,6 @@ def test_noise_is_what_differs_between_the_seeds_of_a_scene() -> None:
     alone, none = noise(np.array([[1.0, 2.0]]), scenes_of(np.array(["a", "b"])))
     assert np.isnan(alone[0])
     assert none.tolist() == [0]
-
-
-@pytest.mark.parametrize(
-    ("seeds", "reached"),
-    [
-        ([1.0, 5.0], 1.0),
-        ([1.0, 5.0, 6.0], 1.0),
-        ([1.0, 5.0, 6.0, 7.0, 8.0], 5.0),
-        ([1.0, NAN, 6.0], 1.0),
-        ([1.0, NAN, NAN], NAN),
-    ],
-)
-def test_a_scene_is_judged_by_what_nearly_all_of_its_seeds_reach(seeds: list[float], reached: float) -> None:
-    """2 of 2, 3 of 3, 4 of 5; one seed says nothing."""
-    changes = np.array([[*seeds, 0.0]])
-    scenes = scenes_of(np.array(["s"] * len(seeds) + ["t"]))
-    assert nearly_all(changes, scenes)[0].tolist() == pytest.approx([reached, NAN], nan_ok=True)
-
-
-def test_a_scene_is_told_from_its_seeds_before_as_by_scipy() -> None:
-    """Student's two-sample t-test, one-sided, of each scene alone; without noise it is certain, one seed says nothing."""
-    scenes = scenes_of(np.array(["s", "s", "s", "t", "t", "u"]))
-    before = np.array([[1.0, 2.0, 1.5, 3.0, 3.0, 1.0]])
-    changes = np.array([[4.0, 2.0, 3.5, 1.0, 1.0, 9.0]])
-    now = before + changes
-    of_s = ttest_ind(now[0, :3], before[0, :3], alternative="greater").pvalue
-    assert broken(before, changes, scenes)[0].tolist() == pytest.approx([of_s, 0.0, NAN], nan_ok=True)
-
-
-def test_pairs_that_agree_by_chance_do_not_break_a_scene() -> None:
-    """Three changes of nearly the same size say little where the seeds themselves lie far apart."""
-    scenes = scenes_of(np.array(["s", "s", "s"]))
-    assert broken(np.array([[0.2, 0.26, 0.13]]), np.array([[0.065, 0.088, 0.074]]), scenes)[0, 0] > 0.05
-
-
-def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:
-    """With mean and spread as they are, over three scenes."""
-    seeds = seeds_needed(1.0, 1.5, 3, 0.001)
-    assert seeds is not None
-
-    def p(number: int) -> float:
-        return float(stats.t.sf(math.sqrt(number * 3) / 1.5, number * 3 - 1))
-
-    assert p(seeds) <= 0.001 < p(seeds - 1)
-    assert seeds_needed(0.001, 100.0, 1, 0.001) is None
-    assert seeds_needed(1.0, NAN, 1, 0.001) is None
 
 
 @pytest.mark.parametrize(("better", "worse"), [("higher", -1.0), ("lower", 1.0), ("zero", 1.0)])

@@ -14,7 +14,7 @@ from harness.runs import Run, blob_path
 from harness.sheet import sheet_of
 from harness.types import StageRecord
 
-from .test_baseline import pictured, run_in
+from .test_baseline import PNG, pictured, run_in, seen  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_run_stands_alone(first: Run, second: Run, tmp_path: Path) -> None:
     found = load_counterparts(second.folder).get(case_id)
     assert found is not None
     assert found.measurements[0].value == 35.0
-    assert blob_path(second.folder, found.blobs["actual"]).read_bytes() == b"a picture"
+    assert blob_path(second.folder, found.blobs["actual"]).read_bytes() == PNG
     assert blob_path(second.folder, found.stages[0].artefact).read_bytes() == b"an artefact"
     assert load_counterparts(second.folder).pairs.baseline == str(target)
 

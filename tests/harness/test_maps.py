@@ -66,13 +66,11 @@ def run(made: Path) -> Run:
 
 def finding(record: CaseRecord, outcome: Outcome) -> Finding:
     case = record.case
-    return Finding(
-        "baseline", case.family, case.model.name, "psnr", "edit", "mean", outcome, 1, 2, -1, "dB", case.id, 1, "worse"
-    )
+    return Finding("picture", outcome, (case.family,), (case.model.name,), case.id, (case.id,), "worse", "worse")
 
 
 def judged(run: Run, *findings: Finding) -> Run:
-    return replace(run, verdict=Verdict(ExitCode.REGRESSION, (), findings, ""))
+    return replace(run, verdict=Verdict(ExitCode.REGRESSION, Outcome.REGRESSED, (), findings, (), (), 0, ""))
 
 
 def colours_at(run: Run, digest: str) -> Plane:

@@ -16,11 +16,11 @@ from harness.cli import app
 from harness.errors import UsageError
 from harness.floors import Floor, NoiseFloor
 from harness.gate import judge
-from harness.runs import Run, write_manifest, write_tables
+from harness.runs import MetricInfo, Run, write_manifest, write_tables
 from harness.sheet import Key, sheet_of
-from harness.types import Margin, Outcome
+from harness.types import ExitCode, Margin, Outcome
 
-from .test_gate import MARGIN, measured, run_of, sampled
+from .made import MARGIN, measured, of_pictures, run_of, sampled
 
 KEY = Key("psnr", "edit", "mean")
 
@@ -97,27 +97,35 @@ def test_a_margin_below_the_floor_is_refused_with_both_numbers() -> None:
     run = run_of(measured(35.0), margins=(MARGIN,))
     with pytest.raises(UsageError, match=r"the margin 0\.5 is below the noise floor 6\.\d+ that noise\.toml shows"):
         judge(run, run_of(measured(35.0)), noise=noise_of(floor))
-    wide = run_of(measured(35.0), margins=(replace(MARGIN, margin=10.0),))
-    assert judge(wide, run_of(measured(35.0)), noise=noise_of(floor)).findings[0].limit == 10.0
+    wide = run_of(measured(30.0), margins=(replace(MARGIN, margin=10.0),))
+    assert judge(wide, run_of(measured(35.0)), noise=noise_of(floor)).outcome is Outcome.UNCHANGED
 
 
 def test_without_margins_the_noise_floor_is_the_margin() -> None:
-    """For the main statistics; what is close to it is at risk, what is past it is no pass."""
+    """For the main statistics: a loss counts from it on, in a deterministic model's single case."""
     floor = Floor("logo", "ns", "psnr@1", "edit", "mean", sd=1.0, freedom=600)
-    before, noise = sampled(), noise_of(floor)
-    limit = floor.of_mean(9)
-    changes = [[limit * 0.9] * 3] * 3
-    (finding,) = judge(sampled(changes), before, noise=noise).findings
-    assert (finding.outcome, finding.at_risk) == (Outcome.PASS, True)
-    assert finding.limit == pytest.approx(limit)
-    (finding,) = judge(sampled([[limit * 1.1, limit * 1.11, limit * 1.12]] * 3), before, noise=noise).findings
+    before, noise = run_of(measured(35.0)), noise_of(floor)
+    limit = floor.of_mean(1)
+    assert judge(run_of(measured(35.0 - 0.9 * limit)), before, noise=noise).outcome is Outcome.UNCHANGED
+    (finding,) = of_pictures(judge(run_of(measured(35.0 - 2.1 * limit)), before, noise=noise))
     assert finding.outcome is Outcome.REGRESSED
+    assert finding.evidence
+    assert finding.evidence.limit == pytest.approx(limit)
+
+
+def test_a_metrics_own_margin_is_never_below_the_noise_floor() -> None:
+    """It is widened; one that somebody wrote is refused."""
+    floor = Floor("logo", "ns", "psnr@1", "edit", "mean", sd=1.0, freedom=600)
+    metrics = {"psnr": MetricInfo("psnr@1", "dB", "higher", margins={"mean": 0.1}, aspect="structure")}
+    now, before = run_of(measured(34.0), metrics=metrics), run_of(measured(35.0), metrics=metrics)
+    assert judge(now, before).exit_code is ExitCode.REGRESSION
+    assert judge(now, before, noise=noise_of(floor)).outcome is Outcome.UNCHANGED
 
 
 def test_a_floor_of_another_version_of_the_metric_does_not_count() -> None:
     """Numbers of two identities are never compared."""
     floor = Floor("logo", "ns", "psnr@2", "edit", "mean", sd=1.0, freedom=600)
-    assert not judge(sampled(), sampled(), noise=noise_of(floor)).findings
+    assert not judge(run_of(measured(10.0)), run_of(measured(35.0)), noise=noise_of(floor)).findings
 
 
 def written(folder: Path, run: Run) -> Path:

@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.runs import Journal, load, measurement_table, newest, read_journal, stage_table, write_manifest
 from harness.types import StageRecord
 
-from .test_gate import measured, run_of
+from .made import measured, run_of
 
 
 def test_a_torn_last_line_is_no_case_and_is_overwritten(tmp_path: Path) -> None:

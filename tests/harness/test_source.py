@@ -1,0 +1,55 @@
+"""What the cache goes by covers all that a worker runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import source
+from harness.source import PACKAGES, code_hash, path_of, worker_modules
+
+
+def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
+    """As a process that imports both of its roots says, in which nothing else is loaded."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import harness.worker, harness.pipeline_host, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    ours = {name for name in told.stdout.split() if name.partition(".")[0] in PACKAGES}
+    assert "harness.worker" in ours
+    assert ours <= set(worker_modules())
+
+
+def test_modules_that_are_imported_inside_functions_are_found() -> None:
+    """Of the metrics and vectors every one; what only judges or reports is left out, so that it empties no cache."""
+    found = set(worker_modules())
+    for folder in ("harness/metrics", "vectors"):
+        files = Path(source._HERE, folder).glob("*.py")
+        names = {f"{folder.replace('/', '.')}.{path.stem}" for path in files if path.stem != "__init__"}
+        assert len(names & found) > 0.8 * len(names)
+    assert not {name for name in found if name.startswith(("reports", "harness.gate", "harness.commands"))}
+
+
+def test_a_byte_that_changed_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any of the files, also in a font; back again, it is the old one."""
+    modules = ("harness.worker", "vectors.scene")
+    monkeypatch.setattr(source, "_HERE", tmp_path)
+    monkeypatch.setattr(source, "worker_modules", lambda: modules)
+    for module in modules:
+        path_of(module).parent.mkdir(exist_ok=True)
+        path_of(module).write_text("x = 1\n")
+    font = tmp_path / "vectors" / "a.ttf"
+    font.write_bytes(b"font")
+    found = code_hash.__wrapped__()
+    for path in (path_of(modules[1]), font):
+        before = path.read_bytes()
+        path.write_bytes(before + b"#")
+        assert code_hash.__wrapped__() != found
+        path.write_bytes(before)
+    assert code_hash.__wrapped__() == found

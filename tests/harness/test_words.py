@@ -1,0 +1,150 @@
+"""What a change looks like, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.judging import Scored
+from harness.pairing import Scene
+from harness.sheet import Key
+from harness.types import ASPECTS, Region
+from harness.visibility import Difference
+from harness.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
+
+FILL = Difference(0.1, 0.5, regions={"edit": 1.0, "keep": 0.1}, parts={"detail": 0.5, "tone": 0.1})
+
+PHRASES = [
+    ("registration", "scale", 0.0, 2.0, "the fill is 2 % too large", "the fill has its right size again"),
+    (
+        "registration",
+        "rotation",
+        0.0,
+        -1.5,
+        "the fill is turned by 1.5° counter-clockwise",
+        "the fill is upright again",
+    ),
+    ("registration", "dx", 0.0, -2.0, "the fill sits 2.0 px too far left", "the fill sits nearer to its place"),
+    ("registration", "dy", 0.0, 2.0, "the fill sits 2.0 px too far low", "the fill sits nearer to its place"),
+    (
+        "text_residue",
+        "covered",
+        0.0,
+        0.9,
+        "the removed text can still be read",
+        "the removed text can no longer be read",
+    ),
+    (
+        "ghost",
+        "amplitude",
+        0.0,
+        0.3,
+        "30 % of what was removed can still be seen",
+        "less of what was removed can be seen",
+    ),
+    ("seam_energy", "residual", 0.0, 1.0, "tile borders show", "tile borders show less"),
+    ("seam_grid", "horizontal", 0.0, 1.0, "a grid of tiles shows", "the grid of tiles shows less"),
+    ("seam_grid", "vertical", 0.0, 1.0, "a grid of tiles shows", "the grid of tiles shows less"),
+    ("halo", "rim", 0.0, -1.0, "there is a dark rim around the edit", "the rim around the edit is fainter"),
+    ("micro_legibility", "mean", 1.0, 0.5, "fine print is harder to read", "fine print is easier to read"),
+    ("cer", "mean", 0.0, 0.5, "letters became others", "letters are right again"),
+    ("hue_offset", "mean", 0.0, 8.0, "colours of the fill turned by 8.0°", "colours of the fill turned back by 8.0°"),
+    ("chroma_ratio", "mean", 0.0, -6.0, "colours of the fill are 50 % paler", "colours of the fill are 100 % stronger"),
+    ("lightness_bias", "mean", 0.0, 3.0, "the fill is 3.0 L* lighter", "the fill is 3.0 L* darker"),
+    ("banding", "mean", 0.0, 1.0, "the fill comes in steps", "the fill is smoother in tone"),
+    ("delta_e00", "mean", 0.0, 3.0, "colours of the fill are further off", "colours of the fill are nearer"),
+    ("spectral_energy", "octave_5", 0.0, -6.0, "the fill is blurrier", "the fill is sharper"),
+    ("spectral_energy", "octave_4", 0.0, 6.0, "the fill is harsher", "the fill is less harsh"),
+    ("sharpness", "mean", 0.0, -6.0, "the fill is softer", "the fill is sharper"),
+    ("grain", "mean", 0.0, -6.0, "the fill is too smooth, its grain is weaker", "the fill is nearer to its grain"),
+    ("local_contrast", "mean", 0.0, 6.0, "the fill is harsher in contrast", "the fill is less harsh"),
+    ("outside_change", "share", 0.0, 0.1, "pixels outside the edit changed", "fewer pixels outside the edit changed"),
+    (
+        "lpips",
+        "mean",
+        0.0,
+        0.5,
+        "the fill no longer looks like what belongs there",
+        "the fill looks more like what belongs there",
+    ),
+    ("ssim", "mean", 1.0, 0.5, "the fill lost structure", "the fill has more structure"),
+    (
+        "psnr",
+        "mean",
+        40.0,
+        30.0,
+        "the fill is further from what belongs there",
+        "the fill is nearer to what belongs there",
+    ),
+]
+
+
+def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float = 2.0) -> str:
+    """What is said where this number alone moved, for the worse or the better."""
+    region: Region = (sign.regions or ("edit",))[0]
+    names = dict.fromkeys([sign.stat, sign.judged or sign.stat])
+    keys = [Key(sign.metric, region, stat) for stat in names]
+    change = [0.0] * (len(keys) - 1) + [moved if worse else -moved]
+    nothing = np.zeros(len(ASPECTS))
+    scored = Scored(
+        Scene("logo", "1", "ns", "pairs", (0,), (0,)),
+        (0,),
+        nothing,
+        nothing,
+        np.array(change),
+        np.full(len(keys), before),
+        np.full(len(keys), after),
+        np.ones(len(keys)),
+        FILL,
+        0.5,
+        answered=True,
+    )
+    return describe([scored], keys, worse=worse).words
+
+
+@pytest.mark.parametrize(("metric", "stat", "good", "bad", "worse", "better"), PHRASES)
+def test_each_sign_says_what_got_worse_and_what_got_better(
+    metric: str, stat: str, good: float, bad: float, worse: str, better: str
+) -> None:
+    """From good to bad, and back; a gain never borrows the words of a loss."""
+    (sign,) = (one for one in SIGNS if (one.metric, one.stat) == (metric, stat))
+    assert told(sign, good, bad, worse=True) == worse
+    assert told(sign, bad, good, worse=False) == better
+
+
+def test_every_sign_is_in_the_table() -> None:
+    """So that none is worded without anybody looking."""
+    assert [(sign.metric, sign.stat) for sign in SIGNS] == [row[:2] for row in PHRASES]
+    assert not {row[4] for row in PHRASES} & {row[5] for row in PHRASES}
+
+
+def test_a_number_that_moved_the_other_way_says_nothing() -> None:
+    """Then the parts of the difference do."""
+    (ssim,) = (sign for sign in SIGNS if sign.metric == "ssim")
+    assert told(ssim, 0.5, 1.0, worse=True, moved=-2.0) == "the fill changed in fine detail"
+
+
+@pytest.mark.parametrize(
+    ("regions", "subject"),
+    [
+        ({}, "the picture"),
+        ({"edit": 1.0, "keep": 0.2}, "the fill"),
+        ({"edit": 1.0, "keep": 0.6}, "the picture"),
+        ({"edit": 0.2, "keep": 0.1, "protect": 0.5}, "the fine print"),
+        ({"edit": 0.1, "keep": 0.1, "border": 0.9, "all": 0.2}, "the picture's rim"),
+    ],
+)
+def test_the_subject_is_where_the_difference_is_seen(regions: dict[str, float], subject: str) -> None:
+    """As visible outside as inside: it is the picture."""
+    assert place_of(Difference(0.1, 0.5, regions=regions))[0] == subject
+
+
+def test_visibility_has_four_words_and_signs_their_numbers() -> None:
+    """From just visible to obvious."""
+    assert [visibility(jod) for jod in (0.05, 0.1, 0.3, 1.0)] == [
+        "just visible",
+        "visible",
+        "clearly visible",
+        "obvious",
+    ]
+    assert Key("registration", "edit", "dx") in set(extra_keys())
