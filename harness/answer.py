@@ -129,7 +129,7 @@ def _aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> Asp
         outcome = "better" if won > PLAIN * lost else "worse" if lost > PLAIN * won else "traded"
     elif ASPECTS[place] not in measured:
         outcome = "not measured"
-    return AspectAnswer(ASPECTS[place], outcome, round(lost, 3), round(won, 3), max(moved, default=0.0))
+    return AspectAnswer(ASPECTS[place], outcome, round(lost, 3), round(won, 3), round(max(moved, default=0.0), 3))
 
 
 def choose(judged: Judged, costs: Sequence[Cost]) -> Take:

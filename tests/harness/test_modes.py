@@ -113,6 +113,7 @@ def test_accepting_needs_a_reason_and_a_baseline(folder: Path) -> None:
 
 
 BISTABLE = """
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from pipelines import reference
