@@ -70,8 +70,18 @@ def explain(metric: Metric) -> list[str]:
         f"**Formula.** {metric.formula}",
         f"**Source.** {metric.source}",
         "; ".join(facts) + ".",
-        f"Margins, where a suite writes none, of how much worse than the baseline it may get: {margins or 'none'}.",
+        f"Margins, where a suite writes none, of how much worse than the accepted one it may get: {margins or 'none'}.",
+        *_unseen(metric),
     ]
+
+
+def _unseen(metric: Metric) -> list[str]:
+    """What nobody can tell apart, where there is such a value."""
+    if metric.unseen is None:
+        return []
+    beyond = "above" if metric.better == "higher" else "below"
+    value = f"{metric.unseen:g} {metric.unit}".rstrip()
+    return [f"Nobody sees a difference {beyond} {value}: the gate takes values beyond it for it."]
 
 
 def write_page(page: Path, weights: LpipsWeights) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import sys
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -421,14 +422,17 @@ def _displays() -> Mapping[str, Any]:
 @cache
 def _package() -> Any:
     """The package, imported without its noise. Raises IncompleteError where it cannot be."""
-    before = logging.root.manager.disable
+    level, path = logging.root.manager.disable, list(sys.path)
     logging.disable(logging.CRITICAL)
     try:
-        import pycvvdp
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # compiling its sources warns of escapes in their strings
+            import pycvvdp
     except Exception as error:
         raise IncompleteError(f"ColorVideoVDP cannot be loaded: {error}. {INSTALL}") from error
     finally:
-        logging.disable(before)
+        logging.disable(level)
+        sys.path[:] = path  # it adds its own folder, whose modules have everyday names
     return pycvvdp
 
 
@@ -466,6 +470,4 @@ def pooled(image: Image, expected: Image, *, viewing: Viewing, areas: Areas) -> 
 
 def require() -> None:
     """Raise IncompleteError, with what to install, where the package cannot be used."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # compiling its sources warns of escapes in their strings
-        _package()
+    _package()

@@ -69,9 +69,9 @@ def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     if any(odd.values()):
         names = ", ".join(dict.fromkeys(f"`{one.name}`" for one in (*odd["fault"], *odd["repair"])))
         yield (
-            f"Some planted changes bring the pictures of these scenes nearer to the right answer, as ColorVideoVDP sees it: {names}. "
-            f"Without them {repairs_failed(plain)} repairs fail, {repairs_improved(plain)} visible repairs are called improved, "
-            f"and {caught(plain, 1.0)} visible faults fail.\n"
+            "Some planted changes bring the pictures of these scenes nearer to the right answer, as ColorVideoVDP sees it: "
+            f"{names}. Without them {repairs_failed(plain)} repairs fail. {repairs_improved(plain)} visible repairs are called "
+            f"improved, and {caught(plain, 1.0)} visible faults fail.\n"
         )
     yield (
         "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot be judged. Intervals are "
