@@ -197,9 +197,12 @@ def compared(run: Run) -> str:
 
 
 def cards(run: Run) -> Cards:
-    """The findings, in the verdict's order."""
+    """The findings, in the verdict's order; a budget that is kept is none."""
     cases = _Cases.of(run)
-    made = [_card(cases, number, finding) for number, finding in enumerate(view.findings(run), start=1)]
+    numbered = enumerate(view.findings(run), start=1)
+    made = [
+        _card(cases, number, one) for number, one in numbered if verdict.is_open(one) or one.outcome != Outcome.PASS
+    ]
     found = [card for card in made if verdict.is_open(card.finding)]
     quiet = [card for card in made if not verdict.is_open(card.finding)]
     left_out = max(0, len(found) - MAX_CARDS) + max(0, len(quiet) - MAX_CARDS)
