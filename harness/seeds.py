@@ -106,7 +106,7 @@ def judge(
             continue
         found = [one for one in _moved(sample, numbers, looks, tested, place) if one.judged]
         moved += found
-        if not found and (large := _unproved(run, sample, numbers, looks, tested, place)):
+        if not found and (large := _unproved(sample, numbers, looks, tested, place)):
             unproved.append(large)
     return moved, unproved
 
@@ -327,9 +327,7 @@ def _step(seen: Sequence[Difference]) -> float:
     return float(np.mean(steps)) if steps else 0.0
 
 
-def _unproved(
-    run: Sheet, sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
-) -> Unproved | None:
+def _unproved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int) -> Unproved | None:
     """The scene's loss where it is large, and chance may explain it."""
     p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
@@ -340,7 +338,7 @@ def _unproved(
     if not scored.judged:
         return None
     needed = None
-    if run.manifest.pipelines[sample.scene.model].stochastic:
+    if min(sample.new.shape[1], sample.old.shape[1]) > 1:  # a deterministic side has no more seeds to give
         spread = tested.error[place] / np.sqrt(1 / len(sample.scene.ours) + 1 / len(sample.scene.theirs))
         at = int(np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf)))
         needed = seeds_needed(float(tested.change[place][at]), float(spread[at]))
