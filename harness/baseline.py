@@ -340,7 +340,8 @@ def _check_fits(there: Manifest, run: Run) -> None:
                 f"a part of {run.folder} does not fit the baseline: its suite's {name} is {getattr(here.suite, name)}, the "
                 f"baseline's {getattr(there.suite, name)}. Accept a whole run"
             )
-    for what, ours, theirs in (("metrics", here.metrics, there.metrics), ("machine", here.machine, there.machine)):
+    identities = [{name: info.identity for name, info in side.metrics.items()} for side in (here, there)]
+    for what, ours, theirs in (("metrics", *identities), ("machine", here.machine, there.machine)):
         if ours != theirs:
             raise UsageError(
                 f"a part of {run.folder} does not fit the baseline: their {what} differ, so its numbers would not be "
