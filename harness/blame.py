@@ -30,7 +30,7 @@ from harness.metrics.registry import get_metric
 from harness.pairing import pair
 from harness.processes import Child, ChildDiedError
 from harness.runs import metric_name
-from harness.sheet import MEASURED, Key, Sheet
+from harness.sheet import MEASURED, Ended, Key, Sheet
 from harness.suite import parse_model
 from harness.tasks import Task, crop_task, make_task
 from harness.types import Case, CaseError, Finding, Outcome, Region
@@ -154,6 +154,8 @@ def ask(
     `metric` may read `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError where the baseline has no such case
     on the same seed, either side's is an error, the run has no such number, or `good` or `bad` names no pipeline.
     """
+    if run.ended[case.id].error:
+        raise UsageError(_no_picture(run, case, run.ended[case.id]))
     pairing = pair(run, baseline)
     others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
@@ -162,16 +164,17 @@ def ask(
             f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "
             "baseline"
         )
-    for where, ended in ((run, run.ended[case.id]), (baseline, baseline.ended[others[case.id]])):
-        if ended.error:
-            raise UsageError(
-                f"{where.folder} has an error and no picture of {case_name(case)}: {ended.error}: {ended.reason}. Its "
-                "traceback is in that run's report"
-            )
     ours, theirs = run.manifest.pipelines[case.model.name], baseline.manifest.pipelines[case.model.name]
     key = _key(run, baseline, case, others[case.id], findings, metric)
     good, bad = (parse_model(text).spec if text else "" for text in (good, bad))
     return Question(run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec)
+
+
+def _no_picture(run: Sheet, case: Case, ended: Ended) -> str:
+    return (
+        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}: {ended.reason}. Its traceback is in "
+        "that run's report"
+    )
 
 
 def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from harness.commands.common import Json, console, errors, found, print_json, print_table
@@ -87,6 +86,8 @@ def calibrate(
         )
         done = main_job.calibrate(asked, suite, found(), console(stderr=as_json), quiet=quiet or as_json)
         if as_json:
+            import msgspec
+
             print_json([msgspec.to_builtins(one) for one in done.outcomes])
             return
         if quiet:

@@ -309,7 +309,6 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: py
         run()
 
 
-@pytest.mark.xfail(reason="the gate of schema 2 is not here yet", strict=True)
 def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
     """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures passes."""
     told = asked(tmp_path / "out", reruns=0, harmless=("png_9",))

@@ -147,4 +147,4 @@ def test_visibility_has_four_words_and_signs_their_numbers() -> None:
         "clearly visible",
         "obvious",
     ]
-    assert Key("registration", "edit", "dx") in set(extra_keys())
+    assert Key("registration", "all", "dx") in set(extra_keys())
