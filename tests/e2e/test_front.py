@@ -337,7 +337,8 @@ def test_comparison_page(browser: Browser, folder: Path) -> None:
     page.goto((folder / "runs" / "bad" / "compare" / "index.html").as_uri())
     expect(page.locator(".sides")).to_contain_text("good")
     assert page.locator(".sheet img").count() > 0
-    assert page.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")
+    page.evaluate("[...document.images].forEach((one) => { one.loading = 'eager'; })")  # below the fold they are lazy
+    until(page, "[...document.images].every((one) => one.naturalWidth > 0)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []
     context.close()

@@ -26,6 +26,8 @@ from tests.reports.conftest import HOSTILE
 
 PAIRS = Path(__file__).parents[1] / "harness" / "metrics" / "ciede2000_pairs.txt"
 DESK: ViewportSize = {"width": 1440, "height": 900}
+TALL: ViewportSize = {"width": 1440, "height": 1200}
+"""A whole picture fits below what is said of it."""
 MODES = ("all", "side", "slider", "blink", "onion", "diff", "heat")
 
 Open = Callable[..., Page]
@@ -237,7 +239,7 @@ def test_a_reduced_picture_says_so(view: Open, run: Run) -> None:
 def test_amplified_difference(view: Open, run: Run, record: CaseRecord) -> None:
     """Sixteen times the difference of each channel, and no more than white."""
     height, width = picture(run, record, "actual").shape[:2]
-    page = view(f"&mode=diff&zoom=1&y={height / 2}&x={width / 2}")
+    page = view(f"&mode=diff&zoom=1&y={height / 2}&x={width / 2}", size=TALL)
     shown = seen(page)
     top, left = (shown.shape[0] - height) // 2, (shown.shape[1] - width) // 2
     expected, actual = (picture(run, record, kind).astype(int) for kind in ("expected", "actual"))
@@ -250,7 +252,7 @@ def test_amplified_difference(view: Open, run: Run, record: CaseRecord) -> None:
 def test_slider_shows_a_left_and_b_right(view: Open, run: Run, record: CaseRecord) -> None:
     """The edge follows drag, range and keys."""
     height, width = picture(run, record, "actual").shape[:2]
-    page = view(f"&mode=slider&a=expected&zoom=1&y={height / 2}&x={width / 2}&cut=100")
+    page = view(f"&mode=slider&a=expected&zoom=1&y={height / 2}&x={width / 2}&cut=100", size=TALL)
     only_a = seen(page)
     page.locator("[name=amount]").fill("0")
     only_b = seen(page)
