@@ -241,7 +241,7 @@ def test_amplified_difference(view: Open, run: Run, record: CaseRecord) -> None:
     height, width = picture(run, record, "actual").shape[:2]
     page = view(f"&mode=diff&zoom=1&y={height / 2}&x={width / 2}", size=TALL)
     shown = seen(page)
-    top, left = (shown.shape[0] - height) // 2, (shown.shape[1] - width) // 2
+    top, left = (shown.shape[0] - height + 1) // 2, (shown.shape[1] - width + 1) // 2
     expected, actual = (picture(run, record, kind).astype(int) for kind in ("expected", "actual"))
     wanted = np.minimum(255, 16 * np.abs(expected - actual))
     rows = slice(8, height - 48)  # the label lies below
@@ -256,7 +256,7 @@ def test_slider_shows_a_left_and_b_right(view: Open, run: Run, record: CaseRecor
     only_a = seen(page)
     page.locator("[name=amount]").fill("0")
     only_b = seen(page)
-    top, left = (only_a.shape[0] - height) // 2, (only_a.shape[1] - width) // 2
+    top, left = (only_a.shape[0] - height + 1) // 2, (only_a.shape[1] - width + 1) // 2
     area = (slice(top + 8, top + height // 3), slice(left + 20, left + width - 20))
     rows, columns = slice(8, height // 3), slice(20, width - 20)
     assert np.array_equal(only_a[area], picture(run, record, "expected")[rows, columns])
