@@ -141,6 +141,7 @@ def _page(tried: list[Tried]) -> Iterator[str]:
     yield f"- ΔE00 {SHIFT_DE00:g} between the mean colours of such a window."
     yield "  ColorVideoVDP looks for contrasts, and hardly sees that everything got lighter.\n"
     yield "The limits lie between changes that nobody sees and changes that one does."
+    yield "Plain grey is where most is seen: there a patch darker by one level is just above them."
     yield "The table shows them, on plain grey and on three photographs, for the display `standard_4k`."
     yield "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00; visible ones are bold."
     yield "`python -m benchmarks.visibility` measures them.\n"

@@ -43,6 +43,13 @@ LARGE_P = 0.05
 """A loss is too large to pass unproved where the pictures are so much further from the right answer than the accepted ones,
 and chance explains it less often than this."""
 
+TRUST = 0.5
+"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to agree prove little."""
+
+LEAST = 0.5
+"""Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved by. Metrics have heavy
+tails: statistics alone take one clean picture in forty for another one, and three accepted seeds that happen to agree."""
+
 MOST_FREEDOM = 1000.0
 """Scenes whose noise is taken for one and the same have so many degrees of freedom."""
 
@@ -134,17 +141,19 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     scene = _two_sided(change, error, free)
     pictures = [_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
     told = freedom[:, None] > 0  # one picture on each side says nothing of noise, and none is not that it is 0
-    spread = np.sqrt(own * (1 / count[:, :1] + 1 / count[:, 1:]))
+    spread = np.sqrt(np.fmax(own, variance) * (1 / count[:, :1] + 1 / count[:, 1:]))
     raw = _families(np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups)
     keys = list(dict.fromkeys(groups))
     corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(len(keys), -1)
     ends = np.cumsum([one.size for one in pictures])[:-1]
     each = np.split(holm(np.concatenate([one.ravel() for one in pictures])), ends)
+    far_enough = np.abs(change) >= LEAST
+    moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
     return Tested(
         change,
-        np.stack([corrected[keys.index(group)] for group in groups]),
-        holm(scene.ravel()).reshape(scene.shape),
-        tuple(one.reshape(shape.shape) for one, shape in zip(each, pictures, strict=True)),
+        np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
+        np.where(far_enough, holm(scene.ravel()).reshape(scene.shape), 1.0),
+        tuple(np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)),
         raw,
         error,
     )
@@ -174,7 +183,7 @@ def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -
     rest = _squares(new)[:, None] - np.square(new - about) * count / max(count - 1, 1)  # without the picture itself
     squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
     # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of 3 would raise an alarm
-    weight = np.minimum(np.where(prior > 0, prior, 0.0), np.count_nonzero(others))
+    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
     free = weight + left
     variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
     error = np.sqrt(variance * (1 + 1 / old.shape[1]))
@@ -182,8 +191,9 @@ def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -
 
 
 def _families(change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]) -> Values:
-    """How likely each family's mean change is by chance, at each of its scenes; not corrected. Each scene's error is its own:
-    drawn towards a common one, that of the noisiest, which decides, would be too small.
+    """How likely each family's mean change is by chance, at each of its scenes; not corrected. `error`: each scene's own, or
+    the one drawn towards all scenes' where that is larger. Of three seeds that agree by chance the own one is too small; of
+    the noisiest scene, which decides, the other is.
     """
     found = np.full(change.shape, np.nan)
     for group in dict.fromkeys(groups):
@@ -212,7 +222,7 @@ def moderate(variance: Values, freedom: Values) -> tuple[Values, Values]:
         logs = np.log(variance[known, column]) - digamma(half) + np.log(half)
         spread = float(logs.var(ddof=1) - polygamma(1, half).mean())
         prior = 2 * _inverse_trigamma(spread) if spread > 0 else MOST_FREEDOM
-        prior = min(prior, MOST_FREEDOM)
+        prior = min(prior, TRUST * float(known.sum()))
         common = math.exp(float(logs.mean()) + float(digamma(prior / 2)) - math.log(prior / 2))
         own = np.where(np.isnan(variance[:, column]), 0.0, variance[:, column])
         drawn[:, column] = (prior * common + freedom * own) / (prior + freedom)
