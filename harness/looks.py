@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,7 @@ from harness.pairing import Pairing, Scene, answers, in_order
 from harness.runs import blob_path
 from harness.sheet import Baseline, Ended, Sheet
 from harness.tasks import make_task
+from harness.threads import one_thread_each
 from harness.types import Case, Viewing
 from harness.visibility import BLIND_PSNR_DB, Difference, compare, compare_blind, why_blind
 
@@ -183,7 +183,7 @@ def _measured(
         return known, ""
     blind = why_blind()
     measure = _blind if blind else _seen
-    with _one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
+    with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
         results = pool.map(lambda task: (task.pair, measure(task, folders)), _by_scene(there))
         for done, (pair, difference) in enumerate(results, start=1):
             if difference is not None:
@@ -246,19 +246,3 @@ def _found(folders: Sequence[Path], digest: str) -> Path:
     if path is None:
         raise UsageError(f"the picture {digest} is gone from {folders[0]}")
     return path
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Each thread computes alone, as a worker does, so that numbers do not depend on who measured."""
-    import cv2
-    import torch
-
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
