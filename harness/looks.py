@@ -177,7 +177,7 @@ def _measured(
     there = [
         _Task(pair, case)
         for pair, case in missing.items()
-        if all(_path(folders, digest) for digest in (pair.accepted, pair.image))
+        if all(path_in(folders, digest) for digest in (pair.accepted, pair.image))
     ]
     if not there:
         return known, ""
@@ -199,10 +199,10 @@ def _seen(task: _Task, folders: Sequence[Path]) -> Difference | None:
     accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
     if accepted.shape != image.shape:
         return None
-    path = _path(folders, task.pair.expected) if task.pair.expected else None
+    path = path_in(folders, task.pair.expected) if task.pair.expected else None
     expected = pictures.load(path) if path else None
     return compare(
-        accepted, image, viewing=task.pair.viewing, areas=_areas(task.case, image.shape[:2]), expected=expected
+        accepted, image, viewing=task.pair.viewing, areas=areas_now(task.case, image.shape[:2]), expected=expected
     )
 
 
@@ -212,7 +212,7 @@ def _blind(task: _Task, folders: Sequence[Path]) -> Difference | None:
     return compare_blind(accepted, image) if accepted.shape == image.shape else None
 
 
-def _areas(case: Case, shape: tuple[int, ...]) -> Areas:
+def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:
     """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise now."""
     try:
         areas = make_task(case).reference.areas
@@ -237,12 +237,13 @@ def _ended(sheet: Sheet, column: int) -> tuple[Case, Ended]:
     return case, sheet.ended[case.id]
 
 
-def _path(folders: Iterable[Path], digest: str) -> Path | None:
+def path_in(folders: Iterable[Path], digest: str) -> Path | None:
+    """Where a picture lies, in the first of the folders that has it; None: in none."""
     return next((path for folder in folders if (path := blob_path(folder, digest)).is_file()), None)
 
 
 def _found(folders: Sequence[Path], digest: str) -> Path:
-    path = _path(folders, digest)
+    path = path_in(folders, digest)
     if path is None:
         raise UsageError(f"the picture {digest} is gone from {folders[0]}")
     return path

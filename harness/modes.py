@@ -15,14 +15,10 @@ from pathlib import Path
 
 from harness import pictures
 from harness.differences import DifferenceStore, Pair, viewing_of
-from harness.errors import UsageError
 from harness.floors import Several
-from harness.looks import Looking
-from harness.metrics.metric import Areas
+from harness.looks import Looking, areas_now, path_in
 from harness.pairing import answers
-from harness.runs import blob_path
 from harness.sheet import Baseline, Ended, Sheet
-from harness.tasks import make_task
 from harness.threads import one_thread_each
 from harness.types import Case
 from harness.visibility import Difference, compare, compare_blind, why_blind
@@ -215,7 +211,7 @@ class _Case:
 
     def _difference(self, one: str, other: str) -> Difference | None:
         """Measured before, or now. None: a picture is gone."""
-        paths = [_path(self._folders, digest) for digest in (one, other)]
+        paths = [path_in(self._folders, digest) for digest in (one, other)]
         ended = self._ended()
         pair = Pair(one, other, ended.expected, viewing_of(self._sheets[0].manifest.suite.viewing, self._case.family))
         known = self._store.get(pair)
@@ -226,12 +222,12 @@ class _Case:
             return NOTHING_ALIKE
         if why_blind():
             return compare_blind(accepted, image)
-        expected = _path(self._folders, ended.expected) if ended.expected else None
+        expected = path_in(self._folders, ended.expected) if ended.expected else None
         found = compare(
             accepted,
             image,
             viewing=pair.viewing,
-            areas=_areas(self._case, image.shape[:2]),
+            areas=areas_now(self._case, image.shape[:2]),
             expected=pictures.load(expected) if expected else None,
         )
         self._store.put(pair, found)
@@ -246,16 +242,3 @@ def _answers(baseline: Baseline | None, case: Case) -> tuple[str, ...]:
     if baseline is None or case.id not in baseline.sheet.columns:
         return ()
     return answers(baseline, baseline.sheet.columns[case.id])
-
-
-def _areas(case: Case, shape: tuple[int, ...]) -> Areas:
-    """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise now."""
-    try:
-        areas = make_task(case).reference.areas
-    except UsageError:
-        return {}
-    return areas if all(area.shape == shape for area in areas.values()) else {}
-
-
-def _path(folders: Iterable[Path], digest: str) -> Path | None:
-    return next((path for folder in folders if (path := blob_path(folder, digest)).is_file()), None)
