@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -154,6 +155,13 @@ def until(page: Page, expression: str, *, seconds: float = 30) -> None:
             return
         page.wait_for_timeout(50)
     pytest.fail(f"not within {seconds:g} s: {expression}")
+
+
+def state(page: Page) -> dict[str, str]:
+    """What the address says, once it is written: that is a moment after the page changed."""
+    until(page, "editproof.state.link() === (location.hash || '#')")
+    address: str = page.evaluate("location.hash")  # the browser tells page.url of it later
+    return {key: values[0] for key, values in parse_qs(address.removeprefix("#")).items()}
 
 
 def editproof(here: Path, *arguments: str) -> str:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.runs import Run
 from reports.front_page import cards
 from reports.single_file import write_single_file
-from tests.e2e.conftest import editproof, opened, until
+from tests.e2e.conftest import editproof, opened, state, until
 from tests.reports.conftest import HOSTILE
 
 Look = Callable[..., Page]
@@ -34,12 +34,6 @@ def said(page: Page, key: str) -> list[str]:
         "key => editproof.list.order().map((id) => String(editproof.list.about(id)[key]))", key
     )
     return found
-
-
-def state(page: Page) -> dict[str, str]:
-    """The state in the address; it is written a moment after the page changed."""
-    page.wait_for_timeout(200)
-    return {key: values[0] for key, values in parse_qs(page.url.partition("#")[2]).items()}
 
 
 def test_first_screen_says_what_broke(look: Look, run: Run) -> None:

@@ -9,7 +9,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from harness.evidence import load_maps
 from harness.metrics.delta_e00 import ciede2000, lab
 from harness.runs import Run
 from harness.types import CaseRecord, Outcome
+from tests.e2e.conftest import state, until
 from tests.reports.conftest import HOSTILE
 
 PAIRS = Path(__file__).parents[1] / "harness" / "metrics" / "ciede2000_pairs.txt"
@@ -78,21 +78,6 @@ def view(browser: Browser, run: Run, record: CaseRecord) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
-
-
-def until(page: Page, truth: str) -> None:
-    """Wait for it to be true. (Playwright's own way evaluates text in the page, which the page's policy forbids.)"""
-    for _ in range(1000):
-        if page.evaluate(f"() => Boolean({truth})"):
-            return
-        page.wait_for_timeout(20)
-    pytest.fail(f"never true: {truth}")
-
-
-def state(page: Page) -> dict[str, str]:
-    """What the address says, once it is written."""
-    until(page, "(location.hash || '#') === editproof.state.link()")
-    return {key: values[0] for key, values in parse_qs(page.url.partition("#")[2]).items()}
 
 
 def picture(run: Run, record: CaseRecord, kind: str) -> Pixels:
