@@ -1,8 +1,9 @@
 """From what changed to findings: one for each cause.
 
 What changed in one model, first at one stage, is taken for one cause, whatever families it shows in. Its losses and gains are
-weighed as a whole: where one side is more than `PLAIN` times the other, the cause is a regression or an improvement; else it
-is traded. A cause that several models share is one finding.
+weighed as a whole: where one side is more than `PLAIN` times the other, the cause is a regression or an improvement. Else it
+is traded, unless a viewer would plainly see it lead away from the right answer, or towards it. A cause that several models
+share is one finding.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from harness.words import Told, describe, ranked, visibility
 
 PLAIN = 3.0
 """So many times as large must losses be as gains, or the other way round, for a plain answer."""
+
+PLAIN_WAY = 0.5
+"""So large a share of a visible difference must lead away from the right answer, or towards it, to be plain to see."""
 
 SHARE_NAMED = 0.1
 """An aspect is named where it has at least this share of all that was lost, or won."""
@@ -61,12 +65,26 @@ class Cause:
         if lost > PLAIN * won:
             return Outcome.REGRESSED
         if won > PLAIN * lost:
-            return Outcome.TRADED if self._worst_seen(-1) > self._worst_seen(1) else Outcome.IMPROVED
-        return Outcome.TRADED
+            spoilt = self.away >= PLAIN_WAY or self._worst_seen(-1) > self._worst_seen(1)
+            return Outcome.TRADED if spoilt else Outcome.IMPROVED
+        if abs(self.away) < PLAIN_WAY:
+            return Outcome.TRADED
+        return Outcome.REGRESSED if self.away > 0 else Outcome.IMPROVED
+
+    @property
+    def away(self) -> float:
+        """Which share of what a viewer sees of the cause leads away from the right answer; below 0: towards it. It is not asked
+        of other samples that a stochastic model drew: how far these lie from the right answer is chance.
+        """
+        pairs = [one.difference for one in self.scored if one.scene.mode == "pairs"]
+        known = [one for one in pairs if one and one.steps]
+        return sum(one.step for one in known) / max(sum(one.jod for one in known), 1e-9)
 
     @property
     def loses_more(self) -> bool:
         """Whether what is lost is more visible than what is won."""
+        if abs(self.away) >= PLAIN_WAY:
+            return self.away > 0
         seen = np.array([_seen(one) for one in self.scored if one.judged])
         return bool(len(seen)) and float(seen[:, 0].sum()) > float(seen[:, 1].sum())
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.pairing import Beside
 from harness.runs import write_atomically
 from harness.types import Viewing
 from harness.visibility import PACKAGE, VERSION, Difference
@@ -50,8 +51,8 @@ class Accepted:
 
     folder: Path
     """Where the accepted pictures lie."""
-    pictures: Mapping[str, tuple[str, ...]]
-    """Case id of the run -> hashes of the accepted pictures, the first one first."""
+    pictures: Mapping[str, Beside]
+    """By case id of the run."""
     viewing: tuple[Viewing, ...]
     """As the suite's."""
 

@@ -142,6 +142,7 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, lookin
     numbers.check_margins(run.manifest.suite, rules.noise)
     pairing = pair(run, baseline.sheet)
     looks = look(run, baseline, pairing, looking)
+    pairing = pairing.settled(looks.modes)
     scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
     stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
     causes = tuple(find_causes(scored, stages, rules.apart))
@@ -251,8 +252,7 @@ def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
             continue
         usual = Outcome.INVISIBLE if one.difference and not one.difference.visible else Outcome.UNCHANGED
         whole, worst = (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
-        step = one.difference.steps.get("all") if one.difference else None
-        away = round(step.after - step.before, 4) if step else None
+        away = round(one.difference.step, 4) if one.difference and one.difference.steps else None
         found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst, away))
     return sorted(found, key=lambda change: -max(change.whole, change.worst))
 

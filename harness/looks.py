@@ -1,7 +1,8 @@
 """Did a picture change, and can anybody see it? The first two questions of the gate, asked of every finished case.
 
 What workers measured while the run went on lies in the run's folder, what was measured before in the cache; the rest is
-measured here, several pairs at a time.
+measured here, several pairs at a time. Looking also tells whether the pictures of a stochastic model still are the accepted
+samples, changed, or other samples.
 """
 
 from __future__ import annotations
@@ -12,22 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from harness import pictures
 from harness.differences import DifferenceStore, Pair, viewing_of
 from harness.errors import UsageError
 from harness.metrics.metric import Areas
-from harness.pairing import Pairing, Scene, answers, in_order
+from harness.pairing import Mode, Pairing, Scene, Subject, answers, other_seed, stochastic
 from harness.runs import blob_path
 from harness.sheet import Baseline, Ended, Sheet
 from harness.tasks import make_task
 from harness.threads import one_thread_each
 from harness.types import Case, Viewing
-from harness.visibility import BLIND_PSNR_DB, Difference, compare, compare_blind, why_blind
+from harness.visibility import BLIND_PSNR_DB, Difference, compare, compare_blind, sample_kept, why_blind
 
 State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
 """`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side refused the edit, or both."""
 
 BLIND = f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as visible"
+
+KEPT = 0.5
+"""From this far on, a picture counts as the accepted sample of its seed: halfway between that and any other sample."""
 
 SEED_PAIRS = 3
 """Pairs of accepted pictures of a scene that say how much its seeds differ."""
@@ -69,8 +75,10 @@ class Looks:
     """Every picture of a run that has a counterpart."""
 
     by_column: Mapping[int, Look]
-    among_seeds: Mapping[tuple[str, str, str], tuple[Difference, ...]] = field(default_factory=dict)
-    """Family, name and model -> how much the accepted pictures of a scene differ among one another, where that matters."""
+    modes: Mapping[Subject, Mode] = field(default_factory=dict)
+    """How each scene is compared, now that its pictures are known."""
+    among_seeds: Mapping[Subject, tuple[Difference, ...]] = field(default_factory=dict)
+    """How much the accepted pictures of a scene differ among one another, where that matters."""
     seen_by: str = ""
     """How visibility was measured."""
 
@@ -84,45 +92,67 @@ class _Task:
     pair: Pair
     case: Case
     """Of the run; its scene says where regions lie."""
+    other: str = ""
+    """Hash of the accepted picture of another seed; empty: nobody asks for it."""
 
 
 def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
     """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see it."""
     viewing = run.manifest.suite.viewing
-    seeded = [scene for scene in pairing.scenes if scene.mode == "seeds"]
-    tasks = [
-        *(task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)),
-        *(task for scene in seeded for _, task in _seed_tasks(run, baseline, scene, viewing)),
-    ]
-    store = DifferenceStore(run.folder, looking.cache) if tasks else None
-    known, blind = _measured(run, baseline, tasks, store, looking) if store else ({}, "")
+    tasks = [task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)]
+    store = DifferenceStore(run.folder, looking.cache)
+    known, blind = _measured(run, baseline, tasks, store, looking)
     found = {one.column: one for scene in pairing.scenes for one in _looks(run, baseline, scene, known, viewing)}
-    among = {
-        (scene.family, scene.name, scene.model): tuple(
+    modes = {scene.subject: _mode(run, baseline, scene, found) for scene in pairing.scenes}
+    seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
+    among = {scene.subject: list(_seed_tasks(run, baseline, scene, viewing)) for scene in seeded}
+    more, _ = _measured(run, baseline, [task for own in among.values() for _, task in own], store, looking)
+    differences = {
+        subject: tuple(
             difference
-            for same, task in _seed_tasks(run, baseline, scene, viewing)
-            if (difference := Difference(0.0, 0.0) if same else known.get(task.pair))
+            for same, task in own
+            if (difference := Difference(0.0, 0.0) if same else more.get(task.pair)) is not None
         )
-        for scene in seeded
+        for subject, own in among.items()
     }
-    return Looks(found, among, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
+    return Looks(found, modes, differences, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
 
 
-def partners(run: Sheet, baseline: Baseline, scene: Scene) -> list[int]:
-    """The accepted column that each of a scene's pictures is looked at beside."""
-    if scene.mode == "pairs":
-        return list(scene.theirs)
-    return in_order([run.manifest.cases[column].seed for column in scene.ours], baseline.sheet, scene.theirs)
+def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
+    """How a scene is compared. Its seeds mean something where most of its pictures still are the accepted samples. Where that
+    can't be told, what was found of the model stands.
+    """
+    seeds = [run.manifest.cases[column].seed for column in scene.ours]
+    theirs = [baseline.sheet.manifest.cases[column].seed for column in scene.partners]
+    if seeds != theirs or not all(stochastic(sheet, scene.model) for sheet in (run, baseline.sheet)):
+        return scene.mode
+    told = [word for column in scene.ours if (word := _kept(run, baseline, scene, looks[column])) is not None]
+    if not told:
+        return scene.mode
+    return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
+
+
+def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
+    """Whether a picture still is the accepted sample of its seed; None: that can't be told."""
+    if look.state == "unchanged":
+        return True
+    kept = look.difference.kept if look.difference else None
+    if kept is not None:
+        return KEPT <= kept <= 2 - KEPT
+    if len(scene.theirs) > 1 and len({_ended(baseline.sheet, column)[1].actual for column in scene.theirs}) == 1:
+        return len({_ended(run, column)[1].actual for column in scene.ours}) == 1  # no seed matters in this scene
+    return None
 
 
 def _tasks(run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]) -> Iterator[_Task]:
     """The pairs of pictures that differ."""
-    for column, partner in zip(scene.ours, partners(run, baseline, scene), strict=True):
+    for column, partner in zip(scene.ours, scene.partners, strict=True):
         case, mine = _ended(run, column)
         accepted = answers(baseline, partner)
         if mine.actual and accepted and mine.actual not in accepted:
+            other = other_seed(case.seed, baseline.sheet, partner, scene.theirs)
             for digest in accepted:
-                yield _Task(Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)), case)
+                yield _Task(Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)), case, other)
 
 
 def _seed_tasks(
@@ -142,7 +172,7 @@ def _seed_tasks(
 def _looks(
     run: Sheet, baseline: Baseline, scene: Scene, known: Mapping[Pair, Difference], viewing: Sequence[Viewing]
 ) -> Iterator[Look]:
-    for column, partner in zip(scene.ours, partners(run, baseline, scene), strict=True):
+    for column, partner in zip(scene.ours, scene.partners, strict=True):
         case, mine = _ended(run, column)
         accepted = answers(baseline, partner)
         if mine.actual and mine.actual in accepted:
@@ -166,50 +196,53 @@ def _measured(
     picture is gone is left out.
     """
     known: dict[Pair, Difference] = {}
-    missing: dict[Pair, Case] = {}
+    missing: dict[Pair, _Task] = {}
+    folders = [run.folder, baseline.sheet.folder]
     for task in tasks:
-        found = None if task.pair.accepted == task.pair.image else store.get(task.pair)
+        if task.pair.accepted == task.pair.image:
+            continue
+        found = store.get(task.pair)
         if found:
             known[task.pair] = found
-        elif task.pair.accepted != task.pair.image:
-            missing[task.pair] = task.case
-    folders = [run.folder, baseline.sheet.folder]
-    there = [
-        _Task(pair, case)
-        for pair, case in missing.items()
-        if all(path_in(folders, digest) for digest in (pair.accepted, pair.image))
-    ]
-    if not there:
+        if (found is None or (task.other and found.kept is None)) and _there(task, folders):
+            missing[task.pair] = task
+    if not missing:
         return known, ""
-    blind = why_blind()
-    measure = _blind if blind else _seen
+    blind = why_blind() if len(known) < len({*known, *missing}) else ""
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
-        results = pool.map(lambda task: (task.pair, measure(task, folders)), _by_scene(there))
+        results = pool.map(
+            lambda task: (task.pair, _compared(task, folders, known.get(task.pair), blind=bool(blind))),
+            _by_scene(missing.values()),
+        )
         for done, (pair, difference) in enumerate(results, start=1):
             if difference is not None:
                 known[pair] = difference
                 if not blind:
                     store.put(pair, difference)
-            looking.report(done, len(there))
+            looking.report(done, len(missing))
     return known, blind
 
 
-def _seen(task: _Task, folders: Sequence[Path]) -> Difference | None:
-    """As a viewer sees it; None: the two are of different sizes."""
+def _there(task: _Task, folders: Sequence[Path]) -> bool:
+    return all(path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image))
+
+
+def _compared(task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool) -> Difference | None:
+    """What a viewer sees of the difference; without the package, what limits by PSNR say of it. None: the two are of different
+    sizes.
+    """
     accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
     if accepted.shape != image.shape:
         return None
-    path = path_in(folders, task.pair.expected) if task.pair.expected else None
-    expected = pictures.load(path) if path else None
-    return compare(
-        accepted, image, viewing=task.pair.viewing, areas=areas_now(task.case, image.shape[:2]), expected=expected
+    other, expected = (
+        pictures.load(path) if digest and (path := path_in(folders, digest)) else None
+        for digest in (task.other, task.pair.expected)
     )
-
-
-def _blind(task: _Task, folders: Sequence[Path]) -> Difference | None:
-    """By the limits that stand in where the package is missing."""
-    accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
-    return compare_blind(accepted, image) if accepted.shape == image.shape else None
+    if known or blind:
+        kept = sample_kept(accepted, image, other) if other is not None else None
+        return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
+    areas = areas_now(task.case, image.shape[:2])
+    return compare(accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other)
 
 
 def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:

@@ -1,15 +1,15 @@
 """Which accepted pictures a run's pictures are compared with: scene by scene, for each model.
 
 A deterministic model has no seed, so its case of a scene meets the accepted case of that scene. A stochastic model's seeds
-mean something where at least one of them gave the accepted picture again, bit for bit: those are compared one by one.
-Otherwise a scene's pictures are compared with all accepted pictures of the scene, as samples of two distributions.
+mean something where at least one of them gave the accepted picture again, bit for bit, or where a scene's pictures still are
+the accepted samples, changed (`looks.py` finds that out): those are compared one by one. Otherwise a scene's pictures are
+compared with all accepted pictures of the scene, as samples of two distributions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from harness.runs import Manifest
@@ -36,7 +36,14 @@ class Scene(NamedTuple):
     ours: tuple[int, ...]
     """Columns of the run; of its finished cases."""
     theirs: tuple[int, ...]
-    """Columns of the baseline. In the mode `pairs`: the partner of each of `ours`."""
+    """Columns of the baseline."""
+    partners: tuple[int, ...]
+    """The accepted column that each of `ours` is looked at beside."""
+
+    @property
+    def subject(self) -> Subject:
+        """Family, case and model."""
+        return self.family, self.name, self.model
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,9 @@ class Pairing:
     other_seeds: tuple[str, ...]
     """Models that ran on other seeds than the accepted ones, where that matters."""
 
-    @cached_property
-    def modes(self) -> Mapping[str, Mode]:
-        """How each model is compared."""
-        return {scene.model: scene.mode for scene in self.scenes}
+    def settled(self, modes: Mapping[Subject, Mode]) -> Pairing:
+        """The pairing where some scenes are compared in another way than it seemed before their pictures were looked at."""
+        return replace(self, scenes=tuple(one._replace(mode=modes.get(one.subject, one.mode)) for one in self.scenes))
 
 
 def pair(run: Sheet, baseline: Sheet) -> Pairing:
@@ -78,25 +84,35 @@ def pair(run: Sheet, baseline: Sheet) -> Pairing:
             altered += [run.manifest.cases[column].id for column in columns]
         else:
             mode = modes[subject[2]]
-            partners = _partners(run, baseline, columns, accepted)
-            kept = [column for column in columns if column in partners] if mode == "pairs" else columns
+            own = _partners(run, baseline, columns, accepted)
+            kept = [column for column in columns if column in own] if mode == "pairs" else columns
             new += [run.manifest.cases[column].id for column in columns if column not in kept]
-            ids |= {_id(run, column): _id(baseline, partners.get(column, accepted[0])) for column in kept}
-            chosen = [partners[column] for column in kept] if mode == "pairs" else accepted
+            ids |= {_id(run, column): _id(baseline, own.get(column, accepted[0])) for column in kept}
+            beside = in_order([run.manifest.cases[column].seed for column in kept], baseline, accepted)
+            partners = [own.get(column, other) for column, other in zip(kept, beside, strict=True)]
             if kept:
-                scenes.append(Scene(*subject, mode, tuple(kept), tuple(chosen)))
+                scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), tuple(partners)))
     unused = [_id(baseline, column) for subject, columns in theirs.items() if subject not in ours for column in columns]
     return Pairing(
         tuple(scenes), ids, tuple(new), tuple(altered), tuple(unused), tuple(_on_other_seeds(run, baseline, scenes))
     )
 
 
-def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, tuple[str, ...]]:
-    """Case id of a run that is planned -> hashes of the accepted pictures that its picture will be compared with, the first
-    answer first. Pictures that turn out to be of another scene are left out by `pair` afterwards.
+class Beside(NamedTuple):
+    """What a picture will be compared with, by hashes."""
+
+    accepted: tuple[str, ...]
+    """The accepted pictures, the first answer first."""
+    other: str
+    """The accepted picture of another seed, where the accepted picture is of the same seed; empty: there is none."""
+
+
+def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
+    """Case id of a run that is planned -> what its picture will be compared with. Pictures that turn out to be of another
+    scene are left out by `pair` afterwards.
     """
     theirs = _by_subject(baseline.sheet)
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, Beside] = {}
     ours: dict[Subject, list[int]] = {}
     for column, case in enumerate(manifest.cases):
         ours.setdefault((case.family, case.name, case.model.name), []).append(column)
@@ -104,8 +120,22 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, tuple
         if accepted := theirs.get(subject):
             seeds = [manifest.cases[column].seed for column in columns]
             for column, partner in zip(columns, in_order(seeds, baseline.sheet, accepted), strict=True):
-                found[manifest.cases[column].id] = answers(baseline, partner)
+                case = manifest.cases[column]
+                found[case.id] = Beside(
+                    answers(baseline, partner), other_seed(case.seed, baseline.sheet, partner, accepted)
+                )
     return found
+
+
+def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]) -> str:
+    """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of this seed, or every seed
+    gave the same picture.
+    """
+    if baseline.manifest.cases[partner].seed != seed:
+        return ""
+    start = list(accepted).index(partner)
+    given = [baseline.ended[_id(baseline, column)].actual for column in (*accepted[start:], *accepted[:start])]
+    return next((picture for picture in given if picture and picture != given[0]), "")
 
 
 def in_order(seeds: Sequence[int], baseline: Sheet, accepted: Sequence[int]) -> list[int]:

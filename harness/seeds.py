@@ -30,11 +30,11 @@ from harness.sheet import Sheet
 from harness.types import ASPECTS
 from harness.visibility import Difference
 
-ALARM = 0.001
+ALARM = 0.0003
 """Chance of one false alarm or more among all families and aspects of a run, if scores were normal. Metrics have heavier tails:
 measured on clean reruns, alarms are some three times as frequent as that, before anything is asked of their size."""
 
-SCENE_ALARM = 0.001
+SCENE_ALARM = 0.0003
 PICTURE_ALARM = 0.0001
 """The same of scenes, and of single pictures, which lean on a few seeds each."""
 
@@ -46,7 +46,7 @@ and chance explains it less often than this."""
 TRUST = 0.5
 """Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to agree prove little."""
 
-LEAST = 0.5
+LEAST = 1.0
 """Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved by. Metrics have heavy
 tails: statistics alone take one clean picture in forty for another one, and three accepted seeds that happen to agree."""
 
@@ -325,7 +325,7 @@ def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float |
     seen = [difference for difference in found if difference is not None]
     if not seen:
         return None
-    among = looks.among_seeds.get((scene.family, scene.name, scene.model), ())
+    among = looks.among_seeds.get(scene.subject, ())
     usual = float(np.mean([difference.jod for difference in among])) if among else 0.0
     beyond = float(np.mean([difference.jod for difference in seen])) - usual
     return max(beyond, abs(_step(seen)), 0.0)
@@ -333,7 +333,7 @@ def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float |
 
 def _step(seen: Sequence[Difference]) -> float:
     """How much further from the right answer than the accepted ones, JOD."""
-    steps = [one.steps["all"].after - one.steps["all"].before for one in seen if "all" in one.steps]
+    steps = [one.step for one in seen if one.steps]
     return float(np.mean(steps)) if steps else 0.0
 
 

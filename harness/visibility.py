@@ -95,6 +95,11 @@ class Difference(msgspec.Struct, frozen=True):
     steps: dict[str, Step] = {}
     """`all` and each of `PARTS`: how far both are from the right answer where they differ. Empty: there is none."""
 
+    kept: float | None = None
+    """How far the seed's sample was kept: 1 where the new picture is the accepted one, changed; 0 where it is as near to the
+    accepted picture of another seed. None: no other seed is known, or its picture is the same.
+    """
+
     @property
     def visible(self) -> bool:
         """Whether anybody can see it."""
@@ -104,6 +109,11 @@ class Difference(msgspec.Struct, frozen=True):
     def jod(self) -> float:
         """How visible it is, in one number: in the worst window."""
         return max(self.whole, self.worst)
+
+    @property
+    def step(self) -> float:
+        """How much further from the right answer the new picture is; below 0: nearer; 0 also where there is none."""
+        return self.steps["all"].after - self.steps["all"].before if "all" in self.steps else 0.0
 
 
 class Condition(NamedTuple):
@@ -131,11 +141,18 @@ def why_blind() -> str:
 
 
 def compare(
-    accepted: Image, image: Image, *, viewing: Viewing, areas: Areas | None = None, expected: Image | None = None
+    accepted: Image,
+    image: Image,
+    *,
+    viewing: Viewing,
+    areas: Areas | None = None,
+    expected: Image | None = None,
+    other: Image | None = None,
 ) -> Difference:
     """What a viewer sees of the difference between two pictures of one size, H×W×3 in [0, 1], sRGB.
 
-    `areas` are regions at their size, `expected` the right answer. Raises IncompleteError where the package is missing.
+    `areas` are regions at their size, `expected` the right answer, `other` the accepted picture of another seed. Raises
+    IncompleteError where the package is missing.
     """
     observer = _observer(condition_of(viewing), _threads())
     whole, maps = observer.look(image, accepted)
@@ -156,7 +173,22 @@ def compare(
         regions={name: _short(value) for name, value in regions.items()},
         parts=_rounded(observer.parts(windows.energy(weight))) if visible else {},
         steps=_steps(observer, accepted, image, expected, weight) if visible and expected is not None else {},
+        kept=sample_kept(accepted, image, other) if other is not None else None,
     )
+
+
+def sample_kept(accepted: Image, image: Image, other: Image) -> float | None:
+    """As `Difference.kept`: where a picture lies between the accepted one of its seed, 1, and that of another seed, -1, along
+    what tells these two apart. Two unrelated samples are some thousand pixels of noise apart, so this is near 0 for them.
+    """
+    if accepted.shape != other.shape:
+        return None
+    apart = np.asarray(accepted, np.float64) - other
+    squares = float(np.square(apart).sum())
+    if squares == 0:
+        return None
+    middle = (np.asarray(accepted, np.float64) + other) / 2
+    return _short(2 * float(((image - middle) * apart).sum()) / squares)
 
 
 def compare_blind(accepted: Image, image: Image) -> Difference:

@@ -186,21 +186,20 @@ class Worker:
     def _look(self, record: CaseRecord, scene: _Scene, actual: Image) -> None:
         """Compare the picture with the accepted ones while it is at hand. What can't be compared is left to the gate."""
         accepted = self._setup.accepted
-        digests = accepted.pictures.get(record.case.id, ()) if accepted else ()
-        if accepted is None or record.blobs["actual"] in digests:
+        beside = accepted.pictures.get(record.case.id) if accepted else None
+        if accepted is None or beside is None or record.blobs["actual"] in beside.accepted:
             return
         viewing = viewing_of(accepted.viewing, record.case.family)
-        for digest in digests:
-            path = blob_path(accepted.folder, digest)
-            if not path.is_file():
+        other = _at(accepted.folder, beside.other)
+        for digest in beside.accepted:
+            before = _at(accepted.folder, digest)
+            if before is None or before.shape != actual.shape:
                 continue
-            before = pictures.load(path)
             pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
+            areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
             with suppress(IncompleteError):  # the package is not here: the gate says so
-                if before.shape == actual.shape:
-                    areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
-                    difference = compare(before, actual, viewing=viewing, areas=areas, expected=expected)
-                    append(self._setup.folder / FILE, pair.key, difference)
+                difference = compare(before, actual, viewing=viewing, areas=areas, expected=expected, other=other)
+                append(self._setup.folder / FILE, pair.key, difference)
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
         """The records with the numbers that their pictures have now. What was refused has none, now as before."""
@@ -266,6 +265,12 @@ class _Scene:
     request: EditRequest
     prepared: Prepared
     blobs: dict[str, str]
+
+
+def _at(folder: Path, digest: str) -> Image | None:
+    """A picture by its hash; None: it is not there."""
+    path = blob_path(folder, digest)
+    return pictures.load(path) if digest and path.is_file() else None
 
 
 def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:

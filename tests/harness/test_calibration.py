@@ -291,7 +291,7 @@ def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: py
     assert beside is not None
     found = accepted_pictures(load_manifest(tmp_path / "out" / chunk.name), beside)
     assert found  # workers know what to look at each picture beside
-    assert all(digests for digests in found.values())
+    assert all(beside.accepted for beside in found.values())
     elsewhere = run(folders=(tmp_path / "out" / BASELINE,))
     joined = [one for one in elsewhere if one.name == f"run {BASELINE}"]
     assert {one.models for one in joined} == {"ns", "patch"}

@@ -138,6 +138,26 @@ def test_a_step_away_from_the_right_answer_is_a_loss_without_any_number(tmp_path
     assert judged(tmp_path / "same", difference=replace_steps(0.2, 0.25)).outcome is Outcome.CHANGED
 
 
+@pytest.mark.parametrize(
+    ("values", "before", "after", "outcome"),
+    [
+        ({"detail": 15.0, "structure": 5.0}, 0.1, 0.4, Outcome.REGRESSED),
+        ({"detail": 15.0, "structure": 5.0}, 0.4, 0.1, Outcome.IMPROVED),
+        ({"detail": 15.0, "structure": 5.0}, 0.1, 0.2, Outcome.TRADED),
+        ({"detail": 5.0}, 0.1, 0.4, Outcome.TRADED),
+        ({"detail": 15.0}, 0.4, 0.1, Outcome.REGRESSED),
+    ],
+)
+def test_what_plainly_leads_away_from_the_right_answer_settles_a_trade(
+    tmp_path: Path, values: dict[str, float], before: float, after: float, outcome: Outcome
+) -> None:
+    """Of .5 JOD .3 lead away or towards it. Numbers that plainly lose stand; those that plainly win are a trade then."""
+    difference = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(before, after)})
+    finding = the_finding(judged(tmp_path, values, difference=difference))
+    fails = outcome is Outcome.REGRESSED or (outcome is Outcome.TRADED and after - before > 0.25)
+    assert (finding.outcome, finding.fails) == (outcome, fails)
+
+
 def replace_steps(before: float, after: float) -> Difference:
     return Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"detail": Step(before, after)})
 

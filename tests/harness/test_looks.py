@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -174,12 +175,61 @@ def test_accepted_seeds_say_how_much_seeds_differ(tmp_path: Path, monkeypatch: p
     """Of three accepted pictures each with the next; two that are one picture differ by nothing."""
     monkeypatch.setattr(looks, "compare", lambda *_, **__: VISIBLE)
 
-    def seeds(folder: Path, *images: Picture) -> Run:
-        records = [
-            replace(shown(folder, measured(35.0), image), case=case(1, seed)) for seed, image in enumerate(images)
-        ]
-        return run_of(*records, folder=folder, stochastic=True)
-
     before = seeds(tmp_path / "before", texture(0), texture(1), texture(1))
     found = seen(seeds(tmp_path / "now", texture(4), texture(5), texture(6)), before)
     assert found.among_seeds["logo", "1", "ns"] == (VISIBLE, Difference(0.0, 0.0), VISIBLE)
+
+
+def seeds(folder: Path, *images: Picture) -> Run:
+    """A scene of a stochastic model, a picture for each seed."""
+    records = [replace(shown(folder, measured(35.0), image), case=case(1, seed)) for seed, image in enumerate(images)]
+    return run_of(*records, folder=folder, stochastic=True)
+
+
+def mode_of(now: Run, before: Run) -> str:
+    """How the one scene is compared, now that its pictures were looked at."""
+    (mode,) = seen(now, before).modes.values()
+    return mode
+
+
+def test_samples_that_were_kept_are_compared_one_by_one(tmp_path: Path) -> None:
+    """Each new picture is the accepted one of its seed, darkened and blurred: no seed explains the difference."""
+    accepted = [texture(seed) for seed in range(3)]
+    changed = [np.clip(cv2.GaussianBlur(image, (0, 0), 0.5) - 0.04, 0, 1).astype(np.float32) for image in accepted]
+    before = seeds(tmp_path / "before", *accepted)
+    assert mode_of(seeds(tmp_path / "now", *changed), before) == "pairs"
+
+
+def test_other_samples_are_compared_as_a_whole(tmp_path: Path) -> None:
+    """On the same seeds as well: also where the pictures of the seeds changed places."""
+    accepted = [texture(seed) for seed in range(3)]
+    before = seeds(tmp_path / "before", *accepted)
+    assert mode_of(seeds(tmp_path / "now", *(texture(seed) for seed in range(10, 13))), before) == "seeds"
+    assert mode_of(seeds(tmp_path / "turned", *accepted[1:], accepted[0]), before) == "seeds"
+
+
+def test_one_sample_that_broke_beside_two_that_were_kept_is_a_pair(tmp_path: Path) -> None:
+    """Most of the scene's pictures say that its seeds mean something."""
+    accepted = [texture(seed) for seed in range(3)]
+    before = seeds(tmp_path / "before", *accepted)
+    assert mode_of(seeds(tmp_path / "now", *accepted[:2], np.full_like(accepted[0], 0.5)), before) == "pairs"
+
+
+def test_a_scene_where_no_seed_matters_is_compared_as_pairs(tmp_path: Path) -> None:
+    """Every accepted seed gave one picture, and so does every new one."""
+    before = seeds(tmp_path / "before", *[texture(0)] * 3)
+    assert mode_of(seeds(tmp_path / "now", *[texture(1)] * 3), before) == "pairs"
+    assert mode_of(seeds(tmp_path / "apart", texture(1), texture(2), texture(3)), before) == "seeds"
+
+
+def test_what_a_worker_measured_says_whether_the_sample_was_kept(tmp_path: Path) -> None:
+    """And where it was measured before anybody asked, only that is added."""
+    accepted = [texture(seed) for seed in range(3)]
+    before = seeds(tmp_path / "before", *accepted)
+    now = seeds(tmp_path / "now", *(image * np.float32(0.9) for image in accepted))
+    for old, new in zip(before.records, now.records, strict=True):
+        pair_of = Pair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
+        DifferenceStore(now.folder).put(pair_of, VISIBLE)
+    found = seen(now, before)
+    assert [one.difference.whole for one in found.by_column.values() if one.difference] == [VISIBLE.whole] * 3
+    assert set(found.modes.values()) == {"pairs"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.pairing import Pairing, accepted_pictures, answers, pair
+from harness.pairing import Beside, Pairing, accepted_pictures, answers, pair
 from harness.runs import Run
 from harness.sheet import Baseline, sheet_of
 from harness.types import Case, CaseRecord, ExitCode
@@ -35,7 +35,7 @@ def test_a_deterministic_model_finds_its_partner_on_any_seed() -> None:
     """Its seed does not matter: one accepted picture stands for all."""
     found = paired(seeds_of([7, 8], stochastic=False), seeds_of([42], stochastic=False))
     (scene,) = found.scenes
-    assert (scene.mode, scene.ours, scene.theirs) == ("pairs", (0, 1), (0, 0))
+    assert (scene.mode, scene.ours, scene.partners) == ("pairs", (0, 1), (0, 0))
     assert found.ids == {"id1-7": "id1-42", "id1-8": "id1-42"}
     assert not found.new + found.unused + found.altered + found.other_seeds
 
@@ -46,7 +46,7 @@ def test_one_picture_that_came_again_makes_seeds_comparable_one_by_one() -> None
     now = run_of(drawn(case(1, 2), "other"), drawn(case(1, 1), "1"), drawn(case(1, 3), "3"), stochastic=True)
     found = paired(now, before)
     (scene,) = found.scenes
-    assert (scene.mode, scene.ours, scene.theirs) == ("pairs", (0, 1), (1, 0))
+    assert (scene.mode, scene.ours, scene.partners) == ("pairs", (0, 1), (1, 0))
     assert found.new == ("id1-3",)
 
 
@@ -78,7 +78,7 @@ def test_what_only_one_side_has_is_new_or_unused() -> None:
     first, second, third = (drawn(case(step), f"{step}") for step in (1, 2, 3))
     found = paired(run_of(first, second), run_of(first, third))
     assert (found.new, found.unused) == (("id2-42",), ("id3-42",))
-    assert found.modes == {"ns": "pairs"}
+    assert [scene.mode for scene in found.scenes] == ["pairs"]
 
 
 OWN = replace(case(), id="mine-1", step=0, family="mine", own="cat", request="r")
@@ -124,11 +124,12 @@ def test_an_altered_case_is_said_by_name_and_not_judged() -> None:
 
 
 def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
-    """The same seed, else in order; further answers behind the first."""
+    """The same seed, else in order; further answers behind the first; beside its own seed's picture another seed's."""
     before, also = seeds_of([1, 2]), run_of(drawn(case(1, 2), "too"), stochastic=True)
     kept = Baseline(sheet_of(before), (sheet_of(also),))
     found = accepted_pictures(seeds_of([2, 9]).manifest, kept)
-    assert found == {"id1-2": (hashed("2"), hashed("too")), "id1-9": (hashed("2"), hashed("too"))}
+    pictures = (hashed("2"), hashed("too"))
+    assert found == {"id1-2": Beside(pictures, hashed("1")), "id1-9": Beside(pictures, "")}
     assert answers(kept, 0) == (hashed("1"),)
     assert not accepted_pictures(run_of(drawn(case(5), "x")).manifest, kept)
 

@@ -227,7 +227,7 @@ def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None
         return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
 
     now, before = run(1, (15.0, 17.0), tmp_path), run(0, (10.0, 11.0), Path("made"))
-    assert pair(sheet_of(now), sheet_of(before)).modes == {"ns": "seeds"}
+    assert {scene.mode for scene in pair(sheet_of(now), sheet_of(before)).scenes} == {"seeds"}
     verdict = held(now, before)
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails) == (Outcome.UNDERPOWERED, False)

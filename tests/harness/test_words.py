@@ -87,7 +87,7 @@ def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float =
     change = [0.0] * (len(keys) - 1) + [moved if worse else -moved]
     nothing = np.zeros(len(ASPECTS))
     scored = Scored(
-        Scene("logo", "1", "ns", "pairs", (0,), (0,)),
+        Scene("logo", "1", "ns", "pairs", (0,), (0,), (0,)),
         (0,),
         nothing,
         nothing,
