@@ -121,13 +121,13 @@ def _direction(scored: Scored) -> int:
     return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
 
 
-def _together(family: str, model: str) -> int:  # noqa: ARG001
+def together(family: str, model: str) -> int:  # noqa: ARG001
     """Everything may be one cause."""
     return 0
 
 
 def find_causes(
-    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = _together
+    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = together
 ) -> list[Cause]:
     """Group what changed by model and first stage; `stages`: by column of the run. Families and models for which `apart` gives
     different numbers are never one cause.

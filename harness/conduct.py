@@ -5,16 +5,18 @@ does the seed still matter?
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.causes import together
 from harness.invariants import Columns, Groups
 from harness.pairing import Pairing, stochastic
 from harness.sheet import Sheet
 from harness.types import Case, Finding, Outcome
-from harness.wording import case_name, counted
+from harness.wording import case_name, counted, listed
 
 STATUSES = ("done", "needs_review", "refused")
 """From best to worst."""
@@ -23,34 +25,67 @@ SHARE_OF_SEEDS = 0.8
 """A scene ends otherwise where at least this share of its seeds does: 2 of 2, 3 of 3, 4 of 5, 8 of 10."""
 
 
-def status_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
-    """One for each family and model of which an edit ended worse, or better, than the baseline's: sent to review or refused.
+@dataclass(frozen=True)
+class _Ending:
+    """Edits of one family and model that end otherwise than the accepted ones."""
+
+    outcome: Outcome
+    family: str
+    model: str
+    case: Case
+    """The one to look at."""
+    cases: tuple[Case, ...]
+    edits: int
+    """How many the family and model have in all."""
+    was: str
+    now: str
+    reason: str
+
+
+def status_findings(
+    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing, apart: Callable[[str, str], int] = together
+) -> Iterable[Finding]:
+    """One for each model of which edits ended worse, or better, than the baseline's: sent to review or refused. Families for
+    which `apart` gives different numbers are never one finding.
 
     Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side; where
     only some have got worse, it is a change that warns.
     """
+    alike: dict[tuple[object, ...], list[_Ending]] = {}
     for (family, model), columns in groups.items():
-        steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
-        if not steps.any():
-            continue
-        seeded = stochastic(baseline, model) or stochastic(run, model)
-        worse = _scenes(run, columns, steps > 0, seeded=seeded)
-        better = _scenes(run, columns, steps < 0, seeded=seeded)
-        some = _scenes(run, columns, steps > 0, seeded=False)
-        if not worse and not better and not some:
-            continue
-        outcome = Outcome.REGRESSED if worse else Outcome.CHANGED if some else Outcome.IMPROVED
-        way = steps < 0 if outcome is Outcome.IMPROVED else steps > 0
-        case = run.manifest.cases[(worse or some or better)[0]]
-        before, after = _statuses(run, baseline, pairing, case.id)
-        why = run.ended[case.id].reason
-        count = int(way.sum())
-        many = f"{count} of {counted(len(columns), 'edit')}"
-        words = f"{many} {_ended(before, after, one=count == 1)}{f': {why}' if why else ''}"
-        if outcome is Outcome.CHANGED:
+        if one := _ending(run, baseline, pairing, family, model, columns):
+            key = (one.outcome, model, one.was, one.now, apart(family, model))
+            alike.setdefault(key, []).append(one)
+    for endings in alike.values():
+        first = endings[0]
+        cases = [case for one in endings for case in one.cases]
+        words = (
+            f"{len(cases)} of {counted(sum(one.edits for one in endings), 'edit')} "
+            f"{_ended(first.was, first.now, one=len(cases) == 1)}{f': {first.reason}' if first.reason else ''}"
+        )
+        if first.outcome is Outcome.CHANGED:
             words += ". On other seeds of these scenes nothing changed"
-        cases = [run.manifest.cases[int(column)] for column in columns[way]]
-        yield _finding("status", outcome, family, model, case, cases, words)
+        families = [one.family for one in endings]
+        yield _finding("status", first.outcome, families, first.model, first.case, cases, words)
+
+
+def _ending(run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: str, columns: Columns) -> _Ending | None:
+    """How a family's edits end now; None: as before."""
+    steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
+    if not steps.any():
+        return None
+    seeded = stochastic(baseline, model) or stochastic(run, model)
+    worse = _scenes(run, columns, steps > 0, seeded=seeded)
+    better = _scenes(run, columns, steps < 0, seeded=seeded)
+    some = _scenes(run, columns, steps > 0, seeded=False)
+    if not worse and not better and not some:
+        return None
+    outcome = Outcome.REGRESSED if worse else Outcome.CHANGED if some else Outcome.IMPROVED
+    way = steps < 0 if outcome is Outcome.IMPROVED else steps > 0
+    case = run.manifest.cases[(worse or some or better)[0]]
+    cases = tuple(run.manifest.cases[int(column)] for column in columns[way])
+    was, now = _statuses(run, baseline, pairing, case.id)
+    return _Ending(outcome, family, model, case, cases, len(columns), was, now, run.ended[case.id].reason)
 
 
 def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
@@ -74,7 +109,7 @@ def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing)
                 f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted "
                 "pictures differ: is the seed passed on?"
             )
-            yield _finding("seed", Outcome.REGRESSED, family, model, cases[0], cases, words)
+            yield _finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 
 
 def _pictures(sheet: Sheet, columns: Iterable[int]) -> set[str]:
@@ -116,16 +151,16 @@ def _ended(before: str, after: str, *, one: bool) -> str:
 
 
 def _finding(
-    rule: str, outcome: Outcome, family: str, model: str, case: Case, cases: Sequence[Case], words: str
+    rule: str, outcome: Outcome, families: Sequence[str], model: str, case: Case, cases: Sequence[Case], words: str
 ) -> Finding:
     return Finding(
         rule=rule,
         outcome=outcome,
-        families=(family,),
+        families=tuple(families),
         models=(model,),
         case_id=case.id,
         cases=tuple(dict.fromkeys([case.id, *(one.id for one in cases)])),
         words=words,
-        text=f"{family} · {model}: {words} ({case_name(case)})",
+        text=f"{listed(families)} · {model}: {words} ({case_name(case)})",
         fails=outcome is Outcome.REGRESSED,
     )

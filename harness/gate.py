@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 
@@ -64,12 +65,14 @@ class Rules:
     waivers: tuple[Waiver, ...] = ()
     """Those that count today."""
 
-    def apart(self, family: str, model: str) -> int:
-        """The number of the waiver that covers all of a family and model: what is waived is no cause with what is not."""
+    def apart(self, family: str, model: str, rule: str = "") -> int:
+        """The number of the waiver that covers all of a family and model, or all that a rule says of them: what is waived is no
+        cause with what is not.
+        """
         covering = [
             place
             for place, waiver in enumerate(self.waivers)
-            if not waiver.metric and waiver.family in {"", family} and waiver.model in {"", model}
+            if waiver.metric in {"", rule} and waiver.family in {"", family} and waiver.model in {"", model}
         ]
         return covering[0] if covering else -1
 
@@ -149,7 +152,7 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, lookin
     findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
-        *conduct.status_findings(run, baseline.sheet, groups, pairing),
+        *conduct.status_findings(run, baseline.sheet, groups, pairing, partial(rules.apart, rule="status")),
         *conduct.seed_findings(run, baseline.sheet, groups, pairing),
     ]
     unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()

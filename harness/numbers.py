@@ -83,16 +83,17 @@ def _side(
 
 
 def aspect_of(run: Sheet, metric: str) -> str:
-    """What a metric is about. A run of 0.1.0 does not say: there the metric of that name does."""
+    """What a metric is about. A run of 0.1.0 does not say: the metric of that name does."""
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 
 
 def _turned(run: Sheet, key: Key, row: Values) -> Values:
     info = run.manifest.metrics[key.metric]
     turned = badness(row, info.better)
-    if info.unseen is None or key.stat in info.units:
+    unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen
+    if unseen is None or key.stat in info.units:
         return turned
-    return np.maximum(turned, badness(np.array([info.unseen]), info.better))
+    return np.maximum(turned, badness(np.array([unseen]), info.better))
 
 
 def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from harness.types import (
     Suite,
     Variant,
     Verdict,
+    Waiver,
 )
 
 from .made import hashed
@@ -68,6 +70,27 @@ def test_a_metric_brings_its_own_margin() -> None:
     assert finding.evidence
     assert (finding.evidence.stat, finding.checks) == ("mean", 1)
     assert judge(run_of(record(1, 1, 0.895), stochastic=False), before).outcome is Outcome.UNCHANGED
+
+
+def of_family(family: str, seed: int, status: str) -> CaseRecord:
+    one = record(1, seed, 0.9, status)
+    return replace(one, case=replace(one.case, id=f"{family}-{seed}", family=family))
+
+
+def test_edits_of_several_families_that_end_alike_are_one_finding() -> None:
+    """Those that a waiver covers stand apart."""
+    before = run_of(*(of_family(family, seed, "done") for family in ("logo", "grain") for seed in (1, 2)))
+    now = run_of(*(of_family(family, seed, "needs_review") for family in ("logo", "grain") for seed in (1, 2)))
+    (finding,) = found(judge(now, before), "status")
+    assert (finding.families, len(finding.cases)) == (("logo", "grain"), 4)
+    assert finding.words == "4 of 4 edits were done and are now sent to review"
+    waiver = Waiver("Ada", "it was asked for", date.max, family="grain", metric="status")
+    suite = replace(now.manifest.suite, waivers=(waiver,))
+    waived = found(judge(replace(now, manifest=replace(now.manifest, suite=suite)), before), "status")
+    assert {(one.families, one.outcome) for one in waived} == {
+        (("logo",), Outcome.REGRESSED),
+        (("grain",), Outcome.WAIVED),
+    }
 
 
 def test_a_written_margin_wins_and_default_ones_can_be_turned_off() -> None:
