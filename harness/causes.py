@@ -150,7 +150,7 @@ def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str
     """The finding that says what happened."""
     outcome = cause.outcome
     worse = outcome is not Outcome.IMPROVED
-    told = describe(_leading(cause, outcome), numbers.keys, worse=worse)
+    told = describe(_leading(cause, outcome), numbers, worse=worse)
     lead = told.scored
     aspects = ranked(lead.lost if worse else lead.won)
     order = [lead, *(one for one in cause.scored if one is not lead)]
@@ -260,7 +260,7 @@ def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Findin
     """The finding of a large loss that chance may explain."""
     scored = unproved.scored
     aspects = ranked(scored.lost)
-    told = describe([scored], numbers.keys, worse=True)
+    told = describe([scored], numbers, worse=True)
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
     if unproved.seeds_needed:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.judging import Scored
+from harness.numbers import Numbers
 from harness.sheet import Key
 from harness.types import ASPECTS, Aspect, Region
 from harness.visibility import Difference
@@ -63,19 +64,23 @@ class Told(NamedTuple):
     """The rule whose number shows it best; below 0: none does."""
 
 
-def describe(scored: Sequence[Scored], keys: Sequence[Key], *, worse: bool) -> Told:
+def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told:
     """What a change looks like; `scored` are its cases, the one to look at first. Only what got worse is told of a loss, and
     only what got better of a gain.
     """
-    rows = {key: row for row, key in enumerate(keys)}
+    rows = {key: row for row, key in enumerate(numbers.keys)}
     told = [told for sign in SIGNS if (told := _tell(sign, scored, rows, worse=worse))]
     if told:
         return max(told, key=lambda one: one[0])[1]
     lead = scored[0]
     subject, _ = place_of(lead.difference)
-    way = lead.moved if worse else -lead.moved
+    points = lead.lost if worse else lead.won
+    if not points.any():
+        return Told(_by_parts(subject, lead.difference) or f"{subject} looks different", lead, -1)
+    aspect = int(points.argmax())
+    way = np.where(numbers.aspects == aspect, lead.moved if worse else -lead.moved, 0.0)
     row = int(way.argmax()) if (way > 0).any() else -1
-    return Told(_by_parts(subject, lead.difference) or f"{subject} looks different", lead, row)
+    return Told(_by_aspect(subject, ASPECTS[aspect], worse=worse), lead, row)
 
 
 def _tell(sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, worse: bool) -> tuple[float, Told] | None:
@@ -116,6 +121,21 @@ def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
     if (not inside and not outside) or outside >= SPREAD * inside:
         return "the picture", PICTURE
     return "the fill", FILL
+
+
+BY_ASPECT: Mapping[Aspect, tuple[str, str]] = {
+    "ghosts and residue": ("more is left of what was removed", "less is left of what was removed"),
+    "seams": ("seams show more", "seams show less"),
+    "edge of the edit": ("the edge of the edit shows more", "the edge of the edit shows less"),
+    "what had to be kept": ("more changed that had to be kept", "less changed that had to be kept"),
+}
+"""What is said of an aspect that got worse, or better, where no sign says more; else that the subject got worse in it."""
+
+
+def _by_aspect(subject: str, aspect: Aspect, *, worse: bool) -> str:
+    """That an aspect got worse, or better."""
+    lost, won = BY_ASPECT.get(aspect, (f"{subject} is worse in {aspect}", f"{subject} is better in {aspect}"))
+    return lost if worse else won
 
 
 def _by_parts(subject: str, difference: Difference | None) -> str:

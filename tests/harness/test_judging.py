@@ -89,9 +89,7 @@ def test_a_loss_says_which_aspect_by_which_number_and_where(tmp_path: Path) -> N
     assert finding.evidence
     assert (finding.evidence.metric, finding.evidence.before, finding.evidence.after) == ("detail@1", 10.0, 16.0)
     assert (finding.evidence.limit, finding.evidence.headroom, finding.checks) == (1.0, -5.0, 2)
-    assert (
-        "logo · ns: the picture changed in fine detail (clearly visible, JOD 0.5) in logo/1 ns seed 42" in finding.text
-    )
+    assert "logo · ns: the picture is worse in detail (clearly visible, JOD 0.5) in logo/1 ns seed 42" in finding.text
 
 
 def test_95_numbers_better_and_one_worse_by_a_hair_is_an_improvement(tmp_path: Path) -> None:

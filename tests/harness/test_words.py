@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from harness.judging import Scored
+from harness.numbers import Numbers
 from harness.pairing import Scene
 from harness.sheet import Key
-from harness.types import ASPECTS, Region
+from harness.types import ASPECTS, Aspect, Region
 from harness.visibility import Difference
 from harness.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
 
@@ -79,6 +82,11 @@ PHRASES = [
 ]
 
 
+def numbers_of(keys: Sequence[Key]) -> Numbers:
+    """These numbers, of which no values are asked."""
+    return Numbers(tuple(keys), np.zeros(len(keys), np.intp), {}, (), {}, ())
+
+
 def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float = 2.0) -> str:
     """What is said where this number alone moved, for the worse or the better."""
     region: Region = (sign.regions or ("edit",))[0]
@@ -99,7 +107,7 @@ def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float =
         0.5,
         answered=True,
     )
-    return describe([scored], keys, worse=worse).words
+    return describe([scored], numbers_of(keys), worse=worse).words
 
 
 @pytest.mark.parametrize(("metric", "stat", "good", "bad", "worse", "better"), PHRASES)
@@ -122,6 +130,26 @@ def test_a_number_that_moved_the_other_way_says_nothing() -> None:
     """Then the parts of the difference do."""
     (ssim,) = (sign for sign in SIGNS if sign.metric == "ssim")
     assert told(ssim, 0.5, 1.0, worse=True, moved=-2.0) == "the fill changed in fine detail"
+
+
+@pytest.mark.parametrize(
+    ("aspect", "worse", "words"),
+    [
+        ("detail", True, "the fill is worse in detail"),
+        ("colour and tone", False, "the fill is better in colour and tone"),
+        ("seams", True, "seams show more"),
+        ("what had to be kept", False, "less changed that had to be kept"),
+    ],
+)
+def test_where_no_sign_fits_the_aspect_is_said(aspect: Aspect, worse: bool, words: str) -> None:
+    """The one that lost most, or won most."""
+    points, nothing = np.zeros(len(ASPECTS)), np.zeros(len(ASPECTS))
+    points[ASPECTS.index(aspect)] = 4.0
+    sides = (points, nothing) if worse else (nothing, points)
+    scene = Scene("logo", "1", "ns", "pairs", (0,), (0,), (0,))
+    none = np.zeros(0)
+    scored = Scored(scene, (0,), *sides, none, none, none, none, FILL, 0.5, answered=True)
+    assert describe([scored], numbers_of(()), worse=worse).words == words
 
 
 @pytest.mark.parametrize(
