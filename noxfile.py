@@ -70,7 +70,9 @@ def bench(session: nox.Session) -> None:
 def train(session: nox.Session) -> None:
     """Train the inpainting model that ships with us, in a folder of the session's; arguments after `--` go to it."""
     session.install(*CONSTRAINTS, "-e", ".")
-    session.run("python", "-m", "pipelines.models.train_microfill", *(session.posargs or [session.create_tmp()]))
+    session.run(
+        "python", "-m", "editproof.pipelines.models.train_microfill", *(session.posargs or [session.create_tmp()])
+    )
 
 
 @nox.session

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.detection [--photographs coffee,chelsea,...]` edits four photographs (and for what must survive, four
 sheets of microprint) with the stochastic model of the suites, on SEEDS seeds, and plants every fault of
-`harness.faults.pictures` in all the results, at half of its nominal strength and at all of it. Results with and without the
+`harness/faults/pictures.py` in all the results, at half of its nominal strength and at all of it. Results with and without the
 fault are compared seed by seed, as the gate compares a run with its baseline: a statistic shows the fault where its mean
 change is significant by a paired t-test, corrected for the number of statistics (Bonferroni, 5 %). The same rule on results
 of as many other seeds, without any fault, counts its false alarms. Writes benchmarks/DETECTION.md.
@@ -19,16 +19,16 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from harness.faults.pictures import FAULTS, Fault
-from harness.measure import Prepared, as_delivered, measure, prepare
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Image, Metric, known
-from harness.metrics.registry import EVERY_NIGHT, get_metric
-from harness.settings import find_settings
-from harness.tasks import Task, task_of
-from pipelines import reference
-from vectors.registry import get as get_vector
-from vectors.scene import Vector
+from editproof.harness.faults.pictures import FAULTS, Fault
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Image, Metric, known
+from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
+from editproof.harness.running.measure import Prepared, as_delivered, measure, prepare
+from editproof.harness.suites.settings import find_settings
+from editproof.harness.suites.tasks import Task, task_of
+from editproof.pipelines import reference
+from editproof.vectors.registry import get as get_vector
+from editproof.vectors.scene import Vector
 
 PAGE = Path(__file__).with_name("DETECTION.md")
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "gravel")
@@ -65,7 +65,9 @@ class Bench:
 def main() -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photographs", default=",".join(PHOTOGRAPHS), help="names in vectors.grounds")
+    parser.add_argument(
+        "--photographs", default=",".join(PHOTOGRAPHS), help="names in editproof.vectors.drawing.grounds"
+    )
     names = parser.parse_args().photographs.split(",")
     metrics = _metrics()
     logo = get_vector("logo")

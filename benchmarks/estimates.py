@@ -18,8 +18,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pipelines import EditRequest, Image, Mask, reference
-from pipelines.contract import Param
+from editproof.pipelines import EditRequest, Image, Mask, reference
+from editproof.pipelines.contract import Param
 
 MODELS = ("ns", "telea", "biharmonic", "patch", "microfill")
 SCALES = (1, 2)
@@ -74,7 +74,7 @@ def edits(picture: str, sizes_px: Sequence[int]) -> Iterator[tuple[str, dict[str
 
 def timed(what: str, settings: dict[str, Param], request: EditRequest) -> Timed:
     """The edit's second run, when everything is loaded; what detection remembers is forgotten."""
-    from pipelines.stages import detect
+    from editproof.pipelines.stages import detect
 
     pipeline = reference.build(**settings)
     pipeline(request)

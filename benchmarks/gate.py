@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from harness import runs
-from harness.differences import FILE, Pair, viewing_of
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.registry import EVERY_NIGHT, get_metric
-from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo
-from harness.suite import load_suite
-from harness.types import Case, Suite
-from harness.visibility import PARTS, Difference, Step
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
+from editproof.harness.metrics.core.visibility import PARTS, Difference, Step
+from editproof.harness.pictures.differences import FILE, Pair, viewing_of
+from editproof.harness.records import runs
+from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.types import Case, Suite
+from editproof.harness.suites.suite import load_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def _row(size: int, folder: Path) -> str:
         _write(folder / name, suite, cases, keys, seed)
     _write_differences(folder / "run", suite, cases)
     code = (
-        "import sys, editproof; editproof.claim_packages(); from harness.cli import app; "
+        "import sys; from editproof.harness.commands.cli import app; "
         "app(['gate', sys.argv[1], '--baseline', sys.argv[2], '--no-github'])"
     )
     command = [sys.executable, "-c", code, str(folder / "run"), str(folder / "baseline")]

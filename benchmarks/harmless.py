@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness import visibility
-from harness.faults.harmless import HARMLESS, get_harmless
-from harness.faults.planted import harmless
-from harness.measure import as_delivered
-from harness.metrics.metric import Image
-from harness.tasks import task_of
-from harness.types import Viewing
-from pipelines.contract import EditRequest, Pipeline
-from vectors import get
+from editproof.harness.faults.harmless import HARMLESS, get_harmless
+from editproof.harness.faults.planted import harmless
+from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core.metric import Image
+from editproof.harness.records.types import Viewing
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.pipelines.contract import EditRequest, Pipeline
+from editproof.vectors import get
 
 SCENES = (("logo", 2), ("microprint", 2))
 SIZE_PX, SCALE, SCENE_SEED = 256, 2, 7

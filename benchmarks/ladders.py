@@ -21,17 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Metric
-from harness.metrics.registry import get_metric
-from harness.suite import load_suite
-from harness.tasks import task_of
-from harness.types import Measurement, Suite
-from pipelines.contract import Pipeline
-from pipelines.loader import load
-from vectors import Scene
-from vectors.registry import VECTORS, get
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Metric
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.records.types import Measurement, Suite
+from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.suites.suite import load_suite
+from editproof.harness.suites.tasks import task_of
+from editproof.pipelines.contract import Pipeline
+from editproof.pipelines.loader import load
+from editproof.vectors import Scene
+from editproof.vectors.registry import VECTORS, get
 
 PAGE = Path(__file__).with_name("LADDERS.md")
 SEEDS = (3, 7, 11)

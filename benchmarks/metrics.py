@@ -30,12 +30,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import LpipsWeights, find_weights
-from harness.metrics.metric import Image, Metric, Reference
-from harness.metrics.registry import METRICS, get_metric
-from harness.worker import SCENES_KEPT
-from vectors.regions import border
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights, find_weights
+from editproof.harness.metrics.core.metric import Image, Metric, Reference
+from editproof.harness.metrics.core.registry import METRICS, get_metric
+from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.running.worker import SCENES_KEPT
+from editproof.vectors.regions import border
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 PACKAGES = (
@@ -225,7 +225,7 @@ def _lpips(weights: LpipsWeights) -> Contender:
     """The package, on the very weights that ours looks through."""
     import lpips
 
-    from harness.metrics.lpips import read_weights
+    from editproof.harness.metrics.structure.lpips import read_weights
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls torchvision with an old argument

@@ -2,7 +2,7 @@
 
     python -m benchmarks.microfill [--crops 12]
 
-Crops are 128 px squares of what `pipelines.models.microfill_data` holds out, with a hole such as training draws them, but
+Crops are 128 px squares of what `pipelines/models/microfill_data.py` holds out, with a hole such as training draws them, but
 other ones, in the middle. LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or torch's hub cache.
 """
 
@@ -17,15 +17,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from harness.measure import as_delivered
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Metric, Reference
-from harness.metrics.registry import get_metric
-from pipelines.config import InpaintConfig
-from pipelines.contract import Image
-from pipelines.models import get_model
-from pipelines.models.fill import Hole
-from pipelines.models.microfill_data import HELD_OUT, SPLIT, held_out_square, random_hole
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Metric, Reference
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.running.measure import as_delivered
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.contract import Image
+from editproof.pipelines.models import get_model
+from editproof.pipelines.models.fill import Hole
+from editproof.pipelines.models.microfill_data import HELD_OUT, SPLIT, held_out_square, random_hole
 
 CARD = Path(__file__).parents[1] / "pipelines" / "weights" / "microfill.md"
 MARK = "<!-- from here on: made by python -m benchmarks.microfill -->"

@@ -25,8 +25,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from vectors.registry import VECTORS, get
-from vectors.scene import Vector
+from editproof.vectors.registry import VECTORS, get
+from editproof.vectors.scene import Vector
 
 PAGE = Path(__file__).with_name("RENDERING.md")
 RENDERS = 7

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.synthetic import make_run
-from reports.html import write_report
+from editproof.reports.html.report import write_report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession

@@ -19,19 +19,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import LpipsWeights, find_weights
-from harness.metrics.metric import Image, Metric, known
-from harness.metrics.registry import get_metric
-from harness.settings import find_settings
-from harness.tasks import Task, task_of
-from harness.types import Region
-from pipelines import reference
-from pipelines.contract import Param
-from pipelines.models import conditioning
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights, find_weights
+from editproof.harness.metrics.core.metric import Image, Metric, known
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.records.types import Region
+from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.suites.settings import find_settings
+from editproof.harness.suites.tasks import Task, task_of
+from editproof.pipelines import reference
+from editproof.pipelines.contract import Param
+from editproof.pipelines.models import conditioning
+from editproof.vectors.regions import seams
+from editproof.vectors.registry import get as get_vector
 from tests.pipelines.models.tiny import save_stable_diffusion
-from vectors.regions import seams
-from vectors.registry import get as get_vector
 
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 CROP_PX = 220

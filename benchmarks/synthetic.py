@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from harness import runs
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.registry import EVERY_NIGHT, get_metric, stats_of
-from harness.runs import MetricInfo, Run, blob_path
-from harness.types import (
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric, stats_of
+from editproof.harness.records import runs
+from editproof.harness.records.runs import MetricInfo, Run, blob_path
+from editproof.harness.records.types import (
     ASPECTS,
     REGIONS,
     Budget,

@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.faults import effects
-from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Image, whole
-from harness.metrics.registry import get_metric
-from harness.types import Viewing
-from harness.visibility import SHIFT_DE00, WHOLE_JOD, WORST_JOD, Difference, compare
+from editproof.harness.faults import effects
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.metrics.core.visibility import SHIFT_DE00, WHOLE_JOD, WORST_JOD, Difference, compare
+from editproof.harness.records.types import Viewing
+from editproof.harness.running.measure import as_delivered, measure, prepare
 
 PAGE = Path(__file__).parents[1] / "docs" / "visibility.md"
 EDGE_PX = 512

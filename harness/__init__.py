@@ -1,24 +1,20 @@
-"""The engine: suite -> cases -> runs -> measurements -> verdict.
+"""The engine: suite -> cases -> run -> measurements -> verdict.
 
-import harness
+Its rooms, the highest first; each imports from lower ones only:
 
-run = harness.load("runs/quick-20261121-101500")
-run.measurements            # a pandas frame, one row a number
-run.stages                  # a pandas frame, one row a stage of a case
-run.cases                   # a pandas frame, one row a planned case
+commands/      the command line: parse, call one operation, print
+operations/    what a command does, a file each verb
+calibration/   how often the gate is wrong
+compare/       what one run or model is beside another
+blame/         which stage made a picture worse
+baselines/     what was accepted: accept, undo, noise, further right answers
+setup/         a first look round: doctor, starter files, explain
+faults/        faults and harmless changes, planted on purpose
+gate/          the verdict: what changed, whether it can be seen, whether it is worse
+running/       cases run in processes of their own, measured, and kept in the cache
+processes/     child processes, and the threads that each may use
+pictures/      pictures by their hash, and what two of them differ by
+suites/        suites, settings, cases, and the tasks that they ask
+metrics/       what is measured, by aspect of damage
+records/       what lies on disk and travels in memory: types, run folders, tables, messages
 """
-
-from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from harness.runs import Run
-
-
-def load(folder: Path | str) -> Run:
-    """Read a run folder; see harness.runs.load."""
-    from harness import runs
-
-    return runs.load(folder)

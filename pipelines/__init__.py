@@ -1,12 +1,21 @@
 """What is under test: the edit contract, the reference pipeline, and how a pipeline is named and loaded.
 
-from pipelines import EditRequest, EditResult, reference
+from editproof.pipelines import EditRequest, EditResult, reference
 
 pipeline = reference.build(**{"inpaint.model": "patch"})
 result = pipeline(EditRequest(image=image, scale=2))
 """
 
-from pipelines.contract import ContractError, EditRequest, EditResult, Image, Mask, Pipeline, StageTrace, Status
+from editproof.pipelines.contract import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Image,
+    Mask,
+    Pipeline,
+    StageTrace,
+    Status,
+)
 
 __all__ = [
     "ContractError",

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pipelines.contract import ContractError, Param
-from pipelines.models.names import check_model
-from pipelines.stages.perceptual import find_weights
-from pipelines.stages.upscalers import find_upscaler
+from editproof.pipelines.contract import ContractError, Param
+from editproof.pipelines.models.names import check_model
+from editproof.pipelines.stages.perceptual import find_weights
+from editproof.pipelines.stages.upscalers import find_upscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class InpaintConfig:
     """Diffusion models: their mask channel is the mask with its soft edge rather than the hole, 0 or 1. `microfill` was trained
     with the hole, and is worse with a soft one: mean LPIPS by 0.002 at σ 0.7 px, by 0.005 at 3 px."""
     conditioning: str = ""
-    """Models that take a prompt: a file that `pipelines.models.conditioning.save` wrote, to calibrate embeddings with."""
+    """Models that take a prompt: a file that `pipelines/models/conditioning.py` wrote, to calibrate embeddings with."""
     tile_px: int = 1024
     """Longest edge that the model is given; larger crops are cut into tiles of this size."""
     tile_overlap_px: int = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pipelines.contract import ContractError
+from editproof.pipelines.contract import ContractError
 
 VARIABLE = "EDITPROOF_DEVICE"
 CHOICES = ("cpu", "cuda", "auto")

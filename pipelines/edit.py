@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.config import ReferenceConfig
-from pipelines.contract import ContractError, EditRequest, Image, Mask, StageTrace, Status
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import ContractError, EditRequest, Image, Mask, StageTrace, Status
 
 Pixels = npt.NDArray[np.bool_]
 """H×W: some of a picture's pixels."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image as Pil
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
-from pipelines.contract import Image, Mask
+from editproof.pipelines.contract import Image, Mask
 
 GREY16 = frozenset({"I;16", "I;16L", "I;16B", "I"})
 """Pillow's modes of one channel with 16 bits."""

@@ -6,8 +6,7 @@
     path/to/file.py:factory?key=value           a factory in a file
 
 A factory takes the keys as keyword arguments, each a string, number or boolean, and returns the pipeline. The file's
-folder (or the current one, for a module) is importable, behind our own packages: where yours has a package called
-`pipelines` too, its modules are found after ours.
+folder (or the current one, for a module) is importable, behind everything that is installed.
 """
 
 from __future__ import annotations
@@ -23,10 +22,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pipelines.contract import ContractError, Param, Pipeline
+from editproof.pipelines.contract import ContractError, Param, Pipeline
 
 REFERENCE = "reference"
-OWN = "pipelines.reference"
+OWN = "editproof.pipelines.reference"
+
+RENAMED = frozenset({"harness", "pipelines", "reports", "vectors"})
+"""Our packages that had these names of their own in 0.1."""
 
 _START = Path.cwd()
 """Relative paths start here, wherever a pipeline may change to."""
@@ -116,7 +118,11 @@ def _import_module(spec: PipelineSpec) -> Any:
         _make_importable(_START)
     try:
         return importlib.import_module(spec.module)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        if renamed := _renamed(spec, error):
+            raise renamed from error
+        if not isinstance(error, ModuleNotFoundError):
+            raise
         if error.name and (spec.module == error.name or spec.module.startswith(f"{error.name}.")):
             raise ContractError(
                 f"{spec.text}: there is no module {spec.module!r} on the path or in {_START}"
@@ -135,7 +141,12 @@ def _import_file(spec: PipelineSpec) -> Any:
         raise ContractError(f"{spec.text}: {path} cannot be imported as Python")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module
-    module_spec.loader.exec_module(module)
+    try:
+        module_spec.loader.exec_module(module)
+    except ImportError as error:
+        if renamed := _renamed(spec, error):
+            raise renamed from error
+        raise
     return module
 
 
@@ -144,13 +155,19 @@ def _path(spec: PipelineSpec) -> Path:
 
 
 def _make_importable(folder: Path) -> None:
-    """Let the user's modules be found, but never before ours: `from pipelines import reference` must mean ours."""
+    """Let the user's modules be found, but never before what is installed."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
-    own = folder / "pipelines"
-    package_path = sys.modules["pipelines"].__path__
-    if own.is_dir() and str(own) not in package_path:
-        package_path.append(str(own))
+
+
+def _renamed(spec: PipelineSpec, error: ImportError) -> ContractError | None:
+    """What to write where a file imports a package of ours by the name that it had in 0.1; None: it is about something else."""
+    name = (error.name or "").partition(".")[0]
+    if name not in RENAMED:
+        return None
+    return ContractError(
+        f"{spec.text}: {error}. Our package `{name}` is `editproof.{name}` since 0.2: import from there"
+    )
 
 
 def _value(text: str) -> Param:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pipelines import config
-from pipelines.config import RANGES, ReferenceConfig
-from pipelines.contract import Param
-from pipelines.reference import SECTIONS, STAGES
+from editproof.pipelines import config
+from editproof.pipelines.config import RANGES, ReferenceConfig
+from editproof.pipelines.contract import Param
+from editproof.pipelines.reference import SECTIONS, STAGES
 
 INTRODUCTION = """# The reference pipeline
 
@@ -30,7 +30,7 @@ editproof explain inpaint.model    # any section or setting below
 ```
 
 ```python
-from pipelines import EditRequest, reference
+from editproof.pipelines import EditRequest, reference
 
 edit = reference.build(**{{"inpaint.model": "microfill"}})
 result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))

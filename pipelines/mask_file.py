@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image as Pil
 from PIL import PngImagePlugin, UnidentifiedImageError
 
-from pipelines.contract import ContractError, Image, Mask, check_image, check_plane
+from editproof.pipelines.contract import ContractError, Image, Mask, check_image, check_plane
 
 IMAGE_HASH = "editproof:image-sha256"
 MASK_HASH = "editproof:mask-sha256"

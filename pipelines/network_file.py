@@ -6,8 +6,8 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.contract import ContractError
-from pipelines.device import find_device
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.device import find_device
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.config import PolicyConfig
-from pipelines.contract import ContractError, EditRequest
-from pipelines.edit import RefusedError, TextRegion
+from editproof.pipelines.config import PolicyConfig
+from editproof.pipelines.contract import ContractError, EditRequest
+from editproof.pipelines.edit import RefusedError, TextRegion
 
 Rule = Callable[[EditRequest, Sequence[TextRegion], PolicyConfig], str]
 """Why the edit is flagged; empty: it is not."""

@@ -12,24 +12,24 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.config import ReferenceConfig
-from pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
-from pipelines.edit import Edit, RefusedError, Step
-from pipelines.memory import forget_peak, peak_mb
-from pipelines.models import FillModel
-from pipelines.routing import Attempt, committed, first_tier, is_good, tiers_of
-from pipelines.stages.blend import blend
-from pipelines.stages.decode import decode
-from pipelines.stages.detect import detect
-from pipelines.stages.harmonise import harmonise
-from pipelines.stages.inpaint import inpaint, models_of
-from pipelines.stages.mask import check_mask, refine_mask
-from pipelines.stages.perceptual import find_weights
-from pipelines.stages.precheck import precheck
-from pipelines.stages.remove_text import remove_text
-from pipelines.stages.upscale import check_upscale, upscale
-from pipelines.stages.verify import verify
-from pipelines.versions import code_hash, file_hashes, library_versions
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
+from editproof.pipelines.edit import Edit, RefusedError, Step
+from editproof.pipelines.memory import forget_peak, peak_mb
+from editproof.pipelines.models import FillModel
+from editproof.pipelines.routing import Attempt, committed, first_tier, is_good, tiers_of
+from editproof.pipelines.stages.blend import blend
+from editproof.pipelines.stages.decode import decode
+from editproof.pipelines.stages.detect import detect
+from editproof.pipelines.stages.harmonise import harmonise
+from editproof.pipelines.stages.inpaint import inpaint, models_of
+from editproof.pipelines.stages.mask import check_mask, refine_mask
+from editproof.pipelines.stages.perceptual import find_weights
+from editproof.pipelines.stages.precheck import precheck
+from editproof.pipelines.stages.remove_text import remove_text
+from editproof.pipelines.stages.upscale import check_upscale, upscale
+from editproof.pipelines.stages.verify import verify
+from editproof.pipelines.versions import code_hash, file_hashes, library_versions
 
 Stage = Callable[[Edit], Step]
 

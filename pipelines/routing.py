@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import JpegImagePlugin
 
-from pipelines.config import RouteConfig
-from pipelines.contract import EditRequest, Param, Status
-from pipelines.edit import Edit
+from editproof.pipelines.config import RouteConfig
+from editproof.pipelines.contract import EditRequest, Param, Status
+from editproof.pipelines.edit import Edit
 
 CAMERA_MAKE = 0x010F
 """EXIF's tag: who made the camera. A scanner's software seldom writes it."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.contract import ContractError, EditRequest, EditResult, Pipeline, StagedPipeline, StageTrace
-from pipelines.reference import run
+from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Pipeline, StagedPipeline, StageTrace
+from editproof.pipelines.reference import run
 
 ORDER = "order"
 """Stands beside the stages for the order that they run in."""
@@ -22,7 +22,7 @@ def staged(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
     if not isinstance(pipeline, StagedPipeline):
         raise ContractError(
             f"{type(pipeline).__name__} does not offer its stages: to have them swapped, give it `start`, `stages` and "
-            "`finish` (pipelines.contract.StagedPipeline)"
+            "`finish` (editproof.pipelines.contract.StagedPipeline)"
         )
     if not pipeline.stages(request):
         raise ContractError("the pipeline routes: which stages run is decided on the way, so they can't be swapped")
@@ -77,7 +77,7 @@ def _differing_on(path: Stages, other: dict[str, Callable[[Any], Any]], edit: An
 
 def _step(stage: Callable[[Any], Any] | None, edit: Any) -> Any:
     """What the stage hands on; None: it refuses, or there is no such stage."""
-    from pipelines.edit import RefusedError
+    from editproof.pipelines.edit import RefusedError
 
     if stage is None:
         return None

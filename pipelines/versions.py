@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from pipelines.contract import Param
+from editproof.pipelines.contract import Param
 
 LIBRARIES = (
     "diffusers",

@@ -17,9 +17,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from pipelines.device import VARIABLE
-from pipelines.models import diffusion, spandrel_fill
-from pipelines.stages import perceptual, upscalers
+from editproof.pipelines.device import VARIABLE
+from editproof.pipelines.models import diffusion, spandrel_fill
+from editproof.pipelines.stages import perceptual, upscalers
 
 PROCESSOR = torch.device("cpu")
 GPU = torch.device("cuda", 0)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from editproof_pytest import Verdict, _named
-from harness import runs
-from pipelines.loader import load, source_hash
+from editproof.harness.records import runs
+from editproof.pipelines.loader import load, source_hash
+from editproof.pytest_plugin import Verdict, _named
 
 pytest_plugins = ["pytester"]
 
@@ -34,7 +34,7 @@ min = {least}
 """
 
 PIPELINE = """
-from pipelines import reference
+from editproof.pipelines import reference
 
 def edit(request):
     return reference.build()(request)
@@ -91,7 +91,7 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
         ]
     )
     done.stdout.no_fnmatch_line("*Traceback*")
-    done.stdout.no_fnmatch_line("*editproof_pytest.py*")
+    done.stdout.no_fnmatch_line("*pytest_plugin.py*")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_test_fails_where_a_finding_names_it(
     (project.path / "two.toml").write_text(text)
     finding = {"outcome": outcome, "families": ["logo"], "models": ["ns"], "text": "In logo with ns.", "fails": fails}
     judged = Verdict(exit_code, (), (finding,), project.path, "what the gate printed")
-    monkeypatch.setattr("editproof_pytest.judge", lambda *_: judged)
+    monkeypatch.setattr("editproof.pytest_plugin.judge", lambda *_: judged)
     done = project.runpytest("--editproof", "two.toml")
     done.assert_outcomes(failed=failed, passed=2 - failed)
     if failed == 1:
@@ -135,7 +135,7 @@ def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
     either stays in the temporary folder.
     """
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name in ("harness", "reports", "editproof"):
+    for name in ("harness", "reports"):
         (project.path / name).mkdir()
         (project.path / name / "__init__.py").write_text("raise RuntimeError('not theirs')\n")
     text = (project.path / "good.toml").read_text().replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
@@ -250,7 +250,7 @@ def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
 
 def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
     """Packages with our names are theirs, warnings may be errors, and nothing of ours is loaded."""
-    for name in ("harness", "pipelines", "reports", "vectors", "editproof"):
+    for name in ("harness", "pipelines", "reports", "vectors"):
         (pytester.path / name).mkdir()
         (pytester.path / name / "__init__.py").write_text("THEIRS = True\n")
     pytester.makepyfile(
@@ -259,8 +259,8 @@ def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
 
         def test_it():
             heavy = {"numpy", "torch", "pandas", "typer", "rich", "msgspec"} & set(sys.modules)
-            import editproof, harness, pipelines, reports, vectors
-            assert all(module.THEIRS for module in (editproof, harness, pipelines, reports, vectors))
+            import harness, pipelines, reports, vectors
+            assert all(module.THEIRS for module in (harness, pipelines, reports, vectors))
             assert not heavy
         """
     )

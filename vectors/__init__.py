@@ -3,7 +3,7 @@
 `VECTORS` are the failure families, `get(name)` is one of them, and its `render(seed, size, step=…)` draws a Scene.
 """
 
-from vectors.registry import VECTORS, UnknownVectorError, get
-from vectors.scene import Box, Scene, Vector
+from editproof.vectors.registry import VECTORS, UnknownVectorError, get
+from editproof.vectors.scene import Box, Scene, Vector
 
 __all__ = ["VECTORS", "Box", "Scene", "UnknownVectorError", "Vector", "get"]

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
-from vectors.drawing import FONTS
-from vectors.region_picture import paint_regions
-from vectors.scene import Image, Mask, Scene, Vector
+from editproof.vectors.drawing.layers import FONTS
+from editproof.vectors.drawing.region_picture import paint_regions
+from editproof.vectors.scene import Image, Mask, Scene, Vector
 
 SEED = 7
 TILE_PX = 168

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vectors.drawing import Levels
-from vectors.scene import Mask
+from editproof.vectors.drawing.layers import Levels
+from editproof.vectors.scene import Mask
 
 Marks = npt.NDArray[np.bool_]
 

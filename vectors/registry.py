@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from vectors import (
+from editproof.vectors.families import (
     colour_chart,
     date_stamp,
     grain,
@@ -25,8 +25,8 @@ from vectors import (
     tiled_seams,
     watermark,
 )
-from vectors.offers import OfferError, offered
-from vectors.scene import Vector
+from editproof.vectors.offers import OfferError, offered
+from editproof.vectors.scene import Vector
 
 ENTRY_POINTS = "editproof.vectors"
 """Group under which other packages offer vectors: a Vector, or several in a list or tuple."""

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import runner, runs
-from harness.calibration.outcome import TrialOutcome
-from harness.calibration.page import write_page
-from harness.calibration.plan import BASELINE, RERUNS, SHARES, Extent, plan
-from harness.calibration.trials import Calibrating, calibrate
-from harness.faults.harmless import HARMLESS, get_harmless
-from harness.faults.stages import STAGE_FAULTS, get_fault
-from harness.metrics.lpips_weights import LpipsWeights
-from harness.runner import Progress, Warn
-from harness.types import Suite, Variant
+from editproof.harness.calibration.outcome import TrialOutcome
+from editproof.harness.calibration.page import write_page
+from editproof.harness.calibration.plan import BASELINE, RERUNS, SHARES, Extent, plan
+from editproof.harness.calibration.trials import Calibrating, calibrate
+from editproof.harness.faults.harmless import HARMLESS, get_harmless
+from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.records import runs
+from editproof.harness.records.types import Suite, Variant
+from editproof.harness.running import runner
+from editproof.harness.running.runner import Progress, Warn
 
 QUICK_RERUNS = 20
 QUICK_SHARES = (1.0,)

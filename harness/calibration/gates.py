@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import UsageError
-from harness.measure import measure, prepare
-from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.metric import Image, Metric, whole
-from harness.metrics.registry import get_metric
-from pipelines.contract import Mask
-from vectors.offers import OfferError, offered
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Image, Metric, whole
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.records.errors import UsageError
+from editproof.harness.running.measure import measure, prepare
+from editproof.pipelines.contract import Mask
+from editproof.vectors.offers import OfferError, offered
 
 ENTRY_POINTS = "editproof.gates"
 """Group under which other packages offer gates: a Gate, or several in a list or tuple."""

@@ -15,25 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from harness import pictures, runs, sheet
-from harness.blame import Question, blame
-from harness.calibration.gates import Gate, ScoreGate, foreign, gates
-from harness.calibration.outcome import PeerWord, TrialOutcome
-from harness.calibration.part import Part, Whole
-from harness.calibration.plan import BASELINE, Side, Trial
-from harness.errors import IncompleteError, one_line
-from harness.first_stage import Traces, first_difference, read_traces
-from harness.gate import judge_sheet
-from harness.metrics.lpips_weights import LpipsWeights
-from harness.metrics.metric import Image
-from harness.pairing import pair
-from harness.processes import Child, ChildDiedError
-from harness.runs import metric_name
-from harness.sheet import Baseline, Key
-from harness.tasks import make_task
-from harness.types import Case, Change, Finding, Outcome, Suite, Verdict
-from harness.visibility import WHOLE_JOD, WORST_JOD
-from pipelines.contract import Mask
+from editproof.harness.blame.blame import Question, blame
+from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
+from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
+from editproof.harness.calibration.part import Part, Whole
+from editproof.harness.calibration.plan import BASELINE, Side, Trial
+from editproof.harness.gate.first_stage import Traces, first_difference, read_traces
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Image
+from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
+from editproof.harness.pictures import files as pictures
+from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.records import runs, sheet
+from editproof.harness.records.errors import IncompleteError, one_line
+from editproof.harness.records.pairing import pair
+from editproof.harness.records.runs import metric_name
+from editproof.harness.records.sheet import Baseline, Key
+from editproof.harness.records.types import Case, Change, Finding, Outcome, Suite, Verdict
+from editproof.harness.suites.tasks import make_task
+from editproof.pipelines.contract import Mask
 
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
 """What a changed picture is where nobody sees the change."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import UsageError
+from editproof.harness.records.errors import UsageError
 
 OUTCOMES = "outcomes.jsonl"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.calibration.gates import gates, left_out
-from harness.calibration.outcome import TrialOutcome
-from harness.calibration.plan import MODEL_KINDS, PEER_RERUNS
-from harness.calibration.rates import (
+from editproof.harness.calibration.gates import gates, left_out
+from editproof.harness.calibration.outcome import TrialOutcome
+from editproof.harness.calibration.plan import MODEL_KINDS, PEER_RERUNS
+from editproof.harness.calibration.rates import (
     Rate,
     alarms,
     blamed,
@@ -24,11 +24,11 @@ from harness.calibration.rates import (
     repairs_improved,
     total,
 )
-from harness.faults.harmless import HARMLESS
-from harness.faults.stages import STAGE_FAULTS, StageFault
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.runs import Manifest, write_atomically
-from harness.types import Outcome
+from editproof.harness.faults.harmless import HARMLESS
+from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.records.runs import Manifest, write_atomically
+from editproof.harness.records.types import Outcome
 
 MOST_WRONG = 20
 """So many wrong verdicts of one population are listed."""

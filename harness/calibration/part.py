@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.calibration.plan import Side
-from harness.runs import Manifest
-from harness.sheet import ABSENT, Grid, Key, Sheet
-from harness.types import Case, Model, Suite
+from editproof.harness.calibration.plan import Side
+from editproof.harness.records.runs import Manifest
+from editproof.harness.records.sheet import ABSENT, Grid, Key, Sheet
+from editproof.harness.records.types import Case, Model, Suite
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import UsageError
-from harness.faults.harmless import HARMLESS, Harmless
-from harness.faults.stages import STAGE_FAULTS, StageFault
-from harness.types import Model, Suite
-from pipelines.loader import OWN, parse
-from pipelines.reference import STAGES
+from editproof.harness.faults.harmless import HARMLESS, Harmless
+from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.types import Model, Suite
+from editproof.pipelines.loader import OWN, parse
+from editproof.pipelines.reference import STAGES
 
 SHARES = (1.0, 0.5)
 """Strengths that are tried, in multiples of a fault's nominal one."""
@@ -33,7 +33,7 @@ WAYS = {
     "small batches": "inpaint.payload_px=16384",
     "in by a PNG file": "png=9",
 }
-"""Clean reruns on the same seeds, in ways that must not matter: name -> parameters of `harness.faults.planted:again`."""
+"""Clean reruns on the same seeds, in ways that must not matter: name -> parameters of `harness/faults/planted.py:again`."""
 
 OTHER_SEEDS = "other seeds"
 ONE_ANOTHER = "other seeds, on both sides"
@@ -343,4 +343,4 @@ def _spec(factory: str, params: str, model: Model) -> str:
     if parse(model.spec).module != OWN:
         raise UsageError(f"{model.spec}: faults are planted in the reference pipeline's stages; name models of it only")
     own = model.spec.partition("?")[2]
-    return f"harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"
+    return f"editproof.harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"

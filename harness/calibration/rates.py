@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.calibration.outcome import TrialOutcome
-from harness.faults.stages import STAGE_FAULTS
-from harness.types import Outcome
-from pipelines.swap import ORDER
+from editproof.harness.calibration.outcome import TrialOutcome
+from editproof.harness.faults.stages import STAGE_FAULTS
+from editproof.harness.records.types import Outcome
+from editproof.pipelines.swap import ORDER
 
 OWN_KINDS = ("deterministic", "stochastic")
 """Model kinds in which nothing but the fault or the change differs."""

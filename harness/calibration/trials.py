@@ -13,17 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import runner, runs, sheet
-from harness.calibration.judging import Judging, judge_all
-from harness.calibration.outcome import TrialOutcome, append_outcome, drop_torn_line, read_outcomes
-from harness.calibration.part import Whole
-from harness.calibration.plan import BASELINE, Chunk, Side
-from harness.cases import versions
-from harness.errors import UsageError
-from harness.metrics.lpips_weights import LpipsWeights
-from harness.runner import Progress, RunConfig, Warn
-from harness.sheet import Baseline
-from harness.types import Suite
+from editproof.harness.calibration.judging import Judging, judge_all
+from editproof.harness.calibration.outcome import TrialOutcome, append_outcome, drop_torn_line, read_outcomes
+from editproof.harness.calibration.part import Whole
+from editproof.harness.calibration.plan import BASELINE, Chunk, Side
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.records import runs, sheet
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.sheet import Baseline
+from editproof.harness.records.types import Suite
+from editproof.harness.running import runner
+from editproof.harness.running.runner import Progress, RunConfig, Warn
+from editproof.harness.suites.cases import versions
 
 
 @dataclass(frozen=True, slots=True)

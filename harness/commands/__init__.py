@@ -1,1 +1,1 @@
-"""The commands, by what they are for. A command parses, builds one config, calls one function, prints and exits."""
+"""The commands, by what they are for. A command parses, calls one operation, prints and exits; it judges nothing itself."""

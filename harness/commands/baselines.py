@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, found
+from editproof.harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, found
 
 if TYPE_CHECKING:
-    from harness.main_job import Noise
+    from editproof.harness.operations.main_job import Noise
 
 app = typer.Typer()
 baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
@@ -45,8 +45,8 @@ def noise(
     Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
     """
     with errors(as_json=False):
-        from harness import main_job, progress
-        from harness.wording import counted
+        from editproof.harness.operations import main_job, progress
+        from editproof.harness.records.wording import counted
 
         settings = found()
         if accept:
@@ -65,7 +65,7 @@ def noise(
 
 def _modes(measured: Noise) -> Iterator[str]:
     """Which cases give one of several pictures: the first few, and how many there are."""
-    from harness.modes import SHOWN, told
+    from editproof.harness.baselines.modes import SHOWN, told
 
     several = measured.modes
     if not several:
@@ -130,8 +130,8 @@ def baseline_accept(
 ) -> None:
     """Make a complete run, or a part of it, the baseline that later runs are compared with."""
     with errors(as_json=False):
-        from harness import main_job
-        from harness.baseline import Accepting
+        from editproof.harness.baselines.baseline import Accepting
+        from editproof.harness.operations import main_job
 
         how = Accepting(reason, author, families=tuple(family), cases=tuple(case), also=also)
         typer.echo(f"accepted: {main_job.accept(run, to, found(), how)}")
@@ -157,7 +157,7 @@ def baseline_measure(
 ) -> None:
     """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and nothing else changes."""
     with errors(as_json=False):
-        from harness import main_job
+        from editproof.harness.operations import main_job
 
         asked = main_job.Remeasuring(tuple(metric), jobs, baseline, reason=reason)
         typer.echo(f"measured: {main_job.measure_baseline(asked, suite, found(), console(), quiet=quiet)}")
@@ -170,7 +170,7 @@ def baseline_undo(
 ) -> None:
     """Take back the last acceptance: the baseline is again what it was before."""
     with errors(as_json=False):
-        from harness import main_job
+        from editproof.harness.operations import main_job
 
         folder, what = main_job.undo(baseline, suite, found())
         typer.echo(f"{folder}: took back {what}")

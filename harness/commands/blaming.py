@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import Baseline, Json, console, errors, found, print_json, print_table
-from harness.wording import case_name, number
+from editproof.harness.commands.common import Baseline, Json, console, errors, found, print_json, print_table
+from editproof.harness.records.wording import case_name, number
 
 if TYPE_CHECKING:
-    from harness.blame import Blame
+    from editproof.harness.blame.blame import Blame
 
 app = typer.Typer()
 
@@ -59,7 +59,7 @@ def blame(
     Writes a bundle with the request, both pipelines' names and one command that shows it again.
     """
     with errors(as_json):
-        from harness import main_job
+        from editproof.harness.operations import main_job
 
         answer = main_job.blame(run, case, found(), baseline=baseline, metric=metric, good=good, bad=bad, out=out)
         if as_json:

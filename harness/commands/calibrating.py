@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import Json, console, errors, found, print_json, print_table
+from editproof.harness.commands.common import Json, console, errors, found, print_json, print_table
 
 if TYPE_CHECKING:
-    from harness.calibration.command import Calibrated
+    from editproof.harness.calibration.command import Calibrated
 
 app = typer.Typer()
 
@@ -68,8 +68,8 @@ def calibrate(
     today say of the same pictures.
     """
     with errors(as_json, goes_on="The same command goes on where it was"):
-        from harness import main_job
-        from harness.calibration.command import Asked
+        from editproof.harness.calibration.command import Asked
+        from editproof.harness.operations import main_job
 
         asked = Asked(
             out,
@@ -98,7 +98,7 @@ def calibrate(
 
 def _rows(done: Calibrated) -> list[dict[str, str]]:
     """The four numbers."""
-    from harness.calibration.rates import alarms, caught, harmless_failed, repairs_failed, total
+    from editproof.harness.calibration.rates import alarms, caught, harmless_failed, repairs_failed, total
 
     rates = {
         "clean reruns that fail": total(alarms(done.outcomes).values()),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Json, errors, print_table
+from editproof.harness.commands.common import Json, errors, print_table
 
 app = typer.Typer()
 vectors_app = typer.Typer(no_args_is_help=True, help="The catalogue of failure vectors.")
@@ -18,7 +18,7 @@ app.add_typer(vectors_app, name="vectors")
 def vectors_list(as_json: Json = False) -> None:
     """List the failure families with their ladders."""
     with errors(as_json):
-        from harness.suite import get_families
+        from editproof.harness.suites.suite import get_families
 
         rows = [
             {
@@ -42,8 +42,8 @@ def vectors_show(
 ) -> None:
     """Draw a family's ladder as a contact sheet: input, given mask, expected output, regions."""
     with errors(as_json=False):
-        from harness.suite import get_families
-        from vectors.catalogue import contact_sheet
+        from editproof.harness.suites.suite import get_families
+        from editproof.vectors.catalogue import contact_sheet
 
         (vector,) = get_families([family])
         path = out or Path(f"{family}.png")
@@ -60,8 +60,8 @@ def vectors_export(
 ) -> None:
     """Write scenes as plain PNG and JSON files, for another harness."""
     with errors(as_json=False):
-        from harness.suite import get_families
-        from vectors.catalogue import export
+        from editproof.harness.suites.suite import get_families
+        from editproof.vectors.catalogue import export
 
         count = export(get_families(vector), folder, size=size, scale=scale)
         typer.echo(f"{count} scenes in {folder}")
@@ -73,7 +73,7 @@ def vectors_gallery(
 ) -> None:
     """Write a page with every family's contact sheet."""
     with errors(as_json=False):
-        from vectors.catalogue import write_gallery
-        from vectors.registry import VECTORS
+        from editproof.vectors.catalogue import write_gallery
+        from editproof.vectors.registry import VECTORS
 
         typer.echo(write_gallery(VECTORS, page))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from harness.errors import EditproofError
-from harness.types import ExitCode
+from editproof.harness.records.errors import EditproofError
+from editproof.harness.records.types import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.settings import Found
+    from editproof.harness.suites.settings import Found
 
 RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
@@ -39,7 +39,7 @@ Baseline = Annotated[
 
 def found() -> Found:
     """The settings that hold here."""
-    from harness.settings import find_settings
+    from editproof.harness.suites.settings import find_settings
 
     return find_settings(Path.cwd())
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import Json, console, errors, found
-from harness.errors import UsageError
+from editproof.harness.commands.common import Json, console, errors, found
+from editproof.harness.records.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.compared import Comparison
+    from editproof.harness.records.compared import Comparison
 
 app = typer.Typer()
 
@@ -45,9 +45,9 @@ def compare(
     Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a build, use `editproof gate`.
     """
     with errors(as_json):
-        from harness import main_job, progress
-        from reports.comparison_page import write_comparison
-        from reports.single_file import check_size, write_single_file
+        from editproof.harness.operations import main_job, progress
+        from editproof.reports.html.comparison_page import write_comparison
+        from editproof.reports.html.single_file import check_size, write_single_file
 
         report = progress.looked(console(stderr=True), "pairs of pictures")
         compared = main_job.compare(a, b, _models(models, one_run=b is None), found(), report)
@@ -66,7 +66,7 @@ def compare(
 
 def _show(found: Comparison, page: Path) -> None:
     """The answer first, then the aspects, then the numbers."""
-    from reports.comparison_page import aspect_table, comparison_table
+    from editproof.reports.html.comparison_page import aspect_table, comparison_table
 
     terminal = console()
     terminal.print(found.answer, markup=False, highlight=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import RunArgument, errors, found
+from editproof.harness.commands.common import RunArgument, errors, found
 
 app = typer.Typer()
 
@@ -27,9 +27,9 @@ def report(
 ) -> None:
     """Write the HTML report of a run and name its page."""
     with errors(as_json=False):
-        from harness import main_job
-        from reports.html import write_report
-        from reports.single_file import check_size, write_single_file
+        from editproof.harness.operations import main_job
+        from editproof.reports.html.report import write_report
+        from editproof.reports.html.single_file import check_size, write_single_file
 
         done = main_job.load(run, found())
         if single_file:

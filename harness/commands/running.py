@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from harness.commands.common import (
+from editproof.harness.commands.common import (
     Baseline,
     Jobs,
     Json,
@@ -24,12 +24,12 @@ from harness.commands.common import (
     found,
     print_table,
 )
-from harness.types import ExitCode
+from editproof.harness.records.types import ExitCode
 
 if TYPE_CHECKING:
-    from harness.main_job import Judged
-    from harness.runs import Run
-    from harness.types import Verdict
+    from editproof.harness.operations.main_job import Judged
+    from editproof.harness.records.runs import Run
+    from editproof.harness.records.types import Verdict
 
 app = typer.Typer()
 
@@ -89,7 +89,7 @@ def run(
     Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
     """
     with errors(as_json, goes_on="`editproof run --resume`, with the same --out if you gave one, continues it"):
-        from harness import main_job
+        from editproof.harness.operations import main_job
 
         asked = main_job.Asked(
             suite=suite,
@@ -139,7 +139,7 @@ def measure(
     For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run` does.
     """
     with errors(as_json, goes_on="Remove the new folder, and measure the run again"):
-        from harness import main_job
+        from editproof.harness.operations import main_job
 
         asked = main_job.Remeasuring(tuple(metric), jobs, baseline, out)
         done = main_job.measure(asked, run, found(), console(stderr=as_json), quiet=quiet or as_json)
@@ -148,8 +148,8 @@ def measure(
 
 def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some could not."""
-    from harness import main_job
-    from reports.html import write_report
+    from editproof.harness.operations import main_job
+    from editproof.reports.html.report import write_report
 
     main_job.draw_maps_of_findings(done, found())
     page = write_report(done)
@@ -195,8 +195,8 @@ def gate(
     Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
     """
     with errors(as_json):
-        from harness import main_job, progress
-        from reports import publish
+        from editproof.harness.operations import main_job, progress
+        from editproof.reports.ci import publish
 
         asked = publish.wanted(
             junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
@@ -216,16 +216,22 @@ def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -
     """The end of a run: its cases unless it was only judged again, findings, verdict, and where the report lies. Or all of it
     as JSON."""
     if as_json:
-        from harness.main_job import summary
+        from editproof.harness.operations.main_job import summary
 
         typer.echo(json.dumps(summary(run, page), indent=1, ensure_ascii=False))
         return
     if quiet:
         return
-    from harness.runs import Run
-    from reports.text import case_table
-    from reports.verdict import jod_lines
-    from reports.verdict_table import finding_blocks, next_step, note_lines, reason_lines, verdict_lines
+    from editproof.harness.records.runs import Run
+    from editproof.reports.common.text import case_table
+    from editproof.reports.common.verdict import jod_lines
+    from editproof.reports.terminal.verdict_table import (
+        finding_blocks,
+        next_step,
+        note_lines,
+        reason_lines,
+        verdict_lines,
+    )
 
     terminal, verdict = console(), _verdict(run)
     if isinstance(run, Run):

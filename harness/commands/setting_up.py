@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Json, errors, found, print_table
-from harness.types import ExitCode
+from editproof.harness.commands.common import Json, errors, found, print_table
+from editproof.harness.records.types import ExitCode
 
 app = typer.Typer()
 
@@ -19,7 +19,7 @@ def init(
 ) -> None:
     """Write a commented editproof.toml and a workflow for CI into this folder, where they are not there yet."""
     with errors(as_json=False):
-        from harness import starter
+        from editproof.harness.setup import starter
 
         server: starter.Server = "gitlab" if gitlab else "github"
         done = starter.init(Path.cwd(), server)
@@ -34,7 +34,7 @@ def init(
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, which weights are here, and what to do about the rest."""
     with errors(as_json):
-        from harness.doctor import examine
+        from editproof.harness.setup.doctor import examine
 
         checks = examine(found())
         rows = [{"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks]
@@ -58,11 +58,11 @@ def explain(
 ) -> None:
     """Say what a metric sees, what it misses, and where it comes from; or what a setting of the reference pipeline does."""
     with errors(as_json=False):
-        from harness import explain as explaining
-        from harness.errors import UsageError, unknown
-        from harness.metrics.lpips_weights import find_weights
-        from harness.metrics.registry import all_names, get_metric
-        from pipelines import manual
+        from editproof.harness.metrics.core.lpips_weights import find_weights
+        from editproof.harness.metrics.core.registry import all_names, get_metric
+        from editproof.harness.records.errors import UsageError, unknown
+        from editproof.harness.setup import explain as explaining
+        from editproof.pipelines import manual
 
         weights = find_weights(found().lpips_weights, download=False)
         if topic == "reference":

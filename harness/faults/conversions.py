@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
-from pipelines.contract import Image, Mask
+from editproof.pipelines.contract import Image, Mask
 
 _SEED = 20_260
 """Of all that is drawn at random here."""

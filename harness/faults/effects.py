@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
-from pipelines.contract import Image
+from editproof.pipelines.contract import Image
 
 Plane = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
-from pipelines.contract import Image
+from editproof.pipelines.contract import Image
 
 Enlarge = Callable[[Image, int], Image]
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.errors import unknown
-from harness.faults import conversions as to
-from harness.faults import enlarging as by
-from harness.faults.stages import Plant, Stage
-from pipelines.contract import Image, Mask, Param
-from pipelines.edit import Edit, Step
+from editproof.harness.faults import conversions as to
+from editproof.harness.faults import enlarging as by
+from editproof.harness.faults.stages import Plant, Stage
+from editproof.harness.records.errors import unknown
+from editproof.pipelines.contract import Image, Mask, Param
+from editproof.pipelines.edit import Edit, Step
 
 Conversion = Callable[[Image], Image]
 """H×W×3 in [0, 1], sRGB, in and out; what it draws at random is the same every time."""

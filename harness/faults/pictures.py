@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import unknown
-from harness.faults import effects
-from harness.faults.effects import clipped
-from harness.metrics.metric import Area, Image, Reference, known
-from harness.metrics.steps import borders, tiling
+from editproof.harness.faults import effects
+from editproof.harness.faults.effects import clipped
+from editproof.harness.metrics.core.metric import Area, Image, Reference, known
+from editproof.harness.metrics.seams.steps import borders, tiling
+from editproof.harness.records.errors import unknown
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""

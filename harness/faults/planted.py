@@ -1,7 +1,7 @@
 """The reference pipeline with a fault in one of its stages, run as any pipeline is:
 
-editproof run --pipeline "ns=harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
-editproof run --pipeline "ns=harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
+editproof run --pipeline "ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
+editproof run --pipeline "ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.faults.harmless import Harmless, Way, get_harmless
-from harness.faults.stages import Plant, StageFault, get_fault
-from pipelines.config import ReferenceConfig
-from pipelines.contract import EditRequest, EditResult, Image, Param
-from pipelines.reference import STAGES, ReferencePipeline, Stage
+from editproof.harness.faults.harmless import Harmless, Way, get_harmless
+from editproof.harness.faults.stages import Plant, StageFault, get_fault
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import EditRequest, EditResult, Image, Param
+from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
 
 HERE = Path(__file__).parent
 

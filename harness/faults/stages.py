@@ -15,12 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from harness.errors import unknown
-from harness.faults import effects
-from harness.faults.effects import Plane, clipped
-from pipelines.config import ReferenceConfig
-from pipelines.contract import Image, Mask, Param, Status
-from pipelines.edit import Edit, Step
+from editproof.harness.faults import effects
+from editproof.harness.faults.effects import Plane, clipped
+from editproof.harness.records.errors import unknown
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import Image, Mask, Param, Status
+from editproof.pipelines.edit import Edit, Step
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults, px of the picture that the stage works on."""

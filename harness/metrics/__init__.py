@@ -1,1 +1,1 @@
-"""What is measured: one file a metric, one registry, one contract."""
+"""What is measured: one file a metric, in a folder by the aspect of damage that it speaks for; `core/` is what all share."""

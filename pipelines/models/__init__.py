@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.models.fill import FillModel
-from pipelines.models.names import CLASSICAL, DIFFUSERS, MICROFILL, check_model, diffusers_source, spandrel_file
+from editproof.pipelines.models.fill import FillModel
+from editproof.pipelines.models.names import (
+    CLASSICAL,
+    DIFFUSERS,
+    MICROFILL,
+    check_model,
+    diffusers_source,
+    spandrel_file,
+)
 
 if TYPE_CHECKING:  # it imports the names
-    from pipelines.config import InpaintConfig
+    from editproof.pipelines.config import InpaintConfig
 
 __all__ = ["FillModel", "get_model"]
 
@@ -17,13 +24,13 @@ def get_model(name: str, config: InpaintConfig) -> FillModel:
     """The model of that name: pipelines/models/names.py. Raises ContractError where there is none, or its file is missing."""
     check_model(name)
     if name in CLASSICAL:
-        from pipelines.models.classical import ClassicalFill
+        from editproof.pipelines.models.classical import ClassicalFill
 
         return ClassicalFill(name, config)
     if name == MICROFILL or name.startswith(DIFFUSERS):
-        from pipelines.models.diffusion import WEIGHTS, DiffusionFill
+        from editproof.pipelines.models.diffusion import WEIGHTS, DiffusionFill
 
         return DiffusionFill(WEIGHTS if name == MICROFILL else diffusers_source(name), config)
-    from pipelines.models.spandrel_fill import SpandrelFill
+    from editproof.pipelines.models.spandrel_fill import SpandrelFill
 
     return SpandrelFill(spandrel_file(name))

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.config import InpaintConfig
-from pipelines.contract import Image, Mask
-from pipelines.models.fill import Hole, StepsCallback, check_crop
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.models.fill import Hole, StepsCallback, check_crop
 
 
 def navier_stokes(image: Image, hole: Hole, *, radius_px: int) -> Image:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import ContractError
+from editproof.pipelines.contract import ContractError
 
 Method = Literal["mean_std", "procrustes"]
 Embedding = npt.NDArray[np.float32]

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.config import InpaintConfig
-from pipelines.contract import ContractError, Image, Mask
-from pipelines.device import exactly, find_device
-from pipelines.models import conditioning
-from pipelines.models.classical import navier_stokes
-from pipelines.models.fill import Crop, Hole, StepsCallback, check_crop, files_hash, padded
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.contract import ContractError, Image, Mask
+from editproof.pipelines.device import exactly, find_device
+from editproof.pipelines.models import conditioning
+from editproof.pipelines.models.classical import navier_stokes
+from editproof.pipelines.models.fill import Crop, Hole, StepsCallback, check_crop, files_hash, padded
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
 """A folder as diffusers writes it."""
@@ -290,7 +290,7 @@ def _load(source: Path | str, precision: str) -> Loaded:
     options["low_cpu_mem_usage"] = find_spec("accelerate") is not None
     try:
         if source == WEIGHTS:
-            from pipelines.models.microfill_pipeline import MicrofillPipeline
+            from editproof.pipelines.models.microfill_pipeline import MicrofillPipeline
 
             pipe = MicrofillPipeline.from_pretrained(folder, **options)
         else:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import ContractError, Image, Mask, check_image, check_plane
+from editproof.pipelines.contract import ContractError, Image, Mask, check_image, check_plane
 
 Hole = npt.NDArray[np.bool_]
 """H×W: what is to be filled."""

@@ -13,8 +13,8 @@ import torch
 from diffusers import DiffusionPipeline, ImagePipelineOutput, UNet2DModel
 from diffusers.utils.torch_utils import randn_tensor
 
-from pipelines.contract import Image
-from pipelines.models.microfill_view import View, unpack, view
+from editproof.pipelines.contract import Image
+from editproof.pipelines.models.microfill_view import View, unpack, view
 
 LUMA_SHARE = 0.7
 CHROMA_SHARE = 0.35

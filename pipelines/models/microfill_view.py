@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import Image, Mask
-from pipelines.models.classical import navier_stokes, patch_match
-from pipelines.models.fill import Hole
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.models.classical import navier_stokes, patch_match
+from editproof.pipelines.models.fill import Hole
 
 PACK = 2
 """Edge of the pixel blocks that make up one position of the network."""

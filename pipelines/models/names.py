@@ -12,7 +12,7 @@ import difflib
 import re
 from pathlib import Path
 
-from pipelines.contract import ContractError
+from editproof.pipelines.contract import ContractError
 
 CLASSICAL = ("ns", "telea", "biharmonic", "patch")
 MICROFILL = "microfill"

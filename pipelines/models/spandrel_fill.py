@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.contract import Image, Mask
-from pipelines.device import exactly
-from pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
-from pipelines.network_file import read_network
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.device import exactly
+from editproof.pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
+from editproof.pipelines.network_file import read_network
 
 if TYPE_CHECKING:
     from spandrel import MaskedImageModelDescriptor

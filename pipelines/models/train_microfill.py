@@ -1,4 +1,4 @@
-"""Train `microfill`, and keep its weights: `python -m pipelines.models.train_microfill FOLDER` (`nox -s train`).
+"""Train `microfill`, and keep its weights: `python -m editproof.pipelines.models.train_microfill FOLDER` (`nox -s train`).
 
 The network is a denoiser of the residual in the hole, trained on the noise levels that one, two and four steps visit.
 Instead of the mean over all residuals that a squared error asks for (a smear), it is to draw one of them: beside the
@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.models.classical import navier_stokes, patch_match
-from pipelines.models.microfill_data import random_hole, training_square
-from pipelines.models.microfill_view import (
+from editproof.pipelines.models.classical import navier_stokes, patch_match
+from editproof.pipelines.models.microfill_data import random_hole, training_square
+from editproof.pipelines.models.microfill_view import (
     CONDITION_CHANNELS,
     PATCH_RADIUS_PX,
     RESIDUAL_CHANNELS,
@@ -203,7 +203,7 @@ def _keep(folder: Path, step: int, network: Any, average: Any, optimiser: Any) -
     import torch
     from diffusers import DDIMScheduler
 
-    from pipelines.models.microfill_pipeline import MicrofillPipeline
+    from editproof.pipelines.models.microfill_pipeline import MicrofillPipeline
 
     state = {"step": step, "network": network.state_dict(), "average": average.state_dict()}
     torch.save({**state, "optimiser": optimiser.state_dict()}, folder / "last.part")
@@ -230,7 +230,8 @@ def main() -> None:
     """Train in one thread."""
     import torch
 
-    parser = argparse.ArgumentParser(prog="python -m pipelines.models.train_microfill", description="Train microfill.")
+    command = "python -m editproof.pipelines.models.train_microfill"
+    parser = argparse.ArgumentParser(prog=command, description="Train microfill.")
     parser.add_argument("folder", type=Path, help="keeps squares and checkpoints")
     parser.add_argument("--steps", type=int, default=1500, help="default %(default)s")
     parser.add_argument("--squares", type=int, default=SQUARES, help="to train on, default %(default)s")

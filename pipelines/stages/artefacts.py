@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipelines.contract import Image, Mask
-from pipelines.edit import Pixels
-from pipelines.stages.harmonise import rim_step
-from pipelines.stages.inpaint import context_crops
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.edit import Pixels
+from editproof.pipelines.stages.harmonise import rim_step
+from editproof.pipelines.stages.inpaint import context_crops
 
 RING_PX = 12
 """How far around a fill its surroundings reach, in input pixels."""

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from pipelines.contract import Image, Mask
-from pipelines.edit import Edit, Step
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.edit import Edit, Step
 
 _NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 

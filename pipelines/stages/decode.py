@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.contract import ContractError
-from pipelines.edit import Edit, Step
-from pipelines.files import UnreadablePictureError, decode_image
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.files import UnreadablePictureError, decode_image
 
 
 def decode(edit: Edit) -> Step:

@@ -10,12 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.config import DetectConfig
-from pipelines.contract import EditRequest, Image, Mask
-from pipelines.edit import Edit, Pixels, Step, TextRegion
-from pipelines.policy import is_active
-from pipelines.stages.ocr import Pixels8, box_of, find_text, read_text
-from pipelines.stages.overlay import find_colour, find_template
+from editproof.pipelines.config import DetectConfig
+from editproof.pipelines.contract import EditRequest, Image, Mask
+from editproof.pipelines.edit import Edit, Pixels, Step, TextRegion
+from editproof.pipelines.policy import is_active
+from editproof.pipelines.stages.ocr import Pixels8, box_of, find_text, read_text
+from editproof.pipelines.stages.overlay import find_colour, find_template
 
 MIN_SEPARATION = 0.6
 """Share of a box's colour variance that splitting it in two must explain before the split is trusted as glyphs and

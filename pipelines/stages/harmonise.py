@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from scipy.ndimage import convolve
 
-from pipelines.contract import Image, Mask
-from pipelines.edit import Edit, Pixels, Step
-from pipelines.stages.blend import poisson
-from pipelines.stages.inpaint import context_crops
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.edit import Edit, Pixels, Step
+from editproof.pipelines.stages.blend import poisson
+from editproof.pipelines.stages.inpaint import context_crops
 
 MOST_UNKNOWNS = 20_000
 """Pixels of a hole up to which a membrane is solved at full size."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from pipelines.config import InpaintConfig, ReferenceConfig
-from pipelines.contract import Image, Mask, StageTrace
-from pipelines.edit import Edit, Step
-from pipelines.models import FillModel, get_model
-from pipelines.models.fill import BatchFillModel, Crop, Hole
-from pipelines.stages.tiling import join_along, tile_starts
+from editproof.pipelines.config import InpaintConfig, ReferenceConfig
+from editproof.pipelines.contract import Image, Mask, StageTrace
+from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.models import FillModel, get_model
+from editproof.pipelines.models.fill import BatchFillModel, Crop, Hole
+from editproof.pipelines.stages.tiling import join_along, tile_starts
 
 Window = tuple[int, int, int, int]
 """y0, x0, y1, x1 in pixels, end-exclusive."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from pipelines.config import MaskConfig
-from pipelines.contract import EditRequest, Image, Mask, Status
-from pipelines.edit import Edit, Pixels, RefusedError, Step
-from pipelines.stages.structure import structure_strength
+from editproof.pipelines.config import MaskConfig
+from editproof.pipelines.contract import EditRequest, Image, Mask, Status
+from editproof.pipelines.edit import Edit, Pixels, RefusedError, Step
+from editproof.pipelines.stages.structure import structure_strength
 
 HOLE_ALPHA = 0.02
 """A pixel of the mask at or above this alpha is replaced; below it the picture shows through unchanged."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.config import DetectConfig
-from pipelines.edit import Pixels, TextRegion
+from editproof.pipelines.config import DetectConfig
+from editproof.pipelines.edit import Pixels, TextRegion
 
 Pixels8 = npt.NDArray[np.uint8]
 """H×W×3, RGB."""

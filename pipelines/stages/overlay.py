@@ -12,8 +12,8 @@ import numpy.typing as npt
 from PIL import Image as Pil
 from PIL import ImageOps
 
-from pipelines.contract import ContractError, Image, Mask
-from pipelines.files import UnreadablePictureError, decode_image
+from editproof.pipelines.contract import ContractError, Image, Mask
+from editproof.pipelines.files import UnreadablePictureError, decode_image
 
 SIZES = tuple(float(size) for size in np.geomspace(0.5, 2.0, 15))
 """How much larger than its file a logo is looked for."""

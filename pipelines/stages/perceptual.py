@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.contract import ContractError, Image
-from pipelines.device import exactly, find_device
+from editproof.pipelines.contract import ContractError, Image
+from editproof.pipelines.device import exactly, find_device
 
 Pixels = np.ndarray[Any, np.dtype[np.bool_]]
 """H×W: some of a picture's pixels."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pipelines.config import ReferenceConfig
-from pipelines.contract import Image, Mask
-from pipelines.edit import Edit, Step
-from pipelines.policy import is_active
-from pipelines.stages.inpaint import context_crops
-from pipelines.stages.ocr import corners_of, find_text, seen_megapixels
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import Image, Mask
+from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.policy import is_active
+from editproof.pipelines.stages.inpaint import context_crops
+from editproof.pipelines.stages.ocr import corners_of, find_text, seen_megapixels
 
 DETECT_MS_PER_MEGAPIXEL = 650.0
 """What the text detector takes for each megapixel that it sees."""

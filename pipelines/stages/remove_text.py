@@ -9,14 +9,14 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipelines.config import ReferenceConfig
-from pipelines.contract import Image, Mask, Status
-from pipelines.edit import Edit, Pixels, Step, TextRegion
-from pipelines.policy import apply_policy
-from pipelines.stages.inpaint import Job, fill_hole
-from pipelines.stages.mask import crop_around
-from pipelines.stages.ocr import box_of, height_px
-from pipelines.stages.structure import structure_strength
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import Image, Mask, Status
+from editproof.pipelines.edit import Edit, Pixels, Step, TextRegion
+from editproof.pipelines.policy import apply_policy
+from editproof.pipelines.stages.inpaint import Job, fill_hole
+from editproof.pipelines.stages.mask import crop_around
+from editproof.pipelines.stages.ocr import box_of, height_px
+from editproof.pipelines.stages.structure import structure_strength
 
 GROUND_REACH_PX = 4.0
 """Gaussian σ of the neighbourhood in which a line's ground is judged."""

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import Image
-from pipelines.edit import Pixels
+from editproof.pipelines.contract import Image
+from editproof.pipelines.edit import Pixels
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G and B (Rec. 601)."""

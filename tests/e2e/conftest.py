@@ -14,8 +14,8 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness import runs
-from reports.html import write_report
+from editproof.harness.records import runs
+from editproof.reports.html.report import write_report
 from tests.reports.conftest import make_run
 
 FLAGS = (

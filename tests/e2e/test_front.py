@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from harness.runs import Run
-from reports.front_page import cards
-from reports.single_file import write_single_file
+from editproof.harness.records.runs import Run
+from editproof.reports.html.front_page import cards
+from editproof.reports.html.single_file import write_single_file
 from tests.e2e.conftest import editproof, opened, state, until
 from tests.reports.conftest import HOSTILE
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.report import loaded_bytes
 from benchmarks.synthetic import make_run
-from reports.html import write_report
+from editproof.reports.html.report import write_report
 from tests.e2e.conftest import opened, until
 
 CASES = 10_000

@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from harness import runs
-from harness.evidence import load_maps
-from harness.metrics.delta_e00 import ciede2000, lab
-from harness.runs import Run
-from harness.types import CaseRecord, Outcome
+from editproof.harness.metrics.colour.delta_e00 import ciede2000, lab
+from editproof.harness.records import runs
+from editproof.harness.records.evidence import load_maps
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import CaseRecord, Outcome
 from tests.e2e.conftest import state, until
 from tests.reports.conftest import HOSTILE
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import pictures
-from harness.differences import DifferenceStore, Pair
-from harness.gate import judge_sheet
-from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
-from harness.sheet import Baseline, sheet_of
-from harness.types import (
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.pictures import files as pictures
+from editproof.harness.pictures.differences import DifferenceStore, Pair
+from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
+from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.types import (
     Aspect,
     Budget,
     Case,
@@ -29,7 +30,6 @@ from harness.types import (
     Verdict,
     Viewing,
 )
-from harness.visibility import Difference
 
 Picture = npt.NDArray[np.float32]
 

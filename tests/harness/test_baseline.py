@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from harness import baseline
-from harness.baseline import Accepting, Index
-from harness.cli import app
-from harness.errors import UsageError
-from harness.gate import judge_sheet
-from harness.runs import Journal, Run, blob_path, load, write_manifest
-from harness.sheet import sheet_of
-from harness.types import CaseRecord, ExitCode, Margin, Verdict
+from editproof.harness.baselines import baseline
+from editproof.harness.baselines.baseline import Accepting, Index
+from editproof.harness.commands.cli import app
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import Journal, Run, blob_path, load, write_manifest
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import CaseRecord, ExitCode, Margin, Verdict
 
 from .made import MARGIN, VISIBLE, measured, run_of
 
@@ -26,7 +26,7 @@ from .made import MARGIN, VISIBLE, measured, run_of
 @pytest.fixture(autouse=True)
 def seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever differs is plain to see."""
-    monkeypatch.setattr("harness.looks.compare", lambda *_, **__: VISIBLE)
+    monkeypatch.setattr("editproof.harness.gate.looks.compare", lambda *_, **__: VISIBLE)
 
 
 def pictured(psnr: float, digest: str, *, step: int = 1) -> CaseRecord:

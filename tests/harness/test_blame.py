@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.first_stage import Kept, first_difference
+from editproof.harness.gate.first_stage import Kept, first_difference
 
 from .conftest import Command
 
@@ -70,7 +70,7 @@ def test_the_first_difference_is_the_first_stage_that_made_something_else() -> N
 
 def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(command: Command, accepted: Path) -> None:
     """A hue drift in `harmonise`, planted: the verdict's findings and blame name that stage, which answers for it all."""
-    planted = "harness.faults.planted:build?fault=hue_drift&strength=6&inpaint.model=ns"
+    planted = "editproof.harness.faults.planted:build?fault=hue_drift&strength=6&inpaint.model=ns"
     worse(command, ns=planted)
     judged = json.loads(command("gate", "--json").stdout)["verdict"]
     regressed = [finding for finding in judged["findings"] if finding["outcome"] == "regressed"]
@@ -109,12 +109,12 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
 def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(command: Command, accepted: Path) -> None:
     """A changed file under an unchanged name: nothing to swap with, and how to get it is said."""
     (accepted / "mine.py").write_text(
-        "from pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
     )
     assert command("run", "-q", "--pipeline", "ns=mine.py:build").returncode == 0
     assert command("baseline", "accept", "--reason", "mine", "--to", "own").returncode == 0
     (accepted / "mine.py").write_text(
-        "from pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'hard'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'hard'})\n"
     )
     assert command("run", "-q", "--pipeline", "ns=mine.py:build").returncode == 0
     said = answer(command, "logo/2", "--baseline", "own", "--metric", "psnr")
@@ -122,7 +122,7 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(co
     assert not said["shares"]
     assert any("--good" in note for note in said["notes"])
     (accepted / "good.py").write_text(
-        "from pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
     )
     said = answer(command, "logo/2", "--baseline", "own", "--metric", "psnr", "--good", "good.py:build")
     assert said["stage"] == "blend"
@@ -182,7 +182,7 @@ STAGED = """
 import os
 import time
 
-from pipelines import reference
+from editproof.pipelines import reference
 
 
 class Staged:
@@ -284,7 +284,7 @@ def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, 
 def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(command: Command, tiny: Path) -> None:
     """The run named it beside itself; `--good` and `--bad` name it where it lies somewhere else."""
     (tiny / "mine.py").write_text(
-        "from pipelines import reference\n\ndef build(blend):\n    return reference.build(**{'blend.mode': blend})\n"
+        "from editproof.pipelines import reference\n\ndef build(blend):\n    return reference.build(**{'blend.mode': blend})\n"
     )
     again(command, "mine.py:build?blend=hard")
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.calibration import command, judging, trials
-from harness.calibration.command import Asked
-from harness.calibration.judging import Judge, Judging
-from harness.calibration.outcome import OUTCOMES, PeerWord, TrialOutcome, read_outcomes
-from harness.calibration.page import write_page
-from harness.calibration.plan import (
+from editproof.harness.calibration import command, judging, trials
+from editproof.harness.calibration.command import Asked
+from editproof.harness.calibration.judging import Judge, Judging
+from editproof.harness.calibration.outcome import OUTCOMES, PeerWord, TrialOutcome, read_outcomes
+from editproof.harness.calibration.page import write_page
+from editproof.harness.calibration.plan import (
     BASELINE,
     FIRST_FRESH_SEED,
     ONE_ANOTHER,
@@ -25,7 +25,7 @@ from harness.calibration.plan import (
     Trial,
     plan,
 )
-from harness.calibration.rates import (
+from editproof.harness.calibration.rates import (
     Rate,
     alarms,
     caught,
@@ -36,16 +36,16 @@ from harness.calibration.rates import (
     repairs_failed,
     repairs_improved,
 )
-from harness.errors import UsageError
-from harness.faults.harmless import HARMLESS, get_harmless
-from harness.faults.stages import STAGE_FAULTS, get_fault
-from harness.metrics.lpips_weights import find_weights
-from harness.pairing import accepted_pictures, pair
-from harness.runs import load_manifest
-from harness.sheet import Baseline, Sheet
-from harness.suite import load_suite
-from harness.types import CaseRecord, Change, ExitCode, Finding, Model, Outcome, Suite, Verdict
-from pipelines.loader import load
+from editproof.harness.faults.harmless import HARMLESS, get_harmless
+from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import accepted_pictures, pair
+from editproof.harness.records.runs import load_manifest
+from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.types import CaseRecord, Change, ExitCode, Finding, Model, Outcome, Suite, Verdict
+from editproof.harness.suites.suite import load_suite
+from editproof.pipelines.loader import load
 
 SUITE = """
 name = "small"
@@ -369,8 +369,8 @@ def test_a_gate_that_raises_counts_in_no_rate() -> None:
 
 def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
     """Each with its count and interval; then what was wrong, in words, and every change, fault and repair."""
-    from harness import runner
-    from harness.runner import RunConfig
+    from editproof.harness.running import runner
+    from editproof.harness.running.runner import RunConfig
 
     folder = tmp_path / "run"
     runner.run(RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None)

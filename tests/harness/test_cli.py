@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.suite import load_suite
-from vectors import VECTORS
+from editproof.harness.commands.cli import app
+from editproof.harness.suites.suite import load_suite
+from editproof.vectors import VECTORS
 
 USAGE_ERRORS = [
     (["run", "quik"], ["no suite 'quik'", "quick"]),

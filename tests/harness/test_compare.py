@@ -11,15 +11,27 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from harness import answer, pictures, runs
-from harness.answer import Judged
-from harness.cli import app
-from harness.compare import compare
-from harness.compared import AspectAnswer, AspectOutcome, Comparison, Cost, Pictures
-from harness.errors import UsageError
-from harness.runs import Manifest, MetricInfo, PipelineInfo, Run
-from harness.sheet import sheet_of
-from harness.types import ASPECTS, Aspect, Case, CaseRecord, Margin, Measurement, Model, Suite, Variant
+from editproof.harness.commands.cli import app
+from editproof.harness.compare import answer
+from editproof.harness.compare.answer import Judged
+from editproof.harness.compare.compare import compare
+from editproof.harness.pictures import files as pictures
+from editproof.harness.records import runs
+from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Comparison, Cost, Pictures
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import Manifest, MetricInfo, PipelineInfo, Run
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import (
+    ASPECTS,
+    Aspect,
+    Case,
+    CaseRecord,
+    Margin,
+    Measurement,
+    Model,
+    Suite,
+    Variant,
+)
 
 SEEDS = (1, 2, 3)
 Value = Callable[[Case], float | None]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.comparison import holm, means, noise, scenes_of, worsening
-from harness.types import Better
+from editproof.harness.gate.statistics import holm, means, noise, scenes_of, worsening
+from editproof.harness.records.types import Better
 
 NAN = math.nan
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate import judge
-from harness.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
-from harness.types import (
+from editproof.harness.gate.judge import judge
+from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
+from editproof.harness.records.types import (
     Budget,
     Case,
     CaseRecord,

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness import cost
-from harness.gate import judge
-from harness.runs import Run
-from harness.sheet import sheet_of
-from harness.types import ExitCode, Limit, Outcome
+from editproof.harness.gate import cost
+from editproof.harness.gate.judge import judge
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import ExitCode, Limit, Outcome
 
 from .made import MARGIN, measured, run_of
 

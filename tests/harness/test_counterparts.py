@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import baseline, counterparts
-from harness.evidence import load_counterparts
-from harness.gate import judge_sheet
-from harness.runs import Run, blob_path
-from harness.sheet import sheet_of
-from harness.types import StageRecord
+from editproof.harness.baselines import baseline, counterparts
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.records.evidence import load_counterparts
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import StageRecord
 
 from .test_baseline import PNG, pictured, run_in, seen  # noqa: F401 - a fixture
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import differences
-from harness.differences import FILE, DifferenceStore, Pair, append, viewing_of
-from harness.types import Viewing
-from harness.visibility import Difference, Step
+from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.pictures import differences
+from editproof.harness.pictures.differences import FILE, DifferenceStore, Pair, append, viewing_of
+from editproof.harness.records.types import Viewing
 
 PAIR = Pair("a", "b", "e", Viewing())
 SEEN = Difference(0.1, 0.5, 3, 4, 1.5, {"edit": 0.2}, {"detail": 0.1}, {"all": Step(0.1, 0.2)})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
+from editproof.harness.commands.cli import app
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import explain
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.registry import METRICS, get_metric
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.registry import METRICS, get_metric
+from editproof.harness.setup import explain
 
 PAGE = Path(__file__).parents[2] / "docs" / "measurements.md"
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
-from harness.faults.pictures import FAULTS, Fault, get_fault
-from harness.measure import as_delivered, measure, prepare
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.metric import Image, Reference, known
-from harness.metrics.registry import get_metric
-from harness.tasks import task_of
-from harness.types import Region
-from vectors import get
+from editproof.harness.faults.pictures import FAULTS, Fault, get_fault
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.metric import Image, Reference, known
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.types import Region
+from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors import get
 
 INSIDE: dict[str, Region] = {
     "soft_fill": "edit",

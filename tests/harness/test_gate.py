@@ -9,13 +9,14 @@ from typing import Literal
 
 import pytest
 
-from harness import baseline, sheet
-from harness.errors import IncompleteError, UsageError
-from harness.gate import judge, judge_sheet
-from harness.metrics.pooling import EMPTY
-from harness.runs import Journal, MetricInfo, Run, load, write_manifest, write_tables
-from harness.sheet import sheet_of
-from harness.types import Budget, ExitCode, Limit, Outcome, Waiver
+from editproof.harness.baselines import baseline
+from editproof.harness.gate.judge import judge, judge_sheet
+from editproof.harness.records import sheet
+from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.runs import Journal, MetricInfo, Run, load, write_manifest, write_tables
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import Budget, ExitCode, Limit, Outcome, Waiver
 
 from .made import BUDGET, MARGIN, failed, measured, of_pictures, run_of
 

@@ -8,8 +8,8 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from harness.calibration import gates as module
-from harness.calibration.gates import (
+from editproof.harness.calibration import gates as module
+from editproof.harness.calibration.gates import (
     ENTRY_POINTS,
     PIXEL_THRESHOLD,
     YIQ_MAX,
@@ -21,12 +21,12 @@ from harness.calibration.gates import (
     odiff_count,
     pixelmatch_count,
 )
-from harness.calibration.judging import ask
-from harness.errors import UsageError
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Image
-from pipelines.contract import Mask
-from vectors import offers
+from editproof.harness.calibration.judging import ask
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Image
+from editproof.harness.records.errors import UsageError
+from editproof.pipelines.contract import Mask
+from editproof.vectors import offers
 
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""

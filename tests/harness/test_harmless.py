@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
-from harness.faults import conversions, enlarging
-from harness.faults.harmless import HARMLESS, Harmless, get_harmless
-from harness.faults.planted import harmless
-from harness.measure import as_delivered
-from harness.metrics.metric import Image
-from harness.tasks import task_of
-from pipelines import reference
-from pipelines.contract import EditRequest, Param
-from pipelines.loader import fingerprint, load
-from vectors import get
+from editproof.harness.faults import conversions, enlarging
+from editproof.harness.faults.harmless import HARMLESS, Harmless, get_harmless
+from editproof.harness.faults.planted import harmless
+from editproof.harness.metrics.core.metric import Image
+from editproof.harness.records.errors import UsageError
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.pipelines import reference
+from editproof.pipelines.contract import EditRequest, Param
+from editproof.pipelines.loader import fingerprint, load
+from editproof.vectors import get
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "biharmonic"}
 MAY_KEEP = {"area_pillow", "upscale_8_bits", "rounded_up_at_half", "hsv_float32", "xyz_float32", "lab_float32"}
@@ -69,7 +69,7 @@ def test_a_picture_changes_as_it_says(change: Harmless, request_: EditRequest, p
 
 def test_it_runs_as_any_pipeline_does(request_: EditRequest) -> None:
     """Under a name, with a fingerprint that tells it from others and from the pipeline itself."""
-    spec = "harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
+    spec = "editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
     pipeline = load(spec)
     assert pipeline(request_).image is not None
     specs = [spec, spec.replace("100_444", "98_444"), spec + "&side=before", "reference?inpaint.model=ns"]

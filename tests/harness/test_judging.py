@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.gate import judge_sheet
-from harness.judging import in_margins, soft
-from harness.runs import MetricInfo, Run, write_tables
-from harness.sheet import Baseline, sheet_of
-from harness.types import (
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.scoring import in_margins, soft
+from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.records.runs import MetricInfo, Run, write_tables
+from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.types import (
     FAIL_ON,
     CaseRecord,
     ExitCode,
@@ -26,7 +27,6 @@ from harness.types import (
     Verdict,
     Waiver,
 )
-from harness.visibility import Difference, Step
 
 from .made import INVISIBLE, METRICS, MODEL, OTHER, VISIBLE, case, held, of_pictures, run_of, scored, see
 

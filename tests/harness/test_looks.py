@@ -9,16 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
-from harness import looks, visibility
-from harness.differences import DifferenceStore, Pair
-from harness.errors import IncompleteError
-from harness.gate import judge_sheet
-from harness.looks import Look, Looking, Looks, look
-from harness.pairing import pair
-from harness.runs import Run, blob_path
-from harness.sheet import Baseline, sheet_of
-from harness.types import ExitCode, Outcome, Viewing
-from harness.visibility import Difference
+from editproof.harness.gate import looks
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.pictures.differences import DifferenceStore, Pair
+from editproof.harness.records.errors import IncompleteError
+from editproof.harness.records.pairing import pair
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.types import ExitCode, Outcome, Viewing
 
 from .made import MARGIN, VISIBLE, Picture, case, hashed, measured, run_of, scored, shown, texture
 

@@ -10,17 +10,18 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from harness import maps, runs
-from harness.cli import app
-from harness.errors import UsageError
-from harness.evidence import Maps, MapScale, load_maps, write_maps
-from harness.main_job import map_count
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.metric import Plane
-from harness.metrics.registry import get_metric
-from harness.pictures import outline, store_indexed
-from harness.runs import Run
-from harness.types import CaseRecord, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.commands.cli import app
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.metric import Plane
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.operations.main_job import map_count
+from editproof.harness.pictures.files import outline, store_indexed
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.evidence import Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import CaseRecord, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.running import maps
 
 SUITE = """
 name = "mapped"

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.measure import measure, measure_many, most_together, prepare
-from harness.metrics.golden import golden_pair
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.luma import luma
-from harness.metrics.metric import Image, Value, whole
-from harness.metrics.registry import get_metric
-from harness.metrics.sharing import once, sharing
+from editproof.harness.metrics.core.golden import golden_pair
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.luma import luma
+from editproof.harness.metrics.core.metric import Image, Value, whole
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.metrics.core.sharing import once, sharing
+from editproof.harness.running.measure import measure, measure_many, most_together, prepare
 from tests.gpu import on_a_gpu
 
 NAMES = ("psnr", "lpips", "sharpness", "ghost", "cer")

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import baseline, floors, modes
-from harness.cli import app
-from harness.looks import Looking
-from harness.modes import Modes
-from harness.sheet import Sheet, sheet_of
-from harness.visibility import why_blind
+from editproof.harness.baselines import baseline, modes
+from editproof.harness.baselines.modes import Modes
+from editproof.harness.commands.cli import app
+from editproof.harness.gate import noise_floors as floors
+from editproof.harness.gate.looks import Looking
+from editproof.harness.metrics.core.visibility import why_blind
+from editproof.harness.records.sheet import Sheet, sheet_of
 
 from .conftest import Command
 from .test_compare import drawn, level, run_of, written
@@ -116,7 +117,7 @@ BISTABLE = """
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from pipelines import reference
+from editproof.pipelines import reference
 
 HERE = Path(__file__).parent
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from harness import floors
-from harness.cli import app
-from harness.errors import UsageError
-from harness.floors import Floor, NoiseFloor
-from harness.gate import judge
-from harness.runs import MetricInfo, Run, write_manifest, write_tables
-from harness.sheet import Key, sheet_of
-from harness.types import ExitCode, Margin, Outcome
+from editproof.harness.commands.cli import app
+from editproof.harness.gate import noise_floors as floors
+from editproof.harness.gate.judge import judge
+from editproof.harness.gate.noise_floors import Floor, NoiseFloor
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import MetricInfo, Run, write_manifest, write_tables
+from editproof.harness.records.sheet import Key, sheet_of
+from editproof.harness.records.types import ExitCode, Margin, Outcome
 
 from .made import MARGIN, measured, of_pictures, run_of, sampled
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import baseline, runs, sheet
-from harness.gate import judge_sheet
-from harness.types import ExitCode, Outcome
+from editproof.harness.baselines import baseline
+from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.records import runs, sheet
+from editproof.harness.records.types import ExitCode, Outcome
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "v0_1_0"
 

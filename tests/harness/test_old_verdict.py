@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import runs
-from harness.errors import UsageError
-from harness.old_verdict import read_old
-from harness.types import VERDICT_SCHEMA, ExitCode, Outcome
-from reports.html import write_report
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.old_verdict import read_old
+from editproof.harness.records.types import VERDICT_SCHEMA, ExitCode, Outcome
+from editproof.reports.html.report import write_report
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "v0_1_0" / "run"
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from harness import own_cases
-from harness.errors import UsageError
-from harness.metrics.metric import Reference, known
-from pipelines.contract import EditRequest
+from editproof.harness.metrics.core.metric import Reference, known
+from editproof.harness.records.errors import UsageError
+from editproof.harness.suites import own_cases
+from editproof.pipelines.contract import EditRequest
 
 SHAPE = (40, 60)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-import harness
-from harness.runs import Run
+import editproof
+from editproof.harness.records.runs import Run
 
 from .conftest import Command
 
@@ -34,7 +34,7 @@ def cases(folder: Path) -> Path:
 
 
 def newest(folder: Path) -> Run:
-    return harness.load(max((folder / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns))
+    return editproof.load(max((folder / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns))
 
 
 def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path) -> None:
@@ -64,12 +64,12 @@ def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folde
     assert command("run", "-q", "--cases", "mine=here", "--model", "ns", "--out", "one").returncode == 0
     shutil.move(folder / "here", folder / "there")
     assert command("run", "-q", "--cases", "mine=there", "--model", "ns", "--out", "two").returncode == 0
-    one, two = (harness.load(folder / name) for name in ("one", "two"))
+    one, two = (editproof.load(folder / name) for name in ("one", "two"))
     assert [r.case.id for r in one.records] == [r.case.id for r in two.records]
     assert all(record.cached for record in two.records)
     Pil.new("L", (96, 72), 0).save(folder / "there" / "only input; rm -rf" / "mask.png")
     assert command("run", "-q", "--cases", "mine=there", "--model", "ns", "--out", "three").returncode == 0
-    three = harness.load(folder / "three")
+    three = editproof.load(folder / "three")
     assert [a.case.id == b.case.id for a, b in zip(two.records, three.records, strict=True)] == [True, False]
 
 
@@ -105,7 +105,7 @@ def test_drawn_on_own_photographs(command: Command, folder: Path) -> None:
     assert command("run", "text.toml", *arguments, "--grounds", "photos", "--out", "theirs").returncode == 0
     shutil.move(folder / "photos", folder / "moved")
     assert command("run", "text.toml", *arguments, "--grounds", "moved", "--out", "moved-run").returncode == 0
-    ours, theirs, moved = (harness.load(folder / name) for name in ("ours", "theirs", "moved-run"))
+    ours, theirs, moved = (editproof.load(folder / name) for name in ("ours", "theirs", "moved-run"))
     drawn_on = {r.case.family: (r.case.params["ground"], r.case.folder) for r in theirs.records}
     assert drawn_on["hostile"] == ("photos", str(folder / "photos"))
     ids = [{r.case.family: r.case.id for r in run.records} for run in (ours, theirs)]

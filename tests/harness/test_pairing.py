@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.pairing import Beside, Pairing, accepted_pictures, answers, pair
-from harness.runs import Run
-from harness.sheet import Baseline, sheet_of
-from harness.types import Case, CaseRecord, ExitCode
+from editproof.harness.records.pairing import Beside, Pairing, accepted_pictures, answers, pair
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.types import Case, CaseRecord, ExitCode
 
 from .made import MARGIN, case, failed, hashed, held, measured, run_of
 

@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 import pytest
 
-import harness
-from harness import pictures
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.runs import Run, blob_path
-from harness.tasks import make_task
-from harness.types import Case, CaseRecord, Model
-from harness.worker import Work, Worker, WorkerSetup
+import editproof
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.pictures import files as pictures
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.types import Case, CaseRecord, Model
+from editproof.harness.running.worker import Work, Worker, WorkerSetup
+from editproof.harness.suites.tasks import make_task
 
 from .conftest import Command
 
 ENLARGING = """
 def build():
     def edit(request):
-        from pipelines import EditResult, Status
+        from editproof.pipelines import EditResult, Status
         large = request.image.repeat(request.scale, axis=0).repeat(request.scale, axis=1)
         return EditResult(image=large, stages=(), status=Status.DONE, config={})
     edit.stochastic = False
@@ -38,7 +38,7 @@ def run(command: Command, folder: Path) -> Run:
     done = command("run", "-q", "--pipeline", "mine=mine.py:build", "--out", "run")
     assert done.returncode == 0, done.stderr
     (folder / "mine.py").unlink()
-    return harness.load("run")
+    return editproof.load("run")
 
 
 def identities(folder: str, old: str, new: str) -> None:
@@ -54,7 +54,7 @@ def test_the_numbers_are_the_runs_own(command: Command, run: Run) -> None:
     """To the bit, without the pipeline; the new run says whose edits it measured."""
     done = command("measure", "run", "--out", "again")
     assert done.returncode == 0, done.stderr
-    again = harness.load("again")
+    again = editproof.load("again")
     assert str(again.measurements.to_csv()) == str(run.measurements.to_csv())
     assert [r.seconds for r in again.records] == [r.seconds for r in run.records]
     assert again.manifest.edits_of.startswith("run, ")
@@ -67,7 +67,7 @@ def test_more_metrics_are_measured(command: Command, run: Run) -> None:
     done = command("measure", "run", "--metric", "grain", "--metric", "psnr", "--out", "again", "--json")
     assert done.returncode == 0, done.stderr
     assert list(json.loads(done.stdout)["metrics"]) == ["psnr", "ssim", "grain"]
-    again = harness.load("again")
+    again = editproof.load("again")
     assert set(again.measurements.metric) == {"psnr@1", "ssim@1", "grain@1"}
     assert again.measurements.query("metric == 'grain@1'").value.notna().any()
     refused = command("measure", "run", "--metric", "grian", "--out", "other")
@@ -83,7 +83,7 @@ def test_a_picture_that_is_gone_or_damaged_fails_alone(command: Command, run: Ru
     done = command("measure", "run", "--out", "again")
     assert done.returncode == 3
     assert f"{broken.name} is damaged. Run it anew" in done.stdout
-    again = {record.case.id: record for record in harness.load("again").records}
+    again = {record.case.id: record for record in editproof.load("again").records}
     first, second = (again[record.case.id] for record in run.records)
     assert first.error is not None
     assert second.error is None
@@ -119,7 +119,7 @@ def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command
     assert done.returncode == 0, done.stderr
     assert command("gate", "run").returncode == 0
     for part in ("baselines/small", "baselines/small/also/2"):
-        measured = harness.load(part)
+        measured = editproof.load(part)
         known = {record.case.id: record.measurements for record in run.records}
         assert all(record.measurements == known[record.case.id] for record in measured.records)
     assert command("baseline", "undo").returncode == 0

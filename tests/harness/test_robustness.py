@@ -6,15 +6,15 @@ import os
 import time
 from pathlib import Path
 
-import harness
-from harness.runs import Run
+import editproof
+from editproof.harness.records.runs import Run
 
 from .conftest import Command
 
 ODD = r"""
 import os, subprocess, sys, time
 import numpy as np
-from pipelines import EditResult, StageTrace
+from editproof.pipelines import EditResult, StageTrace
 
 def large(request):
     return np.repeat(np.repeat(request.image, 2, 0), 2, 1)
@@ -69,7 +69,7 @@ MARK = str(100_000 + os.getpid())
 
 def only_run(folder: Path) -> Run:
     (manifest,) = (folder / "runs").glob("*/manifest.json")
-    return harness.load(manifest.parent)
+    return editproof.load(manifest.parent)
 
 
 def sleepers() -> list[str]:
@@ -114,7 +114,7 @@ def test_pipelines_from_two_files_do_not_share_modules(command: Command, folder:
         (folder / name / "mine.py").write_text(
             "import numpy as np\n"
             "from helper import GAIN\n"
-            "from pipelines import EditResult\n"
+            "from editproof.pipelines import EditResult\n"
             "def build():\n"
             "    def edit(request):\n"
             "        large = np.repeat(np.repeat(request.image, 2, 0), 2, 1)\n"
@@ -136,7 +136,7 @@ def test_a_changed_file_is_not_resumed(command: Command, folder: Path) -> None:
     """Without a fingerprint the file's own hash tells; old and new results never share a table."""
     mine = folder / "mine.py"
     mine.write_text(
-        "from pipelines import reference\ndef build():\n    return lambda request: reference.build()(request)\n"
+        "from editproof.pipelines import reference\ndef build():\n    return lambda request: reference.build()(request)\n"
     )
     arguments = ("run", "-q", "--vector", "logo", "--out", "r", "--pipeline", "m=mine.py:build")
     assert command(*arguments).returncode == 0
@@ -165,7 +165,7 @@ def test_a_damaged_picture_in_the_cache_is_not_used(command: Command, folder: Pa
         picture.unlink()
         picture.write_bytes(b"")
     assert command(*arguments, "--out", "second", env=env).returncode == 0
-    second = harness.load(folder / "second")
+    second = editproof.load(folder / "second")
     assert not any(record.cached for record in second.records)
     assert all(path.stat().st_size for path in (folder / "second" / "blobs").rglob("*.png"))
 

@@ -10,15 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-import harness
-from harness.runs import Run
+import editproof
+from editproof.harness.records.runs import Run
 
 from .conftest import Command
 
 
 def only_run(folder: Path) -> Run:
     (manifest,) = (folder / "runs").glob("*/manifest.json")
-    return harness.load(manifest.parent)
+    return editproof.load(manifest.parent)
 
 
 def numbers(run: Run) -> str:
@@ -44,7 +44,7 @@ def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(command: Co
     for options in ((), (), ("--no-cache", "--jobs", "1")):
         done = command("run", "-q", *options)
         assert done.returncode == 0, done.stderr
-    first, second, third = (harness.load(p.parent) for p in sorted((folder / "runs").glob("*/manifest.json")))
+    first, second, third = (editproof.load(p.parent) for p in sorted((folder / "runs").glob("*/manifest.json")))
     assert not any(r.cached for r in first.records)
     assert all(r.cached for r in second.records)
     assert not any(r.cached for r in third.records)
@@ -78,7 +78,7 @@ def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Pa
     assert resumed.returncode == 0, resumed.stderr
     assert journal.read_bytes().split(b"\n")[0] == kept
     assert command("run", "-q", "--no-cache", "--out", "whole").returncode == 0
-    assert numbers(harness.load(folder / "killed")) == numbers(harness.load(folder / "whole"))
+    assert numbers(editproof.load(folder / "killed")) == numbers(editproof.load(folder / "whole"))
 
 
 def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) -> None:
@@ -106,7 +106,7 @@ def test_our_names_in_the_users_folder_do_no_harm(command: Command, folder: Path
 PIPELINES = """
 import os, time
 import numpy as np
-from pipelines import EditResult, reference
+from editproof.pipelines import EditResult, reference
 from pipelines.helper import SCALE
 
 def wrapped(model="ns"):
@@ -142,8 +142,8 @@ def nothing():
 def write_pipelines(folder: Path) -> None:
     (folder / "mine.py").write_text(PIPELINES)
     (folder / "pipelines").mkdir()
-    (folder / "pipelines" / "__init__.py").write_text("raise RuntimeError('not ours')\n")
-    (folder / "pipelines" / "helper.py").write_text("SCALE = 2\n")
+    (folder / "pipelines" / "__init__.py").write_text("SETTING = 2\n")
+    (folder / "pipelines" / "helper.py").write_text("from pipelines import SETTING as SCALE\n")
 
 
 def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, folder: Path) -> None:
@@ -160,7 +160,9 @@ def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, fo
     assert "said by the user's code" not in done.stdout
     # Without a declared fingerprint nothing is cached: the code behind it may change unseen.
     assert command("run", "-q", "--vector", "logo", "--pipeline", "mine.py:wrapped").returncode == 0
-    assert not any(r.cached for p in (folder / "runs").glob("*/manifest.json") for r in harness.load(p.parent).records)
+    assert not any(
+        r.cached for p in (folder / "runs").glob("*/manifest.json") for r in editproof.load(p.parent).records
+    )
 
 
 def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(command: Command, folder: Path) -> None:

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.runs import Journal, load, measurement_table, newest, read_journal, stage_table, write_manifest
-from harness.types import StageRecord
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import (
+    Journal,
+    load,
+    measurement_table,
+    newest,
+    read_journal,
+    stage_table,
+    write_manifest,
+)
+from editproof.harness.records.types import StageRecord
 
 from .made import measured, run_of
 

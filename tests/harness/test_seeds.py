@@ -11,13 +11,13 @@ import pytest
 from scipy.special import digamma, polygamma
 from scipy.stats import ttest_ind
 
-from harness.pairing import pair
-from harness.runs import Run
-from harness.seeds import SCENE_ALARM, TRUST, _inverse_trigamma, moderate, seeds_needed
-from harness.seeds import test as compare_scores
-from harness.sheet import sheet_of
-from harness.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
-from harness.visibility import Difference, Step
+from editproof.harness.gate.seeds import SCENE_ALARM, TRUST, _inverse_trigamma, moderate, seeds_needed
+from editproof.harness.gate.seeds import test as compare_scores
+from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.records.pairing import pair
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
 
 from .made import INVISIBLE, METRICS, VISIBLE, case, held, of_pictures, run_of, scored, see
 

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from harness import source
-from harness.source import PACKAGES, code_hash, path_of, worker_modules
+from editproof.harness.suites import source
+from editproof.harness.suites.source import OURS, code_hash, path_of, worker_modules
 
 
 def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
     """As a process that imports both of its roots says, in which nothing else is loaded."""
+    code = "from editproof.harness.running import worker, pipeline_host; import sys; print(*sys.modules)"
     told = subprocess.run(
-        [sys.executable, "-c", "import harness.worker, harness.pipeline_host, sys; print(*sys.modules)"],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         timeout=300,
     )
-    ours = {name for name in told.stdout.split() if name.partition(".")[0] in PACKAGES}
-    assert "harness.worker" in ours
+    ours = {name for name in told.stdout.split() if name.startswith(f"{OURS}.")}
+    assert "editproof.harness.running.worker" in ours
     assert ours <= set(worker_modules())
 
 
@@ -30,19 +31,20 @@ def test_modules_that_are_imported_inside_functions_are_found() -> None:
     """Of the metrics and vectors every one; what only judges or reports is left out, so that it empties no cache."""
     found = set(worker_modules())
     for folder in ("harness/metrics", "vectors"):
-        files = Path(source._HERE, folder).glob("*.py")
-        names = {f"{folder.replace('/', '.')}.{path.stem}" for path in files if path.stem != "__init__"}
+        files = [path.relative_to(source._HERE) for path in Path(source._HERE, folder).rglob("*.py")]
+        names = {".".join((OURS, *path.with_suffix("").parts)) for path in files if path.stem != "__init__"}
         assert len(names & found) > 0.8 * len(names)
-    assert not {name for name in found if name.startswith(("reports", "harness.gate", "harness.commands"))}
+    others = ("editproof.reports", "editproof.harness.gate", "editproof.harness.commands")
+    assert not {name for name in found if name.startswith(others)}
 
 
 def test_a_byte_that_changed_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In any of the files, also in a font; back again, it is the old one."""
-    modules = ("harness.worker", "vectors.scene")
+    modules = ("editproof.harness.running.worker", "editproof.vectors.scene")
     monkeypatch.setattr(source, "_HERE", tmp_path)
     monkeypatch.setattr(source, "worker_modules", lambda: modules)
     for module in modules:
-        path_of(module).parent.mkdir(exist_ok=True)
+        path_of(module).parent.mkdir(exist_ok=True, parents=True)
         path_of(module).write_text("x = 1\n")
     font = tmp_path / "vectors" / "a.ttf"
     font.write_bytes(b"font")

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
-from harness.faults.planted import build
-from harness.faults.stages import STAGE_FAULTS, StageFault, get_fault
-from harness.tasks import task_of
-from pipelines import reference
-from pipelines.contract import EditRequest, EditResult, Param, Status
-from pipelines.loader import fingerprint, load
-from vectors import get
+from editproof.harness.faults.planted import build
+from editproof.harness.faults.stages import STAGE_FAULTS, StageFault, get_fault
+from editproof.harness.records.errors import UsageError
+from editproof.harness.suites.tasks import task_of
+from editproof.pipelines import reference
+from editproof.pipelines.contract import EditRequest, EditResult, Param, Status
+from editproof.pipelines.loader import fingerprint, load
+from editproof.vectors import get
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "patch", "harmonise.grain": True}
 HARMLESS_TO_PIXELS = {"distrustful"}
@@ -101,7 +101,7 @@ def test_a_fault_that_happens_sometimes_happens_to_the_same_pictures() -> None:
 
 
 def test_it_runs_as_any_pipeline_does(request_: EditRequest) -> None:
-    spec = "harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
+    spec = "editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
     pipeline = load(spec)
     assert pipeline(request_).image is not None
     other = load(spec.replace("0.02", "0.01"))

@@ -12,9 +12,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.settings import find_settings
-from harness.starter import HERE, SETTINGS, WORKFLOWS
+from editproof.harness.commands.cli import app
+from editproof.harness.setup.starter import HERE, SETTINGS, WORKFLOWS
+from editproof.harness.suites.settings import find_settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

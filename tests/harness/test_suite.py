@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.suite import load_suite, select
+from editproof.harness.suites.suite import load_suite, select
 
 
 def test_a_suite_of_which_families_or_models_are_left_out_is_narrowed() -> None:

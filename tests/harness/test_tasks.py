@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.metrics.delta_e00 import DELTA_E00
-from harness.metrics.metric import known
-from harness.metrics.psnr import PSNR
-from harness.tasks import Task, crop_task, task_of
-from harness.types import REGIONS
+from editproof.harness.metrics.colour.delta_e00 import DELTA_E00
+from editproof.harness.metrics.core.metric import known
+from editproof.harness.metrics.structure.psnr import PSNR
+from editproof.harness.records.types import REGIONS
+from editproof.harness.suites.tasks import Task, crop_task, task_of
+from editproof.vectors.regions import BORDER_PX
+from editproof.vectors.registry import get
 from tests.harness.metrics.planted import measured
-from vectors.regions import BORDER_PX
-from vectors.registry import get
 
 SIZE = 96
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.types import VERDICT_SCHEMA
-from harness.verdict_schema import encoded, schema
+from editproof.harness.records.types import VERDICT_SCHEMA
+from editproof.harness.records.verdict_schema import encoded, schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "verdict.schema.json"
 
 
 def test_the_published_schema_is_current() -> None:
-    """`python -m harness.verdict_schema docs/verdict.schema.json` writes it; CONTRIBUTING.md says more."""
+    """`python -m editproof.harness.records.verdict_schema docs/verdict.schema.json` writes it; CONTRIBUTING.md says more."""
     assert PUBLISHED.read_bytes() == encoded()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.judging import Scored
-from harness.numbers import Numbers
-from harness.pairing import Scene
-from harness.sheet import Key
-from harness.types import ASPECTS, Aspect, Region
-from harness.visibility import Difference
-from harness.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
+from editproof.harness.gate.numbers import Numbers
+from editproof.harness.gate.scoring import Scored
+from editproof.harness.gate.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
+from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.records.pairing import Scene
+from editproof.harness.records.sheet import Key
+from editproof.harness.records.types import ASPECTS, Aspect, Region
 
 FILL = Difference(0.1, 0.5, regions={"edit": 1.0, "keep": 0.1}, parts={"detail": 0.5, "tone": 0.1})
 

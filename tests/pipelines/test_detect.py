@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from pipelines import ContractError, EditRequest, Image, Mask, reference
-from pipelines.config import DetectConfig
-from pipelines.edit import TextRegion
-from pipelines.stages import ocr
-from pipelines.stages.detect import with_strokes
-from pipelines.stages.ocr import find_text, height_px, read_text
-from pipelines.stages.overlay import find_colour, find_template
+from editproof.pipelines import ContractError, EditRequest, Image, Mask, reference
+from editproof.pipelines.config import DetectConfig
+from editproof.pipelines.edit import TextRegion
+from editproof.pipelines.stages import ocr
+from editproof.pipelines.stages.detect import with_strokes
+from editproof.pipelines.stages.ocr import find_text, height_px, read_text
+from editproof.pipelines.stages.overlay import find_colour, find_template
 
 Answers = dict[tuple[int, int], list[tuple[tuple[int, int, int, int], float]]]
 """What a detector finds, by the size of the picture that it is shown: boxes (x0, y0, x1, y1) and scores."""

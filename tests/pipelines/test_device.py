@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cases import machine
-from harness.errors import UsageError
-from pipelines import ContractError
-from pipelines.device import find_device
+from editproof.harness.records.errors import UsageError
+from editproof.harness.suites.cases import machine
+from editproof.pipelines import ContractError
+from editproof.pipelines.device import find_device
 
 
 @pytest.mark.parametrize("asked", ["", "cpu"])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageCms
 
-from pipelines import ContractError, EditRequest, reference
-from pipelines.files import UnreadablePictureError, decode_image, decode_mask, size_of
+from editproof.pipelines import ContractError, EditRequest, reference
+from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, size_of
 
 Pixels = NDArray[np.uint8]
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, Image, Mask, reference
-from pipelines.config import DetectConfig
-from pipelines.models.names import CLASSICAL
-from pipelines.stages.ocr import corners_of, find_text
+from editproof.pipelines import EditRequest, Image, Mask, reference
+from editproof.pipelines.config import DetectConfig
+from editproof.pipelines.models.names import CLASSICAL
+from editproof.pipelines.stages.ocr import corners_of, find_text
 
 SHAPES = [(1, 1), (1, 7), (2, 2), (3, 3), (5, 4), (1, 300), (400, 2), (9, 9)]
 """Height and width, px."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, Image, Mask
-from pipelines.config import ReferenceConfig
-from pipelines.edit import Edit
-from pipelines.stages.harmonise import harmonise
+from editproof.pipelines import EditRequest, Image, Mask
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.edit import Edit
+from editproof.pipelines.stages.harmonise import harmonise
 
 SIZE = 96
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ContractError
-from pipelines.loader import fingerprint, load, parse
+from editproof.pipelines import ContractError
+from editproof.pipelines.loader import fingerprint, load, parse
 
 MINE = """
 def build(steps=4, name="x", fast=False):

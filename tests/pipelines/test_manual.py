@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import manual, reference
-from pipelines.config import ReferenceConfig
+from editproof.pipelines import manual, reference
+from editproof.pipelines.config import ReferenceConfig
 
 PAGE = Path(__file__).parents[2] / "docs" / "pipeline.md"
 

@@ -9,8 +9,16 @@ import pytest
 from PIL import Image as Pil
 from PIL import PngImagePlugin
 
-from pipelines import ContractError, Image, Mask
-from pipelines.mask_file import IMAGE_HASH, MASK_HASH, POLARITY, StaleMaskError, image_hash, load_mask, save_mask
+from editproof.pipelines import ContractError, Image, Mask
+from editproof.pipelines.mask_file import (
+    IMAGE_HASH,
+    MASK_HASH,
+    POLARITY,
+    StaleMaskError,
+    image_hash,
+    load_mask,
+    save_mask,
+)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, EditResult, StageTrace, reference
-from pipelines.config import ReferenceConfig
-from pipelines.contract import ContractError, check_result
-from pipelines.edit import Edit, Step
-from pipelines.memory import forget_peak, peak_mb
+from editproof.pipelines import EditRequest, EditResult, StageTrace, reference
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.contract import ContractError, check_result
+from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.memory import forget_peak, peak_mb
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak memory")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines import ContractError, EditRequest, Image, Status, reference
-from pipelines.contract import Param
-from pipelines.stages import perceptual
-from pipelines.stages.perceptual import VARIABLE, find_weights, lpips_outside
+from editproof.pipelines import ContractError, EditRequest, Image, Status, reference
+from editproof.pipelines.contract import Param
+from editproof.pipelines.stages import perceptual
+from editproof.pipelines.stages.perceptual import VARIABLE, find_weights, lpips_outside
 from tests.gpu import on_a_gpu
 
 

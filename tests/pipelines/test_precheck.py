@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, EditResult, Image, Mask, Status, reference
-from pipelines.config import DetectConfig
-from pipelines.contract import Param
-from pipelines.stages.ocr import seen_megapixels
-from pipelines.stages.precheck import pooled_max
+from editproof.pipelines import EditRequest, EditResult, Image, Mask, Status, reference
+from editproof.pipelines.config import DetectConfig
+from editproof.pipelines.contract import Param
+from editproof.pipelines.stages.ocr import seen_megapixels
+from editproof.pipelines.stages.precheck import pooled_max
 
 FLAT = np.full((300, 200, 3), 0.5, np.float32)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, EditResult, Mask, Status, reference
-from pipelines.stages.mask import anchors, eroded, soften
-from pipelines.stages.structure import structure_strength
+from editproof.pipelines import EditRequest, EditResult, Mask, Status, reference
+from editproof.pipelines.stages.mask import anchors, eroded, soften
+from editproof.pipelines.stages.structure import structure_strength
 
 SHAPE = (60, 80)
 GREY = np.full((*SHAPE, 3), 0.5, np.float32)

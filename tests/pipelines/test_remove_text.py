@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
-from pipelines.config import PolicyConfig, ReferenceConfig
-from pipelines.edit import Edit, TextRegion
-from pipelines.policy import Finding, PolicyError, apply_policy
-from pipelines.stages.inpaint import inpaint
-from pipelines.stages.remove_text import blurred, places_of, remove_text
+from editproof.pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
+from editproof.pipelines.config import PolicyConfig, ReferenceConfig
+from editproof.pipelines.edit import Edit, TextRegion
+from editproof.pipelines.policy import Finding, PolicyError, apply_policy
+from editproof.pipelines.stages.inpaint import inpaint
+from editproof.pipelines.stages.remove_text import blurred, places_of, remove_text
 
 SIZE = 120
 RNG = np.random.default_rng(0)

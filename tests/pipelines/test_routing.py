@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
-from pipelines.config import RouteConfig
-from pipelines.routing import first_tier, is_photograph, jpeg_quality
-from pipelines.stages.artefacts import CLEAN, artefact_score, repetition
-from pipelines.stages.verify import largest_change, ssim_outside
+from editproof.pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
+from editproof.pipelines.config import RouteConfig
+from editproof.pipelines.routing import first_tier, is_photograph, jpeg_quality
+from editproof.pipelines.stages.artefacts import CLEAN, artefact_score, repetition
+from editproof.pipelines.stages.verify import largest_change, ssim_outside
 
 SIZE = 96
 Param = str | int | float | bool

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import ContractError, EditRequest, Image, Mask, Status, reference
-from pipelines.config import ReferenceConfig
-from pipelines.models.names import CLASSICAL
-from pipelines.stages.blend import laplacian, poisson
-from pipelines.stages.detect import text_mask
-from pipelines.stages.harmonise import noise_sigma
-from pipelines.stages.inpaint import context_crops
-from pipelines.stages.mask import soften
-from pipelines.stages.tiling import map_tiles
+from editproof.pipelines import ContractError, EditRequest, Image, Mask, Status, reference
+from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.models.names import CLASSICAL
+from editproof.pipelines.stages.blend import laplacian, poisson
+from editproof.pipelines.stages.detect import text_mask
+from editproof.pipelines.stages.harmonise import noise_sigma
+from editproof.pipelines.stages.inpaint import context_crops
+from editproof.pipelines.stages.mask import soften
+from editproof.pipelines.stages.tiling import map_tiles
 
 SIZE = 96
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines import reference
-from pipelines.contract import ContractError, EditRequest, EditResult, Param, StagedPipeline, Status
-from pipelines.swap import ORDER, differing, swapped
-from vectors import get
+from editproof.pipelines import reference
+from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Param, StagedPipeline, Status
+from editproof.pipelines.swap import ORDER, differing, swapped
+from editproof.vectors import get
 
 
 @pytest.fixture(scope="module")

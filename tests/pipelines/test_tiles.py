@@ -9,13 +9,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pipelines import EditRequest, Image, Mask, reference
-from pipelines.config import InpaintConfig, ReferenceConfig
-from pipelines.contract import ContractError
-from pipelines.models.fill import Crop
-from pipelines.stages import inpaint
-from pipelines.stages.inpaint import Job, batches, context_crops, fill_hole, plan_of, seed_at, shown
-from pipelines.stages.tiling import Join, cross, map_tiles
+from editproof.pipelines import EditRequest, Image, Mask, reference
+from editproof.pipelines.config import InpaintConfig, ReferenceConfig
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.models.fill import Crop
+from editproof.pipelines.stages import inpaint
+from editproof.pipelines.stages.inpaint import Job, batches, context_crops, fill_hole, plan_of, seed_at, shown
+from editproof.pipelines.stages.tiling import Join, cross, map_tiles
 
 JOINS: Sequence[Join] = get_args(Join)
 

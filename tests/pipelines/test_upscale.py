@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.metrics.lpips import lpips_metric
-from harness.metrics.lpips_weights import find_weights
-from pipelines import ContractError, EditRequest, Image, Mask, reference
-from pipelines.config import ReferenceConfig, UpscaleConfig
-from pipelines.contract import Param, check_image
-from pipelines.stages.tiling import map_tiles
-from pipelines.stages.upscale import choose_model, creative_share, residual_map
-from pipelines.stages.upscalers import (
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.structure.lpips import lpips_metric
+from editproof.pipelines import ContractError, EditRequest, Image, Mask, reference
+from editproof.pipelines.config import ReferenceConfig, UpscaleConfig
+from editproof.pipelines.contract import Param, check_image
+from editproof.pipelines.stages.tiling import map_tiles
+from editproof.pipelines.stages.upscale import choose_model, creative_share, residual_map
+from editproof.pipelines.stages.upscalers import (
     CONSERVATIVE,
     REALESRGAN,
     UPSCALERS,
@@ -25,7 +25,7 @@ from pipelines.stages.upscalers import (
     guided_filter,
     load_network,
 )
-from pipelines.weights.make_realesrgan import HALF_FLAG, read_ncnn
+from editproof.pipelines.weights.make_realesrgan import HALF_FLAG, read_ncnn
 from tests.gpu import on_a_gpu
 from tests.harness.metrics.test_values import mean_of_all
 

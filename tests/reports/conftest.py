@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from harness import runs
-from harness.runs import MetricInfo
-from harness.types import (
+from editproof.harness.records import runs
+from editproof.harness.records.runs import MetricInfo
+from editproof.harness.records.types import (
     REGIONS,
     Better,
     Budget,

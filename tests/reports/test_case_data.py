@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import evidence, runs
-from harness.evidence import Maps
-from reports import case_data, case_view
-from reports.case_list import page_name
+from editproof.harness.records import evidence, runs
+from editproof.harness.records.evidence import Maps
+from editproof.reports.html import case_data, case_view
+from editproof.reports.html.case_list import page_name
 
 SEPARATOR = "\u2028"
 

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness import evidence, runs
-from harness.evidence import Counterparts, Maps, Pairs
-from harness.runs import Manifest, MetricInfo
-from harness.types import CaseRecord, Finding, Measurement, Outcome, StageRecord
-from reports import case_view
-from reports.case_data import sources_of
-from reports.case_view import Sources
+from editproof.harness.records import evidence, runs
+from editproof.harness.records.evidence import Counterparts, Maps, Pairs
+from editproof.harness.records.runs import Manifest, MetricInfo
+from editproof.harness.records.types import CaseRecord, Finding, Measurement, Outcome, StageRecord
+from editproof.reports.html import case_view
+from editproof.reports.html.case_data import sources_of
+from editproof.reports.html.case_view import Sources
 
 
 @pytest.fixture

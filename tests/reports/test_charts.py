@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness import runs
-from harness.types import Budget, Model
-from reports import charts
-from reports.chart_dots import strips
-from reports.chart_lines import Line, failing_step, limit_lines, spectral_lines
-from reports.chart_style import Chart, drawable
-from reports.history import Moment, earlier_runs
+from editproof.harness.records import runs
+from editproof.harness.records.types import Budget, Model
+from editproof.reports.html import charts
+from editproof.reports.html.chart_dots import strips
+from editproof.reports.html.chart_lines import Line, failing_step, limit_lines, spectral_lines
+from editproof.reports.html.chart_style import Chart, drawable
+from editproof.reports.html.history import Moment, earlier_runs
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from harness.compared import AspectAnswer, AspectOutcome, Comparison, Outcome, Row, Side
-from harness.types import ASPECTS
-from reports.comparison_page import aspect_table, comparison_table, headline
+from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Comparison, Outcome, Row, Side
+from editproof.harness.records.types import ASPECTS
+from editproof.reports.html.comparison_page import aspect_table, comparison_table, headline
 
 
 def row(outcome: Outcome, aspect: str, metric: str) -> Row:

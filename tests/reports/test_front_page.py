@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import runs
-from harness.types import Change, ExitCode, Finding, Judgement, Outcome, Verdict
-from reports import front_page, view
+from editproof.harness.records import runs
+from editproof.harness.records.types import Change, ExitCode, Finding, Judgement, Outcome, Verdict
+from editproof.reports.common import view
+from editproof.reports.html import front_page
 from tests.reports.conftest import lpips
 
 

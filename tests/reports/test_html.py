@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 import pytest
 
-from harness import evidence, runs
-from reports import view
-from reports.case_list import page_name, script
-from reports.html import SCRIPTS, STYLES, write_report
+from editproof.harness.records import evidence, runs
+from editproof.reports.common import view
+from editproof.reports.html.case_list import page_name, script
+from editproof.reports.html.report import SCRIPTS, STYLES, write_report
 
 HOSTILE = "<script>alert(1)</script>"
 

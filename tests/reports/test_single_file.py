@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import runs
-from harness.errors import UsageError
-from reports.html import write_report
-from reports.single_file import MOST_CASES, check_size, write_single_file
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.reports.html.report import write_report
+from editproof.reports.html.single_file import MOST_CASES, check_size, write_single_file
 
 
 def test_nothing_lies_beside_it(run: runs.Run, tmp_path: Path) -> None:

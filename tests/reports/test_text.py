@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness import runs
-from harness.types import Model
-from reports import numbers, text
+from editproof.harness.records import runs
+from editproof.harness.records.types import Model
+from editproof.reports.common import numbers, text
 
 COLUMNS = 80
 """Width of a console that is no terminal."""

@@ -15,13 +15,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness import runs
-from harness.cli import app
-from harness.types import Change, Evidence, ExitCode, Finding, Judgement, Model, Outcome, Verdict
-from reports import github, gitlab, markdown, publish
-from reports.junit import junit
-from reports.text import case_table
-from reports.verdict import (
+from editproof.harness.commands.cli import app
+from editproof.harness.records import runs
+from editproof.harness.records.types import Change, Evidence, ExitCode, Finding, Judgement, Model, Outcome, Verdict
+from editproof.reports.ci import github, gitlab, markdown, publish
+from editproof.reports.ci.junit import junit
+from editproof.reports.common.text import case_table
+from editproof.reports.common.verdict import (
     JOD,
     Checkout,
     because,
@@ -34,7 +34,13 @@ from reports.verdict import (
     summed,
     visible,
 )
-from reports.verdict_table import MAX_FINDINGS, finding_blocks, next_step, reason_lines, verdict_lines
+from editproof.reports.terminal.verdict_table import (
+    MAX_FINDINGS,
+    finding_blocks,
+    next_step,
+    reason_lines,
+    verdict_lines,
+)
 
 HERE = Checkout(Path("/repo/work"), Path("/repo"))
 EVIL = "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error] [l](http://e.x)\ud800\N{RIGHT-TO-LEFT OVERRIDE}"
@@ -664,9 +670,9 @@ def test_the_end_of_a_run_in_the_terminal(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Findings first, then why it could not be judged, the verdict, the run, and what to do next."""
-    from harness.commands import running
-    from harness.main_job import Judged
-    from harness.sheet import load
+    from editproof.harness.commands import running
+    from editproof.harness.operations.main_job import Judged
+    from editproof.harness.records.sheet import load
 
     monkeypatch.setattr(running, "console", lambda **_: Console(width=WIDTH))
     sheet = load(Path(shutil.copytree(run_folder, tmp_path / "run")))

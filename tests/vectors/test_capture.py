@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.capture import degrade
-from vectors.grounds import draw_ground
+from editproof.vectors.drawing.capture import degrade
+from editproof.vectors.drawing.grounds import draw_ground
 
 
 def rng() -> np.random.Generator:

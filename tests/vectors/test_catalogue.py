@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-from vectors import VECTORS, get
-from vectors.catalogue import SEED, contact_sheet, export, write_gallery
+from editproof.vectors import VECTORS, get
+from editproof.vectors.catalogue import SEED, contact_sheet, export, write_gallery
 
 ROOT = Path(__file__).parents[2]
 

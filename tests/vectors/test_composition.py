@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.composition import Brief, compose, luminance, near_patches, print_on
-from vectors.drawing import Layer, Levels, Patch
-from vectors.scene import Scene
+from editproof.vectors.drawing.composition import Brief, compose, luminance, near_patches, print_on
+from editproof.vectors.drawing.layers import Layer, Levels, Patch
+from editproof.vectors.scene import Scene
 
 WHITE: Levels = np.full((16, 16, 3), 255, np.uint8)
 SQUARE = Patch(np.full((4, 4), 255, np.uint8), 5, 6)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from vectors import get
-from vectors.date_stamp import MARGIN
+from editproof.vectors import get
+from editproof.vectors.families.date_stamp import MARGIN
 
 VECTOR = get("date_stamp")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.drawing import (
+from editproof.vectors.drawing.layers import (
     Layer,
     Lettering,
     Patch,
@@ -17,7 +17,7 @@ from vectors.drawing import (
     text_patch,
     text_width,
 )
-from vectors.shapes import disc
+from editproof.vectors.drawing.shapes import disc
 
 
 @pytest.mark.parametrize("weight", ["thin", "light", "regular", "bold"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vectors import VECTORS, Scene, Vector
+from editproof.vectors import VECTORS, Scene, Vector
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SEED, SIZE = 5, 128

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.drawing import Levels
-from vectors.grain import DEEPEST, TINT, add_grain, draw
+from editproof.vectors import get
+from editproof.vectors.drawing.layers import Levels
+from editproof.vectors.families.grain import DEEPEST, TINT, add_grain, draw
 
 VECTOR = get("grain")
 STEPS = range(1, len(VECTOR.ladder) + 1)

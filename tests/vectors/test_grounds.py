@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from vectors.grounds import GROUNDS, PHOTOGRAPHS, draw_ground, own_ground, photographs_in
+from editproof.vectors.drawing.grounds import GROUNDS, PHOTOGRAPHS, draw_ground, own_ground, photographs_in
 
 DRAWN = sorted(set(GROUNDS) - set(PHOTOGRAPHS))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.high_frequency import PATTERNS, TILE_PX, draw, leaves
+from editproof.vectors import get
+from editproof.vectors.families.high_frequency import PATTERNS, TILE_PX, draw, leaves
 
 VECTOR = get("high_frequency")
 STEPS = range(1, len(VECTOR.ladder) + 1)

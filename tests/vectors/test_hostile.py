@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from pipelines.files import decode_image
-from vectors import get
-from vectors.hostile import KINDS, draw
+from editproof.pipelines.files import decode_image
+from editproof.vectors import get
+from editproof.vectors.families.hostile import KINDS, draw
 
 LEVEL = 1 / 255 + 1e-6
 STORED = [kind for kind, what in KINDS.items() if what.file]

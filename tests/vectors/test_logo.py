@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.logo import GLASS, draw
+from editproof.vectors import get
+from editproof.vectors.families.logo import GLASS, draw
 
 VECTOR = get("logo")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
+from editproof.vectors import get
 
 VECTOR = get("low_res_capture")
 STEPS = range(1, len(VECTOR.ladder) + 1)

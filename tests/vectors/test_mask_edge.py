@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import Scene, get
-from vectors.mask_edge import GRID_PX, draw
+from editproof.vectors import Scene, get
+from editproof.vectors.families.mask_edge import GRID_PX, draw
 
 VECTOR = get("mask_edge")
 STEPS = range(1, len(VECTOR.ladder) + 1)

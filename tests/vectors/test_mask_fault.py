@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vectors import Scene, get
-from vectors.mask_fault import draw
+from editproof.vectors import Scene, get
+from editproof.vectors.families.mask_fault import draw
 
 VECTOR = get("mask_fault")
 STEPS = {str(rung["fault"]): step for step, rung in enumerate(VECTOR.ladder, start=1)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.drawing import Lettering, Patch, bounds
-from vectors.pages import MARGIN, PARAGRAPH, near_rows, print_rows, shear
+from editproof.vectors.drawing.layers import Lettering, Patch, bounds
+from editproof.vectors.drawing.pages import MARGIN, PARAGRAPH, near_rows, print_rows, shear
 
 
 def test_rows_within_margins() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.grounds import Ground
-from vectors.perspectives import horizon, railing, tiles
+from editproof.vectors.drawing.grounds import Ground
+from editproof.vectors.drawing.perspectives import horizon, railing, tiles
 
 GROUNDS = [pytest.param(ground, id=name) for name, ground in
            {"horizon": horizon, "railing": railing, "tiles": tiles}.items()]  # fmt: skip

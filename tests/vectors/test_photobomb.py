@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.photobomb import SUBJECTS, draw
+from editproof.vectors import get
+from editproof.vectors.families.photobomb import SUBJECTS, draw
 
 VECTOR = get("photobomb")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.regions import BORDER_PX, RING_PX, border, regions, seams, tile_borders
+from editproof.vectors.regions import BORDER_PX, RING_PX, border, regions, seams, tile_borders
 
 
 @pytest.mark.parametrize("scale", [1, 2])

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vectors import VECTORS, UnknownVectorError, get, offers, registry
-from vectors.offers import OfferError, source_of
-from vectors.registry import index
+from editproof.vectors import VECTORS, UnknownVectorError, get, offers, registry
+from editproof.vectors.offers import OfferError, source_of
+from editproof.vectors.registry import index
 
 
 def test_get() -> None:
@@ -71,7 +71,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 OWN = """
 from dataclasses import replace
-from vectors import logo
+from editproof.vectors.families import logo
 
 def draw(seed, size, scale, **params):
     return logo.draw(seed, size, scale, **params)
@@ -96,7 +96,7 @@ def test_another_packages_vector(offered: Path) -> None:
     [
         ("1 / 0", r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised ZeroDivisionError"),
         ("VECTORS = [1]", r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or several"),
-        ("from vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
+        ("from editproof.vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
     ],
 )
 def test_a_bad_offer_names_its_package(offered: Path, source: str, message: str) -> None:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.scan_annotation import draw
+from editproof.vectors import get
+from editproof.vectors.families.scan_annotation import draw
 
 VECTOR = get("scan_annotation")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vectors import VECTORS, Scene, Vector, get
+from editproof.vectors import VECTORS, Scene, Vector, get
 
 RUNGS = [pytest.param(vector, step, id=f"{vector.family}/{step}") for vector in VECTORS
          for step in range(1, len(vector.ladder) + 1)]  # fmt: skip

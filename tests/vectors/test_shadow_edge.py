@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.drawing import Levels
-from vectors.shadow_edge import draw, shade
+from editproof.vectors import get
+from editproof.vectors.drawing.layers import Levels
+from editproof.vectors.families.shadow_edge import draw, shade
 
 VECTOR = get("shadow_edge")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors.drawing import Distance, Plane
-from vectors.shapes import blob, disc, frame, ring, seal, star
+from editproof.vectors.drawing.layers import Distance, Plane
+from editproof.vectors.drawing.shapes import blob, disc, frame, ring, seal, star
 
 SHAPES = {
     "disc": disc(10),

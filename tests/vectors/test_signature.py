@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.signature import paint
+from editproof.vectors import get
+from editproof.vectors.families.signature import paint
 
 VECTOR = get("signature")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from vectors.drawing import flatten, patch_box
-from vectors.stickers import MARGIN_PX, sticker, sticker_place, sticker_px
+from editproof.vectors.drawing.layers import flatten, patch_box
+from editproof.vectors.drawing.stickers import MARGIN_PX, sticker, sticker_place, sticker_px
 
 
 @pytest.mark.parametrize("scale", [1, 2])

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vectors import get
-from vectors.drawing import Lettering, Weight, _font, bounds, text_patch
-from vectors.thin_text import MARGIN, PHRASES, Script, draw
+from editproof.vectors import get
+from editproof.vectors.drawing.layers import Lettering, Weight, _font, bounds, text_patch
+from editproof.vectors.families.thin_text import MARGIN, PHRASES, Script, draw
 
 VECTOR = get("thin_text")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vectors import get
+from editproof.vectors import get
 
 VECTOR = get("tiled_seams")
 STEPS = range(1, len(VECTOR.ladder) + 1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from vectors import get
-from vectors.watermark import MARGIN_PX
+from editproof.vectors import get
+from editproof.vectors.families.watermark import MARGIN_PX
 
 VECTOR = get("watermark")
 STEPS = range(1, len(VECTOR.ladder) + 1)

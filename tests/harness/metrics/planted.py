@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.metrics.metric import Area, Areas, Image, Metric, Reference
-from harness.types import Region
+from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Reference
+from editproof.harness.records.types import Region
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 PATCH_PX = 80

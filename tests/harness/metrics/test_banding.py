@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.metrics.banding import BANDING, NOT_SMOOTH, contours
-from harness.metrics.metric import Image, whole
+from editproof.harness.metrics.colour.banding import BANDING, NOT_SMOOTH, contours
+from editproof.harness.metrics.core.metric import Image, whole
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     blurred,

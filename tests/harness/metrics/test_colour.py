@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics.chroma_ratio import CHROMA_RATIO, FLOOR
-from harness.metrics.cielab import chroma, lab32
-from harness.metrics.hue_offset import HUE_OFFSET
-from harness.metrics.lightness_bias import LIGHTNESS_BIAS
-from harness.metrics.metric import Image, Metric, Reference
+from editproof.harness.metrics.colour.chroma_ratio import CHROMA_RATIO, FLOOR
+from editproof.harness.metrics.colour.cielab import chroma, lab32
+from editproof.harness.metrics.colour.hue_offset import HUE_OFFSET
+from editproof.harness.metrics.colour.lightness_bias import LIGHTNESS_BIAS
+from editproof.harness.metrics.core.metric import Image, Metric, Reference
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     delivered,

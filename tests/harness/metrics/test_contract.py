@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.errors import IncompleteError, UsageError
-from harness.faults.pictures import get_fault
-from harness.metrics.golden import check_golden, golden_values, pair_of
-from harness.metrics.lpips_weights import find_weights
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, known
-from harness.metrics.pooling import EMPTY
-from harness.metrics.registry import METRICS, check_name, get_metric
-from harness.types import Region
-from vectors.regions import border
+from editproof.harness.faults.pictures import get_fault
+from editproof.harness.metrics.core.golden import check_golden, golden_values, pair_of
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Reference, Value, known
+from editproof.harness.metrics.core.registry import METRICS, check_name, get_metric
+from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+from editproof.vectors.regions import border
 
 SIZE = 96
 

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from harness import visibility
-from harness.errors import IncompleteError
-from harness.metrics.cvvdp import CVVDP
-from harness.metrics.metric import Image, known, whole
+from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core.metric import Image, known, whole
+from editproof.harness.metrics.structure.cvvdp import CVVDP
+from editproof.harness.records.errors import IncompleteError
 from tests.harness.metrics.planted import blurred, delivered, measured, noisy, of_all, parted, patch, photograph
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flip_evaluator import evaluate
 
-from harness.metrics.flip import FLIP, flip_map
+from editproof.harness.metrics.structure.flip import FLIP, flip_map
 from tests.harness.metrics.planted import delivered, measured, noisy, of_all, parted, patch, photograph, recoloured
 
 

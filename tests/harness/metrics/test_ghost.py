@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.measure import as_delivered
-from harness.metrics.ghost import GHOST
-from harness.metrics.metric import Image, Reference
-from harness.tasks import task_of
-from vectors.registry import get
-from vectors.scene import Scene
+from editproof.harness.metrics.core.metric import Image, Reference
+from editproof.harness.metrics.residue.ghost import GHOST
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors.registry import get
+from editproof.vectors.scene import Scene
 
 FLAT = (("thin_text", 1), ("logo", 1), ("watermark", 1), ("microprint", 1), ("signature", 1), ("tiled_seams", 3))
 BUSY = (("logo", 3), ("date_stamp", 3), ("photobomb", 3), ("grain", 3), ("shadow_edge", 5), ("scan_annotation", 3))

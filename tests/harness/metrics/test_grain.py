@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.metrics.grain import BANDS, FLOOR, GRAIN, MIN_PX, NO_EXPECTED, bands
-from harness.metrics.metric import Image, Reference
+from editproof.harness.metrics.core.metric import Image, Reference
+from editproof.harness.metrics.detail.grain import BANDS, FLOOR, GRAIN, MIN_PX, NO_EXPECTED, bands
 from tests.harness.metrics.planted import blurred, delivered, grey, measured, parted, patch, photograph, recoloured
 
 SIZE = 256

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.metrics.halo import HALO, Prepared, profile
-from harness.metrics.metric import Image, Reference
+from editproof.harness.metrics.core.metric import Image, Reference
+from editproof.harness.metrics.edge.halo import HALO, Prepared, profile
 
 SIZE = 128
 

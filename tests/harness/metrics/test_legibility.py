@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure import as_delivered
-from harness.metrics.cer import CER
-from harness.metrics.golden import worded_pair
-from harness.metrics.metric import Image, Metric, Reference, Value
-from harness.metrics.micro_legibility import MICRO_LEGIBILITY
-from harness.metrics.ocr import character_errors, text_area
-from harness.metrics.ssim import SSIM
-from harness.metrics.text_residue import TEXT_RESIDUE
-from harness.tasks import task_of
-from vectors.registry import get
+from editproof.harness.metrics.core.golden import worded_pair
+from editproof.harness.metrics.core.metric import Image, Metric, Reference, Value
+from editproof.harness.metrics.core.ocr import character_errors, text_area
+from editproof.harness.metrics.legibility.cer import CER
+from editproof.harness.metrics.legibility.micro_legibility import MICRO_LEGIBILITY
+from editproof.harness.metrics.residue.text_residue import TEXT_RESIDUE
+from editproof.harness.metrics.structure.ssim import SSIM
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors.registry import get
 
 
 def values(metric: Metric, reference: Reference, actual: Image) -> dict[tuple[str, str], Value]:

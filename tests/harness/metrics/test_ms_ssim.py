@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.metrics.luma import luma
-from harness.metrics.metric import Image, whole
-from harness.metrics.ms_ssim import MIN_PX, MS_SSIM, SMALL
+from editproof.harness.metrics.core.luma import luma
+from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.structure.ms_ssim import MIN_PX, MS_SSIM, SMALL
 from tests.harness.metrics.planted import (
     Fault,
     blurred,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure import as_delivered
-from harness.metrics.metric import Image, Reference, Value
-from harness.metrics.outside_change import OUTSIDE_CHANGE
-from harness.tasks import task_of
-from vectors.registry import get
+from editproof.harness.metrics.core.metric import Image, Reference, Value
+from editproof.harness.metrics.kept.outside_change import OUTSIDE_CHANGE
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors.registry import get
 
 SIZE = 64
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import IncompleteError, UsageError
-from harness.measure import measure, prepare
-from harness.metrics import registry
-from harness.metrics.contract import check_metric, problems
-from harness.metrics.golden import EDGE_PX, golden_pair
-from harness.metrics.lpips_weights import NO_WEIGHTS
-from harness.metrics.metric import Area, Image, Metric, Reference, Value, known, whole
-from harness.metrics.own import metric
-from harness.types import Measurement
-from vectors import offers
+from editproof.harness.metrics.core import registry
+from editproof.harness.metrics.core.contract import check_metric, problems
+from editproof.harness.metrics.core.golden import EDGE_PX, golden_pair
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Reference, Value, known, whole
+from editproof.harness.metrics.core.own import metric
+from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.types import Measurement
+from editproof.harness.running.measure import measure, prepare
+from editproof.vectors import offers
 
 Offer = Callable[[object], None]
 
@@ -126,7 +126,7 @@ def test_what_does_not_keep_its_word_is_refused(message: str, bad: Metric) -> No
 @pytest.mark.parametrize("name", [name for name in registry.METRICS if name not in {"lpips_vgg", "lpips_squeeze"}])
 def test_ours_keep_their_word(name: str) -> None:
     """The same check, on every metric that needs no weights of its own."""
-    from harness.metrics.lpips_weights import find_weights
+    from editproof.harness.metrics.core.lpips_weights import find_weights
 
     assert list(problems(registry.get_metric(name, find_weights("", download=False)))) == []
 

@@ -6,15 +6,15 @@ from functools import partial
 
 import pytest
 
-from harness.metrics.banding import BANDING
-from harness.metrics.chroma_ratio import CHROMA_RATIO
-from harness.metrics.grain import GRAIN
-from harness.metrics.hue_offset import HUE_OFFSET
-from harness.metrics.lightness_bias import LIGHTNESS_BIAS
-from harness.metrics.metric import Metric
-from harness.metrics.registration import REGISTRATION
-from harness.metrics.sharpness import SHARPNESS
-from harness.types import Region
+from editproof.harness.metrics.colour.banding import BANDING
+from editproof.harness.metrics.colour.chroma_ratio import CHROMA_RATIO
+from editproof.harness.metrics.colour.hue_offset import HUE_OFFSET
+from editproof.harness.metrics.colour.lightness_bias import LIGHTNESS_BIAS
+from editproof.harness.metrics.core.metric import Metric
+from editproof.harness.metrics.detail.grain import GRAIN
+from editproof.harness.metrics.detail.sharpness import SHARPNESS
+from editproof.harness.metrics.geometry.registration import REGISTRATION
+from editproof.harness.records.types import Region
 from tests.harness.metrics.planted import (
     BENIGN,
     PHOTOGRAPHS,

@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics.metric import Image, Reference, known, whole
-from harness.metrics.motion import NO_MOTION, Motion, find_motion
-from harness.metrics.registration import MAX_SHIFT_PX, NO_STRUCTURE, REGISTRATION, TOO_FEW, UNLIKE, _plane
-from harness.tasks import task_of
+from editproof.harness.metrics.core.metric import Image, Reference, known, whole
+from editproof.harness.metrics.geometry.motion import NO_MOTION, Motion, find_motion
+from editproof.harness.metrics.geometry.registration import (
+    MAX_SHIFT_PX,
+    NO_STRUCTURE,
+    REGISTRATION,
+    TOO_FEW,
+    UNLIKE,
+    _plane,
+)
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors.registry import get as get_vector
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     blurred,
@@ -29,7 +37,6 @@ from tests.harness.metrics.planted import (
     shifted,
     turned,
 )
-from vectors.registry import get as get_vector
 
 PRECISION_PX = 0.05
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.measure import as_delivered
-from harness.metrics.metric import Image, Reference, whole
-from harness.metrics.seam_energy import SEAM_ENERGY
-from harness.metrics.seam_grid import SEAM_GRID, find_grid
-from harness.metrics.steps import segments, steps
-from vectors.regions import seams, tile_borders
+from editproof.harness.metrics.core.metric import Image, Reference, whole
+from editproof.harness.metrics.seams.seam_energy import SEAM_ENERGY
+from editproof.harness.metrics.seams.seam_grid import SEAM_GRID, find_grid
+from editproof.harness.metrics.seams.steps import segments, steps
+from editproof.harness.running.measure import as_delivered
+from editproof.vectors.regions import seams, tile_borders
 
 SIZE, TILE = 256, 48
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.metrics.metric import Image, whole
-from harness.metrics.sharpness import FINE_PX, NO_EDGE, SHARPNESS
+from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.detail.sharpness import FINE_PX, NO_EDGE, SHARPNESS
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     blurred,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.metrics.metric import Image, Reference
-from harness.metrics.tile_peak import FEW, TILE_PEAK
-from vectors.regions import seams
+from editproof.harness.metrics.core.metric import Image, Reference
+from editproof.harness.metrics.seams.tile_peak import FEW, TILE_PEAK
+from editproof.vectors.regions import seams
 
 SIZE, TILE = 256, 48
 

@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.errors import IncompleteError, UsageError
-from harness.metrics import lpips, lpips_networks
-from harness.metrics.delta_e00 import DELTA_E00, ciede2000, lab
-from harness.metrics.golden import check_golden
-from harness.metrics.local_contrast import LOCAL_CONTRAST
-from harness.metrics.lpips_weights import ALEXNET_URL, OTHERS, find_weights
-from harness.metrics.metric import Area, Image, Metric, whole
-from harness.metrics.pooling import percentile, pool
-from harness.metrics.psnr import PSNR
-from harness.metrics.registry import get_metric
-from harness.metrics.spectral_energy import SPECTRAL_ENERGY, spectra
-from harness.metrics.ssim import SSIM, ssim_map
-from harness.types import Region
-from pipelines.device import find_device
+from editproof.harness.metrics.colour.delta_e00 import DELTA_E00, ciede2000, lab
+from editproof.harness.metrics.core.golden import check_golden
+from editproof.harness.metrics.core.lpips_weights import ALEXNET_URL, OTHERS, find_weights
+from editproof.harness.metrics.core.metric import Area, Image, Metric, whole
+from editproof.harness.metrics.core.pooling import percentile, pool
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.metrics.detail.local_contrast import LOCAL_CONTRAST
+from editproof.harness.metrics.detail.spectral_energy import SPECTRAL_ENERGY, spectra
+from editproof.harness.metrics.structure import lpips, lpips_networks
+from editproof.harness.metrics.structure.psnr import PSNR
+from editproof.harness.metrics.structure.ssim import SSIM, ssim_map
+from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.types import Region
+from editproof.pipelines.device import find_device
 from tests.gpu import on_a_gpu
 
 

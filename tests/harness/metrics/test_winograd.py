@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.metrics import winograd
+from editproof.harness.metrics.core import winograd
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (7, 90), (130, 140)])

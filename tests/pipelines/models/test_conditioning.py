@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from pipelines import ContractError
-from pipelines.models import conditioning
-from pipelines.models.conditioning import Embedding, Method
+from editproof.pipelines import ContractError
+from editproof.pipelines.models import conditioning
+from editproof.pipelines.models.conditioning import Embedding, Method
 
 DIMENSIONS = 12
 

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import ContractError, EditRequest, Image, Mask, reference
-from pipelines.config import InpaintConfig
-from pipelines.contract import Param
-from pipelines.models import FillModel, get_model
-from pipelines.models.diffusion import DiffusionFill
-from pipelines.models.fill import BatchFillModel, Crop, Hole
+from editproof.pipelines import ContractError, EditRequest, Image, Mask, reference
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.contract import Param
+from editproof.pipelines.models import FillModel, get_model
+from editproof.pipelines.models.diffusion import DiffusionFill
+from editproof.pipelines.models.fill import BatchFillModel, Crop, Hole
 from tests.gpu import on_a_gpu
 from tests.pipelines.models.tiny import save_lama, save_stable_diffusion, save_stable_diffusion_xl
 

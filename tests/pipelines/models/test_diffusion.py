@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import ContractError, EditRequest, Image, reference
-from pipelines.config import InpaintConfig, ReferenceConfig
-from pipelines.contract import Param
-from pipelines.models import conditioning, diffusion, get_model
+from editproof.pipelines import ContractError, EditRequest, Image, reference
+from editproof.pipelines.config import InpaintConfig, ReferenceConfig
+from editproof.pipelines.contract import Param
+from editproof.pipelines.models import conditioning, diffusion, get_model
 from tests.pipelines.models.test_contract import crop
 from tests.pipelines.models.tiny import save_stable_diffusion, save_stable_diffusion_xl
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines import Image
-from pipelines.config import InpaintConfig
-from pipelines.models import get_model, microfill_data, microfill_view, train_microfill
-from pipelines.models.diffusion import WEIGHTS
-from pipelines.models.fill import Hole
-from pipelines.models.microfill_data import (
+from editproof.pipelines import Image
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.models import get_model, microfill_data, microfill_view, train_microfill
+from editproof.pipelines.models.diffusion import WEIGHTS
+from editproof.pipelines.models.fill import Hole
+from editproof.pipelines.models.microfill_data import (
     HELD_OUT,
     SPLIT,
     SPLIT_AT,
@@ -24,8 +24,8 @@ from pipelines.models.microfill_data import (
     random_hole,
     training_square,
 )
-from pipelines.models.microfill_view import pack, unpack, view, view_of
-from pipelines.models.train_microfill import energy_score, learning_rate
+from editproof.pipelines.models.microfill_view import pack, unpack, view, view_of
+from editproof.pipelines.models.train_microfill import energy_score, learning_rate
 from tests.pipelines.models.test_contract import crop
 
 

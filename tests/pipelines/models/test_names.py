@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ContractError, reference
-from pipelines.models.names import CLASSICAL, MICROFILL, check_model, diffusers_source
+from editproof.pipelines import ContractError, reference
+from editproof.pipelines.models.names import CLASSICAL, MICROFILL, check_model, diffusers_source
 
 
 @pytest.mark.parametrize(

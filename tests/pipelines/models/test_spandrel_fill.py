@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import ContractError
-from pipelines.config import InpaintConfig
-from pipelines.models import get_model
+from editproof.pipelines import ContractError
+from editproof.pipelines.config import InpaintConfig
+from editproof.pipelines.models import get_model
 from tests.pipelines.models.test_contract import crop
 
 

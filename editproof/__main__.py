@@ -1,0 +1,32 @@
+"""The command `editproof`, and `python -m editproof`."""
+
+import sys
+import traceback
+from io import TextIOWrapper
+from tempfile import NamedTemporaryFile
+
+INCOMPLETE = 3
+
+
+def main() -> None:
+    """Run the command line.
+
+    Whatever it did not foresee ends with exit code 3, never 1, which means a regression; the traceback goes to a file.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        from editproof.harness.commands.cli import app
+
+        app(prog_name="editproof")
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: an exit code that CI can't take for a verdict
+        with NamedTemporaryFile("w", prefix="editproof-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"editproof: this is a bug: {line}. Please report it with {file.name}\n")
+        sys.exit(INCOMPLETE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""A bundle: everything that is needed to see one case's regression again, on another machine too."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from editproof.harness.blame.blame import Blame, Question
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import write_atomically
+from editproof.harness.suites.tasks import make_task
+
+SCRIPT = Path(__file__).with_name("repro.py")
+
+
+def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
+    """Write everything that is needed to see it again into a new folder, and how: `python repro.py`.
+
+    Raises UsageError where the folder is there and is no bundle.
+    """
+    if folder.exists() and not (folder / "bundle.json").is_file():
+        raise UsageError(f"{folder} is there and is no bundle of ours: name another folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    task = make_task(question.case)
+    request, reference = replace(task.request, seed=question.case.seed), task.reference
+    arrays: dict[str, np.ndarray[Any, Any]] = {"image": request.image}
+    arrays |= {
+        name: plane
+        for name in ("mask", "strokes_add", "strokes_subtract")
+        if (plane := getattr(request, name)) is not None
+    }
+    arrays |= {f"protect.{name}": plane for name, plane in request.protect.items()}
+    arrays |= {f"area.{name}": area for name, area in reference.areas.items()}
+    arrays |= {
+        f"reference.{name}": part
+        for name in ("expected", "input", "overlay", "overlay_rgb")
+        if (part := getattr(reference, name)) is not None
+    }
+    np.savez_compressed(folder / "request.npz", **arrays)  # type: ignore[arg-type]
+    if request.file:
+        (folder / "request.file").write_bytes(request.file)
+    about = {
+        "case": question.case,
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "scale": request.scale,
+        "config": dict(request.config),
+        "metadata": dict(request.metadata),
+        "boxes": reference.boxes,
+        "good": _from_anywhere(question.good),
+        "bad": _from_anywhere(question.bad),
+        "metric": question.key.metric,
+        "region": question.key.region,
+        "stat": question.key.stat,
+        "blame": answer,
+        "versions": question.run.manifest.versions,
+    }
+    write_atomically(folder / "bundle.json", msgspec.json.format(msgspec.json.encode(about), indent=1))
+    shutil.copyfile(SCRIPT, folder / "repro.py")
+    return folder
+
+
+def _from_anywhere(spec: str) -> str:
+    """The pipeline's name, its file's path absolute: the bundle is another folder."""
+    target, mark, query = spec.partition("?")
+    path, colon, factory = target.rpartition(":")
+    return f"{Path(path).expanduser().resolve()}{colon}{factory}{mark}{query}" if path.endswith(".py") else spec

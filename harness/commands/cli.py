@@ -1,0 +1,57 @@
+"""The command line: its help, and the commands in the order in which people meet them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from editproof.harness.commands import (
+    baselines,
+    blaming,
+    calibrating,
+    catalogue,
+    comparing,
+    looking,
+    running,
+    setting_up,
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,  # Rich would double the time to --help
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Regression tests for image-editing pipelines: damage measured where it is, judged, and shown.
+
+\b
+Examples:
+  editproof run                      run the quick suite on the reference pipeline, judge it, write the report
+  editproof baseline accept          make that run the one to compare with
+  editproof run && editproof gate    run again and compare; the gate's exit code fails the build
+  editproof run --pipeline mine=mine.py:build
+                                     run your own pipeline
+""",
+    epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
+)
+
+for commands in (running, looking, comparing, blaming, baselines, calibrating, catalogue, setting_up):
+    app.add_typer(commands.app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"editproof {version('editproof')}")
+        raise typer.Exit
+
+
+@app.callback()
+def editproof(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options that stand before the command."""

@@ -1,0 +1,264 @@
+"""Is B better than A? The gate's three questions, asked of two models: aspect by aspect, then in two sentences.
+
+B is shown to the gate as a run, A as its baseline, both under one model's name. So the pairing, the visibility, the margins
+and the statistics of a comparison are the gate's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from editproof.harness.gate import judge as gate
+from editproof.harness.gate.causes import PLAIN
+from editproof.harness.gate.limits import groups_of
+from editproof.harness.gate.looks import Looking, Looks
+from editproof.harness.gate.noise_floors import NoiseFloor
+from editproof.harness.gate.numbers import aspect_of, keys_of
+from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Cost, Pictures, Take
+from editproof.harness.records.sheet import MEASURED, Baseline, Sheet
+from editproof.harness.records.types import ASPECTS, Outcome
+from editproof.harness.records.wording import counted
+
+DEAR = 1.1
+"""Time or memory is spoken of from so many times the other's on."""
+
+CHEAPER = 1.25
+"""Where pictures say nothing, the side is taken that takes so many times less time."""
+
+PLURAL = frozenset({"ghosts and residue", "seams"})
+"""Aspects that `matter`; any other `matters`."""
+
+
+MOVED: tuple[AspectOutcome, ...] = ("better", "worse", "traded")
+MOVED_WORDS: Mapping[AspectOutcome, str] = {
+    "better": "better",
+    "worse": "worse",
+    "traded": "better here and worse there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate says of B beside A."""
+
+    pictures: Pictures
+    aspects: tuple[AspectAnswer, ...]
+    shown: frozenset[tuple[str, str]]
+    """Families and models in which a picture differs visibly, or may."""
+    notes: tuple[str, ...]
+    seen_by: str
+
+    def of(self, outcome: AspectOutcome) -> list[AspectAnswer]:
+        """The aspects of that outcome, those that moved most first."""
+        return sorted((one for one in self.aspects if one.outcome == outcome), key=lambda one: -(one.lost + one.won))
+
+
+def judge(a: Sheet, b: Sheet, labels: Sequence[tuple[str, str, str]], *, noise: NoiseFloor, looking: Looking) -> Judged:
+    """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are called together."""
+    before = presented(a, {of_a: label for of_a, _, label in labels})
+    after = presented(b, {of_b: label for _, of_b, label in labels})
+    found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
+    measured = _measured(before, after, noise)
+    looks = found.looks
+    shown = {
+        (scene.family, scene.model)
+        for scene in found.pairing.scenes
+        if looks.of(scene.ours, "visible") or looks.of(scene.ours, "unknown")
+    }
+    return Judged(
+        _pictures(before, after, looks),
+        tuple(_aspect(place, found, measured) for place in range(len(ASPECTS))),
+        frozenset(shown),
+        tuple(one.text for one in found.findings if one.outcome is Outcome.UNDERPOWERED),
+        looks.seen_by,
+    )
+
+
+def presented(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
+    """These models of a run as a run of their own, each under the name that it is given."""
+    manifest = sheet.manifest
+    cases = tuple(
+        replace(case, model=replace(case.model, name=names[case.model.name]))
+        for case in manifest.cases
+        if case.model.name in names
+    )
+    models = tuple(replace(model, name=names[model.name]) for model in manifest.suite.models if model.name in names)
+    pipelines = {names[name]: known for name, known in manifest.pipelines.items() if name in names}
+    ended = {case.id: sheet.ended[case.id] for case in cases if case.id in sheet.ended}
+    renamed = replace(manifest, cases=cases, pipelines=pipelines, suite=replace(manifest.suite, models=models))
+    return replace(sheet, manifest=renamed, ended=ended)
+
+
+def _measured(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
+    """Aspects of which both sides have a number that is compared."""
+    keys = keys_of(b, a, noise)
+    there = [(sheet.grid(keys).states == MEASURED).any(axis=1) for sheet in (a, b)]
+    return frozenset(aspect_of(b, key.metric) for key, both in zip(keys, there[0] & there[1], strict=True) if both)
+
+
+def _pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
+    states = [look.state for look in looks.by_column.values()]
+    alone = {"a": 0, "b": 0}
+    for look in looks.by_column.values():
+        made = [
+            bool(sheet.ended[sheet.manifest.cases[column].id].actual)
+            for sheet, column in ((a, look.partner), (b, look.column))
+        ]
+        if look.state == "no picture" and made[0] != made[1]:
+            alone["a" if made[0] else "b"] += 1
+    return Pictures(
+        same=states.count("unchanged"),
+        unseen=states.count("invisible"),
+        seen=states.count("visible"),
+        unknown=states.count("unknown"),
+        only_a=alone["a"],
+        only_b=alone["b"],
+    )
+
+
+def _aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> AspectAnswer:
+    """What became of one aspect, over everything that moved."""
+    lost = float(sum(one.lost[place] for one in found.scored))
+    won = float(sum(one.won[place] for one in found.scored))
+    moved = [one.jod or 0.0 for one in found.scored if one.lost[place] + one.won[place] >= 1]
+    outcome: AspectOutcome = "even"
+    if lost + won >= 1:
+        outcome = "better" if won > PLAIN * lost else "worse" if lost > PLAIN * won else "traded"
+    elif ASPECTS[place] not in measured:
+        outcome = "not measured"
+    return AspectAnswer(ASPECTS[place], outcome, round(lost, 3), round(won, 3), round(max(moved, default=0.0), 3))
+
+
+def choose(judged: Judged, costs: Sequence[Cost]) -> Take:
+    """Which side to take. One that refuses what the other does is not taken for its pictures' sake alone."""
+    votes = {vote for vote in (_by_aspects(judged.aspects), _by_count(judged.pictures)) if vote}
+    if votes:
+        return votes.pop() if len(votes) == 1 else "either"
+    dearer = _times(costs)
+    if dearer is None or 1 / CHEAPER < dearer < CHEAPER:
+        return "either"
+    return "a" if dearer > 1 else "b"
+
+
+def _by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
+    """By what was won and lost on the whole, in margins; and no side is taken that is worse on more aspects than better."""
+    moved = [one for one in aspects if one.outcome in MOVED]
+    lost, won = sum(one.lost for one in moved), sum(one.won for one in moved)
+    ahead = sum(one.outcome == "better" for one in moved) - sum(one.outcome == "worse" for one in moved)
+    if not moved:
+        return None
+    if won > PLAIN * lost and ahead >= 0:
+        return "b"
+    return "a" if lost > PLAIN * won and ahead <= 0 else "either"
+
+
+def _by_count(pictures: Pictures) -> Take | None:
+    if pictures.only_a == pictures.only_b:
+        return None
+    return "a" if pictures.only_a > pictures.only_b else "b"
+
+
+def answer(judged: Judged, costs: Sequence[Cost], take: Take) -> str:
+    """What B is beside A, what it costs, and which to take."""
+    parts = [f"{_what(judged)}{_price(costs)}.", *_refused(judged.pictures), _advice(judged, take)]
+    if judged.notes and take == "b":
+        parts.append("But look first at what is not proved.")
+    return " ".join(parts)
+
+
+def _what(judged: Judged) -> str:
+    """What B is, without costs."""
+    seen, known = judged.pictures, judged.pictures.compared
+    if any(judged.of(outcome) for outcome in MOVED):
+        return _moved(judged)
+    if not known:
+        return "There is no picture that both A and B made"
+    if seen.same == known:
+        return "B makes the same pictures as A, bit for bit"
+    if not seen.seen and not seen.unknown:
+        return f"B differs in {seen.unseen} of {known} pictures, and nobody can see it"
+    if not seen.seen:
+        return (
+            f"The pictures of {seen.unknown} of {known} pairs are gone, and no number changed by more than its margin"
+        )
+    return f"B differs visibly in {seen.seen} of {known} pictures, and is neither better nor worse on any aspect"
+
+
+def _moved(judged: Judged) -> str:
+    """On how many aspects it is better, worse, or both; the first count says of how many."""
+    found = {outcome: judged.of(outcome) for outcome in MOVED}
+    order = [outcome for outcome in MOVED if found[outcome]]
+    if "traded" not in order[:1]:
+        order += [outcome for outcome in MOVED[:2] if outcome not in order]
+    measured = sum(one.outcome != "not measured" for one in judged.aspects)
+    told = []
+    for place, outcome in enumerate(order):
+        of = "" if place else f" of {counted(measured, 'aspect')}"
+        told.append(f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of}{_named(found[outcome])}")
+    return f"B is {', '.join(told)}"
+
+
+def _named(aspects: Sequence[AspectAnswer]) -> str:
+    """` (detail, seams)`; empty: there is none."""
+    return f" ({', '.join(one.aspect for one in aspects)})" if aspects else ""
+
+
+def _refused(pictures: Pictures) -> Iterable[str]:
+    if pictures.only_a:
+        yield f"B made no picture in {pictures.only_a} of the pairs in which A did."
+    if pictures.only_b:
+        yield f"A made no picture in {pictures.only_b} of the pairs in which B did."
+
+
+def _price(costs: Sequence[Cost]) -> str:
+    """`; 1.7 × the time and 2 × the memory`; empty: as much."""
+    cpu, time, memory = _times(costs, "cpu"), _times(costs), _memory(costs)
+    what = "the processor time" if cpu is not None else "the time"
+    told = [f"{ratio:.2g} × {of}" for ratio, of in ((time, what), (memory, "the memory")) if ratio and _is_other(ratio)]
+    return f"; {' and '.join(told)}" if told else ""
+
+
+def _is_other(ratio: float) -> bool:
+    return ratio >= DEAR or ratio <= 1 / DEAR
+
+
+def _times(costs: Sequence[Cost], of: str = "") -> float | None:
+    """How many times A's time an edit of B takes: processor time, where both sides know it, else wall time."""
+    for name in (of,) if of else ("cpu", "seconds"):
+        known = [(getattr(one, f"{name}_a"), getattr(one, f"{name}_b")) for one in costs]
+        both = [(before, after) for before, after in known if before is not None and after is not None]
+        total = np.sum(both, axis=0) if both else np.zeros(2)
+        if total[0] > 0:
+            return float(total[1] / total[0])
+    return None
+
+
+def _memory(costs: Sequence[Cost]) -> float | None:
+    """How many times A's memory B holds at most."""
+    both = [(one.memory_a, one.memory_b) for one in costs if one.memory_a and one.memory_b]
+    return max(after for _, after in both) / max(before for before, _ in both) if both else None
+
+
+def _advice(judged: Judged, take: Take) -> str:
+    """Which to take, and what speaks against it."""
+    better, worse = ([one.aspect for one in judged.of(outcome)] for outcome in ("better", "worse"))
+    if take == "either":
+        if better and worse:
+            return f"Take B for {_or(better, 'and')}, A for {_or(worse, 'and')}."
+        if better or worse or judged.of("traded"):
+            return "It depends on the scene: look at the pictures."
+        return "Take either."
+    side, against = ("Take B", worse) if take == "b" else ("Keep A", better)
+    if against:
+        verb = "matter" if len(against) > 1 or against[0] in PLURAL else "matters"
+        return f"{side} unless {_or(against, 'or')} {verb} more to you."
+    moved = better or worse or judged.of("traded") or judged.pictures.only_a or judged.pictures.only_b
+    return f"{side}." if moved else f"{side}: it costs less."
+
+
+def _or(words: Sequence[str], last: str) -> str:
+    """`detail`, `detail or seams`, `detail, seams or legibility`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)

@@ -1,0 +1,446 @@
+"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost, and no change.
+
+The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none says more than the answer: a
+row of pictures that nobody can tell apart, or of an aspect that is even, is no change.
+
+Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where both sides are deterministic
+any change is real, and only its size is asked for. Otherwise a change counts where it is larger than its margin *and*
+significant against the noise between seeds: a two-sided t-test of the mean change on these very scenes, corrected over all
+rows by Holm's method at 5 %. The interval that is shown tells something else: how far the change differs from scene to scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.compare import answer
+from editproof.harness.compare.answer import Judged
+from editproof.harness.gate import statistics as comparison
+from editproof.harness.gate.looks import Looking
+from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
+from editproof.harness.gate.numbers import aspect_of
+from editproof.harness.gate.statistics import Values
+from editproof.harness.metrics.core.registry import all_names
+from editproof.harness.records.compared import OUTCOMES, Comparison, Cost, Drift, Outcome, Pair, Row, Side
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import stochastic
+from editproof.harness.records.runs import Manifest
+from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.types import Case, Region
+from editproof.harness.records.wording import counted, probability
+from editproof.harness.records.wording import names as named
+
+ALARM = 0.05
+"""Chance that one row or more is called won or lost though nothing changed."""
+
+STATS = ("mean", "octave_5", "worst")
+"""Which statistic stands for a metric: the first of these that it has, else the first with a margin, else its first."""
+
+VISIBLE: Mapping[str, float] = {"dB": 0.1, "ΔE00": 0.1, "": 0.002, "levels": 0.25, "°": 0.5, "px": 0.05, "L*": 0.1}
+"""Changes below these are no change where neither the suite nor the metric names a margin, by unit: a tenth of what an eye can
+tell."""
+
+RANKED_BY = (Key("lpips", "edit", "mean"), Key("delta_e00", "edit", "mean"), Key("psnr", "edit", "mean"))
+"""What gains and losses are ranked by: the first that both have."""
+
+HUE = Key("hue_offset", "edit", "mean")
+FINE = Key("spectral_energy", "edit", "octave_5")
+NEITHER = "measured on neither side"
+UNSEEN = "nobody can see a difference"
+EVEN = "too little, or too unsure, to count for its aspect"
+SHOWN = 12
+"""Gains, and losses, that are shown."""
+SHOWN_OF_A_FAMILY = 3
+
+
+class _Group(NamedTuple):
+    """The pairs of one family and model: columns of A and of B."""
+
+    family: str
+    model: str
+    a: list[int]
+    b: list[int]
+    exact: bool
+    """Nothing is left to chance."""
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of both sides."""
+
+    keys: tuple[Key, ...]
+    a: Grid
+    b: Grid
+
+    def both(self, key: Key, group: _Group) -> tuple[Values, Values]:
+        """The paired values of both sides; NaN: none."""
+        row = self.keys.index(key)
+        return self.a.values[row, group.a], self.b.values[row, group.b]
+
+
+def compare(
+    a: Sheet,
+    b: Sheet,
+    *,
+    models: tuple[str, str] | None = None,
+    noise: NoiseFloor = NO_NOISE,
+    looking: Looking | None = None,
+) -> Comparison:
+    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are looked at as the gate does.
+
+    Raises UsageError where the two can't be compared: another suite, other metrics, no case in common.
+    """
+    _check(a.manifest, b.manifest)
+    swaps = _swaps(a, b, models)
+    groups, left_out = _pair(a, b, swaps)
+    keys = _keys(a, b)
+    numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
+    ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
+    labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
+    judged = answer.judge(a, b, labels, noise=noise, looking=looking or Looking())
+    costs = tuple(_costs(a, b, groups, ranked_by, numbers))
+    take = answer.choose(judged, costs)
+    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
+    rows = [_within(row, judged) for row in _judged(rows)]
+    shown = [group for group in groups if (group.family, group.model) in judged.shown]
+    pairs = [pair for group in shown for pair in _pairs(a, group, ranked_by, numbers, b)]
+    smallest = {group.family: _tolerance(b.manifest, ranked_by, group.family) for group in groups}
+    return Comparison(
+        suite=a.manifest.suite.name,
+        a=_side(a, models[0] if models else "", b),
+        b=_side(b, models[1] if models else "", a),
+        pairs=sum(len(group.a) for group in groups),
+        left_out=tuple(left_out),
+        rows=tuple(sorted(rows, key=_order)),
+        drift=tuple(_drift(group, numbers) for group in groups),
+        costs=costs,
+        quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
+        losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
+        gains=_largest(
+            [replace(pair, change=-pair.change) for pair in pairs if pair.change < -smallest[pair.family]], sign=-1.0
+        ),
+        answer=answer.answer(judged, costs, take),
+        take=take,
+        aspects=judged.aspects,
+        pictures=judged.pictures,
+        notes=judged.notes,
+        seen_by=judged.seen_by,
+    )
+
+
+def _check(a: Manifest, b: Manifest) -> None:
+    """Raise UsageError where numbers of the two mean different things, naming what differs."""
+    if a.suite.name != b.suite.name:
+        raise UsageError(
+            f"A is a run of the suite {a.suite.name}, B of {b.suite.name}: their cases have nothing in common. Run one suite "
+            "with both"
+        )
+    for what in ("size", "scale", "scene_seed"):
+        if getattr(a.suite, what) != getattr(b.suite, what):
+            raise UsageError(
+                f"the suite {a.suite.name} has another {what} in A ({getattr(a.suite, what)}) than in B "
+                f"({getattr(b.suite, what)}): the pictures are not the same. Run one of them again"
+            )
+    for name in a.metrics:
+        if name in b.metrics and a.metrics[name].identity != b.metrics[name].identity:
+            raise UsageError(
+                f"{name} is {a.metrics[name].identity} in A and {b.metrics[name].identity} in B: "
+                "their numbers can't be compared. Run the older one again"
+            )
+    if not a.metrics.keys() & b.metrics.keys():
+        raise UsageError("A and B have no metric in common")
+
+
+def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
+    """Model of B -> the model of A that it is compared with."""
+    ours, theirs = _models(a), _models(b)
+    if models is None:
+        common = [name for name in theirs if name in ours]
+        if not common and len(ours) == len(theirs) == 1:
+            common = theirs
+            return {theirs[0]: ours[0]}
+        if not common:
+            raise UsageError(
+                f"A ran {named(ours)}, B {named(theirs)}: no model in common. "
+                f"Say which to compare: --models {ours[0]},{theirs[0]}"
+            )
+        return {name: name for name in common}
+    for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
+        if name not in known:
+            raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
+    if models[0] == models[1] and a.folder == b.folder:
+        raise UsageError(f"--models: {models[0]} is compared with itself. Name two models of the run")
+    return {models[1]: models[0]}
+
+
+def _models(sheet: Sheet) -> list[str]:
+    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
+
+
+def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
+    """Pairs by family and model, and what found no partner."""
+    ours, theirs = _scenes(a), _scenes(b)
+    groups: dict[tuple[str, str], _Group] = {}
+    alone = 0
+    for (scene, model), columns in theirs.items():
+        if model not in swaps:
+            continue
+        before = ours.get((scene, swaps[model]), [])
+        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
+        pairs = _seeds(a, b, before, columns, swaps[model], model)
+        alone += not pairs
+        family = b.manifest.cases[columns[0]].family
+        label = _label(swaps[model], model)
+        group = groups.setdefault((family, label), _Group(family, label, [], [], exact))
+        group.a.extend(left for left, _ in pairs)
+        group.b.extend(right for _, right in pairs)
+    found = [group for group in groups.values() if group.a]
+    if not found:
+        raise UsageError(
+            "A and B have no finished case in common, so there is nothing to compare. `editproof run` both whole"
+        )
+    left_out = []
+    if alone:
+        left_out.append(f"{alone} scenes of B have no finished case in A")
+    compared = {column for group in found for column in group.a}
+    missed = sum(
+        case.model.name in swaps.values() and case.id in a.ended and a.columns[case.id] not in compared
+        for case in a.manifest.cases
+    )
+    if missed:
+        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
+    other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
+    if other:
+        left_out.append(f"A has no model that is called {named(other)}")
+    return found, left_out
+
+
+def _label(of_a: str, of_b: str) -> str:
+    """What two models are called together: `ns`, or `ns → patch`."""
+    return of_b if of_a == of_b else f"{of_a} → {of_b}"
+
+
+def _scenes(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
+    """Scene and model -> columns of its finished cases, in the order of the manifest."""
+    found: dict[tuple[tuple[object, ...], str], list[int]] = {}
+    for column, case in enumerate(sheet.manifest.cases):
+        if case.id in sheet.ended:
+            found.setdefault((_scene(case), case.model.name), []).append(column)
+    return found
+
+
+def _scene(case: Case) -> tuple[object, ...]:
+    return (case.family, case.name, case.size, case.scale, case.scene_seed)
+
+
+def _seeds(
+    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
+) -> list[tuple[int, int]]:
+    """Seed by seed; a deterministic side's one case beside each of the other's; else, on other seeds, in order."""
+    if not ours or not theirs:
+        return []
+    if not stochastic(a, model_a):
+        return [(ours[0], column) for column in theirs]
+    if not stochastic(b, model_b):
+        return [(column, theirs[0]) for column in ours]
+    seeds = {a.manifest.cases[column].seed: column for column in ours}
+    same = [(seeds[seed], column) for column in theirs if (seed := b.manifest.cases[column].seed) in seeds]
+    return same or list(zip(ours, theirs, strict=False))
+
+
+def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
+    """What is compared: of every metric and region that both have, one statistic."""
+    known = b.keys()
+    both = set(a.keys())
+    stats: dict[tuple[str, Region], list[str]] = {}
+    for key in known:
+        if key in both:
+            stats.setdefault((key.metric, key.region), []).append(key.stat)
+    found = [
+        Key(
+            metric,
+            region,
+            next((stat for stat in (*STATS, *b.manifest.metrics[metric].margins) if stat in has), has[0]),
+        )
+        for (metric, region), has in stats.items()
+    ]
+    return tuple(dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)]))
+
+
+def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
+    """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
+    at = numbers.keys.index(key)
+    states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
+    if ((states_a == ABSENT) & (states_b == ABSENT)).all():
+        return None
+    info = b.manifest.metrics[key.metric]
+    tolerance = _tolerance(b.manifest, key, group.family)
+    now, then = numbers.b.values[at, group.b], numbers.a.values[at, group.a]
+    measured = (states_a == MEASURED) & (states_b == MEASURED)
+    blank = Row(
+        group.family, group.model, info.identity, key.region, key.stat, info.unit_of(key.stat), info.better, "not comparable",
+        "", None, None, None, None, None, int(measured.sum()), 0, 0, tolerance, _aspect(b, key.metric),
+    )  # fmt: skip
+    one_sided = (states_a == MEASURED) != (states_b == MEASURED)
+    if one_sided.any():
+        pair = int(np.flatnonzero(one_sided)[0])
+        side, grid, column = (
+            ("A", numbers.a, group.a[pair]) if states_a[pair] != MEASURED else ("B", numbers.b, group.b[pair])
+        )
+        reason = grid.reason(at, column) if grid.states[at, column] > MEASURED else "the scene has no such region there"
+        return replace(
+            blank,
+            why=f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only; {side}: {reason}",
+        )
+    if not measured.any():
+        return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
+    change = comparison.worsening(now[measured], then[measured], info.better)
+    means = comparison.means(change[None])
+    low, high = (float(end[0]) for end in means.interval())
+    certain = group.exact or len(change) < 2
+    scenes = np.array([b.manifest.cases[column].name for column in group.b])
+    return replace(
+        blank,
+        a=float(then[measured].mean()),
+        b=float(now[measured].mean()),
+        change=float(change.mean()),
+        interval=None if np.isnan(low) else (low, high),
+        p=None if certain else _two_sided(change, means, comparison.scenes_of(scenes[measured])),
+        worse=int((change > tolerance).sum()),
+        improved=int((change < -tolerance).sum()),
+        why="deterministic: any change is real" if group.exact else "",
+    )
+
+
+def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
+    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by the spread of all pairs."""
+    if not means.mean[0]:
+        return 1.0
+    noise, freedom = comparison.noise(change[None], scenes)
+    error, free = (noise / np.sqrt(means.samples), freedom) if freedom[0] else (means.error, means.samples - 1)
+    return float(min(1.0, 2 * comparison.survival(np.abs(means.mean), error, np.asarray(free, np.float64))[0]))
+
+
+def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
+    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else the metric's own, else what
+    nobody sees."""
+    margins = [m for m in manifest.suite.margins if m.metric == key.metric and (not m.families or family in m.families)]
+    own = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
+    alike = [m.margin for m in margins if m.stat == key.stat]
+    info = manifest.metrics[key.metric]
+    usual = [info.margins[key.stat]] if key.stat in info.margins else list(info.margins.values())
+    return min(own or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
+
+
+def _judged(rows: Sequence[Row]) -> Iterable[Row]:
+    corrected = comparison.holm(np.array([np.nan if row.p is None else row.p for row in rows]))
+    for row, p in zip(rows, corrected, strict=True):
+        yield row if row.change is None else _outcome(row, None if row.p is None else float(p))
+
+
+def _outcome(row: Row, p: float | None) -> Row:
+    if row.change is None:
+        return row
+    larger = abs(row.change) > row.tolerance
+    significant = p is None or p <= ALARM
+    outcome: Outcome = "unchanged"
+    if larger and significant and (p is not None or row.why or row.samples > 1):
+        outcome = "lost" if row.change > 0 else "won"
+    why = row.why
+    if not why and not larger:
+        why = "smaller than its margin"
+    elif not why:
+        why = "one pair can't tell a change from noise" if p is None else probability(p)
+    return replace(row, outcome=outcome, p=p, why=why)
+
+
+def _within(row: Row, judged: Judged) -> Row:
+    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its aspect is even."""
+    if row.outcome not in {"lost", "won"}:
+        return row
+    if (row.family, row.model) not in judged.shown:
+        return replace(row, outcome="unchanged", why=UNSEEN)
+    even = any(one.aspect == row.aspect and one.outcome == "even" for one in judged.aspects)
+    return replace(row, outcome="unchanged", why=EVEN) if even else row
+
+
+def _aspect(sheet: Sheet, metric: str) -> str:
+    """What a metric is about; empty: its package is not here, and the run does not say."""
+    known = sheet.manifest.metrics[metric].aspect or metric in all_names()
+    return aspect_of(sheet, metric) if known else ""
+
+
+def _order(row: Row) -> tuple[bool, int, float]:
+    """Largest first, in margins or a twentieth of what was there; what has no number at all comes last."""
+    size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
+    return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
+
+
+def _pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> Iterable[Pair]:
+    then, now = numbers.both(key, group)
+    changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
+    for left, right, change in zip(group.a, group.b, changes, strict=True):
+        if not np.isnan(change):
+            ours, theirs = a.manifest.cases[left], b.manifest.cases[right]
+            yield Pair(ours.id, theirs.id, theirs.family, theirs.name, group.model, theirs.seed, float(change))
+
+
+def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
+    """The pairs with the largest change, few of a family and one of a scene; their change turned by `sign` again."""
+    kept: list[Pair] = []
+    for pair in sorted(pairs, key=lambda one: -one.change):
+        family = [other for other in kept if other.family == pair.family]
+        if len(family) < SHOWN_OF_A_FAMILY and not any((o.name, o.model) == (pair.name, pair.model) for o in family):
+            kept.append(pair)
+    return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
+
+
+def _drift(group: _Group, numbers: _Numbers) -> Drift:
+    hue = _means(HUE, group, numbers)
+    fine = _means(FINE, group, numbers)
+    return Drift(group.family, group.model, *hue, *fine)
+
+
+def _means(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
+    if key not in numbers.keys:
+        return None, None
+    then, now = numbers.both(key, group)
+    both = ~np.isnan(then) & ~np.isnan(now)
+    return (float(then[both].mean()), float(now[both].mean())) if both.any() else (None, None)
+
+
+def _costs(a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers) -> Iterable[Cost]:
+    for model in dict.fromkeys(group.model for group in groups):
+        own = [group for group in groups if group.model == model]
+        merged = _Group("", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact)
+        quality = _means(key, merged, numbers)
+        seconds_a, memory_a, cpu_a = _cost(a, merged.a)
+        seconds_b, memory_b, cpu_b = _cost(b, merged.b)
+        yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
+
+
+def _cost(sheet: Sheet, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
+    """Seconds, memory and processor time of an edit."""
+    ended = [sheet.ended[sheet.manifest.cases[column].id] for column in dict.fromkeys(columns)]
+    made = [end for end in ended if not end.cached and not end.error]
+    memory = [end.peak_mb for end in ended if end.peak_mb is not None]
+    return _mean([end.seconds for end in made]), max(memory, default=None), _mean([end.cpu_s for end in made])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None: there is none, or one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _side(sheet: Sheet, model: str, other: Sheet) -> Side:
+    folder = sheet.folder.resolve()
+    label = model or folder.name
+    if model and folder != other.folder.resolve():
+        label = f"{model} of {folder.name}"
+    found = (model,) if model else tuple(_models(sheet))
+    return Side(label, str(folder), sheet.manifest.created, found, sheet.manifest.editproof)

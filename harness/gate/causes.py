@@ -1,0 +1,286 @@
+"""From what changed to findings: one for each cause.
+
+What changed in one model, first at one stage, is taken for one cause, whatever families it shows in. Its losses and gains are
+weighed as a whole: where one side is more than `PLAIN` times the other, the cause is a regression or an improvement. Else it
+is traded, unless a viewer would plainly see it lead away from the right answer, or towards it. A cause that several models
+share is one finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from editproof.harness.gate.numbers import Numbers
+from editproof.harness.gate.scoring import PART_ASPECTS, Scored
+from editproof.harness.gate.seeds import Unproved
+from editproof.harness.gate.statistics import Values
+from editproof.harness.gate.words import Told, describe, ranked, visibility
+from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.types import ASPECTS, Aspect, Evidence, Finding, Outcome
+from editproof.harness.records.wording import case_name, listed, number
+
+PLAIN = 3.0
+"""So many times as large must losses be as gains, or the other way round, for a plain answer."""
+
+PLAIN_WAY = 0.5
+"""So large a share of a visible difference must lead away from the right answer, or towards it, to be plain to see."""
+
+SHARE_NAMED = 0.1
+"""An aspect is named where it has at least this share of all that was lost, or won."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What changed in some models, first at one stage."""
+
+    models: tuple[str, ...]
+    stage: str
+    scored: tuple[Scored, ...]
+
+    @property
+    def lost(self) -> Values:
+        """By aspect, in margins."""
+        return np.asarray(sum((one.lost for one in self.scored), np.zeros(len(ASPECTS))))
+
+    @property
+    def won(self) -> Values:
+        """By aspect, in margins."""
+        return np.asarray(sum((one.won for one in self.scored), np.zeros(len(ASPECTS))))
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether it is better or worse. Without a right answer nothing can be better: what did not get worse is changed."""
+        found = self._outcome
+        better = found in {Outcome.IMPROVED, Outcome.TRADED}
+        return Outcome.CHANGED if better and not any(one.answered for one in self.scored) else found
+
+    @property
+    def _outcome(self) -> Outcome:
+        lost, won = float(self.lost.sum()), float(self.won.sum())
+        if not any(one.judged for one in self.scored):
+            return Outcome.CHANGED
+        if lost > PLAIN * won:
+            return Outcome.REGRESSED
+        if won > PLAIN * lost:
+            spoilt = self.away >= PLAIN_WAY or self._worst_seen(-1) > self._worst_seen(1)
+            return Outcome.TRADED if spoilt else Outcome.IMPROVED
+        if abs(self.away) < PLAIN_WAY:
+            return Outcome.TRADED
+        return Outcome.REGRESSED if self.away > 0 else Outcome.IMPROVED
+
+    @property
+    def away(self) -> float:
+        """Which share of what a viewer sees of the cause leads away from the right answer; below 0: towards it. It is not asked
+        of other samples that a stochastic model drew: how far these lie from the right answer is chance.
+        """
+        pairs = [one.difference for one in self.scored if one.scene.mode == "pairs"]
+        known = [one for one in pairs if one and one.steps]
+        return sum(one.step for one in known) / max(sum(one.jod for one in known), 1e-9)
+
+    @property
+    def loses_more(self) -> bool:
+        """Whether what is lost is more visible than what is won."""
+        if abs(self.away) >= PLAIN_WAY:
+            return self.away > 0
+        seen = np.array([_seen(one) for one in self.scored if one.judged])
+        return bool(len(seen)) and float(seen[:, 0].sum()) > float(seen[:, 1].sum())
+
+    def _worst_seen(self, sign: int) -> float:
+        """How visible the most visible case is that plainly won (1) or lost (-1)."""
+        plain = (one for one in self.scored if _direction(one) == sign)
+        return max((_visible(one) for one in plain), default=0.0)
+
+
+def _visible(scored: Scored) -> float:
+    """JOD; where it is not known, as if it were plain to see."""
+    return 1.0 if scored.jod is None else scored.jod
+
+
+def _seen(scored: Scored) -> tuple[float, float]:
+    """How visible what a case lost is, and what it won. What a viewer sees of an aspect is told by the part of the difference
+    that speaks for it; of an aspect that no part speaks for, by its share in all that moved.
+    """
+    total = scored.lost + scored.won
+    weight = _visible(scored) * total / max(float(total.sum()), 1e-9)
+    parts = scored.difference.parts if scored.difference else {}
+    for aspect in dict.fromkeys(PART_ASPECTS.values()) if parts else ():
+        seen = max(parts.get(part, 0.0) for part, of in PART_ASPECTS.items() if of == aspect)
+        weight[ASPECTS.index(aspect)] = seen if total[ASPECTS.index(aspect)] >= 1 else 0.0
+    way = (scored.lost - scored.won) / np.maximum(total, 1e-9)
+    return float((weight * np.clip(way, 0, None)).sum()), float((weight * np.clip(-way, 0, None)).sum())
+
+
+def _direction(scored: Scored) -> int:
+    """1: plainly better, -1: plainly worse, 0: neither."""
+    lost, won = float(scored.lost.sum()), float(scored.won.sum())
+    if not scored.judged:
+        return 0
+    return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
+
+
+def together(family: str, model: str) -> int:  # noqa: ARG001
+    """Everything may be one cause."""
+    return 0
+
+
+def find_causes(
+    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = together
+) -> list[Cause]:
+    """Group what changed by model and first stage; `stages`: by column of the run. Families and models for which `apart` gives
+    different numbers are never one cause.
+    """
+    groups: dict[tuple[str, str, int], list[Scored]] = {}
+    for one in scored:
+        place = (one.scene.model, stages.get(one.columns[0], ""), apart(one.scene.family, one.scene.model))
+        groups.setdefault(place, []).append(one)
+    merged: dict[tuple[str, int, Outcome], list[Cause]] = {}
+    for (model, stage, number_apart), own in groups.items():
+        cause = Cause((model,), stage, tuple(own))
+        merged.setdefault((stage, number_apart, cause.outcome), []).append(cause)
+    return [
+        Cause(tuple(model for one in same for model in one.models), stage, tuple(s for one in same for s in one.scored))
+        for (stage, _, _), same in merged.items()
+    ]
+
+
+def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
+    """The finding that says what happened."""
+    outcome = cause.outcome
+    worse = outcome is not Outcome.IMPROVED
+    told = describe(_leading(cause, outcome), numbers, worse=worse)
+    lead = told.scored
+    aspects = ranked(lead.lost if worse else lead.won)
+    order = [lead, *(one for one in cause.scored if one is not lead)]
+    columns = dict.fromkeys(column for one in order for column in one.columns)
+    cases = [run.manifest.cases[column] for column in columns]
+    lost, won = _named(cause.lost, cause.won)
+    finding = Finding(
+        rule="picture",
+        outcome=outcome,
+        families=tuple(dict.fromkeys(one.scene.family for one in cause.scored)),
+        models=cause.models,
+        case_id=cases[0].id,
+        cases=tuple(case.id for case in cases),
+        words=told.words,
+        text="",
+        aspect=aspects[0] if aspects else "",
+        lost=() if outcome is Outcome.IMPROVED else lost,
+        won=() if outcome is Outcome.REGRESSED else won,
+        jod=lead.jod,
+        stage=cause.stage,
+        evidence=_evidence(run, numbers, told),
+        checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
+        fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
+    )
+    return replace(finding, text=_sentence(run, finding, told))
+
+
+def _leading(cause: Cause, outcome: Outcome) -> list[Scored]:
+    """The cases that went the cause's way, the most visible first."""
+    way = 1 if outcome is Outcome.IMPROVED else -1
+    fitting = [one for one in cause.scored if _direction(one) == way] or list(cause.scored)
+    return sorted(fitting, key=lambda one: (-_visible(one), -float((one.lost + one.won).sum())))
+
+
+def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
+    """The aspects that are named as lost and as won: each on one side, and none that hardly counts."""
+    net = lost - won
+    total = np.array([lost.sum(), won.sum()])
+    worse = [a for a in ranked(np.where(net > 0, lost, 0)) if lost[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
+    better = [a for a in ranked(np.where(net < 0, won, 0)) if won[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
+    return tuple(worse), tuple(better)
+
+
+def _evidence(run: Sheet, numbers: Numbers, told: Told) -> Evidence | None:
+    if told.row < 0:
+        return None
+    scored = told.scored
+    key, row = numbers.keys[told.row], told.row
+    info = run.manifest.metrics[key.metric]
+    margin = float(scored.margins[row])
+    before, after = float(scored.before[row]), float(scored.after[row])
+    worse = _worse_by(info.better, before, after)
+    return Evidence(
+        metric=info.identity,
+        region=key.region,
+        stat=key.stat,
+        unit=info.unit_of(key.stat),
+        before=None if np.isnan(before) else before,
+        after=after,
+        limit=0.0 if np.isnan(margin) else margin,
+        headroom=(0.0 if np.isnan(margin) else margin) - worse,
+        p=scored.p,
+        samples=len(scored.columns),
+    )
+
+
+def _worse_by(better: str, before: float, after: float) -> float:
+    if np.isnan(before) or np.isnan(after):
+        return 0.0
+    if better == "zero":
+        return abs(after) - abs(before)
+    return before - after if better == "higher" else after - before
+
+
+def _sentence(run: Sheet, finding: Finding, told: Told) -> str:
+    """The finding in one sentence."""
+    where = f"{listed(finding.families)} · {listed(finding.models)}"
+    seen = "" if finding.jod is None else f" ({visibility(finding.jod)}, JOD {finding.jod:.2g})"
+    case = run.manifest.cases[run.columns[finding.case_id]]
+    place = (
+        f"in {case_name(case)}"
+        if len(finding.cases) == 1
+        else f"in {len(finding.cases)} cases, above all {case_name(case)}"
+    )
+    trade = ""
+    if finding.outcome is Outcome.TRADED:
+        trade = f". Worse: {listed(finding.lost) or 'little'}; better: {listed(finding.won) or 'little'}"
+    return f"{where}: {told.words}{seen} {place}{_shown(finding.evidence)}{trade}"
+
+
+def _shown(evidence: Evidence | None) -> str:
+    if evidence is None or evidence.before is None:
+        return ""
+    name = evidence.metric.partition("@")[0]
+    before, after = number(evidence.before, evidence.unit), number(evidence.after, evidence.unit)
+    return f"; {name} {evidence.stat} in {evidence.region} went from {before} to {after}"
+
+
+def case_outcome(scored: Scored) -> Outcome:
+    """What became of one case, or of a scene's seeds, by itself."""
+    if not scored.judged or not (scored.answered or _direction(scored) < 0):
+        return Outcome.CHANGED
+    return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
+
+
+def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Finding:
+    """The finding of a large loss that chance may explain."""
+    scored = unproved.scored
+    aspects = ranked(scored.lost)
+    told = describe([scored], numbers, worse=True)
+    cases = [run.manifest.cases[column] for column in scored.columns]
+    advice = "Look at the pictures"
+    if unproved.seeds_needed:
+        advice = (
+            f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look at the pictures"
+        )
+    finding = Finding(
+        rule="picture",
+        outcome=Outcome.UNDERPOWERED,
+        families=(scored.scene.family,),
+        models=(scored.scene.model,),
+        case_id=cases[0].id,
+        cases=tuple(case.id for case in cases),
+        words=told.words,
+        text="",
+        aspect=aspects[0] if aspects else "",
+        lost=tuple(aspects),
+        jod=scored.jod,
+        evidence=_evidence(run, numbers, told),
+        checks=int((scored.moved != 0).sum()),
+    )
+    text = f"{_sentence(run, finding, told)}. It may be chance, p {scored.p or 1.0:.2g}. {advice}"
+    return replace(finding, text=text)

@@ -1,0 +1,95 @@
+"""What edits cost beside the baseline's: processor time, and memory that grows from edit to edit.
+
+Wall time alone says little where machines are shared: it is only spoken of where processor time is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from editproof.harness.records.pairing import Pairing
+from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.wording import number
+
+SLOWER = 1.5
+SLOWER_S = 0.1
+"""An edit is said to be slower from so many times the accepted time on, in the median over pairs, if by so many seconds."""
+
+SLOWER_WALL = 2.0
+"""The same where only wall time is known."""
+
+LEAST_EDITS = 8
+"""So many edits of a process tell whether its memory grows; the first few load models."""
+
+WARM_UP = 3
+"""Edits that are left out: what is loaded at first is no leak."""
+
+GROWTH_MB = 5.0
+"""An edit is said to leave memory behind from so many MB on, if the accepted run's left less than half of it."""
+
+
+def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
+    """What costs far more than it did, in a sentence each. To have it fail the build, somebody writes [[limits]]."""
+    for model in dict.fromkeys(scene.model for scene in pairing.scenes):
+        if slower := _slower(run, baseline, pairing, model):
+            yield slower
+        now, then = growth(run, model), growth(baseline.sheet, model)
+        if now is not None and now >= GROWTH_MB and now > 2 * max(then or 0.0, 0.0):
+            before = "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
+            yield (
+                f"{model}: the memory of its process grows by {number(now, 'MB')} an edit{before}. Look for pictures or "
+                'tensors that are kept, or hold it to a limit: [[limits]] of = "growth"'
+            )
+
+
+def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str:
+    """What a model's edits take beside the accepted ones, where that is far more."""
+    cpu: list[tuple[float, float]] = []
+    wall: list[tuple[float, float]] = []
+    models = {case.id: case.model.name for case in run.manifest.cases}
+    for mine, yours in pairing.ids.items():
+        ours, theirs = run.ended[mine], baseline.sheet.ended[yours]
+        if models[mine] != model or ours.cached or ours.error or theirs.error:
+            continue
+        wall.append((ours.seconds, theirs.seconds))
+        if ours.cpu_s is not None and theirs.cpu_s is not None:
+            cpu.append((ours.cpu_s, theirs.cpu_s))
+    pairs, least, what = (cpu, SLOWER, "processor time") if cpu else (wall, SLOWER_WALL, "time")
+    if not pairs:
+        return ""
+    now, then = (float(np.median([pair[side] for pair in pairs])) for side in (0, 1))
+    ratio = float(np.median([after / max(before, 1e-3) for after, before in pairs]))
+    if ratio < least or now - then < SLOWER_S:
+        return ""
+    return (
+        f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the median, {now:.2g} s now "
+        f"and {then:.2g} s then. To hold it to a time, write [[limits]]"
+    )
+
+
+def growth(sheet: Sheet, model: str) -> float | None:
+    """How many MB more a model's process holds after each edit: the median slope over all pairs of edits (Theil and Sen).
+
+    None: there are too few edits, or the system does not say.
+    """
+    points = [
+        (ended.turn, ended.held_mb)
+        for case in sheet.manifest.cases
+        if case.model.name == model
+        and (ended := sheet.ended.get(case.id))
+        and ended.turn is not None
+        and ended.held_mb is not None
+        and ended.turn >= WARM_UP
+        and not ended.cached
+    ]
+    if len(points) < LEAST_EDITS:
+        return None
+    turns, held = (np.array(side, np.float64) for side in zip(*points, strict=True))
+    first, second = np.triu_indices(len(points), 1)
+    apart = turns[second] - turns[first]
+    known = apart != 0
+    if not known.any():
+        return None
+    return float(np.median((held[second] - held[first])[known] / apart[known]))

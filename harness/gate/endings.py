@@ -1,0 +1,166 @@
+"""Rules about how a pipeline behaves beside the baseline, whatever its pictures look like: does it still finish its edits, and
+does the seed still matter?
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.gate.causes import together
+from editproof.harness.gate.limits import Columns, Groups
+from editproof.harness.records.pairing import Pairing, stochastic
+from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.types import Case, Finding, Outcome
+from editproof.harness.records.wording import case_name, counted, listed
+
+STATUSES = ("done", "needs_review", "refused")
+"""From best to worst."""
+
+SHARE_OF_SEEDS = 0.8
+"""A scene ends otherwise where at least this share of its seeds does: 2 of 2, 3 of 3, 4 of 5, 8 of 10."""
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """Edits of one family and model that end otherwise than the accepted ones."""
+
+    outcome: Outcome
+    family: str
+    model: str
+    case: Case
+    """The one to look at."""
+    cases: tuple[Case, ...]
+    edits: int
+    """How many the family and model have in all."""
+    was: str
+    now: str
+    reason: str
+
+
+def status_findings(
+    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing, apart: Callable[[str, str], int] = together
+) -> Iterable[Finding]:
+    """One for each model of which edits ended worse, or better, than the baseline's: sent to review or refused. Families for
+    which `apart` gives different numbers are never one finding.
+
+    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side; where
+    only some have got worse, it is a change that warns.
+    """
+    alike: dict[tuple[object, ...], list[_Ending]] = {}
+    for (family, model), columns in groups.items():
+        if one := _ending(run, baseline, pairing, family, model, columns):
+            key = (one.outcome, model, one.was, one.now, apart(family, model))
+            alike.setdefault(key, []).append(one)
+    for endings in alike.values():
+        first = endings[0]
+        cases = [case for one in endings for case in one.cases]
+        words = (
+            f"{len(cases)} of {counted(sum(one.edits for one in endings), 'edit')} "
+            f"{_ended(first.was, first.now, one=len(cases) == 1)}{f': {first.reason}' if first.reason else ''}"
+        )
+        if first.outcome is Outcome.CHANGED:
+            words += ". On other seeds of these scenes nothing changed"
+        families = [one.family for one in endings]
+        yield _finding("status", first.outcome, families, first.model, first.case, cases, words)
+
+
+def _ending(run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: str, columns: Columns) -> _Ending | None:
+    """How a family's edits end now; None: as before."""
+    steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
+    if not steps.any():
+        return None
+    seeded = stochastic(baseline, model) or stochastic(run, model)
+    worse = _scenes(run, columns, steps > 0, seeded=seeded)
+    better = _scenes(run, columns, steps < 0, seeded=seeded)
+    some = _scenes(run, columns, steps > 0, seeded=False)
+    if not worse and not better and not some:
+        return None
+    outcome = Outcome.REGRESSED if worse else Outcome.CHANGED if some else Outcome.IMPROVED
+    way = steps < 0 if outcome is Outcome.IMPROVED else steps > 0
+    case = run.manifest.cases[(worse or some or better)[0]]
+    cases = tuple(run.manifest.cases[int(column)] for column in columns[way])
+    was, now = _statuses(run, baseline, pairing, case.id)
+    return _Ending(outcome, family, model, case, cases, len(columns), was, now, run.ended[case.id].reason)
+
+
+def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+    """One for each family and stochastic model with a scene on which every seed gives the same picture, and did not before:
+    the seed is not passed on, and what is meant to be many tries is one.
+    """
+    for family, model in groups:
+        if not stochastic(baseline, model) or not stochastic(run, model):
+            continue
+        scenes = [scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)]
+        stuck = [
+            scene
+            for scene in scenes
+            if len(scene.ours) > 1
+            and len(_pictures(run, scene.ours)) == 1
+            and len(_pictures(baseline, scene.theirs)) > 1
+        ]
+        if stuck:
+            cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
+            words = (
+                f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted "
+                "pictures differ: is the seed passed on?"
+            )
+            yield _finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
+
+
+def _pictures(sheet: Sheet, columns: Iterable[int]) -> set[str]:
+    """Hashes of their pictures."""
+    return {sheet.ended[sheet.manifest.cases[column].id].actual for column in columns}
+
+
+def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
+    """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
+    before, after = _statuses(run, baseline, pairing, run.manifest.cases[column].id)
+    return STATUSES.index(after) - STATUSES.index(before) if before in STATUSES and after in STATUSES else 0
+
+
+def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tuple[str, str]:
+    other = baseline.ended.get(pairing.ids.get(case_id, ""))
+    return other.status if other else "", run.ended[case_id].status
+
+
+def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
+    """A column of each scene of which enough seeds are flagged."""
+    flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
+    scenes: dict[str, list[int]] = {}
+    for column in columns.tolist():
+        scenes.setdefault(run.manifest.cases[column].name, []).append(column)
+    found = []
+    for scene in scenes.values():
+        hit = [column for column in scene if flagged[column]]
+        needed = math.ceil(SHARE_OF_SEEDS * len(scene)) if seeded else 1
+        if len(hit) >= max(needed, 1):
+            found.append(hit[0])
+    return found
+
+
+def _ended(before: str, after: str, *, one: bool) -> str:
+    """`was done and is now refused`."""
+    was, now = ("was", "is now") if one else ("were", "are now")
+    words = {"done": "done", "needs_review": "sent to review", "refused": "refused"}
+    return f"{was} {words[before]} and {now} {words[after]}"
+
+
+def _finding(
+    rule: str, outcome: Outcome, families: Sequence[str], model: str, case: Case, cases: Sequence[Case], words: str
+) -> Finding:
+    return Finding(
+        rule=rule,
+        outcome=outcome,
+        families=tuple(families),
+        models=(model,),
+        case_id=case.id,
+        cases=tuple(dict.fromkeys([case.id, *(one.id for one in cases)])),
+        words=words,
+        text=f"{listed(families)} · {model}: {words} ({case_name(case)})",
+        fails=outcome is Outcome.REGRESSED,
+    )

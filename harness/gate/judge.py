@@ -1,0 +1,343 @@
+"""Judge a run: whether it can be judged at all, then against budgets and limits, then beside the accepted pictures.
+
+Three questions are asked of every picture, in this order. Did it change (`looks.py`)? Can anybody see it (`visibility.py`)?
+Is it better or worse (`judging.py`, `seeds.py`)? What changed is told cause by cause (`causes.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+
+import numpy as np
+
+from editproof.harness.gate import cost, numbers, seeds, validity, words
+from editproof.harness.gate import endings as conduct
+from editproof.harness.gate.causes import PLAIN, Cause, case_outcome, find_causes, finding_of, unproved_finding
+from editproof.harness.gate.first_stage import first_stages
+from editproof.harness.gate.limits import Groups, budget_findings, groups_of, left_out, limit_findings
+from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
+from editproof.harness.gate.scoring import Scored, judge_pairs
+from editproof.harness.records.pairing import Pairing, pair
+from editproof.harness.records.runs import Run, metric_name
+from editproof.harness.records.sheet import Baseline, Sheet, sheet_of
+from editproof.harness.records.types import (
+    ASPECTS,
+    FAIL_ON,
+    OUTCOMES,
+    Change,
+    ExitCode,
+    Finding,
+    Judgement,
+    Outcome,
+    Verdict,
+    Waiver,
+)
+
+_WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
+"""What could not be measured is nobody's to waive."""
+
+QUIET = Looking()
+"""Alone and without a word: how tests and calibrations look."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run beside its baseline: what changed, what can be seen, what got better or worse."""
+
+    pairing: Pairing
+    looks: Looks
+    scored: tuple[Scored, ...]
+    causes: tuple[Cause, ...]
+    findings: tuple[Finding, ...]
+    unseen: tuple[str, ...] = ()
+    """Ids of cases of which neither pictures nor numbers could be compared."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What findings are made by."""
+
+    noise: NoiseFloor = NO_NOISE
+    fail_on: tuple[str, ...] = FAIL_ON
+    waivers: tuple[Waiver, ...] = ()
+    """Those that count today."""
+
+    def apart(self, family: str, model: str, rule: str = "") -> int:
+        """The number of the waiver that covers all of a family and model, or all that a rule says of them: what is waived is no
+        cause with what is not.
+        """
+        covering = [
+            place
+            for place, waiver in enumerate(self.waivers)
+            if waiver.metric in {"", rule} and waiver.family in {"", family} and waiver.model in {"", model}
+        ]
+        return covering[0] if covering else -1
+
+
+def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
+    """Judge a run that is in memory; as `judge_sheet`."""
+    return judge_sheet(sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise)
+
+
+def judge_sheet(
+    run: Sheet,
+    baseline: Baseline | None,
+    *,
+    noise: NoiseFloor = NO_NOISE,
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
+    looking: Looking = QUIET,
+    fail_on: Sequence[str] = (),
+) -> Verdict:
+    """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
+
+    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError
+    where the baseline is of another suite, or a margin below the noise floor. Whatever else keeps the run from being judged
+    is said in `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
+    """
+    validity.check_noise(run, noise)
+    if baseline:
+        validity.check_suite(run, baseline.sheet)
+    suite, groups = run.manifest.suite, groups_of(run)
+    all_waivers = (*suite.waivers, *waivers)
+    day = today or datetime.now(UTC).date()
+    compared = None
+    if baseline:
+        rules = Rules(noise, tuple(fail_on) or suite.fail_on, tuple(w for w in all_waivers if day <= w.expires))
+        compared = compare(run, baseline, groups, rules, looking)
+    found = [*budget_findings(run, groups), *limit_findings(run, groups)]
+    if compared:
+        found = [*_without_what_ended(found, compared.findings), *compared.findings]
+    invalid = [*validity.of_run(run)]
+    if baseline and compared:
+        invalid += validity.of_comparison(run, baseline, compared.pairing, compared.unseen)
+    invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
+    if not found and not invalid and not (compared and compared.pairing.scenes):
+        invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
+    findings = sorted((_waived(finding, all_waivers, day) for finding in found), key=_rank)
+    judgements = tuple(judge_aspects(run, compared)) if compared else ()
+    notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
+    if baseline and compared:
+        notes += [
+            *validity.notes(run, baseline, compared.pairing, compared.looks),
+            *cost.notes(run, baseline, compared.pairing),
+        ]
+    changes = tuple(_changes(run, compared)) if compared else ()
+    return Verdict(
+        exit_code=_exit_code(findings, invalid),
+        outcome=_outcome(findings, judgements, invalid),
+        invalid=tuple(invalid),
+        findings=tuple(findings),
+        judgements=judgements,
+        changes=changes,
+        unchanged=sum(one.state == "unchanged" for one in compared.looks.by_column.values()) if compared else 0,
+        baseline=str(baseline.sheet.folder) if baseline else "",
+        notes=tuple(notes),
+        seen_by=compared.looks.seen_by if compared else "",
+    )
+
+
+def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking) -> Comparison:
+    """Ask the three questions."""
+    numbers.check_margins(run.manifest.suite, rules.noise)
+    pairing = pair(run, baseline.sheet)
+    looks = look(run, baseline, pairing, looking)
+    pairing = pairing.settled(looks.modes)
+    scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
+    stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
+    causes = tuple(find_causes(scored, stages, rules.apart))
+    findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
+    findings += [unproved_finding(run, one, read) for one in unproved] if read else []
+    findings += [
+        *conduct.status_findings(run, baseline.sheet, groups, pairing, partial(rules.apart, rule="status")),
+        *conduct.seed_findings(run, baseline.sheet, groups, pairing),
+    ]
+    unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
+    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
+
+
+def _scored(
+    run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
+) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
+    """What lost and won, and the numbers that say so. Nothing is read where nothing changed visibly."""
+    pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
+    seeded = [scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)]
+    shown = [looks.by_column[column] for scene in pairs for column in scene.ours]
+    shown = [one for one in shown if one.state in {"visible", "unknown"}]
+    ours = [*(one.column for one in shown), *(column for scene in seeded for column in scene.ours)]
+    theirs = [*(one.partner for one in shown), *(column for scene in seeded for column in scene.theirs)]
+    if not ours:
+        return [], [], None
+    keys = numbers.keys_of(run, baseline.sheet, noise)
+    alike = numbers.comparable(run, baseline.sheet)
+    told = tuple(key for key in words.extra_keys() if key.metric in alike)
+    read = numbers.read(
+        run,
+        (baseline.sheet, *baseline.also),
+        keys=tuple(dict.fromkeys([*keys, *told])),
+        ours=list(dict.fromkeys(ours)),
+        theirs=list(dict.fromkeys(theirs)),
+    )
+    moved, unproved = seeds.judge(run, seeded, looks, read, noise)
+    return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
+
+
+def _unseen(run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor) -> Iterable[str]:
+    """Cases whose pictures can't be compared, and of which no number with a margin is known on both sides."""
+    for scene in pairing.scenes:
+        for column in looks.of(scene.ours, "unknown"):
+            margins = numbers.margins_of(run, read.keys, scene.family, scene.model, cases=1, noise=noise)
+            one = looks.by_column[column]
+            if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + margins).all():
+                yield run.manifest.cases[column].id
+
+
+def _differs(columns: Iterable[int], looks: Looks) -> bool:
+    return any(looks.by_column[column].state != "unchanged" for column in columns)
+
+
+def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
+    """What became of every aspect of every family and model."""
+    outcomes = {id(one): cause.outcome for cause in compared.causes for one in cause.scored}
+    by_group: dict[tuple[str, str], list[Scored]] = {}
+    for one in compared.scored:
+        by_group.setdefault((one.scene.family, one.scene.model), []).append(one)
+    columns: dict[tuple[str, str], list[int]] = {}
+    for scene in compared.pairing.scenes:
+        columns.setdefault((scene.family, scene.model), []).extend(scene.ours)
+    for group, own in columns.items():
+        scored = by_group.get(group, [])
+        looks = [compared.looks.by_column[column] for column in own]
+        for place, aspect in enumerate(ASPECTS):
+            lost = float(sum(one.lost[place] for one in scored))
+            won = float(sum(one.won[place] for one in scored))
+            jod = max((one.jod for one in scored if one.jod is not None), default=0.0)
+            outcome = _of_aspect(lost, won, {outcomes[id(one)] for one in scored}, looks)
+            yield Judgement(*group, aspect, outcome, round(lost, 3), round(won, 3), jod, len(own))
+    yield from _not_judged(run, compared.pairing)
+
+
+def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
+    """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price of it: traded."""
+    if Outcome.CHANGED in causes:
+        return Outcome.CHANGED
+    if lost + won >= 1:
+        if won > PLAIN * lost:
+            return Outcome.IMPROVED
+        worse = lost > PLAIN * won
+        return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
+    quiet = all(one.state == "unchanged" or one.difference is None or one.difference.visible for one in looks)
+    return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
+
+
+def _not_judged(run: Sheet, pairing: Pairing) -> Iterable[Judgement]:
+    """Families and models of which nothing could be compared."""
+    known = {(scene.family, scene.model) for scene in pairing.scenes}
+    cases = {case.id: case for case in run.manifest.cases}
+    left: dict[tuple[str, str], int] = {}
+    for case_id in (*pairing.new, *pairing.altered):
+        group = (cases[case_id].family, cases[case_id].model.name)
+        left[group] = left.get(group, 0) + 1
+    for group, count in left.items():
+        if group not in known:
+            yield from (Judgement(*group, aspect, Outcome.NOT_JUDGED, 0.0, 0.0, 0.0, count) for aspect in ASPECTS)
+
+
+def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
+    """Every picture that is not the accepted one, the most visible first."""
+    outcome = {column: case_outcome(one) for one in compared.scored for column in one.columns}
+    found = []
+    for one in compared.looks.by_column.values():
+        if one.state in {"unchanged", "no picture"} or (one.difference is None and one.column not in outcome):
+            continue
+        usual = Outcome.INVISIBLE if one.difference and not one.difference.visible else Outcome.UNCHANGED
+        whole, worst = (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
+        away = round(one.difference.step, 4) if one.difference and one.difference.steps else None
+        found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst, away))
+    return sorted(found, key=lambda change: -max(change.whole, change.worst))
+
+
+def _exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
+    if invalid:
+        return ExitCode.INCOMPLETE
+    if any(finding.fails for finding in findings):
+        return ExitCode.REGRESSION
+    unproved = any(finding.outcome is Outcome.UNDERPOWERED for finding in findings)
+    return ExitCode.INCOMPLETE if unproved else ExitCode.OK
+
+
+def _outcome(findings: Sequence[Finding], judgements: Sequence[Judgement], invalid: Sequence[str]) -> Outcome:
+    """The worst of what was found; of aspects, only what is no loss or gain of a finding."""
+    quiet = {Outcome.NOT_JUDGED, Outcome.INVISIBLE, Outcome.UNCHANGED}
+    known = {finding.outcome for finding in findings} | {j.outcome for j in judgements if j.outcome in quiet}
+    known |= {Outcome.ERROR} if invalid else set()
+    return next((outcome for outcome in OUTCOMES if outcome in known), Outcome.NOT_JUDGED)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
+    """What fails the build first, then what could not be proved; then by how visible it is."""
+    quiet = finding.outcome is Outcome.PASS
+    unproved = finding.outcome is Outcome.UNDERPOWERED
+    order = OUTCOMES.index(finding.outcome)
+    if finding.jod is not None:
+        return (not finding.fails, not unproved, quiet, 0, -finding.jod)
+    past = finding.evidence.headroom / max(abs(finding.evidence.limit), 1e-9) if finding.evidence else 0.0
+    return (not finding.fails, not unproved, quiet, order, past)
+
+
+def _without_what_ended(found: Iterable[Finding], of_conduct: Iterable[Finding]) -> Iterable[Finding]:
+    """Without the budgets that have no number since edits are refused that were not before: that is a regression, said once."""
+    ended = {
+        (family, model)
+        for finding in of_conduct
+        if finding.rule == "status" and finding.outcome is Outcome.REGRESSED
+        for family in finding.families
+        for model in finding.models
+    }
+    return (
+        f
+        for f in found
+        if f.outcome is not Outcome.ERROR
+        or not all((family, model) in ended for family in f.families for model in f.models)
+    )
+
+
+def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
+    """The finding, waived where somebody answers for all of it that day."""
+    if finding.outcome not in _WAIVABLE:
+        return finding
+    known = [waiver for waiver in waivers if day <= waiver.expires]
+    parts = [(family, model) for family in finding.families for model in finding.models]
+    chosen = [next((w for w in known if _covers(w, family, model, finding)), None) for family, model in parts]
+    if not chosen or any(waiver is None for waiver in chosen):
+        return finding
+    first = next(waiver for waiver in chosen if waiver)
+    text = f"{finding.text}. Waived by {first.owner} until {first.expires}: {first.reason}"
+    return replace(finding, outcome=Outcome.WAIVED, text=text, fails=False)
+
+
+def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
+    metric = metric_name(finding.evidence.metric) if finding.evidence else finding.rule
+    asked = (waiver.family, waiver.model, waiver.metric)
+    return all(not name or name == other for name, other in zip(asked, (family, model, metric), strict=True))
+
+
+def _about_waivers(waivers: Sequence[Waiver], findings: Sequence[Finding], day: date) -> Iterable[str]:
+    for waiver in waivers:
+        scope = " ".join(part for part in (waiver.family, waiver.model, waiver.metric) if part)
+        covered = [
+            finding
+            for finding in findings
+            if any(_covers(waiver, family, model, finding) for family in finding.families for model in finding.models)
+        ]
+        if day > waiver.expires:
+            yield (
+                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer counts "
+                f"({waiver.reason}). Fix the cause, or renew the waiver"
+            )
+        elif not any(finding.outcome in _WAIVABLE for finding in covered):
+            yield f"the waiver of {scope} by {waiver.owner} is not needed: nothing that it covers would fail. Remove it"

@@ -1,0 +1,197 @@
+"""Rules without statistics: budgets of what is measured, limits of what an edit may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.gate import cost
+from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
+from editproof.harness.records.wording import case_name, number
+
+AT_RISK = 0.05
+"""A budget kept with less than this share of its limit left is at risk."""
+
+Columns = npt.NDArray[np.intp]
+Groups = Mapping[tuple[str, str], Columns]
+"""Family and model -> columns of their finished cases, in the order of the manifest."""
+
+_COSTS = {
+    "seconds": ("an edit took", "s"),
+    "cpu": ("an edit took processor time of", "s"),
+    "memory": ("an edit held", "MB"),
+}
+
+
+def groups_of(sheet: Sheet) -> Groups:
+    """The finished cases by family and model."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for column, case in enumerate(sheet.manifest.cases):
+        if case.id in sheet.ended:
+            found.setdefault((case.family, case.model.name), []).append(column)
+    return {group: np.array(columns, np.intp) for group, columns in found.items()}
+
+
+def budget_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
+    """One finding for each budget, and each family and model that it covers. Where nothing of a narrowed suite has the number
+    there is none: `left_out` says so.
+    """
+    for budget, row, grid, covered in _budgets(sheet, groups):
+        for group, columns in covered.items():
+            yield _judge_budget(sheet, budget, grid, row, group, columns)
+        if not covered and not sheet.manifest.suite.narrowed:
+            yield unjudged("budget", budget, "no case of this run has that number")
+
+
+def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
+    """Which budgets of a narrowed suite were not judged, since what is left of it has no such number."""
+    if not sheet.manifest.suite.narrowed:
+        return
+    for budget, _, _, covered in _budgets(sheet, groups):
+        if not covered:
+            yield (
+                f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged: no case of the families and "
+                "models that this run was narrowed to has that number. A run of the whole suite judges it"
+            )
+
+
+def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, Groups]]:
+    """Each budget that covers a family of the run, its row of the grid, and the cases of each family that have the number."""
+    budgets = sheet.manifest.suite.budgets
+    keys = tuple(dict.fromkeys(Key(b.metric, b.region, b.stat) for b in budgets))
+    grid = sheet.grid(keys)
+    steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
+    for budget in budgets:
+        row = keys.index(Key(budget.metric, budget.region, budget.stat))
+        asked = _covered(budget, groups, steps)
+        there = {group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()}
+        if asked:
+            yield budget, row, grid, {group: columns for group, columns in there.items() if len(columns)}
+
+
+def limit_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
+    """One finding for each limit, and each family and model that it covers."""
+    steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
+    for limit in sheet.manifest.suite.limits:
+        if limit.of == "growth":
+            yield from growth_findings(sheet, limit, groups)
+            continue
+        for (family, model), columns in _covered(limit, groups, steps).items():
+            yield _judge_limit(sheet, limit, family, model, columns)
+
+
+def growth_findings(sheet: Sheet, limit: Limit, groups: Groups) -> Iterable[Finding]:
+    """One finding for each model: how much more memory its process holds after each edit."""
+    for model in dict.fromkeys(model for _, model in groups):
+        grown = cost.growth(sheet, model)
+        case = next(case for case in sheet.manifest.cases if case.model.name == model)
+        group = ("all families", model)
+        if grown is None:
+            reason = (
+                f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that says what is held"
+            )
+            yield unjudged("limit", Budget(limit.of, "all", "max"), reason, model=model)
+            continue
+        words = f"memory grows by {number(grown, 'MB')} an edit; the limit is {number(limit.max, 'MB')}"
+        evidence = Evidence(limit.of, "all", "slope", "MB", None, grown, limit.max, limit.max - grown)
+        yield _kept_or_not("limit", group, words, evidence, case, [])
+
+
+def unjudged(
+    kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all"
+) -> Finding:
+    """The finding that says why a rule could not be applied."""
+    words = f"{rule.metric} {rule.stat} in {rule.region} could not be judged: {reason}"
+    return Finding(
+        rule=kind,
+        outcome=Outcome.ERROR,
+        families=(family,),
+        models=(model,),
+        case_id="",
+        cases=(),
+        words=words,
+        text=f"{family} · {model}: {words}",
+    )
+
+
+def _covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) -> Groups:
+    found = {}
+    for group, columns in groups.items():
+        if rule.families and group[0] not in rule.families:
+            continue
+        kept = columns
+        if rule.until_step is not None:
+            kept = columns[(steps[columns] >= 1) & (steps[columns] <= rule.until_step)]
+        if len(kept):
+            found[group] = kept
+    return found
+
+
+def _judge_budget(
+    sheet: Sheet, budget: Budget, grid: Grid, row: int, group: tuple[str, str], columns: Columns
+) -> Finding:
+    family, model = group
+    unmeasured = columns[grid.states[row, columns] != MEASURED]
+    if len(unmeasured):
+        return unjudged("budget", budget, grid.reason(row, int(unmeasured[0])), family=family, model=model)
+    limit, sign = (budget.max, 1.0) if budget.max is not None else (budget.min, -1.0)
+    if limit is None:
+        raise ValueError(f"the budget for {budget.metric} has neither min nor max")
+    at = int(columns[np.argmax(sign * grid.values[row, columns])])
+    worst = float(grid.values[row, at])
+    headroom = sign * (limit - worst)
+    case, metric = sheet.manifest.cases[at], sheet.manifest.metrics[budget.metric]
+    unit = metric.unit_of(budget.stat)
+    bound = f"the budget is {'at most' if sign > 0 else 'at least'} {number(limit, unit)}"
+    words = f"{budget.metric} {budget.stat} in {budget.region} is {number(worst, unit)}; {bound}"
+    evidence = Evidence(
+        metric.identity, budget.region, budget.stat, unit, None, worst, limit, headroom, samples=len(columns)
+    )
+    past = columns[sign * (limit - grid.values[row, columns]) < 0]
+    return _kept_or_not("budget", group, words, evidence, case, [sheet.manifest.cases[at].id for at in past])
+
+
+def _kept_or_not(
+    rule: str, group: tuple[str, str], words: str, evidence: Evidence, worst: Case, past: Sequence[str]
+) -> Finding:
+    """The finding of a limit that somebody wrote."""
+    kept = evidence.headroom >= 0
+    share = AT_RISK * abs(evidence.limit)
+    return Finding(
+        rule=rule,
+        outcome=Outcome.PASS if kept else Outcome.REGRESSED,
+        families=(group[0],),
+        models=(group[1],),
+        case_id=worst.id,
+        cases=tuple(dict.fromkeys([worst.id, *past])),
+        words=words,
+        text=f"{group[0]} · {group[1]}: {words} ({case_name(worst)})",
+        evidence=evidence,
+        fails=not kept,
+        at_risk=kept and evidence.headroom < share,
+    )
+
+
+def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
+    words, unit = _COSTS[limit.of]
+    cases = [
+        sheet.manifest.cases[column] for column in columns if not sheet.ended[sheet.manifest.cases[column].id].error
+    ]
+    costs = [(_cost(sheet, limit, case.id), case) for case in cases]
+    known = [(cost, case) for cost, case in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        reason = "this system does not say what an edit cost" if costs else "no edit was finished"
+        return unjudged("limit", Budget(limit.of, "all", "max"), reason, family=family, model=model)
+    worst, case = max(known, key=lambda pair: pair[0])
+    evidence = Evidence(limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known))
+    text = f"{words} {number(worst, unit)}; the limit is {number(limit.max, unit)}"
+    past = [case.id for cost, case in known if cost > limit.max]
+    return _kept_or_not("limit", (family, model), text, evidence, case, past)
+
+
+def _cost(sheet: Sheet, limit: Limit, case_id: str) -> float | None:
+    ended = sheet.ended[case_id]
+    return {"seconds": ended.seconds, "cpu": ended.cpu_s, "memory": ended.peak_mb}[limit.of]

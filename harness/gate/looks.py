@@ -1,0 +1,289 @@
+"""Did a picture change, and can anybody see it? The first two questions of the gate, asked of every finished case.
+
+What workers measured while the run went on lies in the run's folder, what was measured before in the cache; the rest is
+measured here, several pairs at a time. Looking also tells whether the pictures of a stochastic model still are the accepted
+samples, changed, or other samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from editproof.harness.metrics.core.metric import Areas
+from editproof.harness.metrics.core.visibility import (
+    BLIND_PSNR_DB,
+    Difference,
+    compare,
+    compare_blind,
+    sample_kept,
+    why_blind,
+)
+from editproof.harness.pictures import files as pictures
+from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
+from editproof.harness.processes.threads import one_thread_each
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import Mode, Pairing, Scene, Subject, answers, other_seed, stochastic
+from editproof.harness.records.runs import blob_path
+from editproof.harness.records.sheet import Baseline, Ended, Sheet
+from editproof.harness.records.types import Case, Viewing
+from editproof.harness.suites.tasks import make_task
+
+State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
+"""`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side refused the edit, or both."""
+
+BLIND = f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as visible"
+
+KEPT = 0.5
+"""From this far on, a picture counts as the accepted sample of its seed: halfway between that and any other sample."""
+
+SEED_PAIRS = 3
+"""Pairs of accepted pictures of a scene that say how much its seeds differ."""
+
+Report = Callable[[int, int], None]
+"""Called with how many pairs have been measured, and how many there are."""
+
+
+def silent(done: int, total: int) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How pictures are looked at."""
+
+    jobs: int = 1
+    cache: Path | None = None
+    report: Report = silent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One picture of a run beside the accepted one."""
+
+    column: int
+    """Of the run."""
+    partner: int
+    """Of the baseline."""
+    answer: int
+    """Which of the accepted answers is nearest: 0 the first one."""
+    state: State
+    difference: Difference | None = None
+    """None: it is not known, or there is none."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Every picture of a run that has a counterpart."""
+
+    by_column: Mapping[int, Look]
+    modes: Mapping[Subject, Mode] = field(default_factory=dict)
+    """How each scene is compared, now that its pictures are known."""
+    among_seeds: Mapping[Subject, tuple[Difference, ...]] = field(default_factory=dict)
+    """How much the accepted pictures of a scene differ among one another, where that matters."""
+    seen_by: str = ""
+    """How visibility was measured."""
+
+    def of(self, columns: Iterable[int], state: State) -> list[int]:
+        """Those of the columns that are in that state."""
+        return [column for column in columns if self.by_column[column].state == state]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    pair: Pair
+    case: Case
+    """Of the run; its scene says where regions lie."""
+    other: str = ""
+    """Hash of the accepted picture of another seed; empty: nobody asks for it."""
+
+
+def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
+    """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see it."""
+    viewing = run.manifest.suite.viewing
+    tasks = [task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)]
+    store = DifferenceStore(run.folder, looking.cache)
+    known, blind = _measured(run, baseline, tasks, store, looking)
+    found = {one.column: one for scene in pairing.scenes for one in _looks(run, baseline, scene, known, viewing)}
+    modes = {scene.subject: _mode(run, baseline, scene, found) for scene in pairing.scenes}
+    seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
+    among = {scene.subject: list(_seed_tasks(run, baseline, scene, viewing)) for scene in seeded}
+    more, _ = _measured(run, baseline, [task for own in among.values() for _, task in own], store, looking)
+    differences = {
+        subject: tuple(
+            difference
+            for same, task in own
+            if (difference := Difference(0.0, 0.0) if same else more.get(task.pair)) is not None
+        )
+        for subject, own in among.items()
+    }
+    return Looks(found, modes, differences, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
+
+
+def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
+    """How a scene is compared. Its seeds mean something where most of its pictures still are the accepted samples. Where that
+    can't be told, what was found of the model stands.
+    """
+    seeds = [run.manifest.cases[column].seed for column in scene.ours]
+    theirs = [baseline.sheet.manifest.cases[column].seed for column in scene.partners]
+    if seeds != theirs or not all(stochastic(sheet, scene.model) for sheet in (run, baseline.sheet)):
+        return scene.mode
+    told = [word for column in scene.ours if (word := _kept(run, baseline, scene, looks[column])) is not None]
+    if not told:
+        return scene.mode
+    return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
+
+
+def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
+    """Whether a picture still is the accepted sample of its seed; None: that can't be told."""
+    if look.state == "unchanged":
+        return True
+    kept = look.difference.kept if look.difference else None
+    if kept is not None:
+        return KEPT <= kept <= 2 - KEPT
+    if len(scene.theirs) > 1 and len({_ended(baseline.sheet, column)[1].actual for column in scene.theirs}) == 1:
+        return len({_ended(run, column)[1].actual for column in scene.ours}) == 1  # no seed matters in this scene
+    return None
+
+
+def _tasks(run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]) -> Iterator[_Task]:
+    """The pairs of pictures that differ."""
+    for column, partner in zip(scene.ours, scene.partners, strict=True):
+        case, mine = _ended(run, column)
+        accepted = answers(baseline, partner)
+        if mine.actual and accepted and mine.actual not in accepted:
+            other = other_seed(case.seed, baseline.sheet, partner, scene.theirs)
+            for digest in accepted:
+                yield _Task(Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)), case, other)
+
+
+def _seed_tasks(
+    run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+) -> Iterator[tuple[bool, _Task]]:
+    """Pairs of accepted pictures of a scene, and whether they are one picture."""
+    columns = scene.theirs
+    count = len(columns) if len(columns) > 2 else len(columns) - 1
+    case = run.manifest.cases[scene.ours[0]]
+    for place in range(min(count, SEED_PAIRS)):
+        pair = (columns[place], columns[(place + 1) % len(columns)])
+        before, after = (_ended(baseline.sheet, column)[1].actual for column in pair)
+        if before and after:
+            yield before == after, _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case)
+
+
+def _looks(
+    run: Sheet, baseline: Baseline, scene: Scene, known: Mapping[Pair, Difference], viewing: Sequence[Viewing]
+) -> Iterator[Look]:
+    for column, partner in zip(scene.ours, scene.partners, strict=True):
+        case, mine = _ended(run, column)
+        accepted = answers(baseline, partner)
+        if mine.actual and mine.actual in accepted:
+            yield Look(column, partner, accepted.index(mine.actual), "unchanged")
+            continue
+        look_at = viewing_of(viewing, case.family)
+        pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
+        measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
+        if not measured:
+            refused = "refused" in {mine.status, _ended(baseline.sheet, partner)[1].status}
+            yield Look(column, partner, 0, "no picture" if refused else "unknown")
+            continue
+        place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
+        yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
+
+
+def _measured(
+    run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+) -> tuple[dict[Pair, Difference], str]:
+    """What every pair differs by: known, or measured now; and why it was measured blind, if it was. A pair of which a
+    picture is gone is left out.
+    """
+    known: dict[Pair, Difference] = {}
+    missing: dict[Pair, _Task] = {}
+    folders = [run.folder, baseline.sheet.folder]
+    for task in tasks:
+        if task.pair.accepted == task.pair.image:
+            continue
+        found = store.get(task.pair)
+        if found:
+            known[task.pair] = found
+        if (found is None or (task.other and found.kept is None)) and _there(task, folders):
+            missing[task.pair] = task
+    if not missing:
+        return known, ""
+    blind = why_blind() if len(known) < len({*known, *missing}) else ""
+    with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
+        results = pool.map(
+            lambda task: (task.pair, _compared(task, folders, known.get(task.pair), blind=bool(blind))),
+            _by_scene(missing.values()),
+        )
+        for done, (pair, difference) in enumerate(results, start=1):
+            if difference is not None:
+                known[pair] = difference
+                if not blind:
+                    store.put(pair, difference)
+            looking.report(done, len(missing))
+    return known, blind
+
+
+def _there(task: _Task, folders: Sequence[Path]) -> bool:
+    return all(path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image))
+
+
+def _compared(task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool) -> Difference | None:
+    """What a viewer sees of the difference; without the package, what limits by PSNR say of it. None: the two are of different
+    sizes.
+    """
+    accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
+    if accepted.shape != image.shape:
+        return None
+    other, expected = (
+        pictures.load(path) if digest and (path := path_in(folders, digest)) else None
+        for digest in (task.other, task.pair.expected)
+    )
+    if known or blind:
+        kept = sample_kept(accepted, image, other) if other is not None else None
+        return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
+    areas = areas_now(task.case, image.shape[:2])
+    return compare(accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other)
+
+
+def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:
+    """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise now."""
+    try:
+        areas = make_task(case).reference.areas
+    except UsageError:
+        return {}
+    return areas if all(area.shape == shape for area in areas.values()) else {}
+
+
+def _by_scene(tasks: Iterable[_Task]) -> list[_Task]:
+    return sorted(tasks, key=lambda task: (task.case.scene, task.case.model.name, task.case.seed))
+
+
+def _seen_by(viewing: Sequence[Viewing]) -> str:
+    """How visibility was measured, in words."""
+    looks = viewing or (Viewing(),)
+    told = dict.fromkeys(f"{one.display}{f', {one.zoom:g} × zoom' if one.zoom != 1 else ''}" for one in looks)
+    return f"ColorVideoVDP, {'; '.join(told)}"
+
+
+def _ended(sheet: Sheet, column: int) -> tuple[Case, Ended]:
+    case = sheet.manifest.cases[column]
+    return case, sheet.ended[case.id]
+
+
+def path_in(folders: Iterable[Path], digest: str) -> Path | None:
+    """Where a picture lies, in the first of the folders that has it; None: in none."""
+    return next((path for folder in folders if (path := blob_path(folder, digest)).is_file()), None)
+
+
+def _found(folders: Sequence[Path], digest: str) -> Path:
+    path = path_in(folders, digest)
+    if path is None:
+        raise UsageError(f"the picture {digest} is gone from {folders[0]}")
+    return path

@@ -1,0 +1,282 @@
+"""The noise floor: how far a measurement moves though nothing has changed. Measured from runs, kept as a TOML file.
+
+Runs of the same pipelines tell two things about every metric, region, statistic, family and model. *Between seeds*: the
+standard deviation of the difference of two seeds of one scene, pooled over scenes; it shrinks as more cases are averaged.
+*Between repeats*: the largest difference of one case on one seed, e.g. with another number of threads; it need not shrink.
+Where a case gives one of several pictures (`modes.py`), what differs within its most frequent outcome is noise, and no more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import tomllib
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.gate.statistics import Values, badness, noise, scenes_of
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.sheet import MEASURED, Key, Sheet
+from editproof.harness.suites.settings import convert, read_toml
+
+LEVEL = 0.975
+"""Share of clean changes that stay below the floor: one-sided."""
+SURE = 0.95
+"""Confidence with which the standard deviation is not larger than assumed."""
+
+
+class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the file. Numbers are in the metric's unit."""
+
+    family: str
+    model: str
+    metric: str
+    """Identity."""
+    region: str
+    stat: str
+    sd: float = 0.0
+    """Standard deviation of the change from one seed to another; 0: one seed only, or no change."""
+    freedom: int = 0
+    """Its degrees of freedom: seeds beyond the first, over all scenes."""
+    largest: float = 0.0
+    """Largest change between two seeds of a scene."""
+    repeat: float = 0.0
+    """Largest change of one case between two runs."""
+    repeats: int = 0
+    """How many cases were in two runs or more."""
+
+    def of_mean(self, cases: int) -> float:
+        """What the mean change over so many cases reaches by chance: 97.5 % of clean reruns stay below, by the upper 95 %
+        confidence bound of the standard deviation.
+        """
+        from scipy.special import chdtri, ndtri
+
+        if not self.freedom or not self.sd:
+            return self.repeat
+        bound = self.sd * math.sqrt(self.freedom / float(chdtri(self.freedom, SURE)))
+        return self.repeat + float(ndtri(LEVEL)) * bound / math.sqrt(max(cases, 1))
+
+
+class Several(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A case that gave more than one outcome on one seed: a line of the file."""
+
+    case: str
+    """`logo/2 patch seed 42`."""
+    id: str
+    runs: list[int]
+    """How many runs gave each outcome, the most frequent first."""
+    jod: float = 0.0
+    """Between the two outcomes that are nearest to each other."""
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    suite: str
+    runs: list[str]
+    seeds: list[int]
+    versions: dict[str, str]
+    machine: dict[str, str]
+    floors: list[Floor]
+    modes: list[Several] = []
+
+
+Subject = tuple[str, str, Key]
+"""Family, model, and the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseFloor:
+    """Everything that a noise file says."""
+
+    source: str
+    """The file."""
+    floors: Mapping[Subject, Floor]
+    machine: Mapping[str, str]
+    modes: tuple[Several, ...] = ()
+
+    def of(self, family: str, model: str, key: Key, identity: str) -> Floor | None:
+        """The floor of a number; None: it was not measured, or with another version of the metric."""
+        floor = self.floors.get((family, model, key))
+        return floor if floor and floor.metric == identity else None
+
+
+NO_NOISE = NoiseFloor("", {}, {})
+
+
+def check(sheets: Sequence[Sheet]) -> None:
+    """Raise UsageError where runs are not of the same pipelines, or hold the same edits, so that they show no noise."""
+    _check_alike(sheets)
+    _check_apart(sheets)
+
+
+def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None) -> list[Floor]:
+    """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the runs that count.
+
+    Raises UsageError where the runs are not of the same pipelines, or show none.
+    """
+    check(sheets)
+    keys = tuple(dict.fromkeys(key for sheet in sheets for key in sheet.keys()))  # noqa: SIM118 - no mapping
+    pools = [_values(sheet, keys) for sheet in sheets]
+    cases = {case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended}
+    ids = list(cases)
+    stacked = np.stack([_aligned(values, sheet, ids) for values, sheet in zip(pools, sheets, strict=True)])
+    for case_id, counted in (usual or {}).items():
+        stacked[[place for place in range(len(sheets)) if place not in counted], :, ids.index(case_id)] = np.nan
+    runs_of = np.array([sum(case_id in sheet.ended for sheet in sheets) for case_id in ids])
+    groups: dict[tuple[str, str], list[int]] = {}
+    for column, case in enumerate(cases.values()):
+        groups.setdefault((case.family, case.model.name), []).append(column)
+    floors = []
+    for (family, model), columns in groups.items():
+        names = np.array([cases[ids[column]].name for column in columns])
+        part = stacked[:, :, columns]
+        floors += _floors(family, model, keys, part, names, int((runs_of[columns] > 1).sum()), sheets[0])
+    if not any(floor.freedom or floor.repeats for floor in floors):
+        raise UsageError(
+            "these runs show no noise: each case is there once, on one seed. Add a second run of the same pipelines, "
+            "or run a stochastic one on more seeds: editproof run --seed 1 --seed 2 …"
+        )
+    return floors
+
+
+def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: Iterable[Several] = ()) -> None:
+    """Write the file, its evidence beside every number."""
+    from editproof.harness.records.runs import write_atomically
+
+    manifest = sheets[0].manifest
+    seeds = sorted({case.seed for sheet in sheets for case in sheet.manifest.cases})
+    lines = [
+        "# How far measurements move though nothing has changed: `editproof noise` measured it. Name this file as `noise` in",
+        "# editproof.toml or a suite, and margins come from it. sd: of the change from one seed to another; freedom: how many",
+        "# changes it rests on; largest: of those; repeat: largest change of a case between two runs, in `repeats` cases.",
+        f"suite = {json.dumps(manifest.suite.name)}",
+        f"runs = {json.dumps([sheet.folder.name for sheet in sheets])}",
+        f"seeds = {json.dumps(seeds)}",
+        *_table("versions", manifest.versions),
+        *_table("machine", manifest.machine),
+        *_lines("floors", floors),
+        "",
+        "# Cases that gave visibly different pictures on one seed: how many runs gave each, and how far apart they are, JOD.",
+        *_lines("modes", modes),
+    ]
+    text = "\n".join(lines) + "\n"
+    tomllib.loads(text)
+    write_atomically(path, text.encode())
+
+
+def read(path: Path) -> NoiseFloor:
+    """Read a noise file. Raises UsageError naming file and key."""
+    if not path.is_file():
+        raise UsageError(f"there is no noise file {path}. `editproof noise RUN --out {path.name}` writes one")
+    file = convert(read_toml(path), _File, path)
+    floors = {}
+    for floor in file.floors:
+        name = floor.metric.partition("@")[0].partition("[")[0]
+        floors[floor.family, floor.model, Key(name, floor.region, floor.stat)] = floor  # type: ignore[arg-type]
+    return NoiseFloor(str(path), floors, file.machine, tuple(file.modes))
+
+
+def _check_alike(sheets: Sequence[Sheet]) -> None:
+    one = sheets[0].manifest
+    for sheet in sheets[1:]:
+        other = sheet.manifest
+        differing = [name for name in ("metrics", "machine") if getattr(one, name) != getattr(other, name)]
+        shared = one.pipelines.keys() & other.pipelines.keys()
+        differing += [f"pipeline {name}" for name in shared if one.pipelines[name] != other.pipelines[name]]
+        if (one.suite.name, one.suite.size, one.suite.scale) != (other.suite.name, other.suite.size, other.suite.scale):
+            differing.append("suite")
+        if differing:
+            raise UsageError(
+                f"{sheets[0].folder} and {sheet.folder} differ in their {differing[0]}: the noise floor is what differs "
+                "though nothing has changed. Name runs of the same suite and pipelines"
+            )
+
+
+def _check_apart(sheets: Sequence[Sheet]) -> None:
+    """Raise UsageError where two runs hold the same edits, so that nothing was repeated."""
+    for one, other in itertools.combinations(sheets, 2):
+        again = bool(one.manifest.edits_of or other.manifest.edits_of)
+        pairs = [(one.ended[case_id], other.ended[case_id]) for case_id in one.ended.keys() & other.ended.keys()]
+        # Two edits do not take the same time to the last bit.
+        if any((again or mine.cached or theirs.cached) and mine.seconds == theirs.seconds for mine, theirs in pairs):
+            raise UsageError(
+                f"{one.folder} and {other.folder} hold the same edits, from the cache or measured again: nothing is "
+                "repeated. Run one of them with --no-cache"
+            )
+
+
+def _values(sheet: Sheet, keys: Sequence[Key]) -> Values:
+    grid = sheet.grid(keys)
+    better = [sheet.manifest.metrics[key.metric].better for key in keys]
+    rows = [badness(row, way) for row, way in zip(grid.values, better, strict=True)]
+    return np.where(grid.states == MEASURED, np.stack(rows), np.nan)
+
+
+def _aligned(values: Values, sheet: Sheet, ids: Sequence[str]) -> Values:
+    at = np.array([sheet.columns.get(case_id, -1) for case_id in ids])
+    return np.where(at >= 0, values[:, np.maximum(at, 0)], np.nan)
+
+
+def _floors(
+    family: str,
+    model: str,
+    keys: Sequence[Key],
+    values: Values,
+    names: npt.NDArray[np.str_],
+    repeats: int,
+    sheet: Sheet,
+) -> list[Floor]:
+    """`values` is runs × numbers × cases."""
+    there = np.asarray(~np.isnan(values).all(axis=(0, 2)))
+    filled_low, filled_high = (np.where(np.isnan(values), sign * np.inf, values) for sign in (1, -1))
+    low, high = filled_low.min(axis=0), filled_high.max(axis=0)
+    low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+    repeat = np.nan_to_num(high - low).max(axis=1)
+    middle = (high + low) / 2
+    scenes = scenes_of(names)
+    spread, freedom = noise(middle, scenes)
+    largest = np.zeros(len(keys))
+    for start, stop in zip(scenes.starts, [*scenes.starts[1:], len(names)], strict=True):
+        part = middle[:, scenes.order[start:stop]]
+        top = np.where(np.isnan(part), -np.inf, part).max(axis=1) - np.where(np.isnan(part), np.inf, part).min(axis=1)
+        largest = np.maximum(largest, np.where(np.isfinite(top), top, 0.0))
+    return [
+        Floor(
+            family=family,
+            model=model,
+            metric=sheet.manifest.metrics[key.metric].identity,
+            region=key.region,
+            stat=key.stat,
+            sd=_short(math.sqrt(2) * float(spread[row])) if freedom[row] else 0.0,
+            freedom=int(freedom[row]),
+            largest=_short(float(largest[row])),
+            repeat=_short(float(repeat[row])),
+            repeats=repeats,
+        )
+        for row, key in enumerate(keys)
+        if there[row]
+    ]
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(name: str, rows: Iterable[msgspec.Struct]) -> list[str]:
+    """A list of tables, one a line; what is nothing is left out."""
+    told = [{key: value for key, value in msgspec.structs.asdict(row).items() if value} for row in rows]
+    lines = [f"  {{ {', '.join(f'{key} = {_toml(value)}' for key, value in row.items())} }}," for row in told]
+    return [f"{name} = [", *lines, "]"]
+
+
+def _table(name: str, values: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {{ {', '.join(f'{json.dumps(k)} = {_toml(v)}' for k, v in values.items())} }}"]

@@ -1,0 +1,168 @@
+"""The numbers that two runs are compared by: which they are, how much worse each may get, and their values turned so that more
+is worse.
+
+A number counts where the suite's `[[margins]]` name it, or where its metric brings a margin along. No margin is below the
+noise floor. A number beyond what anybody can see (a PSNR of 60 dB) is taken for the limit of what one sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.gate.noise_floors import NoiseFloor
+from editproof.harness.gate.statistics import Values, badness
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.registry import get_metric, stats_of
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.sheet import MEASURED, Key, Sheet
+from editproof.harness.records.types import ASPECTS, Margin, Suite
+from editproof.harness.records.wording import where
+
+MAIN_STATS = ("mean", "worst")
+"""What gets a margin from the noise floor where the suite names none; a metric without them: its first statistic."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is compared, and both sides' values: rules × columns."""
+
+    keys: tuple[Key, ...]
+    aspects: npt.NDArray[np.intp]
+    """Of each rule, in ASPECTS."""
+    ours: Mapping[int, Values]
+    """Column of the run -> its values; more is worse; NaN: not measured."""
+    theirs: tuple[Mapping[int, Values], ...]
+    """The same of the baseline's columns, for each accepted answer."""
+    raw_ours: Mapping[int, Values]
+    raw_theirs: tuple[Mapping[int, Values], ...]
+    """As they were measured."""
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Of each rule, its metric."""
+        return tuple(key.metric for key in self.keys)
+
+
+def read(
+    run: Sheet,
+    answers: Sequence[Sheet],
+    *,
+    keys: tuple[Key, ...],
+    ours: Sequence[int],
+    theirs: Sequence[int],
+) -> Numbers:
+    """Read these columns of a run and of the accepted answers; `theirs` are columns of the first answer."""
+    ids = [answers[0].manifest.cases[column].id for column in theirs]
+    sides = [(run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))]
+    sides += [(sheet, dict(zip(theirs, ids, strict=True))) for sheet in answers]
+    raw, turned = zip(*(_side(run, sheet, keys, columns) for sheet, columns in sides), strict=True)
+    aspects = [ASPECTS.index(aspect_of(run, key.metric)) for key in keys]
+    return Numbers(keys, np.array(aspects, np.intp), turned[0], turned[1:], raw[0], raw[1:])
+
+
+def _side(
+    run: Sheet, sheet: Sheet, keys: tuple[Key, ...], columns: Mapping[int, str]
+) -> tuple[dict[int, Values], dict[int, Values]]:
+    """By the caller's column: values as measured, and turned so that more is worse."""
+    known = {column: case_id for column, case_id in columns.items() if case_id in sheet.columns}
+    grid = sheet.grid(keys, list(dict.fromkeys(known.values())))
+    places = {case_id: place for place, case_id in enumerate(dict.fromkeys(known.values()))}
+    values = np.where(grid.states == MEASURED, grid.values, np.nan)
+    turned = np.stack([_turned(run, key, row) for key, row in zip(keys, values, strict=True)]) if keys else values
+    nothing = np.full(len(keys), np.nan)
+    chosen = {column: places.get(known.get(column, ""), -1) for column in columns}
+    return (
+        {column: values[:, at] if at >= 0 else nothing for column, at in chosen.items()},
+        {column: turned[:, at] if at >= 0 else nothing for column, at in chosen.items()},
+    )
+
+
+def aspect_of(run: Sheet, metric: str) -> str:
+    """What a metric is about. A run of 0.1.0 does not say: the metric of that name does."""
+    return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
+
+
+def _turned(run: Sheet, key: Key, row: Values) -> Values:
+    info = run.manifest.metrics[key.metric]
+    turned = badness(row, info.better)
+    unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen
+    if unseen is None or key.stat in info.units:
+        return turned
+    return np.maximum(turned, badness(np.array([unseen]), info.better))
+
+
+def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
+    """What is compared: what the suite's margins name, what metrics have margins of their own for, and without either the main
+    statistics that the noise floor knows. Only what both sides measured in one way.
+    """
+    suite, metrics = run.manifest.suite, run.manifest.metrics
+    named = [Key(margin.metric, margin.region, margin.stat) for margin in suite.margins]
+    if suite.default_margins and any(metric.margins for metric in metrics.values()):
+        both = set(baseline.keys())
+        named += [key for key in run.keys() if key in both and key.stat in metrics[key.metric].margins]  # noqa: SIM118
+    if not suite.margins:
+        named += [key for _, _, key in noise.floors if key.metric in metrics and key.stat in _main_stats(key.metric)]
+    alike = comparable(run, baseline)
+    return tuple(key for key in dict.fromkeys(named) if key.metric in alike)
+
+
+def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
+    """Metrics that both sides measured in one way."""
+    there = baseline.manifest.metrics
+    return frozenset(
+        name
+        for name, metric in run.manifest.metrics.items()
+        if name in there and (there[name].identity, there[name].better) == (metric.identity, metric.better)
+    )
+
+
+def margins_of(run: Sheet, keys: Sequence[Key], family: str, model: str, *, cases: int, noise: NoiseFloor) -> Values:
+    """How much worse each number may get: what somebody wrote, else the metric's own; never below the noise floor. NaN: the
+    rule does not cover this family.
+    """
+    suite = run.manifest.suite
+    found = np.full(len(keys), np.nan)
+    for row, key in enumerate(keys):
+        metric = run.manifest.metrics[key.metric]
+        margin = written(suite.margins, key, family)
+        if margin is None and suite.default_margins:
+            margin = metric.margins.get(key.stat)
+        floor = noise.of(family, model, key, metric.identity)
+        if margin is not None or (floor and not suite.margins):
+            found[row] = max(margin or 0.0, floor.of_mean(cases) if floor else 0.0)
+    return found
+
+
+def written(margins: Iterable[Margin], key: Key, family: str) -> float | None:
+    """The margin that somebody wrote: the last one that covers the family, one that names it before one for all."""
+    fitting = [m for m in margins if (m.metric, m.region, m.stat) == key and (not m.families or family in m.families)]
+    return max(enumerate(fitting), key=lambda pair: (bool(pair[1].families), pair[0]))[1].margin if fitting else None
+
+
+def check_margins(suite: Suite, noise: NoiseFloor) -> None:
+    """Raise UsageError where somebody wrote a margin that clean reruns overstep, naming both numbers."""
+    counts: dict[str, int] = {}
+    for variant in suite.variants:
+        counts[variant.family] = counts.get(variant.family, 0) + 1
+    models = {model.name for model in suite.models}
+    for (family, model, key), floor in noise.floors.items():
+        if family not in counts or model not in models:
+            continue
+        margin = written(suite.margins, key, family)
+        least = floor.of_mean(counts[family] * len(suite.seeds))
+        if margin is not None and margin < least:
+            raise UsageError(
+                f"margins: {where(family, model, *key)}: the margin {margin:.4g} is below the noise floor {least:.4g} that "
+                f"{noise.source} shows for {counts[family] * len(suite.seeds)} cases, so clean reruns would overstep it. "
+                f"Write {1.05 * least:.2g} or more (a margin may name its families), take the margin out, or add seeds"
+            )
+
+
+def _main_stats(metric: str) -> tuple[str, ...]:
+    stats = stats_of(metric)
+    return tuple(stat for stat in MAIN_STATS if stat in stats) or stats[:1]

@@ -1,0 +1,139 @@
+"""Is it better or worse? The third question of the gate, asked of what changed visibly, aspect by aspect.
+
+Every number's change for the worse is counted in its margins. Within a margin it is nothing; beyond, it counts, up to `MOST`
+margins. An aspect's losses and gains are the sums over its numbers. They are summed, since one number of two hundred decides
+nothing, and since a fault moves many of them one way.
+
+*Pairs*: a visible picture counts as it is. *Seeds*: the pictures of a scene are samples. An aspect counts where its numbers
+moved by more than chance explains, over the family, in a scene, or in a single picture (`seeds.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from editproof.harness.gate.looks import Look, Looks
+from editproof.harness.gate.noise_floors import NoiseFloor
+from editproof.harness.gate.numbers import Numbers, margins_of
+from editproof.harness.gate.statistics import Values
+from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.records.pairing import Scene
+from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.types import ASPECTS, Aspect
+
+MOST = 10.0
+"""Margins that one number counts at most: a dead picture is no hundred times as bad as a bad one."""
+
+STEP_JOD = 0.1
+"""Margin of the step towards the right answer, or away from it, of each part of a visible difference."""
+
+PART_ASPECTS: Mapping[str, Aspect] = {
+    "detail": "detail",
+    "structure": "structure",
+    "tone": "colour and tone",
+    "colour": "colour and tone",
+}
+"""Which aspect each part of a difference speaks for."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one visible case, or the seeds of one scene, lost and won."""
+
+    scene: Scene
+    columns: tuple[int, ...]
+    """Of the run: what counts, the one to look at first."""
+    lost: Values
+    """By aspect, in margins."""
+    won: Values
+    moved: Values
+    """By rule, in margins: above 0 worse, 0 within its margin."""
+    before: Values
+    after: Values
+    """By rule, as measured: of the case, or means over the scene's seeds."""
+    margins: Values
+    difference: Difference | None
+    """Of the case to look at."""
+    jod: float | None
+    """How visible: of the case; of seeds, beyond what they differ among one another."""
+    answered: bool
+    """Whether a right answer is known, so that numbers can say what is better."""
+    p: float | None = None
+    """How likely it is by chance; None: nothing is left to chance."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether any number, or the right answer itself, says better or worse."""
+        return bool((self.lost + self.won).sum() >= 1)
+
+
+def soft(moved: Values) -> Values:
+    """Changes in margins, of which the first one is nothing, up to MOST; 0 where there is no number."""
+    known = np.nan_to_num(moved, posinf=MOST + 1, neginf=-MOST - 1)
+    return np.asarray(np.sign(known) * np.clip(np.abs(known) - 1, 0, MOST), np.float64)
+
+
+def judge_pairs(
+    run: Sheet, scenes: Iterable[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
+) -> Iterator[Scored]:
+    """Every visible picture that is compared as a pair."""
+    for scene in scenes:
+        for column in scene.ours:
+            look = looks.by_column[column]
+            if look.state in {"visible", "unknown"}:
+                scored = _pair(run, scene, look, numbers, noise)
+                if look.state == "visible" or scored.moved.any():
+                    yield scored
+
+
+def _pair(run: Sheet, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFloor) -> Scored:
+    margins = margins_of(run, numbers.keys, scene.family, scene.model, cases=1, noise=noise)
+    ours, theirs = numbers.ours[look.column], numbers.theirs[look.answer][look.partner]
+    moved = soft(in_margins(ours - theirs, margins))
+    lost, won = by_aspect(numbers, moved)
+    for aspect, step in _steps(look.difference):
+        (lost if step > 0 else won)[ASPECTS.index(aspect)] += abs(step)
+    return Scored(
+        scene,
+        (look.column,),
+        lost,
+        won,
+        moved,
+        numbers.raw_theirs[look.answer][look.partner],
+        numbers.raw_ours[look.column],
+        margins,
+        look.difference,
+        look.difference.jod if look.difference else None,
+        is_answered(numbers, numbers.raw_ours[look.column]),
+    )
+
+
+def is_answered(numbers: Numbers, values: Values) -> bool:
+    """Whether any number says how near to a right answer a picture is."""
+    return bool((~np.isnan(values) & (numbers.aspects == ASPECTS.index("structure"))).any())
+
+
+def by_aspect(numbers: Numbers, moved: Values) -> tuple[Values, Values]:
+    """What each aspect lost and won."""
+    lost, won = np.zeros(len(ASPECTS)), np.zeros(len(ASPECTS))
+    np.add.at(lost, numbers.aspects, np.clip(moved, 0, None))
+    np.add.at(won, numbers.aspects, np.clip(-moved, 0, None))
+    return lost, won
+
+
+def _steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
+    """Steps away from the right answer, in margins, of the parts of a difference."""
+    for part, aspect in PART_ASPECTS.items():
+        step = difference.steps.get(part) if difference else None
+        if step:
+            yield aspect, float(soft(np.array([(step.after - step.before) / STEP_JOD]))[0])
+
+
+def in_margins(changes: Values, margins: Values) -> Values:
+    """Changes in margins; NaN: the rule does not cover them. Where the margin is 0, any change is beyond it."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        counted = np.where(margins > 0, changes / margins, np.sign(changes) * np.inf)
+    return np.asarray(np.where(np.isnan(margins) | np.isnan(changes), np.nan, counted), np.float64)

@@ -1,0 +1,365 @@
+"""Did a stochastic model get better or worse? Statistics where the pictures of a scene are samples.
+
+Of every scene there are some accepted pictures and some new ones, on other seeds, or one where a side is deterministic. Each
+picture gets one score an aspect: the mean of its numbers, in margins, about the accepted mean. Scores are compared with
+Student's t, three ways, so that an average hides no dead scene and a scene no dead picture:
+
+*family*: the mean change over its scenes; each with its own noise (Welch 1947, doi:10.1093/biomet/34.1-2.28)
+*scene*: its own pictures before and after
+*picture*: one new picture beside the accepted ones of its scene
+
+Three seeds say little of a scene's noise. So the variances of all scenes are estimated together, each drawn towards their
+common one as far as they agree (Smyth 2004, doi:10.2202/1544-6115.1027). All tests of a kind are corrected by Holm's method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from editproof.harness.gate.looks import Looks
+from editproof.harness.gate.noise_floors import NoiseFloor
+from editproof.harness.gate.numbers import Numbers, margins_of
+from editproof.harness.gate.scoring import MOST, Scored, by_aspect, in_margins, is_answered, soft
+from editproof.harness.gate.statistics import MOST_SEEDS, Flags, Values, holm, quantile, survival
+from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.records.pairing import Scene
+from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.types import ASPECTS
+
+ALARM = 0.0003
+"""Chance of one false alarm or more among all families and aspects of a run, if scores were normal. Metrics have heavier tails:
+measured on clean reruns, alarms are some three times as frequent as that, before anything is asked of their size."""
+
+SCENE_ALARM = 0.0003
+PICTURE_ALARM = 0.0001
+"""The same of scenes, and of single pictures, which lean on a few seeds each."""
+
+LARGE_JOD = 0.5
+LARGE_P = 0.05
+"""A loss is too large to pass unproved where the pictures are so much further from the right answer than the accepted ones,
+and chance explains it less often than this."""
+
+TRUST = 0.5
+"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to agree prove little."""
+
+LEAST = 1.0
+"""Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved by. Metrics have heavy
+tails: statistics alone take one clean picture in forty for another one, and three accepted seeds that happen to agree."""
+
+MOST_FREEDOM = 1000.0
+"""Scenes whose noise is taken for one and the same have so many degrees of freedom."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The pictures of a scene: rules × pictures, in margins about the accepted mean; above 0: worse."""
+
+    scene: Scene
+    new: Values
+    old: Values
+    margins: Values
+    before: Values
+    after: Values
+    """By rule, as measured: means over the pictures."""
+
+    @property
+    def middle(self) -> Values:
+        """Halfway between both sides: what is counted up to MOST margins is counted alike on both."""
+        return _mean(self.new)[:, None] / 2
+
+
+@dataclass(frozen=True)
+class Unproved:
+    """A large loss that chance may explain."""
+
+    scored: Scored
+    seeds_needed: int | None
+    """How many seeds a scene would tell; None: more seeds would not, or can't be had."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """How likely each change is by chance, corrected for how many there are: scenes × aspects."""
+
+    change: Values
+    """Of the mean score; above 0: worse."""
+    family: Values
+    scene: Values
+    pictures: tuple[Values, ...]
+    """For each scene: aspects × pictures."""
+    raw_family: Values
+    """Not corrected."""
+    error: Values
+    """Standard error of a scene's change."""
+
+
+def judge(
+    run: Sheet, scenes: Sequence[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
+) -> tuple[list[Scored], list[Unproved]]:
+    """Scenes and pictures that moved visibly and by more than chance explains; and large losses that it may explain."""
+    samples = [_sample(run, scene, numbers, noise) for scene in scenes]
+    if not samples:
+        return [], []
+    scores = [(score(numbers, one.new - one.middle), score(numbers, one.old - one.middle)) for one in samples]
+    tested = test(scores, [(sample.scene.family, sample.scene.model) for sample in samples])
+    moved: list[Scored] = []
+    unproved: list[Unproved] = []
+    for place, sample in enumerate(samples):
+        if not looks.of(sample.scene.ours, "visible") and not looks.of(sample.scene.ours, "unknown"):
+            continue
+        found = [one for one in _moved(sample, numbers, looks, tested, place) if one.judged]
+        moved += found
+        if not found and (large := _unproved(sample, numbers, looks, tested, place)):
+            unproved.append(large)
+    return moved, unproved
+
+
+def score(numbers: Numbers, moved: Values) -> Values:
+    """Aspects × pictures: the mean of an aspect's numbers, each counted up to MOST margins; NaN: it has none."""
+    clipped = np.clip(moved, -MOST, MOST)
+    there = ~np.isnan(clipped)
+    filled = np.where(there, clipped, 0.0)
+    rows = [numbers.aspects == place for place in range(len(ASPECTS))]
+    count = np.stack([there[row].sum(axis=0) for row in rows])
+    total = np.stack([filled[row].sum(axis=0) for row in rows])
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), np.float64)
+
+
+def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, str]]) -> Tested:
+    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: family and model of each scene."""
+    count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
+    change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
+    freedom = np.maximum(count.sum(axis=1) - 2, 0)
+    squares = np.stack([_squares(new) + _squares(old) for new, old in scores])
+    own = squares / np.maximum(freedom, 1)[:, None]
+    variance, free = moderate(own, freedom)
+    error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
+    scene = _two_sided(change, error, free)
+    pictures = [_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
+    told = freedom[:, None] > 0  # one picture on each side says nothing of noise, and none is not that it is 0
+    spread = np.sqrt(np.fmax(own, variance) * (1 / count[:, :1] + 1 / count[:, 1:]))
+    raw = _families(np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups)
+    keys = list(dict.fromkeys(groups))
+    corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(len(keys), -1)
+    ends = np.cumsum([one.size for one in pictures])[:-1]
+    each = np.split(holm(np.concatenate([one.ravel() for one in pictures])), ends)
+    far_enough = np.abs(change) >= LEAST
+    moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
+    return Tested(
+        change,
+        np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
+        np.where(far_enough, holm(scene.ravel()).reshape(scene.shape), 1.0),
+        tuple(np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)),
+        raw,
+        error,
+    )
+
+
+def _squares(scores: Values) -> Values:
+    return np.asarray(((scores - scores.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), np.float64)
+
+
+def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
+    return np.asarray(
+        np.minimum(2 * survival(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0), np.float64
+    )
+
+
+def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
+    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of all the scene's other
+    pictures, drawn towards that of the other scenes: a dead picture would hide in the spread that it makes itself.
+    """
+    others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
+    common, prior = (side[at][:, None] for side in moderate(own, others))
+    left = freedom[at] - 1
+    if left < 0:
+        return np.full(new.shape, np.nan)
+    about = new.mean(axis=1, keepdims=True)
+    count = new.shape[1]
+    rest = _squares(new)[:, None] - np.square(new - about) * count / max(count - 1, 1)  # without the picture itself
+    squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
+    # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of 3 would raise an alarm
+    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
+    free = weight + left
+    variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
+    error = np.sqrt(variance * (1 + 1 / old.shape[1]))
+    return _two_sided(new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape))
+
+
+def _families(change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]) -> Values:
+    """How likely each family's mean change is by chance, at each of its scenes; not corrected. `error`: each scene's own, or
+    the one drawn towards all scenes' where that is larger. Of three seeds that agree by chance the own one is too small; of
+    the noisiest scene, which decides, the other is.
+    """
+    found = np.full(change.shape, np.nan)
+    for group in dict.fromkeys(groups):
+        at = np.array([other == group for other in groups])
+        squares = np.square(error[at])
+        scenes = (~np.isnan(change[at])).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = np.nansum(squares, axis=0)
+            free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
+            mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
+            free = np.where(total > 0, free, MOST_FREEDOM)
+        found[at] = _two_sided(mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0))
+    return found
+
+
+def moderate(variance: Values, freedom: Values) -> tuple[Values, Values]:
+    """The variances of scenes × aspects, drawn towards their common one, and their degrees of freedom (Smyth 2004)."""
+    from scipy.special import digamma, polygamma
+
+    drawn, free = np.array(variance), np.repeat(freedom[:, None], variance.shape[1], axis=1).astype(np.float64)
+    for column in range(variance.shape[1]):
+        known = (freedom > 0) & (variance[:, column] > 0)
+        if known.sum() < 3:
+            continue
+        half = freedom[known] / 2
+        logs = np.log(variance[known, column]) - digamma(half) + np.log(half)
+        spread = float(logs.var(ddof=1) - polygamma(1, half).mean())
+        prior = 2 * _inverse_trigamma(spread) if spread > 0 else MOST_FREEDOM
+        prior = min(prior, TRUST * float(known.sum()))
+        common = math.exp(float(logs.mean()) + float(digamma(prior / 2)) - math.log(prior / 2))
+        own = np.where(np.isnan(variance[:, column]), 0.0, variance[:, column])
+        drawn[:, column] = (prior * common + freedom * own) / (prior + freedom)
+        free[:, column] = prior + freedom
+    return np.where(np.isnan(variance), np.nan, drawn), free
+
+
+def _inverse_trigamma(value: float) -> float:
+    """By Newton's method, as Smyth gives it."""
+    from scipy.special import polygamma
+
+    found = 0.5 + 1 / value
+    for _ in range(20):
+        step = float(polygamma(1, found))
+        found += step * (1 - step / value) / float(polygamma(2, found))
+    return found
+
+
+def _sample(run: Sheet, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
+    margins = margins_of(run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise)
+    new = np.stack([numbers.ours[column] for column in scene.ours], axis=1)
+    old = np.stack([numbers.theirs[0][column] for column in scene.theirs], axis=1)
+    raw_new = np.stack([numbers.raw_ours[column] for column in scene.ours], axis=1)
+    raw_old = np.stack([numbers.raw_theirs[0][column] for column in scene.theirs], axis=1)
+    centre = _mean(old)[:, None]
+    return Sample(
+        scene,
+        in_margins(new - centre, margins[:, None]),
+        in_margins(old - centre, margins[:, None]),
+        margins,
+        _mean(raw_old),
+        _mean(raw_new),
+    )
+
+
+def _mean(values: Values) -> Values:
+    """By row; NaN where a picture has no number."""
+    return np.asarray(values.mean(axis=1), np.float64)
+
+
+def _moved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int) -> Iterator[Scored]:
+    """The scene where it, or its family, moved by more than chance explains; else those of its pictures that did."""
+    change = tested.change[place]
+    of_family = (tested.family[place] <= ALARM) & (np.sign(change) == np.sign(_family_change(tested, place)))
+    significant = of_family | (tested.scene[place] <= SCENE_ALARM)
+    if significant.any():
+        p = np.fmin(tested.family[place], tested.scene[place])[significant].min()
+        yield _scored(sample, numbers, looks, significant, sample.scene.ours, float(p))
+        return
+    for index, column in enumerate(sample.scene.ours):
+        alone = tested.pictures[place][:, index] <= PICTURE_ALARM
+        if alone.any():
+            yield _scored(sample, numbers, looks, alone, (column,), float(tested.pictures[place][alone, index].min()))
+
+
+def _family_change(tested: Tested, place: int) -> Values:
+    """The mean change of the family's scenes: those with the same p."""
+    same = (tested.raw_family == tested.raw_family[place]) | np.isnan(tested.raw_family)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(same, np.nan_to_num(tested.change), 0.0).sum(axis=0), np.float64)
+
+
+def _scored(
+    sample: Sample, numbers: Numbers, looks: Looks, aspects: Flags, columns: tuple[int, ...], p: float | None
+) -> Scored:
+    """What these pictures of a scene lost and won, on the mean, in the aspects that count."""
+    chosen = [sample.scene.ours.index(column) for column in columns]
+    mean = soft(_mean(sample.new[:, chosen]))
+    moved = np.where(aspects[numbers.aspects], mean, 0.0)
+    lost, won = by_aspect(numbers, moved)
+    net = lost - won
+    seen = sorted(columns, key=lambda column: -_jod(looks, column))
+    after = _mean(np.stack([numbers.raw_ours[column] for column in columns], axis=1))
+    return Scored(
+        scene=sample.scene,
+        columns=tuple(seen),
+        lost=np.clip(net, 0, None),
+        won=np.clip(-net, 0, None),
+        moved=moved,
+        before=sample.before,
+        after=after,
+        margins=sample.margins,
+        difference=looks.by_column[seen[0]].difference,
+        jod=_beyond_seeds(sample.scene, looks, columns),
+        answered=is_answered(numbers, after),
+        p=p,
+    )
+
+
+def _jod(looks: Looks, column: int) -> float:
+    difference = looks.by_column[column].difference
+    return difference.jod if difference else 0.0
+
+
+def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
+    """How much more the new pictures differ from the accepted ones than those do among one another, or how far they moved
+    from the right answer: whichever is more. None: it is not known.
+    """
+    found = [looks.by_column[column].difference for column in columns]
+    seen = [difference for difference in found if difference is not None]
+    if not seen:
+        return None
+    among = looks.among_seeds.get(scene.subject, ())
+    usual = float(np.mean([difference.jod for difference in among])) if among else 0.0
+    beyond = float(np.mean([difference.jod for difference in seen])) - usual
+    return max(beyond, abs(_step(seen)), 0.0)
+
+
+def _step(seen: Sequence[Difference]) -> float:
+    """How much further from the right answer than the accepted ones, JOD."""
+    steps = [one.step for one in seen if one.steps]
+    return float(np.mean(steps)) if steps else 0.0
+
+
+def _unproved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int) -> Unproved | None:
+    """The scene's loss where it is large, and chance may explain it."""
+    p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
+    worse = (tested.change[place] > 0) & (p <= LARGE_P)
+    seen = [one for column in sample.scene.ours if (one := looks.by_column[column].difference)]
+    if not worse.any() or _step(seen) < LARGE_JOD:
+        return None
+    scored = _scored(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
+    if not scored.judged:
+        return None
+    needed = None
+    if min(sample.new.shape[1], sample.old.shape[1]) > 1:  # a deterministic side has no more seeds to give
+        spread = tested.error[place] / np.sqrt(1 / len(sample.scene.ours) + 1 / len(sample.scene.theirs))
+        at = int(np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf)))
+        needed = seeds_needed(float(tested.change[place][at]), float(spread[at]))
+    return Unproved(scored, needed)
+
+
+def seeds_needed(change: float, spread: float) -> int | None:
+    """How many seeds on both sides would prove a scene's change, if change and spread stay as they are; None: MOST_SEEDS
+    would not.
+    """
+    seeds = np.arange(2, MOST_SEEDS + 1).astype(np.float64)
+    reach = quantile(1 - SCENE_ALARM / len(ASPECTS) / 2, 2 * (seeds - 1)) * spread * np.sqrt(2 / seeds)
+    told = np.flatnonzero(change >= reach)
+    return int(seeds[told[0]]) if len(told) else None

@@ -1,0 +1,145 @@
+"""The statistics of a comparison: pure functions on arrays of paired changes. Rules are rows, cases are columns.
+
+A *change* is what a case's measurement changed by against the baseline, turned so that above 0 is worse; NaN: the rule has no
+such number for that case. A *scene* is one rung or own case; its columns are its seeds.
+
+Whether a family got worse is told by a one-sided t-test of its paired changes. Clean changes are symmetric about 0, whatever
+a metric's own distribution is, since a rerun draws new as it drew old; for those a t-test is cautious at levels below 8 %,
+also where scenes differ in their noise (Ibragimov & Müller 2010, doi:10.1198/jbes.2009.08046). A sign-flip test needs no
+assumption at all, but of 9 pairs it can't get below p = 0.002, which dozens of rules at a time ask for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.records.types import Better
+
+Values = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.intp]
+
+CONFIDENCE = 0.95
+"""Of the intervals that findings show: two-sided, not corrected."""
+
+MOST_SEEDS = 100
+"""Beyond so many seeds, more of them are no advice."""
+
+
+class Scenes(NamedTuple):
+    """Which columns are seeds of one scene."""
+
+    order: Counts
+    """Columns, scene by scene."""
+    starts: Counts
+    """Where each scene begins in `order`."""
+    of_column: Counts
+    """Each column's scene."""
+
+    def sums(self, values: Values) -> Values:
+        """Rules × scenes: sums over each scene's seeds."""
+        return np.asarray(np.add.reduceat(values[:, self.order], self.starts, axis=1), np.float64)
+
+
+class Means(NamedTuple):
+    """The mean change of every rule over all its cases, and how sure it is. NaN: nothing to say it from."""
+
+    samples: Counts
+    mean: Values
+    spread: Values
+    """Standard deviation of one change."""
+
+    @property
+    def error(self) -> Values:
+        """Standard error of the mean."""
+        return np.asarray(self.spread / np.sqrt(np.maximum(self.samples, 1)), np.float64)
+
+    @property
+    def _freedom(self) -> Values:
+        return np.asarray(self.samples - 1, np.float64)
+
+    def p(self) -> Values:
+        """How likely such a mean is, or a larger one, where nothing changed: one-sided. NaN: one sample can't say."""
+        return survival(self.mean, self.error, self._freedom)
+
+    def interval(self) -> tuple[Values, Values]:
+        """Both ends of the 95 % confidence interval of the mean."""
+        reach = quantile(0.5 + CONFIDENCE / 2, self._freedom) * self.error
+        return self.mean - reach, self.mean + reach
+
+
+def worsening(now: Values, then: Values, better: Better) -> Values:
+    """How much worse `now` is, in the metric's unit; below 0: better."""
+    if better == "higher":
+        return then - now
+    return now - then if better == "lower" else np.abs(now) - np.abs(then)
+
+
+def badness(values: Values, better: Better) -> Values:
+    """The values, turned so that more is worse."""
+    return worsening(values, np.zeros(1), better)
+
+
+def scenes_of(labels: npt.NDArray[Any]) -> Scenes:
+    """Group columns by their scene's label; there must be one at least."""
+    order = np.argsort(labels, kind="stable")
+    ranked = labels[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    of_column = np.empty(len(order), np.intp)
+    of_column[order] = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))
+    return Scenes(order, starts, of_column)
+
+
+def means(changes: Values) -> Means:
+    """The mean change of every rule."""
+    samples = (~np.isnan(changes)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(changes, axis=1) / samples
+        spread = np.sqrt(np.nansum((changes - mean[:, None]) ** 2, axis=1) / (samples - 1))
+    return Means(samples, np.where(samples > 0, mean, np.nan), np.where(samples > 1, spread, np.nan))
+
+
+def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
+    """Standard deviation of one change between the seeds of a scene, pooled over scenes, and its degrees of freedom.
+
+    NaN and 0: no scene has two seeds.
+    """
+    there = ~np.isnan(changes)
+    filled = np.where(there, changes, 0.0)
+    count = scenes.sums(there.astype(np.float64))
+    centre = scenes.sums(filled) / np.maximum(count, 1)
+    residual = np.where(there, filled - centre[:, scenes.of_column], 0.0)
+    freedom = np.maximum(count - 1, 0).sum(axis=1).astype(np.intp)
+    squares = (residual**2).sum(axis=1)
+    return np.where(freedom > 0, np.sqrt(squares / np.maximum(freedom, 1)), np.nan), freedom
+
+
+def survival(mean: Values, error: Values, freedom: Values) -> Values:
+    """How likely a mean this large or larger is by chance: Student's t. Without any spread a change above 0 is certain."""
+    from scipy.special import stdtr
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = np.where(error > 0, mean / error, np.where(mean > 0, np.inf, 0.0))
+    return np.asarray(np.where(np.isnan(error), np.nan, stdtr(freedom, -t)), np.float64)
+
+
+def quantile(level: float, freedom: Values) -> Values:
+    """Student's t that a share `level` stays below; NaN without a degree of freedom."""
+    from scipy.special import stdtrit
+
+    return np.asarray(np.where(freedom > 0, stdtrit(np.maximum(freedom, 1), level), np.nan), np.float64)
+
+
+def holm(p: Values) -> Values:
+    """Each p corrected over all that are known (Holm 1979): the chance of one false alarm or more in the whole run is at
+    most the level that these are compared with, however the rules depend on each other. NaN stays NaN.
+    """
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    ranked = known[np.argsort(p[known], kind="stable")]
+    factors = len(ranked) - np.arange(len(ranked))
+    adjusted[ranked] = np.minimum(np.maximum.accumulate(p[ranked] * factors), 1.0)
+    return adjusted

@@ -1,0 +1,129 @@
+"""Whether a run can be judged at all, said before any verdict. Each reason says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from editproof.harness.gate.looks import Looks
+from editproof.harness.gate.noise_floors import NoiseFloor
+from editproof.harness.gate.numbers import comparable
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import Pairing
+from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.wording import case_name, counted, names
+
+
+def check_suite(run: Sheet, baseline: Sheet) -> None:
+    """Raise UsageError, with the key that differs, where the baseline is of another suite."""
+    ours, theirs = run.manifest.suite, baseline.manifest.suite
+    for name in ("name", "size", "scale", "scene_seed"):
+        if getattr(ours, name) != getattr(theirs, name):
+            raise UsageError(
+                f"the baseline {baseline.folder} is of another suite: its {name} is {getattr(theirs, name)}, "
+                f"the run's is {getattr(ours, name)}. Accept a run of this suite with `editproof baseline accept`"
+            )
+
+
+def check_noise(run: Sheet, noise: NoiseFloor) -> None:
+    """Raise UsageError where the noise floor was measured on another kind of machine: its noise says nothing of this one's."""
+    for name, value in noise.machine.items():
+        here = run.manifest.machine.get(name, value)
+        if here != value:
+            raise UsageError(
+                f"the noise floor {noise.source} was measured where {name} is {value}; this run was made where it is {here}. "
+                "Measure it here: editproof noise RUN"
+            )
+
+
+def of_run(run: Sheet) -> Iterable[str]:
+    """Why this run can't be judged."""
+    total = len(run.manifest.cases)
+    if not total:
+        yield "the run has no cases: its suite names no vector or no model"
+    if run.missing:
+        listed = names([case_name(case) for case in run.missing])
+        step = (
+            "Finish the run that it measures, and measure it again"
+            if run.manifest.edits_of
+            else "Continue with --resume"
+        )
+        yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). {step}"
+    failed = [case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error]
+    if failed:
+        listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])
+        yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Fix them and run again"
+
+
+def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
+    """Why there is nothing that the run was held to."""
+    suite = run.manifest.suite
+    own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
+    if (suite.margins or own or noise.floors) and not has_baseline:
+        remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
+    else:
+        remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
+    return f"nothing was judged: {remedy}"
+
+
+def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]) -> Iterable[str]:
+    """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing could be compared."""
+    there = baseline.sheet.manifest
+    alike = comparable(run, baseline.sheet)
+    for name, metric in run.manifest.metrics.items():
+        if name not in alike:
+            before = there.metrics[name].identity if name in there.metrics else "absent"
+            where = "`editproof doctor` says which weights are in use. " if name == "lpips" else ""
+            added = "" if name in there.metrics else f" --metric {name}"
+            yield (
+                f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}"
+                f"`editproof baseline measure{added}` measures the accepted pictures again"
+            )
+    cases = {case.id: case for case in run.manifest.cases}
+    if pairing.altered:
+        listed = names([case_name(cases[case_id]) for case_id in pairing.altered])
+        yield (
+            f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since it was accepted ({listed}). "
+            "Accept these cases again: editproof baseline accept --case NAME --reason TEXT"
+        )
+    if unseen:
+        listed = names([case_name(cases[case_id]) for case_id in unseen])
+        yield (
+            f"{counted(len(unseen), 'case')} not compared: a picture is gone or of another size, and no number with a margin "
+            f"is known on both sides ({listed}). Bring the pictures back, or accept these cases again"
+        )
+    if pairing.new:
+        models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
+        listed = names([case_name(cases[case_id]) for case_id in pairing.new])
+        yield (
+            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The baseline's models are {models}. "
+            "To compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE. Or accept this run"
+        )
+
+
+def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
+    """What a person should know of a comparison though it changes nothing."""
+    for model in pairing.other_seeds:
+        yield f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole, not seed by seed"
+    if pairing.unused:
+        cases = {case.id: case for case in baseline.sheet.manifest.cases}
+        listed = names([case_name(cases[case_id]) for case_id in pairing.unused])
+        yield (
+            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). Where they "
+            "are gone for good, accept a whole run again"
+        )
+    if any(look.state != "unchanged" for look in looks.by_column.values()) and (changed := _environment(run, baseline)):
+        yield f"the environment changed: {changed}. What changed in pictures may come from that"
+
+
+def _environment(run: Sheet, baseline: Baseline) -> str:
+    """Libraries and machine that are not the baseline's, in words."""
+    ours, theirs = run.manifest, baseline.sheet.manifest
+    pairs = [(ours.machine, theirs.machine), (ours.versions, theirs.versions)]
+    return names(
+        [
+            f"{name} is {value}, it was {there.get(name, 'unknown')}"
+            for here, there in pairs
+            for name, value in here.items()
+            if name != "editproof" and there.get(name) != value
+        ]
+    )

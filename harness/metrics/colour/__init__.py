@@ -1,0 +1,1 @@
+"""Are colours and tones right?"""

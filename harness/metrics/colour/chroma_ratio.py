@@ -1,0 +1,80 @@
+"""Chroma ratio: have colours paled, or become gaudy?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.metrics.colour.cielab import chroma, lab32
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+FLOOR = 3.0
+"""A mean C* that is hardly seen: what is below counts as this much, so that two greys are equally grey, noisy or not."""
+
+
+class Prepared(NamedTuple):
+    """The expected image's C*, H×W, its sums over each region and their pixels, and the regions."""
+
+    chroma: Plane
+    sums: Mapping[Region, tuple[Sums, Sums]]
+    covers: Covers
+
+
+def _prepare(reference: Reference) -> Prepared:
+    plane = chroma(lab32(known(reference.expected)))
+    parts = covers(reference.areas)
+    ones = np.ones_like(plane)
+    return Prepared(plane, {region: (sums(plane, part), sums(ones, part)) for region, part in parts.items()}, parts)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    plane = chroma(lab32(actual))
+    values: list[Value] = []
+    for region, part in prepared.covers.items():
+        if part.pixels:
+            values += mean_and_worst(region, part, _decibels, sums(plane, part), *prepared.sums[region])
+        else:
+            values += unmeasured([region], STATS, EMPTY)
+    return values
+
+
+def _decibels(actual: Numbers, expected: Numbers, pixels: Numbers) -> Numbers:
+    """Actual over expected mean, neither less than the floor."""
+    return np.asarray(20 * np.log10(np.maximum(actual, FLOOR * pixels) / np.maximum(expected, FLOOR * pixels)))
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The ratio at every pixel, in dB."""
+    measured, expected = (np.maximum(plane, np.float32(FLOOR)) for plane in (chroma(lab32(actual)), prepared.chroma))
+    return np.asarray(20 * np.log10(measured / expected), np.float32)
+
+
+CHROMA_RATIO = Metric(
+    name="chroma_ratio",
+    variant="",
+    version=1,
+    unit="dB",
+    better="zero",
+    range=(-34.0, 34.0),
+    stats=STATS,
+    source="Chroma C* of CIELAB (CIE 15:2004), actual over expected",
+    formula="20 log10(max(3, mean C* of actual) / max(3, mean C* of expected)), C* = sqrt(a^2 + b^2)",
+    sees="Washed-out colours (negative; 5 % less is -0.4 dB), gaudy ones, and greys that took a tint (positive).",
+    misses=(
+        "Whether it is the right colour: hues that turned keep their chroma (see hue_offset, delta_e00). Noise has chroma of "
+        "its own: 2 % of it makes a photograph 0.5 dB more colourful, a grey one 3 dB (see grain)."
+    ),
+    example="washed_out",
+    aspect="colour and tone",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.1, "worst": 0.5},
+    golden={"mean": 0.00562215, "worst": 0.56951},
+    map=_map,
+)

@@ -1,0 +1,103 @@
+"""Hue offset: by how much, and which way, have colours turned?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.metrics.colour.cielab import Lab, lab32
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Cover, Covers, covers, unmeasured
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+MIN_CHROMA = 5.0
+"""Root mean square C* of what is expected, below which a region or a window has no hue to speak of."""
+
+MIN_KEPT = 0.1
+"""Share of its chroma that a region must have kept for its hue to be told."""
+
+GREY = f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {MIN_KEPT:.0%} of what it should be"
+
+
+class Prepared(NamedTuple):
+    """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what MIN_CHROMA asks for."""
+
+    lab: Lab
+    strength: Mapping[Region, tuple[Sums, Sums]]
+    """Σ C*² of each region, and its pixels."""
+    covers: Covers
+
+
+def _prepare(reference: Reference) -> Prepared:
+    expected = lab32(known(reference.expected))
+    parts = covers(reference.areas)
+    square = np.square(expected[..., 1:]).sum(axis=-1)
+    strength = {region: (sums(square, part), sums(np.ones_like(square), part)) for region, part in parts.items()}
+    return Prepared(expected, strength, parts)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    along, across = _turn(prepared.lab, lab32(actual))
+    values = []
+    for region, part in prepared.covers.items():
+        values += _region(region, part, prepared.strength[region], along, across)
+    return values
+
+
+def _region(region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane) -> list[Value]:
+    if not part.pixels:
+        return unmeasured([region], STATS, EMPTY)
+    planes = (sums(along, part), sums(across, part), *strength)
+    return mean_and_worst(region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}")
+
+
+def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) -> Numbers:
+    """The rotation in degrees that turns the expected colours best onto the actual ones; NaN where they are too grey."""
+    coloured = (square >= MIN_CHROMA**2 * pixels) & (np.hypot(along, across) >= MIN_KEPT * square)
+    return np.asarray(np.where(coloured, np.degrees(np.arctan2(across, along)), np.nan))
+
+
+def _turn(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
+    """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of the turn, times C* twice."""
+    (a, b), (other_a, other_b) = ((lab[..., 1], lab[..., 2]) for lab in (expected, actual))
+    return a * other_a + b * other_b, a * other_b - b * other_a
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The signed hue difference ΔH* of every pixel: in units of Lab, so that greys do not count."""
+    along, across = _turn(prepared.lab, lab32(actual))
+    angle = np.arctan2(across, along)
+    return np.asarray(2 * np.sqrt(np.hypot(along, across)) * np.sin(angle / 2), np.float32)
+
+
+HUE_OFFSET = Metric(
+    name="hue_offset",
+    variant="",
+    version=1,
+    unit="°",
+    better="zero",
+    range=(-180.0, 180.0),
+    stats=STATS,
+    source="Hue angle of CIELAB (CIE 15:2004); the least-squares rotation in the a* b* plane (Procrustes)",
+    formula="atan2(sum(a b' - b a'), sum(a a' + b b')), expected (a, b), actual (a', b'): hue differences weighted by C C'",
+    sees=(
+        "Colours that turned: white balance, a wrong colour matrix, swapped primaries. Positive is counter-clockwise in "
+        "the a* b* plane, from red towards yellow."
+    ),
+    misses=(
+        "Colours that paled or greys that took a tint (see chroma_ratio, delta_e00), and turns that cancel within a "
+        "window (see its map)."
+    ),
+    example="hue_drift",
+    aspect="colour and tone",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.5, "worst": 3.0},
+    golden={"mean": -0.241478, "worst": -3.75501},
+    map=_map,
+    map_unit="ΔH*",
+)

@@ -1,0 +1,60 @@
+"""Lightness bias: is the picture lighter or darker than it should be, and where?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.metrics.colour.cielab import lab32
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, pool
+
+
+class Prepared(NamedTuple):
+    """The expected image's L*, H×W, and the regions."""
+
+    lightness: Plane
+    covers: Covers
+
+
+def _prepare(reference: Reference) -> Prepared:
+    return Prepared(_lightness(known(reference.expected)), covers(reference.areas))
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    return pool(_map(prepared, actual), prepared.covers, better="zero")
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """L* of actual less that of expected."""
+    return np.asarray(_lightness(actual) - prepared.lightness, np.float32)
+
+
+def _lightness(image: Image) -> Plane:
+    return np.ascontiguousarray(lab32(image)[..., 0])
+
+
+LIGHTNESS_BIAS = Metric(
+    name="lightness_bias",
+    variant="",
+    version=1,
+    unit="L*",
+    better="zero",
+    range=(-100.0, 100.0),
+    stats=("mean", "worst"),
+    source="CIE 15:2004, L* under D65",
+    formula="mean(L*(actual) - L*(expected))",
+    sees="Exposure, gamma or tone curves that moved: negative is darker than expected, positive lighter.",
+    misses=(
+        "Errors that cancel within a window, like noise and shifted edges (see psnr, registration), and colour at equal "
+        "lightness (see hue_offset, chroma_ratio)."
+    ),
+    example="lightness_drift",
+    aspect="colour and tone",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.15, "worst": 0.5},
+    golden={"mean": 0.102777, "worst": -1.08481},
+    map=_map,
+)

@@ -1,0 +1,68 @@
+"""What every metric keeps, ours and other packages': checked on the golden pair before it measures anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from editproof.harness.metrics.core.golden import check_golden, pair_of
+from editproof.harness.metrics.core.metric import Metric, Value, known
+from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
+
+
+@cache
+def check_metric(metric: Metric) -> None:
+    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden pair as it should.
+
+    Looks once a process at a metric that does.
+    """
+    try:
+        found = next(problems(metric), "")
+    except EditproofError:
+        raise
+    except Exception as error:  # anybody's code
+        raise IncompleteError(f"the metric {metric.identity} can't be used: it failed: {one_line(error)}") from error
+    if found:
+        raise IncompleteError(f"the metric {metric.identity} can't be used: {found}")
+    check_golden(metric)
+
+
+def problems(metric: Metric) -> Iterator[str]:
+    """What is wrong with a metric, first things first."""
+    reference, actual = pair_of(metric)
+    if metric.missing(reference):
+        return
+    prepared = metric.prepare(reference)
+    values = metric.measure(prepared, actual)
+    yield from _undeclared(metric, values)
+    yield from _impossible(metric, values)
+    if metric.measure(prepared, actual) != values:
+        yield "measured twice, the same picture gives two numbers"
+    if "expected" in metric.needs:
+        yield from _unfair(metric, metric.measure(prepared, known(reference.expected)))
+
+
+def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Statistics that are not those that it declares, in any region."""
+    for region in metric.regions:
+        stats = tuple(value.stat for value in values if value.region == region)
+        if stats != metric.stats:
+            yield f"in {region} it gives {', '.join(stats) or 'nothing'}; it says that it gives {', '.join(metric.stats)}"
+
+
+def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Values outside its range, and those that are neither a number nor a reason."""
+    for value in values:
+        if (value.value is None) != bool(value.reason):
+            yield f"{value.stat} in {value.region} has {'no value and no reason' if value.value is None else 'both'}"
+        elif value.value is not None and (fault := metric.impossible(value.value)):
+            yield f"{value.stat} in {value.region} is {fault}"
+
+
+def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Values of the right answer itself that are not the best."""
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    for value in values:
+        if value.value is not None and not math.isclose(value.value, best, rel_tol=1e-6, abs_tol=1e-6):
+            yield f"{value.stat} in {value.region} of the right answer itself is {value.value:g}; it should be {best:g}"

@@ -1,0 +1,176 @@
+"""A fixed pair of pictures: every metric measures it before it is used, and refuses where its number is off.
+
+A library that changed, weights that were not loaded, a processor that miscounts: each would give numbers that look like
+measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    read_only,
+    read_only_reference,
+)
+from editproof.harness.records.errors import IncompleteError
+from editproof.harness.records.types import Region
+from editproof.vectors.regions import border
+from editproof.vectors.scene import Box
+
+EDGE_PX = 192
+"""The smallest size at which every metric measures."""
+
+TILES = 6
+"""Along each axis of the tiled pair."""
+
+TOLERANCE = 1e-4
+"""Relative to the number and a fiftieth more: what float32 and another processor may change."""
+
+
+def check_golden(metric: Metric) -> None:
+    """Raise IncompleteError unless the metric measures the golden pair as it did when it was written."""
+    measured = golden_values(metric)
+    for stat, golden in metric.golden.items():
+        if not abs(measured[stat] - golden) <= TOLERANCE * (abs(golden) + 0.02):
+            raise IncompleteError(
+                f"{metric.identity} is off: {stat} of the golden pair measures {measured[stat]:.6g}, it should be "
+                f"{golden:.6g}. A library or the weights that it uses are not what they should be; see `editproof doctor`"
+            )
+
+
+def golden_values(metric: Metric) -> dict[str, float]:
+    """Every statistic of the golden pair, in `all` or else the metric's first region; NaN where there is none."""
+    reference, actual = pair_of(metric)
+    region = "all" if "all" in metric.regions else metric.regions[0]
+    values = metric.measure(metric.prepare(reference), actual)
+    return {v.stat: np.nan if v.value is None else v.value for v in values if v.region == region}
+
+
+def pair_of(metric: Metric) -> tuple[Reference, Image]:
+    """The golden pair that a metric names; nobody can change it for the others."""
+    reference, actual = {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[metric.golden_pair]()
+    return read_only_reference(reference), read_only(actual)
+
+
+@cache
+def golden_pair() -> tuple[Reference, Image]:
+    """A right answer, all that is known about it, and an edit of it with some of everything wrong: ghost, tint, blur."""
+    y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
+    radius = np.hypot(x - 0.5, y - 0.5)
+    rings = 0.5 + 0.3 * np.cos(90 * radius * radius)
+    weave = 0.06 * np.sin(2 * np.pi * EDGE_PX * x / 5) * np.sin(2 * np.pi * EDGE_PX * y / 7)
+    expected = np.stack([0.2 + 0.6 * x + weave, 0.8 - 0.5 * y + weave, rings + weave], axis=-1).clip(0, 1)
+    overlay = _bars(y, x)
+    colour = np.broadcast_to(np.array([0.9, 0.1, 0.15]), expected.shape)
+    edit = overlay > 0
+    ring = (np.abs(y - 0.5) < 0.22) & (np.abs(x - 0.5) < 0.32) & ~edit
+    protect = ((y < 0.3) | (y > 0.7)) & (x < 0.4) & ~edit
+    seams = (np.abs(y - 0.5) < 1.6 / EDGE_PX) | (np.abs(x - 0.5) < 1.6 / EDGE_PX)
+    reference = Reference(
+        areas={
+            "all": np.ones(edit.shape, bool),
+            "edit": edit,
+            "ring": ring,
+            "keep": ~edit & ~ring,
+            "protect": protect,
+            "seams": seams,
+            "border": border(EDGE_PX, EDGE_PX, 1),
+        },
+        expected=_float32(expected),
+        input=_float32(_lay(expected, colour, overlay)),
+        overlay=overlay.astype(np.float32),
+        overlay_rgb=_float32(colour),
+    )
+    return reference, _damaged(expected, colour, overlay, y, x)
+
+
+@cache
+def worded_pair() -> tuple[Reference, Image]:
+    """A printed line that must stay and two that must go: of the first the end is lost, of the others one is still there."""
+    from editproof.vectors.drawing.layers import Lettering, patch_box, text_patch
+
+    words = (("SERIAL 7C-8819", 14.0, 30.0), ("SAMPLE", 22.0, 80.0), ("COPY", 22.0, 130.0))
+    patches = [text_patch(text, Lettering("bold", high), y_px=top, x_px=20, scale=1) for text, high, top in words]
+    boxes = tuple(patch_box("text", word[0], patch, 1) for word, patch in zip(words, patches, strict=True))
+    serial, sample, copy = (_coverage(patch.coverage, patch.y, patch.x) for patch in patches)
+    y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
+    paper = np.stack([0.95 - 0.05 * x, 0.93 - 0.05 * y, 0.85 + 0 * x], axis=-1)
+    ink = np.broadcast_to(np.array([0.1, 0.12, 0.3]), paper.shape)
+    expected = _lay(paper, ink, serial)
+    overlay = 0.9 * np.maximum(sample, copy)
+    areas: dict[Region, Area] = {
+        "all": overlay >= 0,
+        "edit": overlay > 0,
+        "ring": overlay < 0,
+        "keep": overlay == 0,
+        "protect": _box_area(boxes[0]),
+        "seams": overlay < 0,
+        "border": border(EDGE_PX, EDGE_PX, 1),
+    }
+    reference = Reference(
+        areas=areas,
+        expected=_float32(expected),
+        input=_float32(_lay(expected, ink, overlay)),
+        overlay=overlay.astype(np.float32),
+        overlay_rgb=_float32(ink),
+        boxes=boxes,
+    )
+    return reference, _float32(_lay(_lay(paper, ink, serial * (x < 0.45)), ink, 0.7 * sample))
+
+
+@cache
+def tiled_pair() -> tuple[Reference, Image]:
+    """The golden pair in tiles, each of which is lighter in its middle."""
+    reference, damaged = golden_pair()
+    phase = (np.arange(EDGE_PX) + 0.5) * TILES / EDGE_PX
+    border = np.abs(phase - np.round(phase)) * EDGE_PX / TILES < 1.6
+    seams = border[:, None] | border
+    shade = -0.01 * (np.cos(2 * np.pi * phase)[:, None] + np.cos(2 * np.pi * phase))
+    shaded = np.round((damaged + shade[..., None]).clip(0, 1) * 255) / 255
+    return replace(reference, areas={**reference.areas, "seams": seams}), _float32(shaded)
+
+
+def _coverage(letters: npt.NDArray[np.uint8], top: int, left: int) -> Plane:
+    """Letters on an empty plane."""
+    plane = np.zeros((EDGE_PX, EDGE_PX))
+    plane[top : top + letters.shape[0], left : left + letters.shape[1]] = letters / 255
+    return plane
+
+
+def _box_area(box: Box) -> Area:
+    area = np.zeros((EDGE_PX, EDGE_PX), bool)
+    area[box.y0 : box.y1, box.x0 : box.x1] = True
+    return area
+
+
+def _damaged(expected: Plane, colour: Plane, overlay: Plane, y: Plane, x: Plane) -> Image:
+    """A ghost of the overlay, a tint on the right, a step along the middle, and a soft lower third."""
+    actual = _lay(expected, colour, 0.12 * overlay)
+    actual[..., 0] += 0.03 * (x > 0.5)
+    actual[..., 2] -= 0.02 * (y > 0.5)
+    soft = (actual + np.roll(actual, 1, axis=1) + np.roll(actual, -1, axis=1)) / 3
+    actual = np.where((y > 0.66)[..., None], soft, actual)
+    return _float32(np.round(actual.clip(0, 1) * 255) / 255)
+
+
+def _bars(y: Plane, x: Plane) -> Plane:
+    """Alpha of three bars in the middle, like letters."""
+    bars = (np.abs(y - 0.5) < 0.15) & (np.abs(x - 0.5) < 0.25) & (np.mod(x * 12, 2) < 1)
+    return np.asarray(0.8 * bars)
+
+
+def _lay(under: Plane, colour: Plane, alpha: Plane) -> Plane:
+    return np.asarray(under * (1 - alpha[..., None]) + colour * alpha[..., None])
+
+
+def _float32(image: Plane) -> Image:
+    return np.asarray(image, np.float32)

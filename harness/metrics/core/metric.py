@@ -1,0 +1,203 @@
+"""The contract of a metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.records.types import REGIONS, Aspect, Better, Region
+from editproof.vectors.scene import Box
+
+Image = npt.NDArray[np.float32]
+"""H×W×3, sRGB-encoded, in [0, 1]."""
+
+Plane = npt.NDArray[np.floating[Any]]
+"""H×W: one value a pixel."""
+
+Area = npt.NDArray[np.bool_]
+"""H×W: where a region lies."""
+
+Areas = Mapping[Region, Area]
+
+Need = Literal["expected", "input", "overlay", "boxes"]
+"""What a metric must know beside the picture that it measures, by its name in Reference."""
+
+Pair = Literal["texture", "paper", "tiles"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What is known about the right answer.
+
+    "Output" is the size of the measured picture, "input" that of the pipeline's input.
+    """
+
+    areas: Areas
+    """The regions to measure. Output."""
+    expected: Image | None = None
+    """The right answer. Output."""
+    input: Image | None = None
+    """What the pipeline was given. Input."""
+    overlay: Plane | None = None
+    """Alpha of what had to go, in [0, 1]. Input."""
+    overlay_rgb: Image | None = None
+    """Colour of what had to go. Input."""
+    boxes: tuple[Box, ...] = ()
+    """What was drawn, and where, in input pixels."""
+    scale: int = 1
+    """Output pixels per input pixel."""
+
+
+T = TypeVar("T")
+
+ROUNDING = 1e-5
+"""Of a metric's range: so far its numbers may lie outside, by the rounding of floats."""
+
+
+def known(part: T | None) -> T:
+    """A part of the reference that a metric's `needs` promise; ValueError where it is not there."""
+    if part is None:
+        raise ValueError("the metric uses a part of the reference that its `needs` do not name")
+    return part
+
+
+def read_only(image: Image) -> Image:
+    """The same picture, float32, in which nobody can change a pixel for those who measure it next."""
+    view = np.asarray(image, np.float32).view()
+    view.flags.writeable = False
+    return view
+
+
+def read_only_reference(reference: Reference) -> Reference:
+    """The same reference, of which nobody can change a pixel or a region."""
+
+    def locked(part: Any) -> Any:
+        if isinstance(part, np.ndarray):
+            part = part.view()
+            part.flags.writeable = False
+        return part
+
+    return replace(
+        reference,
+        areas={region: locked(area) for region, area in reference.areas.items()},
+        **{name: locked(getattr(reference, name)) for name in ("expected", "input", "overlay", "overlay_rgb")},
+    )
+
+
+def area_of(reference: Reference, region: Region) -> Area:
+    """Where a region lies; nowhere where the reference does not know it."""
+    return reference.areas.get(region, np.zeros((1, 1), bool))
+
+
+def whole(expected: Image) -> Reference:
+    """A reference that knows the right answer and nothing else: one region, `all`."""
+    return Reference({"all": np.ones(expected.shape[:2], bool)}, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One number about one region, or the reason why there is none."""
+
+    region: Region
+    stat: str
+    value: float | None
+    reason: str = ""
+    y: int | None = None
+    x: int | None = None
+    """Centre of the worst window, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric:
+    """How one property of an edit is measured.
+
+    `prepare(reference)` does once what depends on the right answer alone, and is shared by all models and seeds;
+    `measure(prepared, actual)` gives every statistic of every region of the reference that the metric measures.
+    """
+
+    name: str
+    variant: str
+    """What tells its values from those of the same metric with other weights; mostly empty."""
+    version: int
+    """Raised when its values change."""
+    unit: str
+    """Of its statistics, but for those in `units`."""
+    better: Better
+    range: tuple[float, float]
+    """Of all its statistics."""
+    stats: tuple[str, ...]
+    """The statistics of every region."""
+    source: str
+    """Paper or standard."""
+    formula: str
+    """In plain characters, as somebody would write it in an e-mail."""
+    sees: str
+    """One or two sentences: which damage moves it."""
+    misses: str
+    """One or two sentences: which damage does not, and what to look at instead."""
+    example: str
+    """A fault of harness/faults/pictures.py that it is for."""
+    prepare: Callable[[Reference], Any]
+    measure: Callable[[Any, Image], list[Value]]
+    golden: Mapping[str, float]
+    """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair (golden.py)."""
+    golden_pair: Pair = "texture"
+    """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles."""
+    regions: tuple[Region, ...] = REGIONS
+    """Where it means something."""
+    aspect: Aspect = "structure"
+    """What it is about: each metric belongs to one aspect."""
+    unseen: float | None = None
+    """Values beyond this, on the good side, look alike to everybody: the gate takes them for it. Of statistics in `unit`."""
+    needs: tuple[Need, ...] = ("expected",)
+    measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
+    """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they are measured one by one."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Statistic -> its unit, where that is not `unit`."""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    """Statistic -> how much worse than the baseline it may get before somebody should look, in its unit: what the gate goes by
+    where a suite says nothing else. A statistic without one is not compared by itself."""
+    map: Callable[[Any, Image], Plane] | None = None
+    """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no where."""
+    map_unit: str | None = None
+    """Of the map's values; None: the metric's own."""
+    map_better: Better | None = None
+    """Which way the map's values are good; None: as the metric's own."""
+
+    @property
+    def identity(self) -> str:
+        """`name[variant]@version`: numbers of two identities are never compared."""
+        return f"{self.name}[{self.variant}]@{self.version}" if self.variant else f"{self.name}@{self.version}"
+
+    def unit_of(self, stat: str) -> str:
+        """The unit of a statistic."""
+        return self.units.get(stat, self.unit)
+
+    def impossible(self, number: float) -> str:
+        """What is wrong with a number, if the metric can't give it; empty: it can."""
+        low, high = self.range
+        slack = ROUNDING * (high - low)
+        inside = math.isfinite(number) and low - slack <= number <= high + slack
+        return "" if inside else f"{number:g}; its range is {low:g} to {high:g}"
+
+    def missing(self, reference: Reference) -> str:
+        """Why this can't be measured against `reference`; empty: it can."""
+        lacks = [need for need in self.needs if _unknown(getattr(reference, need))]
+        return f"no {_NEEDS[lacks[0]]} is known for this scene" if lacks else ""
+
+
+def _unknown(part: Any) -> bool:
+    return part is None or (isinstance(part, tuple) and not part)
+
+
+_NEEDS: Mapping[Need, str] = {
+    "expected": "expected picture",
+    "input": "input",
+    "overlay": "overlay that had to go",
+    "boxes": "list of what was drawn",
+}

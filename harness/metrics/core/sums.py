@@ -1,0 +1,51 @@
+"""Statistics of a region that are made of several sums over it, e.g. a ratio: of the whole region, and of its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.metric import Plane, Value
+from editproof.harness.metrics.core.pooling import Cover, window_sums
+from editproof.harness.records.reasons import TOO_SMALL
+from editproof.harness.records.types import Region
+
+Numbers = npt.NDArray[np.float64]
+
+STATS = ("mean", "worst")
+
+
+class Sums(NamedTuple):
+    """A plane, summed over a region."""
+
+    total: Numbers
+    """Of the whole region; no dimensions."""
+    windows: Numbers
+    """Rows×columns of windows; NaN where the region covers too little."""
+
+
+def sums(plane: Plane, part: Cover) -> Sums:
+    """Sum over the region, and over what each window holds of it."""
+    total, windows = window_sums(plane, part)
+    return Sums(np.asarray(total), np.where(np.isnan(part.counts), np.nan, windows))
+
+
+def mean_and_worst(
+    region: Region, part: Cover, combine: Callable[..., Numbers], *planes: Sums, no_mean: str = "", no_window: str = ""
+) -> list[Value]:
+    """`combine` of the whole region's sums, and of that window's in which its magnitude is largest.
+
+    `combine` gives NaN where the sums mean nothing; `no_mean` and `no_window` say why.
+    """
+    mean = float(combine(*(plane.total for plane in planes)))
+    windows = combine(*(plane.windows for plane in planes))
+    values = [Value(region, "mean", None, no_mean) if np.isnan(mean) else Value(region, "mean", mean)]
+    if np.isnan(windows).all():
+        reason = TOO_SMALL if np.isnan(part.counts).all() else no_window
+        return [*values, Value(region, "worst", None, reason)]
+    row, column = np.unravel_index(int(np.nanargmax(np.abs(windows))), windows.shape)
+    y, x = int(part.ys.centre[row]), int(part.xs.centre[column])
+    return [*values, Value(region, "worst", float(windows[row, column]), y=y, x=x)]

@@ -1,0 +1,256 @@
+"""Grain: is the noise inside the edit that of its surroundings, and is it still there elsewhere?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.length import length
+from editproof.harness.metrics.core.luma import luma
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value
+from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+SIGMAS_PX = (1.0, 2.0, 4.0)
+"""Each band is what one Gaussian takes away and the one before it left: about an octave, finest first."""
+
+BANDS = ("fine", "medium", "coarse")
+STATS = (*BANDS, "mean")
+
+STRUCTURE_PX = 3.0
+"""Scale at which structure is told from grain."""
+
+FLAT_SHARE = 1 / 3
+"""The share of a region that is taken: where it has least structure."""
+
+MIN_PX = 64
+"""Fewer pixels without structure say nothing about noise."""
+
+GAP_PX = 4
+"""So near to the edit nothing else is measured: the finest band reaches so far."""
+
+AROUND_PX = 48
+"""How far the edit's surroundings reach."""
+
+FLOOR = 0.5 / 255
+"""About what rounding to 8 bits leaves, added in squares to both sides: below it two places are equally clean."""
+
+LOCAL_PX = 6.0
+"""σ of the neighbourhood that the map looks at around a pixel."""
+
+MIN_FLAT = 0.02
+"""Share of that neighbourhood that must be flat."""
+
+BESIDE = ("edit", "around")
+"""What the edit's value is made of."""
+
+MAD_TO_SIGMA = 1.4826
+"""Deviation of a normal distribution over its median absolute value."""
+
+MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
+
+NO_EXPECTED = "no expected picture is known, so only the edit can be compared, with its surroundings"
+TOO_FEW = f"fewer than {MIN_PX} px without structure"
+NO_SURROUNDINGS = f"fewer than {MIN_PX} px without structure within {AROUND_PX} px around the region"
+
+Bands = npt.NDArray[np.float32]
+"""3×H×W: luma's detail in each band."""
+
+Sigmas = npt.NDArray[np.float64]
+"""3: the deviation of each band."""
+
+Places = tuple[npt.NDArray[np.intp], ...]
+"""Rows and columns of pixels."""
+
+
+class Prepared(NamedTuple):
+    """The regions, and where their flat places lie and how noisy those are in the expected image."""
+
+    expected: Image | None
+    areas: Mapping[Region, Area]
+    places: Mapping[str, Area]
+    """What is measured: the regions, away from the edit, and `around`, its surroundings."""
+    flat: Mapping[str, Places]
+    """Where those have least structure; empty: no expected image is known."""
+    sigmas: Mapping[str, Sigmas]
+    """Of the same, in the expected image."""
+
+
+def bands(plane: npt.NDArray[np.float32]) -> Bands:
+    """Detail of luma by octave: differences of Gaussians, finest first. 3×H×W."""
+    blurred = [plane, *(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for sigma in SIGMAS_PX)]
+    return np.stack([fine - coarse for fine, coarse in itertools.pairwise(blurred)])
+
+
+def _prepare(reference: Reference) -> Prepared:
+    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
+    places = _measured_places(areas)
+    if reference.expected is None:
+        return Prepared(None, areas, places, {}, {})
+    plane = _plane(reference.expected)
+    flat = _flat_places(plane, places)
+    return Prepared(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    plane = _plane(actual)
+    flat = _flat(prepared, plane)
+    sigmas = _deviations(bands(plane), flat)
+    return [value for region in prepared.areas for value in _region(prepared, sigmas, region)]
+
+
+def _flat(prepared: Prepared, plane: npt.NDArray[np.float32]) -> Mapping[str, Places]:
+    """Where the expected image is flat; where none is known, where the actual one is."""
+    beside = {place: area for place, area in prepared.places.items() if place in BESIDE}
+    return prepared.flat or _flat_places(plane, beside)
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB; 0 where there are none.
+
+    Without an expected image: in the edit, over that of its surroundings.
+    """
+    plane = _plane(actual)
+    flat = _flat(prepared, plane)
+    shown = np.zeros(plane.shape, np.float32)
+    for at in flat.values():
+        shown[at] = 1
+    detail, share = bands(plane), _around(shown)
+    if prepared.expected is not None:
+        then = _local(bands(_plane(prepared.expected)), shown, share)
+    elif "around" in flat and "edit" in prepared.areas:
+        then = _deviations(detail, flat)["around"][:, None, None]
+        share = np.where(prepared.areas["edit"], share, 0)
+    else:
+        return np.zeros(plane.shape)
+    change = (20 * np.log10(_local(detail, shown, share) / then)).mean(axis=0)
+    return np.where(share >= MIN_FLAT, change, 0.0)
+
+
+def _local(detail: Bands, shown: Plane, share: Plane) -> Plane:
+    """Deviation of each band at the flat places around every pixel, the floor added. 3×H×W."""
+    squares = np.stack([_around(band * band * shown) for band in detail])
+    return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
+
+
+def _around(plane: npt.NDArray[np.float32]) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _region(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> list[Value]:
+    """Every band of one region in dB, and their mean."""
+    reason = _reason(prepared, sigmas, region)
+    if reason:
+        return unmeasured([region], STATS, reason)
+    change = _change(prepared, sigmas, region)
+    if region == "edit":
+        change = change - _change(prepared, sigmas, "around")
+    values = [*change, change.mean()]
+    return [Value(region, stat, float(value)) for stat, value in zip(STATS, values, strict=True)]
+
+
+def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> str:
+    """Why a region can't be measured; empty: it can."""
+    if not prepared.areas[region].any():
+        return EMPTY
+    if not prepared.sigmas and region != "edit":
+        return NO_EXPECTED
+    if region not in sigmas:
+        return TOO_FEW
+    return NO_SURROUNDINGS if region == "edit" and "around" not in sigmas else ""
+
+
+def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
+    """Actual over expected deviation of each band, in dB; the actual one where nothing is expected."""
+    expected = prepared.sigmas.get(place, np.ones(len(BANDS)))
+    return np.asarray(20 * np.log10(sigmas[place] / expected), np.float64)
+
+
+def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigmas]:
+    """Robust deviation of each band at each region's flat places, the floor added."""
+    return {
+        place: np.array([np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail])
+        for place, at in flat.items()
+    }
+
+
+def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
+    """The regions, those beside the edit without what lies right at it, and the edit's surroundings."""
+    edit = areas.get("edit")
+    if edit is None or not edit.any():
+        return {str(region): area for region, area in areas.items()}
+    distance = cv2.distanceTransform((~edit).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    beside = np.asarray((distance > 0) & (distance <= GAP_PX), bool)
+    around = np.asarray((distance > GAP_PX) & (distance <= AROUND_PX), bool)
+    places = {str(region): area & ~beside if region in {"ring", "keep"} else area for region, area in areas.items()}
+    return {**places, "around": around}
+
+
+def _flat_places(plane: npt.NDArray[np.float32], areas: Mapping[str, Area]) -> Mapping[str, Places]:
+    """Where each area has least structure; areas with too few such places are left out."""
+    structure = _structure(plane)
+    places = {name: _flattest(structure, area) for name, area in areas.items()}
+    return {name: at for name, at in places.items() if at[0].size >= MIN_PX}
+
+
+def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
+    inside = structure[area]
+    if not inside.size:
+        return np.nonzero(area)
+    limit = np.partition(inside, int(inside.size * FLAT_SHARE))[int(inside.size * FLAT_SHARE)]
+    return np.nonzero(area & (structure <= limit))
+
+
+def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Slope of smoothed luma, which grain hardly moves, spread to its neighbourhood. H×W."""
+    smooth = cv2.GaussianBlur(plane, (0, 0), STRUCTURE_PX, borderType=cv2.BORDER_REFLECT)
+    slopes = (cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT) for axes in ((1, 0), (0, 1)))
+    across, down = (np.asarray(slope, np.float32) for slope in slopes)
+    return np.asarray(cv2.blur(length(across, down), (7, 7), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _plane(image: Image) -> npt.NDArray[np.float32]:
+    return luma(image).astype(np.float32)
+
+
+GRAIN = Metric(
+    name="grain",
+    variant="",
+    version=1,
+    unit="dB",
+    better="zero",
+    range=(-56.0, 56.0),
+    stats=STATS,
+    source=(
+        "Deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from the median absolute value "
+        "(Donoho & Johnstone 1994), where the expected picture has least structure"
+    ),
+    formula=(
+        "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median |detail|; in edit: "
+        "g(edit) - g(up to 48 px around it); without an expected picture: 20 log10(sigma(edit) / sigma(around)) of actual"
+    ),
+    sees=(
+        "In edit a fill smoother (negative) or noisier than its surroundings; in ring, keep and all a picture that was "
+        "denoised or gained noise; in which octave: fine, medium, coarse."
+    ),
+    misses=(
+        "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures that have no flat place "
+        "it reads the texture's strength (see local_contrast, spectral_energy), and even noise, the same everywhere, "
+        "reads up to 2 dB in edit there."
+    ),
+    example="grain_lost",
+    aspect="detail",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.5, "fine": 0.5},
+    golden={"fine": -1.93062, "medium": -1.28219, "coarse": 0.0783526, "mean": -1.04482},
+    regions=MEASURED,
+    needs=(),
+    map=_map,
+)

@@ -1,0 +1,161 @@
+"""Local contrast: has the picture gone flat, or harsh, where the edit was?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.luma import luma
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, pool, region_mean, unmeasured
+from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+SIGMA_PX = 4.0
+"""Scale of the neighbourhood whose contrast is taken."""
+
+REACH_PX = 16
+"""How far that neighbourhood reaches: OpenCV ends a Gaussian at 4 σ."""
+
+FLOOR = 1 / 255
+"""Contrast of one 8-bit level: below it two flat places are equally flat."""
+
+SIGMAS_PX = (8.0, 4.0, 2.0, 1.0)
+"""Band k lies between Gaussians of this σ and, for the next finer bound, half of it; the last reaches to the pixel."""
+
+BANDS = tuple(f"band_{number}" for number in range(1, len(SIGMAS_PX) + 1))
+"""About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px)."""
+
+DARKEST = 8 / 255
+"""Floor of the local mean that a band is divided by, so that black does not blow up to infinite contrast."""
+
+STATS = ("mean", "worst", *BANDS)
+
+Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
+
+
+def rms_contrast(image: Image) -> npt.NDArray[np.float64]:
+    """Standard deviation of luma in a Gaussian neighbourhood. H×W in [0, 0.5]."""
+    plane = luma(image)
+    mean = _blur(plane, SIGMA_PX)
+    return np.sqrt(np.maximum(_blur(plane * plane, SIGMA_PX) - mean * mean, 0.0))
+
+
+def band_contrasts(image: Image) -> list[Plane]:
+    """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the low-pass beneath it."""
+    plane = np.asarray(luma(image), np.float32)
+    low = [*(_blur(plane, sigma) for sigma in SIGMAS_PX), plane]
+    return [(fine - coarse) / np.maximum(coarse, DARKEST) for coarse, fine in itertools.pairwise(low)]
+
+
+class Prepared(NamedTuple):
+    """The expected image's luma, its local mean and variance, H×W; its contrast in each band of each region; the regions."""
+
+    luma: Plane
+    mean: Plane
+    variance: Plane
+    bands: Mapping[Region, list[float]]
+    covers: Covers
+
+
+def _prepare(reference: Reference) -> Prepared:
+    expected = known(reference.expected)
+    wide = luma(expected)
+    regions = covers(reference.areas)
+    moments = (wide, _blur(wide, SIGMA_PX), np.square(rms_contrast(expected)))
+    bands = _by_region(band_contrasts(expected), regions)
+    plane, mean, variance = (moment.astype(np.float32) for moment in moments)
+    return Prepared(plane, mean, variance, bands, regions)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    pooled = pool(_map(prepared, actual), prepared.covers, better="zero")
+    bands = _by_region(band_contrasts(actual), prepared.covers)
+    return [
+        value
+        for region in prepared.covers
+        for value in (
+            *(v for v in pooled if v.region == region),
+            *_band_values(region, prepared.bands[region], bands[region]),
+        )
+    ]
+
+
+def _band_values(region: Region, expected: list[float], actual: list[float]) -> list[Value]:
+    if not expected:
+        return unmeasured([region], BANDS, EMPTY)
+    return [
+        Value(region, stat, float(20 * np.log10((a + FLOOR) / (e + FLOOR))))
+        for stat, e, a in zip(BANDS, expected, actual, strict=True)
+    ]
+
+
+def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
+    """Root mean square of every band over each region; none where it is empty."""
+    squares = [band * band for band in bands]
+    return {
+        region: [float(np.sqrt(region_mean(square, part))) for square in squares] if part.pixels else []
+        for region, part in regions.items()
+    }
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than expected."""
+    return by_strips(lambda rows: _ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX)
+
+
+def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
+    """By the moments of the difference, as in ssim.py: variance(x + d) = variance(x) + 2 cov(x, d) + variance(d)."""
+    plane, mean, variance = prepared.luma[rows], prepared.mean[rows], prepared.variance[rows]
+    difference = np.asarray(luma(actual[rows]) - plane, np.float32)
+    shift = _blur(difference, SIGMA_PX)
+    spread = _blur(difference * difference, SIGMA_PX) - shift * shift
+    tied = _blur(plane * difference, SIGMA_PX) - mean * shift
+    other = np.maximum(variance + 2 * tied + spread, 0)
+    return np.asarray(20 * np.log10((np.sqrt(other) + FLOOR) / (np.sqrt(variance) + FLOOR)))
+
+
+def _blur(plane: Float, sigma: float) -> Float:
+    blurred = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    return cast("Float", blurred)
+
+
+LOCAL_CONTRAST = Metric(
+    name="local_contrast",
+    variant="",
+    version=1,
+    unit="dB",
+    better="zero",
+    range=(-78.0, 78.0),
+    stats=STATS,
+    source=(
+        "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px; band-limited contrast (eq. 9) between "
+        "Gaussians an octave apart; actual over expected"
+    ),
+    formula=(
+        "20 log10((std of actual + 1/255) / (std of expected + 1/255)), luma in a Gaussian of 4 px; the bands likewise, "
+        "with the rms over the region of band-pass / low-pass"
+    ),
+    sees="Fills that are flatter or harsher than what they replace; washed-out areas after harmonising.",
+    misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
+    example="denoised",
+    aspect="detail",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.5, "worst": 1.5},
+    golden={
+        "mean": -0.798724,
+        "worst": -2.41568,
+        "band_1": -0.00548684,
+        "band_2": -0.0659971,
+        "band_3": -1.10258,
+        "band_4": -1.66462,
+    },
+    map=_map,
+)

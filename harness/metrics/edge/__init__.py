@@ -1,0 +1,1 @@
+"""Does the edge of the edit show?"""

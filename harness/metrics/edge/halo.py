@@ -1,0 +1,137 @@
+"""A light or dark rim along the edge of the edit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.luma import luma
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Cover, cover, unmeasured, worst_window
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+STATS = ("rim", "peak", "worst")
+REGIONS: tuple[Region, ...] = ("edit", "ring")
+
+REACH_PX = 8
+"""How far from the edge it looks, input pixels: bins of one each."""
+
+RIM_PX = 2
+"""Width of the rim, input pixels: as far as a dilated mask or an interpolation kernel reaches."""
+
+NO_EDGE = f"no edge of the edit is within {RIM_PX:g} px of the region"
+
+Profile = npt.NDArray[np.float64]
+"""Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where there is nothing."""
+
+
+class Side(NamedTuple):
+    """One side of the edge."""
+
+    reason: str
+    """Why nothing can be measured; empty: it can."""
+
+    bins: npt.NDArray[np.intp]
+    """Bin of every pixel of the side within reach."""
+    near: Area
+    """Those pixels. Output."""
+    rim: Cover
+
+
+class Prepared(NamedTuple):
+    """The expected image's luma in 8-bit levels, and the side of the edge that each region is."""
+
+    luma: npt.NDArray[np.float64]
+    sides: dict[Region, Side]
+
+
+def _prepare(reference: Reference) -> Prepared:
+    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    edit = areas.get("edit", np.zeros_like(known(reference.expected)[..., 0], bool))
+    sides = {region: _side(area, edit, reference.scale) for region, area in areas.items()}
+    return Prepared(255 * luma(known(reference.expected)), sides)
+
+
+def _side(area: Area, edit: Area, scale: int) -> Side:
+    """The part of a region within reach of the edit's edge, by distance."""
+    depth = _depth(edit) / scale
+    near = area & (depth < REACH_PX)
+    rim = cover(area & (depth < RIM_PX))
+    reason = "" if rim.pixels else NO_EDGE if area.any() else EMPTY
+    return Side(reason, depth[near].astype(np.intp), near, rim)
+
+
+def _depth(edit: Area) -> npt.NDArray[np.float32]:
+    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it; without one, infinite."""
+    if edit.all() or not edit.any():
+        return np.full(edit.shape, np.inf, np.float32)
+    inside, outside = (
+        cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in (edit, ~edit)
+    )
+    return np.asarray(np.maximum(inside, outside) - 0.5, np.float32)
+
+
+def profile(side: Side, residual: Plane) -> Profile:
+    """Mean residual in each bin of distance, from the edge on."""
+    counts = np.bincount(side.bins, minlength=REACH_PX)
+    sums = np.bincount(side.bins, residual[side.near], minlength=REACH_PX)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / counts, np.float64)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    residual = _residual(prepared, actual)
+    return [value for region, side in prepared.sides.items() for value in _region(region, side, residual)]
+
+
+def _region(region: Region, side: Side, residual: Plane) -> list[Value]:
+    if side.reason:
+        return unmeasured([region], STATS, side.reason)
+    means = profile(side, residual)
+    worst = worst_window(residual, side.rim, region, better="zero")
+    rim = residual[side.rim.box][side.rim.inside]
+    peak = means[int(np.nanargmax(np.abs(means)))]
+    return [Value(region, "rim", float(rim.mean())), Value(region, "peak", float(peak)), worst]
+
+
+def _residual(prepared: Prepared, actual: Image) -> Plane:
+    return 255 * luma(actual) - prepared.luma
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The residual within reach of the edge, in levels; 0 elsewhere."""
+    near = np.any([side.near for side in prepared.sides.values()], axis=0)
+    return np.where(near, _residual(prepared, actual), 0.0)
+
+
+HALO = Metric(
+    name="halo",
+    variant="",
+    version=2,
+    unit="levels",
+    better="zero",
+    range=(-255.0, 255.0),
+    stats=STATS,
+    source="Signed edge profile: luma (BT.601) of actual minus expected by distance to the edit's edge",
+    formula=(
+        "255 × mean(actual - expected) of luma, inside (edit) and outside (ring): within 2 input px of the edge (rim), in the "
+        "bin of one input px where it is largest (peak, to 8 px), and in the worst 64×64 window of the rim"
+    ),
+    sees="A light (positive) or dark (negative) rim around the fill: overlay left in the mask's fringe, ringing, bad blending.",
+    misses=(
+        "Rims of colour without lightness (see delta_e00 in ring), and whether it is a rim at all: a fill that is too "
+        "light as a whole is so at its edge, too."
+    ),
+    example="halo",
+    aspect="edge of the edit",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"rim": 0.5, "worst": 1.5},
+    golden={"rim": -3.45941, "peak": -3.54751, "worst": -4.29008},
+    regions=REGIONS,
+    map=_map,
+)

@@ -1,0 +1,1 @@
+"""Did anything change that had to be kept?"""

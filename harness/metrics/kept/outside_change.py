@@ -1,0 +1,114 @@
+"""Has anything changed that nobody asked to change? Outside the edit, against the input itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import percentile, unmeasured
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+STATS = ("share", "p99", "worst")
+REGIONS: tuple[Region, ...] = ("ring", "keep")
+
+Levels = npt.NDArray[np.float32]
+
+
+class Prepared(NamedTuple):
+    """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None: the region is empty."""
+
+    levels: Levels
+    inside: dict[Region, Area | None]
+    scale: int
+
+
+def _prepare(reference: Reference) -> Prepared:
+    levels = np.round(known(reference.input) * np.float32(255))
+    areas: Areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    inside = {region: _wholly(area, reference.scale) if area.any() else None for region, area in areas.items()}
+    return Prepared(levels, inside, reference.scale)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    change = _change(prepared, actual)
+    return [value for region, inside in prepared.inside.items() for value in _region(prepared, change, region, inside)]
+
+
+def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | None) -> list[Value]:
+    if inside is None or not inside.any():
+        return unmeasured([region], STATS, EMPTY if inside is None else "no input pixel lies wholly in the region")
+    levels = change[inside]
+    marked = np.where(inside, change, -1)
+    y, x = np.unravel_index(int(marked.argmax()), marked.shape)
+    half = prepared.scale // 2
+    return [
+        Value(region, "share", float((levels >= 1).mean())),
+        Value(region, "p99", percentile(levels, 99)),
+        Value(region, "worst", float(marked[y, x]), y=int(y) * prepared.scale + half, x=int(x) * prepared.scale + half),
+    ]
+
+
+def _change(prepared: Prepared, actual: Image) -> Levels:
+    """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1, averages above. h×w."""
+    levels = np.round(actual * np.float32(255))
+    height, width = prepared.levels.shape[:2]
+    if prepared.scale > 1:
+        levels = np.asarray(cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    red, green, blue = cv2.split(cv2.absdiff(levels, prepared.levels))
+    return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """The change in levels, 0 outside the regions. Output."""
+    change = _change(prepared, actual)
+    somewhere = np.zeros(change.shape, bool)
+    for inside in prepared.inside.values():
+        somewhere |= False if inside is None else inside
+    block = np.ones((prepared.scale, prepared.scale))
+    return np.kron(np.where(somewhere, change, 0.0), block)
+
+
+def _wholly(area: Area, scale: int) -> Area:
+    """Input pixels all of whose output pixels lie in the area."""
+    height, width = (size // scale for size in area.shape)
+    return np.asarray(area[: height * scale, : width * scale].reshape(height, scale, width, scale).all(axis=(1, 3)))
+
+
+OUTSIDE_CHANGE = Metric(
+    name="outside_change",
+    variant="",
+    version=1,
+    unit="levels",
+    better="lower",
+    range=(0.0, 255.0),
+    stats=STATS,
+    source="Counting: 8-bit pixels of the output against those of the input; no reference, no seed, no statistics",
+    formula=(
+        "change = max over R, G, B of |actual - input| in levels of 255; share of pixels (0 to 1) where it is at least 1, "
+        "its 99th percentile, its maximum. Above scale 1 the output is first averaged over the pixels that one input pixel "
+        "became: its own upscaler's departure from the input counts too"
+    ),
+    sees=(
+        "What is outside the edit and not what was handed in: repainting, recompression, a tint; at scale 1 every pixel of it."
+    ),
+    misses=(
+        "Whether the change does harm: above scale 1 any sharpening changes edges, and of a poor capture the right answer "
+        "itself differs from the input. What averages out within one input pixel: at scale 2 an output pixel counts by a "
+        "quarter, and a checkerboard of single pixels not at all (see psnr, ssim in keep)."
+    ),
+    example="outside_changed",
+    aspect="what had to be kept",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"share": 0.01, "p99": 0.5, "worst": 2.0},
+    golden={"share": 0.718917, "p99": 13.0, "worst": 15.0},
+    regions=REGIONS,
+    needs=("input",),
+    units={"share": ""},
+    map=_map,
+)

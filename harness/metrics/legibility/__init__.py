@@ -1,0 +1,1 @@
+"""Can protected text and fine print still be read?"""

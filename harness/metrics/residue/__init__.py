@@ -1,0 +1,1 @@
+"""Is anything left of what was removed?"""

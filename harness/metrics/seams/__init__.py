@@ -1,0 +1,1 @@
+"""Do tile borders show?"""

@@ -1,0 +1,181 @@
+"""Straight steps along the borders of a tiling, where the borders are known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.seams.steps import FLOOR, SEGMENT_PX, Segments, borders, segments, steps
+from editproof.harness.records.reasons import EMPTY
+from editproof.harness.records.types import Region
+
+STATS = ("residual", "alone", "worst")
+REGIONS: tuple[Region, ...] = ("seams",)
+
+APART_PX = 12
+"""Lines are compared with what lies up to this far beside them, input pixels."""
+
+LIMIT_DB = 60.0
+
+Levels = npt.NDArray[np.float64]
+
+
+class Line(NamedTuple):
+    """The band of a border, and where the lines that it is compared with are. Output pixels."""
+
+    start: int
+    stop: int
+    beside: tuple[tuple[int, int], ...]
+
+
+class Axis(NamedTuple):
+    """The borders across one axis (0: horizontal lines), and the segments that they are cut into."""
+
+    axis: int
+    lines: tuple[Line, ...]
+    segments: Segments
+
+
+class Prepared(NamedTuple):
+    """The expected image, the borders, and how far the right answer's own steps stand out on them."""
+
+    expected: Image
+    axes: tuple[Axis, ...]
+    own: float
+    reason: str
+
+
+class Steps(NamedTuple):
+    """Squared steps on the lines and beside them, lines×segments, of a picture; one row each."""
+
+    on: Levels
+    beside: Levels
+
+
+def _prepare(reference: Reference) -> Prepared:
+    expected, area = known(reference.expected), area_of(reference, "seams")
+    axes = tuple(_axis(area, axis, reference.scale) for axis in (0, 1))
+    found = any(axis.lines for axis in axes)
+    reason = (
+        EMPTY if not area.any() else "" if found else "no straight border with something beside it lies in the region"
+    )
+    own = _excess([_measured(axis, expected) for axis in axes if axis.lines]) if found else 0.0
+    return Prepared(expected, tuple(axis for axis in axes if axis.lines), own, reason)
+
+
+def _axis(area: Area, axis: int, scale: int) -> Axis:
+    """The borders that the mask holds: rows (or columns) that it covers nearly all along."""
+    length = area.shape[axis]
+    bands = borders(area, axis)
+    full = np.zeros(length, bool)
+    for start, stop in bands:
+        full[start:stop] = True
+    lines = [Line(start, stop, _beside((start, stop), full, APART_PX * scale)) for start, stop in bands]
+    kept = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
+    return Axis(axis, kept, segments(area.shape[1 - axis], SEGMENT_PX * scale))
+
+
+def _beside(band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int) -> tuple[tuple[int, int], ...]:
+    """Bands of the same width on both sides that hold no border, up to `apart` away, half a width between them."""
+    start, stop = band
+    width = stop - start
+    shifts = [side * shift for side in (-1, 1) for shift in range(width + 2, width + 2 + apart, max(width // 2, 1))]
+    return tuple(
+        (start + shift, stop + shift)
+        for shift in shifts
+        if start + shift > 0 and stop + shift < full.size and not full[start + shift : stop + shift].any()
+    )
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    if prepared.reason:
+        return unmeasured(REGIONS, STATS, prepared.reason)
+    residual = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
+    alone = _excess([_measured(axis, actual) for axis in prepared.axes])
+    return [
+        Value("seams", "residual", max(_excess(residual), 0.0)),
+        Value("seams", "alone", max(alone - prepared.own, 0.0)),
+        _worst(prepared.axes, residual),
+    ]
+
+
+def _measured(axis: Axis, image: Image) -> Steps:
+    """Each segment's largest squared step within each band, and beside it on average."""
+    squared = np.square(steps(image, axis.axis, axis.segments))
+    on = np.stack([squared[line.start : line.stop + 1].max(axis=0) for line in axis.lines])
+    beside = [
+        np.mean([squared[start : stop + 1].max(axis=0) for start, stop in line.beside], axis=0) for line in axis.lines
+    ]
+    return Steps(on, np.stack(beside))
+
+
+def _excess(measured: list[Steps]) -> float:
+    """How far steps on the lines stand out from those beside them, all taken together. dB."""
+    on = np.concatenate([part.on.ravel() for part in measured]).mean()
+    beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
+    return _decibels(on, beside)
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0 elsewhere."""
+    plane = np.zeros(actual.shape[:2])
+    measured = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
+    beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
+    for axis, part in zip(prepared.axes, measured, strict=True):
+        lines = plane if axis.axis == 0 else plane.T
+        for line, on in zip(axis.lines, part.on, strict=True):
+            excess = np.maximum([_decibels(float(step), float(beside)) for step in on], 0)
+            band = lines[line.start : line.stop]
+            np.maximum(band, np.repeat(excess, axis.segments.sizes), out=band)
+    return plane
+
+
+def _decibels(on: float, beside: float) -> float:
+    return float(np.clip(10 * np.log10((on + FLOOR) / (beside + FLOOR)), -LIMIT_DB, LIMIT_DB))
+
+
+def _worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
+    """The segment whose step is largest, against what lies beside the lines on average; and its place."""
+    beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
+    best = max(range(len(axes)), key=lambda index: float(measured[index].on.max()))
+    axis, on = axes[best], measured[best].on
+    row, column = np.unravel_index(int(on.argmax()), on.shape)
+    line = axis.lines[int(row)]
+    across, along = (line.start + line.stop) // 2, axis.segments.centre(int(column))
+    y, x = (across, along) if axis.axis == 0 else (along, across)
+    return Value("seams", "worst", max(_decibels(float(on.max()), float(beside)), 0.0), y=y, x=x)
+
+
+SEAM_ENERGY = Metric(
+    name="seam_energy",
+    variant="",
+    version=1,
+    unit="dB",
+    better="lower",
+    range=(0.0, 2 * LIMIT_DB),
+    stats=STATS,
+    source="Blockiness by boundary steps (Wu & Yuen 1997), segments of 32 input px, against lines up to 12 px beside",
+    formula=(
+        "10 log10(mean of step^2 on the borders / mean of step^2 beside them), a step being the change across a line of the "
+        "mean along 32 px: of actual minus expected (residual), of actual itself over expected itself (alone), and of the "
+        "one segment that stands out most (worst); floor a tenth of an 8-bit level, 0 where nothing stands out"
+    ),
+    sees="Tiles that do not meet in tone: a step of one level in 255 on a smooth ground is some 20 dB.",
+    misses=(
+        "Seams elsewhere than the scene's tiling has them (see seam_grid), and tiles that meet in tone but not in "
+        "texture (see ssim, lpips in seams). Worst is the loudest of many segments, so without any seam noise and blur "
+        "leave it 3 to 8 dB, and an edge of the picture on a border reads as a seam where the edge was softened."
+    ),
+    example="hard_seams",
+    aspect="seams",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"residual": 1.0, "worst": 3.0},
+    golden={"residual": 8.69031, "alone": 11.6979, "worst": 15.5561},
+    regions=REGIONS,
+    map=_map,
+)

@@ -1,0 +1,70 @@
+"""Steps across straight lines: what tile borders leave, and texture hardly does."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.metric import Area, Image
+
+SEGMENT_PX = 32
+"""Length over which a step is averaged: texture cancels, a seam does not."""
+
+FLOOR = (0.1 / 255) ** 2
+"""Squared step of a tenth of an 8-bit level, what rounding leaves of nothing."""
+
+
+class Segments(NamedTuple):
+    """Where the pieces of a line begin; the last ends with the line."""
+
+    starts: npt.NDArray[np.intp]
+    length: int
+
+    @property
+    def sizes(self) -> npt.NDArray[np.intp]:
+        """Pixels in each."""
+        return np.diff(np.append(self.starts, self.length))
+
+    def centre(self, index: int) -> int:
+        """The pixel in the middle of one."""
+        return int(self.starts[index] + self.sizes[index] // 2)
+
+
+def borders(area: Area, axis: int) -> list[tuple[int, int]]:
+    """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each begins and ends."""
+    full = area.mean(axis=1 - axis) > 0.9
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], full, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
+
+
+def tiling(area: Area, axis: int) -> tuple[float, float] | None:
+    """Where the first border lies and how far it is from one to the next, along an axis, in pixels; None: fewer than two."""
+    middles = [(start + stop) / 2 for start, stop in borders(area, axis)]
+    return (middles[0], float(np.median(np.diff(middles)))) if len(middles) > 1 else None
+
+
+def segments(length: int, size: int) -> Segments:
+    """Cut a line into pieces of `size`, the last up to twice as long."""
+    return Segments(np.arange(max(length // size, 1)) * size, length)
+
+
+def steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
+    """Step before every row (axis 0) or column (axis 1), lines×segments, the first and a last one 0.
+
+    A step is the change of the mean along a segment, from one line to the next; of R, G and B their root mean square.
+    """
+    count = len(pieces.starts)
+    size = (count, image.shape[0]) if axis == 0 else (image.shape[1], count)
+    if pieces.length % count == 0:
+        means = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float64).reshape(
+            size[1], size[0], -1
+        )
+    else:
+        sums = np.add.reduceat(image, pieces.starts, axis=1 - axis, dtype=np.float64)
+        means = sums / (pieces.sizes[None, :, None] if axis == 0 else pieces.sizes[:, None, None])
+    lines = means if axis == 0 else means.swapaxes(0, 1)
+    change = np.sqrt(np.square(np.diff(lines, axis=0)).mean(axis=-1))
+    return np.pad(change, ((1, 1), (0, 0)))

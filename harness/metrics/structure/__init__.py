@@ -1,0 +1,1 @@
+"""Is the picture, as a whole, what belongs there?"""

@@ -1,0 +1,87 @@
+"""ColorVideoVDP: how much worse than the right answer a viewer finds the picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core.metric import Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
+from editproof.harness.records.reasons import EMPTY, TOO_SMALL
+from editproof.harness.records.types import Region, Viewing
+
+STATS = ("mean", "worst")
+
+VIEWING = Viewing()
+"""A 4K monitor, one picture pixel a display pixel. A suite's own viewing condition holds for the gate alone: a number of this
+metric means the same in every run."""
+
+
+class Prepared(NamedTuple):
+    """The expected image and the regions."""
+
+    expected: Image
+    areas: Areas
+
+
+def _prepare(reference: Reference) -> Prepared:
+    visibility.require()
+    return Prepared(known(reference.expected), reference.areas)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    found = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=prepared.areas)
+    values: list[Value] = []
+    for region in prepared.areas:
+        if region not in found:
+            values += unmeasured([region], STATS, EMPTY)
+            continue
+        values += [Value(region, "mean", found[region].whole), _worst(region, found[region].windows)]
+    return values
+
+
+def _worst(region: Region, windows: visibility.Grid) -> Value:
+    if np.isnan(windows.lost).all():
+        return Value(region, "worst", None, TOO_SMALL)
+    row, column = np.unravel_index(int(np.nanargmax(windows.lost)), windows.lost.shape)
+    return Value(region, "worst", float(windows.lost[row, column]), y=int(windows.ys[row]), x=int(windows.xs[column]))
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    """JOD lost around every pixel: of its window."""
+    everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
+    windows = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=everywhere)["all"].windows
+    return at_every_pixel(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
+
+
+CVVDP = Metric(
+    name="cvvdp",
+    variant="",
+    version=1,
+    unit="JOD lost",
+    better="lower",
+    range=(0.0, 100.0),
+    stats=STATS,
+    source="Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024 (ColorVideoVDP), the authors' package cvvdp, standard_4k",
+    formula=(
+        "10 - JOD. The contrast difference in each band and colour channel, as the eye masks it, pooled over the region; at 1 "
+        "JOD lost, three of four people prefer the right answer. Over the whole picture it is the package's own number"
+    ),
+    sees=(
+        "What somebody sees who compares the picture with the right answer on a 4K monitor, in one scale for blur, noise, "
+        "tints, ghosts and seams."
+    ),
+    misses=(
+        "Which property changed, a slight tint of a large plain area (see delta_e00), and what a magnifying glass shows. It "
+        "takes about half a second for 512×512 px. Coarse bands reach beyond a region: damage beside it counts a little."
+    ),
+    example="compressed",
+    aspect="structure",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.03, "worst": 0.1},
+    golden={"mean": 0.168506, "worst": 0.390304},
+    map=_map,
+)

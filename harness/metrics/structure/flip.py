@@ -1,0 +1,64 @@
+"""FLIP: the difference that somebody sees who flips between the two pictures."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, pool
+
+
+class Prepared(NamedTuple):
+    """The expected image and the regions."""
+
+    expected: Image
+    covers: Covers
+
+
+def flip_map(expected: Image, actual: Image) -> Plane:
+    """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px. H×W in [0, 1]."""
+    from flip_evaluator import evaluate
+
+    # It takes no picture that is read-only.
+    pictures = (np.array(image, np.float32, order="C") for image in (expected, actual))
+    plane, _, _ = evaluate(*pictures, "LDR", applyMagma=False, computeMeanError=False)
+    return np.asarray(plane, np.float32).reshape(actual.shape[:2])
+
+
+def _prepare(reference: Reference) -> Prepared:
+    return Prepared(known(reference.expected), covers(reference.areas))
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p99",))
+
+
+def _map(prepared: Prepared, actual: Image) -> Plane:
+    return flip_map(prepared.expected, actual)
+
+
+FLIP = Metric(
+    name="flip",
+    variant="",
+    version=1,
+    unit="",
+    better="lower",
+    range=(0.0, 1.0),
+    stats=("mean", "p99", "worst"),
+    source="Andersson, Nilsson, Akenine-Möller, Oskarsson, Åström & Fairchild 2020 (LDR-FLIP), the authors' flip-evaluator",
+    formula="dc^(1 - df) of every pixel: dc a colour difference after the eye's contrast sensitivity, df of edges and points",
+    sees="What an eye sees that alternates between both pictures on a desktop display: colour, edges and points at once.",
+    misses=(
+        "What a magnifying glass shows, and which property changed; it takes about half a second for 512×512 px, ten "
+        "times as long as the others (see delta_e00, ssim)."
+    ),
+    example="compressed",
+    aspect="structure",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.01, "worst": 0.03},
+    golden={"mean": 0.106411, "p99": 0.306846, "worst": 0.201853},
+    map=_map,
+)

@@ -1,0 +1,340 @@
+"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling, on VGG16 and on SqueezeNet.
+
+The networks are written out (lpips_networks.py), rather than called in the `lpips` package, so that the expected image's
+features are computed once, an edit's only where it changed something, regions can be pooled, and neither torchvision nor a
+download is needed. A test holds the values to the package's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
+from editproof.harness.metrics.structure import lpips_networks
+from editproof.harness.metrics.structure.lpips_networks import Box, Features, Span, Step
+from editproof.harness.records.errors import IncompleteError
+from editproof.harness.records.reasons import EMPTY
+from editproof.pipelines.device import exactly, find_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+"""Of the input in [-1, 1], from the LPIPS code."""
+
+MIN_EDGE_PX = 32
+"""Smaller images leave AlexNet's last layers nothing."""
+
+STATS = ("mean", "worst")
+
+Layer = npt.NDArray[np.float32]
+"""h×w: the distance at every pixel of one feature map."""
+
+
+class Kind(NamedTuple):
+    """One of the networks that there is an LPIPS on."""
+
+    steps: Callable[[lpips_networks.Weights], list[Step]]
+    layers: int
+    """How many feature maps it has."""
+    network: str
+    source: str
+    prefixes: Mapping[str, str] = {"features.": ""}
+    """How its weights are named in their file -> as torchvision does."""
+    golden: Mapping[str, float] = {}
+    """A test holds the means to the packages that the networks come from."""
+    file_hash: str = ""
+    """Where there is no golden value: how the SHA-256 of its file begins, the only one that is taken."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "alex": Kind(
+        lpips_networks.alexnet,
+        5,
+        "AlexNet",
+        "Zhang et al. 2018, v0.1, AlexNet",
+        golden={"mean": 0.0277107, "worst": 0.0679364},
+    ),
+    "st-alex": Kind(
+        lpips_networks.shift_tolerant_alexnet,
+        5,
+        "AlexNet",
+        "Ghildyal & Liu 2022, shift-tolerant LPIPS, AlexNet",
+        {"net.slice1.0.": "0.", "net.slice2.5.": "3.", "net.slice3.9.": "6.", "net.slice4.11.": "8.", "net.slice5.13.": "10."},
+        {"mean": 0.0531201, "worst": 0.134161},
+    ),
+    "vgg": Kind(
+        lpips_networks.vgg16,
+        5,
+        "VGG16",
+        "Zhang et al. 2018, v0.1, VGG16",
+        file_hash="397923af",
+    ),
+    "squeeze": Kind(
+        lpips_networks.squeezenet,
+        7,
+        "SqueezeNet 1.1",
+        "Zhang et al. 2018, v0.1, SqueezeNet 1.1",
+        golden={"mean": 0.0174945, "worst": 0.0386791},
+    ),
+}  # fmt: skip
+
+
+class Network(NamedTuple):
+    """A network with its weights, on the device that EDITPROOF_DEVICE names."""
+
+    steps: Sequence[Step]
+    heads: Sequence[Tensor]
+    """One weight per channel for each of its feature maps, 1×C×1×1."""
+
+
+class Prepared(NamedTuple):
+    """The expected image, its feature maps, how much each pixel of each map counts for each region, and the regions."""
+
+    expected: Image
+    maps: list[Any]
+    """Empty: the image is too small, or there are no weights."""
+    shares: list[Layer]
+    """For each map, regions×(h·w); every row sums to 1, or to 0 where the region is empty."""
+    covers: Covers
+
+
+def lpips_metric(weights: LpipsWeights) -> Metric:
+    """LPIPS on AlexNet's weights, or what stands in for them; they are loaded at the first use."""
+    return _metric("lpips", weights.variant, weights)
+
+
+def lpips_vgg_metric(weights: LpipsWeights) -> Metric:
+    """LPIPS on VGG16: unmeasured where its weights are not here."""
+    return _metric("lpips_vgg", "vgg", weights.other("vgg"))
+
+
+def lpips_squeeze_metric(weights: LpipsWeights) -> Metric:
+    """LPIPS on SqueezeNet 1.1: unmeasured where its weights are not here."""
+    return _metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
+
+
+def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
+    loaded: list[Network] = []
+
+    def network(found: LpipsWeights) -> Network:
+        if not loaded:
+            loaded.append(load_network(found))
+        return loaded[0]
+
+    def prepare(reference: Reference) -> Prepared:
+        expected = known(reference.expected)
+        if weights is None or min(expected.shape[:2]) < MIN_EDGE_PX:
+            return Prepared(expected, [], [], covers(reference.areas))
+        maps = features(network(weights), expected).maps
+        areas = list(reference.areas.values())
+        return Prepared(expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas))
+
+    def layers(prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+        return _layers(network(known(weights)), prepared, images)
+
+    def measure(prepared: Prepared, actual: Image) -> list[Value]:
+        return measure_many(prepared, [actual])[0]
+
+    def measure_many(prepared: Prepared, images: Sequence[Image]) -> list[list[Value]]:
+        if prepared.maps:
+            return [_pool(found, prepared) for found in layers(prepared, images)]
+        small = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks take"
+        reason = f"no {KINDS[kind].network} weights: {_WHERE}" if weights is None else small
+        return [unmeasured(prepared.covers, STATS, reason) for _ in images]
+
+    def plane(prepared: Prepared, actual: Image) -> Plane:
+        shape = actual.shape[:2]
+        return _plane(next(layers(prepared, [actual])), shape) if prepared.maps else np.zeros(shape)
+
+    return Metric(
+        name=name,
+        variant=kind if name == "lpips" else "",
+        version=1,
+        unit="",
+        better="lower",
+        range=(0.0, 2.0),
+        stats=STATS,
+        source=KINDS[kind].source,
+        formula=(
+            f"sum over {KINDS[kind].layers} layers of the mean of w · (f(actual) - f(expected))^2, "
+            "f normalised over channels"
+        ),
+        sees="Texture and shapes that a person would call different: smears, ghosts, implausible fills.",
+        misses=(
+            "Small tints and grain, and anything finer than its first layer sees: micro-features (see protect in ssim)."
+        ),
+        example="soft_fill",
+        aspect="structure",
+        prepare=prepare,
+        measure=measure,
+        golden={} if weights is None else KINDS[kind].golden,
+        margins={"mean": 0.01, "worst": 0.03},
+        unseen=0.005,
+        map=plane,
+        measure_many=measure_many,
+    )
+
+
+_WHERE = (
+    "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or torch's hub cache"
+)
+
+
+def load_network(weights: LpipsWeights) -> Network:
+    """Read the weights. Raises IncompleteError where they are not the network's."""
+    kind = KINDS[weights.variant]
+    if not weights.sha256.startswith(kind.file_hash):  # a network with a golden pair is checked by its numbers
+        raise IncompleteError(
+            f"{weights.path} is damaged or not torchvision's {kind.network}, with which LPIPS is measured: its SHA-256 begins "
+            f"with {weights.sha256[:8]}, it should be {kind.file_hash}. Fetch it again"
+        )
+    device = find_device()
+    state = read_weights(weights.path)
+    try:
+        plain = {name: weight.to(device) for name, weight in _renamed(state, kind.prefixes).items()}
+        steps = kind.steps(plain)
+        head_state = state if weights.heads == weights.path else read_weights(weights.heads)
+        heads = [head_state[f"lin{k}.model.1.weight"].float().to(device) for k in range(kind.layers)]
+    except KeyError as error:
+        raise IncompleteError(
+            f"{weights.path} holds no {kind.network}: it lacks {error}. Check lpips.weights"
+        ) from error
+    return Network(steps, heads)
+
+
+def features(network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None) -> Features:
+    """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from in `changed` at most."""
+    import torch
+
+    with torch.inference_mode(), exactly():
+        shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
+        batch = images if images.ndim == 4 else images[None]
+        pictures = torch.from_numpy(np.require(batch, requirements=["C", "W"])).permute(0, 3, 1, 2)
+        normal = torch.addcmul(-(1 + shift) / scale, pictures, 2 / scale)
+        return lpips_networks.run(network.steps, normal.to(network.heads[0].device), like, changed)
+
+
+def distances(network: Network, expected: Sequence[Any], actual: Features, number: int = 0) -> list[Layer]:
+    """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS sums their means."""
+    import torch
+
+    with torch.inference_mode():
+        rows = zip(expected, actual.maps, actual.boxes, network.heads, strict=True)
+        return [_distance(one, other[number : number + 1], box, head) for one, other, box, head in rows]
+
+
+def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
+    (top, bottom), (left, right) = box
+    one, other = (m[:, :, top:bottom, left:right] for m in (expected, actual))
+    difference = (other * _inverse_length(other)).addcmul_(one, _inverse_length(one), value=-1)
+    layer = np.zeros(tuple(expected.shape[2:]), np.float32)
+    layer[top:bottom, left:right] = (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].cpu().numpy()
+    return layer
+
+
+def _inverse_length(maps: Tensor) -> Tensor:
+    """1 / the length over the channels, 1×1×h×w."""
+    import torch
+
+    inverse: Tensor = 1 / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + 1e-10)
+    return inverse
+
+
+def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+    """The distances of each image. On a GPU all go through the network together; on a processor, where a batch is no faster
+    and rounds otherwise, one by one.
+    """
+    step = 1 if network.heads[0].device.type == "cpu" else max(len(images), 1)
+    for first in range(0, len(images), step):
+        yield from _together(network, prepared, images[first : first + step])
+
+
+def _together(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+    """The distances of each image; those that differ from the expected one go through the network in one batch."""
+    boxes = [_changed(prepared.expected, image) for image in images]
+    changed = [number for number, box in enumerate(boxes) if box is not None]
+    if changed:
+        stacked = np.stack([images[number] for number in changed])
+        found = features(network, stacked, prepared.maps, _around([box for box in boxes if box is not None]))
+    for number in range(len(images)):
+        if number in changed:
+            yield distances(network, prepared.maps, found, changed.index(number))
+        else:
+            yield [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds them all."""
+    rows, columns = (
+        Span(min(span.start for span in spans), max(span.stop for span in spans)) for spans in zip(*boxes, strict=True)
+    )
+    return rows, columns
+
+
+def _changed(expected: Image, actual: Image) -> Box | None:
+    """The smallest box outside which the images are equal; None: they are."""
+    differs = (expected != actual).reshape(len(expected), -1)
+    rows = np.flatnonzero(differs.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(differs.any(axis=0)) // expected.shape[2]
+    return Span(int(rows[0]), int(rows[-1]) + 1), Span(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
+    """A map's pixels count by how much of the region each covers. Regions×(h·w)."""
+    rows = [cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() for area in areas]
+    return np.stack([row / max(float(row.sum(dtype=np.float64)), 1e-30) for row in rows]).astype(np.float32)
+
+
+def _pool(layers: Sequence[Layer], prepared: Prepared) -> list[Value]:
+    """LPIPS over each region, by the shares; worst window by the map."""
+    plane = _plane(layers, prepared.expected.shape[:2])
+    means = np.stack([share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)])
+    values = []
+    for total, (region, part) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
+        if not part.pixels:
+            values += unmeasured([region], STATS, EMPTY)
+            continue
+        values.append(Value(region, "mean", float(total)))
+        values.append(worst_window(plane, part, region, better="lower"))
+    return values
+
+
+def _plane(layers: Sequence[Layer], shape: tuple[int, ...]) -> Plane:
+    """The distance at every pixel: all layers, interpolated."""
+    height, width = shape
+    plane = np.zeros((height, width), np.float32)
+    for layer in layers:
+        plane += cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR)
+    return plane
+
+
+def _renamed(state: lpips_networks.Weights, prefixes: Mapping[str, str]) -> lpips_networks.Weights:
+    return {
+        plain + name.removeprefix(prefix): weight
+        for prefix, plain in prefixes.items()
+        for name, weight in state.items()
+        if name.startswith(prefix)
+    }
+
+
+def read_weights(path: Any) -> lpips_networks.Weights:
+    """A network's weights by name, from a .safetensors or a .pth file."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import torch
+
+    state: lpips_networks.Weights = torch.load(path, map_location="cpu", weights_only=True)
+    return state

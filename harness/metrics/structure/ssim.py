@@ -1,0 +1,143 @@
+"""Structural similarity."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeVar, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.luma import mean_of_channels
+from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.pooling import Covers, covers, pool, unmeasured
+from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.records.reasons import EMPTY
+
+SIZE = 11
+SIGMA = 1.5
+C1 = 0.01**2
+C2 = 0.03**2
+CENTRE = np.float32(0.5)
+"""Taken from values before they are multiplied, for half the rounding."""
+
+STATS = ("mean", "p01", "worst")
+BORDER = SIZE // 2
+"""Pixels this near to the image border have no full window and are left out, as in Wang's own implementation."""
+
+Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
+
+
+class Prepared(NamedTuple):
+    """The expected image's moments, float32 H×W×3, the regions, and the regions without the border."""
+
+    image: Image
+    mean: Image
+    variance: Image
+    areas: Areas
+    inner: Covers
+
+
+def _prepare(reference: Reference) -> Prepared:
+    expected = known(reference.expected)
+    shape = expected.shape[:2]
+    mean = by_strips(lambda rows: _blur(expected[rows].astype(np.float64)), *shape, halo=BORDER)
+    variance = by_strips(lambda rows: _variance(expected[rows].astype(np.float64)), *shape, halo=BORDER)
+    inner = covers({region: _without_border(area) for region, area in reference.areas.items()})
+    return Prepared(expected, mean, variance, reference.areas, inner)
+
+
+def _without_border(area: Area) -> Area:
+    inner = np.zeros_like(area)
+    inner[BORDER:-BORDER, BORDER:-BORDER] = area[BORDER:-BORDER, BORDER:-BORDER]
+    return inner
+
+
+def ssim_map(expected: Prepared, actual: Image) -> Plane:
+    """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1].
+
+    The actual image's moments are the expected one's and those of the difference: single precision then is enough, as
+    nothing large is subtracted from anything large. With d = actual - expected and means m, variances v,
+    cov(expected, actual) = v(expected) + cov(expected, d), and v(actual) = v(expected) + 2 cov(expected, d) + v(d). So with
+    l = 2 m(expected) m(actual) + C1 and s = 2 cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
+    """
+    return by_strips(lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER)
+
+
+def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
+    image, own_mean, own_variance = expected.image[rows], expected.mean[rows], expected.variance[rows]
+    difference = actual[rows] - image
+    tied = image - CENTRE
+    tied *= difference
+    tied, shift = _blur(tied), _blur(difference)
+    np.multiply(difference, difference, out=difference)
+    spread = _blur(difference)
+    shifted = np.multiply(shift, shift, out=difference)
+    spread -= shifted
+    # In place: a strip's planes stay in the cache.
+    about = own_mean - CENTRE
+    about *= shift
+    tied -= about
+    tied += own_variance
+    structure = tied
+    structure *= 2
+    structure += C2
+    luminance = shift
+    luminance += own_mean
+    luminance *= own_mean
+    luminance *= 2
+    luminance += C1
+    spread += structure
+    shifted += luminance
+    spread *= shifted
+    structure *= luminance
+    structure /= spread
+    return mean_of_channels(structure)
+
+
+def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+    areas = prepared.areas
+    if min(actual.shape[:2]) < SIZE:
+        return unmeasured(areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window")
+    values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tails=("p01",))
+    beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
+    return [Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values]
+
+
+def _variance(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    mean = _blur(image)
+    return np.asarray(_blur(image * image) - mean * mean)
+
+
+def _blur(image: Float) -> Float:
+    kernel = cv2.getGaussianKernel(SIZE, SIGMA)
+    blurred = cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
+    return cast("Float", blurred)
+
+
+SSIM = Metric(
+    name="ssim",
+    variant="",
+    version=1,
+    unit="",
+    better="higher",
+    range=(-1.0, 1.0),
+    stats=STATS,
+    source="Wang, Bovik, Sheikh & Simoncelli 2004: 11×11 Gaussian of σ 1.5, K 0.01 and 0.03; mean of R, G and B",
+    formula=(
+        "mean over R, G, B of (2 m1 m2 + C1)(2 cov + C2) / ((m1^2 + m2^2 + C1)(v1 + v2 + C2)), moments in an "
+        "11×11 Gaussian"
+    ),
+    sees="Lost or invented structure: blurred strokes, smears, seams through texture.",
+    misses=(
+        "Colour shifts of flat areas (see delta_e00), and structure finer than its window once it is averaged "
+        "over a large region (see protect and the worst window)."
+    ),
+    example="soft_fill",
+    aspect="structure",
+    prepare=_prepare,
+    measure=_measure,
+    margins={"mean": 0.003, "worst": 0.02},
+    golden={"mean": 0.971146, "p01": 0.88031, "worst": 0.931251},
+    map=ssim_map,
+)

@@ -1,0 +1,96 @@
+"""The pictures that a case leaves behind, as content-addressed PNG files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pil
+
+from editproof.harness.metrics.colour.delta_e00 import delta_e_map, lab
+from editproof.harness.metrics.core.metric import Area, Image, Plane
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import blob_path
+
+Levels = npt.NDArray[np.uint8]
+"""H×W."""
+
+OUTLINE_SHARE = 400
+"""A region's outline is one pixel thick for this many of the picture's longer edge."""
+
+DELTA_E_WHITE = 20.0
+"""The difference picture's brightest colour stands for this ΔE00 and more."""
+
+
+def store(folder: Path, image: Image | Plane) -> str:
+    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256. Written once only."""
+    return _keep(folder, _encoded(image))
+
+
+def load(path: Path) -> Image:
+    """A picture as it was stored. Raises UsageError where it is gone or damaged."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise UsageError(f"the picture {path} is gone or damaged")
+    return np.asarray(pixels[..., ::-1], np.float32) / np.float32(255)
+
+
+def digest_of(image: Image | Plane) -> str:
+    """The SHA-256 under which `store` would keep a picture."""
+    return hashlib.sha256(_encoded(image)).hexdigest()
+
+
+def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
+    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None: all opaque)."""
+    picture = Pil.fromarray(levels).convert("P")
+    picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
+    return _keep(folder, buffer.getvalue())
+
+
+def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
+    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere. `colour` is RGB in [0, 1]."""
+    thickness = max(1, round(max(area.shape) / OUTLINE_SHARE))
+    kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
+    inside = area.astype(np.uint8)
+    levels = np.asarray(cv2.dilate(inside, kernel) - inside, np.uint8)
+    return levels, bytes([0, 0, 0, *(round(255 * part) for part in colour)]), bytes([0, 255])
+
+
+def _encoded(image: Image | Plane) -> bytes:
+    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    if not done:
+        raise OSError(f"a picture of shape {image.shape} could not be encoded as PNG")
+    return bytes(data.tobytes())
+
+
+def _keep(folder: Path, data: bytes) -> str:
+    digest = hashlib.sha256(data).hexdigest()
+    path = blob_path(folder, digest)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{digest}.{os.getpid()}")
+        partial.write_bytes(data)
+        partial.replace(path)
+    return digest
+
+
+def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
+    """The picture with every pixel repeated, so that it has the height and width of `shape`, a multiple of its own."""
+    factor = shape[0] // image.shape[0]
+    return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def difference(expected: Image, actual: Image) -> Image:
+    """CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more."""
+    levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
+    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)

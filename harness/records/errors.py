@@ -1,0 +1,44 @@
+"""The errors that editproof raises on purpose, and the exit code of each.
+
+EditproofError
+├── UsageError        what was asked for makes no sense: exit 2
+└── IncompleteError   it could not be done or judged: exit 3
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from editproof.harness.records.types import ExitCode
+
+
+class EditproofError(Exception):
+    """Something that a person must act on. The message is one line: what, where, what to do next."""
+
+    exit_code: ExitCode
+
+
+class UsageError(EditproofError):
+    """A name, a file or a setting that makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class IncompleteError(EditproofError):
+    """A run that could not be done or judged."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+def one_line(error: BaseException) -> str:
+    """What somebody else's code raised: its kind and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist: with the nearest that does, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names) or 'none'}"
+    return UsageError(f"there is no {kind} {name!r}; {hint}")

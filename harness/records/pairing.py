@@ -1,0 +1,230 @@
+"""Which accepted pictures a run's pictures are compared with: scene by scene, for each model.
+
+A deterministic model has no seed, so its case of a scene meets the accepted case of that scene. A stochastic model's seeds
+mean something where at least one of them gave the accepted picture again, bit for bit, or where a scene's pictures still are
+the accepted samples, changed (`looks.py` finds that out): those are compared one by one. Otherwise a scene's pictures are
+compared with all accepted pictures of the scene, as samples of two distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from editproof.harness.records.runs import Manifest
+from editproof.harness.records.sheet import Baseline, Ended, Sheet
+from editproof.harness.records.types import Case
+
+Mode = Literal["pairs", "seeds"]
+"""`pairs`: picture by picture. `seeds`: the pictures of a scene as a whole, which asks for statistics."""
+
+Subject = tuple[str, str, str]
+"""Family, case and model: what the seeds of one scene have in common."""
+
+_SCENE = ("expected", "input", "regions")
+"""Pictures that tell whether a scene is the same, by their hashes."""
+
+
+class Scene(NamedTuple):
+    """One scene of one model: what this run has of it, and what was accepted."""
+
+    family: str
+    name: str
+    model: str
+    mode: Mode
+    ours: tuple[int, ...]
+    """Columns of the run; of its finished cases."""
+    theirs: tuple[int, ...]
+    """Columns of the baseline."""
+    partners: tuple[int, ...]
+    """The accepted column that each of `ours` is looked at beside."""
+
+    @property
+    def subject(self) -> Subject:
+        """Family, case and model."""
+        return self.family, self.name, self.model
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A run beside a baseline."""
+
+    scenes: tuple[Scene, ...]
+    """In the order of the run."""
+    ids: Mapping[str, str]
+    """Case id of the run -> the accepted case that is shown beside it."""
+    new: tuple[str, ...]
+    """Ids of finished cases without any accepted one."""
+    altered: tuple[str, ...]
+    """Ids of the user's own cases whose pixels are not the accepted case's any more: not compared."""
+    unused: tuple[str, ...]
+    """Ids of accepted cases of scenes that the run does not have."""
+    other_seeds: tuple[str, ...]
+    """Models that ran on other seeds than the accepted ones, where that matters."""
+
+    def settled(self, modes: Mapping[Subject, Mode]) -> Pairing:
+        """The pairing where some scenes are compared in another way than it seemed before their pictures were looked at."""
+        return replace(self, scenes=tuple(one._replace(mode=modes.get(one.subject, one.mode)) for one in self.scenes))
+
+
+def pair(run: Sheet, baseline: Sheet) -> Pairing:
+    """Find every case's accepted counterparts. Only finished cases count, on both sides."""
+    ours, theirs = _by_subject(run), _by_subject(baseline)
+    modes = {model: _mode(run, baseline, model) for model in dict.fromkeys(subject[2] for subject in ours)}
+    scenes: list[Scene] = []
+    ids: dict[str, str] = {}
+    new: list[str] = []
+    altered: list[str] = []
+    for subject, columns in ours.items():
+        accepted = theirs.get(subject, [])
+        if not accepted:
+            new += [run.manifest.cases[column].id for column in columns]
+        elif not _same_scene(run, baseline, columns, accepted):
+            altered += [run.manifest.cases[column].id for column in columns]
+        else:
+            mode = modes[subject[2]]
+            own = _partners(run, baseline, columns, accepted)
+            kept = [column for column in columns if column in own] if mode == "pairs" else columns
+            new += [run.manifest.cases[column].id for column in columns if column not in kept]
+            ids |= {_id(run, column): _id(baseline, own.get(column, accepted[0])) for column in kept}
+            beside = in_order([run.manifest.cases[column].seed for column in kept], baseline, accepted)
+            partners = [own.get(column, other) for column, other in zip(kept, beside, strict=True)]
+            if kept:
+                scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), tuple(partners)))
+    unused = [_id(baseline, column) for subject, columns in theirs.items() if subject not in ours for column in columns]
+    return Pairing(
+        tuple(scenes), ids, tuple(new), tuple(altered), tuple(unused), tuple(_on_other_seeds(run, baseline, scenes))
+    )
+
+
+class Beside(NamedTuple):
+    """What a picture will be compared with, by hashes."""
+
+    accepted: tuple[str, ...]
+    """The accepted pictures, the first answer first."""
+    other: str
+    """The accepted picture of another seed, where the accepted picture is of the same seed; empty: there is none."""
+
+
+def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
+    """Case id of a run that is planned -> what its picture will be compared with. Pictures that turn out to be of another
+    scene are left out by `pair` afterwards.
+    """
+    theirs = _by_subject(baseline.sheet)
+    found: dict[str, Beside] = {}
+    ours: dict[Subject, list[int]] = {}
+    for column, case in enumerate(manifest.cases):
+        ours.setdefault((case.family, case.name, case.model.name), []).append(column)
+    for subject, columns in ours.items():
+        if accepted := theirs.get(subject):
+            seeds = [manifest.cases[column].seed for column in columns]
+            for column, partner in zip(columns, in_order(seeds, baseline.sheet, accepted), strict=True):
+                case = manifest.cases[column]
+                found[case.id] = Beside(
+                    answers(baseline, partner), other_seed(case.seed, baseline.sheet, partner, accepted)
+                )
+    return found
+
+
+def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]) -> str:
+    """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of this seed, or every seed
+    gave the same picture.
+    """
+    if baseline.manifest.cases[partner].seed != seed:
+        return ""
+    start = list(accepted).index(partner)
+    given = [baseline.ended[_id(baseline, column)].actual for column in (*accepted[start:], *accepted[:start])]
+    return next((picture for picture in given if picture and picture != given[0]), "")
+
+
+def in_order(seeds: Sequence[int], baseline: Sheet, accepted: Sequence[int]) -> list[int]:
+    """For each seed of a scene one of its accepted columns: of the same seed, else the first for the first, and so on."""
+    known = {baseline.manifest.cases[column].seed: column for column in accepted}
+    return [known.get(seed, accepted[place % len(accepted)]) for place, seed in enumerate(seeds)]
+
+
+def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
+    """Hashes of the pictures that are right for an accepted case, the first answer first."""
+    case_id = baseline.sheet.manifest.cases[column].id
+    sheets = (baseline.sheet, *baseline.also)
+    return tuple(
+        dict.fromkeys(ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual)
+    )
+
+
+def stochastic(sheet: Sheet, model: str) -> bool:
+    """Whether a model's seed matters, as far as the run knows it."""
+    pipeline = sheet.manifest.pipelines.get(model)
+    return pipeline is not None and pipeline.stochastic
+
+
+def _by_subject(sheet: Sheet) -> dict[Subject, list[int]]:
+    """Columns of the finished cases of every scene and model."""
+    found: dict[Subject, list[int]] = {}
+    for column, case in enumerate(sheet.manifest.cases):
+        ended = sheet.ended.get(case.id)
+        if ended and not ended.error:
+            found.setdefault((case.family, case.name, case.model.name), []).append(column)
+    return found
+
+
+def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
+    """How a model is compared."""
+    seeded = stochastic(run, model), stochastic(baseline, model)
+    if not any(seeded):
+        return "pairs"
+    if not all(seeded):
+        return "seeds"
+    known = {case.id: baseline.ended[case.id].actual for case in baseline.manifest.cases if case.id in baseline.ended}
+    same = any(
+        case.model.name == model
+        and (ended := run.ended.get(case.id))
+        and ended.actual
+        and known.get(case.id) == ended.actual
+        for case in run.manifest.cases
+    )
+    return "pairs" if same else "seeds"
+
+
+def _partners(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> dict[int, int]:
+    """For each column of the run the accepted one on the same seed; of a deterministic model its only one."""
+    seeds = {baseline.manifest.cases[column].seed: column for column in theirs}
+    model = baseline.manifest.cases[theirs[0]].model.name
+    if not stochastic(baseline, model):
+        return dict.fromkeys(ours, theirs[0])
+    return {column: seeds[seed] for column in ours if (seed := run.manifest.cases[column].seed) in seeds}
+
+
+def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Whether the cases of one name ask the same on both sides. One case in common says so. Otherwise a drawn scene is
+    known by its parameters, a user's own by what is asked, and both by their pixels, whatever file they lie in.
+    """
+    if {_id(run, column) for column in ours} & {_id(baseline, column) for column in theirs}:
+        return True
+    mine, yours = run.manifest.cases[ours[0]], baseline.manifest.cases[theirs[0]]
+    if _identity(mine) != _identity(yours) or (mine.request and yours.request and mine.request != yours.request):
+        return False
+    return _same_pictures(run.ended[mine.id], baseline.ended[yours.id])
+
+
+def _identity(case: Case) -> tuple[object, ...]:
+    return (case.size, case.scale, case.scene_seed, tuple(sorted(case.params.items())))
+
+
+def _same_pictures(ours: Ended, theirs: Ended) -> bool:
+    pairs = [(getattr(ours, name), getattr(theirs, name)) for name in _SCENE]
+    return all(mine == yours for mine, yours in pairs if mine and yours)
+
+
+def _on_other_seeds(run: Sheet, baseline: Sheet, scenes: Iterable[Scene]) -> Iterable[str]:
+    """Models that are stochastic on both sides, and share no seed."""
+    for model in dict.fromkeys(scene.model for scene in scenes if scene.mode == "seeds"):
+        if stochastic(run, model) and stochastic(baseline, model):
+            seeds = [{c.seed for c in sheet.manifest.cases if c.model.name == model} for sheet in (run, baseline)]
+            if not seeds[0] & seeds[1]:
+                yield model
+
+
+def _id(sheet: Sheet, column: int) -> str:
+    return sheet.manifest.cases[column].id

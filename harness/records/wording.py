@@ -1,0 +1,53 @@
+"""How the gate names things to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from editproof.harness.records.types import Case
+
+SMALLEST = 1e-9
+"""A p below it is not written out."""
+
+LISTED = 5
+"""How many words a sentence lists."""
+
+NAMED = 3
+"""How many cases a message names."""
+
+
+def case_name(case: Case) -> str:
+    """A case: `logo/2 patch seed 42`."""
+    return f"{case.scene} {case.model.name} seed {case.seed}"
+
+
+def where(family: str, model: str, metric: str, region: str, stat: str) -> str:
+    """What a rule looks at."""
+    return f"{family} · {model}: {metric} {stat} in {region}"
+
+
+def number(value: float, unit: str) -> str:
+    """A number with its unit."""
+    return f"{value:.4g} {unit}".rstrip()
+
+
+def probability(p: float) -> str:
+    """`p 0.0041 after Holm's correction`."""
+    return f"p {p:.2g} after Holm's correction" if p >= SMALLEST else f"p below {SMALLEST:g} after Holm's correction"
+
+
+def counted(number: int, word: str) -> str:
+    """`1 check`, `2 checks`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; of many the first few, and how many more."""
+    shown = [*words[:LISTED], *([f"{len(words) - LISTED} more"] if len(words) > LISTED else [])]
+    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
+
+
+def names(listed: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = len(listed) - NAMED
+    return "; ".join(listed[:NAMED]) + (f"; and {more} more" if more > 0 else "")

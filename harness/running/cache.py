@@ -1,0 +1,103 @@
+"""Finished cases, kept for the next run: found by everything that determines their outcome, pictures included."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from editproof.harness.records.runs import blob_path, write_atomically
+from editproof.harness.records.types import Case, CaseRecord
+
+
+class Cache:
+    """A folder of records and pictures, shared by all runs of a user."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
+        """The finished case, its pictures brought into the run's folder; None where it is not here, or not whole."""
+        path = self._record_path(case.key)
+        if not case.key or not path.is_file():
+            return None
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=CaseRecord)
+            for digest in pictures_of(record):
+                _check(blob_path(self._folder, digest), digest)
+                bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
+        except (msgspec.MsgspecError, FileNotFoundError):
+            return None  # of another version, damaged, or somebody cleaned up: it is run again and written anew
+        return replace(record, case=case, cached=True)
+
+    def put(self, record: CaseRecord, run_folder: Path) -> None:
+        """Keep a finished case, unless it failed or its pipeline names no fingerprint."""
+        if not record.case.key or record.error is not None:
+            return
+        for digest in pictures_of(record):
+            bring(blob_path(run_folder, digest), blob_path(self._folder, digest))
+        write_atomically(self._record_path(record.case.key), msgspec.json.encode(record))
+
+    def _record_path(self, key: str) -> Path:
+        return self._folder / "records" / key[:2] / f"{key}.json"
+
+
+class CarefulCache:
+    """The cache, or none: trouble with its folder is said once and turns it off, and the run goes on."""
+
+    def __init__(self, folder: Path | None, warn: Callable[[str], None]) -> None:
+        self._cache = Cache(folder) if folder else None
+        self._warn = warn
+
+    def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
+        """As Cache.get."""
+        try:
+            return self._cache.get(case, run_folder) if self._cache else None
+        except OSError as error:
+            self._turn_off(error)
+            return None
+
+    def put(self, record: CaseRecord, run_folder: Path) -> None:
+        """As Cache.put."""
+        try:
+            if self._cache:
+                self._cache.put(record, run_folder)
+        except OSError as error:
+            self._turn_off(error)
+
+    def _turn_off(self, error: OSError) -> None:
+        self._cache = None
+        self._warn(f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to another folder")
+
+
+def pictures_of(record: CaseRecord) -> Iterable[str]:
+    """Hashes of every picture that a record names."""
+    yield from record.blobs.values()
+    yield from (stage.artefact for stage in record.stages if stage.artefact)
+
+
+def _check(path: Path, digest: str) -> None:
+    """Remove a picture that is not what its name says, and raise FileNotFoundError."""
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        path.unlink()
+        raise FileNotFoundError(path)
+
+
+def bring(source: Path, target: Path) -> None:
+    """Put a file in a second place without a second copy, where the file system allows."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        pass  # another run was quicker
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,264 @@
+"""Heat maps for a report: where a metric sees the damage, of the cases that somebody will look at.
+
+A map is drawn from the scene, which is made anew, and the picture that the run kept. The colours of a metric stand for the
+same values in all cases of a run: the ends are taken from the pixels that are damaged at all, so that a small edit in a large
+picture is not drowned, and robustly, so that one pixel does not darken the others.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.metrics.core.contract import check_metric
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Metric, Plane
+from editproof.harness.metrics.core.registry import all_names, get_metric
+from editproof.harness.pictures import files as pictures
+from editproof.harness.pictures.files import Levels
+from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
+from editproof.harness.records.evidence import Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.types import CaseRecord, Outcome
+from editproof.harness.running.measure import Prepared, prepare
+from editproof.harness.suites.tasks import make_task
+
+MOST = 60
+"""Cases that get maps where nobody says how many."""
+
+REACH = 99.5
+"""Percentile of the damaged pixels that the end of a scale stands for."""
+
+FAINT = 1e-3
+"""A pixel is damaged from this share of the picture's worst pixel on."""
+
+LONGEST_PX = 1024
+"""Longer edge of a map: it is looked at, not measured."""
+
+SAMPLED = 256
+"""Rows and columns of a map that its scale is found from."""
+
+MOST_HALF = 65504.0
+"""The largest number of half precision."""
+
+HELD_BYTES = 256 << 20
+"""Maps that are held, packed, while their scale is found; later ones are drawn on the scale of the earlier ones."""
+
+SEQUENTIAL = cv2.COLORMAP_INFERNO
+DIVERGING = ((0.62, 0.86, 1.0), (0.10, 0.48, 0.88), (0.03, 0.03, 0.04), (0.87, 0.42, 0.05), (1.0, 0.87, 0.60))
+"""Blue to orange through black: told apart by every common kind of colour vision, and dark where nothing is wrong."""
+
+Half = npt.NDArray[np.float16]
+
+
+def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
+    """Draw the maps of the cases that need a look (at most `most`; None: of all) into the run's folder, and give `maps.json`.
+
+    What is there already, of the same pictures, is kept.
+    """
+    chosen = need_look(run, most)
+    before = load_maps(run.folder)
+    known = before.pictures | before.skipped
+    if all(record.case.id in known for record in chosen) and _same_pictures(before, chosen):
+        return before
+    studio = _Studio(run.folder, _metrics(run, weights))
+    for record in _by_scene(chosen):
+        studio.take(record)
+    maps = studio.finished()
+    write_maps(run.folder, maps)
+    return maps
+
+
+def called_out(run: Run) -> tuple[str, ...]:
+    """Ids of the cases that a finding names which is no pass, in the verdict's order."""
+    findings = run.verdict.findings if run.verdict else ()
+    called = [finding for finding in findings if finding.outcome is not Outcome.PASS]
+    firsts = [finding.case_id for finding in called if finding.case_id]
+    return tuple(dict.fromkeys([*firsts, *(case_id for finding in called for case_id in finding.cases)]))
+
+
+def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
+    """Finished cases with a picture, those first that need a person most: what findings name, in the verdict's order, then
+    where no finding names any of a family and model, its last rung, then the others."""
+    records = {record.case.id: record for record in run.records if "actual" in record.blobs}
+    findings = run.verdict.findings if run.verdict else ()
+    good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
+    seen = {(family, model) for finding in findings for family in finding.families for model in finding.models}
+    last: dict[tuple[str, str], CaseRecord] = {}
+    for record in records.values():
+        group = (record.case.family, record.case.model.name)
+        if group not in seen and (group not in last or record.case.step > last[group].case.step):
+            last[group] = record
+    ids = [*called_out(run), *good, *(record.case.id for record in last.values())]
+    ranked = dict.fromkeys([*ids, *(records if most is None else ())])
+    found = [records[case_id] for case_id in ranked if case_id in records]
+    return tuple(found if most is None else found[:most])
+
+
+def palettes() -> dict[str, bytes]:
+    """The two sets of colours, 256 × RGB."""
+    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), SEQUENTIAL).reshape(256, 3)[:, ::-1]
+    stops = np.asarray(DIVERGING)
+    places = np.linspace(0, len(stops) - 1, 256)
+    mixed = np.stack([np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
+    return {"sequential": ramp.tobytes(), "diverging": np.round(mixed * 255).astype(np.uint8).tobytes()}
+
+
+def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
+    return all(
+        before.pictures.get(record.case.id, record.blobs["actual"]) == record.blobs["actual"] for record in chosen
+    )
+
+
+def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
+    """The run's metrics that have maps, are still what they were when it was measured, and are fit to be used here."""
+    here = {name: get_metric(name, weights) for name in run.manifest.metrics if name in all_names()}
+    return tuple(
+        metric
+        for name, metric in here.items()
+        if metric.map is not None and metric.identity == run.manifest.metrics[name].identity and _fit(metric)
+    )
+
+
+def _fit(metric: Metric) -> bool:
+    try:
+        check_metric(metric)
+    except IncompleteError:  # whoever reads a report need not have what measured it
+        return False
+    return True
+
+
+def _by_scene(records: Sequence[CaseRecord]) -> Iterator[CaseRecord]:
+    """The same records, those of one scene together, so that it is prepared once."""
+    scenes: dict[tuple[object, ...], list[CaseRecord]] = {}
+    for record in records:
+        scenes.setdefault(record.case.scene_key, []).append(record)
+    for group in scenes.values():
+        yield from group
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A map that waits for its scale."""
+
+    case_id: str
+    metric: str
+    packed: bytes
+    shape: tuple[int, ...]
+
+    def plane(self) -> Half:
+        """Unpacked."""
+        return np.frombuffer(zlib.decompress(self.packed), np.float16).reshape(self.shape)
+
+
+@dataclass(slots=True)
+class _Studio:
+    """Draws the maps of one case after the other, and stores them as soon as their scales are known."""
+
+    folder: Path
+    metrics: tuple[Metric, ...]
+    cases: dict[str, dict[str, str]] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, MapScale] = field(default_factory=dict)
+    _held: list[_Held] = field(default_factory=list)
+    _held_bytes: int = 0
+    _scene: tuple[object, ...] = ()
+    _prepared: Prepared | None = None
+
+    def take(self, record: CaseRecord) -> None:
+        """Draw one case, or note why it can't be drawn."""
+        try:
+            prepared, actual = self._prepare(record), pictures.load(blob_path(self.folder, record.blobs["actual"]))
+        except EditproofError as error:
+            self.skipped[record.case.id] = str(error)
+            return
+        self.pictures[record.case.id] = record.blobs["actual"]
+        for metric in self.metrics:
+            if metric.map is not None and metric.name in prepared.parts:
+                self._keep(record.case.id, metric.name, _shrunk(metric.map(prepared.parts[metric.name], actual)))
+
+    def finished(self) -> Maps:
+        """Everything drawn."""
+        self._release()
+        colours = {name: colours.hex() for name, colours in palettes().items()}
+        return Maps(
+            palettes=colours, scales=self.scales, cases=self.cases, pictures=self.pictures, skipped=self.skipped
+        )
+
+    def _prepare(self, record: CaseRecord) -> Prepared:
+        """What is known about the scene's right answer. Raises UsageError where the scene is not what it was."""
+        key = record.case.scene_key
+        if self._prepared is None or self._scene != key:
+            reference = make_task(record.case).reference
+            expected = None if reference.expected is None else pictures.digest_of(reference.expected)
+            if record.blobs.get("expected") != expected:
+                raise UsageError(
+                    "the scene is another now than it was in the run, so its maps would be of something else"
+                )
+            self._scene, self._prepared = key, prepare(reference, self.metrics)
+        return self._prepared
+
+    def _keep(self, case_id: str, metric: str, plane: Half) -> None:
+        if metric in self.scales:
+            self._store(case_id, metric, plane)
+            return
+        held = _Held(case_id, metric, zlib.compress(plane.tobytes(), 1), plane.shape)
+        self._held.append(held)
+        self._held_bytes += len(held.packed)
+        if self._held_bytes > HELD_BYTES:
+            self._release()
+
+    def _release(self) -> None:
+        """Find the scales, and store what waited for them."""
+        for metric in self.metrics:
+            waiting = [held for held in self._held if held.metric == metric.name]
+            if waiting:
+                self.scales[metric.name] = scale_of(metric, [_sample(held.plane()) for held in waiting])
+            for held in waiting:
+                self._store(held.case_id, held.metric, held.plane())
+        self._held, self._held_bytes = [], 0
+
+    def _store(self, case_id: str, metric: str, plane: Half) -> None:
+        scale = self.scales[metric]
+        kind = "diverging" if scale.better == "zero" else "sequential"
+        stored = pictures.store_indexed(self.folder, levels_of(plane, scale), palettes()[kind])
+        self.cases.setdefault(case_id, {})[metric] = stored
+
+
+def scale_of(metric: Metric, samples: Sequence[Half]) -> MapScale:
+    """What the ends of a metric's colours stand for: nothing wrong, and what hardly any damaged pixel exceeds."""
+    better = metric.map_better or metric.better
+    best = metric.range[1] if better == "higher" else 0.0
+    depths = [np.abs(sample.astype(np.float64) - best) for sample in samples]
+    damaged = np.concatenate([depth[depth > FAINT * depth.max(initial=0)] for depth in depths])
+    reach = float(f"{np.percentile(damaged, REACH):.3g}") if len(damaged) else 1.0
+    low, high = {"lower": (0.0, reach), "higher": (best - reach, best), "zero": (-reach, reach)}[better]
+    unit = metric.unit if metric.map_unit is None else metric.map_unit
+    return MapScale(metric.identity, unit, better, low, high, len(samples))
+
+
+def levels_of(plane: Plane, scale: MapScale) -> Levels:
+    """A map as indices of its palette: 0 is harmless, or of `zero` the lowest value."""
+    share = (plane.astype(np.float32) - scale.low) / (scale.high - scale.low)
+    levels = np.round(np.clip(1 - share if scale.better == "higher" else share, 0, 1) * 255)
+    return np.asarray(levels, np.uint8)
+
+
+def _sample(plane: Half) -> Half:
+    """Some of the pixels, evenly spread: enough for a percentile."""
+    return plane[:: max(1, plane.shape[0] // SAMPLED), :: max(1, plane.shape[1] // SAMPLED)].ravel()
+
+
+def _shrunk(plane: Plane) -> Half:
+    factor = LONGEST_PX / max(plane.shape)
+    if factor < 1:
+        size = (round(plane.shape[1] * factor), round(plane.shape[0] * factor))
+        plane = np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.clip(plane, -MOST_HALF, MOST_HALF).astype(np.float16)

@@ -1,0 +1,211 @@
+"""Run a suite: know the pipelines, list the cases, take from the cache what is there, and run the rest in workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.pictures.differences import Accepted
+from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import accepted_pictures
+from editproof.harness.records.runs import Journal, Manifest, PipelineInfo, Run
+from editproof.harness.records.sheet import Baseline
+from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
+from editproof.harness.running.cache import CarefulCache
+from editproof.harness.running.worker import LOAD_TIMEOUT_S, Work, WorkerSetup
+from editproof.harness.running.workers import in_workers
+from editproof.harness.suites.cases import describe_metrics, expand, machine, versions
+from editproof.pipelines.loader import parse
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What to run, and how."""
+
+    suite: Suite
+    folder: Path
+    """The run folder."""
+    resume: bool
+    """Continue the run that lies in the folder."""
+    jobs: int
+    timeout_s: float
+    cache: Path | None
+    """None: neither read nor written."""
+    weights: LpipsWeights
+    baseline: Baseline | None = None
+    """What the run will be compared with: its workers look at each picture beside the accepted one while it is at hand."""
+
+    @property
+    def setup(self) -> WorkerSetup:
+        """What its workers are told."""
+        return WorkerSetup(self.suite.metrics, self.weights, self.folder, self.timeout_s)
+
+    def accepted(self, manifest: Manifest) -> Accepted | None:
+        """The accepted pictures of the run's cases."""
+        if self.baseline is None:
+            return None
+        return Accepted(self.baseline.sheet.folder, accepted_pictures(manifest, self.baseline), manifest.suite.viewing)
+
+
+Progress = Callable[[CaseRecord, int, int], None]
+"""Called with each finished case, how many are done, and how many there are."""
+
+Warn = Callable[[str], None]
+"""Called with one line about something that a person should know, though the run goes on."""
+
+
+def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
+    """Run the suite to its end and give the run. Raises UsageError before anything is run, if it makes no sense."""
+    if config.resume:
+        _check_resumable(config.folder)
+    manifest = _manifest(config)
+    finished = _open(config, manifest)
+    journal = Journal(config.folder)
+    try:
+        _finish(config, manifest, finished, journal, progress, warn)
+    finally:
+        journal.close()
+    result = runs.load(config.folder)
+    runs.write_tables(result)
+    return result
+
+
+def default_jobs() -> int:
+    """One worker for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _manifest(config: RunConfig) -> Manifest:
+    suite = config.suite
+    if not (suite.variants or suite.folders) or not suite.models:
+        raise UsageError(
+            f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own cases, and a model"
+        )
+    pipelines = describe(suite.models)
+    stated = versions()
+    return Manifest(
+        schema=runs.SCHEMA,
+        editproof=stated["editproof"],
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite=suite,
+        pipelines=pipelines,
+        metrics=describe_metrics(suite, config.weights),
+        cases=expand(suite, pipelines, config.weights),
+        versions=stated,
+        machine=machine(),
+    )
+
+
+def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
+    """Load every pipeline once and ask what it is: each file's in a process of its own, all at a time.
+
+    Raises UsageError where one can't be had.
+    """
+    logs = Path(tempfile.mkdtemp(prefix="editproof-"))
+    modules = list(dict.fromkeys(parse(model.spec).module for model in models))
+    hosts = {m: Child("editproof.harness.running.pipeline_host", log=logs / f"{n}.log") for n, m in enumerate(modules)}
+    try:
+        described = {model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models}
+    finally:
+        for host in hosts.values():
+            host.stop()
+    shutil.rmtree(logs, ignore_errors=True)  # stays where a pipeline can't be had: the error names what lies there
+    return described
+
+
+def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
+    try:
+        reply = host.call(("describe", model.spec), timeout_s=LOAD_TIMEOUT_S)
+    except ChildDiedError as error:
+        raise UsageError(f"loading the pipeline {model.spec} failed: {error}") from error
+    if isinstance(reply, CaseError):
+        if reply.kind == "ContractError":
+            raise UsageError(f"pipeline {model.spec}: {reply.message.removeprefix(f'{model.spec}: ')}")
+        path = logs / "traceback.txt"
+        path.write_text(reply.traceback)
+        raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}")
+    info: PipelineInfo = reply
+    return info
+
+
+def _check_resumable(folder: Path) -> None:
+    """Raise UsageError where there is nothing to go on with: no run, or one that makes no edits."""
+    edits_of = runs.load_manifest(folder).edits_of
+    if edits_of:
+        raise UsageError(
+            f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured again. Measure that run once "
+            "more: editproof measure RUN"
+        )
+
+
+def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
+    """Make the run folder, or check that the one to resume is of the same run; give what it has finished."""
+    if not config.resume:
+        if config.folder.exists() and any(config.folder.iterdir()):
+            raise UsageError(f"{config.folder} is not empty. Add --resume to continue a run, or choose another --out")
+        runs.write_manifest(config.folder, manifest)
+        return {}
+    before = runs.load(config.folder)
+    _check_same(before.manifest, manifest, config.folder)
+    return {record.case.id: record for record in before.records if record.error is None}
+
+
+def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
+    """Raise UsageError unless a run started now would give what the one before was giving."""
+    for name in ("suite", "pipelines", "metrics", "versions", "machine", "cases"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            detail = _first_difference(name, old, new)
+            raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+
+
+def _first_difference(name: str, old: object, new: object) -> str:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            if old.get(key) != new.get(key):
+                return f"{name}.{key} was {old.get(key)}, now it is {new.get(key)}"
+    if name == "cases":
+        return "the code that draws or measures has changed since"
+    return f"its {name} is not the one asked for now"
+
+
+def _finish(
+    config: RunConfig,
+    manifest: Manifest,
+    finished: dict[str, CaseRecord],
+    journal: Journal,
+    progress: Progress,
+    warn: Warn,
+) -> None:
+    """Do every case that is not finished: from the cache where it is there, else in workers."""
+    cache = CarefulCache(config.cache, warn)
+    done = len(finished)
+    total = len(manifest.cases)
+
+    def keep(record: CaseRecord) -> None:
+        nonlocal done
+        journal.append(record)
+        done += 1
+        progress(record, done, total)
+
+    left = []
+    for case in manifest.cases:
+        if case.id in finished:
+            continue
+        record = cache.get(case, config.folder)
+        if record:
+            keep(record)
+        else:
+            left.append(case)
+    setup = replace(config.setup, accepted=config.accepted(manifest))
+    for record in in_workers(setup, config.jobs, [Work((case,)) for case in left]):
+        keep(record)
+        cache.put(record, config.folder)

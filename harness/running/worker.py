@@ -1,0 +1,285 @@
+"""The process that takes cases: draws the scene, has the pipeline's own process edit it, measures what came back."""
+
+from __future__ import annotations
+
+import traceback
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Image, Metric
+from editproof.harness.metrics.core.registry import get_metric
+from editproof.harness.metrics.core.visibility import compare
+from editproof.harness.pictures import files as pictures
+from editproof.harness.pictures.differences import FILE, Accepted, Pair, append, viewing_of
+from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
+from editproof.harness.records.runs import blob_path
+from editproof.harness.records.types import Case, CaseError, CaseRecord, Effort, Measurement, StageRecord
+from editproof.harness.running.measure import (
+    Prepared,
+    as_delivered,
+    measure,
+    measure_many,
+    most_together,
+    prepare,
+    reasons,
+)
+from editproof.harness.suites.tasks import Task, make_task
+from editproof.pipelines.contract import EditRequest, EditResult
+from editproof.pipelines.loader import parse
+from editproof.vectors.drawing.region_picture import REGION_COLOURS, paint_regions
+
+LOAD_TIMEOUT_S = 600.0
+"""How long a pipeline may take to load its models."""
+
+SCENES_KEPT = 2
+"""Prepared scenes held at a time: cases come scene by scene, so more would only cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is told once, before there is anything to do."""
+
+    metrics: tuple[str, ...]
+    weights: LpipsWeights
+    folder: Path
+    """The run's folder, for pictures."""
+    timeout_s: float
+    """Longest that one edit may take."""
+    name: str = ""
+    """The worker's, for its logs."""
+    accepted: Accepted | None = None
+    """What its pictures are compared with; None: there is no baseline."""
+
+    @property
+    def logs(self) -> Path:
+        """Where it and its pipelines write what they print."""
+        return self.folder / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker does in one go: edits of one scene, made and measured, or measured only."""
+
+    cases: tuple[Case, ...]
+    made: tuple[CaseRecord, ...] = ()
+    """The cases' records where the edits were made before; their pictures are in the run's folder."""
+
+    @property
+    def scene_key(self) -> tuple[object, ...]:
+        """Of the scene that all the cases are of."""
+        return self.cases[0].scene_key
+
+
+def main(connection: Connection[Any, Any]) -> None:
+    """Take the set-up, then work, until the connection closes; answer each with the records of its cases."""
+    import cv2
+
+    cv2.setNumThreads(1)  # torch and BLAS take it from the environment
+    worker = Worker(connection.recv())
+    try:
+        while True:
+            connection.send(worker.take(connection.recv()))
+    finally:
+        worker.close()
+
+
+class Worker:
+    """Does one thing after the other; keeps the prepared scene and the pipeline's process between them."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._scenes: OrderedDict[tuple[object, ...], _Scene] = OrderedDict()
+        self._hosts: dict[str, Child] = {}
+        self._loaded: set[str] = set()
+
+    def take(self, work: Work) -> tuple[CaseRecord, ...]:
+        """Make and measure edits, or measure those made before. Whatever goes wrong is the cases' own error."""
+        try:
+            scene = self._scene(work.cases[0])
+            if work.made:
+                return tuple(self._measure_again(work.made, scene))
+            return tuple(self._edit(case, scene) for case in work.cases)
+        except EditproofError as error:
+            if len(work.made) > 1:  # what is wrong with one is not the others' fault
+                return tuple(record for made in work.made for record in self.take(Work((made.case,), (made,))))
+            failure = CaseError(type(error).__name__, str(error), traceback.format_exc())
+            if work.made:
+                return (replace(work.made[0], status="error", reason=failure.message, error=failure),)
+            return tuple(_failed(case, failure, {}) for case in work.cases)
+
+    def close(self) -> None:
+        """Stop the pipelines' processes."""
+        for host in self._hosts.values():
+            host.stop()
+
+    @cached_property
+    def _metrics(self) -> Sequence[Metric]:
+        return [get_metric(name, self._setup.weights) for name in self._setup.metrics]
+
+    def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
+        request = replace(scene.request, seed=case.seed)
+        try:
+            reply = self._call(case.model.spec, request)
+        except ChildDiedError as error:
+            self._drop(case.model.spec)  # the next case gets a fresh one
+            return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs)
+        if isinstance(reply, CaseError):
+            return _failed(case, reply, scene.blobs)
+        result, effort = reply
+        return self._record(case, scene, result, effort)
+
+    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, Effort] | CaseError:
+        """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
+        module = parse(spec).module
+        if module not in self._hosts:
+            log = self._setup.logs / f"{self._setup.name}-pipeline-{len(self._hosts)}.log"
+            self._hosts[module] = Child("editproof.harness.running.pipeline_host", log=log)
+        host = self._hosts[module]
+        if spec not in self._loaded:  # loading has a limit of its own
+            told = host.call(("describe", spec), timeout_s=LOAD_TIMEOUT_S)
+            if isinstance(told, CaseError):
+                return told
+            self._loaded.add(spec)
+        reply: tuple[EditResult, Effort] | CaseError = host.call(
+            ("edit", spec, request), timeout_s=self._setup.timeout_s
+        )
+        return reply
+
+    def _drop(self, spec: str) -> None:
+        module = parse(spec).module
+        self._hosts.pop(module).stop()
+        self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
+
+    def _record(self, case: Case, scene: _Scene, result: EditResult, effort: Effort) -> CaseRecord:
+        folder = self._setup.folder
+        stages = tuple(
+            StageRecord(
+                s.name,
+                s.seconds,
+                s.decision,
+                "" if s.artefact is None else pictures.store(folder, s.artefact),
+                s.peak_mb,
+            )
+            for s in result.stages
+        )
+        record = CaseRecord(
+            case,
+            result.status.value,
+            result.reason,
+            effort.seconds,
+            cached=False,
+            blobs=scene.blobs,
+            config=result.config,
+            stages=stages,
+            peak_mb=effort.peak_mb,
+            cpu_s=effort.cpu_s,
+            held_mb=effort.held_mb,
+            turn=effort.turn,
+        )
+        if result.image is None:
+            return self._unmeasured(record)
+        actual = as_delivered(result.image)
+        pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
+        self._look(pictured, scene, actual)
+        return self._with_numbers(pictured, scene, actual, measure(scene.prepared, self._metrics, actual))
+
+    def _look(self, record: CaseRecord, scene: _Scene, actual: Image) -> None:
+        """Compare the picture with the accepted ones while it is at hand. What can't be compared is left to the gate."""
+        accepted = self._setup.accepted
+        beside = accepted.pictures.get(record.case.id) if accepted else None
+        if accepted is None or beside is None or record.blobs["actual"] in beside.accepted:
+            return
+        viewing = viewing_of(accepted.viewing, record.case.family)
+        other = _at(accepted.folder, beside.other)
+        for digest in beside.accepted:
+            before = _at(accepted.folder, digest)
+            if before is None or before.shape != actual.shape:
+                continue
+            pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
+            areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
+            with suppress(IncompleteError):  # the package is not here: the gate says so
+                difference = compare(before, actual, viewing=viewing, areas=areas, expected=expected, other=other)
+                append(self._setup.folder / FILE, pair.key, difference)
+
+    def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
+        """The records with the numbers that their pictures have now. What was refused has none, now as before."""
+        expected = scene.blobs.get("expected")
+        if any(record.blobs.get("expected", expected) != expected for record in made):
+            raise UsageError("the scene is drawn otherwise now than when the edit was made. Run it anew")
+        yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
+        pictured = [record for record in made if "actual" in record.blobs]
+        step = most_together(scene.prepared)
+        for first in range(0, len(pictured), step):
+            some = pictured[first : first + step]
+            images = [pictures.load(blob_path(self._setup.folder, record.blobs["actual"])) for record in some]
+            numbers = measure_many(scene.prepared, self._metrics, images)
+            for record, actual, rows in zip(some, images, numbers, strict=True):
+                yield self._with_numbers(record, scene, actual, rows)
+
+    def _unmeasured(self, record: CaseRecord) -> CaseRecord:
+        """The record of an edit without a picture."""
+        reason = f"refused: {record.reason}"
+        return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
+
+    def _with_numbers(
+        self, record: CaseRecord, scene: _Scene, actual: Image, measurements: tuple[Measurement, ...]
+    ) -> CaseRecord:
+        """The record of an edit whose picture is stored, with its scene's, what differs in it, and what was measured."""
+        expected = scene.prepared.reference.expected
+        shown = {"actual": record.blobs["actual"]}
+        if expected is not None:
+            shown["difference"] = pictures.store(self._setup.folder, pictures.difference(expected, actual))
+        return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
+
+    def _scene(self, case: Case) -> _Scene:
+        """The case's scene, prepared, with its pictures stored."""
+        if case.scene_key not in self._scenes:
+            task = make_task(case)
+            prepared = prepare(task.reference, self._metrics)
+            self._scenes[case.scene_key] = _Scene(task.request, prepared, self._store(task))
+            if len(self._scenes) > SCENES_KEPT:
+                self._scenes.popitem(last=False)
+        return self._scenes[case.scene_key]
+
+    def _store(self, task: Task) -> dict[str, str]:
+        """Store the pictures that show what was asked and what is known; their hashes by name."""
+        folder, reference = self._setup.folder, task.reference
+        areas = reference.areas
+        shown = task.request.image if reference.expected is None else reference.expected
+        under = pictures.enlarge(shown, areas["all"].shape)
+        stored = {"input": task.request.image, "regions": paint_regions(under, areas)}
+        known = {"expected": reference.expected, "overlay": reference.overlay}
+        stored |= {name: picture for name, picture in known.items() if picture is not None}
+        outlines = {
+            f"outline_{region}": pictures.store_indexed(folder, *pictures.outline(areas[region], colour))
+            for region, colour in REGION_COLOURS.items()
+            if areas[region].any()
+        }
+        return {name: pictures.store(folder, picture) for name, picture in stored.items()} | outlines
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A task, ready to be asked of every model, and its pictures in the run's folder."""
+
+    request: EditRequest
+    prepared: Prepared
+    blobs: dict[str, str]
+
+
+def _at(folder: Path, digest: str) -> Image | None:
+    """A picture by its hash; None: it is not there."""
+    path = blob_path(folder, digest)
+    return pictures.load(path) if digest and path.is_file() else None
+
+
+def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
+    return CaseRecord(case, "error", error.message, 0.0, cached=False, blobs=blobs, error=error)

@@ -1,0 +1,105 @@
+"""What is installed, which weights and models are here, and what to do about the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distributions, version
+
+from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.records.errors import UsageError
+from editproof.harness.running.runner import default_jobs
+from editproof.harness.suites.settings import Found
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.device import VARIABLE, device_name
+
+PACKAGES = (
+    "editproof",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "opencv-python-headless",
+    "pillow",
+    "pypatchmatch",
+    "rapidocr",
+    "onnxruntime",
+    "torch",
+    "torchvision",
+    "diffusers",
+    "cvvdp",
+    "flip-evaluator",
+    "lpips",
+    "stlpips-pytorch",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "jinja2",
+    "typer",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    """What is there, and where it is not right, what to do."""
+
+
+def examine(found: Found) -> tuple[Check, ...]:
+    """Every check, in the order in which a person would look."""
+    return (
+        *(_package(name) for name in PACKAGES),
+        _one_opencv(),
+        _patchmatch(),
+        _lpips(found),
+        _device(),
+        Check("settings", ok=True, found=found.source),
+        Check("cache", ok=True, found=str(found.cache_folder) if found.settings.cache.enabled else "off"),
+        Check("jobs", ok=True, found=str(found.settings.jobs or default_jobs())),
+    )
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, ok=True, found=version(name))
+    except PackageNotFoundError:
+        return Check(name, ok=False, found="not installed. Install editproof again, in an environment of its own")
+
+
+def _one_opencv() -> Check:
+    names = sorted({d.name for d in distributions() if d.name.startswith("opencv-")})
+    if len(names) == 1:
+        return Check("one OpenCV", ok=True, found=names[0])
+    remedy = "they overwrite each other. Uninstall all of them, then install opencv-python-headless alone"
+    return Check("one OpenCV", ok=False, found=f"{', '.join(names) or 'none'}: {remedy}")
+
+
+def _patchmatch() -> Check:
+    """Find the library's file; a wheel for another system lacks it."""
+    spec = importlib.util.find_spec("patchmatch")
+    here = spec is not None and spec.origin is not None
+    return Check(
+        "model patch", ok=here, found="PatchMatch" if here else "pypatchmatch is not importable; install it again"
+    )
+
+
+def _device() -> Check:
+    """Where networks run."""
+    try:
+        name = device_name()
+    except ContractError as error:
+        return Check("device", ok=False, found=str(error))
+    return Check("device", ok=True, found=name if name != "cpu" else f"cpu. For a GPU, set {VARIABLE}=cuda")
+
+
+def _lpips(found: Found) -> Check:
+    try:
+        weights = find_weights(found.lpips_weights, download=False)
+    except UsageError as error:
+        return Check("LPIPS weights", ok=False, found=str(error))
+    return Check(
+        "LPIPS weights", ok=True, found=f"lpips[{weights.variant}] from {weights.path}. {weights.note}".strip()
+    )

@@ -1,0 +1,154 @@
+"""What every metric sees and misses, for people: one section each, with a planted fault and its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pil
+
+from editproof.harness.faults.pictures import get_fault
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, known
+from editproof.harness.metrics.core.registry import METRICS, all_names, get_metric
+from editproof.harness.running.measure import as_delivered
+from editproof.harness.suites.tasks import task_of
+from editproof.vectors.registry import get as get_vector
+
+SCENES = {
+    "hard_seams": ("tiled_seams", 1),
+    "microprint_lost": ("microprint", 2),
+    "text_left": ("thin_text", 1),
+    "banded": ("thin_text", 1),
+    "seam_grid": ("logo", 4),
+    "tile_shading": ("tiled_seams", 4),
+}
+SCENE = ("logo", 4)
+"""Family and rung that a metric's picture shows: by the metric, else by its fault, else this."""
+SEED, SIZE, SCALE = 7, 256, 1
+STRONGER = 4.0
+"""The picture shows the fault at this many times its nominal strength, so that an eye sees it too."""
+GAP_PX = 8
+INTRODUCTION = f"""# Measurements
+
+Made by `editproof explain --page`. Every metric is measured over each region that it names: `all`, the `edit` (what had to
+go), the `ring` around it, what was to `keep`, the micro-features to `protect`, the `seams` of tiles, and the `border`, the
+picture's outer rim. `worst` is the worst 64×64 window, with its place.
+
+Pictures: the right answer, the same with a fault planted in it, and where the metric sees it (or where it has no map, where
+the pictures differ). They show the fault at {STRONGER:g} times the strength that must never pass unseen.
+"""
+BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "0 is best; the sign says which way"}
+
+
+def sections(weights: LpipsWeights) -> Iterator[tuple[Metric, list[str]]]:
+    """Every metric with its section's paragraphs."""
+    for name in all_names():
+        metric = get_metric(name, weights)
+        yield metric, explain(metric)
+
+
+def explain(metric: Metric) -> list[str]:
+    """What a metric is, in a few paragraphs of plain Markdown."""
+    low, high = metric.range
+    unit = f" {metric.unit}" if metric.unit else ""
+    facts = [
+        f"aspect: {metric.aspect}",
+        f"{BETTER[metric.better]}, {low:g} to {high:g}{unit}",
+        f"statistics: {', '.join(metric.stats)}",
+        *(f"{stat} in {metric.unit_of(stat) or 'shares of 1'}" for stat in metric.units),
+        f"regions: {', '.join(metric.regions)}",
+        f"needs: {', '.join(metric.needs) or 'nothing but the picture'}",
+        f"version {metric.version}",
+    ]
+    margins = ", ".join(f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip() for stat, margin in metric.margins.items())
+    return [
+        f"**Sees.** {metric.sees}",
+        f"**Misses.** {metric.misses}",
+        f"**Formula.** {metric.formula}",
+        f"**Source.** {metric.source}",
+        "; ".join(facts) + ".",
+        f"Margins, where a suite writes none, of how much worse than the accepted one it may get: {margins or 'none'}.",
+        *_unseen(metric),
+    ]
+
+
+def _unseen(metric: Metric) -> list[str]:
+    """What nobody can tell apart, where there is such a value."""
+    if metric.unseen is None:
+        return []
+    beyond = "above" if metric.better == "higher" else "below"
+    value = f"{metric.unseen:g} {metric.unit}".rstrip()
+    return [f"Nobody sees a difference {beyond} {value}: the gate takes values beyond it for it."]
+
+
+def write_page(page: Path, weights: LpipsWeights) -> Path:
+    """Write a Markdown page with every metric's section; the pictures go into a folder named like the page."""
+    pictures = page.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    parts = [INTRODUCTION]
+    for metric, paragraphs in sections(weights):
+        if metric.name not in METRICS:
+            continue
+        parts += [f"## {metric.name}\n", *(f"{paragraph}\n" for paragraph in paragraphs)]
+        shown = example(metric)
+        if shown is not None:
+            picture, caption = shown
+            picture.quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(pictures / f"{metric.name}.png", optimize=True)
+            parts += [f"![{caption}]({pictures.name}/{metric.name}.png)\n", f"*{caption}*\n"]
+    page.write_text("\n".join(parts), encoding="utf-8")
+    return page
+
+
+def example(metric: Metric) -> tuple[Pil.Image, str] | None:
+    """A picture of the metric's own fault, and its number in words; None where its weights are not here."""
+    reference = _reference(metric)
+    fault, prepared = get_fault(metric.example), metric.prepare(reference)
+    right = known(reference.expected)
+    wrong, strong = (as_delivered(fault.plant(right, reference, fault.nominal * times)) for times in (1.0, STRONGER))
+    before, after, strongly = (_numbers(metric, prepared, image) for image in (right, wrong, strong))
+    if not strongly:
+        return None
+    region, stat = max(strongly, key=lambda key: abs(strongly[key] - before.get(key, 0.0)))
+    numbers = [f"{values.get((region, stat), 0.0):.4g}" for values in (before, after, strongly)]
+    where = np.abs(strong - right).max(axis=2) if metric.map is None else _harm(metric, metric.map(prepared, strong))
+    caption = (
+        f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it, {numbers[1]} at "
+        f"{fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
+    )
+    return _side_by_side([right, strong, _heat(where)]), caption
+
+
+def _numbers(metric: Metric, prepared: object, image: Image) -> dict[tuple[str, str], float]:
+    return {(v.region, v.stat): v.value for v in metric.measure(prepared, image) if v.value is not None}
+
+
+def _reference(metric: Metric) -> Reference:
+    family, step = SCENES.get(metric.name) or SCENES.get(metric.example, SCENE)
+    return task_of(get_vector(family).render(SEED, SIZE, step=step, scale=SCALE)).reference
+
+
+def _harm(metric: Metric, plane: Plane) -> Plane:
+    """How far each pixel of a metric's map is from the best value."""
+    best = metric.range[1] if (metric.map_better or metric.better) == "higher" else 0.0
+    return np.asarray(np.abs(plane - best))
+
+
+def _heat(depth: Plane) -> Image:
+    """Damage as colours, dark to bright."""
+    levels = np.clip(depth / max(float(np.percentile(depth, 99.5)), 1e-9), 0, 1)
+    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
+
+
+def _side_by_side(images: Iterable[Image]) -> Pil.Image:
+    tiles = [Pil.fromarray(np.round(image * 255).astype(np.uint8)) for image in images]
+    width = sum(tile.width for tile in tiles) + GAP_PX * (len(tiles) - 1)
+    sheet = Pil.new("RGB", (width, max(tile.height for tile in tiles)), "white")
+    left = 0
+    for tile in tiles:
+        sheet.paste(tile, (left, 0))
+        left += tile.width + GAP_PX
+    return sheet

@@ -1,0 +1,61 @@
+"""What a project starts with: a commented `editproof.toml` and a workflow for its build server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from editproof.harness.records.errors import UsageError
+
+Server = Literal["github", "gitlab"]
+
+HERE = Path(__file__).parent / "starters"
+
+SETTINGS = "editproof.toml"
+WORKFLOWS: Mapping[Server, str] = {"github": ".github/workflows/editproof.yml", "gitlab": ".gitlab/editproof.yml"}
+
+
+class Started(NamedTuple):
+    """What `init` did."""
+
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    """Files that were there already; they are as they were."""
+
+
+def init(folder: Path, server: Server) -> Started:
+    """Write the files that are not there yet. Raises UsageError where all of them are."""
+    texts = {
+        folder / SETTINGS: (HERE / SETTINGS).read_bytes(),
+        folder / WORKFLOWS[server]: (HERE / f"{server}.yml").read_bytes(),
+    }
+    written = tuple(path for path, text in texts.items() if _write_new(path, text))
+    kept = tuple(path for path in texts if path not in written)
+    if not written:
+        names = " and ".join(str(path.relative_to(folder)) for path in kept)
+        raise UsageError(f"{names} are here already and were not touched. Remove the one that you want anew")
+    return Started(written, kept)
+
+
+def next_steps(server: Server) -> tuple[str, ...]:
+    """What a person does after `init`, line by line."""
+    include = ("add to .gitlab-ci.yml:  include: .gitlab/editproof.yml",) if server == "gitlab" else ()
+    return (
+        "name your pipeline in editproof.toml, under [pipelines]",
+        "editproof run                 run it",
+        "editproof baseline accept     where you like what you see: what later runs are held to",
+        "git add baselines             so that the build server finds it",
+        *include,
+    )
+
+
+def _write_new(path: Path, text: bytes) -> bool:
+    """Write a file unless there is one, or a link in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("xb") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True

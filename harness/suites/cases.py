@@ -1,0 +1,220 @@
+"""From a suite to its cases: what each is, and what determines its outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.registry import METRICS, get_metric
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import MetricInfo, PipelineInfo
+from editproof.harness.records.types import Case, Model, Suite
+from editproof.harness.suites import own_cases
+from editproof.harness.suites.source import code_hash
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.device import device_name
+from editproof.vectors.drawing.grounds import PHOTOGRAPHS, photographs_in
+from editproof.vectors.offers import source_of
+from editproof.vectors.registry import VECTORS
+from editproof.vectors.registry import get as get_vector
+
+ID_LENGTH = 16
+
+LIBRARIES = (
+    "cvvdp",
+    "flip-evaluator",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "rapidocr",
+    "scikit-image",
+    "scipy",
+    "torch",
+)
+"""Libraries that draw scenes or measure them: a release of theirs may change a number."""
+
+
+def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights) -> tuple[Case, ...]:
+    """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
+
+    Raises UsageError where the user's own files can't be read, or do not fit together.
+    """
+    outcome = _Outcome(suite, weights)
+    return tuple(
+        _case(scene, model, seed, outcome.digest(pipelines[model.name]))
+        for scene in (*_drawn(suite), *_own(suite))
+        for model in suite.models
+        for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
+    )
+
+
+def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
+    """What the suite's metrics are, by name."""
+    metrics = [get_metric(name, weights) for name in suite.metrics]
+    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen) for m in metrics}
+
+
+def versions() -> dict[str, str]:
+    """Everything whose release may change a number."""
+    return {"editproof": version("editproof"), "python": platform.python_version()} | {
+        name: _version(name) for name in LIBRARIES
+    }
+
+
+def _version(name: str) -> str:
+    """Empty: not installed. What needs the library says so; the rest runs without it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def machine() -> dict[str, str]:
+    """What the run ran on. Raises UsageError where EDITPROOF_DEVICE names no device that is here."""
+    try:
+        device = device_name()
+    except ContractError as error:
+        raise UsageError(str(error)) from error
+    return {"system": platform.system(), "processor": platform.machine(), "device": device, "dtype": "float32"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the cases of all models and seeds have in common."""
+
+    identity: Mapping[str, object]
+    """What the scene is, wherever its files lie."""
+    code: str
+    """Hash of the code that draws it, where that is not ours."""
+    blank: Case
+    """Without id, key, model and seed."""
+
+
+def _drawn(suite: Suite) -> Iterator[_Scene]:
+    """The rungs of the suite's vectors."""
+    photographs = _digest_of_photographs(suite.grounds) if suite.grounds else ""
+    for variant in suite.variants:
+        vector = get_vector(variant.family)
+        params = dict(vector.ladder[variant.step - 1])
+        own = bool(photographs) and params.get("ground") in PHOTOGRAPHS
+        blank = Case(
+            id="",
+            key="",
+            family=variant.family,
+            step=variant.step,
+            params=params | ({"ground": Path(suite.grounds).name} if own else {}),
+            size=suite.size,
+            scale=suite.scale,
+            scene_seed=suite.scene_seed,
+            model=_NO_MODEL,
+            seed=0,
+            folder=suite.grounds if own else "",
+        )
+        yield _Scene(
+            _identity(blank, photographs if own else ""), "" if vector in VECTORS else source_of(vector.draw), blank
+        )
+
+
+def _own(suite: Suite) -> Iterator[_Scene]:
+    """The user's own cases."""
+    for folder in suite.folders:
+        for own in own_cases.find(Path(folder.path)):
+            scale = own_cases.check(own, suite.scale)
+            blank = Case(
+                id="",
+                key="",
+                family=folder.name,
+                step=0,
+                params={},
+                size=0,
+                scale=scale,
+                scene_seed=0,
+                model=_NO_MODEL,
+                seed=0,
+                own=own.name,
+                folder=folder.path,
+                request=own_cases.request_digest(own),
+            )
+            yield _Scene(_identity(blank, own_cases.digest(own)), "", blank)
+
+
+def current_id(case: Case) -> str:
+    """What the id of the same case would be now: another one where its vector, or the user's files, are not what they were.
+
+    Raises UsageError where there is no such scene any more, or the files can't be read.
+    """
+    if not case.own and case.step > len(get_vector(case.family).ladder):
+        raise UsageError(f"the vector {case.family} has no rung {case.step} any more")
+    if case.own:
+        files = own_cases.digest(own_cases.find_one(Path(case.folder), case.own))
+    else:
+        files = _digest_of_photographs(case.folder) if case.folder else ""
+    return _id(_identity(case, files), case.model, case.seed)
+
+
+def _identity(case: Case, files: str) -> dict[str, object]:
+    """What its scene is, wherever its files lie; `files`: what the user's own hold, its photographs or itself."""
+    if case.own:
+        return {"family": case.family, "own": case.own, "files": files, "scale": case.scale}
+    vector = get_vector(case.family)
+    return {
+        "family": case.family,
+        "version": vector.version,
+        "params": dict(vector.ladder[case.step - 1]) | ({"ground": files} if files else {}),
+        "size": case.size,
+        "scale": case.scale,
+        "scene_seed": case.scene_seed,
+    }
+
+
+_NO_MODEL = Model("", "")
+
+
+def _case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
+    case_id = _id(scene.identity, model, seed)
+    key = _digest([case_id, outcome, scene.code]) if outcome else ""
+    return replace(scene.blank, id=case_id, key=key, model=model, seed=seed)
+
+
+def _id(identity: Mapping[str, object], model: Model, seed: int) -> str:
+    return _digest({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
+
+
+class _Outcome:
+    """What, beside the scene, determines the outcome of a case."""
+
+    def __init__(self, suite: Suite, weights: LpipsWeights) -> None:
+        self._common = {
+            "metrics": [get_metric(name, weights).identity for name in suite.metrics],
+            "own_metrics": [
+                source_of(get_metric(name, weights).measure) for name in suite.metrics if name not in METRICS
+            ],
+            "weights": weights.digest(suite.metrics),
+            "code": code_hash(),
+            "versions": versions(),
+            "machine": machine(),
+        }
+
+    def digest(self, pipeline: PipelineInfo) -> str:
+        """Empty: the pipeline names no fingerprint, so nothing is known about its outcomes."""
+        return _digest({**self._common, "pipeline": pipeline.fingerprint}) if pipeline.fingerprint else ""
+
+
+def _digest_of_photographs(folder: str) -> str:
+    """Names and contents of a folder of photographs. Raises UsageError where it holds none."""
+    try:
+        paths = photographs_in(Path(folder))
+    except ValueError as error:
+        raise UsageError(f"grounds: {error}") from error
+    return _digest({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,143 @@
+"""Settings: `editproof.toml`, or `[tool.editproof]` in pyproject.toml, in this folder or the nearest one above it.
+
+A command's option wins over the file, the file over the default. Relative paths in the file are relative to it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from platformdirs import user_cache_path
+
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.types import Waiver
+
+T = TypeVar("T")
+
+MAX_TIMEOUT_S = 86_400.0
+
+
+class LpipsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[lpips]`"""
+
+    weights: str = ""
+    """File or folder with AlexNet's weights. EDITPROOF_LPIPS_WEIGHTS wins over it."""
+    download: bool = True
+    """Whether torchvision's weights (233 MB) may be downloaded where there are none."""
+
+
+class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cache]`"""
+
+    enabled: bool = True
+    folder: str = ""
+    """Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set in the file."""
+
+    suite: str = "quick"
+    runs: str = "runs"
+    """Folder of runs."""
+    baseline: str = ""
+    """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
+    pipelines: dict[str, str] = {}
+    """Name -> pipeline; empty: the suite's own models."""
+    jobs: int = 0
+    """Worker processes; 0: one a core."""
+    timeout_s: float = 300.0
+    """How long one edit may take."""
+    noise: str = ""
+    """File of the measured noise floor (`editproof noise`) that margins come from; empty: the suite's."""
+    fail_on: tuple[str, ...] = ()
+    """Outcomes that fail the build; empty: the suite's."""
+    waivers: tuple[Waiver, ...] = ()
+    """Findings that somebody answers for until a day, beside the suite's."""
+    lpips: LpipsSettings = LpipsSettings()
+    cache: CacheSettings = CacheSettings()
+
+    def __post_init__(self) -> None:
+        if self.jobs < 0:
+            raise ValueError("jobs must be at least 1, or 0 for one a core")
+        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
+        for waiver in self.waivers:
+            check_waiver(waiver)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Settings, and where they came from."""
+
+    settings: Settings
+    folder: Path
+    """Relative paths start here."""
+    source: str
+    """The file, or 'defaults'."""
+
+    def path(self, setting: str) -> Path:
+        """A path from the settings, made absolute."""
+        return (self.folder / Path(setting).expanduser()).resolve()
+
+    @property
+    def lpips_weights(self) -> str:
+        """The file or folder to look in first; empty: none was named."""
+        named = os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "")
+        return named or (str(self.path(self.settings.lpips.weights)) if self.settings.lpips.weights else "")
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where finished cases are kept."""
+        named = os.environ.get("EDITPROOF_CACHE", "")
+        if named:
+            return Path(named).expanduser().resolve()
+        return self.path(self.settings.cache.folder) if self.settings.cache.folder else user_cache_path("editproof")
+
+
+def find_settings(start: Path) -> Found:
+    """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that makes no sense."""
+    for folder in (start, *start.parents):
+        own = folder / "editproof.toml"
+        if own.is_file():
+            return Found(convert(read_toml(own), Settings, own), folder, str(own))
+        shared = folder / "pyproject.toml"
+        if shared.is_file():
+            tools = read_toml(shared).get("tool")
+            table = tools.get("editproof") if isinstance(tools, dict) else None
+            if table is not None:
+                return Found(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
+    return Found(Settings(), start, "defaults")
+
+
+def check_waiver(waiver: Waiver) -> None:
+    """Raise ValueError on a waiver that nobody answers for, or that covers everything."""
+    if not waiver.owner.strip() or not waiver.reason.strip():
+        raise ValueError("a waiver must name its owner and its reason")
+    if not (waiver.family or waiver.model or waiver.metric):
+        raise ValueError(f"the waiver by {waiver.owner} covers everything: name a family, a model or a metric")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises UsageError with the file and line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: it is not UTF-8 text ({error})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is not valid TOML: it is nested too deeply") from error
+    except tomllib.TOMLDecodeError as error:
+        last_line = f"at line {len(text.splitlines())}, the end of the file"
+        raise UsageError(f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}") from error
+
+
+def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
+    """A parsed table as a typed object. Raises UsageError with the file and the key."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {str(error).replace('`$.', '`')}") from error

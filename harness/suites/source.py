@@ -1,0 +1,76 @@
+"""What a worker's numbers are made by: every module of ours that it imports, and the files that those read.
+
+The cache goes by a hash of it. The modules are found by following import statements from the worker's own, also those
+inside functions, so that nobody has to keep a list.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOTS = ("editproof.harness.running.worker", "editproof.harness.running.pipeline_host")
+"""What the processes that make and measure edits run."""
+
+OURS = "editproof"
+DATA = {".ttf", ".otf"}
+"""Endings of files that modules read and whose content changes pictures."""
+
+_HERE = Path(__file__).resolve().parents[2]
+"""Where our packages lie."""
+
+
+@cache
+def code_hash() -> str:
+    """Hash of Python's version and of the source that draws scenes, runs pipelines and measures edits."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (*(path_of(module) for module in worker_modules()), *_data()):
+        digest.update(path.relative_to(_HERE).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def worker_modules() -> tuple[str, ...]:
+    """Names of our modules that a worker or a pipeline's process imports, sorted; the reference pipeline's are in its own
+    fingerprint.
+    """
+    found: set[str] = set()
+    waiting = list(ROOTS)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting += [name for name in _imported(module) if name not in found]
+    return tuple(sorted(found))
+
+
+def path_of(module: str) -> Path:
+    """The file of one of our modules."""
+    path = _HERE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imported(module: str) -> Iterator[str]:
+    """Our modules that a module imports, and the packages that they lie in."""
+    for node in ast.walk(ast.parse(path_of(module).read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == OURS:
+                yield from (
+                    ours for end in range(2, len(parts) + 1) if path_of(ours := ".".join(parts[:end])).is_file()
+                )
+
+
+def _data() -> Iterator[Path]:
+    yield from sorted(path for path in (_HERE / "vectors").rglob("*") if path.suffix in DATA)

@@ -1,0 +1,109 @@
+"""A task: what a pipeline is asked, and what is known about the right answer. Drawn by a vector, or a user's own files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from editproof.harness.metrics.core.metric import Areas, Reference
+from editproof.harness.records.types import Case
+from editproof.harness.suites import own_cases
+from editproof.pipelines.contract import EditRequest
+from editproof.vectors.drawing.grounds import on_own_photographs
+from editproof.vectors.regions import border
+from editproof.vectors.registry import get as get_vector
+from editproof.vectors.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One edit to ask for. The request's seed is that of the first case; replace it for others."""
+
+    request: EditRequest
+    reference: Reference
+
+
+def make_task(case: Case) -> Task:
+    """The case's task. Raises UsageError where the user's own files are not there any more, or can't be read."""
+    if case.own:
+        return Task(*own_cases.read(own_cases.find_one(Path(case.folder), case.own), case.scale))
+    vector = get_vector(case.family)
+    if case.folder:
+        vector = on_own_photographs(vector, Path(case.folder))
+    return task_of(vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale))
+
+
+def task_of(scene: Scene) -> Task:
+    """What a drawn scene asks, and what it knows about the right answer."""
+    request = EditRequest(
+        image=scene.input,
+        mask=scene.mask,
+        prompt=scene.prompt,
+        scale=scene.scale,
+        config=dict(scene.config),
+        metadata=dict(scene.metadata),
+        file=scene.file,
+    )
+    reference = Reference(
+        areas=_areas(scene),
+        expected=scene.clean,
+        input=scene.input,
+        overlay=scene.overlay,
+        overlay_rgb=scene.overlay_rgb,
+        boxes=scene.truth,
+        scale=scene.scale,
+    )
+    return Task(request, reference)
+
+
+def crop_task(task: Task, box: tuple[int, int, int, int]) -> Task:
+    """A part of a task, `box` being y0, x0, y1, x1 in input pixels, end-exclusive. What was drawn (`boxes`) is left out, and
+    so is the request's file: neither can be cropped.
+    """
+    request, reference = task.request, task.reference
+    y0, x0, y1, x1 = box
+    near = (slice(y0, y1), slice(x0, x1))
+    scale = reference.scale
+    large = (slice(y0 * scale, y1 * scale), slice(x0 * scale, x1 * scale))
+
+    def cropped(part: Any, where: tuple[slice, slice]) -> Any:
+        return None if part is None else np.ascontiguousarray(part[where])
+
+    return Task(
+        replace(
+            request,
+            image=cropped(request.image, near),
+            mask=cropped(request.mask, near),
+            strokes_add=cropped(request.strokes_add, near),
+            strokes_subtract=cropped(request.strokes_subtract, near),
+            protect={name: cropped(plane, near) for name, plane in request.protect.items()},
+            file=b"",
+        ),
+        Reference(
+            areas={name: cropped(area, large) for name, area in reference.areas.items()},
+            expected=cropped(reference.expected, large),
+            input=cropped(reference.input, near),
+            overlay=cropped(reference.overlay, near),
+            overlay_rgb=cropped(reference.overlay_rgb, near),
+            scale=scale,
+        ),
+    )
+
+
+def _areas(scene: Scene) -> Areas:
+    """Every region as a boolean H×W at output size; `protect` joins all protected features."""
+    protect = np.zeros(scene.edit.shape, bool)
+    for feature in scene.protect.values():
+        protect |= feature > 0
+    return {
+        "all": np.ones(scene.edit.shape, bool),
+        "edit": scene.edit > 0,
+        "ring": scene.ring > 0,
+        "keep": scene.keep > 0,
+        "protect": protect,
+        "seams": scene.seams > 0,
+        "border": border(scene.edit.shape[0], scene.edit.shape[1], scene.scale),
+    }

@@ -1,0 +1,1 @@
+"""What CI systems read: JUnit, GitHub's and GitLab's formats, Markdown."""

@@ -1,0 +1,78 @@
+"""Where a verdict goes besides the terminal: files for build servers, and GitHub's own places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from editproof.harness.records.runs import Manifest, write_atomically
+from editproof.harness.records.types import Verdict
+from editproof.reports.ci import github, gitlab, markdown
+from editproof.reports.ci.junit import junit
+from editproof.reports.common.verdict import Checkout
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which outputs were asked for."""
+
+    junit: Path | None
+    markdown: Path | None
+    gitlab: Path | None
+    github: bool
+    """Annotations, and the step summary where GitHub names its file."""
+    step_summary: Path | None
+    checkout: Checkout
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that will be written anew."""
+        return tuple(path for path in (self.junit, self.markdown, self.gitlab) if path)
+
+
+def wanted(
+    *,
+    junit: Path | None,
+    markdown: Path | None,
+    gitlab: Path | None,
+    github: bool | None,
+    here: Path,
+    environ: Mapping[str, str],
+) -> Wanted:
+    """What was asked for, and what the build server's own variables add. `github` None: where GitHub Actions runs us."""
+    root = environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or here
+    on_github = environ.get("GITHUB_ACTIONS") == "true" if github is None else github
+    step_summary = environ.get("GITHUB_STEP_SUMMARY", "")
+    return Wanted(
+        junit, markdown, gitlab, on_github, Path(step_summary) if step_summary else None, Checkout(here, Path(root))
+    )
+
+
+def forget(asked: Wanted) -> None:
+    """Remove the files of an earlier verdict: where this one fails to come, nobody must read that one for it."""
+    for path in asked.files:
+        path.unlink(missing_ok=True)
+
+
+def publish(manifest: Manifest, verdict: Verdict, asked: Wanted) -> list[str]:
+    """Write what was asked for; give the lines that GitHub's runner must see."""
+    if asked.junit:
+        write_atomically(asked.junit, junit(manifest, verdict))
+    if asked.markdown:
+        write_atomically(asked.markdown, markdown.comment(manifest, verdict).encode("utf-8", "replace"))
+    if asked.gitlab:
+        write_atomically(asked.gitlab, gitlab.code_quality(manifest, verdict, asked.checkout))
+    if not asked.github:
+        return []
+    if asked.step_summary:
+        _append_summary(asked.step_summary, manifest, verdict)
+    return github.workflow_commands(manifest, verdict, asked.checkout)
+
+
+def _append_summary(path: Path, manifest: Manifest, verdict: Verdict) -> None:
+    """Add the summary to what the step has written already, within what GitHub takes of both."""
+    used = path.stat().st_size if path.exists() else 0
+    text = markdown.summary(manifest, verdict, markdown.MAX_SUMMARY - used - 1)
+    with path.open("ab") as file:
+        file.write(("\n" + text if used and text else text).encode("utf-8", "replace"))

@@ -1,0 +1,101 @@
+"""How numbers and metrics are named, written, found and ranked: the same in HTML, in charts and in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from editproof.harness.records.runs import metric_name
+from editproof.harness.records.types import Better, CaseRecord, Measurement, Region
+
+TITLES: Mapping[str, str] = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "delta_e00": "ΔE00",
+    "ms_ssim": "MS-SSIM",
+    "flip": "FLIP",
+    "cer": "CER",
+    "seconds": "Time of an edit",
+    "memory": "Memory of an edit",
+}
+"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
+
+COUNTED = frozenset({"scenes", "edits"})
+"""Units of what is counted: without decimals."""
+
+
+def title(identity: str) -> str:
+    """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
+    name, bracket, variant = identity.partition("@")[0].partition("[")
+    words = name.replace("_", " ")
+    return TITLES.get(name, words[:1].upper() + words[1:]) + (f" [{variant}" if bracket else "")
+
+
+def number(value: float, unit: str = "") -> str:
+    """A value without its unit: two decimals, four for a score that has no unit, none for a count."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{0 if unit in COUNTED else 2 if unit else 4}f}"
+    return text.removeprefix("-") if not float(text) else text.replace("-", "−")
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """A value with its unit, where the unit is more than the metric's own name."""
+    if not unit or unit == TITLES["delta_e00"]:
+        return number(value, unit)
+    word = unit.removesuffix("s") if unit in COUNTED and abs(value) == 1 else unit
+    return f"{number(value, unit)}\N{NO-BREAK SPACE}{word}"
+
+
+def jod(value: float) -> str:
+    """JOD: two decimals, and what is too little for them is said to be."""
+    return "less than 0.01" if 0 < value < 0.005 else number(value, "JOD")
+
+
+def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
+    """The measurement by the metric's name (not its identity); None where the case has no such row."""
+    return _find(record.measurements, metric, region, stat)
+
+
+def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float | None:
+    """The value of `find`; None where there is no row or no value."""
+    measurement = find(record, metric, region, stat)
+    return None if measurement is None else measurement.value
+
+
+def among(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> float | None:
+    """The value among these measurements; None where there is no row or no value."""
+    measurement = _find(measurements, metric, region, stat)
+    return None if measurement is None else measurement.value
+
+
+def _find(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> Measurement | None:
+    for measurement in measurements:
+        if measurement.stat == stat and measurement.region == region and metric_name(measurement.metric) == metric:
+            return measurement
+    return None
+
+
+def badness(better: Better, value: float) -> float:
+    """The larger, the worse; comparable within one metric only."""
+    return {"higher": -value, "lower": value, "zero": abs(value)}[better]
+
+
+def worst(records: Iterable[CaseRecord]) -> CaseRecord:
+    """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit, then the last rung.
+
+    Raises ValueError where there is none.
+    """
+
+    def rank(record: CaseRecord) -> tuple[float, ...]:
+        lpips = value(record, "lpips", "edit", "mean")
+        psnr = value(record, "psnr", "edit", "mean")
+        return (
+            record.error is not None,
+            -math.inf if lpips is None else lpips,
+            -math.inf if psnr is None else -psnr,
+            record.case.step,
+        )
+
+    return max(records, key=rank)

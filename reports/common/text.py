@@ -1,0 +1,80 @@
+"""A run in the terminal: one table."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import CaseRecord, Region
+from editproof.reports.common import numbers, view
+
+COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
+    ("PSNR", "psnr", "edit", "mean", "dB"),
+    ("SSIM", "ssim", "edit", "mean", ""),
+    ("LPIPS", "lpips", "edit", "mean", ""),
+    ("ΔE00", "delta_e00", "edit", "mean", "ΔE00"),
+    ("finest", "spectral_energy", "edit", "octave_5", "dB"),
+)
+"""Heading, metric, region, statistic, unit."""
+MAX_NAME = 10
+"""Characters of the worst case's name."""
+
+
+def case_table(run: Run) -> Table:
+    """A table for `rich.print`: one row per family and model, the means over its cases that have a value."""
+    caption = (
+        "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name, of the worst case"
+    )
+    blind = sum("expected" not in record.blobs for record in run.records if record.error is None)
+    if blind:
+        caption += (
+            f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
+        )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
+    table.caption_justify = "left"
+    table.add_column("family", overflow="fold", min_width=15)
+    table.add_column("model", overflow="fold", min_width=8)
+    for heading in ("cases", *(column[0] for column in COLUMNS), "worst"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
+    by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
+    for record in run.records:
+        by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
+    families = view.families(run)
+    for (family, model), records in sorted(by_pair.items(), key=lambda pair: families.index(pair[0][0])):
+        errors = sum(record.status == "error" for record in records)
+        means = [_mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS]
+        counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
+        cells = [counted, *means, _short(plain(numbers.worst(records).case.name))]
+        styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
+        # Text, not str: a name such as `[red]` is no markup.
+        table.add_row(
+            Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))
+        )
+    return table
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the others at 80 columns."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
+def plain(name: str) -> str:
+    """A foreign text for a terminal: no control, escape or direction-changing characters, one line."""
+    if name.isprintable():
+        return name
+    return "".join(" " if char.isspace() else char if _harmless(char) else "�" for char in name)
+
+
+def _harmless(char: str) -> bool:
+    return char == "\N{ZERO WIDTH JOINER}" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def _mean(records: Sequence[CaseRecord], metric: str, region: Region, stat: str, unit: str) -> str:
+    found = [numbers.value(record, metric, region, stat) for record in records]
+    known = [value for value in found if value is not None]
+    return numbers.number(sum(known) / len(known), unit) if known else "—"

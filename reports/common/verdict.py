@@ -1,0 +1,350 @@
+"""A verdict in words: what the terminal, a pull request, a build server and the report show of it.
+
+Everything here is made from the manifest and the verdict alone, and every text is one line without control characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from editproof.harness.records.runs import Manifest, metric_name
+from editproof.harness.records.types import OUTCOMES, Change, Evidence, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.records.wording import counted
+from editproof.reports.common import numbers
+from editproof.reports.common.text import plain
+
+Level = Literal["error", "warning", "good"]
+
+JOD = "JOD: at 1, 75 % of people prefer the other picture."
+"""What the number means: every output that shows one says so once."""
+
+VISIBLE = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
+"""JOD from which on a difference is called so, largest first; below the last it is `just visible`."""
+
+QUIET = frozenset({Outcome.IMPROVED, Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
+"""Outcomes that need nobody, unless they fail the build."""
+
+INVISIBLE = frozenset({Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
+"""Outcomes of what nobody can see, however many JOD were measured."""
+
+UNKNOWN = "how its pictures changed is not known"
+"""Of a run that could not be judged, or that an older version judged."""
+
+PICTURES = {
+    Outcome.ERROR: "could not be judged",
+    Outcome.REGRESSED: "regressed",
+    Outcome.TRADED: "traded",
+    Outcome.UNDERPOWERED: "perhaps worse",
+    Outcome.CHANGED: "visibly changed",
+    Outcome.NOT_JUDGED: "not judged",
+    Outcome.WAIVED: "waived",
+    Outcome.PASS: "unchanged",
+    Outcome.UNCHANGED: "changed no more than seeds do",
+    Outcome.INVISIBLE: "changed invisibly",
+    Outcome.IMPROVED: "improved",
+}
+"""What is said of pictures beside the accepted ones, in this order; `pass` stands for those that are the accepted ones."""
+
+COUNTED = frozenset({"status", "seed"})
+"""Rules that count scenes, and measure no picture."""
+HELD_TO = {"budget": "budget", "limit": "limit"}
+"""What a rule's limit is called; of any other it is a margin."""
+
+NAMED_FAMILIES = 4
+NAMED_MODELS = 3
+NAMED_PLACES = 3
+NAMED_FINDINGS = 2
+"""Names in a sentence, before the others are counted."""
+MAX_NAME = 60
+MAX_TEXT = 1000
+"""Characters of a foreign text that are shown: a name must not push the others out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One finding, in words."""
+
+    level: Level
+    """`error` fails the build; `warning` needs a look; `good` needs nobody."""
+    outcome: str
+    """An Outcome, or `at risk`."""
+    said: str
+    """The outcome; and whether it fails the build, where the outcome alone leaves that open."""
+    rule: str
+    families: str
+    models: str
+    words: str
+    """What it looks like."""
+    seen: str
+    """How visible it is: `obvious, 1.32 JOD`. Empty: not known."""
+    cases: str
+    """`4 cases`. Empty: it counts none."""
+    stage: str
+    """Empty: not known."""
+    measure: str
+    """`PSNR mean in edit`. Empty: no number was judged."""
+    number: str
+    """`PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)`. Empty: no number was judged."""
+    interval: str
+    """95 % confidence interval of the change. Empty: there is none."""
+    text: str
+    """The finding in one sentence."""
+    identity: tuple[str, ...]
+    """What the finding is about, without its numbers: the same in every run."""
+
+    @property
+    def place(self) -> str:
+        """Families and models: `logo, moire · ns`."""
+        return f"{self.families} · {self.models}"
+
+    @property
+    def story(self) -> str:
+        """What it looks like, how visible it is, in how many cases, and where it begins."""
+        first = f"first at {self.stage}" if self.stage else ""
+        return " · ".join(part for part in (self.words, self.seen, self.cases, first) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Where the repository lies, so that a finding can point at a file in it."""
+
+    here: Path
+    """Where relative pipelines start."""
+    root: Path
+
+    def source(self, manifest: Manifest, models: Sequence[str]) -> str:
+        """The file of the first of these models that has one, relative to the repository; empty: none, or it lies elsewhere."""
+        specs = {known.name: known.spec for known in manifest.suite.models}
+        found = (self._file(specs.get(model, "")) for model in models)
+        return next((path for path in found if path), "")
+
+    def _file(self, spec: str) -> str:
+        module = spec.partition("?")[0].rpartition(":")[0]
+        path = self.here / module
+        if not module.endswith(".py") or ".." in path.parts or not path.is_relative_to(self.root):
+            return ""
+        return plain(path.relative_to(self.root).as_posix())
+
+
+def line_of(finding: Finding) -> Line:
+    """One finding in words."""
+    evidence = finding.evidence
+    low, high = (evidence and evidence.interval) or (0.0, 0.0)
+    outcome = "at risk" if is_at_risk(finding) else finding.outcome.value
+    return Line(
+        level=level_of(finding),
+        outcome=outcome,
+        said=_said(finding, outcome),
+        rule=short(finding.rule),
+        families=listed(finding.families, NAMED_FAMILIES),
+        models=listed(finding.models, NAMED_MODELS),
+        words=short(finding.words or finding.text),
+        seen=seen(finding.jod, finding.outcome),
+        cases=counted(len(finding.cases), "case") if finding.cases else "",
+        stage=short(finding.stage, MAX_NAME),
+        measure=short(measured(finding.rule, evidence)) if evidence else "",
+        number=short(_number(finding.rule, evidence)) if evidence else "",
+        interval=f"{numbers.number(low, evidence.unit)} to {_quantity(high, evidence)}"
+        if evidence and evidence.interval
+        else "",
+        text=short(finding.text or finding.words),
+        identity=_about(finding),
+    )
+
+
+def open_findings(verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings that need a person, in the verdict's order."""
+    return tuple(finding for finding in verdict.findings if is_open(finding))
+
+
+def open_lines(verdict: Verdict) -> tuple[Line, ...]:
+    """The findings that need a person, in words."""
+    return tuple(map(line_of, open_findings(verdict)))
+
+
+def is_open(finding: Finding) -> bool:
+    """Whether it needs a person."""
+    return finding.fails or finding.outcome not in QUIET or is_at_risk(finding)
+
+
+def is_at_risk(finding: Finding) -> bool:
+    """Whether a limit is kept with hardly anything left of it."""
+    return finding.at_risk and finding.outcome is Outcome.PASS
+
+
+def level_of(finding: Finding) -> Level:
+    """How loud a finding is."""
+    if finding.fails or finding.outcome is Outcome.ERROR:
+        return "error"
+    return "warning" if is_open(finding) else "good"
+
+
+def visible(jod: float) -> str:
+    """How visible a difference of that many JOD is, in words."""
+    return next((word for least, word in VISIBLE if jod >= least), "just visible")
+
+
+def seen(jod: float | None, outcome: Outcome | None = None) -> str:
+    """The same with the number, or that nobody can see it; empty where it is not known."""
+    if jod is None:
+        return ""
+    return f"{'invisible' if outcome in INVISIBLE else visible(jod)}, {numbers.jod(jod)} JOD"
+
+
+def jod_lines(verdict: Verdict) -> list[str]:
+    """What JOD is, where the verdict speaks of any."""
+    found = any(finding.jod is not None for finding in open_findings(verdict))
+    return [JOD] if found or any(change.outcome is Outcome.INVISIBLE for change in verdict.changes) else []
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in a word or four. A pass is a run that was judged, and that nothing failed."""
+    if verdict.invalid:
+        return "could not be judged"
+    if verdict.exit_code is ExitCode.REGRESSION:
+        failing = [finding.outcome for finding in verdict.findings if finding.fails]
+        worst = min(failing, key=OUTCOMES.index, default=Outcome.REGRESSED)
+        return "regression" if worst in {Outcome.REGRESSED, Outcome.ERROR} else f"fail: {worst}"
+    if verdict.exit_code is ExitCode.OK:
+        return "pass"
+    return "underpowered" if verdict.outcome is Outcome.UNDERPOWERED else "could not be judged"
+
+
+def summed(verdict: Verdict) -> str:
+    """What became of the pictures and how many findings there are, on one line."""
+    found = open_findings(verdict)
+    failing = sum(finding.fails for finding in found)
+    said = [counted(len(found), "provisional finding" if verdict.invalid else "finding")] if found else []
+    if failing and not verdict.invalid:
+        said = [f"{failing:,} of {counted(len(found), 'finding')} {'fails' if failing == 1 else 'fail'} the build"]
+    if verdict.exit_code is ExitCode.INCOMPLETE and verdict.outcome is Outcome.UNDERPOWERED and not verdict.invalid:
+        said += ["too few seeds to be sure"]
+    return "; ".join([*said, changed_pictures(verdict) or _uncompared(verdict)])
+
+
+def changed_pictures(verdict: Verdict) -> str:
+    """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`; empty: none was compared."""
+    told: list[str] = []
+    for outcome, word in PICTURES.items():
+        own = [change for change in verdict.changes if change.outcome is outcome]
+        number = len(own) + (verdict.unchanged if outcome is Outcome.PASS else 0)
+        if number:
+            noun = "" if told else "picture " if number == 1 else "pictures "
+            told.append(f"{number:,} {noun}{word}{_more_of(outcome, own, verdict)}")
+    return ", ".join(told)
+
+
+def because(verdict: Verdict) -> str:
+    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at inpaint`.
+
+    Empty where it is one, and where the reasons why the run could not be judged say it.
+    """
+    if verdict.exit_code is ExitCode.OK or verdict.invalid:
+        return ""
+    found = [finding for finding in verdict.findings if finding.fails]
+    found = found or [
+        finding for finding in verdict.findings if finding.outcome is verdict.outcome and is_open(finding)
+    ]
+    more = len(found) - NAMED_FINDINGS
+    said = [_cause(finding) for finding in found[:NAMED_FINDINGS]]
+    return "; ".join([*said, *([f"and {counted(more, 'more finding')}"] if more > 0 else [])])
+
+
+def sentence(manifest: Manifest, verdict: Verdict) -> str:
+    """What was judged, and against what."""
+    suite = manifest.suite
+    against = "budgets and the baseline" if verdict.baseline else "budgets"
+    return (
+        f"Suite {short(suite.name, MAX_NAME)}: {counted(len(manifest.cases), 'case')} of "
+        f"{counted(len(suite.models), 'model')}, judged against {against}."
+    )
+
+
+def reasons(verdict: Verdict) -> tuple[str, ...]:
+    """Why the run could not be judged."""
+    return tuple(short(reason) for reason in verdict.invalid)
+
+
+def notes(verdict: Verdict) -> tuple[str, ...]:
+    """What a person should know though it changes nothing."""
+    return tuple(short(note) for note in verdict.notes)
+
+
+def measured(rule: str, evidence: Evidence) -> str:
+    """What a number measures, in words."""
+    title = numbers.title(evidence.metric)
+    if rule in {"limit", "cost", *COUNTED}:
+        return title
+    return f"{title} {evidence.stat.replace('_', ' ')} in {evidence.region}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more."""
+    said, more = [short(name, MAX_NAME) for name in names[:most]], len(names) - most
+    return ", ".join(said) + (f" and {more} more" if more > 0 else "")
+
+
+def short(text: str, most: int = MAX_TEXT) -> str:
+    """A foreign text, plain, on one line, and no longer than `most`."""
+    line = plain(" ".join(text[: 2 * most].split()))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _said(finding: Finding, outcome: str) -> str:
+    if finding.fails and finding.outcome not in {Outcome.REGRESSED, Outcome.ERROR}:
+        return f"{outcome}, fails the build"
+    if not finding.fails and finding.outcome in {Outcome.REGRESSED, Outcome.TRADED}:
+        return f"{outcome}, does not fail the build"
+    return outcome
+
+
+def _number(rule: str, evidence: Evidence) -> str:
+    if rule in COUNTED:
+        allowed = f"limit {_quantity(evidence.limit, evidence)}" if evidence.limit else "none allowed"
+        return f"{_quantity(evidence.after, evidence)} ({allowed})"
+    value = _quantity(evidence.after, evidence)
+    if evidence.before is not None:
+        value = f"{numbers.number(evidence.before, evidence.unit)} → {value}"
+    return f"{measured(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')} {_quantity(evidence.limit, evidence)})"
+
+
+def _quantity(value: float, evidence: Evidence) -> str:
+    return plain(numbers.quantity(value, evidence.unit))
+
+
+def _cause(finding: Finding) -> str:
+    line = line_of(finding)
+    first = f", first at {line.stage}" if line.stage else ""
+    return f"{short(line.words, 200)} in {line.families} with {line.models}{first}"
+
+
+def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> str:
+    if outcome is Outcome.INVISIBLE and changes:
+        return f" (JOD at most {numbers.jod(max(change.worst for change in changes))})"
+    if outcome is not Outcome.IMPROVED:
+        return ""
+    loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}
+    found = dict.fromkeys((one.family, one.model) for one in verdict.judgements if one.outcome is outcome)
+    places = [
+        f"{short(family, MAX_NAME)} · {short(model, MAX_NAME)}"
+        for family, model in found
+        if (family, model) not in loud
+    ]
+    return f": {listed(places, NAMED_PLACES)}" if places else ""
+
+
+def _uncompared(verdict: Verdict) -> str:
+    if verdict.invalid or verdict.baseline:
+        return UNKNOWN
+    kept = "every budget and limit is kept" if verdict.exit_code is ExitCode.OK else ""
+    none = "no picture was compared with an accepted one"
+    return f"{kept}; {none}" if kept else none
+
+
+def _about(finding: Finding) -> tuple[str, ...]:
+    evidence = finding.evidence
+    number = (metric_name(evidence.metric), evidence.region, evidence.stat) if evidence and not finding.aspect else ()
+    return (finding.rule, finding.aspect, " ".join(finding.families), " ".join(finding.models), *number)

@@ -1,0 +1,89 @@
+"""What all outputs say alike of a run: what became of its cases."""
+
+from __future__ import annotations
+
+from editproof.harness.records.evidence import BASELINE, JOURNAL, load_counterparts, read_traces
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import OUTCOMES, Finding, Outcome, Region
+
+STATES = {
+    "error": "Error",
+    "refused": "Refused",
+    "needs_review": "Needs review",
+    "regressed": "Regressed",
+    "traded": "Traded",
+    "underpowered": "Perhaps worse",
+    "changed": "Changed",
+    "not judged": "Not judged",
+    "waived": "Waived",
+    "missing": "Not run",
+    "improved": "Improved",
+    "invisible": "Changed invisibly",
+    "unchanged": "Unchanged",
+    "done": "Done",
+}
+"""What became of a case, in the order in which people must look. `done`: it has ended, and was compared with nothing."""
+
+FAILED = frozenset({"error", "refused", "needs_review"})
+"""States without a picture that a customer gets."""
+
+WINDOW_PX = 64
+"""Edge of the window that `worst` is taken over, in output pixels."""
+
+KEY_NUMBERS: tuple[tuple[str, Region, str], ...] = (
+    ("psnr", "edit", "mean"),
+    ("ssim", "edit", "mean"),
+    ("lpips", "edit", "mean"),
+    ("delta_e00", "edit", "mean"),
+)
+"""What one line about a case shows."""
+
+
+def states(run: Run) -> dict[str, str]:
+    """Case id -> what became of it, in the order of the manifest."""
+    judged = _judged(run)
+    same = unchanged(run)
+    ended = {}
+    for record in run.records:
+        known = judged.get(record.case.id, "unchanged" if record.case.id in same else record.status)
+        ended[record.case.id] = known if record.status == "done" else record.status
+    return {case.id: ended.get(case.id, "missing") for case in run.manifest.cases}
+
+
+def unchanged(run: Run) -> frozenset[str]:
+    """Ids of the cases whose picture is an accepted one, bit for bit."""
+    pairs = load_counterparts(run.folder).pairs
+    before = read_traces(run.folder / BASELINE / JOURNAL) if pairs.ids else {}
+    found = set()
+    for record in run.records:
+        other = before.get(pairs.ids.get(record.case.id, ""))
+        accepted = {other.blobs.get("actual", "")} if other else set()
+        if record.blobs.get("actual") in accepted.union(pairs.also.get(record.case.id, ())):
+            found.add(record.case.id)
+    return frozenset(found)
+
+
+def findings(run: Run) -> tuple[Finding, ...]:
+    """The verdict's findings, in its order."""
+    return run.verdict.findings if run.verdict else ()
+
+
+def _judged(run: Run) -> dict[str, str]:
+    """Case id -> the worst that the verdict says of it."""
+    if run.verdict is None:
+        return {}
+    said: dict[str, list[Outcome]] = {change.case_id: [change.outcome] for change in run.verdict.changes}
+    for finding in run.verdict.findings:
+        for case_id in finding.cases if finding.outcome is not Outcome.PASS else ():
+            said.setdefault(case_id, []).append(finding.outcome)
+    return {case_id: min(outcomes, key=OUTCOMES.index).value for case_id, outcomes in said.items()}
+
+
+def models(run: Run) -> tuple[str, ...]:
+    """Names of the models, in the suite's order."""
+    return tuple(dict.fromkeys(case.model.name for case in run.manifest.cases))
+
+
+def families(run: Run) -> tuple[str, ...]:
+    """Names of the families, in the suite's order."""
+    return tuple(dict.fromkeys(case.family for case in run.manifest.cases))

@@ -1,0 +1,257 @@
+"""Charts of a run as SVG files: which are drawn, of what, and where they lie. Their number does not grow with the cases."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from editproof.harness.records.evidence import Counterparts, load_counterparts
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import CaseRecord
+from editproof.reports.common import numbers, view
+from editproof.reports.html.chart_dots import (
+    Effect,
+    Point,
+    Strip,
+    forest_figure,
+    history_figure,
+    stage_figure,
+    strip_figure,
+    strips,
+)
+from editproof.reports.html.chart_lines import (
+    contrast_figure,
+    contrast_lines,
+    limit_figure,
+    limit_lines,
+    spectral_figure,
+    spectral_lines,
+)
+from editproof.reports.html.chart_style import Chart, alt_of, by_model, save, styled
+from editproof.reports.html.history import Moment
+
+KINDS = (
+    (
+        "forest",
+        "What changed, family by family",
+        "Mean change of LPIPS in the edit with its 95 % interval; an interval that crosses the line may be noise.",
+        "",
+    ),
+    (
+        "limit",
+        "Where it starts to fail",
+        (
+            "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the budgets’ limits, dotted where "
+            "the budget no longer asks; a ring marks the step at which a model passes one, × a step without a result."
+        ),
+        "No case has a ladder step and an LPIPS or PSNR measurement.",
+    ),
+    (
+        "spectral",
+        "What happens to detail",
+        (
+            "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above it noise or texture was "
+            "added. Lines are means over cases, bands reach from the lowest to the highest case."
+        ),
+        "No case has a spectral measurement.",
+    ),
+    (
+        "contrast",
+        "What happens to contrast",
+        "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has gone flat, above it harsh.",
+        "",
+    ),
+    (
+        "seeds",
+        "Case by case",
+        "Each dot is a case on one seed; rings are the baseline’s. Lines are means.",
+        "",
+    ),
+    ("stages", "What it costs", "Time of every stage, and the memory that the pipeline’s process held at most.", ""),
+    (
+        "history",
+        "How it came here",
+        "The runs of this suite that lie beside this one, oldest first: means over all cases.",
+        "",
+    ),
+)
+"""Kind, title, what to see in it, and what stands there where there is none; empty: nothing does."""
+
+MOST_FAMILIES = 12
+"""Families that charts are drawn of: those that need a look most."""
+
+MOST_MODELS = 14
+FINEST = ("spectral_energy", "edit", "octave_5")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The charts of a run."""
+
+    charts: tuple[Chart, ...]
+    families: int
+    """How many families they show."""
+    left_out: int
+
+
+def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Drawn:
+    """Write the SVG charts of a run into a folder; `history` is of the runs before it, oldest first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    by_family: dict[str, list[CaseRecord]] = {}
+    for record in run.records:
+        by_family.setdefault(record.case.family, []).append(record)
+    shown = _families(run, by_family)
+    before = _before(run.records, load_counterparts(run.folder))
+    with styled():
+        charts = [chart for family in shown for chart in _of_family(run, family, by_family[family], before, folder)]
+        charts += _of_run(run, {family: by_family[family] for family in shown}, before, history, folder)
+    return Drawn(tuple(charts), len(shown), len(by_family) - len(shown))
+
+
+def _families(run: Run, by_family: Mapping[str, object]) -> list[str]:
+    """Those that are drawn, in the run's order."""
+    named = dict.fromkeys(family for finding in view.findings(run) for family in finding.families)
+    rank = {family: index for index, family in enumerate(named)}
+    worst = sorted(by_family, key=lambda family: rank.get(family, len(rank)))[:MOST_FAMILIES]
+    return [family for family in by_family if family in worst]
+
+
+def _before(records: Iterable[CaseRecord], counterparts: Counterparts) -> dict[str, float]:
+    """LPIPS of the baseline's cases, by the run's case ids."""
+    found = {}
+    for record in records:
+        other = counterparts.get(record.case.id)
+        value = numbers.among(other.measurements, "lpips", "edit", "mean") if other else None
+        if value is not None:
+            found[record.case.id] = value
+    return found
+
+
+def _of_family(
+    run: Run, family: str, records: Sequence[CaseRecord], before: Mapping[str, float], folder: Path
+) -> Iterable[Chart]:
+    models = set(list(by_model(records))[:MOST_MODELS])
+    records = [record for record in records if record.case.model.name in models]
+    slug = slug_of(family)
+    bands = spectral_lines(records)
+    if any(line.x for line in bands):
+        alt = alt_of(f"Spectral energy in {family}, finest octave", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        yield save(spectral_figure(bands), "spectral", family, folder / f"spectral-{slug}.svg", alt)
+    bands = contrast_lines(records)
+    if any(line.x for line in bands):
+        alt = alt_of(f"Local contrast in {family}, finest detail", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        yield save(contrast_figure(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
+    damage = limit_lines(records, "lpips")
+    measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
+    if measured and not records[0].case.own:
+        ends = [(line.model, line.mean[-1]) for line in damage if line.mean]
+        alt = alt_of(f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", ends, "")
+        yield save(limit_figure(run, records), "limit", family, folder / f"limit-{slug}.svg", alt)
+    dots = strips(records, before)
+    if any(len(strip.now) > 1 or strip.then for strip in dots):
+        ends = [(strip.model, sum(strip.now) / len(strip.now)) for strip in dots]
+        alt = alt_of(f"LPIPS in the edit of every case of {family}; means", ends, "")
+        label = "LPIPS in edit (lower is better)"
+        yield save(strip_figure(dots, label), "seeds", family, folder / f"seeds-{slug}.svg", alt)
+
+
+def _of_run(
+    run: Run,
+    by_family: Mapping[str, Sequence[CaseRecord]],
+    before: Mapping[str, float],
+    history: Sequence[Moment],
+    folder: Path,
+) -> Iterable[Chart]:
+    names = list(by_model(run.records))
+    effects = [effect for family, records in by_family.items() for effect in _since(family, strips(records, before))]
+    if effects:
+        title = "Since the baseline"
+        alt = alt_of("Mean change of LPIPS", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        figure = forest_figure(effects, "change of LPIPS in edit", names=names)
+        yield save(figure, "forest", title, folder / "forest-baseline.svg", alt)
+    first, *others = names or [""]
+    effects = [
+        effect
+        for family, records in by_family.items()
+        for effect in _swaps(family, records, first, others[:MOST_MODELS])
+    ]
+    if effects:
+        alt = alt_of(f"Mean difference of LPIPS from {first}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        figure = forest_figure(effects, "difference of LPIPS in edit", names=names)
+        yield save(figure, "forest", f"Instead of {first}", folder / "forest-models.svg", alt)
+    seconds, memory = _costs(run.records)
+    if seconds:
+        totals = [(model, sum(stages.values())) for model, stages in seconds.items()]
+        figure = stage_figure(seconds, memory)
+        yield save(figure, "stages", "Stages", folder / "stages.svg", alt_of("Time of all stages", totals, "s"))
+    moments = [*history, Moment.of(run)]
+    if len(moments) > 1:
+        points = {
+            name: [Point(one.when, model, value) for one in moments for model, value in one.means.get(name, {}).items()]
+            for name in ("lpips", "psnr")
+        }
+        points = {name: found for name, found in points.items() if found}
+        if points:
+            labels = {"lpips": "LPIPS in edit, mean", "psnr": "PSNR in edit, mean, dB"}
+            last = [(p.model, p.value) for p in next(iter(points.values())) if p.when == moments[-1].when]
+            alt = alt_of(f"Means over {len(moments)} runs; now", last, "")
+            yield save(history_figure(points, labels), "history", "Runs", folder / "history.svg", alt)
+
+
+def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
+    for strip in found:
+        if len(strip.then) == len(strip.now):
+            yield effect_of(family, strip.model, np.subtract(strip.now, strip.then))
+
+
+def _swaps(family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]) -> Iterable[Effect]:
+    """Every other model against the first one, scene by scene: means over seeds are what is paired."""
+    scenes: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        value = numbers.value(record, "lpips", "edit", "mean")
+        if value is not None:
+            scenes.setdefault(record.case.model.name, {}).setdefault(record.case.name, []).append(value)
+    known = scenes.get(first, {})
+    for model in others:
+        both = [name for name in scenes.get(model, {}) if name in known]
+        if both:
+            yield effect_of(family, model, np.array([np.mean(scenes[model][n]) - np.mean(known[n]) for n in both]))
+
+
+def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
+    """The mean of paired changes with its 95 % interval (Student's t); of one change there is no interval."""
+    from scipy.special import stdtrit
+
+    mean, count = float(np.mean(changes)), len(changes)
+    reach = 0.0
+    if count > 1:
+        reach = float(stdtrit(count - 1, 0.975) * np.std(changes, ddof=1) / math.sqrt(count))
+    return Effect(label, series, mean, mean - reach, mean + reach, count)
+
+
+def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Model -> stage -> mean seconds, and model -> the most memory, MB."""
+    seconds: dict[str, dict[str, list[float]]] = {}
+    memory: dict[str, float] = {}
+    for record in records:
+        model = record.case.model.name
+        for stage in record.stages:
+            seconds.setdefault(model, {}).setdefault(stage.name, []).append(stage.seconds)
+        if record.peak_mb is not None:
+            memory[model] = max(memory.get(model, 0.0), record.peak_mb)
+    kept = list(seconds)[:MOST_MODELS]
+    means = {model: {name: sum(all_) / len(all_) for name, all_ in seconds[model].items()} for model in kept}
+    return means, {model: memory[model] for model in kept if model in memory}
+
+
+def slug_of(name: str) -> str:
+    """A file name for a family; a name that is none itself gets a digest, so that two never meet."""
+    if re.fullmatch(r"[a-z0-9_]{1,60}", name):
+        return name
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,276 @@
+"""The comparison of two runs or models: a page, and a table for the terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from PIL import Image
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from editproof.harness.records.compared import AspectOutcome, Comparison, Outcome, Pair, Row, Take
+from editproof.harness.records.runs import Run, blob_path, metric_name, write_atomically
+from editproof.harness.records.types import REGIONS, CaseRecord
+from editproof.reports.common import numbers
+from editproof.reports.common.pictures import relative
+from editproof.reports.common.text import plain
+from editproof.reports.html.chart_dots import Effect, forest_figure
+from editproof.reports.html.chart_style import Chart, alt_of, save, styled
+from editproof.reports.html.report import environment, write_static
+from editproof.reports.html.thumbnails import cut, worst_place
+
+STYLES = ("tokens.css", "front.css", "compare.css")
+MOST_ROWS = 60
+"""Rows of one outcome that the page lists; the rest is folded, up to MOST_FOLDED."""
+MOST_FOLDED = 600
+MOST_LINES = 12
+"""Rows in the terminal."""
+EDGE_PX = 168
+
+TONES: Mapping[Outcome, str] = {"lost": "bad", "won": "good", "not comparable": "warn", "unchanged": "plain"}
+WORDS: Mapping[Outcome, str] = {
+    "lost": "Lost",
+    "won": "Won",
+    "not comparable": "Not comparable",
+    "unchanged": "Unchanged",
+}
+ASPECT_TONES: Mapping[AspectOutcome, str] = {
+    "better": "good",
+    "worse": "bad",
+    "traded": "warn",
+    "even": "plain",
+    "not measured": "plain",
+}
+ASPECT_STYLES: Mapping[AspectOutcome, str] = {"better": "green", "worse": "bold red", "traded": "yellow"}
+AGAINST: Mapping[tuple[str, Outcome], str] = {("better", "lost"): "better", ("worse", "won"): "worse"}
+"""An aspect's answer and a row's that points the other way -> what is said of the aspect."""
+TAKEN: Mapping[Take, str] = {"a": "KEEP A", "b": "TAKE B", "either": "IT DEPENDS"}
+FOREST = (("lpips", "LPIPS in edit"), ("delta_e00", "ΔE00 in edit"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Expected, A and B at the worst place of one pair."""
+
+    pair: Pair
+    path: Path
+    width: int
+    height: int
+    alt: str
+    hrefs: tuple[str, str]
+    """The case in the reports of A and B; empty: there is no report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was won and lost in one region of a family."""
+
+    lost: int
+    won: int
+    unchanged: int
+    blank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The comparison in a line."""
+
+    word: str
+    tone: str
+    why: str
+
+
+def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
+    """Write the page of a comparison, and return its `index.html`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_static(folder, STYLES)
+    for name in ("sheets", "charts"):
+        if (folder / "index.html").is_file():
+            shutil.rmtree(folder / name, ignore_errors=True)
+    index = folder / "index.html"
+    text = (
+        environment(folder)
+        .get_template("compare.html.j2")
+        .render(
+            styles=STYLES,
+            scripts=(),
+            found=found,
+            headline=headline(found),
+            counts=counts(found),
+            regions=[region for region in REGIONS if any(row.region == region for row in found.rows)],
+            map=region_map(found),
+            charts=_charts(found, folder / "charts"),
+            losses=_sheets(found.losses, a, b, folder),
+            gains=_sheets(found.gains, a, b, folder),
+            rows={outcome: [row for row in found.rows if row.outcome == outcome] for outcome in WORDS},
+            words=WORDS,
+            tones=TONES,
+            aspect_tones=ASPECT_TONES,
+            against=lambda row: against(found, row),
+            most=MOST_ROWS,
+            most_folded=MOST_FOLDED,
+            ranked=numbers.title(found.quality.partition(" ")[0]) + " " + found.quality.partition(" ")[2],
+        )
+    )
+    write_atomically(index, text.encode("utf-8", "replace"))
+    return index
+
+
+def headline(found: Comparison) -> Headline:
+    """Which to take, and the answer in full."""
+    moved = {one.outcome for one in found.aspects} & {"better", "worse", "traded"}
+    word = TAKEN[found.take] if moved or found.take != "either" else "NO DIFFERENCE"
+    tones = {frozenset({"better"}): "good", frozenset({"worse"}): "bad", frozenset(): "plain"}
+    return Headline(word, tones.get(frozenset(moved), "warn"), found.answer)
+
+
+def against(found: Comparison, row: Row) -> str:
+    """What is said of a row that points the other way than its aspect; empty: it does not."""
+    aspect = next((one for one in found.aspects if one.aspect == row.aspect), None)
+    word = AGAINST.get((aspect.outcome, row.outcome), "") if aspect else ""
+    return f"although {row.aspect} is {word} on the whole" if word else ""
+
+
+def counts(found: Comparison) -> dict[Outcome, int]:
+    """How many rows of each outcome."""
+    return {outcome: sum(row.outcome == outcome for row in found.rows) for outcome in WORDS}
+
+
+def region_map(found: Comparison) -> dict[tuple[str, str], dict[str, Cell]]:
+    """Family and model -> region -> what was won and lost there."""
+    cells: dict[tuple[str, str], dict[str, Cell]] = {}
+    for row in found.rows:
+        own = cells.setdefault((row.family, row.model), {})
+        old = own.get(row.region, Cell(0, 0, 0, 0))
+        own[row.region] = Cell(
+            old.lost + (row.outcome == "lost"),
+            old.won + (row.outcome == "won"),
+            old.unchanged + (row.outcome == "unchanged"),
+            old.blank + (row.outcome == "not comparable"),
+        )
+    return dict(sorted(cells.items(), key=lambda cell: -sum(one.lost for one in cell[1].values())))
+
+
+def measure(row: Row) -> str:
+    """`LPIPS mean in edit`"""
+    return f"{numbers.title(row.metric)} {row.stat.replace('_', ' ')} in {row.region}"
+
+
+def change(row: Row) -> str:
+    """`0.0230 worse`"""
+    if row.change is None:
+        return "—"
+    amount = numbers.quantity(abs(row.change), row.unit)
+    return f"{amount} {'worse' if row.change > 0 else 'better'}" if row.change else "none"
+
+
+def interval(row: Row) -> str:
+    """`0.0100 to 0.0300`; empty: none."""
+    if row.interval is None:
+        return ""
+    return f"{numbers.number(row.interval[0], row.unit)} to {numbers.number(row.interval[1], row.unit)}"
+
+
+def aspect_table(found: Comparison) -> Table:
+    """A table for `rich.print`: what B is on each aspect, in the order of the answer."""
+    order = list(ASPECT_TONES)
+    table = _table("in margins, over the pictures that differ visibly; JOD: how visible the most visible one is")
+    table.add_column("aspect", no_wrap=True)
+    table.add_column("B is", no_wrap=True)
+    for heading in ("better by", "worse by", "JOD"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in sorted(found.aspects, key=lambda one: (order.index(one.outcome), -(one.lost + one.won))):
+        moved = one.outcome in ASPECT_STYLES
+        cells = [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.jod(one.jod)] if moved else ["", "", ""]
+        table.add_row(one.aspect, Text(one.outcome, ASPECT_STYLES.get(one.outcome, "")), *cells)
+    return table
+
+
+def comparison_table(found: Comparison) -> Table:
+    """A table for `rich.print`: what is lost and won, worst first, as far as it does not speak against its aspect."""
+    changed = [row for row in found.rows if row.outcome in {"lost", "won"}]
+    shown = [row for row in changed if not against(found, row)]
+    table = _table("; ".join(_caption(found, len(changed) - len(shown), len(shown) - MOST_LINES)))
+    table.add_column("", no_wrap=True)
+    table.add_column("family, model", overflow="fold", min_width=16)
+    table.add_column("measure", overflow="fold", min_width=18)
+    for heading in ("A", "B", "change"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in shown[:MOST_LINES]:
+        sides = [numbers.number(value, row.unit) if value is not None else "—" for value in (row.a, row.b)]
+        cells = [row.outcome, f"{row.family}, {row.model}", measure(row), *sides, change(row)]
+        style = {"lost": "bold red", "won": "green"}.get(row.outcome, "")
+        table.add_row(*(Text(plain(cell), style if not at else "") for at, cell in enumerate(cells)))
+    return table
+
+
+def _caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
+    yield ", ".join(f"{count} {outcome}" for outcome, count in counts(found).items())
+    if opposed:
+        yield f"{opposed} point the other way than their aspect"
+    if more > 0:
+        yield f"{more} more rows"
+    if opposed or more > 0:
+        yield "all are on the page and in --json"
+
+
+def _table(caption: str) -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+
+
+def _charts(found: Comparison, folder: Path) -> list[Chart]:
+    """Forest plots of the main measurements: a row a family, a series a model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    charts = []
+    with styled():
+        for metric, label in FOREST:
+            effects = [
+                Effect(row.family, row.model, row.change, *(row.interval or (row.change, row.change)), row.samples)
+                for row in sorted(found.rows, key=lambda row: (row.family, row.model))
+                if (metric_name(row.metric), row.region, row.stat) == (metric, "edit", "mean")
+                and row.change is not None
+            ]
+            if effects:
+                names = list(dict.fromkeys(effect.series for effect in effects))
+                alt = alt_of(f"Mean change of {label}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+                figure = forest_figure(effects, f"change of {label}", names=names)
+                charts.append(save(figure, "forest", label, folder / f"forest-{metric}.svg", alt))
+    return charts
+
+
+def _sheets(pairs: Sequence[Pair], a: Run, b: Run, folder: Path) -> list[Sheet]:
+    ours = {record.case.id: record for record in a.records}
+    theirs = {record.case.id: record for record in b.records}
+    return [sheet for pair in pairs for sheet in _sheet(pair, a, b, ours[pair.a], theirs[pair.b], folder)]
+
+
+def _sheet(pair: Pair, a: Run, b: Run, left: CaseRecord, right: CaseRecord, folder: Path) -> Iterable[Sheet]:
+    """None where a picture is not there any more."""
+    sources = ((b, right, "expected"), (a, left, "actual"), (b, right, "actual"))
+    paths = [blob_path(run.folder, record.blobs.get(kind, "")) for run, record, kind in sources]
+    if not all(path.is_file() for path in paths):
+        return
+    pictures = []
+    for path in paths:
+        with Image.open(path) as picture:
+            pictures.append(picture.convert("RGB"))
+    if len({picture.size for picture in pictures}) > 1:
+        return
+    place = worst_place(right if pair.change > 0 else left)
+    sheet = cut(pictures, place, EDGE_PX)
+    target = folder / "sheets" / f"{'loss' if pair.change > 0 else 'gain'}-{len(list(folder.glob('sheets/*')))}.webp"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(target, "WEBP", quality=84, method=2)
+    where = f" at y {place[0]}, x {place[1]}" if place else ""
+    alt = f"{pair.family}/{pair.name}, {pair.model}, seed {pair.seed}{where}: expected, A and B side by side"
+    yield Sheet(pair, target, *sheet.size, alt, (_case_link(a, pair.a, folder), _case_link(b, pair.b, folder)))
+
+
+def _case_link(run: Run, case_id: str, folder: Path) -> str:
+    page = run.folder / "report" / "index.html"
+    return f"{relative(page, folder)}#{urlencode({'case': case_id})}" if page.is_file() else ""

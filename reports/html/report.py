@@ -1,0 +1,132 @@
+"""The HTML report: a static folder that opens without a server and without a network.
+
+index.html       the front page, and the viewer over it
+static/          our scripts and styles
+data/cases.js    the list of cases
+cases/ID.js      what the viewer shows of one case, loaded when it is opened
+charts/, thumbs/ what the front page shows
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from editproof.harness.records.runs import Run, write_atomically
+from editproof.harness.records.types import Outcome
+from editproof.reports.common import numbers, verdict, view
+from editproof.reports.common.pictures import relative
+from editproof.reports.html import case_data, charts, front_page
+from editproof.reports.html.case_data import write_case_data
+from editproof.reports.html.case_list import key_numbers, write_cases
+from editproof.reports.html.history import earlier_runs
+from editproof.reports.html.thumbnails import write_thumbnails
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+POLICY = (
+    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self' file:; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""Nothing is loaded but what lies beside the page."""
+
+SCRIPTS = ("state.js", "dom.js", "list.js", "front.js", *(name for name in case_data.STATIC if name.endswith(".js")))
+"""In the order in which they must run."""
+
+STYLES = ("tokens.css", "front.css", *(name for name in case_data.STATIC if name.endswith(".css")))
+
+_OURS = ("cases", "charts", "data", "pixels", "static", "thumbs")
+"""Folders of a report."""
+
+
+def write_report(run: Run, folder: Path | None = None) -> Path:
+    """Write the report of a run and return its `index.html`.
+
+    Pictures stay in the run's folder and are referred to by relative paths, so the report must stay where it is, seen from
+    the run.
+    """
+    folder = run.folder / "report" if folder is None else folder
+    states = view.states(run)
+    if folder == run.folder / "report":  # nobody else's files lie there
+        for name in _OURS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    write_static(folder, (*SCRIPTS, *STYLES))
+    write_cases(run, states, folder / "data" / "cases.js")
+    write_case_data(run, folder, states)
+    drawn = charts.write_charts(run, folder / "charts", earlier_runs(run))
+    index = folder / "index.html"
+    write_atomically(index, _index(run, folder, states, drawn).encode("utf-8", "replace"))
+    return index
+
+
+def write_static(folder: Path, names: Iterable[str]) -> None:
+    """These scripts and styles of ours, into a report's folder."""
+    for name in names:
+        write_atomically(folder / "static" / name, (STATIC / name).read_bytes())
+
+
+def environment(folder: Path) -> Environment:
+    """Our templates, for a page in that folder; whatever a run says is escaped, and a name that does not exist raises."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters.update(
+        number=numbers.number,
+        quantity=numbers.quantity,
+        metric=numbers.title,
+        seen_from_here=lambda path: relative(path, folder),
+    )
+    pages.globals.update(STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY)
+    return pages
+
+
+def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
+    cards = front_page.cards(run)
+    pictured = [card.finding for card in (*cards.open, *cards.quiet)]
+    unseen = front_page.unseen(run)
+    changes = run.verdict.changes if run.verdict else ()
+    return (
+        environment(folder)
+        .get_template("index.html.j2")
+        .render(
+            styles=STYLES,
+            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/cases.js"],
+            suite=run.manifest.suite,
+            manifest=run.manifest,
+            metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},
+            verdict=run.verdict,
+            missing=run.missing,
+            headline=front_page.headline(run),
+            counts=front_page.counts(run, states),
+            compared=front_page.compared(run),
+            cards=cards,
+            jod=verdict.JOD,
+            unseen=unseen,
+            unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
+            thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
+            map=front_page.family_map(run, states),
+            families=view.families(run),
+            models=view.models(run),
+            charts={kind: [chart for chart in drawn.charts if chart.kind == kind] for kind, *_ in charts.KINDS},
+            families_drawn=drawn.families,
+            families_left_out=drawn.left_out,
+            number_titles=_titles(run),
+        )
+    )
+
+
+def _titles(run: Run) -> str:
+    """What the list's numbers are, in words."""
+    keys: Sequence[Any] = key_numbers(run.manifest)
+    places = dict.fromkeys(f"{stat.replace('_', ' ')} in {region}" for _, region, stat in keys)
+    return ", ".join(places) or "none"

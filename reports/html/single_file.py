@@ -1,0 +1,134 @@
+"""A report as one HTML file, to send or attach: what lies beside the page is put into it.
+
+The pictures whose pixels are read out stay as they are; maps, differences and artefacts of stages become WebP.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from PIL import Image
+
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import write_atomically
+
+MOST_CASES = 200
+"""Beyond, the file is too large to be opened with pleasure, let alone to be sent."""
+
+EXACT = frozenset({"input", "expected", "actual", "baseline"})
+"""Whose pixels the viewer reads."""
+
+SMALL = 16_384
+"""Bytes below which a picture is left as it is."""
+
+KINDS = {".js": "text/javascript", ".png": "image/png", ".svg": "image/svg+xml", ".webp": "image/webp"}
+NOTHING = "'none'"
+_STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
+_SCRIPT = re.compile(r'<script src="([^"]+)" defer></script>')
+_IMAGE = re.compile(r'(<img src=")([^"]+)(")')
+_CHART = re.compile(r'<a href="(charts/[^"]+)">(<img [^>]*>)</a>')
+_PICTURE = re.compile(r'"([^"\\]*?\.(?:png|webp|svg))"')
+_POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=")[^"]*(")')
+
+
+def check_size(cases: int) -> None:
+    """Raise UsageError where there are more than MOST_CASES cases: said before anything is written."""
+    if cases > MOST_CASES:
+        raise UsageError(
+            f"--single-file is for up to {MOST_CASES} cases, and here are {cases}: their pictures would make a file that no "
+            "browser opens with pleasure. Send the run folder instead; the report in it needs no server"
+        )
+
+
+def write_single_file(index: Path) -> Path:
+    """Write `<folder>.html` beside a report's folder, with everything that the report consists of; give its path."""
+    folder = index.parent
+    target = folder.with_name(f"{folder.name}.html")
+    text = index.read_text(encoding="utf-8")
+    beside = _data_files(folder)
+    text = _CHART.sub(r"\2", text)  # a click on a picture leads nowhere in a single file
+    text = _IMAGE.sub(lambda found: f"{found[1]}{data_uri(_file(folder, found[2]))}{found[3]}", text)
+    styles: list[str] = []
+    text = _STYLE.sub(lambda found: _style(folder, found[1], styles), text)
+    scripts = _SCRIPT.findall(text)
+    text = _SCRIPT.sub("", text)
+    parts = [_with_files(_file(folder, name).read_text(encoding="utf-8"), name, beside) for name in scripts]
+    hashes: list[str] = []
+    inlined = "".join(f"<script>{_hashed(part, hashes)}</script>\n" for part in parts)
+    text = text.replace("</body>", f"{inlined}</body>")
+    text = _POLICY.sub(lambda found: f"{found[1]}{_policy(styles, hashes)}{found[2]}", text)
+    write_atomically(target, text.encode("utf-8"))
+    return target
+
+
+def data_uri(path: Path) -> str:
+    """A file as a data: URI."""
+    return _uri(path.read_bytes(), KINDS[path.suffix])
+
+
+def small_uri(path: Path) -> str:
+    """A picture as a data: URI, as WebP where that is smaller."""
+    data = path.read_bytes()
+    if path.suffix == ".svg" or len(data) < SMALL:
+        return data_uri(path)
+    with Image.open(path) as picture:
+        buffer = io.BytesIO()
+        picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB").save(
+            buffer, "WEBP", quality=84, method=1
+        )
+    return _uri(buffer.getvalue(), KINDS[".webp"]) if buffer.tell() < len(data) else data_uri(path)
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _data_files(folder: Path) -> dict[str, str]:
+    """Path as a script names it -> data: URI, of everything that scripts load: data of cases, and the pictures in it."""
+    found: dict[str, str] = {}
+    for path in [*sorted(folder.glob("cases/*.js")), *sorted(folder.glob("data/viewer.js"))]:
+        text = path.read_text(encoding="utf-8")
+        said = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+        exact = {place[0] for kind, place in said.get("pictures", {}).items() if kind in EXACT and place}
+        for name in dict.fromkeys([*exact, *_PICTURE.findall(text)]):
+            if name not in found and not name.startswith("data:") and _file(folder, name).is_file():
+                found[name] = data_uri(_file(folder, name)) if name in exact else small_uri(_file(folder, name))
+        found[path.relative_to(folder).as_posix()] = data_uri(path)
+    return found
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / unquote(html.unescape(name))
+
+
+def _with_files(text: str, name: str, beside: dict[str, str]) -> str:
+    """A script; the one that knows where files lie is told that they are here."""
+    if name != "static/dom.js" or not beside:
+        return text
+    table = json.dumps(beside, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    return f"{text}\neditproof.files = {table};\n"
+
+
+def _style(folder: Path, name: str, hashes: list[str]) -> str:
+    return f"<style>{_hashed(_file(folder, name).read_text(encoding='utf-8'), hashes)}</style>"
+
+
+def _hashed(text: str, hashes: list[str]) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+    hashes.append(f"'sha256-{digest}'")
+    return text
+
+
+def _policy(styles: list[str], scripts: list[str]) -> str:
+    """Ours by their hashes; data: is what we put in."""
+    return (
+        f"default-src 'none'; img-src data:; style-src {' '.join(styles)}; "
+        f"script-src {' '.join([*scripts, 'data:']) if scripts else NOTHING}; base-uri 'none'; form-action 'none'"
+    )

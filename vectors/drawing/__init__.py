@@ -1,0 +1,1 @@
+"""What families are drawn with: layers, shapes, textures, grounds, poor captures."""

@@ -1,0 +1,212 @@
+"""Family `logo`: a drawn logo to remove from what lies beneath, its mask given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from editproof.vectors.drawing.composition import Brief, compose
+from editproof.vectors.drawing.grounds import draw_ground
+from editproof.vectors.drawing.layers import (
+    Distance,
+    Layer,
+    Lettering,
+    Rgb,
+    patch_box,
+    shape_patch,
+    text_patch,
+    text_width,
+)
+from editproof.vectors.drawing.shapes import disc, ring, seal, star
+from editproof.vectors.scene import Param, Scene, Vector
+
+MAX_SHARE = 0.32
+"""Largest diameter as a share of the image's edge: a disc of that size covers 8 % of the image."""
+MARGIN_PX = 6
+"""Free border, input pixels: room for the ring around the edit."""
+MONOGRAMS = ("EN", "KB", "RV", "HM", "TS", "NO")
+COLOURS: tuple[tuple[Rgb, Rgb], ...] = (
+    ((176, 32, 44), (250, 246, 240)),
+    ((22, 60, 120), (246, 214, 90)),
+    ((14, 96, 84), (244, 244, 236)),
+    ((60, 30, 92), (246, 190, 120)),
+)
+"""Main colour and the colour of what stands on it."""
+FILLS = ("flat", "gradient", "translucent")
+PALER, DEEPER = 0.45, 0.3
+"""A gradient goes from the main colour this far towards white down to this share of the main colour's levels."""
+GLASS = 0.5
+"""Alpha of a translucent fill, and of the glow beneath it; what stands on it is solid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a logo goes, and how it is drawn there."""
+
+    y_px: float
+    x_px: float
+    """Centre, input pixels."""
+    radius_px: float
+    scale: int
+    main: Rgb
+    second: Rgb
+    monogram: str
+    fill: str
+
+
+def draw(
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    design: str,
+    fill: str,
+    diameter_px: int,
+    opacity: float,
+    glow_px: float,
+    ground: str,
+) -> Scene:
+    """Draw a logo at a place that the seed chooses; its diameter is at most MAX_SHARE of the image's edge."""
+    if design not in DESIGNS:
+        raise ValueError(f"no logo design is called {design!r}; there are: {', '.join(DESIGNS)}")
+    if fill not in FILLS:
+        raise ValueError(f"no fill is called {fill!r}; there are: {', '.join(FILLS)}")
+    rng = np.random.default_rng((seed, 12))
+    clean = draw_ground(ground, seed, size * scale, scale)
+    reach_px = min(diameter_px, MAX_SHARE * size) / 2
+    halo_px = min(glow_px, reach_px / 4)
+    y_px, x_px = rng.uniform(reach_px + MARGIN_PX, size - reach_px - MARGIN_PX, 2)
+    main, second = COLOURS[rng.integers(len(COLOURS))]
+    monogram = MONOGRAMS[rng.integers(len(MONOGRAMS))]
+    spot = Spot(y_px, x_px, reach_px - halo_px, scale, main, second, monogram, fill)
+    layers = [*_glow(spot, halo_px), *DESIGNS[design](spot)]
+    facts: dict[str, Param] = {"design": design, "fill": fill, "diameter_px": diameter_px, "opacity": opacity}
+    scene = compose(
+        clean,
+        layers,
+        scale=scale,
+        brief=Brief(
+            "remove the logo",
+            mask_given=True,
+            metadata={"family": "logo", "ground": ground, "glow_px": glow_px, **facts},
+        ),
+        truth=(patch_box("logo", design, layers[0].patch, scale),),
+        opacity=opacity,
+    )
+    if scene.mask is None or fill != "translucent":
+        return scene
+    return replace(scene, mask=np.minimum(scene.mask / np.float32(GLASS), np.float32(1)))  # 1 on glass, too
+
+
+def _monogram(spot: Spot) -> list[Layer]:
+    """Two letters on a disc."""
+    return [_layer(spot, disc(spot.radius_px)), _letters(spot, spot.monogram, share=0.62)]
+
+
+def _star(spot: Spot) -> list[Layer]:
+    """A star in a ring: the ground shows between them."""
+    radius_px = spot.radius_px
+    return [
+        _layer(spot, ring(radius_px * 0.9, radius_px * 0.2)),
+        _layer(spot, star(radius_px * 0.7, points=5, inner=0.42)),
+    ]
+
+
+def _seal(spot: Spot) -> list[Layer]:
+    """A scalloped seal with a fine ring and a monogram."""
+    radius_px = spot.radius_px
+    return [
+        _layer(spot, seal(radius_px, teeth=24, depth_px=radius_px * 0.1)),
+        _layer(spot, ring(radius_px * 0.78, max(radius_px * 0.05, 0.7)), second=True),
+        _letters(spot, spot.monogram, share=0.5),
+    ]
+
+
+DESIGNS: Mapping[str, Callable[[Spot], list[Layer]]] = {"monogram": _monogram, "star": _star, "seal": _seal}
+
+
+def _glow(spot: Spot, glow_px: float) -> list[Layer]:
+    """A soft halo around the logo, from half its colour to nothing over `glow_px`."""
+    if glow_px <= 0:
+        return []
+    halo = shape_patch(
+        disc(spot.radius_px),
+        y_px=spot.y_px,
+        x_px=spot.x_px,
+        reach_px=spot.radius_px + glow_px,
+        scale=spot.scale,
+        softness_px=2 * glow_px,
+    )
+    return [Layer(halo, spot.main, _body_alpha(spot))]
+
+
+def _layer(spot: Spot, distance: Distance, *, second: bool = False) -> Layer:
+    patch = shape_patch(
+        distance, y_px=spot.y_px, x_px=spot.x_px, reach_px=spot.radius_px + 1 / spot.scale, scale=spot.scale
+    )
+    if second:
+        return Layer(patch, spot.second)
+    if spot.fill == "gradient":
+        return Layer(patch, _paler(spot.main), foot_rgb=_deeper(spot.main))
+    return Layer(patch, spot.main, _body_alpha(spot))
+
+
+def _body_alpha(spot: Spot) -> float:
+    return GLASS if spot.fill == "translucent" else 1.0
+
+
+def _paler(rgb: Rgb) -> Rgb:
+    red, green, blue = (round(level + PALER * (255 - level)) for level in rgb)
+    return red, green, blue
+
+
+def _deeper(rgb: Rgb) -> Rgb:
+    red, green, blue = (round(DEEPER * level) for level in rgb)
+    return red, green, blue
+
+
+def _letters(spot: Spot, text: str, *, share: float) -> Layer:
+    """`text` in bold capitals, `share` of the logo's diameter wide, in its middle."""
+    wide = share * 2 * spot.radius_px / text_width(text, Lettering("bold", 1.0))
+    lettering = Lettering("bold", wide)
+    left = spot.x_px - text_width(text, lettering) / 2
+    patch = text_patch(text, lettering, y_px=spot.y_px - wide / 2, x_px=left, scale=spot.scale)
+    return Layer(patch, spot.second)
+
+
+VECTOR = Vector(
+    family="logo",
+    about=(
+        "A logo over a photograph, its exact mask given: the larger it is and the more structure runs beneath it, the "
+        "less a fill can guess from the border, and a soft or translucent edge that is cut too tight leaves a halo."
+    ),
+    damage="a smear or repeated texture where the logo stood, or its outline left as a halo",
+    units={
+        "design": "what is drawn: monogram (letters on a disc), star (in a ring), seal (scalloped disc)",
+        "fill": (
+            "flat (one colour), gradient (deeper towards its foot), translucent (half see-through beneath its solid letters)"
+        ),
+        "diameter_px": "diameter with its glow, input pixels; at most 0.32 of the image's edge",
+        "opacity": "alpha inside the logo, 0 to 1",
+        "glow_px": "width of the soft halo around the logo, input pixels",
+        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+    },
+    ladder=(
+        {"design": "monogram", "fill": "flat", "diameter_px": 36, "opacity": 1.0, "glow_px": 0.0, "ground": "gradient"},
+        {"design": "star", "fill": "gradient", "diameter_px": 52, "opacity": 1.0, "glow_px": 0.0, "ground": "coffee"},
+        {"design": "seal", "fill": "flat", "diameter_px": 68, "opacity": 1.0, "glow_px": 6.0, "ground": "brick"},
+        {
+            "design": "seal",
+            "fill": "translucent",
+            "diameter_px": 80,
+            "opacity": 0.9,
+            "glow_px": 8.0,
+            "ground": "astronaut",
+        },
+        {"design": "seal", "fill": "gradient", "diameter_px": 82, "opacity": 0.6, "glow_px": 12.0, "ground": "grass"},
+    ),
+    draw=draw,
+    version=2,
+)
