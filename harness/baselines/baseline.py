@@ -41,7 +41,7 @@ CONTENTS = _PLAIN | {INDEX, ALSO, HISTORY, runs.MEASUREMENTS, runs.CASES, runs.S
 
 
 @dataclass(frozen=True, slots=True)
-class Accepting:
+class AcceptRequest:
     """What of a run is accepted, and why."""
 
     reason: str = ""
@@ -133,13 +133,13 @@ def load(folder: Path) -> Baseline:
     return Baseline(sheet.load(folder), tuple(sheet.load(path) for _, path in _numbered(folder / ALSO)))
 
 
-def accept(run: Run, target: Path, how: Accepting | None = None) -> Path:
+def accept(run: Run, target: Path, how: AcceptRequest | None = None) -> Path:
     """Write the run, or what `how` names of it, as the baseline in `target`; give its folder. What was there can be had back.
 
     Raises IncompleteError on a run with missing or failed cases, since what was not measured can't be held to later, and
     UsageError where `target` holds anything but a baseline, or one that does not fit.
     """
-    how = how or Accepting()
+    how = how or AcceptRequest()
     _check_whole(run)
     target = target.resolve()
     _check_target(target, run.folder.resolve())
@@ -154,7 +154,7 @@ def accept(run: Run, target: Path, how: Accepting | None = None) -> Path:
     return target
 
 
-def measure_again(target: Path, again: Callable[[Run], Run], how: Accepting) -> Path:
+def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest) -> Path:
     """Put the numbers that `again` finds for the accepted pictures in the place of those there; give the folder.
 
     Raises IncompleteError where a picture could not be measured, and UsageError where `target` is no baseline.
@@ -237,7 +237,7 @@ def _foreign(target: Path) -> str:
     return others[0] if others else ""
 
 
-def _merged(before: _State | None, run: Run, how: Accepting) -> _State:
+def _merged(before: _State | None, run: Run, how: AcceptRequest) -> _State:
     """The baseline as it is after the acceptance."""
     chosen = _chosen(run, how)
     acceptance = _acceptance(before, run, how, len(chosen))
@@ -278,7 +278,7 @@ def _without(run: Run, ids: Iterable[str]) -> Run:
     return replace(run, records=records, manifest=replace(run.manifest, cases=tuple(record.case for record in records)))
 
 
-def _chosen(run: Run, how: Accepting) -> tuple[CaseRecord, ...]:
+def _chosen(run: Run, how: AcceptRequest) -> tuple[CaseRecord, ...]:
     """The records that are accepted. Raises UsageError on a name that the run does not have."""
     if not how.families and not how.cases:
         return run.records
@@ -297,7 +297,7 @@ def _chosen(run: Run, how: Accepting) -> tuple[CaseRecord, ...]:
     )
 
 
-def _acceptance(before: _State | None, run: Run, how: Accepting, cases: int) -> Acceptance:
+def _acceptance(before: _State | None, run: Run, how: AcceptRequest, cases: int) -> Acceptance:
     number = before.accepted[-1].number + 1 if before and before.accepted else 2 if before else 1
     return Acceptance(
         number=number,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, found
+from editproof.harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, find_project
 
 if TYPE_CHECKING:
-    from editproof.harness.operations.main_job import Noise
+    from editproof.harness.operations.measure_noise import MeasuredNoise
 
 app = typer.Typer()
 baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
@@ -45,25 +45,26 @@ def noise(
     Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
     """
     with errors(as_json=False):
-        from editproof.harness.operations import main_job, progress
+        from editproof.harness.operations import progress
+        from editproof.harness.operations.measure_noise import accept_modes, check_accept_request, measure_noise
         from editproof.harness.records.wording import counted
 
-        settings = found()
+        settings = find_project()
         if accept:
-            main_job.check_accepting(runs, reason, settings)
+            check_accept_request(runs, reason, settings)
         report = progress.looked(console(stderr=True), "cases that changed")
-        measured = main_job.noise(runs, out, settings, report)
+        measured = measure_noise(runs, out, settings, report)
         typer.echo(f"wrote {measured.out}; name it in editproof.toml: noise = {str(out)!r}")
         for line in _modes(measured):
             typer.echo(line)
         if accept:
-            typer.echo(f"accepted {counted(main_job.accept_modes(measured, reason, settings), 'further right answer')}")
+            typer.echo(f"accepted {counted(accept_modes(measured, reason, settings), 'further right answer')}")
             return
         for line in _commands(measured):
             typer.echo(line)
 
 
-def _modes(measured: Noise) -> Iterator[str]:
+def _modes(measured: MeasuredNoise) -> Iterator[str]:
     """Which cases give one of several pictures: the first few, and how many there are."""
     from editproof.harness.baselines.modes import SHOWN, told
 
@@ -81,7 +82,7 @@ def _modes(measured: Noise) -> Iterator[str]:
         )
 
 
-def _commands(measured: Noise) -> Iterator[str]:
+def _commands(measured: MeasuredNoise) -> Iterator[str]:
     """What would accept each outcome that the baseline lacks."""
     if not measured.acceptable:
         return
@@ -130,11 +131,11 @@ def baseline_accept(
 ) -> None:
     """Make a complete run, or a part of it, the baseline that later runs are compared with."""
     with errors(as_json=False):
-        from editproof.harness.baselines.baseline import Accepting
-        from editproof.harness.operations import main_job
+        from editproof.harness.baselines.baseline import AcceptRequest
+        from editproof.harness.operations.accept import accept_run
 
-        how = Accepting(reason, author, families=tuple(family), cases=tuple(case), also=also)
-        typer.echo(f"accepted: {main_job.accept(run, to, found(), how)}")
+        how = AcceptRequest(reason, author, families=tuple(family), cases=tuple(case), also=also)
+        typer.echo(f"accepted: {accept_run(run, to, find_project(), how)}")
 
 
 @baseline_app.command(
@@ -157,10 +158,10 @@ def baseline_measure(
 ) -> None:
     """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and nothing else changes."""
     with errors(as_json=False):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.measure import MeasureRequest, measure_baseline
 
-        asked = main_job.Remeasuring(tuple(metric), jobs, baseline, reason=reason)
-        typer.echo(f"measured: {main_job.measure_baseline(asked, suite, found(), console(), quiet=quiet)}")
+        asked = MeasureRequest(tuple(metric), jobs, baseline, reason=reason)
+        typer.echo(f"measured: {measure_baseline(asked, suite, find_project(), console(), quiet=quiet)}")
 
 
 @baseline_app.command("undo")
@@ -170,7 +171,7 @@ def baseline_undo(
 ) -> None:
     """Take back the last acceptance: the baseline is again what it was before."""
     with errors(as_json=False):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.accept import undo_acceptance
 
-        folder, what = main_job.undo(baseline, suite, found())
+        folder, what = undo_acceptance(baseline, suite, find_project())
         typer.echo(f"{folder}: took back {what}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Baseline, Json, console, errors, found, print_json, print_table
+from editproof.harness.commands.common import Baseline, Json, console, errors, find_project, print_json, print_table
 from editproof.harness.records.wording import case_name, number
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def blame(
     Writes a bundle with the request, both pipelines' names and one command that shows it again.
     """
     with errors(as_json):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.find_blame import find_blame
 
-        answer = main_job.blame(run, case, found(), baseline=baseline, metric=metric, good=good, bad=bad, out=out)
+        answer = find_blame(run, case, find_project(), baseline=baseline, metric=metric, good=good, bad=bad, out=out)
         if as_json:
             print_json({**asdict(answer), "stage": answer.stage})
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Json, console, errors, found, print_json, print_table
+from editproof.harness.commands.common import Json, console, errors, find_project, print_json, print_table
 
 if TYPE_CHECKING:
     from editproof.harness.calibration.command import Calibrated
@@ -69,7 +69,7 @@ def calibrate(
     """
     with errors(as_json, goes_on="The same command goes on where it was"):
         from editproof.harness.calibration.command import Asked
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.calibrate import calibrate_gate
 
         asked = Asked(
             out,
@@ -79,12 +79,12 @@ def calibrate(
             tuple(harmless),
             reruns,
             jobs,
-            found().settings.timeout_s,
+            find_project().settings.timeout_s,
             keep_pictures,
             tuple(rerun),
             suite,
         )
-        done = main_job.calibrate(asked, suite, found(), console(stderr=as_json), quiet=quiet or as_json)
+        done = calibrate_gate(asked, suite, find_project(), console(stderr=as_json), quiet=quiet or as_json)
         if as_json:
             import msgspec
 

@@ -18,7 +18,7 @@ from editproof.harness.records.types import ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from editproof.harness.suites.settings import Found
+    from editproof.harness.suites.settings import Project
 
 RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
@@ -37,8 +37,8 @@ Baseline = Annotated[
 ]
 
 
-def found() -> Found:
-    """The settings that hold here."""
+def find_project() -> Project:
+    """The project that the current folder lies in."""
     from editproof.harness.suites.settings import find_settings
 
     return find_settings(Path.cwd())

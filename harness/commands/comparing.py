@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Json, console, errors, found
+from editproof.harness.commands.common import Json, console, errors, find_project
 from editproof.harness.records.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ def compare(
     Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a build, use `editproof gate`.
     """
     with errors(as_json):
-        from editproof.harness.operations import main_job, progress
+        from editproof.harness.operations import progress
+        from editproof.harness.operations.compare import compare_runs
         from editproof.reports.html.comparison_page import write_comparison
         from editproof.reports.html.single_file import check_size, write_single_file
 
         report = progress.looked(console(stderr=True), "pairs of pictures")
-        compared = main_job.compare(a, b, _models(models, one_run=b is None), found(), report)
+        compared = compare_runs(a, b, _models(models, one_run=b is None), find_project(), report)
         if single_file:
             check_size(compared.found.pairs)
         page = write_comparison(compared.found, compared.a, compared.b, out or compared.b.folder / "compare")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from editproof.harness.commands.common import RunArgument, errors, found
+from editproof.harness.commands.common import RunArgument, errors, find_project
 
 app = typer.Typer()
 
@@ -27,13 +27,14 @@ def report(
 ) -> None:
     """Write the HTML report of a run and name its page."""
     with errors(as_json=False):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.draw_maps import draw_maps, parse_map_count
+        from editproof.harness.operations.project import load_run
         from editproof.reports.html.report import write_report
         from editproof.reports.html.single_file import check_size, write_single_file
 
-        done = main_job.load(run, found())
+        done = load_run(run, find_project())
         if single_file:
             check_size(len(done.manifest.cases))
-        main_job.draw_maps(done, found(), most=main_job.map_count(maps))
+        draw_maps(done, find_project(), most=parse_map_count(maps))
         page = write_report(done, out)
         typer.echo(write_single_file(page) if single_file else page)

@@ -21,13 +21,13 @@ from editproof.harness.commands.common import (
     RunArgument,
     console,
     errors,
-    found,
+    find_project,
     print_table,
 )
 from editproof.harness.records.types import ExitCode
 
 if TYPE_CHECKING:
-    from editproof.harness.operations.main_job import Judged
+    from editproof.harness.operations.judge import JudgedRun
     from editproof.harness.records.runs import Run
     from editproof.harness.records.types import Verdict
 
@@ -89,9 +89,9 @@ def run(
     Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
     """
     with errors(as_json, goes_on="`editproof run --resume`, with the same --out if you gave one, continues it"):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.run import RunRequest, plan_run, run_suite
 
-        asked = main_job.Asked(
+        asked = RunRequest(
             suite=suite,
             pipelines=tuple(pipeline),
             models=tuple(model),
@@ -107,9 +107,9 @@ def run(
             baseline=baseline,
         )
         if only_list:
-            print_table(main_job.plan(asked, found()), as_json=as_json)
+            print_table(plan_run(asked, find_project()), as_json=as_json)
             raise typer.Exit
-        done = main_job.run(asked, found(), console(stderr=as_json), quiet=quiet or as_json)
+        done = run_suite(asked, find_project(), console(stderr=as_json), quiet=quiet or as_json)
         _report(done, as_json=as_json, quiet=quiet)
 
 
@@ -139,19 +139,19 @@ def measure(
     For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run` does.
     """
     with errors(as_json, goes_on="Remove the new folder, and measure the run again"):
-        from editproof.harness.operations import main_job
+        from editproof.harness.operations.measure import MeasureRequest, measure_run
 
-        asked = main_job.Remeasuring(tuple(metric), jobs, baseline, out)
-        done = main_job.measure(asked, run, found(), console(stderr=as_json), quiet=quiet or as_json)
+        asked = MeasureRequest(tuple(metric), jobs, baseline, out)
+        done = measure_run(asked, run, find_project(), console(stderr=as_json), quiet=quiet or as_json)
         _report(done, as_json=as_json, quiet=quiet)
 
 
 def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some could not."""
-    from editproof.harness.operations import main_job
+    from editproof.harness.operations.draw_maps import draw_maps_of_findings
     from editproof.reports.html.report import write_report
 
-    main_job.draw_maps_of_findings(done, found())
+    draw_maps_of_findings(done, find_project())
     page = write_report(done)
     _show(done, page=page, as_json=as_json, quiet=quiet)
     incomplete = done.missing or any(record.error is not None for record in done.records)
@@ -195,7 +195,8 @@ def gate(
     Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
     """
     with errors(as_json):
-        from editproof.harness.operations import main_job, progress
+        from editproof.harness.operations import progress
+        from editproof.harness.operations.judge import judge_run
         from editproof.reports.ci import publish
 
         asked = publish.wanted(
@@ -203,7 +204,7 @@ def gate(
         )
         publish.forget(asked)
         report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
-        judged = main_job.gate(run, baseline, found(), report)
+        judged = judge_run(run, baseline, find_project(), report)
         commands = publish.publish(judged.manifest, _verdict(judged), asked)
         with _no_commands(asked.github and not as_json):
             _show(judged, page=None, as_json=as_json, quiet=False)
@@ -212,13 +213,13 @@ def gate(
         raise typer.Exit(_verdict(judged).exit_code)
 
 
-def _show(run: Run | Judged, *, page: Path | None, as_json: bool, quiet: bool) -> None:
+def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool) -> None:
     """The end of a run: its cases unless it was only judged again, findings, verdict, and where the report lies. Or all of it
     as JSON."""
     if as_json:
-        from editproof.harness.operations.main_job import summary
+        from editproof.harness.operations.judge import summarise
 
-        typer.echo(json.dumps(summary(run, page), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(summarise(run, page), indent=1, ensure_ascii=False))
         return
     if quiet:
         return
@@ -260,7 +261,7 @@ def _no_commands(on_github: bool) -> Iterator[None]:
             typer.echo(f"::{token}::")
 
 
-def _verdict(run: Run | Judged) -> Verdict:
+def _verdict(run: Run | JudgedRun) -> Verdict:
     if run.verdict is None:
         raise RuntimeError("the run has not been judged")
     return run.verdict

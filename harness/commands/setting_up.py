@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from editproof.harness.commands.common import Json, errors, found, print_table
+from editproof.harness.commands.common import Json, errors, find_project, print_table
 from editproof.harness.records.types import ExitCode
 
 app = typer.Typer()
@@ -36,7 +36,7 @@ def doctor(as_json: Json = False) -> None:
     with errors(as_json):
         from editproof.harness.setup.doctor import examine
 
-        checks = examine(found())
+        checks = examine(find_project())
         rows = [{"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks]
         print_table(rows, as_json=as_json)
         raise typer.Exit(ExitCode.OK if all(check.ok for check in checks) else ExitCode.INCOMPLETE)
@@ -64,7 +64,7 @@ def explain(
         from editproof.harness.setup import explain as explaining
         from editproof.pipelines import manual
 
-        weights = find_weights(found().lpips_weights, download=False)
+        weights = find_weights(find_project().lpips_weights, download=False)
         if topic == "reference":
             said = _written(page, manual.page()) if page else "\n\n".join(manual.summary())
         elif page and topic:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.runner import default_jobs
-from editproof.harness.suites.settings import Found
+from editproof.harness.suites.settings import Project
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.device import VARIABLE, device_name
 
@@ -48,17 +48,17 @@ class Check:
     """What is there, and where it is not right, what to do."""
 
 
-def examine(found: Found) -> tuple[Check, ...]:
+def examine(project: Project) -> tuple[Check, ...]:
     """Every check, in the order in which a person would look."""
     return (
         *(_package(name) for name in PACKAGES),
         _one_opencv(),
         _patchmatch(),
-        _lpips(found),
+        _lpips(project),
         _device(),
-        Check("settings", ok=True, found=found.source),
-        Check("cache", ok=True, found=str(found.cache_folder) if found.settings.cache.enabled else "off"),
-        Check("jobs", ok=True, found=str(found.settings.jobs or default_jobs())),
+        Check("settings", ok=True, found=project.source),
+        Check("cache", ok=True, found=str(project.cache_folder) if project.settings.cache.enabled else "off"),
+        Check("jobs", ok=True, found=str(project.settings.jobs or default_jobs())),
     )
 
 
@@ -95,9 +95,9 @@ def _device() -> Check:
     return Check("device", ok=True, found=name if name != "cpu" else f"cpu. For a GPU, set {VARIABLE}=cuda")
 
 
-def _lpips(found: Found) -> Check:
+def _lpips(project: Project) -> Check:
     try:
-        weights = find_weights(found.lpips_weights, download=False)
+        weights = find_weights(project.lpips_weights, download=False)
     except UsageError as error:
         return Check("LPIPS weights", ok=False, found=str(error))
     return Check(

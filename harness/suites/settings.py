@@ -70,8 +70,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             check_waiver(waiver)
 
 
-class Found(msgspec.Struct, frozen=True):
-    """Settings, and where they came from."""
+class Project(msgspec.Struct, frozen=True):
+    """A user's project: its settings, and the folder that they hold in."""
 
     settings: Settings
     folder: Path
@@ -98,19 +98,19 @@ class Found(msgspec.Struct, frozen=True):
         return self.path(self.settings.cache.folder) if self.settings.cache.folder else user_cache_path("editproof")
 
 
-def find_settings(start: Path) -> Found:
+def find_settings(start: Path) -> Project:
     """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that makes no sense."""
     for folder in (start, *start.parents):
         own = folder / "editproof.toml"
         if own.is_file():
-            return Found(convert(read_toml(own), Settings, own), folder, str(own))
+            return Project(convert(read_toml(own), Settings, own), folder, str(own))
         shared = folder / "pyproject.toml"
         if shared.is_file():
             tools = read_toml(shared).get("tool")
             table = tools.get("editproof") if isinstance(tools, dict) else None
             if table is not None:
-                return Found(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
-    return Found(Settings(), start, "defaults")
+                return Project(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
+    return Project(Settings(), start, "defaults")
 
 
 def check_waiver(waiver: Waiver) -> None:

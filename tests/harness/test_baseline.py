@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from editproof.harness.baselines import baseline
-from editproof.harness.baselines.baseline import Accepting, Index
+from editproof.harness.baselines.baseline import AcceptRequest, Index
 from editproof.harness.commands.cli import app
 from editproof.harness.gate.judge import judge_sheet
 from editproof.harness.records.errors import UsageError
@@ -73,7 +73,7 @@ def second(tmp_path: Path) -> Run:
 
 def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: Path) -> None:
     """Hashes, samples, spread and provenance, in a text that git can show; the picture is in the store."""
-    folder = baseline.accept(first, tmp_path / "base", Accepting("first light", "ada"))
+    folder = baseline.accept(first, tmp_path / "base", AcceptRequest("first light", "ada"))
     index = index_of(folder)
     (accepted,) = index.accepted
     assert (accepted.author, accepted.reason, accepted.run, accepted.cases) == ("ada", "first light", "first", 2)
@@ -87,7 +87,7 @@ def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: 
 def test_one_case_is_accepted_and_the_others_stay(first: Run, second: Run, tmp_path: Path, case: str) -> None:
     """By its name or its id."""
     folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, Accepting("logo 2 is harder now", "ada", cases=(case,)))
+    baseline.accept(second, folder, AcceptRequest("logo 2 is harder now", "ada", cases=(case,)))
     verdict = held_to(second, folder)
     assert verdict.exit_code is ExitCode.REGRESSION
     assert [finding.cases for finding in verdict.findings] == [("id1-42",)]
@@ -99,14 +99,14 @@ def test_one_case_is_accepted_and_the_others_stay(first: Run, second: Run, tmp_p
 def test_a_family_is_accepted(first: Run, second: Run, tmp_path: Path) -> None:
     """All of its cases."""
     folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, Accepting("why not", families=("logo",)))
+    baseline.accept(second, folder, AcceptRequest("why not", families=("logo",)))
     assert held_to(second, folder).exit_code is ExitCode.OK
 
 
 def test_a_second_right_answer_stands_beside_the_first(first: Run, second: Run, tmp_path: Path) -> None:
     """The nearest one counts; what is near to neither is a regression."""
     folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, Accepting("both fonts are right", cases=("logo/1",), also=True))
+    baseline.accept(second, folder, AcceptRequest("both fonts are right", cases=("logo/1",), also=True))
     assert held_to(first, folder).exit_code is ExitCode.OK
     mixed = run_in(tmp_path / "mixed", second.records[0], first.records[1])
     assert held_to(mixed, folder).exit_code is ExitCode.OK
@@ -119,8 +119,8 @@ def test_a_second_right_answer_stands_beside_the_first(first: Run, second: Run, 
 def test_undo_takes_back_one_acceptance_after_the_other(first: Run, second: Run, tmp_path: Path) -> None:
     """With the pictures; and says when there is nothing left to take back."""
     folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, Accepting("one", cases=("logo/1",)))
-    baseline.accept(second, folder, Accepting("all"))
+    baseline.accept(second, folder, AcceptRequest("one", cases=("logo/1",)))
+    baseline.accept(second, folder, AcceptRequest("all"))
     assert held_to(second, folder).exit_code is ExitCode.OK
     assert "acceptance 3 (all: all)" in baseline.undo(folder)
     assert held_to(second, folder).findings[0].case_id == "id2-42"
@@ -136,7 +136,7 @@ def test_undo_goes_back_ten_times(first: Run, second: Run, tmp_path: Path) -> No
     """Further back there is git."""
     folder = tmp_path / "base"
     for number in range(13):
-        baseline.accept((first, second)[number % 2], folder, Accepting(str(number)))
+        baseline.accept((first, second)[number % 2], folder, AcceptRequest(str(number)))
     for number in range(12, 2, -1):
         assert f"(all: {number})" in baseline.undo(folder)
     with pytest.raises(UsageError, match="no earlier state"):
@@ -146,13 +146,13 @@ def test_undo_goes_back_ten_times(first: Run, second: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("how", "part"),
     [
-        (Accepting(families=("lgo",)), "did you mean logo"),
-        (Accepting(cases=("logo/3",)), "no case in that run"),
-        (Accepting(), "has only a part of the baseline's cases"),
+        (AcceptRequest(families=("lgo",)), "did you mean logo"),
+        (AcceptRequest(cases=("logo/3",)), "no case in that run"),
+        (AcceptRequest(), "has only a part of the baseline's cases"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_the_baseline_stays(
-    first: Run, tmp_path: Path, how: Accepting, part: str
+    first: Run, tmp_path: Path, how: AcceptRequest, part: str
 ) -> None:
     """Unknown names, and a run of fewer cases, which would drop the others unseen."""
     folder = baseline.accept(first, tmp_path / "base")
@@ -164,7 +164,7 @@ def test_what_does_not_fit_is_refused_and_the_baseline_stays(
 
 def test_a_part_without_a_baseline_is_refused(first: Run, tmp_path: Path) -> None:
     """There is nothing that it would be a part of."""
-    for how in (Accepting(families=("logo",)), Accepting(also=True)):
+    for how in (AcceptRequest(families=("logo",)), AcceptRequest(also=True)):
         with pytest.raises(UsageError, match="no baseline yet"):
             baseline.accept(first, tmp_path / "base", how)
 
@@ -174,7 +174,7 @@ def test_a_part_measured_otherwise_is_refused(first: Run, second: Run, tmp_path:
     folder = baseline.accept(first, tmp_path / "base")
     other = replace(second, manifest=replace(second.manifest, machine={"device": "cuda"}))
     with pytest.raises(UsageError, match="their machine differ"):
-        baseline.accept(other, folder, Accepting("faster", families=("logo",)))
+        baseline.accept(other, folder, AcceptRequest("faster", families=("logo",)))
 
 
 def test_a_baseline_without_an_index_still_counts(first: Run, second: Run, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_baseline_without_an_index_still_counts(first: Run, second: Run, tmp_p
     trimmed = [replace(record, blobs={"actual": record.blobs["actual"]}) for record in first.records]
     folder = run_in(tmp_path / "base", *trimmed).folder
     assert held_to(second, folder).exit_code is ExitCode.REGRESSION
-    baseline.accept(second, folder, Accepting("new"))
+    baseline.accept(second, folder, AcceptRequest("new"))
     assert held_to(second, folder).exit_code is ExitCode.OK
     baseline.undo(folder)
     assert held_to(second, folder).exit_code is ExitCode.REGRESSION

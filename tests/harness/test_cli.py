@@ -130,7 +130,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, editproof\n"
         "sys.argv = ['editproof', '--help']\n"
-        "try: editproof.main()\n"
+        "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'numpy', 'torch', 'cv2', 'pandas', 'matplotlib', 'scipy', 'skimage', 'msgspec', 'rich'} & set(sys.modules)\n"
         "print('heavy:', sorted(heavy))\n"

@@ -59,7 +59,7 @@ def test_the_baseline_may_change_afterwards(first: Run, second: Run, tmp_path: P
     """What the run was compared with stays what it was."""
     target = baseline.accept(first, tmp_path / "baseline")
     keep(second, target)
-    baseline.accept(second, target, baseline.Accepting(reason="better"))
+    baseline.accept(second, target, baseline.AcceptRequest(reason="better"))
     found = load_counterparts(second.folder).get(second.records[0].case.id)
     assert found is not None
     assert found.measurements[0].value == 35.0
@@ -68,7 +68,7 @@ def test_the_baseline_may_change_afterwards(first: Run, second: Run, tmp_path: P
 def test_further_answers_are_there(first: Run, second: Run, tmp_path: Path) -> None:
     """Of the case that has one, by the picture; it lies in the run's folder."""
     target = baseline.accept(first, tmp_path / "baseline")
-    baseline.accept(second, target, baseline.Accepting(reason="too", cases=(second.records[0].case.id,), also=True))
+    baseline.accept(second, target, baseline.AcceptRequest(reason="too", cases=(second.records[0].case.id,), also=True))
     keep(second, target)
     digest = second.records[0].blobs["actual"]
     assert load_counterparts(second.folder).pairs.also == {second.records[0].case.id: [digest]}

@@ -14,7 +14,7 @@ from editproof.harness.commands.cli import app
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import Plane
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.operations.main_job import map_count
+from editproof.harness.operations.draw_maps import parse_map_count
 from editproof.harness.pictures.files import outline, store_indexed
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
@@ -223,9 +223,9 @@ def test_an_old_file_is_no_file(tmp_path: Path) -> None:
 
 def test_how_many_is_a_number_or_all() -> None:
     """Anything else is refused, with what would do."""
-    assert (map_count("all"), map_count("7")) == (None, 7)
+    assert (parse_map_count("all"), parse_map_count("7")) == (None, 7)
     with pytest.raises(UsageError, match="--maps takes"):
-        map_count("many")
+        parse_map_count("many")
 
 
 def test_an_outline_surrounds_its_region(tmp_path: Path) -> None:

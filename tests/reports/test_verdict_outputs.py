@@ -671,14 +671,14 @@ def test_the_end_of_a_run_in_the_terminal(
 ) -> None:
     """Findings first, then why it could not be judged, the verdict, the run, and what to do next."""
     from editproof.harness.commands import running
-    from editproof.harness.operations.main_job import Judged
+    from editproof.harness.operations.judge import JudgedRun
     from editproof.harness.records.sheet import load
 
     monkeypatch.setattr(running, "console", lambda **_: Console(width=WIDTH))
     sheet = load(Path(shutil.copytree(run_folder, tmp_path / "run")))
     judged = runs.load_verdict(sheet.folder)
     assert judged
-    running._show(Judged(sheet, judged), page=None, as_json=False, quiet=False)
+    running._show(JudgedRun(sheet, judged), page=None, as_json=False, quiet=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("regressed · thin_text, microprint · <script>alert(1)</script>")
     places = [

@@ -1,0 +1,37 @@
+"""`compare`: two runs, or two models of one run, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from editproof.harness.compare import compare as comparing
+from editproof.harness.gate.looks import Report, silent
+from editproof.harness.operations.project import how_to_look, noise_floor_of
+from editproof.harness.records import runs
+from editproof.harness.records.compared import Comparison
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.suites.settings import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRuns:
+    """Two runs, and what one is beside the other."""
+
+    a: Run
+    b: Run
+    found: Comparison
+
+
+def compare_runs(
+    a: Path, b: Path | None, models: tuple[str, str] | None, project: Project, report: Report = silent
+) -> ComparedRuns:
+    """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
+    before = runs.load(a)
+    after = runs.load(b) if b else before
+    noise = noise_floor_of(after.manifest.suite, project)
+    answered = comparing.compare(
+        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=how_to_look(project, report)
+    )
+    return ComparedRuns(before, after, answered)

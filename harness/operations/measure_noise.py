@@ -1,0 +1,64 @@
+"""`noise`: what clean reruns differ by, and cases that have several outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from editproof.harness.baselines import modes
+from editproof.harness.baselines.baseline import AcceptRequest
+from editproof.harness.baselines.modes import Acceptable, Modes
+from editproof.harness.gate import noise_floors
+from editproof.harness.gate.looks import Report, silent
+from editproof.harness.operations.accept import accept_run
+from editproof.harness.operations.project import NO_BASELINE, baseline_folder, baseline_of, how_to_look, run_folder
+from editproof.harness.records import runs, sheet
+from editproof.harness.records.errors import UsageError
+from editproof.harness.suites.settings import Project
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredNoise:
+    """What reruns showed."""
+
+    out: Path
+    """The noise file."""
+    modes: tuple[Modes, ...]
+    """Cases that gave more than one outcome on one seed."""
+    acceptable: tuple[Acceptable, ...]
+    """The outcomes that the baseline lacks."""
+    unknown: tuple[Modes, ...]
+    """Cases of which the baseline accepts no outcome."""
+    target: Path
+    """The baseline's folder."""
+
+
+def measure_noise(folders: Sequence[Path], out: Path, project: Project, report: Report = silent) -> MeasuredNoise:
+    """Measure the noise floor that these runs show (none named: the newest) and write it; find cases with several outcomes."""
+    sheets = [sheet.load(folder) for folder in folders] or [sheet.load(run_folder(None, project))]
+    noise_floors.check(sheets)
+    suite = sheets[0].manifest.suite
+    accepted = baseline_of(None, suite, project)
+    several = modes.find(sheets, how_to_look(project, report), accepted)
+    measured = noise_floors.measure(sheets, modes.usual(several))
+    noise_floors.write(out, sheets, measured, modes.lines(several))
+    lacking = modes.missing_answers(several, sheets, has_baseline=accepted is not None)
+    unknown = tuple(one for one in several if accepted and not modes.is_known(one))
+    return MeasuredNoise(out, several, tuple(lacking), unknown, baseline_folder(suite, project))
+
+
+def check_accept_request(folders: Sequence[Path], reason: str, project: Project) -> None:
+    """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline. Asked before measuring."""
+    if not reason.strip():
+        raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
+    target = baseline_folder(runs.load_manifest(folders[0] if folders else run_folder(None, project)).suite, project)
+    if not target.exists():
+        raise UsageError(NO_BASELINE.format(target))
+
+
+def accept_modes(noise: MeasuredNoise, reason: str, project: Project) -> int:
+    """Accept every outcome that the baseline lacks as a further right answer; give how many."""
+    for one in noise.acceptable:
+        accept_run(one.run, noise.target, project, AcceptRequest(reason, cases=one.cases, also=True))
+    return sum(len(one.cases) for one in noise.acceptable)

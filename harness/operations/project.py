@@ -1,0 +1,119 @@
+"""What operations ask of the project: which suite, run and baseline are meant, and what its settings say."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from editproof.harness.baselines import baseline as baselines
+from editproof.harness.gate import noise_floors
+from editproof.harness.gate.looks import Looking, Report
+from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
+from editproof.harness.metrics.core.registry import check_name
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import Baseline
+from editproof.harness.records.types import Suite
+from editproof.harness.running import runner
+from editproof.harness.running.runner import Warn
+from editproof.harness.suites.settings import Project
+from editproof.harness.suites.suite import check_fail_on, load_suite
+
+NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline accept RUN`"
+
+
+def load_run(folder: Path | None, project: Project) -> Run:
+    """The run in that folder; None: the newest one."""
+    return runs.load(run_folder(folder, project))
+
+
+def run_folder(folder: Path | None, project: Project) -> Path:
+    """That folder; None: the newest run's."""
+    return folder or runs.newest(project.path(project.settings.runs))
+
+
+def named_suite(name: str, project: Project) -> Suite:
+    """The suite of that name or file; empty: the setting's."""
+    return load_suite(name, Path.cwd()) if name else load_suite(project.settings.suite, project.folder)
+
+
+def new_folder(project: Project, suite: Suite) -> Path:
+    """Where a new run of the suite goes: SUITE-TIME, with a number where that is taken."""
+    runs_folder = project.path(project.settings.runs)
+    stem = f"{suite.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"  # noqa: DTZ005 - a name for a person here
+    taken = [path.name for path in runs_folder.glob(f"{glob.escape(stem)}*")]
+    return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
+
+
+def baseline_of(named: Path | None, suite: Suite, project: Project) -> Baseline | None:
+    """The baseline to compare with: one that was named must be there, the default one need not."""
+    if named is None and not project.settings.baseline:
+        default = baseline_folder(suite, project)
+        return baselines.load(default) if default.exists() else None
+    folder = named or project.path(project.settings.baseline)
+    if not folder.exists():
+        raise UsageError(NO_BASELINE.format(folder))
+    return baselines.load(folder)
+
+
+def baseline_folder(suite: Suite, project: Project) -> Path:
+    """Where the suite's baseline lies, or would."""
+    return project.path(project.settings.baseline or f"baselines/{suite.name}")
+
+
+def noise_floor_of(suite: Suite, project: Project) -> NoiseFloor:
+    """The noise floor that margins come from: the setting's, else the suite's, else none."""
+    named = (
+        project.path(project.settings.noise) if project.settings.noise else Path(suite.noise) if suite.noise else None
+    )
+    return noise_floors.read(named) if named else NO_NOISE
+
+
+def fail_on_of(project: Project) -> tuple[str, ...]:
+    """What the settings say fails the build; empty: the suite says it."""
+    check_fail_on(project.settings.fail_on, f"{project.source}: fail_on")
+    return project.settings.fail_on
+
+
+def jobs_of(asked: int, project: Project) -> int:
+    """How many workers: what was asked for, else what the settings say, else one a core."""
+    return asked or project.settings.jobs or runner.default_jobs()
+
+
+def how_to_look(project: Project, report: Report) -> Looking:
+    """How pictures are looked at: as the settings say."""
+    return Looking(jobs_of(0, project), project.cache_folder if project.settings.cache.enabled else None, report)
+
+
+def weights_of(project: Project, suite: Suite, warn: Warn) -> LpipsWeights:
+    """The weights that the suite's LPIPS needs; none where it has no LPIPS."""
+    if not any(name.startswith("lpips") for name in suite.metrics):
+        return NO_WEIGHTS
+    weights = find_weights(project.lpips_weights, download=project.settings.lpips.download)
+    if weights.note:
+        warn(weights.note)
+    return weights
+
+
+def with_metrics(suite: Suite, names: Sequence[str]) -> Suite:
+    """The suite, measured by these as well. Raises UsageError on a name that no metric has."""
+    for name in names:
+        check_name(name)
+    return replace(suite, metrics=tuple(dict.fromkeys([*suite.metrics, *names])))
+
+
+def printer(console: Console, *, quiet: bool) -> Warn:
+    """What prints a line for a person, unless it is to be quiet."""
+
+    def warn(line: str) -> None:
+        if not quiet:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return warn

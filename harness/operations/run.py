@@ -1,0 +1,139 @@
+"""`run`: run a suite, judge the run, and say what would be run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from editproof.harness.gate.numbers import check_margins
+from editproof.harness.operations import progress
+from editproof.harness.operations.judge import judge_run
+from editproof.harness.operations.project import (
+    baseline_of,
+    jobs_of,
+    named_suite,
+    new_folder,
+    noise_floor_of,
+    printer,
+    weights_of,
+)
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import Run
+from editproof.harness.records.types import Model, Suite
+from editproof.harness.running import runner
+from editproof.harness.running.runner import RunConfig, Warn
+from editproof.harness.suites.settings import Project
+from editproof.harness.suites.suite import check_label, parse_folder, parse_model, select
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What was asked for on the command line; empty or 0: not asked for, so the setting holds."""
+
+    suite: str
+    pipelines: tuple[str, ...]
+    models: tuple[str, ...]
+    families: tuple[str, ...]
+    seeds: tuple[int, ...]
+    folders: tuple[str, ...]
+    grounds: Path | None
+    out: Path | None
+    resume: bool
+    jobs: int
+    timeout_s: float
+    cache: bool
+    baseline: Path | None
+
+    @property
+    def names_nothing(self) -> bool:
+        """Whether neither suite nor anything of it was asked for."""
+        return self == replace(self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None)
+
+
+def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: bool) -> Run:
+    """Run what was asked for and judge it; give the run with its verdict."""
+    warn = printer(console, quiet=quiet)
+    config = _config(asked, project, warn)
+    check_margins(config.suite, noise_floor_of(config.suite, project))  # before anybody has waited for the run
+    with progress.shown(console, quiet=quiet) as report:
+        runner.run(config, report, warn)
+    judge_run(config.folder, asked.baseline, project, progress.looked(console, "pairs of pictures", quiet=quiet))
+    return runs.load(config.folder)
+
+
+def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
+    """What `run` would run: a row for each family and model. Raises UsageError where that is nothing."""
+    suite = _suite(asked, project)
+    families = dict.fromkeys([*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)])
+    if not families or not suite.models:
+        raise UsageError(f"the suite {suite.name} has no cases: it names no vector or no model")
+    return [
+        {"suite": suite.name, "family": family, "model": model.name, "pipeline": model.spec}
+        for family in families
+        for model in suite.models
+    ]
+
+
+def _config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
+    settings = project.settings
+    resumed = _resumed(asked, project)
+    suite = _suite_of_run(resumed) if resumed and asked.names_nothing else _suite(asked, project)
+    return RunConfig(
+        suite=suite,
+        folder=resumed or (asked.out.resolve() if asked.out else new_folder(project, suite)),
+        resume=resumed is not None,
+        jobs=jobs_of(asked.jobs, project),
+        timeout_s=asked.timeout_s or settings.timeout_s,
+        cache=project.cache_folder if asked.cache and settings.cache.enabled else None,
+        weights=weights_of(project, suite, warn),
+        baseline=baseline_of(asked.baseline, suite, project),
+    )
+
+
+def _resumed(asked: RunRequest, project: Project) -> Path | None:
+    """The folder of the run to continue; None: a new run."""
+    if not asked.resume:
+        return None
+    return asked.out.resolve() if asked.out else runs.newest(project.path(project.settings.runs))
+
+
+def _suite_of_run(folder: Path) -> Suite:
+    return runs.load(folder).manifest.suite
+
+
+def _suite(asked: RunRequest, project: Project) -> Suite:
+    pipelines = [parse_model(text) for text in asked.pipelines] or _pipelines_of_settings(project)
+    _check_distinct(pipelines)
+    suite = named_suite(asked.suite, project)
+    return select(
+        suite,
+        pipelines=pipelines,
+        models=asked.models,
+        families=asked.families,
+        seeds=asked.seeds,
+        folders=[parse_folder(text, Path.cwd()) for text in asked.folders],
+        grounds=str(asked.grounds.resolve()) if asked.grounds else "",
+    )
+
+
+def _pipelines_of_settings(project: Project) -> list[Model]:
+    """The settings' pipelines, their files made absolute."""
+    models = []
+    for name, text in project.settings.pipelines.items():
+        check_label(name, f"{project.source}: a pipeline's name")
+        target, mark, query = parse_model(text).spec.partition("?")
+        path, colon, factory = target.rpartition(":")
+        absolute = f"{project.path(path)}{colon}{factory}" if path.endswith(".py") else target
+        models.append(Model(name, f"{absolute}{mark}{query}"))
+    return models
+
+
+def _check_distinct(models: Sequence[Model]) -> None:
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two pipelines are called {name!r}; name them apart: --pipeline NAME={models[0].spec}")
