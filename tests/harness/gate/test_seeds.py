@@ -1,0 +1,241 @@
+"""Samples of two distributions: statistics against SciPy, and whole verdicts on runs made by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import digamma, polygamma
+from scipy.stats import ttest_ind
+
+from editproof.harness.gate.seeds import SCENE_ALARM, TRUST, _inverse_trigamma, moderate, seeds_needed
+from editproof.harness.gate.seeds import test as compare_scores
+from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.records.pairing import pair
+from editproof.harness.records.runs import Run
+from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
+from tests.harness.made import INVISIBLE, METRICS, VISIBLE, case, held, of_pictures, run_of, scored, see
+
+Values = Sequence[Sequence[float]]
+
+
+def test_of_a_single_scene_the_test_is_students() -> None:
+    """One scene is no company to draw a variance from: SciPy's two-sample t-test, two-sided, by Holm's method."""
+    rng = np.random.default_rng(4)
+    new, old = rng.normal(0.5, 1, (2, 5)), rng.normal(0, 1, (2, 4))
+    found = compare_scores([(new, old)], [("logo", "ns")])
+    expected = np.asarray(ttest_ind(new, old, axis=1).pvalue)
+    order = np.argsort(expected)
+    holm = np.maximum.accumulate(np.minimum(expected[order] * [2, 1], 1))
+    assert found.scene[0][order] == pytest.approx(holm)
+    assert found.raw_family[0] == pytest.approx(expected)
+    assert found.change[0] == pytest.approx(new.mean(axis=1) - old.mean(axis=1))
+
+
+def test_a_familys_mean_has_welchs_error_and_freedom() -> None:
+    """Of two scenes, by hand: each its own error, Satterthwaite's degrees of freedom."""
+    from scipy.stats import t
+
+    rng = np.random.default_rng(5)
+    scores = [(rng.normal(1, sd, (1, 3)), rng.normal(0, sd, (1, 3))) for sd in (0.2, 3.0)]
+    found = compare_scores(scores, [("logo", "ns")] * 2)
+    squares = [(new.var(ddof=1) + old.var(ddof=1)) / 3 for new, old in scores]
+    change = sum(new.mean() - old.mean() for new, old in scores) / 2
+    freedom = sum(squares) ** 2 / sum(one**2 / 4 for one in squares)
+    assert found.raw_family[:, 0] == pytest.approx(2 * t.sf(abs(change) / (math.sqrt(sum(squares)) / 2), freedom))
+
+
+def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
+    """By hand: his estimates of the prior's degrees of freedom and scale, and the weighted mean of both variances."""
+    variance = np.array([[0.01], [0.2], [1.0], [9.0]])
+    freedom = np.array([4.0, 4.0, 4.0, 4.0])
+    drawn, free = moderate(variance, freedom)
+    logs = np.log(variance[:, 0]) - digamma(2) + math.log(2)
+    prior = min(2 * _inverse_trigamma(float(logs.var(ddof=1) - polygamma(1, 2))), TRUST * 4)
+    common = math.exp(logs.mean() + digamma(prior / 2) - math.log(prior / 2))
+    assert drawn[:, 0] == pytest.approx((prior * common + 4 * variance[:, 0]) / (prior + 4))
+    assert free[:, 0] == pytest.approx(prior + 4)
+    assert polygamma(1, _inverse_trigamma(0.7)) == pytest.approx(0.7)
+
+
+def test_alike_variances_become_one_and_too_few_stay_as_they_are() -> None:
+    """Below 3 scenes nothing says what is common."""
+    drawn, free = moderate(np.full((5, 1), 2.0), np.full(5, 4.0))
+    assert np.ptp(drawn) == pytest.approx(0)
+    assert free[:, 0] == pytest.approx(4 + TRUST * 5)
+    few, own = moderate(np.array([[1.0], [4.0]]), np.array([4.0, 2.0]))
+    assert (few.tolist(), own.tolist()) == ([[1.0], [4.0]], [[4.0], [2.0]])
+
+
+def test_one_picture_on_each_side_proves_nothing() -> None:
+    """Its p is not known, never 0."""
+    found = compare_scores([(np.array([[9.0]]), np.array([[0.0]]))], [("logo", "ns")])
+    assert np.isnan(found.scene).all()
+    assert np.isnan(found.family).all()
+
+
+def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:
+    """By SciPy's t; where 100 would not, there is no advice."""
+    from scipy.stats import t
+
+    seeds = seeds_needed(2.0, 1.0)
+    assert seeds
+
+    def p(count: int) -> float:
+        return float(2 * t.sf(2.0 / math.sqrt(2 / count), 2 * (count - 1)))
+
+    level = SCENE_ALARM / len(ASPECTS)
+    assert p(seeds) <= level < p(seeds - 1)
+    assert seeds_needed(0.01, 1.0) is None
+
+
+STEPS, SEEDS = range(1, 7), range(3)
+NOISE = np.random.default_rng(11).normal(0, 0.4, (2, 6, 3, 3))
+"""Side, scene, seed, aspect."""
+
+
+def sampled(
+    side: int, worse: Values = ((0.0,) * 3,) * 6, *, folder: Path = Path("made"), stochastic: bool = True
+) -> Run:
+    """Six scenes on three seeds: three numbers each, worse by so many margins."""
+    first = 10 * side  # other seeds than the other side's
+    records = [
+        scored(
+            case(step, first + seed),
+            f"{'ab'[side]}{step}{seed}",
+            **{
+                name: 10 + worse[step - 1][seed] + float(NOISE[side, step - 1, seed, place])
+                for place, name in enumerate(("structure", "detail", "colour"))
+            },
+        )
+        for step in STEPS
+        for seed in SEEDS
+    ]
+    return run_of(*records, metrics=METRICS, folder=folder, stochastic=stochastic)
+
+
+def look_alike(folder: Path, difference: Difference = VISIBLE) -> None:
+    """New pictures differ from the accepted ones, and those among one another, by as much."""
+    for step in STEPS:
+        for seed in SEEDS:
+            see(folder, f"a{step}{seed}", f"b{step}{seed}", difference)
+            see(folder, f"a{step}{seed}", f"a{step}{(seed + 1) % 3}", VISIBLE)
+
+
+def verdict_of(folder: Path, worse: Values, difference: Difference = VISIBLE) -> Verdict:
+    look_alike(folder, difference)
+    return held(sampled(1, worse, folder=folder), sampled(0))
+
+
+def the_finding(verdict: Verdict) -> Finding:
+    (finding,) = of_pictures(verdict)
+    return finding
+
+
+def test_an_unchanged_model_on_other_seeds_passes(tmp_path: Path) -> None:
+    """Every picture differs visibly, none by more than seeds do; that it ran on others is said."""
+    verdict = verdict_of(tmp_path, ((0.0,) * 3,) * 6)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.UNCHANGED)
+    assert not verdict.findings
+    assert {change.outcome for change in verdict.changes} == {Outcome.UNCHANGED}
+    assert any("ns ran on other seeds" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize(("worse", "outcome"), [(5.0, Outcome.REGRESSED), (-5.0, Outcome.IMPROVED)])
+def test_a_shift_of_all_pictures_is_found(tmp_path: Path, worse: float, outcome: Outcome) -> None:
+    """With how likely it is by chance, on every picture."""
+    verdict = verdict_of(tmp_path, ((worse,) * 3,) * 6)
+    finding = the_finding(verdict)
+    assert (finding.outcome, finding.fails) == (outcome, outcome is Outcome.REGRESSED)
+    assert len(finding.cases) == 18
+    assert finding.evidence
+    assert finding.evidence.p is not None
+    assert finding.evidence.p < 0.001
+    assert finding.evidence.samples == 3
+
+
+def test_a_scene_that_broke_is_not_averaged_away(tmp_path: Path) -> None:
+    """The others got a little better."""
+    verdict = verdict_of(tmp_path, ((8.0,) * 3, *((-0.5,) * 3,) * 5))
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert set(the_finding(verdict).cases) == {"id1-10", "id1-11", "id1-12"}
+
+
+def test_one_dead_picture_of_three_is_found(tmp_path: Path) -> None:
+    """Beside all other pictures of its scene; it alone is named."""
+    verdict = verdict_of(tmp_path, ((0.0,) * 3, (0.0, 30.0, 0.0), *((0.0,) * 3,) * 4))
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert the_finding(verdict).cases == ("id2-11",)
+
+
+def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
+    """Its noise is that of the scene's other pictures; a picture as far off as the others is none."""
+    rng = np.random.default_rng(6)
+    scores = [(rng.normal(0, 0.4, (1, 3)), rng.normal(0, 0.4, (1, 3))) for _ in range(8)]
+    clean = compare_scores(scores, [("logo", "ns")] * 8)
+    assert min(one.min() for one in clean.pictures) > 0.01
+    scores[2][0][0, 1] += 10
+    found = compare_scores(scores, [("logo", "ns")] * 8)
+    assert found.pictures[2][0, 1] < 1e-4
+    assert found.scene[2][0] > 0.01
+    assert found.pictures[2][0, [0, 2]].min() > 0.01
+
+
+def test_what_nobody_sees_is_no_change_however_certain(tmp_path: Path) -> None:
+    """A shift of all numbers, and no picture differs visibly."""
+    verdict = verdict_of(tmp_path, ((5.0,) * 3,) * 6, INVISIBLE)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.INVISIBLE)
+    assert not verdict.findings
+
+
+def replaced(folder: Path, worse: float) -> Verdict:
+    """A stochastic model that a deterministic one takes the place of."""
+    look_alike(folder)
+    for step in STEPS:
+        see(folder, f"a{step}0", f"b{step}0")
+    records = [
+        scored(case(step), f"b{step}0", structure=10 + worse, detail=10 + worse, colour=10 + worse) for step in STEPS
+    ]
+    return held(run_of(*records, metrics=METRICS, folder=folder), sampled(0))
+
+
+@pytest.mark.parametrize(("worse", "code"), [(6.0, ExitCode.REGRESSION), (0.0, ExitCode.OK)])
+def test_a_deterministic_model_in_place_of_a_stochastic_one_is_judged(
+    tmp_path: Path, worse: float, code: ExitCode
+) -> None:
+    """A worse one is a regression; one as good as its seeds were passes."""
+    assert replaced(tmp_path, worse).exit_code is code
+
+
+def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None:
+    """One scene, two seeds far apart: exit 3, with how many seeds would tell."""
+    far = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
+    for seed in (0, 1):
+        see(tmp_path, f"a{seed}", f"b{seed}", far)
+    see(tmp_path, "a0", "a1", VISIBLE)
+
+    def run(side: int, values: Sequence[float], folder: Path) -> Run:
+        records = [
+            scored(case(1, 10 * side + seed), f"{'ab'[side]}{seed}", structure=value, detail=value)
+            for seed, value in enumerate(values)
+        ]
+        return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
+
+    now, before = run(1, (15.0, 17.0), tmp_path), run(0, (10.0, 11.0), Path("made"))
+    assert {scene.mode for scene in pair(sheet_of(now), sheet_of(before)).scenes} == {"seeds"}
+    verdict = held(now, before)
+    finding = the_finding(verdict)
+    assert (finding.outcome, finding.fails) == (Outcome.UNDERPOWERED, False)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
+    assert "It may be chance" in finding.text
+    assert "seeds a scene would tell, on both sides" in finding.text
+
+
+def test_a_small_loss_that_chance_may_explain_passes(tmp_path: Path) -> None:
+    """The pictures are hardly further from the right answer."""
+    verdict = verdict_of(tmp_path, ((0.3,) * 3,) * 6)
+    assert verdict.exit_code is ExitCode.OK
