@@ -71,7 +71,10 @@ def train(session: nox.Session) -> None:
     """Train the inpainting model that ships with us, in a folder of the session's; arguments after `--` go to it."""
     session.install(*CONSTRAINTS, "-e", ".")
     session.run(
-        "python", "-m", "editproof.pipelines.models.train_microfill", *(session.posargs or [session.create_tmp()])
+        "python",
+        "-m",
+        "editproof.pipelines.models.train_microfill",
+        *(session.posargs or [session.create_tmp()]),
     )
 
 
@@ -82,7 +85,13 @@ def studies(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.studies", *session.posargs)
 
 
-OLDER = ("numpy==2.0.*", "scipy==1.13.*", "scikit-image==0.24.*", "opencv-python-headless==4.10.*", "pillow==11.0.*")
+OLDER = (
+    "numpy==2.0.*",
+    "scipy==1.13.*",
+    "scikit-image==0.24.*",
+    "opencv-python-headless==4.10.*",
+    "pillow==11.0.*",
+)
 
 
 @nox.session

@@ -64,15 +64,22 @@ class Bench:
 
 def main() -> None:
     """Measure, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--photographs", default=",".join(PHOTOGRAPHS), help="names in editproof.vectors.drawing.grounds"
+        "--photographs",
+        default=",".join(PHOTOGRAPHS),
+        help="names in editproof.vectors.drawing.grounds",
     )
     names = parser.parse_args().photographs.split(",")
     metrics = _metrics()
     logo = get_vector("logo")
     photographs = [_bench(name, _on(logo, 3, name), 3, 7, metrics) for name in names]
-    sheets = [_bench(f"microprint, seed {seed}", get_vector("microprint"), 2, seed, metrics) for seed in (1, 2, 3, 4)]
+    sheets = [
+        _bench(f"microprint, seed {seed}", get_vector("microprint"), 2, seed, metrics)
+        for seed in (1, 2, 3, 4)
+    ]
     lines = list(_page(photographs, sheets, metrics))
     sys.stdout.write("\n".join(lines) + "\n")
     if tuple(names) == PHOTOGRAPHS:
@@ -107,7 +114,11 @@ def _edited(task: Task, seed: int) -> Image:
 
 def _numbers(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> Numbers:
     rows = measure(prepared, metrics, image)
-    return {(row.metric.partition("@")[0], row.region, row.stat): row.value for row in rows if row.value is not None}
+    return {
+        (row.metric.partition("@")[0], row.region, row.stat): row.value
+        for row in rows
+        if row.value is not None
+    }
 
 
 def _shown(before: Sequence[Numbers], after: Sequence[Numbers]) -> dict[Key, float]:
@@ -124,15 +135,25 @@ def _shown(before: Sequence[Numbers], after: Sequence[Numbers]) -> dict[Key, flo
     return found
 
 
-def _page(photographs: Sequence[Bench], sheets: Sequence[Bench], metrics: Sequence[Metric]) -> Iterator[str]:
+def _page(
+    photographs: Sequence[Bench], sheets: Sequence[Bench], metrics: Sequence[Metric]
+) -> Iterator[str]:
     yield "# Which faults the measurements make visible\n"
     yield "Made by `python -m benchmarks.detection`; how, and by which rule, is said at its top.\n"
-    alarms = [bool(_shown(bench.numbers, rerun)) for bench in (*photographs, *sheets) for rerun in bench.reruns]
+    alarms = [
+        bool(_shown(bench.numbers, rerun))
+        for bench in (*photographs, *sheets)
+        for rerun in bench.reruns
+    ]
     yield (
         f"{len(photographs)} photographs, {len(photographs[0].numbers[0])} statistics, {SEEDS} seeds. Clean reruns on other "
         f"seeds that the rule takes for a fault: {sum(alarms)} of {len(alarms)}.\n"
     )
-    yield "| fault | what happens | " + " | ".join(f"{share:g} × nominal" for share in STRENGTHS) + " | shown best by |"
+    yield (
+        "| fault | what happens | "
+        + " | ".join(f"{share:g} × nominal" for share in STRENGTHS)
+        + " | shown best by |"
+    )
     yield "|---|---|" + "---:|" * len(STRENGTHS) + "---|"
     for fault in FAULTS:
         yield _row(fault, sheets if fault.name == SURVIVAL else photographs, metrics)
@@ -153,9 +174,16 @@ def _row(fault: Fault, benches: Sequence[Bench], metrics: Sequence[Metric]) -> s
     return f"| {fault.name} | {fault.about}, {fault.nominal:g} {fault.unit} | {' | '.join(seen)} | {by} |"
 
 
-def _planted(bench: Bench, fault: Fault, share: float, metrics: Sequence[Metric]) -> dict[Key, float]:
-    images = [fault.plant(image, bench.prepared.reference, share * fault.nominal) for image in bench.images]
-    return _shown(bench.numbers, [_numbers(bench.prepared, metrics, as_delivered(image)) for image in images])
+def _planted(
+    bench: Bench, fault: Fault, share: float, metrics: Sequence[Metric]
+) -> dict[Key, float]:
+    images = [
+        fault.plant(image, bench.prepared.reference, share * fault.nominal)
+        for image in bench.images
+    ]
+    return _shown(
+        bench.numbers, [_numbers(bench.prepared, metrics, as_delivered(image)) for image in images]
+    )
 
 
 if __name__ == "__main__":

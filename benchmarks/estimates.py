@@ -46,17 +46,27 @@ def scene(picture: str, size_px: int, *, share: float) -> tuple[Image, Mask]:
 
     image = cv2.resize(getattr(data, picture)(), (size_px, size_px), interpolation=cv2.INTER_AREA)
     mask = np.zeros((size_px, size_px), np.uint8)
-    cv2.circle(mask, (size_px * 2 // 3, size_px // 3), int(size_px * np.sqrt(share / 2 / np.pi)), 1, -1)
+    cv2.circle(
+        mask, (size_px * 2 // 3, size_px // 3), int(size_px * np.sqrt(share / 2 / np.pi)), 1, -1
+    )
     for row in (0.55, 0.7, 0.85):
         place = (size_px // 10, int(size_px * row))
         for canvas, colour in ((image, (250, 250, 250)), (mask, 1)):
             cv2.putText(
-                canvas, "SAMPLE 2024", place, cv2.FONT_HERSHEY_SIMPLEX, size_px / 360, colour, max(1, size_px // 180)
+                canvas,
+                "SAMPLE 2024",
+                place,
+                cv2.FONT_HERSHEY_SIMPLEX,
+                size_px / 360,
+                colour,
+                max(1, size_px // 180),
             )
     return (image / np.float32(255)).astype(np.float32), mask.astype(np.float32)
 
 
-def edits(picture: str, sizes_px: Sequence[int]) -> Iterator[tuple[str, dict[str, Param], EditRequest]]:
+def edits(
+    picture: str, sizes_px: Sequence[int]
+) -> Iterator[tuple[str, dict[str, Param], EditRequest]]:
     """Every edit that is timed: by each model, and with the mask looked for."""
     for size_px in sizes_px:
         for scale in SCALES:
@@ -94,12 +104,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.estimates", description="Time the pre-check's estimates."
     )
-    parser.add_argument("--picture", default="astronaut", help="one of scikit-image's photographs, default %(default)s")
-    parser.add_argument("--sizes", default="256,512,1024", help="edges in pixels, default %(default)s")
+    parser.add_argument(
+        "--picture",
+        default="astronaut",
+        help="one of scikit-image's photographs, default %(default)s",
+    )
+    parser.add_argument(
+        "--sizes", default="256,512,1024", help="edges in pixels, default %(default)s"
+    )
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    rows = [timed(*edit) for edit in edits(asked.picture, [int(size) for size in asked.sizes.split(",")])]
+    rows = [
+        timed(*edit)
+        for edit in edits(asked.picture, [int(size) for size in asked.sizes.split(",")])
+    ]
     for row in rows:
         print(f"{row.what:45} {row.estimate_ms:8.0f} {row.actual_ms:8.0f} ms {row.ratio:6.2f}")  # noqa: T201
     ratios = np.array([row.ratio for row in rows])

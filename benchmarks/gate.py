@@ -46,7 +46,9 @@ LIMITS = {1_000: (3.0, None), 100_000: (30.0, 2.0)}
 
 def main() -> None:
     """Measure, print and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", default=",".join(map(str, SIZES)))
     sizes = [int(text) for text in parser.parse_args().cases.split(",")]
     rows = []
@@ -61,7 +63,15 @@ def main() -> None:
         "is left out. `python -m benchmarks.gate` measures it."
     )
     heading = "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB | may take |"
-    lines = ["# What the gate takes", "", about, "", heading, "|---:|---:|---:|---:|---:|---:|---:|---:|", *rows]
+    lines = [
+        "# What the gate takes",
+        "",
+        about,
+        "",
+        heading,
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
     if tuple(sizes) == SIZES:
         PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -84,7 +94,9 @@ def _row(size: int, folder: Path) -> str:
     )
     command = [sys.executable, "-c", code, str(folder / "run"), str(folder / "baseline")]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) not in {0, 1}:
@@ -110,11 +122,17 @@ def _cases(suite: Suite, size: int) -> Iterator[Case]:
         scene, column = divmod(number, SEEDS * MODELS)
         step, family = divmod(scene, len(families))
         model = suite.models[-1 - column // SEEDS]
-        yield Case(f"{number:016x}", "", families[family], step + 1, {}, 256, 2, 7, model, column % SEEDS)
+        yield Case(
+            f"{number:016x}", "", families[family], step + 1, {}, 256, 2, 7, model, column % SEEDS
+        )
 
 
 def _write(
-    folder: Path, suite: Suite, cases: tuple[Case, ...], keys: Sequence[tuple[str, str, str, str]], seed: int
+    folder: Path,
+    suite: Suite,
+    cases: tuple[Case, ...],
+    keys: Sequence[tuple[str, str, str, str]],
+    seed: int,
 ) -> None:
     metrics = [get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT]
     manifest = Manifest(
@@ -123,7 +141,10 @@ def _write(
         "2026-01-01T00:00:00+00:00",
         suite,
         {m.name: PipelineInfo(m.spec, "", "", stochastic=m.name == "patch") for m in suite.models},
-        {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen) for m in metrics},
+        {
+            m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen)
+            for m in metrics
+        },
         cases,
         {},
         {"device": "cpu"},
@@ -144,7 +165,9 @@ def _write_differences(folder: Path, suite: Suite, cases: Sequence[Case]) -> Non
     lines = []
     for case in cases:
         if _has_changed(case):
-            pair = Pair(case.id, f"{case.id} changed", "expected", viewing_of(suite.viewing, case.family))
+            pair = Pair(
+                case.id, f"{case.id} changed", "expected", viewing_of(suite.viewing, case.family)
+            )
             lines.append(msgspec.json.encode({"key": pair.key, "difference": difference}))
     (folder / FILE).write_bytes(b"\n".join([*lines, b""]))
 
@@ -186,7 +209,9 @@ def _numbers(
             "reason": "",
         }
     )
-    return table.assign(y=pd.array([128] * len(table), "Int64"), x=pd.array([128] * len(table), "Int64"))
+    return table.assign(
+        y=pd.array([128] * len(table), "Int64"), x=pd.array([128] * len(table), "Int64")
+    )
 
 
 def _ended(cases: Sequence[Case], *, changed: bool) -> pd.DataFrame:
@@ -197,7 +222,20 @@ def _ended(cases: Sequence[Case], *, changed: bool) -> pd.DataFrame:
 
     cost = (0.9, 250.0, 5)
     rows = [
-        (case.id, "done", "", 1.0, 300.0, False, "", *cost, picture(case), "expected", "input", "regions")
+        (
+            case.id,
+            "done",
+            "",
+            1.0,
+            300.0,
+            False,
+            "",
+            *cost,
+            picture(case),
+            "expected",
+            "input",
+            "regions",
+        )
         for case in cases
     ]
     return pd.DataFrame(rows, columns=runs.CASE_COLUMNS).astype({"peak_mb": "Float64"})

@@ -25,8 +25,13 @@ WHOLE_JOD, WORST_JOD = 0.03, 0.2
 
 def main(names: Sequence[str]) -> None:
     """Print a table: a row a change."""
-    requests = [task_of(get(f).render(SCENE_SEED, SIZE_PX, step=step, scale=SCALE)).request for f, step in SCENES]
-    print("| change | pixels that differ | largest, levels | JOD whole | JOD worst window | said to keep | invisible |")  # noqa: T201
+    requests = [
+        task_of(get(f).render(SCENE_SEED, SIZE_PX, step=step, scale=SCALE)).request
+        for f, step in SCENES
+    ]
+    print(
+        "| change | pixels that differ | largest, levels | JOD whole | JOD worst window | said to keep | invisible |"
+    )  # noqa: T201
     print("|---|---:|---:|---:|---:|---|---|")  # noqa: T201
     plain = harmless("threads_4", side="before", **{"inpaint.model": "ns"})
     accepted = [_made(plain, request) for request in requests]
@@ -36,7 +41,10 @@ def main(names: Sequence[str]) -> None:
             before = harmless(change.name, side="before", **{"inpaint.model": "ns"})
             then = [_made(before, request) for request in requests]
         after = harmless(change.name, **{"inpaint.model": "ns"})
-        print(_row(change.name, then, [_made(after, r) for r in requests], keeps=change.keeps), flush=True)  # noqa: T201
+        print(
+            _row(change.name, then, [_made(after, r) for r in requests], keeps=change.keeps),
+            flush=True,
+        )  # noqa: T201
 
 
 def _row(name: str, accepted: Sequence[Image], images: Sequence[Image], *, keeps: bool) -> str:
@@ -44,7 +52,10 @@ def _row(name: str, accepted: Sequence[Image], images: Sequence[Image], *, keeps
     levels = [np.rint(np.abs(one - other) * 255).max(axis=2) for one, other in pairs]
     seen = [visibility.compare(one, other, viewing=Viewing()) for one, other in pairs]
     whole, worst = max(one.whole for one in seen), max(one.worst for one in seen)
-    share, most = max(float((one > 0).mean()) for one in levels), max(int(one.max()) for one in levels)
+    share, most = (
+        max(float((one > 0).mean()) for one in levels),
+        max(int(one.max()) for one in levels),
+    )
     invisible = "yes" if whole < WHOLE_JOD and worst < WORST_JOD else "no"
     return f"| {name} | {share:.2%} | {most} | {whole:.4f} | {worst:.3f} | {'yes' if keeps else ''} | {invisible} |"
 

@@ -70,7 +70,10 @@ class Ladder:
     @property
     def correlations(self) -> list[float]:
         """The same for each scene seed alone."""
-        return [rank_correlation(damages) for damages in zip(*(rung.damage for rung in self.rungs), strict=True)]
+        return [
+            rank_correlation(damages)
+            for damages in zip(*(rung.damage for rung in self.rungs), strict=True)
+        ]
 
 
 def rank_correlation(damages: Sequence[float]) -> float:
@@ -95,10 +98,14 @@ def measure_scene(scene: Scene) -> list[tuple[float, float]]:
 def measure_rung(family: str, step: int, seeds: Sequence[int]) -> Rung:
     """Draw a rung's scene for every seed and have every model edit it."""
     size, scale = suite().size, suite().scale
-    scenes = [measure_scene(get(family).render(seed, size, step=step, scale=scale)) for seed in seeds]
+    scenes = [
+        measure_scene(get(family).render(seed, size, step=step, scale=scale)) for seed in seeds
+    ]
     lpips, psnr = np.moveaxis(np.array(scenes), -1, 0)
     known = psnr[np.isfinite(psnr)]
-    return Rung(tuple(lpips.mean(axis=1).tolist()), float(known.mean()) if known.size else float("nan"))
+    return Rung(
+        tuple(lpips.mean(axis=1).tolist()), float(known.mean()) if known.size else float("nan")
+    )
 
 
 @cache
@@ -130,18 +137,30 @@ def table(ladders: Sequence[Ladder], seeds: Sequence[int]) -> Iterator[str]:
     yield f"| family | {' | '.join(steps)} | rank correlation | by scene seed | PSNR of rung 1, dB |"
     yield f"|---{'|---:' * (longest + 3)}|"
     for ladder in ladders:
-        damages = [f"{damage:.3f}" for damage in ladder.damages] + [""] * (longest - len(ladder.rungs))
+        damages = [f"{damage:.3f}" for damage in ladder.damages] + [""] * (
+            longest - len(ladder.rungs)
+        )
         mark = "" if ladder.correlation > RISES - 1e-9 else " ✗"
         alone = ", ".join(f"{value:.1f}" for value in ladder.correlations)
-        cells = [ladder.family, *damages, f"{ladder.correlation:.2f}{mark}", alone, f"{ladder.rungs[0].psnr:.1f}"]
+        cells = [
+            ladder.family,
+            *damages,
+            f"{ladder.correlation:.2f}{mark}",
+            alone,
+            f"{ladder.rungs[0].psnr:.1f}",
+        ]
         yield f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     """Measure the families that are named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ladders", description="Does every ladder rise?")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ladders", description="Does every ladder rise?"
+    )
     parser.add_argument("families", nargs="*", metavar="FAMILY", help="default: all")
-    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="scene seeds, default %(default)s")
+    parser.add_argument(
+        "--seeds", default=",".join(map(str, SEEDS)), help="scene seeds, default %(default)s"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes, default %(default)s")
     asked = parser.parse_args()
     seeds = [int(seed) for seed in asked.seeds.split(",")]
@@ -150,12 +169,15 @@ def main() -> None:
     with ProcessPoolExecutor(asked.jobs, get_context("spawn"), initializer=_one_thread) as pool:
         futures = {job: pool.submit(measure_rung, *job, seeds) for job in jobs}
         rungs = {job: future.result() for job, future in futures.items()}
-    ladders = [Ladder(family, tuple(rungs[job] for job in jobs if job[0] == family)) for family in families]
+    ladders = [
+        Ladder(family, tuple(rungs[job] for job in jobs if job[0] == family)) for family in families
+    ]
     lines = list(table(ladders, seeds))
     print("\n".join(lines))  # noqa: T201
     if not asked.families:
         PAGE.write_text(
-            "\n".join(["# Ladders", "", "Made by `python -m benchmarks.ladders`.", "", *lines, ""]), "utf-8"
+            "\n".join(["# Ladders", "", "Made by `python -m benchmarks.ladders`.", "", *lines, ""]),
+            "utf-8",
         )
 
 
@@ -171,7 +193,11 @@ def _one_thread() -> None:
 def _mean(rows: Sequence[Measurement], metric: str, otherwise: float) -> float:
     """The mean in `edit` of a metric, or `otherwise` where there is none."""
     for row in rows:
-        if row.metric.startswith(metric) and (row.region, row.stat) == ("edit", "mean") and row.value is not None:
+        if (
+            row.metric.startswith(metric)
+            and (row.region, row.stat) == ("edit", "mean")
+            and row.value is not None
+        ):
             return row.value
     return otherwise
 

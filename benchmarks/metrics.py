@@ -90,7 +90,9 @@ Times = dict[tuple[str, str, str], list[float]]
 """(metric, package, pair) -> seconds, round by round."""
 
 
-def pairs(height: int = EDGE_PX, width: int = EDGE_PX, photographs: Sequence[str] = PHOTOGRAPHS) -> list[Pair]:
+def pairs(
+    height: int = EDGE_PX, width: int = EDGE_PX, photographs: Sequence[str] = PHOTOGRAPHS
+) -> list[Pair]:
     """Each photograph with an edit that changed every pixel, and with one that changed the edit region alone."""
     found = []
     for name in photographs:
@@ -138,7 +140,9 @@ def reference_of(expected: Image) -> Reference:
             "border": border(height, width, 1),
         },
         expected=expected,
-        input=np.asarray(expected * (1 - overlay[..., None]) + colour * overlay[..., None], np.float32),
+        input=np.asarray(
+            expected * (1 - overlay[..., None]) + colour * overlay[..., None], np.float32
+        ),
         overlay=overlay,
         overlay_rgb=colour,
     )
@@ -158,7 +162,11 @@ def _ours(metric: Metric) -> Callable[[Pair], Call]:
 
         def call() -> float:
             values = metric.measure(prepared, pair.actual)
-            return next(v.value for v in values if (v.region, v.stat) == ("all", "mean") and v.value is not None)
+            return next(
+                v.value
+                for v in values
+                if (v.region, v.stat) == ("all", "mean") and v.value is not None
+            )
 
         return call
 
@@ -170,7 +178,10 @@ def _on_tensors(function: Callable[[Any, Any], Any]) -> Callable[[Pair], Call]:
     import torch
 
     def prepare(pair: Pair) -> Call:
-        one, other = (torch.from_numpy(image.transpose(2, 0, 1).copy())[None] for image in (pair.expected, pair.actual))
+        one, other = (
+            torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
+            for image in (pair.expected, pair.actual)
+        )
 
         def call() -> float:
             with torch.inference_mode():
@@ -186,7 +197,9 @@ def _piq() -> list[Contender]:
 
     return [
         Contender("psnr", "piq", _on_tensors(piq.psnr)),
-        Contender("ssim", "piq", _on_tensors(lambda one, other: piq.ssim(one, other, downsample=False))),
+        Contender(
+            "ssim", "piq", _on_tensors(lambda one, other: piq.ssim(one, other, downsample=False))
+        ),
     ]
 
 
@@ -194,7 +207,10 @@ def _pyiqa() -> list[Contender]:
     import pyiqa
 
     psnr, ssim = (pyiqa.create_metric(name, device="cpu") for name in ("psnr", "ssimc"))
-    return [Contender("psnr", "pyiqa", _on_tensors(psnr)), Contender("ssim", "pyiqa", _on_tensors(ssim))]
+    return [
+        Contender("psnr", "pyiqa", _on_tensors(psnr)),
+        Contender("ssim", "pyiqa", _on_tensors(ssim)),
+    ]
 
 
 def _torchmetrics() -> list[Contender]:
@@ -202,21 +218,32 @@ def _torchmetrics() -> list[Contender]:
 
     psnr, ssim = image.peak_signal_noise_ratio, image.structural_similarity_index_measure
     return [
-        Contender("psnr", "torchmetrics", _on_tensors(lambda one, other: psnr(other, one, data_range=1.0))),
-        Contender("ssim", "torchmetrics", _on_tensors(lambda one, other: ssim(other, one, data_range=1.0))),
+        Contender(
+            "psnr", "torchmetrics", _on_tensors(lambda one, other: psnr(other, one, data_range=1.0))
+        ),
+        Contender(
+            "ssim", "torchmetrics", _on_tensors(lambda one, other: ssim(other, one, data_range=1.0))
+        ),
     ]
 
 
 def _skimage() -> list[Contender]:
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-    wang = {"channel_axis": -1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    wang = {
+        "channel_axis": -1,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+    }
 
     def psnr(pair: Pair) -> Call:
         return lambda: float(peak_signal_noise_ratio(pair.expected, pair.actual, data_range=1.0))
 
     def ssim(pair: Pair) -> Call:
-        return lambda: float(structural_similarity(pair.expected, pair.actual, data_range=1.0, **wang))
+        return lambda: float(
+            structural_similarity(pair.expected, pair.actual, data_range=1.0, **wang)
+        )
 
     return [Contender("psnr", "scikit-image", psnr), Contender("ssim", "scikit-image", ssim)]
 
@@ -231,10 +258,18 @@ def _lpips(weights: LpipsWeights) -> Contender:
         warnings.simplefilter("ignore")  # it calls torchvision with an old argument
         package = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
     state = read_weights(weights.path)
-    names = {f"net.slice{k}.{n}": f"features.{n}" for k, n in ((1, 0), (2, 3), (3, 6), (4, 8), (5, 10))}
-    part = {f"{own}.{kind}": state[f"{name}.{kind}"] for own, name in names.items() for kind in ("weight", "bias")}
+    names = {
+        f"net.slice{k}.{n}": f"features.{n}" for k, n in ((1, 0), (2, 3), (3, 6), (4, 8), (5, 10))
+    }
+    part = {
+        f"{own}.{kind}": state[f"{name}.{kind}"]
+        for own, name in names.items()
+        for kind in ("weight", "bias")
+    }
     package.load_state_dict(part, strict=False)
-    return Contender("lpips", "lpips", _on_tensors(lambda one, other: package(one, other, normalize=True)))
+    return Contender(
+        "lpips", "lpips", _on_tensors(lambda one, other: package(one, other, normalize=True))
+    )
 
 
 def weights_of(folder: Path) -> LpipsWeights:
@@ -246,7 +281,10 @@ def weights_of(folder: Path) -> LpipsWeights:
     from safetensors.torch import save_file
     from torchvision.models import alexnet
 
-    state = {f"features.{name}": weight for name, weight in alexnet(weights=None).features.state_dict().items()}
+    state = {
+        f"features.{name}": weight
+        for name, weight in alexnet(weights=None).features.state_dict().items()
+    }
     save_file(state, folder / "alexnet_features.safetensors")
     return find_weights(str(folder), download=False)
 
@@ -274,7 +312,10 @@ def race(
 def median(times: Times, metric: str, package: str, kind: str = "") -> float:
     """Milliseconds, over the pairs whose name ends so."""
     picked = [
-        t for (m, p, pair), ts in times.items() if (m, p) == (metric, package) and pair.endswith(kind) for t in ts
+        t
+        for (m, p, pair), ts in times.items()
+        if (m, p) == (metric, package) and pair.endswith(kind)
+        for t in ts
     ]
     return 1000 * float(np.median(picked)) if picked else float("nan")
 
@@ -284,12 +325,19 @@ def comparison(weights: LpipsWeights, rounds: int) -> Iterator[str]:
     count = int(os.environ["OMP_NUM_THREADS"])
     cv2.setNumThreads(count)
     entries, over = contenders(weights), pairs()
-    times, values = race(entries, over, rounds, time.process_time if count == 1 else time.perf_counter)
+    times, values = race(
+        entries, over, rounds, time.process_time if count == 1 else time.perf_counter
+    )
     yield from (f"## One more candidate, 512×512, {count} thread{'s' if count > 1 else ''}, ms", "")
     yield from _table(entries, times)
     if count > 1:
         return
-    yield from ("## Do the values agree?", "", "The largest difference from ours over all pairs, whole picture:", "")
+    yield from (
+        "## Do the values agree?",
+        "",
+        "The largest difference from ours over all pairs, whole picture:",
+        "",
+    )
     yield from _agreement(entries, values, over)
 
 
@@ -300,7 +348,10 @@ def _table(entries: Sequence[Contender], times: Times) -> Iterator[str]:
     for metric in COMPARED:
         for entry in entries:
             if entry.metric == metric:
-                own, other = ([median(times, metric, p, kind) for kind in kinds] for p in ("editproof", entry.package))
+                own, other = (
+                    [median(times, metric, p, kind) for kind in kinds]
+                    for p in ("editproof", entry.package)
+                )
                 ratio = (
                     ""
                     if entry.package == "editproof"
@@ -308,7 +359,8 @@ def _table(entries: Sequence[Contender], times: Times) -> Iterator[str]:
                 )
                 yield f"| {metric} | {entry.package} | {other[0]:.1f} | {other[1]:.1f} | {ratio} |"
     own, best = (
-        [sum(_fastest(entries, times, m, kind, peers=p) for m in COMPARED) for kind in kinds] for p in (False, True)
+        [sum(_fastest(entries, times, m, kind, peers=p) for m in COMPARED) for kind in kinds]
+        for p in (False, True)
     )
     yield f"| all three | editproof | {own[0]:.1f} | {own[1]:.1f} | |"
     ratio = " / ".join(f"**{a / b:.2f}**" for a, b in zip(own, best, strict=True))
@@ -316,9 +368,13 @@ def _table(entries: Sequence[Contender], times: Times) -> Iterator[str]:
     yield ""
 
 
-def _fastest(entries: Sequence[Contender], times: Times, metric: str, kind: str, *, peers: bool) -> float:
+def _fastest(
+    entries: Sequence[Contender], times: Times, metric: str, kind: str, *, peers: bool
+) -> float:
     packages = [
-        entry.package for entry in entries if entry.metric == metric and (entry.package != "editproof") == peers
+        entry.package
+        for entry in entries
+        if entry.metric == metric and (entry.package != "editproof") == peers
     ]
     return min(median(times, metric, package, kind) for package in packages)
 
@@ -331,11 +387,18 @@ def _agreement(
     for entry in entries:
         if entry.package != "editproof":
             gaps = [
-                abs(values[entry.metric, entry.package, pair.name] - values[entry.metric, "editproof", pair.name])
+                abs(
+                    values[entry.metric, entry.package, pair.name]
+                    - values[entry.metric, "editproof", pair.name]
+                )
                 for pair in over
             ]
             yield f"| {entry.metric} | {entry.package} | {max(gaps):.1e} |"
-    yield from ("", "piq and pyiqa add 1e-8 to the mean squared error; torchmetrics' SSIM takes the border in.", "")
+    yield from (
+        "",
+        "piq and pyiqa add 1e-8 to the mean squared error; torchmetrics' SSIM takes the border in.",
+        "",
+    )
 
 
 def every_metric(weights: LpipsWeights, rounds: int) -> Iterator[str]:
@@ -348,7 +411,9 @@ def every_metric(weights: LpipsWeights, rounds: int) -> Iterator[str]:
     for metric in metrics:
         prepare_ms, measure_ms = _times([metric], pair, rounds)
         yield f"| {metric.name} | {prepare_ms:.1f} | {measure_ms:.1f} |"
-    prepare_ms, measure_ms = _times([metric for metric in metrics if not apart(metric)], pair, rounds)
+    prepare_ms, measure_ms = _times(
+        [metric for metric in metrics if not apart(metric)], pair, rounds
+    )
     left_out = f"without {', '.join(SLOW)} and LPIPS' other networks"
     yield f"| all together, {left_out} | {prepare_ms:.0f} | **{measure_ms:.0f}** |"
     yield from ("", "Together they share what they make of a picture: its luma, its Lab.", "")
@@ -404,7 +469,12 @@ def peak_mib() -> float:
     """The most memory that this process held so far."""
     status = Path("/proc/self/status")
     if status.is_file():  # getrusage counts what the parent held, too
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if "VmHWM" in line) / 2**10
+        return (
+            next(
+                int(line.split()[1]) for line in status.read_text().splitlines() if "VmHWM" in line
+            )
+            / 2**10
+        )
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
@@ -414,7 +484,11 @@ def machine() -> Iterator[str]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        model = next(line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line)
+        model = next(
+            line.split(":", 1)[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if "model name" in line
+        )
     yield f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
     found = [name for name in PACKAGES if importlib.util.find_spec(_MODULES.get(name, name))]
     yield ", ".join(f"{name} {version(name)}" for name in found) + "."
@@ -430,7 +504,12 @@ _MODULES = {"scikit-image": "skimage", "opencv-python-headless": "cv2"}
 
 def page(rounds: int) -> Iterator[str]:
     """All of RESULTS.md, line by line; each part is measured in a process of its own, in a given number of threads."""
-    yield from ("# How long metrics take", "", "Made by `nox -s bench` (`python -m benchmarks.metrics`).", "")
+    yield from (
+        "# How long metrics take",
+        "",
+        "Made by `nox -s bench` (`python -m benchmarks.metrics`).",
+        "",
+    )
     yield from (*machine(), "")
     for count in THREADS:
         yield from _part("compare", rounds, threads=count)
@@ -450,15 +529,31 @@ def page(rounds: int) -> Iterator[str]:
 
 def _part(*arguments: str | int, threads: int = 1) -> Iterator[str]:
     """What a process that measures one part prints."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.metrics", "--part", *map(str, arguments)]
-    counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    done = subprocess.run(command, env={**os.environ, **counts}, stdout=subprocess.PIPE, text=True, check=True)
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.metrics",
+        "--part",
+        *map(str, arguments),
+    ]
+    counts = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
+    )
+    done = subprocess.run(
+        command, env={**os.environ, **counts}, stdout=subprocess.PIPE, text=True, check=True
+    )
     yield from done.stdout.split("\n")[:-1]
 
 
 def measure_part(name: str, numbers: Sequence[int]) -> Iterator[str]:
     """One part of the page."""
-    parts: dict[str, Callable[..., Iterator[str]]] = {"compare": comparison, "metrics": every_metric, "memory": memory}
+    parts: dict[str, Callable[..., Iterator[str]]] = {
+        "compare": comparison,
+        "metrics": every_metric,
+        "memory": memory,
+    }
     with tempfile.TemporaryDirectory() as folder:
         yield from parts[name](weights_of(Path(folder)), *numbers)
 
@@ -473,7 +568,9 @@ def main() -> None:
     asked = parser.parse_args()
     part = asked.part
     lines = []
-    for line in measure_part(part[0], [int(number) for number in part[1:]]) if part else page(asked.rounds):
+    for line in (
+        measure_part(part[0], [int(number) for number in part[1:]]) if part else page(asked.rounds)
+    ):
         print(line, flush=True)  # noqa: T201
         lines.append(line)
     if not part:

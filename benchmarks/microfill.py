@@ -79,7 +79,9 @@ def fills() -> dict[str, Fill]:
 
     def model(name: str, **settings: int | str) -> Fill:
         config = InpaintConfig(**settings)  # type: ignore[arg-type]
-        return lambda image, hole, seed: get_model(name, config)(image, hole, hole.astype(np.float32), seed)
+        return lambda image, hole, seed: get_model(name, config)(
+            image, hole, hole.astype(np.float32), seed
+        )
 
     def start(image: Image, hole: Hole, seed: int) -> Image:
         return (made["ns"](image, hole, seed) + made["patch"](image, hole, seed)) / np.float32(2)
@@ -92,7 +94,9 @@ def fills() -> dict[str, Fill]:
             f"microfill, {steps} step{'s' * (steps > 1)}": model("microfill", sampling_steps=steps)
             for steps in (1, 2, 4, 8)
         },
-        "microfill, 4 steps, dpmsolver++": model("microfill", sampling_steps=4, scheduler="dpmsolver++"),
+        "microfill, 4 steps, dpmsolver++": model(
+            "microfill", sampling_steps=4, scheduler="dpmsolver++"
+        ),
     }
 
 
@@ -105,7 +109,11 @@ def score(crop: Crop, filled: Image, metrics: Mapping[str, Metric]) -> Score:
         for name, metric in metrics.items()
         for value in metric.measure(metric.prepare(reference), actual)
     }
-    measured = (values["psnr", "mean"], values["lpips", "mean"], values["spectral_energy", "octave_5"])
+    measured = (
+        values["psnr", "mean"],
+        values["lpips", "mean"],
+        values["spectral_energy", "octave_5"],
+    )
     psnr, lpips, octave_5 = (float("nan") if value is None else value for value in measured)
     return Score(psnr, lpips, fine_energy(actual, crop) - fine_energy(crop.truth, crop), octave_5)
 
@@ -114,10 +122,14 @@ def fine_energy(image: Image, crop: Crop) -> float:
     """Energy of fine luma detail in the hole, in dB; an eighth of a level is the least."""
     luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
     fine = luma - cv2.GaussianBlur(luma, (0, 0), FINE_SIGMA_PX)
-    return float(10 * np.log10(np.square(fine[crop.hole], dtype=np.float64).mean() + (0.125 / 255) ** 2))
+    return float(
+        10 * np.log10(np.square(fine[crop.hole], dtype=np.float64).mean() + (0.125 / 255) ** 2)
+    )
 
 
-def table(scores: Mapping[str, Sequence[Score]], places: Sequence[Crop], variant: str) -> Iterator[str]:
+def table(
+    scores: Mapping[str, Sequence[Score]], places: Sequence[Crop], variant: str
+) -> Iterator[str]:
     """One line a fill: means over all crops; then LPIPS by photograph."""
     yield f"{len(places)} crops; means; ± is the standard error of the difference to `ns`, crop by crop."
     yield ""
@@ -147,8 +159,12 @@ def main() -> None:
     """Measure, print, and put the tables into the card."""
     import torch
 
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.microfill", description="What is microfill worth?")
-    parser.add_argument("--crops", type=int, default=12, help="of each photograph, default %(default)s")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.microfill", description="What is microfill worth?"
+    )
+    parser.add_argument(
+        "--crops", type=int, default=12, help="of each photograph, default %(default)s"
+    )
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -58,15 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the families asked for, or all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("families", nargs="*", metavar="FAMILY", help="all where none is given")
-    parser.add_argument("--no-peak", action="store_true", help="leave the memory out: it takes most of the time")
+    parser.add_argument(
+        "--no-peak", action="store_true", help="leave the memory out: it takes most of the time"
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     families = options.families or [vector.family for vector in VECTORS]
     if options.child:
-        rungs = [asdict(rung) for family in families for rung in measure(get(family), peak=not options.no_peak)]
+        rungs = [
+            asdict(rung)
+            for family in families
+            for rung in measure(get(family), peak=not options.no_peak)
+        ]
         sys.stdout.write(json.dumps(rungs))
         return
-    plain = [rung for family in families for rung in _in_child(family, {}, peak=not options.no_peak)]
+    plain = [
+        rung for family in families for rung in _in_child(family, {}, peak=not options.no_peak)
+    ]
     kept = [rung for family in families for rung in _in_child(family, KEEP_MEMORY, peak=False)]
     page = report(plain, kept)
     sys.stdout.write(page)
@@ -85,7 +93,9 @@ def measure(vector: Vector, *, peak: bool) -> list[Rung]:
             step=step,
             ground=str(rung.get("ground", "")),
             times_ms=tuple(_median_ms(vector, step, size, scale) for size, scale in SIZES),
-            peaks_mb=tuple(_peak_mb(vector, step, size, scale) for size, scale in PEAK_SIZES) if peak else (),
+            peaks_mb=tuple(_peak_mb(vector, step, size, scale) for size, scale in PEAK_SIZES)
+            if peak
+            else (),
         )
         for step, rung in enumerate(vector.ladder, start=1)
     ]
@@ -97,7 +107,12 @@ def report(plain: Sequence[Rung], kept: Sequence[Rung]) -> str:
     names = [f"{size * scale} px (×{scale})" for size, scale in SIZES]
     head = ["family", "rung", "ground", *names, *(f"{name}, kept" for name in names)]
     rows = [
-        [one.family, str(one.step), one.ground, *(f"{ms:.1f}" for ms in (*one.times_ms, *two.times_ms))]
+        [
+            one.family,
+            str(one.step),
+            one.ground,
+            *(f"{ms:.1f}" for ms in (*one.times_ms, *two.times_ms)),
+        ]
         for one, two in pairs
     ]
     settings = " ".join(f"{name}={value}" for name, value in KEEP_MEMORY.items())
@@ -149,11 +164,22 @@ def _peaks(rungs: Sequence[Rung]) -> list[str]:
 
 def _in_child(family: str, settings: dict[str, str], *, peak: bool) -> list[Rung]:
     """Measure a family in a fresh process; what the C library reads, it reads when a process starts."""
-    command = [sys.executable, "-m", "benchmarks.rendering", "--child", family, *([] if peak else ["--no-peak"])]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.rendering",
+        "--child",
+        family,
+        *([] if peak else ["--no-peak"]),
+    ]
     inherited = {name: value for name, value in os.environ.items() if name not in KEEP_MEMORY}
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**inherited, **ONE_THREAD, **settings})
+    printed = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, env={**inherited, **ONE_THREAD, **settings}
+    )
     return [
-        Rung(**{**entry, "times_ms": tuple(entry["times_ms"]), "peaks_mb": tuple(entry["peaks_mb"])})
+        Rung(
+            **{**entry, "times_ms": tuple(entry["times_ms"]), "peaks_mb": tuple(entry["peaks_mb"])}
+        )
         for entry in json.loads(printed.stdout)
     ]
 
@@ -180,9 +206,7 @@ def _peak_mb(vector: Vector, step: int, size: int, scale: int) -> float:
 def _machine() -> str:
     """Processor, Python and the libraries that draw."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return (
-        f"{_processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}, {libraries}."
-    )
+    return f"{_processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}, {libraries}."
 
 
 def _processor() -> str:

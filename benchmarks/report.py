@@ -92,7 +92,9 @@ def _in_browser(index: Path) -> dict[str, Any]:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(index.as_uri())
         page.wait_for_function("editproof.list.ready()")
-        page.wait_for_function("[...document.querySelectorAll('.chart img')].every((one) => one.complete)")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.chart img')].every((one) => one.complete)"
+        )
         page.wait_for_timeout(1000)
         loaded = loaded_bytes(asked, index)
         chrome = page.context.new_cdp_session(page)
@@ -100,7 +102,9 @@ def _in_browser(index: Path) -> dict[str, Any]:
         before = _task_seconds(chrome)
         frames = page.evaluate(FRAMES)
         work = 1000 * (_task_seconds(chrome) - before) / len(frames)
-        sorting, searching = (page.evaluate(SET, change) for change in ({"sort": "-lpips"}, {"q": "model-3"}))
+        sorting, searching = (
+            page.evaluate(SET, change) for change in ({"sort": "-lpips"}, {"q": "model-3"})
+        )
         rows = page.locator(".grid .line").count()
         elements = page.evaluate("document.querySelectorAll('*').length")
         browser.close()
@@ -135,7 +139,9 @@ def _open(browser: Browser, index: Path) -> tuple[float, float]:
     return paint, ready
 
 
-def _page(seconds: float, busy: float, load: float, size: int, count: int, told: dict[str, Any]) -> str:
+def _page(
+    seconds: float, busy: float, load: float, size: int, count: int, told: dict[str, Any]
+) -> str:
     frames = sorted(told["frames"])
     most = frames[int(0.95 * len(frames))]
     late = sum(frame > 25 for frame in frames) / len(frames)
@@ -147,7 +153,11 @@ def _page(seconds: float, busy: float, load: float, size: int, count: int, told:
         ("loaded at first", f"{sum(loaded.values()) / MB:.2f} MB", "≤ 5 MB"),
         ("first paint", f"{told['paint']:.0f} ms (median of 5)", "≤ 1 s"),
         ("list is there", f"{told['ready']:.0f} ms (median of 5)", ""),
-        ("a frame while scrolling", f"{statistics.median(frames):.1f} ms (median; 95 %: {most:.1f} ms)", "16.7 ms"),
+        (
+            "a frame while scrolling",
+            f"{statistics.median(frames):.1f} ms (median; 95 %: {most:.1f} ms)",
+            "16.7 ms",
+        ),
         ("of the page's thread", f"{told['work']:.1f} ms a frame", "≤ 16.7 ms"),
         ("late frames (over 25 ms)", f"{late:.1%} of {len(frames)}", ""),
         ("sort by a number", f"{told['sorting']:.0f} ms", ""),

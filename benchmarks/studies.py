@@ -77,8 +77,16 @@ class Study:
     """Where seams are looked for, input pixels, in scenes that ask for no tiling."""
 
 
-TILES: Settings = {"upscale.model": "realesrgan", "upscale.creative_back_projections": 0, "tile.size_px": 64}
-KEEP_ALL: Settings = {"mask.spare_anchors": False, "mask.max_coverage": 1.0, "inpaint.model": "patch"}
+TILES: Settings = {
+    "upscale.model": "realesrgan",
+    "upscale.creative_back_projections": 0,
+    "tile.size_px": 64,
+}
+KEEP_ALL: Settings = {
+    "mask.spare_anchors": False,
+    "mask.max_coverage": 1.0,
+    "inpaint.model": "patch",
+}
 
 STUDIES = (
     Study(
@@ -194,7 +202,9 @@ def main() -> None:
 
 def _run(study: Study) -> Result:
     metrics = _metrics(study)
-    tasks = [_task(study, family, step, seed) for family, step in study.scenes for seed in study.seeds]
+    tasks = [
+        _task(study, family, step, seed) for family, step in study.scenes for seed in study.seeds
+    ]
     rows: dict[str, list[tuple[float, ...]]] = {}
     shown: dict[str, Image] = {}
     for label, settings in study.variants.items():
@@ -239,19 +249,32 @@ PROMPTS = (
 
 
 def _conditioning(folder: Path) -> Result:
-    own, other = (save_stable_diffusion(folder / name, text_seed=seed) for name, seed in (("own", 0), ("other", 1)))
+    own, other = (
+        save_stable_diffusion(folder / name, text_seed=seed)
+        for name, seed in (("own", 0), ("other", 1))
+    )
     embedded = [_embeddings(place) for place in (other, own)]
-    settings: dict[str, Settings] = {"own encoder": _diffusion(own), "another family's": _diffusion(other)}
+    settings: dict[str, Settings] = {
+        "own encoder": _diffusion(own),
+        "another family's": _diffusion(other),
+    }
     methods: tuple[conditioning.Method, ...] = ("mean_std", "procrustes")
     for method in methods:
         path = folder / f"{method}.safetensors"
         conditioning.save(conditioning.calibrate(*embedded, method=method), path)
-        settings[f"another family's, {method}"] = {**_diffusion(other), "inpaint.conditioning": str(path)}
+        settings[f"another family's, {method}"] = {
+            **_diffusion(other),
+            "inpaint.conditioning": str(path),
+        }
     study = CONDITIONING
     metrics = _metrics(study)
-    tasks = [_task(study, family, step, seed) for family, step in study.scenes for seed in study.seeds]
+    tasks = [
+        _task(study, family, step, seed) for family, step in study.scenes for seed in study.seeds
+    ]
     pictures = {
-        label: [as_delivered(known(reference.build(**values)(task.request).image)) for task in tasks]
+        label: [
+            as_delivered(known(reference.build(**values)(task.request).image)) for task in tasks
+        ]
         for label, values in settings.items()
     }
     judged = [
@@ -262,7 +285,10 @@ def _conditioning(folder: Path) -> Result:
         label: tuple(
             float(np.nanmean(np.abs(column)))
             for column in np.array(
-                [_numbers(study, task, metrics, image) for task, image in zip(judged, images, strict=True)]
+                [
+                    _numbers(study, task, metrics, image)
+                    for task, image in zip(judged, images, strict=True)
+                ]
             ).T
         )
         for label, images in pictures.items()
@@ -272,7 +298,11 @@ def _conditioning(folder: Path) -> Result:
 
 
 def _diffusion(folder: Path) -> Settings:
-    return {"inpaint.model": f"diffusers:{folder}", "inpaint.sampling_steps": 4, "mask.max_coverage": 1.0}
+    return {
+        "inpaint.model": f"diffusers:{folder}",
+        "inpaint.sampling_steps": 4,
+        "mask.max_coverage": 1.0,
+    }
 
 
 def _embeddings(folder: Path) -> conditioning.Embedding:
@@ -283,7 +313,9 @@ def _embeddings(folder: Path) -> conditioning.Embedding:
     pipe = StableDiffusionInpaintPipeline.from_pretrained(folder, use_safetensors=True)
     with torch.no_grad():
         parts = [
-            pipe.encode_prompt(prompt, torch.device("cpu"), 1, do_classifier_free_guidance=False)[0][0].numpy()
+            pipe.encode_prompt(prompt, torch.device("cpu"), 1, do_classifier_free_guidance=False)[
+                0
+            ][0].numpy()
             for prompt in PROMPTS
         ]
     return np.asarray(np.concatenate(parts), np.float32)
@@ -293,24 +325,35 @@ def _task(study: Study, family: str, step: int, seed: int) -> Task:
     task = task_of(get_vector(family).render(seed, study.size, step=step, scale=study.scale))
     if not study.tile_px:
         return task
-    areas = {**task.reference.areas, "seams": seams(study.size, study.scale, tile_px=study.tile_px, overlap_px=0) > 0}
+    areas = {
+        **task.reference.areas,
+        "seams": seams(study.size, study.scale, tile_px=study.tile_px, overlap_px=0) > 0,
+    }
     return replace(task, reference=replace(task.reference, areas=areas))
 
 
 def _metrics(study: Study) -> list[Metric]:
-    return [get_metric(name, _weights()) for name in dict.fromkeys(number.metric for number in study.numbers)]
+    return [
+        get_metric(name, _weights())
+        for name in dict.fromkeys(number.metric for number in study.numbers)
+    ]
 
 
 def _weights() -> LpipsWeights:
     return find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
 
 
-def _numbers(study: Study, task: Task, metrics: Sequence[Metric], image: Image | None) -> tuple[float, ...]:
+def _numbers(
+    study: Study, task: Task, metrics: Sequence[Metric], image: Image | None
+) -> tuple[float, ...]:
     """The study's numbers of one edit; NaN where there is none, or the edit was refused."""
     if image is None:
         return (np.nan,) * len(study.numbers)
     rows = measure(prepare(task.reference, metrics), metrics, image)
-    found = {(row.metric.partition("@")[0].partition("[")[0], row.region, row.stat): row.value for row in rows}
+    found = {
+        (row.metric.partition("@")[0].partition("[")[0], row.region, row.stat): row.value
+        for row in rows
+    }
     values = (found.get((number.metric, number.region, number.stat)) for number in study.numbers)
     return tuple(np.nan if value is None else value for value in values)
 
@@ -323,10 +366,14 @@ def _picture(task: Task, shown: Mapping[str, Image]) -> Pil.Image:
         int(np.clip(along.mean() - CROP_PX / 2, 0, edge - CROP_PX))
         for along, edge in ((ys, expected.shape[0]), (xs, expected.shape[1]))
     )
-    crops = [image[top : top + CROP_PX, left : left + CROP_PX] for image in (expected, *shown.values())]
+    crops = [
+        image[top : top + CROP_PX, left : left + CROP_PX] for image in (expected, *shown.values())
+    ]
     sheet = Pil.new("RGB", (len(crops) * (CROP_PX + GAP_PX) - GAP_PX, CROP_PX), "white")
     for index, crop in enumerate(crops):
-        sheet.paste(Pil.fromarray(np.round(crop * 255).astype(np.uint8)), (index * (CROP_PX + GAP_PX), 0))
+        sheet.paste(
+            Pil.fromarray(np.round(crop * 255).astype(np.uint8)), (index * (CROP_PX + GAP_PX), 0)
+        )
     return sheet
 
 
@@ -355,7 +402,9 @@ def _section(result: Result) -> Iterator[str]:
     first, *_, last = result.means
     changes = ", ".join(
         f"{number.metric} {number.stat} in {number.region} {after - before:+.3g}"
-        for number, before, after in zip(study.numbers, result.means[first], result.means[last], strict=True)
+        for number, before, after in zip(
+            study.numbers, result.means[first], result.means[last], strict=True
+        )
     )
     yield f"\nFrom *{first}* to *{last}*: {changes}.\n"
     yield f"![the right answer, then: {', '.join(result.means)}](studies/{_slug(study)}.png)\n"

@@ -39,7 +39,17 @@ from editproof.harness.records.types import (
 FAMILIES = 20
 MODELS = 5
 STEPS = 5
-STAGES = ("decode", "detect", "refine_mask", "remove_text", "inpaint", "blend", "upscale", "harmonise", "verify")
+STAGES = (
+    "decode",
+    "detect",
+    "refine_mask",
+    "remove_text",
+    "inpaint",
+    "blend",
+    "upscale",
+    "harmonise",
+    "verify",
+)
 KINDS = ("input", "expected", "actual", "difference")
 PROTOTYPES = 97
 """Different sets of numbers; cases take them in turn, so that a run of any size fits into memory."""
@@ -47,7 +57,10 @@ PROTOTYPES = 97
 
 def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
     """A run of that many cases in memory, its pictures on disk, every one of them a file of its own."""
-    models = tuple(Model(f"model-{number}", f"reference?inpaint.radius_px={number + 1}") for number in range(MODELS))
+    models = tuple(
+        Model(f"model-{number}", f"reference?inpaint.radius_px={number + 1}")
+        for number in range(MODELS)
+    )
     families = [f"family_{number:02}" for number in range(FAMILIES)]
     variants = tuple(Variant(family, step) for family in families for step in range(1, STEPS + 1))
     seeds = tuple(range(1 + cases // (len(variants) * MODELS)))
@@ -57,11 +70,16 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
         for number in seeds for variant in variants for model in models
     )[:cases]  # fmt: skip
     metrics = [get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT]
-    infos = {metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics}
+    infos = {
+        metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics
+    }
     budgets = (Budget("lpips", "edit", "mean", max=0.2), Budget("psnr", "edit", "mean", min=30.0))
-    suite = Suite("synthetic", f"{cases} cases", 256, 2, 7, seeds, variants, models, tuple(infos), budgets, ())
+    suite = Suite(
+        "synthetic", f"{cases} cases", 256, 2, 7, seeds, variants, models, tuple(infos), budgets, ()
+    )
     pipelines = {
-        model.name: runs.PipelineInfo(model.spec, _digest(model.name), "", stochastic=True) for model in models
+        model.name: runs.PipelineInfo(model.spec, _digest(model.name), "", stochastic=True)
+        for model in models
     }
     manifest = runs.Manifest(
         runs.SCHEMA,
@@ -78,7 +96,8 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
     numbers = [tuple(_numbers(infos, rng)) for _ in range(PROTOTYPES)]
     picture = _picture(folder)
     records = tuple(
-        _record(folder, picture, case, index, numbers[index % PROTOTYPES]) for index, case in enumerate(planned)
+        _record(folder, picture, case, index, numbers[index % PROTOTYPES])
+        for index, case in enumerate(planned)
     )
     return Run(folder, manifest, records, _verdict(records))
 
@@ -88,11 +107,17 @@ def _numbers(infos: dict[str, MetricInfo], rng: np.random.Generator) -> Iterator
         for region in REGIONS:
             for stat in stats_of(name):
                 place = rng.integers(40, 470, 2).tolist() if stat == "worst" else [None, None]
-                value = float(rng.normal(36, 4)) if name == "psnr" else float(abs(rng.normal(0.1, 0.08)))
+                value = (
+                    float(rng.normal(36, 4))
+                    if name == "psnr"
+                    else float(abs(rng.normal(0.1, 0.08)))
+                )
                 yield Measurement(info.identity, region, stat, value, info.unit, "", *place)
 
 
-def _record(folder: Path, picture: Path, case: Case, index: int, numbers: tuple[Measurement, ...]) -> CaseRecord:
+def _record(
+    folder: Path, picture: Path, case: Case, index: int, numbers: tuple[Measurement, ...]
+) -> CaseRecord:
     blobs = {kind: _digest(f"{case.id} {kind}") for kind in KINDS}
     for digest in blobs.values():
         path = blob_path(folder, digest)
@@ -100,15 +125,34 @@ def _record(folder: Path, picture: Path, case: Case, index: int, numbers: tuple[
         path.unlink(missing_ok=True)
         os.link(picture, path)
     stages = tuple(
-        StageRecord(name, 0.01 * (at + 1), "done", blobs["actual"] if at > 3 else "") for at, name in enumerate(STAGES)
+        StageRecord(name, 0.01 * (at + 1), "done", blobs["actual"] if at > 3 else "")
+        for at, name in enumerate(STAGES)
     )
     cached = index % 5 == 0
     if index % 211 == 0:
-        error = CaseError("ValueError", f"case {index}: the mask is empty", "Traceback (most recent call last):\n  …")
-        return CaseRecord(case, "error", "", 0.2, cached, {"input": blobs["input"]}, {}, stages[:4], (), error)
-    status, reason = ("needs_review", "verify: text is still legible") if index % 97 == 0 else ("done", "")
+        error = CaseError(
+            "ValueError",
+            f"case {index}: the mask is empty",
+            "Traceback (most recent call last):\n  …",
+        )
+        return CaseRecord(
+            case, "error", "", 0.2, cached, {"input": blobs["input"]}, {}, stages[:4], (), error
+        )
+    status, reason = (
+        ("needs_review", "verify: text is still legible") if index % 97 == 0 else ("done", "")
+    )
     return CaseRecord(
-        case, status, reason, 0.3 + index % 13 / 10, cached, blobs, {"a": 1}, stages, numbers, None, 350.0
+        case,
+        status,
+        reason,
+        0.3 + index % 13 / 10,
+        cached,
+        blobs,
+        {"a": 1},
+        stages,
+        numbers,
+        None,
+        350.0,
     )
 
 
@@ -118,18 +162,30 @@ def _verdict(records: tuple[CaseRecord, ...]) -> Verdict:
     for record in records:
         pairs.setdefault((record.case.family, record.case.model.name), []).append(record.case.id)
     bad = [index % 17 == 0 for index in range(len(pairs))]
-    findings = [_finding(*pair, ids) for (pair, ids), fails in zip(pairs.items(), bad, strict=True) if fails]
+    findings = [
+        _finding(*pair, ids) for (pair, ids), fails in zip(pairs.items(), bad, strict=True) if fails
+    ]
     worse = {case_id for finding in findings for case_id in finding.cases}
     changes = [
         Change(
             record.case.id,
-            *((Outcome.REGRESSED, 0.2, 0.6) if record.case.id in worse else (Outcome.INVISIBLE, 0.0, 0.01)),
+            *(
+                (Outcome.REGRESSED, 0.2, 0.6)
+                if record.case.id in worse
+                else (Outcome.INVISIBLE, 0.0, 0.01)
+            ),
         )
         for record in records[::2]
     ]
     judgements = [
         Judgement(
-            *pair, aspect, Outcome.REGRESSED if fails else Outcome.INVISIBLE, 3.0 * fails, 0.0, 0.6 * fails, len(ids)
+            *pair,
+            aspect,
+            Outcome.REGRESSED if fails else Outcome.INVISIBLE,
+            3.0 * fails,
+            0.0,
+            0.6 * fails,
+            len(ids),
         )
         for (pair, ids), fails in zip(pairs.items(), bad, strict=True)
         for aspect in ASPECTS

@@ -18,7 +18,13 @@ from editproof.harness.faults import effects
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.metric import Image, whole
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.metrics.core.visibility import SHIFT_DE00, WHOLE_JOD, WORST_JOD, Difference, compare
+from editproof.harness.metrics.core.visibility import (
+    SHIFT_DE00,
+    WHOLE_JOD,
+    WORST_JOD,
+    Difference,
+    compare,
+)
 from editproof.harness.records.types import Viewing
 from editproof.harness.running.measure import as_delivered, measure, prepare
 
@@ -92,9 +98,19 @@ KINDS: tuple[Kind, ...] = (
     Kind("rounding by so many levels, at random", "levels", (1, 2, 4), _dithered),
     Kind("noise", "levels (σ)", (0.5, 1.2, 2, 4), _noisy),
     Kind("everything lighter", "levels", (1, 2, 4), lambda image, s: image + np.float32(s / 255)),
-    Kind("a patch darker", "levels", (1, 2, 4), lambda image, s: _patch(image, image - np.float32(s / 255))),
+    Kind(
+        "a patch darker",
+        "levels",
+        (1, 2, 4),
+        lambda image, s: _patch(image, image - np.float32(s / 255)),
+    ),
     Kind("a step at a tile border", "levels", (1, 2, 4), _stepped),
-    Kind("a patch blurred", "px (σ)", (0.3, 0.5, 1), lambda image, s: _patch(image, effects.blurred(image, s))),
+    Kind(
+        "a patch blurred",
+        "px (σ)",
+        (0.3, 0.5, 1),
+        lambda image, s: _patch(image, effects.blurred(image, s)),
+    ),
     Kind("everything blurred", "px (σ)", (0.3, 0.5, 1), effects.blurred),
     Kind("JPEG, 4:2:0", "100 - quality", (0, 2, 5, 10, 20), effects.compressed),
     Kind("moved to the right", "px", (0.05, 0.1, 0.25, 0.5), effects.shifted),
@@ -118,7 +134,9 @@ def _tried() -> Iterator[Tried]:
                     for row in rows
                     if row.stat == "mean" and row.value is not None
                 }
-                yield Tried(ground, kind, strength, compare(image, changed, viewing=Viewing()), numbers)
+                yield Tried(
+                    ground, kind, strength, compare(image, changed, viewing=Viewing()), numbers
+                )
 
 
 def _grounds() -> Iterator[tuple[str, Image]]:
@@ -126,7 +144,9 @@ def _grounds() -> Iterator[tuple[str, Image]]:
 
     yield PLAIN, np.full((EDGE_PX, EDGE_PX, 3), np.float32(128 / 255))
     for name in PHOTOGRAPHS:
-        picture = cv2.resize(getattr(data, name)(), (EDGE_PX, EDGE_PX), interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(
+            getattr(data, name)(), (EDGE_PX, EDGE_PX), interpolation=cv2.INTER_AREA
+        )
         yield name, as_delivered(np.asarray(picture, np.float32) / np.float32(255))
 
 
@@ -160,7 +180,13 @@ def _page(tried: list[Tried]) -> Iterator[str]:
     for name in METRICS:
         metric = get_metric(name, weights)
         seen, unseen = (
-            np.array([one.numbers[name] for one in tried if one.ground != PLAIN and one.difference.visible is visible])
+            np.array(
+                [
+                    one.numbers[name]
+                    for one in tried
+                    if one.ground != PLAIN and one.difference.visible is visible
+                ]
+            )
             for visible in (True, False)
         )
         bad, good = (10, 90) if metric.better == "higher" else (90, 10)

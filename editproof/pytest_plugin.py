@@ -74,7 +74,9 @@ class Verdict:
 
     def of(self, family: str, model: str) -> list[dict[str, Any]]:
         """The findings that name a family and a model."""
-        return [one for one in self.findings if family in one["families"] and model in one["models"]]
+        return [
+            one for one in self.findings if family in one["families"] and model in one["models"]
+        ]
 
 
 class EditGate:
@@ -106,7 +108,9 @@ class EditGate:
         self._calls += 1
         folder = self._scratch / f"editproof-{self._calls}"
         arguments = [suite] if suite else []
-        arguments += ["--pipeline", _named(pipeline, name, self._scratch)] if pipeline is not None else []
+        arguments += (
+            ["--pipeline", _named(pipeline, name, self._scratch)] if pipeline is not None else []
+        )
         for option, values in (("--vector", vectors), ("--model", models), ("--seed", seeds)):
             arguments += [word for value in values for word in (option, str(value))]
         try:
@@ -128,7 +132,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Our options."""
     group = parser.getgroup("editproof", "regression tests of image-editing pipelines")
     group.addoption(
-        "--editproof", metavar="SUITE", help="also run this suite: a test for each family and model, by its verdict"
+        "--editproof",
+        metavar="SUITE",
+        help="also run this suite: a test for each family and model, by its verdict",
     )
     group.addoption(
         "--editproof-pipeline",
@@ -137,7 +143,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="run it on this pipeline instead of the settings' or the suite's; repeatable",
     )
-    group.addoption("--editproof-baseline", metavar="FOLDER", help="compare with this baseline, not the default one")
+    group.addoption(
+        "--editproof-baseline",
+        metavar="FOLDER",
+        help="compare with this baseline, not the default one",
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -148,7 +158,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     if suite and isinstance(collector, pytest.Session):
         report = outcome.get_result()
         if report.passed:
-            report.result.append(SuiteNode.from_parent(collector, name=suite, nodeid=f"editproof/{suite}"))
+            report.result.append(
+                SuiteNode.from_parent(collector, name=suite, nodeid=f"editproof/{suite}")
+            )
 
 
 class SuiteNode(pytest.Collector):
@@ -156,7 +168,9 @@ class SuiteNode(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Ask the command for families and models; nothing is run."""
-        done = _editproof(["run", *_arguments(self.config), "--list", "--json"], self.config.rootpath)
+        done = _editproof(
+            ["run", *_arguments(self.config), "--list", "--json"], self.config.rootpath
+        )
         if done.returncode:
             raise self.CollectError(_error(done))
         for row in json.loads(done.stdout):
@@ -175,7 +189,9 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Judge."""
         verdict = _verdict_of(self.config)
-        lines = [f"could not be judged: {reason}" for reason in verdict.invalid] or self._failures(verdict)
+        lines = [f"could not be judged: {reason}" for reason in verdict.invalid] or self._failures(
+            verdict
+        )
         if not lines:
             return
         if not self.config.stash.get(SHOWN, False):  # one table is enough for all failures
@@ -186,7 +202,9 @@ class GateItem(pytest.Item):
     def _failures(self, verdict: Verdict) -> list[str]:
         """The findings that name it and fail the build, or that say why nothing could be judged."""
         unsure = [
-            one for one in verdict.findings if verdict.exit_code == COULD_NOT_BE_JUDGED and one["outcome"] in UNSURE
+            one
+            for one in verdict.findings
+            if verdict.exit_code == COULD_NOT_BE_JUDGED and one["outcome"] in UNSURE
         ]
         if verdict.exit_code == COULD_NOT_BE_JUDGED and not unsure:
             return ["could not be judged"]
@@ -195,7 +213,11 @@ class GateItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our own failures are for people and have no traceback."""
-        return str(excinfo.value) if isinstance(excinfo.value, GateError) else super().repr_failure(excinfo, style)
+        return (
+            str(excinfo.value)
+            if isinstance(excinfo.value, GateError)
+            else super().repr_failure(excinfo, style)
+        )
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where pytest says that the test lies."""
@@ -275,7 +297,9 @@ def _judged(config: pytest.Config) -> Verdict | GateError:
 
 
 def _arguments(config: pytest.Config) -> list[str]:
-    pipelines = [word for spec in config.getoption("editproof_pipeline") for word in ("--pipeline", spec)]
+    pipelines = [
+        word for spec in config.getoption("editproof_pipeline") for word in ("--pipeline", spec)
+    ]
     return [config.getoption("editproof"), *pipelines]
 
 
@@ -298,13 +322,17 @@ def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:
         )
     source = str(Path(source).resolve())
     needed = [
-        p for p in inspect.signature(pipeline).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL
+        p
+        for p in inspect.signature(pipeline).parameters.values()
+        if p.default is p.empty and p.kind < p.VAR_POSITIONAL
     ]
     if not needed:
         return f"{name or function}={source}:{function}"
     path = scratch / f"editproof_{function}.py"
     module = f"_editproof_{Path(source).stem}"
-    text = PIPELINE_FILE.format(name=function, folder=str(Path(source).parent), module=module, source=source)
+    text = PIPELINE_FILE.format(
+        name=function, folder=str(Path(source).parent), module=module, source=source
+    )
     path.write_text(text, encoding="utf-8")
     return f"{name or function}={path}:build"
 
@@ -313,7 +341,12 @@ def _editproof(arguments: Sequence[str], root: Path) -> subprocess.CompletedProc
     """The command, started in pytest's rootdir, with the modules that the tests there can import."""
     ours = [path for path in sys.path if path and Path(path).resolve().is_relative_to(root)]
     paths = os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {**os.environ, "COLUMNS": WIDTH, "PYTHONIOENCODING": "utf-8", **({"PYTHONPATH": paths} if paths else {})}
+    env = {
+        **os.environ,
+        "COLUMNS": WIDTH,
+        "PYTHONIOENCODING": "utf-8",
+        **({"PYTHONPATH": paths} if paths else {}),
+    }
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=root,
@@ -329,7 +362,11 @@ def _editproof(arguments: Sequence[str], root: Path) -> subprocess.CompletedProc
 def _error(done: subprocess.CompletedProcess[str]) -> str:
     """The command's last word on why there is nothing to read."""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"editproof: ended with exit code {done.returncode} and said nothing"
+    return (
+        lines[-1]
+        if lines
+        else f"editproof: ended with exit code {done.returncode} and said nothing"
+    )
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -314,7 +314,10 @@ class ReferenceConfig:
 
     def as_settings(self) -> dict[str, Param]:
         """Every setting by dotted name."""
-        return {name: getattr(getattr(self, name.split(".")[0]), name.split(".")[1]) for name in _kinds()}
+        return {
+            name: getattr(getattr(self, name.split(".")[0]), name.split(".")[1])
+            for name in _kinds()
+        }
 
 
 def _kinds() -> dict[str, Any]:
@@ -329,7 +332,9 @@ def _kinds() -> dict[str, Any]:
 def _parse(name: str, value: Param, kind: Any) -> Param:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise ContractError(f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}")
+            raise ContractError(
+                f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}"
+            )
         return value
     if kind is bool:
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -401,7 +406,10 @@ def _check_ranges(config: ReferenceConfig) -> None:
         value = float(settings[name])
         if not low <= value <= high:  # also refuses NaN
             raise ContractError(f"{name} must be from {low} to {high}; it is {settings[name]}")
-    for size, overlap in (("tile.size_px", "tile.overlap_px"), ("inpaint.tile_px", "inpaint.tile_overlap_px")):
+    for size, overlap in (
+        ("tile.size_px", "tile.overlap_px"),
+        ("inpaint.tile_px", "inpaint.tile_overlap_px"),
+    ):
         if float(settings[overlap]) >= float(settings[size]):
             raise ContractError(
                 f"{overlap} must be less than {size}; they are {settings[overlap]} and {settings[size]}"
@@ -417,7 +425,9 @@ def _check_ranges(config: ReferenceConfig) -> None:
     if config.verify.max_lpips < 1:
         find_weights(config.verify.lpips_weights)
     if config.detect.colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", config.detect.colour):
-        raise ContractError(f"detect.colour must be written #rrggbb; it is {config.detect.colour!r}")
+        raise ContractError(
+            f"detect.colour must be written #rrggbb; it is {config.detect.colour!r}"
+        )
 
 
 def _check_keep_steps(config: InpaintConfig) -> None:

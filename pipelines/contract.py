@@ -123,8 +123,15 @@ class StagedPipeline(Protocol):
 def check_request(request: EditRequest) -> None:
     """Raise ContractError unless the request's images have the shape, dtype and range that they promise."""
     check_image(request.image, "request.image")
-    planes = {"mask": request.mask, "strokes_add": request.strokes_add, "strokes_subtract": request.strokes_subtract}
-    for name, plane in {**planes, **{f"protect[{name!r}]": plane for name, plane in request.protect.items()}}.items():
+    planes = {
+        "mask": request.mask,
+        "strokes_add": request.strokes_add,
+        "strokes_subtract": request.strokes_subtract,
+    }
+    for name, plane in {
+        **planes,
+        **{f"protect[{name!r}]": plane for name, plane in request.protect.items()},
+    }.items():
         if plane is not None:
             check_plane(plane, f"request.{name}")
             if plane.shape != request.image.shape[:2]:
@@ -138,13 +145,17 @@ def check_request(request: EditRequest) -> None:
 def check_result(request: EditRequest, result: object) -> EditResult:
     """Give the result back if it is what the contract asks for, else raise ContractError naming what is not."""
     if not isinstance(result, EditResult):
-        raise ContractError(f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult")
+        raise ContractError(
+            f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult"
+        )
     if not isinstance(result.status, Status):
         raise ContractError(f"result.status is {result.status!r}; it must be a pipelines.Status")
     _check_notes(result)
     if result.image is None:
         if result.status is not Status.REFUSED:
-            raise ContractError(f"result.image is None, but the status is {result.status.value}, not refused")
+            raise ContractError(
+                f"result.image is None, but the status is {result.status.value}, not refused"
+            )
         return result
     check_image(result.image, "result.image")
     if result.image.shape[:2] != _expected_size(request):
@@ -159,12 +170,18 @@ def check_result(request: EditRequest, result: object) -> EditResult:
 def _check_notes(result: EditResult) -> None:
     """Raise ContractError unless stages and config are of the types that they should be."""
     if not isinstance(result.stages, tuple | list):
-        raise ContractError(f"result.stages is {type(result.stages).__name__}; it must be a tuple of StageTrace")
+        raise ContractError(
+            f"result.stages is {type(result.stages).__name__}; it must be a tuple of StageTrace"
+        )
     if not isinstance(result.config, Mapping):
-        raise ContractError(f"result.config is {type(result.config).__name__}; it must be a mapping of names to values")
+        raise ContractError(
+            f"result.config is {type(result.config).__name__}; it must be a mapping of names to values"
+        )
     for stage in result.stages:
         if not isinstance(stage, StageTrace):
-            raise ContractError(f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace")
+            raise ContractError(
+                f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace"
+            )
         if not _is_amount(stage.seconds):
             raise ContractError(
                 f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number, 0 or more"
@@ -183,7 +200,9 @@ def _is_amount(number: object) -> bool:
 
 def _check_artefact(artefact: object, where: str) -> None:
     if isinstance(artefact, np.ndarray) and max(artefact.shape, default=0) > MAX_ARTEFACT_EDGE_PX:
-        raise ContractError(f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are kept")
+        raise ContractError(
+            f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are kept"
+        )
     if isinstance(artefact, np.ndarray) and artefact.ndim == 3:
         check_image(artefact, where)
     else:
@@ -207,18 +226,26 @@ def check_plane(plane: object, name: str) -> None:
 
 def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
     if not isinstance(array, np.ndarray):
-        raise ContractError(f"{name} is {type(array).__name__}; it must be a NumPy array, float32 {shape}")
+        raise ContractError(
+            f"{name} is {type(array).__name__}; it must be a NumPy array, float32 {shape}"
+        )
     if isinstance(array, np.ma.MaskedArray):
-        raise ContractError(f"{name} is a masked array; fill it, since what lies under the mask would be measured, too")
+        raise ContractError(
+            f"{name} is a masked array; fill it, since what lies under the mask would be measured, too"
+        )
     if array.ndim != ndim or (ndim == 3 and array.shape[2] != 3) or array.size == 0:
         raise ContractError(f"{name} has shape {array.shape}; it must be {shape}")
     if array.dtype != np.float32:
         raise ContractError(f"{name} is {array.dtype}; it must be float32 in [0, 1]")
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
-        raise ContractError(f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite")
+        raise ContractError(
+            f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite"
+        )
     if low < 0.0 or high > 1.0:
-        raise ContractError(f"{name} has values from {low:.4g} to {high:.4g}; they must be in [0, 1]")
+        raise ContractError(
+            f"{name} has values from {low:.4g} to {high:.4g}; they must be in [0, 1]"
+        )
 
 
 def _size(array: npt.NDArray[np.float32]) -> str:

@@ -46,4 +46,6 @@ def exactly() -> Any:
     """A context in which a GPU convolves in full precision, and gives the same numbers every time."""
     import torch
 
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )

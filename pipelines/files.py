@@ -75,13 +75,22 @@ def size_of(data: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings(action="ignore"), Pil.open(io.BytesIO(data)) as picture:
             width, height = picture.size
-            lies = picture.format != "TIFF" and _orientation(picture) >= 5  # Pillow turns a TIFF itself
+            lies = (
+                picture.format != "TIFF" and _orientation(picture) >= 5
+            )  # Pillow turns a TIFF itself
     except _ERRORS as error:
         raise UnreadablePictureError(_reason(error)) from error
     return (width, height) if lies else (height, width)
 
 
-_ERRORS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, Pil.DecompressionBombError)
+_ERRORS = (
+    UnidentifiedImageError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    Pil.DecompressionBombError,
+)
 """What Pillow raises on files that are damaged, cut off or hostile."""
 
 
@@ -108,20 +117,30 @@ def _reason(error: Exception) -> str:
     return f"it can't be read: {error}"
 
 
-def _sixteen_bits(picture: Pil.Image, data: bytes, orientation: int) -> npt.NDArray[np.float32] | None:
+def _sixteen_bits(
+    picture: Pil.Image, data: bytes, orientation: int
+) -> npt.NDArray[np.float32] | None:
     """The pixels of a file with 16 bits a channel, upright, H×W×3 or 4; None: it has 8, or a profile to convert from."""
     if picture.info.get("icc_profile"):
         return None
     if picture.mode in GREY16:
         return np.repeat(_unit16(ImageOps.exif_transpose(picture))[..., None], 3, axis=2)
-    depth = data[24] if picture.format == "PNG" else max(getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
+    depth = (
+        data[24]
+        if picture.format == "PNG"
+        else max(getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
+    )
     if depth != 16 or picture.mode not in {"RGB", "RGBA", "LA"}:
         return None
-    if picture.format == "TIFF" and orientation != 1:  # rare, and the two readers turn it differently: 8 bits will do
+    if (
+        picture.format == "TIFF" and orientation != 1
+    ):  # rare, and the two readers turn it differently: 8 bits will do
         return None
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = cv2.imdecode(
+        np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    )
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         return None
     rgb = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
@@ -165,7 +184,9 @@ def _in_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
             return picture
         alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
         opaque = picture.convert("RGB") if picture.mode == "RGBA" else picture
-        converted = ImageCms.profileToProfile(opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(
+            opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
     except (ImageCms.PyCMSError, OSError):
         return picture
     if converted is None:

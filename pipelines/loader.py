@@ -89,7 +89,9 @@ def fingerprint(text: str, pipeline: Pipeline) -> str:
     if not declared:
         return ""
     if not isinstance(declared, str):
-        raise ContractError(f"{text}: the pipeline's fingerprint is {type(declared).__name__}; it must be a string")
+        raise ContractError(
+            f"{text}: the pipeline's fingerprint is {type(declared).__name__}; it must be a string"
+        )
     spec = parse(text)
     return f"{spec.factory}{spec.params} {source_hash(text)} {declared}"
 
@@ -99,7 +101,11 @@ def source_hash(text: str) -> str:
     spec = parse(text)
     if spec.module == OWN:
         return ""
-    path = _path(spec) if spec.is_file else Path(getattr(sys.modules.get(spec.module), "__file__", None) or "")
+    path = (
+        _path(spec)
+        if spec.is_file
+        else Path(getattr(sys.modules.get(spec.module), "__file__", None) or "")
+    )
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
 
 
@@ -109,7 +115,9 @@ def _factory(spec: PipelineSpec) -> Callable[..., Any]:
     if factory is None:
         raise ContractError(f"{spec.text}: {spec.module} has no {spec.factory!r}")
     if not callable(factory):
-        raise ContractError(f"{spec.text}: {spec.factory!r} is {type(factory).__name__}; it must be a function")
+        raise ContractError(
+            f"{spec.text}: {spec.factory!r} is {type(factory).__name__}; it must be a function"
+        )
     return factory  # type: ignore[no-any-return]
 
 

@@ -37,7 +37,7 @@ result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))
 ```
 
 A diffusers model that takes a prompt needs `pip install "editproof[prompts]"`. A hub's model is fetched once, safetensors only;
-the prompt comes with the case (docs/own-cases.md).
+the prompt comes with the case (docs/how-to/own-pictures.md).
 
 `result.config` has every setting that was in force; `reference.replay(result.config, request)` gives the same bytes again.
 
@@ -72,14 +72,20 @@ class Section:
 @cache
 def sections() -> tuple[Section, ...]:
     """Every section, in the order of the settings."""
-    return tuple(_section(field.name, get_type_hints(ReferenceConfig)[field.name]) for field in fields(ReferenceConfig))
+    return tuple(
+        _section(field.name, get_type_hints(ReferenceConfig)[field.name])
+        for field in fields(ReferenceConfig)
+    )
 
 
 def summary() -> list[str]:
     """Paragraphs: what each section is for, and how to go on."""
     width = max(len(section.name) for section in sections())
     rows = [f"{section.name:{width}}  {section.about}" for section in sections()]
-    return ["\n".join(rows), "editproof explain SECTION lists its settings; docs/pipeline.md has all of them."]
+    return [
+        "\n".join(rows),
+        "editproof explain SECTION lists its settings; docs/pipeline.md has all of them.",
+    ]
 
 
 def explain(topic: str) -> list[str]:
@@ -92,20 +98,30 @@ def explain(topic: str) -> list[str]:
 
 def topics() -> list[str]:
     """Every section and every `section.setting`."""
-    return [name for section in sections() for name in (section.name, *(setting.name for setting in section.settings))]
+    return [
+        name
+        for section in sections()
+        for name in (section.name, *(setting.name for setting in section.settings))
+    ]
 
 
 def page() -> str:
     """The manual as a Markdown page."""
-    rows = [f"| {n} | `{name}` | {_first_line(stage)} |" for n, (name, stage) in enumerate(STAGES, 1)]
+    rows = [
+        f"| {n} | `{name}` | {_first_line(stage)} |" for n, (name, stage) in enumerate(STAGES, 1)
+    ]
     stages = "\n".join(["| | stage | what it does |", "|---|---|---|", *rows])
     return "\n".join([INTRODUCTION.format(stages=stages), *_sections_as_tables()])
 
 
 def _sections_as_tables() -> Iterator[str]:
     for section in sections():
-        read_by = ", ".join(f"`{name}`" for name, _ in STAGES if SECTIONS.get(name, name) == section.name)
-        yield f"## {section.name}\n\n{section.about}" + (f" Stages: {read_by}.\n" if read_by else "\n")
+        read_by = ", ".join(
+            f"`{name}`" for name, _ in STAGES if SECTIONS.get(name, name) == section.name
+        )
+        yield f"## {section.name}\n\n{section.about}" + (
+            f" Stages: {read_by}.\n" if read_by else "\n"
+        )
         yield "| setting | default | can be | |\n|---|---|---|---|"
         for setting in section.settings:
             short = setting.name.partition(".")[2]
@@ -116,7 +132,12 @@ def _sections_as_tables() -> Iterator[str]:
 def _section(name: str, kind: Any) -> Section:
     abouts, types, defaults = _docstrings()[kind.__name__], get_type_hints(kind), kind()
     settings = (
-        Setting(f"{name}.{key}", getattr(defaults, key), _allowed(f"{name}.{key}", types[key]), abouts[key])
+        Setting(
+            f"{name}.{key}",
+            getattr(defaults, key),
+            _allowed(f"{name}.{key}", types[key]),
+            abouts[key],
+        )
         for key in types
     )
     return Section(name, " ".join(str(kind.__doc__).split()), tuple(settings))

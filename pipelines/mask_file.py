@@ -37,7 +37,11 @@ def save_mask(path: Path, mask: Mask, image: Image) -> str:
     levels = np.round(mask * 255).astype(np.uint8)
     facts = PngImagePlugin.PngInfo()
     own_hash = digest(levels)
-    for key, value in ((IMAGE_HASH, image_hash(image)), (MASK_HASH, own_hash), (POLARITY, WHITE_IS_REPLACED)):
+    for key, value in (
+        (IMAGE_HASH, image_hash(image)),
+        (MASK_HASH, own_hash),
+        (POLARITY, WHITE_IS_REPLACED),
+    ):
         facts.add_text(key, value)
     Pil.fromarray(levels).save(path, format="PNG", pnginfo=facts)
     return own_hash
@@ -54,11 +58,17 @@ def load_mask(path: Path, image: Image) -> Mask:
     if bound_to is None:
         raise ContractError(f"{path} is bound to no image: write masks with save_mask")
     if facts.get(POLARITY) != WHITE_IS_REPLACED:
-        raise ContractError(f"{path} has polarity {facts.get(POLARITY)!r}; it must be {WHITE_IS_REPLACED!r}")
+        raise ContractError(
+            f"{path} has polarity {facts.get(POLARITY)!r}; it must be {WHITE_IS_REPLACED!r}"
+        )
     if facts.get(MASK_HASH) != digest(levels):
-        raise ContractError(f"{path} was altered: its pixels' hash is {digest(levels)}, it says {facts.get(MASK_HASH)}")
+        raise ContractError(
+            f"{path} was altered: its pixels' hash is {digest(levels)}, it says {facts.get(MASK_HASH)}"
+        )
     if bound_to != image_hash(image):
-        raise StaleMaskError(f"{path} was made for image {bound_to}; this is image {image_hash(image)}")
+        raise StaleMaskError(
+            f"{path} was made for image {bound_to}; this is image {image_hash(image)}"
+        )
     _check_size(levels.shape, image, str(path))
     return levels.astype(np.float32) / np.float32(255)
 
@@ -70,16 +80,22 @@ def image_hash(image: Image) -> str:
 
 def digest(array: npt.NDArray[np.generic]) -> str:
     """SHA-256 of an array's shape, type and values."""
-    return hashlib.sha256(f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+    return hashlib.sha256(
+        f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array).tobytes()
+    ).hexdigest()
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
     try:
         with Pil.open(path) as picture:
             if picture.format != "PNG" or picture.mode != "L":
-                raise ContractError(f"{path} is {picture.format} {picture.mode}; a mask is an 8-bit greyscale PNG")
+                raise ContractError(
+                    f"{path} is {picture.format} {picture.mode}; a mask is an 8-bit greyscale PNG"
+                )
             levels: npt.NDArray[np.uint8] = np.asarray(picture, np.uint8)
-            facts = {str(key): value for key, value in picture.info.items() if isinstance(value, str)}
+            facts = {
+                str(key): value for key, value in picture.info.items() if isinstance(value, str)
+            }
     except FileNotFoundError as error:
         raise ContractError(f"there is no mask {path}") from error
     except (OSError, SyntaxError, UnidentifiedImageError) as error:
@@ -90,4 +106,6 @@ def _read(path: Path) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
 def _check_size(shape: tuple[int, ...], image: Image, name: str) -> None:
     if shape != image.shape[:2]:
         height, width = image.shape[:2]
-        raise ContractError(f"{name} is {shape[0]}×{shape[1]}, its image {height}×{width}: they must be of one size")
+        raise ContractError(
+            f"{name} is {shape[0]}×{shape[1]}, its image {height}×{width}: they must be of one size"
+        )

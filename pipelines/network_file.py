@@ -25,11 +25,22 @@ def read_network(path: Path, kind: type[ModelDescriptor[Any]], *, purpose: str, 
 
     try:
         network = ModelLoader(device=find_device()).load_from_file(path)
-    except (UnsupportedModelError, SafetensorError, ValueError, RuntimeError, KeyError, OSError) as error:
-        raise ContractError(f"{path} is no network that spandrel can load: {error or type(error).__name__}") from error
+    except (
+        UnsupportedModelError,
+        SafetensorError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        OSError,
+    ) as error:
+        raise ContractError(
+            f"{path} is no network that spandrel can load: {error or type(error).__name__}"
+        ) from error
     except (pickle.UnpicklingError, EOFError) as error:
         raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error
     fits = isinstance(network, kind) and network.purpose == purpose
     if not fits or (network.input_channels, network.output_channels) != (3, 3):
-        raise ContractError(f"{path} holds {network.architecture.name} ({network.purpose}); {wanted} is needed")
+        raise ContractError(
+            f"{path} holds {network.architecture.name} ({network.purpose}); {wanted} is needed"
+        )
     return network.eval()

@@ -49,7 +49,9 @@ def watermark(request: EditRequest, regions: Sequence[TextRegion], config: Polic
     for region in regions:
         if OWNERSHIP.search(region.text):
             return f"{region.text!r} claims ownership"
-    words = Counter(text for region in regions if len(text := "".join(region.text.lower().split())) >= REPEATS)
+    words = Counter(
+        text for region in regions if len(text := "".join(region.text.lower().split())) >= REPEATS
+    )
     for text, count in words.most_common(1):
         if count >= REPEATS:
             return f"{text!r} stands in it {count} times"
@@ -71,7 +73,9 @@ def is_active(config: PolicyConfig) -> bool:
     return bool(_names(config.refuse) or _names(config.review))
 
 
-def apply_policy(request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig) -> list[Finding]:
+def apply_policy(
+    request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig
+) -> list[Finding]:
     """What needs review. Raises PolicyError where a rule refuses, ContractError where there is no such rule."""
     refused = _flagged(request, regions, config, config.refuse)
     if refused:
@@ -79,7 +83,9 @@ def apply_policy(request: EditRequest, regions: Sequence[TextRegion], config: Po
     return _flagged(request, regions, config, config.review)
 
 
-def _flagged(request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig, rules: str) -> list[Finding]:
+def _flagged(
+    request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig, rules: str
+) -> list[Finding]:
     names = _names(rules)
     for name in names:
         if name not in RULES:

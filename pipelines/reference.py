@@ -13,7 +13,14 @@ from functools import cached_property
 import numpy as np
 
 from editproof.pipelines.config import ReferenceConfig
-from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status, check_request
+from editproof.pipelines.contract import (
+    EditRequest,
+    EditResult,
+    Param,
+    StageTrace,
+    Status,
+    check_request,
+)
 from editproof.pipelines.edit import Edit, RefusedError, Step
 from editproof.pipelines.memory import forget_peak, peak_mb
 from editproof.pipelines.models import FillModel
@@ -54,7 +61,12 @@ STAGES: Program = (
 FIRST_FILL = "remove_text"
 """From this stage on, what happens depends on the inpainting model."""
 
-SECTIONS = {"refine_mask": "mask", "check_mask": "mask", "remove_text": "text", "check_upscale": "upscale"}
+SECTIONS = {
+    "refine_mask": "mask",
+    "check_mask": "mask",
+    "remove_text": "text",
+    "check_upscale": "upscale",
+}
 """The settings of a stage, where they are called otherwise than the stage."""
 
 
@@ -70,7 +82,11 @@ class ReferencePipeline:
         start = self.start(request)
         stages = in_order(start.config, self.program)
         traces: list[StageTrace] = []
-        edit = route(stages, start, traces) if tiers_of(start.config.route) else run(stages, start, traces)
+        edit = (
+            route(stages, start, traces)
+            if tiers_of(start.config.route)
+            else run(stages, start, traces)
+        )
         return self.finish(replace(edit, config=start.config), traces)
 
     def start(self, request: EditRequest) -> Edit:
@@ -78,7 +94,14 @@ class ReferencePipeline:
         check_request(request)
         config = self.config.for_request(request.config)
         nothing = np.zeros(request.image.shape[:2], np.float32)
-        return Edit(request, config, image=request.image, mask=nothing, fill=request.image, blended=request.image)
+        return Edit(
+            request,
+            config,
+            image=request.image,
+            mask=nothing,
+            fill=request.image,
+            blended=request.image,
+        )
 
     def stages(self, request: EditRequest) -> Program:
         """The stages in their order, each bound to this pipeline's settings: handed another pipeline's edit, it works by
@@ -87,7 +110,9 @@ class ReferencePipeline:
         config = self.config.for_request(request.config)
         if tiers_of(config.route):
             return ()
-        return tuple((name, _bound(stage, config)) for name, stage in in_order(config, self.program))
+        return tuple(
+            (name, _bound(stage, config)) for name, stage in in_order(config, self.program)
+        )
 
     def finish(self, edit: Edit, traces: Sequence[StageTrace]) -> EditResult:
         """The result after the last stage."""
@@ -102,7 +127,9 @@ class ReferencePipeline:
     @property
     def models(self) -> list[FillModel]:
         """Every inpainting model that an edit may call."""
-        variants = [with_tier(self.config, tier) for tier in tiers_of(self.config.route)] or [self.config]
+        variants = [with_tier(self.config, tier) for tier in tiers_of(self.config.route)] or [
+            self.config
+        ]
         return [model for variant in variants for model in models_of(variant)]
 
     @cached_property
@@ -130,7 +157,9 @@ def _bound(stage: Stage, config: ReferenceConfig) -> Stage:
     return lambda edit: stage(replace(edit, config=config))
 
 
-def run(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = "") -> Edit:
+def run(
+    stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = ""
+) -> Edit:
     """The edit after these stages, or as it was when one refused it; each stage's trace, its name labelled, is appended."""
     for name, stage in stages:
         forget_peak()
@@ -160,7 +189,12 @@ def route(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTra
     start, why = first_tier(config, before.request)
     attempts: list[Attempt] = []
     for tier in tiers_of(config)[start:]:
-        tried = run(stages[fills:], replace(before, config=with_tier(before.config, tier)), traces, f"[{tier}]")
+        tried = run(
+            stages[fills:],
+            replace(before, config=with_tier(before.config, tier)),
+            traces,
+            f"[{tier}]",
+        )
         if tried.status is Status.REFUSED:
             return tried
         attempts.append(Attempt(tier, tried))
@@ -179,7 +213,11 @@ def with_tier(config: ReferenceConfig, tier: str) -> ReferenceConfig:
 def over_budget(stage: str, seconds: float, config: ReferenceConfig) -> str:
     """A note for the trace where a stage took longer than its section's `budget_ms`; empty where it did not."""
     budget_ms = config.budget_ms(SECTIONS.get(stage, stage))
-    return f"; over budget: {seconds * 1000:.0f} ms > {budget_ms:g} ms" if 0 < budget_ms < seconds * 1000 else ""
+    return (
+        f"; over budget: {seconds * 1000:.0f} ms > {budget_ms:g} ms"
+        if 0 < budget_ms < seconds * 1000
+        else ""
+    )
 
 
 def build(**settings: Param) -> ReferencePipeline:

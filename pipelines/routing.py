@@ -86,7 +86,9 @@ def is_good(attempt: Attempt, before: Edit, threshold: float) -> bool:
     return found_nothing and attempt.edit.artefact_score <= threshold
 
 
-def committed(attempts: Sequence[Attempt], before: Edit, config: RouteConfig, why: str) -> tuple[Edit, str]:
+def committed(
+    attempts: Sequence[Attempt], before: Edit, config: RouteConfig, why: str
+) -> tuple[Edit, str]:
     """The best attempt's edit, as it is handed over, and how that was decided.
 
     The last attempt where it is good; else the one with the lowest artefact score at output size, for review.

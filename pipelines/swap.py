@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Pipeline, StagedPipeline, StageTrace
+from editproof.pipelines.contract import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Pipeline,
+    StagedPipeline,
+    StageTrace,
+)
 from editproof.pipelines.reference import run
 
 ORDER = "order"
@@ -25,11 +32,15 @@ def staged(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
             "`finish` (editproof.pipelines.contract.StagedPipeline)"
         )
     if not pipeline.stages(request):
-        raise ContractError("the pipeline routes: which stages run is decided on the way, so they can't be swapped")
+        raise ContractError(
+            "the pipeline routes: which stages run is decided on the way, so they can't be swapped"
+        )
     return pipeline
 
 
-def swapped(good: Pipeline, bad: Pipeline, request: EditRequest, from_bad: Collection[str]) -> EditResult:
+def swapped(
+    good: Pipeline, bad: Pipeline, request: EditRequest, from_bad: Collection[str]
+) -> EditResult:
     """The good pipeline's edit with these stages, or the order, of the bad one.
 
     Raises ContractError where stages can't be swapped, or one of `from_bad` is in neither.
@@ -42,7 +53,9 @@ def swapped(good: Pipeline, bad: Pipeline, request: EditRequest, from_bad: Colle
     order = list(theirs if ORDER in from_bad else ours)
     order += [name for name in from_bad if name in theirs and name not in order]
     chosen = theirs.keys() & from_bad
-    stages = [(name, theirs[name] if name in chosen or name not in ours else ours[name]) for name in order]
+    stages = [
+        (name, theirs[name] if name in chosen or name not in ours else ours[name]) for name in order
+    ]
     traces: list[StageTrace] = []
     edit = run(stages, one.start(request), traces)
     return one.finish(edit, traces)
@@ -95,7 +108,11 @@ def _same(one: Any, other: Any) -> bool:
         return np.array_equal(one, other)
     if is_dataclass(one):
         aside = {"config", "decision", "within", "reason"}
-        return all(_same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one) if f.name not in aside)
+        return all(
+            _same(getattr(one, f.name), getattr(other, f.name))
+            for f in fields(one)
+            if f.name not in aside
+        )
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     return bool(one == other)

@@ -38,9 +38,15 @@ def code_hash() -> str:
 
 def file_hashes(settings: Mapping[str, Param]) -> str:
     """Of each setting that names a file, as `spandrel:<file>` or a path, its name and the hash of what the file holds."""
-    paths = {name: Path(str(value).removeprefix("spandrel:")).expanduser() for name, value in settings.items() if value}
+    paths = {
+        name: Path(str(value).removeprefix("spandrel:")).expanduser()
+        for name, value in settings.items()
+        if value
+    }
     hashes = {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in paths.items() if path.is_file()
+        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for name, path in paths.items()
+        if path.is_file()
     }
     return " ".join(f"{name}:{digest}" for name, digest in hashes.items())
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before anything that reads it is imported: a worker a core, one thread each
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # before anything that reads it is imported: a worker a core, one thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -24,10 +26,15 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def alexnet_folder() -> Path:
     """A folder with AlexNet's weights: EDITPROOF_LPIPS_WEIGHTS, or one beside the project."""
-    for folder in (Path(os.environ.get("EDITPROOF_LPIPS_WEIGHTS") or "/nowhere"), SHARED / "weights"):
+    for folder in (
+        Path(os.environ.get("EDITPROOF_LPIPS_WEIGHTS") or "/nowhere"),
+        SHARED / "weights",
+    ):
         if folder.is_dir():
             return folder
-    pytest.skip("AlexNet's weights are not here: set EDITPROOF_LPIPS_WEIGHTS to a folder that holds them")
+    pytest.skip(
+        "AlexNet's weights are not here: set EDITPROOF_LPIPS_WEIGHTS to a folder that holds them"
+    )
 
 
 @pytest.fixture(scope="session")

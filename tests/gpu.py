@@ -95,18 +95,32 @@ class OverThere(torch.Tensor):
 class _Bookkeeping(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs every operator on the processor, and refuses what a GPU would refuse."""
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         name = function._schema.name
         leaves, spec = tree_flatten((args, kwargs or {}))
         _refuse_mixtures(name, args, leaves)
         asked = next((leaf for leaf in leaves if isinstance(leaf, torch.device)), None)
-        over_there = any(isinstance(leaf, OverThere) for leaf in leaves) if asked is None else asked.type == "cuda"
-        if over_there and any(isinstance(leaf, torch.Generator) and leaf.device.type == "cpu" for leaf in leaves):
-            raise RuntimeError(f"Expected a 'cuda' device type for generator but found 'cpu' ({name})")
+        over_there = (
+            any(isinstance(leaf, OverThere) for leaf in leaves)
+            if asked is None
+            else asked.type == "cuda"
+        )
+        if over_there and any(
+            isinstance(leaf, torch.Generator) and leaf.device.type == "cpu" for leaf in leaves
+        ):
+            raise RuntimeError(
+                f"Expected a 'cuda' device type for generator but found 'cpu' ({name})"
+            )
         plain = [_plain(leaf) for leaf in leaves]
         arguments, named = tree_unflatten(plain, spec)
         named.pop("pin_memory", None)  # which takes a driver
-        given = {id(one): leaf for one, leaf in zip(plain, leaves, strict=True) if isinstance(leaf, torch.Tensor)}
+        given = {
+            id(one): leaf
+            for one, leaf in zip(plain, leaves, strict=True)
+            if isinstance(leaf, torch.Tensor)
+        }
 
         def placed(value: Any) -> Any:
             """A result on its side: an argument that was changed in place as itself, one that was brought over as a copy."""
@@ -126,9 +140,15 @@ def _refuse_mixtures(name: str, args: Any, leaves: list[Any]) -> None:
     if name in TRANSFERS:
         return
     met = (args[0], *args[2:]) if name in INDEXED else leaves
-    tensors = [one for one in met if isinstance(one, torch.Tensor) and (one.dim() or isinstance(one, OverThere))]
+    tensors = [
+        one
+        for one in met
+        if isinstance(one, torch.Tensor) and (one.dim() or isinstance(one, OverThere))
+    ]
     if len({isinstance(one, OverThere) for one in tensors}) > 1:
-        raise RuntimeError(f"Expected all tensors to be on the same device, but found cuda:0 and cpu ({name})")
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found cuda:0 and cpu ({name})"
+        )
 
 
 def _plain(leaf: Any) -> Any:

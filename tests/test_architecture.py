@@ -73,7 +73,12 @@ def layer_of(module: str) -> int | None:
 
 
 def room_of(module: str) -> str:
-    return next(room for rooms in LAYERS for room in rooms if module == room or module.startswith(f"{room}."))
+    return next(
+        room
+        for rooms in LAYERS
+        for room in rooms
+        if module == room or module.startswith(f"{room}.")
+    )
 
 
 def named(path: Path) -> str:
@@ -97,7 +102,11 @@ def test_imports_point_downwards() -> None:
 def test_every_module_lies_in_a_room() -> None:
     """The engine has none beside its rooms, and each room says what is in it."""
     assert [path.name for path in (ROOT / "harness").glob("*.py")] == ["__init__.py"]
-    rooms = {named(path) for package in ("harness", "reports") for path in (ROOT / package).glob("*/__init__.py")}
+    rooms = {
+        named(path)
+        for package in ("harness", "reports")
+        for path in (ROOT / package).glob("*/__init__.py")
+    }
     assert rooms == {room for layer in LAYERS for room in layer if "." in room}
     for path in (ROOT / "harness").rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(path.read_text())), path
@@ -105,7 +114,11 @@ def test_every_module_lies_in_a_room() -> None:
 
 def test_reports_know_the_data_only() -> None:
     for path in (ROOT / "reports").rglob("*.py"):
-        ours = {name.removeprefix("editproof.") for name in imports_of(path) if name.startswith("editproof.")}
+        ours = {
+            name.removeprefix("editproof.")
+            for name in imports_of(path)
+            if name.startswith("editproof.")
+        }
         assert all(name.startswith(REPORTS_READ) for name in ours), path
 
 
@@ -123,6 +136,7 @@ def test_a_package_is_linked_below_the_one_name(package: str) -> None:
 def test_the_command_line_imports_nothing_heavy() -> None:
     """At module level the command line needs typer and our own light modules only."""
     tops = {
-        name.partition(".")[0] for name in imports_of(ROOT / "harness" / "commands" / "cli.py", top_level_only=True)
+        name.partition(".")[0]
+        for name in imports_of(ROOT / "harness" / "commands" / "cli.py", top_level_only=True)
     }
     assert tops <= LIGHT

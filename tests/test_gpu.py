@@ -17,7 +17,9 @@ MISTAKES: dict[str, Callable[[torch.Tensor], Any]] = {
     "a layer left behind": torch.nn.Linear(3, 2),
     "NumPy": lambda x: x.numpy(),
     "NumPy, asked otherwise": np.asarray,
-    "a generator of the other side": lambda x: torch.randn(2, device=x.device, generator=torch.Generator("cpu")),
+    "a generator of the other side": lambda x: torch.randn(
+        2, device=x.device, generator=torch.Generator("cpu")
+    ),
     "a result of the other side": lambda x: torch.add(x, x, out=torch.zeros(2, 3)),
 }
 

@@ -70,7 +70,9 @@ def test_a_suite_adds_a_test_for_each_family_and_model(project: pytest.Pytester)
 
 def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     """Settings are those of the rootdir: the run lies where they say."""
-    done = project.runpytest("--editproof", "good.toml", "--editproof-pipeline", "mine.py:build", "-v")
+    done = project.runpytest(
+        "--editproof", "good.toml", "--editproof-pipeline", "mine.py:build", "-v"
+    )
     done.assert_outcomes(passed=1)
     done.stdout.fnmatch_lines(["editproof/good.toml::logo[[]mine] PASSED*"])
     run = runs.load(runs.newest(project.path / "kept-here"))
@@ -96,26 +98,50 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize(
     ("exit_code", "outcome", "fails", "failed"),
-    [(1, "regressed", True, 1), (0, "changed", False, 0), (3, "underpowered", False, 1), (3, "waived", False, 2)],
+    [
+        (1, "regressed", True, 1),
+        (0, "changed", False, 0),
+        (3, "underpowered", False, 1),
+        (3, "waived", False, 2),
+    ],
 )
 def test_a_test_fails_where_a_finding_names_it(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, exit_code: int, outcome: str, fails: bool, failed: int
+    project: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    exit_code: int,
+    outcome: str,
+    fails: bool,
+    failed: int,
 ) -> None:
     """And fails the build, or leaves it unsure; where nothing says why a run could not be judged, none passes."""
-    text = (project.path / "good.toml").read_text().replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
+    text = (
+        (project.path / "good.toml")
+        .read_text()
+        .replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
+    )
     (project.path / "two.toml").write_text(text)
-    finding = {"outcome": outcome, "families": ["logo"], "models": ["ns"], "text": "In logo with ns.", "fails": fails}
+    finding = {
+        "outcome": outcome,
+        "families": ["logo"],
+        "models": ["ns"],
+        "text": "In logo with ns.",
+        "fails": fails,
+    }
     judged = Verdict(exit_code, (), (finding,), project.path, "what the gate printed")
     monkeypatch.setattr("editproof.pytest_plugin.judge", lambda *_: judged)
     done = project.runpytest("--editproof", "two.toml")
     done.assert_outcomes(failed=failed, passed=2 - failed)
     if failed == 1:
-        done.stdout.fnmatch_lines([f"{outcome}: In logo with ns.", "what the gate printed", "report: *index.html"])
+        done.stdout.fnmatch_lines(
+            [f"{outcome}: In logo with ns.", "what the gate printed", "report: *index.html"]
+        )
 
 
 def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> None:
     """A green test that measured nothing is the worst of all."""
-    project.makepyfile(broken="def build():\n    def edit(request): raise ValueError('by design')\n    return edit")
+    project.makepyfile(
+        broken="def build():\n    def edit(request): raise ValueError('by design')\n    return edit"
+    )
     done = project.runpytest("--editproof", "good.toml", "--editproof-pipeline", "broken.py:build")
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(["could not be judged: 1 of 1 case failed*by design*"])
@@ -138,7 +164,11 @@ def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
     for name in ("harness", "reports"):
         (project.path / name).mkdir()
         (project.path / name / "__init__.py").write_text("raise RuntimeError('not theirs')\n")
-    text = (project.path / "good.toml").read_text().replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
+    text = (
+        (project.path / "good.toml")
+        .read_text()
+        .replace("logo = [1]", "logo = [1]\ntiled_seams = [1]")
+    )
     (project.path / "two.toml").write_text(text)
     done = project.runpytest_subprocess("--editproof", "two.toml", "-n", "2")
     done.assert_outcomes(passed=2)
@@ -169,7 +199,9 @@ def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
             print("model", manifest["suite"]["models"][0]["name"])
         """
     )
-    done = project.runpytest_subprocess("-s")  # what it imports must not be imported, and dropped, here
+    done = project.runpytest_subprocess(
+        "-s"
+    )  # what it imports must not be imported, and dropped, here
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["*model mine*", "*model own*"])
 
@@ -225,7 +257,9 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("pipeline", ["lambda request: request", "object()"])
-def test_edit_gate_refuses_what_no_other_process_can_import(project: pytest.Pytester, pipeline: str) -> None:
+def test_edit_gate_refuses_what_no_other_process_can_import(
+    project: pytest.Pytester, pipeline: str
+) -> None:
     """It says what to give instead."""
     project.makepyfile(test_own=f"def test_it(edit_gate):\n    edit_gate({pipeline})")
     done = project.runpytest()
@@ -245,7 +279,10 @@ def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
     """`-p no:editproof` takes options and fixture away."""
     pytester.makepyfile("def test_it(edit_gate): pass")
     pytester.runpytest("-p", "no:editproof").assert_outcomes(errors=1)
-    assert pytester.runpytest("-p", "no:editproof", "--editproof", "quick").ret == pytest.ExitCode.USAGE_ERROR
+    assert (
+        pytester.runpytest("-p", "no:editproof", "--editproof", "quick").ret
+        == pytest.ExitCode.USAGE_ERROR
+    )
 
 
 def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
@@ -265,7 +302,17 @@ def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
         """
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-W",
+            "error",
+            "-p",
+            "no:hypothesispytest",
+            "-p",
+            "no:cacheprovider",
+        ],
         cwd=pytester.path,
         capture_output=True,
         text=True,

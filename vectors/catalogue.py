@@ -30,9 +30,13 @@ def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
     width = LABEL_PX * 4 + len(scenes) * (TILE_PX + GAP_PX)
     sheet = Pil.new("RGB", (width, HEAD_PX + len(ROWS) * (TILE_PX + GAP_PX)), "white")
     pen = ImageDraw.Draw(sheet)
-    font = ImageFont.truetype(str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC)
+    font = ImageFont.truetype(
+        str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC
+    )
     for row, name in enumerate(ROWS):
-        pen.text((4, HEAD_PX + row * (TILE_PX + GAP_PX) + TILE_PX // 2), name, "black", font, anchor="lm")
+        pen.text(
+            (4, HEAD_PX + row * (TILE_PX + GAP_PX) + TILE_PX // 2), name, "black", font, anchor="lm"
+        )
     for column, scene in enumerate(scenes):
         x = LABEL_PX * 4 + column * (TILE_PX + GAP_PX)
         pen.text((x, HEAD_PX // 2), _heading(vector, column + 1), "black", font, anchor="lm")
@@ -106,11 +110,20 @@ def _export_scene(vector: Vector, step: int, scene: Scene, folder: Path) -> None
         "config": dict(scene.config),
         "metadata": dict(scene.metadata),
         "truth": [
-            {"kind": box.kind, "label": box.label, "y0": box.y0, "x0": box.x0, "y1": box.y1, "x1": box.x1}
+            {
+                "kind": box.kind,
+                "label": box.label,
+                "y0": box.y0,
+                "x0": box.x0,
+                "y1": box.y1,
+                "x1": box.x1,
+            }
             for box in scene.truth
         ],
     }
-    (folder / "scene.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / "scene.json").write_text(
+        json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
 
 
 def _section(vector: Vector, picture: str) -> str:
@@ -122,22 +135,32 @@ def _section(vector: Vector, picture: str) -> str:
         f"![{vector.family}: the ladder, easiest rung left]({picture})\n",
         *(f"- step {step}: {rung}" for step, rung in enumerate(rungs, start=1)),
         "",
-        "Parameters: " + "; ".join(f"`{name}` {unit}" for name, unit in vector.units.items()) + ".\n",
+        "Parameters: "
+        + "; ".join(f"`{name}` {unit}" for name, unit in vector.units.items())
+        + ".\n",
     ]
     return "\n".join(lines)
 
 
 def _heading(vector: Vector, step: int) -> str:
     """The step, and of a family whose rungs are kinds, which kind it is."""
-    kind = "" if vector.graded else f": {next(iter(vector.ladder[step - 1].values()))}".replace("_", " ")
+    kind = (
+        ""
+        if vector.graded
+        else f": {next(iter(vector.ladder[step - 1].values()))}".replace("_", " ")
+    )
     return f"step {step}{kind}"
 
 
 def _tiles(scene: Scene) -> list[Pil.Image]:
     mask = Pil.new("L", (TILE_PX, TILE_PX), 128) if scene.mask is None else _tile(scene.mask)
     if scene.mask is None:
-        font = ImageFont.truetype(str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC)
-        ImageDraw.Draw(mask).text((TILE_PX // 2, TILE_PX // 2), "to be detected", 255, font, anchor="mm")
+        font = ImageFont.truetype(
+            str(FONTS / "Roboto-Regular.ttf"), 14, layout_engine=ImageFont.Layout.BASIC
+        )
+        ImageDraw.Draw(mask).text(
+            (TILE_PX // 2, TILE_PX // 2), "to be detected", 255, font, anchor="mm"
+        )
     return [_tile(scene.input), mask, _tile(scene.clean), _tile(_regions(scene))]
 
 
@@ -156,7 +179,9 @@ def _tile(picture: Image | Mask) -> Pil.Image:
     width, height = (max(round(edge * share), 1) for edge in whole.size)
     smooth = Pil.Resampling.LANCZOS if share < 4 else Pil.Resampling.NEAREST
     tile = Pil.new("RGB", (TILE_PX, TILE_PX), PASSEPARTOUT)
-    tile.paste(whole.resize((width, height), smooth), ((TILE_PX - width) // 2, (TILE_PX - height) // 2))
+    tile.paste(
+        whole.resize((width, height), smooth), ((TILE_PX - width) // 2, (TILE_PX - height) // 2)
+    )
     return tile
 
 

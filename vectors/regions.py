@@ -51,7 +51,9 @@ def tile_borders(size_px: int, *, tile_px: int, overlap_px: int) -> tuple[float,
     is the middle of what they share.
     """
     if not 0 <= overlap_px < tile_px:
-        raise ValueError(f"overlap_px must be 0 to {tile_px - 1}, less than tile_px, not {overlap_px}")
+        raise ValueError(
+            f"overlap_px must be 0 to {tile_px - 1}, less than tile_px, not {overlap_px}"
+        )
     stride_px = tile_px - overlap_px
     last = math.ceil(max(size_px - tile_px, 0) / stride_px)
     return tuple(k * stride_px + overlap_px / 2 for k in range(1, last + 1))
@@ -85,7 +87,8 @@ def _near(marked: Marks, reach_px: int) -> Marks:
         return near
     rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     here = np.s_[
-        max(rows[0] - reach_px, 0) : rows[-1] + reach_px + 1, max(columns[0] - reach_px, 0) : columns[-1] + reach_px + 1
+        max(rows[0] - reach_px, 0) : rows[-1] + reach_px + 1,
+        max(columns[0] - reach_px, 0) : columns[-1] + reach_px + 1,
     ]
     along = np.arange(-reach_px, reach_px + 1)
     disc = along[:, None] ** 2 + along**2 <= reach_px**2

@@ -65,7 +65,9 @@ def get(family: str) -> Vector:
         return known[family]
     close = difflib.get_close_matches(family, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise UnknownVectorError(f"no vector is called {family!r}; there are: {', '.join(known)}.{hint}")
+    raise UnknownVectorError(
+        f"no vector is called {family!r}; there are: {', '.join(known)}.{hint}"
+    )
 
 
 @cache

@@ -130,7 +130,9 @@ class _State:
 
 def load(folder: Path) -> Baseline:
     """Read a baseline for the gate. Raises UsageError where the folder is none, or damaged."""
-    return Baseline(sheet.load(folder), tuple(sheet.load(path) for _, path in _numbered(folder / ALSO)))
+    return Baseline(
+        sheet.load(folder), tuple(sheet.load(path) for _, path in _numbered(folder / ALSO))
+    )
 
 
 def accept(run: Run, target: Path, how: AcceptRequest | None = None) -> Path:
@@ -162,14 +164,18 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest)
     target = target.resolve()
     foreign = _foreign(target)
     if foreign:
-        raise UsageError(f"{target} is not a baseline (it holds {foreign}). A run is measured by `editproof measure`")
+        raise UsageError(
+            f"{target} is not a baseline (it holds {foreign}). A run is measured by `editproof measure`"
+        )
     before = _read(target)
     main = again(Run(target, before.manifest, before.records, None))
     # Further answers' pictures lie beside the first ones'.
     also = [(number, again(replace(run, folder=target))) for number, run in before.also]
     for run in (main, *(run for _, run in also)):
         _check_measured(target, run)
-    acceptance = replace(how, reason=how.reason or f"measured again with editproof {main.manifest.editproof}")
+    acceptance = replace(
+        how, reason=how.reason or f"measured again with editproof {main.manifest.editproof}"
+    )
     noted = _acceptance(before, main, acceptance, len(main.records))
     if before.accepted:  # the stages' artefacts lie where they did
         noted = msgspec.structs.replace(noted, run=before.accepted[-1].run)
@@ -177,7 +183,10 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest)
         main.manifest,
         tuple(map(_trimmed, main.records)),
         before.numbers,
-        tuple((number, replace(run, records=tuple(map(_trimmed, run.records)))) for number, run in also),
+        tuple(
+            (number, replace(run, records=tuple(map(_trimmed, run.records))))
+            for number, run in also
+        ),
         (*before.accepted, noted),
     )
     _put(target, before, after, [])
@@ -197,7 +206,11 @@ def undo(folder: Path) -> str:
     _check_target(folder, None)
     last = _read(folder).accepted
     _replace(folder, _read(past[-1][1]), past[:-1], [folder], keep=0)
-    return f"acceptance {last[-1].number} ({last[-1].what}: {last[-1].reason or 'no reason given'})" if last else "it"
+    return (
+        f"acceptance {last[-1].number} ({last[-1].what}: {last[-1].reason or 'no reason given'})"
+        if last
+        else "it"
+    )
 
 
 def _check_whole(run: Run) -> None:
@@ -219,8 +232,14 @@ def _check_measured(target: Path, run: Run) -> None:
 
 
 def _check_target(target: Path, run_folder: Path | None) -> None:
-    if run_folder and (target == run_folder or run_folder.is_relative_to(target) or target.is_relative_to(run_folder)):
-        raise UsageError(f"the baseline can't be written to {target}: it overlaps the run {run_folder}. Choose another")
+    if run_folder and (
+        target == run_folder
+        or run_folder.is_relative_to(target)
+        or target.is_relative_to(run_folder)
+    ):
+        raise UsageError(
+            f"the baseline can't be written to {target}: it overlaps the run {run_folder}. Choose another"
+        )
     if target.exists() and not target.is_dir():
         raise UsageError(f"the baseline can't be written to {target}: that is a file")
     foreign = _foreign(target)
@@ -233,7 +252,11 @@ def _check_target(target: Path, run_folder: Path | None) -> None:
 def _foreign(target: Path) -> str:
     """Something in a folder that no baseline holds; empty: there is none."""
     allowed = CONTENTS if (target / INDEX).is_file() else _PLAIN
-    others = sorted(path.name for path in target.iterdir() if path.name not in allowed) if target.exists() else []
+    others = (
+        sorted(path.name for path in target.iterdir() if path.name not in allowed)
+        if target.exists()
+        else []
+    )
     return others[0] if others else ""
 
 
@@ -247,7 +270,9 @@ def _merged(before: _State | None, run: Run, how: AcceptRequest) -> _State:
     partly = bool(how.families or how.cases)
     if before is None:
         if partly or how.also:
-            raise UsageError("there is no baseline yet: accept a whole run first, then parts of others")
+            raise UsageError(
+                "there is no baseline yet: accept a whole run first, then parts of others"
+            )
         return _State(run.manifest, trimmed, numbers, (), accepted)
     if not partly and not how.also:
         _check_covers(before, run)
@@ -258,10 +283,14 @@ def _merged(before: _State | None, run: Run, how: AcceptRequest) -> _State:
         known = {case.id for case in before.manifest.cases}
         new = [case_name(case) for case in cases if case.id not in known]
         if new:
-            raise UsageError(f"the baseline has no first answer for {names(new)}: accept it without --also")
+            raise UsageError(
+                f"the baseline has no first answer for {names(new)}: accept it without --also"
+            )
         answer = Run(run.folder, replace(run.manifest, cases=cases), trimmed, None)
         return replace(before, also=(*before.also, (acceptance.number, answer)), accepted=accepted)
-    kept = {record.case.id: record for record in before.records} | {record.case.id: record for record in trimmed}
+    kept = {record.case.id: record for record in before.records} | {
+        record.case.id: record for record in trimmed
+    }
     also = tuple((number, _without(other, numbers)) for number, other in before.also)
     return _State(
         replace(before.manifest, cases=tuple(record.case for record in kept.values())),
@@ -275,7 +304,11 @@ def _merged(before: _State | None, run: Run, how: AcceptRequest) -> _State:
 def _without(run: Run, ids: Iterable[str]) -> Run:
     gone = set(ids)
     records = tuple(record for record in run.records if record.case.id not in gone)
-    return replace(run, records=records, manifest=replace(run.manifest, cases=tuple(record.case for record in records)))
+    return replace(
+        run,
+        records=records,
+        manifest=replace(run.manifest, cases=tuple(record.case for record in records)),
+    )
 
 
 def _chosen(run: Run, how: AcceptRequest) -> tuple[CaseRecord, ...]:
@@ -286,14 +319,19 @@ def _chosen(run: Run, how: AcceptRequest) -> tuple[CaseRecord, ...]:
     for family in how.families:
         if family not in families:
             raise unknown("family in that run", family, families)
-    known = dict.fromkeys(name for record in run.records for name in (record.case.scene, record.case.id))
+    known = dict.fromkeys(
+        name for record in run.records for name in (record.case.scene, record.case.id)
+    )
     for case in how.cases:
         if case not in known:
-            raise unknown("case in that run", case, dict.fromkeys(record.case.scene for record in run.records))
+            raise unknown(
+                "case in that run", case, dict.fromkeys(record.case.scene for record in run.records)
+            )
     return tuple(
         record
         for record in run.records
-        if record.case.family in how.families or {record.case.scene, record.case.id} & set(how.cases)
+        if record.case.family in how.families
+        or {record.case.scene, record.case.id} & set(how.cases)
     )
 
 
@@ -340,7 +378,9 @@ def _check_fits(there: Manifest, run: Run) -> None:
                 f"a part of {run.folder} does not fit the baseline: its suite's {name} is {getattr(here.suite, name)}, the "
                 f"baseline's {getattr(there.suite, name)}. Accept a whole run"
             )
-    identities = [{name: info.identity for name, info in side.metrics.items()} for side in (here, there)]
+    identities = [
+        {name: info.identity for name, info in side.metrics.items()} for side in (here, there)
+    ]
     for what, ours, theirs in (("metrics", *identities), ("machine", here.machine, there.machine)):
         if ours != theirs:
             raise UsageError(
@@ -351,14 +391,18 @@ def _check_fits(there: Manifest, run: Run) -> None:
 
 def _trimmed(record: CaseRecord) -> CaseRecord:
     """Its numbers, its stages by their hashes, its picture, and the hashes of its scene's; see `_pictures`."""
-    return replace(record, blobs={kind: record.blobs[kind] for kind in runs.PICTURES if kind in record.blobs})
+    return replace(
+        record, blobs={kind: record.blobs[kind] for kind in runs.PICTURES if kind in record.blobs}
+    )
 
 
 def _read(folder: Path) -> _State:
     run = runs.load(folder)
     path = folder / INDEX
     if not path.is_file():
-        return _State(run.manifest, run.records, dict.fromkeys((record.case.id for record in run.records), 1))
+        return _State(
+            run.manifest, run.records, dict.fromkeys((record.case.id for record in run.records), 1)
+        )
     try:
         index = msgspec.json.decode(path.read_bytes(), type=Index)
     except msgspec.MsgspecError as error:
@@ -370,7 +414,9 @@ def _read(folder: Path) -> _State:
 
 def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
     if folder.is_dir():
-        yield from sorted((int(path.name), path) for path in folder.iterdir() if path.name.isdecimal())
+        yield from sorted(
+            (int(path.name), path) for path in folder.iterdir() if path.name.isdecimal()
+        )
 
 
 def _put(target: Path, before: _State | None, after: _State, sources: Sequence[Path]) -> None:
@@ -380,7 +426,12 @@ def _put(target: Path, before: _State | None, after: _State, sources: Sequence[P
 
 
 def _replace(
-    target: Path, state: _State, past: Sequence[tuple[int, Path]], sources: Sequence[Path], *, keep: int
+    target: Path,
+    state: _State,
+    past: Sequence[tuple[int, Path]],
+    sources: Sequence[Path],
+    *,
+    keep: int,
 ) -> None:
     """Write the state in place of what is there, `past` states beside it; and where `keep` is not 0, what is there as that."""
     partial, old = (target.with_name(f".{target.name}.{suffix}") for suffix in ("new", "old"))
@@ -390,14 +441,22 @@ def _replace(
     for number, run in state.also:
         _write(run.manifest, run.records, partial / ALSO / str(number))
     index = _index(state, Baseline(sheet.load(partial)))
-    runs.write_atomically(partial / INDEX, msgspec.json.format(msgspec.json.encode(index), indent=1) + b"\n")
+    runs.write_atomically(
+        partial / INDEX, msgspec.json.format(msgspec.json.encode(index), indent=1) + b"\n"
+    )
     for number, path in past:
         shutil.copytree(path, partial / HISTORY / str(number))
     if keep:
         shutil.copytree(
-            target, partial / HISTORY / str(keep), ignore=lambda folder, found: _skipped(folder, found, target)
+            target,
+            partial / HISTORY / str(keep),
+            ignore=lambda folder, found: _skipped(folder, found, target),
         )
-    states = [partial, *(path for _, path in _numbered(partial / ALSO)), *_states(partial / HISTORY)]
+    states = [
+        partial,
+        *(path for _, path in _numbered(partial / ALSO)),
+        *_states(partial / HISTORY),
+    ]
     for digest in dict.fromkeys(digest for path in states for digest in _pictures(path)):
         bring(_where(digest, [target, *sources]), blob_path(partial, digest))
     if target.exists():
@@ -418,7 +477,11 @@ def _states(history: Path) -> Iterator[Path]:
 
 def _pictures(folder: Path) -> Iterator[str]:
     """What lies in a baseline as a picture; of the right answer it keeps the hash, by which a scene is known again."""
-    yield from (record.blobs[KEPT_PICTURE] for record in runs.read_journal(folder) if KEPT_PICTURE in record.blobs)
+    yield from (
+        record.blobs[KEPT_PICTURE]
+        for record in runs.read_journal(folder)
+        if KEPT_PICTURE in record.blobs
+    )
 
 
 def _where(digest: str, folders: Sequence[Path]) -> Path:
@@ -441,7 +504,9 @@ def _index(state: _State, baseline: Baseline) -> Index:
     manifest = state.manifest
     answers: dict[str, list[tuple[str, int]]] = {}
     for record in state.records:
-        answers[record.case.id] = [(record.blobs.get(KEPT_PICTURE, ""), state.numbers.get(record.case.id, 1))]
+        answers[record.case.id] = [
+            (record.blobs.get(KEPT_PICTURE, ""), state.numbers.get(record.case.id, 1))
+        ]
     for number, run in state.also:
         for record in run.records:
             answers[record.case.id].append((record.blobs.get(KEPT_PICTURE, ""), number))

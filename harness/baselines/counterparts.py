@@ -25,7 +25,9 @@ class _Index(msgspec.Struct, frozen=True):
     accepted: list[_Accepted] = []
 
 
-def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path | None = None) -> None:
+def keep(
+    run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path | None = None
+) -> None:
     """Bring the baseline's records, the accepted pictures and, of cases that a finding calls out, the artefacts of stages into
     the run's folder: as hard links, where the file system allows. Without a baseline, take away what was there.
 
@@ -42,14 +44,19 @@ def keep(run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path
     write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids, also)))
     traces = read_traces(target / JOURNAL)
     called = {
-        case_id for finding in verdict.findings if finding.outcome is not Outcome.PASS for case_id in finding.cases
+        case_id
+        for finding in verdict.findings
+        if finding.outcome is not Outcome.PASS
+        for case_id in finding.cases
     }
     needed = dict.fromkeys(digest for digests in also.values() for digest in digests)
     for case_id, other in ids.items():
         if other in traces:
             needed |= dict.fromkeys(traces[other].blobs.values())
             if case_id in called:
-                needed |= dict.fromkeys(stage.artefact for stage in traces[other].stages if stage.artefact)
+                needed |= dict.fromkeys(
+                    stage.artefact for stage in traces[other].stages if stage.artefact
+                )
     folders = [source, *_origins(source, run.folder.parent), *([cache] if cache else [])]
     for digest in needed:
         _bring(digest, run.folder, folders)
@@ -59,7 +66,11 @@ def _further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, li
     """Of the cases that have any, the pictures that are right beside the first one, oldest first."""
     answers = [read_traces(sheet.folder / JOURNAL) for sheet in baseline.also]
     found = {
-        case_id: [traces[other].blobs[KEPT_PICTURE] for traces in answers if other in traces and traces[other].blobs]
+        case_id: [
+            traces[other].blobs[KEPT_PICTURE]
+            for traces in answers
+            if other in traces and traces[other].blobs
+        ]
         for case_id, other in ids.items()
     }
     return {case_id: digests for case_id, digests in found.items() if digests}
@@ -72,13 +83,18 @@ def _origins(baseline: Path, runs_folder: Path) -> list[Path]:
         accepted = msgspec.json.decode(path.read_bytes(), type=_Index).accepted
     except (FileNotFoundError, msgspec.MsgspecError):
         return []  # the artefacts are a help, not what is judged
-    return [runs_folder / name for name in dict.fromkeys(Path(one.run).name for one in reversed(accepted))]
+    return [
+        runs_folder / name
+        for name in dict.fromkeys(Path(one.run).name for one in reversed(accepted))
+    ]
 
 
 def _bring(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
     target = blob_path(run_folder, digest)
     if target.exists():
         return
-    found = next((path for path in (blob_path(folder, digest) for folder in folders) if path.is_file()), None)
+    found = next(
+        (path for path in (blob_path(folder, digest) for folder in folders) if path.is_file()), None
+    )
     if found:
         bring(found, target)

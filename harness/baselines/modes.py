@@ -72,7 +72,9 @@ class Modes:
         return self.runs >= LEAST_RUNS and all(len(outcome.runs) == 1 for outcome in self.outcomes)
 
 
-def find(sheets: Sequence[Sheet], looking: Looking, baseline: Baseline | None = None) -> tuple[Modes, ...]:
+def find(
+    sheets: Sequence[Sheet], looking: Looking, baseline: Baseline | None = None
+) -> tuple[Modes, ...]:
     """The cases that gave more than one outcome in these runs, in the order of the first run.
 
     What is measured stays in the first run's folder, and in the cache. A picture that is gone from its run counts in none.
@@ -92,7 +94,12 @@ def find(sheets: Sequence[Sheet], looking: Looking, baseline: Baseline | None = 
 def lines(found: Iterable[Modes]) -> list[Several]:
     """What the noise file says of them."""
     return [
-        Several(case_name(one.case), one.case.id, [len(outcome.runs) for outcome in one.outcomes], round(one.apart, 3))
+        Several(
+            case_name(one.case),
+            one.case.id,
+            [len(outcome.runs) for outcome in one.outcomes],
+            round(one.apart, 3),
+        )
         for one in found
     ]
 
@@ -118,7 +125,9 @@ class Acceptable:
     """Ids."""
 
 
-def missing_answers(found: Iterable[Modes], sheets: Sequence[Sheet], *, has_baseline: bool) -> list[Acceptable]:
+def missing_answers(
+    found: Iterable[Modes], sheets: Sequence[Sheet], *, has_baseline: bool
+) -> list[Acceptable]:
     """Every outcome that the baseline lacks, by the run that has it: as few runs as can be. Without a baseline, every one but
     the first. A case of which the baseline accepts no outcome at all is left out: there, something else has changed.
     """
@@ -131,9 +140,13 @@ def missing_answers(found: Iterable[Modes], sheets: Sequence[Sheet], *, has_base
     }
     chosen = []
     while wanted:
-        by_run = [[key for key, runs in wanted.items() if place in runs] for place in range(len(sheets))]
+        by_run = [
+            [key for key, runs in wanted.items() if place in runs] for place in range(len(sheets))
+        ]
         best = max(range(len(sheets)), key=lambda place: len(by_run[place]))
-        chosen.append(Acceptable(sheets[best].folder, tuple(case_id for case_id, _ in by_run[best])))
+        chosen.append(
+            Acceptable(sheets[best].folder, tuple(case_id for case_id, _ in by_run[best]))
+        )
         for key in by_run[best]:
             del wanted[key]
     return chosen
@@ -151,23 +164,33 @@ def usual(found: Iterable[Modes]) -> dict[str, frozenset[int]]:
 
 def _cases(sheets: Sequence[Sheet]) -> Iterator[Case]:
     known = {case.id: case for sheet in reversed(sheets) for case in sheet.manifest.cases}
-    yield from (case for case_id, case in known.items() if sum(case_id in sheet.ended for sheet in sheets) > 1)
+    yield from (
+        case
+        for case_id, case in known.items()
+        if sum(case_id in sheet.ended for sheet in sheets) > 1
+    )
 
 
 def _seen(sheets: Sequence[Sheet], case: Case) -> dict[int, str]:
     """Place of a run -> hash of the case's picture there."""
-    ended = {place: sheet.ended[case.id] for place, sheet in enumerate(sheets) if case.id in sheet.ended}
+    ended = {
+        place: sheet.ended[case.id] for place, sheet in enumerate(sheets) if case.id in sheet.ended
+    }
     return {place: end.actual for place, end in ended.items() if end.actual}
 
 
 class _Case:
     """One case's pictures, being grouped."""
 
-    def __init__(self, sheets: Sequence[Sheet], baseline: Baseline | None, case: Case, store: DifferenceStore) -> None:
+    def __init__(
+        self, sheets: Sequence[Sheet], baseline: Baseline | None, case: Case, store: DifferenceStore
+    ) -> None:
         self._case, self._store, self._sheets = case, store, sheets
         self._seen = _seen(sheets, case)
         self._accepted = _answers(baseline, case)
-        self._folders = [sheet.folder for sheet in (*sheets, *([baseline.sheet] if baseline else []))]
+        self._folders = [
+            sheet.folder for sheet in (*sheets, *([baseline.sheet] if baseline else []))
+        ]
         counts: dict[str, int] = {}
         for digest in self._seen.values():
             counts[digest] = counts.get(digest, 0) + 1
@@ -194,17 +217,23 @@ class _Case:
             for (one, other), jod in apart.items()
             if self._group[one] != self._group[other] and {one, other} <= set(self._pictures)
         ]
-        return Modes(self._case, tuple(outcomes), min(between, default=0.0), self._count(self._left))
+        return Modes(
+            self._case, tuple(outcomes), min(between, default=0.0), self._count(self._left)
+        )
 
     def _join(self, one: str, other: str) -> None:
         kept, gone = self._group[one], self._group[other]
-        self._group = {digest: kept if group == gone else group for digest, group in self._group.items()}
+        self._group = {
+            digest: kept if group == gone else group for digest, group in self._group.items()
+        }
 
     def _outcomes(self) -> Iterator[Outcome]:
         for group in dict.fromkeys(self._group[digest] for digest in self._pictures):
             own = tuple(digest for digest in self._pictures if self._group[digest] == group)
             places = tuple(place for place, digest in self._seen.items() if digest in own)
-            yield Outcome(own, places, any(self._group[digest] == group for digest in self._accepted))
+            yield Outcome(
+                own, places, any(self._group[digest] == group for digest in self._accepted)
+            )
 
     def _count(self, digests: Sequence[str]) -> int:
         return sum(digest in digests for digest in self._seen.values())
@@ -213,7 +242,12 @@ class _Case:
         """Measured before, or now. None: a picture is gone."""
         paths = [path_in(self._folders, digest) for digest in (one, other)]
         ended = self._ended()
-        pair = Pair(one, other, ended.expected, viewing_of(self._sheets[0].manifest.suite.viewing, self._case.family))
+        pair = Pair(
+            one,
+            other,
+            ended.expected,
+            viewing_of(self._sheets[0].manifest.suite.viewing, self._case.family),
+        )
         known = self._store.get(pair)
         if known or not all(paths):
             return known
@@ -234,7 +268,9 @@ class _Case:
         return found
 
     def _ended(self) -> Ended:
-        return next(sheet.ended[self._case.id] for sheet in self._sheets if self._case.id in sheet.ended)
+        return next(
+            sheet.ended[self._case.id] for sheet in self._sheets if self._case.id in sheet.ended
+        )
 
 
 def _answers(baseline: Baseline | None, case: Case) -> tuple[str, ...]:

@@ -37,7 +37,13 @@ from editproof.harness.suites.suite import parse_model
 from editproof.harness.suites.tasks import Task, crop_task, make_task
 from editproof.pipelines.contract import EditRequest, EditResult
 
-CALLED_OUT = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED, Outcome.WAIVED}
+CALLED_OUT = {
+    Outcome.REGRESSED,
+    Outcome.TRADED,
+    Outcome.CHANGED,
+    Outcome.UNDERPOWERED,
+    Outcome.WAIVED,
+}
 """Findings that a stage may be blamed for."""
 
 MOST_STAGES = 8
@@ -128,9 +134,18 @@ def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
     found = by_id or [case for case in cases if asked in {case.scene, case.family, case_name(case)}]
     if not found:
         known = names([case_name(case) for case in cases])
-        raise UsageError(f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}")
-    called = [case_id for finding in findings if finding.outcome in CALLED_OUT for case_id in finding.cases]
-    ranked = sorted(found, key=lambda case: called.index(case.id) if case.id in called else math.inf)
+        raise UsageError(
+            f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}"
+        )
+    called = [
+        case_id
+        for finding in findings
+        if finding.outcome in CALLED_OUT
+        for case_id in finding.cases
+    ]
+    ranked = sorted(
+        found, key=lambda case: called.index(case.id) if case.id in called else math.inf
+    )
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
             f"{asked!r} fits {len(found)} cases, and no finding names one of them: "
@@ -159,15 +174,24 @@ def ask(
     pairing = pair(run, baseline)
     others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
-        how = "on another seed only, so every stochastic stage differs" if case.id in pairing.ids else "nowhere"
+        how = (
+            "on another seed only, so every stochastic stage differs"
+            if case.id in pairing.ids
+            else "nowhere"
+        )
         raise UsageError(
             f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "
             "baseline"
         )
-    ours, theirs = run.manifest.pipelines[case.model.name], baseline.manifest.pipelines[case.model.name]
+    ours, theirs = (
+        run.manifest.pipelines[case.model.name],
+        baseline.manifest.pipelines[case.model.name],
+    )
     key = _key(run, baseline, case, others[case.id], findings, metric)
     good, bad = (parse_model(text).spec if text else "" for text in (good, bad))
-    return Question(run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec)
+    return Question(
+        run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec
+    )
 
 
 def _no_picture(run: Sheet, case: Case, ended: Ended) -> str:
@@ -186,7 +210,13 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
     traces = read_traces(q.run.folder, [q.case.id]), read_traces(q.baseline.folder, [q.other])
     first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
     notes = [*_otherwise_ended(q)]
-    if q.good == q.bad and not first and traces[0].get(q.case.id) and known.before == known.after and not notes:
+    if (
+        q.good == q.bad
+        and not first
+        and traces[0].get(q.case.id)
+        and known.before == known.after
+        and not notes
+    ):
         note = "this number and every stage's picture are the baseline's: there is nothing to blame a stage for"
         return replace(known, notes=(note,))
     if not first:
@@ -227,7 +257,9 @@ def _recorded(q: Question) -> Blame:
     """What the run and the baseline say of the number in question."""
     info = q.run.manifest.metrics[q.key.metric]
     before, after = _value(q.baseline, q.other, q.key), _value(q.run, q.case.id, q.key)
-    return Blame(q.case, info.identity, q.key.region, q.key.stat, info.unit_of(q.key.stat), before, after, "")
+    return Blame(
+        q.case, info.identity, q.key.region, q.key.stat, info.unit_of(q.key.stat), before, after, ""
+    )
 
 
 def _value(where: Sheet, case_id: str, key: Key) -> float | None:
@@ -236,7 +268,9 @@ def _value(where: Sheet, case_id: str, key: Key) -> float | None:
     return float(grid.values[0, column]) if grid.states[0, column] == MEASURED else None
 
 
-def _key(run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str) -> Key:
+def _key(
+    run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
+) -> Key:
     if metric:
         asked = metric.split("/")
         fitting = [key for key in run.keys() if list(key)[: len(asked)] == asked]  # noqa: SIM118 - no mapping
@@ -251,7 +285,9 @@ def _key(run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence
             for finding in sorted(findings, key=lambda finding: finding.rule != "picture")
             if finding.outcome in CALLED_OUT and case.id in finding.cases and finding.evidence
         ]
-        known = [evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics]
+        known = [
+            evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics
+        ]
         if known:
             return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
         fitting = list(run.keys())
@@ -337,7 +373,11 @@ class _Swapper:
         ends = self._ends()
         if ends is None:
             return replace(
-                known, notes=(*known.notes, "one of the pipelines has no such number here: nothing was swapped")
+                known,
+                notes=(
+                    *known.notes,
+                    "one of the pipelines has no such number here: nothing was swapped",
+                ),
             )
         notes = [*known.notes, *self._not_reproduced(known, *ends)]
         crop = self._cropped(*ends)
@@ -345,7 +385,9 @@ class _Swapper:
         players = tuple(self._call("differing", self._q.good, self._q.bad, self._task.request))
         shares = self._shares(players) if players else ()
         if not players:
-            notes.append("no stage makes anything else of the same: both pipelines do the same on this case")
+            notes.append(
+                "no stage makes anything else of the same: both pipelines do the same on this case"
+            )
         elif shares is None:
             notes.append(
                 f"with some of {', '.join(players)} swapped the edit is refused: its effect can't be shared out"
@@ -379,7 +421,9 @@ class _Swapper:
             return None
         key = self._q.key
         rows = measure(self._prepared, [self._metric], as_delivered(result.image))
-        return next((row.value for row in rows if (row.region, row.stat) == (key.region, key.stat)), None)
+        return next(
+            (row.value for row in rows if (row.region, row.stat) == (key.region, key.stat)), None
+        )
 
     def _not_reproduced(self, known: Blame, good: float, bad: float) -> Iterator[str]:
         pairs = (("good", good, known.before, "baseline"), ("bad", bad, known.after, "run"))
@@ -398,7 +442,11 @@ class _Swapper:
             return None
         self._show(crop_task(self._whole, box))
         ends = self._ends()
-        if ends and (ends[1] - ends[0]) * (bad - good) > 0 and abs(ends[1] - ends[0]) >= REPRODUCED * abs(bad - good):
+        if (
+            ends
+            and (ends[1] - ends[0]) * (bad - good) > 0
+            and abs(ends[1] - ends[0]) >= REPRODUCED * abs(bad - good)
+        ):
             return box
         self._show(self._whole)
         return None
@@ -407,7 +455,10 @@ class _Swapper:
         """Each stage's part in the change; None: a combination has no number."""
         everything = frozenset(players)
         none, whole = self._worse(frozenset()), self._worse(everything)
-        singles = {stage: (self._worse(frozenset([stage])), self._worse(everything - {stage})) for stage in players}
+        singles = {
+            stage: (self._worse(frozenset([stage])), self._worse(everything - {stage}))
+            for stage in players
+        }
         if none is None or whole is None:
             return None
         shares = []
@@ -417,7 +468,8 @@ class _Swapper:
             effect = (
                 self._shapley(stage, players)
                 if len(players) <= MOST_STAGES
-                else ((alone - none) + (whole - without)) / 2  # the two orders that are always affordable
+                else ((alone - none) + (whole - without))
+                / 2  # the two orders that are always affordable
             )
             if effect is None:
                 return None
@@ -430,7 +482,10 @@ class _Swapper:
         for size in range(count):
             weight = math.factorial(size) * math.factorial(count - size - 1) / math.factorial(count)
             for chosen in combinations(others, size):
-                before, after = self._worse(frozenset(chosen)), self._worse(frozenset([*chosen, stage]))
+                before, after = (
+                    self._worse(frozenset(chosen)),
+                    self._worse(frozenset([*chosen, stage])),
+                )
                 if before is None or after is None:
                     return None
                 total += weight * (after - before)
@@ -443,7 +498,9 @@ class _Swapper:
             value = self._measured(result)
             better = self._metric.better
             self._made[from_bad] = (
-                None if value is None else float(worsening(np.array([value]), np.zeros(1), better)[0])
+                None
+                if value is None
+                else float(worsening(np.array([value]), np.zeros(1), better)[0])
             )
         return self._made[from_bad]
 
@@ -454,7 +511,11 @@ def _box(request: EditRequest, reference: Reference) -> tuple[int, int, int, int
     if max(height, width) <= WORTH_CROPPING_PX or request.file:
         return None
     scale = reference.scale
-    mask = request.mask if request.mask is not None else reference.areas["edit"][::scale, ::scale].astype(np.float32)
+    mask = (
+        request.mask
+        if request.mask is not None
+        else reference.areas["edit"][::scale, ::scale].astype(np.float32)
+    )
     rows, columns = np.nonzero(mask > 0)
     if not len(rows):
         return None

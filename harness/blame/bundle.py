@@ -24,7 +24,9 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
     Raises UsageError where the folder is there and is no bundle.
     """
     if folder.exists() and not (folder / "bundle.json").is_file():
-        raise UsageError(f"{folder} is there and is no bundle of ours: name another folder with --out")
+        raise UsageError(
+            f"{folder} is there and is no bundle of ours: name another folder with --out"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     task = make_task(question.case)
     request, reference = replace(task.request, seed=question.case.seed), task.reference
@@ -60,7 +62,9 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
         "blame": answer,
         "versions": question.run.manifest.versions,
     }
-    write_atomically(folder / "bundle.json", msgspec.json.format(msgspec.json.encode(about), indent=1))
+    write_atomically(
+        folder / "bundle.json", msgspec.json.format(msgspec.json.encode(about), indent=1)
+    )
     shutil.copyfile(SCRIPT, folder / "repro.py")
     return folder
 
@@ -69,4 +73,8 @@ def _from_anywhere(spec: str) -> str:
     """The pipeline's name, its file's path absolute: the bundle is another folder."""
     target, mark, query = spec.partition("?")
     path, colon, factory = target.rpartition(":")
-    return f"{Path(path).expanduser().resolve()}{colon}{factory}{mark}{query}" if path.endswith(".py") else spec
+    return (
+        f"{Path(path).expanduser().resolve()}{colon}{factory}{mark}{query}"
+        if path.endswith(".py")
+        else spec
+    )

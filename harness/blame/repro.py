@@ -30,9 +30,16 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Edit twice, measure, say."""
     about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
-    parser = argparse.ArgumentParser(description="See a regression again: edit, measure, write pictures.")
+    parser = argparse.ArgumentParser(
+        description="See a regression again: edit, measure, write pictures."
+    )
     for side in ("good", "bad"):
-        parser.add_argument(f"--{side}", metavar="PIPELINE", default=about[side], help="default: the one of the bundle")
+        parser.add_argument(
+            f"--{side}",
+            metavar="PIPELINE",
+            default=about[side],
+            help="default: the one of the bundle",
+        )
     named = vars(parser.parse_args())
     if named["good"] == named["bad"]:
         sys.stdout.write(
@@ -59,7 +66,9 @@ def main() -> None:
         scale=about["scale"],
         **_under("reference.", arrays),
     )
-    metric = get_metric(about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False))
+    metric = get_metric(
+        about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
+    )
     try:
         prepared = prepare(reference, [metric])
     except EditproofError as error:
@@ -69,22 +78,32 @@ def main() -> None:
         try:
             result = check_result(request, load(named[side])(request))
         except ContractError as error:
-            sys.exit(f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE")
+            sys.exit(
+                f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE"
+            )
         if result.image is None:
             sys.stdout.write(f"{side}: {named[side]}: refused: {result.reason}\n")
             continue
         images[side] = as_delivered(result.image)
         rows = measure(prepared, [metric], images[side])
-        row = next(row for row in rows if (row.region, row.stat) == (about["region"], about["stat"]))
+        row = next(
+            row for row in rows if (row.region, row.stat) == (about["region"], about["stat"])
+        )
         found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
-        sys.stdout.write(f"{side}: {named[side]}: {row.metric} {row.stat} in {row.region}: {found}\n")
+        sys.stdout.write(
+            f"{side}: {named[side]}: {row.metric} {row.stat} in {row.region}: {found}\n"
+        )
         _write(side, images[side])
     if len(images) == 2:
         _write("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _write(name: str, image: Image) -> None:

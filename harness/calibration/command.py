@@ -55,7 +55,9 @@ class Calibrated:
     page: Path
 
 
-def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, warn: Warn) -> Calibrated:
+def run(
+    asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, warn: Warn
+) -> Calibrated:
     """Calibrate the gate on a suite of the reference pipeline, and write the page.
 
     Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a change is not known.
@@ -64,7 +66,11 @@ def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, w
     suite = replace(suite, folders=(), waivers=())
     if asked.quick:
         suite = _quick(suite, seeded)
-    chunks = plan(suite, _extent(asked), stochastic=[model.name for model in suite.models if model.name in seeded])
+    chunks = plan(
+        suite,
+        _extent(asked),
+        stochastic=[model.name for model in suite.models if model.name in seeded],
+    )
     config = Calibrating(
         suite=suite,
         folder=asked.folder,
@@ -75,13 +81,18 @@ def run(asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, w
     )
     outcomes = calibrate(config, chunks, progress, warn)
     manifest = runs.load_manifest(asked.folder / BASELINE)
-    page = write_page(asked.page or asked.folder / "calibration.md", manifest, outcomes, _command(asked))
+    page = write_page(
+        asked.page or asked.folder / "calibration.md", manifest, outcomes, _command(asked)
+    )
     return Calibrated(tuple(outcomes), page)
 
 
 def _quick(suite: Suite, seeded: Sequence[str]) -> Suite:
     """Two small scenes, the first deterministic model and the first stochastic one."""
-    scenes = tuple(variant for variant in suite.variants if variant in QUICK_SCENES) or suite.variants[:2]
+    scenes = (
+        tuple(variant for variant in suite.variants if variant in QUICK_SCENES)
+        or suite.variants[:2]
+    )
     fixed = [model for model in suite.models if model.name not in seeded]
     varied = [model for model in suite.models if model.name in seeded]
     size = min(suite.size, QUICK_SIZE_PX)
@@ -95,7 +106,11 @@ def _extent(asked: Asked) -> Extent:
         faults=tuple(get_fault(name) for name in asked.faults) or STAGE_FAULTS,
         harmless=chosen or every,
         shares=QUICK_SHARES if asked.quick else SHARES,
-        reruns=asked.reruns if asked.reruns is not None else QUICK_RERUNS if asked.quick else RERUNS,
+        reruns=asked.reruns
+        if asked.reruns is not None
+        else QUICK_RERUNS
+        if asked.quick
+        else RERUNS,
         folders=tuple(folder.resolve() for folder in asked.folders),
         in_turns=asked.quick,
     )

@@ -109,18 +109,26 @@ def left_out() -> str:
 
 
 def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
-    psnr, ssim, lpips, flip = (_mean_of(get_metric(name, weights)) for name in ("psnr", "ssim", "lpips", "flip"))
+    psnr, ssim, lpips, flip = (
+        _mean_of(get_metric(name, weights)) for name in ("psnr", "ssim", "lpips", "flip")
+    )
     found: tuple[Gate | ScoreGate, ...] = (
         Gate("any pixel", "any pixel differs (exact comparison)", _every(_identical)),
         Gate(
             "1 % of pixels",
             f"more than 1 % of pixels differ by pixelmatch's distance at threshold {PIXEL_THRESHOLD:g}",
-            _every(lambda accepted, new: _limited("share of pixels", _share_past(accepted, new), most=MAX_SHARE)),
+            _every(
+                lambda accepted, new: _limited(
+                    "share of pixels", _share_past(accepted, new), most=MAX_SHARE
+                )
+            ),
         ),
         Gate(
             "pixelmatch",
             f"any pixel differs, threshold {PIXEL_THRESHOLD:g}, anti-aliased ones left out",
-            _every(lambda accepted, new: _limited("pixels", pixelmatch_count(accepted, new), most=0)),
+            _every(
+                lambda accepted, new: _limited("pixels", pixelmatch_count(accepted, new), most=0)
+            ),
         ),
         Gate(
             "odiff",
@@ -199,13 +207,18 @@ def _antialiased(
     luma = image.astype(np.float64) @ _TO_YIQ[0]
     change = np.where(inside, luma[ys, xs][:, None] - luma[around_y, around_x], 0.0)
     equal = inside & (image[around_y, around_x] == image[ys, xs][:, None]).all(axis=-1)
-    equal |= inside & (change == 0) & (order == "columns")  # pixelmatch asks for brightness, odiff for the colour
+    equal |= (
+        inside & (change == 0) & (order == "columns")
+    )  # pixelmatch asks for brightness, odiff for the colour
     few = equal.sum(axis=1) + ~inside.all(axis=1) <= 2
     change[equal] = 0.0
     low, high = change.argmin(axis=1), change.argmax(axis=1)
     each = np.arange(len(ys))
     both = (change[each, low] < 0) & (change[each, high] > 0)
-    even = [[_even(p, around_y[each, end], around_x[each, end]) for end in (low, high)] for p in (image, other)]
+    even = [
+        [_even(p, around_y[each, end], around_x[each, end]) for end in (low, high)]
+        for p in (image, other)
+    ]
     if order == "columns":
         calm = (even[0][0] & even[1][0]) | (even[0][1] & even[1][1])
     else:
@@ -213,7 +226,9 @@ def _antialiased(
     return np.asarray(few & both & calm, bool)
 
 
-def _even(image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+def _even(
+    image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
     """Whether each pixel has three neighbours or more of its own colour; the picture's border counts as one."""
     around_y, around_x, inside = _neighbours(ys, xs, image.shape, "rows")
     equal = inside & (image[around_y, around_x] == image[ys, xs][:, None]).all(axis=-1)
@@ -236,7 +251,9 @@ def _neighbours(
 def _every(passes: Callable[[Image, Image], str]) -> Judge:
     """Judge case by case; the first reason fails the run."""
 
-    def judge(accepted: Sequence[Image], new: Sequence[Image], _masks: Sequence[Mask | None]) -> Word:
+    def judge(
+        accepted: Sequence[Image], new: Sequence[Image], _masks: Sequence[Mask | None]
+    ) -> Word:
         for one, other in zip(accepted, new, strict=True):
             reason = "" if np.array_equal(one, other) else passes(one, other)
             if reason:
@@ -265,7 +282,10 @@ def _more(what: str, value: float, least: float) -> str:
 
 
 def _close(
-    psnr: Callable[[Image, Image], float], lpips: Callable[[Image, Image], float], accepted: Image, new: Image
+    psnr: Callable[[Image, Image], float],
+    lpips: Callable[[Image, Image], float],
+    accepted: Image,
+    new: Image,
 ) -> str:
     return _limited("LPIPS", lpips(accepted, new), most=MAX_LPIPS) or _limited(
         "decibels short of 30", MIN_PSNR_DB - psnr(accepted, new), most=0
@@ -295,14 +315,19 @@ def _no_dists() -> str:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     missing = [name for name in _DISTS_FILES if not (folder / name).is_file()]
     return (
-        f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)" if missing else ""
+        f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)"
+        if missing
+        else ""
     )
 
 
 def _dists(accepted: Image, new: Image) -> float:
     import torch
 
-    pair = [torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1), np.float32))[None] for p in (accepted, new)]
+    pair = [
+        torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1), np.float32))[None]
+        for p in (accepted, new)
+    ]
     with torch.no_grad():
         return float(_dists_model()(*pair))
 

@@ -39,7 +39,13 @@ from editproof.pipelines.contract import Mask
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
 """What a changed picture is where nobody sees the change."""
 
-CALLED_OUT = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED, Outcome.WAIVED}
+CALLED_OUT = {
+    Outcome.REGRESSED,
+    Outcome.TRADED,
+    Outcome.CHANGED,
+    Outcome.UNDERPOWERED,
+    Outcome.WAIVED,
+}
 """Findings whose stage counts as named."""
 
 
@@ -65,7 +71,9 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
     """
     waiting = deque(trials)
     log = judging.folder / "judges"
-    judges = [Child(__name__, log=log / f"judge{number}.log") for number in range(min(jobs, len(trials)))]
+    judges = [
+        Child(__name__, log=log / f"judge{number}.log") for number in range(min(jobs, len(trials)))
+    ]
     try:
         for judge in judges:
             judge.send(judging)
@@ -107,7 +115,9 @@ def main(connection: Connection[Any, Any]) -> None:
                 connection.send(judge(said))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
-                connection.send(f"{said.kind} {said.name} ({said.models}) could not be judged: {one_line(error)}")
+                connection.send(
+                    f"{said.kind} {said.name} ({said.models}) could not be judged: {one_line(error)}"
+                )
 
 
 class Judge:
@@ -173,8 +183,13 @@ class Judge:
         if finding is None or finding.evidence is None or finding.case_id not in new.columns:
             return ""
         case = new.manifest.cases[new.columns[finding.case_id]]
-        key = Key(metric_name(finding.evidence.metric), finding.evidence.region, finding.evidence.stat)
-        good, bad = (manifest.pipelines[case.model.name].spec for manifest in (accepted.manifest, new.manifest))
+        key = Key(
+            metric_name(finding.evidence.metric), finding.evidence.region, finding.evidence.stat
+        )
+        good, bad = (
+            manifest.pipelines[case.model.name].spec
+            for manifest in (accepted.manifest, new.manifest)
+        )
         question = Question(new, accepted, case, case.id, key, good, bad)
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
@@ -183,9 +198,18 @@ class Judge:
         others = pair(new, accepted).ids
         cases = [case for case in self._first_seeds(new) if case.id in others]
         images = [(_picture(accepted, others[case.id]), _picture(new, case.id)) for case in cases]
-        if any((one is None) != (other is None) for one, other in images):  # refused on one side: every gate sees that
-            return {gate.name: PeerWord(failed=True, reason="a picture is missing") for gate in self._gates}
-        there = [(case, one, other) for case, (one, other) in zip(cases, images, strict=True) if one is not None]
+        if any(
+            (one is None) != (other is None) for one, other in images
+        ):  # refused on one side: every gate sees that
+            return {
+                gate.name: PeerWord(failed=True, reason="a picture is missing")
+                for gate in self._gates
+            }
+        there = [
+            (case, one, other)
+            for case, (one, other) in zip(cases, images, strict=True)
+            if one is not None
+        ]
         before = [one for _, one, _ in there]
         after = [other for _, _, other in there if other is not None]
         masks: list[Mask | None] = [self._mask(case) if foreign() else None for case, _, _ in there]
@@ -201,7 +225,9 @@ class Judge:
 
     def _first_seeds(self, run: Part) -> list[Case]:
         first: dict[tuple[str, str], Case] = {}
-        stochastic = {name for name, pipeline in run.manifest.pipelines.items() if pipeline.stochastic}
+        stochastic = {
+            name for name, pipeline in run.manifest.pipelines.items() if pipeline.stochastic
+        }
         chosen = {self._first} | stochastic
         for case in run.manifest.cases:
             if case.model.name in chosen and case.id in run.ended:
@@ -219,7 +245,9 @@ def ask(
     """What a gate says; one that raises says nothing, and its error is kept."""
     try:
         passes, reason = (
-            _scored(gate, accepted, new, answers) if isinstance(gate, ScoreGate) else gate.judge(accepted, new, masks)
+            _scored(gate, accepted, new, answers)
+            if isinstance(gate, ScoreGate)
+            else gate.judge(accepted, new, masks)
         )
     except Exception as error:  # noqa: BLE001 - somebody else's gate may raise anything
         return PeerWord(failed=None, reason=f"{type(error).__name__}: {error}")
@@ -227,7 +255,10 @@ def ask(
 
 
 def _scored(
-    gate: ScoreGate, accepted: Sequence[Image], new: Sequence[Image], answers: Sequence[Image | None]
+    gate: ScoreGate,
+    accepted: Sequence[Image],
+    new: Sequence[Image],
+    answers: Sequence[Image | None],
 ) -> tuple[bool, str]:
     for before, after, answer in zip(accepted, new, answers, strict=True):
         if answer is None or np.array_equal(before, after):
@@ -244,11 +275,20 @@ def _can_be_seen(change: Change) -> bool:
 
 
 def _outcome(
-    trial: Trial, verdict: Verdict, *, differs: int, stage: str, blamed: str, peers: Mapping[str, PeerWord]
+    trial: Trial,
+    verdict: Verdict,
+    *,
+    differs: int,
+    stage: str,
+    blamed: str,
+    peers: Mapping[str, PeerWord],
 ) -> TrialOutcome:
     """What is kept of a verdict: the only place that knows its fields."""
     leading = next(iter(verdict.findings), None)
-    ended = any(finding.rule == "status" and finding.outcome is not Outcome.PASS for finding in verdict.findings)
+    ended = any(
+        finding.rule == "status" and finding.outcome is not Outcome.PASS
+        for finding in verdict.findings
+    )
     said = [finding.text for finding in verdict.findings[:1]] or list(verdict.invalid)
     return TrialOutcome(
         kind=trial.kind,
@@ -265,7 +305,9 @@ def _outcome(
         differs=differs,
         changed=len(verdict.changes),
         visible=ended or any(_can_be_seen(change) for change in verdict.changes),
-        step=round(sum(change.step or 0.0 for change in verdict.changes if _can_be_seen(change)), 4),
+        step=round(
+            sum(change.step or 0.0 for change in verdict.changes if _can_be_seen(change)), 4
+        ),
         leading=leading.words if leading else "",
         top=said[0] if said else "",
         stage=stage,
@@ -275,12 +317,17 @@ def _outcome(
 
 
 def _can_be_blamed(finding: Finding) -> bool:
-    return finding.rule == "picture" and finding.outcome in CALLED_OUT and finding.evidence is not None
+    return (
+        finding.rule == "picture" and finding.outcome in CALLED_OUT and finding.evidence is not None
+    )
 
 
 def _differing(new: Part, accepted: Part) -> int:
     """How many pictures are not the accepted ones, bit for bit."""
-    pairs = [(new.ended[mine], accepted.ended[theirs]) for mine, theirs in pair(new, accepted).ids.items()]
+    pairs = [
+        (new.ended[mine], accepted.ended[theirs])
+        for mine, theirs in pair(new, accepted).ids.items()
+    ]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 

@@ -34,7 +34,9 @@ MOST_WRONG = 20
 """So many wrong verdicts of one population are listed."""
 
 
-def write_page(path: Path, manifest: Manifest, outcomes: Sequence[TrialOutcome], command: str) -> Path:
+def write_page(
+    path: Path, manifest: Manifest, outcomes: Sequence[TrialOutcome], command: str
+) -> Path:
     """Write the page. `manifest`: of the baseline."""
     lines = [
         *_opening(outcomes),
@@ -124,7 +126,10 @@ def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         ]
         yield f"| {kind} | " + " | ".join(_with_interval(rate) for rate in rates) + " |"
     yield ""
-    yield from (f"- The switch {one.models} alone: {one.outcome}. {one.top}" for one in chosen(outcomes, "switch"))
+    yield from (
+        f"- The switch {one.models} alone: {one.outcome}. {one.top}"
+        for one in chosen(outcomes, "switch")
+    )
     yield ""
 
 
@@ -182,16 +187,31 @@ def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
     yield f"| gate | what it asks | clean reruns failed | invisible harmless changes failed | repairs failed |{heads}"
     yield "|---|---|---:|---:|---:|" + "---:|" * len(shares)
-    ours = [total(alarms(outcomes).values()), harmless_failed(outcomes, visible=False), repairs_failed(outcomes)]
+    ours = [
+        total(alarms(outcomes).values()),
+        harmless_failed(outcomes, visible=False),
+        repairs_failed(outcomes),
+    ]
     ours += [caught(outcomes, share) for share in shares]
-    yield "| **editproof** | what is visible, and for the worse | " + " | ".join(f"**{rate}**" for rate in ours) + " |"
+    yield (
+        "| **editproof** | what is visible, and for the worse | "
+        + " | ".join(f"**{rate}**" for rate in ours)
+        + " |"
+    )
     errors = []
     for name in names:
         rates = peer_rates(outcomes, name)
-        cells = [rates.clean, rates.harmless, rates.repairs, *(rates.caught.get(share, Rate(0, 0)) for share in shares)]
+        cells = [
+            rates.clean,
+            rates.harmless,
+            rates.repairs,
+            *(rates.caught.get(share, Rate(0, 0)) for share in shares),
+        ]
         yield f"| {name} | {about.get(name, '')} | " + " | ".join(map(str, cells)) + " |"
         if rates.errors:
-            errors.append(f"- {name} raised in {rates.errors} trials, which count in no rate. First: {rates.error}")
+            errors.append(
+                f"- {name} raised in {rates.errors} trials, which count in no rate. First: {rates.error}"
+            )
     yield ""
     yield from [*errors, *([f"- {left_out()}."] if left_out() else [])]
     yield ""
@@ -227,17 +247,28 @@ def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         "`!` failed. JOD is the worst window's, the largest over all models.\n"
     )
     shares = _shares(outcomes)
-    tried = [kind for kind in MODEL_KINDS if any(one.model_kind == kind for one in chosen(outcomes, "fault"))]
+    tried = [
+        kind
+        for kind in MODEL_KINDS
+        if any(one.model_kind == kind for one in chosen(outcomes, "fault"))
+    ]
     heads = "".join(f" {kind} {share:g} × |" for share in shares for kind in tried)
     yield f"| stage | fault | what happens | nominal | JOD |{heads} stage named first | other gates that fail |"
     yield "|---|---|---|---:|---:|" + ":-:|" * (len(shares) * len(tried)) + "---|---|"
-    yield from (_fault(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found)
+    yield from (
+        _fault(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found
+    )
     yield ""
     missed = [one for one in chosen(outcomes, "fault") if one.visible and not one.fails]
     yield from _wrong([*missed, *(one for one in chosen(outcomes, "repair") if one.fails)])
 
 
-def _fault(fault: StageFault, outcomes: Sequence[TrialOutcome], shares: Sequence[float], tried: Sequence[str]) -> str:
+def _fault(
+    fault: StageFault,
+    outcomes: Sequence[TrialOutcome],
+    shares: Sequence[float],
+    tried: Sequence[str],
+) -> str:
     own = [one for one in outcomes if one.name == fault.name and one.kind in {"fault", "repair"}]
     cells = [
         " ".join(_sign(one) for one in own if one.share == share and one.model_kind == kind)
@@ -249,7 +280,9 @@ def _fault(fault: StageFault, outcomes: Sequence[TrialOutcome], shares: Sequence
     stages = dict.fromkeys(one.stage for one in strongest if one.stage)
     named = "yes" if set(stages) == {fault.stage} else ", ".join(stages) or "none"
     asked = [one for one in strongest if one.peers]
-    failing = dict.fromkeys(name for one in asked for name, word in one.peers.items() if word.failed)
+    failing = dict.fromkeys(
+        name for one in asked for name, word in one.peers.items() if word.failed
+    )
     peers = ", ".join(failing) or ("none" if asked else "not asked")
     jod = max((one.worst for one in strongest), default=0.0)
     return (

@@ -64,11 +64,29 @@ class Whole:
             for name in called.get(case.model.name, ()):
                 case_id = known.get((case.scene, name, case.seed), f"{case.id}-{name}")
                 columns.append(column)
-                cases.append(replace(case, id=case_id, model=suite.get(name, Model(name, case.model.spec))))
+                cases.append(
+                    replace(case, id=case_id, model=suite.get(name, Model(name, case.model.spec)))
+                )
                 origin[case_id] = case.id
-        ended = {mine: self.sheet.ended[theirs] for mine, theirs in origin.items() if theirs in self.sheet.ended}
-        grid = Grid(self._numbers.values[:, columns], self._numbers.states[:, columns], self._numbers.reasons)
-        return Part(self.sheet.folder, self._manifest(side, tuple(cases)), ended, None, grid, self._rows, origin)
+        ended = {
+            mine: self.sheet.ended[theirs]
+            for mine, theirs in origin.items()
+            if theirs in self.sheet.ended
+        }
+        grid = Grid(
+            self._numbers.values[:, columns],
+            self._numbers.states[:, columns],
+            self._numbers.reasons,
+        )
+        return Part(
+            self.sheet.folder,
+            self._manifest(side, tuple(cases)),
+            ended,
+            None,
+            grid,
+            self._rows,
+            origin,
+        )
 
     def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
         whole, called = self.sheet.manifest, dict(side.models)

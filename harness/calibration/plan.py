@@ -136,7 +136,9 @@ class _Models:
 EVERYTHING = Extent()
 
 
-def plan(suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()) -> list[Chunk]:
+def plan(
+    suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()
+) -> list[Chunk]:
     """What is to be run, the baseline first. `stochastic` names the suite's models whose seed matters.
 
     Raises UsageError where a model is not the reference pipeline, in whose stages faults are planted.
@@ -155,7 +157,15 @@ def plan(suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str]
 def _baseline(suite: Suite, models: _Models) -> Chunk:
     """The suite's own run, and what the gate says of a switch alone."""
     trials = [
-        Trial("switch", "another model", 0.0, "switched", _names(was, now), _own_side(was, was), _own_side(was, now))
+        Trial(
+            "switch",
+            "another model",
+            0.0,
+            "switched",
+            _names(was, now),
+            _own_side(was, was),
+            _own_side(was, now),
+        )
         for was, now in models.switches
     ]
     return Chunk(BASELINE, suite, tuple(trials))
@@ -182,7 +192,9 @@ def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterat
 def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     changes = iter(enumerate(extent.harmless))
     number = 0
-    while group := list(islice(changes, len(extent.harmless) if extent.in_turns else HARMLESS_A_RUN)):
+    while group := list(
+        islice(changes, len(extent.harmless) if extent.in_turns else HARMLESS_A_RUN)
+    ):
         name = f"harmless-{number:02}"
         own: dict[str, Model] = {}
         trials = [
@@ -194,7 +206,9 @@ def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
         number += 1
 
 
-def _changed(run: str, change: Harmless, kind: ModelKind, group: Sequence[Model], own: dict[str, Model]) -> Trial:
+def _changed(
+    run: str, change: Harmless, kind: ModelKind, group: Sequence[Model], own: dict[str, Model]
+) -> Trial:
     """One harmless change of some models; what they are called in the run is added to `own`."""
 
     def made(model: Model, side: str) -> str:
@@ -215,18 +229,27 @@ def _faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
         own: dict[str, Model] = {}
         trials: list[Trial] = []
         for fault in faults:
-            for share in extent.shares if not fault.settings else (1.0,):  # a setting is there or is not
+            for share in (
+                extent.shares if not fault.settings else (1.0,)
+            ):  # a setting is there or is not
                 for kind in _turn(models.kinds, order[fault.name], extent):
                     trials += _planted(name, fault, share, kind, models, own)
         wanted = tuple(_without_repeats(trials, extent))
-        used = {called for trial in wanted for side in (trial.accepted, trial.new) for _, called in side.models}
+        used = {
+            called
+            for trial in wanted
+            for side in (trial.accepted, trial.new)
+            for _, called in side.models
+        }
         planted = tuple(model for called, model in own.items() if called in used)
         yield Chunk(name, replace(suite, models=planted), wanted)
 
 
 def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
     """Faults by the run that holds them: a stage's each; where they take turns one for all, since starting takes longer."""
-    by_stage = {stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES}
+    by_stage = {
+        stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES
+    }
     if extent.in_turns:
         yield "faults", [fault for faults in by_stage.values() for fault in faults]
         return
@@ -234,19 +257,29 @@ def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
 
 
 def _planted(
-    run: str, fault: StageFault, share: float, kind: ModelKind, models: _Models, own: dict[str, Model]
+    run: str,
+    fault: StageFault,
+    share: float,
+    kind: ModelKind,
+    models: _Models,
+    own: dict[str, Model],
 ) -> Iterator[Trial]:
     """A fault, and its repair; what models are called in the run is added to `own`."""
 
     def made(model: Model) -> str:
         called = f"{model.name} {fault.name} {share:g}"
-        own[called] = Model(called, _spec("build", f"fault={fault.name}&strength={share * fault.nominal:g}", model))
+        own[called] = Model(
+            called, _spec("build", f"fault={fault.name}&strength={share * fault.nominal:g}", model)
+        )
         return called
 
     asked = kind != "switched"
     if asked:
         group = models.groups[kind]
-        sound, faulty = _same(BASELINE, group), Side(run, tuple((model.name, made(model)) for model in group))
+        sound, faulty = (
+            _same(BASELINE, group),
+            Side(run, tuple((model.name, made(model)) for model in group)),
+        )
         blame = share == 1.0 and kind == "deterministic"
         yield Trial("fault", fault.name, share, kind, _said(group), sound, faulty, asked, blame)
         yield Trial("repair", fault.name, share, kind, _said(group), faulty, sound, asked)
@@ -255,7 +288,15 @@ def _planted(
         label = _names(was, now)
         faulty = Side(run, ((was.name, made(now)),))
         yield Trial("fault", fault.name, share, kind, label, _own_side(was, was), faulty)
-        yield Trial("repair", fault.name, share, kind, label, Side(run, ((was.name, made(was)),)), _own_side(was, now))
+        yield Trial(
+            "repair",
+            fault.name,
+            share,
+            kind,
+            label,
+            Side(run, ((was.name, made(was)),)),
+            _own_side(was, now),
+        )
 
 
 def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
@@ -303,11 +344,24 @@ def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
     said, count = _said(group), len(suite.seeds)
     for number, start in enumerate(range(0, extent.reruns, RERUNS_A_RUN)):
         name = f"clean-seeds-{number:02}"
-        firsts = [FIRST_FRESH_SEED + rerun * count for rerun in range(start, min(start + RERUNS_A_RUN, extent.reruns))]
-        sides = [replace(_same(name, group), seeds=tuple(range(first, first + count))) for first in firsts]
+        firsts = [
+            FIRST_FRESH_SEED + rerun * count
+            for rerun in range(start, min(start + RERUNS_A_RUN, extent.reruns))
+        ]
+        sides = [
+            replace(_same(name, group), seeds=tuple(range(first, first + count)))
+            for first in firsts
+        ]
         trials = [
             Trial(
-                "clean", OTHER_SEEDS, 0.0, "stochastic", said, _same(BASELINE, group), side, start + index < PEER_RERUNS
+                "clean",
+                OTHER_SEEDS,
+                0.0,
+                "stochastic",
+                said,
+                _same(BASELINE, group),
+                side,
+                start + index < PEER_RERUNS,
             )
             for index, side in enumerate(sides)
         ]
@@ -341,6 +395,8 @@ def _names(was: Model, now: Model) -> str:
 
 def _spec(factory: str, params: str, model: Model) -> str:
     if parse(model.spec).module != OWN:
-        raise UsageError(f"{model.spec}: faults are planted in the reference pipeline's stages; name models of it only")
+        raise UsageError(
+            f"{model.spec}: faults are planted in the reference pipeline's stages; name models of it only"
+        )
     own = model.spec.partition("?")[2]
     return f"editproof.harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"

@@ -27,7 +27,11 @@ class Rate:
         from scipy.stats import beta
 
         low = float(beta.ppf(0.025, self.count, self.of - self.count + 1)) if self.count else 0.0
-        high = float(beta.ppf(0.975, self.count + 1, self.of - self.count)) if self.count < self.of else 1.0
+        high = (
+            float(beta.ppf(0.975, self.count + 1, self.of - self.count))
+            if self.count < self.of
+            else 1.0
+        )
         return low, high
 
     def __str__(self) -> str:
@@ -59,7 +63,9 @@ def chosen(
     return [
         one
         for one in outcomes
-        if one.kind == kind and (not kinds or one.model_kind in kinds) and (not share or one.share == share)
+        if one.kind == kind
+        and (not kinds or one.model_kind in kinds)
+        and (not share or one.share == share)
     ]
 
 
@@ -73,21 +79,30 @@ def alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
     """Clean reruns that fail the build, by what was done again."""
     clean = chosen(outcomes, "clean")
     return {
-        name: rate([one for one in clean if one.name == name], _fails) for name in dict.fromkeys(o.name for o in clean)
+        name: rate([one for one in clean if one.name == name], _fails)
+        for name in dict.fromkeys(o.name for o in clean)
     }
 
 
-def harmless_failed(outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+def harmless_failed(
+    outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS
+) -> Rate:
     """Harmless changes that fail the build, among those that somebody can see or among those that nobody can."""
-    return rate((one for one in chosen(outcomes, "harmless", kinds=kinds) if one.visible == visible), _fails)
+    return rate(
+        (one for one in chosen(outcomes, "harmless", kinds=kinds) if one.visible == visible), _fails
+    )
 
 
-def repairs_failed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0) -> Rate:
+def repairs_failed(
+    outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0
+) -> Rate:
     """Repairs that fail the build."""
     return rate(chosen(outcomes, "repair", kinds=kinds, share=share), _fails)
 
 
-def repairs_improved(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0) -> Rate:
+def repairs_improved(
+    outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0
+) -> Rate:
     """Visible repairs that are called an improvement."""
     visible = [one for one in chosen(outcomes, "repair", kinds=kinds, share=share) if one.visible]
     return rate(visible, lambda one: one.outcome == Outcome.IMPROVED.value)
@@ -98,21 +113,33 @@ def helpful(outcomes: Iterable[TrialOutcome], kind: str) -> list[TrialOutcome]:
     scenes the planted change helps.
     """
     sign = 1 if kind == "fault" else -1
-    return [one for one in chosen(outcomes, kind, kinds=OWN_KINDS) if one.visible and sign * one.step < 0]
+    return [
+        one
+        for one in chosen(outcomes, kind, kinds=OWN_KINDS)
+        if one.visible and sign * one.step < 0
+    ]
 
 
-def caught(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+def caught(
+    outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
+) -> Rate:
     """Visible faults that fail the build: a regression, or a run that can't be judged."""
-    return rate((one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.visible), _fails)
+    return rate(
+        (one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.visible), _fails
+    )
 
 
 def listed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
     """Faults that nobody can see and that changed a picture, of which the gate lists pictures as changed."""
-    unseen = [one for one in chosen(outcomes, "fault", kinds=kinds) if not one.visible and one.differs]
+    unseen = [
+        one for one in chosen(outcomes, "fault", kinds=kinds) if not one.visible and one.differs
+    ]
     return rate(unseen, lambda one: one.changed > 0)
 
 
-def named_first(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+def named_first(
+    outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
+) -> Rate:
     """Faults that are caught, whose stage is named first."""
     stages = {fault.name: fault.stage for fault in STAGE_FAULTS}
     found = [one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.fails]
@@ -121,7 +148,9 @@ def named_first(outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequen
 
 def blamed(outcomes: Sequence[TrialOutcome]) -> Rate:
     """Faults for which stages were swapped, whose stage answers for most of it."""
-    right = {fault.name: {fault.stage, *([ORDER] if fault.settings else [])} for fault in STAGE_FAULTS}
+    right = {
+        fault.name: {fault.stage, *([ORDER] if fault.settings else [])} for fault in STAGE_FAULTS
+    }
     asked = [one for one in chosen(outcomes, "fault") if one.blamed]
     return rate(asked, lambda one: one.blamed in right.get(one.name, set()))
 

@@ -14,7 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editproof.harness.calibration.judging import Judging, judge_all
-from editproof.harness.calibration.outcome import TrialOutcome, append_outcome, drop_torn_line, read_outcomes
+from editproof.harness.calibration.outcome import (
+    TrialOutcome,
+    append_outcome,
+    drop_torn_line,
+    read_outcomes,
+)
 from editproof.harness.calibration.part import Whole
 from editproof.harness.calibration.plan import BASELINE, Chunk, Side
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
@@ -40,7 +45,9 @@ class Calibrating:
     """Keep the pictures of runs that have been judged."""
 
 
-def calibrate(config: Calibrating, chunks: Sequence[Chunk], progress: Progress, warn: Warn) -> list[TrialOutcome]:
+def calibrate(
+    config: Calibrating, chunks: Sequence[Chunk], progress: Progress, warn: Warn
+) -> list[TrialOutcome]:
     """Run and judge every chunk that has not been, the baseline first; every outcome, in the order of the plan.
 
     Raises UsageError where the folder holds another calibration, or a run that was made elsewhere is of another suite.
@@ -81,12 +88,17 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
     """
     folder = config.folder / chunk.name
     resume, finished = (folder / "manifest.json").is_file(), (folder / runs.CASES).is_file()
-    if resume and (runs.load_manifest(folder).suite != chunk.suite or (finished and not (folder / "blobs").is_dir())):
+    if resume and (
+        runs.load_manifest(folder).suite != chunk.suite
+        or (finished and not (folder / "blobs").is_dir())
+    ):
         shutil.rmtree(folder)
         resume = finished = False
     if finished:
         return
-    told = RunConfig(chunk.suite, folder, resume, config.jobs, config.timeout_s, None, config.weights)
+    told = RunConfig(
+        chunk.suite, folder, resume, config.jobs, config.timeout_s, None, config.weights
+    )
     runner.run(replace(told, baseline=_counterparts(config, chunk)), progress, warn)
 
 
@@ -125,10 +137,14 @@ def _check_elsewhere(chunk: Chunk) -> None:
     asked, made = chunk.suite, there.suite
     same = (asked.size, asked.scale, asked.scene_seed, asked.seeds, asked.metrics)
     if (made.size, made.scale, made.scene_seed, made.seeds, made.metrics) != same:
-        raise UsageError(f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name} there")
+        raise UsageError(
+            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name} there"
+        )
     missing = {model.name for model in asked.models} - {model.name for model in made.models}
     if missing or not set(asked.variants) <= set(made.variants):
-        raise UsageError(f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name} there")
+        raise UsageError(
+            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name} there"
+        )
 
 
 def _check_same(config: Calibrating) -> None:
@@ -142,4 +158,6 @@ def _check_same(config: Calibrating) -> None:
                 "editproof. Name another folder with --out, or remove it"
             )
     elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):
-        raise UsageError(f"{config.folder} is there and is no calibration. Name another folder with --out")
+        raise UsageError(
+            f"{config.folder} is there and is no calibration. Name another folder with --out"
+        )

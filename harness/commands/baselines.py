@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Baseline, Jobs, Metrics, Quiet, RunArgument, console, errors, find_project
+from editproof.harness.commands.common import (
+    Baseline,
+    Jobs,
+    Metrics,
+    Quiet,
+    RunArgument,
+    console,
+    errors,
+    find_project,
+)
 
 if TYPE_CHECKING:
     from editproof.harness.operations.measure_noise import MeasuredNoise
 
 app = typer.Typer()
-baseline_app = typer.Typer(no_args_is_help=True, help="Accept what later runs are compared with, and take it back.")
+baseline_app = typer.Typer(
+    no_args_is_help=True, help="Accept what later runs are compared with, and take it back."
+)
 app.add_typer(baseline_app, name="baseline")
 
 
@@ -32,13 +43,20 @@ Then name the file in editproof.toml: noise = "noise.toml"
 )
 def noise(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run folders. Default: the newest.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="RUN", help="Run folders. Default: the newest.", show_default=False),
     ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")] = Path("noise.toml"),
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept every outcome that the baseline lacks as a further right answer.")
+        bool,
+        typer.Option(
+            "--accept",
+            help="Accept every outcome that the baseline lacks as a further right answer.",
+        ),
     ] = False,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for --accept.", show_default=False)] = "",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for --accept.", show_default=False)
+    ] = "",
 ) -> None:
     """Measure how far numbers move though nothing has changed, and find cases that give one of several pictures.
 
@@ -46,7 +64,11 @@ def noise(
     """
     with errors(as_json=False):
         from editproof.harness.operations import progress
-        from editproof.harness.operations.measure_noise import accept_modes, check_accept_request, measure_noise
+        from editproof.harness.operations.measure_noise import (
+            accept_modes,
+            check_accept_request,
+            measure_noise,
+        )
         from editproof.harness.records.wording import counted
 
         settings = find_project()
@@ -58,7 +80,9 @@ def noise(
         for line in _modes(measured):
             typer.echo(line)
         if accept:
-            typer.echo(f"accepted {counted(accept_modes(measured, reason, settings), 'further right answer')}")
+            typer.echo(
+                f"accepted {counted(accept_modes(measured, reason, settings), 'further right answer')}"
+            )
             return
         for line in _commands(measured):
             typer.echo(line)
@@ -107,17 +131,29 @@ Examples:
 def baseline_accept(
     run: RunArgument = None,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Why. Needed where a baseline is there already.", show_default=False)
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Why. Needed where a baseline is there already.",
+            show_default=False,
+        ),
     ] = "",
-    family: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")] = [],  # noqa: B006
+    family: Annotated[
+        list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")
+    ] = [],  # noqa: B006
     case: Annotated[
-        list[str], typer.Option(metavar="CASE", help="Only this case: FAMILY/NAME, or an id. Repeatable.")
+        list[str],
+        typer.Option(metavar="CASE", help="Only this case: FAMILY/NAME, or an id. Repeatable."),
     ] = [],  # noqa: B006
     also: Annotated[
-        bool, typer.Option("--also", help="As one more right answer, beside what was accepted before.")
+        bool,
+        typer.Option("--also", help="As one more right answer, beside what was accepted before."),
     ] = False,
     author: Annotated[
-        str, typer.Option(metavar="NAME", help="Who accepts. Default: the user's name here.", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME", help="Who accepts. Default: the user's name here.", show_default=False
+        ),
     ] = "",
     to: Annotated[
         Path | None,
@@ -147,7 +183,9 @@ Examples:
 """,
 )
 def baseline_measure(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")] = "",
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")
+    ] = "",
     metric: Metrics = [],  # noqa: B006
     jobs: Jobs = 0,
     reason: Annotated[
@@ -161,12 +199,16 @@ def baseline_measure(
         from editproof.harness.operations.measure import MeasureRequest, measure_baseline
 
         asked = MeasureRequest(tuple(metric), jobs, baseline, reason=reason)
-        typer.echo(f"measured: {measure_baseline(asked, suite, find_project(), console(), quiet=quiet)}")
+        typer.echo(
+            f"measured: {measure_baseline(asked, suite, find_project(), console(), quiet=quiet)}"
+        )
 
 
 @baseline_app.command("undo")
 def baseline_undo(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")] = "",
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Default: the setting, else quick.")
+    ] = "",
     baseline: Baseline = None,
 ) -> None:
     """Take back the last acceptance: the baseline is again what it was before."""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Baseline, Json, console, errors, find_project, print_json, print_table
+from editproof.harness.commands.common import (
+    Baseline,
+    Json,
+    console,
+    errors,
+    find_project,
+    print_json,
+    print_table,
+)
 from editproof.harness.records.wording import case_name, number
 
 if TYPE_CHECKING:
@@ -29,9 +37,15 @@ Examples:
 """
 )
 def blame(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="FAMILY/NAME, or an id from the report or the verdict.")],
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE", help="FAMILY/NAME, or an id from the report or the verdict."
+        ),
+    ],
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
+        Path | None,
+        typer.Option(metavar="RUN", help="Run folder. Default: the newest.", show_default=False),
     ] = None,
     baseline: Baseline = None,
     metric: Annotated[
@@ -43,14 +57,25 @@ def blame(
         ),
     ] = "",
     good: Annotated[
-        str, typer.Option(metavar="PIPELINE", help="The good pipeline. Default: the baseline's.", show_default=False)
+        str,
+        typer.Option(
+            metavar="PIPELINE",
+            help="The good pipeline. Default: the baseline's.",
+            show_default=False,
+        ),
     ] = "",
     bad: Annotated[
-        str, typer.Option(metavar="PIPELINE", help="The bad pipeline. Default: the run's.", show_default=False)
+        str,
+        typer.Option(
+            metavar="PIPELINE", help="The bad pipeline. Default: the run's.", show_default=False
+        ),
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the bundle to see it again. Default: blame-CASE here.", show_default=False),
+        typer.Option(
+            help="Folder of the bundle to see it again. Default: blame-CASE here.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +86,9 @@ def blame(
     with errors(as_json):
         from editproof.harness.operations.find_blame import find_blame
 
-        answer = find_blame(run, case, find_project(), baseline=baseline, metric=metric, good=good, bad=bad, out=out)
+        answer = find_blame(
+            run, case, find_project(), baseline=baseline, metric=metric, good=good, bad=bad, out=out
+        )
         if as_json:
             print_json({**asdict(answer), "stage": answer.stage})
             return
@@ -71,7 +98,10 @@ def blame(
         if answer.shares:
             print_table(_rows(answer), as_json=False)
         terminal.print(
-            f"see it again: cd {answer.bundle} && python repro.py", markup=False, highlight=False, soft_wrap=True
+            f"see it again: cd {answer.bundle} && python repro.py",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -82,7 +112,9 @@ def _lines(answer: Blame) -> Iterator[str]:
         yield f"first stage that differs: {answer.first}"
     if answer.shares and answer.good is not None and answer.bad is not None:
         what = (
-            "the whole picture" if answer.crop is None else "rows {0} to {2}, columns {1} to {3}".format(*answer.crop)
+            "the whole picture"
+            if answer.crop is None
+            else "rows {0} to {2}, columns {1} to {3}".format(*answer.crop)
         )
         good, bad = _said(answer.good, answer.unit), _said(answer.bad, answer.unit)
         yield f"blamed: {answer.stage}, by {answer.edits} edits of {what} (good {good}, bad {bad})"
@@ -103,7 +135,9 @@ def _rows(answer: Blame) -> list[dict[str, str]]:
 
 
 def _changed(worse: float, unit: str) -> str:
-    return f"{number(abs(worse), unit)} {'worse' if worse > 0 else 'better'}" if worse else "no change"
+    return (
+        f"{number(abs(worse), unit)} {'worse' if worse > 0 else 'better'}" if worse else "no change"
+    )
 
 
 def _said(value: float | None, unit: str) -> str:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Json, console, errors, find_project, print_json, print_table
+from editproof.harness.commands.common import (
+    Json,
+    console,
+    errors,
+    find_project,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from editproof.harness.calibration.command import Calibrated
@@ -26,12 +33,18 @@ Examples:
 )
 def calibrate(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="Of the reference pipeline. Default: the setting, else quick.")
+        str,
+        typer.Argument(
+            metavar="SUITE", help="Of the reference pipeline. Default: the setting, else quick."
+        ),
     ] = "",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two scenes, two models, each fault once, 20 clean reruns.")
+        bool,
+        typer.Option("--quick", help="Two scenes, two models, each fault once, 20 clean reruns."),
     ] = False,
-    fault: Annotated[list[str], typer.Option(metavar="NAME", help="Only this fault. Repeatable.")] = [],  # noqa: B006
+    fault: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Only this fault. Repeatable.")
+    ] = [],  # noqa: B006
     harmless: Annotated[
         list[str],
         typer.Option(metavar="NAME", help="Only this harmless change. Repeatable."),
@@ -39,25 +52,42 @@ def calibrate(
     rerun: Annotated[
         list[Path],
         typer.Option(
-            metavar="FOLDER", help="A run of the suite made elsewhere, as one more harmless change. Repeatable."
+            metavar="FOLDER",
+            help="A run of the suite made elsewhere, as one more harmless change. Repeatable.",
         ),
     ] = [],  # noqa: B006
     reruns: Annotated[
         int | None,
-        typer.Option(metavar="INT", help="Clean reruns on other seeds. Default: 200.", min=0, show_default=False),
+        typer.Option(
+            metavar="INT",
+            help="Clean reruns on other seeds. Default: 200.",
+            min=0,
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where runs and outcomes are kept; it resumes there.")
+        Path,
+        typer.Option(metavar="FOLDER", help="Where runs and outcomes are kept; it resumes there."),
     ] = Path("calibration"),
     page: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The page. Default: calibration.md in that folder.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="The page. Default: calibration.md in that folder.",
+            show_default=False,
+        ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)
+        int,
+        typer.Option(
+            metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0
+        ),
     ] = 0,
     keep_pictures: Annotated[
-        bool, typer.Option("--keep-pictures", help="Keep the pictures of what has been judged: some gigabytes.")
+        bool,
+        typer.Option(
+            "--keep-pictures", help="Keep the pictures of what has been judged: some gigabytes."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Json = False,
@@ -84,7 +114,9 @@ def calibrate(
             tuple(rerun),
             suite,
         )
-        done = calibrate_gate(asked, suite, find_project(), console(stderr=as_json), quiet=quiet or as_json)
+        done = calibrate_gate(
+            asked, suite, find_project(), console(stderr=as_json), quiet=quiet or as_json
+        )
         if as_json:
             import msgspec
 
@@ -98,7 +130,13 @@ def calibrate(
 
 def _rows(done: Calibrated) -> list[dict[str, str]]:
     """The four numbers."""
-    from editproof.harness.calibration.rates import alarms, caught, harmless_failed, repairs_failed, total
+    from editproof.harness.calibration.rates import (
+        alarms,
+        caught,
+        harmless_failed,
+        repairs_failed,
+        total,
+    )
 
     rates = {
         "clean reruns that fail": total(alarms(done.outcomes).values()),

@@ -36,9 +36,12 @@ def vectors_list(as_json: Json = False) -> None:
 def vectors_show(
     family: Annotated[str, typer.Argument(help="A family that `editproof vectors list` names.")],
     out: Annotated[
-        Path | None, typer.Option(help="PNG to write. Default: FAMILY.png here.", show_default=False)
+        Path | None,
+        typer.Option(help="PNG to write. Default: FAMILY.png here.", show_default=False),
     ] = None,
-    size: Annotated[int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)] = 256,
+    size: Annotated[
+        int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)
+    ] = 256,
 ) -> None:
     """Draw a family's ladder as a contact sheet: input, given mask, expected output, regions."""
     with errors(as_json=False):
@@ -54,8 +57,12 @@ def vectors_show(
 @vectors_app.command("export")
 def vectors_export(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
-    vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")] = [],  # noqa: B006
-    size: Annotated[int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)] = 256,
+    vector: Annotated[
+        list[str], typer.Option(metavar="FAMILY", help="Only this family. Repeatable.")
+    ] = [],  # noqa: B006
+    size: Annotated[
+        int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)
+    ] = 256,
     scale: Annotated[int, typer.Option(help="Output px per input px.", min=1, max=8)] = 2,
 ) -> None:
     """Write scenes as plain PNG and JSON files, for another harness."""
@@ -69,7 +76,9 @@ def vectors_export(
 
 @vectors_app.command("gallery")
 def vectors_gallery(
-    page: Annotated[Path, typer.Argument(help="Markdown page to write; pictures go into a folder of its name.")],
+    page: Annotated[
+        Path, typer.Argument(help="Markdown page to write; pictures go into a folder of its name.")
+    ],
 ) -> None:
     """Write a page with every family's contact sheet."""
     with errors(as_json=False):

@@ -36,7 +36,16 @@ Examples:
     epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
 )
 
-for commands in (running, looking, comparing, blaming, baselines, calibrating, catalogue, setting_up):
+for commands in (
+    running,
+    looking,
+    comparing,
+    blaming,
+    baselines,
+    calibrating,
+    catalogue,
+    setting_up,
+):
     app.add_typer(commands.app)
 
 
@@ -51,7 +60,10 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def editproof(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
     """Options that stand before the command."""

@@ -21,18 +21,28 @@ if TYPE_CHECKING:
     from editproof.harness.suites.settings import Project
 
 RunArgument = Annotated[
-    Path | None, typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False)
+    Path | None,
+    typer.Argument(metavar="RUN", help="Run folder. Default: the newest.", show_default=False),
 ]
-Jobs = Annotated[int, typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0)]
+Jobs = Annotated[
+    int,
+    typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0),
+]
 Metrics = Annotated[
-    list[str], typer.Option(metavar="NAME", help="One more metric than the suite has. Repeatable.", show_default=False)
+    list[str],
+    typer.Option(
+        metavar="NAME", help="One more metric than the suite has. Repeatable.", show_default=False
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")
+]
 Baseline = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.", show_default=False
+        help="Folder of an accepted baseline. Default: the setting, else baselines/SUITE.",
+        show_default=False,
     ),
 ]
 
@@ -84,11 +94,17 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
     except EditproofError as error:
         _fail(str(error), error.exit_code, as_json=as_json)
     except BrokenPipeError:  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush does not raise again
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # so that the last flush does not raise again
         raise typer.Exit(ExitCode.INCOMPLETE) from None
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _fail(f"{what}. Check the path, its permissions and the room on the disk", ExitCode.INCOMPLETE, as_json=as_json)
+        _fail(
+            f"{what}. Check the path, its permissions and the room on the disk",
+            ExitCode.INCOMPLETE,
+            as_json=as_json,
+        )
     except KeyboardInterrupt:
         _fail(f"stopped. {goes_on}" if goes_on else "stopped", ExitCode.INCOMPLETE, as_json=as_json)
 

@@ -27,16 +27,26 @@ Examples:
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Run folder: what there was.")],
     b: Annotated[
-        Path | None, typer.Argument(metavar="B", help="Run folder: what is compared with it.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="B", help="Run folder: what is compared with it.", show_default=False
+        ),
     ] = None,
     models: Annotated[
-        str, typer.Option(metavar="A,B", help="This model of A with that one of B (or of A, without B).")
+        str,
+        typer.Option(
+            metavar="A,B", help="This model of A with that one of B (or of A, without B)."
+        ),
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the page. Default: compare/ in B's run.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of the page. Default: compare/ in B's run.", show_default=False),
     ] = None,
     single_file: Annotated[
-        bool, typer.Option("--single-file", help="One HTML file with everything in it, to send or attach.")
+        bool,
+        typer.Option(
+            "--single-file", help="One HTML file with everything in it, to send or attach."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +64,9 @@ def compare(
         compared = compare_runs(a, b, _models(models, one_run=b is None), find_project(), report)
         if single_file:
             check_size(compared.found.pairs)
-        page = write_comparison(compared.found, compared.a, compared.b, out or compared.b.folder / "compare")
+        page = write_comparison(
+            compared.found, compared.a, compared.b, out or compared.b.folder / "compare"
+        )
         page = write_single_file(page) if single_file else page
         if as_json:
             import msgspec
@@ -80,7 +92,11 @@ def _show(found: Comparison, page: Path) -> None:
         terminal.print()
         terminal.print(comparison_table(found))
     terminal.print()
-    lines = [*found.left_out, *([f"seen by: {found.seen_by}"] if found.seen_by else []), f"report:  {page}"]
+    lines = [
+        *found.left_out,
+        *([f"seen by: {found.seen_by}"] if found.seen_by else []),
+        f"report:  {page}",
+    ]
     for line in lines:
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -89,9 +105,13 @@ def _models(text: str, *, one_run: bool) -> tuple[str, str] | None:
     """The two models that were named. Raises UsageError on any other number of names."""
     if not text:
         if one_run:
-            raise UsageError("one run was named: name a second one, or two of its models with --models A,B")
+            raise UsageError(
+                "one run was named: name a second one, or two of its models with --models A,B"
+            )
         return None
     names = [name.strip() for name in text.split(",")]
     if len(names) != 2 or not all(names):
-        raise UsageError(f"--models takes two names with a comma between, as in --models ns,patch; it was {text!r}")
+        raise UsageError(
+            f"--models takes two names with a comma between, as in --models ns,patch; it was {text!r}"
+        )
     return names[0], names[1]

@@ -16,13 +16,21 @@ app = typer.Typer()
 def report(
     run: RunArgument = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the report. Default: report/ in the run.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of the report. Default: report/ in the run.", show_default=False),
     ] = None,
     maps: Annotated[
-        str, typer.Option(metavar="N|all", help="Of how many cases heat maps are drawn, those in need of a look first.")
+        str,
+        typer.Option(
+            metavar="N|all",
+            help="Of how many cases heat maps are drawn, those in need of a look first.",
+        ),
     ] = "60",
     single_file: Annotated[
-        bool, typer.Option("--single-file", help="One HTML file with everything in it, to send or attach.")
+        bool,
+        typer.Option(
+            "--single-file", help="One HTML file with everything in it, to send or attach."
+        ),
     ] = False,
 ) -> None:
     """Write the HTML report of a run and name its page."""

@@ -48,38 +48,65 @@ Examples:
 )
 def run(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="Shipped suite, or a .toml file. Default: the setting, else quick.")
+        str,
+        typer.Argument(
+            metavar="SUITE",
+            help="Shipped suite, or a .toml file. Default: the setting, else quick.",
+        ),
     ] = "",
     pipeline: Annotated[
         list[str],
         typer.Option(
-            metavar="[NAME=]PIPELINE", help="reference, file.py:factory or module:factory, with ?key=value. Repeatable."
+            metavar="[NAME=]PIPELINE",
+            help="reference, file.py:factory or module:factory, with ?key=value. Repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
-    model: Annotated[list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")] = [],  # noqa: B006
-    vector: Annotated[list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")] = [],  # noqa: B006
+    model: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Only this model of the suite. Repeatable.")
+    ] = [],  # noqa: B006
+    vector: Annotated[
+        list[str], typer.Option(metavar="FAMILY", help="Only this failure family. Repeatable.")
+    ] = [],  # noqa: B006
     cases: Annotated[
         list[str],
         typer.Option(
-            metavar="[NAME=]FOLDER", help="Your own cases instead of the suite's: docs/own-cases.md. Repeatable."
+            metavar="[NAME=]FOLDER",
+            help="Your own cases instead of the suite's: docs/how-to/own-pictures.md. Repeatable.",
         ),
     ] = [],  # noqa: B006
     grounds: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Draw on these photographs of yours.", show_default=False)
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Draw on these photographs of yours.", show_default=False
+        ),
     ] = None,
     seed: Annotated[
-        list[int], typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable.")
+        list[int],
+        typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable."),
     ] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")
+    ] = False,
     jobs: Jobs = 0,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest that one edit may take. 0: the setting.", min=0, max=86400)
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Longest that one edit may take. 0: the setting.",
+            min=0,
+            max=86400,
+        ),
     ] = 0,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
     baseline: Baseline = None,
     only_list: Annotated[
-        bool, typer.Option("--list", help="List the families and models that would be run, and run nothing.")
+        bool,
+        typer.Option(
+            "--list", help="List the families and models that would be run, and run nothing."
+        ),
     ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -88,7 +115,10 @@ def run(
 
     Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
     """
-    with errors(as_json, goes_on="`editproof run --resume`, with the same --out if you gave one, continues it"):
+    with errors(
+        as_json,
+        goes_on="`editproof run --resume`, with the same --out if you gave one, continues it",
+    ):
         from editproof.harness.operations.run import RunRequest, plan_run, run_suite
 
         asked = RunRequest(
@@ -127,7 +157,8 @@ def measure(
     run: RunArgument = None,
     metric: Metrics = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the new run. Default: runs/SUITE-TIME.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of the new run. Default: runs/SUITE-TIME.", show_default=False),
     ] = None,
     jobs: Jobs = 0,
     baseline: Baseline = None,
@@ -142,7 +173,9 @@ def measure(
         from editproof.harness.operations.measure import MeasureRequest, measure_run
 
         asked = MeasureRequest(tuple(metric), jobs, baseline, out)
-        done = measure_run(asked, run, find_project(), console(stderr=as_json), quiet=quiet or as_json)
+        done = measure_run(
+            asked, run, find_project(), console(stderr=as_json), quiet=quiet or as_json
+        )
         _report(done, as_json=as_json, quiet=quiet)
 
 
@@ -162,7 +195,7 @@ def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     epilog="""\b
 Examples:
   editproof gate                                      the newest run, against budgets and baseline
-  editproof gate --junit editproof.xml                the verdict for a build server; README.md, "In CI"
+  editproof gate --junit editproof.xml                the verdict for a build server; docs/how-to/ci.md
   editproof gate runs/quick-20261121-101500 --json    a certain run; the verdict as JSON
 """
 )
@@ -170,15 +203,20 @@ def gate(
     run: RunArgument = None,
     baseline: Baseline = None,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the verdict as JUnit XML.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the verdict as JUnit XML.", show_default=False),
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it as a comment for a pull request.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Write it as a comment for a pull request.", show_default=False
+        ),
     ] = None,
     gitlab: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it as a GitLab code quality report.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Write it as a GitLab code quality report.", show_default=False
+        ),
     ] = None,
     github: Annotated[
         bool | None,
@@ -200,7 +238,12 @@ def gate(
         from editproof.reports.ci import publish
 
         asked = publish.wanted(
-            junit=junit, markdown=markdown, gitlab=gitlab, github=github, here=Path.cwd(), environ=os.environ
+            junit=junit,
+            markdown=markdown,
+            gitlab=gitlab,
+            github=github,
+            here=Path.cwd(),
+            environ=os.environ,
         )
         publish.forget(asked)
         report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
@@ -239,7 +282,12 @@ def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool
         terminal.print(case_table(run))
     if blocks := finding_blocks(verdict):
         terminal.print(blocks)
-    lines = [*jod_lines(verdict), *reason_lines(verdict), *note_lines(verdict), *verdict_lines(verdict)]
+    lines = [
+        *jod_lines(verdict),
+        *reason_lines(verdict),
+        *note_lines(verdict),
+        *verdict_lines(verdict),
+    ]
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
     lines += [f"next:    {step}"] if (step := next_step(verdict, run.folder)) else []

@@ -15,7 +15,9 @@ app = typer.Typer()
 
 @app.command()
 def init(
-    gitlab: Annotated[bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")] = False,
+    gitlab: Annotated[
+        bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")
+    ] = False,
 ) -> None:
     """Write a commented editproof.toml and a workflow for CI into this folder, where they are not there yet."""
     with errors(as_json=False):
@@ -26,7 +28,9 @@ def init(
         for path in done.written:
             typer.echo(f"wrote {path.relative_to(Path.cwd())}")
         for path in done.kept:
-            typer.echo(f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True)
+            typer.echo(
+                f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True
+            )
         typer.echo("\n".join(["next:", *(f"  {step}" for step in starter.next_steps(server))]))
 
 
@@ -37,7 +41,9 @@ def doctor(as_json: Json = False) -> None:
         from editproof.harness.setup.doctor import examine
 
         checks = examine(find_project())
-        rows = [{"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks]
+        rows = [
+            {"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks
+        ]
         print_table(rows, as_json=as_json)
         raise typer.Exit(ExitCode.OK if all(check.ok for check in checks) else ExitCode.INCOMPLETE)
 
@@ -47,29 +53,36 @@ def explain(
     topic: Annotated[
         str,
         typer.Argument(
-            help="A metric, or `reference`, a section or setting of the reference pipeline. Default: the metrics, a line each.",
+            help="A metric; a term of the glossary; `reference`, or a section or setting of the reference pipeline. "
+            "Default: the metrics, a line each.",
             show_default=False,
         ),
     ] = "",
     page: Annotated[
         Path | None,
-        typer.Option(help="Write all metrics, or all of `reference`, as a Markdown page.", show_default=False),
+        typer.Option(
+            help="Write all metrics, `reference` or `glossary` as a Markdown page.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Say what a metric sees, what it misses, and where it comes from; or what a setting of the reference pipeline does."""
+    """Explain a metric (what it sees and misses), a term, or a setting of the reference pipeline."""
     with errors(as_json=False):
         from editproof.harness.metrics.core.lpips_weights import find_weights
         from editproof.harness.metrics.core.registry import all_names, get_metric
         from editproof.harness.records.errors import UsageError, unknown
         from editproof.harness.setup import explain as explaining
+        from editproof.harness.setup import glossary
         from editproof.pipelines import manual
 
         weights = find_weights(find_project().lpips_weights, download=False)
         if topic == "reference":
             said = _written(page, manual.page()) if page else "\n\n".join(manual.summary())
+        elif topic == "glossary":
+            said = _written(page, glossary.page()) if page else glossary.page()
         elif page and topic:
             raise UsageError(
-                f"--page is for all metrics, or for `reference`, not for {topic} alone. Leave one of the two out"
+                f"--page writes all metrics, `reference` or `glossary`, not {topic} alone. Leave one of the two out"
             )
         elif page:
             said = str(explaining.write_page(page, weights))
@@ -77,12 +90,18 @@ def explain(
             said = "\n\n".join(manual.explain(topic))
         elif topic in all_names():
             said = "\n\n".join(explaining.explain(get_metric(topic, weights))).replace("**", "")
+        elif topic in glossary.terms():
+            said = f"{topic}: {glossary.terms()[topic]}"
         elif topic:
-            raise unknown("metric or setting", topic, [*all_names(), "reference", *manual.topics()])
+            known = [*all_names(), *glossary.terms(), "glossary", "reference", *manual.topics()]
+            raise unknown("metric, term or setting", topic, known)
         else:
-            rows = [{"metric": m.name, "unit": m.unit, "sees": m.sees} for m, _ in explaining.sections(weights)]
+            rows = [
+                {"metric": m.name, "unit": m.unit, "sees": m.sees}
+                for m, _ in explaining.sections(weights)
+            ]
             print_table(rows, as_json=False)
-            said = "Of the reference pipeline's settings: editproof explain reference"
+            said = "Terms: editproof explain glossary. Settings of the reference pipeline: editproof explain reference"
         typer.echo(said)
 
 

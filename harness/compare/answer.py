@@ -53,10 +53,20 @@ class Judged:
 
     def of(self, outcome: AspectOutcome) -> list[AspectAnswer]:
         """The aspects of that outcome, those that moved most first."""
-        return sorted((one for one in self.aspects if one.outcome == outcome), key=lambda one: -(one.lost + one.won))
+        return sorted(
+            (one for one in self.aspects if one.outcome == outcome),
+            key=lambda one: -(one.lost + one.won),
+        )
 
 
-def judge(a: Sheet, b: Sheet, labels: Sequence[tuple[str, str, str]], *, noise: NoiseFloor, looking: Looking) -> Judged:
+def judge(
+    a: Sheet,
+    b: Sheet,
+    labels: Sequence[tuple[str, str, str]],
+    *,
+    noise: NoiseFloor,
+    looking: Looking,
+) -> Judged:
     """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are called together."""
     before = presented(a, {of_a: label for of_a, _, label in labels})
     after = presented(b, {of_b: label for _, of_b, label in labels})
@@ -85,10 +95,16 @@ def presented(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
         for case in manifest.cases
         if case.model.name in names
     )
-    models = tuple(replace(model, name=names[model.name]) for model in manifest.suite.models if model.name in names)
+    models = tuple(
+        replace(model, name=names[model.name])
+        for model in manifest.suite.models
+        if model.name in names
+    )
     pipelines = {names[name]: known for name, known in manifest.pipelines.items() if name in names}
     ended = {case.id: sheet.ended[case.id] for case in cases if case.id in sheet.ended}
-    renamed = replace(manifest, cases=cases, pipelines=pipelines, suite=replace(manifest.suite, models=models))
+    renamed = replace(
+        manifest, cases=cases, pipelines=pipelines, suite=replace(manifest.suite, models=models)
+    )
     return replace(sheet, manifest=renamed, ended=ended)
 
 
@@ -96,7 +112,11 @@ def _measured(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
     """Aspects of which both sides have a number that is compared."""
     keys = keys_of(b, a, noise)
     there = [(sheet.grid(keys).states == MEASURED).any(axis=1) for sheet in (a, b)]
-    return frozenset(aspect_of(b, key.metric) for key, both in zip(keys, there[0] & there[1], strict=True) if both)
+    return frozenset(
+        aspect_of(b, key.metric)
+        for key, both in zip(keys, there[0] & there[1], strict=True)
+        if both
+    )
 
 
 def _pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
@@ -129,7 +149,9 @@ def _aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> Asp
         outcome = "better" if won > PLAIN * lost else "worse" if lost > PLAIN * won else "traded"
     elif ASPECTS[place] not in measured:
         outcome = "not measured"
-    return AspectAnswer(ASPECTS[place], outcome, round(lost, 3), round(won, 3), round(max(moved, default=0.0), 3))
+    return AspectAnswer(
+        ASPECTS[place], outcome, round(lost, 3), round(won, 3), round(max(moved, default=0.0), 3)
+    )
 
 
 def choose(judged: Judged, costs: Sequence[Cost]) -> Take:
@@ -147,7 +169,9 @@ def _by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
     """By what was won and lost on the whole, in margins; and no side is taken that is worse on more aspects than better."""
     moved = [one for one in aspects if one.outcome in MOVED]
     lost, won = sum(one.lost for one in moved), sum(one.won for one in moved)
-    ahead = sum(one.outcome == "better" for one in moved) - sum(one.outcome == "worse" for one in moved)
+    ahead = sum(one.outcome == "better" for one in moved) - sum(
+        one.outcome == "worse" for one in moved
+    )
     if not moved:
         return None
     if won > PLAIN * lost and ahead >= 0:
@@ -181,9 +205,7 @@ def _what(judged: Judged) -> str:
     if not seen.seen and not seen.unknown:
         return f"B differs in {seen.unseen} of {known} pictures, and nobody can see it"
     if not seen.seen:
-        return (
-            f"The pictures of {seen.unknown} of {known} pairs are gone, and no number changed by more than its margin"
-        )
+        return f"The pictures of {seen.unknown} of {known} pairs are gone, and no number changed by more than its margin"
     return f"B differs visibly in {seen.seen} of {known} pictures, and is neither better nor worse on any aspect"
 
 
@@ -197,7 +219,9 @@ def _moved(judged: Judged) -> str:
     told = []
     for place, outcome in enumerate(order):
         of = "" if place else f" of {counted(measured, 'aspect')}"
-        told.append(f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of}{_named(found[outcome])}")
+        told.append(
+            f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of}{_named(found[outcome])}"
+        )
     return f"B is {', '.join(told)}"
 
 
@@ -217,7 +241,11 @@ def _price(costs: Sequence[Cost]) -> str:
     """`; 1.7 × the time and 2 × the memory`; empty: as much."""
     cpu, time, memory = _times(costs, "cpu"), _times(costs), _memory(costs)
     what = "the processor time" if cpu is not None else "the time"
-    told = [f"{ratio:.2g} × {of}" for ratio, of in ((time, what), (memory, "the memory")) if ratio and _is_other(ratio)]
+    told = [
+        f"{ratio:.2g} × {of}"
+        for ratio, of in ((time, what), (memory, "the memory"))
+        if ratio and _is_other(ratio)
+    ]
     return f"; {' and '.join(told)}" if told else ""
 
 
@@ -229,7 +257,9 @@ def _times(costs: Sequence[Cost], of: str = "") -> float | None:
     """How many times A's time an edit of B takes: processor time, where both sides know it, else wall time."""
     for name in (of,) if of else ("cpu", "seconds"):
         known = [(getattr(one, f"{name}_a"), getattr(one, f"{name}_b")) for one in costs]
-        both = [(before, after) for before, after in known if before is not None and after is not None]
+        both = [
+            (before, after) for before, after in known if before is not None and after is not None
+        ]
         total = np.sum(both, axis=0) if both else np.zeros(2)
         if total[0] > 0:
             return float(total[1] / total[0])
@@ -255,7 +285,9 @@ def _advice(judged: Judged, take: Take) -> str:
     if against:
         verb = "matter" if len(against) > 1 or against[0] in PLURAL else "matters"
         return f"{side} unless {_or(against, 'or')} {verb} more to you."
-    moved = better or worse or judged.of("traded") or judged.pictures.only_a or judged.pictures.only_b
+    moved = (
+        better or worse or judged.of("traded") or judged.pictures.only_a or judged.pictures.only_b
+    )
     return f"{side}." if moved else f"{side}: it costs less."
 
 

@@ -25,7 +25,16 @@ from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.numbers import aspect_of
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.registry import all_names
-from editproof.harness.records.compared import OUTCOMES, Comparison, Cost, Drift, Outcome, Pair, Row, Side
+from editproof.harness.records.compared import (
+    OUTCOMES,
+    Comparison,
+    Cost,
+    Drift,
+    Outcome,
+    Pair,
+    Row,
+    Side,
+)
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import stochastic
 from editproof.harness.records.runs import Manifest
@@ -40,11 +49,23 @@ ALARM = 0.05
 STATS = ("mean", "octave_5", "worst")
 """Which statistic stands for a metric: the first of these that it has, else the first with a margin, else its first."""
 
-VISIBLE: Mapping[str, float] = {"dB": 0.1, "ΔE00": 0.1, "": 0.002, "levels": 0.25, "°": 0.5, "px": 0.05, "L*": 0.1}
+VISIBLE: Mapping[str, float] = {
+    "dB": 0.1,
+    "ΔE00": 0.1,
+    "": 0.002,
+    "levels": 0.25,
+    "°": 0.5,
+    "px": 0.05,
+    "L*": 0.1,
+}
 """Changes below these are no change where neither the suite nor the metric names a margin, by unit: a tenth of what an eye can
 tell."""
 
-RANKED_BY = (Key("lpips", "edit", "mean"), Key("delta_e00", "edit", "mean"), Key("psnr", "edit", "mean"))
+RANKED_BY = (
+    Key("lpips", "edit", "mean"),
+    Key("delta_e00", "edit", "mean"),
+    Key("psnr", "edit", "mean"),
+)
 """What gains and losses are ranked by: the first that both have."""
 
 HUE = Key("hue_offset", "edit", "mean")
@@ -121,7 +142,12 @@ def compare(
         quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
         losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
         gains=_largest(
-            [replace(pair, change=-pair.change) for pair in pairs if pair.change < -smallest[pair.family]], sign=-1.0
+            [
+                replace(pair, change=-pair.change)
+                for pair in pairs
+                if pair.change < -smallest[pair.family]
+            ],
+            sign=-1.0,
         ),
         answer=answer.answer(judged, costs, take),
         take=take,
@@ -173,7 +199,9 @@ def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]
         if name not in known:
             raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
     if models[0] == models[1] and a.folder == b.folder:
-        raise UsageError(f"--models: {models[0]} is compared with itself. Name two models of the run")
+        raise UsageError(
+            f"--models: {models[0]} is compared with itself. Name two models of the run"
+        )
     return {models[1]: models[0]}
 
 
@@ -208,7 +236,9 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
         left_out.append(f"{alone} scenes of B have no finished case in A")
     compared = {column for group in found for column in group.a}
     missed = sum(
-        case.model.name in swaps.values() and case.id in a.ended and a.columns[case.id] not in compared
+        case.model.name in swaps.values()
+        and case.id in a.ended
+        and a.columns[case.id] not in compared
         for case in a.manifest.cases
     )
     if missed:
@@ -248,7 +278,11 @@ def _seeds(
     if not stochastic(b, model_b):
         return [(column, theirs[0]) for column in ours]
     seeds = {a.manifest.cases[column].seed: column for column in ours}
-    same = [(seeds[seed], column) for column in theirs if (seed := b.manifest.cases[column].seed) in seeds]
+    same = [
+        (seeds[seed], column)
+        for column in theirs
+        if (seed := b.manifest.cases[column].seed) in seeds
+    ]
     return same or list(zip(ours, theirs, strict=False))
 
 
@@ -264,11 +298,16 @@ def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
         Key(
             metric,
             region,
-            next((stat for stat in (*STATS, *b.manifest.metrics[metric].margins) if stat in has), has[0]),
+            next(
+                (stat for stat in (*STATS, *b.manifest.metrics[metric].margins) if stat in has),
+                has[0],
+            ),
         )
         for (metric, region), has in stats.items()
     ]
-    return tuple(dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)]))
+    return tuple(
+        dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)])
+    )
 
 
 def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
@@ -289,9 +328,15 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     if one_sided.any():
         pair = int(np.flatnonzero(one_sided)[0])
         side, grid, column = (
-            ("A", numbers.a, group.a[pair]) if states_a[pair] != MEASURED else ("B", numbers.b, group.b[pair])
+            ("A", numbers.a, group.a[pair])
+            if states_a[pair] != MEASURED
+            else ("B", numbers.b, group.b[pair])
         )
-        reason = grid.reason(at, column) if grid.states[at, column] > MEASURED else "the scene has no such region there"
+        reason = (
+            grid.reason(at, column)
+            if grid.states[at, column] > MEASURED
+            else "the scene has no such region there"
+        )
         return replace(
             blank,
             why=f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only; {side}: {reason}",
@@ -321,14 +366,26 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
     if not means.mean[0]:
         return 1.0
     noise, freedom = comparison.noise(change[None], scenes)
-    error, free = (noise / np.sqrt(means.samples), freedom) if freedom[0] else (means.error, means.samples - 1)
-    return float(min(1.0, 2 * comparison.survival(np.abs(means.mean), error, np.asarray(free, np.float64))[0]))
+    error, free = (
+        (noise / np.sqrt(means.samples), freedom)
+        if freedom[0]
+        else (means.error, means.samples - 1)
+    )
+    return float(
+        min(
+            1.0, 2 * comparison.survival(np.abs(means.mean), error, np.asarray(free, np.float64))[0]
+        )
+    )
 
 
 def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
     """Below which a change is none: the suite's margin for it, else for the metric anywhere, else the metric's own, else what
     nobody sees."""
-    margins = [m for m in manifest.suite.margins if m.metric == key.metric and (not m.families or family in m.families)]
+    margins = [
+        m
+        for m in manifest.suite.margins
+        if m.metric == key.metric and (not m.families or family in m.families)
+    ]
     own = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
     alike = [m.margin for m in margins if m.stat == key.stat]
     info = manifest.metrics[key.metric]
@@ -376,7 +433,11 @@ def _aspect(sheet: Sheet, metric: str) -> str:
 
 def _order(row: Row) -> tuple[bool, int, float]:
     """Largest first, in margins or a twentieth of what was there; what has no number at all comes last."""
-    size = 0.0 if row.change is None else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
+    size = (
+        0.0
+        if row.change is None
+        else abs(row.change) / max(row.tolerance, 0.05 * abs(row.a or 0.0), 1e-9)
+    )
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
@@ -386,7 +447,15 @@ def _pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> It
     for left, right, change in zip(group.a, group.b, changes, strict=True):
         if not np.isnan(change):
             ours, theirs = a.manifest.cases[left], b.manifest.cases[right]
-            yield Pair(ours.id, theirs.id, theirs.family, theirs.name, group.model, theirs.seed, float(change))
+            yield Pair(
+                ours.id,
+                theirs.id,
+                theirs.family,
+                theirs.name,
+                group.model,
+                theirs.seed,
+                float(change),
+            )
 
 
 def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
@@ -394,7 +463,9 @@ def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
     kept: list[Pair] = []
     for pair in sorted(pairs, key=lambda one: -one.change):
         family = [other for other in kept if other.family == pair.family]
-        if len(family) < SHOWN_OF_A_FAMILY and not any((o.name, o.model) == (pair.name, pair.model) for o in family):
+        if len(family) < SHOWN_OF_A_FAMILY and not any(
+            (o.name, o.model) == (pair.name, pair.model) for o in family
+        ):
             kept.append(pair)
     return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
 
@@ -413,10 +484,14 @@ def _means(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, fl
     return (float(then[both].mean()), float(now[both].mean())) if both.any() else (None, None)
 
 
-def _costs(a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers) -> Iterable[Cost]:
+def _costs(
+    a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers
+) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
         own = [group for group in groups if group.model == model]
-        merged = _Group("", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact)
+        merged = _Group(
+            "", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact
+        )
         quality = _means(key, merged, numbers)
         seconds_a, memory_a, cpu_a = _cost(a, merged.a)
         seconds_b, memory_b, cpu_b = _cost(b, merged.b)
@@ -428,7 +503,11 @@ def _cost(sheet: Sheet, columns: Iterable[int]) -> tuple[float | None, float | N
     ended = [sheet.ended[sheet.manifest.cases[column].id] for column in dict.fromkeys(columns)]
     made = [end for end in ended if not end.cached and not end.error]
     memory = [end.peak_mb for end in ended if end.peak_mb is not None]
-    return _mean([end.seconds for end in made]), max(memory, default=None), _mean([end.cpu_s for end in made])
+    return (
+        _mean([end.seconds for end in made]),
+        max(memory, default=None),
+        _mean([end.cpu_s for end in made]),
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

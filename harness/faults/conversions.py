@@ -41,7 +41,9 @@ def rounded_up_at_half(image: Image) -> Image:
 def ordered_dither(image: Image) -> Image:
     """Rounded by an ordered dither of ±0.5 levels."""
     height, width = image.shape[:2]
-    tile = np.tile((_BAYER + np.float32(0.5)) / 16 - np.float32(0.5), (height // 4 + 1, width // 4 + 1))
+    tile = np.tile(
+        (_BAYER + np.float32(0.5)) / 16 - np.float32(0.5), (height // 4 + 1, width // 4 + 1)
+    )
     return through_8_bits(_clipped(image + (tile[:height, :width] / _LEVELS)[..., None]))
 
 
@@ -69,7 +71,9 @@ def plane_through_8_bits(mask: Mask) -> Mask:
 
 def through_16_bits(image: Image) -> Image:
     """Rounded to 65 536 levels."""
-    return _clipped(np.rint(image * np.float32(65535)).astype(np.uint16).astype(np.float32) / np.float32(65535))
+    return _clipped(
+        np.rint(image * np.float32(65535)).astype(np.uint16).astype(np.float32) / np.float32(65535)
+    )
 
 
 def through_float16(image: Image) -> Image:
@@ -133,7 +137,9 @@ def through_gamma_tables(image: Image) -> Image:
 
 def through_ycbcr(image: Image) -> Image:
     """By OpenCV's YCbCr in 8 bits and back."""
-    return _from_levels(cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB))
+    return _from_levels(
+        cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB)
+    )
 
 
 def through_ycbcr_float32(image: Image) -> Image:
@@ -143,7 +149,9 @@ def through_ycbcr_float32(image: Image) -> Image:
 
 def through_lab_8_bits(image: Image) -> Image:
     """By OpenCV's Lab in 8 bits and back."""
-    return _from_levels(cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2LAB), cv2.COLOR_LAB2RGB))
+    return _from_levels(
+        cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2LAB), cv2.COLOR_LAB2RGB)
+    )
 
 
 def through_lab(image: Image) -> Image:
@@ -155,7 +163,11 @@ def through_lab(image: Image) -> Image:
 
 def through_hsv_8_bits(image: Image) -> Image:
     """By OpenCV's HSV in 8 bits and back; its hue has 256 steps."""
-    return _from_levels(cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2HSV_FULL), cv2.COLOR_HSV2RGB_FULL))
+    return _from_levels(
+        cv2.cvtColor(
+            cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2HSV_FULL), cv2.COLOR_HSV2RGB_FULL
+        )
+    )
 
 
 def through_hsv(image: Image) -> Image:
@@ -195,7 +207,8 @@ def _decoded(image: Image) -> Image:
     """Linear light, IEC 61966-2-1."""
     low = image / np.float32(12.92)
     return np.asarray(
-        np.where(image <= 0.04045, low, ((image + np.float32(0.055)) / np.float32(1.055)) ** 2.4), np.float32
+        np.where(image <= 0.04045, low, ((image + np.float32(0.055)) / np.float32(1.055)) ** 2.4),
+        np.float32,
     )
 
 

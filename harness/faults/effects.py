@@ -20,12 +20,16 @@ RIM_PX = 2.0
 
 def blurred(image: Image, sigma_px: float) -> Image:
     """By a Gaussian."""
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def denoised(image: Image, share: float) -> Image:
     """A share of the grain is gone; edges stay."""
-    smooth = np.asarray(cv2.bilateralFilter(image, 0, 0.08, 1.5, borderType=cv2.BORDER_REFLECT), np.float32)
+    smooth = np.asarray(
+        cv2.bilateralFilter(image, 0, 0.08, 1.5, borderType=cv2.BORDER_REFLECT), np.float32
+    )
     return clipped(image + np.float32(min(share, 1.0)) * (smooth - image))
 
 
@@ -62,7 +66,9 @@ def shifted(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[np.f
     """Moved to the right, H×W or H×W×3, by bilinear interpolation, the border repeated."""
     matrix = np.array([[1, 0, right_px], [0, 1, 0]], np.float64)
     size = (image.shape[1], image.shape[0])
-    return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(
+        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def compressed(image: Image, loss: float) -> Image:
@@ -92,7 +98,9 @@ def rimmed(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image:
     area = inside.astype(np.uint8)
     if not area.any():
         return image
-    distance = cv2.distanceTransform(area, cv2.DIST_L2, 5) + cv2.distanceTransform(1 - area, cv2.DIST_L2, 5)
+    distance = cv2.distanceTransform(area, cv2.DIST_L2, 5) + cv2.distanceTransform(
+        1 - area, cv2.DIST_L2, 5
+    )
     return clipped(image + (levels / 255 * np.exp(-distance / RIM_PX))[..., None])
 
 

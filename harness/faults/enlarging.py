@@ -27,7 +27,10 @@ def _opencv(flag: int, image: Image, scale: int) -> Image:
 def _pillow(kernel: Pil.Resampling, image: Image, scale: int) -> Image:
     """Channel by channel, in float32."""
     size = (image.shape[1] * scale, image.shape[0] * scale)
-    channels = [Pil.fromarray(np.ascontiguousarray(image[..., channel])).resize(size, kernel) for channel in range(3)]
+    channels = [
+        Pil.fromarray(np.ascontiguousarray(image[..., channel])).resize(size, kernel)
+        for channel in range(3)
+    ]
     return np.stack([np.asarray(channel, np.float32) for channel in channels], axis=-1)
 
 
@@ -45,20 +48,27 @@ def _skimage(order: int, image: Image, scale: int) -> Image:
     from skimage.transform import resize
 
     shape = (image.shape[0] * scale, image.shape[1] * scale, 3)
-    return np.asarray(resize(image, shape, order=order, mode="edge", anti_aliasing=False), np.float32)
+    return np.asarray(
+        resize(image, shape, order=order, mode="edge", anti_aliasing=False), np.float32
+    )
 
 
 def numpy_lanczos(image: Image, scale: int) -> Image:
     """Lanczos of four lobes as two matrix products, in float64."""
     down, right = (_matrix(length, scale) for length in image.shape[:2])
-    return np.asarray(np.einsum("yh,hwc,xw->yxc", down, image.astype(np.float64), right, optimize=True), np.float32)
+    return np.asarray(
+        np.einsum("yh,hwc,xw->yxc", down, image.astype(np.float64), right, optimize=True),
+        np.float32,
+    )
 
 
 def torch_lanczos(image: Image, scale: int) -> Image:
     """Lanczos of four lobes as two matrix products of torch, in float32."""
     import torch
 
-    down, right = (torch.from_numpy(_matrix(length, scale).astype(np.float32)) for length in image.shape[:2])
+    down, right = (
+        torch.from_numpy(_matrix(length, scale).astype(np.float32)) for length in image.shape[:2]
+    )
     planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     with torch.no_grad():
         large = down @ planes @ right.T

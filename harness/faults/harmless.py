@@ -124,9 +124,17 @@ def _enlarged(enlarge: by.Enlarge) -> Plant:
 
 def _turned(stage: Stage, edit: Edit, _: float) -> Step:
     """Tiles are cut from the other end: the picture is turned by 180 degrees, and back."""
-    step = stage(replace(edit, image=np.ascontiguousarray(edit.image[::-1, ::-1]), mask=edit.mask[::-1, ::-1]))
+    step = stage(
+        replace(
+            edit, image=np.ascontiguousarray(edit.image[::-1, ::-1]), mask=edit.mask[::-1, ::-1]
+        )
+    )
     image = np.ascontiguousarray(step.edit.image[::-1, ::-1])
-    return replace(step, edit=replace(step.edit, image=image, mask=edit.mask, enlarged_from=edit.image), artefact=image)
+    return replace(
+        step,
+        edit=replace(step.edit, image=image, mask=edit.mask, enlarged_from=edit.image),
+        artefact=image,
+    )
 
 
 def _lerp(fill: Image, image: Image, alpha: Mask) -> Image:
@@ -141,10 +149,14 @@ def _in_float64(fill: Image, image: Image, alpha: Mask) -> Image:
 def _in_whole_numbers(fill: Image, image: Image, alpha: Mask) -> Image:
     """As graphics libraries blend: 8-bit pictures and alpha, and a division by 255."""
     one, other, share = (np.rint(part * 255).astype(np.int32) for part in (fill, image, alpha))
-    return np.asarray((one * share + other * (255 - share) + 127) // 255, np.float32) / np.float32(255)
+    return np.asarray((one * share + other * (255 - share) + 127) // 255, np.float32) / np.float32(
+        255
+    )
 
 
-def _finished(name: str, about: str, convert: Conversion, *, keeps: bool = False, quick: bool = False) -> Harmless:
+def _finished(
+    name: str, about: str, convert: Conversion, *, keeps: bool = False, quick: bool = False
+) -> Harmless:
     return Harmless(name, about, Way(convert), keeps=keeps, quick=quick)
 
 
@@ -152,15 +164,24 @@ def _in_stage(name: str, about: str, stage: str, plant: Plant, *, quick: bool = 
     return Harmless(name, about, Way(stages=((stage, plant),)), quick=quick)
 
 
-def _set(name: str, about: str, *settings: tuple[str, Param], keeps: bool = False, quick: bool = False) -> Harmless:
+def _set(
+    name: str, about: str, *settings: tuple[str, Param], keeps: bool = False, quick: bool = False
+) -> Harmless:
     return Harmless(name, about, Way(settings=settings), keeps=keeps, quick=quick)
 
 
 def _other_library(
-    name: str, about: str, enlarge: by.Enlarge, before: by.Enlarge | None = None, *, quick: bool = False
+    name: str,
+    about: str,
+    enlarge: by.Enlarge,
+    before: by.Enlarge | None = None,
+    *,
+    quick: bool = False,
 ) -> Harmless:
     """The same kernel by two libraries; `before`: None is the pipeline's own Lanczos."""
-    ways = [Way(stages=(("upscale", _enlarged(one)),)) if one else None for one in (enlarge, before)]
+    ways = [
+        Way(stages=(("upscale", _enlarged(one)),)) if one else None for one in (enlarge, before)
+    ]
     return Harmless(name, about, ways[0] or Way(), ways[1], quick=quick)
 
 
@@ -170,43 +191,103 @@ HARMLESS: tuple[Harmless, ...] = (
     # Rounding
     _finished("half_level", "half a level is added before rounding", to.half_a_level_up),
     _finished("truncated", "levels are cut off instead of rounded", to.truncated, quick=True),
-    _finished("rounded_up_at_half", "halves are rounded up instead of to even", to.rounded_up_at_half),
-    _finished("dither_ordered", "an ordered dither of half a level before rounding", to.ordered_dither),
-    _finished("dither_1", "a random dither of one level before rounding", to.random_dither, quick=True),
+    _finished(
+        "rounded_up_at_half", "halves are rounded up instead of to even", to.rounded_up_at_half
+    ),
+    _finished(
+        "dither_ordered", "an ordered dither of half a level before rounding", to.ordered_dither
+    ),
+    _finished(
+        "dither_1", "a random dither of one level before rounding", to.random_dither, quick=True
+    ),
     _finished("noise_03", "noise of σ 0.3 levels", lambda image: to.noisy(image, 0.3)),
     _finished("noise_05", "noise of σ 0.5 levels", lambda image: to.noisy(image, 0.5), quick=True),
     _finished("noise_1", "noise of σ 1 level", lambda image: to.noisy(image, 1.0)),
     _in_stage("fill_8_bits", "the fill is rounded to 8 bits", "inpaint", _fill(to.through_8_bits)),
     _in_stage(
-        "blend_8_bits", "the picture is rounded to 8 bits before it is enlarged", "blend", _image(to.through_8_bits)
+        "blend_8_bits",
+        "the picture is rounded to 8 bits before it is enlarged",
+        "blend",
+        _image(to.through_8_bits),
     ),
-    _in_stage("upscale_8_bits", "the enlarged picture is rounded to 8 bits", "upscale", _image(to.through_8_bits)),
-    _in_stage("mask_8_bits", "the mask is rounded to 8 bits", "refine_mask", _mask(to.plane_through_8_bits)),
+    _in_stage(
+        "upscale_8_bits",
+        "the enlarged picture is rounded to 8 bits",
+        "upscale",
+        _image(to.through_8_bits),
+    ),
+    _in_stage(
+        "mask_8_bits",
+        "the mask is rounded to 8 bits",
+        "refine_mask",
+        _mask(to.plane_through_8_bits),
+    ),
     # Encodings
-    _finished("png_0", "through a PNG without compression", lambda image: to.through_png(image, 0), keeps=True),
-    _finished("png_9", "through a PNG of the highest compression", lambda image: to.through_png(image, 9), keeps=True),
+    _finished(
+        "png_0",
+        "through a PNG without compression",
+        lambda image: to.through_png(image, 0),
+        keeps=True,
+    ),
+    _finished(
+        "png_9",
+        "through a PNG of the highest compression",
+        lambda image: to.through_png(image, 9),
+        keeps=True,
+    ),
     _finished("tiff_lzw", "through a TIFF", to.through_tiff, keeps=True),
-    _finished("webp_lossless", "through a lossless WebP", to.through_webp_lossless, keeps=True, quick=True),
+    _finished(
+        "webp_lossless", "through a lossless WebP", to.through_webp_lossless, keeps=True, quick=True
+    ),
     _finished("webp_95", "through a WebP of quality 95", lambda image: to.through_webp(image, 95)),
     _finished(
-        "jpeg_100_444", "through a JPEG of quality 100, 4:4:4", lambda i: to.through_jpeg(i, 100, "4:4:4"), quick=True
+        "jpeg_100_444",
+        "through a JPEG of quality 100, 4:4:4",
+        lambda i: to.through_jpeg(i, 100, "4:4:4"),
+        quick=True,
     ),
-    _finished("jpeg_100_420", "through a JPEG of quality 100, 4:2:0", lambda i: to.through_jpeg(i, 100, "4:2:0")),
-    _finished("jpeg_98_444", "through a JPEG of quality 98, 4:4:4", lambda i: to.through_jpeg(i, 98, "4:4:4")),
-    _finished("jpeg_98_420", "through a JPEG of quality 98, 4:2:0", lambda i: to.through_jpeg(i, 98, "4:2:0")),
-    _finished("jpeg_95_444", "through a JPEG of quality 95, 4:4:4", lambda i: to.through_jpeg(i, 95, "4:4:4")),
     _finished(
-        "jpeg_95_420", "through a JPEG of quality 95, 4:2:0", lambda i: to.through_jpeg(i, 95, "4:2:0"), quick=True
+        "jpeg_100_420",
+        "through a JPEG of quality 100, 4:2:0",
+        lambda i: to.through_jpeg(i, 100, "4:2:0"),
+    ),
+    _finished(
+        "jpeg_98_444",
+        "through a JPEG of quality 98, 4:4:4",
+        lambda i: to.through_jpeg(i, 98, "4:4:4"),
+    ),
+    _finished(
+        "jpeg_98_420",
+        "through a JPEG of quality 98, 4:2:0",
+        lambda i: to.through_jpeg(i, 98, "4:2:0"),
+    ),
+    _finished(
+        "jpeg_95_444",
+        "through a JPEG of quality 95, 4:4:4",
+        lambda i: to.through_jpeg(i, 95, "4:4:4"),
+    ),
+    _finished(
+        "jpeg_95_420",
+        "through a JPEG of quality 95, 4:2:0",
+        lambda i: to.through_jpeg(i, 95, "4:2:0"),
+        quick=True,
     ),
     _finished("bits_16", "through 16 bits a channel", to.through_16_bits, keeps=True),
     _finished("float16", "through float16", to.through_float16, quick=True),
     _finished("bfloat16", "through bfloat16", to.through_bfloat16),
     # Colour spaces
     _finished("linear_float32", "to linear light and back, in float32", to.through_linear_light),
-    _finished("linear_16_bits", "to linear light in 16 bits, and back", to.through_linear_16_bits, quick=True),
+    _finished(
+        "linear_16_bits",
+        "to linear light in 16 bits, and back",
+        to.through_linear_16_bits,
+        quick=True,
+    ),
     _finished("linear_float16", "to linear light in float16, and back", to.through_linear_float16),
     _finished(
-        "gamma_table", "through tables of 4096 entries for an exponent of 2.2, and back", to.through_gamma_tables
+        "gamma_table",
+        "through tables of 4096 entries for an exponent of 2.2, and back",
+        to.through_gamma_tables,
     ),
     _finished("ycbcr_8_bits", "to YCbCr in 8 bits and back", to.through_ycbcr),
     _finished("ycbcr_float32", "to YCbCr in float32 and back", to.through_ycbcr_float32),
@@ -228,18 +309,37 @@ HARMLESS: tuple[Harmless, ...] = (
         "blending, enlarging and harmonising hand on bfloat16",
         Way(stages=tuple((name, _image(to.through_bfloat16)) for name in _PRECISE)),
     ),
-    _in_stage("fill_float16", "the fill is handed on in float16", "inpaint", _fill(to.through_float16)),
-    _in_stage("fill_bfloat16", "the fill is handed on in bfloat16", "inpaint", _fill(to.through_bfloat16)),
+    _in_stage(
+        "fill_float16", "the fill is handed on in float16", "inpaint", _fill(to.through_float16)
+    ),
+    _in_stage(
+        "fill_bfloat16", "the fill is handed on in bfloat16", "inpaint", _fill(to.through_bfloat16)
+    ),
     _in_stage("blend_lerp", "blended by the difference", "blend", _mixed(_lerp)),
     _in_stage("blend_float64", "blended in float64", "blend", _mixed(_in_float64)),
-    _in_stage("blend_whole_numbers", "blended in 8-bit whole numbers", "blend", _mixed(_in_whole_numbers), quick=True),
+    _in_stage(
+        "blend_whole_numbers",
+        "blended in 8-bit whole numbers",
+        "blend",
+        _mixed(_in_whole_numbers),
+        quick=True,
+    ),
     # Tiles, batches, threads
     _set("batch_small", "small batches", ("inpaint.payload_px", 16_384), keeps=True),
-    _set("inpaint_tiles_512", "the model is given at most 512 px", ("inpaint.tile_px", 512), keeps=True),
+    _set(
+        "inpaint_tiles_512",
+        "the model is given at most 512 px",
+        ("inpaint.tile_px", 512),
+        keeps=True,
+    ),
     _set("tiles_96", "tiles of 96 px before enlarging", ("tile.size_px", 96), quick=True),
     _set("tiles_256", "tiles of 256 px before enlarging", ("tile.size_px", 256)),
     _set("tiles_overlap_16", "tiles share 16 px", ("tile.overlap_px", 16)),
-    _set("tiles_faded", "tiles are cross-faded instead of blended octave by octave", ("tile.join", "fade")),
+    _set(
+        "tiles_faded",
+        "tiles are cross-faded instead of blended octave by octave",
+        ("tile.join", "fade"),
+    ),
     _in_stage("tiles_backwards", "tiles are cut from the other end", "upscale", _turned),
     Harmless("threads_4", "four threads", Way(threads=4), keeps=True),
     # Kernels of other libraries
@@ -247,15 +347,38 @@ HARMLESS: tuple[Harmless, ...] = (
     _other_library("lanczos4_numpy", "Lanczos in float64, by NumPy", by.numpy_lanczos, quick=True),
     _other_library("lanczos4_torch", "Lanczos as a convolution, by torch", by.torch_lanczos),
     _other_library("lanczos3_pillow", "Lanczos of three lobes, by Pillow", by.pillow_lanczos),
-    _other_library("bicubic_torch", "bicubic by torch instead of OpenCV", by.torch_bicubic, by.opencv_bicubic),
-    _other_library("bicubic_pillow", "bicubic by Pillow instead of OpenCV", by.pillow_bicubic, by.opencv_bicubic),
     _other_library(
-        "bicubic_skimage", "bicubic by scikit-image instead of OpenCV", by.skimage_bicubic, by.opencv_bicubic
+        "bicubic_torch", "bicubic by torch instead of OpenCV", by.torch_bicubic, by.opencv_bicubic
     ),
-    _other_library("bilinear_torch", "bilinear by torch instead of OpenCV", by.torch_bilinear, by.opencv_bilinear),
-    _other_library("bilinear_pillow", "bilinear by Pillow instead of OpenCV", by.pillow_bilinear, by.opencv_bilinear),
     _other_library(
-        "bilinear_skimage", "bilinear by scikit-image instead of OpenCV", by.skimage_bilinear, by.opencv_bilinear
+        "bicubic_pillow",
+        "bicubic by Pillow instead of OpenCV",
+        by.pillow_bicubic,
+        by.opencv_bicubic,
+    ),
+    _other_library(
+        "bicubic_skimage",
+        "bicubic by scikit-image instead of OpenCV",
+        by.skimage_bicubic,
+        by.opencv_bicubic,
+    ),
+    _other_library(
+        "bilinear_torch",
+        "bilinear by torch instead of OpenCV",
+        by.torch_bilinear,
+        by.opencv_bilinear,
+    ),
+    _other_library(
+        "bilinear_pillow",
+        "bilinear by Pillow instead of OpenCV",
+        by.pillow_bilinear,
+        by.opencv_bilinear,
+    ),
+    _other_library(
+        "bilinear_skimage",
+        "bilinear by scikit-image instead of OpenCV",
+        by.skimage_bilinear,
+        by.opencv_bilinear,
     ),
     _other_library("area_pillow", "boxes by Pillow instead of torch", by.pillow_box, by.torch_area),
 )

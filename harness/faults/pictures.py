@@ -124,27 +124,82 @@ def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
     return np.searchsorted(middles, np.arange(seams.shape[axis]), side="right")
 
 
-def _everywhere(effect: Callable[[Image, float], Image]) -> Callable[[Image, Reference, float], Image]:
+def _everywhere(
+    effect: Callable[[Image, float], Image],
+) -> Callable[[Image, Reference, float], Image]:
     """The same to the whole picture."""
     return lambda image, _, strength: effect(image, strength)
 
 
 FAULTS: tuple[Fault, ...] = (
     Fault("ghost", "inpaint", "a trace of the overlay stays", "share of the overlay", 0.02, _ghost),
-    Fault("text_left", "detect", "the first letters stay", "share of the overlay's width", 0.1, _text_left),
-    Fault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _soft_fill),
-    Fault("grain_lost", "harmonise", "the fill has no grain", "share of the grain", 0.5, _grain_lost),
-    Fault("denoised", "upscale", "grain is gone everywhere", "share of the grain", 0.5, _everywhere(effects.denoised)),
-    Fault("halo", "blend", "a bright rim around the edit", "8-bit levels", 4.0, _halo),
-    Fault("microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _microprint_lost),
-    Fault("outside_changed", "blend", "a patch far from the edit is brighter", "8-bit levels", 4.0, _outside_changed),
-    Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _hard_seams),
-    Fault("tile_shading", "inpaint", "every tile is lighter in its middle", "8-bit levels", 4.0, _tile_shading),
-    Fault("hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _everywhere(effects.turned_hue)),
-    Fault("lightness_drift", "harmonise", "everything gets lighter", "L*", 1.0, _everywhere(effects.lighter)),
-    Fault("washed_out", "harmonise", "colours fade", "share of the chroma", 0.05, _everywhere(effects.faded)),
     Fault(
-        "gamma_drift", "harmonise", "the tone curve bends", "change of the exponent", 0.03, _everywhere(effects.bent)
+        "text_left",
+        "detect",
+        "the first letters stay",
+        "share of the overlay's width",
+        0.1,
+        _text_left,
+    ),
+    Fault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _soft_fill),
+    Fault(
+        "grain_lost", "harmonise", "the fill has no grain", "share of the grain", 0.5, _grain_lost
+    ),
+    Fault(
+        "denoised",
+        "upscale",
+        "grain is gone everywhere",
+        "share of the grain",
+        0.5,
+        _everywhere(effects.denoised),
+    ),
+    Fault("halo", "blend", "a bright rim around the edit", "8-bit levels", 4.0, _halo),
+    Fault(
+        "microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _microprint_lost
+    ),
+    Fault(
+        "outside_changed",
+        "blend",
+        "a patch far from the edit is brighter",
+        "8-bit levels",
+        4.0,
+        _outside_changed,
+    ),
+    Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _hard_seams),
+    Fault(
+        "tile_shading",
+        "inpaint",
+        "every tile is lighter in its middle",
+        "8-bit levels",
+        4.0,
+        _tile_shading,
+    ),
+    Fault(
+        "hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _everywhere(effects.turned_hue)
+    ),
+    Fault(
+        "lightness_drift",
+        "harmonise",
+        "everything gets lighter",
+        "L*",
+        1.0,
+        _everywhere(effects.lighter),
+    ),
+    Fault(
+        "washed_out",
+        "harmonise",
+        "colours fade",
+        "share of the chroma",
+        0.05,
+        _everywhere(effects.faded),
+    ),
+    Fault(
+        "gamma_drift",
+        "harmonise",
+        "the tone curve bends",
+        "change of the exponent",
+        0.03,
+        _everywhere(effects.bent),
     ),
     Fault("blurred", "upscale", "everything is softer", "σ, px", 0.6, _everywhere(effects.blurred)),
     Fault(
@@ -155,15 +210,42 @@ FAULTS: tuple[Fault, ...] = (
         0.3,
         _everywhere(effects.sharpened),
     ),
-    Fault("shifted", "upscale", "everything moves to the right", "px", 0.5, _everywhere(effects.shifted)),
-    Fault("compressed", "upscale", "a JPEG in between", "100 - quality", 10.0, _everywhere(effects.compressed)),
-    Fault("banded", "upscale", "fewer levels", "8-bit levels a step", 4.0, _everywhere(effects.banded)),
-    Fault("chequered", "upscale", "a pattern of single pixels", "8-bit levels", 2.0, _everywhere(effects.chequered)),
+    Fault(
+        "shifted",
+        "upscale",
+        "everything moves to the right",
+        "px",
+        0.5,
+        _everywhere(effects.shifted),
+    ),
+    Fault(
+        "compressed",
+        "upscale",
+        "a JPEG in between",
+        "100 - quality",
+        10.0,
+        _everywhere(effects.compressed),
+    ),
+    Fault(
+        "banded", "upscale", "fewer levels", "8-bit levels a step", 4.0, _everywhere(effects.banded)
+    ),
+    Fault(
+        "chequered",
+        "upscale",
+        "a pattern of single pixels",
+        "8-bit levels",
+        2.0,
+        _everywhere(effects.chequered),
+    ),
 )
 """Every fault, by the stage's place in the pipeline and then as they came up."""
 
 
 def _enlarged(plane: npt.NDArray[np.floating], scale: int) -> Plane:
     height, width = plane.shape[:2]
-    large = cv2.resize(np.asarray(plane, np.float32), (width * scale, height * scale), interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(
+        np.asarray(plane, np.float32),
+        (width * scale, height * scale),
+        interpolation=cv2.INTER_LINEAR,
+    )
     return np.asarray(large, np.float32)

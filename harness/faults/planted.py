@@ -32,7 +32,9 @@ class PlantedPipeline(ReferencePipeline):
         def faulty(stage: Stage) -> Stage:
             return lambda edit: fault.plant(stage, edit, strength)
 
-        program = tuple((name, faulty(stage) if name == fault.stage else stage) for name, stage in STAGES)
+        program = tuple(
+            (name, faulty(stage) if name == fault.stage else stage) for name, stage in STAGES
+        )
         super().__init__(config, program)
         self._fault, self._strength = fault, strength
 
@@ -92,7 +94,9 @@ def _in_place_of(stage: Stage, plant: Plant | None) -> Stage:
 
 def _code() -> str:
     """Hash of the code of all faults and harmless changes."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:16]
+    return hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
+    ).hexdigest()[:16]
 
 
 class RepeatedPipeline(ReferencePipeline):

@@ -86,7 +86,9 @@ def _decoded(spoil: Spoil) -> Plant:
         image = spoil(step.edit.image, step.edit, strength)
         request = replace(step.edit.request, image=image)
         return replace(
-            step, edit=replace(step.edit, request=request, image=image, fill=image, blended=image), artefact=image
+            step,
+            edit=replace(step.edit, request=request, image=image, fill=image, blended=image),
+            artefact=image,
         )
 
     return plant
@@ -172,7 +174,9 @@ def _without_last_letters(mask: Mask, _: Edit, strength: float) -> Mask:
 
 def _grown(mask: Mask, _: Edit, strength: float) -> Mask:
     size = 2 * round(strength) + 1
-    return np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))), np.float32)
+    return np.asarray(
+        cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))), np.float32
+    )
 
 
 def _shrunk(mask: Mask, _: Edit, strength: float) -> Mask:
@@ -223,7 +227,14 @@ def _hallucinated(fill: Image, edit: Edit, strength: float) -> Image:
         return fill
     for y in range(int(rows.min()), int(rows.max()) + 20, 20):
         cv2.putText(
-            drawn, "LOREM" * 20, (int(columns.min()), y + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1, cv2.LINE_AA
+            drawn,
+            "LOREM" * 20,
+            (int(columns.min()), y + 14),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5,
+            255,
+            1,
+            cv2.LINE_AA,
         )
     return clipped(fill - (drawn / np.float32(255) * strength / 255)[..., None])
 
@@ -302,7 +313,9 @@ def _redone(image: Image, edit: Edit, strength: float) -> Image:
 
 def _hole_of(image: Image, edit: Edit) -> Plane:
     height, width = image.shape[:2]
-    return np.asarray(cv2.resize(edit.mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)[..., None]
+    return np.asarray(
+        cv2.resize(edit.mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+    )[..., None]
 
 
 def _grainless(image: Image, edit: Edit, strength: float) -> Image:
@@ -310,13 +323,17 @@ def _grainless(image: Image, edit: Edit, strength: float) -> Image:
 
 
 def _grainy(image: Image, edit: Edit, strength: float) -> Image:
-    noise = np.random.default_rng(edit.request.seed + 1).standard_normal(image.shape[:2], dtype=np.float32)
+    noise = np.random.default_rng(edit.request.seed + 1).standard_normal(
+        image.shape[:2], dtype=np.float32
+    )
     return clipped(image + _hole_of(image, edit) * (noise * strength / 255)[..., None])
 
 
 def _repeated_grain(image: Image, edit: Edit, strength: float) -> Image:
     """Each tile gets the same noise."""
-    tile = np.random.default_rng(edit.request.seed + 1).standard_normal((GRAIN_TILE_PX, GRAIN_TILE_PX))
+    tile = np.random.default_rng(edit.request.seed + 1).standard_normal(
+        (GRAIN_TILE_PX, GRAIN_TILE_PX)
+    )
     times = [-(-edge // GRAIN_TILE_PX) for edge in image.shape[:2]]
     noise = np.tile(tile, times)[: image.shape[0], : image.shape[1]].astype(np.float32)
     return clipped(image + (noise * strength / 255)[..., None])
@@ -395,8 +412,22 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         1.0,
         _sometimes(_mask(lambda mask, _, __: 1 - mask)),
     ),
-    StageFault("mask_dilated", "refine_mask", "the mask grows too far, over fine print too", "px", 4.0, _mask(_grown)),
-    StageFault("mask_eroded", "refine_mask", "the mask leaves a rim of what must go", "px", 1.0, _mask(_shrunk)),
+    StageFault(
+        "mask_dilated",
+        "refine_mask",
+        "the mask grows too far, over fine print too",
+        "px",
+        4.0,
+        _mask(_grown),
+    ),
+    StageFault(
+        "mask_eroded",
+        "refine_mask",
+        "the mask leaves a rim of what must go",
+        "px",
+        1.0,
+        _mask(_shrunk),
+    ),
     StageFault(
         "mask_shifted",
         "refine_mask",
@@ -405,31 +436,69 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         2.0,
         _mask(lambda mask, _, strength: effects.shifted(mask, strength)),
     ),
-    StageFault("mask_hardened", "refine_mask", "the soft edge is cut", "share of the softness", 1.0, _mask(_hardened)),
+    StageFault(
+        "mask_hardened",
+        "refine_mask",
+        "the soft edge is cut",
+        "share of the softness",
+        1.0,
+        _mask(_hardened),
+    ),
     StageFault(
         "mask_unrefined",
         "check_mask",
         "the mask from before its refinement is handed on",
         _PICTURES,
         1.0,
-        _sometimes(_mask(lambda mask, edit, __: mask if edit.request.mask is None else edit.request.mask)),
+        _sometimes(
+            _mask(lambda mask, edit, __: mask if edit.request.mask is None else edit.request.mask)
+        ),
     ),
     StageFault(
-        "text_blurred", "remove_text", "text is blurred that could be removed", "share of its width", 0.2, _blurred_text
+        "text_blurred",
+        "remove_text",
+        "text is blurred that could be removed",
+        "share of its width",
+        0.2,
+        _blurred_text,
     ),
-    StageFault("ghost", "inpaint", "a trace of what must go stays", "share of it", 0.02, _fill(_ghost)),
-    StageFault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _fill(_everywhere(effects.blurred))),
-    StageFault("tile_steps", "inpaint", "the fill's tiles differ in brightness", _LEVELS, 4.0, _fill(_stepped)),
-    StageFault("tile_gain", "inpaint", "the fill's tiles differ in gain", "share", 0.03, _fill(_uneven)),
+    StageFault(
+        "ghost", "inpaint", "a trace of what must go stays", "share of it", 0.02, _fill(_ghost)
+    ),
+    StageFault(
+        "soft_fill",
+        "inpaint",
+        "the fill is blurred",
+        "σ, px",
+        1.0,
+        _fill(_everywhere(effects.blurred)),
+    ),
+    StageFault(
+        "tile_steps",
+        "inpaint",
+        "the fill's tiles differ in brightness",
+        _LEVELS,
+        4.0,
+        _fill(_stepped),
+    ),
+    StageFault(
+        "tile_gain", "inpaint", "the fill's tiles differ in gain", "share", 0.03, _fill(_uneven)
+    ),
     StageFault(
         "context_lost",
         "inpaint",
         "the model sees less of the surroundings",
         "share of the context",
         0.875,
-        _with_settings(lambda config, s: {"inpaint.context_px": max(round(config.inpaint.context_px * (1 - s)), 4)}),
+        _with_settings(
+            lambda config, s: {
+                "inpaint.context_px": max(round(config.inpaint.context_px * (1 - s)), 4)
+            }
+        ),
     ),
-    StageFault("overflow", "inpaint", "half precision overflows to black", "px", 8.0, _fill(_overflown)),
+    StageFault(
+        "overflow", "inpaint", "half precision overflows to black", "px", 8.0, _fill(_overflown)
+    ),
     StageFault(
         "faded_fill",
         "inpaint",
@@ -446,7 +515,9 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         1.5,
         _fill(lambda fill, _, strength: effects.lighter(fill, -strength)),
     ),
-    StageFault("hallucinated", "inpaint", "letters appear in the fill", _LEVELS, 12.0, _fill(_hallucinated)),
+    StageFault(
+        "hallucinated", "inpaint", "letters appear in the fill", _LEVELS, 12.0, _fill(_hallucinated)
+    ),
     StageFault(
         "banded_fill",
         "inpaint",
@@ -455,12 +526,33 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         6.0,
         _fill(_everywhere(effects.banded)),
     ),
-    StageFault("seed_ignored", "inpaint", "every seed gives the same picture", _PICTURES, 1.0, _sometimes(_seedless)),
-    StageFault("halo", "blend", "a bright rim around the fill", _LEVELS, 4.0, _blended(_haloed)),
-    StageFault("premultiplied", "blend", "alpha is applied twice: a dark edge", "share", 1.0, _blended(_premultiplied)),
-    StageFault("pasted_beside", "blend", "the fill is pasted beside its place", "px", 2.0, _pasted_beside),
     StageFault(
-        "outside_changed", "blend", "a patch far from the mask changes", _LEVELS, 4.0, _blended(_outside_changed)
+        "seed_ignored",
+        "inpaint",
+        "every seed gives the same picture",
+        _PICTURES,
+        1.0,
+        _sometimes(_seedless),
+    ),
+    StageFault("halo", "blend", "a bright rim around the fill", _LEVELS, 4.0, _blended(_haloed)),
+    StageFault(
+        "premultiplied",
+        "blend",
+        "alpha is applied twice: a dark edge",
+        "share",
+        1.0,
+        _blended(_premultiplied),
+    ),
+    StageFault(
+        "pasted_beside", "blend", "the fill is pasted beside its place", "px", 2.0, _pasted_beside
+    ),
+    StageFault(
+        "outside_changed",
+        "blend",
+        "a patch far from the mask changes",
+        _LEVELS,
+        4.0,
+        _blended(_outside_changed),
     ),
     StageFault(
         "model_round_trip",
@@ -479,18 +571,49 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         0.3,
         _picture(_everywhere(effects.sharpened)),
     ),
-    StageFault("blurred", "upscale", "everything is softer", "σ, px", 0.6, _picture(_everywhere(effects.blurred))),
     StageFault(
-        "shifted", "upscale", "everything moves to the right", "px", 0.5, _picture(_everywhere(effects.shifted))
+        "blurred",
+        "upscale",
+        "everything is softer",
+        "σ, px",
+        0.6,
+        _picture(_everywhere(effects.blurred)),
     ),
     StageFault(
-        "compressed", "upscale", "a JPEG in between", "100 - quality", 10.0, _picture(_everywhere(effects.compressed))
+        "shifted",
+        "upscale",
+        "everything moves to the right",
+        "px",
+        0.5,
+        _picture(_everywhere(effects.shifted)),
     ),
-    StageFault("tile_seams", "upscale", "tiles differ in brightness", _LEVELS, 2.0, _picture(_stepped)),
     StageFault(
-        "chequered", "upscale", "a pattern of single pixels", _LEVELS, 2.0, _picture(_everywhere(effects.chequered))
+        "compressed",
+        "upscale",
+        "a JPEG in between",
+        "100 - quality",
+        10.0,
+        _picture(_everywhere(effects.compressed)),
     ),
-    StageFault("banded", "upscale", "fewer levels", "8-bit levels a step", 4.0, _picture(_everywhere(effects.banded))),
+    StageFault(
+        "tile_seams", "upscale", "tiles differ in brightness", _LEVELS, 2.0, _picture(_stepped)
+    ),
+    StageFault(
+        "chequered",
+        "upscale",
+        "a pattern of single pixels",
+        _LEVELS,
+        2.0,
+        _picture(_everywhere(effects.chequered)),
+    ),
+    StageFault(
+        "banded",
+        "upscale",
+        "fewer levels",
+        "8-bit levels a step",
+        4.0,
+        _picture(_everywhere(effects.banded)),
+    ),
     StageFault(
         "denoised",
         "upscale",
@@ -509,14 +632,36 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         (("order.upscale_first", True),),
     ),
     StageFault(
-        "redone", "check_upscale", "what was good is made again, worse", "share of the tiles", 0.25, _picture(_redone)
+        "redone",
+        "check_upscale",
+        "what was good is made again, worse",
+        "share of the tiles",
+        0.25,
+        _picture(_redone),
     ),
-    StageFault("hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _picture(_everywhere(effects.turned_hue))),
     StageFault(
-        "lightness_drift", "harmonise", "everything gets lighter", "L*", 1.0, _picture(_everywhere(effects.lighter))
+        "hue_drift",
+        "harmonise",
+        "all hues turn",
+        "degrees",
+        2.0,
+        _picture(_everywhere(effects.turned_hue)),
     ),
     StageFault(
-        "washed_out", "harmonise", "colours fade", "share of the chroma", 0.05, _picture(_everywhere(effects.faded))
+        "lightness_drift",
+        "harmonise",
+        "everything gets lighter",
+        "L*",
+        1.0,
+        _picture(_everywhere(effects.lighter)),
+    ),
+    StageFault(
+        "washed_out",
+        "harmonise",
+        "colours fade",
+        "share of the chroma",
+        0.05,
+        _picture(_everywhere(effects.faded)),
     ),
     StageFault(
         "gamma_drift",
@@ -526,7 +671,14 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         0.03,
         _picture(_everywhere(effects.bent)),
     ),
-    StageFault("grain_lost", "harmonise", "the fill loses its grain", "share of the grain", 0.5, _picture(_grainless)),
+    StageFault(
+        "grain_lost",
+        "harmonise",
+        "the fill loses its grain",
+        "share of the grain",
+        0.5,
+        _picture(_grainless),
+    ),
     StageFault(
         "grain_added",
         "harmonise",
@@ -544,6 +696,13 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         _picture(_repeated_grain),
     ),
     StageFault("not_harmonised", "harmonise", "the stage is dropped", "share", 1.0, _skipped),
-    StageFault("distrustful", "verify", "good results are sent to review", _PICTURES, 1.0, _sometimes(_distrustful)),
+    StageFault(
+        "distrustful",
+        "verify",
+        "good results are sent to review",
+        _PICTURES,
+        1.0,
+        _sometimes(_distrustful),
+    ),
 )
 """Every fault, by the stage's place in the pipeline."""

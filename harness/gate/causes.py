@@ -110,7 +110,9 @@ def _seen(scored: Scored) -> tuple[float, float]:
         seen = max(parts.get(part, 0.0) for part, of in PART_ASPECTS.items() if of == aspect)
         weight[ASPECTS.index(aspect)] = seen if total[ASPECTS.index(aspect)] >= 1 else 0.0
     way = (scored.lost - scored.won) / np.maximum(total, 1e-9)
-    return float((weight * np.clip(way, 0, None)).sum()), float((weight * np.clip(-way, 0, None)).sum())
+    return float((weight * np.clip(way, 0, None)).sum()), float(
+        (weight * np.clip(-way, 0, None)).sum()
+    )
 
 
 def _direction(scored: Scored) -> int:
@@ -134,14 +136,22 @@ def find_causes(
     """
     groups: dict[tuple[str, str, int], list[Scored]] = {}
     for one in scored:
-        place = (one.scene.model, stages.get(one.columns[0], ""), apart(one.scene.family, one.scene.model))
+        place = (
+            one.scene.model,
+            stages.get(one.columns[0], ""),
+            apart(one.scene.family, one.scene.model),
+        )
         groups.setdefault(place, []).append(one)
     merged: dict[tuple[str, int, Outcome], list[Cause]] = {}
     for (model, stage, number_apart), own in groups.items():
         cause = Cause((model,), stage, tuple(own))
         merged.setdefault((stage, number_apart, cause.outcome), []).append(cause)
     return [
-        Cause(tuple(model for one in same for model in one.models), stage, tuple(s for one in same for s in one.scored))
+        Cause(
+            tuple(model for one in same for model in one.models),
+            stage,
+            tuple(s for one in same for s in one.scored),
+        )
         for (stage, _, _), same in merged.items()
     ]
 
@@ -189,8 +199,16 @@ def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect,
     """The aspects that are named as lost and as won: each on one side, and none that hardly counts."""
     net = lost - won
     total = np.array([lost.sum(), won.sum()])
-    worse = [a for a in ranked(np.where(net > 0, lost, 0)) if lost[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
-    better = [a for a in ranked(np.where(net < 0, won, 0)) if won[ASPECTS.index(a)] >= SHARE_NAMED * total.max()]
+    worse = [
+        a
+        for a in ranked(np.where(net > 0, lost, 0))
+        if lost[ASPECTS.index(a)] >= SHARE_NAMED * total.max()
+    ]
+    better = [
+        a
+        for a in ranked(np.where(net < 0, won, 0))
+        if won[ASPECTS.index(a)] >= SHARE_NAMED * total.max()
+    ]
     return tuple(worse), tuple(better)
 
 
@@ -264,9 +282,7 @@ def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Findin
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
     if unproved.seeds_needed:
-        advice = (
-            f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look at the pictures"
-        )
+        advice = f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look at the pictures"
     finding = Finding(
         rule="picture",
         outcome=Outcome.UNDERPOWERED,

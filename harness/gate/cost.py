@@ -37,7 +37,9 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
             yield slower
         now, then = growth(run, model), growth(baseline.sheet, model)
         if now is not None and now >= GROWTH_MB and now > 2 * max(then or 0.0, 0.0):
-            before = "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
+            before = (
+                "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
+            )
             yield (
                 f"{model}: the memory of its process grows by {number(now, 'MB')} an edit{before}. Look for pictures or "
                 'tensors that are kept, or hold it to a limit: [[limits]] of = "growth"'

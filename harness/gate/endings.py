@@ -43,7 +43,11 @@ class _Ending:
 
 
 def status_findings(
-    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing, apart: Callable[[str, str], int] = together
+    run: Sheet,
+    baseline: Sheet,
+    groups: Groups,
+    pairing: Pairing,
+    apart: Callable[[str, str], int] = together,
 ) -> Iterable[Finding]:
     """One for each model of which edits ended worse, or better, than the baseline's: sent to review or refused. Families for
     which `apart` gives different numbers are never one finding.
@@ -69,7 +73,9 @@ def status_findings(
         yield _finding("status", first.outcome, families, first.model, first.case, cases, words)
 
 
-def _ending(run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: str, columns: Columns) -> _Ending | None:
+def _ending(
+    run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: str, columns: Columns
+) -> _Ending | None:
     """How a family's edits end now; None: as before."""
     steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
     if not steps.any():
@@ -85,17 +91,23 @@ def _ending(run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: s
     case = run.manifest.cases[(worse or some or better)[0]]
     cases = tuple(run.manifest.cases[int(column)] for column in columns[way])
     was, now = _statuses(run, baseline, pairing, case.id)
-    return _Ending(outcome, family, model, case, cases, len(columns), was, now, run.ended[case.id].reason)
+    return _Ending(
+        outcome, family, model, case, cases, len(columns), was, now, run.ended[case.id].reason
+    )
 
 
-def seed_findings(run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+def seed_findings(
+    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing
+) -> Iterable[Finding]:
     """One for each family and stochastic model with a scene on which every seed gives the same picture, and did not before:
     the seed is not passed on, and what is meant to be many tries is one.
     """
     for family, model in groups:
         if not stochastic(baseline, model) or not stochastic(run, model):
             continue
-        scenes = [scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)]
+        scenes = [
+            scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)
+        ]
         stuck = [
             scene
             for scene in scenes
@@ -120,7 +132,11 @@ def _pictures(sheet: Sheet, columns: Iterable[int]) -> set[str]:
 def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
     """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
     before, after = _statuses(run, baseline, pairing, run.manifest.cases[column].id)
-    return STATUSES.index(after) - STATUSES.index(before) if before in STATUSES and after in STATUSES else 0
+    return (
+        STATUSES.index(after) - STATUSES.index(before)
+        if before in STATUSES and after in STATUSES
+        else 0
+    )
 
 
 def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tuple[str, str]:
@@ -128,7 +144,9 @@ def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tu
     return other.status if other else "", run.ended[case_id].status
 
 
-def _scenes(run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
+def _scenes(
+    run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool
+) -> list[int]:
     """A column of each scene of which enough seeds are flagged."""
     flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
     scenes: dict[str, list[int]] = {}
@@ -151,7 +169,13 @@ def _ended(before: str, after: str, *, one: bool) -> str:
 
 
 def _finding(
-    rule: str, outcome: Outcome, families: Sequence[str], model: str, case: Case, cases: Sequence[Case], words: str
+    rule: str,
+    outcome: Outcome,
+    families: Sequence[str],
+    model: str,
+    case: Case,
+    cases: Sequence[Case],
+    words: str,
 ) -> Finding:
     return Finding(
         rule=rule,

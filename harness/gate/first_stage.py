@@ -38,18 +38,32 @@ def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
     shorter, longer = sorted((ours, theirs), key=len)
     if len(shorter) < len(longer) and shorter:
         return longer[len(shorter)].name
-    return next((mine.name for mine, yours in zip(ours, theirs, strict=False) if mine.decision != yours.decision), "")
+    return next(
+        (
+            mine.name
+            for mine, yours in zip(ours, theirs, strict=False)
+            if mine.decision != yours.decision
+        ),
+        "",
+    )
 
 
-def first_stages(run: Sheet, baseline: Sheet, pairing: Pairing, columns: Iterable[int]) -> dict[int, str]:
+def first_stages(
+    run: Sheet, baseline: Sheet, pairing: Pairing, columns: Iterable[int]
+) -> dict[int, str]:
     """For each of these columns of the run, the first stage that differs from its accepted case's.
 
     Only where both sides ran on one seed: on another, every stochastic stage differs.
     """
-    pairs = same_seed(run, baseline, pairing, [run.manifest.cases[column].id for column in dict.fromkeys(columns)])
+    pairs = same_seed(
+        run, baseline, pairing, [run.manifest.cases[column].id for column in dict.fromkeys(columns)]
+    )
     if not pairs:
         return {}
-    ours, theirs = read_traces(run.folder, pairs.keys()), read_traces(baseline.folder, set(pairs.values()))
+    ours, theirs = (
+        read_traces(run.folder, pairs.keys()),
+        read_traces(baseline.folder, set(pairs.values())),
+    )
     return {
         run.columns[mine]: first_difference(ours[mine], theirs[yours])
         for mine, yours in pairs.items()
@@ -84,5 +98,7 @@ def read_traces(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:
             rows = batch.filter(compute.is_in(batch.column("case_id"), value_set=wanted))
             for row in rows.to_pylist():
                 decision = row["decision"].partition(OVER_BUDGET)[0]
-                found.setdefault(row["case_id"], []).append(Kept(row["stage"], row["artefact"], decision))
+                found.setdefault(row["case_id"], []).append(
+                    Kept(row["stage"], row["artefact"], decision)
+                )
     return found

@@ -15,9 +15,22 @@ import numpy as np
 
 from editproof.harness.gate import cost, numbers, seeds, validity, words
 from editproof.harness.gate import endings as conduct
-from editproof.harness.gate.causes import PLAIN, Cause, case_outcome, find_causes, finding_of, unproved_finding
+from editproof.harness.gate.causes import (
+    PLAIN,
+    Cause,
+    case_outcome,
+    find_causes,
+    finding_of,
+    unproved_finding,
+)
 from editproof.harness.gate.first_stage import first_stages
-from editproof.harness.gate.limits import Groups, budget_findings, groups_of, left_out, limit_findings
+from editproof.harness.gate.limits import (
+    Groups,
+    budget_findings,
+    groups_of,
+    left_out,
+    limit_findings,
+)
 from editproof.harness.gate.looks import Look, Looking, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
@@ -73,14 +86,18 @@ class Rules:
         covering = [
             place
             for place, waiver in enumerate(self.waivers)
-            if waiver.metric in {"", rule} and waiver.family in {"", family} and waiver.model in {"", model}
+            if waiver.metric in {"", rule}
+            and waiver.family in {"", family}
+            and waiver.model in {"", model}
         ]
         return covering[0] if covering else -1
 
 
 def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
     """Judge a run that is in memory; as `judge_sheet`."""
-    return judge_sheet(sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise)
+    return judge_sheet(
+        sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise
+    )
 
 
 def judge_sheet(
@@ -107,7 +124,11 @@ def judge_sheet(
     day = today or datetime.now(UTC).date()
     compared = None
     if baseline:
-        rules = Rules(noise, tuple(fail_on) or suite.fail_on, tuple(w for w in all_waivers if day <= w.expires))
+        rules = Rules(
+            noise,
+            tuple(fail_on) or suite.fail_on,
+            tuple(w for w in all_waivers if day <= w.expires),
+        )
         compared = compare(run, baseline, groups, rules, looking)
     found = [*budget_findings(run, groups), *limit_findings(run, groups)]
     if compared:
@@ -134,14 +155,18 @@ def judge_sheet(
         findings=tuple(findings),
         judgements=judgements,
         changes=changes,
-        unchanged=sum(one.state == "unchanged" for one in compared.looks.by_column.values()) if compared else 0,
+        unchanged=sum(one.state == "unchanged" for one in compared.looks.by_column.values())
+        if compared
+        else 0,
         baseline=str(baseline.sheet.folder) if baseline else "",
         notes=tuple(notes),
         seen_by=compared.looks.seen_by if compared else "",
     )
 
 
-def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking) -> Comparison:
+def compare(
+    run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking
+) -> Comparison:
     """Ask the three questions."""
     numbers.check_margins(run.manifest.suite, rules.noise)
     pairing = pair(run, baseline.sheet)
@@ -153,7 +178,9 @@ def compare(run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, lookin
     findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
-        *conduct.status_findings(run, baseline.sheet, groups, pairing, partial(rules.apart, rule="status")),
+        *conduct.status_findings(
+            run, baseline.sheet, groups, pairing, partial(rules.apart, rule="status")
+        ),
         *conduct.seed_findings(run, baseline.sheet, groups, pairing),
     ]
     unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
@@ -165,11 +192,16 @@ def _scored(
 ) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
     """What lost and won, and the numbers that say so. Nothing is read where nothing changed visibly."""
     pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
-    seeded = [scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)]
+    seeded = [
+        scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)
+    ]
     shown = [looks.by_column[column] for scene in pairs for column in scene.ours]
     shown = [one for one in shown if one.state in {"visible", "unknown"}]
     ours = [*(one.column for one in shown), *(column for scene in seeded for column in scene.ours)]
-    theirs = [*(one.partner for one in shown), *(column for scene in seeded for column in scene.theirs)]
+    theirs = [
+        *(one.partner for one in shown),
+        *(column for scene in seeded for column in scene.theirs),
+    ]
     if not ours:
         return [], [], None
     keys = numbers.keys_of(run, baseline.sheet, noise)
@@ -186,11 +218,15 @@ def _scored(
     return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
 
 
-def _unseen(run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor) -> Iterable[str]:
+def _unseen(
+    run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor
+) -> Iterable[str]:
     """Cases whose pictures can't be compared, and of which no number with a margin is known on both sides."""
     for scene in pairing.scenes:
         for column in looks.of(scene.ours, "unknown"):
-            margins = numbers.margins_of(run, read.keys, scene.family, scene.model, cases=1, noise=noise)
+            margins = numbers.margins_of(
+                run, read.keys, scene.family, scene.model, cases=1, noise=noise
+            )
             one = looks.by_column[column]
             if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + margins).all():
                 yield run.manifest.cases[column].id
@@ -230,7 +266,10 @@ def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Lo
             return Outcome.IMPROVED
         worse = lost > PLAIN * won
         return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
-    quiet = all(one.state == "unchanged" or one.difference is None or one.difference.visible for one in looks)
+    quiet = all(
+        one.state == "unchanged" or one.difference is None or one.difference.visible
+        for one in looks
+    )
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 
 
@@ -244,7 +283,10 @@ def _not_judged(run: Sheet, pairing: Pairing) -> Iterable[Judgement]:
         left[group] = left.get(group, 0) + 1
     for group, count in left.items():
         if group not in known:
-            yield from (Judgement(*group, aspect, Outcome.NOT_JUDGED, 0.0, 0.0, 0.0, count) for aspect in ASPECTS)
+            yield from (
+                Judgement(*group, aspect, Outcome.NOT_JUDGED, 0.0, 0.0, 0.0, count)
+                for aspect in ASPECTS
+            )
 
 
 def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
@@ -252,12 +294,28 @@ def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
     outcome = {column: case_outcome(one) for one in compared.scored for column in one.columns}
     found = []
     for one in compared.looks.by_column.values():
-        if one.state in {"unchanged", "no picture"} or (one.difference is None and one.column not in outcome):
+        if one.state in {"unchanged", "no picture"} or (
+            one.difference is None and one.column not in outcome
+        ):
             continue
-        usual = Outcome.INVISIBLE if one.difference and not one.difference.visible else Outcome.UNCHANGED
-        whole, worst = (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
+        usual = (
+            Outcome.INVISIBLE
+            if one.difference and not one.difference.visible
+            else Outcome.UNCHANGED
+        )
+        whole, worst = (
+            (one.difference.whole, one.difference.worst) if one.difference else (0.0, 0.0)
+        )
         away = round(one.difference.step, 4) if one.difference and one.difference.steps else None
-        found.append(Change(run.manifest.cases[one.column].id, outcome.get(one.column, usual), whole, worst, away))
+        found.append(
+            Change(
+                run.manifest.cases[one.column].id,
+                outcome.get(one.column, usual),
+                whole,
+                worst,
+                away,
+            )
+        )
     return sorted(found, key=lambda change: -max(change.whole, change.worst))
 
 
@@ -270,10 +328,14 @@ def _exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
     return ExitCode.INCOMPLETE if unproved else ExitCode.OK
 
 
-def _outcome(findings: Sequence[Finding], judgements: Sequence[Judgement], invalid: Sequence[str]) -> Outcome:
+def _outcome(
+    findings: Sequence[Finding], judgements: Sequence[Judgement], invalid: Sequence[str]
+) -> Outcome:
     """The worst of what was found; of aspects, only what is no loss or gain of a finding."""
     quiet = {Outcome.NOT_JUDGED, Outcome.INVISIBLE, Outcome.UNCHANGED}
-    known = {finding.outcome for finding in findings} | {j.outcome for j in judgements if j.outcome in quiet}
+    known = {finding.outcome for finding in findings} | {
+        j.outcome for j in judgements if j.outcome in quiet
+    }
     known |= {Outcome.ERROR} if invalid else set()
     return next((outcome for outcome in OUTCOMES if outcome in known), Outcome.NOT_JUDGED)
 
@@ -285,11 +347,17 @@ def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
     order = OUTCOMES.index(finding.outcome)
     if finding.jod is not None:
         return (not finding.fails, not unproved, quiet, 0, -finding.jod)
-    past = finding.evidence.headroom / max(abs(finding.evidence.limit), 1e-9) if finding.evidence else 0.0
+    past = (
+        finding.evidence.headroom / max(abs(finding.evidence.limit), 1e-9)
+        if finding.evidence
+        else 0.0
+    )
     return (not finding.fails, not unproved, quiet, order, past)
 
 
-def _without_what_ended(found: Iterable[Finding], of_conduct: Iterable[Finding]) -> Iterable[Finding]:
+def _without_what_ended(
+    found: Iterable[Finding], of_conduct: Iterable[Finding]
+) -> Iterable[Finding]:
     """Without the budgets that have no number since edits are refused that were not before: that is a regression, said once."""
     ended = {
         (family, model)
@@ -312,7 +380,10 @@ def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
         return finding
     known = [waiver for waiver in waivers if day <= waiver.expires]
     parts = [(family, model) for family in finding.families for model in finding.models]
-    chosen = [next((w for w in known if _covers(w, family, model, finding)), None) for family, model in parts]
+    chosen = [
+        next((w for w in known if _covers(w, family, model, finding)), None)
+        for family, model in parts
+    ]
     if not chosen or any(waiver is None for waiver in chosen):
         return finding
     first = next(waiver for waiver in chosen if waiver)
@@ -323,16 +394,25 @@ def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
 def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
     metric = metric_name(finding.evidence.metric) if finding.evidence else finding.rule
     asked = (waiver.family, waiver.model, waiver.metric)
-    return all(not name or name == other for name, other in zip(asked, (family, model, metric), strict=True))
+    return all(
+        not name or name == other
+        for name, other in zip(asked, (family, model, metric), strict=True)
+    )
 
 
-def _about_waivers(waivers: Sequence[Waiver], findings: Sequence[Finding], day: date) -> Iterable[str]:
+def _about_waivers(
+    waivers: Sequence[Waiver], findings: Sequence[Finding], day: date
+) -> Iterable[str]:
     for waiver in waivers:
         scope = " ".join(part for part in (waiver.family, waiver.model, waiver.metric) if part)
         covered = [
             finding
             for finding in findings
-            if any(_covers(waiver, family, model, finding) for family in finding.families for model in finding.models)
+            if any(
+                _covers(waiver, family, model, finding)
+                for family in finding.families
+                for model in finding.models
+            )
         ]
         if day > waiver.expires:
             yield (

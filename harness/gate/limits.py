@@ -67,9 +67,16 @@ def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, 
     for budget in budgets:
         row = keys.index(Key(budget.metric, budget.region, budget.stat))
         asked = _covered(budget, groups, steps)
-        there = {group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()}
+        there = {
+            group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()
+        }
         if asked:
-            yield budget, row, grid, {group: columns for group, columns in there.items() if len(columns)}
+            yield (
+                budget,
+                row,
+                grid,
+                {group: columns for group, columns in there.items() if len(columns)},
+            )
 
 
 def limit_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
@@ -90,18 +97,25 @@ def growth_findings(sheet: Sheet, limit: Limit, groups: Groups) -> Iterable[Find
         case = next(case for case in sheet.manifest.cases if case.model.name == model)
         group = ("all families", model)
         if grown is None:
-            reason = (
-                f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that says what is held"
-            )
+            reason = f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that says what is held"
             yield unjudged("limit", Budget(limit.of, "all", "max"), reason, model=model)
             continue
-        words = f"memory grows by {number(grown, 'MB')} an edit; the limit is {number(limit.max, 'MB')}"
-        evidence = Evidence(limit.of, "all", "slope", "MB", None, grown, limit.max, limit.max - grown)
+        words = (
+            f"memory grows by {number(grown, 'MB')} an edit; the limit is {number(limit.max, 'MB')}"
+        )
+        evidence = Evidence(
+            limit.of, "all", "slope", "MB", None, grown, limit.max, limit.max - grown
+        )
         yield _kept_or_not("limit", group, words, evidence, case, [])
 
 
 def unjudged(
-    kind: str, rule: Budget | Margin, reason: str, *, family: str = "all families", model: str = "all"
+    kind: str,
+    rule: Budget | Margin,
+    reason: str,
+    *,
+    family: str = "all families",
+    model: str = "all",
 ) -> Finding:
     """The finding that says why a rule could not be applied."""
     words = f"{rule.metric} {rule.stat} in {rule.region} could not be judged: {reason}"
@@ -136,7 +150,9 @@ def _judge_budget(
     family, model = group
     unmeasured = columns[grid.states[row, columns] != MEASURED]
     if len(unmeasured):
-        return unjudged("budget", budget, grid.reason(row, int(unmeasured[0])), family=family, model=model)
+        return unjudged(
+            "budget", budget, grid.reason(row, int(unmeasured[0])), family=family, model=model
+        )
     limit, sign = (budget.max, 1.0) if budget.max is not None else (budget.min, -1.0)
     if limit is None:
         raise ValueError(f"the budget for {budget.metric} has neither min nor max")
@@ -148,14 +164,29 @@ def _judge_budget(
     bound = f"the budget is {'at most' if sign > 0 else 'at least'} {number(limit, unit)}"
     words = f"{budget.metric} {budget.stat} in {budget.region} is {number(worst, unit)}; {bound}"
     evidence = Evidence(
-        metric.identity, budget.region, budget.stat, unit, None, worst, limit, headroom, samples=len(columns)
+        metric.identity,
+        budget.region,
+        budget.stat,
+        unit,
+        None,
+        worst,
+        limit,
+        headroom,
+        samples=len(columns),
     )
     past = columns[sign * (limit - grid.values[row, columns]) < 0]
-    return _kept_or_not("budget", group, words, evidence, case, [sheet.manifest.cases[at].id for at in past])
+    return _kept_or_not(
+        "budget", group, words, evidence, case, [sheet.manifest.cases[at].id for at in past]
+    )
 
 
 def _kept_or_not(
-    rule: str, group: tuple[str, str], words: str, evidence: Evidence, worst: Case, past: Sequence[str]
+    rule: str,
+    group: tuple[str, str],
+    words: str,
+    evidence: Evidence,
+    worst: Case,
+    past: Sequence[str],
 ) -> Finding:
     """The finding of a limit that somebody wrote."""
     kept = evidence.headroom >= 0
@@ -178,7 +209,9 @@ def _kept_or_not(
 def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
     words, unit = _COSTS[limit.of]
     cases = [
-        sheet.manifest.cases[column] for column in columns if not sheet.ended[sheet.manifest.cases[column].id].error
+        sheet.manifest.cases[column]
+        for column in columns
+        if not sheet.ended[sheet.manifest.cases[column].id].error
     ]
     costs = [(_cost(sheet, limit, case.id), case) for case in cases]
     known = [(cost, case) for cost, case in costs if cost is not None]
@@ -186,7 +219,9 @@ def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: C
         reason = "this system does not say what an edit cost" if costs else "no edit was finished"
         return unjudged("limit", Budget(limit.of, "all", "max"), reason, family=family, model=model)
     worst, case = max(known, key=lambda pair: pair[0])
-    evidence = Evidence(limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known))
+    evidence = Evidence(
+        limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known)
+    )
     text = f"{words} {number(worst, unit)}; the limit is {number(limit.max, unit)}"
     past = [case.id for cost, case in known if cost > limit.max]
     return _kept_or_not("limit", (family, model), text, evidence, case, past)

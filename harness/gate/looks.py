@@ -28,7 +28,15 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.pairing import Mode, Pairing, Scene, Subject, answers, other_seed, stochastic
+from editproof.harness.records.pairing import (
+    Mode,
+    Pairing,
+    Scene,
+    Subject,
+    answers,
+    other_seed,
+    stochastic,
+)
 from editproof.harness.records.runs import blob_path
 from editproof.harness.records.sheet import Baseline, Ended, Sheet
 from editproof.harness.records.types import Case, Viewing
@@ -109,11 +117,17 @@ def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> 
     tasks = [task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)]
     store = DifferenceStore(run.folder, looking.cache)
     known, blind = _measured(run, baseline, tasks, store, looking)
-    found = {one.column: one for scene in pairing.scenes for one in _looks(run, baseline, scene, known, viewing)}
+    found = {
+        one.column: one
+        for scene in pairing.scenes
+        for one in _looks(run, baseline, scene, known, viewing)
+    }
     modes = {scene.subject: _mode(run, baseline, scene, found) for scene in pairing.scenes}
     seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
     among = {scene.subject: list(_seed_tasks(run, baseline, scene, viewing)) for scene in seeded}
-    more, _ = _measured(run, baseline, [task for own in among.values() for _, task in own], store, looking)
+    more, _ = _measured(
+        run, baseline, [task for own in among.values() for _, task in own], store, looking
+    )
     differences = {
         subject: tuple(
             difference
@@ -131,9 +145,15 @@ def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look
     """
     seeds = [run.manifest.cases[column].seed for column in scene.ours]
     theirs = [baseline.sheet.manifest.cases[column].seed for column in scene.partners]
-    if seeds != theirs or not all(stochastic(sheet, scene.model) for sheet in (run, baseline.sheet)):
+    if seeds != theirs or not all(
+        stochastic(sheet, scene.model) for sheet in (run, baseline.sheet)
+    ):
         return scene.mode
-    told = [word for column in scene.ours if (word := _kept(run, baseline, scene, looks[column])) is not None]
+    told = [
+        word
+        for column in scene.ours
+        if (word := _kept(run, baseline, scene, looks[column])) is not None
+    ]
     if not told:
         return scene.mode
     return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
@@ -146,12 +166,19 @@ def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | No
     kept = look.difference.kept if look.difference else None
     if kept is not None:
         return KEPT <= kept <= 2 - KEPT
-    if len(scene.theirs) > 1 and len({_ended(baseline.sheet, column)[1].actual for column in scene.theirs}) == 1:
-        return len({_ended(run, column)[1].actual for column in scene.ours}) == 1  # no seed matters in this scene
+    if (
+        len(scene.theirs) > 1
+        and len({_ended(baseline.sheet, column)[1].actual for column in scene.theirs}) == 1
+    ):
+        return (
+            len({_ended(run, column)[1].actual for column in scene.ours}) == 1
+        )  # no seed matters in this scene
     return None
 
 
-def _tasks(run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]) -> Iterator[_Task]:
+def _tasks(
+    run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+) -> Iterator[_Task]:
     """The pairs of pictures that differ."""
     for column, partner in zip(scene.ours, scene.partners, strict=True):
         case, mine = _ended(run, column)
@@ -159,7 +186,11 @@ def _tasks(run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewi
         if mine.actual and accepted and mine.actual not in accepted:
             other = other_seed(case.seed, baseline.sheet, partner, scene.theirs)
             for digest in accepted:
-                yield _Task(Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)), case, other)
+                yield _Task(
+                    Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)),
+                    case,
+                    other,
+                )
 
 
 def _seed_tasks(
@@ -173,11 +204,18 @@ def _seed_tasks(
         pair = (columns[place], columns[(place + 1) % len(columns)])
         before, after = (_ended(baseline.sheet, column)[1].actual for column in pair)
         if before and after:
-            yield before == after, _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case)
+            yield (
+                before == after,
+                _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case),
+            )
 
 
 def _looks(
-    run: Sheet, baseline: Baseline, scene: Scene, known: Mapping[Pair, Difference], viewing: Sequence[Viewing]
+    run: Sheet,
+    baseline: Baseline,
+    scene: Scene,
+    known: Mapping[Pair, Difference],
+    viewing: Sequence[Viewing],
 ) -> Iterator[Look]:
     for column, partner in zip(scene.ours, scene.partners, strict=True):
         case, mine = _ended(run, column)
@@ -218,7 +256,10 @@ def _measured(
     blind = why_blind() if len(known) < len({*known, *missing}) else ""
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
         results = pool.map(
-            lambda task: (task.pair, _compared(task, folders, known.get(task.pair), blind=bool(blind))),
+            lambda task: (
+                task.pair,
+                _compared(task, folders, known.get(task.pair), blind=bool(blind)),
+            ),
             _by_scene(missing.values()),
         )
         for done, (pair, difference) in enumerate(results, start=1):
@@ -234,11 +275,15 @@ def _there(task: _Task, folders: Sequence[Path]) -> bool:
     return all(path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image))
 
 
-def _compared(task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool) -> Difference | None:
+def _compared(
+    task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool
+) -> Difference | None:
     """What a viewer sees of the difference; without the package, what limits by PSNR say of it. None: the two are of different
     sizes.
     """
-    accepted, image = (pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image))
+    accepted, image = (
+        pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image)
+    )
     if accepted.shape != image.shape:
         return None
     other, expected = (
@@ -249,7 +294,9 @@ def _compared(task: _Task, folders: Sequence[Path], known: Difference | None, *,
         kept = sample_kept(accepted, image, other) if other is not None else None
         return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
     areas = areas_now(task.case, image.shape[:2])
-    return compare(accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other)
+    return compare(
+        accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other
+    )
 
 
 def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:
@@ -268,7 +315,9 @@ def _by_scene(tasks: Iterable[_Task]) -> list[_Task]:
 def _seen_by(viewing: Sequence[Viewing]) -> str:
     """How visibility was measured, in words."""
     looks = viewing or (Viewing(),)
-    told = dict.fromkeys(f"{one.display}{f', {one.zoom:g} × zoom' if one.zoom != 1 else ''}" for one in looks)
+    told = dict.fromkeys(
+        f"{one.display}{f', {one.zoom:g} × zoom' if one.zoom != 1 else ''}" for one in looks
+    )
     return f"ColorVideoVDP, {'; '.join(told)}"
 
 

@@ -114,7 +114,9 @@ def check(sheets: Sequence[Sheet]) -> None:
     _check_apart(sheets)
 
 
-def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None) -> list[Floor]:
+def measure(
+    sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None
+) -> list[Floor]:
     """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the runs that count.
 
     Raises UsageError where the runs are not of the same pipelines, or show none.
@@ -122,11 +124,17 @@ def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None 
     check(sheets)
     keys = tuple(dict.fromkeys(key for sheet in sheets for key in sheet.keys()))  # noqa: SIM118 - no mapping
     pools = [_values(sheet, keys) for sheet in sheets]
-    cases = {case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended}
+    cases = {
+        case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended
+    }
     ids = list(cases)
-    stacked = np.stack([_aligned(values, sheet, ids) for values, sheet in zip(pools, sheets, strict=True)])
+    stacked = np.stack(
+        [_aligned(values, sheet, ids) for values, sheet in zip(pools, sheets, strict=True)]
+    )
     for case_id, counted in (usual or {}).items():
-        stacked[[place for place in range(len(sheets)) if place not in counted], :, ids.index(case_id)] = np.nan
+        stacked[
+            [place for place in range(len(sheets)) if place not in counted], :, ids.index(case_id)
+        ] = np.nan
     runs_of = np.array([sum(case_id in sheet.ended for sheet in sheets) for case_id in ids])
     groups: dict[tuple[str, str], list[int]] = {}
     for column, case in enumerate(cases.values()):
@@ -135,7 +143,9 @@ def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None 
     for (family, model), columns in groups.items():
         names = np.array([cases[ids[column]].name for column in columns])
         part = stacked[:, :, columns]
-        floors += _floors(family, model, keys, part, names, int((runs_of[columns] > 1).sum()), sheets[0])
+        floors += _floors(
+            family, model, keys, part, names, int((runs_of[columns] > 1).sum()), sheets[0]
+        )
     if not any(floor.freedom or floor.repeats for floor in floors):
         raise UsageError(
             "these runs show no noise: each case is there once, on one seed. Add a second run of the same pipelines, "
@@ -144,7 +154,9 @@ def measure(sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None 
     return floors
 
 
-def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: Iterable[Several] = ()) -> None:
+def write(
+    path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: Iterable[Several] = ()
+) -> None:
     """Write the file, its evidence beside every number."""
     from editproof.harness.records.runs import write_atomically
 
@@ -172,7 +184,9 @@ def write(path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: I
 def read(path: Path) -> NoiseFloor:
     """Read a noise file. Raises UsageError naming file and key."""
     if not path.is_file():
-        raise UsageError(f"there is no noise file {path}. `editproof noise RUN --out {path.name}` writes one")
+        raise UsageError(
+            f"there is no noise file {path}. `editproof noise RUN --out {path.name}` writes one"
+        )
     file = convert(read_toml(path), _File, path)
     floors = {}
     for floor in file.floors:
@@ -185,10 +199,18 @@ def _check_alike(sheets: Sequence[Sheet]) -> None:
     one = sheets[0].manifest
     for sheet in sheets[1:]:
         other = sheet.manifest
-        differing = [name for name in ("metrics", "machine") if getattr(one, name) != getattr(other, name)]
+        differing = [
+            name for name in ("metrics", "machine") if getattr(one, name) != getattr(other, name)
+        ]
         shared = one.pipelines.keys() & other.pipelines.keys()
-        differing += [f"pipeline {name}" for name in shared if one.pipelines[name] != other.pipelines[name]]
-        if (one.suite.name, one.suite.size, one.suite.scale) != (other.suite.name, other.suite.size, other.suite.scale):
+        differing += [
+            f"pipeline {name}" for name in shared if one.pipelines[name] != other.pipelines[name]
+        ]
+        if (one.suite.name, one.suite.size, one.suite.scale) != (
+            other.suite.name,
+            other.suite.size,
+            other.suite.scale,
+        ):
             differing.append("suite")
         if differing:
             raise UsageError(
@@ -201,9 +223,15 @@ def _check_apart(sheets: Sequence[Sheet]) -> None:
     """Raise UsageError where two runs hold the same edits, so that nothing was repeated."""
     for one, other in itertools.combinations(sheets, 2):
         again = bool(one.manifest.edits_of or other.manifest.edits_of)
-        pairs = [(one.ended[case_id], other.ended[case_id]) for case_id in one.ended.keys() & other.ended.keys()]
+        pairs = [
+            (one.ended[case_id], other.ended[case_id])
+            for case_id in one.ended.keys() & other.ended.keys()
+        ]
         # Two edits do not take the same time to the last bit.
-        if any((again or mine.cached or theirs.cached) and mine.seconds == theirs.seconds for mine, theirs in pairs):
+        if any(
+            (again or mine.cached or theirs.cached) and mine.seconds == theirs.seconds
+            for mine, theirs in pairs
+        ):
             raise UsageError(
                 f"{one.folder} and {other.folder} hold the same edits, from the cache or measured again: nothing is "
                 "repeated. Run one of them with --no-cache"
@@ -233,7 +261,9 @@ def _floors(
 ) -> list[Floor]:
     """`values` is runs × numbers × cases."""
     there = np.asarray(~np.isnan(values).all(axis=(0, 2)))
-    filled_low, filled_high = (np.where(np.isnan(values), sign * np.inf, values) for sign in (1, -1))
+    filled_low, filled_high = (
+        np.where(np.isnan(values), sign * np.inf, values) for sign in (1, -1)
+    )
     low, high = filled_low.min(axis=0), filled_high.max(axis=0)
     low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
     repeat = np.nan_to_num(high - low).max(axis=1)
@@ -243,7 +273,9 @@ def _floors(
     largest = np.zeros(len(keys))
     for start, stop in zip(scenes.starts, [*scenes.starts[1:], len(names)], strict=True):
         part = middle[:, scenes.order[start:stop]]
-        top = np.where(np.isnan(part), -np.inf, part).max(axis=1) - np.where(np.isnan(part), np.inf, part).min(axis=1)
+        top = np.where(np.isnan(part), -np.inf, part).max(axis=1) - np.where(
+            np.isnan(part), np.inf, part
+        ).min(axis=1)
         largest = np.maximum(largest, np.where(np.isfinite(top), top, 0.0))
     return [
         Floor(
@@ -273,10 +305,17 @@ def _toml(value: object) -> str:
 
 def _lines(name: str, rows: Iterable[msgspec.Struct]) -> list[str]:
     """A list of tables, one a line; what is nothing is left out."""
-    told = [{key: value for key, value in msgspec.structs.asdict(row).items() if value} for row in rows]
-    lines = [f"  {{ {', '.join(f'{key} = {_toml(value)}' for key, value in row.items())} }}," for row in told]
+    told = [
+        {key: value for key, value in msgspec.structs.asdict(row).items() if value} for row in rows
+    ]
+    lines = [
+        f"  {{ {', '.join(f'{key} = {_toml(value)}' for key, value in row.items())} }},"
+        for row in told
+    ]
     return [f"{name} = [", *lines, "]"]
 
 
 def _table(name: str, values: Mapping[str, str]) -> list[str]:
-    return [f"{name} = {{ {', '.join(f'{json.dumps(k)} = {_toml(v)}' for k, v in values.items())} }}"]
+    return [
+        f"{name} = {{ {', '.join(f'{json.dumps(k)} = {_toml(v)}' for k, v in values.items())} }}"
+    ]

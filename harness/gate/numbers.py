@@ -58,7 +58,9 @@ def read(
 ) -> Numbers:
     """Read these columns of a run and of the accepted answers; `theirs` are columns of the first answer."""
     ids = [answers[0].manifest.cases[column].id for column in theirs]
-    sides = [(run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))]
+    sides = [
+        (run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))
+    ]
     sides += [(sheet, dict(zip(theirs, ids, strict=True))) for sheet in answers]
     raw, turned = zip(*(_side(run, sheet, keys, columns) for sheet, columns in sides), strict=True)
     aspects = [ASPECTS.index(aspect_of(run, key.metric)) for key in keys]
@@ -73,7 +75,11 @@ def _side(
     grid = sheet.grid(keys, list(dict.fromkeys(known.values())))
     places = {case_id: place for place, case_id in enumerate(dict.fromkeys(known.values()))}
     values = np.where(grid.states == MEASURED, grid.values, np.nan)
-    turned = np.stack([_turned(run, key, row) for key, row in zip(keys, values, strict=True)]) if keys else values
+    turned = (
+        np.stack([_turned(run, key, row) for key, row in zip(keys, values, strict=True)])
+        if keys
+        else values
+    )
     nothing = np.full(len(keys), np.nan)
     chosen = {column: places.get(known.get(column, ""), -1) for column in columns}
     return (
@@ -104,9 +110,15 @@ def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
     named = [Key(margin.metric, margin.region, margin.stat) for margin in suite.margins]
     if suite.default_margins and any(metric.margins for metric in metrics.values()):
         both = set(baseline.keys())
-        named += [key for key in run.keys() if key in both and key.stat in metrics[key.metric].margins]  # noqa: SIM118
+        named += [
+            key for key in run.keys() if key in both and key.stat in metrics[key.metric].margins
+        ]  # noqa: SIM118
     if not suite.margins:
-        named += [key for _, _, key in noise.floors if key.metric in metrics and key.stat in _main_stats(key.metric)]
+        named += [
+            key
+            for _, _, key in noise.floors
+            if key.metric in metrics and key.stat in _main_stats(key.metric)
+        ]
     alike = comparable(run, baseline)
     return tuple(key for key in dict.fromkeys(named) if key.metric in alike)
 
@@ -117,11 +129,14 @@ def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
     return frozenset(
         name
         for name, metric in run.manifest.metrics.items()
-        if name in there and (there[name].identity, there[name].better) == (metric.identity, metric.better)
+        if name in there
+        and (there[name].identity, there[name].better) == (metric.identity, metric.better)
     )
 
 
-def margins_of(run: Sheet, keys: Sequence[Key], family: str, model: str, *, cases: int, noise: NoiseFloor) -> Values:
+def margins_of(
+    run: Sheet, keys: Sequence[Key], family: str, model: str, *, cases: int, noise: NoiseFloor
+) -> Values:
     """How much worse each number may get: what somebody wrote, else the metric's own; never below the noise floor. NaN: the
     rule does not cover this family.
     """
@@ -140,8 +155,16 @@ def margins_of(run: Sheet, keys: Sequence[Key], family: str, model: str, *, case
 
 def written(margins: Iterable[Margin], key: Key, family: str) -> float | None:
     """The margin that somebody wrote: the last one that covers the family, one that names it before one for all."""
-    fitting = [m for m in margins if (m.metric, m.region, m.stat) == key and (not m.families or family in m.families)]
-    return max(enumerate(fitting), key=lambda pair: (bool(pair[1].families), pair[0]))[1].margin if fitting else None
+    fitting = [
+        m
+        for m in margins
+        if (m.metric, m.region, m.stat) == key and (not m.families or family in m.families)
+    ]
+    return (
+        max(enumerate(fitting), key=lambda pair: (bool(pair[1].families), pair[0]))[1].margin
+        if fitting
+        else None
+    )
 
 
 def check_margins(suite: Suite, noise: NoiseFloor) -> None:

@@ -104,12 +104,17 @@ def judge(
     samples = [_sample(run, scene, numbers, noise) for scene in scenes]
     if not samples:
         return [], []
-    scores = [(score(numbers, one.new - one.middle), score(numbers, one.old - one.middle)) for one in samples]
+    scores = [
+        (score(numbers, one.new - one.middle), score(numbers, one.old - one.middle))
+        for one in samples
+    ]
     tested = test(scores, [(sample.scene.family, sample.scene.model) for sample in samples])
     moved: list[Scored] = []
     unproved: list[Unproved] = []
     for place, sample in enumerate(samples):
-        if not looks.of(sample.scene.ours, "visible") and not looks.of(sample.scene.ours, "unknown"):
+        if not looks.of(sample.scene.ours, "visible") and not looks.of(
+            sample.scene.ours, "unknown"
+        ):
             continue
         found = [one for one in _moved(sample, numbers, looks, tested, place) if one.judged]
         moved += found
@@ -140,11 +145,15 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
     scene = _two_sided(change, error, free)
     pictures = [_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
-    told = freedom[:, None] > 0  # one picture on each side says nothing of noise, and none is not that it is 0
+    told = (
+        freedom[:, None] > 0
+    )  # one picture on each side says nothing of noise, and none is not that it is 0
     spread = np.sqrt(np.fmax(own, variance) * (1 / count[:, :1] + 1 / count[:, 1:]))
     raw = _families(np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups)
     keys = list(dict.fromkeys(groups))
-    corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(len(keys), -1)
+    corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(
+        len(keys), -1
+    )
     ends = np.cumsum([one.size for one in pictures])[:-1]
     each = np.split(holm(np.concatenate([one.ravel() for one in pictures])), ends)
     far_enough = np.abs(change) >= LEAST
@@ -153,7 +162,9 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
         change,
         np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
         np.where(far_enough, holm(scene.ravel()).reshape(scene.shape), 1.0),
-        tuple(np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)),
+        tuple(
+            np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
+        ),
         raw,
         error,
     )
@@ -165,7 +176,10 @@ def _squares(scores: Values) -> Values:
 
 def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
     return np.asarray(
-        np.minimum(2 * survival(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0), np.float64
+        np.minimum(
+            2 * survival(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0
+        ),
+        np.float64,
     )
 
 
@@ -180,17 +194,23 @@ def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -
         return np.full(new.shape, np.nan)
     about = new.mean(axis=1, keepdims=True)
     count = new.shape[1]
-    rest = _squares(new)[:, None] - np.square(new - about) * count / max(count - 1, 1)  # without the picture itself
+    rest = _squares(new)[:, None] - np.square(new - about) * count / max(
+        count - 1, 1
+    )  # without the picture itself
     squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
     # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of 3 would raise an alarm
     weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
     free = weight + left
     variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
     error = np.sqrt(variance * (1 + 1 / old.shape[1]))
-    return _two_sided(new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape))
+    return _two_sided(
+        new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape)
+    )
 
 
-def _families(change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]) -> Values:
+def _families(
+    change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]
+) -> Values:
     """How likely each family's mean change is by chance, at each of its scenes; not corrected. `error`: each scene's own, or
     the one drawn towards all scenes' where that is larger. Of three seeds that agree by chance the own one is too small; of
     the noisiest scene, which decides, the other is.
@@ -205,7 +225,9 @@ def _families(change: Values, error: Values, freedom: Values, groups: Sequence[t
             free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
             mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
             free = np.where(total > 0, free, MOST_FREEDOM)
-        found[at] = _two_sided(mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0))
+        found[at] = _two_sided(
+            mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0)
+        )
     return found
 
 
@@ -213,7 +235,10 @@ def moderate(variance: Values, freedom: Values) -> tuple[Values, Values]:
     """The variances of scenes × aspects, drawn towards their common one, and their degrees of freedom (Smyth 2004)."""
     from scipy.special import digamma, polygamma
 
-    drawn, free = np.array(variance), np.repeat(freedom[:, None], variance.shape[1], axis=1).astype(np.float64)
+    drawn, free = (
+        np.array(variance),
+        np.repeat(freedom[:, None], variance.shape[1], axis=1).astype(np.float64),
+    )
     for column in range(variance.shape[1]):
         known = (freedom > 0) & (variance[:, column] > 0)
         if known.sum() < 3:
@@ -242,7 +267,9 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def _sample(run: Sheet, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
-    margins = margins_of(run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise)
+    margins = margins_of(
+        run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise
+    )
     new = np.stack([numbers.ours[column] for column in scene.ours], axis=1)
     old = np.stack([numbers.theirs[0][column] for column in scene.theirs], axis=1)
     raw_new = np.stack([numbers.raw_ours[column] for column in scene.ours], axis=1)
@@ -263,10 +290,14 @@ def _mean(values: Values) -> Values:
     return np.asarray(values.mean(axis=1), np.float64)
 
 
-def _moved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int) -> Iterator[Scored]:
+def _moved(
+    sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
+) -> Iterator[Scored]:
     """The scene where it, or its family, moved by more than chance explains; else those of its pictures that did."""
     change = tested.change[place]
-    of_family = (tested.family[place] <= ALARM) & (np.sign(change) == np.sign(_family_change(tested, place)))
+    of_family = (tested.family[place] <= ALARM) & (
+        np.sign(change) == np.sign(_family_change(tested, place))
+    )
     significant = of_family | (tested.scene[place] <= SCENE_ALARM)
     if significant.any():
         p = np.fmin(tested.family[place], tested.scene[place])[significant].min()
@@ -275,7 +306,14 @@ def _moved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place
     for index, column in enumerate(sample.scene.ours):
         alone = tested.pictures[place][:, index] <= PICTURE_ALARM
         if alone.any():
-            yield _scored(sample, numbers, looks, alone, (column,), float(tested.pictures[place][alone, index].min()))
+            yield _scored(
+                sample,
+                numbers,
+                looks,
+                alone,
+                (column,),
+                float(tested.pictures[place][alone, index].min()),
+            )
 
 
 def _family_change(tested: Tested, place: int) -> Values:
@@ -286,7 +324,12 @@ def _family_change(tested: Tested, place: int) -> Values:
 
 
 def _scored(
-    sample: Sample, numbers: Numbers, looks: Looks, aspects: Flags, columns: tuple[int, ...], p: float | None
+    sample: Sample,
+    numbers: Numbers,
+    looks: Looks,
+    aspects: Flags,
+    columns: tuple[int, ...],
+    p: float | None,
 ) -> Scored:
     """What these pictures of a scene lost and won, on the mean, in the aspects that count."""
     chosen = [sample.scene.ours.index(column) for column in columns]
@@ -337,7 +380,9 @@ def _step(seen: Sequence[Difference]) -> float:
     return float(np.mean(steps)) if steps else 0.0
 
 
-def _unproved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int) -> Unproved | None:
+def _unproved(
+    sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
+) -> Unproved | None:
     """The scene's loss where it is large, and chance may explain it."""
     p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
@@ -348,9 +393,15 @@ def _unproved(sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, pl
     if not scored.judged:
         return None
     needed = None
-    if min(sample.new.shape[1], sample.old.shape[1]) > 1:  # a deterministic side has no more seeds to give
-        spread = tested.error[place] / np.sqrt(1 / len(sample.scene.ours) + 1 / len(sample.scene.theirs))
-        at = int(np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf)))
+    if (
+        min(sample.new.shape[1], sample.old.shape[1]) > 1
+    ):  # a deterministic side has no more seeds to give
+        spread = tested.error[place] / np.sqrt(
+            1 / len(sample.scene.ours) + 1 / len(sample.scene.theirs)
+        )
+        at = int(
+            np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf))
+        )
         needed = seeds_needed(float(tested.change[place][at]), float(spread[at]))
     return Unproved(scored, needed)
 
@@ -360,6 +411,8 @@ def seeds_needed(change: float, spread: float) -> int | None:
     would not.
     """
     seeds = np.arange(2, MOST_SEEDS + 1).astype(np.float64)
-    reach = quantile(1 - SCENE_ALARM / len(ASPECTS) / 2, 2 * (seeds - 1)) * spread * np.sqrt(2 / seeds)
+    reach = (
+        quantile(1 - SCENE_ALARM / len(ASPECTS) / 2, 2 * (seeds - 1)) * spread * np.sqrt(2 / seeds)
+    )
     told = np.flatnonzero(change >= reach)
     return int(seeds[told[0]]) if len(told) else None

@@ -99,7 +99,9 @@ def means(changes: Values) -> Means:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.nansum(changes, axis=1) / samples
         spread = np.sqrt(np.nansum((changes - mean[:, None]) ** 2, axis=1) / (samples - 1))
-    return Means(samples, np.where(samples > 0, mean, np.nan), np.where(samples > 1, spread, np.nan))
+    return Means(
+        samples, np.where(samples > 0, mean, np.nan), np.where(samples > 1, spread, np.nan)
+    )
 
 
 def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
@@ -130,7 +132,9 @@ def quantile(level: float, freedom: Values) -> Values:
     """Student's t that a share `level` stays below; NaN without a degree of freedom."""
     from scipy.special import stdtrit
 
-    return np.asarray(np.where(freedom > 0, stdtrit(np.maximum(freedom, 1), level), np.nan), np.float64)
+    return np.asarray(
+        np.where(freedom > 0, stdtrit(np.maximum(freedom, 1), level), np.nan), np.float64
+    )
 
 
 def holm(p: Values) -> Values:

@@ -48,7 +48,9 @@ def of_run(run: Sheet) -> Iterable[str]:
             else "Continue with --resume"
         )
         yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). {step}"
-    failed = [case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error]
+    failed = [
+        case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error
+    ]
     if failed:
         listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])
         yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Fix them and run again"
@@ -61,11 +63,15 @@ def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
     if (suite.margins or own or noise.floors) and not has_baseline:
         remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
     else:
-        remedy = "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
+        remedy = (
+            "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
+        )
     return f"nothing was judged: {remedy}"
 
 
-def of_comparison(run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]) -> Iterable[str]:
+def of_comparison(
+    run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]
+) -> Iterable[str]:
     """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing could be compared."""
     there = baseline.sheet.manifest
     alike = comparable(run, baseline.sheet)
@@ -111,7 +117,9 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Ite
             f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). Where they "
             "are gone for good, accept a whole run again"
         )
-    if any(look.state != "unchanged" for look in looks.by_column.values()) and (changed := _environment(run, baseline)):
+    if any(look.state != "unchanged" for look in looks.by_column.values()) and (
+        changed := _environment(run, baseline)
+    ):
         yield f"the environment changed: {changed}. What changed in pictures may come from that"
 
 

@@ -83,7 +83,9 @@ def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told
     return Told(_by_aspect(subject, ASPECTS[aspect], worse=worse), lead, row)
 
 
-def _tell(sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, worse: bool) -> tuple[float, Told] | None:
+def _tell(
+    sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, worse: bool
+) -> tuple[float, Told] | None:
     """What a sign says of a change, and how much: summed over its cases. None: nothing."""
     total, found = 0.0, None
     for one in scored:
@@ -93,14 +95,20 @@ def _tell(sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, wors
             continue
         shown, judged = at
         strength = float(one.moved[judged]) * (1 if worse else -1) * sign.telling
-        words = sign.phrase(subject, float(one.before[shown]), float(one.after[shown])) if strength > 0 else ""
+        words = (
+            sign.phrase(subject, float(one.before[shown]), float(one.after[shown]))
+            if strength > 0
+            else ""
+        )
         if words:
             total += strength
             found = found or Told(words, one, shown)
     return (total, found) if found else None
 
 
-def _row(sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[Key, int]) -> tuple[int, int] | None:
+def _row(
+    sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[Key, int]
+) -> tuple[int, int] | None:
     """The rules that a sign shows and is judged by, in the first region that has both."""
     for region in regions:
         shown = rows.get(Key(sign.metric, region, sign.stat), -1)
@@ -134,7 +142,9 @@ BY_ASPECT: Mapping[Aspect, tuple[str, str]] = {
 
 def _by_aspect(subject: str, aspect: Aspect, *, worse: bool) -> str:
     """That an aspect got worse, or better."""
-    lost, won = BY_ASPECT.get(aspect, (f"{subject} is worse in {aspect}", f"{subject} is better in {aspect}"))
+    lost, won = BY_ASPECT.get(
+        aspect, (f"{subject} is worse in {aspect}", f"{subject} is better in {aspect}")
+    )
     return lost if worse else won
 
 
@@ -143,7 +153,12 @@ def _by_parts(subject: str, difference: Difference | None) -> str:
     parts = difference.parts if difference else {}
     if not parts:
         return ""
-    words = {"detail": "fine detail", "structure": "structure", "tone": "brightness", "colour": "colour"}
+    words = {
+        "detail": "fine detail",
+        "structure": "structure",
+        "tone": "brightness",
+        "colour": "colour",
+    }
     return f"{subject} changed in {words[max(parts, key=lambda part: parts[part])]}"
 
 
@@ -191,7 +206,11 @@ def _ghost(_subject: str, before: float, after: float) -> str:
     share = 100 * abs(after)
     if abs(after) > abs(before):
         what = "can still be seen" if after > 0 else "shows as a negative"
-        return f"{share:.0f} % of what was removed {what}" if share >= 1 else f"a trace of what was removed {what}"
+        return (
+            f"{share:.0f} % of what was removed {what}"
+            if share >= 1
+            else f"a trace of what was removed {what}"
+        )
     return "less of what was removed can be seen"
 
 
@@ -206,7 +225,9 @@ def _beside(positive: str, negative: str) -> Phrase:
         if abs(after - before) < LEAST_PX:
             return ""
         if abs(after) > abs(before):
-            return f"{subject} sits {abs(after):.1f} px too far {positive if after > 0 else negative}"
+            return (
+                f"{subject} sits {abs(after):.1f} px too far {positive if after > 0 else negative}"
+            )
         return f"{subject} sits nearer to its place"
 
     return phrase
@@ -239,23 +260,52 @@ SIGNS: tuple[Sign, ...] = (
         ("edit",),
     ),
     Sign("ghost", "amplitude", 2.0, _ghost, ("edit",)),
-    Sign("seam_energy", "residual", 1.5, _plain("tile borders show", "tile borders show less"), ("seams",)),
-    Sign("seam_grid", "horizontal", 1.5, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)),
-    Sign("seam_grid", "vertical", 1.5, _plain("a grid of tiles shows", "the grid of tiles shows less"), ("all",)),
+    Sign(
+        "seam_energy",
+        "residual",
+        1.5,
+        _plain("tile borders show", "tile borders show less"),
+        ("seams",),
+    ),
+    Sign(
+        "seam_grid",
+        "horizontal",
+        1.5,
+        _plain("a grid of tiles shows", "the grid of tiles shows less"),
+        ("all",),
+    ),
+    Sign(
+        "seam_grid",
+        "vertical",
+        1.5,
+        _plain("a grid of tiles shows", "the grid of tiles shows less"),
+        ("all",),
+    ),
     Sign("halo", "rim", 1.5, _rim, ("edit",)),
     Sign(
         "micro_legibility",
         "mean",
         1.5,
-        _plain("fine print is harder to read", "fine print is easier to read", higher_is_worse=False),
+        _plain(
+            "fine print is harder to read", "fine print is easier to read", higher_is_worse=False
+        ),
         ("protect",),
     ),
-    Sign("cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)),
+    Sign(
+        "cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)
+    ),
     Sign("hue_offset", "mean", 1.2, _turned_hue),
     Sign("chroma_ratio", "mean", 1.0, _paler),
     Sign("lightness_bias", "mean", 1.0, _lighter),
-    Sign("banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")),
-    Sign("delta_e00", "mean", 0.4, _plain("colours of {subject} are further off", "colours of {subject} are nearer")),
+    Sign(
+        "banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")
+    ),
+    Sign(
+        "delta_e00",
+        "mean",
+        0.4,
+        _plain("colours of {subject} are further off", "colours of {subject} are nearer"),
+    ),
     Sign("spectral_energy", "octave_5", 1.0, _DETAIL),
     Sign("spectral_energy", "octave_4", 1.0, _DETAIL),
     Sign("sharpness", "mean", 1.0, _towards("too sharp", "sharper", "less harsh", "softer")),
@@ -263,9 +313,16 @@ SIGNS: tuple[Sign, ...] = (
         "grain",
         "mean",
         0.8,
-        _towards("grainier", "nearer to its grain", "less grainy", "too smooth, its grain is weaker"),
+        _towards(
+            "grainier", "nearer to its grain", "less grainy", "too smooth, its grain is weaker"
+        ),
     ),
-    Sign("local_contrast", "mean", 0.7, _towards("harsher in contrast", "higher in contrast", "less harsh", "flatter")),
+    Sign(
+        "local_contrast",
+        "mean",
+        0.7,
+        _towards("harsher in contrast", "higher in contrast", "less harsh", "flatter"),
+    ),
     Sign(
         "outside_change",
         "share",
@@ -277,10 +334,16 @@ SIGNS: tuple[Sign, ...] = (
         "lpips",
         "mean",
         0.5,
-        _plain("{subject} no longer looks like what belongs there", "{subject} looks more like what belongs there"),
+        _plain(
+            "{subject} no longer looks like what belongs there",
+            "{subject} looks more like what belongs there",
+        ),
     ),
     Sign(
-        "ssim", "mean", 0.4, _plain("{subject} lost structure", "{subject} has more structure", higher_is_worse=False)
+        "ssim",
+        "mean",
+        0.4,
+        _plain("{subject} lost structure", "{subject} has more structure", higher_is_worse=False),
     ),
     Sign(
         "psnr",

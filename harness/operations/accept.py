@@ -11,12 +11,16 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import Project
 
 
-def accept_run(folder: Path | None, target: Path | None, project: Project, acceptance: AcceptRequest) -> Path:
+def accept_run(
+    folder: Path | None, target: Path | None, project: Project, acceptance: AcceptRequest
+) -> Path:
     """Make a run, or a part of it, the baseline; give the baseline's folder."""
     accepted = load_run(folder, project)
     target = target or baseline_folder(accepted.manifest.suite, project)
     if target.exists() and not acceptance.reason.strip():
-        raise UsageError(f"{target} holds a baseline already: say with --reason TEXT why another outcome is right now")
+        raise UsageError(
+            f"{target} holds a baseline already: say with --reason TEXT why another outcome is right now"
+        )
     return baselines.accept(accepted, target, acceptance)
 
 

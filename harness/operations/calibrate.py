@@ -13,10 +13,14 @@ from editproof.harness.operations.project import named_suite, printer
 from editproof.harness.suites.settings import Project
 
 
-def calibrate_gate(asked: Calibration, suite: str, project: Project, console: Console, *, quiet: bool) -> Calibrated:
+def calibrate_gate(
+    asked: Calibration, suite: str, project: Project, console: Console, *, quiet: bool
+) -> Calibrated:
     """Measure the gate's own error rates."""
     named = named_suite(suite, project)
     warn = printer(console, quiet=quiet)
-    weights = find_weights(project.lpips_weights, download=project.settings.lpips.download)  # the peers need LPIPS, too
+    weights = find_weights(
+        project.lpips_weights, download=project.settings.lpips.download
+    )  # the peers need LPIPS, too
     with progress.shown(console, quiet=quiet) as report:
         return command.run(asked, named, weights, report, warn)

@@ -25,13 +25,21 @@ class ComparedRuns:
 
 
 def compare_runs(
-    a: Path, b: Path | None, models: tuple[str, str] | None, project: Project, report: Report = silent
+    a: Path,
+    b: Path | None,
+    models: tuple[str, str] | None,
+    project: Project,
+    report: Report = silent,
 ) -> ComparedRuns:
     """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
     before = runs.load(a)
     after = runs.load(b) if b else before
     noise = noise_floor_of(after.manifest.suite, project)
     answered = comparing.compare(
-        sheet_of(before), sheet_of(after), models=models, noise=noise, looking=how_to_look(project, report)
+        sheet_of(before),
+        sheet_of(after),
+        models=models,
+        noise=noise,
+        looking=how_to_look(project, report),
     )
     return ComparedRuns(before, after, answered)

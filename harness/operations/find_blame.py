@@ -30,7 +30,9 @@ def find_blame(
     run = sheet.load(run_folder(folder, project))
     accepted = baseline_of(baseline, run.manifest.suite, project)
     if accepted is None:
-        raise UsageError("there is no baseline to blame against. Name one with --baseline, a run's folder will do")
+        raise UsageError(
+            "there is no baseline to blame against. Name one with --baseline, a run's folder will do"
+        )
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
     asked = blaming.find_case(run, case, findings)

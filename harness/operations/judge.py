@@ -9,7 +9,13 @@ from typing import Any
 from editproof.harness.baselines import counterparts
 from editproof.harness.gate.judge import judge_sheet
 from editproof.harness.gate.looks import Report, silent
-from editproof.harness.operations.project import baseline_of, fail_on_of, how_to_look, noise_floor_of, run_folder
+from editproof.harness.operations.project import (
+    baseline_of,
+    fail_on_of,
+    how_to_look,
+    noise_floor_of,
+    run_folder,
+)
 from editproof.harness.records import runs, sheet
 from editproof.harness.records.runs import Manifest, Run
 from editproof.harness.records.sheet import Sheet, sheet_of
@@ -35,7 +41,9 @@ class JudgedRun:
         return self.sheet.manifest
 
 
-def judge_run(folder: Path | None, baseline: Path | None, project: Project, report: Report = silent) -> JudgedRun:
+def judge_run(
+    folder: Path | None, baseline: Path | None, project: Project, report: Report = silent
+) -> JudgedRun:
     """Judge a run, and write `verdict.json`. `report` is told how many pairs of pictures have been looked at."""
     judged = sheet.load(run_folder(folder, project))
     suite = judged.manifest.suite
@@ -66,7 +74,9 @@ def summarise(run: Run | JudgedRun, page: Path | None) -> dict[str, Any]:
         "finished": len(ended),
         "cached": sum(end.cached for end in ended.values()),
         "errors": [
-            {"case": case_id, "kind": end.error, "message": end.reason} for case_id, end in ended.items() if end.error
+            {"case": case_id, "kind": end.error, "message": end.reason}
+            for case_id, end in ended.items()
+            if end.error
         ],
         "verdict": asdict(run.verdict) if run.verdict else None,
     }

@@ -44,7 +44,9 @@ class MeasureRequest:
     reason: str = ""
 
 
-def measure_run(asked: MeasureRequest, folder: Path | None, project: Project, console: Console, *, quiet: bool) -> Run:
+def measure_run(
+    asked: MeasureRequest, folder: Path | None, project: Project, console: Console, *, quiet: bool
+) -> Run:
     """Measure a run's edits again and judge them; give the new run with its verdict."""
     source = load_run(folder, project)
     suite = with_metrics(source.manifest.suite, asked.metrics)
@@ -56,13 +58,18 @@ def measure_run(asked: MeasureRequest, folder: Path | None, project: Project, co
     return runs.load(out)
 
 
-def measure_baseline(asked: MeasureRequest, suite: str, project: Project, console: Console, *, quiet: bool) -> Path:
+def measure_baseline(
+    asked: MeasureRequest, suite: str, project: Project, console: Console, *, quiet: bool
+) -> Path:
     """Measure a baseline's pictures again, in its place; give its folder."""
     target = asked.baseline or baseline_folder(named_suite(suite, project), project)
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))
     warn = printer(console, quiet=quiet)
-    with tempfile.TemporaryDirectory(prefix="editproof-") as parts, progress.shown(console, quiet=quiet) as report:
+    with (
+        tempfile.TemporaryDirectory(prefix="editproof-") as parts,
+        progress.shown(console, quiet=quiet) as report,
+    ):
 
         def again(source: Run) -> Run:
             part = Path(tempfile.mkdtemp(dir=parts))
@@ -72,7 +79,9 @@ def measure_baseline(asked: MeasureRequest, suite: str, project: Project, consol
         return baselines.measure_again(target, again, AcceptRequest(asked.reason))
 
 
-def _measuring(suite: Suite, out: Path, asked: MeasureRequest, project: Project, warn: Warn) -> RunConfig:
+def _measuring(
+    suite: Suite, out: Path, asked: MeasureRequest, project: Project, warn: Warn
+) -> RunConfig:
     return RunConfig(
         suite=suite,
         folder=out,

@@ -12,7 +12,13 @@ from editproof.harness.baselines.modes import Acceptable, Modes
 from editproof.harness.gate import noise_floors
 from editproof.harness.gate.looks import Report, silent
 from editproof.harness.operations.accept import accept_run
-from editproof.harness.operations.project import NO_BASELINE, baseline_folder, baseline_of, how_to_look, run_folder
+from editproof.harness.operations.project import (
+    NO_BASELINE,
+    baseline_folder,
+    baseline_of,
+    how_to_look,
+    run_folder,
+)
 from editproof.harness.records import runs, sheet
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import Project
@@ -34,7 +40,9 @@ class MeasuredNoise:
     """The baseline's folder."""
 
 
-def measure_noise(folders: Sequence[Path], out: Path, project: Project, report: Report = silent) -> MeasuredNoise:
+def measure_noise(
+    folders: Sequence[Path], out: Path, project: Project, report: Report = silent
+) -> MeasuredNoise:
     """Measure the noise floor that these runs show (none named: the newest) and write it; find cases with several outcomes."""
     sheets = [sheet.load(folder) for folder in folders] or [sheet.load(run_folder(None, project))]
     noise_floors.check(sheets)
@@ -52,7 +60,9 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
     """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline. Asked before measuring."""
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
-    target = baseline_folder(runs.load_manifest(folders[0] if folders else run_folder(None, project)).suite, project)
+    target = baseline_folder(
+        runs.load_manifest(folders[0] if folders else run_folder(None, project)).suite, project
+    )
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))
 
@@ -60,5 +70,7 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
 def accept_modes(noise: MeasuredNoise, reason: str, project: Project) -> int:
     """Accept every outcome that the baseline lacks as a further right answer; give how many."""
     for one in noise.acceptable:
-        accept_run(one.run, noise.target, project, AcceptRequest(reason, cases=one.cases, also=True))
+        accept_run(
+            one.run, noise.target, project, AcceptRequest(reason, cases=one.cases, also=True)
+        )
     return sum(len(one.cases) for one in noise.acceptable)

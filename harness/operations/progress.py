@@ -47,7 +47,9 @@ def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
         now = time.monotonic()
         if not quiet and (now - last >= LINE_EVERY_S or (done == total and total >= MANY_PAIRS)):
             last = now
-            console.print(f"looked at {done} of {total} {what}", markup=False, highlight=False, soft_wrap=True)
+            console.print(
+                f"looked at {done} of {total} {what}", markup=False, highlight=False, soft_wrap=True
+            )
 
     return report
 
@@ -72,7 +74,9 @@ def _bar(console: Console) -> Iterator[Report]:
 
         def report(record: CaseRecord, done: int, total: int) -> None:
             rate = f"{done / (time.monotonic() - start):.1f} cases/s"
-            bar.update(task, completed=done, total=total, description=case_name(record.case), rate=rate)
+            bar.update(
+                task, completed=done, total=total, description=case_name(record.case), rate=rate
+            )
             if record.error is not None:
                 console.print(_failure(record), style="red", markup=False, highlight=False)
 
@@ -94,7 +98,11 @@ class _Lines:
         if done == total or now - self._last >= LINE_EVERY_S:
             self._last = now
             rate = done / max(now - self._start, 1e-3)
-            left = f", about {(total - done) / rate:.0f} s left" if MIN_FOR_ESTIMATE <= done < total else ""
+            left = (
+                f", about {(total - done) / rate:.0f} s left"
+                if MIN_FOR_ESTIMATE <= done < total
+                else ""
+            )
             self._print(f"{done} of {total} cases, {rate:.1f} cases/s{left}")
 
     def _print(self, line: str) -> None:

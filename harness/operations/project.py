@@ -41,7 +41,9 @@ def run_folder(folder: Path | None, project: Project) -> Path:
 
 def named_suite(name: str, project: Project) -> Suite:
     """The suite of that name or file; empty: the setting's."""
-    return load_suite(name, Path.cwd()) if name else load_suite(project.settings.suite, project.folder)
+    return (
+        load_suite(name, Path.cwd()) if name else load_suite(project.settings.suite, project.folder)
+    )
 
 
 def new_folder(project: Project, suite: Suite) -> Path:
@@ -71,7 +73,11 @@ def baseline_folder(suite: Suite, project: Project) -> Path:
 def noise_floor_of(suite: Suite, project: Project) -> NoiseFloor:
     """The noise floor that margins come from: the setting's, else the suite's, else none."""
     named = (
-        project.path(project.settings.noise) if project.settings.noise else Path(suite.noise) if suite.noise else None
+        project.path(project.settings.noise)
+        if project.settings.noise
+        else Path(suite.noise)
+        if suite.noise
+        else None
     )
     return noise_floors.read(named) if named else NO_NOISE
 
@@ -89,7 +95,11 @@ def jobs_of(asked: int, project: Project) -> int:
 
 def how_to_look(project: Project, report: Report) -> Looking:
     """How pictures are looked at: as the settings say."""
-    return Looking(jobs_of(0, project), project.cache_folder if project.settings.cache.enabled else None, report)
+    return Looking(
+        jobs_of(0, project),
+        project.cache_folder if project.settings.cache.enabled else None,
+        report,
+    )
 
 
 def weights_of(project: Project, suite: Suite, warn: Warn) -> LpipsWeights:

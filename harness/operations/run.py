@@ -51,24 +51,35 @@ class RunRequest:
     @property
     def names_nothing(self) -> bool:
         """Whether neither suite nor anything of it was asked for."""
-        return self == replace(self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None)
+        return self == replace(
+            self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None
+        )
 
 
 def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
     warn = printer(console, quiet=quiet)
     config = _config(asked, project, warn)
-    check_margins(config.suite, noise_floor_of(config.suite, project))  # before anybody has waited for the run
+    check_margins(
+        config.suite, noise_floor_of(config.suite, project)
+    )  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
         runner.run(config, report, warn)
-    judge_run(config.folder, asked.baseline, project, progress.looked(console, "pairs of pictures", quiet=quiet))
+    judge_run(
+        config.folder,
+        asked.baseline,
+        project,
+        progress.looked(console, "pairs of pictures", quiet=quiet),
+    )
     return runs.load(config.folder)
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
     """What `run` would run: a row for each family and model. Raises UsageError where that is nothing."""
     suite = _suite(asked, project)
-    families = dict.fromkeys([*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)])
+    families = dict.fromkeys(
+        [*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)]
+    )
     if not families or not suite.models:
         raise UsageError(f"the suite {suite.name} has no cases: it names no vector or no model")
     return [
@@ -136,4 +147,6 @@ def _check_distinct(models: Sequence[Model]) -> None:
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two pipelines are called {name!r}; name them apart: --pipeline NAME={models[0].spec}")
+            raise UsageError(
+                f"two pipelines are called {name!r}; name them apart: --pipeline NAME={models[0].spec}"
+            )

@@ -16,7 +16,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
 """A worker a core, one thread each: no oversubscription, and sums in the same order on every machine."""
 
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
@@ -45,7 +47,15 @@ class Child:
         """Start `module.main(connection)`; what it prints goes to `log`."""
         ours, theirs = socket.socketpair()
         # -P: the current folder is not put on the path, so none of its files can stand in for a library.
-        command = [sys.executable, "-P", "-m", __name__, module, str(theirs.fileno()), str(os.getpid())]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            __name__,
+            module,
+            str(theirs.fileno()),
+            str(os.getpid()),
+        ]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._log_start = out.tell()
@@ -78,12 +88,16 @@ class Child:
         """Wait for a message. Raises ChildDiedError where none comes in time, or the child ends."""
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         try:
-            while not self.connection.poll(max(0.0, min(LOOK_EVERY_S, deadline - time.monotonic()))):
+            while not self.connection.poll(
+                max(0.0, min(LOOK_EVERY_S, deadline - time.monotonic()))
+            ):
                 if self._process.poll() is not None and not self.connection.poll(0):
                     raise self._death()
                 if time.monotonic() >= deadline:
                     self.stop()
-                    raise ChildDiedError(f"no answer within {timeout_s:g} s; the process was stopped")
+                    raise ChildDiedError(
+                        f"no answer within {timeout_s:g} s; the process was stopped"
+                    )
             return self.connection.recv()
         except (EOFError, OSError) as error:
             raise self._death() from error
@@ -97,7 +111,11 @@ class Child:
 
     def _death(self) -> ChildDiedError:
         code = self._process.wait()
-        how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
+        how = (
+            f"by signal {-code} ({signal.Signals(-code).name})"
+            if code < 0
+            else f"with exit code {code}"
+        )
         with self._log.open("rb") as log:
             log.seek(max(self._log_start, self._log.stat().st_size - LOG_TAIL_BYTES))
             said = log.read(LOG_TAIL_BYTES).decode(errors="replace")
@@ -107,7 +125,9 @@ class Child:
 def serve(main: Any, descriptor: int, parent: int) -> None:
     """Run a child's `main(connection)` until the connection closes, and never longer than the parent lives."""
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is done with us
+    with contextlib.suppress(
+        EOFError, BrokenPipeError, ConnectionResetError
+    ):  # the parent is done with us
         main(Connection(descriptor))
     _end_group()
 

@@ -10,14 +10,24 @@ import re
 
 import msgspec
 
-from editproof.harness.records.types import OUTCOMES, Evidence, ExitCode, Finding, Outcome, Region, Verdict
+from editproof.harness.records.types import (
+    OUTCOMES,
+    Evidence,
+    ExitCode,
+    Finding,
+    Outcome,
+    Region,
+    Verdict,
+)
 
 SCHEMA = 1
 
 RULES = {"baseline": "picture", "edit": "picture"}
 """Rules that have another name now."""
 
-_VALUES = re.compile(r" went from (-?[\d.]+(?:e[-+]?\d+)?)(?: \S+)? to (-?[\d.]+(?:e[-+]?\d+)?)[ ,;]")
+_VALUES = re.compile(
+    r" went from (-?[\d.]+(?:e[-+]?\d+)?)(?: \S+)? to (-?[\d.]+(?:e[-+]?\d+)?)[ ,;]"
+)
 """Where an old text says both values: `went from 45.66 dB to 42.34 dB, …`."""
 
 

@@ -65,13 +65,21 @@ class Pairing:
 
     def settled(self, modes: Mapping[Subject, Mode]) -> Pairing:
         """The pairing where some scenes are compared in another way than it seemed before their pictures were looked at."""
-        return replace(self, scenes=tuple(one._replace(mode=modes.get(one.subject, one.mode)) for one in self.scenes))
+        return replace(
+            self,
+            scenes=tuple(
+                one._replace(mode=modes.get(one.subject, one.mode)) for one in self.scenes
+            ),
+        )
 
 
 def pair(run: Sheet, baseline: Sheet) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
     ours, theirs = _by_subject(run), _by_subject(baseline)
-    modes = {model: _mode(run, baseline, model) for model in dict.fromkeys(subject[2] for subject in ours)}
+    modes = {
+        model: _mode(run, baseline, model)
+        for model in dict.fromkeys(subject[2] for subject in ours)
+    }
     scenes: list[Scene] = []
     ids: dict[str, str] = {}
     new: list[str] = []
@@ -87,14 +95,28 @@ def pair(run: Sheet, baseline: Sheet) -> Pairing:
             own = _partners(run, baseline, columns, accepted)
             kept = [column for column in columns if column in own] if mode == "pairs" else columns
             new += [run.manifest.cases[column].id for column in columns if column not in kept]
-            ids |= {_id(run, column): _id(baseline, own.get(column, accepted[0])) for column in kept}
-            beside = in_order([run.manifest.cases[column].seed for column in kept], baseline, accepted)
+            ids |= {
+                _id(run, column): _id(baseline, own.get(column, accepted[0])) for column in kept
+            }
+            beside = in_order(
+                [run.manifest.cases[column].seed for column in kept], baseline, accepted
+            )
             partners = [own.get(column, other) for column, other in zip(kept, beside, strict=True)]
             if kept:
                 scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), tuple(partners)))
-    unused = [_id(baseline, column) for subject, columns in theirs.items() if subject not in ours for column in columns]
+    unused = [
+        _id(baseline, column)
+        for subject, columns in theirs.items()
+        if subject not in ours
+        for column in columns
+    ]
     return Pairing(
-        tuple(scenes), ids, tuple(new), tuple(altered), tuple(unused), tuple(_on_other_seeds(run, baseline, scenes))
+        tuple(scenes),
+        ids,
+        tuple(new),
+        tuple(altered),
+        tuple(unused),
+        tuple(_on_other_seeds(run, baseline, scenes)),
     )
 
 
@@ -119,10 +141,13 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Besid
     for subject, columns in ours.items():
         if accepted := theirs.get(subject):
             seeds = [manifest.cases[column].seed for column in columns]
-            for column, partner in zip(columns, in_order(seeds, baseline.sheet, accepted), strict=True):
+            for column, partner in zip(
+                columns, in_order(seeds, baseline.sheet, accepted), strict=True
+            ):
                 case = manifest.cases[column]
                 found[case.id] = Beside(
-                    answers(baseline, partner), other_seed(case.seed, baseline.sheet, partner, accepted)
+                    answers(baseline, partner),
+                    other_seed(case.seed, baseline.sheet, partner, accepted),
                 )
     return found
 
@@ -134,7 +159,10 @@ def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]
     if baseline.manifest.cases[partner].seed != seed:
         return ""
     start = list(accepted).index(partner)
-    given = [baseline.ended[_id(baseline, column)].actual for column in (*accepted[start:], *accepted[:start])]
+    given = [
+        baseline.ended[_id(baseline, column)].actual
+        for column in (*accepted[start:], *accepted[:start])
+    ]
     return next((picture for picture in given if picture and picture != given[0]), "")
 
 
@@ -149,7 +177,9 @@ def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     case_id = baseline.sheet.manifest.cases[column].id
     sheets = (baseline.sheet, *baseline.also)
     return tuple(
-        dict.fromkeys(ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual)
+        dict.fromkeys(
+            ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual
+        )
     )
 
 
@@ -176,7 +206,11 @@ def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
         return "pairs"
     if not all(seeded):
         return "seeds"
-    known = {case.id: baseline.ended[case.id].actual for case in baseline.manifest.cases if case.id in baseline.ended}
+    known = {
+        case.id: baseline.ended[case.id].actual
+        for case in baseline.manifest.cases
+        if case.id in baseline.ended
+    }
     same = any(
         case.model.name == model
         and (ended := run.ended.get(case.id))
@@ -187,13 +221,17 @@ def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
     return "pairs" if same else "seeds"
 
 
-def _partners(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> dict[int, int]:
+def _partners(
+    run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]
+) -> dict[int, int]:
     """For each column of the run the accepted one on the same seed; of a deterministic model its only one."""
     seeds = {baseline.manifest.cases[column].seed: column for column in theirs}
     model = baseline.manifest.cases[theirs[0]].model.name
     if not stochastic(baseline, model):
         return dict.fromkeys(ours, theirs[0])
-    return {column: seeds[seed] for column in ours if (seed := run.manifest.cases[column].seed) in seeds}
+    return {
+        column: seeds[seed] for column in ours if (seed := run.manifest.cases[column].seed) in seeds
+    }
 
 
 def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -203,7 +241,9 @@ def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequen
     if {_id(run, column) for column in ours} & {_id(baseline, column) for column in theirs}:
         return True
     mine, yours = run.manifest.cases[ours[0]], baseline.manifest.cases[theirs[0]]
-    if _identity(mine) != _identity(yours) or (mine.request and yours.request and mine.request != yours.request):
+    if _identity(mine) != _identity(yours) or (
+        mine.request and yours.request and mine.request != yours.request
+    ):
         return False
     return _same_pictures(run.ended[mine.id], baseline.ended[yours.id])
 
@@ -221,7 +261,10 @@ def _on_other_seeds(run: Sheet, baseline: Sheet, scenes: Iterable[Scene]) -> Ite
     """Models that are stochastic on both sides, and share no seed."""
     for model in dict.fromkeys(scene.model for scene in scenes if scene.mode == "seeds"):
         if stochastic(run, model) and stochastic(baseline, model):
-            seeds = [{c.seed for c in sheet.manifest.cases if c.model.name == model} for sheet in (run, baseline)]
+            seeds = [
+                {c.seed for c in sheet.manifest.cases if c.model.name == model}
+                for sheet in (run, baseline)
+            ]
             if not seeds[0] & seeds[1]:
                 yield model
 

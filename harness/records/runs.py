@@ -155,8 +155,12 @@ class Run:
         cpu_s, held_mb, turn, and the hashes of four pictures."""
         import pandas as pd
 
-        planned = [(c.id, c.family, c.name, c.step, c.model.name, c.seed) for c in self.manifest.cases]
-        frame = pd.DataFrame(planned, columns=["case_id", "family", "name", "step", "model", "seed"])
+        planned = [
+            (c.id, c.family, c.name, c.step, c.model.name, c.seed) for c in self.manifest.cases
+        ]
+        frame = pd.DataFrame(
+            planned, columns=["case_id", "family", "name", "step", "model", "seed"]
+        )
         merged = frame.merge(case_table(self.records), on="case_id", how="left")
         return merged.assign(status=merged["status"].fillna("missing"))
 
@@ -178,12 +182,16 @@ def blob_path(folder: Path, digest: str) -> Path:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json`, making the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    write_atomically(
+        folder / "manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    )
 
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Write `verdict.json`."""
-    write_atomically(folder / "verdict.json", msgspec.json.format(msgspec.json.encode(verdict), indent=1))
+    write_atomically(
+        folder / "verdict.json", msgspec.json.format(msgspec.json.encode(verdict), indent=1)
+    )
 
 
 def load(folder: Path | str) -> Run:
@@ -196,7 +204,12 @@ def load(folder: Path | str) -> Run:
     order = {case.id: index for index, case in enumerate(manifest.cases)}
     by_id = {record.case.id: record for record in read_journal(folder) if record.case.id in order}
     verdict = load_verdict(folder)
-    return Run(folder, manifest, tuple(sorted(by_id.values(), key=lambda record: order[record.case.id])), verdict)
+    return Run(
+        folder,
+        manifest,
+        tuple(sorted(by_id.values(), key=lambda record: order[record.case.id])),
+        verdict,
+    )
 
 
 def load_verdict(folder: Path) -> Verdict | None:
@@ -228,7 +241,9 @@ def load_manifest(folder: Path) -> Manifest:
         )
     manifest = _decode(path.read_bytes(), Manifest, path)
     if manifest.schema != SCHEMA:
-        raise UsageError(f"{path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}")
+        raise UsageError(
+            f"{path} has schema {manifest.schema}; this editproof reads schema {SCHEMA}"
+        )
     return manifest
 
 
@@ -236,7 +251,9 @@ def newest(runs_folder: Path) -> Path:
     """The newest run under a folder of runs. Raises UsageError where there is none."""
     runs = [path.parent for path in runs_folder.glob("*/manifest.json")]
     if not runs:
-        raise UsageError(f"there is no run in {runs_folder}. Run `editproof run` first, or name the run's folder")
+        raise UsageError(
+            f"there is no run in {runs_folder}. Run `editproof run` first, or name the run's folder"
+        )
     return max(runs, key=lambda path: ((path / "manifest.json").stat().st_mtime_ns, path.name))
 
 
@@ -272,13 +289,18 @@ def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
     if not path.is_file():
         return ()
     lines = path.read_bytes().split(b"\n")[:-1]
-    records = [_decode(line, CaseRecord, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    records = [
+        _decode(line, CaseRecord, f"{path}, line {number}")
+        for number, line in enumerate(lines, start=1)
+    ]
     return tuple({record.case.id: record for record in records}.values())
 
 
 def write_tables(run: Run) -> None:
     """Write the tables from the run's records; `cases.parquet` last, since it vouches for the others."""
-    parts = [run.records[start : start + _AT_A_TIME] for start in range(0, len(run.records), _AT_A_TIME)] or [()]
+    parts = [
+        run.records[start : start + _AT_A_TIME] for start in range(0, len(run.records), _AT_A_TIME)
+    ] or [()]
     write_table(run.folder / MEASUREMENTS, (measurement_table(part) for part in parts))
     write_table(run.folder / STAGES, (stage_table(part) for part in parts))
     write_table(run.folder / CASES, (case_table(part) for part in parts), vouch(run.folder))
@@ -310,10 +332,14 @@ def opened_table(path: Path, words: Sequence[str] = ()) -> Iterator[Any]:
             yield file
     except (pa.ArrowException, FileNotFoundError) as error:
         line = " ".join(str(error).split())
-        raise UsageError(f"{path} can't be read: {line}. Remove it, and the journal is read instead") from error
+        raise UsageError(
+            f"{path} can't be read: {line}. Remove it, and the journal is read instead"
+        ) from error
 
 
-def write_table(path: Path, parts: Iterable[pd.DataFrame], about: Mapping[bytes, bytes] | None = None) -> None:
+def write_table(
+    path: Path, parts: Iterable[pd.DataFrame], about: Mapping[bytes, bytes] | None = None
+) -> None:
     """Write a table part by part, so that only one is in memory; all have the columns of the first."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -324,8 +350,14 @@ def write_table(path: Path, parts: Iterable[pd.DataFrame], about: Mapping[bytes,
         table = pa.Table.from_pandas(part, preserve_index=False)
         if writer is None:
             schema = _without_null_columns(table.schema)
-            writer = parquet.ParquetWriter(partial, schema.with_metadata({**(schema.metadata or {}), **(about or {})}))
-        writer.write_table(table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(None))
+            writer = parquet.ParquetWriter(
+                partial, schema.with_metadata({**(schema.metadata or {}), **(about or {})})
+            )
+        writer.write_table(
+            table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(
+                None
+            )
+        )
     if writer is not None:
         writer.close()
         partial.replace(path)
@@ -335,7 +367,9 @@ def _without_null_columns(schema: Any) -> Any:
     """A column that has no value in the first rows is one of text: it may have some later."""
     import pyarrow as pa
 
-    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema]
+    fields = [
+        field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema
+    ]
     return pa.schema(fields, metadata=schema.metadata)
 
 
@@ -357,10 +391,24 @@ def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
         for record in records
         for measurement in record.measurements
     ]
-    columns = ["case_id", "vector", "family", "step", "params", "model", "seed", "metric", "region", "stat", "value"]
+    columns = [
+        "case_id",
+        "vector",
+        "family",
+        "step",
+        "params",
+        "model",
+        "seed",
+        "metric",
+        "region",
+        "stat",
+        "value",
+    ]
     columns += ["unit", "reason", "y", "x"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"})
+    return table.astype(
+        {"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"}
+    )
 
 
 def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
@@ -408,7 +456,18 @@ def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
         for record in records
         for stage in record.stages
     ]
-    columns = ["case_id", "family", "step", "model", "seed", "stage", "seconds", "decision", "artefact", "peak_mb"]
+    columns = [
+        "case_id",
+        "family",
+        "step",
+        "model",
+        "seed",
+        "stage",
+        "seconds",
+        "decision",
+        "artefact",
+        "peak_mb",
+    ]
     return pd.DataFrame(rows, columns=columns).astype({"peak_mb": "Float64"})
 
 

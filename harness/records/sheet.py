@@ -103,7 +103,9 @@ class Sheet:
         """These numbers of all cases, or of those that `ids` names, in its order. Raises UsageError where a table can't be
         read.
         """
-        columns = self.columns if ids is None else {case_id: place for place, case_id in enumerate(ids)}
+        columns = (
+            self.columns if ids is None else {case_id: place for place, case_id in enumerate(ids)}
+        )
         draft = _Draft(keys, columns)
         if self.records is None:
             draft.read(self.folder / runs.MEASUREMENTS)
@@ -116,7 +118,9 @@ class Sheet:
         if self.records is None:
             return _keys_in(self.folder / runs.MEASUREMENTS)
         rows = (row for record in self.records for row in record.measurements)
-        return tuple(dict.fromkeys(Key(metric_name(row.metric), row.region, row.stat) for row in rows))
+        return tuple(
+            dict.fromkeys(Key(metric_name(row.metric), row.region, row.stat) for row in rows)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +155,14 @@ class _Draft:
         self._states = np.full((len(keys), len(columns)), ABSENT, np.int32)
         self._reasons = {"": MEASURED, NO_REASON: MEASURED + 1}
         self._names = [
-            {name: number for number, name in enumerate(dict.fromkeys(part))} for part in zip(*keys, strict=True)
+            {name: number for number, name in enumerate(dict.fromkeys(part))}
+            for part in zip(*keys, strict=True)
         ]
         self._row_of = np.full([len(names) + 1 for names in self._names] or [1, 1, 1], -1, np.intp)
         for row, key in enumerate(keys):
-            self._row_of[tuple(names[part] for names, part in zip(self._names, key, strict=True))] = row
+            self._row_of[
+                tuple(names[part] for names, part in zip(self._names, key, strict=True))
+            ] = row
         self._rows = {key: row for row, key in enumerate(keys)}
 
     def fill(self, records: Iterable[CaseRecord]) -> None:
@@ -166,7 +173,9 @@ class _Draft:
                 row = self._rows.get(Key(metric_name(m.metric), m.region, m.stat))
                 if row is not None and not (m.value is None and m.reason in {EMPTY, TOO_SMALL}):
                     self._values[row, column] = np.nan if m.value is None else m.value
-                    self._states[row, column] = MEASURED if m.value is not None else self._number(m.reason)
+                    self._states[row, column] = (
+                        MEASURED if m.value is not None else self._number(m.reason)
+                    )
 
     def read(self, path: Path) -> None:
         """From a table, some rows at a time, without a Python object a row."""
@@ -177,12 +186,16 @@ class _Draft:
             column = _translated(parts[0], lambda name: self._columns.get(name, -1))
             metric, region, stat = (
                 _translated(part, lambda name, names=names, clean=clean: names.get(clean(name), -1))
-                for part, names, clean in zip(parts[1:4], self._names, (metric_name, str, str), strict=True)
+                for part, names, clean in zip(
+                    parts[1:4], self._names, (metric_name, str, str), strict=True
+                )
             )
             row = self._row_of[metric, region, stat]
             kept = np.flatnonzero((row >= 0) & (column >= 0))
             value = _floats(batch.column("value"))[kept]
-            why = _translated(parts[4], lambda text: ABSENT if text in {EMPTY, TOO_SMALL} else self._number(text))[kept]
+            why = _translated(
+                parts[4], lambda text: ABSENT if text in {EMPTY, TOO_SMALL} else self._number(text)
+            )[kept]
             self._values[row[kept], column[kept]] = value
             self._states[row[kept], column[kept]] = np.where(np.isnan(value), why, MEASURED)
 
@@ -214,7 +227,11 @@ def _read_cases(path: Path, manifest: Manifest) -> dict[str, Ended]:
     with runs.opened_table(path) as file:
         rows = {row["case_id"]: row for row in file.read().to_pylist()}
     fields = runs.CASE_COLUMNS[1:]
-    return {case.id: Ended(*(rows[case.id][name] for name in fields)) for case in manifest.cases if case.id in rows}
+    return {
+        case.id: Ended(*(rows[case.id][name] for name in fields))
+        for case in manifest.cases
+        if case.id in rows
+    }
 
 
 def _keys_in(path: Path) -> tuple[Key, ...]:
@@ -251,7 +268,9 @@ def _floats(column: Any) -> npt.NDArray[np.float64]:
     """The column's numbers; NaN: none."""
     if not column.null_count:
         return np.asarray(_plain(column), np.float64)
-    there = np.unpackbits(_bytes(column.buffers()[0]), bitorder="little")[column.offset :][: len(column)]
+    there = np.unpackbits(_bytes(column.buffers()[0]), bitorder="little")[column.offset :][
+        : len(column)
+    ]
     values = np.frombuffer(column.buffers()[1], np.float64)[column.offset :][: len(column)]
     return np.where(there, values, np.nan)
 

@@ -36,12 +36,16 @@ def schema() -> dict[str, Any]:
 
 def encoded() -> bytes:
     """The file."""
-    return msgspec.json.format(msgspec.json.encode(schema(), order="deterministic"), indent=1) + b"\n"
+    return (
+        msgspec.json.format(msgspec.json.encode(schema(), order="deterministic"), indent=1) + b"\n"
+    )
 
 
 def _descriptions() -> dict[str, dict[str, str]]:
     """Class -> field -> the string that stands behind it."""
-    classes = [node for node in ast.parse(inspect.getsource(types)).body if isinstance(node, ast.ClassDef)]
+    classes = [
+        node for node in ast.parse(inspect.getsource(types)).body if isinstance(node, ast.ClassDef)
+    ]
     return {owner.name: _documented(owner.body) for owner in classes}
 
 

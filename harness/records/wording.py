@@ -33,7 +33,11 @@ def number(value: float, unit: str) -> str:
 
 def probability(p: float) -> str:
     """`p 0.0041 after Holm's correction`."""
-    return f"p {p:.2g} after Holm's correction" if p >= SMALLEST else f"p below {SMALLEST:g} after Holm's correction"
+    return (
+        f"p {p:.2g} after Holm's correction"
+        if p >= SMALLEST
+        else f"p below {SMALLEST:g} after Holm's correction"
+    )
 
 
 def counted(number: int, word: str) -> str:

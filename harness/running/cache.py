@@ -72,7 +72,9 @@ class CarefulCache:
 
     def _turn_off(self, error: OSError) -> None:
         self._cache = None
-        self._warn(f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to another folder")
+        self._warn(
+            f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to another folder"
+        )
 
 
 def pictures_of(record: CaseRecord) -> Iterable[str]:

@@ -51,7 +51,13 @@ HELD_BYTES = 256 << 20
 """Maps that are held, packed, while their scale is found; later ones are drawn on the scale of the earlier ones."""
 
 SEQUENTIAL = cv2.COLORMAP_INFERNO
-DIVERGING = ((0.62, 0.86, 1.0), (0.10, 0.48, 0.88), (0.03, 0.03, 0.04), (0.87, 0.42, 0.05), (1.0, 0.87, 0.60))
+DIVERGING = (
+    (0.62, 0.86, 1.0),
+    (0.10, 0.48, 0.88),
+    (0.03, 0.03, 0.04),
+    (0.87, 0.42, 0.05),
+    (1.0, 0.87, 0.60),
+)
 """Blue to orange through black: told apart by every common kind of colour vision, and dark where nothing is wrong."""
 
 Half = npt.NDArray[np.float16]
@@ -80,7 +86,9 @@ def called_out(run: Run) -> tuple[str, ...]:
     findings = run.verdict.findings if run.verdict else ()
     called = [finding for finding in findings if finding.outcome is not Outcome.PASS]
     firsts = [finding.case_id for finding in called if finding.case_id]
-    return tuple(dict.fromkeys([*firsts, *(case_id for finding in called for case_id in finding.cases)]))
+    return tuple(
+        dict.fromkeys([*firsts, *(case_id for finding in called for case_id in finding.cases)])
+    )
 
 
 def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
@@ -89,7 +97,12 @@ def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
     findings = run.verdict.findings if run.verdict else ()
     good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
-    seen = {(family, model) for finding in findings for family in finding.families for model in finding.models}
+    seen = {
+        (family, model)
+        for finding in findings
+        for family in finding.families
+        for model in finding.models
+    }
     last: dict[tuple[str, str], CaseRecord] = {}
     for record in records.values():
         group = (record.case.family, record.case.model.name)
@@ -106,13 +119,20 @@ def palettes() -> dict[str, bytes]:
     ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), SEQUENTIAL).reshape(256, 3)[:, ::-1]
     stops = np.asarray(DIVERGING)
     places = np.linspace(0, len(stops) - 1, 256)
-    mixed = np.stack([np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
-    return {"sequential": ramp.tobytes(), "diverging": np.round(mixed * 255).astype(np.uint8).tobytes()}
+    mixed = np.stack(
+        [np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)],
+        axis=1,
+    )
+    return {
+        "sequential": ramp.tobytes(),
+        "diverging": np.round(mixed * 255).astype(np.uint8).tobytes(),
+    }
 
 
 def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
     return all(
-        before.pictures.get(record.case.id, record.blobs["actual"]) == record.blobs["actual"] for record in chosen
+        before.pictures.get(record.case.id, record.blobs["actual"]) == record.blobs["actual"]
+        for record in chosen
     )
 
 
@@ -122,7 +142,9 @@ def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
     return tuple(
         metric
         for name, metric in here.items()
-        if metric.map is not None and metric.identity == run.manifest.metrics[name].identity and _fit(metric)
+        if metric.map is not None
+        and metric.identity == run.manifest.metrics[name].identity
+        and _fit(metric)
     )
 
 
@@ -175,21 +197,32 @@ class _Studio:
     def take(self, record: CaseRecord) -> None:
         """Draw one case, or note why it can't be drawn."""
         try:
-            prepared, actual = self._prepare(record), pictures.load(blob_path(self.folder, record.blobs["actual"]))
+            prepared, actual = (
+                self._prepare(record),
+                pictures.load(blob_path(self.folder, record.blobs["actual"])),
+            )
         except EditproofError as error:
             self.skipped[record.case.id] = str(error)
             return
         self.pictures[record.case.id] = record.blobs["actual"]
         for metric in self.metrics:
             if metric.map is not None and metric.name in prepared.parts:
-                self._keep(record.case.id, metric.name, _shrunk(metric.map(prepared.parts[metric.name], actual)))
+                self._keep(
+                    record.case.id,
+                    metric.name,
+                    _shrunk(metric.map(prepared.parts[metric.name], actual)),
+                )
 
     def finished(self) -> Maps:
         """Everything drawn."""
         self._release()
         colours = {name: colours.hex() for name, colours in palettes().items()}
         return Maps(
-            palettes=colours, scales=self.scales, cases=self.cases, pictures=self.pictures, skipped=self.skipped
+            palettes=colours,
+            scales=self.scales,
+            cases=self.cases,
+            pictures=self.pictures,
+            skipped=self.skipped,
         )
 
     def _prepare(self, record: CaseRecord) -> Prepared:
@@ -197,7 +230,9 @@ class _Studio:
         key = record.case.scene_key
         if self._prepared is None or self._scene != key:
             reference = make_task(record.case).reference
-            expected = None if reference.expected is None else pictures.digest_of(reference.expected)
+            expected = (
+                None if reference.expected is None else pictures.digest_of(reference.expected)
+            )
             if record.blobs.get("expected") != expected:
                 raise UsageError(
                     "the scene is another now than it was in the run, so its maps would be of something else"
@@ -220,7 +255,9 @@ class _Studio:
         for metric in self.metrics:
             waiting = [held for held in self._held if held.metric == metric.name]
             if waiting:
-                self.scales[metric.name] = scale_of(metric, [_sample(held.plane()) for held in waiting])
+                self.scales[metric.name] = scale_of(
+                    metric, [_sample(held.plane()) for held in waiting]
+                )
             for held in waiting:
                 self._store(held.case_id, held.metric, held.plane())
         self._held, self._held_bytes = [], 0
@@ -239,7 +276,9 @@ def scale_of(metric: Metric, samples: Sequence[Half]) -> MapScale:
     depths = [np.abs(sample.astype(np.float64) - best) for sample in samples]
     damaged = np.concatenate([depth[depth > FAINT * depth.max(initial=0)] for depth in depths])
     reach = float(f"{np.percentile(damaged, REACH):.3g}") if len(damaged) else 1.0
-    low, high = {"lower": (0.0, reach), "higher": (best - reach, best), "zero": (-reach, reach)}[better]
+    low, high = {"lower": (0.0, reach), "higher": (best - reach, best), "zero": (-reach, reach)}[
+        better
+    ]
     unit = metric.unit if metric.map_unit is None else metric.map_unit
     return MapScale(metric.identity, unit, better, low, high, len(samples))
 
@@ -260,5 +299,7 @@ def _shrunk(plane: Plane) -> Half:
     factor = LONGEST_PX / max(plane.shape)
     if factor < 1:
         size = (round(plane.shape[1] * factor), round(plane.shape[0] * factor))
-        plane = np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+        plane = np.asarray(
+            cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32
+        )
     return np.clip(plane, -MOST_HALF, MOST_HALF).astype(np.float16)

@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from editproof.harness.metrics.core.contract import check_metric
-from editproof.harness.metrics.core.metric import Image, Metric, Reference, Value, read_only, read_only_reference
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Reference,
+    Value,
+    read_only,
+    read_only_reference,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.metrics.core.sharing import sharing
 from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
@@ -41,7 +48,9 @@ def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
     for metric in known:
         check_metric(metric)
     with nullcontext() if untouched.expected is None else sharing(untouched.expected):
-        return Prepared(untouched, {metric.name: _kept(metric, metric.prepare, untouched) for metric in known})
+        return Prepared(
+            untouched, {metric.name: _kept(metric, metric.prepare, untouched) for metric in known}
+        )
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
@@ -74,7 +83,10 @@ def most_together(prepared: Prepared) -> int:
 
 
 def _rows(
-    prepared: Prepared, metrics: Sequence[Metric], image: Image, measured: Mapping[str, list[Measurement]]
+    prepared: Prepared,
+    metrics: Sequence[Metric],
+    image: Image,
+    measured: Mapping[str, list[Measurement]],
 ) -> tuple[Measurement, ...]:
     """The table of one edit; `measured` is what is known already, by metric."""
     rows: list[Measurement] = []
@@ -107,7 +119,9 @@ def _measurement(metric: Metric, value: Value) -> Measurement:
     if number is not None and (fault := metric.impossible(number)):
         number, reason = None, f"the metric gave {fault}"
     y, x = (None if place is None else int(place) for place in (value.y, value.x))
-    return Measurement(metric.identity, value.region, value.stat, number, metric.unit_of(value.stat), reason, y, x)
+    return Measurement(
+        metric.identity, value.region, value.stat, number, metric.unit_of(value.stat), reason, y, x
+    )
 
 
 def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
@@ -123,7 +137,10 @@ def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:
     """What stands in the table where a metric could not measure."""
     values = unmeasured(metric.regions, metric.stats, reason)
-    return tuple(Measurement(metric.identity, v.region, v.stat, None, metric.unit_of(v.stat), reason) for v in values)
+    return tuple(
+        Measurement(metric.identity, v.region, v.stat, None, metric.unit_of(v.stat), reason)
+        for v in values
+    )
 
 
 def as_delivered(image: Image) -> Image:

@@ -41,7 +41,11 @@ def main(connection: Connection[Any, Any]) -> None:
         try:
             reply: object = ANSWERS[message[0]](*message[1:])
         except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
-            reply = CaseError(type(error).__name__, _one_line(error), _text(traceback.format_exc())[-MAX_TRACEBACK:])
+            reply = CaseError(
+                type(error).__name__,
+                _one_line(error),
+                _text(traceback.format_exc())[-MAX_TRACEBACK:],
+            )
         connection.send(reply)
 
 

@@ -39,7 +39,9 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     manifest = _manifest(source, config)
     runs.write_manifest(config.folder, manifest)
     cases = {case.id: case for case in manifest.cases}
-    made = [replace(record, case=cases[record.case.id], measurements=()) for record in source.records]
+    made = [
+        replace(record, case=cases[record.case.id], measurements=()) for record in source.records
+    ]
     journal = Journal(config.folder)
     try:
         for done, record in enumerate(_measured(source, config, made), start=1):
@@ -95,7 +97,11 @@ def _what_changed(case: Case) -> str:
         same = current_id(case) == case.id
     except UsageError as error:
         return str(error)
-    return "" if same else "the scene is another now than when the edit was made: its vector or your files have changed"
+    return (
+        ""
+        if same
+        else "the scene is another now than when the edit was made: its vector or your files have changed"
+    )
 
 
 def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
@@ -109,7 +115,9 @@ def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
             return f"its picture {path} is damaged"
     for digest in pictures_of(record):
         path = blob_path(source.folder, digest)
-        if path.is_file() and _is_whole(path):  # of a baseline's stages there are only hashes; a scene's are drawn anew
+        if path.is_file() and _is_whole(
+            path
+        ):  # of a baseline's stages there are only hashes; a scene's are drawn anew
             bring(path, blob_path(config.folder, digest))
     return ""
 
@@ -120,4 +128,6 @@ def _is_whole(path: Path) -> bool:
 
 def _failed(record: CaseRecord, why: str) -> CaseRecord:
     reason = f"{why}. Run it anew"
-    return replace(record, status="error", reason=reason, error=CaseError("NotMeasured", reason, reason))
+    return replace(
+        record, status="error", reason=reason, error=CaseError("NotMeasured", reason, reason)
+    )

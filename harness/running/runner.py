@@ -52,7 +52,11 @@ class RunConfig:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
-        return Accepted(self.baseline.sheet.folder, accepted_pictures(manifest, self.baseline), manifest.suite.viewing)
+        return Accepted(
+            self.baseline.sheet.folder,
+            accepted_pictures(manifest, self.baseline),
+            manifest.suite.viewing,
+        )
 
 
 Progress = Callable[[CaseRecord, int, int], None]
@@ -111,13 +115,20 @@ def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
     """
     logs = Path(tempfile.mkdtemp(prefix="editproof-"))
     modules = list(dict.fromkeys(parse(model.spec).module for model in models))
-    hosts = {m: Child("editproof.harness.running.pipeline_host", log=logs / f"{n}.log") for n, m in enumerate(modules)}
+    hosts = {
+        m: Child("editproof.harness.running.pipeline_host", log=logs / f"{n}.log")
+        for n, m in enumerate(modules)
+    }
     try:
-        described = {model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models}
+        described = {
+            model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models
+        }
     finally:
         for host in hosts.values():
             host.stop()
-    shutil.rmtree(logs, ignore_errors=True)  # stays where a pipeline can't be had: the error names what lies there
+    shutil.rmtree(
+        logs, ignore_errors=True
+    )  # stays where a pipeline can't be had: the error names what lies there
     return described
 
 
@@ -128,10 +139,14 @@ def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
         raise UsageError(f"loading the pipeline {model.spec} failed: {error}") from error
     if isinstance(reply, CaseError):
         if reply.kind == "ContractError":
-            raise UsageError(f"pipeline {model.spec}: {reply.message.removeprefix(f'{model.spec}: ')}")
+            raise UsageError(
+                f"pipeline {model.spec}: {reply.message.removeprefix(f'{model.spec}: ')}"
+            )
         path = logs / "traceback.txt"
         path.write_text(reply.traceback)
-        raise UsageError(f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}")
+        raise UsageError(
+            f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}"
+        )
     info: PipelineInfo = reply
     return info
 
@@ -150,7 +165,9 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
     """Make the run folder, or check that the one to resume is of the same run; give what it has finished."""
     if not config.resume:
         if config.folder.exists() and any(config.folder.iterdir()):
-            raise UsageError(f"{config.folder} is not empty. Add --resume to continue a run, or choose another --out")
+            raise UsageError(
+                f"{config.folder} is not empty. Add --resume to continue a run, or choose another --out"
+            )
         runs.write_manifest(config.folder, manifest)
         return {}
     before = runs.load(config.folder)
@@ -164,7 +181,9 @@ def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
             detail = _first_difference(name, old, new)
-            raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+            raise UsageError(
+                f"{folder} can't be resumed: {detail}. Start a new run without --resume"
+            )
 
 
 def _first_difference(name: str, old: object, new: object) -> str:

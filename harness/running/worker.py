@@ -21,7 +21,14 @@ from editproof.harness.pictures.differences import FILE, Accepted, Pair, append,
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import Case, CaseError, CaseRecord, Effort, Measurement, StageRecord
+from editproof.harness.records.types import (
+    Case,
+    CaseError,
+    CaseRecord,
+    Effort,
+    Measurement,
+    StageRecord,
+)
 from editproof.harness.running.measure import (
     Prepared,
     as_delivered,
@@ -109,10 +116,16 @@ class Worker:
             return tuple(self._edit(case, scene) for case in work.cases)
         except EditproofError as error:
             if len(work.made) > 1:  # what is wrong with one is not the others' fault
-                return tuple(record for made in work.made for record in self.take(Work((made.case,), (made,))))
+                return tuple(
+                    record
+                    for made in work.made
+                    for record in self.take(Work((made.case,), (made,)))
+                )
             failure = CaseError(type(error).__name__, str(error), traceback.format_exc())
             if work.made:
-                return (replace(work.made[0], status="error", reason=failure.message, error=failure),)
+                return (
+                    replace(work.made[0], status="error", reason=failure.message, error=failure),
+                )
             return tuple(_failed(case, failure, {}) for case in work.cases)
 
     def close(self) -> None:
@@ -130,7 +143,9 @@ class Worker:
             reply = self._call(case.model.spec, request)
         except ChildDiedError as error:
             self._drop(case.model.spec)  # the next case gets a fresh one
-            return _failed(case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs)
+            return _failed(
+                case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs
+            )
         if isinstance(reply, CaseError):
             return _failed(case, reply, scene.blobs)
         result, effort = reply
@@ -189,7 +204,9 @@ class Worker:
         actual = as_delivered(result.image)
         pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
         self._look(pictured, scene, actual)
-        return self._with_numbers(pictured, scene, actual, measure(scene.prepared, self._metrics, actual))
+        return self._with_numbers(
+            pictured, scene, actual, measure(scene.prepared, self._metrics, actual)
+        )
 
     def _look(self, record: CaseRecord, scene: _Scene, actual: Image) -> None:
         """Compare the picture with the accepted ones while it is at hand. What can't be compared is left to the gate."""
@@ -206,20 +223,27 @@ class Worker:
             pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
             areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
             with suppress(IncompleteError):  # the package is not here: the gate says so
-                difference = compare(before, actual, viewing=viewing, areas=areas, expected=expected, other=other)
+                difference = compare(
+                    before, actual, viewing=viewing, areas=areas, expected=expected, other=other
+                )
                 append(self._setup.folder / FILE, pair.key, difference)
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
         """The records with the numbers that their pictures have now. What was refused has none, now as before."""
         expected = scene.blobs.get("expected")
         if any(record.blobs.get("expected", expected) != expected for record in made):
-            raise UsageError("the scene is drawn otherwise now than when the edit was made. Run it anew")
+            raise UsageError(
+                "the scene is drawn otherwise now than when the edit was made. Run it anew"
+            )
         yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
         pictured = [record for record in made if "actual" in record.blobs]
         step = most_together(scene.prepared)
         for first in range(0, len(pictured), step):
             some = pictured[first : first + step]
-            images = [pictures.load(blob_path(self._setup.folder, record.blobs["actual"])) for record in some]
+            images = [
+                pictures.load(blob_path(self._setup.folder, record.blobs["actual"]))
+                for record in some
+            ]
             numbers = measure_many(scene.prepared, self._metrics, images)
             for record, actual, rows in zip(some, images, numbers, strict=True):
                 yield self._with_numbers(record, scene, actual, rows)
@@ -227,16 +251,24 @@ class Worker:
     def _unmeasured(self, record: CaseRecord) -> CaseRecord:
         """The record of an edit without a picture."""
         reason = f"refused: {record.reason}"
-        return replace(record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason)))
+        return replace(
+            record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason))
+        )
 
     def _with_numbers(
-        self, record: CaseRecord, scene: _Scene, actual: Image, measurements: tuple[Measurement, ...]
+        self,
+        record: CaseRecord,
+        scene: _Scene,
+        actual: Image,
+        measurements: tuple[Measurement, ...],
     ) -> CaseRecord:
         """The record of an edit whose picture is stored, with its scene's, what differs in it, and what was measured."""
         expected = scene.prepared.reference.expected
         shown = {"actual": record.blobs["actual"]}
         if expected is not None:
-            shown["difference"] = pictures.store(self._setup.folder, pictures.difference(expected, actual))
+            shown["difference"] = pictures.store(
+                self._setup.folder, pictures.difference(expected, actual)
+            )
         return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
     def _scene(self, case: Case) -> _Scene:
@@ -259,11 +291,15 @@ class Worker:
         known = {"expected": reference.expected, "overlay": reference.overlay}
         stored |= {name: picture for name, picture in known.items() if picture is not None}
         outlines = {
-            f"outline_{region}": pictures.store_indexed(folder, *pictures.outline(areas[region], colour))
+            f"outline_{region}": pictures.store_indexed(
+                folder, *pictures.outline(areas[region], colour)
+            )
             for region, colour in REGION_COLOURS.items()
             if areas[region].any()
         }
-        return {name: pictures.store(folder, picture) for name, picture in stored.items()} | outlines
+        return {
+            name: pictures.store(folder, picture) for name, picture in stored.items()
+        } | outlines
 
 
 @dataclass(frozen=True, slots=True)

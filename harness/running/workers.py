@@ -81,11 +81,14 @@ class _Worker:
             summary = f"the worker died: {error}"
             failure = CaseError("WorkerDied", summary, error.said or summary)
             return tuple(
-                CaseRecord(case, "error", summary, 0.0, cached=False, error=failure) for case in self.work.cases
+                CaseRecord(case, "error", summary, 0.0, cached=False, error=failure)
+                for case in self.work.cases
             )
         return records
 
     def _spawn(self) -> Child:
-        child = Child("editproof.harness.running.worker", log=self._setup.logs / f"{self._setup.name}.log")
+        child = Child(
+            "editproof.harness.running.worker", log=self._setup.logs / f"{self._setup.name}.log"
+        )
         child.send(self._setup)
         return child

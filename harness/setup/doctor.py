@@ -57,7 +57,11 @@ def examine(project: Project) -> tuple[Check, ...]:
         _lpips(project),
         _device(),
         Check("settings", ok=True, found=project.source),
-        Check("cache", ok=True, found=str(project.cache_folder) if project.settings.cache.enabled else "off"),
+        Check(
+            "cache",
+            ok=True,
+            found=str(project.cache_folder) if project.settings.cache.enabled else "off",
+        ),
         Check("jobs", ok=True, found=str(project.settings.jobs or default_jobs())),
     )
 
@@ -66,7 +70,11 @@ def _package(name: str) -> Check:
     try:
         return Check(name, ok=True, found=version(name))
     except PackageNotFoundError:
-        return Check(name, ok=False, found="not installed. Install editproof again, in an environment of its own")
+        return Check(
+            name,
+            ok=False,
+            found="not installed. Install editproof again, in an environment of its own",
+        )
 
 
 def _one_opencv() -> Check:
@@ -82,7 +90,9 @@ def _patchmatch() -> Check:
     spec = importlib.util.find_spec("patchmatch")
     here = spec is not None and spec.origin is not None
     return Check(
-        "model patch", ok=here, found="PatchMatch" if here else "pypatchmatch is not importable; install it again"
+        "model patch",
+        ok=here,
+        found="PatchMatch" if here else "pypatchmatch is not importable; install it again",
     )
 
 
@@ -92,7 +102,9 @@ def _device() -> Check:
         name = device_name()
     except ContractError as error:
         return Check("device", ok=False, found=str(error))
-    return Check("device", ok=True, found=name if name != "cpu" else f"cpu. For a GPU, set {VARIABLE}=cuda")
+    return Check(
+        "device", ok=True, found=name if name != "cpu" else f"cpu. For a GPU, set {VARIABLE}=cuda"
+    )
 
 
 def _lpips(project: Project) -> Check:
@@ -101,5 +113,7 @@ def _lpips(project: Project) -> Check:
     except UsageError as error:
         return Check("LPIPS weights", ok=False, found=str(error))
     return Check(
-        "LPIPS weights", ok=True, found=f"lpips[{weights.variant}] from {weights.path}. {weights.note}".strip()
+        "LPIPS weights",
+        ok=True,
+        found=f"lpips[{weights.variant}] from {weights.path}. {weights.note}".strip(),
     )

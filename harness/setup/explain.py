@@ -40,7 +40,11 @@ picture's outer rim. `worst` is the worst 64×64 window, with its place.
 Pictures: the right answer, the same with a fault planted in it, and where the metric sees it (or where it has no map, where
 the pictures differ). They show the fault at {STRONGER:g} times the strength that must never pass unseen.
 """
-BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "0 is best; the sign says which way"}
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "zero": "0 is best; the sign says which way",
+}
 
 
 def sections(weights: LpipsWeights) -> Iterator[tuple[Metric, list[str]]]:
@@ -63,7 +67,10 @@ def explain(metric: Metric) -> list[str]:
         f"needs: {', '.join(metric.needs) or 'nothing but the picture'}",
         f"version {metric.version}",
     ]
-    margins = ", ".join(f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip() for stat, margin in metric.margins.items())
+    margins = ", ".join(
+        f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip()
+        for stat, margin in metric.margins.items()
+    )
     return [
         f"**Sees.** {metric.sees}",
         f"**Misses.** {metric.misses}",
@@ -96,7 +103,9 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
         shown = example(metric)
         if shown is not None:
             picture, caption = shown
-            picture.quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(pictures / f"{metric.name}.png", optimize=True)
+            picture.quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(
+                pictures / f"{metric.name}.png", optimize=True
+            )
             parts += [f"![{caption}]({pictures.name}/{metric.name}.png)\n", f"*{caption}*\n"]
     page.write_text("\n".join(parts), encoding="utf-8")
     return page
@@ -107,13 +116,22 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
     reference = _reference(metric)
     fault, prepared = get_fault(metric.example), metric.prepare(reference)
     right = known(reference.expected)
-    wrong, strong = (as_delivered(fault.plant(right, reference, fault.nominal * times)) for times in (1.0, STRONGER))
-    before, after, strongly = (_numbers(metric, prepared, image) for image in (right, wrong, strong))
+    wrong, strong = (
+        as_delivered(fault.plant(right, reference, fault.nominal * times))
+        for times in (1.0, STRONGER)
+    )
+    before, after, strongly = (
+        _numbers(metric, prepared, image) for image in (right, wrong, strong)
+    )
     if not strongly:
         return None
     region, stat = max(strongly, key=lambda key: abs(strongly[key] - before.get(key, 0.0)))
     numbers = [f"{values.get((region, stat), 0.0):.4g}" for values in (before, after, strongly)]
-    where = np.abs(strong - right).max(axis=2) if metric.map is None else _harm(metric, metric.map(prepared, strong))
+    where = (
+        np.abs(strong - right).max(axis=2)
+        if metric.map is None
+        else _harm(metric, metric.map(prepared, strong))
+    )
     caption = (
         f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it, {numbers[1]} at "
         f"{fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
@@ -122,7 +140,9 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
 
 
 def _numbers(metric: Metric, prepared: object, image: Image) -> dict[tuple[str, str], float]:
-    return {(v.region, v.stat): v.value for v in metric.measure(prepared, image) if v.value is not None}
+    return {
+        (v.region, v.stat): v.value for v in metric.measure(prepared, image) if v.value is not None
+    }
 
 
 def _reference(metric: Metric) -> Reference:

@@ -13,7 +13,10 @@ Server = Literal["github", "gitlab"]
 HERE = Path(__file__).parent / "starters"
 
 SETTINGS = "editproof.toml"
-WORKFLOWS: Mapping[Server, str] = {"github": ".github/workflows/editproof.yml", "gitlab": ".gitlab/editproof.yml"}
+WORKFLOWS: Mapping[Server, str] = {
+    "github": ".github/workflows/editproof.yml",
+    "gitlab": ".gitlab/editproof.yml",
+}
 
 
 class Started(NamedTuple):
@@ -34,13 +37,17 @@ def init(folder: Path, server: Server) -> Started:
     kept = tuple(path for path in texts if path not in written)
     if not written:
         names = " and ".join(str(path.relative_to(folder)) for path in kept)
-        raise UsageError(f"{names} are here already and were not touched. Remove the one that you want anew")
+        raise UsageError(
+            f"{names} are here already and were not touched. Remove the one that you want anew"
+        )
     return Started(written, kept)
 
 
 def next_steps(server: Server) -> tuple[str, ...]:
     """What a person does after `init`, line by line."""
-    include = ("add to .gitlab-ci.yml:  include: .gitlab/editproof.yml",) if server == "gitlab" else ()
+    include = (
+        ("add to .gitlab-ci.yml:  include: .gitlab/editproof.yml",) if server == "gitlab" else ()
+    )
     return (
         "name your pipeline in editproof.toml, under [pipelines]",
         "editproof run                 run it",

@@ -41,7 +41,9 @@ LIBRARIES = (
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
 
-def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights) -> tuple[Case, ...]:
+def expand(
+    suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights
+) -> tuple[Case, ...]:
     """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
 
     Raises UsageError where the user's own files can't be read, or do not fit together.
@@ -58,7 +60,10 @@ def expand(suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWe
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
     """What the suite's metrics are, by name."""
     metrics = [get_metric(name, weights) for name in suite.metrics]
-    return {m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen) for m in metrics}
+    return {
+        m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen)
+        for m in metrics
+    }
 
 
 def versions() -> dict[str, str]:
@@ -82,7 +87,12 @@ def machine() -> dict[str, str]:
         device = device_name()
     except ContractError as error:
         raise UsageError(str(error)) from error
-    return {"system": platform.system(), "processor": platform.machine(), "device": device, "dtype": "float32"}
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "device": device,
+        "dtype": "float32",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,9 @@ def _drawn(suite: Suite) -> Iterator[_Scene]:
             folder=suite.grounds if own else "",
         )
         yield _Scene(
-            _identity(blank, photographs if own else ""), "" if vector in VECTORS else source_of(vector.draw), blank
+            _identity(blank, photographs if own else ""),
+            "" if vector in VECTORS else source_of(vector.draw),
+            blank,
         )
 
 
@@ -194,7 +206,9 @@ class _Outcome:
         self._common = {
             "metrics": [get_metric(name, weights).identity for name in suite.metrics],
             "own_metrics": [
-                source_of(get_metric(name, weights).measure) for name in suite.metrics if name not in METRICS
+                source_of(get_metric(name, weights).measure)
+                for name in suite.metrics
+                if name not in METRICS
             ],
             "weights": weights.digest(suite.metrics),
             "code": code_hash(),
@@ -204,7 +218,11 @@ class _Outcome:
 
     def digest(self, pipeline: PipelineInfo) -> str:
         """Empty: the pipeline names no fingerprint, so nothing is known about its outcomes."""
-        return _digest({**self._common, "pipeline": pipeline.fingerprint}) if pipeline.fingerprint else ""
+        return (
+            _digest({**self._common, "pipeline": pipeline.fingerprint})
+            if pipeline.fingerprint
+            else ""
+        )
 
 
 def _digest_of_photographs(folder: str) -> str:

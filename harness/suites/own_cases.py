@@ -76,7 +76,9 @@ def find(folder: Path) -> tuple[OwnCase, ...]:
     """Every case of the folder, by name. Raises UsageError where there is none, or where files do not fit together."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder of cases {folder}")
-    found = tuple(_side_by_side(folder) if (folder / "input").is_dir() else _one_folder_each(folder))
+    found = tuple(
+        _side_by_side(folder) if (folder / "input").is_dir() else _one_folder_each(folder)
+    )
     if not found:
         raise UsageError(
             f"{folder} holds no cases: put a picture NAME/input.png (or .jpg, .tif, .webp) into it, and beside that "
@@ -84,7 +86,9 @@ def find(folder: Path) -> tuple[OwnCase, ...]:
         )
     for own in found:
         if not own.name.isprintable():
-            raise UsageError(f"the case {own.name!r} in {folder} has a name that no table can show: rename it")
+            raise UsageError(
+                f"the case {own.name!r} in {folder} has a name that no table can show: rename it"
+            )
     return found
 
 
@@ -105,7 +109,10 @@ def digest(own: OwnCase) -> str:
     """SHA-256 of everything that makes the case: another picture is another case."""
     state = hashlib.sha256()
     facts = _facts(own)
-    files = {**own.parts, **{f"protect {name}": path for name, path in _protect_files(own, facts).items()}}
+    files = {
+        **own.parts,
+        **{f"protect {name}": path for name, path in _protect_files(own, facts).items()},
+    }
     for part, path in sorted(files.items()):
         state.update(part.encode() + b"\0" + hashlib.sha256(_bytes(path)).digest())
     state.update(msgspec.json.encode(facts))
@@ -123,9 +130,13 @@ def check(own: OwnCase, scale: int) -> int:
     Looks at headers only, so that thousands of cases are checked before the first is run. `scale` is the suite's.
     """
     facts = _facts(own)
-    sizes = {part: _told(path, lambda path: size_of(_bytes(path))) for part, path in own.parts.items()}
+    sizes = {
+        part: _told(path, lambda path: size_of(_bytes(path))) for part, path in own.parts.items()
+    }
     if "mask" in sizes and sizes["mask"] != sizes["input"]:
-        raise UsageError(f"{own.parts['mask']} is {_size(sizes['mask'])}; the input is {_size(sizes['input'])}")
+        raise UsageError(
+            f"{own.parts['mask']} is {_size(sizes['mask'])}; the input is {_size(sizes['input'])}"
+        )
     for path in _protect_files(own, facts).values():
         size = _told(path, lambda path: size_of(_bytes(path)))
         if size != sizes["input"]:
@@ -142,14 +153,24 @@ def read(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     facts = _facts(own)
     file = _bytes(own.parts["input"])
     image, _ = _told(own.parts["input"], lambda _: decode_image(file))
-    mask = _told(own.parts["mask"], lambda path: decode_mask(_bytes(path))) if "mask" in own.parts else None
-    expected = (
-        _told(own.parts["expected"], lambda path: decode_image(_bytes(path))[0]) if "expected" in own.parts else None
+    mask = (
+        _told(own.parts["mask"], lambda path: decode_mask(_bytes(path)))
+        if "mask" in own.parts
+        else None
     )
-    sizes = {"input": image.shape[:2]} | ({} if expected is None else {"expected": expected.shape[:2]})
+    expected = (
+        _told(own.parts["expected"], lambda path: decode_image(_bytes(path))[0])
+        if "expected" in own.parts
+        else None
+    )
+    sizes = {"input": image.shape[:2]} | (
+        {} if expected is None else {"expected": expected.shape[:2]}
+    )
     scale = _scale(own, facts, sizes, scale)
     if mask is not None and mask.shape != image.shape[:2]:
-        raise UsageError(f"{own.parts['mask']} is {_size(mask.shape)}; the input is {_size(image.shape)}")
+        raise UsageError(
+            f"{own.parts['mask']} is {_size(mask.shape)}; the input is {_size(image.shape)}"
+        )
     request = EditRequest(
         image=image,
         mask=mask if facts.give_mask else None,
@@ -189,12 +210,16 @@ def _one_folder_each(folder: Path) -> Iterator[OwnCase]:
         if "input" in stems:
             yield find_one(folder, place.relative_to(folder).as_posix())
         elif stems & {"mask", "expected"}:
-            raise UsageError(f"{place} holds a mask or an expected picture, but no input with any of {_ENDINGS}")
+            raise UsageError(
+                f"{place} holds a mask or an expected picture, but no input with any of {_ENDINGS}"
+            )
 
 
 def _below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
     """Every folder below, links followed unless they lead back up."""
-    for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for place in sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+    ):
         real = place.resolve()
         if real not in above:
             yield place
@@ -210,14 +235,18 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in PICTURES and not path.name.startswith("."):
             if path.stem in found:
-                raise UsageError(f"{found[path.stem]} and {path} have one name: rename or remove one")
+                raise UsageError(
+                    f"{found[path.stem]} and {path} have one name: rename or remove one"
+                )
             found[path.stem] = path
     return found
 
 
 def _picture(folder: Path, stem: str) -> Path | None:
     """The picture of that name, whatever its ending; None: there is none. Raises UsageError where there are two."""
-    possible = [folder / f"{stem}{ending}" for lower in PICTURES for ending in (lower, lower.upper())]
+    possible = [
+        folder / f"{stem}{ending}" for lower in PICTURES for ending in (lower, lower.upper())
+    ]
     found = [path for path in possible if path.is_file()]
     if len(found) > 1 and not all(path.samefile(found[0]) for path in found):
         raise UsageError(f"{found[0]} and {found[1]} have one name: rename or remove one")

@@ -87,7 +87,9 @@ class Project(msgspec.Struct, frozen=True):
     def lpips_weights(self) -> str:
         """The file or folder to look in first; empty: none was named."""
         named = os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "")
-        return named or (str(self.path(self.settings.lpips.weights)) if self.settings.lpips.weights else "")
+        return named or (
+            str(self.path(self.settings.lpips.weights)) if self.settings.lpips.weights else ""
+        )
 
     @property
     def cache_folder(self) -> Path:
@@ -95,7 +97,11 @@ class Project(msgspec.Struct, frozen=True):
         named = os.environ.get("EDITPROOF_CACHE", "")
         if named:
             return Path(named).expanduser().resolve()
-        return self.path(self.settings.cache.folder) if self.settings.cache.folder else user_cache_path("editproof")
+        return (
+            self.path(self.settings.cache.folder)
+            if self.settings.cache.folder
+            else user_cache_path("editproof")
+        )
 
 
 def find_settings(start: Path) -> Project:
@@ -109,7 +115,9 @@ def find_settings(start: Path) -> Project:
             tools = read_toml(shared).get("tool")
             table = tools.get("editproof") if isinstance(tools, dict) else None
             if table is not None:
-                return Project(convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared))
+                return Project(
+                    convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared)
+                )
     return Project(Settings(), start, "defaults")
 
 
@@ -118,7 +126,9 @@ def check_waiver(waiver: Waiver) -> None:
     if not waiver.owner.strip() or not waiver.reason.strip():
         raise ValueError("a waiver must name its owner and its reason")
     if not (waiver.family or waiver.model or waiver.metric):
-        raise ValueError(f"the waiver by {waiver.owner} covers everything: name a family, a model or a metric")
+        raise ValueError(
+            f"the waiver by {waiver.owner} covers everything: name a family, a model or a metric"
+        )
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -132,7 +142,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
         last_line = f"at line {len(text.splitlines())}, the end of the file"
-        raise UsageError(f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}") from error
+        raise UsageError(
+            f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}"
+        ) from error
 
 
 def convert(table: dict[str, Any], kind: type[T], where: object) -> T:

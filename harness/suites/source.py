@@ -68,7 +68,9 @@ def _imported(module: str) -> Iterator[str]:
             parts = name.split(".")
             if parts[0] == OURS:
                 yield from (
-                    ours for end in range(2, len(parts) + 1) if path_of(ours := ".".join(parts[:end])).is_file()
+                    ours
+                    for end in range(2, len(parts) + 1)
+                    if path_of(ours := ".".join(parts[:end])).is_file()
                 )
 
 

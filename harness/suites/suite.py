@@ -129,7 +129,9 @@ def select(
         kept = tuple(model for model in suite.models if model.name in models)
         suite = replace(suite, models=kept, narrowed=suite.narrowed or kept != suite.models)
     if families:
-        known = sorted({v.family for v in suite.variants} | {folder.name for folder in suite.folders})
+        known = sorted(
+            {v.family for v in suite.variants} | {folder.name for folder in suite.folders}
+        )
         _check_known(families, known, "vector")
         variants = tuple(variant for variant in suite.variants if variant.family in families)
         own = tuple(folder for folder in suite.folders if folder.name in families)
@@ -143,7 +145,9 @@ def select(
 
 def parse_model(text: str) -> Model:
     """`name=pipeline` or a pipeline, whose own words then are its name. Raises UsageError where it names no pipeline."""
-    match = re.match(r"([\w.+ -]+)=(?=.)", text)  # a "=" after "?" belongs to a parameter, and no path has one
+    match = re.match(
+        r"([\w.+ -]+)=(?=.)", text
+    )  # a "=" after "?" belongs to a parameter, and no path has one
     name, spec = (match[1], text[match.end() :]) if match else ("", text)
     try:
         parsed = parse(spec)
@@ -186,7 +190,9 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         check_name(name)
     _check_rules(file)
     if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
-        raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}")
+        raise UsageError(
+            f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}"
+        )
     for name in file.folders:
         check_label(name, "the name of a folder of cases")
         if name in ladders:
@@ -204,13 +210,18 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         scale=file.scale,
         scene_seed=file.scene_seed,
         seeds=tuple(dict.fromkeys(file.seeds)),
-        variants=tuple(Variant(family, step) for family, steps in file.vectors.items() for step in sorted(set(steps))),
+        variants=tuple(
+            Variant(family, step)
+            for family, steps in file.vectors.items()
+            for step in sorted(set(steps))
+        ),
         models=tuple(Model(name, spec) for name, spec in file.models.items()),
         metrics=tuple(dict.fromkeys(file.metrics)),
         budgets=file.budgets,
         margins=file.margins,
         folders=tuple(
-            CaseFolder(name, str((base / Path(text).expanduser()).resolve())) for name, text in file.folders.items()
+            CaseFolder(name, str((base / Path(text).expanduser()).resolve()))
+            for name, text in file.folders.items()
         ),
         grounds=_absolute(file.grounds, base),
         limits=file.limits,
@@ -229,7 +240,9 @@ def _absolute(path: str, base: Path) -> str:
 def check_label(label: str, what: str) -> None:
     """Raise UsageError unless a name can stand in a file name and on a terminal."""
     if not re.fullmatch(r"[\w\[\],=+-][\w\[\],=+ .-]{0,99}", label):
-        raise UsageError(f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is {label[:120]!r}")
+        raise UsageError(
+            f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is {label[:120]!r}"
+        )
 
 
 def _check_rules(file: SuiteFile) -> None:
@@ -257,7 +270,9 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
     if rule.metric not in file.metrics:
         raise UsageError(f"{where}: the suite does not measure {rule.metric}; add it to metrics")
     if rule.stat not in stats_of(rule.metric):
-        raise UsageError(f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}")
+        raise UsageError(
+            f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}"
+        )
     _check_known(rule.families, [*file.vectors, *file.folders], "vector of this suite")
     if isinstance(rule, Margin):
         if not 0 <= rule.margin < math.inf:

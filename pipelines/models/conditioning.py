@@ -52,7 +52,9 @@ class Features(NamedTuple):
     """Of its float32 values, the first 12 hex digits."""
 
     def __str__(self) -> str:
-        return f"norm {self.norm:.4g}, mean {self.mean:.4g}, std {self.std:.4g}, sha256 {self.sha256}"
+        return (
+            f"norm {self.norm:.4g}, mean {self.mean:.4g}, std {self.std:.4g}, sha256 {self.sha256}"
+        )
 
 
 def calibrate(source: Embedding, target: Embedding, *, method: Method = "mean_std") -> Calibration:
@@ -71,10 +73,14 @@ def calibrate(source: Embedding, target: Embedding, *, method: Method = "mean_st
     from scipy.linalg import orthogonal_procrustes
 
     centred = wide[0] - means[0], wide[1] - means[1]
-    scales = tuple(np.maximum(np.sqrt(np.square(part).sum(axis=1).mean(keepdims=True)), FLOOR) for part in centred)
+    scales = tuple(
+        np.maximum(np.sqrt(np.square(part).sum(axis=1).mean(keepdims=True)), FLOOR)
+        for part in centred
+    )
     widest = max(source.shape[1], target.shape[1])
     unit = [
-        np.pad(part / scale, ((0, 0), (0, widest - part.shape[1]))) for part, scale in zip(centred, scales, strict=True)
+        np.pad(part / scale, ((0, 0), (0, widest - part.shape[1])))
+        for part, scale in zip(centred, scales, strict=True)
     ]
     rotation, _ = orthogonal_procrustes(*unit)
     return _calibration(method, means, scales, rotation[: source.shape[1], : target.shape[1]])
@@ -98,7 +104,10 @@ def features(embedding: Embedding) -> Features:
     lengths = np.linalg.norm(values.astype(np.float64), axis=-1)
     digest = hashlib.sha256(values.tobytes()).hexdigest()[:12]
     return Features(
-        float(lengths.mean()), float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)), digest
+        float(lengths.mean()),
+        float(values.mean(dtype=np.float64)),
+        float(values.std(dtype=np.float64)),
+        digest,
     )
 
 
@@ -137,7 +146,9 @@ def load(path: Path) -> Calibration:
     ):
         raise ContractError(f"inpaint.conditioning: {path} is no calibration of format {FORMAT}")
     if facts.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
-        raise ContractError(f"inpaint.conditioning: {path} is not the file that {_facts_path(path)} was written for")
+        raise ContractError(
+            f"inpaint.conditioning: {path} is not the file that {_facts_path(path)} was written for"
+        )
     return Calibration(facts["method"], **tensors)
 
 
@@ -146,7 +157,9 @@ _TENSORS = {"source_mean", "source_scale", "rotation", "target_mean", "target_sc
 Wide = npt.NDArray[np.float64]
 
 
-def _calibration(method: Method, means: tuple[Wide, ...], scales: tuple[Wide, ...], rotation: Wide) -> Calibration:
+def _calibration(
+    method: Method, means: tuple[Wide, ...], scales: tuple[Wide, ...], rotation: Wide
+) -> Calibration:
     parts = (means[0], scales[0], rotation, means[1], scales[1])
     return Calibration(method, *(np.ascontiguousarray(part, np.float32) for part in parts))
 
@@ -154,11 +167,15 @@ def _calibration(method: Method, means: tuple[Wide, ...], scales: tuple[Wide, ..
 def _check_pair(source: Embedding, target: Embedding, *, same_width: bool) -> None:
     for name, part in (("source", source), ("target", target)):
         if part.ndim != 2 or len(part) < 2:
-            raise ContractError(f"the {name} embeddings have shape {part.shape}; N×D with N of 2 or more was expected")
+            raise ContractError(
+                f"the {name} embeddings have shape {part.shape}; N×D with N of 2 or more was expected"
+            )
         if not np.isfinite(part).all():
             raise ContractError(f"the {name} embeddings hold values that are NaN or infinite")
     if len(source) != len(target) or (same_width and source.shape != target.shape):
-        raise ContractError(f"the embeddings have shapes {source.shape} and {target.shape}: they do not fit together")
+        raise ContractError(
+            f"the embeddings have shapes {source.shape} and {target.shape}: they do not fit together"
+        )
 
 
 def _facts_path(path: Path) -> Path:

@@ -21,7 +21,14 @@ from editproof.pipelines.contract import ContractError, Image, Mask
 from editproof.pipelines.device import exactly, find_device
 from editproof.pipelines.models import conditioning
 from editproof.pipelines.models.classical import navier_stokes
-from editproof.pipelines.models.fill import Crop, Hole, StepsCallback, check_crop, files_hash, padded
+from editproof.pipelines.models.fill import (
+    Crop,
+    Hole,
+    StepsCallback,
+    check_crop,
+    files_hash,
+    padded,
+)
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
 """A folder as diffusers writes it."""
@@ -50,12 +57,18 @@ class DiffusionFill:
         self.source = source
         self.config = config
         self.note = ""
-        self.calibration = conditioning.load(Path(config.conditioning).expanduser()) if config.conditioning else None
+        self.calibration = (
+            conditioning.load(Path(config.conditioning).expanduser())
+            if config.conditioning
+            else None
+        )
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
-        calibration = [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
+        calibration = (
+            [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
+        )
         files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
         names = (
             "sampling_steps",
@@ -83,7 +96,9 @@ class DiffusionFill:
         check_crop(image, hole, soft)
         if not hole.any():
             return image.copy()
-        return self.denoise([Crop(image, hole, soft, seed)], prompt=prompt, steps_callback=steps_callback)[0]
+        return self.denoise(
+            [Crop(image, hole, soft, seed)], prompt=prompt, steps_callback=steps_callback
+        )[0]
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
         """Denoise crops of one size: together on a GPU, one by one on a processor, so that no bit hangs on the batch."""
@@ -98,7 +113,11 @@ class DiffusionFill:
         return [next(fills) if crop.hole.any() else crop.image.copy() for crop in crops]
 
     def denoise(
-        self, crops: Sequence[Crop], *, prompt: str = "", steps_callback: StepsCallback | None = None
+        self,
+        crops: Sequence[Crop],
+        *,
+        prompt: str = "",
+        steps_callback: StepsCallback | None = None,
     ) -> list[Image]:
         """Fill crops of one size, each with a hole, in one batch: as one by one, but for the last bits of a float."""
         import torch
@@ -124,7 +143,9 @@ class DiffusionFill:
         with exactly():
             result = pipe(**accepted(pipe.__call__, arguments))
         if any(getattr(result, "nsfw_content_detected", None) or ()):
-            raise ContractError(f"{self.source}: the model's own safety checker blacked out its fill")
+            raise ContractError(
+                f"{self.source}: the model's own safety checker blacked out its fill"
+            )
         return [_crop(picture, size) for picture in result.images]
 
     def _start(self, crop: Crop, multiple: int) -> tuple[Image, Mask]:
@@ -143,19 +164,27 @@ class DiffusionFill:
         if processor is not None:
             processor.register_to_config(do_binarize=not self.config.soft_mask)
         elif self.config.soft_mask and not hasattr(pipe, "pictures"):
-            raise ContractError(f"{self.source}: this kind of pipeline takes no soft mask; set inpaint.soft_mask=false")
+            raise ContractError(
+                f"{self.source}: this kind of pipeline takes no soft mask; set inpaint.soft_mask=false"
+            )
 
     def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
         """What tells the model the prompt, for each of `count` crops: embeddings where it has them, calibrated, their features
         noted; else the words.
         """
-        unwanted = self.config.negative_prompt or None  # some families know no words from empty ones
+        unwanted = (
+            self.config.negative_prompt or None
+        )  # some families know no words from empty ones
         embedded = _embedded(pipe, prompt, unwanted, guided=self.config.guidance_scale > 1)
         if not embedded:
             if self.calibration is not None:
-                raise ContractError(f"{self.source}: this kind of pipeline has no embeddings that can be calibrated")
+                raise ContractError(
+                    f"{self.source}: this kind of pipeline has no embeddings that can be calibrated"
+                )
             words = {"prompt": prompt, "negative_prompt": unwanted}
-            return {name: [text] * count if text is not None else None for name, text in words.items()}
+            return {
+                name: [text] * count if text is not None else None for name, text in words.items()
+            }
         after = {name: self._calibrated(name, value) for name, value in embedded.items()}
         self.note = "; ".join(
             f"{name}: before {conditioning.features(embedded[name])}, after {conditioning.features(after[name])}"
@@ -164,7 +193,10 @@ class DiffusionFill:
         import torch
 
         like = {"device": pipe.device, "dtype": pipe.dtype}
-        return {name: torch.from_numpy(value.repeat(count, axis=0)).to(**like) for name, value in after.items()}
+        return {
+            name: torch.from_numpy(value.repeat(count, axis=0)).to(**like)
+            for name, value in after.items()
+        }
 
     def _calibrated(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
         """Token embeddings are calibrated; pooled ones are of another space."""
@@ -218,15 +250,22 @@ def with_scheduler(loaded: Loaded, name: str) -> Any:
         pipe.scheduler = own
         return pipe
     if name == "dpmsolver++":
-        pipe.scheduler = diffusers.DPMSolverMultistepScheduler.from_config(own.config, algorithm_type="dpmsolver++")
+        pipe.scheduler = diffusers.DPMSolverMultistepScheduler.from_config(
+            own.config, algorithm_type="dpmsolver++"
+        )
         return pipe
-    v_prediction = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}  # its last level must be pure noise
+    v_prediction = {
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    }  # its last level must be pure noise
     extra = v_prediction if own.config.get("prediction_type") == "v_prediction" else {}
     pipe.scheduler = diffusers.DDIMScheduler.from_config(own.config, **extra)
     return pipe
 
 
-def _embedded(pipe: Any, prompt: str, unwanted: str | None, *, guided: bool) -> dict[str, conditioning.Embedding]:
+def _embedded(
+    pipe: Any, prompt: str, unwanted: str | None, *, guided: bool
+) -> dict[str, conditioning.Embedding]:
     """The prompt's embeddings by the name of the argument that takes them; none where the pipeline's are unknown to us."""
     if not hasattr(pipe, "encode_prompt"):
         return {}
@@ -241,14 +280,23 @@ def _embedded(pipe: Any, prompt: str, unwanted: str | None, *, guided: bool) -> 
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": guided,
     }
-    names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+    names = (
+        "prompt_embeds",
+        "negative_prompt_embeds",
+        "pooled_prompt_embeds",
+        "negative_pooled_prompt_embeds",
+    )
     if not set(names[:2]) <= set(inspect.signature(pipe.__call__).parameters):
         return {}
     with torch.no_grad():
         encoded = pipe.encode_prompt(**accepted(pipe.encode_prompt, asked))
     if len(encoded) not in {2, 4}:
         return {}
-    return {name: part.float().cpu().numpy() for name, part in zip(names, encoded, strict=False) if part is not None}
+    return {
+        name: part.float().cpu().numpy()
+        for name, part in zip(names, encoded, strict=False)
+        if part is not None
+    }
 
 
 def _picture(pipe: Any, latents: Any) -> Image:
@@ -298,7 +346,9 @@ def _load(source: Path | str, precision: str) -> Loaded:
 
             pipe = AutoPipelineForInpainting.from_pretrained(folder, **options)
     except ImportError as error:
-        raise ContractError(f"{source} needs a library that is not here: {_first_line(error)}") from error
+        raise ContractError(
+            f"{source} needs a library that is not here: {_first_line(error)}"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContractError(
             f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
@@ -309,7 +359,11 @@ def _load(source: Path | str, precision: str) -> Loaded:
 
 def _dtype_argument() -> str:
     """What `from_pretrained` calls it: diffusers renamed it."""
-    return "dtype" if tuple(map(int, version("diffusers").split(".")[:2])) >= (0, 42) else "torch_dtype"
+    return (
+        "dtype"
+        if tuple(map(int, version("diffusers").split(".")[:2])) >= (0, 42)
+        else "torch_dtype"
+    )
 
 
 @lru_cache(maxsize=8)

@@ -82,10 +82,14 @@ def check_crop(image: Image, hole: Hole, soft: Mask) -> None:
     check_image(image, "the crop")
     check_plane(soft, "the soft mask")
     if hole.dtype != np.bool_:
-        raise ContractError(f"the hole is {hole.dtype}; it must be bool, True where the crop is to be filled")
+        raise ContractError(
+            f"the hole is {hole.dtype}; it must be bool, True where the crop is to be filled"
+        )
     for name, plane in (("hole", hole), ("soft mask", soft)):
         if plane.shape != image.shape[:2]:
-            raise ContractError(f"the {name} has shape {plane.shape}; the crop's {image.shape[:2]} was expected")
+            raise ContractError(
+                f"the {name} has shape {plane.shape}; the crop's {image.shape[:2]} was expected"
+            )
     if hole.all():
         raise ContractError("the whole crop is masked: there is nothing to fill it from")
 

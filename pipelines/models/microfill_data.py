@@ -45,7 +45,9 @@ def training_square(rng: np.random.Generator, size_px: int) -> Levels:
     """A square to train on: of a photograph at 50 to 100 % of its size, or a drawn texture, in changed colours."""
     if rng.random() < DRAWN_SHARE:
         return drawn_texture(rng, size_px)
-    name = str(rng.choice((*SPLIT, *SPLIT, *TRAINED)))  # the textures twice: they are what smooth fills can't do
+    name = str(
+        rng.choice((*SPLIT, *SPLIT, *TRAINED))
+    )  # the textures twice: they are what smooth fills can't do
     picture = _photograph(name)
     if name in SPLIT:
         picture = picture[:, : int(picture.shape[1] * SPLIT_AT)]
@@ -67,7 +69,9 @@ def held_out_square(name: str, rng: np.random.Generator, size_px: int) -> Levels
 
 def random_hole(rng: np.random.Generator, size_px: int) -> Hole:
     """Strokes, letters, a disc or a box, 1.5 to 30 % of a square; at least 4 px stay known at every border."""
-    kind: Literal["strokes", "letters", "disc", "box"] = rng.choice(["strokes", "letters", "disc", "box"])
+    kind: Literal["strokes", "letters", "disc", "box"] = rng.choice(
+        ["strokes", "letters", "disc", "box"]
+    )
     while True:
         plane = np.zeros((size_px, size_px), np.uint8)
         _HOLES[kind](rng, plane)
@@ -80,7 +84,11 @@ def drawn_texture(rng: np.random.Generator, size_px: int) -> Levels:
     """Fractal noise, grating, tiles or paper, in two random colours with a slope of light."""
     kind = rng.choice(["fractal", "grating", "tiles", "paper"])
     plane = _TEXTURES[kind](rng, size_px)
-    dark, light = np.sort(rng.uniform(0, 255, (2, 3)), axis=0) if rng.random() < 0.7 else rng.uniform(0, 255, (2, 3))
+    dark, light = (
+        np.sort(rng.uniform(0, 255, (2, 3)), axis=0)
+        if rng.random() < 0.7
+        else rng.uniform(0, 255, (2, 3))
+    )
     y, x = np.mgrid[:size_px, :size_px] / size_px - 0.5
     slope = rng.normal(0, 30) * y + rng.normal(0, 30) * x
     return _levels(dark + (light - dark) * plane[..., None] + slope[..., None])
@@ -94,7 +102,9 @@ def _photograph(name: str) -> Levels:
     if name == "motorcycle":
         return np.asarray(data.stereo_motorcycle()[0])
     picture = np.asarray(getattr(data, name)())
-    return np.ascontiguousarray(np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture[..., :3])
+    return np.ascontiguousarray(
+        np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture[..., :3]
+    )
 
 
 def _square(rng: np.random.Generator, picture: Levels, size_px: int, *, smallest: float) -> Levels:
@@ -106,7 +116,9 @@ def _square(rng: np.random.Generator, picture: Levels, size_px: int, *, smallest
     square = picture[y : y + edge, x : x + edge]
     if edge == size_px:
         return square.copy()
-    return np.asarray(cv2.resize(square, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(square, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def _recoloured(rng: np.random.Generator, square: Levels) -> Levels:
@@ -128,7 +140,10 @@ def _letters(rng: np.random.Generator, plane: Levels) -> None:
     text = "".join(rng.choice(list("ABCDEFGHKMNRSTWXabdeghkmnrsz0123456789"), 5))
     scale, thickness = float(rng.uniform(0.5, 1.8)), int(rng.integers(1, 6))
     for line in range(int(rng.integers(1, 3))):
-        where = (int(rng.integers(-size // 4, size // 3)), int(rng.integers(size // 4, size)) - line * size // 3)
+        where = (
+            int(rng.integers(-size // 4, size // 3)),
+            int(rng.integers(size // 4, size)) - line * size // 3,
+        )
         cv2.putText(plane, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, 1, thickness)
 
 
@@ -190,4 +205,9 @@ def _levels(picture: npt.NDArray[Any]) -> Levels:
 
 
 _HOLES: dict[str, Any] = {"strokes": _strokes, "letters": _letters, "disc": _disc, "box": _box}
-_TEXTURES: dict[str, Any] = {"fractal": _fractal, "grating": _grating, "tiles": _tiles, "paper": _paper}
+_TEXTURES: dict[str, Any] = {
+    "fractal": _fractal,
+    "grating": _grating,
+    "tiles": _tiles,
+    "paper": _paper,
+}

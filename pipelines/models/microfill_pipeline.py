@@ -29,7 +29,11 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
     """
 
     def __init__(
-        self, unet: UNet2DModel, scheduler: Any, luma_share: float = LUMA_SHARE, chroma_share: float = CHROMA_SHARE
+        self,
+        unet: UNet2DModel,
+        scheduler: Any,
+        luma_share: float = LUMA_SHARE,
+        chroma_share: float = CHROMA_SHARE,
     ) -> None:
         super().__init__()
         self.register_modules(unet=unet, scheduler=scheduler)
@@ -45,7 +49,8 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         num_inference_steps: int = 4,
         strength: float = 1.0,
         generator: torch.Generator | list[torch.Generator] | None = None,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]] | None = None,
+        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
+        | None = None,
     ) -> ImagePipelineOutput:
         """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are above 0; H and W are multiples of 8.
 
@@ -56,12 +61,20 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         count = len(image)
         generators = generator if isinstance(generator, list) else [generator] * count
         self._views = [
-            view(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask[0].numpy(), _patch_seed(own))
+            view(
+                np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()),
+                mask[0].numpy(),
+                _patch_seed(own),
+            )
             for pixels, mask, own in zip(image, mask_image, generators, strict=True)
         ]
-        condition = torch.from_numpy(np.stack([seen.condition for seen in self._views])).to(self.device)
+        condition = torch.from_numpy(np.stack([seen.condition for seen in self._views])).to(
+            self.device
+        )
         self.scheduler.set_timesteps(num_inference_steps, device=self.device)
-        times = self.scheduler.timesteps[num_inference_steps - max(1, round(num_inference_steps * strength)) :]
+        times = self.scheduler.timesteps[
+            num_inference_steps - max(1, round(num_inference_steps * strength)) :
+        ]
         shape = (count, self.unet.config.out_channels, *condition.shape[2:])
         noise = randn_tensor(shape, generator=generator, device=self.device)
         latents = self.scheduler.add_noise(torch.zeros_like(noise), noise, times[:1].repeat(count))
@@ -73,7 +86,9 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
             residual = self.unet(shown, time).sample.float()
             latents = self.scheduler.step(residual, time, latents).prev_sample
             if callback_on_step_end is not None:
-                latents = callback_on_step_end(self, number, int(time), {"latents": latents}).get("latents", latents)
+                latents = callback_on_step_end(self, number, int(time), {"latents": latents}).get(
+                    "latents", latents
+                )
         return ImagePipelineOutput(images=self.pictures(latents))
 
     def pictures(self, latents: torch.Tensor) -> Image:

@@ -78,16 +78,22 @@ def residual_unit(
     """How wrong a fill may be around each pixel, H×W×1: as far as the two differ, and a little of the contrast."""
     inside = hole.astype(np.float32)
     difference = np.square(smooth - patched).mean(axis=2) * inside
-    near, weight = (cv2.GaussianBlur(plane, (0, 0), UNIT_REACH_PX) for plane in (difference, inside))
+    near, weight = (
+        cv2.GaussianBlur(plane, (0, 0), UNIT_REACH_PX) for plane in (difference, inside)
+    )
     far = difference.sum() / max(inside.sum(), 1)
     spread = (near + FAR * far) / (weight + FAR)
-    return np.asarray(np.sqrt(spread[..., None] + np.square(UNIT_OF_CONTRAST * contrast) + FLOOR**2), np.float32)
+    return np.asarray(
+        np.sqrt(spread[..., None] + np.square(UNIT_OF_CONTRAST * contrast) + FLOOR**2), np.float32
+    )
 
 
 def surroundings(image: Image, hole: Hole) -> tuple[Image, npt.NDArray[np.float32]]:
     """Mean, H×W×3, and contrast, H×W×1, of the known pixels around each pixel (normalised convolution)."""
     known = (~hole)[..., None].astype(np.float32)
-    moments = np.concatenate([known, image * known, np.square(image).sum(axis=2, keepdims=True) * known], axis=2)
+    moments = np.concatenate(
+        [known, image * known, np.square(image).sum(axis=2, keepdims=True) * known], axis=2
+    )
     far = moments.mean(axis=(0, 1)) / known.mean()
     near = np.dstack([cv2.GaussianBlur(part, (0, 0), REACH_PX) for part in cv2.split(moments)])
     sums = near + np.float32(FAR) * far
@@ -101,7 +107,8 @@ def pack(planes: Image) -> Packed:
     height, width, channels = planes.shape
     blocks = planes.reshape(height // PACK, PACK, width // PACK, PACK, channels)
     return np.ascontiguousarray(
-        blocks.transpose(4, 1, 3, 0, 2).reshape(channels * PACK**2, height // PACK, width // PACK), np.float32
+        blocks.transpose(4, 1, 3, 0, 2).reshape(channels * PACK**2, height // PACK, width // PACK),
+        np.float32,
     )
 
 
@@ -110,5 +117,6 @@ def unpack(packed: Packed) -> Image:
     channels, height, width = packed.shape
     blocks = packed.reshape(channels // PACK**2, PACK, PACK, height, width)
     return np.ascontiguousarray(
-        blocks.transpose(3, 1, 4, 2, 0).reshape(height * PACK, width * PACK, channels // PACK**2), np.float32
+        blocks.transpose(3, 1, 4, 2, 0).reshape(height * PACK, width * PACK, channels // PACK**2),
+        np.float32,
     )

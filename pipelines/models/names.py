@@ -35,7 +35,10 @@ def check_model(name: str, setting: str = "inpaint.model") -> None:
         known = (*CLASSICAL, MICROFILL, f"{DIFFUSERS}<folder or hub id>", f"{SPANDREL}<file>")
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
-        raise ContractError(f"{setting} must be one of {', '.join(known)}; it is {name!r}. {hint}".rstrip(". ") + ".")
+        raise ContractError(
+            f"{setting} must be one of {', '.join(known)}; it is {name!r}. {hint}".rstrip(". ")
+            + "."
+        )
 
 
 def diffusers_source(name: str) -> Path | str:
@@ -52,15 +55,21 @@ def diffusers_source(name: str) -> Path | str:
             )
         return folder
     if folder.is_file():
-        raise ContractError(f"{name}: {folder} is a file; a folder written by diffusers' save_pretrained was expected")
+        raise ContractError(
+            f"{name}: {folder} is a file; a folder written by diffusers' save_pretrained was expected"
+        )
     if HUB_ID.fullmatch(source):
         return source
-    raise ContractError(f"{name}: there is no folder {folder}, and {source!r} is no hub id, which reads owner/name")
+    raise ContractError(
+        f"{name}: there is no folder {folder}, and {source!r} is no hub id, which reads owner/name"
+    )
 
 
 def spandrel_file(name: str) -> Path:
     """The file that `spandrel:…` names. Raises ContractError where there is none."""
     path = Path(name.removeprefix(SPANDREL)).expanduser()
     if not path.is_file():
-        raise ContractError(f"{name}: there is no file {path}; an inpainting model such as LaMa was expected there")
+        raise ContractError(
+            f"{name}: there is no file {path}; an inpainting model such as LaMa was expected there"
+        )
     return path

@@ -51,10 +51,14 @@ class SpandrelFill:
         visible = np.where(hole[..., None], np.float32(0), image)  # no model may see what has to go
         with torch.inference_mode(), exactly():
             filled = network(
-                torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None].to(network.device),
+                torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None].to(
+                    network.device
+                ),
                 torch.from_numpy(hole.astype(np.float32))[None, None].to(network.device),
             )
-        return np.ascontiguousarray(np.clip(filled[0].float().cpu().numpy().transpose(1, 2, 0), 0, 1), np.float32)
+        return np.ascontiguousarray(
+            np.clip(filled[0].float().cpu().numpy().transpose(1, 2, 0), 0, 1), np.float32
+        )
 
 
 @lru_cache(maxsize=2)
@@ -66,6 +70,9 @@ def load_network(path: Path) -> MaskedImageModelDescriptor[Any]:
     from spandrel import MaskedImageModelDescriptor
 
     network: MaskedImageModelDescriptor[Any] = read_network(
-        path, MaskedImageModelDescriptor, purpose="Inpainting", wanted="a model that inpaints RGB pictures"
+        path,
+        MaskedImageModelDescriptor,
+        purpose="Inpainting",
+        wanted="a model that inpaints RGB pictures",
     )
     return network

@@ -80,8 +80,16 @@ def training_pool(count: int, seed: int) -> Pool:
         image = (square / np.float32(255)).astype(np.float32)
         smooth = navier_stokes(image, hole, radius_px=SMOOTH_RADIUS_PX)
         patched = patch_match(image, hole, patch_radius_px=PATCH_RADIUS_PX, seed=number)
-        rows.append((square, *(np.round(fill * 255).astype(np.uint8) for fill in (smooth, patched)), hole))
-    return dict(zip(("truth", "smooth", "patched", "hole"), map(np.stack, zip(*rows, strict=True)), strict=True))
+        rows.append(
+            (square, *(np.round(fill * 255).astype(np.uint8) for fill in (smooth, patched)), hole)
+        )
+    return dict(
+        zip(
+            ("truth", "smooth", "patched", "hole"),
+            map(np.stack, zip(*rows, strict=True)),
+            strict=True,
+        )
+    )
 
 
 def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -92,7 +100,10 @@ def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
     for index in rng.integers(len(pool["hole"]), size=BATCH):
         turns, mirrored, channels = int(rng.integers(4)), bool(rng.integers(2)), rng.permutation(3)
         truth, smooth, patched = (
-            (_turned(pool[name][index], turns, mirrored=mirrored)[..., channels] / np.float32(255)).astype(np.float32)
+            (
+                _turned(pool[name][index], turns, mirrored=mirrored)[..., channels]
+                / np.float32(255)
+            ).astype(np.float32)
             for name in ("truth", "smooth", "patched")
         )
         hole = _turned(pool["hole"][index], turns, mirrored=mirrored)
@@ -130,7 +141,9 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
     torch.nn.init.zeros_(network.conv_out.bias)
     average_of = torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)  # type: ignore[no-untyped-call]
     average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average_of)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=1e-3
+    )
     first = _resume(folder, network, average, optimiser)
     levels = DDIMScheduler(**SCHEDULE).alphas_cumprod
     end, mean = time.monotonic() + hours * 3600, 0.0
@@ -147,7 +160,10 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
         average.update_parameters(network)
         mean += float(loss.detach())
         if (step + 1) % KEEP_EVERY == 0 or step + 1 == steps or time.monotonic() > end:
-            print(f"step {step + 1} of {steps}: score {mean / (step % KEEP_EVERY + 1):.4f}", flush=True)  # noqa: T201
+            print(
+                f"step {step + 1} of {steps}: score {mean / (step % KEEP_EVERY + 1):.4f}",
+                flush=True,
+            )  # noqa: T201
             mean = 0.0
             _keep(folder, step + 1, network, average, optimiser)
             if time.monotonic() > end:
@@ -170,9 +186,13 @@ def _loss(network: Any, batch: tuple[Any, ...], levels: Any, rng: np.random.Gene
     steps = torch.from_numpy(np.where(anywhere, rng.integers(1000, size=len(residual)), times))
     kept = levels[steps][:, None, None, None]
     noisy = kept.sqrt() * residual + (1 - kept).sqrt() * torch.randn_like(residual)
-    seen = torch.cat([torch.cat([noisy, torch.randn_like(noisy), condition], dim=1) for _ in range(2)])
+    seen = torch.cat(
+        [torch.cat([noisy, torch.randn_like(noisy), condition], dim=1) for _ in range(2)]
+    )
     with torch.autocast("cpu", torch.bfloat16):
-        drawn = network(seen.to(memory_format=torch.channels_last), torch.cat([steps, steps])).sample
+        drawn = network(
+            seen.to(memory_format=torch.channels_last), torch.cat([steps, steps])
+        ).sample
     one, other = drawn.float().chunk(2)
     return energy_score((one, other), residual, inside)
 
@@ -180,7 +200,11 @@ def _loss(network: Any, batch: tuple[Any, ...], levels: Any, rng: np.random.Gene
 def _pooled(planes: Any, edge: int) -> Any:
     import torch
 
-    return torch.nn.functional.avg_pool2d(planes, edge, stride=max(edge // 2, 1)) if edge > 1 else planes
+    return (
+        torch.nn.functional.avg_pool2d(planes, edge, stride=max(edge // 2, 1))
+        if edge > 1
+        else planes
+    )
 
 
 def _turned(picture: npt.NDArray[Any], turns: int, *, mirrored: bool) -> npt.NDArray[Any]:
@@ -234,13 +258,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=command, description="Train microfill.")
     parser.add_argument("folder", type=Path, help="keeps squares and checkpoints")
     parser.add_argument("--steps", type=int, default=1500, help="default %(default)s")
-    parser.add_argument("--squares", type=int, default=SQUARES, help="to train on, default %(default)s")
+    parser.add_argument(
+        "--squares", type=int, default=SQUARES, help="to train on, default %(default)s"
+    )
     parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
-    parser.add_argument("--hours", type=float, default=24.0, help="stop after so long, default %(default)s")
+    parser.add_argument(
+        "--hours", type=float, default=24.0, help="stop after so long, default %(default)s"
+    )
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    train(asked.folder, steps=asked.steps, squares=asked.squares, seed=asked.seed, hours=asked.hours)
+    train(
+        asked.folder, steps=asked.steps, squares=asked.squares, seed=asked.seed, hours=asked.hours
+    )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,10 @@ def artefact_score(image: Image, mask: Mask) -> ArtefactScore:
         return CLEAN
     scores = []
     for rows, columns in context_crops(hole, context_px=RING_PX):
-        place = (slice(rows.start * scale, rows.stop * scale), slice(columns.start * scale, columns.stop * scale))
+        place = (
+            slice(rows.start * scale, rows.stop * scale),
+            slice(columns.start * scale, columns.stop * scale),
+        )
         large = hole[rows, columns].repeat(scale, axis=0).repeat(scale, axis=1)
         if not large.all():
             scores.append(_score(image[place], large, scale))
@@ -81,22 +84,38 @@ def artefact_score(image: Image, mask: Mask) -> ArtefactScore:
 def _score(crop: Image, hole: Pixels, scale: int) -> tuple[float, float, float]:
     # What is enlarged has its finest detail at the input's pixels, so that is where texture is looked for.
     texture = np.square(crop - cv2.GaussianBlur(crop, (0, 0), 1.5 * scale)).mean(axis=-1)
-    inner = cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=scale).astype(bool)
-    ring = ~cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2 * scale).astype(bool)
+    inner = cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=scale).astype(
+        bool
+    )
+    ring = ~cv2.dilate(
+        hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2 * scale
+    ).astype(bool)
     octaves = 0.0
     if inner.any() and ring.any():
         octaves = float(np.log2((texture[inner].mean() + _QUIET) / (texture[ring].mean() + _QUIET)))
     beyond = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=6 * scale)
-    excess = rim_step(crop, hole.astype(np.float32), scale) - rim_step(crop, beyond.astype(np.float32), scale)
+    excess = rim_step(crop, hole.astype(np.float32), scale) - rim_step(
+        crop, beyond.astype(np.float32), scale
+    )
     height, width = crop.shape[:2]
-    small = np.asarray(cv2.resize(crop, (width // scale, height // scale), interpolation=cv2.INTER_AREA), np.float32)
-    repeated = repetition(small, hole[::scale, ::scale]) - repetition(small, ~hole[::scale, ::scale])
+    small = np.asarray(
+        cv2.resize(crop, (width // scale, height // scale), interpolation=cv2.INTER_AREA),
+        np.float32,
+    )
+    repeated = repetition(small, hole[::scale, ::scale]) - repetition(
+        small, ~hole[::scale, ::scale]
+    )
     return _unit(abs(octaves) / FULL_OCTAVES), _unit(excess / FULL_EDGE), _unit(repeated)
 
 
 def repetition(image: Image, where: Pixels) -> float:
     """Share, 0 to 1, of the patches within `where` that occur elsewhere in it once more; flat patches do not count."""
-    fits = cv2.erode(where.astype(np.uint8), np.ones((_PATCH_PX, _PATCH_PX), np.uint8), anchor=(0, 0), borderValue=0)
+    fits = cv2.erode(
+        where.astype(np.uint8),
+        np.ones((_PATCH_PX, _PATCH_PX), np.uint8),
+        anchor=(0, 0),
+        borderValue=0,
+    )
     fits = fits[: max(where.shape[0] - _PATCH_PX + 1, 0), : max(where.shape[1] - _PATCH_PX + 1, 0)]
     places = np.argwhere(fits)
     count = int(np.clip(_MOST_COMPARISONS / where.size, 8, 64))
@@ -107,7 +126,9 @@ def repetition(image: Image, where: Pixels) -> float:
             continue
         likeness = np.where(fits, cv2.matchTemplate(image, patch, cv2.TM_CCOEFF_NORMED), -1)
         # What overlaps the patch is like it by nature.
-        likeness[max(y - _PATCH_PX + 1, 0) : y + _PATCH_PX, max(x - _PATCH_PX + 1, 0) : x + _PATCH_PX] = -1
+        likeness[
+            max(y - _PATCH_PX + 1, 0) : y + _PATCH_PX, max(x - _PATCH_PX + 1, 0) : x + _PATCH_PX
+        ] = -1
         again.append(likeness.max() > _SAME)
     return float(np.mean(again)) if again else 0.0
 

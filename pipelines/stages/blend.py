@@ -29,7 +29,9 @@ def blend(edit: Edit) -> Step:
         image = laplacian(edit.image, edit.fill, edit.mask)
     else:
         image = poisson(edit.image, edit.fill, hole)
-    return Step(replace(edit, image=image, blended=image), image, f"{mode} over {int(hole.sum())} px")
+    return Step(
+        replace(edit, image=image, blended=image), image, f"{mode} over {int(hole.sum())} px"
+    )
 
 
 def laplacian(image: Image, fill: Image, mask: Mask, *, octaves: int = 4) -> Image:

@@ -18,6 +18,8 @@ def decode(edit: Edit) -> Step:
     except UnreadablePictureError as error:
         raise ContractError(f"request.file: {error}") from error
     if image.shape != edit.image.shape:
-        raise ContractError(f"request.file shows {image.shape[:2]}, request.image is {edit.image.shape[:2]}")
+        raise ContractError(
+            f"request.file shows {image.shape[:2]}, request.image is {edit.image.shape[:2]}"
+        )
     request = replace(edit.request, image=image)
     return Step(replace(edit, request=request, image=image, fill=image, blended=image), image, done)

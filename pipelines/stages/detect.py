@@ -81,7 +81,9 @@ def _search(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], s
     return mask, regions, "; ".join(said) or "nothing looked for"
 
 
-def _text_once(image: Image, config: DetectConfig, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...]]:
+def _text_once(
+    image: Image, config: DetectConfig, *, reads: bool
+) -> tuple[Mask, tuple[TextRegion, ...]]:
     """`text_mask`, remembered: an unchanged image never runs detection again."""
     key = hashlib.sha256(image.tobytes()).hexdigest() + str((image.shape, config, reads))
     if key not in _found:
@@ -91,7 +93,9 @@ def _text_once(image: Image, config: DetectConfig, *, reads: bool) -> tuple[Mask
     return _found[key]
 
 
-def text_mask(image: Image, config: DetectConfig, *, reads: bool = False) -> tuple[Mask, tuple[TextRegion, ...]]:
+def text_mask(
+    image: Image, config: DetectConfig, *, reads: bool = False
+) -> tuple[Mask, tuple[TextRegion, ...]]:
     """The glyphs of all text found, 0 or 1, and its lines, with what they say where they are to be read."""
     pixels = np.round(image * 255).astype(np.uint8)
     lines = find_text(pixels, config)
@@ -112,7 +116,10 @@ def _listed(regions: Sequence[TextRegion]) -> str:
     """How many lines of text, and how sure each is, e.g. `2 text lines (0.93 'SALE', 0.71)`."""
     if not regions:
         return "no text"
-    shown = [f"{region.confidence:.2f}{f' {region.text!r}' if region.text else ''}" for region in regions[:SHOWN_LINES]]
+    shown = [
+        f"{region.confidence:.2f}{f' {region.text!r}' if region.text else ''}"
+        for region in regions[:SHOWN_LINES]
+    ]
     more = ["…"] if len(regions) > SHOWN_LINES else []
     return f"{len(regions)} text line{'s' * (len(regions) != 1)} ({', '.join(shown + more)})"
 
@@ -128,14 +135,18 @@ def glyph_mask(pixels: Pixels8, inside: Pixels) -> Mask:
     threshold, separation = _otsu(values)
     mask = np.zeros(pixels.shape[:2], np.float32)
     # Half of Otsu's threshold also takes the anti-aliased rim of each stroke.
-    mask[y0:y1, x0:x1] = within & ((distance > threshold / 2) if separation >= MIN_SEPARATION else True)
+    mask[y0:y1, x0:x1] = within & (
+        (distance > threshold / 2) if separation >= MIN_SEPARATION else True
+    )
     return mask
 
 
 def _distance_to_ground(crop: Pixels8, *, glyph_px: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Colour distance of each pixel to the local median, which is the ground: strokes cover less than half of a line."""
     size = min(2 * glyph_px + 1, 101)
-    ground = np.stack([cv2.medianBlur(np.ascontiguousarray(crop[..., c]), size) for c in range(3)], axis=-1)
+    ground = np.stack(
+        [cv2.medianBlur(np.ascontiguousarray(crop[..., c]), size) for c in range(3)], axis=-1
+    )
     difference = crop.astype(np.float32) - ground.astype(np.float32)
     return np.asarray(np.sqrt(np.square(difference).sum(axis=-1)), np.float32)
 

@@ -45,7 +45,10 @@ def harmonise(edit: Edit) -> Step:
     steps: list[tuple[float, float]] = []
     grains: list[str] = []
     for crop in context_crops(hole, context_px=-(-ring_px // scale) + 4):
-        place = (slice(crop[0].start * scale, crop[0].stop * scale), slice(crop[1].start * scale, crop[1].stop * scale))
+        place = (
+            slice(crop[0].start * scale, crop[0].stop * scale),
+            slice(crop[1].start * scale, crop[1].stop * scale),
+        )
         before = patch = image[place]
         region = _region(patch, edit.mask[crop], ring_px=ring_px)
         if config.colour != "none":
@@ -72,12 +75,16 @@ class Region(NamedTuple):
 
 def _region(image: Image, mask: Mask, *, ring_px: int) -> Region:
     height, width = image.shape[:2]
-    enlarged = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1), np.float32)
+    enlarged = np.asarray(
+        cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1), np.float32
+    )
     hole = enlarged > 0
     return Region(enlarged, hole, _around(hole, radius_px=ring_px))
 
 
-def _match_colour(image: Image, region: Region, match: Matcher, scale: int) -> tuple[Image, tuple[float, float]]:
+def _match_colour(
+    image: Image, region: Region, match: Matcher, scale: int
+) -> tuple[Image, tuple[float, float]]:
     """The image with its fill matched, and the step along the fill's rim before and after.
 
     The image as it is where there is no step beyond what its surroundings have, or where it would not get smaller.
@@ -128,8 +135,15 @@ def _gradient_domain(image: Image, region: Region, scale: int) -> Image:
 
 def rim_step(image: Image, mask: Mask, scale: int) -> float:
     """Mean step, 0 to 1, between what lies on either side of a mask's rim, however soft. 0 where it has no rim."""
-    rim = cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    return float(np.abs(_step(image, mask, _RIM_SIGMA_PX * scale))[rim].mean()) if rim.any() else 0.0
+    rim = (
+        cv2.morphologyEx(
+            (mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
+        )
+        > 0
+    )
+    return (
+        float(np.abs(_step(image, mask, _RIM_SIGMA_PX * scale))[rim].mean()) if rim.any() else 0.0
+    )
 
 
 def _step(image: Image, mask: Mask, sigma_px: float) -> Image:
@@ -143,7 +157,9 @@ def _local_mean(image: Image, weight: Mask, sigma_px: float) -> tuple[Image, Pix
     """Weighted mean around each pixel, in a Gaussian neighbourhood, and where there is any weight."""
     total = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma_px)
     share = cv2.GaussianBlur(weight, (0, 0), sigma_px)
-    return np.asarray(total / np.maximum(share, _NO_WEIGHT)[..., None], np.float32), share > _NO_WEIGHT
+    return np.asarray(
+        total / np.maximum(share, _NO_WEIGHT)[..., None], np.float32
+    ), share > _NO_WEIGHT
 
 
 COLOURS: dict[str, Matcher] = {"gradient": _gradient_domain, "mean_std": _mean_and_deviation}
@@ -172,7 +188,9 @@ def noise_sigma(image: Image, where: Pixels) -> float:
 
 def edge_step(image: Image, hole: Pixels) -> float:
     """Mean step between neighbouring pixels across the hole's edge, over all channels; 0 to 1. 0 where it has no edge."""
-    steps = [np.abs(np.diff(image, axis=axis)).mean(axis=-1)[np.diff(hole, axis=axis)] for axis in (0, 1)]
+    steps = [
+        np.abs(np.diff(image, axis=axis)).mean(axis=-1)[np.diff(hole, axis=axis)] for axis in (0, 1)
+    ]
     across = np.concatenate(steps)
     return float(across.mean()) if across.size else 0.0
 

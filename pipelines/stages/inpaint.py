@@ -69,8 +69,13 @@ def inpaint(edit: Edit) -> Step:
     done = edit.filled
     hole = edit.mask > 0 if done is None else (edit.mask > 0) & ~done
     start = edit.image if done is None else edit.fill
-    made = fill_hole(Job(start, hole, edit.mask, edit.config, edit.request.seed, edit.request.prompt))
-    within = tuple(StageTrace(f"step {step}", 0.0, "kept", picture) for step, picture in sorted(made.steps.items()))
+    made = fill_hole(
+        Job(start, hole, edit.mask, edit.config, edit.request.seed, edit.request.prompt)
+    )
+    within = tuple(
+        StageTrace(f"step {step}", 0.0, "kept", picture)
+        for step, picture in sorted(made.steps.items())
+    )
     return Step(replace(edit, fill=made.image), made.image, made.decision, within)
 
 
@@ -112,7 +117,9 @@ def context_crops(hole: Hole, *, context_px: int) -> list[tuple[slice, slice]]:
     """The hole's parts, each with `context_px` around it; parts whose context touches share a crop."""
     if context_px >= max(hole.shape) and hole.any():
         return [(slice(0, hole.shape[0]), slice(0, hole.shape[1]))]
-    reach = cv2.dilate(hole.astype(np.uint8), np.ones((2 * context_px + 1, 2 * context_px + 1), np.uint8))
+    reach = cv2.dilate(
+        hole.astype(np.uint8), np.ones((2 * context_px + 1, 2 * context_px + 1), np.uint8)
+    )
     count, _, boxes, _ = cv2.connectedComponentsWithStats(reach, connectivity=8)
     return [(slice(y, y + h), slice(x, x + w)) for x, y, w, h, _ in boxes[1:count].tolist()]
 
@@ -126,8 +133,12 @@ def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Pla
     height, width = hole.shape
     size, overlap = config.tile_px, config.tile_overlap_px
     ys = [y for y in tile_starts(height, size_px=size, overlap_px=overlap) if _meets(y, size, rows)]
-    xs = [x for x in tile_starts(width, size_px=size, overlap_px=overlap) if _meets(x, size, columns)]
-    tiles = tuple(tuple((y, x, min(y + size, height), min(x + size, width)) for x in xs) for y in ys)
+    xs = [
+        x for x in tile_starts(width, size_px=size, overlap_px=overlap) if _meets(x, size, columns)
+    ]
+    tiles = tuple(
+        tuple((y, x, min(y + size, height), min(x + size, width)) for x in xs) for y in ys
+    )
     return Plan(window, tiles)
 
 
@@ -149,7 +160,10 @@ def seed_at(seed: int, window: Window) -> int:
 def _filled(job: Job, plans: Sequence[Plan], model: FillModel, steps: dict[int, Image]) -> Image:
     """The image with its hole filled piece by piece; denoising steps that are kept are put into `steps`."""
     pieces = {
-        window: shown(window, job.hole) for plan in plans for window in _pieces(plan) if job.hole[_at(window)].any()
+        window: shown(window, job.hole)
+        for plan in plans
+        for window in _pieces(plan)
+        if job.hole[_at(window)].any()
     }
     results: dict[Window, Image] = {}
     for batch in batches(sorted(set(pieces.values())), payload_px=job.config.inpaint.payload_px):
@@ -167,7 +181,9 @@ def batches(windows: Sequence[Window], *, payload_px: int) -> Iterator[list[Wind
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: (_size(window), window)):
         height, width = _size(window)
-        if batch and (_size(batch[0]) != (height, width) or (len(batch) + 1) * height * width > payload_px):
+        if batch and (
+            _size(batch[0]) != (height, width) or (len(batch) + 1) * height * width > payload_px
+        ):
             yield batch
             batch = []
         batch.append(window)
@@ -175,7 +191,9 @@ def batches(windows: Sequence[Window], *, payload_px: int) -> Iterator[list[Wind
         yield batch
 
 
-def _fill_batch(job: Job, batch: Sequence[Window], model: FillModel, steps: dict[int, Image]) -> list[Image]:
+def _fill_batch(
+    job: Job, batch: Sequence[Window], model: FillModel, steps: dict[int, Image]
+) -> list[Image]:
     crops = [_crop(job, window) for window in batch]
     if isinstance(model, BatchFillModel) and not job.config.inpaint.keep_steps:
         return model.fill_many(crops, prompt=job.prompt)
@@ -199,7 +217,9 @@ def _keeper(job: Job, window: Window, steps: dict[int, Image]) -> Callable[[int,
     return keep
 
 
-def _joined(plan: Plan, job: Job, pieces: dict[Window, Window], results: dict[Window, Image]) -> Image:
+def _joined(
+    plan: Plan, job: Job, pieces: dict[Window, Window], results: dict[Window, Image]
+) -> Image:
     """The crop, filled; outside the hole it may be anything."""
 
     def filled(tile: Window) -> Image:
@@ -213,7 +233,12 @@ def _joined(plan: Plan, job: Job, pieces: dict[Window, Window], results: dict[Wi
     bottom, right = plan.tiles[-1][-1][2:]
     join = job.config.tile.join
     rows = [
-        (row[0][0] - top, join_along(((tile[1] - left, filled(tile)) for tile in row), right - left, axis=1, join=join))
+        (
+            row[0][0] - top,
+            join_along(
+                ((tile[1] - left, filled(tile)) for tile in row), right - left, axis=1, join=join
+            ),
+        )
         for row in plan.tiles
     ]
     whole = join_along(rows, bottom - top, axis=0, join=join)

@@ -51,7 +51,9 @@ def eroded(core: Pixels, *, radius_px: int) -> Pixels:
     """The pixels farther than `radius_px` from any that is not masked; the image's border counts as masked."""
     if not radius_px or core.all():
         return core
-    return np.asarray(cv2.distanceTransform(core.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius_px)
+    return np.asarray(
+        cv2.distanceTransform(core.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius_px
+    )
 
 
 def soften(core: Pixels, *, radius_px: float, sigma_px: float) -> Mask:
@@ -73,7 +75,9 @@ def anchors(image: Image, core: Pixels) -> Pixels:
     return beyond & (structure_strength(image, beyond, sigma_px=ANCHOR_REACH_PX) >= ANCHOR_STRENGTH)
 
 
-def _kept_out_of(core: Pixels, grown: Pixels, image: Image, request: EditRequest, config: MaskConfig) -> Pixels:
+def _kept_out_of(
+    core: Pixels, grown: Pixels, image: Image, request: EditRequest, config: MaskConfig
+) -> Pixels:
     """Where the mask must not grow to."""
     kept = np.zeros(core.shape, bool)
     for feature in request.protect.values():
@@ -89,7 +93,9 @@ def _kept_out_of(core: Pixels, grown: Pixels, image: Image, request: EditRequest
 def crop_around(pixels: Pixels, *, margin_px: int) -> tuple[slice, slice]:
     """The smallest crop that holds these pixels and a margin."""
     spans = [np.nonzero(pixels.any(axis=axis))[0] for axis in (1, 0)]
-    rows, columns = (slice(max(int(span[0]) - margin_px, 0), int(span[-1]) + margin_px + 1) for span in spans)
+    rows, columns = (
+        slice(max(int(span[0]) - margin_px, 0), int(span[-1]) + margin_px + 1) for span in spans
+    )
     return rows, columns
 
 
@@ -106,19 +112,29 @@ def check_mask(edit: Edit) -> Step:
         )
     covered = _covered(edit.mask, edit.request)
     decision = "; ".join(
-        [f"coverage {coverage:.3f} ≤ {config.max_coverage:.3f}" if coverage else "nothing to replace"]
+        [
+            f"coverage {coverage:.3f} ≤ {config.max_coverage:.3f}"
+            if coverage
+            else "nothing to replace"
+        ]
         + [f"{share:.1%} of {name} covered" for name, share in covered.items()]
     )
     too_much = [name for name, share in covered.items() if share > config.max_protected]
     if too_much:
         reason = f"the mask covers more than {config.max_protected:.0%} of {', '.join(too_much)}"
-        edit = replace(edit, status=Status.NEEDS_REVIEW, reason="; ".join(filter(None, [edit.reason, reason])))
+        edit = replace(
+            edit, status=Status.NEEDS_REVIEW, reason="; ".join(filter(None, [edit.reason, reason]))
+        )
     return Step(edit, edit.mask, decision)
 
 
 def _covered(mask: Mask, request: EditRequest) -> dict[str, float]:
     """Of each protected feature, the share that is masked at all, 0 to 1."""
-    return {name: float((mask[plane > 0] > 0).mean()) for name, plane in request.protect.items() if plane.any()}
+    return {
+        name: float((mask[plane > 0] > 0).mean())
+        for name, plane in request.protect.items()
+        if plane.any()
+    }
 
 
 def _inverted(edit: Edit) -> str:

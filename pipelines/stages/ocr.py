@@ -78,7 +78,10 @@ def seen_megapixels(shape: tuple[int, ...], config: DetectConfig) -> float:
         return (sum(scale**2 for scale in scales) * height * width * shared + TILE_PX**2) / 1e6
     longest = max(height, width)
     shortest = max(min(height, width), longest / LONGEST)
-    factors = [max(1.0, min(float(scale), MAX_EDGE_PX / longest), SHORTEST_PX / shortest) for scale in scales]
+    factors = [
+        max(1.0, min(float(scale), MAX_EDGE_PX / longest), SHORTEST_PX / shortest)
+        for scale in scales
+    ]
     return sum(longest * shortest * factor**2 for factor in factors) / 1e6
 
 
@@ -91,7 +94,9 @@ def read_text(pixels: Pixels8, line: TextRegion) -> TextRegion:
     read = _engine()(strip, use_det=False, use_cls=False, use_rec=True) if strip.size else None
     if read is None or not read.txts:
         return replace(line, confidence=0.0)
-    return replace(line, text=str(read.txts[0]), confidence=min(line.confidence, float(read.scores[0])))
+    return replace(
+        line, text=str(read.txts[0]), confidence=min(line.confidence, float(read.scores[0]))
+    )
 
 
 def corners_of(line: TextRegion) -> Corners:
@@ -99,7 +104,9 @@ def corners_of(line: TextRegion) -> Corners:
     return np.asarray(line.corners, np.float32)
 
 
-def box_of(line: TextRegion, shape: tuple[int, ...], *, margin_px: int) -> tuple[tuple[slice, slice], Pixels]:
+def box_of(
+    line: TextRegion, shape: tuple[int, ...], *, margin_px: int
+) -> tuple[tuple[slice, slice], Pixels]:
     """Where in a picture of that shape the line's box lies, grown by a margin: the crop around it, and its pixels there."""
     corners = np.round(corners_of(line)).astype(np.int32)
     size = np.array(shape[1::-1], np.int32)
@@ -110,14 +117,18 @@ def box_of(line: TextRegion, shape: tuple[int, ...], *, margin_px: int) -> tuple
     box = np.zeros((bottom - top, right - left), np.uint8)
     if box.size:
         cv2.fillPoly(box, [corners - np.array([left, top], np.int32)], 1)
-        box = np.asarray(cv2.dilate(box, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)), np.uint8)
+        box = np.asarray(
+            cv2.dilate(box, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)), np.uint8
+        )
     return (slice(top, bottom), slice(left, right)), box.astype(bool)
 
 
 def height_px(line: TextRegion) -> float:
     """The line's height in pixels: the shorter side of its box."""
     corners = corners_of(line)
-    return float(min(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])))
+    return float(
+        min(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1]))
+    )
 
 
 def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
@@ -130,7 +141,9 @@ def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
     for scale in scales:
         yield _in_tiles(pixels, scale, config.min_confidence)
     factor = TILE_PX / longest
-    small = np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(
+        cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
+    )
     if min(small.shape[:2]) >= LEAST_PX:
         yield [_moved(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
 
@@ -157,7 +170,9 @@ def _starts(length_px: int, edge_px: int, overlap_px: int) -> list[int]:
 
 
 def _moved(line: TextRegion, factor: float, by: tuple[int, int] = (0, 0)) -> TextRegion:
-    return replace(line, corners=tuple((x * factor + by[0], y * factor + by[1]) for x, y in line.corners))
+    return replace(
+        line, corners=tuple((x * factor + by[0], y * factor + by[1]) for x, y in line.corners)
+    )
 
 
 def _add(line: TextRegion, lines: list[TextRegion]) -> None:
@@ -183,7 +198,9 @@ def _joined(one: TextRegion, other: TextRegion) -> TextRegion | None:
     if high > SLACK * max(height_px(one), height_px(other)) or area > SLACK * (apart - shared):
         return None
     box = _clockwise(np.asarray(cv2.boxPoints(around), np.float32))
-    return TextRegion(tuple((float(x), float(y)) for x, y in box), max(one.confidence, other.confidence))
+    return TextRegion(
+        tuple((float(x), float(y)) for x, y in box), max(one.confidence, other.confidence)
+    )
 
 
 def _clockwise(box: Corners) -> Corners:
@@ -195,18 +212,28 @@ def _clockwise(box: Corners) -> Corners:
 def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:
     longest = max(pixels.shape[:2])
     factor = max(1.0, min(float(scale), MAX_EDGE_PX / longest))
-    large = pixels if factor == 1 else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    large = (
+        pixels
+        if factor == 1
+        else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    )
     # use_det and its neighbours stick to the engine from call to call, so all three are always passed.
-    found = _engine()(cv2.cvtColor(_padded(large), cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False)
+    found = _engine()(
+        cv2.cvtColor(_padded(large), cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False
+    )
     if found.boxes is None:
         return []
     scores = found.scores if found.scores is not None else [1.0] * len(found.boxes)
     lines = []
     for box, score in zip(found.boxes, scores, strict=True):
-        inside = np.clip(np.asarray(box, np.float64) / factor, 0, pixels.shape[1::-1])  # not in what was padded
+        inside = np.clip(
+            np.asarray(box, np.float64) / factor, 0, pixels.shape[1::-1]
+        )  # not in what was padded
         corners = tuple((float(x), float(y)) for x, y in inside)
         line = TextRegion(corners, round(float(score), 4))
-        if height_px(line) > 0 and score >= (SURE_OF_TALL if height_px(line) > TALL * longest else min_confidence):
+        if height_px(line) > 0 and score >= (
+            SURE_OF_TALL if height_px(line) > TALL * longest else min_confidence
+        ):
             lines.append(line)
     return lines
 

@@ -45,7 +45,9 @@ def find_template(image: Image, path: str, *, min_score: float) -> tuple[Mask, i
 def find_colour(image: Image, colour: str, *, tolerance: float) -> Mask:
     """Pixels within a distance of the colour `#rrggbb` in CIE Lab, with their rims: 0 or 1."""
     wanted = np.array([[[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]]], np.float32)
-    distance = np.linalg.norm(cv2.cvtColor(image, cv2.COLOR_RGB2Lab) - cv2.cvtColor(wanted, cv2.COLOR_RGB2Lab), axis=-1)
+    distance = np.linalg.norm(
+        cv2.cvtColor(image, cv2.COLOR_RGB2Lab) - cv2.cvtColor(wanted, cv2.COLOR_RGB2Lab), axis=-1
+    )
     near = np.asarray(distance <= tolerance, np.float32)
     return np.asarray(cv2.dilate(near, _GROWN), np.float32)
 
@@ -59,14 +61,27 @@ def _matches(
         width, height = (max(1, round(length * size)) for length in (logo.shape[1], logo.shape[0]))
         if min(height, width) < LEAST_PX or height > image.shape[0] or width > image.shape[1]:
             continue
-        scaled = np.asarray(cv2.resize(logo, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-        shape = np.asarray(cv2.resize(opaque, (width, height), interpolation=cv2.INTER_AREA) >= 0.5, np.float32)
+        scaled = np.asarray(
+            cv2.resize(logo, (width, height), interpolation=cv2.INTER_AREA), np.float32
+        )
+        shape = np.asarray(
+            cv2.resize(opaque, (width, height), interpolation=cv2.INTER_AREA) >= 0.5, np.float32
+        )
         if not shape.any():
             continue
-        scores = cv2.matchTemplate(image, scaled, cv2.TM_CCOEFF_NORMED, mask=np.repeat(shape[..., None], 3, axis=2))
-        scores = np.where(np.isfinite(scores) & (scores <= 1.001), scores, 0)  # flat ground divides by zero
-        peaks = (scores >= min_score) & (scores == cv2.dilate(scores, np.ones((height | 1, width | 1), np.uint8)))
-        found += [(float(scores[y, x]), int(y), int(x), shape) for y, x in zip(*np.nonzero(peaks), strict=True)]
+        scores = cv2.matchTemplate(
+            image, scaled, cv2.TM_CCOEFF_NORMED, mask=np.repeat(shape[..., None], 3, axis=2)
+        )
+        scores = np.where(
+            np.isfinite(scores) & (scores <= 1.001), scores, 0
+        )  # flat ground divides by zero
+        peaks = (scores >= min_score) & (
+            scores == cv2.dilate(scores, np.ones((height | 1, width | 1), np.uint8))
+        )
+        found += [
+            (float(scores[y, x]), int(y), int(x), shape)
+            for y, x in zip(*np.nonzero(peaks), strict=True)
+        ]
     return found
 
 

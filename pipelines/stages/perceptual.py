@@ -51,14 +51,20 @@ def find_weights(setting: str) -> Path:
     name = setting or os.environ.get(VARIABLE, "")
     remedy = f"set {SETTING} or the environment variable {VARIABLE} to a folder or file with AlexNet's weights"
     if not name:
-        raise ContractError(f"verify.max_lpips is set, and there are no weights to measure LPIPS with: {remedy}")
+        raise ContractError(
+            f"verify.max_lpips is set, and there are no weights to measure LPIPS with: {remedy}"
+        )
     place, path = SETTING if setting else VARIABLE, Path(name).expanduser()
     if path.is_dir():
         path = next((path / known for known in NAMES if (path / known).is_file()), path / NAMES[0])
     if not path.is_file():
-        raise ContractError(f"verify.max_lpips is set, and {place} leads to {path}, which is not there: {remedy}")
+        raise ContractError(
+            f"verify.max_lpips is set, and {place} leads to {path}, which is not there: {remedy}"
+        )
     if not _names_alexnet(path):
-        raise ContractError(f"{place} leads to {path}, which holds no AlexNet as torchvision names it: {remedy}")
+        raise ContractError(
+            f"{place} leads to {path}, which holds no AlexNet as torchvision names it: {remedy}"
+        )
     return path
 
 
@@ -75,8 +81,13 @@ def lpips_outside(large: Image, image: Image, hole: Pixels, weights: Path) -> fl
     network, scale, total = _network(weights), large.shape[0] // image.shape[0], 0.0
     for rows, columns in _tiles(near.shape):
         before, out = image[rows, columns], near[rows, columns]
-        at = (slice(rows.start * scale, rows.stop * scale), slice(columns.start * scale, columns.stop * scale))
-        again = np.asarray(cv2.resize(large[at], before.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+        at = (
+            slice(rows.start * scale, rows.stop * scale),
+            slice(columns.start * scale, columns.stop * scale),
+        )
+        again = np.asarray(
+            cv2.resize(large[at], before.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32
+        )
         again[out] = before[out]
         total += float(_distances(network, again, before)[~out].sum(dtype=np.float64))
     return total / int((~near).sum())
@@ -96,12 +107,18 @@ def _distances(network: Any, one: Image, other: Image) -> np.ndarray[Any, np.dty
     height, width = one.shape[:2]
     edges = [(0, max(0, LEAST_PX - length)) for length in (height, width)]
     pictures = [
-        torch.from_numpy(np.ascontiguousarray(np.pad(picture, [*edges, (0, 0)], mode="symmetric").transpose(2, 0, 1)))
+        torch.from_numpy(
+            np.ascontiguousarray(
+                np.pad(picture, [*edges, (0, 0)], mode="symmetric").transpose(2, 0, 1)
+            )
+        )
         for picture in (one, other)
     ]
     device = find_device()
     with torch.inference_mode(), exactly():
-        plane = network(pictures[0][None].to(device), pictures[1][None].to(device), normalize=True)[0, 0]
+        plane = network(pictures[0][None].to(device), pictures[1][None].to(device), normalize=True)[
+            0, 0
+        ]
     return np.asarray(plane[:height, :width].cpu().numpy(), np.float32)
 
 
@@ -123,7 +140,9 @@ def _network(path: Path) -> Any:
         network.net.load_state_dict(renamed)
         network.to(find_device())
     except (KeyError, RuntimeError, ValueError, OSError) as error:
-        raise ContractError(f"{path} holds no AlexNet as torchvision names it; look at {SETTING}: {error}") from error
+        raise ContractError(
+            f"{path} holds no AlexNet as torchvision names it; look at {SETTING}: {error}"
+        ) from error
     found = float(_distances(network, *golden_pair()).mean())
     if not abs(found - GOLDEN) <= GOLDEN_TOLERANCE:
         raise ContractError(
@@ -144,14 +163,18 @@ def golden_pair() -> tuple[Image, Image]:
 def _names_alexnet(path: Path) -> bool:
     """Whether the file may hold AlexNet, by its kind and, of a .safetensors, the names in its header."""
     if path.suffix == ".pth":
-        return zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"  # torch before 1.6 wrote a pickle
+        return (
+            zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"
+        )  # torch before 1.6 wrote a pickle
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length < path.stat().st_size else None
         except ValueError:
             return False
-    return isinstance(header, dict) and {f"features.{number}.weight" for number in LAYERS} <= set(header)
+    return isinstance(header, dict) and {f"features.{number}.weight" for number in LAYERS} <= set(
+        header
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -70,7 +70,11 @@ def precheck(edit: Edit) -> Step:
         needs_inpainting = bool(marked.any()) or needs_text_removal or _looks_for_overlays(config)
     else:
         needs_inpainting = bool(marked.any())
-        needs_text_removal = needs_inpainting and _reads_masks(config) and _text_dominates(edit.image, marked, config)
+        needs_text_removal = (
+            needs_inpainting
+            and _reads_masks(config)
+            and _text_dominates(edit.image, marked, config)
+        )
     shares = (0.0, 0.0)
     if needs_inpainting:
         shares = _shares(edit, marked if request.mask is not None else None)
@@ -79,7 +83,9 @@ def precheck(edit: Edit) -> Step:
         f"needs_text_removal={str(needs_text_removal).lower()}, needs_inpainting={str(needs_inpainting).lower()}, "
         f"estimate_ms={estimate_ms:.0f}"
     )
-    checked = replace(edit, needs_text_removal=needs_text_removal, needs_inpainting=needs_inpainting)
+    checked = replace(
+        edit, needs_text_removal=needs_text_removal, needs_inpainting=needs_inpainting
+    )
     return Step(checked, marked, decision)
 
 
@@ -87,7 +93,9 @@ def pooled_max(plane: Mask, *, longest_px: int) -> Mask:
     """A plane made smaller by a whole factor, to at most `longest_px`, by the largest value in each block."""
     factor = -(-max(plane.shape) // longest_px)
     rows, columns = (np.arange(0, length, factor) for length in plane.shape)
-    return np.asarray(np.maximum.reduceat(np.maximum.reduceat(plane, rows, axis=0), columns, axis=1), np.float32)
+    return np.asarray(
+        np.maximum.reduceat(np.maximum.reduceat(plane, rows, axis=0), columns, axis=1), np.float32
+    )
 
 
 def _has_contrast(image: Image, config: ReferenceConfig) -> bool:
@@ -95,7 +103,9 @@ def _has_contrast(image: Image, config: ReferenceConfig) -> bool:
     kernel = np.ones((3, 3), np.uint8)
     for top in range(0, image.shape[0], STRIP_PX):
         strip = image[max(top - 1, 0) : top + STRIP_PX + 1]
-        if (cv2.dilate(strip, kernel) - cv2.erode(strip, kernel)).max() > config.precheck.min_contrast:
+        if (
+            cv2.dilate(strip, kernel) - cv2.erode(strip, kernel)
+        ).max() > config.precheck.min_contrast:
             return True
     return False
 

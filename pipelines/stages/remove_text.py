@@ -37,14 +37,21 @@ def remove_text(edit: Edit) -> Step:
     hole = edit.mask > 0
     if not edit.regions or not hole.any() or hole.all():
         return Step(edit, edit.fill, "; ".join([*flagged, "no text under the mask"]))
-    lines = tuple(_enlarged(line, hole.shape[0] / edit.request.image.shape[0]) for line in edit.regions)
+    lines = tuple(
+        _enlarged(line, hole.shape[0] / edit.request.image.shape[0]) for line in edit.regions
+    )
     places = places_of(lines, edit.mask, reach_px=_reach_px(edit))
     strength = structure_strength(edit.image, ~hole, sigma_px=GROUND_REACH_PX)
-    ways = [way_of(line, place, strength, edit.config) for line, place in zip(lines, places, strict=True)]
+    ways = [
+        way_of(line, place, strength, edit.config)
+        for line, place in zip(lines, places, strict=True)
+    ]
     fill = _filled(edit, lines, ways, places)
     filled = np.logical_or.reduce(places)
     counts = ", ".join(f"{count} {way}" for way, count in sorted(Counter(ways).items()))
-    return Step(replace(edit, fill=fill, filled=filled), fill, "; ".join([*flagged, f"lines: {counts}"]))
+    return Step(
+        replace(edit, fill=fill, filled=filled), fill, "; ".join([*flagged, f"lines: {counts}"])
+    )
 
 
 def places_of(lines: tuple[TextRegion, ...], mask: Mask, *, reach_px: int) -> list[Pixels]:
@@ -74,10 +81,14 @@ def blurred(image: Image, hole: Pixels, *, sigma_px: float) -> Image:
     colour = cv2.GaussianBlur(image * known[..., None], (0, 0), sigma_px)
     weight = cv2.GaussianBlur(known, (0, 0), sigma_px)
     plain = cv2.GaussianBlur(image, (0, 0), sigma_px)
-    return np.where(weight[..., None] > 1e-3, colour / np.maximum(weight, 1e-3)[..., None], plain).astype(np.float32)
+    return np.where(
+        weight[..., None] > 1e-3, colour / np.maximum(weight, 1e-3)[..., None], plain
+    ).astype(np.float32)
 
 
-def _filled(edit: Edit, lines: tuple[TextRegion, ...], ways: list[Way], places: list[Pixels]) -> Image:
+def _filled(
+    edit: Edit, lines: tuple[TextRegion, ...], ways: list[Way], places: list[Pixels]
+) -> Image:
     config, request = edit.config, edit.request
     job = Job(edit.image, edit.mask > 0, edit.mask, config, request.seed, request.prompt)
     fill = edit.fill.copy()
@@ -92,13 +103,19 @@ def _filled(edit: Edit, lines: tuple[TextRegion, ...], ways: list[Way], places: 
     for line, way, place in zip(lines, ways, places, strict=True):
         if way == "blurred" and place.any():
             around = crop_around(place, margin_px=int(2 * height_px(line)) + 1)
-            soft = blurred(edit.image[around], job.hole[around], sigma_px=max(1.0, height_px(line) / 2))
+            soft = blurred(
+                edit.image[around], job.hole[around], sigma_px=max(1.0, height_px(line) / 2)
+            )
             fill[around][place[around]] = soft[place[around]]
     return fill
 
 
 def _together(way: Way, ways: list[Way], places: list[Pixels]) -> Pixels:
-    return np.asarray(np.logical_or.reduce([place for each, place in zip(ways, places, strict=True) if each == way]))
+    return np.asarray(
+        np.logical_or.reduce(
+            [place for each, place in zip(ways, places, strict=True) if each == way]
+        )
+    )
 
 
 def _enlarged(line: TextRegion, factor: float) -> TextRegion:

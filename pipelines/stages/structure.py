@@ -23,9 +23,13 @@ def structure_strength(image: Image, known: Pixels, *, sigma_px: float) -> npt.N
     usable = np.asarray(cv2.erode(known.astype(np.float32), np.ones((3, 3), np.uint8)), np.float32)
     across, down = (cv2.Sobel(luma, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
     weight = _average(usable, sigma_px)
-    xx, xy, yy = (_average(usable * product, sigma_px) for product in (across**2, across * down, down**2))
+    xx, xy, yy = (
+        _average(usable * product, sigma_px) for product in (across**2, across * down, down**2)
+    )
     larger = (xx + yy) / 2 + np.sqrt(np.square((xx - yy) / 2) + np.square(xy))
-    return np.asarray(np.sqrt(np.where(weight > 1e-4, larger / np.maximum(weight, 1e-4), 0)), np.float32)
+    return np.asarray(
+        np.sqrt(np.where(weight > 1e-4, larger / np.maximum(weight, 1e-4), 0)), np.float32
+    )
 
 
 def _average(plane: npt.NDArray[np.float32], sigma_px: float) -> npt.NDArray[np.float32]:

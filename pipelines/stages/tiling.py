@@ -40,7 +40,10 @@ def map_tiles(
     xs = tile_starts(width, size_px=size_px, overlap_px=overlap_px)
     rows = (
         join_along(
-            ((x * scale, work(np.ascontiguousarray(image[y : y + size_px, x : x + size_px]))) for x in xs),
+            (
+                (x * scale, work(np.ascontiguousarray(image[y : y + size_px, x : x + size_px])))
+                for x in xs
+            ),
             width * scale,
             axis=1,
             join=join,
@@ -52,7 +55,9 @@ def map_tiles(
     return np.clip(whole, 0, 1, out=whole)
 
 
-def join_along(tiles: Iterable[tuple[int, Image]], length_px: int, *, axis: Literal[0, 1], join: Join) -> Image:
+def join_along(
+    tiles: Iterable[tuple[int, Image]], length_px: int, *, axis: Literal[0, 1], join: Join
+) -> Image:
     """Tiles that follow each other along an axis, as one picture of that length; each comes with where it starts.
 
     They come in the order of their starts and leave no gap. Where tiles agree on what they share, the result is

@@ -15,7 +15,12 @@ from editproof.pipelines.edit import Edit, Step
 from editproof.pipelines.stages.harmonise import noise_sigma
 from editproof.pipelines.stages.inpaint import context_crops
 from editproof.pipelines.stages.tiling import map_tiles
-from editproof.pipelines.stages.upscalers import Upscaler, back_projected, find_upscaler, is_conservative
+from editproof.pipelines.stages.upscalers import (
+    Upscaler,
+    back_projected,
+    find_upscaler,
+    is_conservative,
+)
 
 Plane = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -49,10 +54,16 @@ def upscale(edit: Edit) -> Step:
     if not is_conservative(name):
         share = creative_share(small, edit.mask, config)
         _hold_back(image, small, share, _model(config.conservative_model, config))
-        guarded = f", held back to {config.conservative_model} on {1 - share.mean():.1%} of the picture"
+        guarded = (
+            f", held back to {config.conservative_model} on {1 - share.mean():.1%} of the picture"
+        )
     decision = f"{name} ×{scale}{why}, tiles of {tile.size_px} px, overlap {tile.overlap_px} px{guarded}{denoised}"
     edit = replace(edit, image=image, enlarged_from=small)
-    return Step(_as_if_it_came_large(edit, image) if edit.config.order.upscale_first else edit, image, decision)
+    return Step(
+        _as_if_it_came_large(edit, image) if edit.config.order.upscale_first else edit,
+        image,
+        decision,
+    )
 
 
 def check_upscale(edit: Edit) -> Step:
@@ -73,7 +84,11 @@ def check_upscale(edit: Edit) -> Step:
         said = f"{said}; {redone}"
     confidence = np.clip(1 - residual / np.float32(NO_CONFIDENCE), 0, 1)
     if image is not edit.image:
-        edit = _as_if_it_came_large(edit, image) if edit.config.order.upscale_first else replace(edit, image=image)
+        edit = (
+            _as_if_it_came_large(edit, image)
+            if edit.config.order.upscale_first
+            else replace(edit, image=image)
+        )
     return Step(edit, confidence, said)
 
 
@@ -123,7 +138,9 @@ def residual_map(large: Image, small: Image) -> Plane:
     residual = np.empty((height, width), np.float32)
     for rows in _bands(height):
         again = cv2.resize(
-            large[rows.start * scale : rows.stop * scale], (width, rows.stop - rows.start), interpolation=cv2.INTER_AREA
+            large[rows.start * scale : rows.stop * scale],
+            (width, rows.stop - rows.start),
+            interpolation=cv2.INTER_AREA,
         )
         residual[rows] = np.abs(again - small[rows]).mean(axis=-1)
     return np.asarray(cv2.blur(residual, (3, 3)), np.float32)
@@ -137,11 +154,17 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
         return edit.image, f"none above {config.feedback_threshold:g}"
     first, _ = choose_model(config, edit.request.metadata)
     other = config.creative_model if is_conservative(first) else config.conservative_model
-    allowed = np.ones_like(residual) if is_conservative(other) else creative_share(small, edit.mask, config)
+    allowed = (
+        np.ones_like(residual)
+        if is_conservative(other)
+        else creative_share(small, edit.mask, config)
+    )
     bad = cv2.dilate(bad.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     image, regions, kept = edit.image.copy(), context_crops(bad, context_px=_REDO_MARGIN_PX), 0
     for region in regions:
-        candidate = _tiled(np.ascontiguousarray(small[region]), _model(other, config), scale, edit.config.tile)
+        candidate = _tiled(
+            np.ascontiguousarray(small[region]), _model(other, config), scale, edit.config.tile
+        )
         where = bad[region]
         if residual_map(candidate, small[region])[where].mean() < residual[region][where].mean():
             place = tuple(slice(axis.start * scale, axis.stop * scale) for axis in region)
@@ -150,9 +173,7 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
         else:
             kept += 1
     count = len(regions)
-    said = (
-        f"{count} region{'s' * (count != 1)} above {config.feedback_threshold:g}, {count - kept} made again by {other}"
-    )
+    said = f"{count} region{'s' * (count != 1)} above {config.feedback_threshold:g}, {count - kept} made again by {other}"
     return image, f"{said}, {kept} kept from {first}: {other} came no closer" if kept else said
 
 
@@ -167,11 +188,19 @@ def _denoised(image: Image, config: UpscaleConfig, tile: TileConfig) -> tuple[Im
     def denoise(crop: Image) -> Image:
         strength = config.denoise * sigma
         clean = denoise_nl_means(
-            crop, patch_size=5, patch_distance=6, h=0.8 * strength, sigma=strength, fast_mode=True, channel_axis=-1
+            crop,
+            patch_size=5,
+            patch_distance=6,
+            h=0.8 * strength,
+            sigma=strength,
+            fast_mode=True,
+            channel_axis=-1,
         )
         return np.asarray(clean, np.float32)
 
-    clean = map_tiles(image, denoise, size_px=tile.size_px, overlap_px=tile.overlap_px, scale=1, join=tile.join)
+    clean = map_tiles(
+        image, denoise, size_px=tile.size_px, overlap_px=tile.overlap_px, scale=1, join=tile.join
+    )
     return clean, f", denoised before: {config.denoise:g} × σ {sigma:.4f}"
 
 
@@ -179,7 +208,14 @@ def _tiled(image: Image, model: Upscaler, scale: int, tile: TileConfig) -> Image
     def enlarge(crop: Image) -> Image:
         return model(crop, scale)
 
-    return map_tiles(image, enlarge, size_px=tile.size_px, overlap_px=tile.overlap_px, scale=scale, join=tile.join)
+    return map_tiles(
+        image,
+        enlarge,
+        size_px=tile.size_px,
+        overlap_px=tile.overlap_px,
+        scale=scale,
+        join=tile.join,
+    )
 
 
 def _hold_back(large: Image, small: Image, share: Plane, conservative: Upscaler) -> None:
@@ -235,8 +271,15 @@ def _as_if_it_came_large(edit: Edit, image: Image) -> Edit:
         scale=1,
     )
     regions = tuple(
-        replace(region, corners=tuple((x * scale, y * scale) for x, y in region.corners)) for region in edit.regions
+        replace(region, corners=tuple((x * scale, y * scale) for x, y in region.corners))
+        for region in edit.regions
     )
     return replace(
-        edit, request=request, image=image, fill=image, blended=image, mask=enlarged(edit.mask), regions=regions
+        edit,
+        request=request,
+        image=image,
+        fill=image,
+        blended=image,
+        mask=enlarged(edit.mask),
+        regions=regions,
     )

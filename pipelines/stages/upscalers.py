@@ -39,10 +39,14 @@ def find_upscaler(name: str) -> Upscaler:
     if name in UPSCALERS:
         return UPSCALERS[name]
     if not name.startswith(SPANDREL):
-        raise ContractError(f"an upscaler must be one of {', '.join(UPSCALERS)}, {SPANDREL}<file>; it is {name!r}")
+        raise ContractError(
+            f"an upscaler must be one of {', '.join(UPSCALERS)}, {SPANDREL}<file>; it is {name!r}"
+        )
     path = Path(name.removeprefix(SPANDREL)).expanduser()
     if not path.is_file():
-        raise ContractError(f"{name}: there is no file {path}; a super-resolution network was expected there")
+        raise ContractError(
+            f"{name}: there is no file {path}; a super-resolution network was expected there"
+        )
     return partial(_network, path)
 
 
@@ -93,7 +97,10 @@ def load_network(path: Path) -> ImageModelDescriptor[Any]:
     from spandrel import ImageModelDescriptor
 
     network: ImageModelDescriptor[Any] = read_network(
-        path, ImageModelDescriptor, purpose="SR", wanted="a super-resolution network of RGB pictures"
+        path,
+        ImageModelDescriptor,
+        purpose="SR",
+        wanted="a super-resolution network of RGB pictures",
     )
     return network
 
@@ -118,11 +125,17 @@ def _network(path: Path, image: Image, scale: int) -> Image:
     import torch
 
     network = load_network(path)
-    padded = np.pad(image, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge")
+    padded = np.pad(
+        image, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge"
+    )
     with torch.inference_mode(), exactly():
-        output = network(torch.from_numpy(padded.transpose(2, 0, 1).copy())[None].to(network.device))
+        output = network(
+            torch.from_numpy(padded.transpose(2, 0, 1).copy())[None].to(network.device)
+        )
     border = _BORDER_PX * network.scale
-    large = np.ascontiguousarray(output[0].cpu().numpy().transpose(1, 2, 0)[border:-border, border:-border])
+    large = np.ascontiguousarray(
+        output[0].cpu().numpy().transpose(1, 2, 0)[border:-border, border:-border]
+    )
     if network.scale == scale:
         return large
     height, width = image.shape[:2]

@@ -56,7 +56,11 @@ def verify(edit: Edit) -> Step:
     problems, said = _problems(config, found), _said(config, found)
     if problems:
         reason = "; ".join(filter(None, [edit.reason, *problems]))
-        return Step(replace(edit, status=Status.NEEDS_REVIEW, reason=reason), change, f"needs review: {reason}; {said}")
+        return Step(
+            replace(edit, status=Status.NEEDS_REVIEW, reason=reason),
+            change,
+            f"needs review: {reason}; {said}",
+        )
     return Step(edit, change, f"accepted: {said}")
 
 
@@ -64,13 +68,17 @@ def _problems(config: VerifyConfig, found: Found) -> list[str]:
     """Which limits are broken, in words."""
     problems = []
     if found.outside > config.max_outside_change:
-        problems.append(f"outside the mask a pixel changed by {found.outside:.4f} > {config.max_outside_change:g}")
+        problems.append(
+            f"outside the mask a pixel changed by {found.outside:.4f} > {config.max_outside_change:g}"
+        )
     if found.excess > config.max_edge_excess:
         problems.append(
             f"the step along the mask's edge is {found.excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
         )
     if found.score.value > config.max_artefact_score:
-        problems.append(f"the artefact score is {found.score.value:.2f} > {config.max_artefact_score:g}")
+        problems.append(
+            f"the artefact score is {found.score.value:.2f} > {config.max_artefact_score:g}"
+        )
     if found.ssim is not None and found.ssim < config.min_ssim:
         problems.append(f"SSIM outside the mask is {found.ssim:.3f} < {config.min_ssim:g}")
     if found.lpips is not None and found.lpips > config.max_lpips:
@@ -112,10 +120,17 @@ def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
     total = 0.0
     for start in range(0, height, _BAND_PX):
         stop = min(start + _BAND_PX, height)
-        top, bottom = max(min(start - reach, height - _SSIM_WINDOW_PX), 0), min(stop + reach, height)
-        again = cv2.resize(large[top * scale : bottom * scale], (width, bottom - top), interpolation=cv2.INTER_AREA)
+        top, bottom = (
+            max(min(start - reach, height - _SSIM_WINDOW_PX), 0),
+            min(stop + reach, height),
+        )
+        again = cv2.resize(
+            large[top * scale : bottom * scale], (width, bottom - top), interpolation=cv2.INTER_AREA
+        )
         lumas = [cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) for part in (again, image[top:bottom])]
-        _, similarity = structural_similarity(*lumas, data_range=1.0, win_size=_SSIM_WINDOW_PX, full=True)
+        _, similarity = structural_similarity(
+            *lumas, data_range=1.0, win_size=_SSIM_WINDOW_PX, full=True
+        )
         total += float(similarity[start - top : stop - top][whole[start:stop]].sum())
     return total / int(whole.sum()) if whole.any() else None
 
@@ -127,4 +142,6 @@ def _edge_excess(edit: Edit, hole: Pixels) -> float:
     ring = cv2.dilate(hole.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     rows, columns = (np.flatnonzero(ring.any(axis=axis)) for axis in (1, 0))
     near = tuple(slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) for found in (rows, columns))
-    return edge_step(edit.blended[near], hole[near]) - edge_step(edit.request.image[near], ring[near])
+    return edge_step(edit.blended[near], hole[near]) - edge_step(
+        edit.request.image[near], ring[near]
+    )

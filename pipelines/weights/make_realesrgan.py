@@ -60,13 +60,19 @@ def main(source: Path, target: Path) -> None:
     """Convert `source`.param and `source`.bin to a safetensors file."""
     from safetensors.numpy import save_file
 
-    state = read_ncnn(source.with_suffix(".param").read_text(), source.with_suffix(".bin").read_bytes())
+    state = read_ncnn(
+        source.with_suffix(".param").read_text(), source.with_suffix(".bin").read_bytes()
+    )
     note = {
         "name": "realesr-animevideov3",
         "licence": "BSD-3-Clause",
         "source": "https://github.com/xinntao/Real-ESRGAN",
     }
-    save_file({name: np.ascontiguousarray(values) for name, values in state.items()}, target, metadata=note)
+    save_file(
+        {name: np.ascontiguousarray(values) for name, values in state.items()},
+        target,
+        metadata=note,
+    )
 
 
 if __name__ == "__main__":

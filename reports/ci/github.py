@@ -32,7 +32,10 @@ def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) 
     Of a run that could not be judged, the reasons are errors, and its findings say nothing yet.
     """
     if verdict.invalid:
-        lines = [command("error", f"editproof: {headline(verdict)}", reason) for reason in reasons(verdict)]
+        lines = [
+            command("error", f"editproof: {headline(verdict)}", reason)
+            for reason in reasons(verdict)
+        ]
         return _limited([lines])
     about = jod_lines(verdict)
     levels: dict[Level, list[str]] = {"error": [], "warning": []}
@@ -42,7 +45,9 @@ def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) 
         if about and line.seen:
             text, about = f"{text} · {about[0]}", []  # once is enough
         file = checkout.source(manifest, finding.models)
-        levels[level_of(finding)].append(command(line.level, f"editproof: {line.said}: {line.place}", text, file))
+        levels[level_of(finding)].append(
+            command(line.level, f"editproof: {line.said}: {line.place}", text, file)
+        )
     return _limited(levels.values())
 
 
@@ -57,7 +62,11 @@ def _limited(levels: Iterable[Sequence[str]]) -> list[str]:
     shown = [line for level in lines for line in level[:MAX_ANNOTATIONS]]
     more = sum(len(level) for level in lines) - len(shown)
     if more:
-        shown.append(command("notice", "editproof", f"and {more} more: the step summary and the report list them"))
+        shown.append(
+            command(
+                "notice", "editproof", f"and {more} more: the step summary and the report list them"
+            )
+        )
     return shown
 
 

@@ -26,7 +26,10 @@ FAILS = "critical"
 def code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> bytes:
     """The file: a JSON list, in the verdict's order. A run that could not be judged has its reasons in it and no findings."""
     if verdict.invalid:
-        entries = [_entry("validity", reason, "blocker", NO_FILE, ("validity", reason)) for reason in reasons(verdict)]
+        entries = [
+            _entry("validity", reason, "blocker", NO_FILE, ("validity", reason))
+            for reason in reasons(verdict)
+        ]
     else:
         entries = [_of_finding(manifest, finding, checkout) for finding in open_findings(verdict)]
     return json.dumps(entries, indent=1, ensure_ascii=False).encode()
@@ -39,12 +42,16 @@ def _of_finding(manifest: Manifest, finding: Finding, checkout: Checkout) -> dic
     return _entry(line.rule, f"{line.said}: {line.text}", severity, path, line.identity)
 
 
-def _entry(name: str, text: str, severity: str, path: str, identity: tuple[str, ...]) -> dict[str, object]:
+def _entry(
+    name: str, text: str, severity: str, path: str, identity: tuple[str, ...]
+) -> dict[str, object]:
     """The fingerprint goes by what the finding is about, so GitLab knows it again when its numbers change."""
     return {
         "description": text,
         "check_name": f"editproof: {name}",
-        "fingerprint": hashlib.sha256("\0".join(identity).encode("utf-8", "surrogatepass")).hexdigest(),
+        "fingerprint": hashlib.sha256(
+            "\0".join(identity).encode("utf-8", "surrogatepass")
+        ).hexdigest(),
         "severity": severity,
         "location": {"path": path, "lines": {"begin": 1}},
     }

@@ -16,7 +16,17 @@ from xml.etree import ElementTree as ET
 from editproof.harness.records.runs import Manifest
 from editproof.harness.records.types import Finding, Judgement, Verdict
 from editproof.harness.records.wording import counted
-from editproof.reports.common.verdict import JOD, QUIET, Level, headline, line_of, reasons, seen, sentence, short
+from editproof.reports.common.verdict import (
+    JOD,
+    QUIET,
+    Level,
+    headline,
+    line_of,
+    reasons,
+    seen,
+    sentence,
+    short,
+)
 
 VALIDITY = "validity"
 """The test suite that says whether the run could be judged."""
@@ -53,10 +63,18 @@ def _of_judgements(prefix: str, verdict: Verdict) -> Iterator[Named]:
         case = _element(f"{prefix}.{family}", f"{short(one.aspect)} [{short(one.model)}]")
         finding = next((f for f in verdict.findings if _covers(f, one)), None)
         text = (
-            line_of(finding).text if finding else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
+            line_of(finding).text
+            if finding
+            else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
         )
         details = f"{one.outcome}: {seen(one.jod, one.outcome)}, {counted(one.cases, 'case')}"
-        tag: Tag = "failure" if finding and finding.fails else "skipped" if one.outcome not in QUIET else "system-out"
+        tag: Tag = (
+            "failure"
+            if finding and finding.fails
+            else "skipped"
+            if one.outcome not in QUIET
+            else "system-out"
+        )
         _end(case, tag, one.outcome, text, details, judged=not verdict.invalid)
         yield family, case
 
@@ -65,7 +83,9 @@ def _of_findings(prefix: str, verdict: Verdict) -> Iterator[Named]:
     """A test case for each finding that no judgement stands for."""
     names: Counter[str] = Counter()
     for finding in verdict.findings:
-        if any(_covers(finding, one) for one in verdict.judgements) or (finding.rule == PICTURE and not finding.fails):
+        if any(_covers(finding, one) for one in verdict.judgements) or (
+            finding.rule == PICTURE and not finding.fails
+        ):
             continue
         line = line_of(finding)
         about = line.measure or finding.aspect or line.rule
@@ -79,7 +99,11 @@ def _of_findings(prefix: str, verdict: Verdict) -> Iterator[Named]:
 
 def _covers(finding: Finding, one: Judgement) -> bool:
     """Whether a finding is about that aspect, and what became of the aspect is what it is about."""
-    if finding.rule != PICTURE or one.family not in finding.families or one.model not in finding.models:
+    if (
+        finding.rule != PICTURE
+        or one.family not in finding.families
+        or one.model not in finding.models
+    ):
         return False
     named = one.aspect in {finding.aspect, *finding.lost} or one.aspect in finding.won
     return named and (one.outcome is finding.outcome or one.outcome not in QUIET)
@@ -87,21 +111,35 @@ def _covers(finding: Finding, one: Judgement) -> bool:
 
 def _end(case: ET.Element, tag: Tag, kind: str, text: str, details: str, *, judged: bool) -> None:
     if not judged:
-        _say(case, "skipped", "not judged", f"the run could not be judged: see {VALIDITY}", f"{kind}: {text}")
+        _say(
+            case,
+            "skipped",
+            "not judged",
+            f"the run could not be judged: see {VALIDITY}",
+            f"{kind}: {text}",
+        )
     elif tag == "system-out":
         ET.SubElement(case, tag).text = details
     else:
         _say(case, tag, kind, text, details)
 
 
-def _suite(index: int, package: str, name: str, created: str, cases: Sequence[ET.Element]) -> ET.Element:
+def _suite(
+    index: int, package: str, name: str, created: str, cases: Sequence[ET.Element]
+) -> ET.Element:
     counts = {
         key: str(sum(case.find(tag) is not None for case in cases))
         for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
     }
-    attributes = {"id": str(index), "package": package, "name": name or "unnamed", "timestamp": created}
+    attributes = {
+        "id": str(index),
+        "package": package,
+        "name": name or "unnamed",
+        "timestamp": created,
+    }
     suite = ET.Element(
-        "testsuite", {**attributes, "hostname": "localhost", "tests": str(len(cases)), **counts, "time": "0"}
+        "testsuite",
+        {**attributes, "hostname": "localhost", "tests": str(len(cases)), **counts, "time": "0"},
     )
     ET.SubElement(suite, "properties")
     suite.extend(cases)

@@ -44,7 +44,10 @@ RESERVE = 1000
 ACTIVE = frozenset("\\`*_{}[]<>#!|~&$@:^")
 """What Markdown, HTML or GitHub would take for something else than itself."""
 
-OUTCOMES_TABLE = ("| family | model | aspect | outcome | JOD | cases |", "| --- | --- | --- | --- | --- | --- |")
+OUTCOMES_TABLE = (
+    "| family | model | aspect | outcome | JOD | cases |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
 NEXT_STEP = "Pictures and numbers of every case: the report in the run's folder (`editproof report` writes it)."
 
 Size = Callable[[str], int]
@@ -77,7 +80,9 @@ def summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> st
 def escaped(text: str) -> str:
     """A foreign text that stays text: no markup, no HTML, no link, and no mention of anybody."""
     return "".join(
-        f"&#{ord(char)};" + ("\N{ZERO WIDTH SPACE}" if char in "@#" else "") if char in ACTIVE else char
+        f"&#{ord(char)};" + ("\N{ZERO WIDTH SPACE}" if char in "@#" else "")
+        if char in ACTIVE
+        else char
         for char in text
     )
 
@@ -90,7 +95,11 @@ def _head(manifest: Manifest, verdict: Verdict) -> list[str]:
     why = short(because(verdict), MAX_STORY)
     lines = [MARKER, f"### editproof: {escaped(headline(verdict))}", ""]
     lines += [f"**{escaped(why)}**", ""] if why else []
-    return [*lines, f"{escaped(sentence(manifest, verdict))} {escaped(_sentence_of(summed(verdict)))}", ""]
+    return [
+        *lines,
+        f"{escaped(sentence(manifest, verdict))} {escaped(_sentence_of(summed(verdict)))}",
+        "",
+    ]
 
 
 def _body(verdict: Verdict) -> list[str]:
@@ -116,19 +125,29 @@ def _notes(verdict: Verdict, most: int) -> list[str]:
     return _paragraph([*found[:most], *_more(len(found) - most)])
 
 
-def _details(manifest: Manifest, verdict: Verdict) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+def _details(
+    manifest: Manifest, verdict: Verdict
+) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
     """What a summary folds: a title, the heading of a table or nothing, and lines."""
     found = open_lines(verdict)
     rest = [_item(line) for line in found[TOP:]]
     yield f"The other findings: {len(rest)}", (), rest
-    yield "Outcomes by family, model and aspect", OUTCOMES_TABLE, [_judged(one) for one in verdict.judgements]
+    yield (
+        "Outcomes by family, model and aspect",
+        OUTCOMES_TABLE,
+        [_judged(one) for one in verdict.judgements],
+    )
     names = {case.id: case_name(case) for case in manifest.cases}
     unseen = [change for change in verdict.changes if change.outcome is Outcome.INVISIBLE]
     listed = [
         f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}: {escaped(numbers.jod(change.worst))} JOD"
         for change in unseen[:MOST_INVISIBLE]
     ]
-    yield f"Changed invisibly: {counted(len(unseen), 'picture')}", (), [*listed, *_more(len(unseen) - MOST_INVISIBLE)]
+    yield (
+        f"Changed invisibly: {counted(len(unseen), 'picture')}",
+        (),
+        [*listed, *_more(len(unseen) - MOST_INVISIBLE)],
+    )
     yield "Notes", (), [f"- {escaped(note)}" for note in notes(verdict)]
 
 

@@ -45,7 +45,12 @@ def wanted(
     on_github = environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     step_summary = environ.get("GITHUB_STEP_SUMMARY", "")
     return Wanted(
-        junit, markdown, gitlab, on_github, Path(step_summary) if step_summary else None, Checkout(here, Path(root))
+        junit,
+        markdown,
+        gitlab,
+        on_github,
+        Path(step_summary) if step_summary else None,
+        Checkout(here, Path(root)),
     )
 
 
@@ -60,7 +65,9 @@ def publish(manifest: Manifest, verdict: Verdict, asked: Wanted) -> list[str]:
     if asked.junit:
         write_atomically(asked.junit, junit(manifest, verdict))
     if asked.markdown:
-        write_atomically(asked.markdown, markdown.comment(manifest, verdict).encode("utf-8", "replace"))
+        write_atomically(
+            asked.markdown, markdown.comment(manifest, verdict).encode("utf-8", "replace")
+        )
     if asked.gitlab:
         write_atomically(asked.gitlab, gitlab.code_quality(manifest, verdict, asked.checkout))
     if not asked.github:

@@ -64,15 +64,23 @@ def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float |
     return None if measurement is None else measurement.value
 
 
-def among(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> float | None:
+def among(
+    measurements: Iterable[Measurement], metric: str, region: Region, stat: str
+) -> float | None:
     """The value among these measurements; None where there is no row or no value."""
     measurement = _find(measurements, metric, region, stat)
     return None if measurement is None else measurement.value
 
 
-def _find(measurements: Iterable[Measurement], metric: str, region: Region, stat: str) -> Measurement | None:
+def _find(
+    measurements: Iterable[Measurement], metric: str, region: Region, stat: str
+) -> Measurement | None:
     for measurement in measurements:
-        if measurement.stat == stat and measurement.region == region and metric_name(measurement.metric) == metric:
+        if (
+            measurement.stat == stat
+            and measurement.region == region
+            and metric_name(measurement.metric) == metric
+        ):
             return measurement
     return None
 

@@ -82,7 +82,8 @@ class Gallery:
     def stages(self, stages: Sequence[StageRecord]) -> tuple[Stage, ...]:
         """The stages of a case with their artefacts."""
         return tuple(
-            Stage(stage, Picture("artefact", stage.name, "artefact", *self._place(stage.artefact))) for stage in stages
+            Stage(stage, Picture("artefact", stage.name, "artefact", *self._place(stage.artefact)))
+            for stage in stages
         )
 
     def place(self, digest: str) -> tuple[str, int, int] | None:

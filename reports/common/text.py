@@ -27,14 +27,10 @@ MAX_NAME = 10
 
 def case_table(run: Run) -> Table:
     """A table for `rich.print`: one row per family and model, the means over its cases that have a value."""
-    caption = (
-        "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name, of the worst case"
-    )
+    caption = "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name, of the worst case"
     blind = sum("expected" not in record.blobs for record in run.records if record.error is None)
     if blind:
-        caption += (
-            f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
-        )
+        caption += f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
     table.caption_justify = "left"
     table.add_column("family", overflow="fold", min_width=15)
@@ -45,15 +41,21 @@ def case_table(run: Run) -> Table:
     for record in run.records:
         by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
     families = view.families(run)
-    for (family, model), records in sorted(by_pair.items(), key=lambda pair: families.index(pair[0][0])):
+    for (family, model), records in sorted(
+        by_pair.items(), key=lambda pair: families.index(pair[0][0])
+    ):
         errors = sum(record.status == "error" for record in records)
-        means = [_mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS]
+        means = [
+            _mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS
+        ]
         counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
         cells = [counted, *means, _short(plain(numbers.worst(records).case.name))]
         styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
         # Text, not str: a name such as `[red]` is no markup.
         table.add_row(
-            Text(plain(family)), Text(plain(model)), *(Text(*pair) for pair in zip(cells, styles, strict=True))
+            Text(plain(family)),
+            Text(plain(model)),
+            *(Text(*pair) for pair in zip(cells, styles, strict=True)),
         )
     return table
 
@@ -71,7 +73,13 @@ def plain(name: str) -> str:
 
 
 def _harmless(char: str) -> bool:
-    return char == "\N{ZERO WIDTH JOINER}" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    return char == "\N{ZERO WIDTH JOINER}" or unicodedata.category(char) not in {
+        "Cc",
+        "Cf",
+        "Cs",
+        "Co",
+        "Cn",
+    }
 
 
 def _mean(records: Sequence[CaseRecord], metric: str, region: Region, stat: str, unit: str) -> str:

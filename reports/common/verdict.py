@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from editproof.harness.records.runs import Manifest, metric_name
-from editproof.harness.records.types import OUTCOMES, Change, Evidence, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.records.types import (
+    OUTCOMES,
+    Change,
+    Evidence,
+    ExitCode,
+    Finding,
+    Outcome,
+    Verdict,
+)
 from editproof.harness.records.wording import counted
 from editproof.reports.common import numbers
 from editproof.reports.common.text import plain
@@ -197,7 +205,11 @@ def seen(jod: float | None, outcome: Outcome | None = None) -> str:
 def jod_lines(verdict: Verdict) -> list[str]:
     """What JOD is, where the verdict speaks of any."""
     found = any(finding.jod is not None for finding in open_findings(verdict))
-    return [JOD] if found or any(change.outcome is Outcome.INVISIBLE for change in verdict.changes) else []
+    return (
+        [JOD]
+        if found or any(change.outcome is Outcome.INVISIBLE for change in verdict.changes)
+        else []
+    )
 
 
 def headline(verdict: Verdict) -> str:
@@ -217,10 +229,20 @@ def summed(verdict: Verdict) -> str:
     """What became of the pictures and how many findings there are, on one line."""
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
-    said = [counted(len(found), "provisional finding" if verdict.invalid else "finding")] if found else []
+    said = (
+        [counted(len(found), "provisional finding" if verdict.invalid else "finding")]
+        if found
+        else []
+    )
     if failing and not verdict.invalid:
-        said = [f"{failing:,} of {counted(len(found), 'finding')} {'fails' if failing == 1 else 'fail'} the build"]
-    if verdict.exit_code is ExitCode.INCOMPLETE and verdict.outcome is Outcome.UNDERPOWERED and not verdict.invalid:
+        said = [
+            f"{failing:,} of {counted(len(found), 'finding')} {'fails' if failing == 1 else 'fail'} the build"
+        ]
+    if (
+        verdict.exit_code is ExitCode.INCOMPLETE
+        and verdict.outcome is Outcome.UNDERPOWERED
+        and not verdict.invalid
+    ):
         said += ["too few seeds to be sure"]
     return "; ".join([*said, changed_pictures(verdict) or _uncompared(verdict)])
 
@@ -246,7 +268,9 @@ def because(verdict: Verdict) -> str:
         return ""
     found = [finding for finding in verdict.findings if finding.fails]
     found = found or [
-        finding for finding in verdict.findings if finding.outcome is verdict.outcome and is_open(finding)
+        finding
+        for finding in verdict.findings
+        if finding.outcome is verdict.outcome and is_open(finding)
     ]
     more = len(found) - NAMED_FINDINGS
     said = [_cause(finding) for finding in found[:NAMED_FINDINGS]]
@@ -303,7 +327,9 @@ def _said(finding: Finding, outcome: str) -> str:
 
 def _number(rule: str, evidence: Evidence) -> str:
     if rule in COUNTED:
-        allowed = f"limit {_quantity(evidence.limit, evidence)}" if evidence.limit else "none allowed"
+        allowed = (
+            f"limit {_quantity(evidence.limit, evidence)}" if evidence.limit else "none allowed"
+        )
         return f"{_quantity(evidence.after, evidence)} ({allowed})"
     value = _quantity(evidence.after, evidence)
     if evidence.before is not None:
@@ -327,7 +353,9 @@ def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> s
     if outcome is not Outcome.IMPROVED:
         return ""
     loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}
-    found = dict.fromkeys((one.family, one.model) for one in verdict.judgements if one.outcome is outcome)
+    found = dict.fromkeys(
+        (one.family, one.model) for one in verdict.judgements if one.outcome is outcome
+    )
     places = [
         f"{short(family, MAX_NAME)} · {short(model, MAX_NAME)}"
         for family, model in found
@@ -346,5 +374,15 @@ def _uncompared(verdict: Verdict) -> str:
 
 def _about(finding: Finding) -> tuple[str, ...]:
     evidence = finding.evidence
-    number = (metric_name(evidence.metric), evidence.region, evidence.stat) if evidence and not finding.aspect else ()
-    return (finding.rule, finding.aspect, " ".join(finding.families), " ".join(finding.models), *number)
+    number = (
+        (metric_name(evidence.metric), evidence.region, evidence.stat)
+        if evidence and not finding.aspect
+        else ()
+    )
+    return (
+        finding.rule,
+        finding.aspect,
+        " ".join(finding.families),
+        " ".join(finding.models),
+        *number,
+    )

@@ -72,7 +72,9 @@ def _judged(run: Run) -> dict[str, str]:
     """Case id -> the worst that the verdict says of it."""
     if run.verdict is None:
         return {}
-    said: dict[str, list[Outcome]] = {change.case_id: [change.outcome] for change in run.verdict.changes}
+    said: dict[str, list[Outcome]] = {
+        change.case_id: [change.outcome] for change in run.verdict.changes
+    }
     for finding in run.verdict.findings:
         for case_id in finding.cases if finding.outcome is not Outcome.PASS else ():
             said.setdefault(case_id, []).append(finding.outcome)

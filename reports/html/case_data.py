@@ -57,7 +57,9 @@ def sources_of(run: Run, folder: Path) -> Sources:
             named.setdefault(case_id, []).append(finding)
     changes = {change.case_id: change for change in run.verdict.changes} if run.verdict else {}
     gallery = Gallery.of(run, folder)
-    return Sources(run.manifest, gallery, named, load_counterparts(run.folder), load_maps(run.folder), changes)
+    return Sources(
+        run.manifest, gallery, named, load_counterparts(run.folder), load_maps(run.folder), changes
+    )
 
 
 def script(function: str, data: Mapping[str, Any]) -> bytes:
@@ -66,7 +68,11 @@ def script(function: str, data: Mapping[str, Any]) -> bytes:
         text = msgspec.json.encode(data)
     except UnicodeEncodeError:  # half a character, as in a file name that is not UTF-8
         text = msgspec.json.encode(_whole(data))
-    safe = text.replace(b"<", b"\\u003c").replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    safe = (
+        text.replace(b"<", b"\\u003c")
+        .replace(b"\xe2\x80\xa8", b"\\u2028")
+        .replace(b"\xe2\x80\xa9", b"\\u2029")
+    )
     return b"%s(%s);\n" % (function.encode(), safe)
 
 
@@ -109,7 +115,10 @@ def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> b
     data = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     name = target.relative_to(target.parents[1]).as_posix()
     write_atomically(
-        target, script("editproof.pixels", {"path": name, "data": data, "beyond": "" if own else "expected"})
+        target,
+        script(
+            "editproof.pixels", {"path": name, "data": data, "beyond": "" if own else "expected"}
+        ),
     )
     return True
 

@@ -71,7 +71,9 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "cached": [int(record is not None and record.cached) for record in ended],
         "broke": coded("broke", (_stage(record, stage_of) for record in ended)),
         "worse": coded("worse", (", ".join(worse.get(case.id, ())) for case in cases)),
-        "finding": coded("finding", (" ".join(map(str, counts.get(case.id, ()))) for case in cases)),
+        "finding": coded(
+            "finding", (" ".join(map(str, counts.get(case.id, ()))) for case in cases)
+        ),
         "reason": coded("reason", (_reason(record) for record in ended)),
     }
     values = _values(ended, keys)
@@ -80,10 +82,16 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "states": view.STATES,
         "words": words,
         "columns": shown,
-        "numbers": [*_visibility(run, cases), *(_about(run.manifest, key, values[key]) for key in keys)][:MAX_NUMBERS],
+        "numbers": [
+            *_visibility(run, cases),
+            *(_about(run.manifest, key, values[key]) for key in keys),
+        ][:MAX_NUMBERS],
         "pages": {case.id: page for case in cases if (page := page_name(case.id)) != case.id},
         "aspects": sorted({aspect for found in worse.values() for aspect in found}),
-        "findings": {str(number): _title(finding) for number, finding in enumerate(view.findings(run), start=1)},
+        "findings": {
+            str(number): _title(finding)
+            for number, finding in enumerate(view.findings(run), start=1)
+        },
     }
 
 
@@ -110,7 +118,9 @@ def worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
         if finding.outcome in WORSE:
             aspects = finding.lost or (finding.aspect or finding.rule,)
             for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
-                found.setdefault(case_id, []).extend(a for a in aspects if a not in found.get(case_id, ()))
+                found.setdefault(case_id, []).extend(
+                    a for a in aspects if a not in found.get(case_id, ())
+                )
     return {case_id: tuple(sorted(aspects)) for case_id, aspects in found.items()}
 
 
@@ -130,8 +140,14 @@ def _title(finding: Finding) -> str:
 
 def _stages(run: Run) -> dict[str, str]:
     """Case id -> the stage that the verdict blames."""
-    found = [finding for finding in view.findings(run) if finding.stage and finding.outcome in WORSE]
-    return {case_id: finding.stage for finding in reversed(found) for case_id in (*finding.cases, finding.case_id)}
+    found = [
+        finding for finding in view.findings(run) if finding.stage and finding.outcome in WORSE
+    ]
+    return {
+        case_id: finding.stage
+        for finding in reversed(found)
+        for case_id in (*finding.cases, finding.case_id)
+    }
 
 
 def _stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
@@ -150,7 +166,9 @@ def _reason(record: CaseRecord | None) -> str:
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…"
 
 
-def _values(records: Sequence[CaseRecord | None], keys: Sequence[Key]) -> dict[Key, list[float | None]]:
+def _values(
+    records: Sequence[CaseRecord | None], keys: Sequence[Key]
+) -> dict[Key, list[float | None]]:
     found: dict[Key, list[float | None]] = {key: [] for key in keys}
     for record in records:
         for key, value in found.items():
@@ -161,7 +179,11 @@ def _values(records: Sequence[CaseRecord | None], keys: Sequence[Key]) -> dict[K
 
 def _visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
     """How visible each case's difference from the accepted picture is; nothing where nothing was compared."""
-    known = {change.case_id: round(change.worst, 3) for change in run.verdict.changes} if run.verdict else {}
+    known = (
+        {change.case_id: round(change.worst, 3) for change in run.verdict.changes}
+        if run.verdict
+        else {}
+    )
     if not known:
         return []
     values = [known.get(case.id) for case in cases]

@@ -68,7 +68,13 @@ def about_run(sources: Sources) -> dict[str, Any]:
         for name, info in sources.manifest.metrics.items()
     }
     scales = {
-        name: {"unit": scale.unit, "better": scale.better, "low": scale.low, "high": scale.high, "cases": scale.cases}
+        name: {
+            "unit": scale.unit,
+            "better": scale.better,
+            "low": scale.low,
+            "high": scale.high,
+            "cases": scale.cases,
+        }
         for name, scale in sources.maps.scales.items()
     }
     return {
@@ -90,7 +96,9 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
     shown["baseline"] = gallery.place(before.blobs.get("actual", "")) if before else None
     answers = sources.counterparts.pairs.also.get(case.id, ())
     shown |= {kind: gallery.place(digest) for kind, digest in zip(ALSO, answers, strict=False)}
-    outlines = {region: gallery.place(record.blobs.get(f"outline_{region}", "")) for region in OUTLINED}
+    outlines = {
+        region: gallery.place(record.blobs.get(f"outline_{region}", "")) for region in OUTLINED
+    }
     maps = sources.maps.cases.get(case.id, {})
     if sources.maps.pictures.get(case.id) != record.blobs.get("actual"):
         maps = {}  # of an earlier outcome of this case
@@ -120,7 +128,11 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
         "compared": before is not None,
         "stages": stages(record.stages, before, gallery),
         "windows": windows(record, sources.manifest, failing(found)),
-        "findings": [_finding(finding) for finding in found if finding.outcome is not Outcome.PASS or finding.at_risk],
+        "findings": [
+            _finding(finding)
+            for finding in found
+            if finding.outcome is not Outcome.PASS or finding.at_risk
+        ],
         "change": _change(sources.changes.get(case.id)),
         **table(record, before),
     }
@@ -128,11 +140,15 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
 
 def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Names of the metrics whose numbers findings show for something worse, in the findings' order."""
-    shown = [finding.evidence for finding in findings if finding.outcome in WORSE and finding.evidence]
+    shown = [
+        finding.evidence for finding in findings if finding.outcome in WORSE and finding.evidence
+    ]
     return tuple(dict.fromkeys(metric_name(evidence.metric) for evidence in shown))
 
 
-def stages(records: Sequence[StageRecord], before: Counterpart | None, gallery: Gallery) -> list[dict[str, Any]]:
+def stages(
+    records: Sequence[StageRecord], before: Counterpart | None, gallery: Gallery
+) -> list[dict[str, Any]]:
     """The stages of a case; `same` says whether the baseline's artefact of that stage is the same, null where it has none."""
     known: dict[str, list[StageRecord]] = {}
     for stage in before.stages if before else ():
@@ -155,7 +171,9 @@ def stages(records: Sequence[StageRecord], before: Counterpart | None, gallery: 
     return found
 
 
-def windows(record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()) -> list[dict[str, Any]]:
+def windows(
+    record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Where each metric is worst over all regions, the metrics `first` before the others; metrics that point to the same place
     share a window. At most MAX_WINDOWS."""
     found: dict[str, tuple[float, Measurement]] = {}
@@ -169,12 +187,19 @@ def windows(record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()) -
         bad = numbers.badness(better, row.value)
         if name not in found or bad > found[name][0]:
             found[name] = (bad, row)
-    order = [*(name for name in first if name in found), *(name for name in found if name not in first)]
+    order = [
+        *(name for name in first if name in found),
+        *(name for name in found if name not in first),
+    ]
     places: dict[tuple[int | None, int | None], list[list[Any]]] = {}
     for name in order:
         row = found[name][1]
-        places.setdefault((row.y, row.x), []).append([name, row.region, _short(row.value), row.stat])
-    return [{"y": y, "x": x, "worst": worst} for (y, x), worst in list(places.items())[:MAX_WINDOWS]]
+        places.setdefault((row.y, row.x), []).append(
+            [name, row.region, _short(row.value), row.stat]
+        )
+    return [
+        {"y": y, "x": x, "worst": worst} for (y, x), worst in list(places.items())[:MAX_WINDOWS]
+    ]
 
 
 def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
@@ -189,7 +214,11 @@ def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
     asked = {row.region for row in rows}
     regions = [region for region in REGIONS if region in asked]
     column = {region: index for index, region in enumerate(regions)}
-    then = {(row.metric, row.stat, row.region): row.value for row in before.measurements} if before else {}
+    then = (
+        {(row.metric, row.stat, row.region): row.value for row in before.measurements}
+        if before
+        else {}
+    )
     notes: dict[str, int] = {}
     found: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
@@ -215,7 +244,12 @@ def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
     reasons: dict[str, list[str]] = {}
     for metric, reason in blank.items():
         reasons.setdefault(reason, []).append(metric_name(metric))
-    return {"regions": regions, "numbers": list(found.values()), "notes": list(notes), "unmeasured": reasons}
+    return {
+        "regions": regions,
+        "numbers": list(found.values()),
+        "notes": list(notes),
+        "unmeasured": reasons,
+    }
 
 
 def _unmeasured(measurements: Sequence[Measurement]) -> dict[str, str]:
@@ -249,7 +283,11 @@ def _change(change: Change | None) -> dict[str, Any] | None:
     """How visible the difference from the accepted picture is, in words; None: it was not measured."""
     if change is None:
         return None
-    word = "invisible" if change.outcome is Outcome.INVISIBLE else visible(max(change.whole, change.worst))
+    word = (
+        "invisible"
+        if change.outcome is Outcome.INVISIBLE
+        else visible(max(change.whole, change.worst))
+    )
     return {
         "outcome": change.outcome.value,
         "seen": word,
@@ -261,7 +299,11 @@ def _change(change: Change | None) -> dict[str, Any] | None:
 
 def _error(record: CaseRecord) -> dict[str, str] | None:
     error = record.error
-    return None if error is None else {"kind": error.kind, "message": error.message, "traceback": error.traceback}
+    return (
+        None
+        if error is None
+        else {"kind": error.kind, "message": error.message, "traceback": error.traceback}
+    )
 
 
 def _known(places: Mapping[Any, Any]) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers
-from editproof.reports.html.chart_style import INK, QUIET, by_model, drawable, figure_of, label_of, legend, look
+from editproof.reports.html.chart_style import (
+    INK,
+    QUIET,
+    by_model,
+    drawable,
+    figure_of,
+    label_of,
+    legend,
+    look,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,14 +60,20 @@ class Point:
     value: float
 
 
-def strips(records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips") -> tuple[Strip, ...]:
+def strips(
+    records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips"
+) -> tuple[Strip, ...]:
     """A metric's mean in the edit of every case, by model; `before` is the baseline's, by case id."""
     found = []
     for model, cases in by_model(records).items():
         thinned = cases[:: math.ceil(len(cases) / MOST_DOTS)]
         known = [(case, numbers.value(case, metric, "edit", "mean")) for case in thinned]
         now = tuple(value for _, value in known if value is not None)
-        then = tuple(before[case.case.id] for case, value in known if value is not None and case.case.id in before)
+        then = tuple(
+            before[case.case.id]
+            for case, value in known
+            if value is not None and case.case.id in before
+        )
         if now:
             found.append(Strip(model, now, then))
     return tuple(found)
@@ -71,12 +86,22 @@ def strip_figure(found: Sequence[Strip], label: str) -> Figure:
         style = look(row)
         heights = [row - 0.16 + 0.06 * (index % 3 - 1) for index in range(len(strip.now))]
         axes.plot(
-            strip.now, heights, style["marker"], color=style["color"], alpha=0.75, label="this run" if not row else None
+            strip.now,
+            heights,
+            style["marker"],
+            color=style["color"],
+            alpha=0.75,
+            label="this run" if not row else None,
         )
         if strip.then:
             below = [row + 0.2 + 0.06 * (index % 3 - 1) for index in range(len(strip.then))]
             axes.plot(
-                strip.then, below, "o", color=QUIET, markerfacecolor="none", label="baseline" if not row else None
+                strip.then,
+                below,
+                "o",
+                color=QUIET,
+                markerfacecolor="none",
+                label="baseline" if not row else None,
             )
         mean = sum(strip.now) / len(strip.now)
         axes.plot([mean, mean], [row - 0.36, row + 0.04], color=style["color"], linewidth=2.2)
@@ -99,7 +124,9 @@ def forest_figure(effects: Sequence[Effect], label: str, *, names: Sequence[str]
     """
     labels = list(dict.fromkeys(effect.label for effect in effects))
     series = list(dict.fromkeys(effect.series for effect in effects))
-    figure, (axes,) = figure_of(1, len(series), height_in=1.3 + (0.2 + 0.16 * len(series)) * len(labels), left=0.24)
+    figure, (axes,) = figure_of(
+        1, len(series), height_in=1.3 + (0.2 + 0.16 * len(series)) * len(labels), left=0.24
+    )
     for index, name in enumerate(series):
         style = look(names.index(name))
         shift = (index - (len(series) - 1) / 2) * 0.7 / max(len(series), 1)
@@ -107,13 +134,25 @@ def forest_figure(effects: Sequence[Effect], label: str, *, names: Sequence[str]
         rows = [labels.index(effect.label) + shift for effect in shown]
         for effect, row in zip(shown, rows, strict=True):
             axes.plot([effect.low, effect.high], [row, row], color=style["color"], linewidth=1.8)
-        axes.plot([e.mean for e in shown], rows, style["marker"], color=style["color"], label=label_of(name))
+        axes.plot(
+            [e.mean for e in shown],
+            rows,
+            style["marker"],
+            color=style["color"],
+            label=label_of(name),
+        )
     axes.axvline(0, color=INK, linewidth=1)
     axes.set_yticks(range(len(labels)), [drawable(text) for text in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
-    reach = max((abs(end) for e in effects for end in (e.low, e.high) if math.isfinite(end)), default=1.0) or 1.0
+    reach = (
+        max(
+            (abs(end) for e in effects for end in (e.low, e.high) if math.isfinite(end)),
+            default=1.0,
+        )
+        or 1.0
+    )
     axes.set_xlim(-1.08 * reach, 1.08 * reach)
     axes.set_xlabel(f"← better      {label}      worse →")
     legend(figure, axes)
@@ -141,7 +180,11 @@ def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str
         if model in memory:
             right.barh([index], [memory[model]], 0.6, color=look(index)["color"])
             right.annotate(
-                f"{memory[model]:.0f}", (memory[model], index), xytext=(3, 0), textcoords="offset points", va="center"
+                f"{memory[model]:.0f}",
+                (memory[model], index),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
             )
     left.set_yticks(range(len(shown)), [drawable(name) for name in shown])
     left.set_xlabel("time, s (mean over cases)")
@@ -152,7 +195,13 @@ def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str
     if memory:
         right.set_xlim(0, 1.2 * max(memory.values()))
     else:
-        right.annotate("not known on this system", (0.5, 0.5), xycoords="axes fraction", ha="center", color=QUIET)
+        right.annotate(
+            "not known on this system",
+            (0.5, 0.5),
+            xycoords="axes fraction",
+            ha="center",
+            color=QUIET,
+        )
     legend(figure, left)
     return figure
 
@@ -166,7 +215,12 @@ def history_figure(points: Mapping[str, Sequence[Point]], labels: Mapping[str, s
     for axes, (name, found) in zip(panels, points.items(), strict=True):
         for index, model in enumerate(models):
             own = sorted((p for p in found if p.model == model), key=lambda p: p.when)
-            axes.plot([whens.index(p.when) for p in own], [p.value for p in own], label=label_of(model), **look(index))
+            axes.plot(
+                [whens.index(p.when) for p in own],
+                [p.value for p in own],
+                label=label_of(model),
+                **look(index),
+            )
         ends = sorted({0, len(whens) - 1})
         axes.set_xticks(ends, [whens[end][5:16].replace("T", " ") for end in ends])
         axes.set_xlim(-0.3, len(whens) - 0.7)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from editproof.harness.records.runs import Run, metric_name
 from editproof.harness.records.types import Budget, CaseRecord, Param
 from editproof.reports.common import numbers
-from editproof.reports.html.chart_style import INK, by_model, drawable, figure_of, label_of, legend, look
+from editproof.reports.html.chart_style import (
+    INK,
+    by_model,
+    drawable,
+    figure_of,
+    label_of,
+    legend,
+    look,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +60,9 @@ def limit_lines(records: Sequence[CaseRecord], metric: str) -> tuple[Line, ...]:
     for model, cases in by_model(records).items():
         points: dict[int, list[float | None]] = {}
         for case in sorted(cases, key=lambda record: record.case.step):
-            points.setdefault(case.case.step, []).append(numbers.value(case, metric, "edit", "mean"))
+            points.setdefault(case.case.step, []).append(
+                numbers.value(case, metric, "edit", "mean")
+            )
         lines.append(_line(model, points))
     return tuple(lines)
 
@@ -78,8 +88,13 @@ def contrast_figure(lines: Sequence[Line]) -> Figure:
 
 def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
     """LPIPS and PSNR by step of the ladder, with the budgets and the step at which each model passes one."""
-    figure, panels = figure_of(2, sum(1 + bool(line.lost) for line in limit_lines(records, "lpips")))
-    labels = (("lpips", "LPIPS in edit (lower is better)"), ("psnr", "PSNR in edit, dB (higher is better)"))
+    figure, panels = figure_of(
+        2, sum(1 + bool(line.lost) for line in limit_lines(records, "lpips"))
+    )
+    labels = (
+        ("lpips", "LPIPS in edit (lower is better)"),
+        ("psnr", "PSNR in edit, dB (higher is better)"),
+    )
     steps = sorted({record.case.step for record in records})
     ticks, below = _ladder(records, steps)
     for axes, (metric, label) in zip(panels, labels, strict=True):
@@ -113,7 +128,9 @@ def _bands(lines: Sequence[Line], names: Sequence[str], across: str, up: str) ->
     _draw(axes, lines)
     axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     place = axes.get_yaxis_transform()
-    axes.annotate("expected", (1, 0), xycoords=place, xytext=(0, 3), textcoords="offset points", ha="right")
+    axes.annotate(
+        "expected", (1, 0), xycoords=place, xytext=(0, 3), textcoords="offset points", ha="right"
+    )
     axes.set_xticks(range(1, len(names) + 1), names)
     axes.set_xlim(0.7, len(names) + 0.3)
     axes.set_xlabel(across)
@@ -127,22 +144,43 @@ def _draw(axes: Axes, lines: Sequence[Line]) -> None:
         style = look(index)
         label = label_of(line.model)
         colour = style["color"]
-        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.3 / (1 + len(lines)), linewidth=0)
+        axes.fill_between(
+            line.x, line.low, line.high, color=colour, alpha=0.3 / (1 + len(lines)), linewidth=0
+        )
         axes.plot(line.x, line.mean, label=label, **style)
         if line.lost:
             heights = [0.03 + 0.05 * index] * len(line.lost)
             across = axes.get_xaxis_transform()
-            axes.plot(line.lost, heights, "x", color=colour, transform=across, label=f"{label}: no result", mew=2)
+            axes.plot(
+                line.lost,
+                heights,
+                "x",
+                color=colour,
+                transform=across,
+                label=f"{label}: no result",
+                mew=2,
+            )
 
 
 def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
     end = min(steps[-1], budget.until_step or steps[-1]) + 0.25
     for limit in (budget.min, budget.max):
         if limit is not None:
-            axes.hlines(limit, steps[0] - 0.25, steps[-1] + 0.25, color=INK, linewidth=0.6, linestyle=(0, (1, 3)))
-            axes.hlines(limit, steps[0] - 0.25, end, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+            axes.hlines(
+                limit,
+                steps[0] - 0.25,
+                steps[-1] + 0.25,
+                color=INK,
+                linewidth=0.6,
+                linestyle=(0, (1, 3)),
+            )
+            axes.hlines(
+                limit, steps[0] - 0.25, end, color=INK, linewidth=1.2, linestyle=(0, (4, 3))
+            )
             where = (steps[0] - 0.25, limit)
-            axes.annotate(f"limit {limit:g}", where, xytext=(0, 3), textcoords="offset points", fontsize=8.5)
+            axes.annotate(
+                f"limit {limit:g}", where, xytext=(0, 3), textcoords="offset points", fontsize=8.5
+            )
 
 
 def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
@@ -152,18 +190,32 @@ def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
         if step is not None:
             height = line.mean[line.x.index(step)]
             colour = look(index)["color"]
-            axes.plot([step], [height], "o", markersize=13, markerfacecolor="none", markeredgecolor=colour, mew=1.4)
+            axes.plot(
+                [step],
+                [height],
+                "o",
+                markersize=13,
+                markerfacecolor="none",
+                markeredgecolor=colour,
+                mew=1.4,
+            )
 
 
 def _covers(budget: Budget, family: str, metric: str) -> bool:
     named = not budget.families or family in budget.families
-    return named and (metric_name(budget.metric), budget.region, budget.stat) == (metric, "edit", "mean")
+    return named and (metric_name(budget.metric), budget.region, budget.stat) == (
+        metric,
+        "edit",
+        "mean",
+    )
 
 
 def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
     """Tick labels, and what stands below the steps: the parameter that makes the ladder, where it is only one."""
     params = {record.case.step: record.case.params for record in records}
-    names = [name for name in params[steps[0]] if len({params[step].get(name) for step in steps}) > 1]
+    names = [
+        name for name in params[steps[0]] if len({params[step].get(name) for step in steps}) > 1
+    ]
     if len(names) != 1:
         return [str(step) for step in steps], ""
     name = names[0]
@@ -177,7 +229,8 @@ def _param(param: Param) -> str:
 
 def _line(model: str, points: dict[int, list[float | None]]) -> Line:
     known = {
-        x: [value for value in values if value is not None and math.isfinite(value)] for x, values in points.items()
+        x: [value for value in values if value is not None and math.isfinite(value)]
+        for x, values in points.items()
     }
     have = {x: values for x, values in known.items() if values}
     return Line(

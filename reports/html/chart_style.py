@@ -100,14 +100,22 @@ def styled() -> Iterator[None]:
         yield
 
 
-def figure_of(columns: int, entries: int, *, height_in: float = 3.0, left: float = 0.115) -> tuple[Figure, list[Axes]]:
+def figure_of(
+    columns: int, entries: int, *, height_in: float = 3.0, left: float = 0.115
+) -> tuple[Figure, list[Axes]]:
     """Panels side by side below room for a legend of that many entries; margins are fixed, so that charts line up."""
     from matplotlib.figure import Figure
 
     head = 0.2 + 0.22 * math.ceil(entries / LEGEND_COLUMNS)
     height = height_in + head
     figure = Figure(figsize=(WIDTH_IN, height))
-    edges = {"left": left, "right": 0.985, "bottom": 0.62 / height, "top": 1 - head / height, "wspace": 0.3}
+    edges = {
+        "left": left,
+        "right": 0.985,
+        "bottom": 0.62 / height,
+        "top": 1 - head / height,
+        "wspace": 0.3,
+    }
     axes = figure.subplots(1, columns, squeeze=False, gridspec_kw=edges)[0]
     for one in axes:
         one.grid(visible=False, axis="x")
@@ -120,7 +128,13 @@ def legend(figure: Figure, axes: Axes) -> None:
     if labels:
         columns = min(LEGEND_COLUMNS, len(labels))
         figure.legend(
-            handles, labels, loc="upper left", ncols=columns, frameon=False, handlelength=1.8, borderaxespad=0.1
+            handles,
+            labels,
+            loc="upper left",
+            ncols=columns,
+            frameon=False,
+            handlelength=1.8,
+            borderaxespad=0.1,
         )
 
 
@@ -139,7 +153,9 @@ def save(figure: Figure, kind: str, title: str, path: Path, alt: str) -> Chart:
     width, height = (round(inches * POINTS_PER_INCH) for inches in figure.get_size_inches())
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"font(?:-family)?: ?[^;\"]*?'DejaVu Sans'[^;\"]*", _font, text)
-    path.write_text(text.replace("<defs>", f"<style>{_dark()}</style>\n <defs>", 1), encoding="utf-8")
+    path.write_text(
+        text.replace("<defs>", f"<style>{_dark()}</style>\n <defs>", 1), encoding="utf-8"
+    )
     return Chart(kind, title, path, width, height, alt)
 
 
@@ -170,7 +186,11 @@ def alt_of(what: str, ends: Sequence[tuple[str, float]], unit: str) -> str:
 
 def _font(found: re.Match[str]) -> str:
     size = re.search(r"[\d.]+px", found[0])
-    return f"font: {size[0]} {FONTS}" if size and found[0].startswith("font:") else f"font-family: {FONTS}"
+    return (
+        f"font: {size[0]} {FONTS}"
+        if size and found[0].startswith("font:")
+        else f"font-family: {FONTS}"
+    )
 
 
 @cache

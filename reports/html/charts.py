@@ -73,7 +73,12 @@ KINDS = (
         "Each dot is a case on one seed; rings are the baseline’s. Lines are means.",
         "",
     ),
-    ("stages", "What it costs", "Time of every stage, and the memory that the pipeline’s process held at most.", ""),
+    (
+        "stages",
+        "What it costs",
+        "Time of every stage, and the memory that the pipeline’s process held at most.",
+        "",
+    ),
     (
         "history",
         "How it came here",
@@ -109,8 +114,14 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
     shown = _families(run, by_family)
     before = _before(run.records, load_counterparts(run.folder))
     with styled():
-        charts = [chart for family in shown for chart in _of_family(run, family, by_family[family], before, folder)]
-        charts += _of_run(run, {family: by_family[family] for family in shown}, before, history, folder)
+        charts = [
+            chart
+            for family in shown
+            for chart in _of_family(run, family, by_family[family], before, folder)
+        ]
+        charts += _of_run(
+            run, {family: by_family[family] for family in shown}, before, history, folder
+        )
     return Drawn(tuple(charts), len(shown), len(by_family) - len(shown))
 
 
@@ -141,11 +152,19 @@ def _of_family(
     slug = slug_of(family)
     bands = spectral_lines(records)
     if any(line.x for line in bands):
-        alt = alt_of(f"Spectral energy in {family}, finest octave", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        alt = alt_of(
+            f"Spectral energy in {family}, finest octave",
+            [(b.model, b.mean[-1]) for b in bands if b.x],
+            "dB",
+        )
         yield save(spectral_figure(bands), "spectral", family, folder / f"spectral-{slug}.svg", alt)
     bands = contrast_lines(records)
     if any(line.x for line in bands):
-        alt = alt_of(f"Local contrast in {family}, finest detail", [(b.model, b.mean[-1]) for b in bands if b.x], "dB")
+        alt = alt_of(
+            f"Local contrast in {family}, finest detail",
+            [(b.model, b.mean[-1]) for b in bands if b.x],
+            "dB",
+        )
         yield save(contrast_figure(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
     damage = limit_lines(records, "lpips")
     measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
@@ -169,10 +188,16 @@ def _of_run(
     folder: Path,
 ) -> Iterable[Chart]:
     names = list(by_model(run.records))
-    effects = [effect for family, records in by_family.items() for effect in _since(family, strips(records, before))]
+    effects = [
+        effect
+        for family, records in by_family.items()
+        for effect in _since(family, strips(records, before))
+    ]
     if effects:
         title = "Since the baseline"
-        alt = alt_of("Mean change of LPIPS", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        alt = alt_of(
+            "Mean change of LPIPS", [(f"{e.label} {e.series}", e.mean) for e in effects], ""
+        )
         figure = forest_figure(effects, "change of LPIPS in edit", names=names)
         yield save(figure, "forest", title, folder / "forest-baseline.svg", alt)
     first, *others = names or [""]
@@ -182,26 +207,46 @@ def _of_run(
         for effect in _swaps(family, records, first, others[:MOST_MODELS])
     ]
     if effects:
-        alt = alt_of(f"Mean difference of LPIPS from {first}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+        alt = alt_of(
+            f"Mean difference of LPIPS from {first}",
+            [(f"{e.label} {e.series}", e.mean) for e in effects],
+            "",
+        )
         figure = forest_figure(effects, "difference of LPIPS in edit", names=names)
         yield save(figure, "forest", f"Instead of {first}", folder / "forest-models.svg", alt)
     seconds, memory = _costs(run.records)
     if seconds:
         totals = [(model, sum(stages.values())) for model, stages in seconds.items()]
         figure = stage_figure(seconds, memory)
-        yield save(figure, "stages", "Stages", folder / "stages.svg", alt_of("Time of all stages", totals, "s"))
+        yield save(
+            figure,
+            "stages",
+            "Stages",
+            folder / "stages.svg",
+            alt_of("Time of all stages", totals, "s"),
+        )
     moments = [*history, Moment.of(run)]
     if len(moments) > 1:
         points = {
-            name: [Point(one.when, model, value) for one in moments for model, value in one.means.get(name, {}).items()]
+            name: [
+                Point(one.when, model, value)
+                for one in moments
+                for model, value in one.means.get(name, {}).items()
+            ]
             for name in ("lpips", "psnr")
         }
         points = {name: found for name, found in points.items() if found}
         if points:
             labels = {"lpips": "LPIPS in edit, mean", "psnr": "PSNR in edit, mean, dB"}
-            last = [(p.model, p.value) for p in next(iter(points.values())) if p.when == moments[-1].when]
+            last = [
+                (p.model, p.value)
+                for p in next(iter(points.values()))
+                if p.when == moments[-1].when
+            ]
             alt = alt_of(f"Means over {len(moments)} runs; now", last, "")
-            yield save(history_figure(points, labels), "history", "Runs", folder / "history.svg", alt)
+            yield save(
+                history_figure(points, labels), "history", "Runs", folder / "history.svg", alt
+            )
 
 
 def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
@@ -210,18 +255,26 @@ def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
             yield effect_of(family, strip.model, np.subtract(strip.now, strip.then))
 
 
-def _swaps(family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]) -> Iterable[Effect]:
+def _swaps(
+    family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]
+) -> Iterable[Effect]:
     """Every other model against the first one, scene by scene: means over seeds are what is paired."""
     scenes: dict[str, dict[str, list[float]]] = {}
     for record in records:
         value = numbers.value(record, "lpips", "edit", "mean")
         if value is not None:
-            scenes.setdefault(record.case.model.name, {}).setdefault(record.case.name, []).append(value)
+            scenes.setdefault(record.case.model.name, {}).setdefault(record.case.name, []).append(
+                value
+            )
     known = scenes.get(first, {})
     for model in others:
         both = [name for name in scenes.get(model, {}) if name in known]
         if both:
-            yield effect_of(family, model, np.array([np.mean(scenes[model][n]) - np.mean(known[n]) for n in both]))
+            yield effect_of(
+                family,
+                model,
+                np.array([np.mean(scenes[model][n]) - np.mean(known[n]) for n in both]),
+            )
 
 
 def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
@@ -246,7 +299,10 @@ def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], 
         if record.peak_mb is not None:
             memory[model] = max(memory.get(model, 0.0), record.peak_mb)
     kept = list(seconds)[:MOST_MODELS]
-    means = {model: {name: sum(all_) / len(all_) for name, all_ in seconds[model].items()} for model in kept}
+    means = {
+        model: {name: sum(all_) / len(all_) for name, all_ in seconds[model].items()}
+        for model in kept
+    }
     return means, {model: memory[model] for model in kept if model in memory}
 
 

@@ -32,7 +32,12 @@ MOST_LINES = 12
 """Rows in the terminal."""
 EDGE_PX = 168
 
-TONES: Mapping[Outcome, str] = {"lost": "bad", "won": "good", "not comparable": "warn", "unchanged": "plain"}
+TONES: Mapping[Outcome, str] = {
+    "lost": "bad",
+    "won": "good",
+    "not comparable": "warn",
+    "unchanged": "plain",
+}
 WORDS: Mapping[Outcome, str] = {
     "lost": "Lost",
     "won": "Won",
@@ -46,8 +51,15 @@ ASPECT_TONES: Mapping[AspectOutcome, str] = {
     "even": "plain",
     "not measured": "plain",
 }
-ASPECT_STYLES: Mapping[AspectOutcome, str] = {"better": "green", "worse": "bold red", "traded": "yellow"}
-AGAINST: Mapping[tuple[str, Outcome], str] = {("better", "lost"): "better", ("worse", "won"): "worse"}
+ASPECT_STYLES: Mapping[AspectOutcome, str] = {
+    "better": "green",
+    "worse": "bold red",
+    "traded": "yellow",
+}
+AGAINST: Mapping[tuple[str, Outcome], str] = {
+    ("better", "lost"): "better",
+    ("worse", "won"): "worse",
+}
 """An aspect's answer and a row's that points the other way -> what is said of the aspect."""
 TAKEN: Mapping[Take, str] = {"a": "KEEP A", "b": "TAKE B", "either": "IT DEPENDS"}
 FOREST = (("lpips", "LPIPS in edit"), ("delta_e00", "ΔE00 in edit"))
@@ -102,19 +114,25 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             found=found,
             headline=headline(found),
             counts=counts(found),
-            regions=[region for region in REGIONS if any(row.region == region for row in found.rows)],
+            regions=[
+                region for region in REGIONS if any(row.region == region for row in found.rows)
+            ],
             map=region_map(found),
             charts=_charts(found, folder / "charts"),
             losses=_sheets(found.losses, a, b, folder),
             gains=_sheets(found.gains, a, b, folder),
-            rows={outcome: [row for row in found.rows if row.outcome == outcome] for outcome in WORDS},
+            rows={
+                outcome: [row for row in found.rows if row.outcome == outcome] for outcome in WORDS
+            },
             words=WORDS,
             tones=TONES,
             aspect_tones=ASPECT_TONES,
             against=lambda row: against(found, row),
             most=MOST_ROWS,
             most_folded=MOST_FOLDED,
-            ranked=numbers.title(found.quality.partition(" ")[0]) + " " + found.quality.partition(" ")[2],
+            ranked=numbers.title(found.quality.partition(" ")[0])
+            + " "
+            + found.quality.partition(" ")[2],
         )
     )
     write_atomically(index, text.encode("utf-8", "replace"))
@@ -179,14 +197,20 @@ def interval(row: Row) -> str:
 def aspect_table(found: Comparison) -> Table:
     """A table for `rich.print`: what B is on each aspect, in the order of the answer."""
     order = list(ASPECT_TONES)
-    table = _table("in margins, over the pictures that differ visibly; JOD: how visible the most visible one is")
+    table = _table(
+        "in margins, over the pictures that differ visibly; JOD: how visible the most visible one is"
+    )
     table.add_column("aspect", no_wrap=True)
     table.add_column("B is", no_wrap=True)
     for heading in ("better by", "worse by", "JOD"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in sorted(found.aspects, key=lambda one: (order.index(one.outcome), -(one.lost + one.won))):
+    for one in sorted(
+        found.aspects, key=lambda one: (order.index(one.outcome), -(one.lost + one.won))
+    ):
         moved = one.outcome in ASPECT_STYLES
-        cells = [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.jod(one.jod)] if moved else ["", "", ""]
+        cells = (
+            [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.jod(one.jod)] if moved else ["", "", ""]
+        )
         table.add_row(one.aspect, Text(one.outcome, ASPECT_STYLES.get(one.outcome, "")), *cells)
     return table
 
@@ -202,10 +226,15 @@ def comparison_table(found: Comparison) -> Table:
     for heading in ("A", "B", "change"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown[:MOST_LINES]:
-        sides = [numbers.number(value, row.unit) if value is not None else "—" for value in (row.a, row.b)]
+        sides = [
+            numbers.number(value, row.unit) if value is not None else "—"
+            for value in (row.a, row.b)
+        ]
         cells = [row.outcome, f"{row.family}, {row.model}", measure(row), *sides, change(row)]
         style = {"lost": "bold red", "won": "green"}.get(row.outcome, "")
-        table.add_row(*(Text(plain(cell), style if not at else "") for at, cell in enumerate(cells)))
+        table.add_row(
+            *(Text(plain(cell), style if not at else "") for at, cell in enumerate(cells))
+        )
     return table
 
 
@@ -220,7 +249,13 @@ def _caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
 
 
 def _table(caption: str) -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    return Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=caption,
+        caption_justify="left",
+    )
 
 
 def _charts(found: Comparison, folder: Path) -> list[Chart]:
@@ -230,14 +265,24 @@ def _charts(found: Comparison, folder: Path) -> list[Chart]:
     with styled():
         for metric, label in FOREST:
             effects = [
-                Effect(row.family, row.model, row.change, *(row.interval or (row.change, row.change)), row.samples)
+                Effect(
+                    row.family,
+                    row.model,
+                    row.change,
+                    *(row.interval or (row.change, row.change)),
+                    row.samples,
+                )
                 for row in sorted(found.rows, key=lambda row: (row.family, row.model))
                 if (metric_name(row.metric), row.region, row.stat) == (metric, "edit", "mean")
                 and row.change is not None
             ]
             if effects:
                 names = list(dict.fromkeys(effect.series for effect in effects))
-                alt = alt_of(f"Mean change of {label}", [(f"{e.label} {e.series}", e.mean) for e in effects], "")
+                alt = alt_of(
+                    f"Mean change of {label}",
+                    [(f"{e.label} {e.series}", e.mean) for e in effects],
+                    "",
+                )
                 figure = forest_figure(effects, f"change of {label}", names=names)
                 charts.append(save(figure, "forest", label, folder / f"forest-{metric}.svg", alt))
     return charts
@@ -246,10 +291,16 @@ def _charts(found: Comparison, folder: Path) -> list[Chart]:
 def _sheets(pairs: Sequence[Pair], a: Run, b: Run, folder: Path) -> list[Sheet]:
     ours = {record.case.id: record for record in a.records}
     theirs = {record.case.id: record for record in b.records}
-    return [sheet for pair in pairs for sheet in _sheet(pair, a, b, ours[pair.a], theirs[pair.b], folder)]
+    return [
+        sheet
+        for pair in pairs
+        for sheet in _sheet(pair, a, b, ours[pair.a], theirs[pair.b], folder)
+    ]
 
 
-def _sheet(pair: Pair, a: Run, b: Run, left: CaseRecord, right: CaseRecord, folder: Path) -> Iterable[Sheet]:
+def _sheet(
+    pair: Pair, a: Run, b: Run, left: CaseRecord, right: CaseRecord, folder: Path
+) -> Iterable[Sheet]:
     """None where a picture is not there any more."""
     sources = ((b, right, "expected"), (a, left, "actual"), (b, right, "actual"))
     paths = [blob_path(run.folder, record.blobs.get(kind, "")) for run, record, kind in sources]
@@ -263,12 +314,22 @@ def _sheet(pair: Pair, a: Run, b: Run, left: CaseRecord, right: CaseRecord, fold
         return
     place = worst_place(right if pair.change > 0 else left)
     sheet = cut(pictures, place, EDGE_PX)
-    target = folder / "sheets" / f"{'loss' if pair.change > 0 else 'gain'}-{len(list(folder.glob('sheets/*')))}.webp"
+    target = (
+        folder
+        / "sheets"
+        / f"{'loss' if pair.change > 0 else 'gain'}-{len(list(folder.glob('sheets/*')))}.webp"
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(target, "WEBP", quality=84, method=2)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
     alt = f"{pair.family}/{pair.name}, {pair.model}, seed {pair.seed}{where}: expected, A and B side by side"
-    yield Sheet(pair, target, *sheet.size, alt, (_case_link(a, pair.a, folder), _case_link(b, pair.b, folder)))
+    yield Sheet(
+        pair,
+        target,
+        *sheet.size,
+        alt,
+        (_case_link(a, pair.a, folder), _case_link(b, pair.b, folder)),
+    )
 
 
 def _case_link(run: Run, case_id: str, folder: Path) -> str:

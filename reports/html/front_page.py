@@ -144,14 +144,19 @@ class _Cases:
         return cls(names, frozenset(record.case.id for record in run.records))
 
     def place(self, case_id: str, finding: Finding | None = None) -> Place:
-        return Place(self.names.get(case_id, case_id), link(case_id, finding) if case_id in self.ended else "")
+        return Place(
+            self.names.get(case_id, case_id),
+            link(case_id, finding) if case_id in self.ended else "",
+        )
 
 
 def headline(run: Run) -> Headline:
     """The verdict in a word, and why."""
     judged = run.verdict
     if judged is None:
-        return Headline("NOT JUDGED YET", "plain", "No gate has judged this run yet; `editproof gate` does.")
+        return Headline(
+            "NOT JUDGED YET", "plain", "No gate has judged this run yet; `editproof gate` does."
+        )
     word = verdict.headline(judged).upper()
     if judged.invalid:
         more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
@@ -172,11 +177,20 @@ def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     shown: list[tuple[str, int, Tone, str]] = [
         *_picture_counts(run),
         *_finding_counts(run),
-        *((label, of[state], tone, f"#status={state}") for label, state, tone in _ENDS if of[state]),
+        *(
+            (label, of[state], tone, f"#status={state}")
+            for label, state, tone in _ENDS
+            if of[state]
+        ),
     ]
     return (
-        Count("cases", finished, "warn" if missing else "plain", "#status=missing" if missing else ""),
-        *(Count(label, f"{n:,}", tone if n else "plain", href if n else "") for label, n, tone, href in shown),
+        Count(
+            "cases", finished, "warn" if missing else "plain", "#status=missing" if missing else ""
+        ),
+        *(
+            Count(label, f"{n:,}", tone if n else "plain", href if n else "")
+            for label, n, tone, href in shown
+        ),
     )
 
 
@@ -201,7 +215,9 @@ def cards(run: Run) -> Cards:
     cases = _Cases.of(run)
     numbered = enumerate(view.findings(run), start=1)
     made = [
-        _card(cases, number, one) for number, one in numbered if verdict.is_open(one) or one.outcome != Outcome.PASS
+        _card(cases, number, one)
+        for number, one in numbered
+        if verdict.is_open(one) or one.outcome != Outcome.PASS
     ]
     found = [card for card in made if verdict.is_open(card.finding)]
     quiet = [card for card in made if not verdict.is_open(card.finding)]
@@ -211,7 +227,11 @@ def cards(run: Run) -> Cards:
 
 def unseen(run: Run) -> tuple[Unseen, ...]:
     """The pictures that changed invisibly, the most visible first; at most MAX_INVISIBLE."""
-    found = [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE] if run.verdict else []
+    found = (
+        [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE]
+        if run.verdict
+        else []
+    )
     cases = _Cases.of(run)
     return tuple(
         Unseen(cases.place(one.case_id), numbers.jod(one.whole), numbers.jod(one.worst))
@@ -226,13 +246,17 @@ def family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]
         found.setdefault((one.family, one.model), []).append((one.outcome, _aspect(one)))
     for finding in view.findings(run):
         for pair in _pairs(finding):
-            found.setdefault(pair, []).append((finding.outcome, f"{verdict.line_of(finding).words}: {finding.outcome}"))
+            found.setdefault(pair, []).append(
+                (finding.outcome, f"{verdict.line_of(finding).words}: {finding.outcome}")
+            )
     cases: dict[tuple[str, str], list[str]] = {}
     for case in run.manifest.cases:
         cases.setdefault((case.family, case.model.name), []).append(states[case.id])
     result: dict[str, dict[str, Cell]] = {}
     for (family, model), ended in cases.items():
-        result.setdefault(family, {})[model] = _cell(family, model, found.get((family, model), []), ended)
+        result.setdefault(family, {})[model] = _cell(
+            family, model, found.get((family, model), []), ended
+        )
     return result
 
 
@@ -264,16 +288,30 @@ def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
 
 
 def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
-    outcomes = [finding.outcome for finding in view.findings(run) if finding.outcome is not Outcome.PASS]
+    outcomes = [
+        finding.outcome for finding in view.findings(run) if finding.outcome is not Outcome.PASS
+    ]
     numbers_of = {outcome: outcomes.count(outcome) for outcome in OUTCOMES if outcome in outcomes}
-    words = {outcome: f"{outcome} finding{'' if number == 1 else 's'}" for outcome, number in numbers_of.items()}
-    return [(words[outcome], number, TONES[outcome], "#findings") for outcome, number in numbers_of.items()]
+    words = {
+        outcome: f"{outcome} finding{'' if number == 1 else 's'}"
+        for outcome, number in numbers_of.items()
+    }
+    return [
+        (words[outcome], number, TONES[outcome], "#findings")
+        for outcome, number in numbers_of.items()
+    ]
 
 
 def _card(cases: _Cases, number: int, finding: Finding) -> Card:
     ids = tuple(dict.fromkeys(case_id for case_id in (finding.case_id, *finding.cases) if case_id))
     places = tuple(cases.place(case_id, finding) for case_id in ids[:MAX_LINKS])
-    tone: Tone = "bad" if finding.fails else "warn" if verdict.is_at_risk(finding) else TONES[finding.outcome]
+    tone: Tone = (
+        "bad"
+        if finding.fails
+        else "warn"
+        if verdict.is_at_risk(finding)
+        else TONES[finding.outcome]
+    )
     return Card(
         line=verdict.line_of(finding),
         finding=finding,
@@ -297,7 +335,9 @@ def _aspect(one: Judgement) -> str:
     return f"{one.aspect}: {one.outcome}{jod}"
 
 
-def _cell(family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]) -> Cell:
+def _cell(
+    family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]
+) -> Cell:
     failed = sum(state in view.FAILED for state in ended)
     missing = sum(state == "missing" for state in ended)
     worst = min((outcome for outcome, _ in found), key=OUTCOMES.index, default=None)
@@ -310,4 +350,6 @@ def _cell(family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: 
     ranked = sorted(found, key=lambda one: OUTCOMES.index(one[0]))
     said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
     title = f"{family} × {model}, {counted(len(ended), 'case')}: {'; '.join(said) or text}"
-    return Cell(tone, mark, text, verdict.short(title), list_link(family=family, model=model), len(ended))
+    return Cell(
+        tone, mark, text, verdict.short(title), list_link(family=family, model=model), len(ended)
+    )

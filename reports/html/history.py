@@ -33,7 +33,11 @@ class Moment:
         means: dict[str, dict[str, float]] = {}
         for name in KEYS:
             for model, records in by_model(run.records).items():
-                known = [v for record in records if (v := numbers.value(record, name, "edit", "mean")) is not None]
+                known = [
+                    v
+                    for record in records
+                    if (v := numbers.value(record, name, "edit", "mean")) is not None
+                ]
                 if known:
                     means.setdefault(name, {})[model] = sum(known) / len(known)
         return cls(run.manifest.created, means)
@@ -43,13 +47,19 @@ def earlier_runs(run: Run) -> tuple[Moment, ...]:
     """The newest runs of the same suite and metrics beside this one, oldest first; what can't be read is left out."""
     found: list[tuple[str, Path]] = []
     for path in run.folder.resolve().parent.glob("*/manifest.json"):
-        if path.parent.name == run.folder.resolve().name or not (path.parent / MEASUREMENTS).is_file():
+        if (
+            path.parent.name == run.folder.resolve().name
+            or not (path.parent / MEASUREMENTS).is_file()
+        ):
             continue
         try:
             manifest = load_manifest(path.parent)
         except UsageError:
             continue
-        same = manifest.suite.name == run.manifest.suite.name and manifest.created < run.manifest.created
+        same = (
+            manifest.suite.name == run.manifest.suite.name
+            and manifest.created < run.manifest.created
+        )
         if same and all(manifest.metrics.get(key) == run.manifest.metrics.get(key) for key in KEYS):
             found.append((manifest.created, path.parent))
     return tuple(Moment(when, _means(folder)) for when, folder in sorted(found)[-MOST_RUNS:])
@@ -62,10 +72,14 @@ def _means(folder: Path) -> dict[str, dict[str, float]]:
         with opened_table(folder / MEASUREMENTS, columns[:-1]) as file:
             for batch in file.iter_batches(columns=columns):
                 frame = batch.to_pandas()
-                kept = frame[(frame["region"] == "edit") & (frame["stat"] == "mean") & frame["value"].notna()]
+                kept = frame[
+                    (frame["region"] == "edit") & (frame["stat"] == "mean") & frame["value"].notna()
+                ]
                 for (metric, model), group in kept.groupby(["metric", "model"], observed=True):
                     name = str(metric).partition("@")[0].partition("[")[0]
-                    sums.setdefault((name, str(model)), []).extend(np.asarray(group["value"], np.float64).tolist())
+                    sums.setdefault((name, str(model)), []).extend(
+                        np.asarray(group["value"], np.float64).tolist()
+                    )
     except UsageError:
         return {}
     means: dict[str, dict[str, float]] = {}

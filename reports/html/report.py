@@ -35,7 +35,13 @@ POLICY = (
 )
 """Nothing is loaded but what lies beside the page."""
 
-SCRIPTS = ("state.js", "dom.js", "list.js", "front.js", *(name for name in case_data.STATIC if name.endswith(".js")))
+SCRIPTS = (
+    "state.js",
+    "dom.js",
+    "list.js",
+    "front.js",
+    *(name for name in case_data.STATIC if name.endswith(".js")),
+)
 """In the order in which they must run."""
 
 STYLES = ("tokens.css", "front.css", *(name for name in case_data.STATIC if name.endswith(".css")))
@@ -86,7 +92,9 @@ def environment(folder: Path) -> Environment:
         metric=numbers.title,
         seen_from_here=lambda path: relative(path, folder),
     )
-    pages.globals.update(STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY)
+    pages.globals.update(
+        STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY
+    )
     return pages
 
 
@@ -117,7 +125,10 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             map=front_page.family_map(run, states),
             families=view.families(run),
             models=view.models(run),
-            charts={kind: [chart for chart in drawn.charts if chart.kind == kind] for kind, *_ in charts.KINDS},
+            charts={
+                kind: [chart for chart in drawn.charts if chart.kind == kind]
+                for kind, *_ in charts.KINDS
+            },
             families_drawn=drawn.families,
             families_left_out=drawn.left_out,
             number_titles=_titles(run),

@@ -28,7 +28,12 @@ EXACT = frozenset({"input", "expected", "actual", "baseline"})
 SMALL = 16_384
 """Bytes below which a picture is left as it is."""
 
-KINDS = {".js": "text/javascript", ".png": "image/png", ".svg": "image/svg+xml", ".webp": "image/webp"}
+KINDS = {
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
 NOTHING = "'none'"
 _STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 _SCRIPT = re.compile(r'<script src="([^"]+)" defer></script>')
@@ -54,12 +59,17 @@ def write_single_file(index: Path) -> Path:
     text = index.read_text(encoding="utf-8")
     beside = _data_files(folder)
     text = _CHART.sub(r"\2", text)  # a click on a picture leads nowhere in a single file
-    text = _IMAGE.sub(lambda found: f"{found[1]}{data_uri(_file(folder, found[2]))}{found[3]}", text)
+    text = _IMAGE.sub(
+        lambda found: f"{found[1]}{data_uri(_file(folder, found[2]))}{found[3]}", text
+    )
     styles: list[str] = []
     text = _STYLE.sub(lambda found: _style(folder, found[1], styles), text)
     scripts = _SCRIPT.findall(text)
     text = _SCRIPT.sub("", text)
-    parts = [_with_files(_file(folder, name).read_text(encoding="utf-8"), name, beside) for name in scripts]
+    parts = [
+        _with_files(_file(folder, name).read_text(encoding="utf-8"), name, beside)
+        for name in scripts
+    ]
     hashes: list[str] = []
     inlined = "".join(f"<script>{_hashed(part, hashes)}</script>\n" for part in parts)
     text = text.replace("</body>", f"{inlined}</body>")
@@ -80,9 +90,9 @@ def small_uri(path: Path) -> str:
         return data_uri(path)
     with Image.open(path) as picture:
         buffer = io.BytesIO()
-        picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB").save(
-            buffer, "WEBP", quality=84, method=1
-        )
+        picture.convert(
+            "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
+        ).save(buffer, "WEBP", quality=84, method=1)
     return _uri(buffer.getvalue(), KINDS[".webp"]) if buffer.tell() < len(data) else data_uri(path)
 
 
@@ -96,10 +106,16 @@ def _data_files(folder: Path) -> dict[str, str]:
     for path in [*sorted(folder.glob("cases/*.js")), *sorted(folder.glob("data/viewer.js"))]:
         text = path.read_text(encoding="utf-8")
         said = json.loads(text[text.index("(") + 1 : text.rindex(")")])
-        exact = {place[0] for kind, place in said.get("pictures", {}).items() if kind in EXACT and place}
+        exact = {
+            place[0] for kind, place in said.get("pictures", {}).items() if kind in EXACT and place
+        }
         for name in dict.fromkeys([*exact, *_PICTURE.findall(text)]):
             if name not in found and not name.startswith("data:") and _file(folder, name).is_file():
-                found[name] = data_uri(_file(folder, name)) if name in exact else small_uri(_file(folder, name))
+                found[name] = (
+                    data_uri(_file(folder, name))
+                    if name in exact
+                    else small_uri(_file(folder, name))
+                )
         found[path.relative_to(folder).as_posix()] = data_uri(path)
     return found
 

@@ -51,17 +51,23 @@ def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dic
             continue
         if len(drawn) == MOST:
             break
-        thumbnail = _draw(run.folder, record, _blobs(record, finding, before), _place(record, finding), folder)
+        thumbnail = _draw(
+            run.folder, record, _blobs(record, finding, before), _place(record, finding), folder
+        )
         if thumbnail:
             drawn[finding.case_id] = thumbnail
     return drawn
 
 
-def cut(pictures: Sequence[Image.Image], place: tuple[int, int] | None, edge: int = EDGE_PX) -> Image.Image:
+def cut(
+    pictures: Sequence[Image.Image], place: tuple[int, int] | None, edge: int = EDGE_PX
+) -> Image.Image:
     """The same place of pictures of one size, side by side; without a place all of each."""
     sheet = Image.new("RGB", (edge * len(pictures) + GAP_PX * (len(pictures) - 1), edge), "#808080")
     for index, picture in enumerate(pictures):
-        shown = picture.convert("RGB").resize((edge, edge), Image.Resampling.LANCZOS, box=_box(picture.size, place))
+        shown = picture.convert("RGB").resize(
+            (edge, edge), Image.Resampling.LANCZOS, box=_box(picture.size, place)
+        )
         sheet.paste(shown, (index * (edge + GAP_PX), 0))
     return sheet
 
@@ -77,7 +83,11 @@ def _blobs(record: CaseRecord, finding: Finding, before: Counterparts) -> dict[s
 
 
 def _draw(
-    run_folder: Path, record: CaseRecord, blobs: Mapping[str, str], place: tuple[int, int] | None, folder: Path
+    run_folder: Path,
+    record: CaseRecord,
+    blobs: Mapping[str, str],
+    place: tuple[int, int] | None,
+    folder: Path,
 ) -> Thumbnail | None:
     kinds = [kind for kind in ("accepted", "expected", "actual") if kind in blobs] or ["input"]
     if "actual" not in kinds:
@@ -93,7 +103,10 @@ def _draw(
         pictures, kinds = pictures[-1:], kinds[-1:]
     if len(pictures) > 1:
         gap = ImageChops.difference(*pictures)
-        pictures, kinds = [*pictures, gap.point(lambda level: level * AMPLIFIED)], [*kinds, "difference"]
+        pictures, kinds = (
+            [*pictures, gap.point(lambda level: level * AMPLIFIED)],
+            [*kinds, "difference"],
+        )
     sheet = cut(pictures, place)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{page_name(record.case.id)}.webp"
@@ -117,7 +130,9 @@ def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
     if evidence is None:
         return worst_place(record)
     name = metric_name(evidence.metric)
-    found = [row for row in record.measurements if row.y is not None and metric_name(row.metric) == name]
+    found = [
+        row for row in record.measurements if row.y is not None and metric_name(row.metric) == name
+    ]
     own = [row for row in found if row.region == evidence.region]
     return _centre(own[0]) if own else _centre(found[0]) if found else worst_place(record)
 

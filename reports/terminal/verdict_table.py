@@ -36,7 +36,9 @@ def finding_blocks(verdict: Verdict) -> Group | None:
     blocks = [part for line in found[:MAX_FINDINGS] for part in _block(line)]
     more = len(found) - MAX_FINDINGS
     if more > 0:
-        blocks.append(Text(f"… and {counted(more, 'more finding')}: verdict.json and the report list all"))
+        blocks.append(
+            Text(f"… and {counted(more, 'more finding')}: verdict.json and the report list all")
+        )
     return Group(*blocks)
 
 
@@ -53,14 +55,19 @@ def note_lines(verdict: Verdict) -> list[str]:
 def verdict_lines(verdict: Verdict) -> list[str]:
     """The verdict, and why: one line or two."""
     why = because(verdict)
-    return [f"verdict: {headline(verdict)}: {summed(verdict)}", *([f"because: {why}"] if why else [])]
+    return [
+        f"verdict: {headline(verdict)}: {summed(verdict)}",
+        *([f"because: {why}"] if why else []),
+    ]
 
 
 def next_step(verdict: Verdict, folder: Path) -> str:
     """The command that says which stage did the first of it; empty: no picture needs a look."""
     found = (one for one in open_findings(verdict) if one.rule == "picture" and one.case_id)
     worst = next(found, None)
-    return f"editproof blame {short(worst.case_id)} --run {shlex.quote(str(folder))}" if worst else ""
+    return (
+        f"editproof blame {short(worst.case_id)} --run {shlex.quote(str(folder))}" if worst else ""
+    )
 
 
 def _block(line: Line) -> list[Text | Padding]:

@@ -46,7 +46,11 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, as Debian packages it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if path is None:
         pytest.fail("there is no Chromium on the PATH: install the package chromium")
     with sync_playwright() as playwright:
@@ -74,11 +78,17 @@ def opened(
     )
     page = context.new_page()
     troubles: list[str] = []
-    page.on("console", lambda line: troubles.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on(
+        "console",
+        lambda line: troubles.append(line.text) if line.type in {"error", "warning"} else None,
+    )
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("requestfailed", lambda request: troubles.append(f"{request.url[:120]} failed"))
     page.on(
-        "request", lambda wanted: troubles.append(wanted.url[:120]) if wanted.url.startswith(("http", "ws")) else None
+        "request",
+        lambda wanted: (
+            troubles.append(wanted.url[:120]) if wanted.url.startswith(("http", "ws")) else None
+        ),
     )
     if asked is not None:
         page.on("request", lambda wanted: asked.append(wanted.url))
@@ -118,9 +128,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here.mkdir(parents=True, exist_ok=True)
     (here / "editproof.toml").write_text("[lpips]\ndownload = false\n")
     suite = [argument for family in FAMILIES for argument in ("--vector", family)]
-    editproof(here, "run", *suite, *GOOD, "--seed", "42", "--seed", "99", "--out", "runs/good", "--quiet")
+    editproof(
+        here, "run", *suite, *GOOD, "--seed", "42", "--seed", "99", "--out", "runs/good", "--quiet"
+    )
     editproof(here, "baseline", "accept", "runs/good")
-    editproof(here, "run", *suite, *BAD, "--seed", "42", "--seed", "99", "--out", "runs/bad", "--quiet")
+    editproof(
+        here, "run", *suite, *BAD, "--seed", "42", "--seed", "99", "--out", "runs/bad", "--quiet"
+    )
     return here
 
 

@@ -69,7 +69,12 @@ def test_finding_opens_its_case(look: Look, run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "fact"),
-    [("family", "logo", "family"), ("model", "ns", "model"), ("seed", "42", "seed"), ("status", "regressed", "status")],
+    [
+        ("family", "logo", "family"),
+        ("model", "ns", "model"),
+        ("seed", "42", "seed"),
+        ("status", "regressed", "status"),
+    ],
 )
 def test_filters(look: Look, run: Run, name: str, value: str, fact: str) -> None:
     """Each filter keeps what fits, says how many, stands in the address, and is taken out by Clear."""
@@ -78,7 +83,9 @@ def test_filters(look: Look, run: Run, name: str, value: str, fact: str) -> None
     page.locator(f"select[name={name}]").select_option(value)
     assert set(said(page, fact)) == {value}
     assert 0 < len(listed(page)) < len(every)
-    expect(page.locator(".filter output")).to_have_text(f"{len(listed(page))} of {len(run.manifest.cases)} cases")
+    expect(page.locator(".filter output")).to_have_text(
+        f"{len(listed(page))} of {len(run.manifest.cases)} cases"
+    )
     assert state(page) == {name: value}
     page.get_by_role("button", name="Clear").click()
     assert listed(page) == every
@@ -165,7 +172,10 @@ def test_every_column_sorts_both_ways(look: Look) -> None:
 def test_numbers_sort_as_numbers(look: Look, run: Run) -> None:
     """The slowest case is first after one click on the time, the fastest after two."""
     page = look()
-    by_time = [record.case.id for record in sorted(run.records, key=lambda record: round(record.seconds, 3))]
+    by_time = [
+        record.case.id
+        for record in sorted(run.records, key=lambda record: round(record.seconds, 3))
+    ]
     button = page.locator('.head [data-key="seconds"] button')
     button.click()
     assert listed(page)[0] == by_time[-1]
@@ -195,7 +205,13 @@ def test_keys_of_the_list(look: Look) -> None:
     rows = page.locator(".grid .rows")
     rows.focus()
     ids = listed(page)
-    for key, index in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("End", len(ids) - 1), ("Home", 0)):
+    for key, index in (
+        ("ArrowDown", 1),
+        ("ArrowDown", 2),
+        ("ArrowUp", 1),
+        ("End", len(ids) - 1),
+        ("Home", 0),
+    ):
         page.keyboard.press(key)
         expect(page.locator(".line.active")).to_have_attribute("data-index", str(index))
         expect(rows).to_have_attribute("aria-activedescendant", f"row-{index}")
@@ -253,7 +269,10 @@ def test_only_rows_in_sight_are_elements(look: Look) -> None:
 def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
     """A moment after the page is there every chart is, also those far below: a picture of the whole page has no blanks."""
     page = look()
-    until(page, "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)")
+    until(
+        page,
+        "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)",
+    )
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440, 2560])
@@ -273,7 +292,9 @@ def test_page_without_scripts(browser: Browser, report: Path) -> None:
     expect(page.locator(".group .cases").first).to_contain_text("seed")
     expect(page.locator(".chart img").first).to_be_visible()
     expect(page.locator("#provenance")).to_be_visible()
-    assert "need JavaScript" in page.content()  # Chromium renders <noscript> only where scripts are off from its start
+    assert (
+        "need JavaScript" in page.content()
+    )  # Chromium renders <noscript> only where scripts are off from its start
     page.context.close()
 
 
@@ -285,7 +306,10 @@ def test_print_has_findings_and_no_controls(look: Look) -> None:
     expect(page.locator(".chart").first).to_be_visible()
     expect(page.locator(".filter")).to_be_hidden()
     expect(page.locator("#cases")).to_be_hidden()
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
 
 
 @pytest.mark.parametrize("fragment", ["", "#sort=case", "#status=error"])
@@ -310,13 +334,18 @@ def test_single_file(browser: Browser, report: Path, tmp_path: Path) -> None:
     with opened(browser, alone) as page:
         expect(page.locator("#front h1")).to_contain_text("REGRESSION")
         ids = listed(page)
-        sources = page.evaluate("[...document.images].filter((one) => one.checkVisibility()).map((one) => one.src)")
+        sources = page.evaluate(
+            "[...document.images].filter((one) => one.checkVisibility()).map((one) => one.src)"
+        )
         assert sources
         assert all(source.startswith("data:") for source in sources)
         page.locator(ROWS).first.click(position={"x": 500, "y": 10})
         assert state(page)["case"] == ids[0]
         page.wait_for_selector("#viewer:not([hidden]) #v-title:not(:empty)")
-        until(page, "[...document.querySelectorAll('#viewer img')].some((one) => one.naturalWidth > 100)")
+        until(
+            page,
+            "[...document.querySelectorAll('#viewer img')].some((one) => one.naturalWidth > 100)",
+        )
 
 
 def test_comparison_page(browser: Browser, folder: Path) -> None:
@@ -331,7 +360,9 @@ def test_comparison_page(browser: Browser, folder: Path) -> None:
     page.goto((folder / "runs" / "bad" / "compare" / "index.html").as_uri())
     expect(page.locator(".sides")).to_contain_text("good")
     assert page.locator(".sheet img").count() > 0
-    page.evaluate("[...document.images].forEach((one) => { one.loading = 'eager'; })")  # below the fold they are lazy
+    page.evaluate(
+        "[...document.images].forEach((one) => { one.loading = 'eager'; })"
+    )  # below the fold they are lazy
     until(page, "[...document.images].every((one) => one.naturalWidth > 0)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []

@@ -38,7 +38,9 @@ Pixels = npt.NDArray[np.uint8]
 def record(run: Run) -> CaseRecord:
     """A case that regressed."""
     assert run.verdict is not None
-    ids = [finding.case_id for finding in run.verdict.findings if finding.outcome is Outcome.REGRESSED]
+    ids = [
+        finding.case_id for finding in run.verdict.findings if finding.outcome is Outcome.REGRESSED
+    ]
     return next(one for one in run.records if one.case.id == ids[0])
 
 
@@ -65,13 +67,18 @@ def view(browser: Browser, run: Run, record: CaseRecord) -> Iterator[Open]:
         contexts.append(context)
         page = context.new_page()
         page.on(
-            "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in {"error", "warning"} else None
+            ),
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         address = index or (run.folder / "report" / "index.html").as_uri()
         page.goto(f"{address}#case={case or record.case.id}{state}")
         page.wait_for_selector("#viewer:not([hidden]) #v-title:not(:empty)")
-        until(page, "[...document.querySelectorAll('.v-plane img')].every((image) => image.complete)")
+        until(
+            page, "[...document.querySelectorAll('.v-plane img')].every((image) => image.complete)"
+        )
         return page
 
     yield visit
@@ -88,7 +95,9 @@ def picture(run: Run, record: CaseRecord, kind: str) -> Pixels:
 
 def seen(page: Page, selector: str = ".v-pane") -> Pixels:
     """What is on the screen there, once its pictures are decoded and it stands still."""
-    page.evaluate("Promise.all([...document.querySelectorAll('.v-plane img')].map((image) => image.decode()))")
+    page.evaluate(
+        "Promise.all([...document.querySelectorAll('.v-plane img')].map((image) => image.decode()))"
+    )
     data, last = page.locator(selector).first.screenshot(), b""
     for _ in range(40):
         if data == last:
@@ -103,7 +112,9 @@ def seen(page: Page, selector: str = ".v-pane") -> Pixels:
 def place(page: Page, pane: int = 0) -> list[str]:
     """Size and position of a pane's picture."""
     plane = page.locator(".v-pane").nth(pane).locator(".v-plane").first
-    return [plane.evaluate(f"(node) => node.style.{name}") for name in ("width", "height", "transform")]
+    return [
+        plane.evaluate(f"(node) => node.style.{name}") for name in ("width", "height", "transform")
+    ]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -159,7 +170,8 @@ def test_panes_move_together(view: Open) -> None:
     page.mouse.up()
     assert place(page, 0) == place(page, 1)
     (left, top), (now_left, now_top) = (
-        tuple(float(part) for part in re.findall(r"-?[\d.]+(?=px)", style[2])) for style in (zoomed, place(page))
+        tuple(float(part) for part in re.findall(r"-?[\d.]+(?=px)", style[2]))
+        for style in (zoomed, place(page))
     )
     assert now_left - left == pytest.approx(40, abs=1)
     assert now_top - top == pytest.approx(25, abs=1)
@@ -179,7 +191,8 @@ def test_the_wheel_keeps_what_is_under_the_pointer(view: Open) -> None:
     page.mouse.move(x + 40, y)
     page.mouse.move(x, y)
     (row, column), (now_row, now_column) = (
-        tuple(int(part) for part in re.findall(r"\d+", text)) for text in (before, page.inner_text(".v-where"))
+        tuple(int(part) for part in re.findall(r"\d+", text))
+        for text in (before, page.inner_text(".v-where"))
     )
     assert abs(row - now_row) <= 1
     assert abs(column - now_column) <= 1
@@ -314,12 +327,18 @@ def test_choice_of_a_and_b(view: Open, run: Run, record: CaseRecord) -> None:
 def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> None:
     """The metric that failed first; a legend with ends and unit; the keys go through all that have a map."""
     assert run.verdict is not None
-    found = [finding.evidence for finding in run.verdict.findings if record.case.id in finding.cases]
+    found = [
+        finding.evidence for finding in run.verdict.findings if record.case.id in finding.cases
+    ]
     failed = [runs.metric_name(evidence.metric) for evidence in found if evidence]
     page = view("&mode=heat")
     drawn = set(load_maps(run.folder).cases[record.case.id])
-    assert page.input_value("[name=metric]") == next(name for name in [*failed, "lpips"] if name in drawn)
-    names = page.locator("[name=metric] option").evaluate_all("(options) => options.map((one) => one.value)")
+    assert page.input_value("[name=metric]") == next(
+        name for name in [*failed, "lpips"] if name in drawn
+    )
+    names = page.locator("[name=metric] option").evaluate_all(
+        "(options) => options.map((one) => one.value)"
+    )
     assert set(names) == drawn
     met = []
     for _ in names:
@@ -337,12 +356,20 @@ def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> N
 def test_pixels_on_the_disk(view: Open, run: Run, record: CaseRecord) -> None:
     """RGB, Lab and ΔE00 under the cursor are those of the pictures, though the page was opened as a file."""
     expected, actual = (picture(run, record, kind) for kind in ("expected", "actual"))
-    y, x = np.unravel_index(np.abs(expected.astype(int) - actual).sum(axis=2).argmax(), expected.shape[:2])
+    y, x = np.unravel_index(
+        np.abs(expected.astype(int) - actual).sum(axis=2).argmax(), expected.shape[:2]
+    )
     page = view(f"&mode=side&cursor={y}%2C{x}")
     page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
     cells = [row.split() for row in page.locator(".v-readout tbody tr").all_inner_texts()]
-    assert [[int(cell) for cell in row[1:4]] for row in cells] == [expected[y, x].tolist(), actual[y, x].tolist()]
-    colours = [lab(np.asarray(image[y : y + 1, x : x + 1] / 255, np.float32)) for image in (expected, actual)]
+    assert [[int(cell) for cell in row[1:4]] for row in cells] == [
+        expected[y, x].tolist(),
+        actual[y, x].tolist(),
+    ]
+    colours = [
+        lab(np.asarray(image[y : y + 1, x : x + 1] / 255, np.float32))
+        for image in (expected, actual)
+    ]
     shown = [[float(cell.replace("−", "-")) for cell in row[4:]] for row in cells]
     assert np.allclose(shown, [colour[0, 0] for colour in colours], atol=0.06)
     delta = float(ciede2000(*colours)[0, 0])
@@ -370,9 +397,13 @@ def test_pixels_that_cannot_be_read_say_how_they_can(view: Open, run: Run) -> No
     page = view("&mode=side&cursor=10%2C10", case=other.case.id)
     expect(page.locator(".v-delta")).to_contain_text("python -m http.server")
     expect(page.locator("button[data-mode=heat]")).to_be_disabled()
-    expect(page.locator("button[data-mode=heat]")).to_have_attribute("title", re.compile("--maps all"))
+    expect(page.locator("button[data-mode=heat]")).to_have_attribute(
+        "title", re.compile("--maps all")
+    )
     with served(run.folder) as address:
-        page = view("&mode=side&cursor=10%2C10", case=other.case.id, index=f"{address}/report/index.html")
+        page = view(
+            "&mode=side&cursor=10%2C10", case=other.case.id, index=f"{address}/report/index.html"
+        )
         page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
         cells = page.locator(".v-readout tbody tr").nth(1).inner_text().split()
         assert [int(cell) for cell in cells[1:4]] == picture(run, other, "actual")[10, 10].tolist()
@@ -403,11 +434,15 @@ def test_colour_difference_is_the_published_one(view: Open) -> None:
     """The 34 pairs of Sharma, Wu & Dalal."""
     page = view()
     rows = [
-        [float(cell) for cell in line.split()] for line in PAIRS.read_text().splitlines() if line and line[0] not in "#"
+        [float(cell) for cell in line.split()]
+        for line in PAIRS.read_text().splitlines()
+        if line and line[0] not in "#"
     ]
     pairs = [(row[:3], row[3:6], row[6]) for row in (row[-7:] for row in rows)]
     assert len(pairs) == 34
-    found = page.evaluate("(pairs) => pairs.map(([one, other]) => editproof.colour.deltaE00(one, other))", pairs)
+    found = page.evaluate(
+        "(pairs) => pairs.map(([one, other]) => editproof.colour.deltaE00(one, other))", pairs
+    )
     assert found == pytest.approx([wanted for *_, wanted in pairs], abs=1e-4)
 
 
@@ -442,7 +477,9 @@ def test_worst_windows(view: Open) -> None:
 def test_regions_one_by_one(view: Open, record: CaseRecord) -> None:
     """Each outline by its button or its capital; r shows all or none."""
     page = view("&mode=side")
-    regions = [kind.removeprefix("outline_") for kind in record.blobs if kind.startswith("outline_")]
+    regions = [
+        kind.removeprefix("outline_") for kind in record.blobs if kind.startswith("outline_")
+    ]
     assert page.locator("[data-region]").count() == len(regions)
     page.click("[data-region=edit]")
     assert state(page)["regions"] == "edit"
@@ -465,7 +502,10 @@ def test_loupe(view: Open) -> None:
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".v-loupe")).to_be_visible()
     assert page.locator(".v-lens").count() == 2
-    assert page.locator(".v-lens").first.evaluate("(node) => getComputedStyle(node).imageRendering") == "pixelated"
+    assert (
+        page.locator(".v-lens").first.evaluate("(node) => getComputedStyle(node).imageRendering")
+        == "pixelated"
+    )
     page.keyboard.press("l")
     expect(page.locator(".v-loupe")).to_be_hidden()
 
@@ -507,7 +547,9 @@ def test_a_case_says_how_visible_its_change_is(view: Open, run: Run, record: Cas
     change = next((one for one in run.verdict.changes if one.case_id == record.case.id), None)
     page = view()
     if change:
-        expect(page.locator(".v-change-seen")).to_contain_text(f"{change.worst:.2f} in the worst window. JOD: at 1")
+        expect(page.locator(".v-change-seen")).to_contain_text(
+            f"{change.worst:.2f} in the worst window. JOD: at 1"
+        )
     words = [finding.words for finding in run.verdict.findings if record.case.id in finding.cases]
     expect(page.locator(".v-named .v-said").first).to_contain_text(words[0])
 
@@ -620,7 +662,11 @@ def test_two_fingers_zoom(view: Open) -> None:
     client = page.context.new_cdp_session(page)
 
     def touch(kind: str, apart: float) -> None:
-        points = [] if kind == "touchEnd" else [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        points = (
+            []
+            if kind == "touchEnd"
+            else [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        )
         client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     touch("touchStart", 40)
@@ -632,7 +678,9 @@ def test_two_fingers_zoom(view: Open) -> None:
 
 def test_hostile_names_are_text(view: Open, hostile: Path) -> None:
     """Markup in names, reasons and decisions is shown as it was written."""
-    record = next(one for one in runs.load(hostile.parents[1]).records if one.status == "needs_review")
+    record = next(
+        one for one in runs.load(hostile.parents[1]).records if one.status == "needs_review"
+    )
     page = view(case=record.case.id, index=hostile.as_uri())
     expect(page.locator("#v-title")).to_contain_text(HOSTILE)
     expect(page.locator(".v-reason")).to_have_text("verify: text still legible in the edit")

@@ -38,7 +38,9 @@ OTHER = Model("patch", "reference?inpaint.model=patch")
 BUDGET = Budget("psnr", "edit", "mean", min=30.0)
 MARGIN = Margin("psnr", "edit", "mean", margin=0.5)
 
-VISIBLE = Difference(whole=0.1, worst=0.5, parts={"detail": 0.3, "structure": 0.3, "tone": 0.1, "colour": 0.1})
+VISIBLE = Difference(
+    whole=0.1, worst=0.5, parts={"detail": 0.3, "structure": 0.3, "tone": 0.1, "colour": 0.1}
+)
 INVISIBLE = Difference(whole=0.01, worst=0.05)
 
 
@@ -71,9 +73,21 @@ def run_of(
 ) -> Run:
     """A run of these cases; `rules` are fields of its suite."""
     models = tuple(dict.fromkeys(record.case.model for record in records)) or (MODEL,)
-    known = metrics or {"psnr": MetricInfo("psnr@1", "dB", "higher", aspect="structure", unseen=50.0)}
+    known = metrics or {
+        "psnr": MetricInfo("psnr@1", "dB", "higher", aspect="structure", unseen=50.0)
+    }
     suite = Suite(
-        "made", "", 64, 2, 7, (42,), (Variant("logo", 1),), models, tuple(known), budgets=budgets, margins=margins
+        "made",
+        "",
+        64,
+        2,
+        7,
+        (42,),
+        (Variant("logo", 1),),
+        models,
+        tuple(known),
+        budgets=budgets,
+        margins=margins,
     )
     manifest = Manifest(
         SCHEMA,
@@ -122,9 +136,17 @@ METRICS = {_name(aspect): info(aspect) for aspect in NUMBERS}
 
 def scored(one: Case, picture: str = "", **values: float) -> CaseRecord:
     """A case with a number of some aspects, 10 where nothing else is said, and a picture by name."""
-    rows = tuple(Measurement(f"{name}@1", "edit", "mean", values.get(name, 10.0), "u") for name in METRICS)
+    rows = tuple(
+        Measurement(f"{name}@1", "edit", "mean", values.get(name, 10.0), "u") for name in METRICS
+    )
     return CaseRecord(
-        one, "done", "", 1.0, cached=False, measurements=rows, blobs={"actual": hashed(picture)} if picture else {}
+        one,
+        "done",
+        "",
+        1.0,
+        cached=False,
+        measurements=rows,
+        blobs={"actual": hashed(picture)} if picture else {},
     )
 
 
@@ -154,7 +176,9 @@ def texture(seed: int = 0, size: int = 64) -> Picture:
     import cv2
 
     noise = np.random.default_rng(seed).uniform(0.2, 0.8, (size, size, 3)).astype(np.float32)
-    return np.asarray(np.rint(cv2.GaussianBlur(noise, (0, 0), 1.5) * 255) / np.float32(255), np.float32)
+    return np.asarray(
+        np.rint(cv2.GaussianBlur(noise, (0, 0), 1.5) * 255) / np.float32(255), np.float32
+    )
 
 
 def shown(folder: Path, record: CaseRecord, image: Picture) -> CaseRecord:

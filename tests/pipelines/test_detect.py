@@ -29,7 +29,8 @@ def detected_by(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> None:
         found = answers[pixels.shape[:2]]
         boxes = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for (x0, y0, x1, y1), _ in found]
         return SimpleNamespace(
-            boxes=np.array(boxes, np.float32) if boxes else None, scores=[score for _, score in found]
+            boxes=np.array(boxes, np.float32) if boxes else None,
+            scores=[score for _, score in found],
         )
 
     monkeypatch.setattr(ocr, "_engine", lambda: engine)
@@ -74,7 +75,9 @@ def test_a_tall_box_must_be_sure(
 def test_a_line_is_read() -> None:
     """What it says, how sure that is, and how high it stands."""
     pixels = np.full((80, 240, 3), 60, np.uint8)
-    cv2.putText(pixels, "WELCOME", (20, 55), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (250, 250, 250), 3, cv2.LINE_AA)
+    cv2.putText(
+        pixels, "WELCOME", (20, 55), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (250, 250, 250), 3, cv2.LINE_AA
+    )
     (line,) = find_text(pixels, DetectConfig())
     read = read_text(pixels, line)
     assert read.text == "WELCOME"
@@ -85,9 +88,14 @@ def test_a_line_is_read() -> None:
 def test_each_line_s_confidence_stands_in_the_trace() -> None:
     image = np.full((120, 240, 3), 0.3, np.float32)
     pixels = np.round(image * 255).astype(np.uint8)
-    cv2.putText(pixels, "WELCOME", (20, 70), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (250, 250, 250), 3, cv2.LINE_AA)
+    cv2.putText(
+        pixels, "WELCOME", (20, 70), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (250, 250, 250), 3, cv2.LINE_AA
+    )
     drawn = pixels.astype(np.float32) / np.float32(255)
-    for settings, said in (({}, r"1 text line \(0\.\d\d\) found"), ({"text.mode": "auto"}, r"\(0\.\d\d 'WELCOME'\)")):
+    for settings, said in (
+        ({}, r"1 text line \(0\.\d\d\) found"),
+        ({"text.mode": "auto"}, r"\(0\.\d\d 'WELCOME'\)"),
+    ):
         result = reference.build(**settings)(EditRequest(drawn))
         (decision,) = [stage.decision for stage in result.stages if stage.name == "detect"]
         assert re.search(said, decision)
@@ -144,7 +152,11 @@ def test_the_pipeline_takes_logos_and_colours(photo: Image, logo: Path) -> None:
     image = photo.copy()
     marked = _put(image, logo, 1.0, 20, 30)
     image[100:120, 100:140] = (0.0, 0.9, 0.1)
-    settings: dict[str, str | bool] = {"detect.template": str(logo), "detect.colour": "#00e61a", "detect.text": False}
+    settings: dict[str, str | bool] = {
+        "detect.template": str(logo),
+        "detect.colour": "#00e61a",
+        "detect.text": False,
+    }
     result = reference.build(**settings)(EditRequest(image))
     (stage,) = [stage for stage in result.stages if stage.name == "detect"]
     assert stage.decision.startswith("the template found 1 times; #00e61a on 2.")
@@ -182,7 +194,10 @@ def test_a_colour_is_written_as_on_the_web() -> None:
 def test_strokes_win_over_what_is_found() -> None:
     """Added ones count in full, subtracted ones win over everything, in the refined mask too."""
     shape = (40, 40)
-    image, mask, add, subtract = np.full((*shape, 3), 0.5, np.float32), *(np.zeros(shape, np.float32) for _ in range(3))
+    image, mask, add, subtract = (
+        np.full((*shape, 3), 0.5, np.float32),
+        *(np.zeros(shape, np.float32) for _ in range(3)),
+    )
     mask[10:20, 10:20] = add[25:30, 25:30] = subtract[10:20, 15:40] = 1
     request = EditRequest(image, mask, strokes_add=add, strokes_subtract=subtract)
     wanted = np.zeros(shape, np.float32)
@@ -217,7 +232,9 @@ def _put(image: Image, path: Path, size: float, top: int, left: int) -> np.ndarr
     """Lay the logo over the image, in place; gives its opaque pixels."""
     with Pil.open(path) as picture:
         edge = round(40 * size)
-        rgba = np.asarray(picture.resize((edge, edge), Pil.Resampling.LANCZOS), np.float32) / np.float32(255)
+        rgba = np.asarray(
+            picture.resize((edge, edge), Pil.Resampling.LANCZOS), np.float32
+        ) / np.float32(255)
     place = np.s_[top : top + edge, left : left + edge]
     alpha = rgba[..., 3:]
     image[place] = alpha * rgba[..., :3] + (1 - alpha) * image[place]
@@ -238,7 +255,16 @@ def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch)
         "SOLD": ((2760, 3400), 170, 16),
     }
     for text, (place, high, thick) in lines.items():
-        cv2.putText(pixels, text, place, cv2.FONT_HERSHEY_SIMPLEX, high / 22, (250, 250, 250), thick, cv2.LINE_AA)
+        cv2.putText(
+            pixels,
+            text,
+            place,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            high / 22,
+            (250, 250, 250),
+            thick,
+            cv2.LINE_AA,
+        )
     seen: list[tuple[int, ...]] = []
     engine = ocr._engine()
 
@@ -251,7 +277,9 @@ def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch)
     assert max(max(shape) for shape in seen) <= ocr.TILE_PX
     read = {read_text(pixels, line).text: line for line in found}
     assert set(read) >= set(lines)
-    assert len(found) <= len(lines) + 2  # a stroke of the headline, alone in a tile, may pass for a letter
+    assert (
+        len(found) <= len(lines) + 2
+    )  # a stroke of the headline, alone in a tile, may pass for a letter
     for text, ((x, base), high, _) in lines.items():
         (left, top), _, (_, bottom), _ = read[text].corners
         assert abs(left - x) < 0.2 * high + 20

@@ -11,7 +11,9 @@ from editproof.pipelines.device import find_device
 
 
 @pytest.mark.parametrize("asked", ["", "cpu"])
-def test_the_processor_is_what_nobody_needs_to_ask_for(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_is_what_nobody_needs_to_ask_for(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Unset or `cpu`; the run's manifest says so."""
     monkeypatch.setenv("EDITPROOF_DEVICE", asked)
     assert find_device() == "cpu"

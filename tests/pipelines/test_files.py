@@ -36,10 +36,20 @@ def test_every_orientation_stands_upright(pixels: Pixels, kind: str, orientation
     """As Pillow's own transposition does it; the size is known from the header."""
     exif = Pil.Exif()
     exif[0x0112] = orientation
-    data = saved(Pil.fromarray(pixels), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    data = saved(
+        Pil.fromarray(pixels), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})
+    )
     image, _ = decode_image(data)
     turn = {2: [0], 3: [2], 4: [1], 5: [5], 6: [4], 7: [6], 8: [3]}.get(orientation, [])
-    names = ["FLIP_LEFT_RIGHT", "FLIP_TOP_BOTTOM", "ROTATE_180", "ROTATE_90", "ROTATE_270", "TRANSPOSE", "TRANSVERSE"]
+    names = [
+        "FLIP_LEFT_RIGHT",
+        "FLIP_TOP_BOTTOM",
+        "ROTATE_180",
+        "ROTATE_90",
+        "ROTATE_270",
+        "TRANSPOSE",
+        "TRANSVERSE",
+    ]
     upright = Pil.fromarray(pixels)
     for index in turn:
         upright = upright.transpose(Pil.Transpose[names[index]])
@@ -52,7 +62,9 @@ def test_sixteen_bits_stand_upright_too(pixels: Pixels, orientation: int) -> Non
     """They are read another way, and turned by the same rule."""
     done, deep = cv2.imencode(".png", pixels[..., ::-1].astype(np.uint16) * 257)
     assert done
-    with Pil.open(io.BytesIO(saved(Pil.fromarray(pixels), "PNG", exif=_exif(orientation)))) as shallow:
+    with Pil.open(
+        io.BytesIO(saved(Pil.fromarray(pixels), "PNG", exif=_exif(orientation)))
+    ) as shallow:
         chunk = shallow.info["exif"]
     image, said = decode_image(_with_exif(deep.tobytes(), chunk))
     expected, _ = decode_image(saved(Pil.fromarray(pixels), "PNG", exif=_exif(orientation)))
@@ -114,7 +126,9 @@ def test_masks() -> None:
     """White is replaced, whatever the depth; an alpha that says something is the mask."""
     levels = np.array([[0, 128, 255]], np.uint8)
     assert decode_mask(saved(Pil.fromarray(levels), "PNG")) == pytest.approx(levels / 255)
-    assert decode_mask(saved(Pil.fromarray(levels.astype(np.uint16) * 257), "PNG")) == pytest.approx(levels / 255)
+    assert decode_mask(
+        saved(Pil.fromarray(levels.astype(np.uint16) * 257), "PNG")
+    ) == pytest.approx(levels / 255)
     layer = Pil.merge("RGBA", (*Pil.new("RGB", (3, 1)).split(), Pil.fromarray(levels)))
     assert decode_mask(saved(layer, "PNG")) == pytest.approx(levels / 255)
     opaque = Pil.fromarray(levels).convert("RGBA")
@@ -150,6 +164,12 @@ def test_the_reference_pipeline_reads_the_file(pixels: Pixels) -> None:
     assert np.array_equal(result.image, image)
     assert result.stages[0].decision == "PNG RGB"
     with pytest.raises(ContractError, match=r"request\.file shows \(60, 40\)"):
-        run(EditRequest(image, mask, file=saved(Pil.fromarray(pixels).transpose(Pil.Transpose.ROTATE_90), "PNG")))
+        run(
+            EditRequest(
+                image,
+                mask,
+                file=saved(Pil.fromarray(pixels).transpose(Pil.Transpose.ROTATE_90), "PNG"),
+            )
+        )
     with pytest.raises(ContractError, match=r"request\.file: it is no picture"):
         run(EditRequest(image, mask, file=b"nothing"))

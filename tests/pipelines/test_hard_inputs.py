@@ -41,7 +41,9 @@ def test_tiny_and_long_pictures(shape: tuple[int, int], where: str, model: str) 
     image, mask = picture(shape), masked(shape, where)
     pipeline = reference.build(**{"inpaint.model": model}, **FREELY)
     if mask.all():
-        with pytest.raises(ValueError, match="the whole picture is masked: there is nothing to fill it from"):
+        with pytest.raises(
+            ValueError, match="the whole picture is masked: there is nothing to fill it from"
+        ):
             pipeline(EditRequest(image, mask))
         return
     result = pipeline(EditRequest(image, mask))
@@ -75,7 +77,9 @@ def test_detection_takes_any_size(shape: tuple[int, int]) -> None:
 def test_text_in_a_narrow_strip_is_found() -> None:
     """A strip forty times as long as wide is no harder than a picture."""
     pixels = np.full((24, 960, 3), 70, np.uint8)
-    cv2.putText(pixels, "SAMPLE", (400, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (250, 250, 250), 1, cv2.LINE_AA)
+    cv2.putText(
+        pixels, "SAMPLE", (400, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (250, 250, 250), 1, cv2.LINE_AA
+    )
     (line,) = find_text(pixels, DetectConfig())
     left, top, width, height = cv2.boundingRect(corners_of(line))
     assert 380 < left < 410
@@ -84,7 +88,9 @@ def test_text_in_a_narrow_strip_is_found() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (40, 60)], ids=str)
-@pytest.mark.parametrize("option", ["inpaint.two_tier", "inpaint.refine_texture", "mask.spare_anchors"])
+@pytest.mark.parametrize(
+    "option", ["inpaint.two_tier", "inpaint.refine_texture", "mask.spare_anchors"]
+)
 def test_options_on_tiny_pictures(shape: tuple[int, int], option: str) -> None:
     image, mask = picture(shape), masked(shape, "corner" if shape != (1, 1) else "empty")
     result = reference.build(**{option: True}, **FREELY)(EditRequest(image, mask))

@@ -17,7 +17,9 @@ SIZE = 96
 def photo() -> Image:
     from skimage import data
 
-    return np.asarray(data.coffee()[100 : 100 + SIZE, 200 : 200 + SIZE], np.float32) / np.float32(255)
+    return np.asarray(data.coffee()[100 : 100 + SIZE, 200 : 200 + SIZE], np.float32) / np.float32(
+        255
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +38,22 @@ def harmonised(image: Image, mask: Mask, colour: str, scale: int = 1) -> tuple[I
 
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("colour", ["gradient", "mean_std"])
-def test_outside_the_fill_not_a_bit_changes(photo: Image, blobs: Mask, colour: str, scale: int) -> None:
+def test_outside_the_fill_not_a_bit_changes(
+    photo: Image, blobs: Mask, colour: str, scale: int
+) -> None:
     """Of a picture with an offset in its fills, at both sizes."""
-    image = np.clip(photo + np.float32(0.15) * blobs[..., None], 0, 1).repeat(scale, axis=0).repeat(scale, axis=1)
+    image = (
+        np.clip(photo + np.float32(0.15) * blobs[..., None], 0, 1)
+        .repeat(scale, axis=0)
+        .repeat(scale, axis=1)
+    )
     before = image.copy()
     after, decision = harmonised(image, blobs, colour, scale)
     reach = np.zeros((SIZE * scale, SIZE * scale), bool)
     for y, x in np.argwhere(blobs > 0).tolist():
-        reach[max((y - 1) * scale, 0) : (y + 2) * scale, max((x - 1) * scale, 0) : (x + 2) * scale] = True
+        reach[
+            max((y - 1) * scale, 0) : (y + 2) * scale, max((x - 1) * scale, 0) : (x + 2) * scale
+        ] = True
     assert np.array_equal(after[~reach], image[~reach])
     assert np.array_equal(image, before)
     assert decision.startswith("colour matched in ")

@@ -68,7 +68,9 @@ def test_a_fingerprint_must_be_a_string(mine: Path) -> None:
 def test_the_references_fingerprint_follows_its_settings() -> None:
     """Another setting is another pipeline."""
     one, other = (load(f"reference?inpaint.model={name}") for name in ("ns", "telea"))
-    assert fingerprint("reference?inpaint.model=ns", one) != fingerprint("reference?inpaint.model=telea", other)
+    assert fingerprint("reference?inpaint.model=ns", one) != fingerprint(
+        "reference?inpaint.model=telea", other
+    )
 
 
 @pytest.mark.parametrize("text", ["", "x", "x:", ":y", "mine.py:not-a-name", "reference?novalue"])

@@ -20,7 +20,9 @@ def test_the_page_is_what_the_settings_make_now() -> None:
 def test_every_setting_is_there_with_its_default() -> None:
     """In the order of the configuration, each with words of its own, none of which breaks a table."""
     settings = [setting for section in manual.sections() for setting in section.settings]
-    assert {setting.name: setting.default for setting in settings} == ReferenceConfig().as_settings()
+    assert {
+        setting.name: setting.default for setting in settings
+    } == ReferenceConfig().as_settings()
     for setting in settings:
         assert len(setting.about) > 10, setting.name
         assert "|" not in setting.about + setting.allowed, setting.name
@@ -32,7 +34,9 @@ def test_every_stage_is_there_with_its_settings() -> None:
     for number, (name, _) in enumerate(reference.STAGES, 1):
         assert f"| {number} | `{name}` |" in page
     assert "Stages: `refine_mask`, `check_mask`." in page
-    assert {reference.SECTIONS.get(name, name) for name, _ in reference.STAGES} - {"decode"} <= set(manual.topics())
+    assert {reference.SECTIONS.get(name, name) for name, _ in reference.STAGES} - {"decode"} <= set(
+        manual.topics()
+    )
 
 
 @pytest.mark.parametrize("topic", ["mask", "inpaint.scheduler"])

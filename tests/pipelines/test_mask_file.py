@@ -78,7 +78,9 @@ def test_the_other_polarity_is_refused(tmp_path: Path, image: Image) -> None:
     ],
     ids=["unbound", "colour", "16 bits"],
 )
-def test_another_kind_of_png_is_refused(tmp_path: Path, image: Image, levels: np.ndarray, part: str) -> None:
+def test_another_kind_of_png_is_refused(
+    tmp_path: Path, image: Image, levels: np.ndarray, part: str
+) -> None:
     _write(tmp_path / "mask.png", levels, {})
     with pytest.raises(ContractError, match=part):
         load_mask(tmp_path / "mask.png", image)
@@ -102,7 +104,9 @@ def test_what_is_no_picture_or_not_there_is_named(tmp_path: Path, image: Image) 
     ],
     ids=["size", "type", "range", "shape"],
 )
-def test_what_is_no_mask_is_not_written(tmp_path: Path, image: Image, mask: Mask, part: str) -> None:
+def test_what_is_no_mask_is_not_written(
+    tmp_path: Path, image: Image, mask: Mask, part: str
+) -> None:
     with pytest.raises(ContractError, match=part):
         save_mask(tmp_path / "mask.png", mask, image)
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,9 @@ from editproof.pipelines.contract import ContractError, check_result
 from editproof.pipelines.edit import Edit, Step
 from editproof.pipelines.memory import forget_peak, peak_mb
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak memory")
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process its peak memory"
+)
 
 
 def hold(megabytes: int) -> None:

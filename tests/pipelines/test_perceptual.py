@@ -64,7 +64,9 @@ def package_value(one: Image, other: Image, weights: Path) -> float:
     for part in (own.slice1, own.slice2, own.slice3, own.slice4, own.slice5):
         for name, value in part.named_parameters():
             value.data = state[f"features.{name}"]
-    tensors = [torch.from_numpy(picture.transpose(2, 0, 1).copy())[None] for picture in (one, other)]
+    tensors = [
+        torch.from_numpy(picture.transpose(2, 0, 1).copy())[None] for picture in (one, other)
+    ]
     with torch.no_grad():
         return float(network(*tensors, normalize=True))
 
@@ -73,7 +75,9 @@ def test_it_is_the_packages_value(taken: Path) -> None:
     """With nothing masked, up to how the package interpolates its maps before it takes the mean."""
     one, other = noise(96, 128), noise(96, 128, seed=1)
     hole = np.zeros((96, 128), bool)
-    assert lpips_outside(one, other, hole, taken) == pytest.approx(package_value(one, other, taken), rel=0.02)
+    assert lpips_outside(one, other, hole, taken) == pytest.approx(
+        package_value(one, other, taken), rel=0.02
+    )
     assert lpips_outside(one, one, hole, taken) == 0
 
 
@@ -95,7 +99,9 @@ def test_the_hole_does_not_count(taken: Path) -> None:
     assert lpips_outside(filled, image, hole, taken) == 0
     values = []
     for strength in (0.05, 0.2):
-        filled[:20] = np.clip(image[:20] + np.float32(strength) * (noise(20, 80, seed=2) - 0.5), 0, 1)
+        filled[:20] = np.clip(
+            image[:20] + np.float32(strength) * (noise(20, 80, seed=2) - 0.5), 0, 1
+        )
         values.append(lpips_outside(filled, image, hole, taken))
     assert values[0] is not None
     assert values[1] is not None
@@ -108,7 +114,9 @@ def test_any_size_has_a_value(taken: Path, shape: tuple[int, int]) -> None:
     """Small pictures are mirrored, large ones are compared square by square; enlarged ones are made small again."""
     image, nothing = noise(*shape), np.zeros(shape, bool)
     assert lpips_outside(image, 1 - image, nothing, taken) > 0  # type: ignore[operator]
-    assert lpips_outside(image.repeat(2, axis=0).repeat(2, axis=1), image, nothing, taken) == pytest.approx(0, abs=1e-6)
+    assert lpips_outside(
+        image.repeat(2, axis=0).repeat(2, axis=1), image, nothing, taken
+    ) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
@@ -138,12 +146,15 @@ def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
     assert tried.status is Status.NEEDS_REVIEW
 
 
-def test_without_weights_it_is_refused_when_it_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_weights_it_is_refused_when_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Naming the setting and what to do; nothing is asked for where there is no limit."""
     monkeypatch.delenv(VARIABLE, raising=False)
     reference.build()
     with pytest.raises(
-        ContractError, match=r"no weights to measure LPIPS with: set verify.lpips_weights or .*LPIPS_WEIGHTS"
+        ContractError,
+        match=r"no weights to measure LPIPS with: set verify.lpips_weights or .*LPIPS_WEIGHTS",
     ):
         reference.build(**{"verify.max_lpips": 0.1})
     with pytest.raises(ContractError, match=r"verify.lpips_weights leads to .*not there"):
@@ -163,7 +174,9 @@ def test_a_folder_or_a_file_is_found(random_alexnet: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("what", ["text", "another network", "truncated"])
-def test_a_file_of_another_kind_is_refused_when_it_is_built(what: str, random_alexnet: Path, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused_when_it_is_built(
+    what: str, random_alexnet: Path, tmp_path: Path
+) -> None:
     """It is not even loaded for that."""
     import torch
     from safetensors.torch import save_file
@@ -184,5 +197,7 @@ def test_untrained_weights_are_refused(random_alexnet: Path, name: str) -> None:
     """They have the right names and shapes, and the wrong numbers."""
     perceptual._network.cache_clear()
     image = noise(64, 64)
-    with pytest.raises(ContractError, match="is not torchvision's trained AlexNet: LPIPS of a known pair is"):
+    with pytest.raises(
+        ContractError, match="is not torchvision's trained AlexNet: LPIPS of a known pair is"
+    ):
         lpips_outside(image, image, np.zeros((64, 64), bool), random_alexnet / name)

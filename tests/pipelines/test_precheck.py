@@ -19,9 +19,13 @@ def decisions(result: EditResult) -> dict[str, str]:
     return {stage.name: stage.decision for stage in result.stages}
 
 
-def with_text(image: Image, text: str, at: tuple[int, int], *, size: float = 1.0, thickness: int = 2) -> Image:
+def with_text(
+    image: Image, text: str, at: tuple[int, int], *, size: float = 1.0, thickness: int = 2
+) -> Image:
     pixels = np.round(image * 255).astype(np.uint8)
-    cv2.putText(pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (250, 250, 250), thickness, cv2.LINE_AA)
+    cv2.putText(
+        pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (250, 250, 250), thickness, cv2.LINE_AA
+    )
     return pixels.astype(np.float32) / np.float32(255)
 
 
@@ -29,7 +33,9 @@ def test_a_picture_without_contrast_needs_nothing() -> None:
     """No text can be in it, so no detector runs, no model fills, and the picture comes back to the bit."""
     result = reference.build()(EditRequest(FLAT))
     said = decisions(result)
-    assert said["precheck"].startswith("needs_text_removal=false, needs_inpainting=false, estimate_ms=")
+    assert said["precheck"].startswith(
+        "needs_text_removal=false, needs_inpainting=false, estimate_ms="
+    )
     assert "says the pre-check" in said["detect"]
     assert "says the pre-check" in said["inpaint"]
     assert result.image is not None
@@ -70,7 +76,9 @@ def test_strokes_are_a_mask() -> None:
     assert "strokes added" in said["detect"]
 
 
-@pytest.mark.parametrize(("where", "dominates"), [(np.s_[70:110, 10:190], "true"), (np.s_[200:290, 10:60], "false")])
+@pytest.mark.parametrize(
+    ("where", "dominates"), [(np.s_[70:110, 10:190], "true"), (np.s_[200:290, 10:60], "false")]
+)
 def test_text_dominates_a_mask_over_text_only(where: tuple[slice, slice], dominates: str) -> None:
     """Where text is to be removed on its own, a caller's mask is asked whether it lies over some."""
     mask = np.zeros(FLAT.shape[:2], np.float32)
@@ -119,8 +127,12 @@ def test_the_estimate_knows_what_the_detector_is_shown() -> None:
     assert seen_megapixels((1000, 1000), config) == pytest.approx(1 + 4)
     assert seen_megapixels((100, 100), once) == pytest.approx(0.736**2)
     assert seen_megapixels((10, 2000), once) == pytest.approx(4 * 0.736**2)
-    assert seen_megapixels((4000, 4000), config) == pytest.approx(5 * 16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01)
-    assert seen_megapixels((4000, 4000), once) == pytest.approx(16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01)
+    assert seen_megapixels((4000, 4000), config) == pytest.approx(
+        5 * 16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01
+    )
+    assert seen_megapixels((4000, 4000), once) == pytest.approx(
+        16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01
+    )
 
 
 def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
@@ -137,6 +149,7 @@ def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
 
     assert estimate(spread) > 2 * estimate(compact)
     few, many = (
-        estimate(compact, **{"inpaint.model": "microfill", "inpaint.sampling_steps": steps}) for steps in (1, 4)
+        estimate(compact, **{"inpaint.model": "microfill", "inpaint.sampling_steps": steps})
+        for steps in (1, 4)
     )
     assert few < many

@@ -68,7 +68,9 @@ def test_growth_stops_before_fine_print(block: Mask) -> None:
     image[18:42, 42:60] = np.where(np.arange(18) % 3 == 0, 0.1, 0.9)[None, :, None]
     settings = {"mask.dilate_px": 4, "mask.soft_sigma_px": 2.0, "mask.max_coverage": 1.0}
     spared, grown = (
-        refined(reference.build(**settings, **{"mask.spare_anchors": spare})(EditRequest(image, block)))
+        refined(
+            reference.build(**settings, **{"mask.spare_anchors": spare})(EditRequest(image, block))
+        )
         for spare in (True, False)
     )
     assert (grown[25:35, 42:44] == 1).all()

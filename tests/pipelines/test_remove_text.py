@@ -8,7 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from editproof.pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
+from editproof.pipelines import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Image,
+    Mask,
+    Status,
+    reference,
+)
 from editproof.pipelines.config import PolicyConfig, ReferenceConfig
 from editproof.pipelines.edit import Edit, TextRegion
 from editproof.pipelines.policy import Finding, PolicyError, apply_policy
@@ -41,15 +49,26 @@ def image() -> Image:
     return image
 
 
-def edit_of(image: Image, mask: Mask, regions: tuple[TextRegion, ...], **settings: str | float) -> Edit:
-    config = ReferenceConfig().with_settings({f"text.{name}": value for name, value in settings.items()})
+def edit_of(
+    image: Image, mask: Mask, regions: tuple[TextRegion, ...], **settings: str | float
+) -> Edit:
+    config = ReferenceConfig().with_settings(
+        {f"text.{name}": value for name, value in settings.items()}
+    )
     request = EditRequest(image, mask)
     return Edit(request, config, image=image, mask=mask, fill=image, blended=image, regions=regions)
 
 
 def test_each_line_goes_its_way(image: Image, mask: Mask) -> None:
     """Flat ground, structured ground, unsure; the rest of the mask is left to the inpainter."""
-    sure = edit_of(image, mask, (line(20, 30), line(60, 70)), mode="auto", flat_model="ns", complex_model="biharmonic")
+    sure = edit_of(
+        image,
+        mask,
+        (line(20, 30), line(60, 70)),
+        mode="auto",
+        flat_model="ns",
+        complex_model="biharmonic",
+    )
     step = remove_text(sure)
     assert step.decision == "lines: 1 complex, 1 flat"
     filled = step.edit.filled
@@ -62,7 +81,9 @@ def test_each_line_goes_its_way(image: Image, mask: Mask) -> None:
 
 def test_the_inpainter_fills_the_rest_only(image: Image, mask: Mask) -> None:
     """What text removal filled stays as it is, to the bit."""
-    after_text = remove_text(edit_of(image, mask, (line(20, 30), line(60, 70)), mode="auto", flat_model="ns")).edit
+    after_text = remove_text(
+        edit_of(image, mask, (line(20, 30), line(60, 70)), mode="auto", flat_model="ns")
+    ).edit
     after = inpaint(after_text)
     filled = after_text.filled
     assert filled is not None
@@ -73,7 +94,10 @@ def test_the_inpainter_fills_the_rest_only(image: Image, mask: Mask) -> None:
 
 def test_an_unsure_line_is_blurred_not_invented() -> None:
     """No detail in it, and nothing of what is masked shines through."""
-    ground = np.full((SIZE, SIZE, 3), 0.4, np.float32) + np.linspace(0, 0.2, SIZE, dtype=np.float32)[:, None]
+    ground = (
+        np.full((SIZE, SIZE, 3), 0.4, np.float32)
+        + np.linspace(0, 0.2, SIZE, dtype=np.float32)[:, None]
+    )
     written, mask = ground.copy(), np.zeros((SIZE, SIZE), np.float32)
     mask[50:62, 20:100] = RNG.random((12, 80)) < 0.5
     written[mask > 0] = 1.0
@@ -83,7 +107,8 @@ def test_an_unsure_line_is_blurred_not_invented() -> None:
     other = written.copy()
     other[mask > 0] = 0.0
     assert np.array_equal(
-        blurred(other, mask > 0, sigma_px=6.0)[mask > 0], blurred(written, mask > 0, sigma_px=6.0)[mask > 0]
+        blurred(other, mask > 0, sigma_px=6.0)[mask > 0],
+        blurred(written, mask > 0, sigma_px=6.0)[mask > 0],
     )
 
 
@@ -106,26 +131,42 @@ def test_text_goes_from_a_picture_without_a_mask() -> None:
     ground = np.full((200, 240, 3), 0.3, np.float32)
     result = reference.build(**{"text.mode": "auto"})(EditRequest(written_on(ground, "WELCOME")))
     assert result.image is not None
-    assert "lines: 1 flat" in next(stage.decision for stage in result.stages if stage.name == "remove_text")
+    assert "lines: 1 flat" in next(
+        stage.decision for stage in result.stages if stage.name == "remove_text"
+    )
     assert np.abs(result.image - ground).mean() < 0.003
     assert np.abs(result.image - ground).max() < 0.15
 
 
-@pytest.mark.parametrize("text", ["© J. Doe 2020", "STOCK PHOTO", "Copyright notice", "preview only", "(c) 2019 me"])
+@pytest.mark.parametrize(
+    "text", ["© J. Doe 2020", "STOCK PHOTO", "Copyright notice", "preview only", "(c) 2019 me"]
+)
 def test_what_claims_ownership_is_a_watermark(text: str, image: Image) -> None:
-    findings = apply_policy(EditRequest(image), (line(20, 30, text=text),), PolicyConfig(review="watermark"))
+    findings = apply_policy(
+        EditRequest(image), (line(20, 30, text=text),), PolicyConfig(review="watermark")
+    )
     assert [finding.rule for finding in findings] == ["watermark"]
     assert repr(text) in findings[0].why
 
 
-@pytest.mark.parametrize("texts", [(), ("SALE",), ("Specimen", "Sample copy"), ("SALE", "SALE"), ("a", "a", "a")])
+@pytest.mark.parametrize(
+    "texts", [(), ("SALE",), ("Specimen", "Sample copy"), ("SALE", "SALE"), ("a", "a", "a")]
+)
 def test_other_text_is_none(texts: tuple[str, ...], image: Image) -> None:
     regions = tuple(line(10 * i, 10 * i + 8, text=text) for i, text in enumerate(texts))
-    assert apply_policy(EditRequest(image), regions, PolicyConfig(refuse="watermark", review="watermark")) == []
+    assert (
+        apply_policy(
+            EditRequest(image), regions, PolicyConfig(refuse="watermark", review="watermark")
+        )
+        == []
+    )
 
 
 def test_the_same_words_again_and_again_are_a_watermark(image: Image) -> None:
-    regions = tuple(line(10 * i, 10 * i + 8, text=text) for i, text in enumerate(("Acme Pix", "ACME PIX", "acmepix")))
+    regions = tuple(
+        line(10 * i, 10 * i + 8, text=text)
+        for i, text in enumerate(("Acme Pix", "ACME PIX", "acmepix"))
+    )
     with pytest.raises(PolicyError, match="policy watermark: 'acmepix' stands in it 3 times"):
         apply_policy(EditRequest(image), regions, PolicyConfig(refuse="watermark"))
 
@@ -139,7 +180,9 @@ def test_sensitive_categories_are_the_settings_own(image: Image) -> None:
 
 
 def test_a_rule_that_is_none_is_named(image: Image) -> None:
-    with pytest.raises(ContractError, match="no policy rule 'watermrk'; there are: watermark, category"):
+    with pytest.raises(
+        ContractError, match="no policy rule 'watermrk'; there are: watermark, category"
+    ):
         apply_policy(EditRequest(image), (), PolicyConfig(refuse="watermrk"))
 
 
@@ -162,5 +205,7 @@ def test_the_pipeline_refuses_or_asks_for_review_with_the_rule_s_name(masked: bo
 
 def written_on(ground: Image, text: str) -> Image:
     pixels = np.round(ground * 255).astype(np.uint8)
-    cv2.putText(pixels, text, (15, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (250, 250, 250), 2, cv2.LINE_AA)
+    cv2.putText(
+        pixels, text, (15, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (250, 250, 250), 2, cv2.LINE_AA
+    )
     return pixels.astype(np.float32) / np.float32(255)

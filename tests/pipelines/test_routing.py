@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from editproof.pipelines import ContractError, EditRequest, EditResult, Image, Mask, Status, reference
+from editproof.pipelines import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Image,
+    Mask,
+    Status,
+    reference,
+)
 from editproof.pipelines.config import RouteConfig
 from editproof.pipelines.routing import first_tier, is_photograph, jpeg_quality
 from editproof.pipelines.stages.artefacts import CLEAN, artefact_score, repetition
@@ -39,7 +47,9 @@ def blob() -> Mask:
     return np.asarray(np.hypot(y - 40, x - 50) < 12, np.float32)
 
 
-def routed(image: Image, mask: Mask, settings: dict[str, Param], **request: object) -> tuple[EditResult, str]:
+def routed(
+    image: Image, mask: Mask, settings: dict[str, Param], **request: object
+) -> tuple[EditResult, str]:
     """The result, and the decision of its `route`."""
     asked = replace(EditRequest(image, mask, seed=3), **request)  # type: ignore[arg-type]
     result = reference.build(**{"route.tiers": "ns,patch", **settings})(asked)
@@ -63,10 +73,15 @@ def test_a_good_result_of_the_fast_tier_is_taken(smooth: Image, blob: Mask) -> N
 def test_a_smeared_fill_goes_to_the_heavier_tier(gravel: Image, blob: Mask) -> None:
     """On gravel it smears; the patch model's fill is committed, and the trace holds both scores."""
     result, decision = routed(gravel, blob, {"route.threshold": 0.3}, scale=2)
-    assert [stage.name for stage in result.stages if stage.name.startswith("verify")] == ["verify[ns]", "verify[patch]"]
+    assert [stage.name for stage in result.stages if stage.name.startswith("verify")] == [
+        "verify[ns]",
+        "verify[patch]",
+    ]
     assert "patch committed" in decision
     assert result.status is Status.DONE
-    direct = reference.build(**{"inpaint.model": "patch"})(EditRequest(gravel, blob, seed=3, scale=2))
+    direct = reference.build(**{"inpaint.model": "patch"})(
+        EditRequest(gravel, blob, seed=3, scale=2)
+    )
     assert result.image is not None
     assert direct.image is not None
     assert np.array_equal(result.image, direct.image)
@@ -97,8 +112,18 @@ def test_what_is_refused_is_not_tried_again(gravel: Image) -> None:
         ({"by_value": True}, {"asset_value": "low"}, 0, ""),
         ({"by_source": True}, {"source": "photo"}, 1, "it is a photograph"),
         ({"by_source": True}, {"source": "scan"}, 0, "it is no photograph"),
-        ({"by_source": True}, {"source": "photo", "jpeg_quality": 40}, 0, "it is a photograph of JPEG quality 40"),
-        ({"by_value": True, "by_source": True}, {"source": "photo", "asset_value": "high"}, 1, "its value is high and"),
+        (
+            {"by_source": True},
+            {"source": "photo", "jpeg_quality": 40},
+            0,
+            "it is a photograph of JPEG quality 40",
+        ),
+        (
+            {"by_value": True, "by_source": True},
+            {"source": "photo", "asset_value": "high"},
+            1,
+            "its value is high and",
+        ),
     ],
 )
 def test_value_and_source_choose_the_first_tier(
@@ -113,7 +138,9 @@ def test_value_and_source_choose_the_first_tier(
 
 def test_the_start_is_in_the_decision(smooth: Image, blob: Mask) -> None:
     """A valuable asset starts with the heavier model, and the trace says why."""
-    result, decision = routed(smooth, blob, {"route.by_value": True}, metadata={"asset_value": "high"})
+    result, decision = routed(
+        smooth, blob, {"route.by_value": True}, metadata={"asset_value": "high"}
+    )
     assert "inpaint[ns]" not in [stage.name for stage in result.stages]
     assert "started at patch, as its value is high" in decision
 
@@ -175,10 +202,14 @@ def test_an_unknown_tier_is_a_clear_error() -> None:
 
 def test_a_stage_over_its_budget_says_so(smooth: Image, blob: Mask) -> None:
     """In its own decision; the picture is the same."""
-    tight = reference.build(**{"verify.budget_ms": 1e-6, "upscale.budget_ms": 1e9})(EditRequest(smooth, blob))
+    tight = reference.build(**{"verify.budget_ms": 1e-6, "upscale.budget_ms": 1e9})(
+        EditRequest(smooth, blob)
+    )
     decisions = {stage.name: stage.decision for stage in tight.stages}
     assert "over budget" in decisions["verify"]
-    assert not any("over budget" in decision for name, decision in decisions.items() if name != "verify")
+    assert not any(
+        "over budget" in decision for name, decision in decisions.items() if name != "verify"
+    )
     free = reference.build()(EditRequest(smooth, blob))
     assert tight.image is not None
     assert free.image is not None
@@ -218,11 +249,15 @@ def test_flat_ground_does_not_repeat(smooth: Image) -> None:
 def test_limits_on_artefacts_and_likeness_send_an_edit_to_review(gravel: Image, blob: Mask) -> None:
     """Each only where it is set, with both numbers in the reason."""
     assert reference.build()(EditRequest(gravel, blob)).status is Status.DONE
-    result = reference.build(**{"verify.max_artefact_score": 0.05, "verify.min_ssim": 0.5})(EditRequest(gravel, blob))
+    result = reference.build(**{"verify.max_artefact_score": 0.05, "verify.min_ssim": 0.5})(
+        EditRequest(gravel, blob)
+    )
     assert result.status is Status.NEEDS_REVIEW
     assert "the artefact score is 0." in result.reason
     assert "SSIM" not in result.reason
-    denoised = reference.build(**{"verify.min_ssim": 1.0, "upscale.denoise": 2.0})(EditRequest(gravel, blob, scale=2))
+    denoised = reference.build(**{"verify.min_ssim": 1.0, "upscale.denoise": 2.0})(
+        EditRequest(gravel, blob, scale=2)
+    )
     assert "SSIM outside the mask is 0." in denoised.reason
 
 

@@ -50,7 +50,9 @@ Settings = Mapping[str, str | int | float | bool]
 DEFAULTS: Settings = {}
 
 
-def edited(photo: Image, mask: Mask | None, settings: Settings = DEFAULTS, *, seed: int = 1, scale: int = 1) -> Image:
+def edited(
+    photo: Image, mask: Mask | None, settings: Settings = DEFAULTS, *, seed: int = 1, scale: int = 1
+) -> Image:
     image = reference.build(**settings)(EditRequest(photo, mask, seed=seed, scale=scale)).image
     assert image is not None
     return image
@@ -85,7 +87,9 @@ def test_the_seed_matters_for_stochastic_models_only(photo: Image, blob: Mask, m
 @pytest.mark.parametrize(
     "where", [np.s_[:8, :8], np.s_[-5:, 30:60], np.s_[20:60, -1:]], ids=["corner", "edge", "sliver"]
 )
-def test_a_mask_at_the_border_is_filled(photo: Image, model: str, where: tuple[slice, slice]) -> None:
+def test_a_mask_at_the_border_is_filled(
+    photo: Image, model: str, where: tuple[slice, slice]
+) -> None:
     """Also where there is a picture on one side only."""
     mask = np.zeros((SIZE, SIZE), np.float32)
     mask[where] = 1
@@ -97,7 +101,9 @@ def test_a_mask_at_the_border_is_filled(photo: Image, model: str, where: tuple[s
 def test_an_empty_mask_leaves_the_picture(photo: Image, model: str) -> None:
     """Nothing to replace is no error."""
     nothing = np.zeros((SIZE, SIZE), np.float32)
-    assert np.array_equal(edited(photo, nothing, {"inpaint.model": model, "harmonise.grain": True}), photo)
+    assert np.array_equal(
+        edited(photo, nothing, {"inpaint.model": model, "harmonise.grain": True}), photo
+    )
 
 
 def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
@@ -107,7 +113,12 @@ def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
     result = reference.build()(EditRequest(photo, mask))
     assert (result.image, result.status) == (None, Status.REFUSED)
     assert re.search(r"coverage 0\.5\d\d > 0\.120", result.reason)
-    assert [stage.name for stage in result.stages] == ["decode", "precheck", "detect", "refine_mask"]
+    assert [stage.name for stage in result.stages] == [
+        "decode",
+        "precheck",
+        "detect",
+        "refine_mask",
+    ]
 
 
 def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:
@@ -120,12 +131,16 @@ def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:
 def test_the_smallest_picture_goes_through(model: str) -> None:
     """1×1 px, with nothing to replace."""
     one = np.full((1, 1, 3), 0.5, np.float32)
-    assert edited(one, np.zeros((1, 1), np.float32), settings={"inpaint.model": model}, scale=2).shape == (2, 2, 3)
+    assert edited(
+        one, np.zeros((1, 1), np.float32), settings={"inpaint.model": model}, scale=2
+    ).shape == (2, 2, 3)
 
 
 def test_a_result_replays_to_the_same_bytes(photo: Image, blob: Mask) -> None:
     """The settings that a result carries are all that it takes."""
-    request = EditRequest(photo, blob, seed=5, scale=2, config={"tile.size_px": 48, "tile.overlap_px": 8})
+    request = EditRequest(
+        photo, blob, seed=5, scale=2, config={"tile.size_px": 48, "tile.overlap_px": 8}
+    )
     first = reference.build(**{"inpaint.model": "patch"}, **{"harmonise.grain": True})(request)
     second = reference.replay(first.config, replace(request, config={}))
     assert first.image is not None
@@ -173,7 +188,14 @@ def test_large_clear_text_is_found_to_the_glyph() -> None:
     image = np.ascontiguousarray(np.broadcast_to(y[:, None, None], (128, 256, 3)))
     pixels = np.round(image * 255).astype(np.uint8)
     drawn = cv2.putText(
-        pixels.copy(), "REMOVE ME", (20, 75), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (250, 250, 250), 2, cv2.LINE_AA
+        pixels.copy(),
+        "REMOVE ME",
+        (20, 75),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        1.2,
+        (250, 250, 250),
+        2,
+        cv2.LINE_AA,
     )
     truth = (drawn != pixels).any(axis=-1)
     mask, lines = text_mask(drawn.astype(np.float32) / np.float32(255), ReferenceConfig().detect)
@@ -195,7 +217,9 @@ def test_softening_never_lets_the_old_content_through() -> None:
     alpha = soften(core, radius_px=2, sigma_px=3.0)
     assert alpha[15, 15] == alpha[15, 17] == 1.0
     assert np.all(np.diff(alpha[15, 15:]) <= 0)
-    assert alpha[15, 20] == pytest.approx(np.exp(-0.5), abs=1e-3)  # 3 px beyond the grown core is one sigma
+    assert alpha[15, 20] == pytest.approx(
+        np.exp(-0.5), abs=1e-3
+    )  # 3 px beyond the grown core is one sigma
 
 
 @pytest.mark.parametrize("size", [(96, 96), (100, 61), (17, 200)])
@@ -220,7 +244,9 @@ def test_overlap_hides_the_seams_of_an_upscaler(photo: Image) -> None:
     assert error(16) < 1.5 / 255
 
 
-def test_poisson_takes_gradients_from_the_fill_and_values_from_the_rim(photo: Image, blob: Mask) -> None:
+def test_poisson_takes_gradients_from_the_fill_and_values_from_the_rim(
+    photo: Image, blob: Mask
+) -> None:
     """A fill that is the picture plus a constant blends back to the picture, bit-equal outside the hole."""
     hole = blob > 0
     blended = poisson(photo * np.float32(0.8), photo * np.float32(0.8) + np.float32(0.1), hole)
@@ -232,7 +258,9 @@ def test_a_pyramid_changes_nothing_where_fill_and_picture_agree(photo: Image, bl
     """To the bit, for a soft mask and at odd sizes too."""
     mask = soften(blob > 0, radius_px=2, sigma_px=4)
     assert np.array_equal(laplacian(photo, photo, mask), photo)
-    assert np.array_equal(laplacian(photo[:61, :47], photo[:61, :47], mask[:61, :47]), photo[:61, :47])
+    assert np.array_equal(
+        laplacian(photo[:61, :47], photo[:61, :47], mask[:61, :47]), photo[:61, :47]
+    )
 
 
 def test_a_pyramid_brings_back_nothing_of_what_is_masked(blob: Mask) -> None:
@@ -241,7 +269,9 @@ def test_a_pyramid_brings_back_nothing_of_what_is_masked(blob: Mask) -> None:
     image, fill = (np.full((SIZE, SIZE, 3), level, np.float32) for level in (0.4, 0.6))
     fill[mask == 0] = 0.4
     scribbled = image.copy()
-    scribbled[mask == 1] = np.random.default_rng(0).random((int((mask == 1).sum()), 3), dtype=np.float32)
+    scribbled[mask == 1] = np.random.default_rng(0).random(
+        (int((mask == 1).sum()), 3), dtype=np.float32
+    )
     result = laplacian(image, fill, mask)
     assert np.array_equal(laplacian(scribbled, fill, mask), result)
     assert result[40, 50].min() > 0.52
@@ -307,7 +337,9 @@ def test_verification_flags_a_visible_edge(blob: Mask) -> None:
         ({"tile.size_px": 32, "tile.overlap_px": 32}, "less than tile.size_px"),
     ],
 )
-def test_a_wrong_setting_is_named_with_the_remedy(settings: dict[str, str | float | int], part: str) -> None:
+def test_a_wrong_setting_is_named_with_the_remedy(
+    settings: dict[str, str | float | int], part: str
+) -> None:
     """Its name, its value, and what it may be."""
     with pytest.raises(ContractError, match=part):
         reference.build(**settings)
@@ -321,7 +353,10 @@ def test_a_wrong_setting_is_named_with_the_remedy(settings: dict[str, str | floa
         (EditRequest(np.zeros((4, 4, 3), np.uint8)), "must be float32"),
         (EditRequest(np.full((4, 4, 3), 2, np.float32)), "must be in"),
         (EditRequest(np.full((4, 4, 3), np.nan, np.float32)), "NaN"),
-        (EditRequest(np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), np.float32)), "must be of one size"),
+        (
+            EditRequest(np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), np.float32)),
+            "must be of one size",
+        ),
         (EditRequest(np.zeros((4, 4, 3), np.float32), scale=0), "at least 1"),
     ],
 )

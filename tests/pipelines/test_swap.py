@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from editproof.pipelines import reference
-from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Param, StagedPipeline, Status
+from editproof.pipelines.contract import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Param,
+    StagedPipeline,
+    Status,
+)
 from editproof.pipelines.swap import ORDER, differing, swapped
 from editproof.vectors import get
 
@@ -24,24 +31,36 @@ def pixels(result: EditResult) -> np.ndarray:
     return result.image
 
 
-def test_nothing_swapped_is_the_good_pipeline_and_everything_the_bad_one(request_: EditRequest) -> None:
+def test_nothing_swapped_is_the_good_pipeline_and_everything_the_bad_one(
+    request_: EditRequest,
+) -> None:
     good = reference.build()
-    settings: dict[str, Param] = {"blend.mode": "hard", "upscale.model": "bicubic", "mask.dilate_px": 3}
+    settings: dict[str, Param] = {
+        "blend.mode": "hard",
+        "upscale.model": "bicubic",
+        "mask.dilate_px": 3,
+    }
     bad = reference.build(**settings)
     assert isinstance(good, StagedPipeline)
     players = differing(good, bad, request_)
     assert players == ("refine_mask", "blend", "upscale")
     np.testing.assert_array_equal(pixels(swapped(good, bad, request_, ())), pixels(good(request_)))
-    np.testing.assert_array_equal(pixels(swapped(good, bad, request_, players)), pixels(bad(request_)))
+    np.testing.assert_array_equal(
+        pixels(swapped(good, bad, request_, players)), pixels(bad(request_))
+    )
     one = pixels(swapped(good, bad, request_, {"upscale"}))
-    np.testing.assert_array_equal(one, pixels(reference.build(**{"upscale.model": "bicubic"})(request_)))
+    np.testing.assert_array_equal(
+        one, pixels(reference.build(**{"upscale.model": "bicubic"})(request_))
+    )
 
 
 def test_another_order_stands_beside_the_stages(request_: EditRequest) -> None:
     good, bad = reference.build(), reference.build(**{"order.upscale_first": True})
     assert ORDER in differing(good, bad, request_)
     everything = differing(good, bad, request_)
-    np.testing.assert_array_equal(pixels(swapped(good, bad, request_, everything)), pixels(bad(request_)))
+    np.testing.assert_array_equal(
+        pixels(swapped(good, bad, request_, everything)), pixels(bad(request_))
+    )
 
 
 def test_equal_pipelines_differ_nowhere(request_: EditRequest) -> None:

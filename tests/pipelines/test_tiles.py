@@ -14,7 +14,15 @@ from editproof.pipelines.config import InpaintConfig, ReferenceConfig
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.models.fill import Crop
 from editproof.pipelines.stages import inpaint
-from editproof.pipelines.stages.inpaint import Job, batches, context_crops, fill_hole, plan_of, seed_at, shown
+from editproof.pipelines.stages.inpaint import (
+    Job,
+    batches,
+    context_crops,
+    fill_hole,
+    plan_of,
+    seed_at,
+    shown,
+)
 from editproof.pipelines.stages.tiling import Join, cross, map_tiles
 
 JOINS: Sequence[Join] = get_args(Join)
@@ -23,10 +31,14 @@ JOINS: Sequence[Join] = get_args(Join)
 @pytest.mark.parametrize("join", JOINS)
 @pytest.mark.parametrize("size", [(96, 96), (100, 61), (17, 200), (1, 1)])
 @pytest.mark.parametrize("overlap_px", [0, 5, 16, 30])
-def test_what_tiles_agree_on_comes_back_exactly(size: tuple[int, int], overlap_px: int, join: Join) -> None:
+def test_what_tiles_agree_on_comes_back_exactly(
+    size: tuple[int, int], overlap_px: int, join: Join
+) -> None:
     """Work that looks at single pixels is tiled without a trace, to the bit, at any size, scale and overlap."""
     image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
-    joined = map_tiles(image, lambda tile: 1 - tile, size_px=32, overlap_px=overlap_px, scale=1, join=join)
+    joined = map_tiles(
+        image, lambda tile: 1 - tile, size_px=32, overlap_px=overlap_px, scale=1, join=join
+    )
     assert np.array_equal(joined, 1 - image)
     doubled = map_tiles(image, _twice, size_px=32, overlap_px=overlap_px, scale=2, join=join)
     assert np.array_equal(doubled, _twice(image))
@@ -35,7 +47,10 @@ def test_what_tiles_agree_on_comes_back_exactly(size: tuple[int, int], overlap_p
 def test_a_cut_steps_and_the_others_go_over_smoothly() -> None:
     """From 0.2 to 0.6 over 32 px: at once, or in steps no larger than a ramp of that width has."""
     before, after = (np.full((32, 8, 3), level, np.float32) for level in (0.2, 0.6))
-    largest = {join: float(np.abs(np.diff(cross(before, after, join=join), axis=0)).max()) for join in JOINS}
+    largest = {
+        join: float(np.abs(np.diff(cross(before, after, join=join), axis=0)).max())
+        for join in JOINS
+    }
     assert largest["naive"] == pytest.approx(0.4, abs=1e-6)
     assert largest["fade"] == pytest.approx(0.4 / 32, rel=1e-3)
     assert largest["pyramid"] == pytest.approx(0.4 / 32, rel=1e-3)
@@ -105,7 +120,9 @@ def test_overlap_and_pyramid_hide_the_seams_of_a_fill(ground: Image, smudge: Mas
 
     def step(join: Join) -> float:
         settings = {"inpaint.tile_px": 48, "inpaint.tile_overlap_px": 24, "tile.join": join}
-        job = Job(ground, hole, smudge, ReferenceConfig().with_settings(settings), model="biharmonic")
+        job = Job(
+            ground, hole, smudge, ReferenceConfig().with_settings(settings), model="biharmonic"
+        )
         fill = fill_hole(job).image
         return float(np.abs(np.diff(fill - ground, axis=1)).max())
 
@@ -123,7 +140,10 @@ class Noise:
     def fill_many(self, crops: list[Crop], *, prompt: str = "") -> list[Image]:
         assert len({crop.image.shape for crop in crops}) == 1
         self.batches.append(len(crops))
-        return [np.random.default_rng(crop.seed).random(crop.image.shape, dtype=np.float32) for crop in crops]
+        return [
+            np.random.default_rng(crop.seed).random(crop.image.shape, dtype=np.float32)
+            for crop in crops
+        ]
 
 
 def test_the_result_does_not_depend_on_the_batch_size(
@@ -134,7 +154,11 @@ def test_the_result_does_not_depend_on_the_batch_size(
     for payload_px, seed in ((1, 1), (3 * 64**2, 1), (10**9, 1), (10**9, 2)):
         noise = Noise()
         monkeypatch.setattr(inpaint, "get_model", lambda name, config, noise=noise: noise)
-        settings = {"inpaint.tile_px": 48, "inpaint.tile_overlap_px": 8, "inpaint.payload_px": payload_px}
+        settings = {
+            "inpaint.tile_px": 48,
+            "inpaint.tile_overlap_px": 8,
+            "inpaint.payload_px": payload_px,
+        }
         config = ReferenceConfig().with_settings(settings)
         results.append(fill_hole(Job(ground, smudge > 0, smudge, config, seed)).image)
         sizes.append(max(noise.batches))
@@ -156,14 +180,20 @@ def test_batches_hold_everything_once_whatever_the_order() -> None:
 
 def test_every_place_has_a_seed_of_its_own() -> None:
     """By place and the edit's seed, any integer; never by order."""
-    seeds = {seed_at(seed, window) for seed in (-1, 0, 1, 2**70) for window in ((0, 0, 8, 8), (0, 8, 8, 16))}
+    seeds = {
+        seed_at(seed, window)
+        for seed in (-1, 0, 1, 2**70)
+        for window in ((0, 0, 8, 8), (0, 8, 8, 16))
+    }
     assert len(seeds) == 8
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert seed_at(5, (1, 2, 3, 4)) == seed_at(5, (1, 2, 3, 4))
 
 
 def test_a_tile_s_overlap_must_be_less_than_its_size() -> None:
-    with pytest.raises(ContractError, match=r"inpaint\.tile_overlap_px must be less than inpaint\.tile_px"):
+    with pytest.raises(
+        ContractError, match=r"inpaint\.tile_overlap_px must be less than inpaint\.tile_px"
+    ):
         reference.build(**{"inpaint.tile_px": 32, "inpaint.tile_overlap_px": 32})
 
 

@@ -103,7 +103,9 @@ def test_tiles_that_overlap_by_32_px_join_to_the_whole(model: Upscaler, photo: I
     """Within a level of the untiled picture; without an overlap, no model is."""
 
     def error(overlap_px: int) -> float:
-        tiled = map_tiles(photo, lambda crop: model(crop, 2), size_px=64, overlap_px=overlap_px, scale=2)
+        tiled = map_tiles(
+            photo, lambda crop: model(crop, 2), size_px=64, overlap_px=overlap_px, scale=2
+        )
         return float(np.abs(tiled - model(photo, 2)).max())
 
     assert error(32) <= LEVEL
@@ -115,7 +117,10 @@ def test_the_models_rank_as_they_should_on_a_photograph(original: Image) -> None
     small = small_photo(original, 4)
     metric = lpips_metric(find_weights("", download=False))
     pictures = {name: model(small, 4) for name, model in UPSCALERS.items()}
-    psnr = {name: -10 * np.log10(np.square(picture - original).mean()) for name, picture in pictures.items()}
+    psnr = {
+        name: -10 * np.log10(np.square(picture - original).mean())
+        for name, picture in pictures.items()
+    }
     lpips = {name: mean_of_all(metric, original, picture) for name, picture in pictures.items()}
     assert psnr["lanczos"] > psnr["bicubic"] > psnr["lanczos"] - 0.3
     assert psnr["lanczos"] - 0.3 < psnr["guided"]
@@ -146,8 +151,16 @@ def test_an_ncnn_file_becomes_a_state_dict() -> None:
     """A convolution's half floats, its bias and a PReLU's slopes, each in its place; what is left over is refused."""
     weights = np.arange(27, dtype="<f2")
     bias, slopes = np.array([0.5], "<f4"), np.array([0.25], "<f4")
-    data = np.uint32(HALF_FLAG).tobytes() + weights.tobytes() + b"\0\0" + bias.tobytes() + slopes.tobytes()
-    param = "7767517\n2 2\nConvolution Conv_0 1 1 a b 0=1 1=3 4=1 5=1 6=27\nPReLU PRelu_1 1 1 b c 0=1\n"
+    data = (
+        np.uint32(HALF_FLAG).tobytes()
+        + weights.tobytes()
+        + b"\0\0"
+        + bias.tobytes()
+        + slopes.tobytes()
+    )
+    param = (
+        "7767517\n2 2\nConvolution Conv_0 1 1 a b 0=1 1=3 4=1 5=1 6=27\nPReLU PRelu_1 1 1 b c 0=1\n"
+    )
     state = read_ncnn(param, data)
     assert state["body.0.weight"].shape == (1, 3, 3, 3)
     assert np.array_equal(state["body.0.weight"].ravel(), weights)
@@ -156,7 +169,9 @@ def test_an_ncnn_file_becomes_a_state_dict() -> None:
         read_ncnn(param, data + b"\0\0\0\0")
 
 
-def test_a_name_or_a_file_that_is_no_upscaler_is_a_clear_error(tmp_path: Path, photo: Image) -> None:
+def test_a_name_or_a_file_that_is_no_upscaler_is_a_clear_error(
+    tmp_path: Path, photo: Image
+) -> None:
     """Unknown, absent, damaged, of the wrong kind: each says what was found and what was wanted."""
     from safetensors.numpy import save_file
 
@@ -172,11 +187,15 @@ def test_a_name_or_a_file_that_is_no_upscaler_is_a_clear_error(tmp_path: Path, p
             find_upscaler(f"spandrel:{tmp_path / file}")(photo, 2)
 
 
-def upscaled(image: Image, mask: Mask, settings: dict[str, Param], **metadata: Param) -> tuple[Image, str]:
+def upscaled(
+    image: Image, mask: Mask, settings: dict[str, Param], **metadata: Param
+) -> tuple[Image, str]:
     """The enlarged picture, and what `upscale` and `check_upscale` decided."""
     result = reference.build(**settings)(EditRequest(image, mask, scale=2, metadata=metadata))
     assert result.image is not None
-    return result.image, " | ".join(s.decision for s in result.stages if s.name in {"upscale", "check_upscale"})
+    return result.image, " | ".join(
+        s.decision for s in result.stages if s.name in {"upscale", "check_upscale"}
+    )
 
 
 def test_criticality_chooses_where_it_may() -> None:
@@ -200,7 +219,11 @@ def test_a_creative_model_stays_away_from_the_masks_edge(photo: Image) -> None:
     """On the edge the picture is the conservative one, away from it the creative one."""
     mask = NOTHING.copy()
     mask[40:50, 30:60] = 1
-    settings: dict[str, Param] = {"mask.dilate_px": 0, "mask.soft_sigma_px": 0, "upscale.model": "realesrgan"}
+    settings: dict[str, Param] = {
+        "mask.dilate_px": 0,
+        "mask.soft_sigma_px": 0,
+        "upscale.model": "realesrgan",
+    }
     guarded, decision = upscaled(photo, mask, {**settings, "upscale.seam_guard_px": 6})
     free, _ = upscaled(photo, mask, {**settings, "upscale.seam_guard_px": 0})
     safe, _ = upscaled(photo, mask, {**settings, "upscale.model": "lanczos"})
@@ -213,7 +236,9 @@ def test_a_creative_model_stays_away_from_the_masks_edge(photo: Image) -> None:
 def test_the_guidance_map_follows_mask_and_contrast() -> None:
     """0 at the mask's edge and on flat ground, 1 far from the one and on texture."""
     image = np.full((64, 64, 3), 0.5, np.float32)
-    image[:, 32:] += np.random.default_rng(0).normal(0, 0.1, (64, 32, 1)).astype(np.float32).clip(-0.4, 0.4)
+    image[:, 32:] += (
+        np.random.default_rng(0).normal(0, 0.1, (64, 32, 1)).astype(np.float32).clip(-0.4, 0.4)
+    )
     mask = np.zeros((64, 64), np.float32)
     mask[:8, 48:56] = 1
     share = creative_share(image, mask, UpscaleConfig(seam_guard_px=4, flat_guard=0.04))
@@ -239,7 +264,9 @@ def test_a_heavier_model_that_is_no_closer_is_not_taken(photo: Image) -> None:
     plain, _ = upscaled(photo, NOTHING, {})
     threshold = float(np.quantile(residual_map(plain, photo), 0.999))
     after, decision = upscaled(
-        photo, NOTHING, {"upscale.feedback_threshold": threshold, "upscale.creative_back_projections": 0}
+        photo,
+        NOTHING,
+        {"upscale.feedback_threshold": threshold, "upscale.creative_back_projections": 0},
     )
     assert "realesrgan came no closer" in decision
     assert residual_map(after, photo).mean() <= residual_map(plain, photo).mean()
@@ -278,7 +305,9 @@ def test_back_projection_brings_the_input_back(name: str, original: Image) -> No
     assert residual_map(projected, small).mean() < 0.5 * residual_map(plain, small).mean()
     assert np.square(projected - original).mean() < np.square(plain - original).mean()
     flat = np.full((8, 8, 3), 0.5, np.float32)
-    assert back_projected(find_upscaler(name), 2)(flat, 2) == pytest.approx(np.full((16, 16, 3), 0.5), abs=LEVEL / 2)
+    assert back_projected(find_upscaler(name), 2)(flat, 2) == pytest.approx(
+        np.full((16, 16, 3), 0.5), abs=LEVEL / 2
+    )
 
 
 @pytest.mark.parametrize("settings", [{}, {"upscale.model": "realesrgan"}, {"text.mode": "auto"}])
@@ -287,7 +316,10 @@ def test_upscaling_first_fills_the_large_picture(photo: Image, settings: dict[st
     mask = NOTHING.copy()
     mask[40:46, 30:60] = 1
     request = EditRequest(photo, mask, scale=2)
-    usual, first = (reference.build(**{"order.upscale_first": first}, **settings)(request) for first in (False, True))
+    usual, first = (
+        reference.build(**{"order.upscale_first": first}, **settings)(request)
+        for first in (False, True)
+    )
     assert usual.image is not None
     assert first.image is not None
     names = [stage.name for stage in first.stages]
@@ -301,7 +333,14 @@ def test_upscaling_first_fills_the_large_picture(photo: Image, settings: dict[st
 def test_every_setting_of_upscaling_is_in_the_config() -> None:
     """What a result carries names each of them."""
     settings = ReferenceConfig().as_settings()
-    for setting in ("model", "by_criticality", "denoise", "seam_guard_px", "feedback_threshold", "budget_ms"):
+    for setting in (
+        "model",
+        "by_criticality",
+        "denoise",
+        "seam_guard_px",
+        "feedback_threshold",
+        "budget_ms",
+    ):
         assert f"upscale.{setting}" in settings
 
 

@@ -40,7 +40,11 @@ from editproof.harness.records.types import (
 )
 
 HOSTILE = "<script>alert(1)</script>"
-LONG = "score 0.31 below 0.40 \N{WARNING SIGN} שלום עולם " + "wordwithoutanyspace" * 14 + ' <b onmouseover="alert(2)">'
+LONG = (
+    "score 0.31 below 0.40 \N{WARNING SIGN} שלום עולם "
+    + "wordwithoutanyspace" * 14
+    + ' <b onmouseover="alert(2)">'
+)
 NO_PROTECT = "the scene has no pixels in this region"
 LADDERS = {
     "thin_text": ("stroke_px", (3.0, 2.0, 1.0)),
@@ -70,7 +74,10 @@ STATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ssim": ("", ("mean", "p01", "worst")),
     "lpips": ("", ("mean", "worst")),
     "delta_e00": ("ΔE00", ("mean", "p99", "worst")),
-    "spectral_energy": ("dB", ("octave_1", "octave_2", "octave_3", "octave_4", "octave_5", "worst")),
+    "spectral_energy": (
+        "dB",
+        ("octave_1", "octave_2", "octave_3", "octave_4", "octave_5", "worst"),
+    ),
     "local_contrast": ("dB", ("mean", "worst")),
 }
 TRACEBACK = """Traceback (most recent call last):
@@ -112,7 +119,10 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
         "0.1.0",
         "2026-03-14T02:15:09Z",
         suite,
-        {model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, "", stochastic=False) for model in models},
+        {
+            model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, "", stochastic=False)
+            for model in models
+        },
         {name: MetricInfo(METRICS[name], unit, BETTER[name]) for name, (unit, _) in STATS.items()},
         cases,
         {"python": "3.11.9", "numpy": "2.1.0", "opencv": "4.10.0", "torch": "2.4.1"},
@@ -129,7 +139,11 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
 
 def _case(variant: Variant, model: Model, size: int, scale: int) -> Case:
     name, rungs = LADDERS[variant.family]
-    params: dict[str, Param] = {name: rungs[variant.step - 1], "contrast": 0.3, "background": "photo"}
+    params: dict[str, Param] = {
+        name: rungs[variant.step - 1],
+        "contrast": 0.3,
+        "background": "photo",
+    }
     digest = hashlib.sha256(f"{variant.name}{model.name}".encode()).hexdigest()[:16]
     return Case(digest, "", variant.family, variant.step, params, size, scale, 7, model, 0)
 
@@ -140,7 +154,9 @@ def _record(folder: Path, case: Case, best: str) -> CaseRecord:
     blobs = {kind: _keep(folder, picture) for kind, picture in pictures.items()}
     kept = {kind: digest for kind, digest in blobs.items() if not kind.startswith("stage")}
     if (case.family, case.step, case.model.name == best) == ("microprint", 3, False):
-        error = CaseError("ValueError", "high <= 0: no <source> patch lies outside the mask", TRACEBACK)
+        error = CaseError(
+            "ValueError", "high <= 0: no <source> patch lies outside the mask", TRACEBACK
+        )
         only = {kind: kept[kind] for kind in ("input", "expected")}
         return CaseRecord(case, "error", "", 0.41, False, only, {}, _stages(blobs)[:3], (), error)
     record = CaseRecord(
@@ -150,13 +166,23 @@ def _record(folder: Path, case: Case, best: str) -> CaseRecord:
         0.8 + 0.3 * case.step,
         case.step == 1,
         kept,
-        {"inpaint.model": case.model.name, "inpaint.radius_px": 5, "upscale.model": "lanczos", "tile.overlap_px": 32},
+        {
+            "inpaint.model": case.model.name,
+            "inpaint.radius_px": 5,
+            "upscale.model": "lanczos",
+            "tile.overlap_px": 32,
+        },
         _stages(blobs),
         tuple(_measure(case, harm)),
     )
     if (case.family, case.step, case.model.name == best) == ("thin_text", 3, False):
         stages = (*record.stages[:-1], replace(record.stages[-1], decision=LONG))
-        return replace(record, status="needs_review", reason="verify: text still legible in the edit", stages=stages)
+        return replace(
+            record,
+            status="needs_review",
+            reason="verify: text still legible in the edit",
+            stages=stages,
+        )
     return record
 
 
@@ -194,7 +220,11 @@ def _measure(case: Case, harm: float) -> Iterator[Measurement]:
                     yield Measurement(METRICS[metric], region, stat, None, unit, reason)
                     continue
                 value = _value(metric, stat, harm * spread[region] * (0.9 + 0.2 * rng.random()))
-                place = [int(rng.integers(edge // 4, 3 * edge // 4)) for _ in "yx"] if stat == "worst" else [None, None]
+                place = (
+                    [int(rng.integers(edge // 4, 3 * edge // 4)) for _ in "yx"]
+                    if stat == "worst"
+                    else [None, None]
+                )
                 yield Measurement(METRICS[metric], region, stat, value, unit, "", *place)
 
 
@@ -217,7 +247,12 @@ def _value(metric: str, stat: str, harm: float) -> float:
 def _draw(case: Case, harm: float) -> dict[str, Image.Image]:
     from skimage import data
 
-    photo = {"thin_text": data.astronaut, "logo": data.coffee, "microprint": data.chelsea, "tiled_seams": data.rocket}
+    photo = {
+        "thin_text": data.astronaut,
+        "logo": data.coffee,
+        "microprint": data.chelsea,
+        "tiled_seams": data.rocket,
+    }
     pixels: npt.NDArray[np.uint8] = photo[case.family]()
     picture = Image.fromarray(pixels)
     edge = case.size * case.scale
@@ -226,13 +261,22 @@ def _draw(case: Case, harm: float) -> dict[str, Image.Image]:
     alpha = Image.new("L", clean.size, 0)
     pen = ImageDraw.Draw(alpha)
     for row in range(3):
-        pen.text((edge * 0.12, edge * (0.3 + 0.17 * row)), "SAMPLE No. 0417", fill=230, font_size=edge / 11)
+        pen.text(
+            (edge * 0.12, edge * (0.3 + 0.17 * row)),
+            "SAMPLE No. 0417",
+            fill=230,
+            font_size=edge / 11,
+        )
     marked = Image.composite(Image.new("RGB", clean.size, "white"), clean, alpha)
     mask = alpha.filter(ImageFilter.MaxFilter(7)).filter(ImageFilter.GaussianBlur(2))
     actual = Image.composite(clean.filter(ImageFilter.GaussianBlur(harm * edge / 120)), clean, mask)
     gap = np.abs(np.asarray(actual, np.float32) - np.asarray(clean, np.float32)).mean(axis=2)
-    shown: npt.NDArray[np.uint8] = (np.clip(gap[..., None] / 40 * [1.0, 0.55, 0.3], 0, 1) * 255).astype(np.uint8)
-    regions = Image.composite(Image.new("RGB", clean.size, "#d55e00"), Image.new("RGB", clean.size, "#0072b2"), mask)
+    shown: npt.NDArray[np.uint8] = (
+        np.clip(gap[..., None] / 40 * [1.0, 0.55, 0.3], 0, 1) * 255
+    ).astype(np.uint8)
+    regions = Image.composite(
+        Image.new("RGB", clean.size, "#d55e00"), Image.new("RGB", clean.size, "#0072b2"), mask
+    )
     small = (case.size, case.size)
     return {
         "input": marked.resize(small, Image.Resampling.LANCZOS),
@@ -266,11 +310,18 @@ def _verdict(cases: tuple[Case, ...]) -> Verdict:
     by_place = {(case.family, case.step, index % 2): case for index, case in enumerate(cases)}
     names = [cases[0].model.name, cases[1].model.name]
 
-    def ids(families: tuple[str, ...], model: int, steps: tuple[int, ...] = (2, 1)) -> tuple[str, ...]:
+    def ids(
+        families: tuple[str, ...], model: int, steps: tuple[int, ...] = (2, 1)
+    ) -> tuple[str, ...]:
         return tuple(by_place[family, step, model].id for family in families for step in steps)
 
     blurred = ids(("thin_text", "microprint"), 1)
-    traded, unsure, better, past = ids(("tiled_seams",), 1), ids(("logo",), 1, (2,)), ids(("logo",), 0), blurred[2:3]
+    traded, unsure, better, past = (
+        ids(("tiled_seams",), 1),
+        ids(("logo",), 1, (2,)),
+        ids(("logo",), 0),
+        blurred[2:3],
+    )
     where = f"thin_text and microprint with {names[1]}"
     findings = (
         Finding(

@@ -27,7 +27,9 @@ def read(path: Path, function: str) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
     assert text.startswith(f"{function}(")
     assert text.endswith(");\n")
-    said: dict[str, Any] = msgspec.json.decode(text.removeprefix(f"{function}(").removesuffix(");\n"))
+    said: dict[str, Any] = msgspec.json.decode(
+        text.removeprefix(f"{function}(").removesuffix(");\n")
+    )
     return said
 
 
@@ -41,7 +43,8 @@ def mapped(run: runs.Run, tmp_path: Path) -> runs.Run:
             (folder / path.name).symlink_to(path)
     record = run.records[0]
     maps = Maps(
-        cases={record.case.id: {"ssim": record.blobs["difference"]}}, pictures={record.case.id: record.blobs["actual"]}
+        cases={record.case.id: {"ssim": record.blobs["difference"]}},
+        pictures={record.case.id: record.blobs["actual"]},
     )
     evidence.write_maps(folder, maps)
     return runs.load(folder)
@@ -102,7 +105,10 @@ def test_the_same_bytes_again(mapped: runs.Run, tmp_path: Path) -> None:
     for name in "ab":
         case_data.write_case_data(mapped, tmp_path / name)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.js"))
-    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+    assert all(
+        (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        for file in files
+    )
 
 
 def test_foreign_ids_stay_in_the_folder(run: runs.Run, tmp_path: Path) -> None:
@@ -117,4 +123,6 @@ def test_foreign_ids_stay_in_the_folder(run: runs.Run, tmp_path: Path) -> None:
 
 def decoded(data: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The pixels in a data: URI."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB"))
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB")
+    )

@@ -21,7 +21,9 @@ from editproof.reports.html.case_view import Sources
 @pytest.fixture
 def record(run: runs.Run) -> CaseRecord:
     """A case with everything."""
-    return next(one for one in run.records if one.status == "done" and one.case.family == "thin_text")
+    return next(
+        one for one in run.records if one.status == "done" and one.case.family == "thin_text"
+    )
 
 
 @pytest.fixture
@@ -46,12 +48,23 @@ def compared(folder: Path, record: CaseRecord, other: CaseRecord) -> Counterpart
     return evidence.load_counterparts(folder)
 
 
-def test_pictures_have_their_place_and_size(record: CaseRecord, sources: Sources, tmp_path: Path) -> None:
+def test_pictures_have_their_place_and_size(
+    record: CaseRecord, sources: Sources, tmp_path: Path
+) -> None:
     """A path from the report's page to the file, width and height; a picture that is not there is left out."""
     told = shown(record, sources)
-    assert set(told["pictures"]) == {"input", "expected", "actual", "difference", "regions", "overlay"}
+    assert set(told["pictures"]) == {
+        "input",
+        "expected",
+        "actual",
+        "difference",
+        "regions",
+        "overlay",
+    }
     path, width, height = told["pictures"]["actual"]
-    assert ((tmp_path / "report") / path.replace("%20", " ").replace("%23", "#")).resolve().is_file()
+    assert (
+        ((tmp_path / "report") / path.replace("%20", " ").replace("%23", "#")).resolve().is_file()
+    )
     assert (width, height) == (128, 128)
     gone = replace(record, blobs={"input": "0" * 64})
     assert shown(gone, sources)["pictures"] == {}
@@ -64,7 +77,9 @@ def test_numbers_stand_by_region(record: CaseRecord, sources: Sources) -> None:
     values = dict(zip(told["regions"], line[2], strict=True))
     notes = dict(zip(told["regions"], line[4], strict=True))
     known = {
-        row.region: row.value for row in record.measurements if row.metric.startswith("lpips") and row.stat == "mean"
+        row.region: row.value
+        for row in record.measurements
+        if row.metric.startswith("lpips") and row.stat == "mean"
     }
     assert values["edit"] == pytest.approx(known["edit"], rel=1e-5)
     assert values["ring"] is None
@@ -73,18 +88,30 @@ def test_numbers_stand_by_region(record: CaseRecord, sources: Sources) -> None:
     assert line[3] is None  # nothing to compare with
 
 
-def test_a_metric_without_any_value_is_told_in_one_line(record: CaseRecord, sources: Sources) -> None:
+def test_a_metric_without_any_value_is_told_in_one_line(
+    record: CaseRecord, sources: Sources
+) -> None:
     """Metrics that share a reason share the line, and have no row."""
-    rows = tuple(Measurement(f"{name}@1", "edit", "mean", None, "", "no such text") for name in ("cer", "ghost"))
+    rows = tuple(
+        Measurement(f"{name}@1", "edit", "mean", None, "", "no such text")
+        for name in ("cer", "ghost")
+    )
     told = shown(replace(record, measurements=(*record.measurements, *rows)), sources)
     assert told["unmeasured"] == {"no such text": ["cer", "ghost"]}
     assert not [line for line in told["numbers"] if line[0] in {"cer", "ghost"}]
 
 
-def test_numbers_stand_beside_the_baseline(record: CaseRecord, sources: Sources, tmp_path: Path) -> None:
+def test_numbers_stand_beside_the_baseline(
+    record: CaseRecord, sources: Sources, tmp_path: Path
+) -> None:
     """Where the case was compared, every number has the baseline's."""
-    rows = tuple(replace(row, value=None if row.value is None else row.value + 1) for row in record.measurements)
-    beside = replace(sources, counterparts=compared(tmp_path, record, replace(record, measurements=rows)))
+    rows = tuple(
+        replace(row, value=None if row.value is None else row.value + 1)
+        for row in record.measurements
+    )
+    beside = replace(
+        sources, counterparts=compared(tmp_path, record, replace(record, measurements=rows))
+    )
     told = shown(record, beside)
     line = next(line for line in told["numbers"] if line[:2] == ["psnr", "mean"])
     assert line[3] == pytest.approx([value + 1 for value in line[2]], rel=1e-4)
@@ -92,7 +119,9 @@ def test_numbers_stand_beside_the_baseline(record: CaseRecord, sources: Sources,
     assert "baseline" in told["pictures"]
 
 
-def test_a_case_that_the_baseline_lacks(record: CaseRecord, sources: Sources, tmp_path: Path, run: runs.Run) -> None:
+def test_a_case_that_the_baseline_lacks(
+    record: CaseRecord, sources: Sources, tmp_path: Path, run: runs.Run
+) -> None:
     """It is told apart from a run that was compared with nothing."""
     beside = replace(sources, counterparts=compared(tmp_path, run.records[-1], run.records[-1]))
     assert not shown(record, beside)["compared"]
@@ -100,11 +129,15 @@ def test_a_case_that_the_baseline_lacks(record: CaseRecord, sources: Sources, tm
     assert case_view.about_run(sources)["baseline"] == ""
 
 
-def test_stages_are_compared_by_their_artefacts(record: CaseRecord, sources: Sources, tmp_path: Path) -> None:
+def test_stages_are_compared_by_their_artefacts(
+    record: CaseRecord, sources: Sources, tmp_path: Path
+) -> None:
     """Same hash, same artefact; a stage that the baseline lacks, or both without an artefact, are not compared."""
     first, *others = record.stages
     changed = (replace(first, artefact="1" * 64, decision="2 boxes"), *others[:-1])
-    beside = replace(sources, counterparts=compared(tmp_path, record, replace(record, stages=changed)))
+    beside = replace(
+        sources, counterparts=compared(tmp_path, record, replace(record, stages=changed))
+    )
     told = {stage["name"]: stage for stage in shown(record, beside)["stages"]}
     assert told["detect"]["same"] is False
     assert told["detect"]["baseline"] is None  # its picture is not here
@@ -115,10 +148,14 @@ def test_stages_are_compared_by_their_artefacts(record: CaseRecord, sources: Sou
     assert told["verify"]["same"] is None
 
 
-def test_repeated_stages_are_matched_in_their_order(record: CaseRecord, sources: Sources, tmp_path: Path) -> None:
+def test_repeated_stages_are_matched_in_their_order(
+    record: CaseRecord, sources: Sources, tmp_path: Path
+) -> None:
     """After a redo a stage is there twice: the second is compared with the second."""
     twice = (StageRecord("inpaint", 0.1, "", "a" * 64), StageRecord("inpaint", 0.2, "", "b" * 64))
-    beside = replace(sources, counterparts=compared(tmp_path, record, replace(record, stages=twice)))
+    beside = replace(
+        sources, counterparts=compared(tmp_path, record, replace(record, stages=twice))
+    )
     told = shown(replace(record, stages=twice), beside)["stages"]
     assert [stage["same"] for stage in told] == [True, True]
 
@@ -173,16 +210,25 @@ def test_every_case_of_a_finding_has_it(run: runs.Run, sources: Sources) -> None
     told = shown(record, sources)["findings"][0]
     assert told["seen"] == "obvious, 1.32 JOD"
     assert told["number"] == "LPIPS [st-alex] mean in edit: 0.1121 → 0.2481 (margin 0.0200)"
-    assert (told["metric"], told["region"], told["stat"], told["worse"]) == ("lpips", "edit", "mean", True)
+    assert (told["metric"], told["region"], told["stat"], told["worse"]) == (
+        "lpips",
+        "edit",
+        "mean",
+        True,
+    )
 
 
 def test_a_case_says_how_visible_its_change_is(run: runs.Run, sources: Sources) -> None:
     """Beside the accepted picture, where it was measured; invisible is not called just visible."""
     assert run.verdict is not None
     records = {record.case.id: record for record in run.records}
-    told = {one.case_id: shown(records[one.case_id], sources)["change"] for one in run.verdict.changes}
+    told = {
+        one.case_id: shown(records[one.case_id], sources)["change"] for one in run.verdict.changes
+    }
     for change in run.verdict.changes:
-        assert (told[change.case_id]["seen"] == "invisible") == (change.outcome is Outcome.INVISIBLE)
+        assert (told[change.case_id]["seen"] == "invisible") == (
+            change.outcome is Outcome.INVISIBLE
+        )
     assert told[run.verdict.changes[0].case_id]["worst"] == "1.32"
     same = next(one for one in run.records if one.case.id not in told)
     assert shown(same, sources)["change"] is None

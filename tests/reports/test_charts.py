@@ -25,7 +25,9 @@ def drawn(run: runs.Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Char
 
 def test_charts_of_every_family(drawn: tuple[Chart, ...]) -> None:
     """Every family has its spectrum, contrast, limit curve and seeds."""
-    assert {(chart.kind, chart.title) for chart in drawn if chart.kind not in {"forest", "stages"}} == {
+    assert {
+        (chart.kind, chart.title) for chart in drawn if chart.kind not in {"forest", "stages"}
+    } == {
         (kind, family)
         for kind in ("spectral", "limit", "seeds")
         for family in ("thin_text", "logo", "microprint", "tiled_seams")
@@ -39,7 +41,9 @@ def test_number_of_charts_is_bounded(run: runs.Run, tmp_path: Path) -> None:
         for number in range(charts.MOST_FAMILIES + 3)
         for record in run.records[:1]
     ]
-    last = replace(run.verdict.findings[0], families=(cases[-1].case.family,)) if run.verdict else None
+    last = (
+        replace(run.verdict.findings[0], families=(cases[-1].case.family,)) if run.verdict else None
+    )
     assert run.verdict
     assert last
     verdict = replace(run.verdict, findings=(last,))
@@ -52,7 +56,12 @@ def test_charts_are_labelled(drawn: tuple[Chart, ...]) -> None:
     """Every chart is well-formed SVG whose axes are labelled with their units."""
     labels = {
         "spectral": ("energy in edit, dB", "octave band, cycles/px", "1/4–1/2", "expected"),
-        "limit": ("LPIPS in edit (lower is better)", "PSNR in edit, dB (higher is better)", "ladder step", "limit 26"),
+        "limit": (
+            "LPIPS in edit (lower is better)",
+            "PSNR in edit, dB (higher is better)",
+            "ladder step",
+            "limit 26",
+        ),
         "seeds": ("LPIPS in edit (lower is better)",),
         "forest": ("difference of LPIPS in edit", "better", "worse"),
         "stages": ("time, s (mean over cases)", "memory, MB"),
@@ -92,7 +101,9 @@ def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
         ("a", "2026-03-12T00:00:00Z"),
         ("later", "2027-01-01T00:00:00Z"),
     ):
-        other = replace(run, folder=tmp_path / name, manifest=replace(run.manifest, created=created))
+        other = replace(
+            run, folder=tmp_path / name, manifest=replace(run.manifest, created=created)
+        )
         runs.write_manifest(other.folder, other.manifest)
         (other.folder / "journal.jsonl").write_bytes(b"")
         runs.write_tables(other)
@@ -106,7 +117,9 @@ def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
 def test_charts_are_reproducible(drawn: tuple[Chart, ...], run: runs.Run, tmp_path: Path) -> None:
     """A second rendering gives the same bytes."""
     again = charts.write_charts(run, tmp_path).charts
-    assert [chart.path.read_bytes() for chart in again] == [chart.path.read_bytes() for chart in drawn]
+    assert [chart.path.read_bytes() for chart in again] == [
+        chart.path.read_bytes() for chart in drawn
+    ]
 
 
 def test_case_without_value_is_marked(run: runs.Run) -> None:
@@ -120,15 +133,22 @@ def test_band_holds_mean(run: runs.Run) -> None:
     """The mean lies in the band from the lowest to the highest case."""
     for line in spectral_lines(run.records):
         assert line.x == (1, 2, 3, 4, 5)
-        assert all(low <= mean <= high for low, mean, high in zip(line.low, line.mean, line.high, strict=True))
+        assert all(
+            low <= mean <= high
+            for low, mean, high in zip(line.low, line.mean, line.high, strict=True)
+        )
 
 
-@pytest.mark.parametrize("name", ["$\\frac{$", "_hidden", "\N{PILE OF POO} שלום \x1b[31m", "m" * 300])
+@pytest.mark.parametrize(
+    "name", ["$\\frac{$", "_hidden", "\N{PILE OF POO} שלום \x1b[31m", "m" * 300]
+)
 def test_hostile_names_are_drawn(run: runs.Run, tmp_path: Path, name: str) -> None:
     """No name of a model breaks a chart or vanishes from its legend."""
     record = run.records[0]
     case = replace(record.case, model=Model(name, ""))
-    for chart in charts.write_charts(replace(run, records=(replace(record, case=case),)), tmp_path).charts:
+    for chart in charts.write_charts(
+        replace(run, records=(replace(record, case=case),)), tmp_path
+    ).charts:
         ET.fromstring(chart.path.read_bytes())  # noqa: S314 -- we drew it
         assert drawable(name)[:5] in chart.path.read_text(encoding="utf-8")
 

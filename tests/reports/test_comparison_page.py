@@ -9,7 +9,14 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Comparison, Outcome, Row, Side
+from editproof.harness.records.compared import (
+    AspectAnswer,
+    AspectOutcome,
+    Comparison,
+    Outcome,
+    Row,
+    Side,
+)
 from editproof.harness.records.types import ASPECTS
 from editproof.reports.html.comparison_page import aspect_table, comparison_table, headline
 
@@ -24,9 +31,13 @@ def row(outcome: Outcome, aspect: str, metric: str) -> Row:
 
 def comparison(*rows: Row, **outcomes: AspectOutcome) -> Comparison:
     """What was found: rows, and the outcome of some aspects."""
-    aspects = tuple(AspectAnswer(name, outcomes.get(name, "even"), 12.0, 34.0, 0.5) for name in ASPECTS)
+    aspects = tuple(
+        AspectAnswer(name, outcomes.get(name, "even"), 12.0, 34.0, 0.5) for name in ASPECTS
+    )
     a, b = (Side(name, "", "", ("ns",), "0") for name in "ab")
-    return Comparison("swap", a, b, 3, (), rows, (), (), "psnr mean in edit", (), (), aspects=aspects)
+    return Comparison(
+        "swap", a, b, 3, (), rows, (), (), "psnr mean in edit", (), (), aspects=aspects
+    )
 
 
 def printed(table: Table) -> str:
@@ -39,7 +50,10 @@ def printed(table: Table) -> str:
 def test_aspects_come_best_first_and_only_what_moved_has_numbers() -> None:
     """All nine are there."""
     lines = [
-        line.split() for line in printed(aspect_table(comparison(seams="worse", detail="better"))).splitlines()[2:]
+        line.split()
+        for line in printed(aspect_table(comparison(seams="worse", detail="better"))).splitlines()[
+            2:
+        ]
     ]
     assert lines[0] == ["detail", "better", "34.0", "12.0", "0.50"]
     assert lines[1][:2] == ["seams", "worse"]
@@ -48,7 +62,9 @@ def test_aspects_come_best_first_and_only_what_moved_has_numbers() -> None:
 
 def test_rows_against_their_aspect_are_counted_and_not_listed() -> None:
     """A number that is lost while its aspect is better stands on the page alone, with that remark."""
-    found = comparison(row("won", "detail", "sharpness"), row("lost", "detail", "grain"), detail="better")
+    found = comparison(
+        row("won", "detail", "sharpness"), row("lost", "detail", "grain"), detail="better"
+    )
     text = printed(comparison_table(found))
     assert "Sharpness" in text
     assert "Grain" not in text

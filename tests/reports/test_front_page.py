@@ -15,7 +15,9 @@ from tests.reports.conftest import lpips
 
 def judged(run: runs.Run, *findings: Finding, code: ExitCode = ExitCode.REGRESSION) -> runs.Run:
     """The run with another verdict."""
-    return replace(run, verdict=replace(verdict_of(run), exit_code=code, invalid=(), findings=findings))
+    return replace(
+        run, verdict=replace(verdict_of(run), exit_code=code, invalid=(), findings=findings)
+    )
 
 
 def verdict_of(run: runs.Run) -> Verdict:
@@ -24,7 +26,9 @@ def verdict_of(run: runs.Run) -> Verdict:
     return run.verdict
 
 
-def finding(run: runs.Run, outcome: Outcome = Outcome.REGRESSED, *, rule: str = "picture", step: int = 0) -> Finding:
+def finding(
+    run: runs.Run, outcome: Outcome = Outcome.REGRESSED, *, rule: str = "picture", step: int = 0
+) -> Finding:
     """A finding about a case of the run."""
     case = run.manifest.cases[step]
     return Finding(
@@ -51,11 +55,18 @@ def finding(run: runs.Run, outcome: Outcome = Outcome.REGRESSED, *, rule: str = 
         (ExitCode.OK, Outcome.IMPROVED, (), "PASS"),
         (ExitCode.REGRESSION, Outcome.REGRESSED, (), "REGRESSION"),
         (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED, (), "UNDERPOWERED"),
-        (ExitCode.INCOMPLETE, Outcome.REGRESSED, ("3 cases are missing: resume the run",), "COULD NOT BE JUDGED"),
+        (
+            ExitCode.INCOMPLETE,
+            Outcome.REGRESSED,
+            ("3 cases are missing: resume the run",),
+            "COULD NOT BE JUDGED",
+        ),
         (None, Outcome.PASS, (), "NOT JUDGED YET"),
     ],
 )
-def test_headline(run: runs.Run, code: ExitCode | None, outcome: Outcome, invalid: tuple[str, ...], word: str) -> None:
+def test_headline(
+    run: runs.Run, code: ExitCode | None, outcome: Outcome, invalid: tuple[str, ...], word: str
+) -> None:
     """The headline is the gate's word, with the reason where there is one."""
     verdict = None if code is None else Verdict(code, outcome, invalid, (), (), (), 0, "")
     found = front_page.headline(replace(run, verdict=verdict))
@@ -75,7 +86,11 @@ def test_counts_lead_to_their_cases(run: runs.Run) -> None:
     found = {count.label: count for count in front_page.counts(run, view.states(run))}
     assert found["cases"].text == "23 of 24"
     assert (found["errors"].text, found["errors"].href) == ("1", "#status=error")
-    assert [found[word].text for word in ("unchanged", "invisibly changed", "visibly changed")] == ["9", "3", "9"]
+    assert [found[word].text for word in ("unchanged", "invisibly changed", "visibly changed")] == [
+        "9",
+        "3",
+        "9",
+    ]
     assert (found["regressed findings"].text, found["traded finding"].text) == ("2", "1")
     assert "refused" not in found
 
@@ -83,7 +98,9 @@ def test_counts_lead_to_their_cases(run: runs.Run) -> None:
 def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
     """What needs a person stands as the verdict has it; what got better is apart, a kept budget only where at risk."""
     risky = replace(finding(run, Outcome.PASS, rule="budget"), at_risk=True)
-    found = [finding(run, outcome) for outcome in (Outcome.REGRESSED, Outcome.CHANGED, Outcome.IMPROVED)]
+    found = [
+        finding(run, outcome) for outcome in (Outcome.REGRESSED, Outcome.CHANGED, Outcome.IMPROVED)
+    ]
     cards = front_page.cards(judged(run, *found, risky))
     assert [card.line.outcome for card in cards.open] == ["regressed", "changed", "at risk"]
     assert [card.line.outcome for card in cards.quiet] == ["improved"]
@@ -92,7 +109,9 @@ def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
 def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
     """The picture to the case in the mode that shows it, the list to all; of many cases the first are linked."""
     ids = tuple(case.id for case in run.manifest.cases)
-    (card,) = front_page.cards(judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))).open
+    (card,) = front_page.cards(
+        judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))
+    ).open
     assert card.href == f"#case={ids[0]}&mode=heat&metric=lpips"
     assert card.listing == "#finding=1"
     assert (len(card.places), card.more) == (front_page.MAX_LINKS, 9)
@@ -128,7 +147,9 @@ def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
     found = front_page.unseen(run)
     assert [(one.whole, one.worst) for one in found] == [("0.01", "0.02")] * 3
     many = tuple(Change(f"c{index}", Outcome.INVISIBLE, 0.001, 0.001) for index in range(300))
-    assert len(front_page.unseen(replace(run, verdict=replace(verdict_of(run), changes=many)))) == 200
+    assert (
+        len(front_page.unseen(replace(run, verdict=replace(verdict_of(run), changes=many)))) == 200
+    )
 
 
 def test_map_shows_the_worst(run: runs.Run) -> None:
@@ -139,7 +160,10 @@ def test_map_shows_the_worst(run: runs.Run) -> None:
     assert (cells["logo"]["ns"].tone, cells["logo"]["ns"].text) == ("good", "improved")
     assert cells["thin_text"]["ns"].text == "invisible"
     title = cells["thin_text"][broken].title
-    assert "1 failed; structure: regressed (clearly visible, 0.60 JOD); detail: regressed (obvious" in title
+    assert (
+        "1 failed; structure: regressed (clearly visible, 0.60 JOD); detail: regressed (obvious"
+        in title
+    )
     assert "seams: unchanged" in title
     assert "just visible" not in title  # what is unchanged is not visible
 

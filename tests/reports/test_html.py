@@ -114,7 +114,9 @@ def test_links_resolve(index: Path, run: runs.Run) -> None:
 def test_report_elsewhere_finds_its_pictures(run: runs.Run, tmp_path: Path) -> None:
     """A report outside the run's folder refers to the run's pictures, whatever characters the path has; none is copied."""
     index = write_report(run, tmp_path / "out #2 50%")
-    told = (index.parent / "cases" / f"{page_name(run.records[0].case.id)}.js").read_text(encoding="utf-8")
+    told = (index.parent / "cases" / f"{page_name(run.records[0].case.id)}.js").read_text(
+        encoding="utf-8"
+    )
     pictures = re.findall(r'"([^"]*blobs/[^"]*\.png)"', told)
     assert pictures
     assert all((index.parent / unquote(link)).is_file() for link in pictures)
@@ -124,7 +126,11 @@ def test_report_elsewhere_finds_its_pictures(run: runs.Run, tmp_path: Path) -> N
 def test_policy_allows_files_beside_only(index: Path) -> None:
     """The page has the content security policy that forbids whatever is not beside it."""
     metas = [attributes for tag, attributes in Links(index).tags if tag == "meta"]
-    policy = next(meta["content"] or "" for meta in metas if meta.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        meta["content"] or ""
+        for meta in metas
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert "http" not in policy
@@ -153,7 +159,9 @@ def test_list_says_what_got_worse_by_which_finding(index: Path, run: runs.Run) -
     columns, words = data["columns"], data["words"]
     ids = columns["id"]
     worse = {i: words["worse"][word] for i, word in zip(ids, columns["worse"], strict=True)}
-    named = {i: words["finding"][word].split() for i, word in zip(ids, columns["finding"], strict=True)}
+    named = {
+        i: words["finding"][word].split() for i, word in zip(ids, columns["finding"], strict=True)
+    }
     assert run.verdict
     for number, finding in enumerate(run.verdict.findings, start=1):
         assert {i for i in ids if str(number) in named[i]} == set(finding.cases)
@@ -205,7 +213,9 @@ def test_a_picture_that_is_the_accepted_one_is_unchanged(run: runs.Run, tmp_path
     (tmp_path / evidence.BASELINE).mkdir()
     pairs = evidence.Pairs("b", {record.case.id: record.case.id})
     (tmp_path / evidence.BASELINE / evidence.PAIRS).write_bytes(msgspec.json.encode(pairs))
-    (tmp_path / evidence.BASELINE / evidence.JOURNAL).write_bytes(msgspec.json.encode(record) + b"\n")
+    (tmp_path / evidence.BASELINE / evidence.JOURNAL).write_bytes(
+        msgspec.json.encode(record) + b"\n"
+    )
     states = view.states(replace(run, folder=tmp_path))
     assert (states[record.case.id], states[other.case.id]) == ("unchanged", "done")
 
@@ -213,10 +223,14 @@ def test_a_picture_that_is_the_accepted_one_is_unchanged(run: runs.Run, tmp_path
 def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
     """A finding has a thumbnail with words for it; their number does not grow with the cases."""
     shown = [
-        attributes for tag, attributes in Links(index).tags if tag == "img" and "thumbs/" in (attributes["src"] or "")
+        attributes
+        for tag, attributes in Links(index).tags
+        if tag == "img" and "thumbs/" in (attributes["src"] or "")
     ]
     assert 0 < len(shown) <= 48
-    assert all("expected, this run, difference" in (attributes["alt"] or "") for attributes in shown)
+    assert all(
+        "expected, this run, difference" in (attributes["alt"] or "") for attributes in shown
+    )
 
 
 def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:

@@ -19,7 +19,9 @@ def test_nothing_lies_beside_it(run: runs.Run, tmp_path: Path) -> None:
     alone = write_single_file(index)
     text = alone.read_text(encoding="utf-8")
     assert alone == tmp_path / "report.html"
-    assert not re.findall(r'<(?:script|img|link rel="stylesheet")[^>]* (?:src|href)="(?!data:)', text)
+    assert not re.findall(
+        r'<(?:script|img|link rel="stylesheet")[^>]* (?:src|href)="(?!data:)', text
+    )
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy
     assert "default-src 'none'" in policy[1]

@@ -49,7 +49,10 @@ def test_means_leave_out_what_is_unmeasured(run: runs.Run) -> None:
 def test_names_are_no_markup(run: runs.Run) -> None:
     """A model's name neither colours the table nor moves the cursor nor turns the direction of the text."""
     record = run.records[0]
-    named = replace(record, case=replace(record.case, model=Model("[red]x\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}", "")))
+    named = replace(
+        record,
+        case=replace(record.case, model=Model("[red]x\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}", "")),
+    )
     shown = printed(replace(run, records=(named,)), width=120)
     assert "[red]x�[2J�" in shown
 
@@ -61,7 +64,12 @@ def test_empty_run_has_no_rows(run: runs.Run) -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
-    [(0.99961, "", "0.9996"), (-3.456, "dB", "−3.46"), (-0.001, "dB", "0.00"), (float("inf"), "dB", "∞")],
+    [
+        (0.99961, "", "0.9996"),
+        (-3.456, "dB", "−3.46"),
+        (-0.001, "dB", "0.00"),
+        (float("inf"), "dB", "∞"),
+    ],
 )
 def test_number(value: float, unit: str, shown: str) -> None:
     """A score has four decimals, a value with a unit two; the minus is a minus and there is no negative zero."""

@@ -17,7 +17,16 @@ from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
 from editproof.harness.records import runs
-from editproof.harness.records.types import Change, Evidence, ExitCode, Finding, Judgement, Model, Outcome, Verdict
+from editproof.harness.records.types import (
+    Change,
+    Evidence,
+    ExitCode,
+    Finding,
+    Judgement,
+    Model,
+    Outcome,
+    Verdict,
+)
 from editproof.reports.ci import github, gitlab, markdown, publish
 from editproof.reports.ci.junit import junit
 from editproof.reports.common.text import case_table
@@ -95,15 +104,23 @@ def of(outcome: Outcome, **changed: object) -> Finding:
     return replace(FINDING, outcome=outcome, **{**fails, **changed})  # type: ignore[arg-type]
 
 
-def many(count: int, outcome: Outcome = Outcome.REGRESSED, text: str = "blurrier") -> tuple[Finding, ...]:
-    return tuple(of(outcome, families=(f"family{index}",), words=text, text=text) for index in range(count))
+def many(
+    count: int, outcome: Outcome = Outcome.REGRESSED, text: str = "blurrier"
+) -> tuple[Finding, ...]:
+    return tuple(
+        of(outcome, families=(f"family{index}",), words=text, text=text) for index in range(count)
+    )
 
 
-def judgement(family: str, outcome: Outcome, aspect: str = "detail", model: str = "ns") -> Judgement:
+def judgement(
+    family: str, outcome: Outcome, aspect: str = "detail", model: str = "ns"
+) -> Judgement:
     return Judgement(family, model, aspect, outcome, 1.0, 0.0, 0.4, 3)
 
 
-def changed(count: int, outcome: Outcome = Outcome.INVISIBLE, jod: float = 0.02) -> tuple[Change, ...]:
+def changed(
+    count: int, outcome: Outcome = Outcome.INVISIBLE, jod: float = 0.02
+) -> tuple[Change, ...]:
     return tuple(Change(f"case{index}", outcome, jod / 2, jod) for index in range(count))
 
 
@@ -153,14 +170,21 @@ def test_every_rule_says_what_it_is_held_to() -> None:
     assert line_of(slow).number == "Time of an edit: 3.00 s (limit 2.00 s)"
     cost = replace(slow, rule="cost", evidence=replace(seconds, before=2.0, limit=0.2))
     assert line_of(cost).number.startswith("Time of an edit: 2.00 → 3.00")
-    ends = replace(BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1))
+    ends = replace(
+        BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1)
+    )
     assert line_of(ends).number == "1 scene (none allowed)"
     assert line_of(replace(FINDING, evidence=None)).number == ""
 
 
 def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
     """A regression does, unless it says that it does not; a trade does where it says so."""
-    found = [FINDING, replace(FINDING, fails=False), of(Outcome.TRADED), replace(of(Outcome.TRADED), fails=True)]
+    found = [
+        FINDING,
+        replace(FINDING, fails=False),
+        of(Outcome.TRADED),
+        replace(of(Outcome.TRADED), fails=True),
+    ]
     assert [line_of(one).said for one in found] == [
         "regressed",
         "regressed, does not fail the build",
@@ -177,7 +201,10 @@ def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
         (verdict(BUDGET, of(Outcome.TRADED, fails=True)), "regression"),
         (verdict(replace(of(Outcome.TRADED), fails=True)), "fail: traded"),
         (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED), "underpowered"),
-        (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED, invalid=("no",)), "could not be judged"),
+        (
+            verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED, invalid=("no",)),
+            "could not be judged",
+        ),
         (replace(verdict(code=ExitCode.OK), invalid=("no",)), "could not be judged"),
         (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.ERROR), "could not be judged"),
     ],
@@ -193,7 +220,10 @@ def test_a_pass_says_in_one_line_what_changed() -> None:
         of(Outcome.IMPROVED),
         code=ExitCode.OK,
         outcome=Outcome.IMPROVED,
-        judgements=(judgement("logo", Outcome.IMPROVED, model="patch"), judgement("moire", Outcome.UNCHANGED)),
+        judgements=(
+            judgement("logo", Outcome.IMPROVED, model="patch"),
+            judgement("moire", Outcome.UNCHANGED),
+        ),
         changes=(*changed(3, Outcome.IMPROVED, 0.4), *changed(9)),
         unchanged=24,
     )
@@ -205,8 +235,12 @@ def test_a_pass_says_in_one_line_what_changed() -> None:
 
 def test_what_is_visible_is_said_of_a_pass_too() -> None:
     """Somebody who lets changes pass should know that there are some."""
-    judged = verdict(of(Outcome.CHANGED), code=ExitCode.OK, changes=changed(1, Outcome.CHANGED), unchanged=2)
-    assert verdict_lines(judged) == ["verdict: pass: 1 finding; 1 picture visibly changed, 2 unchanged"]
+    judged = verdict(
+        of(Outcome.CHANGED), code=ExitCode.OK, changes=changed(1, Outcome.CHANGED), unchanged=2
+    )
+    assert verdict_lines(judged) == [
+        "verdict: pass: 1 finding; 1 picture visibly changed, 2 unchanged"
+    ]
     assert "changed · logo · ns" in shown(judged)
 
 
@@ -220,9 +254,14 @@ def test_a_run_without_a_baseline_says_so() -> None:
 
 def test_because_names_the_causes() -> None:
     """What failed the build, in which families, with which models, at which stage; of many the first two."""
-    assert because(verdict(FINDING, of(Outcome.CHANGED))) == "the fill is blurrier in logo with ns, first at inpaint"
+    assert (
+        because(verdict(FINDING, of(Outcome.CHANGED)))
+        == "the fill is blurrier in logo with ns, first at inpaint"
+    )
     assert because(verdict(*many(5))).endswith("; and 3 more findings")
-    unsure = verdict(of(Outcome.UNDERPOWERED), code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED)
+    unsure = verdict(
+        of(Outcome.UNDERPOWERED), code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED
+    )
     assert because(unsure) == "the fill is blurrier in logo with ns, first at inpaint"
     assert because(verdict(code=ExitCode.OK)) == ""
 
@@ -239,7 +278,10 @@ def test_long_lists_of_names_are_counted() -> None:
 def test_a_block_is_right_at_80_columns() -> None:
     """Outcome and place; what it looks like; the number. No word is broken."""
     lines = [
-        line.rstrip() for line in shown(verdict(FINDING, of(Outcome.UNDERPOWERED, jod=None, stage=""))).splitlines()
+        line.rstrip()
+        for line in shown(
+            verdict(FINDING, of(Outcome.UNDERPOWERED, jod=None, stage=""))
+        ).splitlines()
     ]
     assert lines == [
         "regressed · logo · ns",
@@ -253,7 +295,9 @@ def test_a_block_is_right_at_80_columns() -> None:
 
 def test_long_words_wrap_between_words() -> None:
     """Nothing is wider than the terminal, and no line is a letter."""
-    wordy = replace(FINDING, words="the fill is blurrier and " * 9, families=("a_family_of_a_long_name",) * 4)
+    wordy = replace(
+        FINDING, words="the fill is blurrier and " * 9, families=("a_family_of_a_long_name",) * 4
+    )
     lines = shown(verdict(wordy)).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert all(len(line.strip()) > 3 for line in lines)
@@ -262,7 +306,10 @@ def test_long_words_wrap_between_words() -> None:
 def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
     """No column is squeezed to a letter a line, whatever a case is called."""
     stream = io.StringIO()
-    name, model = "a name that is much longer than any column", Model("a_model_of_a_name_that_is_long", "")
+    name, model = (
+        "a name that is much longer than any column",
+        Model("a_model_of_a_name_that_is_long", ""),
+    )
     cases = [replace(record.case, own=name, model=model) for record in run.records]
     named = [replace(record, case=case) for record, case in zip(run.records, cases, strict=True)]
     Console(file=stream, width=WIDTH).print(case_table(replace(run, records=tuple(named))))
@@ -275,7 +322,11 @@ def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
 
 def test_findings_keep_the_verdicts_order_and_are_few() -> None:
     """Of many ten are shown and the others counted; what needs nobody is left out."""
-    found = (*many(MAX_FINDINGS + 3), of(Outcome.IMPROVED), replace(BUDGET, outcome=Outcome.PASS, fails=False))
+    found = (
+        *many(MAX_FINDINGS + 3),
+        of(Outcome.IMPROVED),
+        replace(BUDGET, outcome=Outcome.PASS, fails=False),
+    )
     text = shown(verdict(*found))
     assert text.index("family0 ") < text.index("family1 ") < text.index("family9 ")
     assert "family10" not in text
@@ -292,18 +343,25 @@ def test_jod_is_explained_where_it_is_spoken_of() -> None:
 def test_a_limit_at_risk_is_shown_before_it_fails() -> None:
     """After what failed; a build is not failed by it."""
     risky = replace(BUDGET, outcome=Outcome.PASS, fails=False, at_risk=True, families=("risky",))
-    assert shown(verdict(FINDING, risky)).index("regressed") < shown(verdict(FINDING, risky)).index("at risk · risky")
+    assert shown(verdict(FINDING, risky)).index("regressed") < shown(verdict(FINDING, risky)).index(
+        "at risk · risky"
+    )
 
 
 def test_reasons_are_listed_and_few() -> None:
     """Why a run could not be judged, before its verdict."""
-    assert reason_lines(verdict(invalid=("3 cases are missing",))) == ["not judged: 3 cases are missing"]
+    assert reason_lines(verdict(invalid=("3 cases are missing",))) == [
+        "not judged: 3 cases are missing"
+    ]
     assert reason_lines(verdict(invalid=("no",) * 12))[-1] == "… and 2 more reasons"
 
 
 def test_next_step_leads_to_the_first_picture() -> None:
     """`blame` answers for pictures alone."""
-    assert next_step(verdict(BUDGET, FINDING), Path("runs/a b")) == "editproof blame id --run 'runs/a b'"
+    assert (
+        next_step(verdict(BUDGET, FINDING), Path("runs/a b"))
+        == "editproof blame id --run 'runs/a b'"
+    )
     assert next_step(verdict(BUDGET), Path("runs/a")) == ""
 
 
@@ -311,7 +369,10 @@ def test_next_step_leads_to_the_first_picture() -> None:
 
 
 def cases_of(data: bytes) -> Mapping[str, ET.Element]:
-    return {f"{case.get('classname')} {case.get('name')}": case for case in ET.fromstring(data).iter("testcase")}  # noqa: S314
+    return {
+        f"{case.get('classname')} {case.get('name')}": case
+        for case in ET.fromstring(data).iter("testcase")
+    }  # noqa: S314
 
 
 def outcome_of(case: ET.Element) -> str:
@@ -319,12 +380,21 @@ def outcome_of(case: ET.Element) -> str:
 
 
 def ends(data: bytes) -> dict[str, str]:
-    return {name.removeprefix("editproof.smoke."): outcome_of(case) for name, case in cases_of(data).items()}
+    return {
+        name.removeprefix("editproof.smoke."): outcome_of(case)
+        for name, case in cases_of(data).items()
+    }
 
 
 def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: runs.Manifest) -> None:
     """It fails where a finding that fails the build covers it; what is loud and does not fail is skipped, with words."""
-    outcomes = (Outcome.REGRESSED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.CHANGED, Outcome.IMPROVED)
+    outcomes = (
+        Outcome.REGRESSED,
+        Outcome.UNDERPOWERED,
+        Outcome.WAIVED,
+        Outcome.CHANGED,
+        Outcome.IMPROVED,
+    )
     judgements = tuple(judgement(outcome.value, outcome) for outcome in outcomes)
     found = tuple(of(outcome, families=(outcome.value,)) for outcome in outcomes)
     judged = verdict(*found, judgements=(*judgements, judgement("logo", Outcome.INVISIBLE)))
@@ -364,7 +434,9 @@ def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: runs.Mani
 
 def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
     """A rule about no picture, and a finding that no judgement stands for, have test cases of their own."""
-    status = replace(BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1))
+    status = replace(
+        BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1)
+    )
     risky = replace(BUDGET, outcome=Outcome.PASS, fails=False, at_risk=True, families=("moire",))
     judged = verdict(FINDING, BUDGET, BUDGET, status, risky)
     assert ends(junit(manifest, judged)) == {
@@ -380,8 +452,16 @@ def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
 def test_junit_of_a_run_that_could_not_be_judged_has_errors_only(manifest: runs.Manifest) -> None:
     """Its reasons are errors; its checks are neither failures nor passes."""
     judgements = (judgement("logo", Outcome.REGRESSED), judgement("moire", Outcome.UNCHANGED))
-    judged = verdict(FINDING, BUDGET, judgements=judgements, invalid=("3 cases are missing", "1 case failed"))
-    assert sorted(ends(junit(manifest, judged)).values()) == ["error", "error", "skipped", "skipped", "skipped"]
+    judged = verdict(
+        FINDING, BUDGET, judgements=judgements, invalid=("3 cases are missing", "1 case failed")
+    )
+    assert sorted(ends(junit(manifest, judged)).values()) == [
+        "error",
+        "error",
+        "skipped",
+        "skipped",
+        "skipped",
+    ]
 
 
 def test_junit_counts_agree_with_its_cases(run: runs.Run) -> None:
@@ -392,14 +472,19 @@ def test_junit_counts_agree_with_its_cases(run: runs.Run) -> None:
             cases = list(suite.iter("testcase"))
             assert int(suite.get("tests") or -1) == len(cases)
             for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-                assert int(suite.get(key) or -1) == sum(case.find(tag) is not None for case in cases)
+                assert int(suite.get(key) or -1) == sum(
+                    case.find(tag) is not None for case in cases
+                )
             assert next(child.tag for child in suite) == "properties"
             assert [child.tag for child in suite][-2:] == ["system-out", "system-err"]
 
 
 def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> None:
     """A thousand failed ones with their texts are less than a megabyte."""
-    found = many(1000, text="In logo with ns the fill is blurrier, and the seams of the tiling show in the background.")
+    found = many(
+        1000,
+        text="In logo with ns the fill is blurrier, and the seams of the tiling show in the background.",
+    )
     judgements = tuple(judgement(f"family{index}", Outcome.REGRESSED) for index in range(1000))
     assert len(junit(manifest, verdict(*found, judgements=judgements))) < 1_000_000
 
@@ -409,7 +494,9 @@ def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> No
 
 def test_annotations_are_at_most_ten_of_a_level(manifest: runs.Manifest) -> None:
     """What GitHub would drop without a word is counted in one line more."""
-    lines = github.workflow_commands(manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE)
+    lines = github.workflow_commands(
+        manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE
+    )
     levels = [line.split(" ")[0] for line in lines]
     assert levels == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"]
     assert "and 5 more" in lines[-1]
@@ -427,15 +514,21 @@ def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
     ]
 
 
-def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(manifest: runs.Manifest) -> None:
+def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(
+    manifest: runs.Manifest,
+) -> None:
     """Never a regression."""
-    lines = github.workflow_commands(manifest, verdict(FINDING, invalid=("3 cases are missing",)), HERE)
+    lines = github.workflow_commands(
+        manifest, verdict(FINDING, invalid=("3 cases are missing",)), HERE
+    )
     assert lines == ["::error title=editproof%3A could not be judged::3 cases are missing"]
 
 
 def test_annotations_of_a_pass_are_none(manifest: runs.Manifest) -> None:
     """Nothing to look at."""
-    assert not github.workflow_commands(manifest, verdict(*many(3, Outcome.IMPROVED), code=ExitCode.OK), HERE)
+    assert not github.workflow_commands(
+        manifest, verdict(*many(3, Outcome.IMPROVED), code=ExitCode.OK), HERE
+    )
 
 
 def unescaped(text: str) -> str:
@@ -471,7 +564,9 @@ def test_a_command_is_read_back_as_it_was_meant() -> None:
         ("package.module:build", ""),
     ],
 )
-def test_a_finding_points_at_the_pipelines_file(manifest: runs.Manifest, spec: str, file: str) -> None:
+def test_a_finding_points_at_the_pipelines_file(
+    manifest: runs.Manifest, spec: str, file: str
+) -> None:
     """Where it lies in the repository; another place would be dropped, or leak what the machine looks like."""
     named = replace(manifest, suite=replace(manifest.suite, models=(Model("ns", spec),)))
     (line,) = github.workflow_commands(named, verdict(FINDING), HERE)
@@ -485,7 +580,14 @@ def test_a_finding_points_at_the_pipelines_file(manifest: runs.Manifest, spec: s
 
 def test_code_quality_lists_what_needs_a_person(manifest: runs.Manifest) -> None:
     """Every entry has GitLab's fields; improvements and what is invisible are none."""
-    outcomes = (Outcome.REGRESSED, Outcome.TRADED, Outcome.UNDERPOWERED, Outcome.WAIVED, Outcome.IMPROVED, Outcome.PASS)
+    outcomes = (
+        Outcome.REGRESSED,
+        Outcome.TRADED,
+        Outcome.UNDERPOWERED,
+        Outcome.WAIVED,
+        Outcome.IMPROVED,
+        Outcome.PASS,
+    )
     found = [of(outcome, families=(outcome.value,)) for outcome in outcomes]
     entries = json.loads(gitlab.code_quality(manifest, verdict(*found), HERE))
     assert [entry["severity"] for entry in entries] == ["critical", "major", "minor", "info"]
@@ -498,9 +600,13 @@ def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
     """The same finding, a little worse, under the next version of its metric, is the same to GitLab; another is not."""
 
     def fingerprint(finding: Finding) -> str:
-        return str(json.loads(gitlab.code_quality(manifest, verdict(finding), HERE))[0]["fingerprint"])
+        return str(
+            json.loads(gitlab.code_quality(manifest, verdict(finding), HERE))[0]["fingerprint"]
+        )
 
-    later = replace(FINDING, evidence=replace(PSNR, after=2.0, metric="psnr@2"), text="further", jod=2.0)
+    later = replace(
+        FINDING, evidence=replace(PSNR, after=2.0, metric="psnr@2"), text="further", jod=2.0
+    )
     assert fingerprint(later) == fingerprint(FINDING)
     assert fingerprint(replace(FINDING, aspect="seams")) != fingerprint(FINDING)
     other = replace(BUDGET, evidence=replace(PSNR, region="keep"))
@@ -522,13 +628,19 @@ def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> No
     assert text.splitlines()[-1] == markdown.NEXT_STEP
 
 
-@pytest.mark.parametrize("texts", ["x" * 5000, "`" * 5000, "\N{GRINNING FACE}" * 5000], ids=["plain", "markup", "wide"])
+@pytest.mark.parametrize(
+    "texts", ["x" * 5000, "`" * 5000, "\N{GRINNING FACE}" * 5000], ids=["plain", "markup", "wide"]
+)
 @pytest.mark.parametrize("reasons", [0, 400])
-def test_a_comment_and_a_summary_keep_their_limits(manifest: runs.Manifest, texts: str, reasons: int) -> None:
+def test_a_comment_and_a_summary_keep_their_limits(
+    manifest: runs.Manifest, texts: str, reasons: int
+) -> None:
     """However much there is to say, a comment has 40 lines, GitHub takes both whole, and is told how much was left out."""
     judgements = tuple(judgement(f"{index}{texts}", Outcome.REGRESSED) for index in range(1000))
     changes = tuple(replace(one, case_id=f"{texts}{one.case_id}") for one in changed(1000))
-    judged = verdict(*many(1000, text=texts), invalid=(texts,) * reasons, judgements=judgements, changes=changes)
+    judged = verdict(
+        *many(1000, text=texts), invalid=(texts,) * reasons, judgements=judgements, changes=changes
+    )
     judged = replace(judged, notes=(texts,) * 100)
     text = markdown.comment(manifest, judged)
     assert len(text) <= markdown.MAX_COMMENT
@@ -549,7 +661,9 @@ def test_a_summary_keeps_to_the_room_that_is_left(manifest: runs.Manifest, room:
 
 def test_a_summary_folds_the_rest(manifest: runs.Manifest) -> None:
     """Every aspect of every family and model, the other findings, and the first 50 invisible changes, counted."""
-    judged = verdict(*many(12), judgements=(judgement("logo", Outcome.REGRESSED),), changes=changed(60))
+    judged = verdict(
+        *many(12), judgements=(judgement("logo", Outcome.REGRESSED),), changes=changed(60)
+    )
     text = markdown.summary(manifest, judged)
     assert "| logo | ns | detail | regressed | 0.40 | 3 |" in text
     assert text.count("- **regressed**") == 12
@@ -619,11 +733,16 @@ def test_a_line_is_one_harmless_line() -> None:
 def asked(folder: Path, environ: Mapping[str, str], github: bool | None = None) -> publish.Wanted:
     files = (folder / "out" / name for name in ("v.xml", "v.md", "v.json"))
     return publish.wanted(
-        **dict(zip(("junit", "markdown", "gitlab"), files, strict=True)), github=github, here=folder, environ=environ
+        **dict(zip(("junit", "markdown", "gitlab"), files, strict=True)),
+        github=github,
+        here=folder,
+        environ=environ,
     )
 
 
-def test_files_are_written_and_an_earlier_verdicts_are_removed(manifest: runs.Manifest, tmp_path: Path) -> None:
+def test_files_are_written_and_an_earlier_verdicts_are_removed(
+    manifest: runs.Manifest, tmp_path: Path
+) -> None:
     """A folder that is not there is made; before judging, what an earlier gate wrote goes."""
     files = asked(tmp_path, {})
     assert publish.publish(manifest, verdict(FINDING), files) == []
@@ -642,12 +761,16 @@ def test_files_are_written_and_an_earlier_verdicts_are_removed(manifest: runs.Ma
         ({}, None, False),
     ],
 )
-def test_github_is_recognised(tmp_path: Path, environ: dict[str, str], github: bool | None, expected: bool) -> None:
+def test_github_is_recognised(
+    tmp_path: Path, environ: dict[str, str], github: bool | None, expected: bool
+) -> None:
     """By its own variable, unless the option says otherwise."""
     assert asked(tmp_path, environ, github).github is expected
 
 
-def test_the_step_summary_is_added_to_what_is_there(manifest: runs.Manifest, tmp_path: Path) -> None:
+def test_the_step_summary_is_added_to_what_is_there(
+    manifest: runs.Manifest, tmp_path: Path
+) -> None:
     """An earlier command's summary stays, and both together keep GitHub's limit."""
     page = tmp_path / "summary.md"
     wanted = asked(tmp_path, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)})
@@ -657,7 +780,9 @@ def test_the_step_summary_is_added_to_what_is_there(manifest: runs.Manifest, tmp
     page.write_bytes(b"x" * (markdown.MAX_SUMMARY - 2000))
     publish.publish(
         manifest,
-        verdict(*many(500), judgements=tuple(judgement(f"f{i}", Outcome.REGRESSED) for i in range(500))),
+        verdict(
+            *many(500), judgements=tuple(judgement(f"f{i}", Outcome.REGRESSED) for i in range(500))
+        ),
         wanted,
     )
     assert markdown.MAX_SUMMARY - 2000 < page.stat().st_size <= markdown.MAX_SUMMARY
@@ -667,7 +792,10 @@ def test_the_step_summary_is_added_to_what_is_there(manifest: runs.Manifest, tmp
 
 
 def test_the_end_of_a_run_in_the_terminal(
-    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Findings first, then why it could not be judged, the verdict, the run, and what to do next."""
     from editproof.harness.commands import running
@@ -689,7 +817,9 @@ def test_the_end_of_a_run_in_the_terminal(
     assert not any("verdict: pass" in line for line in lines)
 
 
-def test_the_gate_publishes_its_verdict(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_publishes_its_verdict(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every file that was asked for; on GitHub, annotations that come after all else is said, and the step summary."""
     folder = Path(shutil.copytree(run_folder, tmp_path / "run"))
     monkeypatch.chdir(tmp_path)
@@ -711,7 +841,9 @@ def test_the_gate_publishes_its_verdict(run_folder: Path, tmp_path: Path, monkey
     assert json.loads((tmp_path / "v.json").read_text())[0]["severity"] == "blocker"
 
 
-def test_a_gate_that_fails_leaves_no_earlier_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_fails_leaves_no_earlier_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pass of yesterday must not be uploaded where today's gate could not even start."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "v.xml").write_text("yesterday's")

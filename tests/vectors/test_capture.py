@@ -17,7 +17,9 @@ def test_same_bits() -> None:
     """The same generator gives the same capture, in the same shape and 8 bits, and leaves the picture as it was."""
     picture = draw_ground("wood", 1, 101)
     before = picture.copy()
-    first, second = (degrade(picture, rng(), blur_px=1.0, noise_levels=3.0, quality=40) for _ in range(2))
+    first, second = (
+        degrade(picture, rng(), blur_px=1.0, noise_levels=3.0, quality=40) for _ in range(2)
+    )
     assert np.array_equal(first, second)
     assert first.shape == picture.shape
     assert first.dtype == np.uint8

@@ -38,7 +38,10 @@ def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
         assert vector.about in text
         assert (ROOT / "docs" / "vectors" / f"{vector.family}.png").is_file()
         for step, rung in enumerate(vector.ladder, start=1):
-            assert f"- step {step}: " + ", ".join(f"{name} {value}" for name, value in rung.items()) in text
+            assert (
+                f"- step {step}: " + ", ".join(f"{name} {value}" for name, value in rung.items())
+                in text
+            )
 
 
 def test_an_export_is_the_scene_in_plain_files(tmp_path: Path) -> None:
@@ -48,8 +51,20 @@ def test_an_export_is_the_scene_in_plain_files(tmp_path: Path) -> None:
     scene = vector.render(SEED, 64, step=2, scale=2)
     folder = tmp_path / "microprint" / "2"
     names = {path.stem for path in folder.glob("*.png")}
-    assert {"input", "expected", "mask", "overlay", "edit", "ring", "keep", "seams", "protect-microprint"} == names
-    assert np.array_equal(np.asarray(Pil.open(folder / "expected.png")), np.rint(scene.clean * 255).astype(np.uint8))
+    assert {
+        "input",
+        "expected",
+        "mask",
+        "overlay",
+        "edit",
+        "ring",
+        "keep",
+        "seams",
+        "protect-microprint",
+    } == names
+    assert np.array_equal(
+        np.asarray(Pil.open(folder / "expected.png")), np.rint(scene.clean * 255).astype(np.uint8)
+    )
     facts = json.loads((folder / "scene.json").read_text(encoding="utf-8"))
     assert facts["prompt"] == scene.prompt
     assert facts["parameters"] == dict(vector.ladder[1])

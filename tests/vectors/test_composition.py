@@ -15,7 +15,9 @@ SQUARE = Patch(np.full((4, 4), 255, np.uint8), 5, 6)
 
 def black_square(scale: int, *, opacity: float = 1.0, mask_given: bool = True) -> Scene:
     brief = Brief("remove the square", mask_given=mask_given)
-    return compose(WHITE, [Layer(SQUARE, (0, 0, 0))], scale=scale, brief=brief, truth=(), opacity=opacity)
+    return compose(
+        WHITE, [Layer(SQUARE, (0, 0, 0))], scale=scale, brief=brief, truth=(), opacity=opacity
+    )
 
 
 def test_average() -> None:
@@ -51,7 +53,13 @@ def test_no_layers() -> None:
 def test_equation(scale: int) -> None:
     """The input is the overlay laid over the clean input, to the last bit, wherever the overlay lies."""
     noise = np.random.default_rng(scale).integers(0, 256, (32, 48, 3), dtype=np.uint8)
-    scene = compose(noise, [Layer(SQUARE, (250, 3, 99), 0.7)], scale=scale, brief=Brief("", mask_given=True), truth=())
+    scene = compose(
+        noise,
+        [Layer(SQUARE, (250, 3, 99), 0.7)],
+        scale=scale,
+        brief=Brief("", mask_given=True),
+        truth=(),
+    )
     share = scene.overlay[..., None]
     assert np.array_equal(scene.input, (1 - share) * scene.clean_input + share * scene.overlay_rgb)
 
@@ -69,7 +77,14 @@ def test_protect_yields() -> None:
     """A protected feature is cut where the overlay lies on it."""
     everything = np.ones((16, 16), np.float32)
     brief = Brief("", mask_given=True)
-    scene = compose(WHITE, [Layer(SQUARE, (0, 0, 0))], scale=1, brief=brief, truth=(), protect={"all": everything})
+    scene = compose(
+        WHITE,
+        [Layer(SQUARE, (0, 0, 0))],
+        scale=1,
+        brief=brief,
+        truth=(),
+        protect={"all": everything},
+    )
     assert np.array_equal(scene.protect["all"], 1 - scene.edit)
 
 

@@ -43,7 +43,10 @@ def test_glow(step: int) -> None:
 
 def test_both_colours() -> None:
     """Some cameras write white and most write orange, which has no blue to speak of."""
-    inks = [scene.overlay_rgb[scene.overlay > 0.9] for scene in (VECTOR.render(s, 128, step=2) for s in range(12))]
+    inks = [
+        scene.overlay_rgb[scene.overlay > 0.9]
+        for scene in (VECTOR.render(s, 128, step=2) for s in range(12))
+    ]
     white = [bool(ink[:, 2].mean() > 0.6) for ink in inks]
     assert 0 < sum(white) < len(white) / 2 + 1
 
@@ -52,4 +55,6 @@ def test_ladder_gets_harder() -> None:
     """From rung to rung the figures get smaller and never stronger."""
     rungs = VECTOR.ladder
     assert [rung["height_px"] for rung in rungs] == [14, 12, 10, 8, 7]
-    assert sorted((float(rung["alpha"]) for rung in rungs), reverse=True) == [float(rung["alpha"]) for rung in rungs]
+    assert sorted((float(rung["alpha"]) for rung in rungs), reverse=True) == [
+        float(rung["alpha"]) for rung in rungs
+    ]

@@ -33,7 +33,10 @@ def test_capital_height(weight: Weight, scale: int) -> None:
 def test_text_at_two_scales(height_px: float) -> None:
     """Averaged down, a text drawn at scale 2 covers what it covers at scale 1, within 2 % of its ink."""
     lettering = Lettering("regular", height_px)
-    inks = [text_patch("Hanami", lettering, y_px=8, x_px=9, scale=scale).coverage.sum() / scale**2 for scale in (1, 2)]
+    inks = [
+        text_patch("Hanami", lettering, y_px=8, x_px=9, scale=scale).coverage.sum() / scale**2
+        for scale in (1, 2)
+    ]
     assert inks[0] == pytest.approx(inks[1], rel=0.02)
 
 

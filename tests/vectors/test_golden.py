@@ -55,7 +55,9 @@ def test_golden(vector: Vector) -> None:
 
 def test_no_stale_hash() -> None:
     """Every hash on file belongs to a vector."""
-    assert set(json.loads(GOLDEN.read_text(encoding="utf-8"))) == {vector.family for vector in VECTORS}
+    assert set(json.loads(GOLDEN.read_text(encoding="utf-8"))) == {
+        vector.family for vector in VECTORS
+    }
 
 
 def test_fresh_process() -> None:
@@ -63,10 +65,17 @@ def test_fresh_process() -> None:
     code = f"import sys; sys.path[:0] = {sys.path!r}; import test_golden as t; print(t.digest(t.VECTORS[2]))"
     here = Path(__file__).parent
     printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": "7"}
+        [sys.executable, "-c", code],
+        cwd=here,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONHASHSEED": "7"},
     ).stdout
     assert printed.strip() == digest(VECTORS[2])
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps({v.family: entry(v) for v in VECTORS}, indent=2) + "\n", encoding="utf-8")
+    GOLDEN.write_text(
+        json.dumps({v.family: entry(v) for v in VECTORS}, indent=2) + "\n", encoding="utf-8"
+    )

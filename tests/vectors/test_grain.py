@@ -40,7 +40,15 @@ def test_less_in_shadows() -> None:
 def test_input_has_less(step: int) -> None:
     """The input has less grain than the expected output: averaging took the finest part away."""
     rung = VECTOR.ladder[step - 1]
-    scene = draw(1, 128, 2, sigma_levels=8.0, grain_px=float(rung["grain_px"]), diameter_px=24, ground="plain")
+    scene = draw(
+        1,
+        128,
+        2,
+        sigma_levels=8.0,
+        grain_px=float(rung["grain_px"]),
+        diameter_px=24,
+        ground="plain",
+    )
     fine, coarse = (float(picture[..., 1].std()) for picture in (scene.clean, scene.clean_input))
     assert 0.4 * fine < coarse < 0.98 * fine
 
@@ -54,4 +62,6 @@ def test_grain_beneath() -> None:
 
 def test_one_place() -> None:
     """The sticker stands at the same place at every scale."""
-    assert VECTOR.render(4, 128, step=2, scale=1).truth == VECTOR.render(4, 128, step=2, scale=2).truth
+    assert (
+        VECTOR.render(4, 128, step=2, scale=1).truth == VECTOR.render(4, 128, step=2, scale=2).truth
+    )

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from editproof.vectors.drawing.grounds import GROUNDS, PHOTOGRAPHS, draw_ground, own_ground, photographs_in
+from editproof.vectors.drawing.grounds import (
+    GROUNDS,
+    PHOTOGRAPHS,
+    draw_ground,
+    own_ground,
+    photographs_in,
+)
 
 DRAWN = sorted(set(GROUNDS) - set(PHOTOGRAPHS))
 
@@ -57,7 +63,8 @@ def test_bad_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_px", "scale", "message"), [(63, 1, "64 to 4096"), (4097, 1, "64 to 4096"), (64, 0, "scale")]
+    ("size_px", "scale", "message"),
+    [(63, 1, "64 to 4096"), (4097, 1, "64 to 4096"), (64, 0, "scale")],
 )
 def test_bad_size(size_px: int, scale: int, message: str) -> None:
     """A size or scale out of range raises and says what to lower."""
@@ -82,7 +89,13 @@ def test_photographs_in(tmp_path: Path) -> None:
     (folder / "e.jpeg").symlink_to(photograph_at(elsewhere / "original.jpeg"))
     for name in ("._a.png", "notes.txt"):
         (folder / name).write_bytes(b"no photograph")
-    assert [path.name for path in photographs_in(folder)] == ["a.png", "b.JPG", "c.tiff", "d.webp", "e.jpeg"]
+    assert [path.name for path in photographs_in(folder)] == [
+        "a.png",
+        "b.JPG",
+        "c.tiff",
+        "d.webp",
+        "e.jpeg",
+    ]
     (tmp_path / "link").symlink_to(folder)
     assert len(photographs_in(tmp_path / "link")) == 5
 
@@ -106,7 +119,9 @@ def test_broken_photograph(tmp_path: Path, damage: str) -> None:
         bad.unlink()
         bad.symlink_to(tmp_path / "nowhere.jpg")
     else:
-        bad.write_bytes({"cut": bad.read_bytes()[:900], "text": b"no photograph", "empty": b""}[damage])
+        bad.write_bytes(
+            {"cut": bad.read_bytes()[:900], "text": b"no photograph", "empty": b""}[damage]
+        )
     with pytest.raises(ValueError, match=r"bad\.jpg can't be decoded"):
         photographs_in(tmp_path)
 
@@ -142,7 +157,9 @@ def test_own_ground_is_upright(tmp_path: Path) -> None:
     assert upright[-20:].max() < 55
 
 
-@pytest.mark.parametrize(("mode", "expected"), [("L", 200), ("RGBA", 200), ("LA", 200), ("CMYK", 200), ("I;16", 200)])
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("L", 200), ("RGBA", 200), ("LA", 200), ("CMYK", 200), ("I;16", 200)]
+)
 def test_own_ground_is_rgb(tmp_path: Path, mode: str, expected: int) -> None:
     """Grey, 16-bit, transparent and print colours become 8-bit RGB."""
     if mode == "I;16":

@@ -21,7 +21,9 @@ def test_period(step: int, seed: int) -> None:
     power = np.abs(np.fft.rfft2((grey - grey.mean()) * taper[:, None] * taper[None, :])) ** 2
     radius = np.hypot(np.fft.fftfreq(512)[:, None], np.fft.rfftfreq(512)[None, :]) * 2
     power[radius < 0.03] = 0
-    mean = float((radius * power)[power > power.max() / 5].sum() / power[power > power.max() / 5].sum())
+    mean = float(
+        (radius * power)[power > power.max() / 5].sum() / power[power > power.max() / 5].sum()
+    )
     assert mean == pytest.approx(1 / float(VECTOR.ladder[step - 1]["period_px"]), rel=0.04)
 
 
@@ -61,7 +63,9 @@ def test_large_hedge() -> None:
 
 def test_ladder_gets_harder() -> None:
     """From rung to rung the pattern gets finer, down to near Nyquist, and the hole larger; at first it is faint, too."""
-    periods, diameters = ([float(rung[name]) for rung in VECTOR.ladder] for name in ("period_px", "diameter_px"))
+    periods, diameters = (
+        [float(rung[name]) for rung in VECTOR.ladder] for name in ("period_px", "diameter_px")
+    )
     assert VECTOR.ladder[0]["contrast"] == min(float(rung["contrast"]) for rung in VECTOR.ladder)
     assert periods == sorted(periods, reverse=True)
     assert diameters == sorted(diameters)

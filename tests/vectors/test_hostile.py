@@ -31,7 +31,10 @@ def test_a_careless_reading_shows_something_else(kind: str) -> None:
     scene = draw(3, 96, 2, kind=kind, ground="coffee")
     with Pil.open(io.BytesIO(scene.file)) as file:
         careless = np.asarray(file, np.float32)[..., :3] / np.float32(255)
-    assert careless.shape != scene.input.shape or np.sqrt(np.square(careless - scene.input).mean()) > 0.03
+    assert (
+        careless.shape != scene.input.shape
+        or np.sqrt(np.square(careless - scene.input).mean()) > 0.03
+    )
 
 
 def test_sixteen_bits_are_kept() -> None:
@@ -52,9 +55,16 @@ def test_grey_is_grey() -> None:
 
 def test_masks() -> None:
     """Empty, full, and one pixel."""
-    masks = {kind: draw(3, 96, 2, kind=kind, ground="coffee").mask for kind in ("empty_mask", "full_mask", "one_pixel")}
+    masks = {
+        kind: draw(3, 96, 2, kind=kind, ground="coffee").mask
+        for kind in ("empty_mask", "full_mask", "one_pixel")
+    }
     assert all(mask is not None for mask in masks.values())
-    assert {kind: (float(np.min(mask)), float(np.max(mask))) for kind, mask in masks.items() if mask is not None} == {
+    assert {
+        kind: (float(np.min(mask)), float(np.max(mask)))
+        for kind, mask in masks.items()
+        if mask is not None
+    } == {
         "empty_mask": (0.0, 0.0),
         "full_mask": (1.0, 1.0),
         "one_pixel": (0.0, 0.0),
@@ -64,5 +74,7 @@ def test_masks() -> None:
 
 def test_unknown_kind() -> None:
     """An unknown kind lists those that there are."""
-    with pytest.raises(ValueError, match="no kind of input is called 'purple'; there are: greyscale"):
+    with pytest.raises(
+        ValueError, match="no kind of input is called 'purple'; there are: greyscale"
+    ):
         draw(0, 64, 1, kind="purple", ground="coffee")

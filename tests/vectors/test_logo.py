@@ -37,7 +37,15 @@ def test_glow_is_soft() -> None:
     """A glow gives the logo an edge of intermediate alphas several pixels wide."""
     hard, soft = (
         draw(
-            1, 256, 2, design="seal", fill="flat", diameter_px=68, opacity=1.0, glow_px=glow_px, ground="plain"
+            1,
+            256,
+            2,
+            design="seal",
+            fill="flat",
+            diameter_px=68,
+            opacity=1.0,
+            glow_px=glow_px,
+            ground="plain",
         ).overlay
         for glow_px in (0.0, 6.0)
     )
@@ -48,7 +56,17 @@ def test_glow_is_soft() -> None:
 def test_fills() -> None:
     """A flat fill is of one colour, a gradient gets darker downwards, and through a translucent one the ground is seen."""
     flat, gradient, glass = (
-        draw(3, 256, 1, design="star", fill=fill, diameter_px=60, opacity=1.0, glow_px=0.0, ground="brick")
+        draw(
+            3,
+            256,
+            1,
+            design="star",
+            fill=fill,
+            diameter_px=60,
+            opacity=1.0,
+            glow_px=0.0,
+            ground="brick",
+        )
         for fill in ("flat", "gradient", "translucent")
     )
     inside = flat.overlay == 1
@@ -64,6 +82,26 @@ def test_fills() -> None:
 def test_bad_design_or_fill() -> None:
     """An unknown design or fill raises and lists those that there are."""
     with pytest.raises(ValueError, match="monogram, star, seal"):
-        draw(1, 64, 1, design="crest", fill="flat", diameter_px=20, opacity=1.0, glow_px=0.0, ground="plain")
+        draw(
+            1,
+            64,
+            1,
+            design="crest",
+            fill="flat",
+            diameter_px=20,
+            opacity=1.0,
+            glow_px=0.0,
+            ground="plain",
+        )
     with pytest.raises(ValueError, match="flat, gradient, translucent"):
-        draw(1, 64, 1, design="star", fill="plaid", diameter_px=20, opacity=1.0, glow_px=0.0, ground="plain")
+        draw(
+            1,
+            64,
+            1,
+            design="star",
+            fill="plaid",
+            diameter_px=20,
+            opacity=1.0,
+            glow_px=0.0,
+            ground="plain",
+        )

@@ -27,7 +27,8 @@ def test_shear(slope: float) -> None:
     moved = shear(line, slope, 200)
     assert moved.coverage.sum() == pytest.approx(line.coverage.sum(), rel=0.02)
     middles = [
-        moved.y + float(np.average(np.arange(moved.coverage.shape[0]) + 0.5, weights=moved.coverage[:, x]))
+        moved.y
+        + float(np.average(np.arange(moved.coverage.shape[0]) + 0.5, weights=moved.coverage[:, x]))
         for x in (10, 100, 190)
     ]
     assert middles[1] == pytest.approx(100, abs=0.3)

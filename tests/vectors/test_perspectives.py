@@ -34,7 +34,10 @@ def test_one_geometry(ground: Ground) -> None:
 def test_lines_meet() -> None:
     """The tiles get smaller towards the wall: there are more changes from light to dark along a far row than a near one."""
     picture = tiles(1, 512, 2).mean(axis=2)
-    far, near = (np.abs(np.diff((picture[row] > picture[row].mean()).astype(int))).sum() for row in (260, 490))
+    far, near = (
+        np.abs(np.diff((picture[row] > picture[row].mean()).astype(int))).sum()
+        for row in (260, 490)
+    )
     assert far > 1.5 * near
 
 

@@ -35,9 +35,19 @@ def test_outline(subject: str) -> None:
     """A subject is one piece without holes, and another seed turns it round or dresses it anew."""
     from scipy import ndimage
 
-    scenes = [draw(seed, 256, 1, subject=subject, coverage=0.06, ground="plain") for seed in range(8)]
+    scenes = [
+        draw(seed, 256, 1, subject=subject, coverage=0.06, ground="plain") for seed in range(8)
+    ]
     assert ndimage.label(scenes[0].edit)[1] == 1
-    assert len({scene.overlay_rgb[scene.overlay == 1].mean(axis=0).round(2).tobytes() for scene in scenes}) > 1
+    assert (
+        len(
+            {
+                scene.overlay_rgb[scene.overlay == 1].mean(axis=0).round(2).tobytes()
+                for scene in scenes
+            }
+        )
+        > 1
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))

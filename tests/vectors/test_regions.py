@@ -93,7 +93,9 @@ def test_the_border_is_the_outer_rim(scale: int) -> None:
     assert np.array_equal(border(50 * scale, 70 * scale, scale), away < BORDER_PX * scale)
 
 
-@pytest.mark.parametrize(("height", "width", "wide"), [(24, 100, 3), (100, 17, 2), (9, 9, 1), (5, 40, 1)])
+@pytest.mark.parametrize(
+    ("height", "width", "wide"), [(24, 100, 3), (100, 17, 2), (9, 9, 1), (5, 40, 1)]
+)
 def test_the_border_of_a_small_picture(height: int, width: int, wide: int) -> None:
     """An eighth of the shorter edge at most, a pixel at least."""
     rim = border(height, width, 2)

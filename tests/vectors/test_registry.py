@@ -47,7 +47,9 @@ def test_light_import() -> None:
     heavy = ("cv2", "matplotlib", "pandas", "scipy", "skimage", "torch")
     code = f"import sys, vectors; print([name for name in {heavy!r} if name in sys.modules])"
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"]
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+    )
 
 
 @pytest.fixture
@@ -60,7 +62,9 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         dist=SimpleNamespace(name="posters"),
         load=lambda: importlib.import_module("posters").VECTORS,
     )
-    monkeypatch.setattr(offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+    monkeypatch.setattr(
+        offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "posters", raising=False)
     registry.all_vectors.cache_clear()
@@ -84,7 +88,9 @@ def test_another_packages_vector(offered: Path) -> None:
     """It is found by its name like ours, and its own source is known, so that a change of it is not taken from a cache."""
     offered.write_text(OWN)
     vector = get("poster")
-    assert np.array_equal(vector.render(1, 64, step=1).input, get("logo").render(1, 64, step=1).input)
+    assert np.array_equal(
+        vector.render(1, 64, step=1).input, get("logo").render(1, 64, step=1).input
+    )
     before = source_of(vector.draw)
     assert before == source_of(vector.draw)
     offered.write_text(offered.read_text() + "\n")
@@ -94,8 +100,14 @@ def test_another_packages_vector(offered: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("1 / 0", r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised ZeroDivisionError"),
-        ("VECTORS = [1]", r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or several"),
+        (
+            "1 / 0",
+            r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised ZeroDivisionError",
+        ),
+        (
+            "VECTORS = [1]",
+            r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or several",
+        ),
         ("from editproof.vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
     ],
 )

@@ -22,7 +22,10 @@ def test_mark_over_print(step: int, size: int, seed: int) -> None:
     scene = VECTOR.render(seed, size, step=step)
     mark, *rows = scene.truth
     assert mark.kind == "annotation"
-    touched = any(row.y0 < mark.y1 and mark.y0 < row.y1 and row.x0 < mark.x1 and mark.x0 < row.x1 for row in rows)
+    touched = any(
+        row.y0 < mark.y1 and mark.y0 < row.y1 and row.x0 < mark.x1 and mark.x0 < row.x1
+        for row in rows
+    )
     assert touched == (mark.label != "bar")
     assert scene.protect["print"].mean() > 0.1
 
@@ -40,7 +43,17 @@ def test_print_is_protected(step: int) -> None:
 def test_skew() -> None:
     """A skewed page has its rows at the angle asked for: a row is higher by the fall over its width."""
     flat, skewed = (
-        draw(1, 256, 2, mark="circle", opacity=0.9, height_px=9.0, skew_deg=skew, quality=90, ground="plain").truth[1]
+        draw(
+            1,
+            256,
+            2,
+            mark="circle",
+            opacity=0.9,
+            height_px=9.0,
+            skew_deg=skew,
+            quality=90,
+            ground="plain",
+        ).truth[1]
         for skew in (0.0, 1.5)
     )
     fall_px = math.tan(math.radians(1.5)) * (flat.x1 - flat.x0)
@@ -49,9 +62,21 @@ def test_skew() -> None:
 
 def test_corners_are_darker() -> None:
     """The page's corners are a fifth darker than its middle, in the expected output too."""
-    clean = draw(1, 256, 1, mark="circle", opacity=0.9, height_px=9.0, skew_deg=0.0, quality=90, ground="plain").clean
+    clean = draw(
+        1,
+        256,
+        1,
+        mark="circle",
+        opacity=0.9,
+        height_px=9.0,
+        skew_deg=0.0,
+        quality=90,
+        ground="plain",
+    ).clean
     paper = np.median(clean[118:138, 118:138].max(axis=2).reshape(-1)[-80:])
-    assert clean[:4, :4].mean(axis=(0, 1)).max() / max(paper, clean[100:160].max()) == pytest.approx(0.8, abs=0.05)
+    assert clean[:4, :4].mean(axis=(0, 1)).max() / max(
+        paper, clean[100:160].max()
+    ) == pytest.approx(0.8, abs=0.05)
 
 
 def test_highlighter() -> None:
@@ -66,4 +91,14 @@ def test_highlighter() -> None:
 def test_bad_mark() -> None:
     """An unknown mark raises and lists those that there are."""
     with pytest.raises(ValueError, match="bar, circle, highlighter, stamp, scribble"):
-        draw(0, 64, 1, mark="coffee", opacity=1.0, height_px=5.0, skew_deg=0.0, quality=90, ground="plain")
+        draw(
+            0,
+            64,
+            1,
+            mark="coffee",
+            opacity=1.0,
+            height_px=5.0,
+            skew_deg=0.0,
+            quality=90,
+            ground="plain",
+        )

@@ -88,7 +88,9 @@ def test_truth_is_one_picture(rendered: tuple[Scene, int]) -> None:
     """
     scene, _ = rendered
     (height, width), scale = scene.overlay.shape, scene.scale
-    average = scene.clean.astype(np.float64).reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
+    average = (
+        scene.clean.astype(np.float64).reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
+    )
     error = np.abs(average - scene.clean_input)
     if "quality" in scene.metadata:
         assert 0 < error.mean() < 0.12

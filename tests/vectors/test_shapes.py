@@ -24,7 +24,14 @@ def at(y: float, x: float) -> tuple[Plane, Plane]:
 
 @pytest.mark.parametrize(
     ("name", "inside"),
-    [("disc", (0, 0)), ("ring", (0, 10)), ("frame", (8, 0)), ("star", (-11, 0)), ("seal", (0, 0)), ("blob", (0, 0))],
+    [
+        ("disc", (0, 0)),
+        ("ring", (0, 10)),
+        ("frame", (8, 0)),
+        ("star", (-11, 0)),
+        ("seal", (0, 0)),
+        ("blob", (0, 0)),
+    ],
 )
 def test_sides(name: str, inside: tuple[float, float]) -> None:
     """The distance is negative inside a shape and positive far outside."""

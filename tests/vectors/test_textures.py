@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors.drawing.textures import THREAD_PX, fabric, fibres, foliage, noise, streaks, wood
+from editproof.vectors.drawing.textures import (
+    THREAD_PX,
+    fabric,
+    fibres,
+    foliage,
+    noise,
+    streaks,
+    wood,
+)
 
 
 @pytest.mark.parametrize("scale", [1, 2])

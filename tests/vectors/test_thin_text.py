@@ -69,7 +69,8 @@ def test_angle(angle_deg: float) -> None:
 def test_turned_ink_is_kept() -> None:
     """A turn moves ink and loses none: the same line, level and turned, covers the same area within 2 %."""
     level, turned = (
-        draw(4, 256, 2, **{**PLAIN, "angle_deg": angle_deg}).overlay.sum(dtype=np.float64) for angle_deg in (0.0, 20.0)
+        draw(4, 256, 2, **{**PLAIN, "angle_deg": angle_deg}).overlay.sum(dtype=np.float64)
+        for angle_deg in (0.0, 20.0)
     )
     assert level == pytest.approx(turned, rel=0.02)
 
@@ -79,7 +80,9 @@ def test_han_is_as_high_as_asked(weight: Weight) -> None:
     """Chinese characters stand where a capital would, and are on the average as high as asked, within 2 %."""
     lettering = Lettering(weight, 100, "han")
     characters = sorted(set("".join(PHRASES["han"])))
-    ends = [bounds(text_patch(one, lettering, y_px=200, x_px=200, scale=1))[::2] for one in characters]
+    ends = [
+        bounds(text_patch(one, lettering, y_px=200, x_px=200, scale=1))[::2] for one in characters
+    ]
     assert np.mean(ends, axis=0) == pytest.approx([200, 300], abs=2)
 
 

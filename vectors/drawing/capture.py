@@ -12,7 +12,12 @@ from editproof.vectors.drawing.textures import levels
 
 
 def degrade(
-    picture: Levels, rng: np.random.Generator, *, blur_px: float = 0.0, noise_levels: float = 0.0, quality: int
+    picture: Levels,
+    rng: np.random.Generator,
+    *,
+    blur_px: float = 0.0,
+    noise_levels: float = 0.0,
+    quality: int,
 ) -> Levels:
     """Blur, add noise and save as JPEG, in the order in which lens, sensor and file do it.
 

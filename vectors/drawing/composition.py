@@ -113,7 +113,9 @@ def _colour(over: Flat, scale: int) -> Image:
     weight = _sums(over.alpha, scale, np.float32)
     overlay_rgb = np.zeros((*weight.shape, 3), np.float32)
     rows, columns = _extent(weight)
-    fine = np.s_[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
+    fine = np.s_[
+        rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale
+    ]
     colour = _sums(over.premultiplied[fine], scale, np.float32)
     colour /= _thrice(np.maximum(weight[rows, columns], np.float32(1e-6)))
     overlay_rgb[rows, columns] = _unit(_levels(np.minimum(colour, 1, out=colour)))
@@ -141,7 +143,9 @@ def _thrice(plane: Mask) -> Image:
 def _extent(alpha: Mask) -> tuple[slice, slice]:
     """Rows and columns that hold all of an overlay; empty slices where there is none."""
     spans = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
-    rows, columns = (slice(int(span[0]), int(span[-1]) + 1) if span.size else slice(0, 0) for span in spans)
+    rows, columns = (
+        slice(int(span[0]), int(span[-1]) + 1) if span.size else slice(0, 0) for span in spans
+    )
     return rows, columns
 
 
@@ -158,7 +162,11 @@ def _average(levels: Levels, scale: int) -> Levels:
 def _sums(picture: npt.NDArray[Any], scale: int, kind: type[Number]) -> npt.NDArray[Number]:
     """Sums of scale×scale pixels as numbers of a `kind`, added in a fixed order."""
     total = picture[::scale, ::scale].astype(kind)
-    planes = [(total, picture)] if picture.ndim == 2 else [(total[..., c], picture[..., c]) for c in range(3)]
+    planes = (
+        [(total, picture)]
+        if picture.ndim == 2
+        else [(total[..., c], picture[..., c]) for c in range(3)]
+    )
     for index in range(1, scale * scale):
         for sums, plane in planes:
             np.add(sums, plane[index // scale :: scale, index % scale :: scale], out=sums)

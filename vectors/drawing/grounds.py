@@ -82,14 +82,17 @@ def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
     if scale < 1:
         raise ValueError(f"scale must be at least 1, not {scale}")
     if not MIN_PX <= size_px <= MAX_PX:
-        raise ValueError(f"the output must be {MIN_PX} to {MAX_PX} px wide, not {size_px}: lower the size or the scale")
+        raise ValueError(
+            f"the output must be {MIN_PX} to {MAX_PX} px wide, not {size_px}: lower the size or the scale"
+        )
     return GROUNDS[name](seed, size_px, scale)
 
 
 def on_own_photographs(vector: Vector, folder: Path) -> Vector:
     """The same vector, drawn on photographs of `folder` wherever it is drawn on scikit-image's."""
     ladder = [
-        {**rung, "ground": f"{OWN}{folder}"} if rung.get("ground") in PHOTOGRAPHS else rung for rung in vector.ladder
+        {**rung, "ground": f"{OWN}{folder}"} if rung.get("ground") in PHOTOGRAPHS else rung
+        for rung in vector.ladder
     ]
     return replace(vector, ladder=tuple(ladder))
 
@@ -107,10 +110,16 @@ def photographs_in(folder: Path) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
-    named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    named = (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
     paths = tuple(sorted((path for path in named if not path.is_dir()), key=lambda path: path.name))
     if not paths:
-        raise ValueError(f"no photograph lies in {folder}: put {', '.join(sorted(SUFFIXES))} files there")
+        raise ValueError(
+            f"no photograph lies in {folder}: put {', '.join(sorted(SUFFIXES))} files there"
+        )
     for path in paths:
         _decode(path)
     return paths
@@ -154,7 +163,9 @@ def gradient(seed: int, size_px: int, scale: int) -> Levels:
     at = (np.arange(size_px) + 0.5) / size_px
     share = (at[:, None] + tilt * (at[None, :] - 0.5) + abs(tilt) / 2) / (1 + abs(tilt))
     share = share * share * (3 - 2 * share)
-    return _picture(above + (below - above) * share for above, below in zip(upper, lower, strict=True))
+    return _picture(
+        above + (below - above) * share for above, below in zip(upper, lower, strict=True)
+    )
 
 
 def paper(seed: int, size_px: int, scale: int) -> Levels:
@@ -218,7 +229,9 @@ def _decode(path: Path) -> Pil.Image:
         with Pil.open(path) as picture:
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith("I"):
-                upright = Pil.fromarray((np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8))
+                upright = Pil.fromarray(
+                    (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+                )
             return upright.convert("RGB")
     except (OSError, ValueError, Pil.DecompressionBombError) as error:
         raise ValueError(f"{path} can't be decoded: {error}") from error
@@ -241,7 +254,9 @@ def _picture(planes: Iterable[Plane]) -> Levels:
 def _grain(seed: int, size_px: int, scale: int) -> Plane:
     """Grain and mottle of paper, levels around 0."""
     rng = np.random.default_rng((seed, 4))
-    return 1.6 * noise(rng, size_px, cell=1.5 * scale) + 1.2 * noise(rng, size_px, cell=20.0 * scale)
+    return 1.6 * noise(rng, size_px, cell=1.5 * scale) + 1.2 * noise(
+        rng, size_px, cell=20.0 * scale
+    )
 
 
 def _ink(plane: Plane, coverage: Plane, level: float) -> None:
@@ -272,7 +287,9 @@ def _waves(rng: np.random.Generator, size_px: int, scale: int, *, slope: float) 
     return _line(distance, scale)
 
 
-def _rosette(rng: np.random.Generator, size_px: int, scale: int) -> tuple[tuple[slice, slice], Plane]:
+def _rosette(
+    rng: np.random.Generator, size_px: int, scale: int
+) -> tuple[tuple[slice, slice], Plane]:
     """Where the rosette lies, and its coverage there.
 
     Two wreaths of interlaced rings; all rings of a wreath swing equally often around the centre, each turned a little
@@ -281,7 +298,9 @@ def _rosette(rng: np.random.Generator, size_px: int, scale: int) -> tuple[tuple[
     reach_px = 0.3 * size_px / scale
     centre_y, centre_x = rng.uniform(0.42, 0.58, 2) * size_px / scale
     at = (np.arange(size_px) + 0.5) / scale
-    rows, columns = (np.flatnonzero(np.abs(at - centre) < reach_px) for centre in (centre_y, centre_x))
+    rows, columns = (
+        np.flatnonzero(np.abs(at - centre) < reach_px) for centre in (centre_y, centre_x)
+    )
     here = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     y, x = (at[here[0]] - centre_y)[:, None], (at[here[1]] - centre_x)[None, :]
     radius = np.sqrt(y * y + x * x)
@@ -289,7 +308,9 @@ def _rosette(rng: np.random.Generator, size_px: int, scale: int) -> tuple[tuple[
     coverage = np.zeros_like(radius)
     for middle, swing in WREATHS:
         steep = petals * swing * reach_px / np.maximum(radius, 1.0)
-        nearest = (np.abs(radius - reach_px * middle) - reach_px * swing) / np.sqrt(1 + steep * steep)
+        nearest = (np.abs(radius - reach_px * middle) - reach_px * swing) / np.sqrt(
+            1 + steep * steep
+        )
         rows, columns = np.nonzero(nearest < LINE_PX / 2 + 0.5 / scale)
         distance = _wreath(
             radius[rows, columns] - reach_px * middle,

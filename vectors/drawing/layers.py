@@ -61,7 +61,9 @@ class Typeface:
 
 TYPEFACES: Mapping[Face, Typeface] = {
     "roboto": Typeface("Roboto-{}.ttf", capital_em=CAPITAL_EM, foot_em=0.0),
-    "han": Typeface("NotoSansCJKtc-{}.otf", capital_em=0.9, foot_em=0.08),  # means of the characters in the files
+    "han": Typeface(
+        "NotoSansCJKtc-{}.otf", capital_em=0.9, foot_em=0.08
+    ),  # means of the characters in the files
 }
 """Roboto writes Latin, Greek and Cyrillic; the other file holds the Chinese characters of `thin_text`, no more."""
 
@@ -131,7 +133,13 @@ def text_width(text: str, lettering: Lettering) -> float:
 
 
 def text_patch(
-    text: str, lettering: Lettering, *, y_px: float, x_px: float, scale: int, turn: Turn | None = None
+    text: str,
+    lettering: Lettering,
+    *,
+    y_px: float,
+    x_px: float,
+    scale: int,
+    turn: Turn | None = None,
 ) -> Patch:
     """Draw one line of text; (`y_px`, `x_px`) is the upper left corner of its first capital, in input pixels.
 
@@ -155,7 +163,13 @@ def text_patch(
 
 
 def shape_patch(
-    distance: Distance, *, y_px: float, x_px: float, reach_px: float, scale: int, softness_px: float = 0.0
+    distance: Distance,
+    *,
+    y_px: float,
+    x_px: float,
+    reach_px: float,
+    scale: int,
+    softness_px: float = 0.0,
 ) -> Patch:
     """Draw the inside of a shape centred on (`y_px`, `x_px`) that lies within `reach_px` of its centre.
 
@@ -174,7 +188,10 @@ def shape_patch(
 
 def bounds(patch: Patch) -> tuple[int, int, int, int]:
     """(y0, x0, y1, x1) of what a patch covers, in output pixels, end-exclusive; ValueError where it covers nothing."""
-    rows, columns = np.flatnonzero(patch.coverage.any(axis=1)), np.flatnonzero(patch.coverage.any(axis=0))
+    rows, columns = (
+        np.flatnonzero(patch.coverage.any(axis=1)),
+        np.flatnonzero(patch.coverage.any(axis=0)),
+    )
     if rows.size == 0:
         raise ValueError("the patch covers no pixel: draw it larger")
     return (
@@ -203,9 +220,9 @@ def flatten(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
         if y0 >= y1 or x0 >= x1:
             continue
         here = np.s_[y0:y1, x0:x1]
-        over = patch.coverage[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x] * np.float32(
-            layer.opacity / 255
-        )
+        over = patch.coverage[
+            y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x
+        ] * np.float32(layer.opacity / 255)
         colour = _colour(layer)[y0 - patch.y : y1 - patch.y]
         free = 1 - over
         alpha[here] += over * (1 - alpha[here])
@@ -219,12 +236,17 @@ def flatten(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
 def _colour(layer: Layer) -> npt.NDArray[np.float32]:
     """Colour of each of the layer's rows, H×1×3 in [0, 1]."""
     height = layer.patch.coverage.shape[0]
-    head, foot = (np.array(rgb, np.float32) / np.float32(255) for rgb in (layer.rgb, layer.foot_rgb or layer.rgb))
+    head, foot = (
+        np.array(rgb, np.float32) / np.float32(255)
+        for rgb in (layer.rgb, layer.foot_rgb or layer.rgb)
+    )
     share = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height)
     return (head + share[:, None] * (foot - head))[:, None]
 
 
-def _turned(canvas: Pil.Image, y0: int, x0: int, turn: Turn, *, scale: int, fine: int) -> tuple[Pil.Image, int, int]:
+def _turned(
+    canvas: Pil.Image, y0: int, x0: int, turn: Turn, *, scale: int, fine: int
+) -> tuple[Pil.Image, int, int]:
     """Turn a canvas of `fine` dots per output pixel whose corner is (`y0`, `x0`); give it with its new corner."""
     angle = math.radians(turn.angle_deg)
     cosine, sine = math.cos(angle), math.sin(angle)
@@ -246,7 +268,9 @@ def _advance_em(text: str, face: Face, weight: Weight) -> float:
     return _length(text, _font(face, weight, 256.0)) / 256
 
 
-def _write(canvas: Pil.Image, text: str, font: ImageFont.FreeTypeFont, *, x: int, baseline: int) -> None:
+def _write(
+    canvas: Pil.Image, text: str, font: ImageFont.FreeTypeFont, *, x: int, baseline: int
+) -> None:
     """Write a line of text; its words are drawn once and kept, unless they are large.
 
     That gives the pixels of the line drawn at once: every letter starts at a whole dot, and where two meet the more
@@ -258,7 +282,12 @@ def _write(canvas: Pil.Image, text: str, font: ImageFont.FreeTypeFont, *, x: int
     margin = math.ceil(font.size)
     for word in text.split(" "):
         piece = _word(word, font)
-        box = (x - margin, baseline - margin, x - margin + piece.width, baseline - margin + piece.height)
+        box = (
+            x - margin,
+            baseline - margin,
+            x - margin + piece.width,
+            baseline - margin + piece.height,
+        )
         canvas.paste(ImageChops.lighter(canvas.crop(box), piece), box)
         x += int(_length(f"{word} ", font))
 

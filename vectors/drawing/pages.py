@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image as Pil
 
-from editproof.vectors.drawing.layers import Lettering, Levels, Patch, bounds, text_patch, text_width
+from editproof.vectors.drawing.layers import (
+    Lettering,
+    Levels,
+    Patch,
+    bounds,
+    text_patch,
+    text_width,
+)
 from editproof.vectors.drawing.textures import levels
 from editproof.vectors.scene import Mask
 
@@ -27,7 +34,9 @@ DARKER = 0.2
 """Share of light that the page's corners lack."""
 
 
-def print_rows(rng: np.random.Generator, lettering: Lettering, *, size: int, scale: int) -> list[tuple[str, Patch]]:
+def print_rows(
+    rng: np.random.Generator, lettering: Lettering, *, size: int, scale: int
+) -> list[tuple[str, Patch]]:
     """Rows of print from margin to margin; the last of a paragraph ends early, and an empty one follows it."""
     room_px, pitch_px = (1 - 2 * MARGIN) * size, PITCH * lettering.height_px
     wide = {word: text_width(f" {word}", lettering) for word in WORDS}

@@ -21,7 +21,10 @@ SKIES: tuple[tuple[Rgb, Rgb], ...] = (
     ((84, 128, 170), (206, 224, 230)),
 )
 """Upper colour and colour at the horizon."""
-SEAS: tuple[tuple[Rgb, Rgb], ...] = (((96, 140, 160), (28, 72, 104)), ((92, 128, 134), (24, 66, 76)))
+SEAS: tuple[tuple[Rgb, Rgb], ...] = (
+    ((96, 140, 160), (28, 72, 104)),
+    ((92, 128, 134), (24, 66, 76)),
+)
 """Colour at the horizon and below."""
 DECK: tuple[Rgb, Rgb] = ((176, 146, 112), (154, 124, 92))
 """Planks, by turns."""
@@ -50,9 +53,13 @@ def horizon(seed: int, size_px: int, scale: int) -> Levels:
     depth = np.maximum(below, 0.01)
     visible = np.clip(2 - 3 / depth**2 / (size_px / scale), 0, 1)
     crests, sway = 2.2 / depth, 2.5 * np.sin(7 * at + rng.uniform(0, 6)) + 1.5 * np.sin(17 * at)
-    waves = np.outer(visible * np.sin(crests), np.cos(sway)) + np.outer(visible * np.cos(crests), np.sin(sway))
+    waves = np.outer(visible * np.sin(crests), np.cos(sway)) + np.outer(
+        visible * np.cos(crests), np.sin(sway)
+    )
     wet = np.clip((below[:, None] - tilt * (at[None, :] - 0.5)) * size_px + 0.5, 0, 1)[..., None]
-    rows, deeper, swell, share = (part.astype(np.float32) for part in (sky, sea - sky, 8 * waves, wet))
+    rows, deeper, swell, share = (
+        part.astype(np.float32) for part in (sky, sea - sky, 8 * waves, wet)
+    )
     return _levels(rows[:, None] + (deeper[:, None] + swell[..., None]) * share)
 
 
@@ -67,7 +74,10 @@ def railing(seed: int, size_px: int, scale: int) -> Levels:
     side = 1 if rng.random() < 0.5 else -1
     away = np.array([0.5 - side * rng.uniform(0.72, 0.85), rng.uniform(0.4, 0.46)]) * edge
     near_x = 0.5 * edge + side * 0.6 * edge
-    foot, top = (np.array([near_x, level * edge]) for level in (rng.uniform(0.92, 0.98), rng.uniform(0.02, 0.08)))
+    foot, top = (
+        np.array([near_x, level * edge])
+        for level in (rng.uniform(0.92, 0.98), rng.uniform(0.02, 0.08))
+    )
     planks = near_x - side * np.linspace(0, 3.4, PLANKS + 1) * edge
     for index in range(PLANKS):
         corners = [(planks[index], foot[1]), (planks[index + 1], foot[1])]

@@ -19,7 +19,9 @@ def ring(radius_px: float, width_px: float) -> Distance:
     return lambda y, x: np.abs(np.hypot(y, x) - radius_px) - width_px / 2
 
 
-def frame(half_height_px: float, half_width_px: float, *, corner_px: float, width_px: float) -> Distance:
+def frame(
+    half_height_px: float, half_width_px: float, *, corner_px: float, width_px: float
+) -> Distance:
     """A rectangular line with round corners; the half sizes reach its middle."""
 
     def distance(y: Plane, x: Plane) -> Plane:
@@ -55,7 +57,9 @@ def seal(radius_px: float, *, teeth: int, depth_px: float) -> Distance:
     def distance(y: Plane, x: Plane) -> Plane:
         swing = np.cos(teeth * np.arctan2(y, x))
         slope = teeth * depth_px / 2 / radius_px
-        outline: Plane = (np.hypot(y, x) - radius_px + depth_px / 2 * (1 - swing)) / math.hypot(1.0, slope)
+        outline: Plane = (np.hypot(y, x) - radius_px + depth_px / 2 * (1 - swing)) / math.hypot(
+            1.0, slope
+        )
         return outline
 
     return distance
@@ -65,7 +69,10 @@ def blob(radius_px: float, *, seed: int, roughness: float) -> Distance:
     """An irregular round stain; its radius varies by at most `roughness` × `radius_px` around `radius_px`."""
     rng = np.random.default_rng((seed, 7))
     orders = np.arange(2, 7)
-    swings, phases = rng.uniform(0.4, 1.0, orders.size) / orders, rng.uniform(0, 2 * math.pi, orders.size)
+    swings, phases = (
+        rng.uniform(0.4, 1.0, orders.size) / orders,
+        rng.uniform(0, 2 * math.pi, orders.size),
+    )
     swings *= roughness / swings.sum()
 
     def distance(y: Plane, x: Plane) -> Plane:

@@ -7,7 +7,13 @@ import numpy as np
 from editproof.vectors.drawing.layers import Layer, Rgb, shape_patch
 from editproof.vectors.drawing.shapes import disc, star
 
-STICKERS: tuple[Rgb, ...] = ((206, 40, 48), (26, 84, 168), (20, 122, 82), (196, 96, 16), (112, 44, 130))
+STICKERS: tuple[Rgb, ...] = (
+    (206, 40, 48),
+    (26, 84, 168),
+    (20, 122, 82),
+    (196, 96, 16),
+    (112, 44, 130),
+)
 RIM_RGB: Rgb = (250, 250, 246)
 MARGIN_PX = 6
 """Free border, input pixels: room for the ring around the edit."""
@@ -27,7 +33,9 @@ def sticker_place(rng: np.random.Generator, diameter_px: float, size: int) -> tu
     return float(y_px), float(x_px)
 
 
-def sticker(rng: np.random.Generator, diameter_px: float, *, y_px: float, x_px: float, scale: int) -> list[Layer]:
+def sticker(
+    rng: np.random.Generator, diameter_px: float, *, y_px: float, x_px: float, scale: int
+) -> list[Layer]:
     """A white disc, a coloured one on it, and a white star; the first layer is the whole outline."""
     radius_px = diameter_px / 2
     parts = (
@@ -36,6 +44,11 @@ def sticker(rng: np.random.Generator, diameter_px: float, *, y_px: float, x_px: 
         (star(0.58 * radius_px, points=5, inner=0.42), RIM_RGB),
     )
     return [
-        Layer(shape_patch(distance, y_px=y_px, x_px=x_px, reach_px=radius_px + 1 / scale, scale=scale), rgb)
+        Layer(
+            shape_patch(
+                distance, y_px=y_px, x_px=x_px, reach_px=radius_px + 1 / scale, scale=scale
+            ),
+            rgb,
+        )
         for distance, rgb in parts
     ]

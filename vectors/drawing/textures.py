@@ -30,7 +30,14 @@ WOODS: tuple[tuple[Rgb, Rgb], ...] = (
 """Early wood and late wood."""
 YEAR_PX = 11.0
 """Width of a growth ring."""
-LEAVES: tuple[Rgb, ...] = ((62, 104, 44), (88, 130, 52), (120, 152, 66), (48, 84, 52), (150, 158, 72), (74, 118, 70))
+LEAVES: tuple[Rgb, ...] = (
+    (62, 104, 44),
+    (88, 130, 52),
+    (120, 152, 66),
+    (48, 84, 52),
+    (150, 158, 72),
+    (74, 118, 70),
+)
 SHADE: Rgb = (22, 38, 22)
 """What shows between the leaves."""
 LEAF_AREA_PX = 200
@@ -64,7 +71,9 @@ def fabric(seed: int, size_px: int, scale: int) -> Levels:
     up = (threads[0][:, None] + threads[1][None, :]) % 2 == 0
     warp = (round_x * tone_x)[None, :] * (0.6 + 0.4 * round_y)[:, None]
     weft = (round_y * tone_y)[:, None] * (0.6 + 0.4 * round_x)[None, :]
-    light = np.where(up, warp, weft) * (1 + np.float32(0.05) * noise(rng, size_px, cell=1.2 * scale).astype(np.float32))
+    light = np.where(up, warp, weft) * (
+        1 + np.float32(0.05) * noise(rng, size_px, cell=1.2 * scale).astype(np.float32)
+    )
     rgb = np.where(up[..., None], colours[0], colours[1])
     rgb *= (0.34 + 0.66 * light)[..., None]
     return levels(rgb)
@@ -96,7 +105,8 @@ def foliage(seed: int, size_px: int, scale: int) -> Levels:
     lengths, widths = rng.uniform(14, 26, count), rng.uniform(0.34, 0.5, count)
     depth = 0.5 + 0.55 * np.arange(count) / count
     colours = (
-        np.array(LEAVES)[rng.integers(len(LEAVES), size=count)] * (depth * rng.uniform(0.88, 1.12, count))[:, None]
+        np.array(LEAVES)[rng.integers(len(LEAVES), size=count)]
+        * (depth * rng.uniform(0.88, 1.12, count))[:, None]
     )
     along = np.array([-1.0, -0.45, 0.0, 0.45, 1.0])
     belly = np.array([0.0, 0.8, 1.0, 0.72, 0.0])
@@ -107,9 +117,16 @@ def foliage(seed: int, size_px: int, scale: int) -> Levels:
     dots = scale * fine
     halves = []
     for side, light in ((1.0, 1.0), (-1.0, 0.8)):
-        curves = np.concatenate([spine + side * belly[None, :, None] * sides[:, None], spine[:, :0:-4]], axis=1) * dots
+        curves = (
+            np.concatenate(
+                [spine + side * belly[None, :, None] * sides[:, None], spine[:, :0:-4]], axis=1
+            )
+            * dots
+        )
         fills = np.clip(colours * light, 0, 255).astype(int)
-        halves.append(zip(curves.reshape(count, -1).tolist(), map(tuple, fills.tolist()), strict=True))
+        halves.append(
+            zip(curves.reshape(count, -1).tolist(), map(tuple, fills.tolist()), strict=True)
+        )
     for leaf in zip(*halves, strict=True):
         for outline, fill in leaf:
             pencil.polygon(outline, fill=fill)
@@ -127,14 +144,22 @@ def fibres(seed: int, size_px: int, scale: int) -> Levels:
     steps = np.stack([np.cos(angles), np.sin(angles)], axis=1) * halves[:, None]
     sides = np.stack([-steps[:, 1], steps[:, 0]], axis=1) * bends[:, None]
     along = np.linspace(-1, 1, 6)
-    curves = centres[:, None] + along[None, :, None] * steps[:, None] + (along**2)[None, :, None] * sides[:, None]
+    curves = (
+        centres[:, None]
+        + along[None, :, None] * steps[:, None]
+        + (along**2)[None, :, None] * sides[:, None]
+    )
     dots = scale * fine
     kinds = rng.choice(len(FIBRES), size=count, p=FIBRE_SHARES).tolist()
     pencil = ImageDraw.Draw(canvas)
     for curve, kind in zip((curves * dots).reshape(count, -1).tolist(), kinds, strict=True):
         pencil.line(curve, fill=FIBRES[kind], width=max(1, round(0.75 * dots)))
-    mottle = 1.5 * noise(rng, size_px, cell=1.5 * scale) + 1.6 * noise(rng, size_px, cell=16.0 * scale)
-    return levels(np.asarray(canvas.reduce(fine), np.float32) + mottle.astype(np.float32)[..., None])
+    mottle = 1.5 * noise(rng, size_px, cell=1.5 * scale) + 1.6 * noise(
+        rng, size_px, cell=16.0 * scale
+    )
+    return levels(
+        np.asarray(canvas.reduce(fine), np.float32) + mottle.astype(np.float32)[..., None]
+    )
 
 
 def noise(rng: np.random.Generator, size_px: int, *, cell: float) -> Plane:
@@ -147,7 +172,9 @@ def streaks(rng: np.random.Generator, size_px: int, *, cells: tuple[float, float
     down, across = (math.ceil(size_px / cell) + 1 for cell in cells)
     lattice = Pil.fromarray(rng.standard_normal((down, across)).astype(np.float32))
     area = (0.0, 0.0, size_px / cells[1], size_px / cells[0])
-    return np.asarray(lattice.resize((size_px, size_px), Pil.Resampling.BICUBIC, box=area), np.float64)
+    return np.asarray(
+        lattice.resize((size_px, size_px), Pil.Resampling.BICUBIC, box=area), np.float64
+    )
 
 
 def levels(picture: Plane | npt.NDArray[np.float32]) -> Levels:

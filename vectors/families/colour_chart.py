@@ -32,7 +32,15 @@ GREYS = 6
 
 
 def draw(
-    seed: int, size: int, scale: int, *, patch_px: int, free_px: float, saturation: float, tone: float, ground: str
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    patch_px: int,
+    free_px: float,
+    saturation: float,
+    tone: float,
+    ground: str,
 ) -> Scene:
     """Draw a chart around a sticker in the middle of a card; the patches are the features to protect."""
     rng = np.random.default_rng((seed, 42))
@@ -41,13 +49,23 @@ def draw(
     y_px, x_px = (float(at) for at in size / 2 + rng.uniform(-0.06, 0.06, 2) * size)
     layers = sticker(rng, wide_px, y_px=y_px, x_px=x_px, scale=scale)
     edge_px = min(patch_px, size // SMALLEST)
-    corners = _corners(size, edge_px, centre=(y_px, x_px), free_px=wide_px / 2 + min(free_px, 0.07 * size))
+    corners = _corners(
+        size, edge_px, centre=(y_px, x_px), free_px=wide_px / 2 + min(free_px, 0.07 * size)
+    )
     colours = _colours(rng, len(corners), saturation=saturation, tone=tone)
     protect: Mask = np.zeros(clean.shape[:2], np.float32)
     for (y0, x0), rgb in zip(corners, colours, strict=True):
         clean[y0 * scale : (y0 + edge_px) * scale, x0 * scale : (x0 + edge_px) * scale] = rgb
-        protect[(y0 + 1) * scale : (y0 + edge_px - 1) * scale, (x0 + 1) * scale : (x0 + edge_px - 1) * scale] = 1
-    facts: dict[str, Param] = {"patch_px": patch_px, "free_px": free_px, "saturation": saturation, "tone": tone}
+        protect[
+            (y0 + 1) * scale : (y0 + edge_px - 1) * scale,
+            (x0 + 1) * scale : (x0 + edge_px - 1) * scale,
+        ] = 1
+    facts: dict[str, Param] = {
+        "patch_px": patch_px,
+        "free_px": free_px,
+        "saturation": saturation,
+        "tone": tone,
+    }
     return compose(
         clean,
         layers,
@@ -60,7 +78,9 @@ def draw(
         truth=(
             patch_box("sticker", "sticker", layers[0].patch, scale),
             *(
-                Box("colour", "#{:02x}{:02x}{:02x}".format(*rgb), y0, x0, y0 + edge_px, x0 + edge_px)
+                Box(
+                    "colour", "#{:02x}{:02x}{:02x}".format(*rgb), y0, x0, y0 + edge_px, x0 + edge_px
+                )
                 for (y0, x0), rgb in zip(corners, colours, strict=True)
             ),
         ),
@@ -68,14 +88,19 @@ def draw(
     )
 
 
-def _corners(size: int, patch_px: int, *, centre: tuple[float, float], free_px: float) -> list[tuple[int, int]]:
+def _corners(
+    size: int, patch_px: int, *, centre: tuple[float, float], free_px: float
+) -> list[tuple[int, int]]:
     """Upper left corners of the patches in input pixels: those of a square chart that keep `free_px` from `centre`."""
     pitch_px = patch_px + max(2, round(GAP * patch_px))
     gap_px = pitch_px - patch_px
     across = min(MAX_ACROSS, (size - 2 * MARGIN_PX + gap_px) // pitch_px)
     edge_px = across * pitch_px - gap_px
     tops, lefts = (
-        [min(max(round(at - edge_px / 2), MARGIN_PX), size - MARGIN_PX - edge_px) + k * pitch_px for k in range(across)]
+        [
+            min(max(round(at - edge_px / 2), MARGIN_PX), size - MARGIN_PX - edge_px) + k * pitch_px
+            for k in range(across)
+        ]
         for at in centre
     )
     near_y, near_x = (
@@ -92,7 +117,9 @@ def _colours(rng: np.random.Generator, count: int, *, saturation: float, tone: f
     hues = (np.arange(hued) * 0.618034 + rng.uniform()) % 1
     tones = 0.5 + tone * (np.linspace(0, 1, max(hued, 2))[:hued] - 0.5)
     ramp = 0.5 + tone * (np.linspace(0, 1, max(greys, 2))[:greys] - 0.5)
-    colours = [colorsys.hls_to_rgb(hue, light, saturation) for hue, light in zip(hues, tones, strict=True)]
+    colours = [
+        colorsys.hls_to_rgb(hue, light, saturation) for hue, light in zip(hues, tones, strict=True)
+    ]
     colours += [(light, light, light) for light in ramp]
     table = np.rint(np.array(colours) * 255).astype(int)[rng.permutation(count)]
     return [(int(red), int(green), int(blue)) for red, green, blue in table]

@@ -36,7 +36,9 @@ DOTS_PX = 10
 """Samples per input pixel, at least, before the figures are averaged down."""
 
 
-def draw(seed: int, size: int, scale: int, *, height_px: int, alpha: float, mask_given: bool, ground: str) -> Scene:
+def draw(
+    seed: int, size: int, scale: int, *, height_px: int, alpha: float, mask_given: bool, ground: str
+) -> Scene:
     """Burn a date into a corner that the seed chooses."""
     rng = np.random.default_rng((seed, 16))
     clean = draw_ground(ground, seed, size * scale, scale)
@@ -66,11 +68,17 @@ def draw(seed: int, size: int, scale: int, *, height_px: int, alpha: float, mask
 
 def _date(rng: np.random.Generator) -> str:
     """Day, month and year as cameras of the nineties wrote them."""
-    year, month, day = int(rng.integers(88, 100)), int(rng.integers(1, 13)), int(rng.integers(1, 29))
+    year, month, day = (
+        int(rng.integers(88, 100)),
+        int(rng.integers(1, 13)),
+        int(rng.integers(1, 29)),
+    )
     return f"'{year} {month:2d} {day:2d}"
 
 
-def _figures(date: str, height_px: float, *, y_px: float, x_px: float, scale: int) -> tuple[Patch, Patch]:
+def _figures(
+    date: str, height_px: float, *, y_px: float, x_px: float, scale: int
+) -> tuple[Patch, Patch]:
     """The segments and their glow; (`y_px`, `x_px`) is the upper left corner of the first figure, input pixels."""
     fine = max(2, math.ceil(DOTS_PX / scale))
     dots = scale * fine
@@ -84,7 +92,10 @@ def _figures(date: str, height_px: float, *, y_px: float, x_px: float, scale: in
         for part in _segments(sign):
             at = (part + np.array((0.0, index * PITCH))) * height_px
             at[:, 1] += LEAN * (height_px - at[:, 0])
-            rows, columns = (at[:, 0] + y_px) * dots - y0 * fine, (at[:, 1] + x_px) * dots - x0 * fine
+            rows, columns = (
+                (at[:, 0] + y_px) * dots - y0 * fine,
+                (at[:, 1] + x_px) * dots - x0 * fine,
+            )
             pen.polygon(list(zip(columns.tolist(), rows.tolist(), strict=True)), fill=255)
     sharp = canvas.reduce(fine)
     halo = sharp.filter(ImageFilter.GaussianBlur(GLOW * height_px * scale))
@@ -108,7 +119,9 @@ def _segments(sign: str) -> list[Plane]:
         "f": ((half, left), (0.5, left)),
         "g": ((0.5, left), (0.5, right)),
     }
-    return [_bar(np.array(ends[name], np.float64), half=half, gap=gap) for name in FIGURES[int(sign)]]
+    return [
+        _bar(np.array(ends[name], np.float64), half=half, gap=gap) for name in FIGURES[int(sign)]
+    ]
 
 
 def _bar(ends: Plane, *, half: float, gap: float) -> Plane:
@@ -118,14 +131,23 @@ def _bar(ends: Plane, *, half: float, gap: float) -> Plane:
     first, last = ends[0] + along * gap, ends[1] - along * gap
     inner = along * half
     return np.array(
-        [first, first + inner + across, last - inner + across, last, last - inner - across, first + inner - across]
+        [
+            first,
+            first + inner + across,
+            last - inner + across,
+            last,
+            last - inner - across,
+            first + inner - across,
+        ]
     )
 
 
 def _brighten(halo: Levels) -> Levels:
     """The blurred segments, their peak raised to 255 and their faint tail cut."""
     levels = halo.astype(np.float32) - 6
-    raised: Levels = np.rint(np.clip(levels * (255 / max(float(levels.max()), 1.0)), 0, 255)).astype(np.uint8)
+    raised: Levels = np.rint(
+        np.clip(levels * (255 / max(float(levels.max()), 1.0)), 0, 255)
+    ).astype(np.uint8)
     return raised
 
 

@@ -32,7 +32,14 @@ DEEPEST = 0.55
 
 
 def draw(
-    seed: int, size: int, scale: int, *, sigma_levels: float, grain_px: float, diameter_px: int, ground: str
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    sigma_levels: float,
+    grain_px: float,
+    diameter_px: int,
+    ground: str,
 ) -> Scene:
     """Draw a ground, film grain on it, and a sticker whose mask is given."""
     rng = np.random.default_rng((seed, 41))
@@ -41,7 +48,11 @@ def draw(
     y_px, x_px = sticker_place(rng, wide_px, size)
     layers = sticker(rng, wide_px, y_px=y_px, x_px=x_px, scale=scale)
     clean = add_grain(rng, still, sigma_levels=sigma_levels, crystal=grain_px * scale)
-    facts: dict[str, Param] = {"sigma_levels": sigma_levels, "grain_px": grain_px, "diameter_px": diameter_px}
+    facts: dict[str, Param] = {
+        "sigma_levels": sigma_levels,
+        "grain_px": grain_px,
+        "diameter_px": diameter_px,
+    }
     return compose(
         clean,
         layers,
@@ -55,11 +66,15 @@ def draw(
     )
 
 
-def add_grain(rng: np.random.Generator, still: Levels, *, sigma_levels: float, crystal: float) -> Levels:
+def add_grain(
+    rng: np.random.Generator, still: Levels, *, sigma_levels: float, crystal: float
+) -> Levels:
     """Grain of deviation `sigma_levels` in mid grey and crystals `crystal` pixels wide, less in shadows and highlights."""
     size_px = still.shape[0]
     luma = still @ np.array([0.299, 0.587, 0.114], np.float32)
-    strength = np.float32(sigma_levels) * (DEEPEST + (1 - DEEPEST) * (1 - np.square(luma * np.float32(2 / 255) - 1)))
+    strength = np.float32(sigma_levels) * (
+        DEEPEST + (1 - DEEPEST) * (1 - np.square(luma * np.float32(2 / 255) - 1))
+    )
     shared, red, blue = (_crystals(rng, size_px, crystal) for _ in range(3))
     shared *= strength
     own = strength * np.float32(TINT)

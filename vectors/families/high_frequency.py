@@ -22,7 +22,13 @@ INKS: tuple[tuple[Rgb, Rgb], ...] = (
     ((60, 54, 50), (238, 236, 232)),
 )
 """Dark and light lines."""
-LEAVES: tuple[Rgb, ...] = ((70, 112, 48), (96, 138, 58), (128, 160, 72), (54, 92, 56), (158, 166, 84))
+LEAVES: tuple[Rgb, ...] = (
+    (70, 112, 48),
+    (96, 138, 58),
+    (128, 160, 72),
+    (54, 92, 56),
+    (158, 166, 84),
+)
 SHADE: Rgb = (18, 32, 20)
 """What shows between the leaves."""
 TILE_PX = 256
@@ -32,18 +38,31 @@ BAND = 0.45
 
 
 def draw(
-    seed: int, size: int, scale: int, *, period_px: float, contrast: float, diameter_px: int, ground: str
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    period_px: float,
+    contrast: float,
+    diameter_px: int,
+    ground: str,
 ) -> Scene:
     """Fill the picture with a fine pattern, and put a sticker on it."""
     if ground not in PATTERNS:
         raise ValueError(f"no pattern is called {ground!r}; there are: {', '.join(PATTERNS)}")
-    draw_ground("plain", seed, size * scale, scale)  # a scale or an output size out of range raises there
+    draw_ground(
+        "plain", seed, size * scale, scale
+    )  # a scale or an output size out of range raises there
     rng = np.random.default_rng((seed, 19))
     clean = _faded(PATTERNS[ground](rng, size * scale, scale, period_px), contrast)
     across_px = sticker_px(diameter_px, size)
     y_px, x_px = sticker_place(rng, across_px, size)
     layers = sticker(rng, across_px, y_px=y_px, x_px=x_px, scale=scale)
-    facts: dict[str, Param] = {"period_px": period_px, "contrast": contrast, "diameter_px": diameter_px}
+    facts: dict[str, Param] = {
+        "period_px": period_px,
+        "contrast": contrast,
+        "diameter_px": diameter_px,
+    }
     return compose(
         clean,
         layers,
@@ -74,7 +93,9 @@ def halftone(rng: np.random.Generator, size_px: int, scale: int, period_px: floa
     """The dots of a printed picture: a turned screen whose dots grow from light to shade."""
     across, along = _turned(size_px, scale, math.radians(rng.uniform(12, 33)))
     dots = (_wave(across, period_px) + _wave(along, period_px)) / 2
-    tone = np.sin(across * (5 / size_px * scale) + rng.uniform(0, 6)) * np.cos(along * (4 / size_px * scale))
+    tone = np.sin(across * (5 / size_px * scale) + rng.uniform(0, 6)) * np.cos(
+        along * (4 / size_px * scale)
+    )
     return _tinted(rng, 0.62 * dots + 0.38 * tone)
 
 
@@ -89,7 +110,10 @@ def weave(rng: np.random.Generator, size_px: int, scale: int, period_px: float) 
     weft *= 0.72 + 0.28 * half_x * half_x
     warp *= above
     weft *= 1 - above
-    return _picture(warp * bright + weft * middle for bright, middle in zip(light, (dark + light) / 2, strict=True))
+    return _picture(
+        warp * bright + weft * middle
+        for bright, middle in zip(light, (dark + light) / 2, strict=True)
+    )
 
 
 def leaves(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
@@ -104,7 +128,9 @@ def leaves(rng: np.random.Generator, size_px: int, scale: int, period_px: float)
     outline = np.array([(-1.0, 0.0), (-0.2, 0.5), (1.0, 0.0), (-0.2, -0.5)]) * period_px
     corners = (middle + outline[:, :1] * along + outline[:, 1:] * side) * dots
     light = np.linspace(0.45, 1.1, count) * rng.uniform(0.85, 1.15, count)
-    colours = np.clip(np.array(LEAVES)[rng.integers(len(LEAVES), size=count)] * light[:, None], 0, 255).astype(int)
+    colours = np.clip(
+        np.array(LEAVES)[rng.integers(len(LEAVES), size=count)] * light[:, None], 0, 255
+    ).astype(int)
     canvas = Pil.new("RGB", (tile_px * fine, tile_px * fine), SHADE)
     pen = ImageDraw.Draw(canvas)
     for leaf, colour in zip(corners.reshape(count, -1).tolist(), colours.tolist(), strict=True):

@@ -49,7 +49,9 @@ def draw(seed: int, size: int, scale: int, *, kind: str, ground: str) -> Scene:
         raise ValueError(f"no kind of input is called {kind!r}; there are: {', '.join(KINDS)}")
     what = KINDS[kind]
     height, width = what.shape(size)
-    clean = np.ascontiguousarray(draw_ground(ground, seed, size * scale, scale)[: height * scale, : width * scale])
+    clean = np.ascontiguousarray(
+        draw_ground(ground, seed, size * scale, scale)[: height * scale, : width * scale]
+    )
     layers = _sticker(seed, height, width, scale) if what.pasted else []
     if what.grey:
         clean, layers = _grey(clean), [replace(layer, rgb=_grey_rgb(layer)) for layer in layers]

@@ -82,7 +82,12 @@ def draw(
     monogram = MONOGRAMS[rng.integers(len(MONOGRAMS))]
     spot = Spot(y_px, x_px, reach_px - halo_px, scale, main, second, monogram, fill)
     layers = [*_glow(spot, halo_px), *DESIGNS[design](spot)]
-    facts: dict[str, Param] = {"design": design, "fill": fill, "diameter_px": diameter_px, "opacity": opacity}
+    facts: dict[str, Param] = {
+        "design": design,
+        "fill": fill,
+        "diameter_px": diameter_px,
+        "opacity": opacity,
+    }
     scene = compose(
         clean,
         layers,
@@ -97,7 +102,9 @@ def draw(
     )
     if scene.mask is None or fill != "translucent":
         return scene
-    return replace(scene, mask=np.minimum(scene.mask / np.float32(GLASS), np.float32(1)))  # 1 on glass, too
+    return replace(
+        scene, mask=np.minimum(scene.mask / np.float32(GLASS), np.float32(1))
+    )  # 1 on glass, too
 
 
 def _monogram(spot: Spot) -> list[Layer]:
@@ -124,7 +131,11 @@ def _seal(spot: Spot) -> list[Layer]:
     ]
 
 
-DESIGNS: Mapping[str, Callable[[Spot], list[Layer]]] = {"monogram": _monogram, "star": _star, "seal": _seal}
+DESIGNS: Mapping[str, Callable[[Spot], list[Layer]]] = {
+    "monogram": _monogram,
+    "star": _star,
+    "seal": _seal,
+}
 
 
 def _glow(spot: Spot, glow_px: float) -> list[Layer]:
@@ -144,7 +155,11 @@ def _glow(spot: Spot, glow_px: float) -> list[Layer]:
 
 def _layer(spot: Spot, distance: Distance, *, second: bool = False) -> Layer:
     patch = shape_patch(
-        distance, y_px=spot.y_px, x_px=spot.x_px, reach_px=spot.radius_px + 1 / spot.scale, scale=spot.scale
+        distance,
+        y_px=spot.y_px,
+        x_px=spot.x_px,
+        reach_px=spot.radius_px + 1 / spot.scale,
+        scale=spot.scale,
     )
     if second:
         return Layer(patch, spot.second)
@@ -194,9 +209,30 @@ VECTOR = Vector(
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },
     ladder=(
-        {"design": "monogram", "fill": "flat", "diameter_px": 36, "opacity": 1.0, "glow_px": 0.0, "ground": "gradient"},
-        {"design": "star", "fill": "gradient", "diameter_px": 52, "opacity": 1.0, "glow_px": 0.0, "ground": "coffee"},
-        {"design": "seal", "fill": "flat", "diameter_px": 68, "opacity": 1.0, "glow_px": 6.0, "ground": "brick"},
+        {
+            "design": "monogram",
+            "fill": "flat",
+            "diameter_px": 36,
+            "opacity": 1.0,
+            "glow_px": 0.0,
+            "ground": "gradient",
+        },
+        {
+            "design": "star",
+            "fill": "gradient",
+            "diameter_px": 52,
+            "opacity": 1.0,
+            "glow_px": 0.0,
+            "ground": "coffee",
+        },
+        {
+            "design": "seal",
+            "fill": "flat",
+            "diameter_px": 68,
+            "opacity": 1.0,
+            "glow_px": 6.0,
+            "ground": "brick",
+        },
         {
             "design": "seal",
             "fill": "translucent",
@@ -205,7 +241,14 @@ VECTOR = Vector(
             "glow_px": 8.0,
             "ground": "astronaut",
         },
-        {"design": "seal", "fill": "gradient", "diameter_px": 82, "opacity": 0.6, "glow_px": 12.0, "ground": "grass"},
+        {
+            "design": "seal",
+            "fill": "gradient",
+            "diameter_px": 82,
+            "opacity": 0.6,
+            "glow_px": 12.0,
+            "ground": "grass",
+        },
     ),
     draw=draw,
     version=2,

@@ -12,7 +12,15 @@ import numpy as np
 from editproof.vectors.drawing.capture import degrade
 from editproof.vectors.drawing.composition import Brief, compose, luminance, near_patches, print_on
 from editproof.vectors.drawing.grounds import draw_ground
-from editproof.vectors.drawing.layers import Layer, Lettering, Patch, Rgb, patch_box, text_patch, text_width
+from editproof.vectors.drawing.layers import (
+    Layer,
+    Lettering,
+    Patch,
+    Rgb,
+    patch_box,
+    text_patch,
+    text_width,
+)
 from editproof.vectors.drawing.stickers import sticker, sticker_px
 from editproof.vectors.scene import Param, Scene, Vector
 
@@ -50,7 +58,9 @@ def draw(
     lettering = Lettering("bold", height_px)
     wide_px = sticker_px(STICKER_PX, size)
     texts, patches, below_px = _text(rng, lettering, size=size, scale=scale, room_px=wide_px)
-    clean = print_on(picture, [Layer(patch, INKS[luminance(picture, patch) < MIDDLE]) for patch in patches])
+    clean = print_on(
+        picture, [Layer(patch, INKS[luminance(picture, patch) < MIDDLE]) for patch in patches]
+    )
     reach_px = wide_px / 2 + MARGIN * size
     y_px = rng.uniform(below_px + wide_px / 2, max(size - reach_px, below_px + wide_px / 2))
     x_px = rng.uniform(reach_px, size - reach_px)
@@ -69,10 +79,15 @@ def draw(
         ),
         truth=(
             patch_box("sticker", "sticker", layers[0].patch, scale),
-            *(patch_box("text", text, patch, scale) for text, patch in zip(texts, patches, strict=True)),
+            *(
+                patch_box("text", text, patch, scale)
+                for text, patch in zip(texts, patches, strict=True)
+            ),
         ),
         protect={"text": near_patches(patches, size * scale, margin=scale)},
-        capture=lambda seen: degrade(seen, rng, blur_px=blur_px, noise_levels=noise_levels, quality=quality),
+        capture=lambda seen: degrade(
+            seen, rng, blur_px=blur_px, noise_levels=noise_levels, quality=quality
+        ),
     )
 
 
@@ -87,7 +102,9 @@ def _text(
     patches = []
     for row, text in enumerate(texts):
         left = low + rng.uniform() * max(wide_px - text_width(text, lettering), 0.0)
-        patches.append(text_patch(text, lettering, y_px=low + row * pitch_px, x_px=left, scale=scale))
+        patches.append(
+            text_patch(text, lettering, y_px=low + row * pitch_px, x_px=left, scale=scale)
+        )
     return texts, patches, low + rows * pitch_px
 
 

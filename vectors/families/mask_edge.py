@@ -24,14 +24,18 @@ SLIVERS = 4
 """Lines of the fan of slivers."""
 
 
-def draw(seed: int, size: int, scale: int, *, geometry: str, extent_px: int, line_px: float, ground: str) -> Scene:
+def draw(
+    seed: int, size: int, scale: int, *, geometry: str, extent_px: int, line_px: float, ground: str
+) -> Scene:
     """Draw one overlay of a given geometry, as wide as MAX_SHARE of the image's edge at most, and give its exact mask."""
     if geometry not in GEOMETRIES:
         raise ValueError(f"no geometry is called {geometry!r}; there are: {', '.join(GEOMETRIES)}")
     rng = np.random.default_rng((seed, 44))
     clean = draw_ground(ground, seed, size * scale, scale)
     rgb = COLOURS[rng.integers(len(COLOURS))]
-    patches = GEOMETRIES[geometry](rng, size, min(float(extent_px), MAX_SHARE * size), line_px, scale)
+    patches = GEOMETRIES[geometry](
+        rng, size, min(float(extent_px), MAX_SHARE * size), line_px, scale
+    )
     facts: dict[str, Param] = {"geometry": geometry, "extent_px": extent_px, "line_px": line_px}
     return compose(
         clean,
@@ -46,19 +50,27 @@ def draw(seed: int, size: int, scale: int, *, geometry: str, extent_px: int, lin
     )
 
 
-def _block(rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int) -> list[Patch]:
+def _block(
+    rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
+) -> list[Patch]:
     """A filled rectangle inside the image; each of its sides lies between two lines of the latent grid."""
     del line_px
     cells = max(2, int(extent_px // GRID_PX))
-    corner = GRID_PX * rng.integers(1, size // GRID_PX - cells - 1, 2) + rng.integers(2, GRID_PX - 1, 2)
+    corner = GRID_PX * rng.integers(1, size // GRID_PX - cells - 1, 2) + rng.integers(
+        2, GRID_PX - 1, 2
+    )
     height, width = cells * GRID_PX - 1, (cells - 1) * GRID_PX + 1
     patch = Patch(
-        np.full((height * scale, width * scale), 255, np.uint8), int(corner[0]) * scale, int(corner[1]) * scale
+        np.full((height * scale, width * scale), 255, np.uint8),
+        int(corner[0]) * scale,
+        int(corner[1]) * scale,
     )
     return [patch]
 
 
-def _bite(rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int) -> list[Patch]:
+def _bite(
+    rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
+) -> list[Patch]:
     """A disc cut by one side of the image, and a quarter of one in a corner that it does not touch."""
     del line_px
     radius_px = extent_px / 2
@@ -73,7 +85,9 @@ def _bite(rng: np.random.Generator, size: int, extent_px: float, line_px: float,
     ]
 
 
-def _rings(rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int) -> list[Patch]:
+def _rings(
+    rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
+) -> list[Patch]:
     """A ring round a smaller ring round a dot, and another ring across the image's left or right side: masks with holes."""
     radius_px = extent_px / 2 - line_px
     y_px, x_px = rng.uniform(0.35, 0.65, 2) * size
@@ -88,21 +102,27 @@ def _rings(rng: np.random.Generator, size: int, extent_px: float, line_px: float
     ]
 
 
-def _slivers(rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int) -> list[Patch]:
+def _slivers(
+    rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
+) -> list[Patch]:
     """Lines from one side of the image to the other, each at its own slope, and one along the image's very edge."""
     offsets = (np.arange(SLIVERS) - (SLIVERS - 1) / 2) * extent_px / SLIVERS
     slopes = np.radians(rng.uniform(-35, 35, SLIVERS))
     middle = size * rng.uniform(0.4, 0.6)
     centre = size / 2, size / 2
     lines = [
-        _patch(_line(float(middle - size / 2 + offset), float(slope), line_px), centre, size / 2, scale)
+        _patch(
+            _line(float(middle - size / 2 + offset), float(slope), line_px), centre, size / 2, scale
+        )
         for offset, slope in zip(offsets, slopes, strict=True)
     ]
     at_edge = _line((size - line_px) / 2 * float(rng.choice([-1, 1])), 0.0, line_px)
     return [*lines, _patch(at_edge, centre, size / 2, scale)]
 
 
-def _border(rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int) -> list[Patch]:
+def _border(
+    rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
+) -> list[Patch]:
     """A line along the image's whole border, with a blot on one side of it: nothing is known beyond it."""
     width_px = min(line_px, 0.02 * size)
     half = (size - width_px) / 2
@@ -110,7 +130,12 @@ def _border(rng: np.random.Generator, size: int, extent_px: float, line_px: floa
     blots = ((along, 0.0), (0.0, along), (along, float(size)), (float(size), along))
     reach = extent_px / 4 + 1
     return [
-        _patch(frame(half, half, corner_px=0.0, width_px=width_px), (size / 2, size / 2), size / 2, scale),
+        _patch(
+            frame(half, half, corner_px=0.0, width_px=width_px),
+            (size / 2, size / 2),
+            size / 2,
+            scale,
+        ),
         _patch(disc(extent_px / 4), blots[rng.integers(4)], reach, scale),
     ]
 

@@ -61,7 +61,10 @@ def _grown(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
 
     reach = math.ceil(amount_px) + 1
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    here = np.s_[max(rows[0] - reach, 0) : rows[-1] + reach + 1, max(columns[0] - reach, 0) : columns[-1] + reach + 1]
+    here = np.s_[
+        max(rows[0] - reach, 0) : rows[-1] + reach + 1,
+        max(columns[0] - reach, 0) : columns[-1] + reach + 1,
+    ]
     grown = np.zeros_like(mask)
     grown[here] = np.clip(amount_px + 1 - ndimage.distance_transform_edt(mask[here] == 0), 0, 1)
     return grown
@@ -90,7 +93,9 @@ def _stale(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     size = mask.shape[0]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     middle_y, middle_x = (rows[0] + rows[-1]) // 2, (columns[0] + columns[-1]) // 2
-    down, right = (size // 3 if middle < size // 2 else -(size // 3) for middle in (middle_y, middle_x))
+    down, right = (
+        size // 3 if middle < size // 2 else -(size // 3) for middle in (middle_y, middle_x)
+    )
     return _moved(mask, down, right)
 
 

@@ -22,7 +22,12 @@ from editproof.vectors.drawing.shapes import frame
 from editproof.vectors.scene import Param, Scene, Vector
 
 STAMPS = ("VOID", "COPY", "PAID", "SPECIMEN", "DRAFT")
-MICROTEXTS = ("GENUINE DOCUMENT ", "NORDIC REGISTRY 2481 ", "VALID ONLY WITH SEAL ", "SERIES B 77031 ")
+MICROTEXTS = (
+    "GENUINE DOCUMENT ",
+    "NORDIC REGISTRY 2481 ",
+    "VALID ONLY WITH SEAL ",
+    "SERIES B 77031 ",
+)
 STAMP_RGB: Rgb = (186, 28, 40)
 INK_RGB: Rgb = (22, 34, 66)
 STAMP_PX = 30
@@ -36,7 +41,16 @@ MARGIN = 0.05
 """Free border, as a share of the image's edge."""
 
 
-def draw(seed: int, size: int, scale: int, *, height_px: float, gap_px: float, contrast: float, ground: str) -> Scene:
+def draw(
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    height_px: float,
+    gap_px: float,
+    contrast: float,
+    ground: str,
+) -> Scene:
     """Draw a security print with rows of microprint, and a stamp that keeps `gap_px` away from the nearest row."""
     rng = np.random.default_rng((seed, 13))
     sheet = draw_ground(ground, seed, size * scale, scale)
@@ -101,7 +115,9 @@ def _stamp(
     return (border, letters), word, (y_px - reach_px, y_px + reach_px)
 
 
-def _tops(edges_px: tuple[float, float], *, height_px: float, gap_px: float, size: int) -> list[float]:
+def _tops(
+    edges_px: tuple[float, float], *, height_px: float, gap_px: float, size: int
+) -> list[float]:
     """Upper edges of the rows of microprint, from the stamp outwards, above and below."""
     above = [edges_px[0] - gap_px - height_px - k * PITCH * height_px for k in range(ROWS)]
     below = [edges_px[1] + gap_px + k * PITCH * height_px for k in range(ROWS)]
@@ -109,14 +125,21 @@ def _tops(edges_px: tuple[float, float], *, height_px: float, gap_px: float, siz
     return [top for top in (*above, *below) if low <= top <= high + 0.5]
 
 
-def _row(rng: np.random.Generator, lettering: Lettering, top_px: float, *, size: int, scale: int) -> tuple[str, Patch]:
+def _row(
+    rng: np.random.Generator, lettering: Lettering, top_px: float, *, size: int, scale: int
+) -> tuple[str, Patch]:
     """One row from margin to margin, its text starting anywhere."""
     room_px = (1 - 2 * MARGIN) * size
     text = MICROTEXTS[rng.integers(len(MICROTEXTS))]
     start = int(rng.integers(len(text)))
     turned = text[start:] + text[:start]
     turns, rest = divmod(room_px, text_width(turned, lettering))
-    end = bisect_right(range(len(text) + 1), rest, key=lambda end: text_width(turned[:end], lettering)) - 1
+    end = (
+        bisect_right(
+            range(len(text) + 1), rest, key=lambda end: text_width(turned[:end], lettering)
+        )
+        - 1
+    )
     row = (turned * int(turns) + turned[:end]).strip()
     return row, text_patch(row, lettering, y_px=top_px, x_px=MARGIN * size, scale=scale)
 

@@ -16,7 +16,11 @@ from editproof.vectors.drawing.layers import Layer, Levels, Patch, Plane, Rgb, p
 from editproof.vectors.drawing.perspectives import horizon, railing, tiles
 from editproof.vectors.scene import Scene, Vector
 
-SCENERY: Mapping[str, Callable[[int, int, int], Levels]] = {"horizon": horizon, "railing": railing, "tiles": tiles}
+SCENERY: Mapping[str, Callable[[int, int, int], Levels]] = {
+    "horizon": horizon,
+    "railing": railing,
+    "tiles": tiles,
+}
 MARGIN_PX = 6
 """Free border, input pixels: room for the ring around the edit."""
 DOTS_PX = 12
@@ -50,12 +54,18 @@ def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, gro
         raise ValueError(f"no subject is called {subject!r}; there are: {', '.join(SUBJECTS)}")
     rng = np.random.default_rng((seed, 20))
     out_px = size * scale
-    clean = SCENERY[ground](seed, out_px, scale) if ground in SCENERY else draw_ground(ground, seed, out_px, scale)
+    clean = (
+        SCENERY[ground](seed, out_px, scale)
+        if ground in SCENERY
+        else draw_ground(ground, seed, out_px, scale)
+    )
     parts_of, palettes = SUBJECTS[subject]
     parts = parts_of()
     points = np.concatenate([outline for _, outline in parts])
     room_px = size - 2 * MARGIN_PX
-    unit_px = min(math.sqrt(coverage / _area(subject)) * size, room_px / float(np.ptp(points, axis=0).max()))
+    unit_px = min(
+        math.sqrt(coverage / _area(subject)) * size, room_px / float(np.ptp(points, axis=0).max())
+    )
     free_y, free_x = room_px - np.ptp(points, axis=0) * unit_px
     flip = -1 if rng.random() < 0.5 else 1
     low = (0.47, 0.53) if subject == "bird" else (0.75, 1.0)
@@ -67,12 +77,20 @@ def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, gro
     whole = _patch([outline for _, outline in placed], scale)
     return compose(
         clean,
-        [Layer(whole, palette[placed[0][0]]), *(Layer(_patch([at], scale), palette[colour]) for colour, at in placed)],
+        [
+            Layer(whole, palette[placed[0][0]]),
+            *(Layer(_patch([at], scale), palette[colour]) for colour, at in placed),
+        ],
         scale=scale,
         brief=Brief(
             f"remove the {subject}",
             mask_given=True,
-            metadata={"family": "photobomb", "ground": ground, "subject": subject, "coverage": coverage},
+            metadata={
+                "family": "photobomb",
+                "ground": ground,
+                "subject": subject,
+                "coverage": coverage,
+            },
         ),
         truth=(patch_box("subject", subject, whole, scale),),
     )
@@ -80,8 +98,24 @@ def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, gro
 
 def bird() -> list[Part]:
     """A gull in flight, about 1 wide."""
-    far = [(0.0, 0.06), (-0.14, 0.14), (-0.25, 0.3), (-0.24, 0.5), (-0.15, 0.34), (-0.04, 0.22), (0.05, 0.12)]
-    near = [(0.0, 0.02), (-0.12, -0.1), (-0.2, -0.27), (-0.12, -0.5), (-0.08, -0.3), (0.0, -0.16), (0.07, -0.06)]
+    far = [
+        (0.0, 0.06),
+        (-0.14, 0.14),
+        (-0.25, 0.3),
+        (-0.24, 0.5),
+        (-0.15, 0.34),
+        (-0.04, 0.22),
+        (0.05, 0.12),
+    ]
+    near = [
+        (0.0, 0.02),
+        (-0.12, -0.1),
+        (-0.2, -0.27),
+        (-0.12, -0.5),
+        (-0.08, -0.3),
+        (0.0, -0.16),
+        (0.07, -0.06),
+    ]
     tail = [(0.02, 0.1), (0.0, 0.27), (0.04, 0.28), (0.08, 0.26), (0.09, 0.08)]
     beak = [(0.03, -0.2), (0.065, -0.27), (0.075, -0.2)]
     body = _oval(0.05, 0.0, 0.062, 0.17)
@@ -148,7 +182,9 @@ def _rounded(corners: list[tuple[float, float]]) -> Plane:
     points = np.array(corners)
     for _ in range(3):
         after = np.roll(points, -1, axis=0)
-        points = np.stack([0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], axis=1).reshape(-1, 2)
+        points = np.stack(
+            [0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], axis=1
+        ).reshape(-1, 2)
     return points
 
 

@@ -78,8 +78,15 @@ def draw(
     rows = print_rows(rng, Lettering("regular", height_px), size=size, scale=scale)
     lines = [shear(patch, slope, size * scale) for _, patch in rows]
     clean = darken(print_on(sheet, [Layer(line, INK_RGB, 0.92) for line in lines]))
-    layers = MARKS[mark](rng, _spot(rng, rows, height_px=height_px, slope=slope, size=size, scale=scale))
-    facts: dict[str, Param] = {"mark": mark, "opacity": opacity, "height_px": height_px, "skew_deg": skew_deg}
+    layers = MARKS[mark](
+        rng, _spot(rng, rows, height_px=height_px, slope=slope, size=size, scale=scale)
+    )
+    facts: dict[str, Param] = {
+        "mark": mark,
+        "opacity": opacity,
+        "height_px": height_px,
+        "skew_deg": skew_deg,
+    }
     return compose(
         clean,
         layers,
@@ -91,16 +98,27 @@ def draw(
         ),
         truth=(
             patch_box("annotation", mark, layers[0].patch, scale),
-            *(patch_box("text", text, line, scale) for (text, _), line in zip(rows, lines, strict=True)),
+            *(
+                patch_box("text", text, line, scale)
+                for (text, _), line in zip(rows, lines, strict=True)
+            ),
         ),
         opacity=opacity,
-        protect={"print": near_rows([patch for _, patch in rows], slope, size * scale, margin=scale)},
+        protect={
+            "print": near_rows([patch for _, patch in rows], slope, size * scale, margin=scale)
+        },
         capture=lambda seen: degrade(seen, rng, quality=quality),
     )
 
 
 def _spot(
-    rng: np.random.Generator, rows: list[tuple[str, Patch]], *, height_px: float, slope: float, size: int, scale: int
+    rng: np.random.Generator,
+    rows: list[tuple[str, Patch]],
+    *,
+    height_px: float,
+    slope: float,
+    size: int,
+    scale: int,
 ) -> Spot:
     """The middle of a row in the middle of the page."""
     y0, _, y1, _ = bounds(_middle_row(rng, rows))
@@ -147,7 +165,13 @@ def _circle(rng: np.random.Generator, spot: Spot) -> list[Layer]:
 def _highlighter(rng: np.random.Generator, spot: Spot) -> list[Layer]:
     """A straight band over part of a row."""
     half_px = spot.height_px * rng.uniform(0.75, 0.95)
-    return [_layer(lambda y, x: np.maximum(np.abs(y) - half_px, np.abs(x) - spot.half_px), spot, HIGHLIGHTER_RGB)]
+    return [
+        _layer(
+            lambda y, x: np.maximum(np.abs(y) - half_px, np.abs(x) - spot.half_px),
+            spot,
+            HIGHLIGHTER_RGB,
+        )
+    ]
 
 
 def _stamp(rng: np.random.Generator, spot: Spot) -> list[Layer]:
@@ -156,18 +180,26 @@ def _stamp(rng: np.random.Generator, spot: Spot) -> list[Layer]:
     per_height = text_width(word, Lettering("bold", 1.0))
     height_px = 1.7 * spot.half_px / (per_height + 0.8)
     border = frame(
-        0.9 * height_px, spot.half_px - height_px * 0.1, corner_px=0.2 * height_px, width_px=0.12 * height_px
+        0.9 * height_px,
+        spot.half_px - height_px * 0.1,
+        corner_px=0.2 * height_px,
+        width_px=0.12 * height_px,
     )
     left = spot.x_px - per_height * height_px / 2
     lettering = Lettering("bold", height_px)
-    letters = text_patch(word, lettering, y_px=spot.y_px - height_px / 2, x_px=left, scale=spot.scale)
+    letters = text_patch(
+        word, lettering, y_px=spot.y_px - height_px / 2, x_px=left, scale=spot.scale
+    )
     layers = [_layer(border, spot, STAMP_RGB), Layer(letters, STAMP_RGB)]
     return [Layer(_worn(rng, layer.patch, spot.scale), layer.rgb) for layer in layers]
 
 
 def _scribble(rng: np.random.Generator, spot: Spot) -> list[Layer]:
     """A thick pen to and fro over three rows, so densely that nothing is left to be read beneath."""
-    swing_px, turn = min(1.5 * PITCH * spot.height_px, 0.6 * spot.half_px), 2 * math.pi / (0.22 * spot.half_px)
+    swing_px, turn = (
+        min(1.5 * PITCH * spot.height_px, 0.6 * spot.half_px),
+        2 * math.pi / (0.22 * spot.half_px),
+    )
     phase, width_px = rng.uniform(0, 2 * math.pi), 0.07 * spot.half_px
 
     def outline(y: Plane, x: Plane) -> Plane:
@@ -227,11 +259,46 @@ VECTOR = Vector(
         "ground": "paper beneath, a name in vectors/drawing/grounds.py",
     },
     ladder=(
-        {"mark": "bar", "opacity": 0.9, "height_px": 10.0, "skew_deg": 0.0, "quality": 92, "ground": "paper"},
-        {"mark": "circle", "opacity": 0.9, "height_px": 8.0, "skew_deg": 0.4, "quality": 85, "ground": "paper"},
-        {"mark": "stamp", "opacity": 0.6, "height_px": 7.5, "skew_deg": 0.8, "quality": 75, "ground": "fibres"},
-        {"mark": "highlighter", "opacity": 0.4, "height_px": 7.0, "skew_deg": 1.2, "quality": 55, "ground": "fibres"},
-        {"mark": "scribble", "opacity": 1.0, "height_px": 6.0, "skew_deg": 1.6, "quality": 30, "ground": "guilloche"},
+        {
+            "mark": "bar",
+            "opacity": 0.9,
+            "height_px": 10.0,
+            "skew_deg": 0.0,
+            "quality": 92,
+            "ground": "paper",
+        },
+        {
+            "mark": "circle",
+            "opacity": 0.9,
+            "height_px": 8.0,
+            "skew_deg": 0.4,
+            "quality": 85,
+            "ground": "paper",
+        },
+        {
+            "mark": "stamp",
+            "opacity": 0.6,
+            "height_px": 7.5,
+            "skew_deg": 0.8,
+            "quality": 75,
+            "ground": "fibres",
+        },
+        {
+            "mark": "highlighter",
+            "opacity": 0.4,
+            "height_px": 7.0,
+            "skew_deg": 1.2,
+            "quality": 55,
+            "ground": "fibres",
+        },
+        {
+            "mark": "scribble",
+            "opacity": 1.0,
+            "height_px": 6.0,
+            "skew_deg": 1.6,
+            "quality": 30,
+            "ground": "guilloche",
+        },
     ),
     draw=draw,
     version=2,

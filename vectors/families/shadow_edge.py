@@ -39,11 +39,22 @@ def draw(
     mean_px = min(float(radius_px), MAX_RADIUS * size)
     reach_px = mean_px * (1 + ROUGHNESS) + 1
     centre = rng.uniform(0.38, 0.62, 2) * size
-    distance = _edge(rng, tuple(centre.tolist()), size=size, scale=scale, sway_px=min(sway_px, 0.05 * size))
-    sticker = shape_patch(
-        blob(mean_px, seed=seed, roughness=ROUGHNESS), y_px=centre[0], x_px=centre[1], reach_px=reach_px, scale=scale
+    distance = _edge(
+        rng, tuple(centre.tolist()), size=size, scale=scale, sway_px=min(sway_px, 0.05 * size)
     )
-    facts = {"penumbra_px": penumbra_px, "contrast": contrast, "sway_px": sway_px, "radius_px": radius_px}
+    sticker = shape_patch(
+        blob(mean_px, seed=seed, roughness=ROUGHNESS),
+        y_px=centre[0],
+        x_px=centre[1],
+        reach_px=reach_px,
+        scale=scale,
+    )
+    facts = {
+        "penumbra_px": penumbra_px,
+        "contrast": contrast,
+        "sway_px": sway_px,
+        "radius_px": radius_px,
+    }
     return compose(
         shade(lit, distance, penumbra_px=penumbra_px, contrast=contrast),
         [Layer(sticker, STICKERS[rng.integers(len(STICKERS))])],
@@ -68,7 +79,9 @@ def shade(lit: Levels, distance: Plane, *, penumbra_px: float, contrast: float) 
     return np.stack([channel.astype(np.uint8) for channel in channels], axis=-1)
 
 
-def _edge(rng: np.random.Generator, centre: tuple[float, ...], *, size: int, scale: int, sway_px: float) -> Plane:
+def _edge(
+    rng: np.random.Generator, centre: tuple[float, ...], *, size: int, scale: int, sway_px: float
+) -> Plane:
     """Signed distance, input pixels, from a line through `centre` that sways to both sides; negative in the shadow."""
     angle = rng.uniform(0, 2 * math.pi)
     at = (np.arange(size * scale) + 0.5) / scale
@@ -76,9 +89,15 @@ def _edge(rng: np.random.Generator, centre: tuple[float, ...], *, size: int, sca
     distance, steep = x * math.cos(angle) + y * math.sin(angle), np.zeros((at.size, at.size))
     for length, share in ((0.55, 0.6), (0.21, 0.4)):
         turn = 2 * math.pi / (length * size)
-        down, across = turn * math.cos(angle) * y + rng.uniform(0, 2 * math.pi), turn * math.sin(angle) * x
+        down, across = (
+            turn * math.cos(angle) * y + rng.uniform(0, 2 * math.pi),
+            turn * math.sin(angle) * x,
+        )
         # The phase is down - across; by the addition theorems no sine has to be taken of every pixel.
-        rows, columns = np.hstack([np.sin(down), np.cos(down)]), np.vstack([np.cos(across), np.sin(across)])
+        rows, columns = (
+            np.hstack([np.sin(down), np.cos(down)]),
+            np.vstack([np.cos(across), np.sin(across)]),
+        )
         distance -= share * sway_px * (rows * (1, -1)) @ columns
         steep += share * sway_px * turn * rows[:, ::-1] @ columns
     steep *= steep

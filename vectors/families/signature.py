@@ -30,16 +30,24 @@ STROKE_PX, STROKE_LONG_PX = 5, 17
 """Width and length of a brush stroke of the painting, input pixels."""
 
 
-def draw(seed: int, size: int, scale: int, *, width_px: float, opacity: float, ground: str) -> Scene:
+def draw(
+    seed: int, size: int, scale: int, *, width_px: float, opacity: float, ground: str
+) -> Scene:
     """Sign a picture somewhere in its lower half; on the ground `painting` the picture is one in oil."""
     rng = np.random.default_rng((seed, 17))
     out_px = size * scale
-    clean = paint(seed, out_px, scale) if ground == "painting" else draw_ground(ground, seed, out_px, scale)
+    clean = (
+        paint(seed, out_px, scale)
+        if ground == "painting"
+        else draw_ground(ground, seed, out_px, scale)
+    )
     curve, pressure = _curve(rng)
     curve *= min(SPAN * size, MAX_SPAN_PX)
     free_y, free_x = np.maximum((1 - 2 * MARGIN) * size - np.ptp(curve, axis=0), 0)
     curve -= curve.min(axis=0)
-    curve += np.array([MARGIN * size + rng.uniform(0.5, 1) * free_y, MARGIN * size + rng.uniform(0, 1) * free_x])
+    curve += np.array(
+        [MARGIN * size + rng.uniform(0.5, 1) * free_y, MARGIN * size + rng.uniform(0, 1) * free_x]
+    )
     stroke = _stroke(curve, pressure * width_px, scale=scale)
     inks = PAINTS if luminance(clean, stroke) < DARK else INKS
     return compose(
@@ -49,7 +57,12 @@ def draw(seed: int, size: int, scale: int, *, width_px: float, opacity: float, g
         brief=Brief(
             "remove the signature",
             mask_given=True,
-            metadata={"family": "signature", "ground": ground, "width_px": width_px, "opacity": opacity},
+            metadata={
+                "family": "signature",
+                "ground": ground,
+                "width_px": width_px,
+                "opacity": opacity,
+            },
         ),
         truth=(patch_box("signature", "signature", stroke, scale),),
         opacity=opacity,
@@ -62,19 +75,39 @@ def _curve(rng: np.random.Generator) -> tuple[Plane, Plane]:
     A tall capital, loops that get lower towards the end, and a flourish that runs back under them: knots with seeded
     jitter, joined by a Catmull-Rom spline.
     """
-    capital = [(-0.02, 0.02), (-0.2, 0.06), (-0.3, 0.14), (-0.16, 0.15), (0.06, 0.07), (0.05, 0.01), (-0.06, 0.08)]
+    capital = [
+        (-0.02, 0.02),
+        (-0.2, 0.06),
+        (-0.3, 0.14),
+        (-0.16, 0.15),
+        (0.06, 0.07),
+        (0.05, 0.01),
+        (-0.06, 0.08),
+    ]
     loops = int(rng.integers(4, 7))
     letters = []
     for index in range(loops):
         left, step = 0.17 + 0.62 * index / loops, 0.62 / loops
-        tall = rng.uniform(0.06, 0.1) * (1 - 0.4 * index / loops) * (2.1 if rng.random() < 0.3 else 1.0)
+        tall = (
+            rng.uniform(0.06, 0.1)
+            * (1 - 0.4 * index / loops)
+            * (2.1 if rng.random() < 0.3 else 1.0)
+        )
         letters += [
             (0.0, left),
             (-tall, left + 0.75 * step),
             (-0.9 * tall, left + 0.45 * step),
             (0.01, left + 0.6 * step),
         ]
-    flourish = [(-0.03, 0.86), (-0.05, 0.98), (0.05, 0.92), (0.1, 0.6), (0.09, 0.25), (0.12, 0.4), (0.1, 0.8)]
+    flourish = [
+        (-0.03, 0.86),
+        (-0.05, 0.98),
+        (0.05, 0.92),
+        (0.1, 0.6),
+        (0.09, 0.25),
+        (0.12, 0.4),
+        (0.1, 0.8),
+    ]
     knots = np.array(capital + letters + flourish, np.float64)
     knots += rng.normal(0, 0.009, knots.shape)
     knots[:, 0] -= rng.uniform(0.0, 0.12) * knots[:, 1]
@@ -82,7 +115,11 @@ def _curve(rng: np.random.Generator) -> tuple[Plane, Plane]:
     curve = _spline(knots, per_knot=40)
     speed = np.gradient(curve, axis=0)
     down = speed[:, 0] / np.maximum(np.hypot(*speed.T), 1e-9)
-    tremor = np.interp(np.arange(len(curve)), np.arange(0, len(curve), 30), rng.normal(0, 0.1, -(-len(curve) // 30)))
+    tremor = np.interp(
+        np.arange(len(curve)),
+        np.arange(0, len(curve), 30),
+        rng.normal(0, 0.1, -(-len(curve) // 30)),
+    )
     ends = np.minimum(np.arange(len(curve)), np.arange(len(curve))[::-1]) / 60
     thin, thick = PRESSURE
     pressure = np.clip((thin + thick) / 2 + (thick - thin) / 2 * down + tremor, thin, thick)
@@ -92,7 +129,9 @@ def _curve(rng: np.random.Generator) -> tuple[Plane, Plane]:
 def _spline(knots: Plane, *, per_knot: int) -> Plane:
     """A Catmull-Rom spline through the knots, N×2."""
     padded = np.concatenate([knots[:1], knots, knots[-1:]])
-    before, start, stop, after = (padded[shift : len(padded) - 3 + shift, None] for shift in range(4))
+    before, start, stop, after = (
+        padded[shift : len(padded) - 3 + shift, None] for shift in range(4)
+    )
     at = (np.arange(per_knot) / per_knot)[None, :, None]
     spline: Plane = 0.5 * (
         2 * start
@@ -115,7 +154,11 @@ def _stroke(curve: Plane, width_px: Plane, *, scale: int) -> Patch:
     points = (curve * dots - np.array([y0, x0]) * fine)[:, ::-1]
     half = width_px[:, None] * dots / 2
     along = np.gradient(points, axis=0)
-    normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None] * half
+    normal = (
+        np.stack([-along[:, 1], along[:, 0]], axis=1)
+        / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+        * half
+    )
     left, right = points + normal, points - normal
     quads = np.concatenate([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
     for quad in np.rint(quads).tolist():
@@ -136,12 +179,18 @@ def paint(seed: int, size_px: int, scale: int) -> Levels:
     pen = ImageDraw.Draw(canvas)
     strokes = math.ceil(1.6 * (size_px / scale) ** 2 / (STROKE_PX * STROKE_LONG_PX))
     middle = rng.uniform(0, size_px, (strokes, 2))
-    swirl = 2.2 * np.sin(middle[:, 0] / size_px * 4 + rng.uniform(0, 6)) + np.cos(middle[:, 1] / size_px * 5)
+    swirl = 2.2 * np.sin(middle[:, 0] / size_px * 4 + rng.uniform(0, 6)) + np.cos(
+        middle[:, 1] / size_px * 5
+    )
     angle = swirl + rng.normal(0, 0.25, strokes)
     reach = np.stack([np.cos(angle), np.sin(angle)], axis=1) * STROKE_LONG_PX / 2 * scale
     ends = np.rint(np.concatenate([middle - reach, middle + reach], axis=1)).tolist()
     rows, columns = middle.astype(int).T
-    colours = np.clip(blurred[columns, rows] + rng.normal(0, 9, (strokes, 1)), 0, 255).astype(int).tolist()
+    colours = (
+        np.clip(blurred[columns, rows] + rng.normal(0, 9, (strokes, 1)), 0, 255)
+        .astype(int)
+        .tolist()
+    )
     for end, colour in zip(ends, colours, strict=True):
         pen.line(end, fill=tuple(colour), width=STROKE_PX * scale)
     return np.asarray(cv2.GaussianBlur(np.asarray(canvas), (0, 0), 0.35 * scale), np.uint8)

@@ -11,7 +11,16 @@ import numpy as np
 
 from editproof.vectors.drawing.composition import Brief, compose, luminance
 from editproof.vectors.drawing.grounds import draw_ground
-from editproof.vectors.drawing.layers import Layer, Lettering, Patch, Turn, Weight, patch_box, text_patch, text_width
+from editproof.vectors.drawing.layers import (
+    Layer,
+    Lettering,
+    Patch,
+    Turn,
+    Weight,
+    patch_box,
+    text_patch,
+    text_width,
+)
 from editproof.vectors.scene import Param, Scene, Vector
 
 Script = Literal["latin", "cyrillic", "greek", "han"]
@@ -53,7 +62,10 @@ class Block:
     def extent_px(self) -> tuple[float, float]:
         """Height and width of the upright box around the turned column."""
         cosine, sine = _cosine_sine(self.angle_deg)
-        return self.width_px * sine + self.height_px * cosine, self.width_px * cosine + self.height_px * sine
+        return (
+            self.width_px * sine + self.height_px * cosine,
+            self.width_px * cosine + self.height_px * sine,
+        )
 
 
 def draw(
@@ -78,7 +90,12 @@ def draw(
     block = _block(rng, PHRASES[script], lettering, size=size, lines=lines, angle_deg=angle_deg)
     patches = _place(rng, block, size=size, scale=scale)
     ink = [Layer(patch, BLACK if luminance(clean, patch) > MIDDLE else WHITE) for patch in patches]
-    facts: dict[str, Param] = {"script": script, "height_px": height_px, "weight": weight, "alpha": alpha}
+    facts: dict[str, Param] = {
+        "script": script,
+        "height_px": height_px,
+        "weight": weight,
+        "alpha": alpha,
+    }
     return compose(
         clean,
         ink,
@@ -86,29 +103,59 @@ def draw(
         brief=Brief(
             "remove the text",
             mask_given=False,
-            metadata={"family": "thin_text", "ground": ground, "lines": lines, "angle_deg": angle_deg, **facts},
+            metadata={
+                "family": "thin_text",
+                "ground": ground,
+                "lines": lines,
+                "angle_deg": angle_deg,
+                **facts,
+            },
         ),
-        truth=tuple(patch_box("text", text, patch, scale) for text, patch in zip(block.texts, patches, strict=True)),
+        truth=tuple(
+            patch_box("text", text, patch, scale)
+            for text, patch in zip(block.texts, patches, strict=True)
+        ),
         opacity=alpha,
     )
 
 
 def _block(
-    rng: np.random.Generator, phrases: tuple[str, ...], lettering: Lettering, *, size: int, lines: int, angle_deg: float
+    rng: np.random.Generator,
+    phrases: tuple[str, ...],
+    lettering: Lettering,
+    *,
+    size: int,
+    lines: int,
+    angle_deg: float,
 ) -> Block:
     """Choose phrases, and a column for them that may be wider than they are, so that it fits within the margins."""
     room_px = (1 - 2 * MARGIN) * size
-    fitting = max(1, min(lines, int(size / 2 / (LINE * lettering.height_px))))  # on half of the image: at least one
+    fitting = max(
+        1, min(lines, int(size / 2 / (LINE * lettering.height_px)))
+    )  # on half of the image: at least one
     height_px = lettering.height_px * (LINE * (fitting - 1) + LETTER)
     cosine, sine = _cosine_sine(angle_deg)
-    wide_px = min((room_px - height_px * sine) / cosine, (room_px - height_px * cosine) / max(sine, 1e-9))
+    wide_px = min(
+        (room_px - height_px * sine) / cosine, (room_px - height_px * cosine) / max(sine, 1e-9)
+    )
     texts = _texts(rng, phrases, lettering, room_px=wide_px, lines=fitting)
     longest_px = max(text_width(text, lettering) for text in texts)
-    return Block(tuple(texts), lettering, angle_deg, rng.uniform(longest_px, max(wide_px, longest_px)), height_px)
+    return Block(
+        tuple(texts),
+        lettering,
+        angle_deg,
+        rng.uniform(longest_px, max(wide_px, longest_px)),
+        height_px,
+    )
 
 
 def _texts(
-    rng: np.random.Generator, phrases: tuple[str, ...], lettering: Lettering, *, room_px: float, lines: int
+    rng: np.random.Generator,
+    phrases: tuple[str, ...],
+    lettering: Lettering,
+    *,
+    room_px: float,
+    lines: int,
 ) -> list[str]:
     """Different phrases that fit into `room_px`; a phrase is cut short where none fits."""
     shuffled = [phrases[index] for index in rng.permutation(len(phrases))]
@@ -126,14 +173,20 @@ def _cut(phrase: str, lettering: Lettering, room_px: float) -> str:
 def _place(rng: np.random.Generator, block: Block, *, size: int, scale: int) -> list[Patch]:
     """Set the block within the margins, each line shifted on its own within the column, all turned together."""
     low, high = MARGIN * size, (1 - MARGIN) * size
-    y_px, x_px = (rng.uniform(low + px / 2, max(high - px / 2, low + px / 2)) for px in block.extent_px)
+    y_px, x_px = (
+        rng.uniform(low + px / 2, max(high - px / 2, low + px / 2)) for px in block.extent_px
+    )
     top, left = y_px - block.height_px / 2, x_px - block.width_px / 2
     turn = Turn(block.angle_deg, y_px, x_px) if block.angle_deg else None
     patches = []
     for index, text in enumerate(block.texts):
         shift = rng.uniform(0, max(block.width_px - text_width(text, block.lettering), 0))
         line_px = top + index * LINE * block.lettering.height_px
-        patches.append(text_patch(text, block.lettering, y_px=line_px, x_px=left + shift, scale=scale, turn=turn))
+        patches.append(
+            text_patch(
+                text, block.lettering, y_px=line_px, x_px=left + shift, scale=scale, turn=turn
+            )
+        )
     return patches
 
 

@@ -20,14 +20,24 @@ MARGIN_PX = 6
 
 
 def draw(
-    seed: int, size: int, scale: int, *, tile_px: int, overlap_px: int, radius_px: int, opacity: float, ground: str
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    tile_px: int,
+    overlap_px: int,
+    radius_px: int,
+    opacity: float,
+    ground: str,
 ) -> Scene:
     """Draw a smudge over a crossing of tile borders, and ask for the tiling that has them."""
     rng = np.random.default_rng((seed, 14))
     clean = draw_ground(ground, seed, size * scale, scale)
     mean_px = min(float(radius_px), 0.14 * size)
     reach_px = mean_px * (1 + ROUGHNESS) + SOFTNESS_PX
-    y_px, x_px = _centre(rng, size=size, reach_px=reach_px, borders=_borders(size, tile_px, overlap_px))
+    y_px, x_px = _centre(
+        rng, size=size, reach_px=reach_px, borders=_borders(size, tile_px, overlap_px)
+    )
     smudge = shape_patch(
         blob(mean_px, seed=seed, roughness=ROUGHNESS),
         y_px=y_px,
@@ -36,7 +46,12 @@ def draw(
         scale=scale,
         softness_px=SOFTNESS_PX,
     )
-    facts = {"tile_px": tile_px, "overlap_px": overlap_px, "radius_px": radius_px, "opacity": opacity}
+    facts = {
+        "tile_px": tile_px,
+        "overlap_px": overlap_px,
+        "radius_px": radius_px,
+        "opacity": opacity,
+    }
     return compose(
         clean,
         [Layer(smudge, SMUDGES[rng.integers(len(SMUDGES))])],
@@ -58,7 +73,9 @@ def _borders(size: int, tile_px: int, overlap_px: int) -> tuple[float, ...]:
     return tile_borders(size, tile_px=tile_px, overlap_px=overlap_px) or (size / 2,)
 
 
-def _centre(rng: np.random.Generator, *, size: int, reach_px: float, borders: tuple[float, ...]) -> tuple[float, float]:
+def _centre(
+    rng: np.random.Generator, *, size: int, reach_px: float, borders: tuple[float, ...]
+) -> tuple[float, float]:
     """A crossing of borders, missed by a few pixels, and moved inwards where the smudge would leave the image."""
     low, high = reach_px + MARGIN_PX, size - reach_px - MARGIN_PX
     inner = [border for border in borders if low <= border <= high] or borders

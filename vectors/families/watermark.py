@@ -41,7 +41,15 @@ DOTS_PX = 8
 
 
 def draw(
-    seed: int, size: int, scale: int, *, alpha: float, spacing_px: int, height_px: int, weight: Weight, ground: str
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    alpha: float,
+    spacing_px: int,
+    height_px: int,
+    weight: Weight,
+    ground: str,
 ) -> Scene:
     """Repeat one mark, a ring and a name, on a slanted lattice over the whole picture."""
     rng = np.random.default_rng((seed, 15))
@@ -52,15 +60,32 @@ def draw(
     mark = _mark(name, lettering, slant_deg=slant_deg, scale=scale)
     row_px = min(float(spacing_px), MAX_SPACING * size)
     pitch_px = text_width(name, lettering) + 1.5 * lettering.height_px + 0.8 * row_px
-    marks = _repeat(rng, mark, spacing=(row_px * scale, pitch_px * scale), slant_deg=slant_deg, size_px=size * scale)
-    patches = [patch for patch in (_cut(mark, size * scale, MARGIN_PX * scale) for mark in marks) if patch is not None]
-    facts: dict[str, Param] = {"alpha": alpha, "spacing_px": spacing_px, "height_px": height_px, "weight": weight}
+    marks = _repeat(
+        rng,
+        mark,
+        spacing=(row_px * scale, pitch_px * scale),
+        slant_deg=slant_deg,
+        size_px=size * scale,
+    )
+    patches = [
+        patch
+        for patch in (_cut(mark, size * scale, MARGIN_PX * scale) for mark in marks)
+        if patch is not None
+    ]
+    facts: dict[str, Param] = {
+        "alpha": alpha,
+        "spacing_px": spacing_px,
+        "height_px": height_px,
+        "weight": weight,
+    }
     return compose(
         clean,
         [Layer(_sheet(patches, size * scale), _ink(clean))],
         scale=scale,
         brief=Brief(
-            "remove the watermark", mask_given=True, metadata={"family": "watermark", "ground": ground, **facts}
+            "remove the watermark",
+            mask_given=True,
+            metadata={"family": "watermark", "ground": ground, **facts},
         ),
         truth=tuple(patch_box("watermark", name, patch, scale) for patch in patches),
         opacity=alpha,
@@ -85,7 +110,10 @@ def _mark(name: str, lettering: Lettering, *, slant_deg: float, scale: int) -> P
     line = max(round(height / (10 if lettering.weight == "light" else 24)), 1)
     top, left = 0.5 * height, 0.1 * height
     pen.ellipse((left, top, left + height, top + height), outline=255, width=line)
-    pen.ellipse((left + 0.36 * height, top + 0.36 * height, left + 0.64 * height, top + 0.64 * height), fill=255)
+    pen.ellipse(
+        (left + 0.36 * height, top + 0.36 * height, left + 0.64 * height, top + 0.64 * height),
+        fill=255,
+    )
     pen.text((left + 1.5 * height, 1.5 * height), name, fill=255, font=font, anchor="ls")
     turned = canvas.rotate(slant_deg, Pil.Resampling.BILINEAR, expand=True)
     coverage = np.asarray(turned.reduce(fine))
@@ -93,7 +121,12 @@ def _mark(name: str, lettering: Lettering, *, slant_deg: float, scale: int) -> P
 
 
 def _repeat(
-    rng: np.random.Generator, mark: Patch, *, spacing: tuple[float, float], slant_deg: float, size_px: int
+    rng: np.random.Generator,
+    mark: Patch,
+    *,
+    spacing: tuple[float, float],
+    slant_deg: float,
+    size_px: int,
 ) -> list[Patch]:
     """Copies of a mark in rows along the slant, every second row shifted by half, one of them near the middle.
 

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Covers, covers, pool
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -52,7 +60,9 @@ def contours(levels: Levels) -> Plane:
     """Squared height of the steps between flat runs, summed over both directions, mean of R, G and B. H×W in levels²."""
     upright = np.asarray(cv2.transpose(_steps(np.asarray(cv2.transpose(levels)))))
     height = np.square(_steps(levels), dtype=np.float32) + np.square(upright, dtype=np.float32)
-    return np.asarray(cv2.transform(height, np.full((1, 3), 1 / 3)), np.float32).reshape(levels.shape[:2])
+    return np.asarray(cv2.transform(height, np.full((1, 3), 1 / 3)), np.float32).reshape(
+        levels.shape[:2]
+    )
 
 
 def _prepare(reference: Reference) -> Prepared:
@@ -67,7 +77,9 @@ def _prepare(reference: Reference) -> Prepared:
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     values = pool(_excess(prepared, actual), prepared.covers, better="lower", convert=math.sqrt)
     return [
-        Value(v.region, v.stat, None, NOT_SMOOTH) if v.reason == EMPTY and v.region not in prepared.empty else v
+        Value(v.region, v.stat, None, NOT_SMOOTH)
+        if v.reason == EMPTY and v.region not in prepared.empty
+        else v
         for v in values
     ]
 
@@ -105,9 +117,12 @@ def _smooth(levels: Levels) -> Area:
     plane = levels.astype(np.float32)
     blurred = cv2.GaussianBlur(plane, (0, 0), SMOOTH_PX, borderType=cv2.BORDER_REFLECT)
     across, down = (
-        cv2.Sobel(blurred, cv2.CV_32F, *axes, scale=1 / 8, borderType=cv2.BORDER_REFLECT) for axes in ((1, 0), (0, 1))
+        cv2.Sobel(blurred, cv2.CV_32F, *axes, scale=1 / 8, borderType=cv2.BORDER_REFLECT)
+        for axes in ((1, 0), (0, 1))
     )
-    variance = cv2.GaussianBlur(np.square(plane - blurred), (0, 0), SMOOTH_PX, borderType=cv2.BORDER_REFLECT)
+    variance = cv2.GaussianBlur(
+        np.square(plane - blurred), (0, 0), SMOOTH_PX, borderType=cv2.BORDER_REFLECT
+    )
     smooth = (np.hypot(across, down) <= MAX_SLOPE) & (variance <= MAX_ROUGHNESS**2)
     return np.asarray(smooth.all(axis=-1), bool)
 

@@ -30,7 +30,11 @@ def _prepare(reference: Reference) -> Prepared:
     plane = chroma(lab32(known(reference.expected)))
     parts = covers(reference.areas)
     ones = np.ones_like(plane)
-    return Prepared(plane, {region: (sums(plane, part), sums(ones, part)) for region, part in parts.items()}, parts)
+    return Prepared(
+        plane,
+        {region: (sums(plane, part), sums(ones, part)) for region, part in parts.items()},
+        parts,
+    )
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
@@ -38,7 +42,9 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     values: list[Value] = []
     for region, part in prepared.covers.items():
         if part.pixels:
-            values += mean_and_worst(region, part, _decibels, sums(plane, part), *prepared.sums[region])
+            values += mean_and_worst(
+                region, part, _decibels, sums(plane, part), *prepared.sums[region]
+            )
         else:
             values += unmeasured([region], STATS, EMPTY)
     return values
@@ -46,12 +52,16 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 def _decibels(actual: Numbers, expected: Numbers, pixels: Numbers) -> Numbers:
     """Actual over expected mean, neither less than the floor."""
-    return np.asarray(20 * np.log10(np.maximum(actual, FLOOR * pixels) / np.maximum(expected, FLOOR * pixels)))
+    return np.asarray(
+        20 * np.log10(np.maximum(actual, FLOOR * pixels) / np.maximum(expected, FLOOR * pixels))
+    )
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
     """The ratio at every pixel, in dB."""
-    measured, expected = (np.maximum(plane, np.float32(FLOOR)) for plane in (chroma(lab32(actual)), prepared.chroma))
+    measured, expected = (
+        np.maximum(plane, np.float32(FLOOR)) for plane in (chroma(lab32(actual)), prepared.chroma)
+    )
     return np.asarray(20 * np.log10(measured / expected), np.float32)
 
 

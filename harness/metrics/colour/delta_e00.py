@@ -16,7 +16,11 @@ from editproof.harness.metrics.core.strips import STRIP_PX, by_strips
 Wide = npt.NDArray[np.float64]
 
 XYZ_FROM_RGB = np.array(
-    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]],
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ],
 )
 D65 = np.array([0.95047, 1.0, 1.08883])
 """IEC 61966-2-1, CIE 15: the digits that scikit-image and OpenCV take."""
@@ -33,7 +37,9 @@ class Prepared(NamedTuple):
 
 def delta_e_map(expected_lab: Wide, actual: Image) -> Plane:
     """CIEDE2000 of every pixel. H×W, 0 is equal, about 1 is just noticeable."""
-    return by_strips(lambda rows: ciede2000(expected_lab[rows], lab(actual[rows])), *actual.shape[:2])
+    return by_strips(
+        lambda rows: ciede2000(expected_lab[rows], lab(actual[rows])), *actual.shape[:2]
+    )
 
 
 def lab(image: Image) -> Wide:
@@ -64,7 +70,9 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     dl = (l2 - l1) / (1 + 0.015 * lightness / np.sqrt(20 + lightness))
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = _hue_difference(a1, b1, a2, b2, c1 * c2) / (1 + 0.015 * chroma * _hue_weight(cos, sin))
-    return np.asarray(np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + _rotation(chroma, cos, sin) * dc * dh, 0)))
+    return np.asarray(
+        np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + _rotation(chroma, cos, sin) * dc * dh, 0))
+    )
 
 
 def _seventh(chroma: Wide) -> Wide:
@@ -84,7 +92,9 @@ def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tup
     turned = np.where((y1 > 0) | ((y1 == 0) & (x1 > 0)), 1.0, -1.0)
     opposite = halfway < 1e-12
     inverse = 1 / np.where(opposite, np.inf, halfway)
-    return np.where(opposite, -turned * y1, x * inverse), np.where(opposite, turned * x1, y * inverse)
+    return np.where(opposite, -turned * y1, x * inverse), np.where(
+        opposite, turned * x1, y * inverse
+    )
 
 
 def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wide:

@@ -36,7 +36,10 @@ def _prepare(reference: Reference) -> Prepared:
     expected = lab32(known(reference.expected))
     parts = covers(reference.areas)
     square = np.square(expected[..., 1:]).sum(axis=-1)
-    strength = {region: (sums(square, part), sums(np.ones_like(square), part)) for region, part in parts.items()}
+    strength = {
+        region: (sums(square, part), sums(np.ones_like(square), part))
+        for region, part in parts.items()
+    }
     return Prepared(expected, strength, parts)
 
 
@@ -48,11 +51,15 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     return values
 
 
-def _region(region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane) -> list[Value]:
+def _region(
+    region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
+) -> list[Value]:
     if not part.pixels:
         return unmeasured([region], STATS, EMPTY)
     planes = (sums(along, part), sums(across, part), *strength)
-    return mean_and_worst(region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}")
+    return mean_and_worst(
+        region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
+    )
 
 
 def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) -> Numbers:

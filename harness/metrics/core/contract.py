@@ -22,7 +22,9 @@ def check_metric(metric: Metric) -> None:
     except EditproofError:
         raise
     except Exception as error:  # anybody's code
-        raise IncompleteError(f"the metric {metric.identity} can't be used: it failed: {one_line(error)}") from error
+        raise IncompleteError(
+            f"the metric {metric.identity} can't be used: it failed: {one_line(error)}"
+        ) from error
     if found:
         raise IncompleteError(f"the metric {metric.identity} can't be used: {found}")
     check_golden(metric)
@@ -64,5 +66,7 @@ def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Values of the right answer itself that are not the best."""
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
-        if value.value is not None and not math.isclose(value.value, best, rel_tol=1e-6, abs_tol=1e-6):
+        if value.value is not None and not math.isclose(
+            value.value, best, rel_tol=1e-6, abs_tol=1e-6
+        ):
             yield f"{value.stat} in {value.region} of the right answer itself is {value.value:g}; it should be {best:g}"

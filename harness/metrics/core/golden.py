@@ -57,7 +57,9 @@ def golden_values(metric: Metric) -> dict[str, float]:
 
 def pair_of(metric: Metric) -> tuple[Reference, Image]:
     """The golden pair that a metric names; nobody can change it for the others."""
-    reference, actual = {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[metric.golden_pair]()
+    reference, actual = {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[
+        metric.golden_pair
+    ]()
     return read_only_reference(reference), read_only(actual)
 
 
@@ -68,7 +70,9 @@ def golden_pair() -> tuple[Reference, Image]:
     radius = np.hypot(x - 0.5, y - 0.5)
     rings = 0.5 + 0.3 * np.cos(90 * radius * radius)
     weave = 0.06 * np.sin(2 * np.pi * EDGE_PX * x / 5) * np.sin(2 * np.pi * EDGE_PX * y / 7)
-    expected = np.stack([0.2 + 0.6 * x + weave, 0.8 - 0.5 * y + weave, rings + weave], axis=-1).clip(0, 1)
+    expected = np.stack(
+        [0.2 + 0.6 * x + weave, 0.8 - 0.5 * y + weave, rings + weave], axis=-1
+    ).clip(0, 1)
     overlay = _bars(y, x)
     colour = np.broadcast_to(np.array([0.9, 0.1, 0.15]), expected.shape)
     edit = overlay > 0
@@ -99,8 +103,13 @@ def worded_pair() -> tuple[Reference, Image]:
     from editproof.vectors.drawing.layers import Lettering, patch_box, text_patch
 
     words = (("SERIAL 7C-8819", 14.0, 30.0), ("SAMPLE", 22.0, 80.0), ("COPY", 22.0, 130.0))
-    patches = [text_patch(text, Lettering("bold", high), y_px=top, x_px=20, scale=1) for text, high, top in words]
-    boxes = tuple(patch_box("text", word[0], patch, 1) for word, patch in zip(words, patches, strict=True))
+    patches = [
+        text_patch(text, Lettering("bold", high), y_px=top, x_px=20, scale=1)
+        for text, high, top in words
+    ]
+    boxes = tuple(
+        patch_box("text", word[0], patch, 1) for word, patch in zip(words, patches, strict=True)
+    )
     serial, sample, copy = (_coverage(patch.coverage, patch.y, patch.x) for patch in patches)
     y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
     paper = np.stack([0.95 - 0.05 * x, 0.93 - 0.05 * y, 0.85 + 0 * x], axis=-1)

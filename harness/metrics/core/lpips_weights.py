@@ -50,7 +50,9 @@ class LpipsWeights:
         if variant not in self.others:
             return None
         path = self.others[variant]
-        return LpipsWeights(variant, path, _sha256(path), _package_file("lpips", f"weights/v0.1/{variant}.pth"), "")
+        return LpipsWeights(
+            variant, path, _sha256(path), _package_file("lpips", f"weights/v0.1/{variant}.pth"), ""
+        )
 
     def digest(self, metrics: Collection[str]) -> str:
         """Hash of what these metrics load."""
@@ -104,16 +106,22 @@ def _from_setting(path: Path) -> Path:
     if not path.is_file():
         raise UsageError(f"{place} is {path}, which does not exist")
     if path.suffix not in {".safetensors", ".pth"}:
-        raise UsageError(f"{place} is {path}; it must be a .safetensors or .pth file, or a folder with one")
+        raise UsageError(
+            f"{place} is {path}; it must be a .safetensors or .pth file, or a folder with one"
+        )
     if not _looks_whole(path):
-        raise UsageError(f"{place} is {path}, which is damaged, or no {path.suffix} file. Fetch it again")
+        raise UsageError(
+            f"{place} is {path}, which is damaged, or no {path.suffix} file. Fetch it again"
+        )
     return path
 
 
 def _looks_whole(path: Path) -> bool:
     """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors begins with its header."""
     if path.suffix == ".pth":
-        return zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"  # torch before 1.6 wrote a pickle
+        return (
+            zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"
+        )  # torch before 1.6 wrote a pickle
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:
@@ -123,7 +131,9 @@ def _looks_whole(path: Path) -> bool:
 
 
 def _alex(path: Path, others: Mapping[str, Path]) -> LpipsWeights:
-    return LpipsWeights("alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "", others)
+    return LpipsWeights(
+        "alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "", others
+    )
 
 
 def _hub_folder() -> Path:
@@ -161,7 +171,9 @@ def _package_file(package: str, name: str) -> Path:
         path = Path(folder) / name
         if path.is_file():
             return path
-    raise UsageError(f"the package {package} is not installed, or lacks {name}. Install editproof again")
+    raise UsageError(
+        f"the package {package} is not installed, or lacks {name}. Install editproof again"
+    )
 
 
 @cache

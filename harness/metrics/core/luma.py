@@ -16,7 +16,9 @@ MEAN = np.full((1, 3), 1 / 3)
 @once
 def luma(image: Image) -> npt.NDArray[np.float64]:
     """Y' of sRGB-encoded RGB (ITU-R BT.601 weights). H×W in [0, 1]."""
-    return np.asarray(cv2.transform(image.astype(np.float64), BT601), np.float64).reshape(image.shape[:2])
+    return np.asarray(cv2.transform(image.astype(np.float64), BT601), np.float64).reshape(
+        image.shape[:2]
+    )
 
 
 def mean_of_channels(image: Image) -> Image:

@@ -85,7 +85,10 @@ def read_only_reference(reference: Reference) -> Reference:
     return replace(
         reference,
         areas={region: locked(area) for region, area in reference.areas.items()},
-        **{name: locked(getattr(reference, name)) for name in ("expected", "input", "overlay", "overlay_rgb")},
+        **{
+            name: locked(getattr(reference, name))
+            for name in ("expected", "input", "overlay", "overlay_rgb")
+        },
     )
 
 
@@ -172,7 +175,11 @@ class Metric:
     @property
     def identity(self) -> str:
         """`name[variant]@version`: numbers of two identities are never compared."""
-        return f"{self.name}[{self.variant}]@{self.version}" if self.variant else f"{self.name}@{self.version}"
+        return (
+            f"{self.name}[{self.variant}]@{self.version}"
+            if self.variant
+            else f"{self.name}@{self.version}"
+        )
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""

@@ -64,7 +64,10 @@ def character_errors(read: str, text: str) -> float:
     for i, letter in enumerate(one, start=1):
         diagonal, row[0] = row[0], i
         for j, wanted in enumerate(other, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != wanted))
+            diagonal, row[j] = (
+                row[j],
+                min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != wanted)),
+            )
     return min(row[-1] / max(len(other), 1), 1.0)
 
 

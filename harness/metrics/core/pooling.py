@@ -101,7 +101,9 @@ def pool(
         table = _table(plane, part)
         values.append(Value(region, "mean", convert(float(table[-1, -1]) / part.pixels)))
         inside = _values(plane, part) if tails else plane[:0]
-        values += [Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails]
+        values += [
+            Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails
+        ]
         values.append(_worst(table, part, region, better, convert))
     return values
 
@@ -112,7 +114,12 @@ def unmeasured(regions: Iterable[Region], stats: Sequence[str], reason: str) -> 
 
 
 def worst_window(
-    plane: Plane, area: Area | Cover, region: Region, *, better: Better, convert: Callable[[float], float] = float
+    plane: Plane,
+    area: Area | Cover,
+    region: Region,
+    *,
+    better: Better,
+    convert: Callable[[float], float] = float,
 ) -> Value:
     """The worst among the region's means in every 64×64 window (stride 8), and where it is."""
     part = cover(area)
@@ -131,7 +138,10 @@ def region_mean(plane: Plane, part: Cover) -> float:
 
 
 def at_every_pixel(
-    grid: npt.NDArray[np.floating], ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], shape: tuple[int, ...]
+    grid: npt.NDArray[np.floating],
+    ys: npt.NDArray[np.intp],
+    xs: npt.NDArray[np.intp],
+    shape: tuple[int, ...],
 ) -> Plane:
     """A number a window, rows×columns, at every pixel of an H×W picture: interpolated between the windows' centres."""
     places = (
@@ -139,7 +149,9 @@ def at_every_pixel(
         for length, centres in zip(shape[:2], (ys, xs), strict=True)
     )
     y, x = np.meshgrid(*places, indexing="ij")
-    return np.asarray(cv2.remap(grid.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(
+        cv2.remap(grid.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
@@ -153,7 +165,9 @@ def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
     return low + (high - low) * (position - below)
 
 
-def _near(values: npt.NDArray[np.floating], below: int, above: int) -> tuple[npt.NDArray[np.floating], int]:
+def _near(
+    values: npt.NDArray[np.floating], below: int, above: int
+) -> tuple[npt.NDArray[np.floating], int]:
     """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a limit that a sample tells."""
     sample = values[:: max(values.size // SAMPLED, 1)]
     share = sample.size / values.size
@@ -168,7 +182,9 @@ def _near(values: npt.NDArray[np.floating], below: int, above: int) -> tuple[npt
     return values, 0
 
 
-def _worst(table: Table, part: Cover, region: Region, better: Better, convert: Callable[[float], float]) -> Value:
+def _worst(
+    table: Table, part: Cover, region: Region, better: Better, convert: Callable[[float], float]
+) -> Value:
     means = _window_sums(table, part.box, part.ys, part.xs) / part.counts
     badness = {"higher": -means, "lower": means, "zero": np.abs(means)}[better]
     if not np.isfinite(badness).any():
@@ -186,15 +202,23 @@ def _values(plane: Plane, part: Cover) -> npt.NDArray[np.floating]:
 
 def _table(plane: Plane, part: Cover) -> Table:
     """Summed-area table of the plane within the region's box, 0 where the region is not."""
-    cut = np.ascontiguousarray(plane[part.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64)
+    cut = np.ascontiguousarray(
+        plane[part.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
+    )
     return _summed(cut if part.pixels == cut.size else cv2.copyTo(cut, part.inside.view(np.uint8)))
 
 
 def _summed(plane: npt.NDArray[Any]) -> Table:
-    return np.asarray(cv2.integral(plane, sdepth=cv2.CV_64F), np.float64) if plane.size else np.zeros((1, 1))
+    return (
+        np.asarray(cv2.integral(plane, sdepth=cv2.CV_64F), np.float64)
+        if plane.size
+        else np.zeros((1, 1))
+    )
 
 
-def _window_sums(table: Table, box: tuple[slice, slice], ys: Edges, xs: Edges) -> npt.NDArray[np.float64]:
+def _window_sums(
+    table: Table, box: tuple[slice, slice], ys: Edges, xs: Edges
+) -> npt.NDArray[np.float64]:
     """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is 0."""
     y, x = _within(box[0], ys), _within(box[1], xs)
     strips = table[y.stop] - table[y.start]

@@ -28,7 +28,11 @@ from editproof.harness.metrics.seams.seam_grid import SEAM_GRID
 from editproof.harness.metrics.seams.tile_peak import TILE_PEAK
 from editproof.harness.metrics.structure.cvvdp import CVVDP
 from editproof.harness.metrics.structure.flip import FLIP
-from editproof.harness.metrics.structure.lpips import lpips_metric, lpips_squeeze_metric, lpips_vgg_metric
+from editproof.harness.metrics.structure.lpips import (
+    lpips_metric,
+    lpips_squeeze_metric,
+    lpips_vgg_metric,
+)
 from editproof.harness.metrics.structure.ms_ssim import MS_SSIM
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.metrics.structure.ssim import SSIM
@@ -96,7 +100,9 @@ def foreign() -> dict[str, Metric]:
     names = [metric.name for metric in metrics]
     for name in names:
         if name in METRICS or names.count(name) > 1:
-            raise UsageError(f"two metrics are called {name!r}: rename the one under {ENTRY_POINTS}")
+            raise UsageError(
+                f"two metrics are called {name!r}: rename the one under {ENTRY_POINTS}"
+            )
     return dict(zip(names, metrics, strict=True))
 
 

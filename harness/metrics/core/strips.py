@@ -12,7 +12,9 @@ STRIP_PX = 16_384
 """About so many pixels a strip: a dozen of its intermediate planes fit into a second-level cache."""
 
 
-def by_strips(compute: Callable[[slice], Plane], height: int, width: int, *, halo: int = 0) -> Plane:
+def by_strips(
+    compute: Callable[[slice], Plane], height: int, width: int, *, halo: int = 0
+) -> Plane:
     """The float32 plane, height×width or with channels, whose rows `compute(rows)` gives for any slice of rows.
 
     `halo` is how many rows above and below a row its value depends on: `compute` is given as many more, where there are.

@@ -34,7 +34,12 @@ def sums(plane: Plane, part: Cover) -> Sums:
 
 
 def mean_and_worst(
-    region: Region, part: Cover, combine: Callable[..., Numbers], *planes: Sums, no_mean: str = "", no_window: str = ""
+    region: Region,
+    part: Cover,
+    combine: Callable[..., Numbers],
+    *planes: Sums,
+    no_mean: str = "",
+    no_window: str = "",
 ) -> list[Value]:
     """`combine` of the whole region's sums, and of that window's in which its magnitude is largest.
 
@@ -42,7 +47,9 @@ def mean_and_worst(
     """
     mean = float(combine(*(plane.total for plane in planes)))
     windows = combine(*(plane.windows for plane in planes))
-    values = [Value(region, "mean", None, no_mean) if np.isnan(mean) else Value(region, "mean", mean)]
+    values = [
+        Value(region, "mean", None, no_mean) if np.isnan(mean) else Value(region, "mean", mean)
+    ]
     if np.isnan(windows).all():
         reason = TOO_SMALL if np.isnan(part.counts).all() else no_window
         return [*values, Value(region, "worst", None, reason)]

@@ -128,7 +128,10 @@ class Condition(NamedTuple):
 
 def condition_of(viewing: Viewing) -> Condition:
     """The viewing condition that a suite names. Raises UsageError where the package has no such display."""
-    return Condition(viewing.display, round(_pixels_per_degree(viewing.display, viewing.distance_m) / viewing.zoom, 3))
+    return Condition(
+        viewing.display,
+        round(_pixels_per_degree(viewing.display, viewing.distance_m) / viewing.zoom, 3),
+    )
 
 
 def why_blind() -> str:
@@ -162,7 +165,9 @@ def compare(
     weight = windows.squares
     visible = weight.any()
     regions = {
-        str(name): float(observer.lost(_pooled(maps, area))) for name, area in (areas or {}).items() if area.any()
+        str(name): float(observer.lost(_pooled(maps, area)))
+        for name, area in (areas or {}).items()
+        if area.any()
     }
     return Difference(
         whole=_short(whole),
@@ -172,7 +177,9 @@ def compare(
         shift=_short(_colour_shift(accepted, image)),
         regions={name: _short(value) for name, value in regions.items()},
         parts=_rounded(observer.parts(windows.energy(weight))) if visible else {},
-        steps=_steps(observer, accepted, image, expected, weight) if visible and expected is not None else {},
+        steps=_steps(observer, accepted, image, expected, weight)
+        if visible and expected is not None
+        else {},
         kept=sample_kept(accepted, image, other) if other is not None else None,
     )
 
@@ -197,7 +204,11 @@ def compare_blind(accepted: Image, image: Image) -> Difference:
     span = tuple(min(WINDOW_PX, length) for length in squares.shape)
     worst = float(cv2.blur(squares, span[::-1], borderType=cv2.BORDER_REFLECT).max())
     psnr = math.inf if worst <= 0 else -10 * math.log10(worst)
-    return Difference(0.0, WORST_JOD if psnr < BLIND_PSNR_DB else 0.0, shift=_short(_colour_shift(accepted, image)))
+    return Difference(
+        0.0,
+        WORST_JOD if psnr < BLIND_PSNR_DB else 0.0,
+        shift=_short(_colour_shift(accepted, image)),
+    )
 
 
 def _colour_shift(accepted: Image, image: Image) -> float:
@@ -206,13 +217,18 @@ def _colour_shift(accepted: Image, image: Image) -> float:
 
     span = tuple(max(min(WINDOW_PX, length) // CELL_PX * CELL_PX, 1) for length in image.shape[:2])
     means = [
-        cv2.blur(np.asarray(picture, np.float32), span[::-1])[::CELL_PX, ::CELL_PX] for picture in (accepted, image)
+        cv2.blur(np.asarray(picture, np.float32), span[::-1])[::CELL_PX, ::CELL_PX]
+        for picture in (accepted, image)
     ]
     return float(deltaE_ciede2000(*(rgb2lab(mean) for mean in means)).max())
 
 
 def _steps(
-    observer: _Observer, accepted: Image, image: Image, expected: Image, weight: npt.NDArray[np.float64]
+    observer: _Observer,
+    accepted: Image,
+    image: Image,
+    expected: Image,
+    weight: npt.NDArray[np.float64],
 ) -> dict[str, Step]:
     """How far both are from the right answer, each place counted by how much they differ there."""
     sides = []
@@ -236,7 +252,9 @@ def _pooled(maps: Maps, area: Area) -> Energy:
     return np.stack([_weighted(band, area.astype(np.float32)) for band in maps], axis=-1)
 
 
-def _weighted(band: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _weighted(
+    band: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
     height, width = band.shape[1:]
     share = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
     total = float(share.sum())
@@ -252,7 +270,8 @@ class _Windows:
         self._shape, self._cells = shape, cells
         self._span = tuple(min(WINDOW_PX // CELL_PX, count) for count in cells)
         self._squares = np.stack(
-            [np.stack([self._resized(np.square(channel)) for channel in band]) for band in maps], axis=-1
+            [np.stack([self._resized(np.square(channel)) for channel in band]) for band in maps],
+            axis=-1,
         )  # channels × rows × columns × bands
 
     def energies(self) -> npt.NDArray[np.float64]:
@@ -262,11 +281,20 @@ class _Windows:
         sums = []
         for channel in range(channels):
             for band in range(bands):
-                table = cv2.integral(np.ascontiguousarray(self._squares[channel, ..., band]), sdepth=cv2.CV_64F)
-                boxes = table[down:, right:] - table[:-down, right:] - table[down:, :-right] + table[:-down, :-right]
+                table = cv2.integral(
+                    np.ascontiguousarray(self._squares[channel, ..., band]), sdepth=cv2.CV_64F
+                )
+                boxes = (
+                    table[down:, right:]
+                    - table[:-down, right:]
+                    - table[down:, :-right]
+                    + table[:-down, :-right]
+                )
                 sums.append(np.maximum(boxes, 0) / (down * right))
         rows, columns = sums[0].shape
-        placed = np.moveaxis(np.asarray(sums).reshape(channels, bands, rows, columns), (2, 3), (0, 1))
+        placed = np.moveaxis(
+            np.asarray(sums).reshape(channels, bands, rows, columns), (2, 3), (0, 1)
+        )
         return np.asarray(np.sqrt(placed), np.float64)
 
     @property
@@ -303,7 +331,12 @@ class _Windows:
         """Over each window."""
         down, right = self._span
         table = np.asarray(cv2.integral(np.ascontiguousarray(cells), sdepth=cv2.CV_64F), np.float64)
-        return table[down:, right:] - table[:-down, right:] - table[down:, :-right] + table[:-down, :-right]
+        return (
+            table[down:, right:]
+            - table[:-down, right:]
+            - table[down:, :-right]
+            + table[:-down, :-right]
+        )
 
     def centre(self, index: int, axis: int) -> int:
         """The middle of a window, in pixels along an axis."""
@@ -334,7 +367,9 @@ class _Collector:
         """Note which frequencies the bands have, in cycles a degree."""
         self.frequencies = tuple(float(frequency) for frequency in pyramid.get_freqs())
 
-    def set_diff_band(self, _width: int, _height: int, _ppd: float, _band: int, difference: Any) -> None:
+    def set_diff_band(
+        self, _width: int, _height: int, _ppd: float, _band: int, difference: Any
+    ) -> None:
         """Keep one band."""
         self.maps.append(difference[0, :, 0].cpu().numpy())
 
@@ -381,7 +416,9 @@ class _Observer:
         import torch
 
         leading = energy.shape[:-2]
-        flat = torch.as_tensor(energy.reshape(-1, *energy.shape[-2:]), dtype=torch.float32, device=self._device)
+        flat = torch.as_tensor(
+            energy.reshape(-1, *energy.shape[-2:]), dtype=torch.float32, device=self._device
+        )
         with torch.no_grad():
             jod = self._model.do_pooling_and_jods(flat[:, :, None])
         return np.maximum(10.0 - np.asarray(jod.cpu(), np.float64), 0.0).reshape(leading)
@@ -392,14 +429,23 @@ class _Observer:
         fine, coarse = frequency >= FINE_CPD, frequency < COARSE_CPD
         coarse[-1] = True
         chosen = {"detail": fine, "structure": ~fine & ~coarse, "tone": coarse}
-        alone = [np.where(np.arange(3)[:, None] == 0, energy * bands, 0.0) for bands in chosen.values()]
+        alone = [
+            np.where(np.arange(3)[:, None] == 0, energy * bands, 0.0) for bands in chosen.values()
+        ]
         alone.append(np.where(np.arange(3)[:, None] > 0, energy, 0.0))
-        return {name: float(value) for name, value in zip(PARTS, self.lost(np.stack(alone)), strict=True)}
+        return {
+            name: float(value)
+            for name, value in zip(PARTS, self.lost(np.stack(alone)), strict=True)
+        }
 
 
 def _padded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     missing = [max(MIN_PX - length, 0) for length in pixels.shape[:2]]
-    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric") if any(missing) else pixels
+    return (
+        np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+        if any(missing)
+        else pixels
+    )
 
 
 def _device() -> str:
@@ -458,7 +504,9 @@ def _package() -> Any:
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # compiling its sources warns of escapes in their strings
+            warnings.simplefilter(
+                "ignore"
+            )  # compiling its sources warns of escapes in their strings
             import pycvvdp
     except Exception as error:
         raise IncompleteError(f"ColorVideoVDP cannot be loaded: {error}. {INSTALL}") from error
@@ -484,7 +532,9 @@ class Pooled(NamedTuple):
     windows: Grid
 
 
-def pooled(image: Image, expected: Image, *, viewing: Viewing, areas: Areas) -> dict[Region, Pooled]:
+def pooled(
+    image: Image, expected: Image, *, viewing: Viewing, areas: Areas
+) -> dict[Region, Pooled]:
     """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each region that is not empty.
 
     Over `all` it is the package's own number. Raises IncompleteError where the package is missing.

@@ -84,7 +84,9 @@ def _matrices(tile: int, kernel: int) -> tuple[Matrix, Matrix, Matrix]:
     there[-1] = np.poly(points)[::-1]
     of_kernel[-1, -1] = back[-1, -1] = 1
     # Both sides of the product are made about equally large; powers of two round nothing.
-    balance = 2.0 ** np.round(np.log2(np.abs(of_kernel).sum(axis=1) / np.abs(there).sum(axis=1)) / 2)
+    balance = 2.0 ** np.round(
+        np.log2(np.abs(of_kernel).sum(axis=1) / np.abs(there).sum(axis=1)) / 2
+    )
     return there * balance[:, None], of_kernel / balance[:, None], back
 
 
@@ -103,13 +105,18 @@ def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:
     tile, reach = kernels.tile, kernels.edge - kernels.tile
     height, width = (length + 2 * zeros - reach for length in x.shape[2:])
     rows, columns = -(-height // tile), -(-width // tile)
-    below, right = (n * tile + reach - zeros - length for n, length in zip((rows, columns), x.shape[2:], strict=True))
+    below, right = (
+        n * tile + reach - zeros - length
+        for n, length in zip((rows, columns), x.shape[2:], strict=True)
+    )
     padded = pad(x.permute(0, 2, 3, 1), (0, 0, zeros, right, zeros, below))
     step = max(CHUNK_TILES // (columns * len(x)), 1)
     strips = []
     for first in range(0, rows, step):
         last = min(first + step, rows)
-        strips.append(_strip(padded[:, first * tile : last * tile + reach], kernels, last - first, columns))
+        strips.append(
+            _strip(padded[:, first * tile : last * tile + reach], kernels, last - first, columns)
+        )
     whole = strips[0] if len(strips) == 1 else torch.cat(strips, dim=1)
     return whole[:, :height, :width].add(bias).permute(0, 3, 1, 2)
 

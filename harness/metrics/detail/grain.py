@@ -55,9 +55,13 @@ MAD_TO_SIGMA = 1.4826
 
 MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 
-NO_EXPECTED = "no expected picture is known, so only the edit can be compared, with its surroundings"
+NO_EXPECTED = (
+    "no expected picture is known, so only the edit can be compared, with its surroundings"
+)
 TOO_FEW = f"fewer than {MIN_PX} px without structure"
-NO_SURROUNDINGS = f"fewer than {MIN_PX} px without structure within {AROUND_PX} px around the region"
+NO_SURROUNDINGS = (
+    f"fewer than {MIN_PX} px without structure within {AROUND_PX} px around the region"
+)
 
 Bands = npt.NDArray[np.float32]
 """3×H×W: luma's detail in each band."""
@@ -84,7 +88,13 @@ class Prepared(NamedTuple):
 
 def bands(plane: npt.NDArray[np.float32]) -> Bands:
     """Detail of luma by octave: differences of Gaussians, finest first. 3×H×W."""
-    blurred = [plane, *(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for sigma in SIGMAS_PX)]
+    blurred = [
+        plane,
+        *(
+            cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+            for sigma in SIGMAS_PX
+        ),
+    ]
     return np.stack([fine - coarse for fine, coarse in itertools.pairwise(blurred)])
 
 
@@ -140,7 +150,9 @@ def _local(detail: Bands, shown: Plane, share: Plane) -> Plane:
 
 
 def _around(plane: npt.NDArray[np.float32]) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _region(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> list[Value]:
@@ -175,7 +187,9 @@ def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sig
 def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigmas]:
     """Robust deviation of each band at each region's flat places, the floor added."""
     return {
-        place: np.array([np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail])
+        place: np.array(
+            [np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail]
+        )
         for place, at in flat.items()
     }
 
@@ -188,7 +202,10 @@ def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
     distance = cv2.distanceTransform((~edit).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     beside = np.asarray((distance > 0) & (distance <= GAP_PX), bool)
     around = np.asarray((distance > GAP_PX) & (distance <= AROUND_PX), bool)
-    places = {str(region): area & ~beside if region in {"ring", "keep"} else area for region, area in areas.items()}
+    places = {
+        str(region): area & ~beside if region in {"ring", "keep"} else area
+        for region, area in areas.items()
+    }
     return {**places, "around": around}
 
 
@@ -210,9 +227,14 @@ def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
 def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Slope of smoothed luma, which grain hardly moves, spread to its neighbourhood. H×W."""
     smooth = cv2.GaussianBlur(plane, (0, 0), STRUCTURE_PX, borderType=cv2.BORDER_REFLECT)
-    slopes = (cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT) for axes in ((1, 0), (0, 1)))
+    slopes = (
+        cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT)
+        for axes in ((1, 0), (0, 1))
+    )
     across, down = (np.asarray(slope, np.float32) for slope in slopes)
-    return np.asarray(cv2.blur(length(across, down), (7, 7), borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.blur(length(across, down), (7, 7), borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _plane(image: Image) -> npt.NDArray[np.float32]:

@@ -51,7 +51,9 @@ def band_contrasts(image: Image) -> list[Plane]:
     """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the low-pass beneath it."""
     plane = np.asarray(luma(image), np.float32)
     low = [*(_blur(plane, sigma) for sigma in SIGMAS_PX), plane]
-    return [(fine - coarse) / np.maximum(coarse, DARKEST) for coarse, fine in itertools.pairwise(low)]
+    return [
+        (fine - coarse) / np.maximum(coarse, DARKEST) for coarse, fine in itertools.pairwise(low)
+    ]
 
 
 class Prepared(NamedTuple):
@@ -100,7 +102,9 @@ def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[floa
     """Root mean square of every band over each region; none where it is empty."""
     squares = [band * band for band in bands]
     return {
-        region: [float(np.sqrt(region_mean(square, part))) for square in squares] if part.pixels else []
+        region: [float(np.sqrt(region_mean(square, part))) for square in squares]
+        if part.pixels
+        else []
         for region, part in regions.items()
     }
 

@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
 from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
 from editproof.harness.records.reasons import EMPTY
@@ -87,19 +95,29 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     """The change of width of the strong edges around every pixel, in dB; 0 where there are few."""
     expected, measured = (luma(image).astype(np.float32) for image in (prepared.image, actual))
     ridge = _ridges(expected).astype(np.float32)
-    widths = [_around(ridge * _gradient(p, scale)) for p in (measured, expected) for scale in (FINE_PX, COARSE_PX)]
+    widths = [
+        _around(ridge * _gradient(p, scale))
+        for p in (measured, expected)
+        for scale in (FINE_PX, COARSE_PX)
+    ]
     return np.where(_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
 
 
 def _around(plane: Gradient) -> Numbers:
     """Sum over the neighbourhood of every pixel."""
     size = (AROUND_PX, AROUND_PX)
-    return np.asarray(cv2.boxFilter(plane, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT))
+    return np.asarray(
+        cv2.boxFilter(plane, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    )
 
 
-def _decibels(fine: Numbers, coarse: Numbers, expected_fine: Numbers, expected_coarse: Numbers) -> Numbers:
+def _decibels(
+    fine: Numbers, coarse: Numbers, expected_fine: Numbers, expected_coarse: Numbers
+) -> Numbers:
     """Expected over actual width in dB."""
-    decibels = 10 * np.log10(_square_width(expected_fine, expected_coarse) / _square_width(fine, coarse))
+    decibels = 10 * np.log10(
+        _square_width(expected_fine, expected_coarse) / _square_width(fine, coarse)
+    )
     return np.asarray(decibels.clip(-MOST_DB, MOST_DB))
 
 
@@ -118,8 +136,12 @@ def _ridges(plane: Gradient) -> Area:
     smooth = _smooth(plane, COARSE_PX)
     across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
     gradient = length(across, down)
-    sideways, upwards = (cv2.dilate(gradient, np.ones(shape, np.uint8)) for shape in ((1, 3), (3, 1)))
-    return np.asarray((gradient >= np.where(across >= down, sideways, upwards)) & (gradient >= MIN_GRADIENT), bool)
+    sideways, upwards = (
+        cv2.dilate(gradient, np.ones(shape, np.uint8)) for shape in ((1, 3), (3, 1))
+    )
+    return np.asarray(
+        (gradient >= np.where(across >= down, sideways, upwards)) & (gradient >= MIN_GRADIENT), bool
+    )
 
 
 def _gradient(plane: Gradient, scale: float) -> Gradient:
@@ -130,7 +152,9 @@ def _gradient(plane: Gradient, scale: float) -> Gradient:
 
 
 def _smooth(plane: Gradient, scale: float) -> Gradient:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), scale, borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(plane, (0, 0), scale, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _slope(plane: Gradient, axis: int) -> Gradient:

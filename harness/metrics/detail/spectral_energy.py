@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -64,8 +72,12 @@ def spectra(image: Image) -> Spectra:
     plane = luma(image)
     ys, xs = (_corners(length) for length in plane.shape)
     means = _weighted_sums(plane, ys, xs).astype(np.float32)
-    views = np.lib.stride_tricks.sliding_window_view(plane.astype(np.float32), (WINDOW_PX, WINDOW_PX))
-    rows = [_energies(views[y, xs] - mean[:, None, None]) for y, mean in zip(ys, means, strict=True)]
+    views = np.lib.stride_tricks.sliding_window_view(
+        plane.astype(np.float32), (WINDOW_PX, WINDOW_PX)
+    )
+    rows = [
+        _energies(views[y, xs] - mean[:, None, None]) for y, mean in zip(ys, means, strict=True)
+    ]
     return Spectra(np.stack(rows), ys, xs)
 
 
@@ -89,7 +101,9 @@ def _slices() -> npt.NDArray[np.float32]:
     # A real signal's spectrum is symmetric: columns other than the first and last stand for two.
     twice = np.where((fx > 0) & (fx < 0.5), 2.0, 1.0)
     scale = WINDOW_PX**2 * np.square(_hann()).sum() ** 2
-    return np.stack([(part * twice / scale).ravel() for part in (*octaves, *sectors)], axis=-1).astype(np.float32)
+    return np.stack(
+        [(part * twice / scale).ravel() for part in (*octaves, *sectors)], axis=-1
+    ).astype(np.float32)
 
 
 class Prepared(NamedTuple):
@@ -104,16 +118,22 @@ def _prepare(reference: Reference) -> Prepared:
     expected = known(reference.expected)
     if min(expected.shape[:2]) < WINDOW_PX:
         return Prepared(None, dict.fromkeys(reference.areas, np.zeros((1, 1))))
-    return Prepared(spectra(expected), {region: _share(area) for region, area in reference.areas.items()})
+    return Prepared(
+        spectra(expected), {region: _share(area) for region, area in reference.areas.items()}
+    )
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     if prepared.spectra is None:
-        return unmeasured(prepared.shares, STATS, f"the image is smaller than the {WINDOW_PX}×{WINDOW_PX} window")
+        return unmeasured(
+            prepared.shares, STATS, f"the image is smaller than the {WINDOW_PX}×{WINDOW_PX} window"
+        )
     other = spectra(actual)
     local = _decibels(other.energy, prepared.spectra.energy)
     return [
-        v for region, share in prepared.shares.items() for v in _region(prepared.spectra, other, local, region, share)
+        v
+        for region, share in prepared.shares.items()
+        for v in _region(prepared.spectra, other, local, region, share)
     ]
 
 
@@ -125,7 +145,9 @@ def _share(area: Area) -> Shares:
     return np.where(share >= MIN_SHARE, share, 0.0)
 
 
-def _region(expected: Spectra, actual: Spectra, local: Wide, region: Region, share: Shares) -> list[Value]:
+def _region(
+    expected: Spectra, actual: Spectra, local: Wide, region: Region, share: Shares
+) -> list[Value]:
     """Each energy over the region's windows, weighted by how much of the region each sees; and the worst window.
 
     local: the change of each octave in each window, in dB.
@@ -136,7 +158,9 @@ def _region(expected: Spectra, actual: Spectra, local: Wide, region: Region, sha
         return unmeasured([region], STATS, f"no window holds {MIN_SHARE:.0%} of the region")
     totals = [np.tensordot(share, part.energies, 2) / share.sum() for part in (actual, expected)]
     changes = [float(change) for change in _decibels(*totals)]
-    row, column, band = np.unravel_index(int(np.abs(local * (share > 0)[..., None]).argmax()), local.shape)
+    row, column, band = np.unravel_index(
+        int(np.abs(local * (share > 0)[..., None]).argmax()), local.shape
+    )
     half = WINDOW_PX // 2
     y, x = int(expected.ys[row]) + half, int(expected.xs[column]) + half
     worst = Value(region, "worst", float(local[row, column, band]), y=y, x=x)
@@ -165,14 +189,18 @@ def _decibels(actual: Wide, expected: Wide) -> Wide:
 
 def _weighted_sums(plane: Plane | Area, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]) -> Wide:
     """The plane's mean in every window, weighted by Hann, rows×columns: as the weights are separable, two matrix products."""
-    down, across = (_windows(corners, length) for corners, length in zip((ys, xs), plane.shape, strict=True))
+    down, across = (
+        _windows(corners, length) for corners, length in zip((ys, xs), plane.shape, strict=True)
+    )
     return np.asarray(down @ plane @ across.T, np.float64)
 
 
 def _windows(corners: npt.NDArray[np.intp], length: int) -> Wide:
     """Each window's Hann weights along one axis, windows×length; each row's sum is 1."""
     weights = np.zeros((len(corners), length))
-    np.put_along_axis(weights, corners[:, None] + np.arange(WINDOW_PX), _hann() / _hann().sum(), axis=1)
+    np.put_along_axis(
+        weights, corners[:, None] + np.arange(WINDOW_PX), _hann() / _hann().sum(), axis=1
+    )
     return weights
 
 
@@ -209,7 +237,14 @@ SPECTRAL_ENERGY = Metric(
     aspect="detail",
     prepare=_prepare,
     measure=_measure,
-    margins={"octave_1": 0.5, "octave_2": 0.5, "octave_3": 0.5, "octave_4": 0.5, "octave_5": 0.5, "worst": 2.0},
+    margins={
+        "octave_1": 0.5,
+        "octave_2": 0.5,
+        "octave_3": 0.5,
+        "octave_4": 0.5,
+        "octave_5": 0.5,
+        "worst": 2.0,
+    },
     golden={
         "octave_1": 0.219599,
         "octave_2": -0.0205789,

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Cover, cover, unmeasured, worst_window
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -70,7 +78,8 @@ def _depth(edit: Area) -> npt.NDArray[np.float32]:
     if edit.all() or not edit.any():
         return np.full(edit.shape, np.inf, np.float32)
     inside, outside = (
-        cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in (edit, ~edit)
+        cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        for part in (edit, ~edit)
     )
     return np.asarray(np.maximum(inside, outside) - 0.5, np.float32)
 
@@ -85,7 +94,11 @@ def profile(side: Side, residual: Plane) -> Profile:
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     residual = _residual(prepared, actual)
-    return [value for region, side in prepared.sides.items() for value in _region(region, side, residual)]
+    return [
+        value
+        for region, side in prepared.sides.items()
+        for value in _region(region, side, residual)
+    ]
 
 
 def _region(region: Region, side: Side, residual: Plane) -> list[Value]:

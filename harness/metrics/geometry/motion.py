@@ -91,7 +91,9 @@ def undo(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
     matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
     height, width = plane.shape
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    back = cv2.warpAffine(plane, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    back = cv2.warpAffine(
+        plane, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+    )
     x, y = np.arange(width), np.arange(height)[:, None]
     at_x = a.real * x - a.imag * y + b.real
     at_y = a.imag * x + a.real * y + b.imag
@@ -112,8 +114,15 @@ def find_motion(expected: Plane32, actual: Plane32) -> Motion:
     if best <= unmoved:
         return NO_MOTION
     refined = _refine(expected, actual, likely)
-    score, motion = max(((_score(detail, actual, each), each) for each in (likely, refined)), key=lambda pair: pair[0])
-    accepted = score >= ALIKE and 1 - score <= BETTER * (1 - unmoved) and _is_possible(motion, expected.shape)
+    score, motion = max(
+        ((_score(detail, actual, each), each) for each in (likely, refined)),
+        key=lambda pair: pair[0],
+    )
+    accepted = (
+        score >= ALIKE
+        and 1 - score <= BETTER * (1 - unmoved)
+        and _is_possible(motion, expected.shape)
+    )
     return _simplest(motion, expected.shape) if accepted else NO_MOTION
 
 
@@ -158,11 +167,15 @@ def _spectrum(plane: Plane32) -> Plane32:
     """Logarithm of the magnitude: angles from 0 to 180° × frequencies, each frequency less its mean."""
     (height, width), edge = plane.shape, _edge(plane)
     square = np.zeros((edge, edge), np.float32)
-    square[:height, :width] = (plane - plane.mean()) * cv2.createHanningWindow((width, height), cv2.CV_32F)
+    square[:height, :width] = (plane - plane.mean()) * cv2.createHanningWindow(
+        (width, height), cv2.CV_32F
+    )
     magnitude = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2(square)))).astype(np.float32)
     radius = LOWEST * (edge / 2 / LOWEST) ** (np.arange(FREQUENCIES) / FREQUENCIES)
     angle = np.pi * np.arange(ANGLES)[:, None] / ANGLES
-    x, y = (np.asarray(edge // 2 + part * radius, np.float32) for part in (np.cos(angle), np.sin(angle)))
+    x, y = (
+        np.asarray(edge // 2 + part * radius, np.float32) for part in (np.cos(angle), np.sin(angle))
+    )
     polar = np.asarray(cv2.remap(magnitude, x, y, cv2.INTER_LINEAR), np.float32)
     return np.asarray(polar - polar.mean(axis=0), np.float32)
 
@@ -173,7 +186,10 @@ def _edge(plane: Plane32) -> int:
 
 def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
     """By the enhanced correlation coefficient (Evangelidis & Psarakis 2008); the same motion where that does not converge."""
-    (a, b), (c, d) = (motion.factor.real, motion.factor.imag), (motion.offset.real, motion.offset.imag)
+    (a, b), (c, d) = (
+        (motion.factor.real, motion.factor.imag),
+        (motion.offset.real, motion.offset.imag),
+    )
     start = np.array([[a, -b, c], [b, a, d]], np.float32)
     try:
         _, found = cv2.findTransformECC(expected, actual, start, cv2.MOTION_AFFINE, REFINED)
@@ -198,7 +214,9 @@ def _likeness(one: Plane32, other: Plane32, inside: Inside) -> float:
 
 
 def _detail(plane: Plane32) -> Plane32:
-    return np.asarray(plane - cv2.blur(plane, (DETAIL_PX, DETAIL_PX), borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        plane - cv2.blur(plane, (DETAIL_PX, DETAIL_PX), borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _centre(shape: tuple[int, ...]) -> complex:
@@ -209,5 +227,7 @@ def _is_possible(motion: Motion, shape: tuple[int, ...]) -> bool:
     centre = _centre(shape)
     moved = motion.factor * centre + motion.offset - centre
     near = abs(moved.real) <= MOST_SHIFT * shape[1] and abs(moved.imag) <= MOST_SHIFT * shape[0]
-    alike = 1 / MOST_SCALE <= abs(motion.factor) <= MOST_SCALE and abs(motion.rotation) <= MOST_DEGREES
+    alike = (
+        1 / MOST_SCALE <= abs(motion.factor) <= MOST_SCALE and abs(motion.rotation) <= MOST_DEGREES
+    )
     return near and alike

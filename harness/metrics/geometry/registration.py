@@ -15,9 +15,30 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import STRIDE_PX, WINDOW_PX, at_every_pixel, cover, unmeasured
-from editproof.harness.metrics.geometry.motion import LOOKED_AT_PX, NO_MOTION, Motion, Points, find_motion, undo
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
+from editproof.harness.metrics.core.pooling import (
+    STRIDE_PX,
+    WINDOW_PX,
+    at_every_pixel,
+    cover,
+    unmeasured,
+)
+from editproof.harness.metrics.geometry.motion import (
+    LOOKED_AT_PX,
+    NO_MOTION,
+    Motion,
+    Points,
+    find_motion,
+    undo,
+)
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Region
 
@@ -168,7 +189,11 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     levels, motion = _moved_back(prepared, actual)
     values: list[Value] = []
     for region, part in prepared.parts.items():
-        values += unmeasured([region], STATS, part.reason) if part.reason else _region(prepared, levels, motion, region)
+        values += (
+            unmeasured([region], STATS, part.reason)
+            if part.reason
+            else _region(prepared, levels, motion, region)
+        )
     return values
 
 
@@ -181,19 +206,25 @@ def _moved_back(prepared: Prepared, actual: Image) -> tuple[Mapping[int, Plane32
     back, inside = undo(plane, motion)
     # What was never there says nothing: it is filled with what the rest makes of the expected picture.
     gain, offset = np.polyfit(prepared.expected[inside], back[inside], 1)
-    return _levels(np.where(inside, back, np.float32(gain) * prepared.expected + np.float32(offset))), motion
+    return _levels(
+        np.where(inside, back, np.float32(gain) * prepared.expected + np.float32(offset))
+    ), motion
 
 
 def _find_motion(expected: Plane32, actual: Plane32) -> Motion:
     """Of the whole picture, in its pixels."""
     times = 1
     while max(expected.shape) > LOOKED_AT_PX:
-        expected, actual = (np.asarray(cv2.pyrDown(plane), np.float32) for plane in (expected, actual))
+        expected, actual = (
+            np.asarray(cv2.pyrDown(plane), np.float32) for plane in (expected, actual)
+        )
         times *= 2
     return find_motion(expected, actual).resized(times)
 
 
-def _region(prepared: Prepared, levels: Mapping[int, Plane32], motion: Motion, region: Region) -> list[Value]:
+def _region(
+    prepared: Prepared, levels: Mapping[int, Plane32], motion: Motion, region: Region
+) -> list[Value]:
     part = prepared.parts[region]
     moved = _moved(prepared, levels, part)
     if moved is None:
@@ -238,7 +269,9 @@ def _turned(
     plane = levels[level]
     height, width = plane.shape
     motion, times = Motion(1, shift), 2**level
-    back = _sampled(plane, shift.imag / times, shift.real / times, (slice(0, height), slice(0, width)))
+    back = _sampled(
+        plane, shift.imag / times, shift.real / times, (slice(0, height), slice(0, width))
+    )
     for _ in range(TURNS):
         moves = motion.at(windows.places + _steps(prepared, back, windows)) - windows.places
         moves[np.abs(moves) > MAX_SHIFT_PX] = np.nan
@@ -271,7 +304,9 @@ def _fit_turn(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
     for _ in range(ROUNDS):
         middle, mean = (np.sum(weights * each) / weights.sum() for each in (places, found))
         away = places - middle
-        growth = np.sum(weights * np.conj(away) * (found - mean)) / np.sum(weights * np.abs(away) ** 2)
+        growth = np.sum(weights * np.conj(away) * (found - mean)) / np.sum(
+            weights * np.abs(away) ** 2
+        )
         distance = np.abs(found - mean - growth * away)
         weights = sure / (1 + np.square(distance / max(2 * float(np.median(distance)), ROBUST_PX)))
     if float(np.median(distance)) > DISAGREE_PX:
@@ -285,7 +320,9 @@ def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[floa
     for level, fit in fits.items():
         scale = 2.0**level
         for _ in range(STEPS):
-            residual = _sampled(levels[level], dy / scale, dx / scale, fit.box)[fit.inside] - fit.expected
+            residual = (
+                _sampled(levels[level], dy / scale, dx / scale, fit.box)[fit.inside] - fit.expected
+            )
             down, right, gain, _ = (float(number) for number in fit.solver @ residual)
             slope = 1 + gain
             length = math.hypot(down, right)
@@ -304,7 +341,13 @@ def _worst(moved: Moved, motion: Motion, region: Region, windows: Windows | None
     if np.isnan(distance).all():
         return Value(region, "worst", None, "no window has enough structure that is as expected")
     row, column = np.unravel_index(int(np.nanargmax(distance)), distance.shape)
-    return Value(region, "worst", float(distance[row, column]), y=int(windows.ys[row]), x=int(windows.xs[column]))
+    return Value(
+        region,
+        "worst",
+        float(distance[row, column]),
+        y=int(windows.ys[row]),
+        x=int(windows.xs[column]),
+    )
 
 
 def _distances(moved: Moved, motion: Motion, windows: Windows) -> Wide:
@@ -317,7 +360,9 @@ def _steps(prepared: Prepared, back: Plane32, windows: Windows) -> Points:
     """How far each window's content is still from its place, by one step. NaN where that is unknown."""
     level = LEVELS[-1]
     residual = back - prepared.levels[level]
-    right_side = np.stack([_window_sums(plane * residual, windows) for plane in windows.basis], axis=-1)
+    right_side = np.stack(
+        [_window_sums(plane * residual, windows) for plane in windows.basis], axis=-1
+    )
     down, right, gain, _ = np.moveaxis((windows.inverse @ right_side[..., None])[..., 0], -1, 0)
     return np.where(1 + gain >= MIN_SLOPE, -(2**level) * (right + 1j * down), np.nan)
 
@@ -332,7 +377,9 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
         moved = _moved(prepared, levels, part)
         if moved is not None:
             distances = np.nan_to_num(_distances(moved, motion, part.windows))
-            plane = np.maximum(plane, at_every_pixel(distances, part.windows.ys, part.windows.xs, actual.shape))
+            plane = np.maximum(
+                plane, at_every_pixel(distances, part.windows.ys, part.windows.xs, actual.shape)
+            )
     return plane
 
 
@@ -342,7 +389,10 @@ def _part(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Part:
     if not bases:
         return Part({}, None, SMALL)
     middle = _middle(area)
-    fits = {level: _fit(basis, _reduced(area, basis[0].shape), middle / 2**level) for level, basis in bases.items()}
+    fits = {
+        level: _fit(basis, _reduced(area, basis[0].shape), middle / 2**level)
+        for level, basis in bases.items()
+    }
     finest = fits[LEVELS[-1]]
     if finest is None or not _tells(finest.error):
         return Part({}, None, NO_STRUCTURE)
@@ -380,15 +430,27 @@ def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
     inverse: Wide = np.asarray(np.linalg.inv(normal), np.float64)
     error = math.sqrt(float(np.linalg.eigvalsh(inverse[:2, :2])[-1]))
     solver = (inverse @ columns_of).astype(np.float32)
-    return Fit(box, inside, basis[2][box][inside], solver, error, _leaning(columns_of, inverse, area, middle))
+    return Fit(
+        box,
+        inside,
+        basis[2][box][inside],
+        solver,
+        error,
+        _leaning(columns_of, inverse, area, middle),
+    )
 
 
-def _leaning(columns_of: Wide, inverse: Wide, area: Area, middle: complex) -> tuple[complex, complex]:
+def _leaning(
+    columns_of: Wide, inverse: Wide, area: Area, middle: complex
+) -> tuple[complex, complex]:
     """What a fit takes for a shift where its pixels grow, and turn, about the middle."""
-    rows, columns = (places - at for places, at in zip(np.nonzero(area), (middle.imag, middle.real), strict=True))
+    rows, columns = (
+        places - at for places, at in zip(np.nonzero(area), (middle.imag, middle.real), strict=True)
+    )
     down, right = columns_of[:2]
     grown, turned = (
-        inverse @ (columns_of @ slope) for slope in (down * rows + right * columns, down * columns - right * rows)
+        inverse @ (columns_of @ slope)
+        for slope in (down * rows + right * columns, down * columns - right * rows)
     )
     return complex(grown[1], grown[0]), complex(turned[1], turned[0])
 
@@ -407,7 +469,9 @@ def _windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Windows | 
     )
     blank = np.zeros((rows[0].size, columns[0].size, 4, 4))
     nowhere = np.zeros(blank.shape[:2])
-    windows = Windows(masked, blank, rows, columns, part.ys.centre, part.xs.centre, nowhere + 0j, nowhere)
+    windows = Windows(
+        masked, blank, rows, columns, part.ys.centre, part.xs.centre, nowhere + 0j, nowhere
+    )
     for i in range(4):
         for j in range(4):
             blank[..., i, j] = _window_sums(masked[i] * masked[j], windows)
@@ -444,7 +508,9 @@ def _errors(inverse: Wide) -> Wide:
 def _largest(matrices: Wide) -> Wide:
     """Of symmetric 2×2 matrices, the larger eigenvalue; NaN stays NaN."""
     mean = (matrices[..., 0, 0] + matrices[..., 1, 1]) / 2
-    return np.asarray(mean + np.hypot((matrices[..., 0, 0] - matrices[..., 1, 1]) / 2, matrices[..., 0, 1]))
+    return np.asarray(
+        mean + np.hypot((matrices[..., 0, 0] - matrices[..., 1, 1]) / 2, matrices[..., 0, 1])
+    )
 
 
 def _window_sums(plane: Plane32, windows: Windows) -> Wide:
@@ -457,7 +523,9 @@ def _window_sums(plane: Plane32, windows: Windows) -> Wide:
 def _basis(plane: Plane32) -> tuple[Plane32, ...]:
     """Slopes along y and x, the plane itself, and 1."""
     kernel = np.array([[1.0, -8.0, 0.0, 8.0, -1.0]]) / 12
-    down, right = (cv2.filter2D(plane, -1, k, borderType=cv2.BORDER_REFLECT) for k in (kernel.T, kernel))
+    down, right = (
+        cv2.filter2D(plane, -1, k, borderType=cv2.BORDER_REFLECT) for k in (kernel.T, kernel)
+    )
     return np.asarray(down, np.float32), np.asarray(right, np.float32), plane, np.ones_like(plane)
 
 
@@ -493,7 +561,9 @@ def _sampled(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> 
         for side, length in zip(box, (height, width), strict=True)
     )
     kernels = (_sinc(dx, reach), _sinc(dy, reach))
-    moved = cv2.sepFilter2D(np.ascontiguousarray(plane[rows, columns]), -1, *kernels, borderType=cv2.BORDER_REFLECT)
+    moved = cv2.sepFilter2D(
+        np.ascontiguousarray(plane[rows, columns]), -1, *kernels, borderType=cv2.BORDER_REFLECT
+    )
     inner = tuple(
         slice(side.start - outer.start, side.stop - outer.start)
         for side, outer in zip(box, (rows, columns), strict=True)

@@ -8,7 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Areas,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import percentile, unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -30,18 +39,27 @@ class Prepared(NamedTuple):
 def _prepare(reference: Reference) -> Prepared:
     levels = np.round(known(reference.input) * np.float32(255))
     areas: Areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
-    inside = {region: _wholly(area, reference.scale) if area.any() else None for region, area in areas.items()}
+    inside = {
+        region: _wholly(area, reference.scale) if area.any() else None
+        for region, area in areas.items()
+    }
     return Prepared(levels, inside, reference.scale)
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     change = _change(prepared, actual)
-    return [value for region, inside in prepared.inside.items() for value in _region(prepared, change, region, inside)]
+    return [
+        value
+        for region, inside in prepared.inside.items()
+        for value in _region(prepared, change, region, inside)
+    ]
 
 
 def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | None) -> list[Value]:
     if inside is None or not inside.any():
-        return unmeasured([region], STATS, EMPTY if inside is None else "no input pixel lies wholly in the region")
+        return unmeasured(
+            [region], STATS, EMPTY if inside is None else "no input pixel lies wholly in the region"
+        )
     levels = change[inside]
     marked = np.where(inside, change, -1)
     y, x = np.unravel_index(int(marked.argmax()), marked.shape)
@@ -49,7 +67,13 @@ def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | N
     return [
         Value(region, "share", float((levels >= 1).mean())),
         Value(region, "p99", percentile(levels, 99)),
-        Value(region, "worst", float(marked[y, x]), y=int(y) * prepared.scale + half, x=int(x) * prepared.scale + half),
+        Value(
+            region,
+            "worst",
+            float(marked[y, x]),
+            y=int(y) * prepared.scale + half,
+            x=int(x) * prepared.scale + half,
+        ),
     ]
 
 
@@ -58,7 +82,9 @@ def _change(prepared: Prepared, actual: Image) -> Levels:
     levels = np.round(actual * np.float32(255))
     height, width = prepared.levels.shape[:2]
     if prepared.scale > 1:
-        levels = np.asarray(cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        levels = np.asarray(
+            cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA), np.float32
+        )
     red, green, blue = cv2.split(cv2.absdiff(levels, prepared.levels))
     return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
 
@@ -76,7 +102,11 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
 def _wholly(area: Area, scale: int) -> Area:
     """Input pixels all of whose output pixels lie in the area."""
     height, width = (size // scale for size in area.shape)
-    return np.asarray(area[: height * scale, : width * scale].reshape(height, scale, width, scale).all(axis=(1, 3)))
+    return np.asarray(
+        area[: height * scale, : width * scale]
+        .reshape(height, scale, width, scale)
+        .all(axis=(1, 3))
+    )
 
 
 OUTSIDE_CHANGE = Metric(

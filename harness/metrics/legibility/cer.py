@@ -7,7 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.core import ocr
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -48,12 +57,16 @@ def _prepare(reference: Reference) -> Prepared:
     if not area.any():
         return Prepared((), EMPTY)
     expected = known(reference.expected)
-    boxes = [box for box in reference.boxes if box.kind in KINDS and _stays(box, area, reference.scale)]
+    boxes = [
+        box for box in reference.boxes if box.kind in KINDS and _stays(box, area, reference.scale)
+    ]
     if not boxes:
         return Prepared((), "the protected features hold no text that is known")
     lines = [_line(box, expected, reference.scale) for box in boxes]
     readable = tuple(line for line in lines if line.own <= READABLE)
-    return Prepared(readable, "" if readable else "OCR can't read it in the expected picture either")
+    return Prepared(
+        readable, "" if readable else "OCR can't read it in the expected picture either"
+    )
 
 
 def _stays(box: Box, area: Area, scale: int) -> bool:
@@ -73,7 +86,10 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     rates = [_added(line, actual) for line in prepared.lines]
     worst = int(np.argmax(rates))
     y, x = ((part.start + part.stop) // 2 for part in prepared.lines[worst].bounds)
-    return [Value("protect", "mean", float(np.mean(rates))), Value("protect", "worst", rates[worst], y=y, x=x)]
+    return [
+        Value("protect", "mean", float(np.mean(rates))),
+        Value("protect", "worst", rates[worst], y=y, x=x),
+    ]
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:

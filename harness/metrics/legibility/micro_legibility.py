@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, STRIDE_PX, unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -50,7 +58,9 @@ class Prepared(NamedTuple):
 
 def _prepare(reference: Reference) -> Prepared:
     area, coarse = area_of(reference, "protect"), COARSE_PX * reference.scale
-    rows, columns = (_span(np.flatnonzero(area.any(axis=axis)), round(3 * coarse)) for axis in (1, 0))
+    rows, columns = (
+        _span(np.flatnonzero(area.any(axis=axis)), round(3 * coarse)) for axis in (1, 0)
+    )
     inside = area[rows, columns].astype(np.float32)
     if not area.any():
         return Prepared((rows, columns), inside, inside, inside, coarse, EMPTY)
@@ -59,7 +69,11 @@ def _prepare(reference: Reference) -> Prepared:
 
 
 def _span(places: npt.NDArray[np.intp], margin: int) -> slice:
-    return slice(max(int(places[0]) - margin, 0), int(places[-1]) + 1 + margin) if places.size else slice(0, 0)
+    return (
+        slice(max(int(places[0]) - margin, 0), int(places[-1]) + 1 + margin)
+        if places.size
+        else slice(0, 0)
+    )
 
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
@@ -81,7 +95,9 @@ def _worst(prepared: Prepared, common: Wide, mean: Wide) -> Value:
     row, column = np.unravel_index(int(agreement.argmin()), agreement.shape)
     y, x = (int(index) * STRIDE_PX + STRIDE_PX // 2 for index in (row, column))
     rows, columns = prepared.box
-    return Value("protect", "worst", float(agreement[row, column]), y=rows.start + y, x=columns.start + x)
+    return Value(
+        "protect", "worst", float(agreement[row, column]), y=rows.start + y, x=columns.start + x
+    )
 
 
 def _energies(prepared: Prepared, actual: Image) -> tuple[Wide, Wide]:
@@ -106,13 +122,17 @@ def _strokes(image: Image, coarse: float) -> Wide:
     """Luma between FINE_PX and `coarse`."""
     plane = luma(image).astype(np.float32)
     ground = cv2.GaussianBlur(plane, (0, 0), coarse, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT) - ground, np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(plane, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT) - ground, np.float32
+    )
 
 
 def _sums(plane: Wide) -> Wide:
     """Sum of the window around every pixel."""
     size = (WINDOW_PX, WINDOW_PX)
-    return np.asarray(cv2.boxFilter(plane, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT), np.float32)
+    return np.asarray(
+        cv2.boxFilter(plane, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT), np.float32
+    )
 
 
 MICRO_LEGIBILITY = Metric(

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -69,7 +77,9 @@ class Prepared(NamedTuple):
 
 def _prepare(reference: Reference) -> Prepared:
     expected, overlay = known(reference.expected), known(reference.overlay)
-    under = cv2.GaussianBlur(_averaged(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT)
+    under = cv2.GaussianBlur(
+        _averaged(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT
+    )
     residue = np.asarray(overlay[..., None] * (known(reference.overlay_rgb) - under), np.float32)
     box = _box_around(overlay > 0)
     template = np.ascontiguousarray(_fine(_enlarged(residue, reference.scale))[box])
@@ -81,7 +91,9 @@ def _prepare(reference: Reference) -> Prepared:
     along = template @ hue
     spectrum = np.conj(np.fft.rfft2(along)) / np.square(along).sum()
     energy = _by_block(template * template)
-    return Prepared(expected, reference.scale, box, template, energy, hue, spectrum, _far(along.shape), "")
+    return Prepared(
+        expected, reference.scale, box, template, energy, hue, spectrum, _far(along.shape), ""
+    )
 
 
 def _nothing(reference: Reference, reason: str) -> Prepared:
@@ -113,7 +125,11 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     amplitude, noise = _fit(prepared, _residual(prepared, actual))
     return [
         Value("edit", "amplitude", float(np.clip(amplitude, -1, 1))),
-        Value("edit", "snr", float(np.clip(20 * math.log10(max(abs(amplitude) / noise, 1.0)), 0, MOST_DB))),
+        Value(
+            "edit",
+            "snr",
+            float(np.clip(20 * math.log10(max(abs(amplitude) / noise, 1.0)), 0, MOST_DB)),
+        ),
     ]
 
 
@@ -126,7 +142,12 @@ def _fit(prepared: Prepared, residual: Wide) -> tuple[float, float]:
     energy = prepared.energy.sum()
     amplitude = float(products.sum() / energy)
     blocks = energy**2 / np.square(prepared.energy).sum()
-    scatter = np.square(products - amplitude * prepared.energy).sum() / energy**2 * blocks / max(blocks - 1, 0.5)
+    scatter = (
+        np.square(products - amplitude * prepared.energy).sum()
+        / energy**2
+        * blocks
+        / max(blocks - 1, 0.5)
+    )
     rest = residual - np.float32(amplitude) * prepared.template
     elsewhere = _displaced(prepared, rest)
     chance = np.square(elsewhere).mean() if elsewhere.size else 0.0
@@ -142,9 +163,13 @@ def _displaced(prepared: Prepared, rest: Wide) -> Wide:
 def _residual(prepared: Prepared, actual: Image) -> Wide:
     """Fine structure of actual minus expected around the overlay, input size."""
     margin = round(4 * FINE_PX)
-    rows, columns = (slice(max(part.start - margin, 0), part.stop + margin) for part in prepared.box)
+    rows, columns = (
+        slice(max(part.start - margin, 0), part.stop + margin) for part in prepared.box
+    )
     scale = prepared.scale
-    fine = np.s_[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
+    fine = np.s_[
+        rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale
+    ]
     wide = _fine(_averaged(actual[fine] - prepared.expected[fine], scale))
     height, width = prepared.template.shape[:2]
     y, x = prepared.box[0].start - rows.start, prepared.box[1].start - columns.start
@@ -157,24 +182,34 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     if prepared.reason:
         return plane
     residual = _residual(prepared, actual)
-    energy = cv2.GaussianBlur((prepared.template**2).sum(axis=-1), (0, 0), BLOCK_PX / 2, borderType=cv2.BORDER_CONSTANT)
+    energy = cv2.GaussianBlur(
+        (prepared.template**2).sum(axis=-1), (0, 0), BLOCK_PX / 2, borderType=cv2.BORDER_CONSTANT
+    )
     product = (prepared.template * residual).sum(axis=-1)
     product = cv2.GaussianBlur(product, (0, 0), BLOCK_PX / 2, borderType=cv2.BORDER_CONSTANT)
     local = np.asarray(product / (energy + 0.02 * energy.max()), np.float32)
-    rows, columns = (slice(part.start * prepared.scale, part.stop * prepared.scale) for part in prepared.box)
+    rows, columns = (
+        slice(part.start * prepared.scale, part.stop * prepared.scale) for part in prepared.box
+    )
     height, width = (size * prepared.scale for size in local.shape)
     plane[rows, columns] = cv2.resize(local, (width, height), interpolation=cv2.INTER_LINEAR)
     return plane
 
 
 def _fine(image: Wide) -> Wide:
-    return np.asarray(image - cv2.GaussianBlur(image, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        image - cv2.GaussianBlur(image, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _averaged(image: Image, scale: int) -> Image:
     """Area average down to input size: what an upscaler invents, or fails to, is no ghost."""
     height, width = image.shape[0] // scale, image.shape[1] // scale
-    return image if scale == 1 else np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+    return (
+        image
+        if scale == 1
+        else np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+    )
 
 
 def _enlarged(residue: Wide, scale: int) -> Wide:
@@ -182,7 +217,9 @@ def _enlarged(residue: Wide, scale: int) -> Wide:
     if scale == 1:
         return residue
     height, width = (size * scale for size in residue.shape[:2])
-    return _averaged(np.asarray(cv2.resize(residue, (width, height), interpolation=cv2.INTER_CUBIC)), scale)
+    return _averaged(
+        np.asarray(cv2.resize(residue, (width, height), interpolation=cv2.INTER_CUBIC)), scale
+    )
 
 
 def _by_block(plane: Wide) -> npt.NDArray[np.float64]:

@@ -8,7 +8,16 @@ import cv2
 import numpy as np
 
 from editproof.harness.metrics.core import ocr
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -35,7 +44,11 @@ class Prepared(NamedTuple):
 def _prepare(reference: Reference) -> Prepared:
     if not area_of(reference, "edit").any():
         return Prepared((), EMPTY)
-    boxes = [box for box in reference.boxes if box.kind in KINDS and _goes(box, known(reference.overlay) > 0)]
+    boxes = [
+        box
+        for box in reference.boxes
+        if box.kind in KINDS and _goes(box, known(reference.overlay) > 0)
+    ]
     if not boxes:
         return Prepared((), "no text was laid over this scene")
     expected, scale = known(reference.expected), reference.scale
@@ -46,7 +59,10 @@ def _prepare(reference: Reference) -> Prepared:
     if judged:
         return Prepared(judged, "")
     return Prepared(
-        (), "OCR sees text in the right answer, too" if seen else "OCR does not see the text before the edit either"
+        (),
+        "OCR sees text in the right answer, too"
+        if seen
+        else "OCR does not see the text before the edit either",
     )
 
 

@@ -7,9 +7,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.seams.steps import FLOOR, SEGMENT_PX, Segments, borders, segments, steps
+from editproof.harness.metrics.seams.steps import (
+    FLOOR,
+    SEGMENT_PX,
+    Segments,
+    borders,
+    segments,
+    steps,
+)
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -61,7 +77,11 @@ def _prepare(reference: Reference) -> Prepared:
     axes = tuple(_axis(area, axis, reference.scale) for axis in (0, 1))
     found = any(axis.lines for axis in axes)
     reason = (
-        EMPTY if not area.any() else "" if found else "no straight border with something beside it lies in the region"
+        EMPTY
+        if not area.any()
+        else ""
+        if found
+        else "no straight border with something beside it lies in the region"
     )
     own = _excess([_measured(axis, expected) for axis in axes if axis.lines]) if found else 0.0
     return Prepared(expected, tuple(axis for axis in axes if axis.lines), own, reason)
@@ -74,20 +94,30 @@ def _axis(area: Area, axis: int, scale: int) -> Axis:
     full = np.zeros(length, bool)
     for start, stop in bands:
         full[start:stop] = True
-    lines = [Line(start, stop, _beside((start, stop), full, APART_PX * scale)) for start, stop in bands]
+    lines = [
+        Line(start, stop, _beside((start, stop), full, APART_PX * scale)) for start, stop in bands
+    ]
     kept = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
     return Axis(axis, kept, segments(area.shape[1 - axis], SEGMENT_PX * scale))
 
 
-def _beside(band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int) -> tuple[tuple[int, int], ...]:
+def _beside(
+    band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int
+) -> tuple[tuple[int, int], ...]:
     """Bands of the same width on both sides that hold no border, up to `apart` away, half a width between them."""
     start, stop = band
     width = stop - start
-    shifts = [side * shift for side in (-1, 1) for shift in range(width + 2, width + 2 + apart, max(width // 2, 1))]
+    shifts = [
+        side * shift
+        for side in (-1, 1)
+        for shift in range(width + 2, width + 2 + apart, max(width // 2, 1))
+    ]
     return tuple(
         (start + shift, stop + shift)
         for shift in shifts
-        if start + shift > 0 and stop + shift < full.size and not full[start + shift : stop + shift].any()
+        if start + shift > 0
+        and stop + shift < full.size
+        and not full[start + shift : stop + shift].any()
     )
 
 
@@ -108,7 +138,8 @@ def _measured(axis: Axis, image: Image) -> Steps:
     squared = np.square(steps(image, axis.axis, axis.segments))
     on = np.stack([squared[line.start : line.stop + 1].max(axis=0) for line in axis.lines])
     beside = [
-        np.mean([squared[start : stop + 1].max(axis=0) for start, stop in line.beside], axis=0) for line in axis.lines
+        np.mean([squared[start : stop + 1].max(axis=0) for start, stop in line.beside], axis=0)
+        for line in axis.lines
     ]
     return Steps(on, np.stack(beside))
 

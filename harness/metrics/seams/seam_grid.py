@@ -8,7 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.metrics.seams.steps import FLOOR, Segments, segments, steps
 from editproof.harness.records.reasons import EMPTY
@@ -99,7 +107,9 @@ def _is_large(image: Image, axis: int) -> bool:
 def _value(image: Image, axis: int) -> Value:
     stat = STATS[axis]
     if not _is_large(image, axis):
-        return Value("all", stat, None, f"the image is smaller than {MIN_LINES} periods of {MIN_PERIOD} px")
+        return Value(
+            "all", stat, None, f"the image is smaller than {MIN_LINES} periods of {MIN_PERIOD} px"
+        )
     grid = find_grid(image, axis)
     if grid is None:
         return Value("all", stat, 0.0)
@@ -113,7 +123,10 @@ def find_grid(image: Image, axis: int) -> Grid | None:
 
     All periods from MIN_PERIOD to a third of the image are tried, at every phase.
     """
-    best = max((_best_grid(_profile(image, axis, length)) for length in LENGTHS_PX), key=lambda found: found.certainty)
+    best = max(
+        (_best_grid(_profile(image, axis, length)) for length in LENGTHS_PX),
+        key=lambda found: found.certainty,
+    )
     return best.grid if best.certainty > CERTAIN and best.typical >= LEAST_DB else None
 
 
@@ -129,11 +142,15 @@ def _best_grid(standing_out: Profile) -> _Candidate:
     """The grid of a profile that begins BORDER_PX from the border."""
     size = standing_out.size
     padded = np.append(standing_out, np.zeros(size))
-    score, period, first = max(_best_phase(padded, size, p) for p in range(MIN_PERIOD, size // MIN_LINES + 1))
+    score, period, first = max(
+        _best_phase(padded, size, p) for p in range(MIN_PERIOD, size // MIN_LINES + 1)
+    )
     lines = standing_out[first::period]
     excess, spread = float(lines.mean()), float(standing_out.std())
     typical = min(excess, float(np.median(lines)))
-    return _Candidate(Grid(period, first + BORDER_PX, excess), score / spread if spread else 0.0, typical)
+    return _Candidate(
+        Grid(period, first + BORDER_PX, excess), score / spread if spread else 0.0, typical
+    )
 
 
 def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, int]:
@@ -141,8 +158,14 @@ def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, in
     rows = -(-size // period)
     sums = np.add.reduce(padded[: rows * period].reshape(rows, period))
     full = size - (rows - 1) * period
-    first, late = int(sums[:full].argmax()), full + int(sums[full:].argmax()) if full < period else 0
-    score, late_score = float(sums[first]) / math.sqrt(rows), float(sums[late]) / math.sqrt(max(rows - 1, 1))
+    first, late = (
+        int(sums[:full].argmax()),
+        full + int(sums[full:].argmax()) if full < period else 0,
+    )
+    score, late_score = (
+        float(sums[first]) / math.sqrt(rows),
+        float(sums[late]) / math.sqrt(max(rows - 1, 1)),
+    )
     return (score, period, first) if score >= late_score else (late_score, period, late)
 
 
@@ -163,7 +186,9 @@ def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
 
 def _median(values: Profile) -> Profile:
     """Of AROUND lines around each, for lines or lines×segments; the ends mirrored."""
-    wide = np.pad(values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect")
+    wide = np.pad(
+        values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect"
+    )
     around = np.lib.stride_tricks.sliding_window_view(wide, AROUND, axis=0)
     return np.asarray(np.median(around, axis=-1), np.float64)
 

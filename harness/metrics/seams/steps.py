@@ -59,9 +59,9 @@ def steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
     count = len(pieces.starts)
     size = (count, image.shape[0]) if axis == 0 else (image.shape[1], count)
     if pieces.length % count == 0:
-        means = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float64).reshape(
-            size[1], size[0], -1
-        )
+        means = np.asarray(
+            cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float64
+        ).reshape(size[1], size[0], -1)
     else:
         sums = np.add.reduceat(image, pieces.starts, axis=1 - axis, dtype=np.float64)
         means = sums / (pieces.sizes[None, :, None] if axis == 0 else pieces.sizes[:, None, None])

@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, area_of, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    area_of,
+    known,
+)
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.metrics.seams.steps import tiling
 from editproof.harness.records.reasons import EMPTY
@@ -68,7 +77,9 @@ def _axis(area: Area, axis: int) -> Axis | None:
     period = found[1]
     count = min(HARMONICS, int(period / SHORTEST_PX))
     return Axis(
-        axis, _waves(np.arange(1, count + 1) / period, length), _waves(np.arange(0.5, count + 1) / period, length)
+        axis,
+        _waves(np.arange(1, count + 1) / period, length),
+        _waves(np.arange(0.5, count + 1) / period, length),
     )
 
 

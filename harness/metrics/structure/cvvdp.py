@@ -7,7 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.core import visibility
-from editproof.harness.metrics.core.metric import Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Areas,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Region, Viewing
@@ -38,7 +46,10 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
         if region not in found:
             values += unmeasured([region], STATS, EMPTY)
             continue
-        values += [Value(region, "mean", found[region].whole), _worst(region, found[region].windows)]
+        values += [
+            Value(region, "mean", found[region].whole),
+            _worst(region, found[region].windows),
+        ]
     return values
 
 
@@ -46,13 +57,21 @@ def _worst(region: Region, windows: visibility.Grid) -> Value:
     if np.isnan(windows.lost).all():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(windows.lost)), windows.lost.shape)
-    return Value(region, "worst", float(windows.lost[row, column]), y=int(windows.ys[row]), x=int(windows.xs[column]))
+    return Value(
+        region,
+        "worst",
+        float(windows.lost[row, column]),
+        y=int(windows.ys[row]),
+        x=int(windows.xs[column]),
+    )
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
     """JOD lost around every pixel: of its window."""
     everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
-    windows = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=everywhere)["all"].windows
+    windows = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=everywhere)[
+        "all"
+    ].windows
     return at_every_pixel(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
 
 

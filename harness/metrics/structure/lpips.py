@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
 from editproof.harness.metrics.structure import lpips_networks
 from editproof.harness.metrics.structure.lpips_networks import Box, Features, Span, Step
@@ -136,7 +144,9 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             return Prepared(expected, [], [], covers(reference.areas))
         maps = features(network(weights), expected).maps
         areas = list(reference.areas.values())
-        return Prepared(expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas))
+        return Prepared(
+            expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas)
+        )
 
     def layers(prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
         return _layers(network(known(weights)), prepared, images)
@@ -184,15 +194,15 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
     )
 
 
-_WHERE = (
-    "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or torch's hub cache"
-)
+_WHERE = "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or torch's hub cache"
 
 
 def load_network(weights: LpipsWeights) -> Network:
     """Read the weights. Raises IncompleteError where they are not the network's."""
     kind = KINDS[weights.variant]
-    if not weights.sha256.startswith(kind.file_hash):  # a network with a golden pair is checked by its numbers
+    if not weights.sha256.startswith(
+        kind.file_hash
+    ):  # a network with a golden pair is checked by its numbers
         raise IncompleteError(
             f"{weights.path} is damaged or not torchvision's {kind.network}, with which LPIPS is measured: its SHA-256 begins "
             f"with {weights.sha256[:8]}, it should be {kind.file_hash}. Fetch it again"
@@ -203,7 +213,9 @@ def load_network(weights: LpipsWeights) -> Network:
         plain = {name: weight.to(device) for name, weight in _renamed(state, kind.prefixes).items()}
         steps = kind.steps(plain)
         head_state = state if weights.heads == weights.path else read_weights(weights.heads)
-        heads = [head_state[f"lin{k}.model.1.weight"].float().to(device) for k in range(kind.layers)]
+        heads = [
+            head_state[f"lin{k}.model.1.weight"].float().to(device) for k in range(kind.layers)
+        ]
     except KeyError as error:
         raise IncompleteError(
             f"{weights.path} holds no {kind.network}: it lacks {error}. Check lpips.weights"
@@ -211,7 +223,9 @@ def load_network(weights: LpipsWeights) -> Network:
     return Network(steps, heads)
 
 
-def features(network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None) -> Features:
+def features(
+    network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None
+) -> Features:
     """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from in `changed` at most."""
     import torch
 
@@ -223,13 +237,17 @@ def features(network: Network, images: Image, like: Sequence[Any] = (), changed:
         return lpips_networks.run(network.steps, normal.to(network.heads[0].device), like, changed)
 
 
-def distances(network: Network, expected: Sequence[Any], actual: Features, number: int = 0) -> list[Layer]:
+def distances(
+    network: Network, expected: Sequence[Any], actual: Features, number: int = 0
+) -> list[Layer]:
     """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS sums their means."""
     import torch
 
     with torch.inference_mode():
         rows = zip(expected, actual.maps, actual.boxes, network.heads, strict=True)
-        return [_distance(one, other[number : number + 1], box, head) for one, other, box, head in rows]
+        return [
+            _distance(one, other[number : number + 1], box, head) for one, other, box, head in rows
+        ]
 
 
 def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
@@ -237,7 +255,9 @@ def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer
     one, other = (m[:, :, top:bottom, left:right] for m in (expected, actual))
     difference = (other * _inverse_length(other)).addcmul_(one, _inverse_length(one), value=-1)
     layer = np.zeros(tuple(expected.shape[2:]), np.float32)
-    layer[top:bottom, left:right] = (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].cpu().numpy()
+    layer[top:bottom, left:right] = (
+        (difference.square_().permute(0, 2, 3, 1) @ head.flatten())[0].cpu().numpy()
+    )
     return layer
 
 
@@ -258,13 +278,17 @@ def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> It
         yield from _together(network, prepared, images[first : first + step])
 
 
-def _together(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+def _together(
+    network: Network, prepared: Prepared, images: Sequence[Image]
+) -> Iterator[list[Layer]]:
     """The distances of each image; those that differ from the expected one go through the network in one batch."""
     boxes = [_changed(prepared.expected, image) for image in images]
     changed = [number for number, box in enumerate(boxes) if box is not None]
     if changed:
         stacked = np.stack([images[number] for number in changed])
-        found = features(network, stacked, prepared.maps, _around([box for box in boxes if box is not None]))
+        found = features(
+            network, stacked, prepared.maps, _around([box for box in boxes if box is not None])
+        )
     for number in range(len(images)):
         if number in changed:
             yield distances(network, prepared.maps, found, changed.index(number))
@@ -275,7 +299,8 @@ def _together(network: Network, prepared: Prepared, images: Sequence[Image]) -> 
 def _around(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds them all."""
     rows, columns = (
-        Span(min(span.start for span in spans), max(span.stop for span in spans)) for spans in zip(*boxes, strict=True)
+        Span(min(span.start for span in spans), max(span.stop for span in spans))
+        for spans in zip(*boxes, strict=True)
     )
     return rows, columns
 
@@ -292,14 +317,21 @@ def _changed(expected: Image, actual: Image) -> Box | None:
 
 def _shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
     """A map's pixels count by how much of the region each covers. Regions×(h·w)."""
-    rows = [cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() for area in areas]
-    return np.stack([row / max(float(row.sum(dtype=np.float64)), 1e-30) for row in rows]).astype(np.float32)
+    rows = [
+        cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel()
+        for area in areas
+    ]
+    return np.stack([row / max(float(row.sum(dtype=np.float64)), 1e-30) for row in rows]).astype(
+        np.float32
+    )
 
 
 def _pool(layers: Sequence[Layer], prepared: Prepared) -> list[Value]:
     """LPIPS over each region, by the shares; worst window by the map."""
     plane = _plane(layers, prepared.expected.shape[:2])
-    means = np.stack([share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)])
+    means = np.stack(
+        [share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)]
+    )
     values = []
     for total, (region, part) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
         if not part.pixels:

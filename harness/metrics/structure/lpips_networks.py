@@ -59,7 +59,9 @@ class Features(NamedTuple):
     boxes: list[Box]
 
 
-def run(steps: Sequence[Step], picture: Tensor, known: Sequence[Any] = (), changed: Box | None = None) -> Features:
+def run(
+    steps: Sequence[Step], picture: Tensor, known: Sequence[Any] = (), changed: Box | None = None
+) -> Features:
     """The tapped maps of pictures, n×3×H×W.
 
     `known` are those of one that they differ from in the box `changed` at most; without them all is computed.
@@ -132,7 +134,9 @@ def _whole(picture: Tensor) -> Box:
     return Span(0, height), Span(0, width)
 
 
-def _along(rule: Callable[[Span, Step, int], Span], box: Box, step: Step, shape: tuple[int, int]) -> Box:
+def _along(
+    rule: Callable[[Span, Step, int], Span], box: Box, step: Step, shape: tuple[int, int]
+) -> Box:
     """A rule for one axis, along both."""
     return rule(box[0], step, shape[0]), rule(box[1], step, shape[1])
 
@@ -219,7 +223,13 @@ def squeezenet(weights: Weights) -> list[Step]:
 
 
 def _conv(
-    weights: Weights, name: str, *, stride: int = 1, padding: int = 0, rectified: bool = True, tapped: bool = False
+    weights: Weights,
+    name: str,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    rectified: bool = True,
+    tapped: bool = False,
 ) -> Step:
     import torch
     from torch.nn.functional import conv2d

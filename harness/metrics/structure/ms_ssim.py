@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Areas,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
 from editproof.harness.metrics.structure.ssim import BORDER, C1, C2, SIGMA, SIZE
 from editproof.harness.records.reasons import EMPTY
@@ -88,14 +96,21 @@ def _similarity(expected: Moments, plane: Small, *, luminance: bool) -> Small:
     covariance = _blur(expected.plane * plane) - expected.mean * actual.mean
     similarity = (2 * covariance + C2) / (expected.variance + actual.variance + C2)
     if luminance:
-        similarity *= (2 * expected.mean * actual.mean + C1) / (expected.mean**2 + actual.mean**2 + C1)
+        similarity *= (2 * expected.mean * actual.mean + C1) / (
+            expected.mean**2 + actual.mean**2 + C1
+        )
     return np.asarray(similarity, np.float32)
 
 
 def _pooled(maps: list[Small], weights: tuple[Small, ...]) -> float:
     """Each scale averaged over a region, then multiplied with the scales' exponents. In [0, 1]."""
-    means = (float((plane * weight).sum(dtype=np.float64)) for plane, weight in zip(maps, weights, strict=True))
-    return float(np.prod([max(mean, 0.0) ** exponent for mean, exponent in zip(means, WEIGHTS, strict=True)]))
+    means = (
+        float((plane * weight).sum(dtype=np.float64))
+        for plane, weight in zip(maps, weights, strict=True)
+    )
+    return float(
+        np.prod([max(mean, 0.0) ** exponent for mean, exponent in zip(means, WEIGHTS, strict=True)])
+    )
 
 
 def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
@@ -109,7 +124,8 @@ def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
 
 def _weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
     return {
-        region: tuple(_weight(plane) for plane in _pyramid(area.astype(np.float32))) for region, area in areas.items()
+        region: tuple(_weight(plane) for plane in _pyramid(area.astype(np.float32)))
+        for region, area in areas.items()
     }
 
 
@@ -129,7 +145,9 @@ def _pyramid(plane: Small) -> list[Small]:
     for _ in WEIGHTS[1:]:
         height, width = (length // 2 for length in planes[-1].shape)
         even = np.ascontiguousarray(planes[-1][: 2 * height, : 2 * width])
-        planes.append(np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32))
+        planes.append(
+            np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        )
     return planes
 
 
@@ -140,7 +158,9 @@ def _moments(plane: Small) -> Moments:
 
 def _blur(plane: Small) -> Small:
     kernel = cv2.getGaussianKernel(SIZE, SIGMA, cv2.CV_32F)
-    return np.asarray(cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 MS_SSIM = Metric(

@@ -34,12 +34,15 @@ def _prepare(reference: Reference) -> Prepared:
 
 def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
-    return pool(_squared_error(prepared, actual), prepared.covers, better="lower", convert=_decibels)
+    return pool(
+        _squared_error(prepared, actual), prepared.covers, better="lower", convert=_decibels
+    )
 
 
 def _squared_error(prepared: Prepared, actual: Image) -> Plane:
     return by_strips(
-        lambda rows: mean_of_channels(np.square(actual[rows] - prepared.expected[rows])), *actual.shape[:2]
+        lambda rows: mean_of_channels(np.square(actual[rows] - prepared.expected[rows])),
+        *actual.shape[:2],
     )
 
 

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import mean_of_channels
-from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Plane, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Areas,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    known,
+)
 from editproof.harness.metrics.core.pooling import Covers, covers, pool, unmeasured
 from editproof.harness.metrics.core.strips import by_strips
 from editproof.harness.records.reasons import EMPTY
@@ -42,7 +51,9 @@ def _prepare(reference: Reference) -> Prepared:
     expected = known(reference.expected)
     shape = expected.shape[:2]
     mean = by_strips(lambda rows: _blur(expected[rows].astype(np.float64)), *shape, halo=BORDER)
-    variance = by_strips(lambda rows: _variance(expected[rows].astype(np.float64)), *shape, halo=BORDER)
+    variance = by_strips(
+        lambda rows: _variance(expected[rows].astype(np.float64)), *shape, halo=BORDER
+    )
     inner = covers({region: _without_border(area) for region, area in reference.areas.items()})
     return Prepared(expected, mean, variance, reference.areas, inner)
 
@@ -65,7 +76,11 @@ def ssim_map(expected: Prepared, actual: Image) -> Plane:
 
 
 def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
-    image, own_mean, own_variance = expected.image[rows], expected.mean[rows], expected.variance[rows]
+    image, own_mean, own_variance = (
+        expected.image[rows],
+        expected.mean[rows],
+        expected.variance[rows],
+    )
     difference = actual[rows] - image
     tied = image - CENTRE
     tied *= difference
@@ -101,7 +116,10 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
         return unmeasured(areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window")
     values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tails=("p01",))
     beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
-    return [Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v for v in values]
+    return [
+        Value(v.region, v.stat, None, beside) if v.reason == EMPTY and areas[v.region].any() else v
+        for v in values
+    ]
 
 
 def _variance(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

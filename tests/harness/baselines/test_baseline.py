@@ -75,7 +75,12 @@ def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: 
     folder = baseline.accept(first, tmp_path / "base", AcceptRequest("first light", "ada"))
     index = index_of(folder)
     (accepted,) = index.accepted
-    assert (accepted.author, accepted.reason, accepted.run, accepted.cases) == ("ada", "first light", "first", 2)
+    assert (accepted.author, accepted.reason, accepted.run, accepted.cases) == (
+        "ada",
+        "first light",
+        "first",
+        2,
+    )
     assert index.cases["logo/1 ns seed 42"].pictures == ["a" * 64]
     assert [(spread.samples, spread.mean) for spread in index.spread] == [(2, 35.0)]
     assert blob_path(folder, "a" * 64).read_bytes() == PNG
@@ -83,7 +88,9 @@ def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: 
 
 
 @pytest.mark.parametrize("case", ["logo/2", "id2-42"])
-def test_one_case_is_accepted_and_the_others_stay(first: Run, second: Run, tmp_path: Path, case: str) -> None:
+def test_one_case_is_accepted_and_the_others_stay(
+    first: Run, second: Run, tmp_path: Path, case: str
+) -> None:
     """By its name or its id."""
     folder = baseline.accept(first, tmp_path / "base")
     baseline.accept(second, folder, AcceptRequest("logo 2 is harder now", "ada", cases=(case,)))
@@ -102,10 +109,14 @@ def test_a_family_is_accepted(first: Run, second: Run, tmp_path: Path) -> None:
     assert held_to(second, folder).exit_code is ExitCode.OK
 
 
-def test_a_second_right_answer_stands_beside_the_first(first: Run, second: Run, tmp_path: Path) -> None:
+def test_a_second_right_answer_stands_beside_the_first(
+    first: Run, second: Run, tmp_path: Path
+) -> None:
     """The nearest one counts; what is near to neither is a regression."""
     folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, AcceptRequest("both fonts are right", cases=("logo/1",), also=True))
+    baseline.accept(
+        second, folder, AcceptRequest("both fonts are right", cases=("logo/1",), also=True)
+    )
     assert held_to(first, folder).exit_code is ExitCode.OK
     mixed = run_in(tmp_path / "mixed", second.records[0], first.records[1])
     assert held_to(mixed, folder).exit_code is ExitCode.OK
@@ -115,7 +126,9 @@ def test_a_second_right_answer_stands_beside_the_first(first: Run, second: Run, 
     assert index_of(folder).cases["logo/1 ns seed 42"].pictures == ["a" * 64, "c" * 64]
 
 
-def test_undo_takes_back_one_acceptance_after_the_other(first: Run, second: Run, tmp_path: Path) -> None:
+def test_undo_takes_back_one_acceptance_after_the_other(
+    first: Run, second: Run, tmp_path: Path
+) -> None:
     """With the pictures; and says when there is nothing left to take back."""
     folder = baseline.accept(first, tmp_path / "base")
     baseline.accept(second, folder, AcceptRequest("one", cases=("logo/1",)))
@@ -178,7 +191,9 @@ def test_a_part_measured_otherwise_is_refused(first: Run, second: Run, tmp_path:
 
 def test_a_baseline_without_an_index_still_counts(first: Run, second: Run, tmp_path: Path) -> None:
     """Those that an earlier editproof wrote: compared, accepted into, and had back."""
-    trimmed = [replace(record, blobs={"actual": record.blobs["actual"]}) for record in first.records]
+    trimmed = [
+        replace(record, blobs={"actual": record.blobs["actual"]}) for record in first.records
+    ]
     folder = run_in(tmp_path / "base", *trimmed).folder
     assert held_to(second, folder).exit_code is ExitCode.REGRESSION
     baseline.accept(second, folder, AcceptRequest("new"))

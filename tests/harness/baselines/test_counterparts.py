@@ -21,7 +21,9 @@ def first(tmp_path: Path) -> Run:
     """What is accepted; its stage's artefact lies in the run alone."""
     stage = StageRecord("inpaint", 0.1, "", "e" * 64)
     run = run_in(
-        tmp_path / "runs" / "first", replace(pictured(35.0, "a"), stages=(stage,)), pictured(35.0, "b", step=2)
+        tmp_path / "runs" / "first",
+        replace(pictured(35.0, "a"), stages=(stage,)),
+        pictured(35.0, "b", step=2),
     )
     path = blob_path(run.folder, "e" * 64)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,11 @@ def test_the_baseline_may_change_afterwards(first: Run, second: Run, tmp_path: P
 def test_further_answers_are_there(first: Run, second: Run, tmp_path: Path) -> None:
     """Of the case that has one, by the picture; it lies in the run's folder."""
     target = baseline.accept(first, tmp_path / "baseline")
-    baseline.accept(second, target, baseline.AcceptRequest(reason="too", cases=(second.records[0].case.id,), also=True))
+    baseline.accept(
+        second,
+        target,
+        baseline.AcceptRequest(reason="too", cases=(second.records[0].case.id,), also=True),
+    )
     keep(second, target)
     digest = second.records[0].blobs["actual"]
     assert load_counterparts(second.folder).pairs.also == {second.records[0].case.id: [digest]}

@@ -20,7 +20,10 @@ from tests.harness.conftest import Command
 
 def reruns(tmp_path: Path, *levels: float) -> list[Sheet]:
     """Runs of the same three cases; the pictures of each are so many levels lighter."""
-    return [sheet_of(drawn(run_of(tmp_path / str(place), lambda _: 0.1), level)) for place, level in enumerate(levels)]
+    return [
+        sheet_of(drawn(run_of(tmp_path / str(place), lambda _: 0.1), level))
+        for place, level in enumerate(levels)
+    ]
 
 
 def first(found: tuple[Modes, ...]) -> Modes:
@@ -71,10 +74,15 @@ def test_few_runs_hold_every_missing_answer(tmp_path: Path) -> None:
 def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
     """With a baseline every outcome that it lacks; nothing of a case of which it accepts no outcome."""
     sheets = reruns(tmp_path, 0, 40, 40)
-    runs = [drawn(run_of(tmp_path / name, lambda _: 0.1), level) for name, level in (("near", 0.6), ("far", 90))]
+    runs = [
+        drawn(run_of(tmp_path / name, lambda _: 0.1), level)
+        for name, level in (("near", 0.6), ("far", 90))
+    ]
     for run in runs:
         written(run)
-    near, far = (baseline.load(baseline.accept(run, tmp_path / f"base-{run.folder.name}")) for run in runs)
+    near, far = (
+        baseline.load(baseline.accept(run, tmp_path / f"base-{run.folder.name}")) for run in runs
+    )
     found = modes.find(sheets, Looking(), near)
     assert [outcome.accepted for outcome in first(found).outcomes] == [False, True]
     (chosen,) = modes.missing_answers(found, sheets, has_baseline=True)
@@ -84,7 +92,9 @@ def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
 
 def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
     """The floor comes from the reruns of the most frequent outcome."""
-    runs = [drawn(run_of(tmp_path / str(at), level(0.1 + at / 100)), 40 * (at == 2)) for at in range(3)]
+    runs = [
+        drawn(run_of(tmp_path / str(at), level(0.1 + at / 100)), 40 * (at == 2)) for at in range(3)
+    ]
     sheets = [sheet_of(run) for run in runs]
     (with_all,) = floors.measure(sheets)
     (within,) = floors.measure(sheets, modes.usual(modes.find(sheets, Looking())))
@@ -96,7 +106,9 @@ def test_the_file_tells_of_several_outcomes_and_old_files_are_read(tmp_path: Pat
     sheets = reruns(tmp_path, 0, 40)
     path = tmp_path / "noise.toml"
     floors.write(path, sheets, floors.measure(sheets), modes.lines(modes.find(sheets, Looking())))
-    assert [(one.case, one.runs) for one in floors.read(path).modes][:1] == [("logo/1 m seed 1", [1, 1])]
+    assert [(one.case, one.runs) for one in floors.read(path).modes][:1] == [
+        ("logo/1 m seed 1", [1, 1])
+    ]
     old = path.read_text().partition("# Cases that gave")[0]
     path.write_text(old)
     assert floors.read(path).modes == ()
@@ -134,12 +146,23 @@ def build():
 """
 
 
-def test_a_bistable_pipeline_passes_once_both_outcomes_are_accepted(command: Command, folder: Path) -> None:
+def test_a_bistable_pipeline_passes_once_both_outcomes_are_accepted(
+    command: Command, folder: Path
+) -> None:
     """One of two pictures each time: both are right, and a third one is a regression."""
     (folder / "two.py").write_text(BISTABLE)
 
     def run(name: str) -> str:
-        done = command("run", "-q", "--vector", "logo", "--pipeline", "two=two.py:build", "--out", f"runs/{name}")
+        done = command(
+            "run",
+            "-q",
+            "--vector",
+            "logo",
+            "--pipeline",
+            "two=two.py:build",
+            "--out",
+            f"runs/{name}",
+        )
         assert done.returncode == 0, done.stderr
         return f"runs/{name}"
 

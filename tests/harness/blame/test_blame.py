@@ -39,7 +39,11 @@ def accepted(command: Command, folder: Path) -> Path:
 
 def worse(command: Command, **pipelines: str) -> None:
     """Run again, some models by another pipeline."""
-    known = {"ns": "reference?inpaint.model=ns", "patch": "reference?inpaint.model=patch", **pipelines}
+    known = {
+        "ns": "reference?inpaint.model=ns",
+        "patch": "reference?inpaint.model=patch",
+        **pipelines,
+    }
     options = [part for name, spec in known.items() for part in ("--pipeline", f"{name}={spec}")]
     done = command("run", "-q", *options)
     assert done.returncode == 0, done.stderr
@@ -61,13 +65,16 @@ def test_the_first_difference_is_the_first_stage_that_made_something_else() -> N
     assert first_difference([], ours) == ""
     assert (
         first_difference(
-            [Kept("a", "1", "fine"), Kept("b", "2", "bad")], [Kept("a", "1", "fine"), Kept("b", "2", "good")]
+            [Kept("a", "1", "fine"), Kept("b", "2", "bad")],
+            [Kept("a", "1", "fine"), Kept("b", "2", "good")],
         )
         == "b"
     )
 
 
-def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(command: Command, accepted: Path) -> None:
+def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
+    command: Command, accepted: Path
+) -> None:
     """A hue drift in `harmonise`, planted: the verdict's findings and blame name that stage, which answers for it all."""
     planted = "editproof.harness.faults.planted:build?fault=hue_drift&strength=6&inpaint.model=ns"
     worse(command, ns=planted)
@@ -87,7 +94,9 @@ def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> 
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic&mask.dilate_px=2")
     said = answer(command, "logo/2 ns seed 1", "--metric", "psnr/all/mean")
     assert {share["stage"] for share in said["shares"]} == {"refine_mask", "upscale"}
-    assert sum(share["effect"] for share in said["shares"]) == pytest.approx(said["good"] - said["bad"], abs=1e-6)
+    assert sum(share["effect"] for share in said["shares"]) == pytest.approx(
+        said["good"] - said["bad"], abs=1e-6
+    )
     assert said["first"] == "refine_mask"
     assert said["edits"] == 4
 
@@ -97,7 +106,12 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
     folder = accepted / "bundle"
     done = subprocess.run(
-        [sys.executable, "repro.py"], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "repro.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     good, bad = (float(line.rsplit(": ", 1)[1].split()[0]) for line in done.stdout.splitlines())
@@ -105,7 +119,9 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
     assert {"good.png", "bad.png", "difference.png"} <= {path.name for path in folder.iterdir()}
 
 
-def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(command: Command, accepted: Path) -> None:
+def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
+    command: Command, accepted: Path
+) -> None:
     """A changed file under an unchanged name: nothing to swap with, and how to get it is said."""
     (accepted / "mine.py").write_text(
         "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
@@ -123,7 +139,9 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(co
     (accepted / "good.py").write_text(
         "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
     )
-    said = answer(command, "logo/2", "--baseline", "own", "--metric", "psnr", "--good", "good.py:build")
+    said = answer(
+        command, "logo/2", "--baseline", "own", "--metric", "psnr", "--good", "good.py:build"
+    )
     assert said["stage"] == "blend"
 
 
@@ -156,12 +174,19 @@ def test_a_large_picture_is_cropped_to_where_the_damage_is(command: Command, fol
     only = ("run", "-q", "--pipeline")
     assert command(*only, "ns=reference?inpaint.model=ns").returncode == 0
     assert command("baseline", "accept").returncode == 0
-    assert command(*only, "ns=reference?inpaint.model=ns&inpaint.radius_px=12&blend.mode=hard").returncode == 0
+    assert (
+        command(
+            *only, "ns=reference?inpaint.model=ns&inpaint.radius_px=12&blend.mode=hard"
+        ).returncode
+        == 0
+    )
     said = answer(command, "logo/1", "--metric", "psnr/edit/mean")
     assert said["crop"] is not None
     y0, x0, y1, x1 = said["crop"]
     assert 0 < (y1 - y0) * (x1 - x0) < 0.6 * 640 * 640
-    assert said["good"] - said["bad"] == pytest.approx(sum(share["effect"] for share in said["shares"]), abs=1e-6)
+    assert said["good"] - said["bad"] == pytest.approx(
+        sum(share["effect"] for share in said["shares"]), abs=1e-6
+    )
 
 
 TINY = """
@@ -229,7 +254,8 @@ def again(command: Command, pipeline: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "part"), [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")]
+    ("mode", "part"),
+    [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")],
 )
 def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
     command: Command, tiny: Path, mode: str, part: str
@@ -273,14 +299,20 @@ def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: 
 
 def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, tiny: Path) -> None:
     again(command, "reference?inpaint.model=ns&upscale.model=bicubic")
-    for option, named in (("--good", "nowhere.py:build"), ("--bad", "reference?no.such=1"), ("--good", "nothing")):
+    for option, named in (
+        ("--good", "nowhere.py:build"),
+        ("--bad", "reference?no.such=1"),
+        ("--good", "nothing"),
+    ):
         done = command("blame", "logo/1 ns seed 1", option, named)
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tiny.glob("blame-*"))
 
 
-def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(command: Command, tiny: Path) -> None:
+def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(
+    command: Command, tiny: Path
+) -> None:
     """The run named it beside itself; `--good` and `--bad` name it where it lies somewhere else."""
     (tiny / "mine.py").write_text(
         "from editproof.pipelines import reference\n\ndef build(blend):\n    return reference.build(**{'blend.mode': blend})\n"
@@ -300,7 +332,9 @@ def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(command: Command,
 
     done = repeat()
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[1].rsplit(": ", 1)[1].split()[0]) == pytest.approx(said["bad"], rel=1e-4)
+    assert float(done.stdout.splitlines()[1].rsplit(": ", 1)[1].split()[0]) == pytest.approx(
+        said["bad"], rel=1e-4
+    )
     (tiny / "mine.py").rename(tiny / "moved.py")
     lost = repeat()
     assert lost.returncode == 1
@@ -308,4 +342,7 @@ def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(command: Command,
     assert len(lost.stderr.strip().splitlines()) == 1
     found = repeat("--bad", "../moved.py:build?blend=hard")
     assert found.returncode == 0, found.stderr
-    assert found.stdout.splitlines()[1].rsplit(": ", 1)[1] == done.stdout.splitlines()[1].rsplit(": ", 1)[1]
+    assert (
+        found.stdout.splitlines()[1].rsplit(": ", 1)[1]
+        == done.stdout.splitlines()[1].rsplit(": ", 1)[1]
+    )

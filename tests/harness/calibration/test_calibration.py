@@ -43,7 +43,16 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import accepted_pictures, pair
 from editproof.harness.records.runs import load_manifest
 from editproof.harness.records.sheet import Baseline, Sheet
-from editproof.harness.records.types import CaseRecord, Change, ExitCode, Finding, Model, Outcome, Suite, Verdict
+from editproof.harness.records.types import (
+    CaseRecord,
+    Change,
+    ExitCode,
+    Finding,
+    Model,
+    Outcome,
+    Suite,
+    Verdict,
+)
 from editproof.harness.suites.suite import load_suite
 from editproof.pipelines.loader import load
 
@@ -77,7 +86,9 @@ def suite(tmp_path: Path) -> Suite:
     return load_suite("small.toml", tmp_path)
 
 
-def outcome(kind: str, name: str, share: float = 0.0, code: int = 0, **more: object) -> TrialOutcome:
+def outcome(
+    kind: str, name: str, share: float = 0.0, code: int = 0, **more: object
+) -> TrialOutcome:
     fields: dict[str, object] = {
         "kind": kind,
         "name": name,
@@ -119,7 +130,9 @@ def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
         for share in ((1.0,) if fault.settings else (1.0, 0.5))
         for models in ("ns", "patch", "patch → ns", "ns → patch")
     }
-    faults, repairs = ({t.key[1:4]: t for t in trials_of(chunks, kind)} for kind in ("fault", "repair"))
+    faults, repairs = (
+        {t.key[1:4]: t for t in trials_of(chunks, kind)} for kind in ("fault", "repair")
+    )
     assert set(faults) == set(repairs) == wanted
     for key, fault in faults.items():
         if fault.model_kind != "switched":
@@ -152,7 +165,9 @@ def test_every_harmless_change_is_planned(suite: Suite) -> None:
     """For both kinds of model; where another way is accepted, it is made in the same run."""
     chunks = plan(suite, Extent(reruns=0), stochastic=["patch"])
     planned = trials_of(chunks, "harmless")
-    assert {(t.name, t.models) for t in planned} == {(c.name, m) for c in HARMLESS for m in ("ns", "patch")}
+    assert {(t.name, t.models) for t in planned} == {
+        (c.name, m) for c in HARMLESS for m in ("ns", "patch")
+    }
     by_name = {trial.name: trial for trial in planned}
     assert by_name["bicubic_torch"].accepted.run == by_name["bicubic_torch"].new.run
     assert by_name["jpeg_95_420"].accepted.run == BASELINE
@@ -161,11 +176,17 @@ def test_every_harmless_change_is_planned(suite: Suite) -> None:
 def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
     """Every fault and its repair once, every kind of model in its turn, and no more edits than that takes."""
     quick = tuple(change for change in HARMLESS if change.quick)
-    chunks = plan(suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"])
+    chunks = plan(
+        suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"]
+    )
     for kind in ("fault", "repair"):
         planned = trials_of(chunks, kind)
         assert [trial.name for trial in planned] == [fault.name for fault in STAGE_FAULTS]
-        assert {trial.model_kind for trial in planned} == {"deterministic", "stochastic", "switched"}
+        assert {trial.model_kind for trial in planned} == {
+            "deterministic",
+            "stochastic",
+            "switched",
+        }
     assert len(trials_of(chunks, "harmless")) == 12
     assert len(trials_of(chunks, "clean")) == 20
     assert [chunk.name for chunk in chunks] == [BASELINE, "harmless-00", "faults", "clean-seeds-00"]
@@ -185,7 +206,11 @@ def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
     """Every one once, with another one for its baseline."""
     chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
     pairs = [trial for trial in trials_of(chunks, "clean") if trial.name == ONE_ANOTHER]
-    assert len({trial.new.seeds for trial in pairs}) == len({trial.accepted.seeds for trial in pairs}) == 25
+    assert (
+        len({trial.new.seeds for trial in pairs})
+        == len({trial.accepted.seeds for trial in pairs})
+        == 25
+    )
     assert not [trial for trial in pairs if trial.new.seeds == trial.accepted.seeds]
 
 
@@ -199,12 +224,20 @@ def stand_in(run: Sheet, baseline: Baseline) -> Verdict:
     paired = pair(run, baseline.sheet).ids
     seeds = {case.id: case.seed for case in run.manifest.cases}
     other = any(seed >= FIRST_FRESH_SEED for seed in seeds.values())
-    changed = [a for a, b in paired.items() if run.ended[a].actual != baseline.sheet.ended[b].actual]
+    changed = [
+        a for a, b in paired.items() if run.ended[a].actual != baseline.sheet.ended[b].actual
+    ]
     spoiled = [] if other else changed
     found = Outcome.REGRESSED if spoiled else Outcome.UNCHANGED
     told = Outcome.REGRESSED if spoiled else Outcome.INVISIBLE
     findings = (
-        [Finding("picture", found, ("logo",), ("ns",), spoiled[0], tuple(spoiled), "worse", "worse")] if spoiled else []
+        [
+            Finding(
+                "picture", found, ("logo",), ("ns",), spoiled[0], tuple(spoiled), "worse", "worse"
+            )
+        ]
+        if spoiled
+        else []
     )
     return Verdict(
         exit_code=ExitCode.REGRESSION if spoiled else ExitCode.OK,
@@ -248,28 +281,40 @@ def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
         assert fault.fails
         assert fault.visible
         assert fault.stage == "harmonise"
-        assert fault.peers["any pixel"] == PeerWord(failed=True, reason=fault.peers["any pixel"].reason)
+        assert fault.peers["any pixel"] == PeerWord(
+            failed=True, reason=fault.peers["any pixel"].reason
+        )
         assert repair.stage == "harmonise"
         assert fault.differs == repair.differs == fault.changed == repair.changed
         assert kinds["harmless", "jpeg_95_420", 0.0, models].differs
         assert kinds["harmless", "png_9", 0.0, models].differs == 0
     assert kinds["fault", "hue_drift", 0.5, "patch → ns"].model_kind == "switched"
-    assert {one.name for one in outcomes if one.kind == "clean"} == {OTHER_SEEDS, ONE_ANOTHER, *WAYS}
+    assert {one.name for one in outcomes if one.kind == "clean"} == {
+        OTHER_SEEDS,
+        ONE_ANOTHER,
+        *WAYS,
+    }
     assert not [one for one in outcomes if one.kind == "clean" and one.fails]
     assert not any(word.failed is None for one in outcomes for word in one.peers.values())
 
 
-def test_from_end_to_end_and_again(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_end_to_end_and_again(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each population is judged, and the planted stage is named. A second call runs nothing again; one with another fault runs
     that one's stage; a run made elsewhere joins; and another suite is refused."""
     monkeypatch.setattr(judging, "judge_sheet", stand_in)
     monkeypatch.setattr(trials, "judge_all", here)
-    monkeypatch.setattr(trials, "_counterparts", lambda *_: None)  # looking takes longer than all the rest
+    monkeypatch.setattr(
+        trials, "_counterparts", lambda *_: None
+    )  # looking takes longer than all the rest
     seen: list[CaseRecord] = []
 
     def run(**more: object) -> tuple[TrialOutcome, ...]:
         told = asked(tmp_path / "out", **more)
-        return command.run(told, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None).outcomes
+        return command.run(
+            told, suite, WEIGHTS, lambda record, _, __: seen.append(record), lambda _: None
+        ).outcomes
 
     outcomes = run()
     check_populations(outcomes)
@@ -360,11 +405,22 @@ def test_rates_count_what_happened_and_how_sure_that_is() -> None:
 
 def test_a_gate_that_raises_counts_in_no_rate() -> None:
     """Its errors are counted aloud."""
-    said = {"fails": PeerWord(failed=True, reason="x"), "raises": PeerWord(failed=None, reason="KeyError: 1")}
-    outcomes = [outcome("fault", "ghost", 1.0, 1, peers=said), outcome("repair", "ghost", 1.0, 0, peers=said)]
+    said = {
+        "fails": PeerWord(failed=True, reason="x"),
+        "raises": PeerWord(failed=None, reason="KeyError: 1"),
+    }
+    outcomes = [
+        outcome("fault", "ghost", 1.0, 1, peers=said),
+        outcome("repair", "ghost", 1.0, 0, peers=said),
+    ]
     fails, raises = (peer_rates(outcomes, name) for name in ("fails", "raises"))
     assert (str(fails.caught[1.0]), str(fails.repairs), fails.errors) == ("1 of 1", "1 of 1", 0)
-    assert (raises.caught, str(raises.repairs), raises.errors, raises.error) == ({}, "0 of 0", 2, "KeyError: 1")
+    assert (raises.caught, str(raises.repairs), raises.errors, raises.error) == (
+        {},
+        "0 of 0",
+        2,
+        "KeyError: 1",
+    )
 
 
 def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
@@ -373,32 +429,65 @@ def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
     from editproof.harness.running.runner import RunConfig
 
     folder = tmp_path / "run"
-    runner.run(RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None)
-    peers = {"odiff": PeerWord(failed=True, reason="3 pixels"), "mine": PeerWord(failed=None, reason="KeyError: 1")}
+    runner.run(
+        RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None
+    )
+    peers = {
+        "odiff": PeerWord(failed=True, reason="3 pixels"),
+        "mine": PeerWord(failed=None, reason="KeyError: 1"),
+    }
     outcomes = [
         outcome("fault", "ghost", 1.0, 0, visible=True, worst=0.4, peers=peers),
         outcome("repair", "ghost", 1.0, 0, visible=True, outcome="improved"),
         outcome("harmless", "float16", 0.0, 0),
         outcome(
-            "clean", "other seeds", 0.0, 1, top="the fill is blurrier", model_kind="stochastic", seeds=(100_000, 1)
+            "clean",
+            "other seeds",
+            0.0,
+            1,
+            top="the fill is blurrier",
+            model_kind="stochastic",
+            seeds=(100_000, 1),
         ),
-        outcome("switch", "another model", 0.0, 0, model_kind="switched", models="patch → ns", outcome="traded"),
+        outcome(
+            "switch",
+            "another model",
+            0.0,
+            0,
+            model_kind="switched",
+            models="patch → ns",
+            outcome="traded",
+        ),
     ]
-    page = write_page(tmp_path / "page.md", load_manifest(folder), outcomes, "editproof calibrate").read_text()
+    page = write_page(
+        tmp_path / "page.md", load_manifest(folder), outcomes, "editproof calibrate"
+    ).read_text()
     opening = page.split("##")[0]
     assert "| clean reruns | 1 of 1 | 100.0% | 2.5% to 100.0% |" in opening
     assert "| harmless changes that nobody can see | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
     assert "| repairs | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
-    assert "| faults that somebody can see, at nominal strength | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
+    assert (
+        "| faults that somebody can see, at nominal strength | 0 of 1 | 0.0% | 0.0% to 97.5% |"
+        in opening
+    )
     assert "the fill is blurrier" in page
     assert "- mine raised in 1 trials, which count in no rate. First: KeyError: 1" in page
     assert "| float16 | through float16 | ns | 0.000 | 0.000 | no | invisible | 0 |" in page
     fault = get_fault("ghost")
-    assert f"| inpaint | ghost | {fault.about} | 0.02 share of it | 0.40 | - ↑ | none | odiff |" in page
+    assert (
+        f"| inpaint | ghost | {fault.about} | 0.02 share of it | 0.40 | - ↑ | none | odiff |"
+        in page
+    )
     assert "The switch patch → ns alone: traded." in page
 
 
 def test_an_unknown_change_is_refused(suite: Suite, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="float16"):
-        command.run(asked(tmp_path / "out", harmless=("float61",)), suite, WEIGHTS, lambda *_: None, lambda _: None)
+        command.run(
+            asked(tmp_path / "out", harmless=("float61",)),
+            suite,
+            WEIGHTS,
+            lambda *_: None,
+            lambda _: None,
+        )
     assert get_harmless("float16").quick

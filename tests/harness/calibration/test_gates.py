@@ -36,13 +36,17 @@ WEIGHTS = find_weights("", download=False)
 def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An installed package that offers this module's MINE."""
     point = EntryPoint("mine", f"{__name__}:MINE", ENTRY_POINTS)
-    monkeypatch.setattr(offers, "entry_points", lambda group: [point] if group == ENTRY_POINTS else [])
+    monkeypatch.setattr(
+        offers, "entry_points", lambda group: [point] if group == ENTRY_POINTS else []
+    )
     foreign.cache_clear()
     yield monkeypatch
     foreign.cache_clear()
 
 
-def never(_accepted: Sequence[Image], _new: Sequence[Image], _masks: Sequence[Mask | None]) -> tuple[bool, str]:
+def never(
+    _accepted: Sequence[Image], _new: Sequence[Image], _masks: Sequence[Mask | None]
+) -> tuple[bool, str]:
     raise RuntimeError("no weights")
 
 
@@ -140,7 +144,8 @@ Grid = list[list[tuple[int, int, int]]]
 def slow_count(one: Image, other: Image, *, by_rows: bool) -> int:
     """The published rule, one pixel after another."""
     grids: list[Grid] = [
-        [[tuple(p) for p in row] for row in np.rint(i * 255).astype(int).tolist()] for i in (one, other)
+        [[tuple(p) for p in row] for row in np.rint(i * 255).astype(int).tolist()]
+        for i in (one, other)
     ]
     height, width = one.shape[:2]
     count = 0

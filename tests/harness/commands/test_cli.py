@@ -27,7 +27,10 @@ USAGE_ERRORS = [
     (["run", "--pipeline", "reference?inpaint.modle=ns"], ["inpaint.modle", "inpaint.model"]),
     (["run", "--pipeline", "reference?inpaint.model=magic"], ["inpaint.model", "magic"]),
     (["run", "--pipeline", "reference?mask.dilate_px=-3"], ["mask.dilate_px", "from 0 to 64"]),
-    (["run", "--pipeline", "mine.py:fine", "--pipeline", "mine.py:fine"], ["two pipelines are called"]),
+    (
+        ["run", "--pipeline", "mine.py:fine", "--pipeline", "mine.py:fine"],
+        ["two pipelines are called"],
+    ),
     (["gate"], ["no run in"]),
     (["gate", "nowhere"], ["nowhere is not a run"]),
     (["report", "nowhere"], ["nowhere is not a run"]),
@@ -43,7 +46,9 @@ def fine(): return lambda request: None
 
 
 @pytest.mark.parametrize(("arguments", "parts"), USAGE_ERRORS, ids=" ".join)
-def test_bad_input_gets_one_line_and_exit_2(folder: Path, arguments: list[str], parts: list[str]) -> None:
+def test_bad_input_gets_one_line_and_exit_2(
+    folder: Path, arguments: list[str], parts: list[str]
+) -> None:
     """What, where, and what to do; never a traceback."""
     (folder / "mine.py").write_text(MINE)
     done = CliRunner().invoke(app, arguments)
@@ -60,19 +65,49 @@ BAD_FILES = [
     ("editproof.toml", "jobs = 'many'\n", "at `jobs`"),
     ("editproof.toml", "timeout_s = 0\n", "timeout_s"),
     ("small.toml", "name = 'x'\nsize = 64\nvectors = 3\n\n[models", "at line 5"),
-    ("small.toml", "name = 'x'\n[vectors]\nlogoo = [1]\n[models]\nns = 'reference'\n", "no vector 'logoo'"),
-    ("small.toml", "name = 'x'\n[vectors]\nlogo = [99]\n[models]\nns = 'reference'\n", "vectors.logo"),
-    ("small.toml", "name = 'x'\nmetrics = ['pnsr']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "psnr"),
-    ("small.toml", "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "at `seeds[0]`"),
+    (
+        "small.toml",
+        "name = 'x'\n[vectors]\nlogoo = [1]\n[models]\nns = 'reference'\n",
+        "no vector 'logoo'",
+    ),
+    (
+        "small.toml",
+        "name = 'x'\n[vectors]\nlogo = [99]\n[models]\nns = 'reference'\n",
+        "vectors.logo",
+    ),
+    (
+        "small.toml",
+        "name = 'x'\nmetrics = ['pnsr']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n",
+        "psnr",
+    ),
+    (
+        "small.toml",
+        "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n",
+        "at `seeds[0]`",
+    ),
     ("small.toml", "name = 'x'\n[vectors]\n[models]\nns = 'reference'\n", "no cases"),
-    ("small.toml", "name = '../x'\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "name must be"),
-    ("small.toml", "name = 'x'\nseeds = [-1]\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n", "a seed must be"),
-    ("small.toml", "name = 'x'\n[vectors]\nlogo = []\n[models]\nns = 'reference'\n", "vectors.logo must name steps"),
+    (
+        "small.toml",
+        "name = '../x'\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n",
+        "name must be",
+    ),
+    (
+        "small.toml",
+        "name = 'x'\nseeds = [-1]\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n",
+        "a seed must be",
+    ),
+    (
+        "small.toml",
+        "name = 'x'\n[vectors]\nlogo = []\n[models]\nns = 'reference'\n",
+        "vectors.logo must name steps",
+    ),
     ("small.toml", f"a = {'[' * 5000}", "nested too deeply"),
 ]
 
 
-@pytest.mark.parametrize(("name", "text", "part"), BAD_FILES, ids=[part for _, _, part in BAD_FILES])
+@pytest.mark.parametrize(
+    ("name", "text", "part"), BAD_FILES, ids=[part for _, _, part in BAD_FILES]
+)
 def test_a_bad_file_is_named_with_the_place(folder: Path, name: str, text: str, part: str) -> None:
     """Malformed TOML gives the line, a wrong value its key, both with the file."""
     (folder / name).write_text(text)
@@ -93,17 +128,32 @@ ns = "reference"
 
 BAD_RULES = [
     ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\n', "needs a min or a max"),
-    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nmax = 2\n', "needs a min or a max"),
+    (
+        '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nmax = 2\n',
+        "needs a min or a max",
+    ),
     ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = nan\n', "finite"),
-    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "maen"\nmin = 1\n', "psnr has the statistics mean, worst"),
+    (
+        '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "maen"\nmin = 1\n',
+        "psnr has the statistics mean, worst",
+    ),
     (
         '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nfamilies = ["lgo"]\n',
         "did you mean logo",
     ),
-    ('[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nuntil_step = 0\n', "at least 1"),
-    ('[[budgets]]\nmetric = "ssim"\nregion = "edit"\nstat = "mean"\nmin = 1\n', "does not measure ssim"),
+    (
+        '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nuntil_step = 0\n',
+        "at least 1",
+    ),
+    (
+        '[[budgets]]\nmetric = "ssim"\nregion = "edit"\nstat = "mean"\nmin = 1\n',
+        "does not measure ssim",
+    ),
     ('[[budgets]]\nmetric = "psnr"\nregion = "edge"\nstat = "mean"\nmin = 1\n', "edge"),
-    ('[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = nan\n', "margin must be 0 or above"),
+    (
+        '[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = nan\n',
+        "margin must be 0 or above",
+    ),
     (
         '[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = 1\nfamilies = ["lgo"]\n',
         "did you mean logo",
@@ -116,7 +166,9 @@ BAD_RULES = [
 
 
 @pytest.mark.parametrize(("rule", "part"), BAD_RULES, ids=[part for _, part in BAD_RULES])
-def test_a_rule_that_could_never_apply_is_refused_before_the_run(folder: Path, rule: str, part: str) -> None:
+def test_a_rule_that_could_never_apply_is_refused_before_the_run(
+    folder: Path, rule: str, part: str
+) -> None:
     """A rule that covers nothing would pass without having measured anything."""
     (folder / "small.toml").write_text(RULE + rule)
     done = CliRunner().invoke(app, ["run"])
@@ -161,7 +213,9 @@ def test_the_shipped_suites_load(name: str) -> None:
     suite = load_suite(name, Path.cwd())
     assert suite.variants
     if name == "nightly":
-        rungs = {(vector.family, step) for vector in VECTORS for step in range(1, len(vector.ladder) + 1)}
+        rungs = {
+            (vector.family, step) for vector in VECTORS for step in range(1, len(vector.ladder) + 1)
+        }
         assert {(variant.family, variant.step) for variant in suite.variants} == rungs
 
 
@@ -170,7 +224,12 @@ def test_vectors_are_shown_and_exported(folder: Path) -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["vectors", "show", "logo", "--size", "64"]).exit_code == 0
     assert (folder / "logo.png").is_file()
-    assert runner.invoke(app, ["vectors", "export", "out", "--vector", "logo", "--size", "64"]).exit_code == 0
+    assert (
+        runner.invoke(
+            app, ["vectors", "export", "out", "--vector", "logo", "--size", "64"]
+        ).exit_code
+        == 0
+    )
     assert (folder / "out" / "logo" / "1" / "scene.json").is_file()
     assert runner.invoke(app, ["vectors", "show", "logoo"]).exit_code == 2
 
@@ -204,4 +263,8 @@ def test_what_can_be_explained_is_listed(folder: Path) -> None:
     assert alone.exit_code == 2
     assert "not for mask alone" in alone.stderr
     assert CliRunner().invoke(app, ["explain", "reference", "--page", "docs/new.md"]).exit_code == 0
-    assert (folder / "docs" / "new.md").read_text(encoding="utf-8").startswith("# The reference pipeline")
+    assert (
+        (folder / "docs" / "new.md")
+        .read_text(encoding="utf-8")
+        .startswith("# The reference pipeline")
+    )

@@ -17,7 +17,13 @@ from editproof.harness.compare.answer import Judged
 from editproof.harness.compare.compare import compare
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records import runs
-from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Comparison, Cost, Pictures
+from editproof.harness.records.compared import (
+    AspectAnswer,
+    AspectOutcome,
+    Comparison,
+    Cost,
+    Pictures,
+)
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Manifest, MetricInfo, PipelineInfo, Run
 from editproof.harness.records.sheet import sheet_of
@@ -37,24 +43,57 @@ SEEDS = (1, 2, 3)
 Value = Callable[[Case], float | None]
 
 
-def run_of(folder: Path, value: Value, *, models: tuple[str, ...] = ("m",), stochastic: bool = False) -> Run:
+def run_of(
+    folder: Path, value: Value, *, models: tuple[str, ...] = ("m",), stochastic: bool = False
+) -> Run:
     """A run of one family, three steps, and each model, on three seeds where the models are stochastic."""
     variants = tuple(Variant("logo", step) for step in (1, 2, 3))
     known = tuple(Model(name, f"{name}.py:build") for name in models)
     cases = tuple(
-        Case(f"{model.name}-{variant.step}-{seed}", "", "logo", variant.step, {}, 64, 2, 7, model, seed)
+        Case(
+            f"{model.name}-{variant.step}-{seed}",
+            "",
+            "logo",
+            variant.step,
+            {},
+            64,
+            2,
+            7,
+            model,
+            seed,
+        )
         for variant in variants
         for model in known
         for seed in (SEEDS if stochastic else SEEDS[:1])
     )
     suite = Suite(
-        "tiny", "", 64, 2, 7, SEEDS, variants, known, ("lpips",), (), (Margin("lpips", "edit", "mean", 0.02),)
+        "tiny",
+        "",
+        64,
+        2,
+        7,
+        SEEDS,
+        variants,
+        known,
+        ("lpips",),
+        (),
+        (Margin("lpips", "edit", "mean", 0.02),),
     )
     pipelines = {model.name: PipelineInfo(model.spec, "f", "", stochastic) for model in known}
     metrics = {"lpips": MetricInfo("lpips[alex]@1", "", "lower")}
-    manifest = Manifest(runs.SCHEMA, "0.1.0", "2026-03-14T02:15:09Z", suite, pipelines, metrics, cases, {}, {})
+    manifest = Manifest(
+        runs.SCHEMA, "0.1.0", "2026-03-14T02:15:09Z", suite, pipelines, metrics, cases, {}, {}
+    )
     records = tuple(
-        CaseRecord(case, "done", "", 1.0, cached=False, peak_mb=100.0, measurements=(_measured(value(case)),))
+        CaseRecord(
+            case,
+            "done",
+            "",
+            1.0,
+            cached=False,
+            peak_mb=100.0,
+            measurements=(_measured(value(case)),),
+        )
         for case in cases
     )
     return Run(folder, manifest, records, None)
@@ -66,7 +105,9 @@ def level(value: float) -> Value:
 
 
 def _measured(value: float | None) -> Measurement:
-    return Measurement("lpips[alex]@1", "edit", "mean", value, "", "" if value is not None else "refused")
+    return Measurement(
+        "lpips[alex]@1", "edit", "mean", value, "", "" if value is not None else "refused"
+    )
 
 
 def jitter(case: Case) -> float:
@@ -76,7 +117,9 @@ def jitter(case: Case) -> float:
 
 def test_deterministic_change_is_real(tmp_path: Path) -> None:
     """Where both sides are deterministic a mean beyond the margin is lost or won, with as few as three pairs."""
-    a, worse, better = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.15), ("c", 0.05)))
+    a, worse, better = (
+        run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.15), ("c", 0.05))
+    )
     (lost,) = compare(sheet_of(a), sheet_of(worse)).rows
     (won,) = compare(sheet_of(a), sheet_of(better)).rows
     assert (lost.outcome, lost.samples, lost.worse) == ("lost", 3, 3)
@@ -98,7 +141,12 @@ def test_metrics_margin_holds_where_the_suite_has_none(tmp_path: Path) -> None:
     for margins in ({"mean": 0.01}, {"worst": 0.03}, {}):
         metrics = {"lpips": MetricInfo("lpips[alex]@1", "", "lower", margins=margins)}
         sides = [
-            replace(run, manifest=replace(run.manifest, metrics=metrics, suite=replace(run.manifest.suite, margins=())))
+            replace(
+                run,
+                manifest=replace(
+                    run.manifest, metrics=metrics, suite=replace(run.manifest.suite, margins=())
+                ),
+            )
             for run in (a, b)
         ]
         (row,) = compare(*map(sheet_of, sides)).rows
@@ -133,7 +181,9 @@ def test_deterministic_side_stands_for_every_seed(tmp_path: Path) -> None:
 
 def test_two_models_of_one_run(tmp_path: Path) -> None:
     """Two models of a run are compared scene by scene, and the row says which with which."""
-    run = run_of(tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.2, models=("x", "y"))
+    run = run_of(
+        tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.2, models=("x", "y")
+    )
     found = compare(sheet_of(run), sheet_of(run), models=("x", "y"))
     (row,) = found.rows
     assert (row.model, row.outcome, found.pairs) == ("x → y", "lost", 3)
@@ -154,9 +204,16 @@ def test_value_on_one_side_only(tmp_path: Path) -> None:
 def test_cost_stands_beside_quality(tmp_path: Path) -> None:
     """Mean seconds of edits that were not cached, the most memory, and the mean that cases are ranked by."""
     a, b = run_of(tmp_path / "a", lambda _: 0.1), run_of(tmp_path / "b", lambda _: 0.2)
-    slow = replace(b, records=tuple(replace(record, seconds=3.0, peak_mb=200.0) for record in b.records))
+    slow = replace(
+        b, records=tuple(replace(record, seconds=3.0, peak_mb=200.0) for record in b.records)
+    )
     (cost,) = compare(sheet_of(a), sheet_of(slow)).costs
-    assert (cost.seconds_a, cost.seconds_b, cost.memory_a, cost.memory_b) == (1.0, 3.0, 100.0, 200.0)
+    assert (cost.seconds_a, cost.seconds_b, cost.memory_a, cost.memory_b) == (
+        1.0,
+        3.0,
+        100.0,
+        200.0,
+    )
     assert [cost.quality_a, cost.quality_b] == pytest.approx([0.1, 0.2])
 
 
@@ -165,7 +222,9 @@ def drawn(run: Run, level: float) -> Run:
     pattern = np.random.default_rng(1).uniform(0.2, 0.8, (64, 64, 3)).astype(np.float32)
     picture = pattern + np.float32(level / 255)
     digest = pictures.store(run.folder, picture)
-    return replace(run, records=tuple(replace(record, blobs={"actual": digest}) for record in run.records))
+    return replace(
+        run, records=tuple(replace(record, blobs={"actual": digest}) for record in run.records)
+    )
 
 
 def pictured(tmp_path: Path, level: float, lpips: float) -> Comparison:
@@ -187,7 +246,10 @@ def test_what_nobody_sees_is_no_change(tmp_path: Path) -> None:
     """However far its numbers are past their margins."""
     found = pictured(tmp_path, 0.6, 0.3)
     assert found.answer == "B differs in 3 of 3 pictures, and nobody can see it. Take either."
-    assert (found.rows[0].outcome, found.rows[0].why) == ("unchanged", "nobody can see a difference")
+    assert (found.rows[0].outcome, found.rows[0].why) == (
+        "unchanged",
+        "nobody can see a difference",
+    )
     assert {one.outcome for one in found.aspects} == {"even", "not measured"}
 
 
@@ -212,21 +274,32 @@ def test_a_visible_loss_is_told_by_its_aspect(tmp_path: Path) -> None:
 
 def test_two_models_of_one_run_are_looked_at(tmp_path: Path) -> None:
     """A model is no baseline of itself: one side is renamed, and both keep their own pictures."""
-    run = run_of(tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.3, models=("x", "y"))
+    run = run_of(
+        tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.3, models=("x", "y")
+    )
     light, dark = drawn(run, 0), drawn(run, 40)
-    records = (one if one.case.model.name == "x" else two for one, two in zip(light.records, dark.records, strict=True))
+    records = (
+        one if one.case.model.name == "x" else two
+        for one, two in zip(light.records, dark.records, strict=True)
+    )
     sheet = sheet_of(replace(run, records=tuple(records)))
     there, back = (compare(sheet, sheet, models=models) for models in (("x", "y"), ("y", "x")))
     assert (there.take, back.take) == ("a", "b")
     assert there.pictures == Pictures(same=0, unseen=0, seen=3, unknown=0, only_a=0, only_b=0)
 
 
-def judged(pictures: Pictures | None = None, **outcomes: tuple[AspectOutcome, float, float]) -> Judged:
+def judged(
+    pictures: Pictures | None = None, **outcomes: tuple[AspectOutcome, float, float]
+) -> Judged:
     """What the gate said: aspects by their names with _ for blanks -> outcome, lost, won."""
     known: dict[Aspect, tuple[AspectOutcome, float, float]] = {
-        aspect: outcomes[aspect.replace(" ", "_")] for aspect in ASPECTS if aspect.replace(" ", "_") in outcomes
+        aspect: outcomes[aspect.replace(" ", "_")]
+        for aspect in ASPECTS
+        if aspect.replace(" ", "_") in outcomes
     }
-    aspects = tuple(AspectAnswer(aspect, *known.get(aspect, ("even", 0.0, 0.0)), 0.5) for aspect in ASPECTS)
+    aspects = tuple(
+        AspectAnswer(aspect, *known.get(aspect, ("even", 0.0, 0.0)), 0.5) for aspect in ASPECTS
+    )
     return Judged(pictures or Pictures(0, 0, 9, 0, 0, 0), aspects, frozenset(), (), "")
 
 
@@ -243,7 +316,9 @@ def said(found: Judged, *costs: Cost) -> tuple[str, str]:
 
 def test_a_plain_win_names_what_speaks_against_it() -> None:
     """More than three times as many margins won as lost; the dear side is said to be dear."""
-    found = judged(detail=("better", 0, 40), seams=("better", 1, 9), colour_and_tone=("worse", 5, 1))
+    found = judged(
+        detail=("better", 0, 40), seams=("better", 1, 9), colour_and_tone=("worse", 5, 1)
+    )
     take, text = said(found, cost(1.7))
     assert take == "b"
     assert text == (
@@ -283,7 +358,10 @@ def test_where_pictures_say_nothing_the_cheaper_is_taken() -> None:
         "B makes the same pictures as A, bit for bit; 0.5 × the time. Take B: it costs less.",
     )
     assert said(same, cost(2.0))[0] == "a"
-    assert said(same, cost(1.05)) == ("either", "B makes the same pictures as A, bit for bit. Take either.")
+    assert said(same, cost(1.05)) == (
+        "either",
+        "B makes the same pictures as A, bit for bit. Take either.",
+    )
 
 
 def test_an_unproved_loss_is_not_passed_over() -> None:
@@ -341,19 +419,27 @@ def test_command(tmp_path: Path) -> None:
     b = written(run_of(tmp_path / "b", lambda _: 0.2))
     shown = CliRunner().invoke(app, ["compare", a, b])
     assert shown.exit_code == 0, shown.output
-    assert shown.output.startswith("B is worse on 1 of 1 aspect (structure), better on none. Keep A.")
+    assert shown.output.startswith(
+        "B is worse on 1 of 1 aspect (structure), better on none. Keep A."
+    )
     assert "lost" in shown.output
     assert max(map(len, shown.output.split("report:")[0].splitlines())) <= 80
     assert (tmp_path / "b" / "compare" / "index.html").is_file()
-    told = json.loads(CliRunner().invoke(app, ["compare", a, b, "--json", "--out", str(tmp_path / "out")]).stdout)
+    told = json.loads(
+        CliRunner().invoke(app, ["compare", a, b, "--json", "--out", str(tmp_path / "out")]).stdout
+    )
     assert told["rows"][0]["outcome"] == "lost"
-    assert (told["take"], told["answer"]) == ("a", "B is worse on 1 of 1 aspect (structure), better on none. Keep A.")
+    assert (told["take"], told["answer"]) == (
+        "a",
+        "B is worse on 1 of 1 aspect (structure), better on none. Keep A.",
+    )
     assert [one["outcome"] for one in told["aspects"] if one["aspect"] == "structure"] == ["worse"]
     assert told["report"] == str(tmp_path / "out" / "index.html")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"), [(["a"], "name a second one"), (["a", "--models", "x"], "two names with a comma")]
+    ("arguments", "named"),
+    [(["a"], "name a second one"), (["a", "--models", "x"], "two names with a comma")],
 )
 def test_command_refuses(tmp_path: Path, arguments: list[str], named: str) -> None:
     """What makes no sense ends with 2 and one line."""

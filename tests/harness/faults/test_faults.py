@@ -89,7 +89,9 @@ def fault(request: pytest.FixtureRequest) -> Fault:
     return given
 
 
-def test_it_is_a_pure_function_that_gives_a_picture(fault: Fault, right: Image, reference: Reference) -> None:
+def test_it_is_a_pure_function_that_gives_a_picture(
+    fault: Fault, right: Image, reference: Reference
+) -> None:
     """Twice the same bits, float32 in [0, 1], and the right answer is left as it was."""
     before = right.tobytes()
     one, other = (fault.plant(right, reference, fault.nominal) for _ in range(2))
@@ -103,7 +105,9 @@ def test_it_is_a_pure_function_that_gives_a_picture(fault: Fault, right: Image, 
 def test_the_stronger_the_worse(fault: Fault, right: Image, reference: Reference) -> None:
     """A fault's distance from the right answer grows with its strength."""
     strengths = (0.5, 1.0, 2.0)
-    distances = [np.abs(fault.plant(right, reference, s * fault.nominal) - right).mean() for s in strengths]
+    distances = [
+        np.abs(fault.plant(right, reference, s * fault.nominal) - right).mean() for s in strengths
+    ]
     assert 0 < distances[0] < distances[1] < distances[2]
 
 
@@ -115,14 +119,20 @@ def test_it_stays_where_it_belongs(fault: Fault, right: Image, reference: Refere
     assert np.array_equal(wrong[~area], right[~area])
 
 
-def test_its_own_number_shows_it_at_half_strength(fault: Fault, right: Image, reference: Reference) -> None:
+def test_its_own_number_shows_it_at_half_strength(
+    fault: Fault, right: Image, reference: Reference
+) -> None:
     """At half of the nominal strength, its number moves further than under another seed's noise."""
     name, region, stat = SHOWN_BY[fault.name]
     metric = get_metric(name, NO_WEIGHTS)
     prepared = prepare(reference, [metric])
 
     def number(image: Image) -> float:
-        (value,) = [row.value for row in measure(prepared, [metric], image) if (row.region, row.stat) == (region, stat)]
+        (value,) = [
+            row.value
+            for row in measure(prepared, [metric], image)
+            if (row.region, row.stat) == (region, stat)
+        ]
         assert value is not None
         return value
 

@@ -20,9 +20,23 @@ from editproof.pipelines.loader import fingerprint, load
 from editproof.vectors import get
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "biharmonic"}
-MAY_KEEP = {"area_pillow", "upscale_8_bits", "rounded_up_at_half", "hsv_float32", "xyz_float32", "lab_float32"}
+MAY_KEEP = {
+    "area_pillow",
+    "upscale_8_bits",
+    "rounded_up_at_half",
+    "hsv_float32",
+    "xyz_float32",
+    "lab_float32",
+}
 """Rounded once more, or not at all, on some pictures."""
-MAY_KEEP |= {"linear_float32", "blend_lerp", "blend_float64", "bicubic_torch", "mask_8_bits", "fill_8_bits"}
+MAY_KEEP |= {
+    "linear_float32",
+    "blend_lerp",
+    "blend_float64",
+    "bicubic_torch",
+    "mask_8_bits",
+    "fill_8_bits",
+}
 MOST_LEVELS = 40
 
 
@@ -50,7 +64,9 @@ def test_the_catalogue_is_what_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.name)
-def test_a_picture_changes_as_it_says(change: Harmless, request_: EditRequest, plain: Image) -> None:
+def test_a_picture_changes_as_it_says(
+    change: Harmless, request_: EditRequest, plain: Image
+) -> None:
     """Kept to the bit, or changed by some levels; in the contract's range, and the same when it is done again."""
     after = made(harmless(change.name, "after", **SETTINGS), request_)
     before = made(harmless(change.name, "before", **SETTINGS), request_) if change.before else plain
@@ -72,7 +88,12 @@ def test_it_runs_as_any_pipeline_does(request_: EditRequest) -> None:
     spec = "editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
     pipeline = load(spec)
     assert pipeline(request_).image is not None
-    specs = [spec, spec.replace("100_444", "98_444"), spec + "&side=before", "reference?inpaint.model=ns"]
+    specs = [
+        spec,
+        spec.replace("100_444", "98_444"),
+        spec + "&side=before",
+        "reference?inpaint.model=ns",
+    ]
     assert len({fingerprint(one, load(one)) for one in specs}) == len(specs)
 
 
@@ -97,4 +118,6 @@ def test_the_same_kernel_gives_the_same_picture() -> None:
     expected = enlarging.opencv_lanczos(image, 2)[inner]
     np.testing.assert_allclose(enlarging.numpy_lanczos(image, 2)[inner], expected, atol=2e-3)
     np.testing.assert_allclose(enlarging.torch_lanczos(image, 2)[inner], expected, atol=2e-3)
-    np.testing.assert_allclose(enlarging.pillow_box(image, 2), enlarging.torch_area(image, 2), atol=1e-6)
+    np.testing.assert_allclose(
+        enlarging.pillow_box(image, 2), enlarging.torch_area(image, 2), atol=1e-6
+    )

@@ -52,7 +52,9 @@ def test_the_catalogue_is_what_was_asked_for() -> None:
     """Thirty faults or more, in every stage that does something to the picture, under names of their own."""
     names = [fault.name for fault in STAGE_FAULTS]
     assert len(names) == len(set(names)) >= 30
-    assert {fault.stage for fault in STAGE_FAULTS} == {name for name, _ in reference.STAGES} - {"precheck"}
+    assert {fault.stage for fault in STAGE_FAULTS} == {name for name, _ in reference.STAGES} - {
+        "precheck"
+    }
 
 
 @pytest.mark.parametrize("fault", STAGE_FAULTS, ids=lambda fault: fault.name)
@@ -73,7 +75,9 @@ def test_the_first_stage_that_differs_is_the_planted_one(
         np.testing.assert_array_equal(found.image, again.image)
 
 
-@pytest.mark.parametrize("name", ["ghost", "hue_drift", "sharpened", "halo", "tile_seams", "grain_added", "faded_fill"])
+@pytest.mark.parametrize(
+    "name", ["ghost", "hue_drift", "sharpened", "halo", "tile_seams", "grain_added", "faded_fill"]
+)
 def test_twice_the_strength_does_more(name: str, request_: EditRequest, clean: EditResult) -> None:
     fault = get_fault(name)
     assert clean.image is not None

@@ -76,7 +76,9 @@ def test_where_processor_time_is_not_known_twice_the_wall_time_is_said() -> None
 def test_memory_that_grows_from_edit_to_edit_is_said() -> None:
     """40 MB an edit; what models took at first is no growth, nor what grew in the baseline as well."""
     (note,) = notes(costing(growth=40.0), costing())
-    assert "ns: the memory of its process grows by 40 MB an edit, and by 0 MB in the baseline" in note
+    assert (
+        "ns: the memory of its process grows by 40 MB an edit, and by 0 MB in the baseline" in note
+    )
     assert not notes(costing(growth=40.0), costing(growth=30.0))
     assert not notes(costing(growth=3.0), costing())
 
@@ -86,7 +88,9 @@ def test_growth_is_the_slope_of_a_process_and_takes_8_edits_to_tell() -> None:
     assert cost.growth(sheet_of(costing(growth=40.0)), "ns") == pytest.approx(40)
     assert cost.growth(sheet_of(costing(growth=40.0, edits=10)), "ns") is None
     silent = costing(growth=40.0)
-    silent = replace(silent, records=tuple(replace(record, held_mb=None) for record in silent.records))
+    silent = replace(
+        silent, records=tuple(replace(record, held_mb=None) for record in silent.records)
+    )
     assert cost.growth(sheet_of(silent), "ns") is None
 
 
@@ -99,7 +103,9 @@ def test_growth_is_the_slope_of_a_process_and_takes_8_edits_to_tell() -> None:
         (Limit("cpu", max=3.0), 2.0, ExitCode.OK),
     ],
 )
-def test_a_limit_of_growth_or_processor_time_is_kept_or_broken(limit: Limit, after: float, code: ExitCode) -> None:
+def test_a_limit_of_growth_or_processor_time_is_kept_or_broken(
+    limit: Limit, after: float, code: ExitCode
+) -> None:
     """With the number and the limit."""
     verdict = judge(costing(growth=40.0, limits=(limit,)), None)
     assert verdict.exit_code is code

@@ -31,7 +31,9 @@ MODEL = Model("patch", "reference?inpaint.model=patch")
 SSIM = MetricInfo("ssim@1", "", "higher", margins={"mean": 0.01})
 
 
-def record(step: int, seed: int, value: float | None, status: str = "done", reason: str = "") -> CaseRecord:
+def record(
+    step: int, seed: int, value: float | None, status: str = "done", reason: str = ""
+) -> CaseRecord:
     case = Case(f"id{step}-{seed}", "", "logo", step, {}, 64, 2, 7, MODEL, seed)
     rows = (
         Measurement("ssim@1", "edit", "mean", value, "", reason),
@@ -40,8 +42,22 @@ def record(step: int, seed: int, value: float | None, status: str = "done", reas
     return CaseRecord(case, status, reason, 1.0, cached=False, measurements=rows)
 
 
-def run_of(*records: CaseRecord, stochastic: bool = True, metric: MetricInfo = SSIM, **rules: object) -> Run:
-    suite = Suite("made", "", 64, 2, 7, (1, 2, 3), (Variant("logo", 1),), (MODEL,), ("ssim",), budgets=(), margins=())
+def run_of(
+    *records: CaseRecord, stochastic: bool = True, metric: MetricInfo = SSIM, **rules: object
+) -> Run:
+    suite = Suite(
+        "made",
+        "",
+        64,
+        2,
+        7,
+        (1, 2, 3),
+        (Variant("logo", 1),),
+        (MODEL,),
+        ("ssim",),
+        budgets=(),
+        margins=(),
+    )
     manifest = Manifest(
         SCHEMA,
         "0",
@@ -78,14 +94,24 @@ def of_family(family: str, seed: int, status: str) -> CaseRecord:
 
 def test_edits_of_several_families_that_end_alike_are_one_finding() -> None:
     """Those that a waiver covers stand apart."""
-    before = run_of(*(of_family(family, seed, "done") for family in ("logo", "grain") for seed in (1, 2)))
-    now = run_of(*(of_family(family, seed, "needs_review") for family in ("logo", "grain") for seed in (1, 2)))
+    before = run_of(
+        *(of_family(family, seed, "done") for family in ("logo", "grain") for seed in (1, 2))
+    )
+    now = run_of(
+        *(
+            of_family(family, seed, "needs_review")
+            for family in ("logo", "grain")
+            for seed in (1, 2)
+        )
+    )
     (finding,) = found(judge(now, before), "status")
     assert (finding.families, len(finding.cases)) == (("logo", "grain"), 4)
     assert finding.words == "4 of 4 edits were done and are now sent to review"
     waiver = Waiver("Ada", "it was asked for", date.max, family="grain", metric="status")
     suite = replace(now.manifest.suite, waivers=(waiver,))
-    waived = found(judge(replace(now, manifest=replace(now.manifest, suite=suite)), before), "status")
+    waived = found(
+        judge(replace(now, manifest=replace(now.manifest, suite=suite)), before), "status"
+    )
     assert {(one.families, one.outcome) for one in waived} == {
         (("logo",), Outcome.REGRESSED),
         (("grain",), Outcome.WAIVED),
@@ -95,8 +121,13 @@ def test_edits_of_several_families_that_end_alike_are_one_finding() -> None:
 def test_a_written_margin_wins_and_default_ones_can_be_turned_off() -> None:
     before = run_of(record(1, 1, 0.9), stochastic=False)
     wide = (Margin("ssim", "edit", "mean", margin=0.1),)
-    assert judge(run_of(record(1, 1, 0.85), stochastic=False, margins=wide), before).exit_code is ExitCode.OK
-    dead = judge(run_of(record(1, 1, 0.1), stochastic=False, margins=wide, default_margins=False), before)
+    assert (
+        judge(run_of(record(1, 1, 0.85), stochastic=False, margins=wide), before).exit_code
+        is ExitCode.OK
+    )
+    dead = judge(
+        run_of(record(1, 1, 0.1), stochastic=False, margins=wide, default_margins=False), before
+    )
     assert dead.exit_code is ExitCode.REGRESSION
 
 
@@ -119,7 +150,9 @@ def test_an_edit_that_is_not_done_any_more_is_a_regression(status: str) -> None:
 def test_a_budget_without_a_number_since_edits_are_refused_is_a_regression_and_no_error() -> None:
     """Said once, as how the edits end; without a baseline that did them nothing can be judged."""
     budgets = (Budget("ssim", "edit", "mean", min=0.5),)
-    refused = run_of(record(1, 1, None, "refused", "mask too large"), stochastic=False, budgets=budgets)
+    refused = run_of(
+        record(1, 1, None, "refused", "mask too large"), stochastic=False, budgets=budgets
+    )
     verdict = judge(refused, run_of(record(1, 1, 0.9), stochastic=False, budgets=budgets))
     assert verdict.exit_code is ExitCode.REGRESSION
     assert not found(verdict, "budget")
@@ -131,7 +164,12 @@ def test_one_seed_of_three_sent_to_review_warns_and_all_three_fail() -> None:
     fine = run_of(*(record(1, seed, 0.9) for seed in (1, 2, 3)))
 
     def reviewed(count: int) -> Run:
-        return run_of(*(record(1, seed, 0.9, "needs_review" if seed <= count else "done") for seed in (1, 2, 3)))
+        return run_of(
+            *(
+                record(1, seed, 0.9, "needs_review" if seed <= count else "done")
+                for seed in (1, 2, 3)
+            )
+        )
 
     some = judge(reviewed(1), fine)
     (finding,) = found(some, "status")
@@ -155,7 +193,9 @@ def pictured(step: int, seed: int, picture: str) -> CaseRecord:
 
 def test_seeds_that_give_the_same_picture_are_a_regression() -> None:
     """Where they differed in the baseline; not where they never did, nor with one seed."""
-    varied = run_of(*(pictured(step, seed, f"{step} {seed}") for step in (1, 2) for seed in (1, 2, 3)))
+    varied = run_of(
+        *(pictured(step, seed, f"{step} {seed}") for step in (1, 2) for seed in (1, 2, 3))
+    )
     stuck = run_of(*(pictured(step, seed, f"{step} 1") for step in (1, 2) for seed in (1, 2, 3)))
     verdict = judge(stuck, varied)
     assert verdict.exit_code is ExitCode.REGRESSION

@@ -14,7 +14,14 @@ from editproof.harness.gate.judge import judge, judge_sheet
 from editproof.harness.records import sheet
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.runs import Journal, MetricInfo, Run, load, write_manifest, write_tables
+from editproof.harness.records.runs import (
+    Journal,
+    MetricInfo,
+    Run,
+    load,
+    write_manifest,
+    write_tables,
+)
 from editproof.harness.records.sheet import sheet_of
 from editproof.harness.records.types import Budget, ExitCode, Limit, Outcome, Waiver
 from tests.harness.made import BUDGET, MARGIN, failed, measured, of_pictures, run_of
@@ -27,7 +34,11 @@ def test_a_kept_budget_passes_and_shows_its_headroom() -> None:
     (finding,) = verdict.findings
     assert finding.evidence
     assert (finding.outcome, finding.case_id) == (Outcome.PASS, "id2-42")
-    assert (finding.evidence.after, finding.evidence.headroom, finding.evidence.samples) == (32.5, 2.5, 2)
+    assert (finding.evidence.after, finding.evidence.headroom, finding.evidence.samples) == (
+        32.5,
+        2.5,
+        2,
+    )
 
 
 def test_a_broken_budget_is_a_regression_and_says_where() -> None:
@@ -45,11 +56,15 @@ def test_a_budget_covers_the_rungs_it_names_and_no_more() -> None:
     assert judge(run, None).exit_code is ExitCode.OK
 
 
-def test_a_budget_that_a_narrowed_run_has_no_number_for_is_a_note_and_of_a_whole_suite_an_error() -> None:
+def test_a_budget_that_a_narrowed_run_has_no_number_for_is_a_note_and_of_a_whole_suite_an_error() -> (
+    None
+):
     """`--vector` leaves families out: what only they measure can't be missed in the others."""
     budgets = (BUDGET, replace(BUDGET, region="protect"))
     whole = run_of(measured(35.0), budgets=budgets)
-    narrowed = replace(whole, manifest=replace(whole.manifest, suite=replace(whole.manifest.suite, narrowed=True)))
+    narrowed = replace(
+        whole, manifest=replace(whole.manifest, suite=replace(whole.manifest.suite, narrowed=True))
+    )
     assert judge(whole, None).exit_code is ExitCode.INCOMPLETE
     verdict = judge(narrowed, None)
     assert verdict.exit_code is ExitCode.OK
@@ -60,7 +75,9 @@ def test_a_budget_that_a_narrowed_run_has_no_number_for_is_a_note_and_of_a_whole
 
 def test_a_narrowed_run_with_nothing_left_to_judge_is_no_pass() -> None:
     run = run_of(measured(35.0), budgets=(replace(BUDGET, region="protect"),))
-    narrowed = replace(run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, narrowed=True)))
+    narrowed = replace(
+        run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, narrowed=True))
+    )
     verdict = judge(narrowed, None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "nothing was judged" in verdict.invalid[0]
@@ -74,7 +91,9 @@ def test_a_suite_that_only_a_baseline_can_judge_says_so() -> None:
     assert "baseline accept" in verdict.invalid[0]
 
 
-@pytest.mark.parametrize("limit", [Budget("psnr", "edit", "mean", max=34.0), Budget("psnr", "edit", "mean", min=36.0)])
+@pytest.mark.parametrize(
+    "limit", [Budget("psnr", "edit", "mean", max=34.0), Budget("psnr", "edit", "mean", min=36.0)]
+)
 def test_both_kinds_of_limit_bite(limit: Budget) -> None:
     """`max` and `min` each regress on their own side."""
     assert judge(run_of(measured(35.0), budgets=(limit,)), None).exit_code is ExitCode.REGRESSION
@@ -85,9 +104,15 @@ def test_both_kinds_of_limit_bite(limit: Budget) -> None:
     [
         (run_of(budgets=(BUDGET,)), "no cases"),
         (run_of(measured(35.0)), "nothing was judged"),
-        (run_of(measured(35.0), failed(2), budgets=(BUDGET,)), "1 of 2 cases failed (logo/2 ns seed 42: by design)"),
+        (
+            run_of(measured(35.0), failed(2), budgets=(BUDGET,)),
+            "1 of 2 cases failed (logo/2 ns seed 42: by design)",
+        ),
         (run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,)), "refused: policy"),
-        (run_of(measured(35.0), budgets=(replace(BUDGET, stat="p01"),)), "no case of this run has that number"),
+        (
+            run_of(measured(35.0), budgets=(replace(BUDGET, stat="p01"),)),
+            "no case of this run has that number",
+        ),
         (replace(run_of(measured(35.0), budgets=(BUDGET,)), records=()), "1 of 1 case missing"),
     ],
 )
@@ -125,7 +150,9 @@ def test_a_region_that_a_scene_lacks_is_no_fault() -> None:
         (36.5, Outcome.IMPROVED, ExitCode.OK),
     ],
 )
-def test_without_pictures_a_number_counts_beyond_its_margin(now: float, outcome: Outcome, code: ExitCode) -> None:
+def test_without_pictures_a_number_counts_beyond_its_margin(
+    now: float, outcome: Outcome, code: ExitCode
+) -> None:
     """Within the margin nothing happened; beyond, it warns; one more margin beyond, it is a loss or a gain."""
     verdict = judge(run_of(measured(now), margins=(MARGIN,)), run_of(measured(35.0)))
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
@@ -135,7 +162,10 @@ def test_without_pictures_a_number_counts_beyond_its_margin(now: float, outcome:
 def test_a_case_without_pictures_and_numbers_to_compare_never_passes() -> None:
     """No margin, or no number on one side: exit 3, by name."""
     before = run_of(measured(35.0))
-    for now in (run_of(measured(10.0)), run_of(measured(None, reason="too small"), margins=(MARGIN,))):
+    for now in (
+        run_of(measured(10.0)),
+        run_of(measured(None, reason="too small"), margins=(MARGIN,)),
+    ):
         verdict = judge(now, before)
         assert verdict.exit_code is ExitCode.INCOMPLETE
         assert "1 case not compared: a picture is gone or of another size" in verdict.invalid[0]
@@ -151,13 +181,19 @@ def test_one_dead_case_is_not_averaged_away() -> None:
     assert finding.outcome is Outcome.REGRESSED
     assert finding.case_id == "id3-42"
     assert finding.evidence
-    assert (finding.evidence.before, finding.evidence.after, finding.evidence.headroom) == (35.0, 20.0, -14.5)
+    assert (finding.evidence.before, finding.evidence.after, finding.evidence.headroom) == (
+        35.0,
+        20.0,
+        -14.5,
+    )
 
 
 def test_a_baseline_of_another_suite_is_refused() -> None:
     """With the key that differs; that is a usage error, not a verdict."""
     now = run_of(measured(35.0), margins=(MARGIN,))
-    other = replace(now, manifest=replace(now.manifest, suite=replace(now.manifest.suite, size=128)))
+    other = replace(
+        now, manifest=replace(now.manifest, suite=replace(now.manifest.suite, size=128))
+    )
     with pytest.raises(UsageError, match="its size is 128, the run's is 64"):
         judge(now, other)
 
@@ -165,7 +201,9 @@ def test_a_baseline_of_another_suite_is_refused() -> None:
 def test_numbers_of_two_metric_identities_are_not_compared() -> None:
     """lpips[alex] against lpips[st-alex], or another version: exit 3, naming both."""
     now = run_of(measured(35.0), margins=(MARGIN,))
-    other = replace(now, manifest=replace(now.manifest, metrics={"psnr": MetricInfo("psnr@2", "dB", "higher")}))
+    other = replace(
+        now, manifest=replace(now.manifest, metrics={"psnr": MetricInfo("psnr@2", "dB", "higher")})
+    )
     verdict = judge(now, other)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "psnr is psnr@1 here and psnr@2 in the baseline" in verdict.invalid[0]
@@ -173,7 +211,9 @@ def test_numbers_of_two_metric_identities_are_not_compared() -> None:
 
 def test_a_case_without_counterpart_makes_the_comparison_incomplete() -> None:
     """New cases are named, not passed over."""
-    verdict = judge(run_of(measured(35.0), measured(35.0, step=2), margins=(MARGIN,)), run_of(measured(35.0)))
+    verdict = judge(
+        run_of(measured(35.0), measured(35.0, step=2), margins=(MARGIN,)), run_of(measured(35.0))
+    )
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "logo/2 ns seed 42" in verdict.invalid[0]
 
@@ -187,7 +227,9 @@ def test_an_accepted_run_is_a_baseline_that_judges_itself_clean(tmp_path: Path) 
     assert not verdict.findings
 
 
-@pytest.mark.parametrize("run", [run_of(), run_of(failed()), replace(run_of(measured(35.0)), records=())])
+@pytest.mark.parametrize(
+    "run", [run_of(), run_of(failed()), replace(run_of(measured(35.0)), records=())]
+)
 def test_a_partial_run_is_never_accepted(run: Run, tmp_path: Path) -> None:
     """Empty, failed or missing cases: refused, and what lies there stays."""
     write_manifest(tmp_path / "kept", run.manifest)
@@ -202,7 +244,13 @@ def test_accepting_never_touches_what_is_no_baseline(tmp_path: Path) -> None:
     run.folder.mkdir(parents=True)
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "precious").write_text("mine")
-    for target in (tmp_path / "work", tmp_path / "work" / "precious", run.folder, tmp_path, run.folder / "inside"):
+    for target in (
+        tmp_path / "work",
+        tmp_path / "work" / "precious",
+        run.folder,
+        tmp_path,
+        run.folder / "inside",
+    ):
         with pytest.raises(UsageError):
             baseline.accept(run, target)
     assert (tmp_path / "work" / "precious").read_text() == "mine"
@@ -216,13 +264,21 @@ def test_a_case_refused_now_as_then_is_no_change() -> None:
     before = run_of(measured(35.0), refused)
     verdict = judge(run_of(measured(35.0), refused, margins=(MARGIN,)), before)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.UNCHANGED)
-    assert judge(run_of(measured(30.0), refused, margins=(MARGIN,)), before).exit_code is ExitCode.REGRESSION
+    assert (
+        judge(run_of(measured(30.0), refused, margins=(MARGIN,)), before).exit_code
+        is ExitCode.REGRESSION
+    )
 
 
 @pytest.mark.parametrize(("of", "unit"), [("seconds", "s"), ("memory", "MB")])
-def test_an_edit_that_costs_more_than_its_limit_is_a_regression(of: Literal["seconds", "memory"], unit: str) -> None:
+def test_an_edit_that_costs_more_than_its_limit_is_a_regression(
+    of: Literal["seconds", "memory"], unit: str
+) -> None:
     """Seconds and megabytes, of the worst case."""
-    records = [replace(measured(35.0, step=step), seconds=10.0 * step, peak_mb=10.0 * step) for step in (1, 2)]
+    records = [
+        replace(measured(35.0, step=step), seconds=10.0 * step, peak_mb=10.0 * step)
+        for step in (1, 2)
+    ]
     run = run_of(*records)
     suite = replace(run.manifest.suite, limits=(Limit(of, max=15.0),))
     verdict = judge(replace(run, manifest=replace(run.manifest, suite=suite)), None)
@@ -231,7 +287,10 @@ def test_an_edit_that_costs_more_than_its_limit_is_a_regression(of: Literal["sec
     assert finding.evidence
     assert (finding.evidence.after, finding.evidence.unit, finding.case_id) == (20, unit, "id2-42")
     easy = replace(suite, limits=(Limit(of, max=15.0, until_step=1),))
-    assert judge(replace(run, manifest=replace(run.manifest, suite=easy)), None).exit_code is ExitCode.OK
+    assert (
+        judge(replace(run, manifest=replace(run.manifest, suite=easy)), None).exit_code
+        is ExitCode.OK
+    )
 
 
 def test_memory_that_nobody_measured_is_not_judged() -> None:
@@ -254,7 +313,9 @@ WAIVER = Waiver("ada", "the new font is wider", DAY, family="logo", metric="psnr
         (replace(WAIVER, family="microprint"), Outcome.REGRESSED, ExitCode.REGRESSION),
     ],
 )
-def test_a_waiver_counts_until_its_day_for_what_it_names(waiver: Waiver, outcome: Outcome, code: ExitCode) -> None:
+def test_a_waiver_counts_until_its_day_for_what_it_names(
+    waiver: Waiver, outcome: Outcome, code: ExitCode
+) -> None:
     """The finding is shown with owner, day and reason; an expired or unneeded waiver is said."""
     run = sheet_of(run_of(measured(29.0), budgets=(BUDGET,)))
     verdict = judge_sheet(run, None, waivers=(waiver,), today=DAY)
@@ -268,7 +329,9 @@ def test_a_waiver_counts_until_its_day_for_what_it_names(waiver: Waiver, outcome
 
 def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
     """So that it does not hide the next regression."""
-    verdict = judge_sheet(sheet_of(run_of(measured(35.0), budgets=(BUDGET,))), None, waivers=(WAIVER,), today=DAY)
+    verdict = judge_sheet(
+        sheet_of(run_of(measured(35.0), budgets=(BUDGET,))), None, waivers=(WAIVER,), today=DAY
+    )
     assert "is not needed" in verdict.notes[0]
 
 
@@ -280,7 +343,9 @@ def test_a_case_that_failed_is_nobodys_to_waive() -> None:
 
 def test_cases_of_the_baseline_that_the_run_lacks_are_said() -> None:
     """Not judged, not silent."""
-    verdict = judge(run_of(measured(35.0), margins=(MARGIN,)), run_of(measured(35.0), measured(35.0, step=2)))
+    verdict = judge(
+        run_of(measured(35.0), margins=(MARGIN,)), run_of(measured(35.0), measured(35.0, step=2))
+    )
     assert verdict.exit_code is ExitCode.OK
     assert "1 case of the baseline not in this run" in verdict.notes[0]
 
@@ -299,7 +364,9 @@ def test_the_tables_say_what_the_journal_says(tmp_path: Path) -> None:
     """Judged from its tables or from its journal, a run has the same verdict; tables older than the journal are not used."""
     refused = measured(None, step=2, reason="refused: policy")
     empty = measured(None, step=3, reason=EMPTY)
-    run = replace(run_of(measured(35.0), refused, empty, failed(4), budgets=(BUDGET,)), folder=tmp_path)
+    run = replace(
+        run_of(measured(35.0), refused, empty, failed(4), budgets=(BUDGET,)), folder=tmp_path
+    )
     write_manifest(tmp_path, run.manifest)
     journal = Journal(tmp_path)
     for record in run.records:

@@ -20,14 +20,28 @@ from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.sheet import Baseline, sheet_of
 from editproof.harness.records.types import ExitCode, Outcome, Viewing
-from tests.harness.made import MARGIN, VISIBLE, Picture, case, hashed, measured, run_of, scored, shown, texture
+from tests.harness.made import (
+    MARGIN,
+    VISIBLE,
+    Picture,
+    case,
+    hashed,
+    measured,
+    run_of,
+    scored,
+    shown,
+    texture,
+)
 
 ACCEPTED = texture()
 
 
 def pictured(folder: Path, *images: Picture, psnr: float = 35.0) -> Run:
     """A case for each picture."""
-    records = [shown(folder, measured(psnr, step=step), image) for step, image in enumerate(images, start=1)]
+    records = [
+        shown(folder, measured(psnr, step=step), image)
+        for step, image in enumerate(images, start=1)
+    ]
     return run_of(*records, margins=(MARGIN,), folder=folder)
 
 
@@ -59,7 +73,11 @@ def test_a_picture_that_is_the_same_bit_for_bit_asks_nothing_more(tmp_path: Path
     now = pictured(tmp_path / "now", ACCEPTED, psnr=10.0)
     assert one_look(now, before).state == "unchanged"
     verdict = judge_sheet(sheet_of(now), Baseline(sheet_of(before)))
-    assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (ExitCode.OK, Outcome.UNCHANGED, 1)
+    assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (
+        ExitCode.OK,
+        Outcome.UNCHANGED,
+        1,
+    )
     assert not verdict.changes + verdict.findings
 
 
@@ -89,7 +107,9 @@ def test_what_workers_and_the_cache_know_is_not_measured_again(tmp_path: Path) -
     assert one_look(now, before).state == "visible"
 
 
-def test_what_was_measured_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_measured_is_kept_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each pair once, though two seeds show it."""
     asked: list[Picture] = []
 
@@ -101,7 +121,9 @@ def test_what_was_measured_is_kept_and_reported(tmp_path: Path, monkeypatch: pyt
     before = pictured(tmp_path / "before", ACCEPTED, ACCEPTED, texture(2))
     now = pictured(tmp_path / "now", texture(1), texture(1), texture(3))
     told: list[tuple[int, int]] = []
-    seen(now, before, looking=Looking(jobs=2, report=lambda done, total: told.append((done, total))))
+    seen(
+        now, before, looking=Looking(jobs=2, report=lambda done, total: told.append((done, total)))
+    )
     assert told == [(1, 2), (2, 2)]
     seen(now, before)
     assert len(asked) == 2
@@ -111,7 +133,9 @@ def test_what_was_measured_is_kept_and_reported(tmp_path: Path, monkeypatch: pyt
 def test_a_second_accepted_answer_counts(tmp_path: Path) -> None:
     """The same as it: unchanged."""
     before, also = pictured(tmp_path / "before", ACCEPTED), pictured(tmp_path / "also", texture(1))
-    assert one_look(pictured(tmp_path / "now", texture(1)), before, also) == Look(0, 0, 1, "unchanged")
+    assert one_look(pictured(tmp_path / "now", texture(1)), before, also) == Look(
+        0, 0, 1, "unchanged"
+    )
 
 
 def test_the_nearest_answer_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +166,9 @@ def test_where_a_picture_is_gone_the_numbers_decide(tmp_path: Path) -> None:
 def test_a_refused_edit_has_no_picture(tmp_path: Path) -> None:
     """On either side."""
     fine = pictured(tmp_path / "fine", ACCEPTED)
-    refused = run_of(replace(measured(None, reason="refused"), status="refused"), folder=tmp_path / "refused")
+    refused = run_of(
+        replace(measured(None, reason="refused"), status="refused"), folder=tmp_path / "refused"
+    )
     assert one_look(refused, fine).state == one_look(fine, refused).state == "no picture"
 
 
@@ -152,7 +178,9 @@ def test_pictures_of_another_size_are_not_compared(tmp_path: Path) -> None:
     assert one_look(pictured(tmp_path / "now", texture(size=72)), before).state == "unknown"
 
 
-def test_without_the_package_limits_stand_in_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_limits_stand_in_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not kept: with the package, they are looked at again."""
 
     def missing() -> None:
@@ -167,11 +195,15 @@ def test_without_the_package_limits_stand_in_and_it_is_said(tmp_path: Path, monk
     now = pictured(tmp_path / "now", hole, nearly)
     found = seen(now, before)
     assert [one.state for one in found.by_column.values()] == ["visible", "invisible"]
-    assert found.seen_by.startswith("ColorVideoVDP cannot be loaded: no. Install it. Meanwhile a window whose PSNR")
+    assert found.seen_by.startswith(
+        "ColorVideoVDP cannot be loaded: no. Install it. Meanwhile a window whose PSNR"
+    )
     assert not (now.folder / "differences.jsonl").exists()
 
 
-def test_accepted_seeds_say_how_much_seeds_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accepted_seeds_say_how_much_seeds_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of three accepted pictures each with the next; two that are one picture differ by nothing."""
     monkeypatch.setattr(looks, "compare", lambda *_, **__: VISIBLE)
 
@@ -182,7 +214,10 @@ def test_accepted_seeds_say_how_much_seeds_differ(tmp_path: Path, monkeypatch: p
 
 def seeds(folder: Path, *images: Picture) -> Run:
     """A scene of a stochastic model, a picture for each seed."""
-    records = [replace(shown(folder, measured(35.0), image), case=case(1, seed)) for seed, image in enumerate(images)]
+    records = [
+        replace(shown(folder, measured(35.0), image), case=case(1, seed))
+        for seed, image in enumerate(images)
+    ]
     return run_of(*records, folder=folder, stochastic=True)
 
 
@@ -195,7 +230,10 @@ def mode_of(now: Run, before: Run) -> str:
 def test_samples_that_were_kept_are_compared_one_by_one(tmp_path: Path) -> None:
     """Each new picture is the accepted one of its seed, darkened and blurred: no seed explains the difference."""
     accepted = [texture(seed) for seed in range(3)]
-    changed = [np.clip(cv2.GaussianBlur(image, (0, 0), 0.5) - 0.04, 0, 1).astype(np.float32) for image in accepted]
+    changed = [
+        np.clip(cv2.GaussianBlur(image, (0, 0), 0.5) - 0.04, 0, 1).astype(np.float32)
+        for image in accepted
+    ]
     before = seeds(tmp_path / "before", *accepted)
     assert mode_of(seeds(tmp_path / "now", *changed), before) == "pairs"
 
@@ -204,7 +242,10 @@ def test_other_samples_are_compared_as_a_whole(tmp_path: Path) -> None:
     """On the same seeds as well: also where the pictures of the seeds changed places."""
     accepted = [texture(seed) for seed in range(3)]
     before = seeds(tmp_path / "before", *accepted)
-    assert mode_of(seeds(tmp_path / "now", *(texture(seed) for seed in range(10, 13))), before) == "seeds"
+    assert (
+        mode_of(seeds(tmp_path / "now", *(texture(seed) for seed in range(10, 13))), before)
+        == "seeds"
+    )
     assert mode_of(seeds(tmp_path / "turned", *accepted[1:], accepted[0]), before) == "seeds"
 
 
@@ -212,7 +253,10 @@ def test_one_sample_that_broke_beside_two_that_were_kept_is_a_pair(tmp_path: Pat
     """Most of the scene's pictures say that its seeds mean something."""
     accepted = [texture(seed) for seed in range(3)]
     before = seeds(tmp_path / "before", *accepted)
-    assert mode_of(seeds(tmp_path / "now", *accepted[:2], np.full_like(accepted[0], 0.5)), before) == "pairs"
+    assert (
+        mode_of(seeds(tmp_path / "now", *accepted[:2], np.full_like(accepted[0], 0.5)), before)
+        == "pairs"
+    )
 
 
 def test_a_scene_where_no_seed_matters_is_compared_as_pairs(tmp_path: Path) -> None:
@@ -231,5 +275,7 @@ def test_what_a_worker_measured_says_whether_the_sample_was_kept(tmp_path: Path)
         pair_of = Pair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
         DifferenceStore(now.folder).put(pair_of, VISIBLE)
     found = seen(now, before)
-    assert [one.difference.whole for one in found.by_column.values() if one.difference] == [VISIBLE.whole] * 3
+    assert [one.difference.whole for one in found.by_column.values() if one.difference] == [
+        VISIBLE.whole
+    ] * 3
     assert set(found.modes.values()) == {"pairs"}

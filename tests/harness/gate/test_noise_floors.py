@@ -24,7 +24,9 @@ from tests.harness.made import MARGIN, measured, of_pictures, run_of, sampled
 KEY = Key("psnr", "edit", "mean")
 
 
-def noisy(sd: float, seeds: int = 200, *, generator: int = 1, margins: tuple[Margin, ...] = ()) -> Run:
+def noisy(
+    sd: float, seeds: int = 200, *, generator: int = 1, margins: tuple[Margin, ...] = ()
+) -> Run:
     """Three scenes on many seeds, their numbers normal with that standard deviation."""
     draws = np.random.default_rng(generator).normal(0, sd, (3, seeds))
     return sampled(draws.tolist(), seeds=range(seeds), margins=margins)
@@ -46,7 +48,10 @@ def test_the_change_between_seeds_has_the_spread_that_was_drawn() -> None:
 
 def test_two_runs_of_one_seed_show_what_a_repeat_changes() -> None:
     """The largest change of a case; that of a deterministic pipeline on as many threads is 0."""
-    first, second = run_of(measured(35.0), measured(36.0, step=2)), run_of(measured(35.1), measured(36.0, step=2))
+    first, second = (
+        run_of(measured(35.0), measured(36.0, step=2)),
+        run_of(measured(35.1), measured(36.0, step=2)),
+    )
     assert floor_of(first, second).repeat == pytest.approx(0.1)
     same = floor_of(first, first)
     assert (same.repeat, same.repeats, same.of_mean(2)) == (0, 2, 0)
@@ -63,7 +68,9 @@ def test_the_floor_of_a_mean_holds_97_of_100_clean_reruns_and_shrinks_with_more_
 
 
 def replace_repeat(floor: Floor, repeat: float) -> Floor:
-    return Floor(**{name: getattr(floor, name) for name in floor.__struct_fields__} | {"repeat": repeat})
+    return Floor(
+        **{name: getattr(floor, name) for name in floor.__struct_fields__} | {"repeat": repeat}
+    )
 
 
 def test_few_seeds_give_a_cautious_floor() -> None:
@@ -94,7 +101,9 @@ def test_a_margin_below_the_floor_is_refused_with_both_numbers() -> None:
     """Clean reruns would overstep it."""
     floor = Floor("logo", "ns", "psnr@1", "edit", "mean", sd=3.0, freedom=600)
     run = run_of(measured(35.0), margins=(MARGIN,))
-    with pytest.raises(UsageError, match=r"the margin 0\.5 is below the noise floor 6\.\d+ that noise\.toml shows"):
+    with pytest.raises(
+        UsageError, match=r"the margin 0\.5 is below the noise floor 6\.\d+ that noise\.toml shows"
+    ):
         judge(run, run_of(measured(35.0)), noise=noise_of(floor))
     wide = run_of(measured(30.0), margins=(replace(MARGIN, margin=10.0),))
     assert judge(wide, run_of(measured(35.0)), noise=noise_of(floor)).outcome is Outcome.UNCHANGED
@@ -105,7 +114,10 @@ def test_without_margins_the_noise_floor_is_the_margin() -> None:
     floor = Floor("logo", "ns", "psnr@1", "edit", "mean", sd=1.0, freedom=600)
     before, noise = run_of(measured(35.0)), noise_of(floor)
     limit = floor.of_mean(1)
-    assert judge(run_of(measured(35.0 - 0.9 * limit)), before, noise=noise).outcome is Outcome.UNCHANGED
+    assert (
+        judge(run_of(measured(35.0 - 0.9 * limit)), before, noise=noise).outcome
+        is Outcome.UNCHANGED
+    )
     (finding,) = of_pictures(judge(run_of(measured(35.0 - 2.1 * limit)), before, noise=noise))
     assert finding.outcome is Outcome.REGRESSED
     assert finding.evidence
@@ -115,7 +127,9 @@ def test_without_margins_the_noise_floor_is_the_margin() -> None:
 def test_a_metrics_own_margin_is_never_below_the_noise_floor() -> None:
     """It is widened; one that somebody wrote is refused."""
     floor = Floor("logo", "ns", "psnr@1", "edit", "mean", sd=1.0, freedom=600)
-    metrics = {"psnr": MetricInfo("psnr@1", "dB", "higher", margins={"mean": 0.1}, aspect="structure")}
+    metrics = {
+        "psnr": MetricInfo("psnr@1", "dB", "higher", margins={"mean": 0.1}, aspect="structure")
+    }
     now, before = run_of(measured(34.0), metrics=metrics), run_of(measured(35.0), metrics=metrics)
     assert judge(now, before).exit_code is ExitCode.REGRESSION
     assert judge(now, before, noise=noise_of(floor)).outcome is Outcome.UNCHANGED
@@ -136,7 +150,9 @@ def written(folder: Path, run: Run) -> Path:
 def test_a_floor_of_another_kind_of_machine_is_refused() -> None:
     """A GPU's noise says nothing of a processor's; both are named, and what to do."""
     run = noisy(0.5, seeds=3)
-    floor = NoiseFloor("noise.toml", {("logo", "ns", KEY): floor_of(noisy(0.5))}, {"device": "cuda"})
+    floor = NoiseFloor(
+        "noise.toml", {("logo", "ns", KEY): floor_of(noisy(0.5))}, {"device": "cuda"}
+    )
     with pytest.raises(UsageError, match=r"noise\.toml .* device is cuda; .* cpu.*editproof noise"):
         judge(run, run, noise=floor)
 

@@ -27,7 +27,19 @@ from editproof.harness.records.types import (
     Verdict,
     Waiver,
 )
-from tests.harness.made import INVISIBLE, METRICS, MODEL, OTHER, VISIBLE, case, held, of_pictures, run_of, scored, see
+from tests.harness.made import (
+    INVISIBLE,
+    METRICS,
+    MODEL,
+    OTHER,
+    VISIBLE,
+    case,
+    held,
+    of_pictures,
+    run_of,
+    scored,
+    see,
+)
 
 DAY = date(2026, 1, 1)
 
@@ -41,7 +53,12 @@ def judged(
 ) -> Verdict:
     """One case whose picture changed, with these numbers; what was accepted has 10 of each."""
     see(folder, "a", "b", difference)
-    now = run_of(scored(case(), "b", **(values or {})), metrics=METRICS, folder=folder, fail_on=tuple(fail_on))
+    now = run_of(
+        scored(case(), "b", **(values or {})),
+        metrics=METRICS,
+        folder=folder,
+        fail_on=tuple(fail_on),
+    )
     return held(now, run_of(scored(case(), "a"), metrics=METRICS))
 
 
@@ -52,8 +69,18 @@ def the_finding(verdict: Verdict) -> Finding:
 
 def test_within_a_margin_a_change_is_nothing_and_beyond_it_counts_up_to_10() -> None:
     """On both sides alike; what is not known is 0; without a margin any change is beyond it."""
-    assert soft(np.array([0.9, -1.0, 1.5, -3.0, 99.0, np.inf, np.nan])).tolist() == [0, 0, 0.5, -2, 10, 10, 0]
-    assert in_margins(np.array([1.0, 0.0, -2.0, 3.0]), np.array([0.5, 0.0, 0.0, np.nan])).tolist()[:1] == [2.0]
+    assert soft(np.array([0.9, -1.0, 1.5, -3.0, 99.0, np.inf, np.nan])).tolist() == [
+        0,
+        0,
+        0.5,
+        -2,
+        10,
+        10,
+        0,
+    ]
+    assert in_margins(np.array([1.0, 0.0, -2.0, 3.0]), np.array([0.5, 0.0, 0.0, np.nan])).tolist()[
+        :1
+    ] == [2.0]
     assert np.isneginf(in_margins(np.array([-2.0]), np.array([0.0]))).all()
     assert np.isnan(in_margins(np.array([0.0, 3.0]), np.array([0.0, np.nan]))).all()
 
@@ -76,7 +103,11 @@ def test_a_visible_picture_is_better_or_worse_by_its_numbers(
     verdict = judged(tmp_path, values)
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
     finding = the_finding(verdict)
-    assert (finding.outcome, finding.fails, finding.jod) == (outcome, code is ExitCode.REGRESSION, VISIBLE.jod)
+    assert (finding.outcome, finding.fails, finding.jod) == (
+        outcome,
+        code is ExitCode.REGRESSION,
+        VISIBLE.jod,
+    )
     (change,) = verdict.changes
     assert (change.outcome, change.whole, change.worst) == (outcome, VISIBLE.whole, VISIBLE.worst)
 
@@ -86,19 +117,29 @@ def test_a_loss_says_which_aspect_by_which_number_and_where(tmp_path: Path) -> N
     finding = the_finding(judged(tmp_path, {"detail": 16.0, "structure": 13.0}))
     assert (finding.aspect, finding.lost, finding.won) == ("detail", ("detail", "structure"), ())
     assert finding.evidence
-    assert (finding.evidence.metric, finding.evidence.before, finding.evidence.after) == ("detail@1", 10.0, 16.0)
+    assert (finding.evidence.metric, finding.evidence.before, finding.evidence.after) == (
+        "detail@1",
+        10.0,
+        16.0,
+    )
     assert (finding.evidence.limit, finding.evidence.headroom, finding.checks) == (1.0, -5.0, 2)
-    assert "logo · ns: the picture is worse in detail (clearly visible, JOD 0.5) in logo/1 ns seed 42" in finding.text
+    assert (
+        "logo · ns: the picture is worse in detail (clearly visible, JOD 0.5) in logo/1 ns seed 42"
+        in finding.text
+    )
 
 
 def test_95_numbers_better_and_one_worse_by_a_hair_is_an_improvement(tmp_path: Path) -> None:
     """What is lost is next to nothing beside what is won."""
     metrics = {
-        f"m{n}": MetricInfo(f"m{n}@1", "u", "lower", margins={"mean": 1.0}, aspect="structure") for n in range(96)
+        f"m{n}": MetricInfo(f"m{n}@1", "u", "lower", margins={"mean": 1.0}, aspect="structure")
+        for n in range(96)
     }
 
     def measured(picture: str, good: float, bad: float) -> CaseRecord:
-        rows = tuple(Measurement(f"{n}@1", "edit", "mean", bad if n == "m0" else good, "u") for n in metrics)
+        rows = tuple(
+            Measurement(f"{n}@1", "edit", "mean", bad if n == "m0" else good, "u") for n in metrics
+        )
         return replace(scored(case(), picture), measurements=rows)
 
     see(tmp_path, "a", "b")
@@ -111,7 +152,8 @@ def test_95_numbers_better_and_one_worse_by_a_hair_is_an_improvement(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("parts", "fails"), [({"detail": 0.6, "structure": 0.1}, True), ({"detail": 0.1, "structure": 0.6}, False)]
+    ("parts", "fails"),
+    [({"detail": 0.6, "structure": 0.1}, True), ({"detail": 0.1, "structure": 0.6}, False)],
 )
 def test_a_trade_fails_only_where_what_is_lost_is_more_visible(
     tmp_path: Path, parts: dict[str, float], fails: bool
@@ -162,10 +204,18 @@ def replace_steps(before: float, after: float) -> Difference:
 def test_an_invisible_change_is_listed_and_passes_whatever_its_numbers_say(tmp_path: Path) -> None:
     """With how little can be seen of it."""
     verdict = judged(tmp_path, {"detail": 99.0}, difference=INVISIBLE)
-    assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (ExitCode.OK, Outcome.INVISIBLE, 0)
+    assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (
+        ExitCode.OK,
+        Outcome.INVISIBLE,
+        0,
+    )
     assert not verdict.findings
     (change,) = verdict.changes
-    assert (change.case_id, change.outcome, change.worst) == ("id1-42", Outcome.INVISIBLE, INVISIBLE.worst)
+    assert (change.case_id, change.outcome, change.worst) == (
+        "id1-42",
+        Outcome.INVISIBLE,
+        INVISIBLE.worst,
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,13 +234,24 @@ def test_a_suite_says_what_fails(
     assert judged(tmp_path, values, fail_on=fail_on).exit_code is code
 
 
-@pytest.mark.parametrize(("before", "after", "outcome"), [(60.0, 56.0, "changed"), (60.0, 44.0, "regressed")])
-def test_numbers_beyond_what_is_seen_do_not_count(tmp_path: Path, before: float, after: float, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"), [(60.0, 56.0, "changed"), (60.0, 44.0, "regressed")]
+)
+def test_numbers_beyond_what_is_seen_do_not_count(
+    tmp_path: Path, before: float, after: float, outcome: str
+) -> None:
     """A PSNR of 60 dB and one of 56 dB look alike; one below 50 dB is worse than either."""
-    metrics = {"psnr": MetricInfo("psnr@1", "dB", "higher", margins={"mean": 0.5}, aspect="structure", unseen=50.0)}
+    metrics = {
+        "psnr": MetricInfo(
+            "psnr@1", "dB", "higher", margins={"mean": 0.5}, aspect="structure", unseen=50.0
+        )
+    }
 
     def one(picture: str, psnr: float) -> CaseRecord:
-        return replace(scored(case(), picture), measurements=(Measurement("psnr@1", "edit", "mean", psnr, "dB"),))
+        return replace(
+            scored(case(), picture),
+            measurements=(Measurement("psnr@1", "edit", "mean", psnr, "dB"),),
+        )
 
     see(tmp_path, "a", "b")
     now = run_of(one("b", after), metrics=metrics, folder=tmp_path)
@@ -209,7 +270,11 @@ def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Ru
                     for name in ("detect", "inpaint")
                 )
                 numbers = values if picture == "b" else {}
-                found.append(replace(scored(case(family=family, model=model), picture, **numbers), stages=trace))
+                found.append(
+                    replace(
+                        scored(case(family=family, model=model), picture, **numbers), stages=trace
+                    )
+                )
         return found
 
     see(folder / "now", "a", "b")
@@ -223,8 +288,14 @@ def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Ru
 
 def test_families_and_models_with_one_first_stage_are_one_finding(tmp_path: Path) -> None:
     """One cause, said once, with all of its cases."""
-    finding = the_finding(held(*many(tmp_path, {"logo": "inpaint", "stroke": "inpaint"}, detail=15.0)))
-    assert (finding.families, finding.models, finding.stage) == (("logo", "stroke"), ("ns", "patch"), "inpaint")
+    finding = the_finding(
+        held(*many(tmp_path, {"logo": "inpaint", "stroke": "inpaint"}, detail=15.0))
+    )
+    assert (finding.families, finding.models, finding.stage) == (
+        ("logo", "stroke"),
+        ("ns", "patch"),
+        "inpaint",
+    )
     assert len(finding.cases) == 4
     assert "in 4 cases, above all" in finding.text
 
@@ -232,7 +303,10 @@ def test_families_and_models_with_one_first_stage_are_one_finding(tmp_path: Path
 def test_what_differs_first_at_another_stage_is_another_cause(tmp_path: Path) -> None:
     """So that who is to look is told."""
     found = of_pictures(held(*many(tmp_path, {"logo": "inpaint", "stroke": "detect"}, detail=15.0)))
-    assert {(finding.families, finding.stage) for finding in found} == {(("logo",), "inpaint"), (("stroke",), "detect")}
+    assert {(finding.families, finding.stage) for finding in found} == {
+        (("logo",), "inpaint"),
+        (("stroke",), "detect"),
+    }
 
 
 def test_a_waiver_of_one_family_does_not_waive_a_cause_of_two(tmp_path: Path) -> None:
@@ -241,7 +315,9 @@ def test_a_waiver_of_one_family_does_not_waive_a_cause_of_two(tmp_path: Path) ->
     waivers = [Waiver("ada", "new font", DAY, family=family) for family in ("logo", "stroke")]
 
     def code(*chosen: Waiver) -> ExitCode:
-        return judge_sheet(sheet_of(now), Baseline(sheet_of(before)), waivers=chosen, today=DAY).exit_code
+        return judge_sheet(
+            sheet_of(now), Baseline(sheet_of(before)), waivers=chosen, today=DAY
+        ).exit_code
 
     assert code(waivers[0]) is code(waivers[1]) is ExitCode.REGRESSION
     assert code(*waivers) is ExitCode.OK
@@ -251,7 +327,9 @@ def test_the_most_visible_case_is_the_one_to_look_at(tmp_path: Path) -> None:
     """And the changes are listed with it first."""
     see(tmp_path, "a1", "b1", Difference(0.1, 0.3))
     see(tmp_path, "a2", "b2", Difference(0.1, 1.5))
-    now = run_of(*(scored(case(n), f"b{n}", detail=15.0) for n in (1, 2)), metrics=METRICS, folder=tmp_path)
+    now = run_of(
+        *(scored(case(n), f"b{n}", detail=15.0) for n in (1, 2)), metrics=METRICS, folder=tmp_path
+    )
     verdict = held(now, run_of(*(scored(case(n), f"a{n}") for n in (1, 2)), metrics=METRICS))
     finding = the_finding(verdict)
     assert (finding.case_id, finding.cases) == ("id2-42", ("id2-42", "id1-42"))
@@ -276,6 +354,10 @@ def test_every_aspect_of_every_family_and_model_is_judged(tmp_path: Path) -> Non
     assert len(found) == len(verdict.judgements) == 27
     assert found["ns", "detail"] is Outcome.REGRESSED
     assert found["ns", "structure"] is Outcome.UNCHANGED
-    assert {outcome for (model, _), outcome in found.items() if model == "patch"} == {Outcome.UNCHANGED}
-    assert {outcome for (model, _), outcome in found.items() if model == "lama"} == {Outcome.NOT_JUDGED}
+    assert {outcome for (model, _), outcome in found.items() if model == "patch"} == {
+        Outcome.UNCHANGED
+    }
+    assert {outcome for (model, _), outcome in found.items() if model == "lama"} == {
+        Outcome.NOT_JUDGED
+    }
     assert verdict.exit_code is ExitCode.INCOMPLETE

@@ -11,14 +11,30 @@ import pytest
 from scipy.special import digamma, polygamma
 from scipy.stats import ttest_ind
 
-from editproof.harness.gate.seeds import SCENE_ALARM, TRUST, _inverse_trigamma, moderate, seeds_needed
+from editproof.harness.gate.seeds import (
+    SCENE_ALARM,
+    TRUST,
+    _inverse_trigamma,
+    moderate,
+    seeds_needed,
+)
 from editproof.harness.gate.seeds import test as compare_scores
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
 from editproof.harness.records.sheet import sheet_of
 from editproof.harness.records.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
-from tests.harness.made import INVISIBLE, METRICS, VISIBLE, case, held, of_pictures, run_of, scored, see
+from tests.harness.made import (
+    INVISIBLE,
+    METRICS,
+    VISIBLE,
+    case,
+    held,
+    of_pictures,
+    run_of,
+    scored,
+    see,
+)
 
 Values = Sequence[Sequence[float]]
 
@@ -46,7 +62,9 @@ def test_a_familys_mean_has_welchs_error_and_freedom() -> None:
     squares = [(new.var(ddof=1) + old.var(ddof=1)) / 3 for new, old in scores]
     change = sum(new.mean() - old.mean() for new, old in scores) / 2
     freedom = sum(squares) ** 2 / sum(one**2 / 4 for one in squares)
-    assert found.raw_family[:, 0] == pytest.approx(2 * t.sf(abs(change) / (math.sqrt(sum(squares)) / 2), freedom))
+    assert found.raw_family[:, 0] == pytest.approx(
+        2 * t.sf(abs(change) / (math.sqrt(sum(squares)) / 2), freedom)
+    )
 
 
 def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
@@ -99,7 +117,11 @@ NOISE = np.random.default_rng(11).normal(0, 0.4, (2, 6, 3, 3))
 
 
 def sampled(
-    side: int, worse: Values = ((0.0,) * 3,) * 6, *, folder: Path = Path("made"), stochastic: bool = True
+    side: int,
+    worse: Values = ((0.0,) * 3,) * 6,
+    *,
+    folder: Path = Path("made"),
+    stochastic: bool = True,
 ) -> Run:
     """Six scenes on three seeds: three numbers each, worse by so many margins."""
     first = 10 * side  # other seeds than the other side's
@@ -198,7 +220,8 @@ def replaced(folder: Path, worse: float) -> Verdict:
     for step in STEPS:
         see(folder, f"a{step}0", f"b{step}0")
     records = [
-        scored(case(step), f"b{step}0", structure=10 + worse, detail=10 + worse, colour=10 + worse) for step in STEPS
+        scored(case(step), f"b{step}0", structure=10 + worse, detail=10 + worse, colour=10 + worse)
+        for step in STEPS
     ]
     return held(run_of(*records, metrics=METRICS, folder=folder), sampled(0))
 

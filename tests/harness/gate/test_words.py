@@ -18,7 +18,14 @@ from editproof.harness.records.types import ASPECTS, Aspect, Region
 FILL = Difference(0.1, 0.5, regions={"edit": 1.0, "keep": 0.1}, parts={"detail": 0.5, "tone": 0.1})
 
 PHRASES = [
-    ("registration", "scale", 0.0, 2.0, "the fill is 2 % too large", "the fill has its right size again"),
+    (
+        "registration",
+        "scale",
+        0.0,
+        2.0,
+        "the fill is 2 % too large",
+        "the fill has its right size again",
+    ),
     (
         "registration",
         "rotation",
@@ -27,8 +34,22 @@ PHRASES = [
         "the fill is turned by 1.5° counter-clockwise",
         "the fill is upright again",
     ),
-    ("registration", "dx", 0.0, -2.0, "the fill sits 2.0 px too far left", "the fill sits nearer to its place"),
-    ("registration", "dy", 0.0, 2.0, "the fill sits 2.0 px too far low", "the fill sits nearer to its place"),
+    (
+        "registration",
+        "dx",
+        0.0,
+        -2.0,
+        "the fill sits 2.0 px too far left",
+        "the fill sits nearer to its place",
+    ),
+    (
+        "registration",
+        "dy",
+        0.0,
+        2.0,
+        "the fill sits 2.0 px too far low",
+        "the fill sits nearer to its place",
+    ),
     (
         "text_residue",
         "covered",
@@ -48,20 +69,76 @@ PHRASES = [
     ("seam_energy", "residual", 0.0, 1.0, "tile borders show", "tile borders show less"),
     ("seam_grid", "horizontal", 0.0, 1.0, "a grid of tiles shows", "the grid of tiles shows less"),
     ("seam_grid", "vertical", 0.0, 1.0, "a grid of tiles shows", "the grid of tiles shows less"),
-    ("halo", "rim", 0.0, -1.0, "there is a dark rim around the edit", "the rim around the edit is fainter"),
-    ("micro_legibility", "mean", 1.0, 0.5, "fine print is harder to read", "fine print is easier to read"),
+    (
+        "halo",
+        "rim",
+        0.0,
+        -1.0,
+        "there is a dark rim around the edit",
+        "the rim around the edit is fainter",
+    ),
+    (
+        "micro_legibility",
+        "mean",
+        1.0,
+        0.5,
+        "fine print is harder to read",
+        "fine print is easier to read",
+    ),
     ("cer", "mean", 0.0, 0.5, "letters became others", "letters are right again"),
-    ("hue_offset", "mean", 0.0, 8.0, "colours of the fill turned by 8.0°", "colours of the fill turned back by 8.0°"),
-    ("chroma_ratio", "mean", 0.0, -6.0, "colours of the fill are 50 % paler", "colours of the fill are 100 % stronger"),
+    (
+        "hue_offset",
+        "mean",
+        0.0,
+        8.0,
+        "colours of the fill turned by 8.0°",
+        "colours of the fill turned back by 8.0°",
+    ),
+    (
+        "chroma_ratio",
+        "mean",
+        0.0,
+        -6.0,
+        "colours of the fill are 50 % paler",
+        "colours of the fill are 100 % stronger",
+    ),
     ("lightness_bias", "mean", 0.0, 3.0, "the fill is 3.0 L* lighter", "the fill is 3.0 L* darker"),
     ("banding", "mean", 0.0, 1.0, "the fill comes in steps", "the fill is smoother in tone"),
-    ("delta_e00", "mean", 0.0, 3.0, "colours of the fill are further off", "colours of the fill are nearer"),
+    (
+        "delta_e00",
+        "mean",
+        0.0,
+        3.0,
+        "colours of the fill are further off",
+        "colours of the fill are nearer",
+    ),
     ("spectral_energy", "octave_5", 0.0, -6.0, "the fill is blurrier", "the fill is sharper"),
     ("spectral_energy", "octave_4", 0.0, 6.0, "the fill is harsher", "the fill is less harsh"),
     ("sharpness", "mean", 0.0, -6.0, "the fill is softer", "the fill is sharper"),
-    ("grain", "mean", 0.0, -6.0, "the fill is too smooth, its grain is weaker", "the fill is nearer to its grain"),
-    ("local_contrast", "mean", 0.0, 6.0, "the fill is harsher in contrast", "the fill is less harsh"),
-    ("outside_change", "share", 0.0, 0.1, "pixels outside the edit changed", "fewer pixels outside the edit changed"),
+    (
+        "grain",
+        "mean",
+        0.0,
+        -6.0,
+        "the fill is too smooth, its grain is weaker",
+        "the fill is nearer to its grain",
+    ),
+    (
+        "local_contrast",
+        "mean",
+        0.0,
+        6.0,
+        "the fill is harsher in contrast",
+        "the fill is less harsh",
+    ),
+    (
+        "outside_change",
+        "share",
+        0.0,
+        0.1,
+        "pixels outside the edit changed",
+        "fewer pixels outside the edit changed",
+    ),
     (
         "lpips",
         "mean",
@@ -162,7 +239,9 @@ def test_where_no_sign_fits_the_aspect_is_said(aspect: Aspect, worse: bool, word
         ({"edit": 0.1, "keep": 0.1, "border": 0.9, "all": 0.2}, "the picture's rim"),
     ],
 )
-def test_the_subject_is_where_the_difference_is_seen(regions: dict[str, float], subject: str) -> None:
+def test_the_subject_is_where_the_difference_is_seen(
+    regions: dict[str, float], subject: str
+) -> None:
     """As visible outside as inside: it is the picture."""
     assert place_of(Difference(0.1, 0.5, regions=regions))[0] == subject
 

@@ -56,7 +56,9 @@ def parted(image: Image) -> Reference:
     return Reference({"all": np.ones_like(edit), "edit": edit, "keep": ~edit}, image)
 
 
-def measured(metric: Metric, reference: Reference, actual: Image) -> dict[tuple[Region, str], float]:
+def measured(
+    metric: Metric, reference: Reference, actual: Image
+) -> dict[tuple[Region, str], float]:
     """Every number by region and statistic; NaN where there is none."""
     values = metric.measure(metric.prepare(reference), actual)
     return {(v.region, v.stat): np.nan if v.value is None else v.value for v in values}
@@ -68,7 +70,9 @@ def of_all(metric: Metric, expected: Image, actual: Image, stat: str = "mean") -
     return measured(metric, Reference(areas, expected), actual)["all", stat]
 
 
-def recoloured(image: Image, *, degrees: float = 0.0, lightness: float = 0.0, gain: float = 1.0) -> Image:
+def recoloured(
+    image: Image, *, degrees: float = 0.0, lightness: float = 0.0, gain: float = 1.0
+) -> Image:
     """Hue turned, L* raised and chroma multiplied in CIELAB; not rounded."""
     from skimage.color import lab2rgb, rgb2lab
 
@@ -83,7 +87,10 @@ def recoloured(image: Image, *, degrees: float = 0.0, lightness: float = 0.0, ga
 def shifted(image: Image, dy: float, dx: float) -> Image:
     """Moved down and right by the shift theorem, mirrored at the border; not rounded."""
     padded = np.pad(image, ((32, 32), (32, 32), (0, 0)), mode="reflect")
-    down, right = np.fft.fftfreq(padded.shape[0])[:, None, None], np.fft.fftfreq(padded.shape[1])[None, :, None]
+    down, right = (
+        np.fft.fftfreq(padded.shape[0])[:, None, None],
+        np.fft.fftfreq(padded.shape[1])[None, :, None],
+    )
     spectrum = np.fft.fft2(padded, axes=(0, 1)) * np.exp(-2j * np.pi * (down * dy + right * dx))
     moved = np.fft.ifft2(spectrum, axes=(0, 1)).real
     return np.asarray(moved[32:-32, 32:-32], np.float32)
@@ -95,10 +102,15 @@ def turned(image: Image, factor: complex, shift: complex = 0j) -> Image:
     middle = complex((width - 1) / 2, (height - 1) / 2)
     offset = middle - (middle + shift) / factor
     matrix = np.array(
-        [[(1 / factor).real, -(1 / factor).imag, offset.real], [(1 / factor).imag, (1 / factor).real, offset.imag]]
+        [
+            [(1 / factor).real, -(1 / factor).imag, offset.real],
+            [(1 / factor).imag, (1 / factor).real, offset.imag],
+        ]
     )
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT))
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    )
 
 
 def blurred(image: Image, sigma: float) -> Image:
@@ -129,5 +141,8 @@ def planted(fault: Fault) -> Fault:
     return lambda image: delivered(fault(image))
 
 
-BENIGN: dict[str, Fault] = {"equal": planted(lambda image: image), "noise": planted(partial(noisy, sigma_levels=0.5))}
+BENIGN: dict[str, Fault] = {
+    "equal": planted(lambda image: image),
+    "noise": planted(partial(noisy, sigma_levels=0.5)),
+}
 """What must hardly count: a copy, and noise of half a level."""

@@ -42,7 +42,9 @@ def test_eight_bits_are_enough(slope: float) -> None:
 def test_steps_of_known_height(bits: int, step: float) -> None:
     """A slope s in steps of q has s/q of them a pixel: a mean square of s q."""
     exact = gradient(0.25)
-    assert of_all(BANDING, exact, quantised(exact, bits)) == pytest.approx(np.sqrt(0.25 * step), rel=0.15)
+    assert of_all(BANDING, exact, quantised(exact, bits)) == pytest.approx(
+        np.sqrt(0.25 * step), rel=0.15
+    )
 
 
 def test_fewer_bits_are_worse() -> None:

@@ -61,9 +61,14 @@ def test_a_turn_of_two_degrees_reads_two(name: str) -> None:
 
 def test_red_towards_yellow_is_positive() -> None:
     """The sign, in words."""
-    red, orange = (np.broadcast_to(np.array(c, np.float32), (64, 64, 3)) for c in ((0.8, 0.1, 0.1), (0.8, 0.3, 0.1)))
+    red, orange = (
+        np.broadcast_to(np.array(c, np.float32), (64, 64, 3))
+        for c in ((0.8, 0.1, 0.1), (0.8, 0.3, 0.1))
+    )
     assert of_all(HUE_OFFSET, red, orange) > 5
-    assert of_all(HUE_OFFSET, orange, red) == pytest.approx(-of_all(HUE_OFFSET, red, orange), abs=1e-4)
+    assert of_all(HUE_OFFSET, orange, red) == pytest.approx(
+        -of_all(HUE_OFFSET, red, orange), abs=1e-4
+    )
 
 
 def test_a_hue_needs_a_colour(muted: Image) -> None:
@@ -88,18 +93,26 @@ def test_greys_are_equally_grey(muted: Image) -> None:
     assert of_all(CHROMA_RATIO, flat, noisy(flat, 1), "worst") == 0
     mean = float(chroma(lab32(muted)).mean(dtype=np.float64))
     for expected, actual, sign in ((flat, muted, 1), (muted, flat, -1)):
-        assert of_all(CHROMA_RATIO, expected, actual) == pytest.approx(sign * 20 * np.log10(mean / FLOOR), abs=1e-3)
+        assert of_all(CHROMA_RATIO, expected, actual) == pytest.approx(
+            sign * 20 * np.log10(mean / FLOOR), abs=1e-3
+        )
 
 
 @pytest.mark.parametrize("step", [-3.0, -0.5, 0.5, 1.0, 5.0])
 def test_lightness_plus_a_step(muted: Image, step: float) -> None:
     """The step itself, in its direction."""
-    assert of_all(LIGHTNESS_BIAS, muted, recoloured(muted, lightness=step)) == pytest.approx(step, abs=0.01)
+    assert of_all(LIGHTNESS_BIAS, muted, recoloured(muted, lightness=step)) == pytest.approx(
+        step, abs=0.01
+    )
 
 
 @pytest.mark.parametrize(
     ("own", "change"),
-    [(HUE_OFFSET, {"degrees": 5.0}), (CHROMA_RATIO, {"gain": 0.9}), (LIGHTNESS_BIAS, {"lightness": 2.0})],
+    [
+        (HUE_OFFSET, {"degrees": 5.0}),
+        (CHROMA_RATIO, {"gain": 0.9}),
+        (LIGHTNESS_BIAS, {"lightness": 2.0}),
+    ],
 )
 def test_each_sees_its_own_fault_only(muted: Image, own: Metric, change: dict[str, float]) -> None:
     """A turn is neither paler nor darker, and so on around."""

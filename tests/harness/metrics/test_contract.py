@@ -36,7 +36,9 @@ NEEDS_ROOM = {"scale", "rotation"}
 @pytest.fixture(scope="module", params=list(METRICS))
 def metric(request: pytest.FixtureRequest) -> Metric:
     if request.param in {"lpips_vgg", "lpips_squeeze"}:
-        pytest.skip("its weights are not the project's to ship; test_values.py holds it to the package")
+        pytest.skip(
+            "its weights are not the project's to ship; test_values.py holds it to the package"
+        )
     return get_metric(request.param, find_weights("", download=False))
 
 
@@ -74,7 +76,9 @@ def reference(metric: Metric, picture: Image) -> Reference:
 def complete(metric: Metric, expected: Image, areas: dict[Region, Area]) -> Reference:
     """A reference that knows everything: a striped overlay lies in `edit`. It has the metric's regions only."""
     stripes = 0.6 * (np.arange(expected.shape[1]) // 3 % 2)
-    overlay = np.asarray(areas.get("edit", np.zeros(expected.shape[:2], bool)) * stripes, np.float32)
+    overlay = np.asarray(
+        areas.get("edit", np.zeros(expected.shape[:2], bool)) * stripes, np.float32
+    )
     colour = np.broadcast_to(np.array([0.8, 0.1, 0.2], np.float32), expected.shape)
     alpha = overlay[..., None]
     return Reference(
@@ -88,7 +92,9 @@ def complete(metric: Metric, expected: Image, areas: dict[Region, Area]) -> Refe
 
 def everywhere(metric: Metric, expected: Image) -> Reference:
     """A reference whose every region is the whole picture."""
-    return complete(metric, expected, dict.fromkeys(metric.regions, np.ones(expected.shape[:2], bool)))
+    return complete(
+        metric, expected, dict.fromkeys(metric.regions, np.ones(expected.shape[:2], bool))
+    )
 
 
 def measured(metric: Metric, reference: Reference, actual: Image) -> list[Value]:
@@ -97,13 +103,18 @@ def measured(metric: Metric, reference: Reference, actual: Image) -> list[Value]
 
 def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     """Name, version, range and source stand beside the function."""
-    assert metric.identity == f"{metric.name}{f'[{metric.variant}]' if metric.variant else ''}@{metric.version}"
+    assert (
+        metric.identity
+        == f"{metric.name}{f'[{metric.variant}]' if metric.variant else ''}@{metric.version}"
+    )
     assert metric.range[0] < metric.range[1]
     assert all((metric.source, metric.formula, metric.sees, metric.misses))
     assert get_fault(metric.example)
 
 
-def test_where_in_memory_a_picture_lies_is_not_seen(metric: Metric, reference: Reference, noisy: Image) -> None:
+def test_where_in_memory_a_picture_lies_is_not_seen(
+    metric: Metric, reference: Reference, noisy: Image
+) -> None:
     """Not in the last bit: a run that is repeated has the same numbers."""
     prepared = metric.prepare(reference)
     found = set()
@@ -113,7 +124,8 @@ def test_where_in_memory_a_picture_lies_is_not_seen(metric: Metric, reference: R
         moved[:] = noisy
         found.add(
             tuple(
-                (value.stat, value.region, value.value, value.y, value.x) for value in metric.measure(prepared, moved)
+                (value.stat, value.region, value.value, value.y, value.x)
+                for value in metric.measure(prepared, moved)
             )
         )
     assert len(found) == 1
@@ -122,13 +134,17 @@ def test_where_in_memory_a_picture_lies_is_not_seen(metric: Metric, reference: R
 def test_it_checks_itself(metric: Metric) -> None:
     """The golden pair measures what it measured in every statistic, and a number that is off is refused with both values."""
     check_golden(metric)
-    assert metric.golden.keys() == {stat for stat, value in golden_values(metric).items() if not math.isnan(value)}
+    assert metric.golden.keys() == {
+        stat for stat, value in golden_values(metric).items() if not math.isnan(value)
+    }
     for stat, value in metric.golden.items():
         with pytest.raises(IncompleteError, match=re.escape(f"{metric.identity} is off: {stat}")):
             check_golden(replace(metric, golden={stat: value + 0.002 * abs(value) + 0.0001}))
 
 
-def test_every_region_gets_every_statistic(metric: Metric, reference: Reference, noisy: Image) -> None:
+def test_every_region_gets_every_statistic(
+    metric: Metric, reference: Reference, noisy: Image
+) -> None:
     """No row is ever dropped, and what can't be measured says why."""
     values = measured(metric, reference, noisy)
     assert {v.region for v in values} == set(metric.regions)
@@ -150,7 +166,9 @@ def test_regions_that_it_does_not_measure_are_left_out(metric: Metric) -> None:
 def test_an_empty_region_says_so(metric: Metric, picture: Image, noisy: Image) -> None:
     """No scene has something in every region."""
     nowhere = np.zeros((SIZE, SIZE), bool)
-    values = measured(metric, complete(metric, picture, dict.fromkeys(metric.regions, nowhere)), noisy)
+    values = measured(
+        metric, complete(metric, picture, dict.fromkeys(metric.regions, nowhere)), noisy
+    )
     assert [v.reason for v in values] == [EMPTY] * len(metric.regions) * len(metric.stats)
 
 
@@ -160,7 +178,9 @@ def test_the_golden_pair_has_its_damage(metric: Metric) -> None:
     assert any(abs(value - best) > 1e-2 for value in golden_values(metric).values())
 
 
-def test_equal_pictures_get_the_best_value(metric: Metric, reference: Reference, picture: Image) -> None:
+def test_equal_pictures_get_the_best_value(
+    metric: Metric, reference: Reference, picture: Image
+) -> None:
     """Identity: the top of the range, or 0."""
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in measured(metric, reference, picture):
@@ -194,11 +214,13 @@ def damaged_corner(metric: Metric, picture: Image) -> tuple[Reference, Image]:
     """A picture whose upper left corner has moved, is soft, has a tint, tiles and few levels; the rest is right."""
     large = np.tile(picture, (2, 2, 1))
     if metric.name in IN_SMOOTH_PLACES:
-        large = np.repeat(np.linspace(0.2, 0.7, 2 * SIZE, dtype=np.float32)[:, None, None], 2 * SIZE, axis=1).repeat(
-            3, 2
-        )
+        large = np.repeat(
+            np.linspace(0.2, 0.7, 2 * SIZE, dtype=np.float32)[:, None, None], 2 * SIZE, axis=1
+        ).repeat(3, 2)
     y, x = np.mgrid[0 : 2 * SIZE, 0 : 2 * SIZE]
-    wrong = cv2.GaussianBlur(np.roll(large, 2, axis=1), (0, 0), 1.2) + np.array([0.06, 0, -0.04], np.float32)
+    wrong = cv2.GaussianBlur(np.roll(large, 2, axis=1), (0, 0), 1.2) + np.array(
+        [0.06, 0, -0.04], np.float32
+    )
     wrong = np.round((wrong + ((y // 16 + x // 16) % 2)[..., None] * 0.04) * 32) / 32
     inside = ((y < CORNER) & (x < CORNER))[..., None]
     damaged = np.where(inside, np.clip(wrong, 0, 1), large).astype(np.float32)
@@ -210,7 +232,9 @@ def damaged_corner(metric: Metric, picture: Image) -> tuple[Reference, Image]:
     return complete(metric, large, areas), damaged
 
 
-def test_damage_is_worse_than_none_and_within_the_range(metric: Metric, reference: Reference, noisy: Image) -> None:
+def test_damage_is_worse_than_none_and_within_the_range(
+    metric: Metric, reference: Reference, noisy: Image
+) -> None:
     """Noise moves every measured value away from the best, into the declared range."""
     for value in measured(metric, reference, noisy):
         if value.value is None:
@@ -232,7 +256,11 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
     values = measured(metric, complete(metric, large, areas), damaged)
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
-        must_measure = value.region == "keep" and metric.name not in IN_SMOOTH_PLACES and value.stat not in NEEDS_ROOM
+        must_measure = (
+            value.region == "keep"
+            and metric.name not in IN_SMOOTH_PLACES
+            and value.stat not in NEEDS_ROOM
+        )
         if must_measure or (value.region != "all" and not value.reason):
             assert value.value == pytest.approx(best, abs=REACH.get(metric.name, 1e-6)), value
         if value.region == "all" and value.stat == "worst" and metric.name not in IN_SMOOTH_PLACES:
@@ -241,7 +269,9 @@ def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image
             assert min(value.y, value.x) > large.shape[0] - 64 - 64
 
 
-def test_it_is_a_pure_function(metric: Metric, reference: Reference, picture: Image, noisy: Image) -> None:
+def test_it_is_a_pure_function(
+    metric: Metric, reference: Reference, picture: Image, noisy: Image
+) -> None:
     """Twice the same bits, and the pictures are left as they were."""
     before = (picture.tobytes(), noisy.tobytes())
     assert measured(metric, reference, noisy) == measured(metric, reference, noisy)

@@ -11,7 +11,16 @@ from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.metric import Image, known, whole
 from editproof.harness.metrics.structure.cvvdp import CVVDP
 from editproof.harness.records.errors import IncompleteError
-from tests.harness.metrics.planted import blurred, delivered, measured, noisy, of_all, parted, patch, photograph
+from tests.harness.metrics.planted import (
+    blurred,
+    delivered,
+    measured,
+    noisy,
+    of_all,
+    parted,
+    patch,
+    photograph,
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,11 @@ def test_it_is_lost_where_the_damage_is(picture: Image) -> None:
     numbers = measured(CVVDP, reference, actual)
     assert numbers["edit", "mean"] > 4 * numbers["keep", "mean"]
     assert numbers["all", "worst"] > numbers["all", "mean"]
-    worst = next(v for v in CVVDP.measure(CVVDP.prepare(reference), actual) if (v.region, v.stat) == ("all", "worst"))
+    worst = next(
+        v
+        for v in CVVDP.measure(CVVDP.prepare(reference), actual)
+        if (v.region, v.stat) == ("all", "worst")
+    )
     assert worst.y is not None
     assert worst.x is not None
     assert max(abs(worst.y - 128), abs(worst.x - 128)) <= 40
@@ -59,7 +72,9 @@ def test_it_is_lost_where_the_damage_is(picture: Image) -> None:
     assert plane.max() == pytest.approx(known(worst.value))
 
 
-def test_a_missing_package_is_said_in_one_line(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_said_in_one_line(
+    picture: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With what to install."""
     monkeypatch.setitem(sys.modules, "pycvvdp", None)
     visibility._package.cache_clear()

@@ -7,7 +7,16 @@ import pytest
 from flip_evaluator import evaluate
 
 from editproof.harness.metrics.structure.flip import FLIP, flip_map
-from tests.harness.metrics.planted import delivered, measured, noisy, of_all, parted, patch, photograph, recoloured
+from tests.harness.metrics.planted import (
+    delivered,
+    measured,
+    noisy,
+    of_all,
+    parted,
+    patch,
+    photograph,
+    recoloured,
+)
 
 
 def test_the_mean_is_the_packages() -> None:
@@ -32,7 +41,9 @@ def test_a_tint_in_the_edit_is_read_in_the_edit() -> None:
     values = []
     for degrees in (5.0, 15.0, 40.0):
         changed = delivered(recoloured(picture, degrees=degrees))
-        numbers = measured(FLIP, parted(picture), np.where(patch(picture)[..., None], changed, picture))
+        numbers = measured(
+            FLIP, parted(picture), np.where(patch(picture)[..., None], changed, picture)
+        )
         assert numbers["keep", "mean"] < numbers["edit", "mean"] / 20
         values.append(numbers["edit", "mean"])
     assert values == sorted(values)

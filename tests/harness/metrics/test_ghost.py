@@ -16,8 +16,22 @@ from editproof.harness.suites.tasks import task_of
 from editproof.vectors.registry import get
 from editproof.vectors.scene import Scene
 
-FLAT = (("thin_text", 1), ("logo", 1), ("watermark", 1), ("microprint", 1), ("signature", 1), ("tiled_seams", 3))
-BUSY = (("logo", 3), ("date_stamp", 3), ("photobomb", 3), ("grain", 3), ("shadow_edge", 5), ("scan_annotation", 3))
+FLAT = (
+    ("thin_text", 1),
+    ("logo", 1),
+    ("watermark", 1),
+    ("microprint", 1),
+    ("signature", 1),
+    ("tiled_seams", 3),
+)
+BUSY = (
+    ("logo", 3),
+    ("date_stamp", 3),
+    ("photobomb", 3),
+    ("grain", 3),
+    ("shadow_edge", 5),
+    ("scan_annotation", 3),
+)
 SIZE = 192
 CHANCE_DB = 20 * np.log10(3.0)
 
@@ -29,12 +43,18 @@ def scene(family: str, step: int, scale: int) -> Scene:
 
 def enlarged(image: NDArray[np.float32], scale: int) -> Image:
     size = (image.shape[1] * scale, image.shape[0] * scale)
-    return image if scale == 1 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
+    return (
+        image
+        if scale == 1
+        else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
+    )
 
 
 def with_residue(scene: Scene, share: float) -> Image:
     """The right answer with a share of the overlay left, as an upscaler shows it, rounded to 8 bits but not clipped."""
-    return as_delivered(scene.clean + np.float32(share) * enlarged(scene.input - scene.clean_input, scene.scale))
+    return as_delivered(
+        scene.clean + np.float32(share) * enlarged(scene.input - scene.clean_input, scene.scale)
+    )
 
 
 def measured(reference: Reference, actual: Image) -> tuple[float, float]:
@@ -71,7 +91,9 @@ def test_more_of_it_is_more(family: str, step: int) -> None:
     """Amplitude and certainty rise with what is left."""
     drawn = scene(family, step, 1)
     reference = task_of(drawn).reference
-    amplitudes, snrs = zip(*(measured(reference, with_residue(drawn, s)) for s in (0.0, 0.01, 0.04, 0.16)), strict=True)
+    amplitudes, snrs = zip(
+        *(measured(reference, with_residue(drawn, s)) for s in (0.0, 0.01, 0.04, 0.16)), strict=True
+    )
     assert list(amplitudes) == sorted(amplitudes)
     assert list(snrs) == sorted(snrs)
 
@@ -96,7 +118,9 @@ def test_other_damage_is_no_ghost(fault: str) -> None:
         "tint": drawn.clean + np.array([0.05, 0, -0.05]),
         "blur": cv2.GaussianBlur(drawn.clean, (0, 0), 1.0),
     }[fault]
-    _, snr = measured(task_of(drawn).reference, as_delivered(np.clip(damaged, 0, 1).astype(np.float32)))
+    _, snr = measured(
+        task_of(drawn).reference, as_delivered(np.clip(damaged, 0, 1).astype(np.float32))
+    )
     assert snr < CHANCE_DB
 
 
@@ -119,4 +143,6 @@ def test_an_overlay_that_cannot_be_seen_gives_a_reason() -> None:
     area = np.zeros((64, 64), bool)
     area[20:40, 20:40] = True
     reference = Reference({"edit": area}, ground, ground, area.astype(np.float32), ground)
-    assert all("can't be told" in value.reason for value in GHOST.measure(GHOST.prepare(reference), ground))
+    assert all(
+        "can't be told" in value.reason for value in GHOST.measure(GHOST.prepare(reference), ground)
+    )

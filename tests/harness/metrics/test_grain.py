@@ -9,7 +9,16 @@ import pytest
 
 from editproof.harness.metrics.core.metric import Image, Reference
 from editproof.harness.metrics.detail.grain import BANDS, FLOOR, GRAIN, MIN_PX, NO_EXPECTED, bands
-from tests.harness.metrics.planted import blurred, delivered, grey, measured, parted, patch, photograph, recoloured
+from tests.harness.metrics.planted import (
+    blurred,
+    delivered,
+    grey,
+    measured,
+    parted,
+    patch,
+    photograph,
+    recoloured,
+)
 
 SIZE = 256
 LEVEL = 1 / 255
@@ -18,7 +27,9 @@ LEVEL = 1 / 255
 def grainy(sigma_levels: float, seed: int = 0) -> Image:
     """A soft gradient with white grain, not rounded."""
     x = np.linspace(0.35, 0.65, SIZE)
-    return grey(x[None, :] + np.random.default_rng(seed).normal(0, sigma_levels * LEVEL, (SIZE, SIZE)))
+    return grey(
+        x[None, :] + np.random.default_rng(seed).normal(0, sigma_levels * LEVEL, (SIZE, SIZE))
+    )
 
 
 def filled(outside: Image, inside: Image) -> Image:
@@ -27,7 +38,12 @@ def filled(outside: Image, inside: Image) -> Image:
 
 def ratio(sigma: float, expected: float, share: float) -> float:
     """dB of two deviations in a band that holds `share` of white noise, over the floor."""
-    return float(20 * np.log10(np.hypot(sigma * LEVEL * share, FLOOR) / np.hypot(expected * LEVEL * share, FLOOR)))
+    return float(
+        20
+        * np.log10(
+            np.hypot(sigma * LEVEL * share, FLOOR) / np.hypot(expected * LEVEL * share, FLOOR)
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +58,9 @@ def test_bands_add_up_to_the_picture_less_its_blur() -> None:
     """Nothing is counted twice."""
     plane = photograph("chelsea")[..., 1].copy()
     inner = (slice(16, -16), slice(16, -16))
-    assert bands(plane).sum(axis=0)[inner] == pytest.approx((plane - blurred(plane, 4.0))[inner], abs=1e-5)
+    assert bands(plane).sum(axis=0)[inner] == pytest.approx(
+        (plane - blurred(plane, 4.0))[inner], abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(("inside", "around"), [(8.0, 4.0), (4.0, 4.0), (2.0, 4.0), (0.0, 4.0)])
@@ -58,7 +76,10 @@ def test_a_fill_of_known_grain(inside: float, around: float, shares: list[float]
 def test_the_right_grain_in_another_pattern_is_right() -> None:
     """Nobody can draw the same crystals."""
     expected = grainy(5)
-    assert abs(measured(GRAIN, parted(expected), filled(expected, grainy(5, seed=7)))["edit", "fine"]) < 0.5
+    assert (
+        abs(measured(GRAIN, parted(expected), filled(expected, grainy(5, seed=7)))["edit", "fine"])
+        < 0.5
+    )
 
 
 def test_denoised_everywhere_is_seen_everywhere_but_is_even() -> None:
@@ -102,7 +123,11 @@ def test_too_little_to_measure_is_said() -> None:
 def test_colour_and_lightness_are_not_grain() -> None:
     """A tint or a step of L* leaves the deviation."""
     picture = photograph("coffee")
-    for change in (recoloured(picture, degrees=3), recoloured(picture, lightness=1), recoloured(picture, gain=0.9)):
+    for change in (
+        recoloured(picture, degrees=3),
+        recoloured(picture, lightness=1),
+        recoloured(picture, gain=0.9),
+    ):
         assert abs(measured(GRAIN, parted(picture), delivered(change))["all", "mean"]) < 0.3
 
 

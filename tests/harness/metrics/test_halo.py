@@ -62,7 +62,9 @@ def test_a_rim_on_one_side_shows_in_the_worst_window() -> None:
     left = np.arange(SIZE)[None, :] < SIZE // 2
     actual = lighter(reference, rim & left, 12) + lighter(reference, rim & ~left, -12)
     assert reference.expected is not None
-    values = HALO.measure(HALO.prepare(reference), np.asarray(actual - reference.expected, np.float32))
+    values = HALO.measure(
+        HALO.prepare(reference), np.asarray(actual - reference.expected, np.float32)
+    )
     found = {(v.region, v.stat): v for v in values}
     mean, worst = found["ring", "rim"].value, found["ring", "worst"].value
     assert mean is not None

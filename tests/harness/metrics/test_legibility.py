@@ -52,7 +52,10 @@ def test_lost_microprint_is_seen_where_the_mean_of_ssim_hardly_moves(microprint:
 
 def test_the_more_blur_the_less_legible(microprint: Reference) -> None:
     """Mean and worst window fall together."""
-    found = [values(MICRO_LEGIBILITY, microprint, blurred(microprint, sigma)) for sigma in (0.4, 0.7, 1.2, 2.5)]
+    found = [
+        values(MICRO_LEGIBILITY, microprint, blurred(microprint, sigma))
+        for sigma in (0.4, 0.7, 1.2, 2.5)
+    ]
     for stat in MICRO_LEGIBILITY.stats:
         legible = [number(each["protect", stat]) for each in found]
         assert legible == sorted(legible, reverse=True)
@@ -79,10 +82,14 @@ def test_faded_to_half_is_a_known_number() -> None:
     """2·0.5 / (1 + 0.5²) = 0.8; inverted -1; a tint of the whole picture nothing."""
     rng = np.random.default_rng(0)
     strokes = 0.25 * (rng.random((96, 96, 1)) - 0.5)
-    areas = Reference({"protect": np.ones((96, 96), bool)}, np.repeat(0.5 + strokes, 3, axis=2).astype(np.float32))
+    areas = Reference(
+        {"protect": np.ones((96, 96), bool)}, np.repeat(0.5 + strokes, 3, axis=2).astype(np.float32)
+    )
     for gain, legible in ((1.0, 1.0), (0.5, 0.8), (0.0, 0.0), (-1.0, -1.0)):
         actual = np.repeat(0.55 + gain * strokes, 3, axis=2).astype(np.float32)
-        assert number(values(MICRO_LEGIBILITY, areas, actual)["protect", "mean"]) == pytest.approx(legible, abs=0.05)
+        assert number(values(MICRO_LEGIBILITY, areas, actual)["protect", "mean"]) == pytest.approx(
+            legible, abs=0.05
+        )
 
 
 @given(st.text("abcdef ", max_size=12), st.text("abcdef", min_size=1, max_size=12))
@@ -116,7 +123,9 @@ def test_what_ocr_cannot_read_in_the_right_answer_is_no_ones_fault() -> None:
     reference, actual = worded_pair()
     assert reference.expected is not None
     grey = np.full_like(reference.expected, 0.5)
-    unreadable = Reference(reference.areas, grey, reference.input, reference.overlay, None, reference.boxes)
+    unreadable = Reference(
+        reference.areas, grey, reference.input, reference.overlay, None, reference.boxes
+    )
     assert {v.reason for v in values(CER, unreadable, actual).values()} == {
         "OCR can't read it in the expected picture either"
     }

@@ -54,14 +54,18 @@ def test_it_is_symmetric() -> None:
     """Which picture is the right one makes no difference."""
     picture = photograph("coffee")
     actual = delivered(blurred(picture, 1))
-    assert of_all(MS_SSIM, picture, actual) == pytest.approx(of_all(MS_SSIM, actual, picture), abs=1e-6)
+    assert of_all(MS_SSIM, picture, actual) == pytest.approx(
+        of_all(MS_SSIM, actual, picture), abs=1e-6
+    )
 
 
 def test_more_damage_is_worse() -> None:
     """Monotone in blur and in noise."""
     picture = photograph("chelsea")
     for fault in (blurred, noisy):
-        values = [of_all(MS_SSIM, picture, delivered(fault(picture, size))) for size in (0.5, 1, 2, 4)]
+        values = [
+            of_all(MS_SSIM, picture, delivered(fault(picture, size))) for size in (0.5, 1, 2, 4)
+        ]
         assert values == sorted(values, reverse=True)
 
 

@@ -45,7 +45,9 @@ def test_it_needs_the_input_only() -> None:
     y=st.integers(0, SIZE - 1), x=st.integers(0, SIZE - 1), channel=st.integers(0, 2),
     levels=st.integers(1, 60), scale=st.sampled_from([1, 2]),
 )  # fmt: skip
-def test_one_pixel_is_reported_with_its_place(y: int, x: int, channel: int, levels: int, scale: int) -> None:
+def test_one_pixel_is_reported_with_its_place(
+    y: int, x: int, channel: int, levels: int, scale: int
+) -> None:
     """One level of one channel outside the edit; whatever changes within it is none of its business."""
     known = reference(scale)
     actual = unchanged(known)
@@ -56,7 +58,10 @@ def test_one_pixel_is_reported_with_its_place(y: int, x: int, channel: int, leve
     assert found["worst"].value == pytest.approx(levels * outside, abs=0.01)
     assert found["share"].value == pytest.approx(outside / (SIZE**2 - 400))
     if outside:
-        assert (found["worst"].y, found["worst"].x) == (y * scale + scale // 2, x * scale + scale // 2)
+        assert (found["worst"].y, found["worst"].x) == (
+            y * scale + scale // 2,
+            x * scale + scale // 2,
+        )
 
 
 def test_rounding_is_no_change() -> None:
@@ -64,7 +69,9 @@ def test_rounding_is_no_change() -> None:
     known = reference()
     assert known.input is not None
     assert keep(known, known.input)["share"].value == 0
-    away = np.where(known.input > 0.5, known.input - 1 / 255, known.input + 1 / 255).astype(np.float32)
+    away = np.where(known.input > 0.5, known.input - 1 / 255, known.input + 1 / 255).astype(
+        np.float32
+    )
     assert keep(known, as_delivered(away))["share"].value == 1
 
 

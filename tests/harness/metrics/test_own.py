@@ -15,7 +15,15 @@ from editproof.harness.metrics.core import registry
 from editproof.harness.metrics.core.contract import check_metric, problems
 from editproof.harness.metrics.core.golden import EDGE_PX, golden_pair
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Reference, Value, known, whole
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Reference,
+    Value,
+    known,
+    whole,
+)
 from editproof.harness.metrics.core.own import metric
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.types import Measurement
@@ -36,9 +44,15 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
 
     def offered(what: object) -> None:
         point = SimpleNamespace(
-            name="x", value="pkg:x", group=registry.ENTRY_POINTS, dist=SimpleNamespace(name="pkg"), load=lambda: what
+            name="x",
+            value="pkg:x",
+            group=registry.ENTRY_POINTS,
+            dist=SimpleNamespace(name="pkg"),
+            load=lambda: what,
         )
-        monkeypatch.setattr(offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+        monkeypatch.setattr(
+            offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
+        )
         registry.foreign.cache_clear()
 
     return offered
@@ -53,7 +67,9 @@ def forget() -> None:
 def test_a_function_is_a_metric() -> None:
     """By region, with the number that the function gives."""
     reference, actual = golden_pair()
-    values = {value.region: value.value for value in redness.measure(redness.prepare(reference), actual)}
+    values = {
+        value.region: value.value for value in redness.measure(redness.prepare(reference), actual)
+    }
     edit = reference.areas["edit"]
     assert values["edit"] == pytest.approx((actual - known(reference.expected))[edit][:, 0].mean())
     assert set(values) == set(reference.areas)
@@ -71,7 +87,11 @@ def test_a_package_offers_one(offer: Offer) -> None:
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [(1, "must be a Metric"), ([redness, redness], "two metrics"), (replace(redness, name="psnr"), "two metrics")],
+    [
+        (1, "must be a Metric"),
+        ([redness, redness], "two metrics"),
+        (replace(redness, name="psnr"), "two metrics"),
+    ],
 )
 def test_a_bad_offer_is_named(offer: Offer, what: object, message: str) -> None:
     """One line, and what to do."""
@@ -111,7 +131,10 @@ BAD: list[tuple[str, Metric]] = [
     ("two numbers", metric("m", better="zero", range=(0, 999))(counter)),
     ("it says that it gives mean, p99", replace(redness, stats=("mean", "p99"))),
     ("it failed: ValueError: too dark", metric("m", better="zero", range=(0, 1))(raising)),
-    ("it failed: ValueError: assignment destination is read-only", metric("m", better="zero", range=(0, 1))(meddling)),
+    (
+        "it failed: ValueError: assignment destination is read-only",
+        metric("m", better="zero", range=(0, 1))(meddling),
+    ),
     ("is off", replace(redness, golden={"mean": 0.5})),
 ]
 
@@ -123,7 +146,9 @@ def test_what_does_not_keep_its_word_is_refused(message: str, bad: Metric) -> No
         check_metric(bad)
 
 
-@pytest.mark.parametrize("name", [name for name in registry.METRICS if name not in {"lpips_vgg", "lpips_squeeze"}])
+@pytest.mark.parametrize(
+    "name", [name for name in registry.METRICS if name not in {"lpips_vgg", "lpips_squeeze"}]
+)
 def test_ours_keep_their_word(name: str) -> None:
     """The same check, on every metric that needs no weights of its own."""
     from editproof.harness.metrics.core.lpips_weights import find_weights
@@ -193,5 +218,7 @@ def test_nobody_changes_a_picture_or_a_region_for_the_others() -> None:
         return float((actual - expected)[region][:, 0].mean())
 
     for number in (meddle, overwrite):
-        with pytest.raises(IncompleteError, match=r"the metric m@1 failed: ValueError: .*read-only"):
+        with pytest.raises(
+            IncompleteError, match=r"the metric m@1 failed: ValueError: .*read-only"
+        ):
             one_row(metric("m", better="zero", range=(-1, 1))(number))

@@ -55,5 +55,8 @@ def test_a_small_fault_is_told_from_a_benign_change(fault: str, name: str) -> No
     metric, region, stat, plant = FAULTS[fault]
     picture = photograph(name)
     reference = parted(picture)
-    benign = max(abs(measured(metric, reference, change(picture))[region, stat]) for change in BENIGN.values())
+    benign = max(
+        abs(measured(metric, reference, change(picture))[region, stat])
+        for change in BENIGN.values()
+    )
     assert abs(measured(metric, reference, planted(plant)(picture))[region, stat]) > FACTOR * benign

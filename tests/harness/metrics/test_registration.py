@@ -55,7 +55,9 @@ MOTIONS = [
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-@pytest.mark.parametrize(("dy", "dx"), [(0.25, 0.0), (0.0, -0.25), (0.5, 0.5), (1.0, -1.0), (-3.4, 2.6)])
+@pytest.mark.parametrize(
+    ("dy", "dx"), [(0.25, 0.0), (0.0, -0.25), (0.5, 0.5), (1.0, -1.0), (-3.4, 2.6)]
+)
 def test_a_known_shift(name: str, dy: float, dx: float) -> None:
     """To a twentieth of a pixel, over the whole picture and in the edit; down and right are positive."""
     picture = photograph(name)
@@ -76,7 +78,9 @@ def test_it_agrees_with_scikit_image(name: str, dy: float, dx: float) -> None:
     actual = delivered(shifted(picture, dy, dx))
     window = np.outer(np.hanning(len(picture)), np.hanning(len(picture)))
     planes = [(image.mean(axis=-1) - image.mean()) * window for image in (actual, picture)]
-    reference, _, _ = phase_cross_correlation(planes[1], planes[0], upsample_factor=100, normalization=None)
+    reference, _, _ = phase_cross_correlation(
+        planes[1], planes[0], upsample_factor=100, normalization=None
+    )
     ours = [of_all(REGISTRATION, picture, actual, stat) for stat in ("dy", "dx")]
     assert ours == pytest.approx(-reference, abs=0.08)
 
@@ -124,14 +128,18 @@ def test_what_can_not_be_told_is_said() -> None:
         values = REGISTRATION.measure(REGISTRATION.prepare(whole(picture)), picture)
         assert {value.reason for value in values} == {NO_STRUCTURE}
     coffee, other = photograph("coffee")[:256, :256], photograph("chelsea")[:256, :256]
-    values = REGISTRATION.measure(REGISTRATION.prepare(Reference({"all": np.ones((256, 256), bool)}, coffee)), other)
+    values = REGISTRATION.measure(
+        REGISTRATION.prepare(Reference({"all": np.ones((256, 256), bool)}, coffee)), other
+    )
     assert {value.reason for value in values} == {UNLIKE}
     assert f"{MAX_SHIFT_PX:g} px" in UNLIKE
 
 
 def motion_of(picture: Image, actual: Image) -> dict[str, float]:
     """Every statistic of the whole picture."""
-    return {stat: number for (_, stat), number in measured(REGISTRATION, whole(picture), actual).items()}
+    return {
+        stat: number for (_, stat), number in measured(REGISTRATION, whole(picture), actual).items()
+    }
 
 
 def check_motion(picture: Image, scale: float, rotation: float, shift: complex) -> None:
@@ -154,10 +162,15 @@ def test_a_known_turn_and_zoom(name: str, scale: float, rotation: float, shift: 
 
 @pytest.mark.parametrize("family", ["logo", "thin_text", "shadow_edge", "colour_chart"])
 @pytest.mark.parametrize(("scale", "rotation", "shift"), MOTIONS[::2])
-def test_a_turn_and_zoom_of_a_drawn_scene(family: str, scale: float, rotation: float, shift: complex) -> None:
+def test_a_turn_and_zoom_of_a_drawn_scene(
+    family: str, scale: float, rotation: float, shift: complex
+) -> None:
     """Where there is little but paper and a few words, too."""
     check_motion(
-        known(task_of(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected), scale, rotation, shift
+        known(task_of(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected),
+        scale,
+        rotation,
+        shift,
     )
 
 
@@ -202,7 +215,9 @@ def test_a_part_that_turned() -> None:
     picture = photograph("astronaut")
     area = np.zeros(picture.shape[:2], bool)
     area[150:350, 150:350] = True
-    actual = delivered(np.where(area[..., None], turned(picture, cmath.rect(1.004, math.radians(0.3))), picture))
+    actual = delivered(
+        np.where(area[..., None], turned(picture, cmath.rect(1.004, math.radians(0.3))), picture)
+    )
     numbers = measured(REGISTRATION, Reference({"edit": area, "keep": ~area}, picture), actual)
     assert numbers["edit", "scale"] == pytest.approx(0.4, abs=0.05)
     assert numbers["edit", "rotation"] == pytest.approx(0.3, abs=0.05)
@@ -216,7 +231,10 @@ def test_a_small_region_tells_no_turn() -> None:
     area = np.zeros(picture.shape[:2], bool)
     area[100:164, 180:244] = True
     values = REGISTRATION.measure(REGISTRATION.prepare(Reference({"edit": area}, picture)), picture)
-    assert {value.stat: value.reason for value in values if value.reason} == {"scale": TOO_FEW, "rotation": TOO_FEW}
+    assert {value.stat: value.reason for value in values if value.reason} == {
+        "scale": TOO_FEW,
+        "rotation": TOO_FEW,
+    }
 
 
 def test_motions_follow_each_other() -> None:

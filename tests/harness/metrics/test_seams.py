@@ -19,15 +19,21 @@ SIZE, TILE = 256, 48
 def gradient() -> Image:
     """Slanted, and dithered as a camera's noise does: without, its own steps of one level are straight and periodic."""
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
-    ramp = np.stack([0.3 + 0.3 * x + 0.1 * y, 0.4 + 0.2 * y - 0.1 * x, 0.5 + 0.1 * (x + y)], axis=-1)
-    return as_delivered((ramp + np.random.default_rng(9).normal(0, 0.6 / 255, ramp.shape)).astype(np.float32))
+    ramp = np.stack(
+        [0.3 + 0.3 * x + 0.1 * y, 0.4 + 0.2 * y - 0.1 * x, 0.5 + 0.1 * (x + y)], axis=-1
+    )
+    return as_delivered(
+        (ramp + np.random.default_rng(9).normal(0, 0.6 / 255, ramp.shape)).astype(np.float32)
+    )
 
 
 @pytest.fixture(scope="module")
 def photograph() -> Image:
     from skimage import data
 
-    picture = np.asarray(data.coffee()[100 : 100 + SIZE, 150 : 150 + SIZE], np.float32) / np.float32(255)
+    picture = np.asarray(
+        data.coffee()[100 : 100 + SIZE, 150 : 150 + SIZE], np.float32
+    ) / np.float32(255)
     return as_delivered(np.float32(0.1) + np.float32(0.8) * picture)
 
 
@@ -77,7 +83,9 @@ def test_a_seam_of_one_level_is_found_on_a_photograph(photograph: Image) -> None
 
 def test_a_stronger_seam_is_louder(photograph: Image) -> None:
     """By 6 dB each time its height doubles."""
-    residuals = [energy(known(photograph), tiled(photograph, levels))["residual"] for levels in (2, 4, 8)]
+    residuals = [
+        energy(known(photograph), tiled(photograph, levels))["residual"] for levels in (2, 4, 8)
+    ]
     assert np.diff(residuals) == pytest.approx([6.0, 6.0], abs=2.0)
 
 
@@ -96,7 +104,9 @@ def test_damage_without_seams_is_quiet(photograph: Image, fault: str) -> None:
 
 @pytest.mark.parametrize("tile", [8, 32, 47, 64])
 @pytest.mark.parametrize("levels", [1, 3])
-def test_an_unknown_grid_is_found_with_its_period(gradient: Image, tile: int, levels: float) -> None:
+def test_an_unknown_grid_is_found_with_its_period(
+    gradient: Image, tile: int, levels: float
+) -> None:
     """Of the picture alone, on a gradient; the lines are where the tiles meet."""
     actual = tiled(gradient, levels, tile)
     for axis in (0, 1):
@@ -120,7 +130,9 @@ def test_the_blocks_of_a_codec_are_a_grid(photograph: Image) -> None:
     """JPEG at quality 20."""
     import cv2
 
-    _, packed = cv2.imencode(".jpg", np.round(photograph * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 20])
+    _, packed = cv2.imencode(
+        ".jpg", np.round(photograph * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 20]
+    )
     actual = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.float32) / np.float32(255)
     grid = find_grid(actual, 0)
     assert grid is not None

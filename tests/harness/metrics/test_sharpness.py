@@ -63,7 +63,9 @@ def test_a_blur_of_six_tenths_is_a_decibel(name: str) -> None:
 def test_more_blur_is_softer() -> None:
     """Monotone."""
     picture = photograph("coffee")
-    values = [of_all(SHARPNESS, picture, blurred(picture, sigma)) for sigma in (0.3, 0.5, 0.8, 1.3, 2.0)]
+    values = [
+        of_all(SHARPNESS, picture, blurred(picture, sigma)) for sigma in (0.3, 0.5, 0.8, 1.3, 2.0)
+    ]
     assert values == sorted(values, reverse=True)
 
 
@@ -86,10 +88,15 @@ def test_a_soft_fill_is_read_in_the_edit() -> None:
     numbers = measured(SHARPNESS, parted(picture), actual)
     assert numbers["edit", "mean"] < -2
     assert abs(numbers["keep", "mean"]) < 0.1
-    (worst,) = [v for v in SHARPNESS.measure(SHARPNESS.prepare(whole(picture)), actual) if v.stat == "worst"]
+    (worst,) = [
+        v for v in SHARPNESS.measure(SHARPNESS.prepare(whole(picture)), actual) if v.stat == "worst"
+    ]
     assert worst.y is not None
     assert worst.x is not None
-    assert area[worst.y, worst.x] or cv2.dilate(area.astype(np.uint8), np.ones((65, 65)))[worst.y, worst.x]
+    assert (
+        area[worst.y, worst.x]
+        or cv2.dilate(area.astype(np.uint8), np.ones((65, 65)))[worst.y, worst.x]
+    )
 
 
 def test_a_picture_without_edges_says_so() -> None:

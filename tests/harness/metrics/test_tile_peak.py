@@ -21,7 +21,9 @@ def measured(known: Reference, residual: np.ndarray) -> dict[str, float | None]:
     """Of a residual in 8-bit levels, not rounded."""
     assert known.expected is not None
     actual: Image = (known.expected + residual[..., None] / 255).astype(np.float32)
-    return {value.stat: value.value for value in TILE_PEAK.measure(TILE_PEAK.prepare(known), actual)}
+    return {
+        value.stat: value.value for value in TILE_PEAK.measure(TILE_PEAK.prepare(known), actual)
+    }
 
 
 @pytest.mark.parametrize("axis", [0, 1])

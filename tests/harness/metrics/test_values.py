@@ -53,12 +53,16 @@ def test_psnr_is_scikit_images(pair: tuple[Image, Image]) -> None:
     """To the sixth digit."""
     from skimage.metrics import peak_signal_noise_ratio
 
-    reference = peak_signal_noise_ratio(*(image.astype(np.float64) for image in pair), data_range=1.0)
+    reference = peak_signal_noise_ratio(
+        *(image.astype(np.float64) for image in pair), data_range=1.0
+    )
     assert mean_of_all(PSNR, *pair) == pytest.approx(reference, abs=1e-6)
 
 
 @pytest.mark.parametrize("strength", [1 / 255, 0.05, 0.5, 1.0])
-def test_ssim_is_scikit_images_in_wangs_settings(pair: tuple[Image, Image], strength: float) -> None:
+def test_ssim_is_scikit_images_in_wangs_settings(
+    pair: tuple[Image, Image], strength: float
+) -> None:
     """To the sixth digit, from one level of difference to the inverted picture; each flat pixel to 2e-5 at the worst."""
     picture = pair[0].copy()
     picture[:40, :50] = 0.9
@@ -66,7 +70,9 @@ def test_ssim_is_scikit_images_in_wangs_settings(pair: tuple[Image, Image], stre
     reference, plane = wangs_ssim(picture, actual)
     assert mean_of_all(SSIM, picture, actual) == pytest.approx(reference, abs=1e-6)
     ours = ssim_map(SSIM.prepare(whole(picture)), actual)
-    assert np.asarray(ours[10:30, 10:40], np.float64) == pytest.approx(plane[10:30, 10:40], abs=2e-5)
+    assert np.asarray(ours[10:30, 10:40], np.float64) == pytest.approx(
+        plane[10:30, 10:40], abs=2e-5
+    )
 
 
 def wangs_ssim(expected: Image, actual: Image) -> tuple[float, NDArray[np.float64]]:
@@ -95,7 +101,11 @@ def test_a_region_is_pooled_as_numpy_would() -> None:
         (y + 32, x + 32): plane[y : y + 64, x : x + 64][area[y : y + 64, x : x + 64]]
         for y, x in itertools.product(*starts)
     }
-    means = {place: inside.mean(dtype=np.float64) for place, inside in windows.items() if inside.size >= 64}
+    means = {
+        place: inside.mean(dtype=np.float64)
+        for place, inside in windows.items()
+        if inside.size >= 64
+    }
     assert worst.value == pytest.approx(max(means.values()), abs=1e-9)
     assert (worst.y, worst.x) == max(means, key=lambda place: means[place])
 
@@ -144,7 +154,9 @@ def test_halved_amplitude_is_minus_six_decibels() -> None:
     """In the bands where white noise has its energy, and in local contrast; near the floor it counts for less."""
     rng = np.random.default_rng(0)
     full = rng.normal(0, 0.12, (128, 128, 1)).clip(-0.4, 0.4)
-    strong, weak = (np.repeat(0.5 + gain * full, 3, axis=2).astype(np.float32) for gain in (1.0, 0.5))
+    strong, weak = (
+        np.repeat(0.5 + gain * full, 3, axis=2).astype(np.float32) for gain in (1.0, 0.5)
+    )
     values = SPECTRAL_ENERGY.measure(SPECTRAL_ENERGY.prepare(whole(strong)), weak)
     bands = {value.stat: value.value for value in values}
     for octave in ("octave_3", "octave_4", "octave_5"):
@@ -153,37 +165,55 @@ def test_halved_amplitude_is_minus_six_decibels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sector", "angle"), [("toward_0", 0), ("toward_45", 45), ("toward_90", 90), ("toward_135", 135)]
+    ("sector", "angle"),
+    [("toward_0", 0), ("toward_45", 45), ("toward_90", 90), ("toward_135", 135)],
 )
 def test_a_lost_direction_shows_in_its_sector_alone(sector: str, angle: float) -> None:
     """Waves of four directions, one of them gone: its sector falls far, the others hardly."""
     y, x = np.mgrid[0:128, 0:128]
     waves = {
-        degrees: 0.08 * np.sin(2 * np.pi * 0.22 * (x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees))))
+        degrees: 0.08
+        * np.sin(
+            2 * np.pi * 0.22 * (x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees)))
+        )
         for degrees in (0, 45, 90, 135)
     }
     full, lacking = (
-        np.repeat(0.5 + sum(wave for degrees, wave in waves.items() if degrees != gone)[..., None], 3, axis=2)
+        np.repeat(
+            0.5 + sum(wave for degrees, wave in waves.items() if degrees != gone)[..., None],
+            3,
+            axis=2,
+        )
         for gone in (None, angle)
     )
     values = SPECTRAL_ENERGY.measure(
         SPECTRAL_ENERGY.prepare(whole(full.astype(np.float32))), lacking.astype(np.float32)
     )
     changes = {
-        value.stat: value.value for value in values if value.stat.startswith("toward") and value.value is not None
+        value.stat: value.value
+        for value in values
+        if value.stat.startswith("toward") and value.value is not None
     }
     assert changes.pop(sector) < -20
     assert all(abs(change) < 0.5 for change in changes.values())
 
 
-@pytest.mark.parametrize(("band", "period"), [("band_1", 32), ("band_2", 16), ("band_3", 8), ("band_4", 3)])
+@pytest.mark.parametrize(
+    ("band", "period"), [("band_1", 32), ("band_2", 16), ("band_3", 8), ("band_4", 3)]
+)
 def test_a_flatter_octave_shows_in_its_band(band: str, period: int) -> None:
     """A grating of one period at half its contrast: its own band falls by 6 dB."""
     x = np.arange(192)
-    wave = np.repeat(np.repeat(np.sin(2 * np.pi * x / period)[None, :, None], 192, axis=0), 3, axis=2)
+    wave = np.repeat(
+        np.repeat(np.sin(2 * np.pi * x / period)[None, :, None], 192, axis=0), 3, axis=2
+    )
     strong, weak = ((0.5 + gain * wave).astype(np.float32) for gain in (0.1, 0.05))
     values = LOCAL_CONTRAST.measure(LOCAL_CONTRAST.prepare(whole(strong)), weak)
-    changes = {value.stat: value.value for value in values if value.stat.startswith("band") and value.value is not None}
+    changes = {
+        value.stat: value.value
+        for value in values
+        if value.stat.startswith("band") and value.value is not None
+    }
     assert changes[band] == pytest.approx(-6.02, abs=0.6)
 
 
@@ -198,7 +228,9 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
     metric = lpips.lpips_metric(find_weights(str(alexnet_folder), download=False))
     assert metric.identity == "lpips[alex]@1"
     check_golden(metric)
-    reference, one, other = (read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1"))
+    reference, one, other = (
+        read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1")
+    )
     assert mean_of_all(metric, reference, one) == pytest.approx(0.7219, abs=0.0005)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1376, abs=0.0005)
 
@@ -215,7 +247,9 @@ def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], k
     network = network_of(theirs.state_dict(), kind)
     pair = (np.ascontiguousarray(pair[0][:97, :130]), np.ascontiguousarray(pair[1][:97, :130]))
     one, other = (lpips.features(network, image) for image in pair)
-    ours = sum(float(layer.mean(dtype=np.float64)) for layer in lpips.distances(network, one.maps, other))
+    ours = sum(
+        float(layer.mean(dtype=np.float64)) for layer in lpips.distances(network, one.maps, other)
+    )
     tensors = [torch.from_numpy(image.transpose(2, 0, 1).copy())[None] for image in pair]
     with torch.inference_mode():
         reference = theirs(*tensors, normalize=True).item()
@@ -224,12 +258,18 @@ def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], k
 
 def network_of(state: Mapping[str, Any], kind: str) -> lpips.Network:
     """Our network on the weights of a package's."""
-    plain = {name.split(".", 2)[2]: weight for name, weight in state.items() if name.startswith("net.slice")}
+    plain = {
+        name.split(".", 2)[2]: weight
+        for name, weight in state.items()
+        if name.startswith("net.slice")
+    }
     heads = [state[f"lin{k}.model.1.weight"] for k in range(lpips.KINDS[kind].layers)]
     return lpips.Network(lpips.KINDS[kind].steps(plain), heads)
 
 
-@pytest.mark.parametrize("box", [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)])
+@pytest.mark.parametrize(
+    "box", [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)]
+)
 @pytest.mark.parametrize("kind", list(lpips.KINDS))
 def test_only_what_an_edit_reaches_is_computed(
     pair: tuple[Image, Image], kind: str, box: tuple[int, int, int, int]
@@ -267,7 +307,9 @@ def test_a_gpu_measures_what_a_processor_does(pair: tuple[Image, Image], kind: s
             assert one == pytest.approx(other, abs=1e-5)
 
 
-def measured_by(network: lpips.Network, expected: Image, edits: list[Image]) -> list[list[lpips.Layer]]:
+def measured_by(
+    network: lpips.Network, expected: Image, edits: list[Image]
+) -> list[list[lpips.Layer]]:
     """The distances of several edits, on the network's device."""
     maps = lpips.features(network, expected).maps
     return list(lpips._layers(network, lpips.Prepared(expected, maps, [], {}), edits))
@@ -284,12 +326,16 @@ def random_network(kind: str) -> lpips.Network:
     maker = {"vgg": torchvision.models.vgg16, "squeeze": torchvision.models.squeezenet1_1}
     network = maker.get(kind, torchvision.models.alexnet)(weights=None)
     device = find_device()
-    steps = lpips.KINDS[kind].steps({name: weight.to(device) for name, weight in network.features.state_dict().items()})
+    steps = lpips.KINDS[kind].steps(
+        {name: weight.to(device) for name, weight in network.features.state_dict().items()}
+    )
     maps = lpips_networks.run(steps, torch.rand(1, 3, 64, 64).to(device)).maps
     return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1).to(device) for m in maps])
 
 
-def test_shift_tolerant_lpips_is_its_packages(pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shift_tolerant_lpips_is_its_packages(
+    pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the package's own code as the judge; it imports two modules that it neither needs nor declares."""
     import torch
 
@@ -318,7 +364,9 @@ def test_squeeze_lpips_is_the_published_one(alexnet_folder: Path, published_pair
     metric = lpips.lpips_squeeze_metric(weights)
     assert metric.identity == "lpips_squeeze@1"
     check_golden(metric)
-    reference, one, other = (read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1"))
+    reference, one, other = (
+        read(published_pairs / f"ex_{name}.png") for name in ("ref", "p0", "p1")
+    )
     assert mean_of_all(metric, reference, one) == pytest.approx(0.7110, abs=0.0005)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1479, abs=0.0005)
 
@@ -353,7 +401,13 @@ def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    shapes = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
+    shapes = {
+        0: (64, 3, 11, 11),
+        3: (192, 64, 5, 5),
+        6: (384, 192, 3, 3),
+        8: (256, 384, 3, 3),
+        10: (256, 256, 3, 3),
+    }
     torch.manual_seed(0)
     state = {f"features.{n}.weight": torch.randn(shape) * 0.05 for n, shape in shapes.items()}
     state |= {f"features.{n}.bias": torch.zeros(shape[0]) for n, shape in shapes.items()}

@@ -18,7 +18,9 @@ PAIR = Pair("a", "b", "e", Viewing())
 SEEN = Difference(0.1, 0.5, 3, 4, 1.5, {"edit": 0.2}, {"detail": 0.1}, {"all": Step(0.1, 0.2)})
 
 
-def test_a_pair_is_known_by_everything_that_its_number_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_is_known_by_everything_that_its_number_depends_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Both pictures, the right answer, how one looks, and the versions of the code; not which families are looked at so."""
     viewing = (Viewing("standard_fhd"), Viewing(distance_m=1.0), Viewing(zoom=2.0))
     others = [
@@ -79,12 +81,18 @@ def test_several_processes_write_without_tearing_each_others_lines(tmp_path: Pat
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(_write, path, name) for name in "ab"]:
             done.result()
-    assert set(differences._read(path)) == {f"{name} {number}" for name in "ab" for number in range(200)}
+    assert set(differences._read(path)) == {
+        f"{name} {number}" for name in "ab" for number in range(200)
+    }
 
 
 def test_the_last_entry_that_names_a_family_says_how_it_is_looked_at() -> None:
     """Before one for all, whatever their order; without any, the usual condition."""
-    phone, wall, near = Viewing("iphone_14_pro", families=("logo",)), Viewing("wall"), Viewing(zoom=2.0)
+    phone, wall, near = (
+        Viewing("iphone_14_pro", families=("logo",)),
+        Viewing("wall"),
+        Viewing(zoom=2.0),
+    )
     looks = [viewing_of([phone, wall, near], family) for family in ("logo", "stroke")]
     assert looks == [Viewing("iphone_14_pro"), near]
     assert viewing_of([], "logo") == Viewing()

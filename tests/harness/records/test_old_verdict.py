@@ -34,13 +34,19 @@ def test_every_finding_that_is_no_pass_is_kept() -> None:
         VERDICT_SCHEMA,
     )
     kept = [finding for finding in old["findings"] if finding["outcome"] != "pass"]
-    assert sorted(finding.text for finding in verdict.findings) == sorted(finding["text"] for finding in kept)
+    assert sorted(finding.text for finding in verdict.findings) == sorted(
+        finding["text"] for finding in kept
+    )
     first = verdict.findings[0]
     assert (first.rule, first.families, first.models) == ("picture", ("logo",), ("ns",))
     assert first.text == f"logo · ns: {first.words}"
     assert first.fails
     assert first.evidence
-    assert (first.evidence.before, first.evidence.after, first.evidence.limit) == (45.66, 42.34, 0.5)
+    assert (first.evidence.before, first.evidence.after, first.evidence.limit) == (
+        45.66,
+        42.34,
+        0.5,
+    )
     assert first.jod is None
 
 
@@ -50,7 +56,9 @@ def test_a_finding_without_values_has_no_number() -> None:
     one = {**old["findings"][0], "text": "it got worse"}
     (found,) = read_old(json.dumps({**old, "findings": [one]}).encode()).findings
     assert found.evidence is None
-    (found,) = read_old(json.dumps({**old, "findings": [{**one, "rule": "budget"}]}).encode()).findings
+    (found,) = read_old(
+        json.dumps({**old, "findings": [{**one, "rule": "budget"}]}).encode()
+    ).findings
     assert found.evidence
     assert (found.evidence.before, found.evidence.after) == (None, one["worst"])
 

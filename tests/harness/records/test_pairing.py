@@ -42,7 +42,9 @@ def test_a_deterministic_model_finds_its_partner_on_any_seed() -> None:
 def test_one_picture_that_came_again_makes_seeds_comparable_one_by_one() -> None:
     """Bit for bit, on its own seed; a seed that the baseline lacks is new."""
     before = seeds_of([1, 2])
-    now = run_of(drawn(case(1, 2), "other"), drawn(case(1, 1), "1"), drawn(case(1, 3), "3"), stochastic=True)
+    now = run_of(
+        drawn(case(1, 2), "other"), drawn(case(1, 1), "1"), drawn(case(1, 3), "3"), stochastic=True
+    )
     found = paired(now, before)
     (scene,) = found.scenes
     assert (scene.mode, scene.ours, scene.partners) == ("pairs", (0, 1), (1, 0))
@@ -56,13 +58,19 @@ def test_where_no_picture_came_again_scenes_are_compared_as_a_whole() -> None:
         now = run_of(*(drawn(case(1, seed), f"new {seed}") for seed in seeds), stochastic=True)
         found = paired(now, before)
         (scene,) = found.scenes
-        assert (scene.mode, scene.ours, scene.theirs) == ("seeds", tuple(range(len(seeds))), (0, 1, 2))
+        assert (scene.mode, scene.ours, scene.theirs) == (
+            "seeds",
+            tuple(range(len(seeds))),
+            (0, 1, 2),
+        )
         assert found.other_seeds == said
         assert not found.new
 
 
 @pytest.mark.parametrize("now_stochastic", [True, False])
-def test_a_model_whose_seed_matters_on_one_side_only_is_compared_as_a_whole(now_stochastic: bool) -> None:
+def test_a_model_whose_seed_matters_on_one_side_only_is_compared_as_a_whole(
+    now_stochastic: bool,
+) -> None:
     """Stochastic beside deterministic, and the other way round; also where one picture is the same."""
     many, one = seeds_of([1, 2, 3]), seeds_of([1], picture="1", stochastic=False)
     found = paired(many, one) if now_stochastic else paired(one, many)
@@ -93,7 +101,9 @@ OWN = replace(case(), id="mine-1", step=0, family="mine", own="cat", request="r"
         ("mine-2", {}, True),
     ],
 )
-def test_an_own_case_is_the_same_by_its_pixels(other: str, pictures: dict[str, str], same: bool) -> None:
+def test_an_own_case_is_the_same_by_its_pixels(
+    other: str, pictures: dict[str, str], same: bool
+) -> None:
     """Another file with the same pixels is the same case; what is not known tells nothing."""
     before = run_of(drawn(OWN, "a", input="i", expected="e"))
     now = run_of(drawn(replace(OWN, id=other), "a", **pictures))
@@ -114,10 +124,15 @@ def test_an_own_case_that_asks_something_else_is_altered() -> None:
 def test_an_altered_case_is_said_by_name_and_not_judged() -> None:
     """Exit 3, with what is true and what to do."""
     before = run_of(drawn(OWN, "a", input="i"), margins=(MARGIN,))
-    verdict = held(run_of(drawn(replace(OWN, id="mine-2"), "a", input="j"), margins=(MARGIN,)), before)
+    verdict = held(
+        run_of(drawn(replace(OWN, id="mine-2"), "a", input="j"), margins=(MARGIN,)), before
+    )
     assert verdict.exit_code is ExitCode.INCOMPLETE
     (text,) = (reason for reason in verdict.invalid if "not compared" in reason)
-    assert "1 case not compared: the scene itself changed since it was accepted (mine/cat ns seed 42)" in text
+    assert (
+        "1 case not compared: the scene itself changed since it was accepted (mine/cat ns seed 42)"
+        in text
+    )
     assert "baseline accept --case" in text
     assert {judgement.outcome.value for judgement in verdict.judgements} == {"not judged"}
 
@@ -135,4 +150,6 @@ def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
 
 def test_a_case_that_failed_meets_nobody() -> None:
     """It is neither new nor compared."""
-    assert paired(run_of(failed()), run_of(drawn(case(), "a"))) == Pairing((), {}, (), (), ("id1-42",), ())
+    assert paired(run_of(failed()), run_of(drawn(case(), "a"))) == Pairing(
+        (), {}, (), (), ("id1-42",), ()
+    )

@@ -54,7 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert not (folder / "run" / "maps.json").exists()  # nothing is called out, so nobody waits for maps
+    assert not (
+        folder / "run" / "maps.json"
+    ).exists()  # nothing is called out, so nobody waits for maps
     result = CliRunner().invoke(app, ["report", str(folder / "run"), "--maps", "2"])
     assert result.exit_code == 0, result.output
     return folder / "run"
@@ -67,11 +69,22 @@ def run(made: Path) -> Run:
 
 def finding(record: CaseRecord, outcome: Outcome) -> Finding:
     case = record.case
-    return Finding("picture", outcome, (case.family,), (case.model.name,), case.id, (case.id,), "worse", "worse")
+    return Finding(
+        "picture",
+        outcome,
+        (case.family,),
+        (case.model.name,),
+        case.id,
+        (case.id,),
+        "worse",
+        "worse",
+    )
 
 
 def judged(run: Run, *findings: Finding) -> Run:
-    return replace(run, verdict=Verdict(ExitCode.REGRESSION, Outcome.REGRESSED, (), findings, (), (), 0, ""))
+    return replace(
+        run, verdict=Verdict(ExitCode.REGRESSION, Outcome.REGRESSED, (), findings, (), (), 0, "")
+    )
 
 
 def colours_at(run: Run, digest: str) -> Plane:
@@ -92,7 +105,9 @@ def test_maps_are_drawn_of_the_last_rungs_first(run: Run) -> None:
     shown = {record.case.id: record.case for record in run.records if record.case.id in drawn.cases}
     assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2), ("patch", 2)}
     assert all(set(found) == {"psnr", "ssim", "hue_offset"} for found in drawn.cases.values())
-    assert all(run.blob(digest).is_file() for found in drawn.cases.values() for digest in found.values())
+    assert all(
+        run.blob(digest).is_file() for found in drawn.cases.values() for digest in found.values()
+    )
 
 
 def test_damage_is_bright_where_it_is(run: Run) -> None:
@@ -110,7 +125,11 @@ def test_damage_is_bright_where_it_is(run: Run) -> None:
 def test_a_scale_says_what_it_is_of(run: Run) -> None:
     """A map may have another unit and direction than its metric's numbers."""
     scales = load_maps(run.folder).scales
-    assert (scales["psnr"].unit, scales["psnr"].better, scales["psnr"].low) == ("of full scale", "lower", 0)
+    assert (scales["psnr"].unit, scales["psnr"].better, scales["psnr"].low) == (
+        "of full scale",
+        "lower",
+        0,
+    )
     assert (scales["ssim"].better, scales["ssim"].high) == ("higher", 1)
     assert (scales["hue_offset"].unit, scales["hue_offset"].better) == ("ΔH*", "zero")
     assert scales["hue_offset"].low == -scales["hue_offset"].high
@@ -121,7 +140,10 @@ def test_findings_choose_the_cases(run: Run) -> None:
     """Those that a finding calls out come first, in its order; then the others that it names."""
     first, second, third, *_ = run.records
     found = judged(
-        run, finding(third, Outcome.PASS), finding(second, Outcome.REGRESSED), finding(first, Outcome.WAIVED)
+        run,
+        finding(third, Outcome.PASS),
+        finding(second, Outcome.REGRESSED),
+        finding(first, Outcome.WAIVED),
     )
     ids = [record.case.id for record in maps.need_look(found, None)]
     assert ids[:3] == [second.case.id, first.case.id, third.case.id]
@@ -158,7 +180,9 @@ def test_a_report_draws_them_of_all_cases_where_asked(run: Run) -> None:
 def test_another_scene_is_not_drawn(run: Run) -> None:
     """Where the scene of today is not the run's, a map would show something else: it is left out, and said why."""
     record = run.records[0]
-    other = replace(record, blobs={**record.blobs, "expected": "0" * 64, "actual": record.blobs["expected"]})
+    other = replace(
+        record, blobs={**record.blobs, "expected": "0" * 64, "actual": record.blobs["expected"]}
+    )
     before = load_maps(run.folder)
     drawn = maps.draw(replace(run, records=(other,)), NO_WEIGHTS, most=None)
     write_maps(run.folder, before)
@@ -168,7 +192,10 @@ def test_another_scene_is_not_drawn(run: Run) -> None:
 
 def test_another_version_of_a_metric_is_not_drawn(run: Run) -> None:
     """The map must be of what the number is of."""
-    metrics = {**run.manifest.metrics, "ssim": replace(run.manifest.metrics["ssim"], identity="ssim@0")}
+    metrics = {
+        **run.manifest.metrics,
+        "ssim": replace(run.manifest.metrics["ssim"], identity="ssim@0"),
+    }
     before = load_maps(run.folder)
     changed = replace(run, manifest=replace(run.manifest, metrics=metrics))
     drawn = maps.draw(changed, NO_WEIGHTS, most=None)
@@ -196,7 +223,9 @@ def test_one_wild_pixel_does_not_darken_the_others() -> None:
         ("zero", (-4, 4), [128, 191, 255, 255]),
     ],
 )
-def test_the_harmless_end_is_dark(better: str, ends: tuple[float, float], levels: list[int]) -> None:
+def test_the_harmless_end_is_dark(
+    better: str, ends: tuple[float, float], levels: list[int]
+) -> None:
     """Index 0 is harmless, or of signed damage the middle; values beyond the ends get the ends' colours."""
     scale = MapScale("x@1", "", better, *ends, cases=1)  # type: ignore[arg-type]
     assert maps.levels_of(np.array([[0.0, 2.0, 4.0, 9.0]]), scale).tolist() == [levels]
@@ -204,7 +233,10 @@ def test_the_harmless_end_is_dark(better: str, ends: tuple[float, float], levels
 
 def test_palettes_are_dark_where_nothing_is_wrong() -> None:
     """256 colours each; sequential ones grow lighter throughout, diverging ones to both ends."""
-    colours = {name: np.frombuffer(data, np.uint8).reshape(256, 3) for name, data in maps.palettes().items()}
+    colours = {
+        name: np.frombuffer(data, np.uint8).reshape(256, 3)
+        for name, data in maps.palettes().items()
+    }
     luma = {name: rgb @ np.array([0.299, 0.587, 0.114]) for name, rgb in colours.items()}
     assert (np.diff(luma["sequential"]) > -1).all()
     assert luma["sequential"][0] < 5

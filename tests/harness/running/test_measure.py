@@ -50,22 +50,33 @@ def test_a_gpu_measures_what_a_processor_does() -> None:
     with on_a_gpu():
         metrics = [get_metric(name, find_weights("", download=False)) for name in ("psnr", "lpips")]
         prepared = prepare(reference, metrics)
-        for rows in (measure(prepared, metrics, damaged), *measure_many(prepared, metrics, [damaged, damaged])):
-            assert [replace(row, value=None) for row in rows] == [replace(row, value=None) for row in expected]
-            assert [row.value for row in rows] == pytest.approx([row.value for row in expected], abs=1e-5)
+        for rows in (
+            measure(prepared, metrics, damaged),
+            *measure_many(prepared, metrics, [damaged, damaged]),
+        ):
+            assert [replace(row, value=None) for row in rows] == [
+                replace(row, value=None) for row in expected
+            ]
+            assert [row.value for row in rows] == pytest.approx(
+                [row.value for row in expected], abs=1e-5
+            )
 
 
 def test_how_many_are_measured_together_goes_by_their_size() -> None:
     """Memory is bounded, and one picture always fits."""
     sizes = {512: 8, 1024: 2, 4096: 1}
     pictures = {size: np.broadcast_to(np.float32(0.5), (size, size, 3)) for size in sizes}
-    assert {size: most_together(prepare(whole(picture), [])) for size, picture in pictures.items()} == sizes
+    assert {
+        size: most_together(prepare(whole(picture), [])) for size, picture in pictures.items()
+    } == sizes
 
 
 def test_every_number_has_its_statistics_unit() -> None:
     """A share of the overlay and its signal-to-noise ratio are both the ghost's."""
     reference, damaged = golden_pair()
-    metrics = [get_metric(name, find_weights("", download=False)) for name in ("ghost", "outside_change")]
+    metrics = [
+        get_metric(name, find_weights("", download=False)) for name in ("ghost", "outside_change")
+    ]
     rows = measure(prepare(reference, metrics), metrics, damaged)
     units = {(row.metric.partition("@")[0], row.stat): row.unit for row in rows}
     assert units == {
@@ -100,10 +111,13 @@ def test_sharing_changes_no_number() -> None:
     """A metric of another package that is given the bare array measures the same."""
     reference, damaged = golden_pair()
     metrics = [
-        get_metric(name, find_weights("", download=False)) for name in ("sharpness", "registration", "hue_offset")
+        get_metric(name, find_weights("", download=False))
+        for name in ("sharpness", "registration", "hue_offset")
     ]
     rows = measure(prepare(reference, metrics), metrics, damaged)
-    alone: list[Value] = [value for m in metrics for value in m.measure(m.prepare(reference), damaged)]
+    alone: list[Value] = [
+        value for m in metrics for value in m.measure(m.prepare(reference), damaged)
+    ]
     assert [row.value for row in rows] == [value.value for value in alone]
     assert luma(damaged).flags.writeable
 

@@ -63,7 +63,9 @@ def test_the_numbers_are_the_runs_own(command: Command, run: Run) -> None:
 
 def test_more_metrics_are_measured(command: Command, run: Run) -> None:
     """Beside those of the suite; one that is not there is named before anything is done."""
-    done = command("measure", "run", "--metric", "grain", "--metric", "psnr", "--out", "again", "--json")
+    done = command(
+        "measure", "run", "--metric", "grain", "--metric", "psnr", "--out", "again", "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert list(json.loads(done.stdout)["metrics"]) == ["psnr", "ssim", "grain"]
     again = editproof.load("again")
@@ -95,7 +97,9 @@ def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path
     case.mkdir(parents=True)
     for name, level in (("input", 90), ("expected", 100)):
         cv2.imwrite(str(case / f"{name}.png"), np.full((40, 50, 3), level, np.uint8))
-    cv2.imwrite(str(case / "mask.png"), np.pad(np.full((10, 10), 255, np.uint8), ((10, 20), (10, 30))))
+    cv2.imwrite(
+        str(case / "mask.png"), np.pad(np.full((10, 10), 255, np.uint8), ((10, 20), (10, 30)))
+    )
     assert command("run", "-q", "--cases", "mine", "--model", "ns", "--out", "run").returncode == 0
     cv2.imwrite(str(case / "expected.png"), np.full((40, 50, 3), 101, np.uint8))
     done = command("measure", "run", "--out", "again")
@@ -106,7 +110,9 @@ def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path
 def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command, run: Run) -> None:
     """Until then the gate can't judge, and says what to do; further answers are measured, too, and it can be taken back."""
     assert command("baseline", "accept", "run").returncode == 0
-    answer = command("baseline", "accept", "run", "--case", "logo/1", "--also", "--reason", "so is this")
+    answer = command(
+        "baseline", "accept", "run", "--case", "logo/1", "--also", "--reason", "so is this"
+    )
     assert answer.returncode == 0, answer.stderr
     for part in ("baselines/small", "baselines/small/also/2"):
         identities(part, "psnr@1", "psnr@0")

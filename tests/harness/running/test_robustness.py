@@ -86,7 +86,11 @@ def sleepers() -> list[str]:
 def test_nothing_that_a_pipeline_says_or_does_stops_the_run(command: Command, folder: Path) -> None:
     """Odd texts, types, exits and forks each cost their own case; the run can be loaded, gated and reported."""
     (folder / "odd.py").write_text(ODD.replace("9871", MARK))
-    chosen = [a for how in (*FAILURES, *SUCCESSES) for a in ("--pipeline", f"{how}=odd.py:build?how={how}")]
+    chosen = [
+        a
+        for how in (*FAILURES, *SUCCESSES)
+        for a in ("--pipeline", f"{how}=odd.py:build?how={how}")
+    ]
     done = command("run", "--vector", "logo", "--jobs", "1", "--timeout", "20", *chosen)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -125,7 +129,9 @@ def test_pipelines_from_two_files_do_not_share_modules(command: Command, folder:
         "run", "-q", "--vector", "logo", "--jobs", "1", "--pipeline", "a=one/mine.py:build", "--pipeline", "b=two/mine.py:build"
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    table = only_run(folder).measurements.query("metric == 'psnr@1' and region == 'keep' and stat == 'mean'")
+    table = only_run(folder).measurements.query(
+        "metric == 'psnr@1' and region == 'keep' and stat == 'mean'"
+    )
     psnr = table.set_index("model").value
     assert psnr["a"] > 25
     assert psnr["b"] < 15
@@ -172,7 +178,9 @@ def test_a_damaged_picture_in_the_cache_is_not_used(command: Command, folder: Pa
 def test_trouble_with_the_cache_is_said_and_the_run_goes_on(command: Command, folder: Path) -> None:
     """A file where the folder should be."""
     (folder / "cache").write_text("")
-    done = command("run", "--vector", "logo", "--model", "ns", env={"EDITPROOF_CACHE": str(folder / "cache")})
+    done = command(
+        "run", "--vector", "logo", "--model", "ns", env={"EDITPROOF_CACHE": str(folder / "cache")}
+    )
     assert done.returncode == 0, done.stderr
     assert "the cache is off for this run" in done.stdout
 
@@ -194,7 +202,9 @@ def test_a_terminal_that_knows_no_unicode_is_no_error(command: Command, folder: 
 def test_broken_weights_are_refused_before_the_run(command: Command, folder: Path) -> None:
     """A suite without LPIPS does not look for them at all."""
     (folder / "junk.safetensors").write_bytes(os.urandom(64))
-    (folder / "with.toml").write_text((folder / "small.toml").read_text().replace('"ssim"', '"lpips"'))
+    (folder / "with.toml").write_text(
+        (folder / "small.toml").read_text().replace('"ssim"', '"lpips"')
+    )
     env = {"EDITPROOF_LPIPS_WEIGHTS": str(folder / "junk.safetensors")}
     done = command("run", "with.toml", "--vector", "logo", "--model", "ns", env=env)
     assert done.returncode == 2

@@ -32,18 +32,28 @@ def test_a_run_measures_every_case_and_names_its_report(command: Command, folder
     assert (said["cases"], said["finished"], said["errors"]) == (6, 6, [])
     assert Path(said["report"]).is_file()
     run = only_run(folder)
-    assert {(r.case.model.name, r.case.seed) for r in run.records} == {("ns", 1), ("patch", 1), ("patch", 2)}
+    assert {(r.case.model.name, r.case.seed) for r in run.records} == {
+        ("ns", 1),
+        ("patch", 1),
+        ("patch", 2),
+    }
     assert (
-        run.measurements.query("metric == 'psnr@1' and region == 'edit' and stat == 'mean'").value.between(5, 100).all()
+        run.measurements.query("metric == 'psnr@1' and region == 'edit' and stat == 'mean'")
+        .value.between(5, 100)
+        .all()
     )
 
 
-def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(command: Command, folder: Path) -> None:
+def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(
+    command: Command, folder: Path
+) -> None:
     """The second run takes all cases from the cache; a third without it measures the same bits."""
     for options in ((), (), ("--no-cache", "--jobs", "1")):
         done = command("run", "-q", *options)
         assert done.returncode == 0, done.stderr
-    first, second, third = (editproof.load(p.parent) for p in sorted((folder / "runs").glob("*/manifest.json")))
+    first, second, third = (
+        editproof.load(p.parent) for p in sorted((folder / "runs").glob("*/manifest.json"))
+    )
     assert not any(r.cached for r in first.records)
     assert all(r.cached for r in second.records)
     assert not any(r.cached for r in third.records)
@@ -82,9 +92,18 @@ def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Pa
 
 def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) -> None:
     """Resuming with another pipeline is refused, and the message names what differs."""
-    assert command("run", "-q", "--out", "here", "--vector", "logo", "--model", "ns").returncode == 0
+    assert (
+        command("run", "-q", "--out", "here", "--vector", "logo", "--model", "ns").returncode == 0
+    )
     done = command(
-        "run", "--out", "here", "--resume", "--vector", "logo", "--pipeline", "ns=reference?inpaint.model=telea"
+        "run",
+        "--out",
+        "here",
+        "--resume",
+        "--vector",
+        "logo",
+        "--pipeline",
+        "ns=reference?inpaint.model=telea",
     )
     assert done.returncode == 2
     assert "can't be resumed" in done.stderr
@@ -160,11 +179,15 @@ def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, fo
     # Without a declared fingerprint nothing is cached: the code behind it may change unseen.
     assert command("run", "-q", "--vector", "logo", "--pipeline", "mine.py:wrapped").returncode == 0
     assert not any(
-        r.cached for p in (folder / "runs").glob("*/manifest.json") for r in editproof.load(p.parent).records
+        r.cached
+        for p in (folder / "runs").glob("*/manifest.json")
+        for r in editproof.load(p.parent).records
     )
 
 
-def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(command: Command, folder: Path) -> None:
+def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(
+    command: Command, folder: Path
+) -> None:
     """A wrong output, an exception, a crash and a hang are error rows with their reason; the good pipeline is measured."""
     write_pipelines(folder)
     ways = {
@@ -177,8 +200,12 @@ def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(command: Co
         "dies": "exit code 7",
         "hangs": "within 3 s",
     }
-    bad = [argument for how in ways for argument in ("--pipeline", f"{how}=mine.py:broken?how={how}")]
-    done = command("run", "--vector", "logo", "--timeout", "3", *bad, "--pipeline", "good=mine.py:wrapped")
+    bad = [
+        argument for how in ways for argument in ("--pipeline", f"{how}=mine.py:broken?how={how}")
+    ]
+    done = command(
+        "run", "--vector", "logo", "--timeout", "3", *bad, "--pipeline", "good=mine.py:wrapped"
+    )
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     records = {r.case.model.name: r for r in only_run(folder).records}

@@ -11,7 +11,8 @@ from editproof.harness.commands.cli import app
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "part"), [("cpu", 0, "set EDITPROOF_DEVICE=cuda"), ("gpu", 3, "cpu, cuda, auto")]
+    ("asked", "code", "part"),
+    [("cpu", 0, "set EDITPROOF_DEVICE=cuda"), ("gpu", 3, "cpu, cuda, auto")],
 )
 def test_where_networks_run_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str, code: int, part: str

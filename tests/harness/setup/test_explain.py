@@ -13,7 +13,9 @@ from editproof.harness.setup import explain
 PAGE = Path(__file__).parents[3] / "docs" / "measurements.md"
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if not name.startswith("lpips")])  # it has weights to name
+@pytest.mark.parametrize(
+    "name", [name for name in METRICS if not name.startswith("lpips")]
+)  # it has weights to name
 def test_the_page_has_every_metric_as_it_is(name: str) -> None:
     """Make it anew with `editproof explain --page docs/measurements.md`."""
     page = PAGE.read_text(encoding="utf-8")

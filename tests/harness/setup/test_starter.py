@@ -1,4 +1,4 @@
-"""`editproof init`, and what the README says about CI: every file parses, every command in it exists."""
+"""`editproof init`, and what docs/how-to/ci.md says: every file parses, every command in it exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from editproof.harness.commands.cli import app
 from editproof.harness.setup.starter import HERE, SETTINGS, WORKFLOWS
 from editproof.harness.suites.settings import find_settings
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+CI_PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "ci.md").read_text()
 
 
 @pytest.mark.parametrize(("options", "server"), [([], "github"), (["--gitlab"], "gitlab")])
@@ -85,7 +85,12 @@ def test_the_workflows_commands_exist(server: str) -> None:
 def test_the_workflows_keep_what_the_gate_writes(server: str) -> None:
     """What is uploaded or reported is what some option of the gate names."""
     text = (HERE / f"{server}.yml").read_text()
-    (gate,) = [call for script in scripts(yaml.safe_load(text)) for call in commands_in(script) if call[0] == "gate"]
+    (gate,) = [
+        call
+        for script in scripts(yaml.safe_load(text))
+        for call in commands_in(script)
+        if call[0] == "gate"
+    ]
     written = {word for word in gate if "." in word}
     assert written
     assert all(text.count(name) > 1 for name in written)
@@ -93,7 +98,7 @@ def test_the_workflows_keep_what_the_gate_writes(server: str) -> None:
 
 @pytest.mark.parametrize("server", ["github", "gitlab"])
 def test_the_readme_shows_what_init_writes(server: str) -> None:
-    """The README's example is the file itself, up to the last line of its core."""
-    blocks = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    """The page's example is the file itself, up to the last line of its core."""
+    blocks = re.findall(r"```yaml\n(.*?)```", CI_PAGE, flags=re.DOTALL)
     text = (HERE / f"{server}.yml").read_text()
     assert any(text.startswith(block) for block in blocks)

@@ -25,12 +25,16 @@ def save(path: Path, size: tuple[int, int] = SHAPE, *, mode: str = "RGB") -> Pat
     if mode == "L":
         pixels = np.where((y > 10) & (y < 20) & (x > 10) & (x < 30), 255, 0).astype(np.uint8)
     else:
-        pixels = np.dstack([y * 255 // size[0], x * 255 // size[1], np.full(size, 90)]).astype(np.uint8)
+        pixels = np.dstack([y * 255 // size[0], x * 255 // size[1], np.full(size, 90)]).astype(
+            np.uint8
+        )
     Pil.fromarray(pixels).save(path)
     return path
 
 
-def case(folder: Path, name: str, *, ending: str = "png", expected: tuple[int, int] | None = SHAPE) -> Path:
+def case(
+    folder: Path, name: str, *, ending: str = "png", expected: tuple[int, int] | None = SHAPE
+) -> Path:
     """A whole case in a folder of its own."""
     save(folder / name / f"input.{ending}")
     save(folder / name / "mask.png", mode="L")
@@ -92,7 +96,9 @@ def test_without_expected_and_mask(tmp_path: Path) -> None:
     assert request.scale == reference.scale == 2
     assert reference.expected is None
     assert reference.areas["all"].shape == (80, 120)
-    assert not any(reference.areas[region].any() for region in ("edit", "ring", "keep", "protect", "seams"))
+    assert not any(
+        reference.areas[region].any() for region in ("edit", "ring", "keep", "protect", "seams")
+    )
     assert reference.areas["border"][:5].all()
     assert not reference.areas["border"][8:-8, 8:-8].any()
 
@@ -115,10 +121,16 @@ def test_facts(tmp_path: Path) -> None:
         '[[boxes]]\nlabel = "SAMPLE"\nbox = [11, 11, 20, 30]\n'
     )
     request, reference = read(tmp_path, "one")
-    assert (request.prompt, request.mask, dict(request.metadata)) == ("remove it", None, {"criticality": "high"})
+    assert (request.prompt, request.mask, dict(request.metadata)) == (
+        "remove it",
+        None,
+        {"criticality": "high"},
+    )
     assert dict(request.config) == {"tile.size_px": 32}
     assert reference.areas["edit"].any()
-    assert reference.areas["protect"].sum() == 64  # the fine print lies in the edit, where nothing can survive
+    assert (
+        reference.areas["protect"].sum() == 64
+    )  # the fine print lies in the edit, where nothing can survive
     assert reference.boxes[0].label == "SAMPLE"
 
 
@@ -145,16 +157,37 @@ def test_another_picture_is_another_case(tmp_path: Path) -> None:
 Spoil = Callable[[Path], object]
 
 SPOILT: list[tuple[str, Spoil]] = [
-    (r"mask\.png is 30×30; the input is 60×40", lambda place: save(place / "mask.png", (30, 30), mode="L")),
-    (r"expected\.png is 90×60; it must be the input's 60×40", lambda place: save(place / "expected.png", (60, 90))),
-    (r"input\.png: it is no picture", lambda place: (place / "input.png").write_bytes(b"no picture")),
+    (
+        r"mask\.png is 30×30; the input is 60×40",
+        lambda place: save(place / "mask.png", (30, 30), mode="L"),
+    ),
+    (
+        r"expected\.png is 90×60; it must be the input's 60×40",
+        lambda place: save(place / "expected.png", (60, 90)),
+    ),
+    (
+        r"input\.png: it is no picture",
+        lambda place: (place / "input.png").write_bytes(b"no picture"),
+    ),
     (r"mask\.png: it is no picture", lambda place: (place / "mask.png").write_bytes(b"")),
     (r"input\.png and .*input\.webp have one name", lambda place: save(place / "input.webp")),
-    (r"case\.toml: .*unknown field `promt`", lambda place: (place / "case.toml").write_text('promt = "x"')),
+    (
+        r"case\.toml: .*unknown field `promt`",
+        lambda place: (place / "case.toml").write_text('promt = "x"'),
+    ),
     (r"case\.toml is not valid TOML", lambda place: (place / "case.toml").write_text("prompt =")),
-    (r"case\.toml: scale must be 1 to 8", lambda place: (place / "case.toml").write_text("scale = 99")),
-    (r"gone\.png can't be read", lambda place: (place / "case.toml").write_text('[protect]\nx = "gone.png"')),
-    (r"expected\.jpg is a link to a file that is not there", lambda p: (p / "expected.jpg").symlink_to(p / "no.jpg")),
+    (
+        r"case\.toml: scale must be 1 to 8",
+        lambda place: (place / "case.toml").write_text("scale = 99"),
+    ),
+    (
+        r"gone\.png can't be read",
+        lambda place: (place / "case.toml").write_text('[protect]\nx = "gone.png"'),
+    ),
+    (
+        r"expected\.jpg is a link to a file that is not there",
+        lambda p: (p / "expected.jpg").symlink_to(p / "no.jpg"),
+    ),
 ]
 
 
@@ -169,7 +202,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, message: str, spoil: Spoil) -> N
 def test_a_box_outside_is_named(tmp_path: Path) -> None:
     """When the case is read."""
     (case(tmp_path, "one") / "case.toml").write_text("[protect]\nx = [0, 0, 50, 10]")
-    with pytest.raises(UsageError, match=r"case\.toml: protect\.x is \[0, 0, 50, 10\]; it must be .* inside 60×40"):
+    with pytest.raises(
+        UsageError, match=r"case\.toml: protect\.x is \[0, 0, 50, 10\]; it must be .* inside 60×40"
+    ):
         read(tmp_path, "one")
 
 

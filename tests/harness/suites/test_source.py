@@ -31,14 +31,22 @@ def test_modules_that_are_imported_inside_functions_are_found() -> None:
     """Of the metrics and vectors every one; what only judges or reports is left out, so that it empties no cache."""
     found = set(worker_modules())
     for folder in ("harness/metrics", "vectors"):
-        files = [path.relative_to(source._HERE) for path in Path(source._HERE, folder).rglob("*.py")]
-        names = {".".join((OURS, *path.with_suffix("").parts)) for path in files if path.stem != "__init__"}
+        files = [
+            path.relative_to(source._HERE) for path in Path(source._HERE, folder).rglob("*.py")
+        ]
+        names = {
+            ".".join((OURS, *path.with_suffix("").parts))
+            for path in files
+            if path.stem != "__init__"
+        }
         assert len(names & found) > 0.8 * len(names)
     others = ("editproof.reports", "editproof.harness.gate", "editproof.harness.commands")
     assert not {name for name in found if name.startswith(others)}
 
 
-def test_a_byte_that_changed_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_byte_that_changed_changes_the_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In any of the files, also in a font; back again, it is the old one."""
     modules = ("editproof.harness.running.worker", "editproof.vectors.scene")
     monkeypatch.setattr(source, "_HERE", tmp_path)

@@ -14,4 +14,6 @@ def test_a_suite_of_which_families_or_models_are_left_out_is_narrowed() -> None:
     assert not quick.narrowed
     assert select(quick, families=families[:1]).narrowed
     assert select(quick, models=["ns"]).narrowed
-    assert not select(quick, families=families, models=[model.name for model in quick.models], seeds=[1]).narrowed
+    assert not select(
+        quick, families=families, models=[model.name for model in quick.models], seeds=[1]
+    ).narrowed

@@ -20,7 +20,10 @@ DIMENSIONS = 12
 def source() -> Embedding:
     rng = np.random.default_rng(0)
     return np.asarray(
-        rng.normal(rng.normal(0, 3, DIMENSIONS), rng.uniform(0.2, 4, DIMENSIONS), (200, DIMENSIONS)), np.float32
+        rng.normal(
+            rng.normal(0, 3, DIMENSIONS), rng.uniform(0.2, 4, DIMENSIONS), (200, DIMENSIONS)
+        ),
+        np.float32,
     )
 
 
@@ -53,7 +56,9 @@ def test_a_dimension_that_never_changes_is_moved_and_not_blown_up(source: Embedd
 
 def test_families_of_two_widths_are_mapped_by_procrustes_alone(source: Embedding) -> None:
     """A narrower space is a part of the wider one; a mean per dimension has no counterpart there."""
-    wide = (np.pad(source, ((0, 0), (0, 4))) @ ortho_group.rvs(DIMENSIONS + 4, random_state=3)).astype(np.float32)
+    wide = (
+        np.pad(source, ((0, 0), (0, 4))) @ ortho_group.rvs(DIMENSIONS + 4, random_state=3)
+    ).astype(np.float32)
     calibration = conditioning.calibrate(source, wide, method="procrustes")
     assert conditioning.apply(calibration, source) == pytest.approx(wide, abs=1e-3)
     with pytest.raises(ContractError, match=r"\(200, 12\) and \(200, 16\)"):
@@ -66,7 +71,10 @@ def test_what_is_saved_is_what_is_loaded(source: Embedding, method: Method, tmp_
     calibration = conditioning.calibrate(source, source[::-1] * 3, method=method)
     conditioning.save(calibration, tmp_path / "a.safetensors")
     loaded = conditioning.load(tmp_path / "a.safetensors")
-    assert conditioning.apply(loaded, source).tobytes() == conditioning.apply(calibration, source).tobytes()
+    assert (
+        conditioning.apply(loaded, source).tobytes()
+        == conditioning.apply(calibration, source).tobytes()
+    )
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["method"] == method
 
 
@@ -94,7 +102,9 @@ def test_a_calibration_that_is_not_one_is_named(source: Embedding, tmp_path: Pat
         (np.full((3, 4), np.nan), np.zeros((3, 4)), "NaN"),
     ],
 )
-def test_embeddings_that_say_nothing_are_refused(source: Embedding, target: Embedding, says: str) -> None:
+def test_embeddings_that_say_nothing_are_refused(
+    source: Embedding, target: Embedding, says: str
+) -> None:
     """Too few, not of the same prompts, not numbers."""
     with pytest.raises(ContractError, match=says):
         conditioning.calibrate(source, target)

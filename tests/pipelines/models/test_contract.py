@@ -57,7 +57,11 @@ def crop(height: int = 61, width: int = 45) -> Arguments:
     image = np.asarray(data.coffee()[100 : 100 + height, 200 : 200 + width] / 255, np.float32)
     y, x = np.mgrid[:height, :width]
     hole = np.hypot(y - height / 2, x - width / 2) < min(height, width) / 5
-    return image, hole, np.asarray(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0), np.float32)
+    return (
+        image,
+        hole,
+        np.asarray(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0), np.float32),
+    )
 
 
 def test_a_fill_is_a_picture_of_the_same_size(model: FillModel) -> None:
@@ -70,7 +74,9 @@ def test_a_fill_is_a_picture_of_the_same_size(model: FillModel) -> None:
     assert np.isfinite(fill).all()
     assert fill.min() >= 0
     assert fill.max() <= 1
-    assert all(np.array_equal(now, before) for now, before in zip((image, hole, soft), kept, strict=True))
+    assert all(
+        np.array_equal(now, before) for now, before in zip((image, hole, soft), kept, strict=True)
+    )
 
 
 def test_what_has_to_go_is_not_looked_at(model: FillModel) -> None:
@@ -80,7 +86,9 @@ def test_what_has_to_go_is_not_looked_at(model: FillModel) -> None:
     assert np.array_equal(model(image, hole, soft, 1)[hole], model(other, hole, soft, 1)[hole])
 
 
-def test_the_same_seed_gives_the_same_bits(model: FillModel, name: str, sources: dict[str, str]) -> None:
+def test_the_same_seed_gives_the_same_bits(
+    model: FillModel, name: str, sources: dict[str, str]
+) -> None:
     """Also from a model loaded anew; another seed differs just where the model says that it is stochastic."""
     fill = model(*crop(), 1)
     again = get_model(sources[name], InpaintConfig(sampling_steps=2))
@@ -138,7 +146,10 @@ def test_a_hole_at_the_border_is_filled(model: FillModel) -> None:
 
 BAD: dict[str, tuple[Callable[[Arguments], Any], str]] = {
     "all hole": (lambda c: (c[0], np.ones_like(c[1]), c[2]), "nothing to fill it from"),
-    "levels": (lambda c: ((c[0] * 255).astype(np.float32), *c[1:]), r"values from .* must be in \[0, 1\]"),
+    "levels": (
+        lambda c: ((c[0] * 255).astype(np.float32), *c[1:]),
+        r"values from .* must be in \[0, 1\]",
+    ),
     "double": (lambda c: (c[0].astype(np.float64), *c[1:]), "float64; it must be float32"),
     "grey": (lambda c: (c[0][..., 0], *c[1:]), "must be H×W×3"),
     "other size": (lambda c: (c[0], c[1][:-1], c[2]), r"hole has shape \(60, 45\)"),
@@ -155,9 +166,15 @@ def test_a_wrong_argument_is_one_clear_error(model: FillModel, wrong: str) -> No
         model(image, hole, soft, 1)
 
 
-def test_a_setting_that_matters_is_in_the_fingerprint(sources: dict[str, str], tmp_path: Path) -> None:
+def test_a_setting_that_matters_is_in_the_fingerprint(
+    sources: dict[str, str], tmp_path: Path
+) -> None:
     """Steps and scheduler of a diffusion model, and its weights."""
-    settings = (InpaintConfig(), InpaintConfig(sampling_steps=3), InpaintConfig(scheduler="dpmsolver++"))
+    settings = (
+        InpaintConfig(),
+        InpaintConfig(sampling_steps=3),
+        InpaintConfig(scheduler="dpmsolver++"),
+    )
     other = f"diffusers:{save_stable_diffusion(tmp_path / 'sd', text_seed=1)}"
     prints = {get_model(sources["diffusers"], config).fingerprint for config in settings}
     assert len(prints | {get_model(other, InpaintConfig()).fingerprint}) == 4
@@ -179,13 +196,19 @@ def several(count: int) -> list[Crop]:
     image, hole, _ = crop(48, 56)
     made = []
     for number in range(count):
-        moved = np.roll(hole, (3 * number, -4 * number), (0, 1)) if number != 1 else np.zeros_like(hole)
-        made.append(Crop(np.roll(image, number, axis=0), moved, moved.astype(np.float32), 10 + number))
+        moved = (
+            np.roll(hole, (3 * number, -4 * number), (0, 1)) if number != 1 else np.zeros_like(hole)
+        )
+        made.append(
+            Crop(np.roll(image, number, axis=0), moved, moved.astype(np.float32), 10 + number)
+        )
     return made
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 0], [1]], ids=str)
-def test_a_batch_is_what_its_crops_are_one_by_one(model: FillModel, name: str, order: list[int]) -> None:
+def test_a_batch_is_what_its_crops_are_one_by_one(
+    model: FillModel, name: str, order: list[int]
+) -> None:
     """To the bit, whatever its size, its order and what else is in it."""
     assert isinstance(model, BatchFillModel) == (name in SEVERAL)
     if not isinstance(model, BatchFillModel):
@@ -254,7 +277,9 @@ def test_a_gpu_is_given_the_crops_together(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
 def test_half_precision_is_another_fill_but_near(name: str, sources: dict[str, str]) -> None:
     """bfloat16 has 8 bits of a number: a fill is a few levels off, and says in its fingerprint that it may be."""
-    full, half = (get_model(sources[name], InpaintConfig(precision=word)) for word in ("float32", "bfloat16"))
+    full, half = (
+        get_model(sources[name], InpaintConfig(precision=word)) for word in ("float32", "bfloat16")
+    )
     exact, coarse = (model(*crop(), 1) for model in (full, half))
     assert coarse.dtype == np.float32
     assert 0 < np.abs(coarse - exact).mean() < 0.02
@@ -289,7 +314,10 @@ def test_the_payload_is_not_seen_in_an_edit(name: str, sources: dict[str, str]) 
         "mask.soft_sigma_px": 0.0,
     }
     request = EditRequest(image, mask, seed=4)
-    results = [reference.build(**settings, **{"inpaint.payload_px": payload})(request) for payload in (1, 2**24)]
+    results = [
+        reference.build(**settings, **{"inpaint.payload_px": payload})(request)
+        for payload in (1, 2**24)
+    ]
     one, other = (result.image for result in results)
     assert one is not None
     assert other is not None

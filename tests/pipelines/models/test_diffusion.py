@@ -32,12 +32,18 @@ def stable_diffusion_xl(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(params=["microfill", "stable_diffusion", "stable_diffusion_xl"])
 def name(request: pytest.FixtureRequest) -> str:
-    chosen: str = "microfill" if request.param == "microfill" else request.getfixturevalue(request.param)
+    chosen: str = (
+        "microfill" if request.param == "microfill" else request.getfixturevalue(request.param)
+    )
     return chosen
 
 
 def config(**settings: Param) -> InpaintConfig:
-    return ReferenceConfig().with_settings({f"inpaint.{name}": value for name, value in settings.items()}).inpaint
+    return (
+        ReferenceConfig()
+        .with_settings({f"inpaint.{name}": value for name, value in settings.items()})
+        .inpaint
+    )
 
 
 def fill(name: str, *, prompt: str = "", seed: int = 1, **settings: Param) -> Image:
@@ -50,7 +56,10 @@ def test_any_number_of_steps_by_either_scheduler(name: str, scheduler: str, step
     """One step after another is made, and none more."""
     seen: list[int] = []
     model = get_model(
-        name, config(scheduler=scheduler, sampling_steps=steps, keep_steps=",".join(map(str, range(steps))))
+        name,
+        config(
+            scheduler=scheduler, sampling_steps=steps, keep_steps=",".join(map(str, range(steps)))
+        ),
     )
     fill = model(*crop(), 1, steps_callback=lambda step, _: seen.append(step))
     assert seen == list(range(steps))
@@ -59,7 +68,9 @@ def test_any_number_of_steps_by_either_scheduler(name: str, scheduler: str, step
 
 def test_schedulers_differ_and_a_swap_leaves_nothing_behind(name: str) -> None:
     """The pipeline is loaded once: one scheduler after the other gives what it gave before."""
-    first, other, again = (fill(name, scheduler=kind, sampling_steps=4) for kind in ("ddim", "dpmsolver++", "ddim"))
+    first, other, again = (
+        fill(name, scheduler=kind, sampling_steps=4) for kind in ("ddim", "dpmsolver++", "ddim")
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -88,31 +99,43 @@ def test_a_prompt_changes_the_fill_and_its_embedding_is_noted(stable_diffusion: 
     model = get_model(stable_diffusion, config(sampling_steps=2))
     plain = model(*crop(), 1)
     assert not np.array_equal(plain, model(*crop(), 1, prompt="red"))
-    before, after = model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    before, after = (
+        model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    )
     assert before == after
     assert before.startswith("norm ")
 
 
 @pytest.mark.parametrize("family", ["stable_diffusion", "stable_diffusion_xl"])
-def test_every_family_heeds_prompt_and_negative_prompt(family: str, request: pytest.FixtureRequest) -> None:
+def test_every_family_heeds_prompt_and_negative_prompt(
+    family: str, request: pytest.FixtureRequest
+) -> None:
     """Each changes the fill; the negative one only where there is guidance away from it."""
     source: str = request.getfixturevalue(family)
     prompts = [fill(source, prompt=prompt) for prompt in ("", "red", "blue")]
     assert len({picture.tobytes() for picture in prompts}) == 3
     assert np.array_equal(prompts[1], fill(source, prompt="red"))
     assert not np.array_equal(prompts[1], fill(source, prompt="red", negative_prompt="blue"))
-    unguided = [fill(source, prompt="red", negative_prompt=no, guidance_scale=1.0) for no in ("", "blue")]
+    unguided = [
+        fill(source, prompt="red", negative_prompt=no, guidance_scale=1.0) for no in ("", "blue")
+    ]
     assert np.array_equal(unguided[0], unguided[1])
 
 
 def test_guidance_matters_only_with_a_prompt_model(stable_diffusion: str) -> None:
     """It does for Stable Diffusion; ours takes no prompt."""
-    weak, strong = (fill(stable_diffusion, prompt="red", guidance_scale=scale) for scale in (1.0, 9.0))
+    weak, strong = (
+        fill(stable_diffusion, prompt="red", guidance_scale=scale) for scale in (1.0, 9.0)
+    )
     assert not np.array_equal(weak, strong)
-    assert np.array_equal(fill("microfill", guidance_scale=1.0), fill("microfill", guidance_scale=9.0, prompt="red"))
+    assert np.array_equal(
+        fill("microfill", guidance_scale=1.0), fill("microfill", guidance_scale=9.0, prompt="red")
+    )
 
 
-def test_a_calibration_makes_one_encoder_speak_like_another(stable_diffusion: str, tmp_path: Path) -> None:
+def test_a_calibration_makes_one_encoder_speak_like_another(
+    stable_diffusion: str, tmp_path: Path
+) -> None:
     """A text encoder whose embeddings are another's, stretched and moved, fills as the other does."""
     from safetensors.torch import load_file, save_file
 
@@ -125,14 +148,23 @@ def test_a_calibration_makes_one_encoder_speak_like_another(stable_diffusion: st
     save_file(state, path, metadata={"format": "pt"})
     rng = np.random.default_rng(0)
     seen = rng.normal(size=(64, 32)).astype(np.float32)
-    conditioning.save(conditioning.calibrate(seen * 3 + np.float32(0.7), seen), tmp_path / "to.safetensors")
+    conditioning.save(
+        conditioning.calibrate(seen * 3 + np.float32(0.7), seen), tmp_path / "to.safetensors"
+    )
 
     wanted = fill(stable_diffusion, prompt="red", sampling_steps=2)
-    model = get_model(f"diffusers:{stretched}", config(sampling_steps=2, conditioning=str(tmp_path / "to.safetensors")))
+    model = get_model(
+        f"diffusers:{stretched}",
+        config(sampling_steps=2, conditioning=str(tmp_path / "to.safetensors")),
+    )
     calibrated = model(*crop(), 1, prompt="red")
     assert calibrated == pytest.approx(wanted, abs=1e-3)
-    assert np.abs(fill(f"diffusers:{stretched}", prompt="red", sampling_steps=2) - wanted).max() > 5e-3
-    before, after = model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    assert (
+        np.abs(fill(f"diffusers:{stretched}", prompt="red", sampling_steps=2) - wanted).max() > 5e-3
+    )
+    before, after = (
+        model.note.split("; ")[1].removeprefix("prompt_embeds: before ").split(", after ")
+    )
     assert before != after
 
 
@@ -151,11 +183,15 @@ def test_a_v_prediction_model_starts_from_pure_noise(tmp_path: Path) -> None:
     save_stable_diffusion(tmp_path / "v", prediction_type="v_prediction")
     pipe = diffusion.with_scheduler(diffusion._load(tmp_path / "v", "float32"), "ddim")
     pipe.scheduler.set_timesteps(4)
-    assert float(pipe.scheduler.alphas_cumprod[pipe.scheduler.timesteps[0]]) == pytest.approx(0, abs=1e-6)
+    assert float(pipe.scheduler.alphas_cumprod[pipe.scheduler.timesteps[0]]) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("save", [save_stable_diffusion, save_stable_diffusion_xl])
-def test_a_folder_with_pickled_weights_only_is_refused(save: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_a_folder_with_pickled_weights_only_is_refused(
+    save: Callable[[Path], Path], tmp_path: Path
+) -> None:
     """They may hold code; safetensors can't. Even one part of a pipeline is enough."""
     import torch
     from safetensors.torch import load_file
@@ -180,7 +216,9 @@ def test_a_pipeline_of_another_kind_is_refused(tmp_path: Path) -> None:
         fill(f"diffusers:{broken}")
 
 
-def test_a_hub_that_does_not_answer_is_told_from_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_told_from_a_missing_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The message says that both were tried."""
     import diffusers
 
@@ -192,7 +230,9 @@ def test_a_hub_that_does_not_answer_is_told_from_a_missing_folder(monkeypatch: p
         fill("diffusers:owner/name")
 
 
-def test_a_hub_model_is_a_folder_once_it_is_here(stable_diffusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_model_is_a_folder_once_it_is_here(
+    stable_diffusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Safetensors are asked for, and what the hub gives is filled with."""
     import diffusers
 
@@ -207,11 +247,15 @@ def test_a_hub_model_is_a_folder_once_it_is_here(stable_diffusion: str, monkeypa
     assert (asked["name"], asked["use_safetensors"]) == ("owner/here", True)
 
 
-def test_a_black_fill_by_a_safety_checker_is_no_fill(stable_diffusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_black_fill_by_a_safety_checker_is_no_fill(
+    stable_diffusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is an error that says so."""
     source = Path(stable_diffusion.removeprefix("diffusers:"))
     pipe = diffusion._load(source, "float32").pipe
-    monkeypatch.setattr(type(pipe), "run_safety_checker", lambda self, image, device, dtype: (image, [True]))
+    monkeypatch.setattr(
+        type(pipe), "run_safety_checker", lambda self, image, device, dtype: (image, [True])
+    )
     with pytest.raises(ContractError, match="safety checker"):
         fill(stable_diffusion)
 
@@ -265,7 +309,9 @@ def test_a_soft_mask_is_what_the_model_is_told(name: str) -> None:
     assert not np.array_equal(fills[0], fills[1])
     assert np.array_equal(fills[1][hole], fills[2][hole])
     assert np.array_equal(fills[0], fills[3])
-    hard = get_model(name, config(soft_mask=True, sampling_steps=2))(image, hole, hole.astype(np.float32), 1)
+    hard = get_model(name, config(soft_mask=True, sampling_steps=2))(
+        image, hole, hole.astype(np.float32), 1
+    )
     assert np.array_equal(hard, fills[0])
 
 
@@ -287,7 +333,9 @@ def test_the_pipeline_keeps_steps_and_says_what_the_prompt_became(stable_diffusi
         "inpaint.keep_steps": "1",
         "inpaint.sampling_steps": 2,
     }
-    request = EditRequest(image, hole.astype(np.float32), prompt="red", config={"mask.max_coverage": 0.5, **settings})
+    request = EditRequest(
+        image, hole.astype(np.float32), prompt="red", config={"mask.max_coverage": 0.5, **settings}
+    )
     result = reference.build()(request)
     traces = {stage.name: stage for stage in result.stages}
     (step,) = (stage for name, stage in traces.items() if "step 1" in name)

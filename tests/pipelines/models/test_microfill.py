@@ -34,7 +34,9 @@ def test_packing_is_torch_pixel_unshuffle() -> None:
     import torch
 
     planes = np.random.default_rng(0).random((6, 10, 5), dtype=np.float32)
-    theirs = torch.nn.functional.pixel_unshuffle(torch.from_numpy(planes.transpose(2, 0, 1))[None], 2)[0]
+    theirs = torch.nn.functional.pixel_unshuffle(
+        torch.from_numpy(planes.transpose(2, 0, 1))[None], 2
+    )[0]
     assert np.array_equal(pack(planes), theirs.numpy())
     assert np.array_equal(unpack(pack(planes)), planes)
 
@@ -98,7 +100,10 @@ def test_the_score_is_best_for_the_true_spread() -> None:
     torch.manual_seed(0)
     truth, one, other = torch.randn(3, 200, 12, 16, 16)
     inside = torch.ones(200, 4, 16, 16)
-    scores = {spread: float(energy_score((one * spread, other * spread), truth, inside)) for spread in (0.0, 1.0, 2.0)}
+    scores = {
+        spread: float(energy_score((one * spread, other * spread), truth, inside))
+        for spread in (0.0, 1.0, 2.0)
+    }
     assert scores[1.0] < scores[0.0]
     assert scores[1.0] < scores[2.0]
 
@@ -111,7 +116,9 @@ def test_the_score_looks_into_the_hole_alone() -> None:
     inside = torch.zeros(2, 4, 16, 16)
     inside[:, :, 4:8, 4:8] = 1
     spoiled = one + 5 * (1 - inside.repeat(1, 3, 1, 1))
-    assert float(energy_score((one, other), truth, inside)) == float(energy_score((spoiled, other), truth, inside))
+    assert float(energy_score((one, other), truth, inside)) == float(
+        energy_score((spoiled, other), truth, inside)
+    )
 
 
 def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
@@ -121,7 +128,9 @@ def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
     assert learning_rate(1000, 1000) == 0
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two steps at once, and one after the other."""
     from safetensors.numpy import load_file
 
@@ -132,7 +141,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, monk
         train_microfill.train(parts, steps=2, squares=4, seed=1, hours=0)
     assert (parts / "step-00001").is_dir()
     one, other = (
-        load_file(folder / "step-00002" / "unet" / "diffusion_pytorch_model.safetensors") for folder in (whole, parts)
+        load_file(folder / "step-00002" / "unet" / "diffusion_pytorch_model.safetensors")
+        for folder in (whole, parts)
     )
     assert one.keys() == other.keys()
     assert all(np.array_equal(one[name], other[name]) for name in one)
@@ -152,19 +162,29 @@ def test_its_detail_is_nearer_to_the_truth_than_a_smooth_fill() -> None:
     """On crops that it was never shown, at two steps and at four."""
     rng = np.random.default_rng(1)
     places = [
-        (held_out_square(name, rng, 96), random_hole(rng, 96)) for name in ("brick", "gravel", "grass", "chelsea") * 2
+        (held_out_square(name, rng, 96), random_hole(rng, 96))
+        for name in ("brick", "gravel", "grass", "chelsea") * 2
     ]
 
     def distance(model: str, steps: int) -> float:
         fill = get_model(model, InpaintConfig(sampling_steps=steps))
-        return float(np.mean([_detail_error(fill, (square / 255).astype(np.float32), hole) for square, hole in places]))
+        return float(
+            np.mean(
+                [
+                    _detail_error(fill, (square / 255).astype(np.float32), hole)
+                    for square, hole in places
+                ]
+            )
+        )
 
     smooth = distance("ns", 1)
     assert distance("microfill", 2) < smooth
     assert distance("microfill", 4) < smooth
 
 
-def _detail_error(fill: Callable[[Image, Hole, Image, int], Image], truth: Image, hole: Hole) -> float:
+def _detail_error(
+    fill: Callable[[Image, Hole, Image, int], Image], truth: Image, hole: Hole
+) -> float:
     """How far the energy of fine detail in the hole is from the truth's, in dB."""
     made = np.where(hole[..., None], fill(truth, hole, hole.astype(np.float32), 1), truth)
     energies = [

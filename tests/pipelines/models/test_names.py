@@ -30,7 +30,9 @@ def test_a_name_that_names_none_says_what_is_wrong(name: str, says: str) -> None
         reference.build(**{"inpaint.model": name})
 
 
-@pytest.mark.parametrize("setting", ["inpaint.model", "text.flat_model", "text.complex_model", "route.tiers"])
+@pytest.mark.parametrize(
+    "setting", ["inpaint.model", "text.flat_model", "text.complex_model", "route.tiers"]
+)
 def test_every_setting_that_names_a_model_is_checked(setting: str) -> None:
     """When the pipeline is built, and the setting is named; each takes all that are shipped."""
     for name in (*CLASSICAL, MICROFILL):
@@ -48,7 +50,9 @@ def test_a_folder_or_file_of_another_kind_is_told_apart(tmp_path: Path) -> None:
         check_model(f"diffusers:{tmp_path / 'model.safetensors'}")
 
 
-def test_a_hub_id_is_one_where_no_such_folder_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_is_one_where_no_such_folder_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """owner/name may be both: what is here wins."""
     monkeypatch.chdir(tmp_path)
     assert diffusers_source("diffusers:owner/name") == "owner/name"
@@ -61,13 +65,18 @@ def test_a_hub_id_is_one_where_no_such_folder_is_here(tmp_path: Path, monkeypatc
     ("settings", "says"),
     [
         ({"inpaint.keep_steps": "first"}, "must read like 0,2"),
-        ({"inpaint.keep_steps": "0,4"}, "names step 4; inpaint.sampling_steps is 4, so the last one is 3"),
+        (
+            {"inpaint.keep_steps": "0,4"},
+            "names step 4; inpaint.sampling_steps is 4, so the last one is 3",
+        ),
         ({"inpaint.sampling_steps": 0}, "must be from 1 to 1000"),
         ({"inpaint.strength": 0}, "must be from 0.01 to 1"),
         ({"inpaint.scheduler": "euler"}, "must be one of ddim, dpmsolver"),
     ],
 )
-def test_settings_of_diffusion_models_are_checked(settings: dict[str, str | int], says: str) -> None:
+def test_settings_of_diffusion_models_are_checked(
+    settings: dict[str, str | int], says: str
+) -> None:
     """Each with what it may be."""
     with pytest.raises(ContractError, match=says):
         reference.build(**settings)

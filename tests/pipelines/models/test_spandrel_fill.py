@@ -19,7 +19,9 @@ def test_a_network_that_enlarges_is_refused_as_an_inpainter(tmp_path: Path) -> N
     from spandrel.architectures.Compact import Compact  # type: ignore[import-untyped]
 
     save_file(Compact(num_feat=8, num_conv=1, upscale=2).state_dict(), tmp_path / "sr.safetensors")
-    with pytest.raises(ContractError, match=r"holds RealESRGAN Compact \(SR\); a model that inpaints"):
+    with pytest.raises(
+        ContractError, match=r"holds RealESRGAN Compact \(SR\); a model that inpaints"
+    ):
         get_model(f"spandrel:{tmp_path / 'sr.safetensors'}", InpaintConfig())(*crop(), 1)
 
 
@@ -36,5 +38,8 @@ def test_another_file_has_another_fingerprint(tmp_path: Path) -> None:
     """It goes by what is in the file."""
     (tmp_path / "a.pth").write_bytes(np.zeros(8).tobytes())
     (tmp_path / "b.pth").write_bytes(np.ones(8).tobytes())
-    one, other = (get_model(f"spandrel:{tmp_path / name}", InpaintConfig()).fingerprint for name in ("a.pth", "b.pth"))
+    one, other = (
+        get_model(f"spandrel:{tmp_path / name}", InpaintConfig()).fingerprint
+        for name in ("a.pth", "b.pth")
+    )
     assert one != other

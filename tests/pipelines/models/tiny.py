@@ -23,7 +23,9 @@ LAYOUT: dict[str, Any] = {
 """Of the denoising networks."""
 
 
-def save_stable_diffusion(folder: Path, *, text_seed: int = 0, prediction_type: str = "epsilon") -> Path:
+def save_stable_diffusion(
+    folder: Path, *, text_seed: int = 0, prediction_type: str = "epsilon"
+) -> Path:
     """A Stable Diffusion inpainting pipeline of a few MB, safetensors, with a text encoder of 32 dimensions."""
     import torch
     from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
@@ -101,7 +103,9 @@ def _words() -> tuple[Any, Any]:
         *string.ascii_lowercase,
         *(f"{letter}</w>" for letter in string.ascii_lowercase),
     ]
-    tokenizer = CLIPTokenizer(vocab={word: number for number, word in enumerate(words)}, merges=[], model_max_length=16)
+    tokenizer = CLIPTokenizer(
+        vocab={word: number for number, word in enumerate(words)}, merges=[], model_max_length=16
+    )
     return tokenizer, CLIPTextConfig(
         vocab_size=len(words),
         hidden_size=32,
