@@ -1,7 +1,7 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `bench`, which times the metrics; `studies`, which measures single choices; `older` and `newer`, which
-run a suite on other releases; `train`, which makes `microfill`.
+And `bench`, which times the metrics; `studies`, which measures single choices; `older` and `newer`,
+which run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import nox
@@ -37,7 +37,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Look at real reports in Chromium, which must be on the PATH; arguments after `--` go to pytest."""
+    """Look at real reports in Chromium, which must be on the PATH; arguments after `--` go to
+    pytest.
+    """
     session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
     session.run("pytest", "tests/e2e", *session.posargs)
 
@@ -59,7 +61,9 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the metrics beside their peers, and write benchmarks/RESULTS.md; arguments after `--` go to it."""
+    """Time the metrics beside their peers, and write benchmarks/RESULTS.md; arguments after `--` go
+    to it.
+    """
     session.install(*CONSTRAINTS, "-e", ".[bench]")
     # Of what it asks for, half a gigabyte, the two metrics that are timed need nothing.
     session.install(*CONSTRAINTS, "--no-deps", "pyiqa")
@@ -68,7 +72,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def train(session: nox.Session) -> None:
-    """Train the inpainting model that ships with us, in a folder of the session's; arguments after `--` go to it."""
+    """Train the inpainting model that ships with us, in a folder of the session's; arguments after
+    `--` go to it.
+    """
     session.install(*CONSTRAINTS, "-e", ".")
     session.run(
         "python",
@@ -80,7 +86,9 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def studies(session: nox.Session) -> None:
-    """Measure what single choices of a pipeline do, and write docs/studies.md; arguments after `--` go to it."""
+    """Measure what single choices of a pipeline do, and write docs/studies.md; arguments after `--`
+    go to it.
+    """
     session.install(*CONSTRAINTS, "-e", ".[dev]")
     session.run("python", "-m", "benchmarks.studies", *session.posargs)
 

@@ -1,11 +1,13 @@
 """Which planted faults do the measurements make visible, and from which strength on?
 
-`python -m benchmarks.detection [--photographs coffee,chelsea,...]` edits four photographs (and for what must survive, four
-sheets of microprint) with the stochastic model of the suites, on SEEDS seeds, and plants every fault of
-`harness/faults/pictures.py` in all the results, at half of its nominal strength and at all of it. Results with and without the
-fault are compared seed by seed, as the gate compares a run with its baseline: a statistic shows the fault where its mean
-change is significant by a paired t-test, corrected for the number of statistics (Bonferroni, 5 %). The same rule on results
-of as many other seeds, without any fault, counts its false alarms. Writes benchmarks/DETECTION.md.
+`python -m benchmarks.detection [--photographs coffee,chelsea,...]` edits four photographs (and for
+what must survive, four sheets of microprint) with the stochastic model of the suites, on SEEDS
+seeds, and plants every fault of `harness/faults/pictures.py` in all the results, at half of its
+nominal strength and at all of it. Results with and without the fault are compared seed by seed, as
+the gate compares a run with its baseline: a statistic shows the fault where its mean change is
+significant by a paired t-test, corrected for the number of statistics (Bonferroni, 5 %). The same
+rule on results of as many other seeds, without any fault, counts its false alarms. Writes
+benchmarks/DETECTION.md.
 """
 
 from __future__ import annotations

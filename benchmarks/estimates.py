@@ -1,10 +1,13 @@
-"""How well the pre-check's `estimate_ms` tells what an edit takes: the shipped models on pictures of several sizes.
+"""How well the pre-check's `estimate_ms` tells what an edit takes: the shipped models on pictures
+of several sizes.
 
     python -m benchmarks.estimates
-    python -m benchmarks.estimates --picture coffee --sizes 384,768    # none of what the constants were fitted to
+    python -m benchmarks.estimates --picture coffee --sizes 384,768    # none of what the constants
+    were fitted to
 
-Times are processor times of one thread, so that they do not depend on what else the machine does. Printed are each
-edit's estimate and time, the share of the time that each stage takes, and the median ratio of the two.
+Times are processor times of one thread, so that they do not depend on what else the machine does.
+Printed are each edit's estimate and time, the share of the time that each stage takes, and the
+median ratio of the two.
 """
 
 from __future__ import annotations
@@ -39,8 +42,8 @@ class Timed(NamedTuple):
 
 
 def scene(picture: str, size_px: int, *, share: float) -> tuple[Image, Mask]:
-    """One of scikit-image's photographs, square, with three lines of text over it, and the mask of a blob and the text, about
-    `share` of it in all.
+    """One of scikit-image's photographs, square, with three lines of text over it, and the mask of
+    a blob and the text, about `share` of it in all.
     """
     from skimage import data
 

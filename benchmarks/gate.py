@@ -1,9 +1,10 @@
 """How long does the gate take, and how much memory, on runs of many cases?
 
-`python -m benchmarks.gate [--cases 1000,100000]` makes a run and a baseline of so many cases with every measurement that a
-night has, drawn at random, judges the one against the other in a process of its own, as `editproof gate` does, and writes
-benchmarks/GATE.md. A tenth of the pictures changed visibly; how visibly is known, as a run's workers leave it. Only the tables
-are made; the journal, which the gate does not read where they are there, is left out.
+`python -m benchmarks.gate [--cases 1000,100000]` makes a run and a baseline of so many cases with
+every measurement that a night has, drawn at random, judges the one against the other in a process
+of its own, as `editproof gate` does, and writes benchmarks/GATE.md. A tenth of the pictures changed
+visibly; how visibly is known, as a run's workers leave it. Only the tables are made; the journal,
+which the gate does not read where they are there, is left out.
 """
 
 from __future__ import annotations

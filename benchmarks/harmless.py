@@ -1,4 +1,6 @@
-"""How visible each harmless change is, on two scenes of the suite `quick`: python -m benchmarks.harmless [KIND ...]."""
+"""How visible each harmless change is, on two scenes of the suite `quick`: python -m
+benchmarks.harmless [KIND ...].
+"""
 
 from __future__ import annotations
 

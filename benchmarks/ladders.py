@@ -2,10 +2,10 @@
 
     python -m benchmarks.ladders [FAMILY ...] [--seeds 3,7,11] [--jobs 2]
 
-The damage of a rung is mean LPIPS in `edit`, averaged over the models and over the scenes of all seeds; a refused edit
-counts as REFUSED. A ladder rises where step and damage have a Spearman rank correlation of at least RISES. Prints a
-table; writes it to `benchmarks/LADDERS.md` where every family was measured. LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or
-torch's hub cache.
+The damage of a rung is mean LPIPS in `edit`, averaged over the models and over the scenes of all
+seeds; a refused edit counts as REFUSED. A ladder rises where step and damage have a Spearman rank
+correlation of at least RISES. Prints a table; writes it to `benchmarks/LADDERS.md` where every
+family was measured. LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or torch's hub cache.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     python -m benchmarks.metrics [--rounds 9]        or: nox -s bench
 
-Every contender measures the same pairs in one process, in turns; a time is the median of all rounds and pairs: in one thread
-of the processor's time, which on an idle machine is that of the clock, and in two threads of the clock's. Ours is
-`measure`, with seven regions and their worst windows, against an expected image that is prepared: one more candidate. Peers
-that are not installed are left out. Writes `benchmarks/RESULTS.md`. LPIPS looks through AlexNet on both sides: with the
+Every contender measures the same pairs in one process, in turns; a time is the median of all rounds
+and pairs: in one thread of the processor's time, which on an idle machine is that of the clock, and
+in two threads of the clock's. Ours is `measure`, with seven regions and their worst windows,
+against an expected image that is prepared: one more candidate. Peers that are not installed are
+left out. Writes `benchmarks/RESULTS.md`. LPIPS looks through AlexNet on both sides: with the
 weights of EDITPROOF_LPIPS_WEIGHTS, or else with random ones, which take as long.
 """
 
@@ -93,7 +94,9 @@ Times = dict[tuple[str, str, str], list[float]]
 def pairs(
     height: int = EDGE_PX, width: int = EDGE_PX, photographs: Sequence[str] = PHOTOGRAPHS
 ) -> list[Pair]:
-    """Each photograph with an edit that changed every pixel, and with one that changed the edit region alone."""
+    """Each photograph with an edit that changed every pixel, and with one that changed the edit
+    region alone.
+    """
     found = []
     for name in photographs:
         expected = photograph(name, height, width)
@@ -321,7 +324,9 @@ def median(times: Times, metric: str, package: str, kind: str = "") -> float:
 
 
 def comparison(weights: LpipsWeights, rounds: int) -> Iterator[str]:
-    """The table beside the peers, in as many threads as OMP_NUM_THREADS says, and how far values are apart."""
+    """The table beside the peers, in as many threads as OMP_NUM_THREADS says, and how far values
+    are apart.
+    """
     count = int(os.environ["OMP_NUM_THREADS"])
     cv2.setNumThreads(count)
     entries, over = contenders(weights), pairs()
@@ -447,7 +452,9 @@ def apart(metric: Metric) -> bool:
 
 
 def memory(weights: LpipsWeights, height: int, width: int) -> Iterator[str]:
-    """A line of the table of a worker's memory: the prepared parts of as many scenes are held as a worker holds."""
+    """A line of the table of a worker's memory: the prepared parts of as many scenes are held as a
+    worker holds.
+    """
     cv2.setNumThreads(1)
     pair = pairs(height, width, PHOTOGRAPHS[:1])[0]
     metrics = [metric for metric in measurable(weights, pair) if not apart(metric)]
@@ -503,7 +510,9 @@ _MODULES = {"scikit-image": "skimage", "opencv-python-headless": "cv2"}
 
 
 def page(rounds: int) -> Iterator[str]:
-    """All of RESULTS.md, line by line; each part is measured in a process of its own, in a given number of threads."""
+    """All of RESULTS.md, line by line; each part is measured in a process of its own, in a given
+    number of threads.
+    """
     yield from (
         "# How long metrics take",
         "",

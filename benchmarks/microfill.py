@@ -1,9 +1,11 @@
-"""What `microfill` is worth: it and the classical fills on crops that training never saw; written into its model card.
+"""What `microfill` is worth: it and the classical fills on crops that training never saw; written
+into its model card.
 
     python -m benchmarks.microfill [--crops 12]
 
-Crops are 128 px squares of what `pipelines/models/microfill_data.py` holds out, with a hole such as training draws them, but
-other ones, in the middle. LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or torch's hub cache.
+Crops are 128 px squares of what `pipelines/models/microfill_data.py` holds out, with a hole such as
+training draws them, but other ones, in the middle. LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or
+torch's hub cache.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class Score(NamedTuple):
     fine: float
     """Energy of fine detail over the truth's, dB."""
     octave_5: float
-    """Spectral energy from 1/4 to 1/2 cycles per pixel over the truth's, in the windows that see the hole, dB."""
+    """Spectral energy from 1/4 to 1/2 cycles per pixel over the truth's, in the windows that see
+    the hole, dB.
+    """
 
 
 def crops(count: int) -> list[Crop]:

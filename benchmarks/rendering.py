@@ -2,10 +2,11 @@
 
     python -m benchmarks.rendering [FAMILY ...] [--no-peak]
 
-A time is the median CPU time of RENDERS scenes of different seeds, in a fresh process for each family, after one scene to
-warm up. It is taken twice: with the C library's own settings, and with freed memory kept (KEEP_MEMORY), because glibc
-hands large arrays back to the system and on a virtual machine fetching them again costs as much as the drawing. A peak is
-the most memory that one scene of 2048 px takes, all scales told. Prints a table, the slowest first; writes it to
+A time is the median CPU time of RENDERS scenes of different seeds, in a fresh process for each
+family, after one scene to warm up. It is taken twice: with the C library's own settings, and with
+freed memory kept (KEEP_MEMORY), because glibc hands large arrays back to the system and on a
+virtual machine fetching them again costs as much as the drawing. A peak is the most memory that one
+scene of 2048 px takes, all scales told. Prints a table, the slowest first; writes it to
 `benchmarks/RENDERING.md` where every family was measured.
 """
 
@@ -163,7 +164,9 @@ def _peaks(rungs: Sequence[Rung]) -> list[str]:
 
 
 def _in_child(family: str, settings: dict[str, str], *, peak: bool) -> list[Rung]:
-    """Measure a family in a fresh process; what the C library reads, it reads when a process starts."""
+    """Measure a family in a fresh process; what the C library reads, it reads when a process
+    starts.
+    """
     command = [
         sys.executable,
         "-m",

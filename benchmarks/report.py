@@ -1,6 +1,8 @@
-"""How fast a report of ten thousand cases is written, opens and scrolls: `python -m benchmarks.report` writes REPORT.md.
+"""How fast a report of ten thousand cases is written, opens and scrolls: `python -m
+benchmarks.report` writes REPORT.md.
 
-Needs Chromium on the PATH and Playwright (`pip install playwright`); `nox -s report_speed` has both.
+Needs Chromium on the PATH and Playwright (`pip install playwright`); `nox -s report_speed` has
+both.
 """
 
 from __future__ import annotations

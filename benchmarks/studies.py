@@ -1,10 +1,11 @@
-"""What single choices of a pipeline do to an edit: the comparisons that the field reports, measured on drawn scenes.
+"""What single choices of a pipeline do to an edit: the comparisons that the field reports, measured
+on drawn scenes.
 
     python -m benchmarks.studies [STUDY ...]
 
-Each study edits the same scenes with two or more settings of the reference pipeline and measures where the choice shows.
-Writes docs/studies.md and a picture for each study where all of them ran; LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or
-torch's hub cache.
+Each study edits the same scenes with two or more settings of the reference pipeline and measures
+where the choice shows. Writes docs/studies.md and a picture for each study where all of them ran;
+LPIPS weights: EDITPROOF_LPIPS_WEIGHTS, or torch's hub cache.
 """
 
 from __future__ import annotations
@@ -233,8 +234,9 @@ CONDITIONING = Study(
     (Number("hue_offset", "edit", "mean", "°"), Number("spectral_energy", "edit", "octave_5", "dB"),
      Number("delta_e00", "edit", "mean")),
 )  # fmt: skip
-"""Its models are made on the spot: untrained Stable Diffusion pipelines that differ in the text encoder only, so what
-is measured is the swap and nothing else, against the pictures of the model with its own encoder."""
+"""Its models are made on the spot: untrained Stable Diffusion pipelines that differ in the text
+encoder only, so what is measured is the swap and nothing else, against the pictures of the model
+with its own encoder."""
 
 PROMPTS = (
     "remove the logo",

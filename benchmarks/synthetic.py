@@ -1,4 +1,6 @@
-"""A run of any number of cases, as the report reads it: numbers and pictures as a real run has them, drawn from a seed."""
+"""A run of any number of cases, as the report reads it: numbers and pictures as a real run has
+them, drawn from a seed.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ PROTOTYPES = 97
 
 
 def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
-    """A run of that many cases in memory, its pictures on disk, every one of them a file of its own."""
+    """A run of that many cases in memory, its pictures on disk, every one of them a file of its
+    own.
+    """
     models = tuple(
         Model(f"model-{number}", f"reference?inpaint.radius_px={number + 1}")
         for number in range(MODELS)
@@ -157,7 +161,9 @@ def _record(
 
 
 def _verdict(records: tuple[CaseRecord, ...]) -> Verdict:
-    """Of every 17th family and model something regressed; every other picture changed, most of them invisibly."""
+    """Of every 17th family and model something regressed; every other picture changed, most of them
+    invisibly.
+    """
     pairs: dict[tuple[str, str], list[str]] = {}
     for record in records:
         pairs.setdefault((record.case.family, record.case.model.name), []).append(record.case.id)

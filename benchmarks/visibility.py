@@ -1,7 +1,9 @@
-"""Where does "nobody can see it" end? Changes of known size, on plain ground and on photographs, and what the gate says.
+"""Where does "nobody can see it" end? Changes of known size, on plain ground and on photographs,
+and what the gate says.
 
-`python -m benchmarks.visibility` measures them and writes docs/visibility.md: the limits of visibility with what lies on either
-side of them, and how far apart in PSNR, LPIPS and ΔE00 pictures are that nobody can tell apart.
+`python -m benchmarks.visibility` measures them and writes docs/visibility.md: the limits of
+visibility with what lies on either side of them, and how far apart in PSNR, LPIPS and ΔE00 pictures
+are that nobody can tell apart.
 """
 
 from __future__ import annotations

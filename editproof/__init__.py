@@ -9,7 +9,8 @@ run.cases                   # a pandas frame, one row a planned case
 
 The rooms of the house:
 
-pipelines/    what is under test: the edit contract, the reference pipeline, and how a pipeline is named and loaded
+pipelines/    what is under test: the edit contract, the reference pipeline, and how a pipeline is
+              named and loaded
 vectors/      what goes wrong: synthetic scenes with known ground truth
 harness/      the engine: suite -> cases -> run -> measurements -> verdict
 reports/      what people look at: HTML, charts, tables

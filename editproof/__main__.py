@@ -11,7 +11,8 @@ INCOMPLETE = 3
 def main() -> None:
     """Run the command line.
 
-    Whatever it did not foresee ends with exit code 3, never 1, which means a regression; the traceback goes to a file.
+    Whatever it did not foresee ends with exit code 3, never 1, which means a regression; the
+    traceback goes to a file.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -1,7 +1,8 @@
 """editproof in pytest: `pytest --editproof quick`, and the fixture `edit_gate`.
 
-Every pytest beside an installed editproof loads this file, so it needs pytest and the standard library only. The work is done
-by the command, in a process of its own: our names, imports, threads and warnings never meet those of the tests.
+Every pytest beside an installed editproof loads this file, so it needs pytest and the standard
+library only. The work is done by the command, in a process of its own: our names, imports, threads
+and warnings never meet those of the tests.
 """
 
 from __future__ import annotations
@@ -99,11 +100,13 @@ class EditGate:
         baseline: str | Path | None = None,
         check: bool = True,
     ) -> Verdict:
-        """Run, judge, and give the verdict; where it is no pass the test fails with the table, unless `check` is off.
+        """Run, judge, and give the verdict; where it is no pass the test fails with the table,
+        unless `check` is off.
 
-        `pipeline` is what `editproof run --pipeline` takes, or a function of a module: the pipeline itself (one argument,
-        the request), or a factory for it (none). None: the settings' or the suite's. Relative paths, as in `suite` and
-        `baseline`, start at pytest's rootdir, and so do the settings.
+        `pipeline` is what `editproof run --pipeline` takes, or a function of a module: the pipeline
+        itself (one argument, the request), or a factory for it (none). None: the settings' or the
+        suite's. Relative paths, as in `suite` and `baseline`, start at pytest's rootdir, and so do
+        the settings.
         """
         self._calls += 1
         folder = self._scratch / f"editproof-{self._calls}"
@@ -124,7 +127,9 @@ class EditGate:
 
 @pytest.fixture
 def edit_gate(request: pytest.FixtureRequest, tmp_path: Path) -> EditGate:
-    """Run a suite on a pipeline and assert editproof's verdict: `edit_gate("mine.py:build", suite="quick")`."""
+    """Run a suite on a pipeline and assert editproof's verdict: `edit_gate("mine.py:build",
+    suite="quick")`.
+    """
     return EditGate(request.config.rootpath, tmp_path)
 
 
@@ -179,7 +184,9 @@ class SuiteNode(pytest.Collector):
 
 
 class GateItem(pytest.Item):
-    """One family and model: fails where a finding that fails the build names it. The suite is run once for all of them."""
+    """One family and model: fails where a finding that fails the build names it. The suite is run
+    once for all of them.
+    """
 
     def __init__(self, *, family: str, model: str, **rest: Any) -> None:
         super().__init__(**rest)
@@ -258,7 +265,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _verdict_of(config: pytest.Config) -> Verdict:
-    """The suite's verdict; it is run the first time that somebody asks, once for all of xdist's workers."""
+    """The suite's verdict; it is run the first time that somebody asks, once for all of xdist's
+    workers.
+    """
     if _RESULT not in config.stash:
         config.stash[_RESULT] = _shared(config)
     result = config.stash[_RESULT]

@@ -1,4 +1,5 @@
-"""What is under test: the edit contract, the reference pipeline, and how a pipeline is named and loaded.
+"""What is under test: the edit contract, the reference pipeline, and how a pipeline is named and
+loaded.
 
 from editproof.pipelines import EditRequest, EditResult, reference
 

@@ -1,6 +1,7 @@
 """The reference pipeline's settings: one section a stage, each setting with its unit and range.
 
-A setting is named `section.setting`, e.g. `inpaint.model`; values may be strings, as they come from a command line.
+A setting is named `section.setting`, e.g. `inpaint.model`; values may be strings, as they come from
+a command line.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class DetectConfig:
     min_confidence: float = 0.4
     """Text boxes below this detector score, 0 to 1, are dropped."""
     upsample: int = 2
-    """The detector sees the image enlarged by this factor: finds smaller text, costs time: 3 s a megapixel at 2, a quarter of
-    it at 1. 1 to 4. Pictures above 2000 px are looked at in tiles."""
+    """The detector sees the image enlarged by this factor: finds smaller text, costs time: 3 s a
+    megapixel at 2, a quarter of it at 1. 1 to 4. Pictures above 2000 px are looked at in tiles."""
     both_scales: bool = True
     """The detector sees the image as it is, too; what either finds counts."""
     box_margin_px: int = 2
@@ -63,9 +64,13 @@ class MaskConfig:
     """Refine and check the mask."""
 
     erode_px: int = 0
-    """The mask first shrinks by this radius, for one that is known to be too wide; strokes thinner than twice this go."""
+    """The mask first shrinks by this radius, for one that is known to be too wide; strokes thinner
+    than twice this go.
+    """
     dilate_px: int = 1
-    """Every masked pixel grows by this radius. Each pixel beyond a tight mask costs 2-4 dB on thin text."""
+    """Every masked pixel grows by this radius. Each pixel beyond a tight mask costs 2-4 dB on thin
+    text.
+    """
     soft_sigma_px: float = 0.7
     """Gaussian fall-off of the mask's edge. 0: a hard edge."""
     spare_anchors: bool = True
@@ -83,7 +88,9 @@ class TextConfig:
     """Remove text ahead of the inpainter, line by line."""
 
     mode: Literal["off", "auto"] = "off"
-    """`auto`: each line by what its ground is like and how sure the detector is. `off`: the inpainter does it all."""
+    """`auto`: each line by what its ground is like and how sure the detector is. `off`: the
+    inpainter does it all.
+    """
     min_confidence: float = 0.6
     """A line that was read with less, 0 to 1, is blurred rather than reconstructed."""
     flat_model: str = "patch"
@@ -98,10 +105,14 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """Which edits are not made, or not without a person. Off unless rules are named: pipelines/policy.py."""
+    """Which edits are not made, or not without a person. Off unless rules are named:
+    pipelines/policy.py.
+    """
 
     refuse: str = ""
-    """Names of rules, with commas between: what one of them flags is refused. There are `watermark` and `category`."""
+    """Names of rules, with commas between: what one of them flags is refused. There are `watermark`
+    and `category`.
+    """
     review: str = ""
     """Names of rules, with commas between: what one of them flags is made and needs review."""
     categories: str = ""
@@ -113,7 +124,9 @@ class InpaintConfig:
     """Fill the hole."""
 
     model: str = "ns"
-    """`ns`, `telea`, `biharmonic`, `patch`; `microfill`; `diffusers:<folder or hub id>`; `spandrel:<file>`."""
+    """`ns`, `telea`, `biharmonic`, `patch`; `microfill`; `diffusers:<folder or hub id>`;
+    `spandrel:<file>`.
+    """
     context_px: int = 32
     """The model sees this much around each hole."""
     radius_px: int = 3
@@ -127,29 +140,42 @@ class InpaintConfig:
     guidance_scale: float = 7.5
     """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50."""
     negative_prompt: str = ""
-    """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away from."""
+    """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away
+    from.
+    """
     strength: float = 1.0
-    """Diffusion models: share of the steps that are made, from a classical fill with noise on; above 0. 1: from noise alone."""
+    """Diffusion models: share of the steps that are made, from a classical fill with noise on;
+    above 0. 1: from noise alone.
+    """
     precision: Literal["float32", "float16", "bfloat16"] = "float32"
-    """Diffusion models: what they compute in. Half the memory on a GPU is seen in the last bits of a picture, and a model that
-    is not made for float16 may overflow."""
+    """Diffusion models: what they compute in. Half the memory on a GPU is seen in the last bits of
+    a picture, and a model that is not made for float16 may overflow."""
     keep_steps: str = ""
-    """Diffusion models: steps, from 0 and with commas between, whose picture is kept in the trace, e.g. `0,2`."""
+    """Diffusion models: steps, from 0 and with commas between, whose picture is kept in the trace,
+    e.g. `0,2`.
+    """
     soft_mask: bool = False
-    """Diffusion models: their mask channel is the mask with its soft edge rather than the hole, 0 or 1. `microfill` was trained
-    with the hole, and is worse with a soft one: mean LPIPS by 0.002 at σ 0.7 px, by 0.005 at 3 px."""
+    """Diffusion models: their mask channel is the mask with its soft edge rather than the hole, 0
+    or 1. `microfill` was trained with the hole, and is worse with a soft one: mean LPIPS by 0.002
+    at σ 0.7 px, by 0.005 at 3 px."""
     conditioning: str = ""
-    """Models that take a prompt: a file that `pipelines/models/conditioning.py` wrote, to calibrate embeddings with."""
+    """Models that take a prompt: a file that `pipelines/models/conditioning.py` wrote, to calibrate
+    embeddings with.
+    """
     tile_px: int = 1024
     """Longest edge that the model is given; larger crops are cut into tiles of this size."""
     tile_overlap_px: int = 64
     """What neighbouring tiles share."""
     payload_px: int = 65_536
-    """Pixels given at once to models that take several crops on a GPU; on a processor they are given one."""
+    """Pixels given at once to models that take several crops on a GPU; on a processor they are
+    given one.
+    """
     two_tier: bool = False
     """The model gives the structure (low frequencies), `patch` the texture (high frequencies)."""
     refine_texture: bool = False
-    """Where the fill is smoother than its surroundings, texture from `patch` makes up the difference."""
+    """Where the fill is smoother than its surroundings, texture from `patch` makes up the
+    difference.
+    """
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""
 
@@ -159,7 +185,9 @@ class BlendConfig:
     """Join the fill and the picture."""
 
     mode: Literal["hard", "feather", "poisson", "laplacian"] = "feather"
-    """`laplacian`: each octave over a width of its own. `poisson`: the fill's gradients, the picture's rim."""
+    """`laplacian`: each octave over a width of its own. `poisson`: the fill's gradients, the
+    picture's rim.
+    """
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""
 
@@ -181,29 +209,36 @@ class UpscaleConfig:
     """Enlarge to the requested scale, and check what came of it."""
 
     model: str = "lanczos"
-    """`bicubic`, `lanczos`, `guided` are conservative: they invent nothing. `realesrgan`, `spandrel:<file>` are creative."""
+    """`bicubic`, `lanczos`, `guided` are conservative: they invent nothing. `realesrgan`,
+    `spandrel:<file>` are creative.
+    """
     by_criticality: bool = False
-    """Let the asset's metadata choose: `criticality: high` takes `conservative_model`, `low` takes `creative_model`."""
+    """Let the asset's metadata choose: `criticality: high` takes `conservative_model`, `low` takes
+    `creative_model`.
+    """
     conservative_model: Literal["bicubic", "lanczos", "guided"] = "lanczos"
     """Stands in wherever a creative model may not invent."""
     creative_model: str = "realesrgan"
     """Enlarges what may look better than it is known; the heavier model of the feedback loop."""
     back_projections: int = 0
-    """Times that what a conservative model's picture, made small again, lacks of its input is added back to it: sharper, and
-    noise comes back with the rest. 0 to 8."""
+    """Times that what a conservative model's picture, made small again, lacks of its input is added
+    back to it: sharper, and noise comes back with the rest. 0 to 8."""
     creative_back_projections: int = 2
     """The same after a creative model, which else lets colours drift."""
     denoise: float = 0.0
-    """Strength of the denoising before, in multiples of the picture's measured noise, 0 to 4. 0: none."""
+    """Strength of the denoising before, in multiples of the picture's measured noise, 0 to 4. 0:
+    none.
+    """
     seam_guard_px: int = 4
-    """A creative model is faded out towards the mask's edge, from this many input pixels on, so that it can't make a seam
-    stand out. 0: it works there too."""
+    """A creative model is faded out towards the mask's edge, from this many input pixels on, so
+    that it can't make a seam stand out. 0: it works there too."""
     flat_guard: float = 0.0
-    """A creative model is faded out where the input's local deviation, 0 to 1, is below this: there is nothing to sharpen
-    in flat ground. 0: it works there too."""
+    """A creative model is faded out where the input's local deviation, 0 to 1, is below this: there
+    is nothing to sharpen in flat ground. 0: it works there too."""
     feedback_threshold: float = 0.0
-    """Regions whose picture, made small again, differs from the input by more than this, 0 to 1, are made once more: by
-    `creative_model` after a conservative model, by `conservative_model` after a creative one. 0: none are."""
+    """Regions whose picture, made small again, differs from the input by more than this, 0 to 1,
+    are made once more: by `creative_model` after a conservative model, by `conservative_model`
+    after a creative one. 0: none are."""
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""
 
@@ -213,10 +248,12 @@ class HarmoniseConfig:
     """Match the fill to its surroundings."""
 
     colour: Literal["none", "gradient", "mean_std"] = "gradient"
-    """`gradient`: carry the step along the fill's edge smoothly into it; `mean_std`: move the fill's Lab statistics to those
-    around it. Either only where it makes the step smaller."""
+    """`gradient`: carry the step along the fill's edge smoothly into it; `mean_std`: move the
+    fill's Lab statistics to those around it. Either only where it makes the step smaller."""
     grain: bool = False
-    """Put noise of the strength measured around the fill back into it. Makes the pipeline stochastic."""
+    """Put noise of the strength measured around the fill back into it. Makes the pipeline
+    stochastic.
+    """
     ring_px: int = 12
     """How far around the fill its surroundings reach, in input pixels."""
     budget_ms: float = 0.0
@@ -234,12 +271,16 @@ class VerifyConfig:
     max_artefact_score: float = 1.0
     """Largest artefact score, 0 to 1, of the fill in the result. 1: none is too large."""
     min_ssim: float = 0.0
-    """Least mean SSIM, up to 1, outside the mask, of the result made small again with the input. 0: none is too small."""
+    """Least mean SSIM, up to 1, outside the mask, of the result made small again with the input. 0:
+    none is too small.
+    """
     max_lpips: float = 1.0
-    """Largest mean LPIPS (AlexNet) outside the mask, of the result made small again with the input. 1: none is too large, and
-    none is measured."""
+    """Largest mean LPIPS (AlexNet) outside the mask, of the result made small again with the input.
+    1: none is too large, and none is measured."""
     lpips_weights: str = ""
-    """AlexNet's weights for it: a file, or a folder that holds one. Empty: what EDITPROOF_LPIPS_WEIGHTS names."""
+    """AlexNet's weights for it: a file, or a folder that holds one. Empty: what
+    EDITPROOF_LPIPS_WEIGHTS names.
+    """
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""
 
@@ -257,15 +298,18 @@ class RouteConfig:
     """Try cheap inpainters first, heavier ones where the result is not good enough."""
 
     tiers: str = ""
-    """Inpainting models from fast to heavy, e.g. `ns,patch`, in place of `inpaint.model`. Empty: no routing."""
+    """Inpainting models from fast to heavy, e.g. `ns,patch`, in place of `inpaint.model`. Empty: no
+    routing.
+    """
     threshold: float = 0.25
-    """The first result whose artefact score, 0 to 1, is not above this is taken. Where none is, the best of all needs
-    review."""
+    """The first result whose artefact score, 0 to 1, is not above this is taken. Where none is, the
+    best of all needs review."""
     by_value: bool = False
     """Metadata `asset_value: high` starts one tier up."""
     by_source: bool = False
-    """A photograph, by metadata `source: photo` or a camera's name in its file's EXIF, starts one tier up, unless it is
-    compressed to JPEG quality 50 or less, by metadata `jpeg_quality` or its file: then it has no texture left to lose."""
+    """A photograph, by metadata `source: photo` or a camera's name in its file's EXIF, starts one
+    tier up, unless it is compressed to JPEG quality 50 or less, by metadata `jpeg_quality` or its
+    file: then it has no texture left to lose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +331,9 @@ class ReferenceConfig:
     route: RouteConfig = field(default_factory=RouteConfig)
 
     def with_settings(self, settings: Mapping[str, Param]) -> ReferenceConfig:
-        """A copy with the settings given by dotted name. Raises ContractError on an unknown name or a wrong value."""
+        """A copy with the settings given by dotted name. Raises ContractError on an unknown name or
+        a wrong value.
+        """
         config = self
         for name, value in settings.items():
             kind = _kinds().get(name)

@@ -1,8 +1,8 @@
 """The edit contract: what a pipeline is given, what it gives back, and the checks on both.
 
-A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes tell the harness more about it:
-`fingerprint: str` names everything that determines its output (weights, settings, code), and lets results be cached;
-`stochastic: bool` says whether the seed matters (assumed true).
+A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes tell the harness
+more about it: `fingerprint: str` names everything that determines its output (weights, settings,
+code), and lets results be cached; `stochastic: bool` says whether the seed matters (assumed true).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class EditRequest:
     metadata: Mapping[str, Param] = field(default_factory=dict)
     """Facts about the asset."""
     file: bytes = b""
-    """The file that came in, where the asset came as one; `image` is what it shows, upright and in sRGB. For pipelines
-    that read files themselves."""
+    """The file that came in, where the asset came as one; `image` is what it shows, upright and in
+    sRGB. For pipelines that read files themselves."""
     strokes_add: Mask | None = None
     """What somebody brushed over for removal, beyond `mask` or what is detected."""
     strokes_subtract: Mask | None = None
@@ -102,9 +102,9 @@ class Pipeline(Protocol):
 
 @runtime_checkable
 class StagedPipeline(Protocol):
-    """What a Pipeline is, too, whose stages can be swapped one by one with another's, so that `editproof blame` can say
-    which stage did it. `pipelines.edit.Step` says what a stage hands on; its `edit` may be anything that both pipelines'
-    stages understand.
+    """What a Pipeline is, too, whose stages can be swapped one by one with another's, so that
+    `editproof blame` can say which stage did it. `pipelines.edit.Step` says what a stage hands on;
+    its `edit` may be anything that both pipelines' stages understand.
     """
 
     def __call__(self, request: EditRequest, /) -> EditResult:
@@ -114,14 +114,18 @@ class StagedPipeline(Protocol):
         """What the first stage is given."""
 
     def stages(self, request: EditRequest) -> Sequence[tuple[str, Callable[[Any], Any]]]:
-        """The stages in their order, by name, each bound to the pipeline's own settings; none: they can't be swapped."""
+        """The stages in their order, by name, each bound to the pipeline's own settings; none: they
+        can't be swapped.
+        """
 
     def finish(self, edit: Any, traces: Sequence[StageTrace]) -> EditResult:
         """The result of what the last stage handed on."""
 
 
 def check_request(request: EditRequest) -> None:
-    """Raise ContractError unless the request's images have the shape, dtype and range that they promise."""
+    """Raise ContractError unless the request's images have the shape, dtype and range that they
+    promise.
+    """
     check_image(request.image, "request.image")
     planes = {
         "mask": request.mask,
@@ -143,7 +147,9 @@ def check_request(request: EditRequest) -> None:
 
 
 def check_result(request: EditRequest, result: object) -> EditResult:
-    """Give the result back if it is what the contract asks for, else raise ContractError naming what is not."""
+    """Give the result back if it is what the contract asks for, else raise ContractError naming
+    what is not.
+    """
     if not isinstance(result, EditResult):
         raise ContractError(
             f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult"

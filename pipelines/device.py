@@ -1,4 +1,6 @@
-"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is asked for."""
+"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ CHOICES = ("cpu", "cuda", "auto")
 
 
 def find_device() -> str:
-    """`cpu` or `cuda`, as EDITPROOF_DEVICE says: `auto` takes a GPU where there is one, and nothing said means `cpu`.
+    """`cpu` or `cuda`, as EDITPROOF_DEVICE says: `auto` takes a GPU where there is one, and nothing
+    said means `cpu`.
 
     Raises ContractError where it says something else, or `cuda` where there is none.
     """

@@ -15,7 +15,9 @@ Pixels = npt.NDArray[np.bool_]
 
 
 class RefusedError(ContractError):
-    """A stage will not make this edit; the pipeline answers `refused` with the error's text as the reason."""
+    """A stage will not make this edit; the pipeline answers `refused` with the error's text as the
+    reason.
+    """
 
 
 @dataclass(frozen=True, slots=True)

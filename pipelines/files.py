@@ -30,9 +30,9 @@ class UnreadablePictureError(ValueError):
 def decode_image(data: bytes) -> tuple[Image, str]:
     """A picture file as float32 H×W×3 sRGB in [0, 1], and in words what had to be done for it.
 
-    PNG, JPEG, TIFF, WebP and whatever else Pillow reads: turned upright by its EXIF orientation, greyscale and palettes
-    expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB, what is transparent laid over white. The first
-    frame of several. Raises UnreadablePictureError.
+    PNG, JPEG, TIFF, WebP and whatever else Pillow reads: turned upright by its EXIF orientation,
+    greyscale and palettes expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB,
+    what is transparent laid over white. The first frame of several. Raises UnreadablePictureError.
     """
     picture, orientation = _open(data)
     done = [f"{picture.format} {picture.mode}"]
@@ -55,7 +55,8 @@ def decode_image(data: bytes) -> tuple[Image, str]:
 
 
 def decode_mask(data: bytes) -> Mask:
-    """A mask file as float32 H×W in [0, 1], upright: its alpha where that says anything, else its luma; white is replaced.
+    """A mask file as float32 H×W in [0, 1], upright: its alpha where that says anything, else its
+    luma; white is replaced.
 
     Raises UnreadablePictureError.
     """
@@ -71,7 +72,9 @@ def decode_mask(data: bytes) -> Mask:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Height and width of a picture file once it stands upright; reads its header only. Raises UnreadablePictureError."""
+    """Height and width of a picture file once it stands upright; reads its header only. Raises
+    UnreadablePictureError.
+    """
     try:
         with warnings.catch_warnings(action="ignore"), Pil.open(io.BytesIO(data)) as picture:
             width, height = picture.size
@@ -120,7 +123,9 @@ def _reason(error: Exception) -> str:
 def _sixteen_bits(
     picture: Pil.Image, data: bytes, orientation: int
 ) -> npt.NDArray[np.float32] | None:
-    """The pixels of a file with 16 bits a channel, upright, H×W×3 or 4; None: it has 8, or a profile to convert from."""
+    """The pixels of a file with 16 bits a channel, upright, H×W×3 or 4; None: it has 8, or a
+    profile to convert from.
+    """
     if picture.info.get("icc_profile"):
         return None
     if picture.mode in GREY16:
@@ -175,7 +180,9 @@ def _eight_bits(picture: Pil.Image) -> npt.NDArray[np.float32]:
 
 
 def _in_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
-    """The picture converted from its ICC profile; as it is where it has none, is sRGB already, or the profile is broken."""
+    """The picture converted from its ICC profile; as it is where it has none, is sRGB already, or
+    the profile is broken.
+    """
     if not profile or picture.mode not in {"RGB", "RGBA", "CMYK", "L"}:
         return picture
     try:

@@ -5,8 +5,9 @@
     package.module:factory?key=value            a factory that Python can import
     path/to/file.py:factory?key=value           a factory in a file
 
-A factory takes the keys as keyword arguments, each a string, number or boolean, and returns the pipeline. The file's
-folder (or the current one, for a module) is importable, behind everything that is installed.
+A factory takes the keys as keyword arguments, each a string, number or boolean, and returns the
+pipeline. The file's folder (or the current one, for a module) is importable, behind everything that
+is installed.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def parse(text: str) -> PipelineSpec:
 def load(text: str) -> Pipeline:
     """Import the factory that `text` names and call it.
 
-    Raises ContractError where the file, module or factory is missing or the factory gives back no callable; whatever
-    the user's own code raises comes through as it is.
+    Raises ContractError where the file, module or factory is missing or the factory gives back no
+    callable; whatever the user's own code raises comes through as it is.
     """
     spec = parse(text)
     factory = _factory(spec)
@@ -84,7 +85,9 @@ def load(text: str) -> Pipeline:
 
 
 def fingerprint(text: str, pipeline: Pipeline) -> str:
-    """What the pipeline says determines its output, with its parameters and its file's hash; empty where it says nothing."""
+    """What the pipeline says determines its output, with its parameters and its file's hash; empty
+    where it says nothing.
+    """
     declared = getattr(pipeline, "fingerprint", "")
     if not declared:
         return ""
@@ -169,7 +172,9 @@ def _make_importable(folder: Path) -> None:
 
 
 def _renamed(spec: PipelineSpec, error: ImportError) -> ContractError | None:
-    """What to write where a file imports a package of ours by the name that it had in 0.1; None: it is about something else."""
+    """What to write where a file imports a package of ours by the name that it had in 0.1; None: it
+    is about something else.
+    """
     name = (error.name or "").partition(".")[0]
     if name not in RENAMED:
         return None

@@ -1,4 +1,6 @@
-"""The reference pipeline's stages and settings, for people: read from where they are written, so they can't differ."""
+"""The reference pipeline's stages and settings, for people: read from where they are written, so
+they can't differ.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A mask on disk: an 8-bit greyscale PNG, white is replaced, bound by SHA-256 to the image that it was made for.
+"""A mask on disk: an 8-bit greyscale PNG, white is replaced, bound by SHA-256 to the image that it
+was made for.
 
 save_mask(path, mask, image)
 mask = load_mask(path, image)      StaleMaskError where the image is another one by now
@@ -29,7 +30,8 @@ class StaleMaskError(ContractError):
 def save_mask(path: Path, mask: Mask, image: Image) -> str:
     """Write the mask, rounded to 8 bits, with the hash of its image; gives its own hash.
 
-    Raises ContractError where mask and image are not what the edit contract asks for, or not of one size.
+    Raises ContractError where mask and image are not what the edit contract asks for, or not of one
+    size.
     """
     check_image(image, "image")
     check_plane(mask, "mask")
@@ -50,8 +52,9 @@ def save_mask(path: Path, mask: Mask, image: Image) -> str:
 def load_mask(path: Path, image: Image) -> Mask:
     """The mask of a file that `save_mask` wrote for this image: float32 H×W in [0, 1].
 
-    Raises StaleMaskError, naming both hashes, where it was made for another image, and ContractError where the file is
-    no such mask: missing, no PNG, of another depth, size or polarity, or altered since.
+    Raises StaleMaskError, naming both hashes, where it was made for another image, and
+    ContractError where the file is no such mask: missing, no PNG, of another depth, size or
+    polarity, or altered since.
     """
     levels, facts = _read(path)
     bound_to = facts.get(IMAGE_HASH)

@@ -1,4 +1,6 @@
-"""How much memory this process holds, and the most that it held. Linux tells; elsewhere nothing is known."""
+"""How much memory this process holds, and the most that it held. Linux tells; elsewhere nothing is
+known.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from pathlib import Path
 
 
 def forget_peak() -> None:
-    """From now on, the peak is that of what follows: also what the system's own tools then show of this process."""
+    """From now on, the peak is that of what follows: also what the system's own tools then show of
+    this process.
+    """
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def read_network(path: Path, kind: type[ModelDescriptor[Any]], *, purpose: str, wanted: str) -> Any:
-    """A network of RGB pictures, of a descriptor's kind and a purpose ("SR", "Inpainting"), where EDITPROOF_DEVICE says, ready
-    to run.
+    """A network of RGB pictures, of a descriptor's kind and a purpose ("SR", "Inpainting"), where
+    EDITPROOF_DEVICE says, ready to run.
 
-    From safetensors, or a .pth without code in it. Raises ContractError where the file is no such network; `wanted` says
-    what would be.
+    From safetensors, or a .pth without code in it. Raises ContractError where the file is no such
+    network; `wanted` says what would be.
     """
     from safetensors import SafetensorError
     from spandrel import ModelLoader, UnsupportedModelError

@@ -1,9 +1,11 @@
-"""Which edits are not made, or not without a person: rules by name, over the request and the text found in it.
+"""Which edits are not made, or not without a person: rules by name, over the request and the text
+found in it.
 
     reference?policy.refuse=watermark                        a watermark is not removed
     reference?policy.review=category&policy.categories=news  edits of news pictures need a person
 
-`RULES` may be added to. A rule is given what it may look at and answers why it flags an edit, or nothing.
+`RULES` may be added to. A rule is given what it may look at and answers why it flags an edit, or
+nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +78,9 @@ def is_active(config: PolicyConfig) -> bool:
 def apply_policy(
     request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig
 ) -> list[Finding]:
-    """What needs review. Raises PolicyError where a rule refuses, ContractError where there is no such rule."""
+    """What needs review. Raises PolicyError where a rule refuses, ContractError where there is no
+    such rule.
+    """
     refused = _flagged(request, regions, config, config.refuse)
     if refused:
         raise PolicyError(f"policy {refused[0].rule}: {refused[0].why}")

@@ -1,6 +1,8 @@
-"""The reference pipeline: from decoding and a pre-check by way of mask, fill and enlargement to verification.
+"""The reference pipeline: from decoding and a pre-check by way of mask, fill and enlargement to
+verification.
 
-Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Settings: pipelines/config.py.
+Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Settings:
+pipelines/config.py.
 """
 
 from __future__ import annotations
@@ -78,7 +80,9 @@ class ReferencePipeline:
         self.program = program
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """Make the edit; refuse it where too much is to be replaced. Raises ContractError on a bad request."""
+        """Make the edit; refuse it where too much is to be replaced. Raises ContractError on a bad
+        request.
+        """
         start = self.start(request)
         stages = in_order(start.config, self.program)
         traces: list[StageTrace] = []
@@ -104,8 +108,9 @@ class ReferencePipeline:
         )
 
     def stages(self, request: EditRequest) -> Program:
-        """The stages in their order, each bound to this pipeline's settings: handed another pipeline's edit, it works by
-        its own. A pipeline that routes has none: which stages run is decided on the way.
+        """The stages in their order, each bound to this pipeline's settings: handed another
+        pipeline's edit, it works by its own. A pipeline that routes has none: which stages run is
+        decided on the way.
         """
         config = self.config.for_request(request.config)
         if tiers_of(config.route):
@@ -134,7 +139,9 @@ class ReferencePipeline:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Settings, files, models, code and library versions: what determines the output beside the request."""
+        """Settings, files, models, code and library versions: what determines the output beside the
+        request.
+        """
         settings = self.config.as_settings()
         said = ",".join(f"{name}={value}" for name, value in settings.items())
         models = " ".join(dict.fromkeys(model.fingerprint for model in self.models))
@@ -160,7 +167,9 @@ def _bound(stage: Stage, config: ReferenceConfig) -> Stage:
 def run(
     stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = ""
 ) -> Edit:
-    """The edit after these stages, or as it was when one refused it; each stage's trace, its name labelled, is appended."""
+    """The edit after these stages, or as it was when one refused it; each stage's trace, its name
+    labelled, is appended.
+    """
     for name, stage in stages:
         forget_peak()
         start = time.perf_counter()
@@ -177,9 +186,11 @@ def run(
 
 
 def route(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace]) -> Edit:
-    """The edit by the first tier of `route.tiers` whose result is good, or by the best of all of them, for review.
+    """The edit by the first tier of `route.tiers` whose result is good, or by the best of all of
+    them, for review.
 
-    What comes before the fill is done once; a tier's stages are traced as `inpaint[patch]`, the decision as `route`.
+    What comes before the fill is done once; a tier's stages are traced as `inpaint[patch]`, the
+    decision as `route`.
     """
     fills = [name for name, _ in stages].index(FIRST_FILL)
     before = run(stages[:fills], edit, traces)
@@ -206,12 +217,16 @@ def route(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTra
 
 
 def with_tier(config: ReferenceConfig, tier: str) -> ReferenceConfig:
-    """The settings with a tier's inpainting model. Raises ContractError where there is no such model."""
+    """The settings with a tier's inpainting model. Raises ContractError where there is no such
+    model.
+    """
     return config.with_settings({"inpaint.model": tier})
 
 
 def over_budget(stage: str, seconds: float, config: ReferenceConfig) -> str:
-    """A note for the trace where a stage took longer than its section's `budget_ms`; empty where it did not."""
+    """A note for the trace where a stage took longer than its section's `budget_ms`; empty where it
+    did not.
+    """
     budget_ms = config.budget_ms(SECTIONS.get(stage, stage))
     return (
         f"; over budget: {seconds * 1000:.0f} ms > {budget_ms:g} ms"
@@ -221,7 +236,8 @@ def over_budget(stage: str, seconds: float, config: ReferenceConfig) -> str:
 
 
 def build(**settings: Param) -> ReferencePipeline:
-    """The reference pipeline with settings by dotted name, e.g. `build(**{"inpaint.model": "patch"})`.
+    """The reference pipeline with settings by dotted name, e.g. `build(**{"inpaint.model":
+    "patch"})`.
 
     Raises ContractError on an unknown setting or a wrong value.
     """

@@ -1,4 +1,6 @@
-"""Which inpainter an asset is tried with first, by what is known of it; and which of several results is committed."""
+"""Which inpainter an asset is tried with first, by what is known of it; and which of several
+results is committed.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def first_tier(config: RouteConfig, request: EditRequest) -> tuple[int, str]:
 
 
 def is_photograph(metadata: Mapping[str, Param], file: bytes) -> bool:
-    """Whether the asset is one, by metadata `source` or, where that is not given, by a camera's name in its EXIF."""
+    """Whether the asset is one, by metadata `source` or, where that is not given, by a camera's
+    name in its EXIF.
+    """
     source = str(metadata.get("source", "")).lower()
     if source or not file:
         return source == "photo"
@@ -64,7 +68,8 @@ def is_photograph(metadata: Mapping[str, Param], file: bytes) -> bool:
 
 
 def jpeg_quality(metadata: Mapping[str, Param], file: bytes) -> float | None:
-    """Quality, 1 to 100, on the scale of the IJG's encoder: by metadata `jpeg_quality`, or by the file's own table.
+    """Quality, 1 to 100, on the scale of the IJG's encoder: by metadata `jpeg_quality`, or by the
+    file's own table.
 
     None where neither tells.
     """
@@ -81,7 +86,9 @@ def jpeg_quality(metadata: Mapping[str, Param], file: bytes) -> float | None:
 
 
 def is_good(attempt: Attempt, before: Edit, threshold: float) -> bool:
-    """Whether no heavier tier needs to be tried: verification found nothing, and the artefact score is not too high."""
+    """Whether no heavier tier needs to be tried: verification found nothing, and the artefact score
+    is not too high.
+    """
     found_nothing = attempt.edit.status is before.status and attempt.edit.reason == before.reason
     return found_nothing and attempt.edit.artefact_score <= threshold
 
@@ -91,7 +98,8 @@ def committed(
 ) -> tuple[Edit, str]:
     """The best attempt's edit, as it is handed over, and how that was decided.
 
-    The last attempt where it is good; else the one with the lowest artefact score at output size, for review.
+    The last attempt where it is good; else the one with the lowest artefact score at output size,
+    for review.
     """
     scores = ", ".join(f"{attempt.tier} {attempt.edit.artefact_score:.2f}" for attempt in attempts)
     started = f"started at {attempts[0].tier}" + (f", as {why}" if why else "")

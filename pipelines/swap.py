@@ -1,4 +1,6 @@
-"""Two pipelines, stage by stage: the one with some stages of the other, and which of their stages differ at all."""
+"""Two pipelines, stage by stage: the one with some stages of the other, and which of their stages
+differ at all.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,8 @@ def swapped(
 
 
 def differing(good: Pipeline, bad: Pipeline, request: EditRequest) -> tuple[str, ...]:
-    """The stages that make something else of the same, tried on what either pipeline gives them; ORDER last, if they run in
-    another order. Raises ContractError where stages can't be swapped.
+    """The stages that make something else of the same, tried on what either pipeline gives them;
+    ORDER last, if they run in another order. Raises ContractError where stages can't be swapped.
     """
     one, other = staged(good, request), staged(bad, request)
     ours, theirs = one.stages(request), other.stages(request)
@@ -76,7 +78,9 @@ def differing(good: Pipeline, bad: Pipeline, request: EditRequest) -> tuple[str,
 
 
 def _differing_on(path: Stages, other: dict[str, Callable[[Any], Any]], edit: Any) -> set[str]:
-    """Of the stages along a pipeline's way, those of which the other's does something else, or which the other lacks."""
+    """Of the stages along a pipeline's way, those of which the other's does something else, or
+    which the other lacks.
+    """
     found = set()
     for name, stage in path:
         mine, yours = _step(stage, edit), _step(other.get(name), edit)

@@ -1,4 +1,6 @@
-"""What determines the reference pipeline's output beside its settings: its code and the libraries it calls."""
+"""What determines the reference pipeline's output beside its settings: its code and the libraries
+it calls.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ LIBRARIES = (
     "spandrel",
     "torch",
 )
-"""Libraries whose release may change a pixel, or a decision. The text detector's weights ship inside rapidocr's wheel."""
+"""Libraries whose release may change a pixel, or a decision. The text detector's weights ship
+inside rapidocr's wheel.
+"""
 
 
 @cache
@@ -37,7 +41,9 @@ def code_hash() -> str:
 
 
 def file_hashes(settings: Mapping[str, Param]) -> str:
-    """Of each setting that names a file, as `spandrel:<file>` or a path, its name and the hash of what the file holds."""
+    """Of each setting that names a file, as `spandrel:<file>` or a path, its name and the hash of
+    what the file holds.
+    """
     paths = {
         name: Path(str(value).removeprefix("spandrel:")).expanduser()
         for name, value in settings.items()

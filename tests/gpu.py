@@ -1,8 +1,9 @@
 """A GPU for tests: the machine's own, or where it has none, the processor in the place of one.
 
-What fails on a GPU and nowhere else is mostly one thing, a tensor that somebody left on the processor. The stand-in's numbers
-are the processor's, but a tensor has to be brought over and back as to a GPU: two that meet from either side, a generator of
-the wrong one, and NumPy asking for what is over there are errors. It says nothing of a GPU's rounding, memory or speed.
+What fails on a GPU and nowhere else is mostly one thing, a tensor that somebody left on the
+processor. The stand-in's numbers are the processor's, but a tensor has to be brought over and back
+as to a GPU: two that meet from either side, a generator of the wrong one, and NumPy asking for what
+is over there are errors. It says nothing of a GPU's rounding, memory or speed.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def stand_in() -> Iterator[None]:
 
 
 class OverThere(torch.Tensor):
-    """A tensor that says it is on the GPU. Its numbers lie in `numbers`, where only the bookkeeping looks."""
+    """A tensor that says it is on the GPU. Its numbers lie in `numbers`, where only the bookkeeping
+    looks.
+    """
 
     numbers: torch.Tensor
 
@@ -123,7 +126,9 @@ class _Bookkeeping(TorchDispatchMode):  # type: ignore[no-untyped-call]
         }
 
         def placed(value: Any) -> Any:
-            """A result on its side: an argument that was changed in place as itself, one that was brought over as a copy."""
+            """A result on its side: an argument that was changed in place as itself, one that was
+            brought over as a copy.
+            """
             if not isinstance(value, torch.Tensor):
                 return value
             argument = given.get(id(value))
@@ -136,7 +141,9 @@ class _Bookkeeping(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _refuse_mixtures(name: str, args: Any, leaves: list[Any]) -> None:
-    """Raise RuntimeError where tensors of both sides meet; one without dimensions counts as a number."""
+    """Raise RuntimeError where tensors of both sides meet; one without dimensions counts as a
+    number.
+    """
     if name in TRANSFERS:
         return
     met = (args[0], *args[2:]) if name in INDEXED else leaves

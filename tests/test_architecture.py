@@ -1,4 +1,6 @@
-"""The house: imports point downwards, one name is ours, and nothing heavy is imported where start-up pays for it."""
+"""The house: imports point downwards, one name is ours, and nothing heavy is imported where
+start-up pays for it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.records",),
     ("pipelines", "vectors"),
 )
-"""Rooms, the highest first. A room imports from lower layers only, so rooms of one layer need nothing of each other."""
+"""Rooms, the highest first. A room imports from lower layers only, so rooms of one layer need
+nothing of each other.
+"""
 
 REPORTS_READ = ("harness.records", "reports")
 """A report is made from results, not from the code that made them."""

@@ -1,4 +1,6 @@
-"""The pytest plugin, in tests of somebody else's: what it adds, what it says, and that it keeps out of the way."""
+"""The pytest plugin, in tests of somebody else's: what it adds, what it says, and that it keeps out
+of the way.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def test_a_test_fails_where_a_finding_names_it(
     fails: bool,
     failed: int,
 ) -> None:
-    """And fails the build, or leaves it unsure; where nothing says why a run could not be judged, none passes."""
+    """And fails the build, or leaves it unsure; where nothing says why a run could not be judged,
+    none passes.
+    """
     text = (
         (project.path / "good.toml")
         .read_text()
@@ -157,8 +161,8 @@ def test_a_suite_that_is_not_there_is_said(project: pytest.Pytester) -> None:
 def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
     project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers share the run; the command is a process of its own, so packages of the project do not meet ours. Nothing of
-    either stays in the temporary folder.
+    """Workers share the run; the command is a process of its own, so packages of the project do not
+    meet ours. Nothing of either stays in the temporary folder.
     """
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for name in ("harness", "reports"):
@@ -177,7 +181,9 @@ def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
 
 
 def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
-    """For a name, and for a function of the tests' own module, which imports what the tests can import."""
+    """For a name, and for a function of the tests' own module, which imports what the tests can
+    import.
+    """
     project.makepyfile(
         test_own="""
         import json
@@ -217,7 +223,9 @@ def own_factory(steps: int = 4) -> object:
 
 
 def test_a_function_is_taken_for_what_its_arguments_say(tmp_path: Path) -> None:
-    """One that must be given something is the pipeline, and gets a factory; one that need not be is a factory."""
+    """One that must be given something is the pipeline, and gets a factory; one that need not be is
+    a factory.
+    """
     assert _named(own_factory, "", tmp_path) == f"own_factory={__file__}:own_factory"
     named = _named(own_pipeline, "v2", tmp_path)
     assert named == f"v2={tmp_path}/editproof_own_pipeline.py:build"

@@ -1,6 +1,7 @@
 """What goes wrong: synthetic scenes with known ground truth. Imports nothing else of ours.
 
-`VECTORS` are the failure families, `get(name)` is one of them, and its `render(seed, size, step=…)` draws a Scene.
+`VECTORS` are the failure families, `get(name)` is one of them, and its `render(seed, size, step=…)`
+draws a Scene.
 """
 
 from editproof.vectors.registry import VECTORS, UnknownVectorError, get

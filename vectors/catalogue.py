@@ -1,4 +1,6 @@
-"""The catalogue as people and other programs take it: contact sheets, a gallery page, plain PNG and JSON files."""
+"""The catalogue as people and other programs take it: contact sheets, a gallery page, plain PNG and
+JSON files.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ ROWS = ("input", "given mask", "expected", "regions")
 
 
 def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
-    """The whole ladder of a family, easiest rung left: what the pipeline is given, the mask, the answer, the regions."""
+    """The whole ladder of a family, easiest rung left: what the pipeline is given, the mask, the
+    answer, the regions.
+    """
     scenes = [vector.render(SEED, size, step=step) for step in range(1, len(vector.ladder) + 1)]
     width = LABEL_PX * 4 + len(scenes) * (TILE_PX + GAP_PX)
     sheet = Pil.new("RGB", (width, HEAD_PX + len(ROWS) * (TILE_PX + GAP_PX)), "white")
@@ -46,7 +50,9 @@ def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
 
 
 def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
-    """Write a Markdown page with every family's contact sheet; the pictures go into a folder named like the page."""
+    """Write a Markdown page with every family's contact sheet; the pictures go into a folder named
+    like the page.
+    """
     pictures = page.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [
@@ -69,9 +75,10 @@ def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
 def export(vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: int = 2) -> int:
     """Write every rung as plain files, one folder each, for other harnesses; give how many.
 
-    `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`, `ring.png`, `keep.png`,
-    `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed, parameters and what was drawn where; `as-sent.*`
-    where how the input is stored is what makes the scene hard.
+    `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`,
+    `ring.png`, `keep.png`, `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed,
+    parameters and what was drawn where; `as-sent.*` where how the input is stored is what makes the
+    scene hard.
     """
     count = 0
     for vector in vectors:

@@ -17,7 +17,8 @@ class OfferError(ValueError):
 
 
 def offered(group: str, kind: type[T]) -> tuple[T, ...]:
-    """Every object of a kind that installed packages offer under `group`, one an entry point or several in a list.
+    """Every object of a kind that installed packages offer under `group`, one an entry point or
+    several in a list.
 
     Raises OfferError naming the package.
     """

@@ -1,4 +1,6 @@
-"""Where to measure: the edit, the ring around it, what must be kept, the tile borders, the rim. All at output size."""
+"""Where to measure: the edit, the ring around it, what must be kept, the tile borders, the rim. All
+at output size.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,15 @@ from editproof.vectors.scene import Mask
 Marks = npt.NDArray[np.bool_]
 
 RING_PX = 4
-"""Width of the ring around the edit in input pixels: a little more than the reach of a Lanczos-3 kernel."""
+"""Width of the ring around the edit in input pixels: a little more than the reach of a Lanczos-3
+kernel.
+"""
 SEAM_PX = 2
 """Width of the band along a tile border in input pixels, half on each side."""
 BORDER_PX = 4
-"""Width of the picture's outer rim in input pixels. It exceeds the reach of a Lanczos-3 kernel (3 px) and that of the usual
-padding faults (a convolution's 1 to 3 px), so a fault of padding lies inside it."""
+"""Width of the picture's outer rim in input pixels. It exceeds the reach of a Lanczos-3 kernel (3
+px) and that of the usual padding faults (a convolution's 1 to 3 px), so a fault of padding lies
+inside it."""
 BORDER_SHARE = 8
 """The rim is never wider than the shorter edge divided by this: a small picture is not all rim."""
 
@@ -36,8 +41,9 @@ class Regions:
 def regions(alpha: Levels, scale: int) -> Regions:
     """Partition the output image by the overlay's 8-bit alpha, H×W.
 
-    `edit` is where alpha is at least one level of 255, i.e. the drawn alpha was 1/510 or more: less cannot be seen in
-    an 8-bit image. `ring` is within RING_PX × `scale` pixels of it (Euclidean, centre to centre), `keep` the rest.
+    `edit` is where alpha is at least one level of 255, i.e. the drawn alpha was 1/510 or more: less
+    cannot be seen in an 8-bit image. `ring` is within RING_PX × `scale` pixels of it (Euclidean,
+    centre to centre), `keep` the rest.
     """
     edit = alpha > 0
     ring = _near(edit, RING_PX * scale) & ~edit
@@ -47,8 +53,8 @@ def regions(alpha: Levels, scale: int) -> Regions:
 def tile_borders(size_px: int, *, tile_px: int, overlap_px: int) -> tuple[float, ...]:
     """Border positions along one axis of an image of `size_px`, in the same pixels.
 
-    Tiles start at multiples of `tile_px - overlap_px` until one reaches the end of the image; the border between two
-    is the middle of what they share.
+    Tiles start at multiples of `tile_px - overlap_px` until one reaches the end of the image; the
+    border between two is the middle of what they share.
     """
     if not 0 <= overlap_px < tile_px:
         raise ValueError(
@@ -60,7 +66,9 @@ def tile_borders(size_px: int, *, tile_px: int, overlap_px: int) -> tuple[float,
 
 
 def seams(size_px: int, scale: int, *, tile_px: int, overlap_px: int) -> Mask:
-    """Mark SEAM_PX along every tile border. Sizes are input pixels; the mask is at output size, 0 or 1."""
+    """Mark SEAM_PX along every tile border. Sizes are input pixels; the mask is at output size, 0
+    or 1.
+    """
     out_px = size_px * scale
     mask = np.zeros((out_px, out_px), np.float32)
     for border in tile_borders(size_px, tile_px=tile_px, overlap_px=overlap_px):
@@ -71,7 +79,9 @@ def seams(size_px: int, scale: int, *, tile_px: int, overlap_px: int) -> Mask:
 
 
 def border(height_px: int, width_px: int, scale: int) -> Marks:
-    """Mark the outer rim of a picture of that output size, H×W: BORDER_PX × `scale` wide, 1 px at least."""
+    """Mark the outer rim of a picture of that output size, H×W: BORDER_PX × `scale` wide, 1 px at
+    least.
+    """
     wide_px = max(min(BORDER_PX * scale, min(height_px, width_px) // BORDER_SHARE), 1)
     rim = np.ones((height_px, width_px), bool)
     rim[wide_px:-wide_px, wide_px:-wide_px] = False

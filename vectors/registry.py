@@ -59,7 +59,9 @@ VECTORS: tuple[Vector, ...] = (
 
 
 def get(family: str) -> Vector:
-    """The vector called `family`, ours or another package's; UnknownVectorError names those that there are."""
+    """The vector called `family`, ours or another package's; UnknownVectorError names those that
+    there are.
+    """
     known = {vector.family: vector for vector in all_vectors()}
     if family in known:
         return known[family]
@@ -72,7 +74,9 @@ def get(family: str) -> Vector:
 
 @cache
 def all_vectors() -> tuple[Vector, ...]:
-    """Ours, then those that installed packages offer under ENTRY_POINTS. Raises OfferError naming the package."""
+    """Ours, then those that installed packages offer under ENTRY_POINTS. Raises OfferError naming
+    the package.
+    """
     try:
         return tuple(index((*VECTORS, *offered(ENTRY_POINTS, Vector))).values())
     except ValueError as error:

@@ -35,7 +35,8 @@ class Box:
 class Scene:
     """An image to edit and everything that is known about the right answer.
 
-    "Input" fields are h×w; "output" fields are (h·scale)×(w·scale), drawn at that resolution, never upscaled.
+    "Input" fields are h×w; "output" fields are (h·scale)×(w·scale), drawn at that resolution, never
+    upscaled.
     """
 
     input: Image
@@ -49,7 +50,9 @@ class Scene:
     overlay_rgb: Image
     """Colour of what must go. Input."""
     edit: Mask
-    """1 where the overlay lies, however faintly. Output. `edit`, `ring` and `keep` are 0 or 1 and partition the image."""
+    """1 where the overlay lies, however faintly. Output. `edit`, `ring` and `keep` are 0 or 1 and
+    partition the image.
+    """
     ring: Mask
     """1 within a few pixels around `edit`, where halos and seams show. Output."""
     keep: Mask
@@ -57,13 +60,17 @@ class Scene:
     protect: Mapping[str, Mask]
     """Named micro-features that must survive, each 0 or 1, outside `edit`. Output."""
     seams: Mask
-    """1 along the borders that the requested tiling will have; all 0 where no tiling is asked for. Output."""
+    """1 along the borders that the requested tiling will have; all 0 where no tiling is asked for.
+    Output.
+    """
     truth: tuple[Box, ...]
     """What was drawn, overlay and micro-features alike."""
     scale: int
     """Output pixels per input pixel."""
     mask: Mask | None
-    """The mask that the caller of the pipeline gives along, or None where the pipeline must detect. Input."""
+    """The mask that the caller of the pipeline gives along, or None where the pipeline must detect.
+    Input.
+    """
     prompt: str
     """What the caller asks for, in words."""
     config: Mapping[str, Param] = field(default_factory=dict)
@@ -71,7 +78,9 @@ class Scene:
     metadata: Mapping[str, Param] = field(default_factory=dict)
     """Facts about the asset: ground, parameters."""
     file: bytes = b""
-    """The file that shows `input`, where how it is stored is what makes the scene hard; empty: any file would do."""
+    """The file that shows `input`, where how it is stored is what makes the scene hard; empty: any
+    file would do.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +100,16 @@ class Vector:
     draw: Callable[..., Scene]
     """`draw(seed, size, scale, **params)`: a pure function."""
     graded: bool = True
-    """Whether the rungs are degrees of one difficulty, on an input of size×size. False: they are kinds of input, each of
-    a shape of its own."""
+    """Whether the rungs are degrees of one difficulty, on an input of size×size. False: they are
+    kinds of input, each of a shape of its own."""
     version: int = 1
     """Raised when the drawing changes, so that results of another drawing are never compared."""
 
     def render(self, seed: int, size: int, *, step: int, scale: int = 2) -> Scene:
         """Draw rung `step` (1 is the easiest) with an input of size×size pixels.
 
-        The same arguments give the same bits. Raises ValueError on a step that the ladder does not have, or a size
-        outside 64 to 2048.
+        The same arguments give the same bits. Raises ValueError on a step that the ladder does not
+        have, or a size outside 64 to 2048.
         """
         if not 1 <= step <= len(self.ladder):
             raise ValueError(f"{self.family} has steps 1 to {len(self.ladder)}, not {step}")

@@ -1,6 +1,7 @@
 """Baselines: what somebody accepted, trimmed to what a comparison needs.
 
-baseline.json          for people and for git: which outcomes, by whom, why, from which run, and how far their numbers spread
+baseline.json          for people and for git: which outcomes, by whom, why, from which run, and how
+                       far their numbers spread
 manifest.json          as a run's, and so are journal.jsonl, cases.parquet and measurements.parquet
 also/1/ …              further right answers for some of the cases, each like a run
 blobs/                 the accepted pictures, named by their SHA-256
@@ -37,7 +38,9 @@ KEPT_STATES = 10
 _PLAIN = frozenset({"manifest.json", "journal.jsonl", "blobs"})
 """What the folder of a baseline held before there was an index."""
 CONTENTS = _PLAIN | {INDEX, ALSO, HISTORY, runs.MEASUREMENTS, runs.CASES, runs.STAGES}
-"""What a baseline's folder holds, and nothing else: a folder with anything more is not ours to replace."""
+"""What a baseline's folder holds, and nothing else: a folder with anything more is not ours to
+replace.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ class Outcomes(msgspec.Struct, frozen=True):
 
     id: str
     pictures: list[str]
-    """Hashes: the first is the one accepted in place of what was before, others are right too. Empty hash: no picture."""
+    """Hashes: the first is the one accepted in place of what was before, others are right too.
+    Empty hash: no picture.
+    """
     acceptances: list[int]
     """Which acceptance each comes from."""
 
@@ -136,10 +141,12 @@ def load(folder: Path) -> Baseline:
 
 
 def accept(run: Run, target: Path, how: AcceptRequest | None = None) -> Path:
-    """Write the run, or what `how` names of it, as the baseline in `target`; give its folder. What was there can be had back.
+    """Write the run, or what `how` names of it, as the baseline in `target`; give its folder. What
+    was there can be had back.
 
-    Raises IncompleteError on a run with missing or failed cases, since what was not measured can't be held to later, and
-    UsageError where `target` holds anything but a baseline, or one that does not fit.
+    Raises IncompleteError on a run with missing or failed cases, since what was not measured can't
+    be held to later, and UsageError where `target` holds anything but a baseline, or one that does
+    not fit.
     """
     how = how or AcceptRequest()
     _check_whole(run)
@@ -157,9 +164,11 @@ def accept(run: Run, target: Path, how: AcceptRequest | None = None) -> Path:
 
 
 def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest) -> Path:
-    """Put the numbers that `again` finds for the accepted pictures in the place of those there; give the folder.
+    """Put the numbers that `again` finds for the accepted pictures in the place of those there;
+    give the folder.
 
-    Raises IncompleteError where a picture could not be measured, and UsageError where `target` is no baseline.
+    Raises IncompleteError where a picture could not be measured, and UsageError where `target` is
+    no baseline.
     """
     target = target.resolve()
     foreign = _foreign(target)
@@ -194,7 +203,9 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest)
 
 
 def undo(folder: Path) -> str:
-    """Take back the last acceptance, and say what it was. Raises UsageError where there is none to take back."""
+    """Take back the last acceptance, and say what it was. Raises UsageError where there is none to
+    take back.
+    """
     past = list(_numbered(folder / HISTORY))
     if not past:
         raise UsageError(
@@ -359,7 +370,9 @@ def _user() -> str:
 
 
 def _check_covers(before: _State, run: Run) -> None:
-    """Raise UsageError where the run has only a part of the baseline's cases: the others would be lost unseen."""
+    """Raise UsageError where the run has only a part of the baseline's cases: the others would be
+    lost unseen.
+    """
     here = {case.id for case in run.manifest.cases}
     lost = [case_name(case) for case in before.manifest.cases if case.id not in here]
     if lost and len(lost) < len(before.manifest.cases):
@@ -370,7 +383,9 @@ def _check_covers(before: _State, run: Run) -> None:
 
 
 def _check_fits(there: Manifest, run: Run) -> None:
-    """Raise UsageError where a part of the run can't stand beside what was accepted before, with the key that differs."""
+    """Raise UsageError where a part of the run can't stand beside what was accepted before, with
+    the key that differs.
+    """
     here = run.manifest
     for name in ("name", "size", "scale", "scene_seed"):
         if getattr(here.suite, name) != getattr(there.suite, name):
@@ -390,7 +405,9 @@ def _check_fits(there: Manifest, run: Run) -> None:
 
 
 def _trimmed(record: CaseRecord) -> CaseRecord:
-    """Its numbers, its stages by their hashes, its picture, and the hashes of its scene's; see `_pictures`."""
+    """Its numbers, its stages by their hashes, its picture, and the hashes of its scene's; see
+    `_pictures`.
+    """
     return replace(
         record, blobs={kind: record.blobs[kind] for kind in runs.PICTURES if kind in record.blobs}
     )
@@ -433,7 +450,9 @@ def _replace(
     *,
     keep: int,
 ) -> None:
-    """Write the state in place of what is there, `past` states beside it; and where `keep` is not 0, what is there as that."""
+    """Write the state in place of what is there, `past` states beside it; and where `keep` is not
+    0, what is there as that.
+    """
     partial, old = (target.with_name(f".{target.name}.{suffix}") for suffix in ("new", "old"))
     for leftover in (partial, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -476,7 +495,9 @@ def _states(history: Path) -> Iterator[Path]:
 
 
 def _pictures(folder: Path) -> Iterator[str]:
-    """What lies in a baseline as a picture; of the right answer it keeps the hash, by which a scene is known again."""
+    """What lies in a baseline as a picture; of the right answer it keeps the hash, by which a scene
+    is known again.
+    """
     yield from (
         record.blobs[KEPT_PICTURE]
         for record in runs.read_journal(folder)

@@ -28,10 +28,12 @@ class _Index(msgspec.Struct, frozen=True):
 def keep(
     run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path | None = None
 ) -> None:
-    """Bring the baseline's records, the accepted pictures and, of cases that a finding calls out, the artefacts of stages into
-    the run's folder: as hard links, where the file system allows. Without a baseline, take away what was there.
+    """Bring the baseline's records, the accepted pictures and, of cases that a finding calls out,
+    the artefacts of stages into the run's folder: as hard links, where the file system allows.
+    Without a baseline, take away what was there.
 
-    A baseline keeps no artefacts of stages: they are looked for in the runs that were accepted, and in the cache.
+    A baseline keeps no artefacts of stages: they are looked for in the runs that were accepted, and
+    in the cache.
     """
     target = run.folder / BASELINE
     shutil.rmtree(target, ignore_errors=True)

@@ -1,8 +1,10 @@
-"""Pipelines with several right answers: which pictures a case gives when it is run again on the same seed.
+"""Pipelines with several right answers: which pictures a case gives when it is run again on the
+same seed.
 
-Many stacks choose among kernels by time or memory, so one case gives one of two pictures. The pictures of its reruns are
-grouped into outcomes: what is equal bit for bit, or differs so that nobody can see it, is one (single linkage). A pair that is
-in one outcome already is not measured any more.
+Many stacks choose among kernels by time or memory, so one case gives one of two pictures. The
+pictures of its reruns are grouped into outcomes: what is equal bit for bit, or differs so that
+nobody can see it, is one (single linkage). A pair that is in one outcome already is not measured
+any more.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ from editproof.harness.records.types import Case
 from editproof.harness.records.wording import case_name, listed
 
 MOST_PICTURES = 8
-"""Different pictures of a case that are compared with one another, the most frequent first: 28 pairs."""
+"""Different pictures of a case that are compared with one another, the most frequent first: 28
+pairs.
+"""
 
 LEAST_RUNS = 4
-"""So many runs, each with a picture of its own, tell that there are no few right answers: the seed does not hold."""
+"""So many runs, each with a picture of its own, tell that there are no few right answers: the seed
+does not hold.
+"""
 
 NOTHING_ALIKE = Difference(10.0, 10.0)
 """Of two pictures that are not of one size."""
@@ -77,7 +83,8 @@ def find(
 ) -> tuple[Modes, ...]:
     """The cases that gave more than one outcome in these runs, in the order of the first run.
 
-    What is measured stays in the first run's folder, and in the cache. A picture that is gone from its run counts in none.
+    What is measured stays in the first run's folder, and in the cache. A picture that is gone from
+    its run counts in none.
     """
     repeated = [case for case in _cases(sheets) if len(set(_seen(sheets, case).values())) > 1]
     if not repeated:
@@ -128,8 +135,9 @@ class Acceptable:
 def missing_answers(
     found: Iterable[Modes], sheets: Sequence[Sheet], *, has_baseline: bool
 ) -> list[Acceptable]:
-    """Every outcome that the baseline lacks, by the run that has it: as few runs as can be. Without a baseline, every one but
-    the first. A case of which the baseline accepts no outcome at all is left out: there, something else has changed.
+    """Every outcome that the baseline lacks, by the run that has it: as few runs as can be. Without
+    a baseline, every one but the first. A case of which the baseline accepts no outcome at all is
+    left out: there, something else has changed.
     """
     wanted = {
         (modes.case.id, place): outcome.runs
@@ -158,7 +166,9 @@ def is_known(modes: Modes) -> bool:
 
 
 def usual(found: Iterable[Modes]) -> dict[str, frozenset[int]]:
-    """Case id -> places of the runs that gave its most frequent outcome: what differs among these is noise."""
+    """Case id -> places of the runs that gave its most frequent outcome: what differs among these
+    is noise.
+    """
     return {modes.case.id: frozenset(modes.outcomes[0].runs) for modes in found}
 
 

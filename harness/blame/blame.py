@@ -1,8 +1,10 @@
-"""Which stage did it? A case that got worse is edited again by the good and the bad pipeline, with their stages swapped.
+"""Which stage did it? A case that got worse is edited again by the good and the bad pipeline, with
+their stages swapped.
 
-First comes the stage whose artefact is not the baseline's. Then, where both pipelines offer their stages, every stage that
-makes something else of the same is swapped for the other's, alone and in every combination, and the effect on the failing
-number is shared out among them by Shapley's value: what each adds on average, over all orders in which they might come.
+First comes the stage whose artefact is not the baseline's. Then, where both pipelines offer their
+stages, every stage that makes something else of the same is swapped for the other's, alone and in
+every combination, and the effect on the failing number is shared out among them by Shapley's value:
+what each adds on average, over all orders in which they might come.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ class Question:
 
 
 def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
-    """The case of that id (or its beginning), or of that `family/name`; of several, the first that a finding names.
+    """The case of that id (or its beginning), or of that `family/name`; of several, the first that
+    a finding names.
 
     Raises UsageError where there is none, or it is not clear which.
     """
@@ -164,10 +167,12 @@ def ask(
     good: str = "",
     bad: str = "",
 ) -> Question:
-    """What to look into: the worst finding about the case, or about its family and model, else what changed most.
+    """What to look into: the worst finding about the case, or about its family and model, else what
+    changed most.
 
-    `metric` may read `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError where the baseline has no such case
-    on the same seed, either side's is an error, the run has no such number, or `good` or `bad` names no pipeline.
+    `metric` may read `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError where the
+    baseline has no such case on the same seed, either side's is an error, the run has no such
+    number, or `good` or `bad` names no pipeline.
     """
     if run.ended[case.id].error:
         raise UsageError(_no_picture(run, case, run.ended[case.id]))
@@ -202,8 +207,8 @@ def _no_picture(run: Sheet, case: Case, ended: Ended) -> str:
 
 
 def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:
-    """Answer. Where stages can't be swapped, the answer's notes say why. Raises UsageError where a pipeline that was named to
-    stand for the run's or the baseline's can't be loaded.
+    """Answer. Where stages can't be swapped, the answer's notes say why. Raises UsageError where a
+    pipeline that was named to stand for the run's or the baseline's can't be loaded.
     """
     q = question
     known = _recorded(q)
@@ -436,7 +441,9 @@ class _Swapper:
                 )
 
     def _cropped(self, good: float, bad: float) -> tuple[int, int, int, int] | None:
-        """Go on with a crop around the damage, where the picture is large and the crop shows the change too."""
+        """Go on with a crop around the damage, where the picture is large and the crop shows the
+        change too.
+        """
         box = _box(self._whole.request, self._whole.reference)
         if box is None or {"boxes"} & set(self._metric.needs):
             return None
@@ -492,7 +499,9 @@ class _Swapper:
         return total
 
     def _worse(self, from_bad: frozenset[str]) -> float | None:
-        """How bad the edit is with these stages of the bad pipeline, in the metric's unit, above 0: worse than perfect."""
+        """How bad the edit is with these stages of the bad pipeline, in the metric's unit, above 0:
+        worse than perfect.
+        """
         if from_bad not in self._made:
             result = self._call("swapped", self._q.good, self._q.bad, self._task.request, from_bad)
             value = self._measured(result)
@@ -506,7 +515,9 @@ class _Swapper:
 
 
 def _box(request: EditRequest, reference: Reference) -> tuple[int, int, int, int] | None:
-    """The mask's surroundings, in input pixels, where the picture is so large that cropping pays; None: it does not."""
+    """The mask's surroundings, in input pixels, where the picture is so large that cropping pays;
+    None: it does not.
+    """
     height, width = request.image.shape[:2]
     if max(height, width) <= WORTH_CROPPING_PX or request.file:
         return None

@@ -19,7 +19,8 @@ SCRIPT = Path(__file__).with_name("repro.py")
 
 
 def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
-    """Write everything that is needed to see it again into a new folder, and how: `python repro.py`.
+    """Write everything that is needed to see it again into a new folder, and how: `python
+    repro.py`.
 
     Raises UsageError where the folder is there and is no bundle.
     """

@@ -1,7 +1,9 @@
-"""See a regression again: `python repro.py`, in an environment that has editproof and both pipelines.
+"""See a regression again: `python repro.py`, in an environment that has editproof and both
+pipelines.
 
-Edits the request beside this file by the good and the bad pipeline, prints the number that got worse, and writes good.png,
-bad.png and difference.png (×16). Where a pipeline lies elsewhere: `python repro.py --good there/edit.py:build`, and `--bad`.
+Edits the request beside this file by the good and the bad pipeline, prints the number that got
+worse, and writes good.png, bad.png and difference.png (×16). Where a pipeline lies elsewhere:
+`python repro.py --good there/edit.py:build`, and `--bad`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""How good is the gate? Clean pipelines run again, harmless changes, faults and repairs: it judges them as it judges any run.
+"""How good is the gate? Clean pipelines run again, harmless changes, faults and repairs: it judges
+them as it judges any run.
 
 plan.py     which runs, and which trials each of them holds
 part.py     one side of a trial, as the gate sees a run

@@ -60,7 +60,8 @@ def run(
 ) -> Calibrated:
     """Calibrate the gate on a suite of the reference pipeline, and write the page.
 
-    Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a change is not known.
+    Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a
+    change is not known.
     """
     seeded = [name for name, said in runner.describe(suite.models).items() if said.stochastic]
     suite = replace(suite, folders=(), waivers=())

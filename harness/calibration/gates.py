@@ -1,7 +1,7 @@
 """The gates that people use today, on the same pictures, and those that other packages offer.
 
-Each is given the accepted pictures and the new ones, case by case, and says whether the run passes. Ours are written here
-from what their authors publish; none of their code is in them.
+Each is given the accepted pictures and the new ones, case by case, and says whether the run passes.
+Ours are written here from what their authors publish; none of their code is in them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ Word = tuple[bool, str]
 """Whether the run passes, and why not."""
 
 Judge = Callable[[Sequence[Image], Sequence[Image], Sequence[Mask | None]], Word]
-"""`judge(accepted, new, masks)`: one of each for every case; pictures of one size, a mask of the same, 1 where the edit is."""
+"""`judge(accepted, new, masks)`: one of each for every case; pictures of one size, a mask of the
+same, 1 where the edit is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class ScoreGate:
 
 
 PIXEL_THRESHOLD = 0.1
-"""Default of pixelmatch, odiff and Playwright: a pixel differs where its distance is above YIQ_MAX × the square of this."""
+"""Default of pixelmatch, odiff and Playwright: a pixel differs where its distance is above YIQ_MAX
+× the square of this.
+"""
 YIQ_MAX = 35_215.0
 """The largest distance of two colours."""
 _TO_YIQ = np.array(
@@ -85,7 +89,9 @@ Order = Literal["columns", "rows"]
 
 
 def gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
-    """Ours, then those of other packages. Raises UsageError where an offer is no gate, or two have one name."""
+    """Ours, then those of other packages. Raises UsageError where an offer is no gate, or two have
+    one name.
+    """
     found = (*_ours(weights), *foreign())
     names = [gate.name for gate in found]
     for name in names:
@@ -168,10 +174,11 @@ def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
 
 
 def pixelmatch_count(accepted: Image, new: Image) -> int:
-    """Pixels that differ as pixelmatch counts them, at its default threshold, anti-aliased ones left out.
+    """Pixels that differ as pixelmatch counts them, at its default threshold, anti-aliased ones
+    left out.
 
-    A pixel is anti-aliased (Vyšniauskas 2009) where it has a darker and a brighter neighbour and few equal ones, and the
-    darkest or the brightest of them lies in an even area of both pictures.
+    A pixel is anti-aliased (Vyšniauskas 2009) where it has a darker and a brighter neighbour and
+    few equal ones, and the darkest or the brightest of them lies in an even area of both pictures.
     """
     return _real_count(accepted, new, "columns")
 
@@ -179,7 +186,8 @@ def pixelmatch_count(accepted: Image, new: Image) -> int:
 def odiff_count(accepted: Image, new: Image) -> int:
     """Pixels that differ as odiff counts them with `--antialiasing`, at its default threshold.
 
-    Its rule is pixelmatch's, but for this: one end may lie in an even area of one picture, and the other end of the other.
+    Its rule is pixelmatch's, but for this: one end may lie in an even area of one picture, and the
+    other end of the other.
     """
     return _real_count(accepted, new, "rows")
 
@@ -229,7 +237,9 @@ def _antialiased(
 def _even(
     image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
-    """Whether each pixel has three neighbours or more of its own colour; the picture's border counts as one."""
+    """Whether each pixel has three neighbours or more of its own colour; the picture's border
+    counts as one.
+    """
     around_y, around_x, inside = _neighbours(ys, xs, image.shape, "rows")
     equal = inside & (image[around_y, around_x] == image[ys, xs][:, None]).all(axis=-1)
     return np.asarray(equal.sum(axis=1) + ~inside.all(axis=1) > 2, bool)
@@ -238,7 +248,9 @@ def _even(
 def _neighbours(
     ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], shape: tuple[int, ...], order: Order
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """The eight around each pixel: y, x, and whether they lie in the picture; those outside are moved to its border."""
+    """The eight around each pixel: y, x, and whether they lie in the picture; those outside are
+    moved to its border.
+    """
     steps = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
     if order == "columns":
         steps.sort(key=lambda step: (step[1], step[0]))

@@ -270,7 +270,9 @@ def _scored(
 
 
 def _can_be_seen(change: Change) -> bool:
-    """Whether a changed picture is visibly another one: also where the gate takes that for what seeds do."""
+    """Whether a changed picture is visibly another one: also where the gate takes that for what
+    seeds do.
+    """
     return change.whole >= WHOLE_JOD or change.worst >= WORST_JOD or change.outcome not in NOT_SEEN
 
 

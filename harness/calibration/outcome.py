@@ -57,7 +57,9 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     stage: str
     """The stage that is named first; empty: none is."""
     blamed: str
-    """The stage that answers for most of it when stages are swapped; empty: it was not asked, or nobody knows."""
+    """The stage that answers for most of it when stages are swapped; empty: it was not asked, or
+    nobody knows.
+    """
     peers: dict[str, PeerWord]
     """Other gates; empty: they were not asked."""
 
@@ -73,7 +75,9 @@ class TrialOutcome(msgspec.Struct, frozen=True):
 
 
 def read_outcomes(folder: Path) -> list[TrialOutcome]:
-    """What is known by now. A torn last line is none. Raises UsageError where another version wrote it."""
+    """What is known by now. A torn last line is none. Raises UsageError where another version wrote
+    it.
+    """
     path = folder / OUTCOMES
     lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
     try:

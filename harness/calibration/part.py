@@ -15,8 +15,8 @@ from editproof.harness.records.types import Case, Model, Suite
 
 @dataclass(frozen=True)
 class Part(Sheet):
-    """Some columns of a run, under the names of the suite: numbers that were read once for all trials. Its pictures lie in
-    the run's folder, under the hashes in `ended`.
+    """Some columns of a run, under the names of the suite: numbers that were read once for all
+    trials. Its pictures lie in the run's folder, under the hashes in `ended`.
     """
 
     numbers: Grid
@@ -50,8 +50,9 @@ class Whole:
         self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
 
     def part(self, side: Side, known: Mapping[tuple[str, str, int], str]) -> Part:
-        """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the suite's own run; a seed that is
-        not in it gets an id of its own. A name that the suite does not have stands for a model of that name.
+        """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the
+        suite's own run; a seed that is not in it gets an id of its own. A name that the suite does
+        not have stands for a model of that name.
         """
         suite = {model.name: model for model in self._suite.models}
         called: dict[str, list[str]] = {}

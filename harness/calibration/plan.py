@@ -1,4 +1,5 @@
-"""What a calibration runs: the suite as it is, clean reruns, harmless changes, and every fault, planted and repaired.
+"""What a calibration runs: the suite as it is, clean reruns, harmless changes, and every fault,
+planted and repaired.
 
 A run holds many trials, so that a scene is drawn and prepared once for all of them.
 """
@@ -33,7 +34,9 @@ WAYS = {
     "small batches": "inpaint.payload_px=16384",
     "in by a PNG file": "png=9",
 }
-"""Clean reruns on the same seeds, in ways that must not matter: name -> parameters of `harness/faults/planted.py:again`."""
+"""Clean reruns on the same seeds, in ways that must not matter: name -> parameters of
+`harness/faults/planted.py:again`.
+"""
 
 OTHER_SEEDS = "other seeds"
 ONE_ANOTHER = "other seeds, on both sides"
@@ -43,7 +46,9 @@ BASELINE = "baseline"
 """The chunk that is the suite's own run."""
 
 Kind = Literal["baseline", "clean", "harmless", "repair", "fault", "switch"]
-"""`repair`: the faulty run is the baseline, and the sound one is judged. `switch`: another model, and nothing planted."""
+"""`repair`: the faulty run is the baseline, and the sound one is judged. `switch`: another model,
+and nothing planted.
+"""
 
 ModelKind = Literal["deterministic", "stochastic", "switched"]
 """`switched`: the accepted pictures are one model's, the new ones another's."""
@@ -139,9 +144,11 @@ EVERYTHING = Extent()
 def plan(
     suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()
 ) -> list[Chunk]:
-    """What is to be run, the baseline first. `stochastic` names the suite's models whose seed matters.
+    """What is to be run, the baseline first. `stochastic` names the suite's models whose seed
+    matters.
 
-    Raises UsageError where a model is not the reference pipeline, in whose stages faults are planted.
+    Raises UsageError where a model is not the reference pipeline, in whose stages faults are
+    planted.
     """
     models = _Models(suite, stochastic)
     chunks = [_baseline(suite, models), *_elsewhere(suite, models, extent.folders)]
@@ -246,7 +253,9 @@ def _faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
 
 
 def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
-    """Faults by the run that holds them: a stage's each; where they take turns one for all, since starting takes longer."""
+    """Faults by the run that holds them: a stage's each; where they take turns one for all, since
+    starting takes longer.
+    """
     by_stage = {
         stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES
     }
@@ -300,8 +309,8 @@ def _planted(
 
 
 def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
-    """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and repairs are no other gate's
-    affair: to most of them they are what the fault is.
+    """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and
+    repairs are no other gate's affair: to most of them they are what the fault is.
     """
     seen: set[tuple[str, str, float]] = set()
     for trial in trials:
@@ -314,7 +323,9 @@ def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]
 
 
 def _turn(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
-    """All kinds. In turns two of three go to the first, which is the quickest to judge, and the others share the rest."""
+    """All kinds. In turns two of three go to the first, which is the quickest to judge, and the
+    others share the rest.
+    """
     if not extent.in_turns:
         return kinds
     others = kinds[1:] or kinds
@@ -337,8 +348,9 @@ def _ways(suite: Suite, models: _Models) -> Chunk:
 
 
 def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
-    """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's own run, and against the
-    next rerun, since one baseline may happen to be an easy one. Deterministic models are left out: nothing of them changes.
+    """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's
+    own run, and against the next rerun, since one baseline may happen to be an easy one.
+    Deterministic models are left out: nothing of them changes.
     """
     group = models.groups["stochastic"]
     said, count = _said(group), len(suite.seeds)

@@ -87,7 +87,9 @@ def alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
 def harmless_failed(
     outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
-    """Harmless changes that fail the build, among those that somebody can see or among those that nobody can."""
+    """Harmless changes that fail the build, among those that somebody can see or among those that
+    nobody can.
+    """
     return rate(
         (one for one in chosen(outcomes, "harmless", kinds=kinds) if one.visible == visible), _fails
     )
@@ -109,8 +111,8 @@ def repairs_improved(
 
 
 def helpful(outcomes: Iterable[TrialOutcome], kind: str) -> list[TrialOutcome]:
-    """Visible faults that lead towards the right answer, or repairs that lead away from it, as a viewer sees it: on these
-    scenes the planted change helps.
+    """Visible faults that lead towards the right answer, or repairs that lead away from it, as a
+    viewer sees it: on these scenes the planted change helps.
     """
     sign = 1 if kind == "fault" else -1
     return [
@@ -130,7 +132,9 @@ def caught(
 
 
 def listed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
-    """Faults that nobody can see and that changed a picture, of which the gate lists pictures as changed."""
+    """Faults that nobody can see and that changed a picture, of which the gate lists pictures as
+    changed.
+    """
     unseen = [
         one for one in chosen(outcomes, "fault", kinds=kinds) if not one.visible and one.differs
     ]

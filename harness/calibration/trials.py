@@ -1,6 +1,7 @@
 """Runs the trials of a calibration, has them judged, and keeps what is said of each, line by line.
 
-    OUT/CHUNK/            a run that holds many trials; its pictures are dropped once all of them are judged
+    OUT/CHUNK/            a run that holds many trials; its pictures are dropped once all of them
+                          are judged
     OUT/outcomes.jsonl    what became of each trial
 
 Whatever was run or judged is not done again: a calibration that was stopped goes on where it was.
@@ -48,9 +49,11 @@ class Calibrating:
 def calibrate(
     config: Calibrating, chunks: Sequence[Chunk], progress: Progress, warn: Warn
 ) -> list[TrialOutcome]:
-    """Run and judge every chunk that has not been, the baseline first; every outcome, in the order of the plan.
+    """Run and judge every chunk that has not been, the baseline first; every outcome, in the order
+    of the plan.
 
-    Raises UsageError where the folder holds another calibration, or a run that was made elsewhere is of another suite.
+    Raises UsageError where the folder holds another calibration, or a run that was made elsewhere
+    is of another suite.
     """
     _check_same(config)
     for chunk in chunks:
@@ -83,8 +86,8 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
 
 
 def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> None:
-    """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of what it is to be judged
-    for, is run anew.
+    """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of
+    what it is to be judged for, is run anew.
     """
     folder = config.folder / chunk.name
     resume, finished = (folder / "manifest.json").is_file(), (folder / runs.CASES).is_file()
@@ -103,8 +106,9 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
 
 
 def _counterparts(config: Calibrating, chunk: Chunk) -> Baseline | None:
-    """What the workers may look at each picture beside while it is at hand: the accepted pictures of its first trial, under
-    the names that models have in the chunk. Whatever else is compared is looked at by the gate.
+    """What the workers may look at each picture beside while it is at hand: the accepted pictures
+    of its first trial, under the names that models have in the chunk. Whatever else is compared is
+    looked at by the gate.
     """
     accepted = _accepted_models(chunk)
     if not accepted:
@@ -148,7 +152,9 @@ def _check_elsewhere(chunk: Chunk) -> None:
 
 
 def _check_same(config: Calibrating) -> None:
-    """Raise UsageError where the folder holds a calibration of other pipelines, or is something else."""
+    """Raise UsageError where the folder holds a calibration of other pipelines, or is something
+    else.
+    """
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
         there = runs.load_manifest(manifest.parent)

@@ -1,4 +1,6 @@
-"""`baseline` and `noise`: what later runs are compared with, and how far numbers move by themselves."""
+"""`baseline` and `noise`: what later runs are compared with, and how far numbers move by
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -58,9 +60,11 @@ def noise(
         str, typer.Option(metavar="TEXT", help="Why, for --accept.", show_default=False)
     ] = "",
 ) -> None:
-    """Measure how far numbers move though nothing has changed, and find cases that give one of several pictures.
+    """Measure how far numbers move though nothing has changed, and find cases that give one of
+    several pictures.
 
-    Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another number of threads.
+    Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another
+    number of threads.
     """
     with errors(as_json=False):
         from editproof.harness.operations import progress
@@ -194,7 +198,9 @@ def baseline_measure(
     baseline: Baseline = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and nothing else changes."""
+    """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and
+    nothing else changes.
+    """
     with errors(as_json=False):
         from editproof.harness.operations.measure import MeasureRequest, measure_baseline
 

@@ -79,7 +79,8 @@ def blame(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which stage made a case worse than the baseline, by swapping stages between the good and the bad pipeline.
+    """Say which stage made a case worse than the baseline, by swapping stages between the good and
+    the bad pipeline.
 
     Writes a bundle with the request, both pipelines' names and one command that shows it again.
     """

@@ -92,10 +92,11 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how often the gate is wrong: on clean reruns, harmless changes, repairs, and faults in every stage.
+    """Measure how often the gate is wrong: on clean reruns, harmless changes, repairs, and faults
+    in every stage.
 
-    Writes a page with the four rates and their intervals, every change, fault and repair, and what the gates that people use
-    today say of the same pictures.
+    Writes a page with the four rates and their intervals, every change, fault and repair, and what
+    the gates that people use today say of the same pictures.
     """
     with errors(as_json, goes_on="The same command goes on where it was"):
         from editproof.harness.calibration.command import Asked

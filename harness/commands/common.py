@@ -85,7 +85,8 @@ def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 @contextmanager
 def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
-    """Errors meant for a person become one line on standard error and their exit code; `--json` says the same as JSON.
+    """Errors meant for a person become one line on standard error and their exit code; `--json`
+    says the same as JSON.
 
     `goes_on` says how to continue what Ctrl-C has stopped.
     """

@@ -50,9 +50,11 @@ def compare(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two models of one: is B better, on which aspects, what does it cost, and which numbers say so.
+    """Compare two runs, or two models of one: is B better, on which aspects, what does it cost, and
+    which numbers say so.
 
-    Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a build, use `editproof gate`.
+    Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a
+    build, use `editproof gate`.
     """
     with errors(as_json):
         from editproof.harness.operations import progress

@@ -113,7 +113,8 @@ def run(
 ) -> None:
     """Run a suite, judge it, and write its report.
 
-    Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow with `editproof gate`.
+    Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow
+    with `editproof gate`.
     """
     with errors(
         as_json,
@@ -167,7 +168,8 @@ def measure(
 ) -> None:
     """Measure a run's pictures again, judge them, and write the report. Nothing is edited.
 
-    For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run` does.
+    For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run`
+    does.
     """
     with errors(as_json, goes_on="Remove the new folder, and measure the run again"):
         from editproof.harness.operations.measure import MeasureRequest, measure_run
@@ -180,7 +182,9 @@ def measure(
 
 
 def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
-    """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some could not."""
+    """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some
+    could not.
+    """
     from editproof.harness.operations.draw_maps import draw_maps_of_findings
     from editproof.reports.html.report import write_report
 
@@ -257,8 +261,8 @@ def gate(
 
 
 def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool) -> None:
-    """The end of a run: its cases unless it was only judged again, findings, verdict, and where the report lies. Or all of it
-    as JSON."""
+    """The end of a run: its cases unless it was only judged again, findings, verdict, and where the
+    report lies. Or all of it as JSON."""
     if as_json:
         from editproof.harness.operations.judge import summarise
 
@@ -298,7 +302,9 @@ def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool
 
 @contextmanager
 def _no_commands(on_github: bool) -> Iterator[None]:
-    """While foreign names are printed, keep GitHub's runner from taking a line of them for a command."""
+    """While foreign names are printed, keep GitHub's runner from taking a line of them for a
+    command.
+    """
     token = secrets.token_hex(16)
     if on_github:
         typer.echo(f"::stop-commands::{token}")

@@ -19,7 +19,9 @@ def init(
         bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")
     ] = False,
 ) -> None:
-    """Write a commented editproof.toml and a workflow for CI into this folder, where they are not there yet."""
+    """Write a commented editproof.toml and a workflow for CI into this folder, where they are not
+    there yet.
+    """
     with errors(as_json=False):
         from editproof.harness.setup import starter
 

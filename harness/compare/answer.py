@@ -1,7 +1,8 @@
-"""Is B better than A? The gate's three questions, asked of two models: aspect by aspect, then in two sentences.
+"""Is B better than A? The gate's three questions, asked of two models: aspect by aspect, then in
+two sentences.
 
-B is shown to the gate as a run, A as its baseline, both under one model's name. So the pairing, the visibility, the margins
-and the statistics of a comparison are the gate's own.
+B is shown to the gate as a run, A as its baseline, both under one model's name. So the pairing, the
+visibility, the margins and the statistics of a comparison are the gate's own.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def judge(
     noise: NoiseFloor,
     looking: Looking,
 ) -> Judged:
-    """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are called together."""
+    """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are
+    called together.
+    """
     before = presented(a, {of_a: label for of_a, _, label in labels})
     after = presented(b, {of_b: label for _, of_b, label in labels})
     found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
@@ -155,7 +158,9 @@ def _aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> Asp
 
 
 def choose(judged: Judged, costs: Sequence[Cost]) -> Take:
-    """Which side to take. One that refuses what the other does is not taken for its pictures' sake alone."""
+    """Which side to take. One that refuses what the other does is not taken for its pictures' sake
+    alone.
+    """
     votes = {vote for vote in (_by_aspects(judged.aspects), _by_count(judged.pictures)) if vote}
     if votes:
         return votes.pop() if len(votes) == 1 else "either"
@@ -166,7 +171,9 @@ def choose(judged: Judged, costs: Sequence[Cost]) -> Take:
 
 
 def _by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
-    """By what was won and lost on the whole, in margins; and no side is taken that is worse on more aspects than better."""
+    """By what was won and lost on the whole, in margins; and no side is taken that is worse on more
+    aspects than better.
+    """
     moved = [one for one in aspects if one.outcome in MOVED]
     lost, won = sum(one.lost for one in moved), sum(one.won for one in moved)
     ahead = sum(one.outcome == "better" for one in moved) - sum(
@@ -254,7 +261,9 @@ def _is_other(ratio: float) -> bool:
 
 
 def _times(costs: Sequence[Cost], of: str = "") -> float | None:
-    """How many times A's time an edit of B takes: processor time, where both sides know it, else wall time."""
+    """How many times A's time an edit of B takes: processor time, where both sides know it, else
+    wall time.
+    """
     for name in (of,) if of else ("cpu", "seconds"):
         known = [(getattr(one, f"{name}_a"), getattr(one, f"{name}_b")) for one in costs]
         both = [

@@ -1,12 +1,16 @@
-"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost, and no change.
+"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost,
+and no change.
 
-The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none says more than the answer: a
-row of pictures that nobody can tell apart, or of an aspect that is even, is no change.
+The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none
+says more than the answer: a row of pictures that nobody can tell apart, or of an aspect that is
+even, is no change.
 
-Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where both sides are deterministic
-any change is real, and only its size is asked for. Otherwise a change counts where it is larger than its margin *and*
-significant against the noise between seeds: a two-sided t-test of the mean change on these very scenes, corrected over all
-rows by Holm's method at 5 %. The interval that is shown tells something else: how far the change differs from scene to scene.
+Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where
+both sides are deterministic any change is real, and only its size is asked for. Otherwise a change
+counts where it is larger than its margin *and* significant against the noise between seeds: a
+two-sided t-test of the mean change on these very scenes, corrected over all rows by Holm's method
+at 5 %. The interval that is shown tells something else: how far the change differs from scene to
+scene.
 """
 
 from __future__ import annotations
@@ -47,7 +51,9 @@ ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
 
 STATS = ("mean", "octave_5", "worst")
-"""Which statistic stands for a metric: the first of these that it has, else the first with a margin, else its first."""
+"""Which statistic stands for a metric: the first of these that it has, else the first with a
+margin, else its first.
+"""
 
 VISIBLE: Mapping[str, float] = {
     "dB": 0.1,
@@ -58,8 +64,8 @@ VISIBLE: Mapping[str, float] = {
     "px": 0.05,
     "L*": 0.1,
 }
-"""Changes below these are no change where neither the suite nor the metric names a margin, by unit: a tenth of what an eye can
-tell."""
+"""Changes below these are no change where neither the suite nor the metric names a margin, by unit:
+a tenth of what an eye can tell."""
 
 RANKED_BY = (
     Key("lpips", "edit", "mean"),
@@ -111,9 +117,11 @@ def compare(
     noise: NoiseFloor = NO_NOISE,
     looking: Looking | None = None,
 ) -> Comparison:
-    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are looked at as the gate does.
+    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are
+    looked at as the gate does.
 
-    Raises UsageError where the two can't be compared: another suite, other metrics, no case in common.
+    Raises UsageError where the two can't be compared: another suite, other metrics, no case in
+    common.
     """
     _check(a.manifest, b.manifest)
     swaps = _swaps(a, b, models)
@@ -270,7 +278,9 @@ def _scene(case: Case) -> tuple[object, ...]:
 def _seeds(
     a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
 ) -> list[tuple[int, int]]:
-    """Seed by seed; a deterministic side's one case beside each of the other's; else, on other seeds, in order."""
+    """Seed by seed; a deterministic side's one case beside each of the other's; else, on other
+    seeds, in order.
+    """
     if not ours or not theirs:
         return []
     if not stochastic(a, model_a):
@@ -362,7 +372,9 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
 
 
 def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
-    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by the spread of all pairs."""
+    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by
+    the spread of all pairs.
+    """
     if not means.mean[0]:
         return 1.0
     noise, freedom = comparison.noise(change[None], scenes)
@@ -379,8 +391,8 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
 
 
 def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
-    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else the metric's own, else what
-    nobody sees."""
+    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else
+    the metric's own, else what nobody sees."""
     margins = [
         m
         for m in manifest.suite.margins
@@ -416,7 +428,9 @@ def _outcome(row: Row, p: float | None) -> Row:
 
 
 def _within(row: Row, judged: Judged) -> Row:
-    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its aspect is even."""
+    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its
+    aspect is even.
+    """
     if row.outcome not in {"lost", "won"}:
         return row
     if (row.family, row.model) not in judged.shown:
@@ -432,7 +446,9 @@ def _aspect(sheet: Sheet, metric: str) -> str:
 
 
 def _order(row: Row) -> tuple[bool, int, float]:
-    """Largest first, in margins or a twentieth of what was there; what has no number at all comes last."""
+    """Largest first, in margins or a twentieth of what was there; what has no number at all comes
+    last.
+    """
     size = (
         0.0
         if row.change is None
@@ -459,7 +475,9 @@ def _pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> It
 
 
 def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
-    """The pairs with the largest change, few of a family and one of a scene; their change turned by `sign` again."""
+    """The pairs with the largest change, few of a family and one of a scene; their change turned by
+    `sign` again.
+    """
     kept: list[Pair] = []
     for pair in sorted(pairs, key=lambda one: -one.change):
         family = [other for other in kept if other.family == pair.family]

@@ -1,4 +1,6 @@
-"""Ways in which a picture is stored or handed on: float32 H×W×3 in [0, 1], sRGB, in and out. All are pure functions."""
+"""Ways in which a picture is stored or handed on: float32 H×W×3 in [0, 1], sRGB, in and out. All
+are pure functions.
+"""
 
 from __future__ import annotations
 

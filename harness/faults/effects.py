@@ -88,7 +88,9 @@ def banded(image: Image, levels: float) -> Image:
 
 
 def chequered(image: Image, levels: float) -> Image:
-    """The finest pattern that a picture holds, as upsampling by transposed convolution leaves it; peak to peak, 8 bits."""
+    """The finest pattern that a picture holds, as upsampling by transposed convolution leaves it;
+    peak to peak, 8 bits.
+    """
     rows, columns = (np.arange(edge) for edge in image.shape[:2])
     return clipped(image + (((rows[:, None] + columns) % 2 - 0.5) * levels / 255)[..., None])
 

@@ -77,7 +77,9 @@ def torch_lanczos(image: Image, scale: int) -> Image:
 
 @cache
 def _matrix(length: int, scale: int) -> npt.NDArray[np.float64]:
-    """Rows: what each output pixel takes from every input pixel; sums are 1, and the border is repeated."""
+    """Rows: what each output pixel takes from every input pixel; sums are 1, and the border is
+    repeated.
+    """
     centres = (np.arange(length * scale) + 0.5) / scale - 0.5
     first = np.floor(centres).astype(int) - _LOBES + 1
     matrix = np.zeros((length * scale, length))

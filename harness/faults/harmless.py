@@ -1,7 +1,8 @@
 """Changes that do no harm: what a gate must let pass.
 
-Each is something that teams change without a thought: how a picture is rounded or stored, which library enlarges it, in
-which precision a stage computes. Whether anybody can see one is not said here: it is measured, picture by picture.
+Each is something that teams change without a thought: how a picture is rounded or stored, which
+library enlarges it, in which precision a stage computes. Whether anybody can see one is not said
+here: it is measured, picture by picture.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def _mask(convert: Callable[[Mask], Mask]) -> Plant:
 
 
 def _mixed(mix: Callable[[Image, Image, Mask], Image]) -> Plant:
-    """`mix(fill, picture, mask)` in place of the blending; what is free of the mask stays to the bit."""
+    """`mix(fill, picture, mask)` in place of the blending; what is free of the mask stays to the
+    bit.
+    """
 
     def plant(stage: Stage, edit: Edit, _: float) -> Step:
         step = stage(edit)

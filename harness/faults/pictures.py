@@ -1,7 +1,8 @@
-"""Faults to plant in a finished edit that went well: where the damage is, and how large, is known exactly.
+"""Faults to plant in a finished edit that went well: where the damage is, and how large, is known
+exactly.
 
-Metrics are explained and tested with these. Each is what a real pipeline does when one of its stages goes wrong, at a
-strength that is just worth an engineer's time.
+Metrics are explained and tested with these. Each is what a real pipeline does when one of its
+stages goes wrong, at a strength that is just worth an engineer's time.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Fault:
     nominal: float
     """The strength that must never pass unseen."""
     plant: Callable[[Image, Reference, float], Image]
-    """`plant(image, reference, strength)`: the picture with the fault, H×W×3 in [0, 1]; a pure function."""
+    """`plant(image, reference, strength)`: the picture with the fault, H×W×3 in [0, 1]; a pure
+    function.
+    """
 
 
 def get_fault(name: str) -> Fault:
@@ -117,7 +120,9 @@ def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
 
 
 def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
-    """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where it has none by TILE_PX."""
+    """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where
+    it has none by TILE_PX.
+    """
     if not seams.any():
         return np.arange(seams.shape[axis]) // TILE_PX
     middles = [(start + stop) // 2 for start, stop in borders(seams, axis)]

@@ -1,7 +1,8 @@
 """The reference pipeline with a fault in one of its stages, run as any pipeline is:
 
-editproof run --pipeline "ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
-editproof run --pipeline "ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
+editproof run --pipeline
+"ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns" editproof run
+--pipeline "ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class PlantedPipeline(ReferencePipeline):
 def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeline:
     """The reference pipeline on these settings with a fault of that strength; 0: its nominal one.
 
-    Raises UsageError where there is no such fault, ContractError on an unknown setting or a wrong value.
+    Raises UsageError where there is no such fault, ContractError on an unknown setting or a wrong
+    value.
     """
     found = get_fault(fault)
     config = ReferenceConfig().with_settings({**settings, **dict(found.settings)})
@@ -78,9 +80,11 @@ class HarmlessPipeline(ReferencePipeline):
 
 
 def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipeline:
-    """The reference pipeline on these settings with a harmless change; `side=before`: as its accepted edits are made.
+    """The reference pipeline on these settings with a harmless change; `side=before`: as its
+    accepted edits are made.
 
-    Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong value.
+    Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong
+    value.
     """
     found: Harmless = get_harmless(kind)
     way = found.way if side == "after" else found.before or Way()
@@ -118,8 +122,9 @@ class RepeatedPipeline(ReferencePipeline):
 
 
 def again(threads: int = 0, png: int = -1, **settings: Param) -> RepeatedPipeline:
-    """The reference pipeline on these settings, with so many threads (0: as it is), its input through a PNG file of that
-    compression level, 0 to 9 (-1: none). Raises ContractError on an unknown setting or a wrong value.
+    """The reference pipeline on these settings, with so many threads (0: as it is), its input
+    through a PNG file of that compression level, 0 to 9 (-1: none). Raises ContractError on an
+    unknown setting or a wrong value.
     """
     return RepeatedPipeline(ReferenceConfig().with_settings(settings), int(threads), int(png))
 
@@ -140,7 +145,9 @@ def in_threads(count: int) -> Iterator[None]:
 
 
 def through_png(image: Image, level: int) -> Image:
-    """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it is."""
+    """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it
+    is.
+    """
     if level < 0:
         return image
     pixels = np.asarray(np.rint(image * 255), np.uint8)

@@ -1,8 +1,10 @@
-"""Faults in the stages of the reference pipeline: what a stage does when its code, its settings or its model go wrong.
+"""Faults in the stages of the reference pipeline: what a stage does when its code, its settings or
+its model go wrong.
 
-Each takes the stage's place: it is given what the stage is given, and mostly runs it and spoils what comes out. Strengths
-are such that at `nominal` an engineer would want to know. A fault that is there or is not, such as an inverted mask, has the
-share of pictures that it happens to for its strength.
+Each takes the stage's place: it is given what the stage is given, and mostly runs it and spoils
+what comes out. Strengths are such that at `nominal` an engineer would want to know. A fault that is
+there or is not, such as an inverted mask, has the share of pictures that it happens to for its
+strength.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """From what changed to findings: one for each cause.
 
-What changed in one model, first at one stage, is taken for one cause, whatever families it shows in. Its losses and gains are
-weighed as a whole: where one side is more than `PLAIN` times the other, the cause is a regression or an improvement. Else it
-is traded, unless a viewer would plainly see it lead away from the right answer, or towards it. A cause that several models
-share is one finding.
+What changed in one model, first at one stage, is taken for one cause, whatever families it shows
+in. Its losses and gains are weighed as a whole: where one side is more than `PLAIN` times the
+other, the cause is a regression or an improvement. Else it is traded, unless a viewer would plainly
+see it lead away from the right answer, or towards it. A cause that several models share is one
+finding.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ PLAIN = 3.0
 """So many times as large must losses be as gains, or the other way round, for a plain answer."""
 
 PLAIN_WAY = 0.5
-"""So large a share of a visible difference must lead away from the right answer, or towards it, to be plain to see."""
+"""So large a share of a visible difference must lead away from the right answer, or towards it, to
+be plain to see.
+"""
 
 SHARE_NAMED = 0.1
 """An aspect is named where it has at least this share of all that was lost, or won."""
@@ -52,7 +55,9 @@ class Cause:
 
     @property
     def outcome(self) -> Outcome:
-        """Whether it is better or worse. Without a right answer nothing can be better: what did not get worse is changed."""
+        """Whether it is better or worse. Without a right answer nothing can be better: what did not
+        get worse is changed.
+        """
         found = self._outcome
         better = found in {Outcome.IMPROVED, Outcome.TRADED}
         return Outcome.CHANGED if better and not any(one.answered for one in self.scored) else found
@@ -73,8 +78,9 @@ class Cause:
 
     @property
     def away(self) -> float:
-        """Which share of what a viewer sees of the cause leads away from the right answer; below 0: towards it. It is not asked
-        of other samples that a stochastic model drew: how far these lie from the right answer is chance.
+        """Which share of what a viewer sees of the cause leads away from the right answer; below 0:
+        towards it. It is not asked of other samples that a stochastic model drew: how far these lie
+        from the right answer is chance.
         """
         pairs = [one.difference for one in self.scored if one.scene.mode == "pairs"]
         known = [one for one in pairs if one and one.steps]
@@ -100,8 +106,9 @@ def _visible(scored: Scored) -> float:
 
 
 def _seen(scored: Scored) -> tuple[float, float]:
-    """How visible what a case lost is, and what it won. What a viewer sees of an aspect is told by the part of the difference
-    that speaks for it; of an aspect that no part speaks for, by its share in all that moved.
+    """How visible what a case lost is, and what it won. What a viewer sees of an aspect is told by
+    the part of the difference that speaks for it; of an aspect that no part speaks for, by its
+    share in all that moved.
     """
     total = scored.lost + scored.won
     weight = _visible(scored) * total / max(float(total.sum()), 1e-9)
@@ -131,8 +138,8 @@ def together(family: str, model: str) -> int:  # noqa: ARG001
 def find_causes(
     scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = together
 ) -> list[Cause]:
-    """Group what changed by model and first stage; `stages`: by column of the run. Families and models for which `apart` gives
-    different numbers are never one cause.
+    """Group what changed by model and first stage; `stages`: by column of the run. Families and
+    models for which `apart` gives different numbers are never one cause.
     """
     groups: dict[tuple[str, str, int], list[Scored]] = {}
     for one in scored:

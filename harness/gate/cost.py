@@ -1,6 +1,7 @@
 """What edits cost beside the baseline's: processor time, and memory that grows from edit to edit.
 
-Wall time alone says little where machines are shared: it is only spoken of where processor time is not known.
+Wall time alone says little where machines are shared: it is only spoken of where processor time is
+not known.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from editproof.harness.records.wording import number
 
 SLOWER = 1.5
 SLOWER_S = 0.1
-"""An edit is said to be slower from so many times the accepted time on, in the median over pairs, if by so many seconds."""
+"""An edit is said to be slower from so many times the accepted time on, in the median over pairs,
+if by so many seconds.
+"""
 
 SLOWER_WALL = 2.0
 """The same where only wall time is known."""
@@ -27,11 +30,15 @@ WARM_UP = 3
 """Edits that are left out: what is loaded at first is no leak."""
 
 GROWTH_MB = 5.0
-"""An edit is said to leave memory behind from so many MB on, if the accepted run's left less than half of it."""
+"""An edit is said to leave memory behind from so many MB on, if the accepted run's left less than
+half of it.
+"""
 
 
 def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
-    """What costs far more than it did, in a sentence each. To have it fail the build, somebody writes [[limits]]."""
+    """What costs far more than it did, in a sentence each. To have it fail the build, somebody
+    writes [[limits]].
+    """
     for model in dict.fromkeys(scene.model for scene in pairing.scenes):
         if slower := _slower(run, baseline, pairing, model):
             yield slower
@@ -72,7 +79,8 @@ def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str
 
 
 def growth(sheet: Sheet, model: str) -> float | None:
-    """How many MB more a model's process holds after each edit: the median slope over all pairs of edits (Theil and Sen).
+    """How many MB more a model's process holds after each edit: the median slope over all pairs of
+    edits (Theil and Sen).
 
     None: there are too few edits, or the system does not say.
     """

@@ -1,5 +1,5 @@
-"""Rules about how a pipeline behaves beside the baseline, whatever its pictures look like: does it still finish its edits, and
-does the seed still matter?
+"""Rules about how a pipeline behaves beside the baseline, whatever its pictures look like: does it
+still finish its edits, and does the seed still matter?
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ STATUSES = ("done", "needs_review", "refused")
 """From best to worst."""
 
 SHARE_OF_SEEDS = 0.8
-"""A scene ends otherwise where at least this share of its seeds does: 2 of 2, 3 of 3, 4 of 5, 8 of 10."""
+"""A scene ends otherwise where at least this share of its seeds does: 2 of 2, 3 of 3, 4 of 5, 8 of
+10.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ def status_findings(
     pairing: Pairing,
     apart: Callable[[str, str], int] = together,
 ) -> Iterable[Finding]:
-    """One for each model of which edits ended worse, or better, than the baseline's: sent to review or refused. Families for
-    which `apart` gives different numbers are never one finding.
+    """One for each model of which edits ended worse, or better, than the baseline's: sent to review
+    or refused. Families for which `apart` gives different numbers are never one finding.
 
-    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit falls on either side; where
-    only some have got worse, it is a change that warns.
+    Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit
+    falls on either side; where only some have got worse, it is a change that warns.
     """
     alike: dict[tuple[object, ...], list[_Ending]] = {}
     for (family, model), columns in groups.items():
@@ -99,8 +101,9 @@ def _ending(
 def seed_findings(
     run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing
 ) -> Iterable[Finding]:
-    """One for each family and stochastic model with a scene on which every seed gives the same picture, and did not before:
-    the seed is not passed on, and what is meant to be many tries is one.
+    """One for each family and stochastic model with a scene on which every seed gives the same
+    picture, and did not before: the seed is not passed on, and what is meant to be many tries is
+    one.
     """
     for family, model in groups:
         if not stochastic(baseline, model) or not stochastic(run, model):

@@ -1,4 +1,6 @@
-"""The first stage whose artefact is not the baseline's: where to start looking, for every finding and at no cost."""
+"""The first stage whose artefact is not the baseline's: where to start looking, for every finding
+and at no cost.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from editproof.harness.records.pairing import Pairing, stochastic
 from editproof.harness.records.sheet import Sheet
 
 OVER_BUDGET = "; over budget:"
-"""What the reference pipeline adds to a decision that took too long: no two runs take the same time."""
+"""What the reference pipeline adds to a decision that took too long: no two runs take the same
+time.
+"""
 
 
 class Kept(NamedTuple):
@@ -29,8 +33,8 @@ Traces = Mapping[str, Sequence[Kept]]
 
 
 def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
-    """The first stage that stands elsewhere, or made another picture; where all made the same, the first that decided
-    otherwise; empty: there is none that is known.
+    """The first stage that stands elsewhere, or made another picture; where all made the same, the
+    first that decided otherwise; empty: there is none that is known.
     """
     for mine, yours in zip(ours, theirs, strict=False):
         if (mine.name, mine.artefact) != (yours.name, yours.artefact):
@@ -72,7 +76,9 @@ def first_stages(
 
 
 def same_seed(run: Sheet, baseline: Sheet, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
-    """Of these cases, those that the baseline has on the same seed, or without one, and their ids there."""
+    """Of these cases, those that the baseline has on the same seed, or without one, and their ids
+    there.
+    """
     ours = {case.id: case for case in run.manifest.cases}
     seeds = {case.id: case.seed for case in baseline.manifest.cases}
     return {

@@ -1,7 +1,9 @@
-"""Judge a run: whether it can be judged at all, then against budgets and limits, then beside the accepted pictures.
+"""Judge a run: whether it can be judged at all, then against budgets and limits, then beside the
+accepted pictures.
 
-Three questions are asked of every picture, in this order. Did it change (`looks.py`)? Can anybody see it (`visibility.py`)?
-Is it better or worse (`judging.py`, `seeds.py`)? What changed is told cause by cause (`causes.py`).
+Three questions are asked of every picture, in this order. Did it change (`looks.py`)? Can anybody
+see it (`visibility.py`)? Is it better or worse (`judging.py`, `seeds.py`)? What changed is told
+cause by cause (`causes.py`).
 """
 
 from __future__ import annotations
@@ -80,8 +82,8 @@ class Rules:
     """Those that count today."""
 
     def apart(self, family: str, model: str, rule: str = "") -> int:
-        """The number of the waiver that covers all of a family and model, or all that a rule says of them: what is waived is no
-        cause with what is not.
+        """The number of the waiver that covers all of a family and model, or all that a rule says
+        of them: what is waived is no cause with what is not.
         """
         covering = [
             place
@@ -112,9 +114,10 @@ def judge_sheet(
 ) -> Verdict:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
-    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly left out. Raises UsageError
-    where the baseline is of another suite, or a margin below the noise floor. Whatever else keeps the run from being judged
-    is said in `Verdict.invalid`, and the exit code is then INCOMPLETE, never a pass.
+    `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly
+    left out. Raises UsageError where the baseline is of another suite, or a margin below the noise
+    floor. Whatever else keeps the run from being judged is said in `Verdict.invalid`, and the exit
+    code is then INCOMPLETE, never a pass.
     """
     validity.check_noise(run, noise)
     if baseline:
@@ -190,7 +193,9 @@ def compare(
 def _scored(
     run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
 ) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
-    """What lost and won, and the numbers that say so. Nothing is read where nothing changed visibly."""
+    """What lost and won, and the numbers that say so. Nothing is read where nothing changed
+    visibly.
+    """
     pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
     seeded = [
         scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)
@@ -221,7 +226,9 @@ def _scored(
 def _unseen(
     run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor
 ) -> Iterable[str]:
-    """Cases whose pictures can't be compared, and of which no number with a margin is known on both sides."""
+    """Cases whose pictures can't be compared, and of which no number with a margin is known on both
+    sides.
+    """
     for scene in pairing.scenes:
         for column in looks.of(scene.ours, "unknown"):
             margins = numbers.margins_of(
@@ -258,7 +265,9 @@ def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
 
 
 def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
-    """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price of it: traded."""
+    """An aspect's outcome. What is lost where the cause as a whole is an improvement is the price
+    of it: traded.
+    """
     if Outcome.CHANGED in causes:
         return Outcome.CHANGED
     if lost + won >= 1:
@@ -358,7 +367,9 @@ def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
 def _without_what_ended(
     found: Iterable[Finding], of_conduct: Iterable[Finding]
 ) -> Iterable[Finding]:
-    """Without the budgets that have no number since edits are refused that were not before: that is a regression, said once."""
+    """Without the budgets that have no number since edits are refused that were not before: that is
+    a regression, said once.
+    """
     ended = {
         (family, model)
         for finding in of_conduct

@@ -36,8 +36,8 @@ def groups_of(sheet: Sheet) -> Groups:
 
 
 def budget_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
-    """One finding for each budget, and each family and model that it covers. Where nothing of a narrowed suite has the number
-    there is none: `left_out` says so.
+    """One finding for each budget, and each family and model that it covers. Where nothing of a
+    narrowed suite has the number there is none: `left_out` says so.
     """
     for budget, row, grid, covered in _budgets(sheet, groups):
         for group, columns in covered.items():
@@ -47,7 +47,9 @@ def budget_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
 
 
 def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
-    """Which budgets of a narrowed suite were not judged, since what is left of it has no such number."""
+    """Which budgets of a narrowed suite were not judged, since what is left of it has no such
+    number.
+    """
     if not sheet.manifest.suite.narrowed:
         return
     for budget, _, _, covered in _budgets(sheet, groups):
@@ -59,7 +61,9 @@ def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
 
 
 def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, Groups]]:
-    """Each budget that covers a family of the run, its row of the grid, and the cases of each family that have the number."""
+    """Each budget that covers a family of the run, its row of the grid, and the cases of each
+    family that have the number.
+    """
     budgets = sheet.manifest.suite.budgets
     keys = tuple(dict.fromkeys(Key(b.metric, b.region, b.stat) for b in budgets))
     grid = sheet.grid(keys)

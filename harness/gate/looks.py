@@ -1,8 +1,9 @@
-"""Did a picture change, and can anybody see it? The first two questions of the gate, asked of every finished case.
+"""Did a picture change, and can anybody see it? The first two questions of the gate, asked of every
+finished case.
 
-What workers measured while the run went on lies in the run's folder, what was measured before in the cache; the rest is
-measured here, several pairs at a time. Looking also tells whether the pictures of a stochastic model still are the accepted
-samples, changed, or other samples.
+What workers measured while the run went on lies in the run's folder, what was measured before in
+the cache; the rest is measured here, several pairs at a time. Looking also tells whether the
+pictures of a stochastic model still are the accepted samples, changed, or other samples.
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ from editproof.harness.records.types import Case, Viewing
 from editproof.harness.suites.tasks import make_task
 
 State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
-"""`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side refused the edit, or both."""
+"""`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side
+refused the edit, or both.
+"""
 
 BLIND = f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as visible"
 
 KEPT = 0.5
-"""From this far on, a picture counts as the accepted sample of its seed: halfway between that and any other sample."""
+"""From this far on, a picture counts as the accepted sample of its seed: halfway between that and
+any other sample.
+"""
 
 SEED_PAIRS = 3
 """Pairs of accepted pictures of a scene that say how much its seeds differ."""
@@ -112,7 +117,9 @@ class _Task:
 
 
 def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
-    """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see it."""
+    """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see
+    it.
+    """
     viewing = run.manifest.suite.viewing
     tasks = [task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)]
     store = DifferenceStore(run.folder, looking.cache)
@@ -140,8 +147,8 @@ def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> 
 
 
 def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
-    """How a scene is compared. Its seeds mean something where most of its pictures still are the accepted samples. Where that
-    can't be told, what was found of the model stands.
+    """How a scene is compared. Its seeds mean something where most of its pictures still are the
+    accepted samples. Where that can't be told, what was found of the model stands.
     """
     seeds = [run.manifest.cases[column].seed for column in scene.ours]
     theirs = [baseline.sheet.manifest.cases[column].seed for column in scene.partners]
@@ -237,8 +244,8 @@ def _looks(
 def _measured(
     run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
 ) -> tuple[dict[Pair, Difference], str]:
-    """What every pair differs by: known, or measured now; and why it was measured blind, if it was. A pair of which a
-    picture is gone is left out.
+    """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
+    A pair of which a picture is gone is left out.
     """
     known: dict[Pair, Difference] = {}
     missing: dict[Pair, _Task] = {}
@@ -278,8 +285,8 @@ def _there(task: _Task, folders: Sequence[Path]) -> bool:
 def _compared(
     task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool
 ) -> Difference | None:
-    """What a viewer sees of the difference; without the package, what limits by PSNR say of it. None: the two are of different
-    sizes.
+    """What a viewer sees of the difference; without the package, what limits by PSNR say of it.
+    None: the two are of different sizes.
     """
     accepted, image = (
         pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image)

@@ -1,9 +1,11 @@
-"""The noise floor: how far a measurement moves though nothing has changed. Measured from runs, kept as a TOML file.
+"""The noise floor: how far a measurement moves though nothing has changed. Measured from runs, kept
+as a TOML file.
 
-Runs of the same pipelines tell two things about every metric, region, statistic, family and model. *Between seeds*: the
-standard deviation of the difference of two seeds of one scene, pooled over scenes; it shrinks as more cases are averaged.
-*Between repeats*: the largest difference of one case on one seed, e.g. with another number of threads; it need not shrink.
-Where a case gives one of several pictures (`modes.py`), what differs within its most frequent outcome is noise, and no more.
+Runs of the same pipelines tell two things about every metric, region, statistic, family and model.
+*Between seeds*: the standard deviation of the difference of two seeds of one scene, pooled over
+scenes; it shrinks as more cases are averaged. *Between repeats*: the largest difference of one case
+on one seed, e.g. with another number of threads; it need not shrink. Where a case gives one of
+several pictures (`modes.py`), what differs within its most frequent outcome is noise, and no more.
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many cases were in two runs or more."""
 
     def of_mean(self, cases: int) -> float:
-        """What the mean change over so many cases reaches by chance: 97.5 % of clean reruns stay below, by the upper 95 %
-        confidence bound of the standard deviation.
+        """What the mean change over so many cases reaches by chance: 97.5 % of clean reruns stay
+        below, by the upper 95 % confidence bound of the standard deviation.
         """
         from scipy.special import chdtri, ndtri
 
@@ -109,7 +111,9 @@ NO_NOISE = NoiseFloor("", {}, {})
 
 
 def check(sheets: Sequence[Sheet]) -> None:
-    """Raise UsageError where runs are not of the same pipelines, or hold the same edits, so that they show no noise."""
+    """Raise UsageError where runs are not of the same pipelines, or hold the same edits, so that
+    they show no noise.
+    """
     _check_alike(sheets)
     _check_apart(sheets)
 
@@ -117,7 +121,8 @@ def check(sheets: Sequence[Sheet]) -> None:
 def measure(
     sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None
 ) -> list[Floor]:
-    """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the runs that count.
+    """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the
+    runs that count.
 
     Raises UsageError where the runs are not of the same pipelines, or show none.
     """

@@ -1,8 +1,9 @@
-"""The numbers that two runs are compared by: which they are, how much worse each may get, and their values turned so that more
-is worse.
+"""The numbers that two runs are compared by: which they are, how much worse each may get, and their
+values turned so that more is worse.
 
-A number counts where the suite's `[[margins]]` name it, or where its metric brings a margin along. No margin is below the
-noise floor. A number beyond what anybody can see (a PSNR of 60 dB) is taken for the limit of what one sees.
+A number counts where the suite's `[[margins]]` name it, or where its metric brings a margin along.
+No margin is below the noise floor. A number beyond what anybody can see (a PSNR of 60 dB) is taken
+for the limit of what one sees.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from editproof.harness.records.types import ASPECTS, Margin, Suite
 from editproof.harness.records.wording import where
 
 MAIN_STATS = ("mean", "worst")
-"""What gets a margin from the noise floor where the suite names none; a metric without them: its first statistic."""
+"""What gets a margin from the noise floor where the suite names none; a metric without them: its
+first statistic.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ def read(
     ours: Sequence[int],
     theirs: Sequence[int],
 ) -> Numbers:
-    """Read these columns of a run and of the accepted answers; `theirs` are columns of the first answer."""
+    """Read these columns of a run and of the accepted answers; `theirs` are columns of the first
+    answer.
+    """
     ids = [answers[0].manifest.cases[column].id for column in theirs]
     sides = [
         (run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))
@@ -103,8 +108,9 @@ def _turned(run: Sheet, key: Key, row: Values) -> Values:
 
 
 def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
-    """What is compared: what the suite's margins name, what metrics have margins of their own for, and without either the main
-    statistics that the noise floor knows. Only what both sides measured in one way.
+    """What is compared: what the suite's margins name, what metrics have margins of their own for,
+    and without either the main statistics that the noise floor knows. Only what both sides measured
+    in one way.
     """
     suite, metrics = run.manifest.suite, run.manifest.metrics
     named = [Key(margin.metric, margin.region, margin.stat) for margin in suite.margins]
@@ -137,8 +143,8 @@ def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
 def margins_of(
     run: Sheet, keys: Sequence[Key], family: str, model: str, *, cases: int, noise: NoiseFloor
 ) -> Values:
-    """How much worse each number may get: what somebody wrote, else the metric's own; never below the noise floor. NaN: the
-    rule does not cover this family.
+    """How much worse each number may get: what somebody wrote, else the metric's own; never below
+    the noise floor. NaN: the rule does not cover this family.
     """
     suite = run.manifest.suite
     found = np.full(len(keys), np.nan)
@@ -154,7 +160,9 @@ def margins_of(
 
 
 def written(margins: Iterable[Margin], key: Key, family: str) -> float | None:
-    """The margin that somebody wrote: the last one that covers the family, one that names it before one for all."""
+    """The margin that somebody wrote: the last one that covers the family, one that names it before
+    one for all.
+    """
     fitting = [
         m
         for m in margins
@@ -168,7 +176,9 @@ def written(margins: Iterable[Margin], key: Key, family: str) -> float | None:
 
 
 def check_margins(suite: Suite, noise: NoiseFloor) -> None:
-    """Raise UsageError where somebody wrote a margin that clean reruns overstep, naming both numbers."""
+    """Raise UsageError where somebody wrote a margin that clean reruns overstep, naming both
+    numbers.
+    """
     counts: dict[str, int] = {}
     for variant in suite.variants:
         counts[variant.family] = counts.get(variant.family, 0) + 1

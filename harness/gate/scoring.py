@@ -1,11 +1,14 @@
-"""Is it better or worse? The third question of the gate, asked of what changed visibly, aspect by aspect.
+"""Is it better or worse? The third question of the gate, asked of what changed visibly, aspect by
+aspect.
 
-Every number's change for the worse is counted in its margins. Within a margin it is nothing; beyond, it counts, up to `MOST`
-margins. An aspect's losses and gains are the sums over its numbers. They are summed, since one number of two hundred decides
-nothing, and since a fault moves many of them one way.
+Every number's change for the worse is counted in its margins. Within a margin it is nothing;
+beyond, it counts, up to `MOST` margins. An aspect's losses and gains are the sums over its numbers.
+They are summed, since one number of two hundred decides nothing, and since a fault moves many of
+them one way.
 
-*Pairs*: a visible picture counts as it is. *Seeds*: the pictures of a scene are samples. An aspect counts where its numbers
-moved by more than chance explains, over the family, in a scene, or in a single picture (`seeds.py`).
+*Pairs*: a visible picture counts as it is. *Seeds*: the pictures of a scene are samples. An aspect
+counts where its numbers moved by more than chance explains, over the family, in a scene, or in a
+single picture (`seeds.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ MOST = 10.0
 """Margins that one number counts at most: a dead picture is no hundred times as bad as a bad one."""
 
 STEP_JOD = 0.1
-"""Margin of the step towards the right answer, or away from it, of each part of a visible difference."""
+"""Margin of the step towards the right answer, or away from it, of each part of a visible
+difference.
+"""
 
 PART_ASPECTS: Mapping[str, Aspect] = {
     "detail": "detail",
@@ -71,7 +76,9 @@ class Scored:
 
 
 def soft(moved: Values) -> Values:
-    """Changes in margins, of which the first one is nothing, up to MOST; 0 where there is no number."""
+    """Changes in margins, of which the first one is nothing, up to MOST; 0 where there is no
+    number.
+    """
     known = np.nan_to_num(moved, posinf=MOST + 1, neginf=-MOST - 1)
     return np.asarray(np.sign(known) * np.clip(np.abs(known) - 1, 0, MOST), np.float64)
 
@@ -133,7 +140,9 @@ def _steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
 
 
 def in_margins(changes: Values, margins: Values) -> Values:
-    """Changes in margins; NaN: the rule does not cover them. Where the margin is 0, any change is beyond it."""
+    """Changes in margins; NaN: the rule does not cover them. Where the margin is 0, any change is
+    beyond it.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         counted = np.where(margins > 0, changes / margins, np.sign(changes) * np.inf)
     return np.asarray(np.where(np.isnan(margins) | np.isnan(changes), np.nan, counted), np.float64)

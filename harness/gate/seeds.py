@@ -1,15 +1,17 @@
 """Did a stochastic model get better or worse? Statistics where the pictures of a scene are samples.
 
-Of every scene there are some accepted pictures and some new ones, on other seeds, or one where a side is deterministic. Each
-picture gets one score an aspect: the mean of its numbers, in margins, about the accepted mean. Scores are compared with
-Student's t, three ways, so that an average hides no dead scene and a scene no dead picture:
+Of every scene there are some accepted pictures and some new ones, on other seeds, or one where a
+side is deterministic. Each picture gets one score an aspect: the mean of its numbers, in margins,
+about the accepted mean. Scores are compared with Student's t, three ways, so that an average hides
+no dead scene and a scene no dead picture:
 
-*family*: the mean change over its scenes; each with its own noise (Welch 1947, doi:10.1093/biomet/34.1-2.28)
-*scene*: its own pictures before and after
-*picture*: one new picture beside the accepted ones of its scene
+*family*: the mean change over its scenes; each with its own noise (Welch 1947,
+doi:10.1093/biomet/34.1-2.28) *scene*: its own pictures before and after *picture*: one new picture
+beside the accepted ones of its scene
 
-Three seeds say little of a scene's noise. So the variances of all scenes are estimated together, each drawn towards their
-common one as far as they agree (Smyth 2004, doi:10.2202/1544-6115.1027). All tests of a kind are corrected by Holm's method.
+Three seeds say little of a scene's noise. So the variances of all scenes are estimated together,
+each drawn towards their common one as far as they agree (Smyth 2004, doi:10.2202/1544-6115.1027).
+All tests of a kind are corrected by Holm's method.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ from editproof.harness.records.sheet import Sheet
 from editproof.harness.records.types import ASPECTS
 
 ALARM = 0.0003
-"""Chance of one false alarm or more among all families and aspects of a run, if scores were normal. Metrics have heavier tails:
-measured on clean reruns, alarms are some three times as frequent as that, before anything is asked of their size."""
+"""Chance of one false alarm or more among all families and aspects of a run, if scores were normal.
+Metrics have heavier tails: measured on clean reruns, alarms are some three times as frequent as
+that, before anything is asked of their size."""
 
 SCENE_ALARM = 0.0003
 PICTURE_ALARM = 0.0001
@@ -40,15 +43,18 @@ PICTURE_ALARM = 0.0001
 
 LARGE_JOD = 0.5
 LARGE_P = 0.05
-"""A loss is too large to pass unproved where the pictures are so much further from the right answer than the accepted ones,
-and chance explains it less often than this."""
+"""A loss is too large to pass unproved where the pictures are so much further from the right answer
+than the accepted ones, and chance explains it less often than this."""
 
 TRUST = 0.5
-"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to agree prove little."""
+"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to
+agree prove little.
+"""
 
 LEAST = 1.0
-"""Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved by. Metrics have heavy
-tails: statistics alone take one clean picture in forty for another one, and three accepted seeds that happen to agree."""
+"""Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved
+by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
+three accepted seeds that happen to agree."""
 
 MOST_FREEDOM = 1000.0
 """Scenes whose noise is taken for one and the same have so many degrees of freedom."""
@@ -56,7 +62,9 @@ MOST_FREEDOM = 1000.0
 
 @dataclass(frozen=True)
 class Sample:
-    """The pictures of a scene: rules × pictures, in margins about the accepted mean; above 0: worse."""
+    """The pictures of a scene: rules × pictures, in margins about the accepted mean; above 0:
+    worse.
+    """
 
     scene: Scene
     new: Values
@@ -100,7 +108,9 @@ class Tested:
 def judge(
     run: Sheet, scenes: Sequence[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
 ) -> tuple[list[Scored], list[Unproved]]:
-    """Scenes and pictures that moved visibly and by more than chance explains; and large losses that it may explain."""
+    """Scenes and pictures that moved visibly and by more than chance explains; and large losses
+    that it may explain.
+    """
     samples = [_sample(run, scene, numbers, noise) for scene in scenes]
     if not samples:
         return [], []
@@ -124,7 +134,9 @@ def judge(
 
 
 def score(numbers: Numbers, moved: Values) -> Values:
-    """Aspects × pictures: the mean of an aspect's numbers, each counted up to MOST margins; NaN: it has none."""
+    """Aspects × pictures: the mean of an aspect's numbers, each counted up to MOST margins; NaN: it
+    has none.
+    """
     clipped = np.clip(moved, -MOST, MOST)
     there = ~np.isnan(clipped)
     filled = np.where(there, clipped, 0.0)
@@ -135,7 +147,9 @@ def score(numbers: Numbers, moved: Values) -> Values:
 
 
 def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, str]]) -> Tested:
-    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: family and model of each scene."""
+    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: family and
+    model of each scene.
+    """
     count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
     change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
     freedom = np.maximum(count.sum(axis=1) - 2, 0)
@@ -184,8 +198,9 @@ def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
 
 
 def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
-    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of all the scene's other
-    pictures, drawn towards that of the other scenes: a dead picture would hide in the spread that it makes itself.
+    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of
+    all the scene's other pictures, drawn towards that of the other scenes: a dead picture would
+    hide in the spread that it makes itself.
     """
     others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
     common, prior = (side[at][:, None] for side in moderate(own, others))
@@ -198,7 +213,8 @@ def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -
         count - 1, 1
     )  # without the picture itself
     squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
-    # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of 3 would raise an alarm
+    # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of
+    # 3 would raise an alarm
     weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
     free = weight + left
     variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
@@ -211,9 +227,10 @@ def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -
 def _families(
     change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]
 ) -> Values:
-    """How likely each family's mean change is by chance, at each of its scenes; not corrected. `error`: each scene's own, or
-    the one drawn towards all scenes' where that is larger. Of three seeds that agree by chance the own one is too small; of
-    the noisiest scene, which decides, the other is.
+    """How likely each family's mean change is by chance, at each of its scenes; not corrected.
+    `error`: each scene's own, or the one drawn towards all scenes' where that is larger. Of three
+    seeds that agree by chance the own one is too small; of the noisiest scene, which decides, the
+    other is.
     """
     found = np.full(change.shape, np.nan)
     for group in dict.fromkeys(groups):
@@ -232,7 +249,9 @@ def _families(
 
 
 def moderate(variance: Values, freedom: Values) -> tuple[Values, Values]:
-    """The variances of scenes × aspects, drawn towards their common one, and their degrees of freedom (Smyth 2004)."""
+    """The variances of scenes × aspects, drawn towards their common one, and their degrees of
+    freedom (Smyth 2004).
+    """
     from scipy.special import digamma, polygamma
 
     drawn, free = (
@@ -293,7 +312,9 @@ def _mean(values: Values) -> Values:
 def _moved(
     sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
 ) -> Iterator[Scored]:
-    """The scene where it, or its family, moved by more than chance explains; else those of its pictures that did."""
+    """The scene where it, or its family, moved by more than chance explains; else those of its
+    pictures that did.
+    """
     change = tested.change[place]
     of_family = (tested.family[place] <= ALARM) & (
         np.sign(change) == np.sign(_family_change(tested, place))
@@ -361,8 +382,8 @@ def _jod(looks: Looks, column: int) -> float:
 
 
 def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
-    """How much more the new pictures differ from the accepted ones than those do among one another, or how far they moved
-    from the right answer: whichever is more. None: it is not known.
+    """How much more the new pictures differ from the accepted ones than those do among one another,
+    or how far they moved from the right answer: whichever is more. None: it is not known.
     """
     found = [looks.by_column[column].difference for column in columns]
     seen = [difference for difference in found if difference is not None]
@@ -407,8 +428,8 @@ def _unproved(
 
 
 def seeds_needed(change: float, spread: float) -> int | None:
-    """How many seeds on both sides would prove a scene's change, if change and spread stay as they are; None: MOST_SEEDS
-    would not.
+    """How many seeds on both sides would prove a scene's change, if change and spread stay as they
+    are; None: MOST_SEEDS would not.
     """
     seeds = np.arange(2, MOST_SEEDS + 1).astype(np.float64)
     reach = (

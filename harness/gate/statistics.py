@@ -1,12 +1,15 @@
-"""The statistics of a comparison: pure functions on arrays of paired changes. Rules are rows, cases are columns.
+"""The statistics of a comparison: pure functions on arrays of paired changes. Rules are rows, cases
+are columns.
 
-A *change* is what a case's measurement changed by against the baseline, turned so that above 0 is worse; NaN: the rule has no
-such number for that case. A *scene* is one rung or own case; its columns are its seeds.
+A *change* is what a case's measurement changed by against the baseline, turned so that above 0 is
+worse; NaN: the rule has no such number for that case. A *scene* is one rung or own case; its
+columns are its seeds.
 
-Whether a family got worse is told by a one-sided t-test of its paired changes. Clean changes are symmetric about 0, whatever
-a metric's own distribution is, since a rerun draws new as it drew old; for those a t-test is cautious at levels below 8 %,
-also where scenes differ in their noise (Ibragimov & Müller 2010, doi:10.1198/jbes.2009.08046). A sign-flip test needs no
-assumption at all, but of 9 pairs it can't get below p = 0.002, which dozens of rules at a time ask for.
+Whether a family got worse is told by a one-sided t-test of its paired changes. Clean changes are
+symmetric about 0, whatever a metric's own distribution is, since a rerun draws new as it drew old;
+for those a t-test is cautious at levels below 8 %, also where scenes differ in their noise
+(Ibragimov & Müller 2010, doi:10.1198/jbes.2009.08046). A sign-flip test needs no assumption at all,
+but of 9 pairs it can't get below p = 0.002, which dozens of rules at a time ask for.
 """
 
 from __future__ import annotations
@@ -45,7 +48,9 @@ class Scenes(NamedTuple):
 
 
 class Means(NamedTuple):
-    """The mean change of every rule over all its cases, and how sure it is. NaN: nothing to say it from."""
+    """The mean change of every rule over all its cases, and how sure it is. NaN: nothing to say it
+    from.
+    """
 
     samples: Counts
     mean: Values
@@ -62,7 +67,9 @@ class Means(NamedTuple):
         return np.asarray(self.samples - 1, np.float64)
 
     def p(self) -> Values:
-        """How likely such a mean is, or a larger one, where nothing changed: one-sided. NaN: one sample can't say."""
+        """How likely such a mean is, or a larger one, where nothing changed: one-sided. NaN: one
+        sample can't say.
+        """
         return survival(self.mean, self.error, self._freedom)
 
     def interval(self) -> tuple[Values, Values]:
@@ -105,7 +112,8 @@ def means(changes: Values) -> Means:
 
 
 def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
-    """Standard deviation of one change between the seeds of a scene, pooled over scenes, and its degrees of freedom.
+    """Standard deviation of one change between the seeds of a scene, pooled over scenes, and its
+    degrees of freedom.
 
     NaN and 0: no scene has two seeds.
     """
@@ -120,7 +128,9 @@ def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
 
 
 def survival(mean: Values, error: Values, freedom: Values) -> Values:
-    """How likely a mean this large or larger is by chance: Student's t. Without any spread a change above 0 is certain."""
+    """How likely a mean this large or larger is by chance: Student's t. Without any spread a change
+    above 0 is certain.
+    """
     from scipy.special import stdtr
 
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -138,8 +148,9 @@ def quantile(level: float, freedom: Values) -> Values:
 
 
 def holm(p: Values) -> Values:
-    """Each p corrected over all that are known (Holm 1979): the chance of one false alarm or more in the whole run is at
-    most the level that these are compared with, however the rules depend on each other. NaN stays NaN.
+    """Each p corrected over all that are known (Holm 1979): the chance of one false alarm or more
+    in the whole run is at most the level that these are compared with, however the rules depend on
+    each other. NaN stays NaN.
     """
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))

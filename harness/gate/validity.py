@@ -25,7 +25,9 @@ def check_suite(run: Sheet, baseline: Sheet) -> None:
 
 
 def check_noise(run: Sheet, noise: NoiseFloor) -> None:
-    """Raise UsageError where the noise floor was measured on another kind of machine: its noise says nothing of this one's."""
+    """Raise UsageError where the noise floor was measured on another kind of machine: its noise
+    says nothing of this one's.
+    """
     for name, value in noise.machine.items():
         here = run.manifest.machine.get(name, value)
         if here != value:
@@ -72,7 +74,9 @@ def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
 def of_comparison(
     run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]
 ) -> Iterable[str]:
-    """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing could be compared."""
+    """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing
+    could be compared.
+    """
     there = baseline.sheet.manifest
     alike = comparable(run, baseline.sheet)
     for name, metric in run.manifest.metrics.items():

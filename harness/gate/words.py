@@ -1,7 +1,7 @@
 """What a change looks like, in words: `the fill is blurrier`, with the number that shows it best.
 
-Each `Sign` knows one number and what its change means. Of those that changed beyond their margin, the most telling one is
-named: a shift or a ghost says more than "it looks different".
+Each `Sign` knows one number and what its change means. Of those that changed beyond their margin,
+the most telling one is named: a shift or a ghost says more than "it looks different".
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ MOVED: tuple[Region, ...] = ("all", "keep", "protect")
 """Where a shift is one: what was replaced may look like something that moved."""
 
 SPREAD = 0.5
-"""Outside the edit at least this share as visible as inside: it is the picture that changed, not the fill."""
+"""Outside the edit at least this share as visible as inside: it is the picture that changed, not
+the fill.
+"""
 
 LEAST_PX = 0.05
 """A shift below this is none."""
@@ -65,8 +67,8 @@ class Told(NamedTuple):
 
 
 def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told:
-    """What a change looks like; `scored` are its cases, the one to look at first. Only what got worse is told of a loss, and
-    only what got better of a gain.
+    """What a change looks like; `scored` are its cases, the one to look at first. Only what got
+    worse is told of a loss, and only what got better of a gain.
     """
     rows = {key: row for row, key in enumerate(numbers.keys)}
     told = [told for sign in SIGNS if (told := _tell(sign, scored, rows, worse=worse))]
@@ -119,7 +121,9 @@ def _row(
 
 
 def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
-    """What changed, in words, and where its numbers are: the fill, the picture, its rim, or what had to be kept."""
+    """What changed, in words, and where its numbers are: the fill, the picture, its rim, or what
+    had to be kept.
+    """
     seen = difference.regions if difference else {}
     inside, outside = seen.get("edit", 0.0), seen.get("keep", 0.0)
     if seen.get("border", 0.0) > 2 * max(inside, outside, seen.get("all", 0.0)):
@@ -137,7 +141,9 @@ BY_ASPECT: Mapping[Aspect, tuple[str, str]] = {
     "edge of the edit": ("the edge of the edit shows more", "the edge of the edit shows less"),
     "what had to be kept": ("more changed that had to be kept", "less changed that had to be kept"),
 }
-"""What is said of an aspect that got worse, or better, where no sign says more; else that the subject got worse in it."""
+"""What is said of an aspect that got worse, or better, where no sign says more; else that the
+subject got worse in it.
+"""
 
 
 def _by_aspect(subject: str, aspect: Aspect, *, worse: bool) -> str:
@@ -163,7 +169,9 @@ def _by_parts(subject: str, difference: Difference | None) -> str:
 
 
 def _towards(over: str, more: str, less: str, under: str) -> Phrase:
-    """For a number whose right value is 0: what it looks like above it, nearer to it from below and from above, and below."""
+    """For a number whose right value is 0: what it looks like above it, nearer to it from below and
+    from above, and below.
+    """
 
     def phrase(subject: str, before: float, after: float) -> str:
         if after > before:

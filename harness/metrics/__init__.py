@@ -1,1 +1,3 @@
-"""What is measured: one file a metric, in a folder by the aspect of damage that it speaks for; `core/` is what all share."""
+"""What is measured: one file a metric, in a folder by the aspect of damage that it speaks for;
+`core/` is what all share.
+"""

@@ -1,1 +1,3 @@
-"""What the commands do. An operation puts rooms together; it neither parses nor knows how its result is shown."""
+"""What the commands do. An operation puts rooms together; it neither parses nor knows how its
+result is shown.
+"""

@@ -31,7 +31,9 @@ def compare_runs(
     project: Project,
     report: Report = silent,
 ) -> ComparedRuns:
-    """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in B's folder."""
+    """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in
+    B's folder.
+    """
     before = runs.load(a)
     after = runs.load(b) if b else before
     noise = noise_floor_of(after.manifest.suite, project)

@@ -10,7 +10,9 @@ from editproof.harness.suites.settings import Project
 
 
 def draw_maps_of_findings(run: Run, project: Project) -> None:
-    """Draw the heat maps of the cases that a finding calls out. Where none does, nobody waits for maps."""
+    """Draw the heat maps of the cases that a finding calls out. Where none does, nobody waits for
+    maps.
+    """
     called = maps.called_out(run)
     if called:
         draw_maps(run, project, most=min(len(called), maps.MOST))

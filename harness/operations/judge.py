@@ -44,7 +44,9 @@ class JudgedRun:
 def judge_run(
     folder: Path | None, baseline: Path | None, project: Project, report: Report = silent
 ) -> JudgedRun:
-    """Judge a run, and write `verdict.json`. `report` is told how many pairs of pictures have been looked at."""
+    """Judge a run, and write `verdict.json`. `report` is told how many pairs of pictures have been
+    looked at.
+    """
     judged = sheet.load(run_folder(folder, project))
     suite = judged.manifest.suite
     accepted = baseline_of(baseline, suite, project)

@@ -43,7 +43,9 @@ class MeasuredNoise:
 def measure_noise(
     folders: Sequence[Path], out: Path, project: Project, report: Report = silent
 ) -> MeasuredNoise:
-    """Measure the noise floor that these runs show (none named: the newest) and write it; find cases with several outcomes."""
+    """Measure the noise floor that these runs show (none named: the newest) and write it; find
+    cases with several outcomes.
+    """
     sheets = [sheet.load(folder) for folder in folders] or [sheet.load(run_folder(None, project))]
     noise_floors.check(sheets)
     suite = sheets[0].manifest.suite
@@ -57,7 +59,9 @@ def measure_noise(
 
 
 def check_accept_request(folders: Sequence[Path], reason: str, project: Project) -> None:
-    """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline. Asked before measuring."""
+    """Raise UsageError where several outcomes can't be accepted: without a reason, or a baseline.
+    Asked before measuring.
+    """
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
     target = baseline_folder(

@@ -1,4 +1,6 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, only failures with --quiet."""
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, only failures
+with --quiet.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
 
 
 def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
-    """Give the function that is called with how many pictures have been looked at: a line every few seconds."""
+    """Give the function that is called with how many pictures have been looked at: a line every few
+    seconds.
+    """
     last = time.monotonic()
 
     def report(done: int, total: int) -> None:

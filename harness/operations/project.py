@@ -1,4 +1,6 @@
-"""What operations ask of the project: which suite, run and baseline are meant, and what its settings say."""
+"""What operations ask of the project: which suite, run and baseline are meant, and what its
+settings say.
+"""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
-    """What `run` would run: a row for each family and model. Raises UsageError where that is nothing."""
+    """What `run` would run: a row for each family and model. Raises UsageError where that is
+    nothing.
+    """
     suite = _suite(asked, project)
     families = dict.fromkeys(
         [*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)]

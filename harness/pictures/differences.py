@@ -1,7 +1,8 @@
 """Differences between pictures that were measured once, and what is accepted for each case.
 
-They are kept by what was compared: both pictures' and the right answer's hashes, the viewing condition, and the versions of
-the code. They are no part of a case's record, since the same picture may meet another baseline tomorrow.
+They are kept by what was compared: both pictures' and the right answer's hashes, the viewing
+condition, and the versions of the code. They are no part of a case's record, since the same picture
+may meet another baseline tomorrow.
 
 differences.jsonl       in a run's folder: a line each, written by its workers and by the gate
 differences/ab/….json   in the cache
@@ -87,13 +88,17 @@ class DifferenceStore:
 
 
 def append(path: Path, key: str, difference: Difference) -> None:
-    """Add a line. Several processes may: a short write to a file opened for appending is not torn apart."""
+    """Add a line. Several processes may: a short write to a file opened for appending is not torn
+    apart.
+    """
     with path.open("ab", buffering=0) as file:
         file.write(msgspec.json.encode(_Line(key, difference)) + b"\n")
 
 
 def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
-    """How a family's pictures are looked at: the last entry that names it, else the last one for all."""
+    """How a family's pictures are looked at: the last entry that names it, else the last one for
+    all.
+    """
     fitting = [one for one in viewing if not one.families or family in one.families]
     named = [one for one in fitting if one.families]
     chosen = (named or fitting or [Viewing()])[-1]

@@ -29,7 +29,9 @@ DELTA_E_WHITE = 20.0
 
 
 def store(folder: Path, image: Image | Plane) -> str:
-    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256. Written once only."""
+    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256.
+    Written once only.
+    """
     return _keep(folder, _encoded(image))
 
 
@@ -47,7 +49,9 @@ def digest_of(image: Image | Plane) -> str:
 
 
 def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
-    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None: all opaque)."""
+    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None:
+    all opaque).
+    """
     picture = Pil.fromarray(levels).convert("P")
     picture.putpalette(palette)
     buffer = io.BytesIO()
@@ -56,7 +60,9 @@ def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | 
 
 
 def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
-    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere. `colour` is RGB in [0, 1]."""
+    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere.
+    `colour` is RGB in [0, 1].
+    """
     thickness = max(1, round(max(area.shape) / OUTLINE_SHARE))
     kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
     inside = area.astype(np.uint8)
@@ -84,7 +90,9 @@ def _keep(folder: Path, data: bytes) -> str:
 
 
 def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
-    """The picture with every pixel repeated, so that it has the height and width of `shape`, a multiple of its own."""
+    """The picture with every pixel repeated, so that it has the height and width of `shape`, a
+    multiple of its own.
+    """
     factor = shape[0] // image.shape[0]
     return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
 

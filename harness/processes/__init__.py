@@ -1,1 +1,3 @@
-"""Child processes with a message pipe, and how many threads each may use. Nothing here knows what they do."""
+"""Child processes with a message pipe, and how many threads each may use. Nothing here knows what
+they do.
+"""

@@ -1,4 +1,6 @@
-"""A child process with a message pipe: started so that nothing of the caller's folder can stand in for our own code."""
+"""A child process with a message pipe: started so that nothing of the caller's folder can stand in
+for our own code.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,25 @@ from typing import Any
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
-"""A worker a core, one thread each: no oversubscription, and sums in the same order on every machine."""
+"""A worker a core, one thread each: no oversubscription, and sums in the same order on every
+machine.
+"""
 
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
-"""glibc hands every large array back to the system and asks for it again, which takes up to half of the time of drawing a
-scene; other C libraries do not read these."""
+"""glibc hands every large array back to the system and asks for it again, which takes up to half of
+the time of drawing a scene; other C libraries do not read these."""
 
 LOG_TAIL_BYTES = 16_384
 LOOK_EVERY_S = 0.25
-"""How often a silent child is looked at: its socket may be held open by a process that it left behind."""
+"""How often a silent child is looked at: its socket may be held open by a process that it left
+behind.
+"""
 
 
 class ChildDiedError(Exception):
-    """The child process ended, or was ended because its time was up. The message, one line, says how."""
+    """The child process ended, or was ended because its time was up. The message, one line, says
+    how.
+    """
 
     def __init__(self, how: str, said: str = "") -> None:
         last = said.strip().splitlines()[-1][:300] if said.strip() else ""
@@ -46,7 +54,8 @@ class Child:
     def __init__(self, module: str, *, log: Path) -> None:
         """Start `module.main(connection)`; what it prints goes to `log`."""
         ours, theirs = socket.socketpair()
-        # -P: the current folder is not put on the path, so none of its files can stand in for a library.
+        # -P: the current folder is not put on the path, so none of its files can stand in for a
+        # library.
         command = [
             sys.executable,
             "-P",
@@ -73,7 +82,9 @@ class Child:
         self._log = log
 
     def call(self, message: object, *, timeout_s: float | None = None) -> Any:
-        """Send a message and give the reply. Raises ChildDiedError where none comes in time, or the child ends."""
+        """Send a message and give the reply. Raises ChildDiedError where none comes in time, or the
+        child ends.
+        """
         self.send(message)
         return self.receive(timeout_s=timeout_s)
 
@@ -123,7 +134,9 @@ class Child:
 
 
 def serve(main: Any, descriptor: int, parent: int) -> None:
-    """Run a child's `main(connection)` until the connection closes, and never longer than the parent lives."""
+    """Run a child's `main(connection)` until the connection closes, and never longer than the
+    parent lives.
+    """
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     with contextlib.suppress(
         EOFError, BrokenPipeError, ConnectionResetError

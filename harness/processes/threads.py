@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Each thread computes alone meanwhile, as a worker does, so that numbers do not depend on who measured."""
+    """Each thread computes alone meanwhile, as a worker does, so that numbers do not depend on who
+    measured.
+    """
     import cv2
     import torch
 

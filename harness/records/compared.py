@@ -15,7 +15,9 @@ AspectOutcome = Literal["better", "worse", "traded", "even", "not measured"]
 """What B is on an aspect. `traded`: better on some pictures or numbers, worse on others."""
 
 Take = Literal["a", "b", "either"]
-"""Which of the two the pictures speak for; where they say nothing, which costs less. `either`: it depends, or is all one."""
+"""Which of the two the pictures speak for; where they say nothing, which costs less. `either`: it
+depends, or is all one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class Row:
     interval: tuple[float, float] | None
     """95 % confidence interval of `change` over scenes like these; None: one pair."""
     p: float | None
-    """How likely such a change on these scenes is by the noise between seeds in any row (Holm, two-sided); None: one pair, or
-    both sides are deterministic."""
+    """How likely such a change on these scenes is by the noise between seeds in any row (Holm,
+    two-sided); None: one pair, or both sides are deterministic."""
     samples: int
     worse: int
     """Pairs in which B is worse by more than `tolerance`."""
@@ -87,7 +89,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Whether colours turned and detail went, in the edit: what a change of conditioning does first."""
+    """Whether colours turned and detail went, in the edit: what a change of conditioning does
+    first.
+    """
 
     family: str
     model: str

@@ -1,6 +1,8 @@
-"""What a report shows beside a run's own numbers: heat maps, and what the baseline says of the same cases.
+"""What a report shows beside a run's own numbers: heat maps, and what the baseline says of the same
+cases.
 
-maps.json               where each metric's map of a case lies in `blobs/`, and what its colours stand for
+maps.json               where each metric's map of a case lies in `blobs/`, and what its colours
+                        stand for
 baseline/pairs.json     which case of the baseline each case was compared with
 baseline/journal.jsonl  the baseline's records
 """
@@ -47,7 +49,9 @@ class Maps(msgspec.Struct, frozen=True):
 
     schema: int = MAPS_SCHEMA
     palettes: dict[str, str] = msgspec.field(default_factory=dict)
-    """`sequential` and, where better is `zero`, `diverging` -> 256 colours, six hexadecimal digits each, low to harmful."""
+    """`sequential` and, where better is `zero`, `diverging` -> 256 colours, six hexadecimal digits
+    each, low to harmful.
+    """
     scales: dict[str, MapScale] = msgspec.field(default_factory=dict)
     """By metric name."""
     cases: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
@@ -129,7 +133,9 @@ def load_maps(folder: Path) -> Maps:
 
 
 def load_counterparts(folder: Path) -> Counterparts:
-    """The baseline's side of a run; empty where it was compared with none. Raises UsageError where a file is damaged."""
+    """The baseline's side of a run; empty where it was compared with none. Raises UsageError where
+    a file is damaged.
+    """
     path, journal = folder / BASELINE / PAIRS, folder / BASELINE / JOURNAL
     if not path.is_file() or not journal.is_file():
         return Counterparts(Pairs("", {}), journal)

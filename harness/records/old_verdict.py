@@ -1,7 +1,8 @@
 """Verdicts of schema 1, as editproof 0.1 wrote them, in the types of today.
 
-An old finding is one number of one family and model. Each that is no pass becomes a finding of its own. How visible a picture
-is, what changed and what did not were not known then, so there are neither judgements nor changes.
+An old finding is one number of one family and model. Each that is no pass becomes a finding of its
+own. How visible a picture is, what changed and what did not were not known then, so there are
+neither judgements nor changes.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def _finding(old: OldFinding) -> Finding:
 
 
 def _evidence(old: OldFinding) -> Evidence | None:
-    """Its number. Beside a baseline the values stand in the text alone; where they do not, there is none."""
+    """Its number. Beside a baseline the values stand in the text alone; where they do not, there is
+    none.
+    """
     before, after = None, old.worst
     if old.rule in RULES:
         values = _VALUES.search(old.text)

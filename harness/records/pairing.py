@@ -1,9 +1,10 @@
 """Which accepted pictures a run's pictures are compared with: scene by scene, for each model.
 
-A deterministic model has no seed, so its case of a scene meets the accepted case of that scene. A stochastic model's seeds
-mean something where at least one of them gave the accepted picture again, bit for bit, or where a scene's pictures still are
-the accepted samples, changed (`looks.py` finds that out): those are compared one by one. Otherwise a scene's pictures are
-compared with all accepted pictures of the scene, as samples of two distributions.
+A deterministic model has no seed, so its case of a scene meets the accepted case of that scene. A
+stochastic model's seeds mean something where at least one of them gave the accepted picture again,
+bit for bit, or where a scene's pictures still are the accepted samples, changed (`looks.py` finds
+that out): those are compared one by one. Otherwise a scene's pictures are compared with all
+accepted pictures of the scene, as samples of two distributions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from editproof.harness.records.sheet import Baseline, Ended, Sheet
 from editproof.harness.records.types import Case
 
 Mode = Literal["pairs", "seeds"]
-"""`pairs`: picture by picture. `seeds`: the pictures of a scene as a whole, which asks for statistics."""
+"""`pairs`: picture by picture. `seeds`: the pictures of a scene as a whole, which asks for
+statistics.
+"""
 
 Subject = tuple[str, str, str]
 """Family, case and model: what the seeds of one scene have in common."""
@@ -64,7 +67,9 @@ class Pairing:
     """Models that ran on other seeds than the accepted ones, where that matters."""
 
     def settled(self, modes: Mapping[Subject, Mode]) -> Pairing:
-        """The pairing where some scenes are compared in another way than it seemed before their pictures were looked at."""
+        """The pairing where some scenes are compared in another way than it seemed before their
+        pictures were looked at.
+        """
         return replace(
             self,
             scenes=tuple(
@@ -126,12 +131,14 @@ class Beside(NamedTuple):
     accepted: tuple[str, ...]
     """The accepted pictures, the first answer first."""
     other: str
-    """The accepted picture of another seed, where the accepted picture is of the same seed; empty: there is none."""
+    """The accepted picture of another seed, where the accepted picture is of the same seed; empty:
+    there is none.
+    """
 
 
 def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
-    """Case id of a run that is planned -> what its picture will be compared with. Pictures that turn out to be of another
-    scene are left out by `pair` afterwards.
+    """Case id of a run that is planned -> what its picture will be compared with. Pictures that
+    turn out to be of another scene are left out by `pair` afterwards.
     """
     theirs = _by_subject(baseline.sheet)
     found: dict[str, Beside] = {}
@@ -153,8 +160,8 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Besid
 
 
 def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]) -> str:
-    """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of this seed, or every seed
-    gave the same picture.
+    """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of
+    this seed, or every seed gave the same picture.
     """
     if baseline.manifest.cases[partner].seed != seed:
         return ""
@@ -167,7 +174,9 @@ def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]
 
 
 def in_order(seeds: Sequence[int], baseline: Sheet, accepted: Sequence[int]) -> list[int]:
-    """For each seed of a scene one of its accepted columns: of the same seed, else the first for the first, and so on."""
+    """For each seed of a scene one of its accepted columns: of the same seed, else the first for
+    the first, and so on.
+    """
     known = {baseline.manifest.cases[column].seed: column for column in accepted}
     return [known.get(seed, accepted[place % len(accepted)]) for place, seed in enumerate(seeds)]
 
@@ -224,7 +233,9 @@ def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
 def _partners(
     run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]
 ) -> dict[int, int]:
-    """For each column of the run the accepted one on the same seed; of a deterministic model its only one."""
+    """For each column of the run the accepted one on the same seed; of a deterministic model its
+    only one.
+    """
     seeds = {baseline.manifest.cases[column].seed: column for column in theirs}
     model = baseline.manifest.cases[theirs[0]].model.name
     if not stochastic(baseline, model):
@@ -235,8 +246,9 @@ def _partners(
 
 
 def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-    """Whether the cases of one name ask the same on both sides. One case in common says so. Otherwise a drawn scene is
-    known by its parameters, a user's own by what is asked, and both by their pixels, whatever file they lie in.
+    """Whether the cases of one name ask the same on both sides. One case in common says so.
+    Otherwise a drawn scene is known by its parameters, a user's own by what is asked, and both by
+    their pixels, whatever file they lie in.
     """
     if {_id(run, column) for column in ours} & {_id(baseline, column) for column in theirs}:
         return True

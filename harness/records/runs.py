@@ -1,12 +1,15 @@
 """The run folder: what a run leaves behind, and how it is read.
 
-manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities, versions, machine
+manifest.json          what was to be run, with what: suite, cases, pipelines, metric identities,
+                       versions, machine
 journal.jsonl          one line a finished case, fsynced: the truth while running
 measurements.parquet   every measurement, one row a number, in the order of the cases
-cases.parquet          how each case ended, one row a case; knows how long the journal was that the tables were made from
+cases.parquet          how each case ended, one row a case; knows how long the journal was that the
+                       tables were made from
 stages.parquet         every stage of every case
 verdict.json           the gate's word
-maps.json              heat maps of the cases that need a look, and what their colours stand for; see evidence.py
+maps.json              heat maps of the cases that need a look, and what their colours stand for;
+                       see evidence.py
 baseline/              the records of the baseline that it was compared with
 blobs/ab/abcd….png     pictures, named by their SHA-256
 report/index.html      what people look at
@@ -39,7 +42,9 @@ CASES = "cases.parquet"
 STAGES = "stages.parquet"
 
 PICTURES = ("actual", "expected", "input", "regions")
-"""Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether two scenes are the same."""
+"""Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether
+two scenes are the same.
+"""
 
 CASE_COLUMNS = [
     "case_id",
@@ -146,13 +151,15 @@ class Run:
 
     @property
     def measurements(self) -> pd.DataFrame:
-        """One row a number: case_id, vector, family, step, model, seed, metric, region, stat, value, unit, reason, y, x."""
+        """One row a number: case_id, vector, family, step, model, seed, metric, region, stat,
+        value, unit, reason, y, x.
+        """
         return measurement_table(self.records)
 
     @property
     def cases(self) -> pd.DataFrame:
-        """One row a planned case: case_id, family, name, step, model, seed, status, reason, seconds, peak_mb, cached, error,
-        cpu_s, held_mb, turn, and the hashes of four pictures."""
+        """One row a planned case: case_id, family, name, step, model, seed, status, reason,
+        seconds, peak_mb, cached, error, cpu_s, held_mb, turn, and the hashes of four pictures."""
         import pandas as pd
 
         planned = [
@@ -166,7 +173,9 @@ class Run:
 
     @property
     def stages(self) -> pd.DataFrame:
-        """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision, artefact, peak_mb."""
+        """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision,
+        artefact, peak_mb.
+        """
         return stage_table(self.records)
 
     def blob(self, digest: str) -> Path:
@@ -233,7 +242,9 @@ def load_verdict(folder: Path) -> Verdict | None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, or the file is damaged."""
+    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, or the
+    file is damaged.
+    """
     path = folder / "manifest.json"
     if not path.is_file():
         raise UsageError(
@@ -284,7 +295,9 @@ class Journal:
 
 
 def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
-    """Every finished case of a run, later lines for the same case replacing earlier ones; a torn last line is no case."""
+    """Every finished case of a run, later lines for the same case replacing earlier ones; a torn
+    last line is no case.
+    """
     path = folder / "journal.jsonl"
     if not path.is_file():
         return ()
@@ -297,7 +310,9 @@ def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
 
 
 def write_tables(run: Run) -> None:
-    """Write the tables from the run's records; `cases.parquet` last, since it vouches for the others."""
+    """Write the tables from the run's records; `cases.parquet` last, since it vouches for the
+    others.
+    """
     parts = [
         run.records[start : start + _AT_A_TIME] for start in range(0, len(run.records), _AT_A_TIME)
     ] or [()]
@@ -307,7 +322,9 @@ def write_tables(run: Run) -> None:
 
 
 def vouch(folder: Path) -> dict[bytes, bytes]:
-    """What `cases.parquet` keeps of the journal that the tables were made from: its length, since it only ever grows."""
+    """What `cases.parquet` keeps of the journal that the tables were made from: its length, since
+    it only ever grows.
+    """
     path = folder / "journal.jsonl"
     return {b"editproof.journal_bytes": str(path.stat().st_size if path.is_file() else 0).encode()}
 
@@ -323,7 +340,9 @@ def tables_current(folder: Path) -> bool:
 
 @contextmanager
 def opened_table(path: Path, words: Sequence[str] = ()) -> Iterator[Any]:
-    """A table as a pyarrow ParquetFile, the columns `words` as dictionaries. Raises UsageError where it can't be read."""
+    """A table as a pyarrow ParquetFile, the columns `words` as dictionaries. Raises UsageError
+    where it can't be read.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -1,7 +1,8 @@
-"""A run's numbers as arrays: what the gate reads. A row a rule's number, a column a case of the manifest.
+"""A run's numbers as arrays: what the gate reads. A row a rule's number, a column a case of the
+manifest.
 
-They come from `cases.parquet` and `measurements.parquet`, which are made from the journal; where those are not there, or are
-older than the journal, from the journal itself.
+They come from `cases.parquet` and `measurements.parquet`, which are made from the journal; where
+those are not there, or are older than the journal, from the journal itself.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class Sheet:
         return {case.id: column for column, case in enumerate(self.manifest.cases)}
 
     def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
-        """These numbers of all cases, or of those that `ids` names, in its order. Raises UsageError where a table can't be
-        read.
+        """These numbers of all cases, or of those that `ids` names, in its order. Raises UsageError
+        where a table can't be read.
         """
         columns = (
             self.columns if ids is None else {case_id: place for place, case_id in enumerate(ids)}
@@ -139,7 +140,9 @@ def sheet_of(run: Run) -> Sheet:
 
 
 def load(folder: Path) -> Sheet:
-    """Read a run folder: its tables where they are up to date, else its journal. Raises UsageError on what is no run."""
+    """Read a run folder: its tables where they are up to date, else its journal. Raises UsageError
+    on what is no run.
+    """
     manifest = runs.load_manifest(folder)
     if not runs.tables_current(folder):
         return sheet_of(runs.load(folder))
@@ -280,5 +283,7 @@ def _bytes(buffer: Any) -> npt.NDArray[np.uint8]:
 
 
 def _plain(column: Any) -> npt.NDArray[Any]:
-    """A column without gaps, not copied. (pyarrow's own conversion imports pandas, which takes longer than all the rest.)"""
+    """A column without gaps, not copied. (pyarrow's own conversion imports pandas, which takes
+    longer than all the rest.)
+    """
     return np.from_dlpack(column)

@@ -1,4 +1,6 @@
-"""The types that carry a run: suite, cases, records, measurements, verdict. Frozen, plain, without logic."""
+"""The types that carry a run: suite, cases, records, measurements, verdict. Frozen, plain, without
+logic.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class ExitCode(IntEnum):
 
 
 class Outcome(StrEnum):
-    """What the gate says of a family, model and aspect, of a rule that somebody wrote, or of a whole run."""
+    """What the gate says of a family, model and aspect, of a rule that somebody wrote, or of a
+    whole run.
+    """
 
     ERROR = "error"
     REGRESSED = "regressed"
@@ -115,7 +119,9 @@ class Budget:
     families: tuple[str, ...] = ()
     """Families that it covers; empty: all."""
     until_step: int | None = None
-    """The last rung that it covers: what a shipping pipeline has to handle. None: the whole ladder, and cases of one's own."""
+    """The last rung that it covers: what a shipping pipeline has to handle. None: the whole ladder,
+    and cases of one's own.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +142,9 @@ class Limit:
     """What an edit may cost at most."""
 
     of: Literal["seconds", "cpu", "memory", "growth"]
-    """`seconds`: wall time of the edit. `cpu`: its processor time. `memory`: the most that the pipeline's process held
-    meanwhile, in MB. `growth`: how much more it holds after each edit, in MB."""
+    """`seconds`: wall time of the edit. `cpu`: its processor time. `memory`: the most that the
+    pipeline's process held meanwhile, in MB. `growth`: how much more it holds after each edit, in
+    MB."""
     max: float
     families: tuple[str, ...] = ()
     """Families that it covers; empty: all."""
@@ -147,7 +154,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Somebody answers for a finding until a day: it is still measured and shown, and does not fail the run."""
+    """Somebody answers for a finding until a day: it is still measured and shown, and does not fail
+    the run.
+    """
 
     owner: str
     reason: str
@@ -203,7 +212,9 @@ class Suite:
     folders: tuple[CaseFolder, ...] = ()
     """The user's own cases, run beside the variants."""
     grounds: str = ""
-    """Folder of the user's own photographs, drawn on instead of scikit-image's; absolute; empty: none."""
+    """Folder of the user's own photographs, drawn on instead of scikit-image's; absolute; empty:
+    none.
+    """
     limits: tuple[Limit, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     noise: str = ""
@@ -213,9 +224,13 @@ class Suite:
     viewing: tuple[Viewing, ...] = ()
     """How people look at the pictures; empty: as `Viewing` says."""
     fail_on: tuple[str, ...] = FAIL_ON
-    """Outcomes that fail the build. `traded` does where what is lost is more visible than what is won."""
+    """Outcomes that fail the build. `traded` does where what is lost is more visible than what is
+    won.
+    """
     narrowed: bool = False
-    """Whether somebody took only some of its families or models, so that a rule may have nothing left to judge."""
+    """Whether somebody took only some of its families or models, so that a rule may have nothing
+    left to judge.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +238,12 @@ class Case:
     """One edit to make and measure."""
 
     id: str
-    """Hash of what the case is (vector and its parameters, size, scale, model name, seed): the same in every run, so
-    that runs can be compared case by case."""
+    """Hash of what the case is (vector and its parameters, size, scale, model name, seed): the same
+    in every run, so that runs can be compared case by case."""
     key: str
-    """Hash of everything that determines its outcome (id, pipeline fingerprint, code, versions): what the cache goes
-    by. Empty: the pipeline names no fingerprint, so its results are not cached."""
+    """Hash of everything that determines its outcome (id, pipeline fingerprint, code, versions):
+    what the cache goes by. Empty: the pipeline names no fingerprint, so its results are not cached.
+    """
     family: str
     """The vector's, or the name of the folder that it comes from."""
     step: int
@@ -242,9 +258,13 @@ class Case:
     own: str = ""
     """The user's own case: its name in `folder`; empty: the scene is drawn."""
     folder: str = ""
-    """The user's own: folder of the case, or of the photographs that the scene is drawn on; empty: all is ours."""
+    """The user's own: folder of the case, or of the photographs that the scene is drawn on; empty:
+    all is ours.
+    """
     request: str = ""
-    """The user's own case: hash of what is asked beside its pictures (prompt, settings, boxes); empty: not known."""
+    """The user's own case: hash of what is asked beside its pictures (prompt, settings, boxes);
+    empty: not known.
+    """
 
     @property
     def name(self) -> str:
@@ -332,17 +352,21 @@ class CaseRecord:
     """Wall time of the edit, without rendering and measuring."""
     cached: bool
     blobs: Mapping[str, str] = field(default_factory=dict)
-    """`input`, `expected`, `actual`, `difference`, `regions`, `overlay`, and of every region that the scene has, e.g.
-    `outline_edit` -> hash of the PNG in `blobs/`."""
+    """`input`, `expected`, `actual`, `difference`, `regions`, `overlay`, and of every region that
+    the scene has, e.g. `outline_edit` -> hash of the PNG in `blobs/`."""
     config: Mapping[str, Param] = field(default_factory=dict)
     """The settings that the pipeline says it used."""
     stages: tuple[StageRecord, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     error: CaseError | None = None
     peak_mb: float | None = None
-    """The most memory that the pipeline's process held during the edit, MB; None: the system does not say."""
+    """The most memory that the pipeline's process held during the edit, MB; None: the system does
+    not say.
+    """
     cpu_s: float | None = None
-    """Processor time that the edit took in the pipeline's process, all its threads together; None: not known."""
+    """Processor time that the edit took in the pipeline's process, all its threads together; None:
+    not known.
+    """
     held_mb: float | None = None
     """Memory that the pipeline's process held when the edit was done, MB; None: not known."""
     turn: int | None = None
@@ -368,7 +392,9 @@ class Evidence:
     interval: tuple[float, float] | None = None
     """95 % confidence interval of the change for the worse; None: no statistics were needed."""
     p: float | None = None
-    """How likely such a change for the worse is by chance in any rule of the run; None: as for `interval`."""
+    """How likely such a change for the worse is by chance in any rule of the run; None: as for
+    `interval`.
+    """
     samples: int = 1
     """Pictures that it was judged on."""
 
@@ -378,8 +404,8 @@ class Finding:
     """One finding for one cause: what happened, where, how visible it is, and what it looks like."""
 
     rule: str
-    """`picture` (a picture beside the accepted one), `budget`, `limit`, `status` (how edits end), `seed` (whether the seed
-    matters), or `cost` (time and memory beside the baseline's)."""
+    """`picture` (a picture beside the accepted one), `budget`, `limit`, `status` (how edits end),
+    `seed` (whether the seed matters), or `cost` (time and memory beside the baseline's)."""
     outcome: Outcome
     families: tuple[str, ...]
     models: tuple[str, ...]
@@ -440,8 +466,8 @@ class Change:
     worst: float
     """In the worst window."""
     step: float | None = None
-    """JOD: how much further from the right answer than the accepted picture it is, where they differ; below 0: nearer. None:
-    the right answer is not known."""
+    """JOD: how much further from the right answer than the accepted picture it is, where they
+    differ; below 0: nearer. None: the right answer is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +482,9 @@ class Verdict:
     findings: tuple[Finding, ...]
     """What failed the build first, then by how visible it is."""
     judgements: tuple[Judgement, ...]
-    """Every aspect of every family and model that was compared with the baseline, in the suite's order."""
+    """Every aspect of every family and model that was compared with the baseline, in the suite's
+    order.
+    """
     changes: tuple[Change, ...]
     """Every picture that changed, invisible ones too, the most visible first."""
     unchanged: int
@@ -464,8 +492,12 @@ class Verdict:
     baseline: str
     """The baseline's folder; empty: judged against budgets only."""
     notes: tuple[str, ...] = ()
-    """What a person should know though it changes nothing: expired waivers, unused entries of the baseline, other seeds."""
+    """What a person should know though it changes nothing: expired waivers, unused entries of the
+    baseline, other seeds.
+    """
     seen_by: str = ""
     """How visibility was measured: the viewing conditions, or the limits that stood in for them."""
     schema: int = VERDICT_SCHEMA
-    """Version of `docs/verdict.schema.json`: raised when a field changes its meaning or goes, not when one is added."""
+    """Version of `docs/verdict.schema.json`: raised when a field changes its meaning or goes, not
+    when one is added.
+    """

@@ -1,4 +1,6 @@
-"""Finished cases, kept for the next run: found by everything that determines their outcome, pictures included."""
+"""Finished cases, kept for the next run: found by everything that determines their outcome,
+pictures included.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Cache:
         self._folder = folder
 
     def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
-        """The finished case, its pictures brought into the run's folder; None where it is not here, or not whole."""
+        """The finished case, its pictures brought into the run's folder; None where it is not here,
+        or not whole.
+        """
         path = self._record_path(case.key)
         if not case.key or not path.is_file():
             return None
@@ -48,7 +52,9 @@ class Cache:
 
 
 class CarefulCache:
-    """The cache, or none: trouble with its folder is said once and turns it off, and the run goes on."""
+    """The cache, or none: trouble with its folder is said once and turns it off, and the run goes
+    on.
+    """
 
     def __init__(self, folder: Path | None, warn: Callable[[str], None]) -> None:
         self._cache = Cache(folder) if folder else None

@@ -1,8 +1,9 @@
 """Heat maps for a report: where a metric sees the damage, of the cases that somebody will look at.
 
-A map is drawn from the scene, which is made anew, and the picture that the run kept. The colours of a metric stand for the
-same values in all cases of a run: the ends are taken from the pixels that are damaged at all, so that a small edit in a large
-picture is not drowned, and robustly, so that one pixel does not darken the others.
+A map is drawn from the scene, which is made anew, and the picture that the run kept. The colours of
+a metric stand for the same values in all cases of a run: the ends are taken from the pixels that
+are damaged at all, so that a small edit in a large picture is not drowned, and robustly, so that
+one pixel does not darken the others.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ MOST_HALF = 65504.0
 """The largest number of half precision."""
 
 HELD_BYTES = 256 << 20
-"""Maps that are held, packed, while their scale is found; later ones are drawn on the scale of the earlier ones."""
+"""Maps that are held, packed, while their scale is found; later ones are drawn on the scale of the
+earlier ones.
+"""
 
 SEQUENTIAL = cv2.COLORMAP_INFERNO
 DIVERGING = (
@@ -58,13 +61,16 @@ DIVERGING = (
     (0.87, 0.42, 0.05),
     (1.0, 0.87, 0.60),
 )
-"""Blue to orange through black: told apart by every common kind of colour vision, and dark where nothing is wrong."""
+"""Blue to orange through black: told apart by every common kind of colour vision, and dark where
+nothing is wrong.
+"""
 
 Half = npt.NDArray[np.float16]
 
 
 def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
-    """Draw the maps of the cases that need a look (at most `most`; None: of all) into the run's folder, and give `maps.json`.
+    """Draw the maps of the cases that need a look (at most `most`; None: of all) into the run's
+    folder, and give `maps.json`.
 
     What is there already, of the same pictures, is kept.
     """
@@ -92,8 +98,9 @@ def called_out(run: Run) -> tuple[str, ...]:
 
 
 def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
-    """Finished cases with a picture, those first that need a person most: what findings name, in the verdict's order, then
-    where no finding names any of a family and model, its last rung, then the others."""
+    """Finished cases with a picture, those first that need a person most: what findings name, in
+    the verdict's order, then where no finding names any of a family and model, its last rung, then
+    the others."""
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
     findings = run.verdict.findings if run.verdict else ()
     good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
@@ -137,7 +144,9 @@ def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
 
 
 def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
-    """The run's metrics that have maps, are still what they were when it was measured, and are fit to be used here."""
+    """The run's metrics that have maps, are still what they were when it was measured, and are fit
+    to be used here.
+    """
     here = {name: get_metric(name, weights) for name in run.manifest.metrics if name in all_names()}
     return tuple(
         metric
@@ -181,7 +190,9 @@ class _Held:
 
 @dataclass(slots=True)
 class _Studio:
-    """Draws the maps of one case after the other, and stores them as soon as their scales are known."""
+    """Draws the maps of one case after the other, and stores them as soon as their scales are
+    known.
+    """
 
     folder: Path
     metrics: tuple[Metric, ...]
@@ -226,7 +237,9 @@ class _Studio:
         )
 
     def _prepare(self, record: CaseRecord) -> Prepared:
-        """What is known about the scene's right answer. Raises UsageError where the scene is not what it was."""
+        """What is known about the scene's right answer. Raises UsageError where the scene is not
+        what it was.
+        """
         key = record.case.scene_key
         if self._prepared is None or self._scene != key:
             reference = make_task(record.case).reference
@@ -270,7 +283,9 @@ class _Studio:
 
 
 def scale_of(metric: Metric, samples: Sequence[Half]) -> MapScale:
-    """What the ends of a metric's colours stand for: nothing wrong, and what hardly any damaged pixel exceeds."""
+    """What the ends of a metric's colours stand for: nothing wrong, and what hardly any damaged
+    pixel exceeds.
+    """
     better = metric.map_better or metric.better
     best = metric.range[1] if better == "higher" else 0.0
     depths = [np.abs(sample.astype(np.float64) - best) for sample in samples]

@@ -1,4 +1,6 @@
-"""Measure an edit: what depends on the right answer alone is prepared once, for all models and seeds."""
+"""Measure an edit: what depends on the right answer alone is prepared once, for all models and
+seeds.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,16 @@ class Prepared:
 
     reference: Reference
     parts: dict[str, Any]
-    """What each metric made of the reference, by metric name; a metric that lacks something is not in it."""
+    """What each metric made of the reference, by metric name; a metric that lacks something is not
+    in it.
+    """
 
 
 def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
     """Do everything that depends on the right answer only.
 
-    Raises IncompleteError where a metric is not fit to be used: there is no other way to a measurement than through here.
+    Raises IncompleteError where a metric is not fit to be used: there is no other way to a
+    measurement than through here.
     """
     untouched = read_only_reference(reference)
     known = [metric for metric in metrics if not metric.missing(untouched)]
@@ -54,7 +59,8 @@ def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
 
 
 def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
-    """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as float32 at output size.
+    """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as
+    float32 at output size.
 
     Raises IncompleteError, naming the metric, where one fails.
     """
@@ -64,7 +70,9 @@ def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tupl
 def measure_many(
     prepared: Prepared, metrics: Sequence[Metric], images: Sequence[Image]
 ) -> list[tuple[Measurement, ...]]:
-    """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them together."""
+    """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them
+    together.
+    """
     untouched = [read_only(image) for image in images]
     together = {
         metric.name: _kept(metric, _together, metric, prepared.parts[metric.name], untouched)
@@ -78,7 +86,9 @@ def measure_many(
 
 
 def most_together(prepared: Prepared) -> int:
-    """How many edits of a scene are measured together at most: memory is bounded, and a network's weights are read once."""
+    """How many edits of a scene are measured together at most: memory is bounded, and a network's
+    weights are read once.
+    """
     return max(TOGETHER_PX // prepared.reference.areas["all"].size, 1)
 
 

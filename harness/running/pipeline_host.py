@@ -1,8 +1,8 @@
 """The process in which pipelines run: theirs may crash, hang, leak or print; the run goes on.
 
 Messages: ("describe", spec) -> PipelineInfo; ("edit", spec, request) -> (EditResult, Effort);
-("differing", good, bad, request) -> names of stages; ("swapped", good, bad, request, from_bad) -> EditResult. Whatever the
-pipeline raises comes back as a CaseError.
+("differing", good, bad, request) -> names of stages; ("swapped", good, bad, request, from_bad) ->
+EditResult. Whatever the pipeline raises comes back as a CaseError.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ ANSWERS: dict[str, Callable[..., object]] = {
 
 
 def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
-    """The edit's peak: a pipeline that notes its stages' starts anew with each, so what came before the last is with them."""
+    """The edit's peak: a pipeline that notes its stages' starts anew with each, so what came before
+    the last is with them.
+    """
     known = [peak for peak in (last_mb, *(stage.peak_mb for stage in stages)) if peak is not None]
     return max(known, default=None)
 

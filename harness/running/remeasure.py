@@ -1,7 +1,8 @@
-"""Measure the edits of a run again, by the metrics of this editproof and by more of them, without making one edit.
+"""Measure the edits of a run again, by the metrics of this editproof and by more of them, without
+making one edit.
 
-A run keeps the picture that a customer would get, and so does a baseline. When a metric changes, its weights come or one is
-added, nothing has to be edited again, and nobody needs the old pipeline.
+A run keeps the picture that a customer would get, and so does a baseline. When a metric changes,
+its weights come or one is added, nothing has to be edited again, and nobody needs the old pipeline.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ AT_A_TIME = 8
 def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     """Write `source`, measured by the metrics of `config`, as a run into its folder, and give it.
 
-    Cases that failed, or were missing, are so again. One whose scene is another now, or whose picture is gone, fails. Raises
-    UsageError where the folder holds something.
+    Cases that failed, or were missing, are so again. One whose scene is another now, or whose
+    picture is gone, fails. Raises UsageError where the folder holds something.
     """
     if config.folder.exists() and any(config.folder.iterdir()):
         raise UsageError(f"{config.folder} is not empty. Choose another --out")
@@ -70,7 +71,9 @@ def _manifest(source: Run, config: RunConfig) -> Manifest:
 
 
 def _measured(source: Run, config: RunConfig, made: Sequence[CaseRecord]) -> Iterator[CaseRecord]:
-    """The records with their new numbers: first those that can have none, then the others as they are finished."""
+    """The records with their new numbers: first those that can have none, then the others as they
+    are finished.
+    """
     scenes: dict[tuple[object, ...], list[CaseRecord]] = {}
     for record in made:
         scenes.setdefault(record.case.scene_key, []).append(record)
@@ -105,7 +108,9 @@ def _what_changed(case: Case) -> str:
 
 
 def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
-    """Bring a record's pictures into the new run's folder. What is wrong with the edit's own; empty: nothing."""
+    """Bring a record's pictures into the new run's folder. What is wrong with the edit's own;
+    empty: nothing.
+    """
     actual = record.blobs.get("actual", "")
     if actual:
         path = blob_path(source.folder, actual)

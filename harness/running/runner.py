@@ -1,4 +1,6 @@
-"""Run a suite: know the pipelines, list the cases, take from the cache what is there, and run the rest in workers."""
+"""Run a suite: know the pipelines, list the cases, take from the cache what is there, and run the
+rest in workers.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class RunConfig:
     """None: neither read nor written."""
     weights: LpipsWeights
     baseline: Baseline | None = None
-    """What the run will be compared with: its workers look at each picture beside the accepted one while it is at hand."""
+    """What the run will be compared with: its workers look at each picture beside the accepted one
+    while it is at hand.
+    """
 
     @property
     def setup(self) -> WorkerSetup:
@@ -67,7 +71,9 @@ Warn = Callable[[str], None]
 
 
 def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
-    """Run the suite to its end and give the run. Raises UsageError before anything is run, if it makes no sense."""
+    """Run the suite to its end and give the run. Raises UsageError before anything is run, if it
+    makes no sense.
+    """
     if config.resume:
         _check_resumable(config.folder)
     manifest = _manifest(config)
@@ -109,7 +115,8 @@ def _manifest(config: RunConfig) -> Manifest:
 
 
 def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
-    """Load every pipeline once and ask what it is: each file's in a process of its own, all at a time.
+    """Load every pipeline once and ask what it is: each file's in a process of its own, all at a
+    time.
 
     Raises UsageError where one can't be had.
     """
@@ -162,7 +169,9 @@ def _check_resumable(folder: Path) -> None:
 
 
 def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
-    """Make the run folder, or check that the one to resume is of the same run; give what it has finished."""
+    """Make the run folder, or check that the one to resume is of the same run; give what it has
+    finished.
+    """
     if not config.resume:
         if config.folder.exists() and any(config.folder.iterdir()):
             raise UsageError(

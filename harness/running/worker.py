@@ -1,4 +1,6 @@
-"""The process that takes cases: draws the scene, has the pipeline's own process edit it, measures what came back."""
+"""The process that takes cases: draws the scene, has the pipeline's own process edit it, measures
+what came back.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ class Work:
 
 
 def main(connection: Connection[Any, Any]) -> None:
-    """Take the set-up, then work, until the connection closes; answer each with the records of its cases."""
+    """Take the set-up, then work, until the connection closes; answer each with the records of its
+    cases.
+    """
     import cv2
 
     cv2.setNumThreads(1)  # torch and BLAS take it from the environment
@@ -99,7 +103,9 @@ def main(connection: Connection[Any, Any]) -> None:
 
 
 class Worker:
-    """Does one thing after the other; keeps the prepared scene and the pipeline's process between them."""
+    """Does one thing after the other; keeps the prepared scene and the pipeline's process between
+    them.
+    """
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
@@ -108,7 +114,9 @@ class Worker:
         self._loaded: set[str] = set()
 
     def take(self, work: Work) -> tuple[CaseRecord, ...]:
-        """Make and measure edits, or measure those made before. Whatever goes wrong is the cases' own error."""
+        """Make and measure edits, or measure those made before. Whatever goes wrong is the cases'
+        own error.
+        """
         try:
             scene = self._scene(work.cases[0])
             if work.made:
@@ -152,7 +160,9 @@ class Worker:
         return self._record(case, scene, result, effort)
 
     def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, Effort] | CaseError:
-        """Have the pipeline's process make the edit. Pipelines from different files never share a process."""
+        """Have the pipeline's process make the edit. Pipelines from different files never share a
+        process.
+        """
         module = parse(spec).module
         if module not in self._hosts:
             log = self._setup.logs / f"{self._setup.name}-pipeline-{len(self._hosts)}.log"
@@ -209,7 +219,9 @@ class Worker:
         )
 
     def _look(self, record: CaseRecord, scene: _Scene, actual: Image) -> None:
-        """Compare the picture with the accepted ones while it is at hand. What can't be compared is left to the gate."""
+        """Compare the picture with the accepted ones while it is at hand. What can't be compared is
+        left to the gate.
+        """
         accepted = self._setup.accepted
         beside = accepted.pictures.get(record.case.id) if accepted else None
         if accepted is None or beside is None or record.blobs["actual"] in beside.accepted:
@@ -229,7 +241,9 @@ class Worker:
                 append(self._setup.folder / FILE, pair.key, difference)
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
-        """The records with the numbers that their pictures have now. What was refused has none, now as before."""
+        """The records with the numbers that their pictures have now. What was refused has none, now
+        as before.
+        """
         expected = scene.blobs.get("expected")
         if any(record.blobs.get("expected", expected) != expected for record in made):
             raise UsageError(
@@ -262,7 +276,9 @@ class Worker:
         actual: Image,
         measurements: tuple[Measurement, ...],
     ) -> CaseRecord:
-        """The record of an edit whose picture is stored, with its scene's, what differs in it, and what was measured."""
+        """The record of an edit whose picture is stored, with its scene's, what differs in it, and
+        what was measured.
+        """
         expected = scene.prepared.reference.expected
         shown = {"actual": record.blobs["actual"]}
         if expected is not None:

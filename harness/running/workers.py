@@ -13,7 +13,9 @@ from editproof.harness.running.worker import Work, WorkerSetup
 
 
 def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[CaseRecord]:
-    """Do the work in `jobs` workers and give each record as it is finished. Work on one scene stays in one worker."""
+    """Do the work in `jobs` workers and give each record as it is finished. Work on one scene stays
+    in one worker.
+    """
     queue = _SceneQueue(work)
     workers = [_Worker(setup, number) for number in range(min(jobs, len(work)))]
     try:
@@ -31,7 +33,9 @@ def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[
 
 
 class _SceneQueue:
-    """Hands out work so that a worker stays with a scene while there is some; an idle one helps with the largest rest."""
+    """Hands out work so that a worker stays with a scene while there is some; an idle one helps
+    with the largest rest.
+    """
 
     def __init__(self, work: Sequence[Work]) -> None:
         scenes: dict[tuple[object, ...], deque[Work]] = {}
@@ -71,7 +75,9 @@ class _Worker:
             self.child.send(work)
 
     def finish(self) -> tuple[CaseRecord, ...]:
-        """The records of the work at hand; where the worker itself died, error records, and a fresh worker."""
+        """The records of the work at hand; where the worker itself died, error records, and a fresh
+        worker.
+        """
         if self.work is None:
             raise RuntimeError("the worker has nothing at hand")
         try:

@@ -1,4 +1,6 @@
-"""What every metric sees and misses, for people: one section each, with a planted fault and its number."""
+"""What every metric sees and misses, for people: one section each, with a planted fault and its
+number.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,9 @@ def _unseen(metric: Metric) -> list[str]:
 
 
 def write_page(page: Path, weights: LpipsWeights) -> Path:
-    """Write a Markdown page with every metric's section; the pictures go into a folder named like the page."""
+    """Write a Markdown page with every metric's section; the pictures go into a folder named like
+    the page.
+    """
     pictures = page.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
@@ -112,7 +116,9 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
 
 
 def example(metric: Metric) -> tuple[Pil.Image, str] | None:
-    """A picture of the metric's own fault, and its number in words; None where its weights are not here."""
+    """A picture of the metric's own fault, and its number in words; None where its weights are not
+    here.
+    """
     reference = _reference(metric)
     fault, prepared = get_fault(metric.example), metric.prepare(reference)
     right = known(reference.expected)

@@ -1,1 +1,3 @@
-"""What is to be run: suites, settings, cases, and the tasks that they ask of a pipeline. Nothing here runs them."""
+"""What is to be run: suites, settings, cases, and the tasks that they ask of a pipeline. Nothing
+here runs them.
+"""

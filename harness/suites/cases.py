@@ -158,7 +158,8 @@ def _own(suite: Suite) -> Iterator[_Scene]:
 
 
 def current_id(case: Case) -> str:
-    """What the id of the same case would be now: another one where its vector, or the user's files, are not what they were.
+    """What the id of the same case would be now: another one where its vector, or the user's files,
+    are not what they were.
 
     Raises UsageError where there is no such scene any more, or the files can't be read.
     """
@@ -172,7 +173,9 @@ def current_id(case: Case) -> str:
 
 
 def _identity(case: Case, files: str) -> dict[str, object]:
-    """What its scene is, wherever its files lie; `files`: what the user's own hold, its photographs or itself."""
+    """What its scene is, wherever its files lie; `files`: what the user's own hold, its photographs
+    or itself.
+    """
     if case.own:
         return {"family": case.family, "own": case.own, "files": files, "scale": case.scale}
     vector = get_vector(case.family)

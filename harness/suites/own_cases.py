@@ -5,7 +5,8 @@ Two layouts, whichever suits; NAME is the case's:
     CASES/NAME/input.png    CASES/NAME/mask.png    CASES/NAME/expected.png    CASES/NAME/case.toml
     CASES/input/NAME.png    CASES/mask/NAME.png    CASES/expected/NAME.png    CASES/case/NAME.toml
 
-Only `input` must be there. `CASES/case.toml` says what holds for every case that does not say otherwise.
+Only `input` must be there. `CASES/case.toml` says what holds for every case that does not say
+otherwise.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings for the pipeline, by dotted name."""
     metadata: dict[str, Param] = {}
     protect: dict[str, tuple[int, int, int, int] | str] = {}
-    """What must survive, by name: a box (y0, x0, y1, x1 in pixels of the input), or a mask's file beside this one."""
+    """What must survive, by name: a box (y0, x0, y1, x1 in pixels of the input), or a mask's file
+    beside this one.
+    """
     boxes: tuple[BoxFacts, ...] = ()
 
 
@@ -73,7 +76,9 @@ class OwnCase:
 
 
 def find(folder: Path) -> tuple[OwnCase, ...]:
-    """Every case of the folder, by name. Raises UsageError where there is none, or where files do not fit together."""
+    """Every case of the folder, by name. Raises UsageError where there is none, or where files do
+    not fit together.
+    """
     if not folder.is_dir():
         raise UsageError(f"there is no folder of cases {folder}")
     found = tuple(
@@ -125,9 +130,11 @@ def request_digest(own: OwnCase) -> str:
 
 
 def check(own: OwnCase, scale: int) -> int:
-    """Output pixels per input pixel; raise UsageError, naming the file, unless the case's files are pictures that fit.
+    """Output pixels per input pixel; raise UsageError, naming the file, unless the case's files are
+    pictures that fit.
 
-    Looks at headers only, so that thousands of cases are checked before the first is run. `scale` is the suite's.
+    Looks at headers only, so that thousands of cases are checked before the first is run. `scale`
+    is the suite's.
     """
     facts = _facts(own)
     sizes = {
@@ -147,8 +154,8 @@ def check(own: OwnCase, scale: int) -> int:
 def read(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     """What the pipeline is asked, and what is known about the right answer.
 
-    `scale` is the suite's. Without a mask nothing is known about regions but `all`; without `expected` only what needs
-    no right answer can be measured. Raises UsageError naming the file.
+    `scale` is the suite's. Without a mask nothing is known about regions but `all`; without
+    `expected` only what needs no right answer can be measured. Raises UsageError naming the file.
     """
     facts = _facts(own)
     file = _bytes(own.parts["input"])
@@ -230,7 +237,9 @@ _ENDINGS = ", ".join(PICTURES)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Pictures of a folder by name without ending, sorted. Raises UsageError where two share a name."""
+    """Pictures of a folder by name without ending, sorted. Raises UsageError where two share a
+    name.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in PICTURES and not path.name.startswith("."):
@@ -243,7 +252,9 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _picture(folder: Path, stem: str) -> Path | None:
-    """The picture of that name, whatever its ending; None: there is none. Raises UsageError where there are two."""
+    """The picture of that name, whatever its ending; None: there is none. Raises UsageError where
+    there are two.
+    """
     possible = [
         folder / f"{stem}{ending}" for lower in PICTURES for ending in (lower, lower.upper())
     ]
@@ -288,7 +299,9 @@ def _scale(own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], sca
 
 
 def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: int) -> Areas:
-    """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always, `border` never."""
+    """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always,
+    `border` never.
+    """
     nowhere = np.zeros((image.shape[0] * scale, image.shape[1] * scale), bool)
     edit = ring = keep = nowhere
     if mask is not None:

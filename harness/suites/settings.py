@@ -1,6 +1,8 @@
-"""Settings: `editproof.toml`, or `[tool.editproof]` in pyproject.toml, in this folder or the nearest one above it.
+"""Settings: `editproof.toml`, or `[tool.editproof]` in pyproject.toml, in this folder or the
+nearest one above it.
 
-A command's option wins over the file, the file over the default. Relative paths in the file are relative to it.
+A command's option wins over the file, the file over the default. Relative paths in the file are
+relative to it.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 300.0
     """How long one edit may take."""
     noise: str = ""
-    """File of the measured noise floor (`editproof noise`) that margins come from; empty: the suite's."""
+    """File of the measured noise floor (`editproof noise`) that margins come from; empty: the
+    suite's.
+    """
     fail_on: tuple[str, ...] = ()
     """Outcomes that fail the build; empty: the suite's."""
     waivers: tuple[Waiver, ...] = ()
@@ -105,7 +109,9 @@ class Project(msgspec.Struct, frozen=True):
 
 
 def find_settings(start: Path) -> Project:
-    """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that makes no sense."""
+    """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that
+    makes no sense.
+    """
     for folder in (start, *start.parents):
         own = folder / "editproof.toml"
         if own.is_file():

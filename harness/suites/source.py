@@ -1,7 +1,8 @@
-"""What a worker's numbers are made by: every module of ours that it imports, and the files that those read.
+"""What a worker's numbers are made by: every module of ours that it imports, and the files that
+those read.
 
-The cache goes by a hash of it. The modules are found by following import statements from the worker's own, also those
-inside functions, so that nobody has to keep a list.
+The cache goes by a hash of it. The modules are found by following import statements from the
+worker's own, also those inside functions, so that nobody has to keep a list.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _HERE = Path(__file__).resolve().parents[2]
 
 @cache
 def code_hash() -> str:
-    """Hash of Python's version and of the source that draws scenes, runs pipelines and measures edits."""
+    """Hash of Python's version and of the source that draws scenes, runs pipelines and measures
+    edits.
+    """
     digest = hashlib.sha256(sys.version.encode())
     for path in (*(path_of(module) for module in worker_modules()), *_data()):
         digest.update(path.relative_to(_HERE).as_posix().encode() + b"\0" + path.read_bytes())
@@ -35,8 +38,8 @@ def code_hash() -> str:
 
 @cache
 def worker_modules() -> tuple[str, ...]:
-    """Names of our modules that a worker or a pipeline's process imports, sorted; the reference pipeline's are in its own
-    fingerprint.
+    """Names of our modules that a worker or a pipeline's process imports, sorted; the reference
+    pipeline's are in its own fingerprint.
     """
     found: set[str] = set()
     waiting = list(ROOTS)

@@ -50,7 +50,9 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folders: dict[str, str] = {}
     """Name -> folder of the user's own cases, relative to the suite's file."""
     grounds: str = ""
-    """Folder of the user's own photographs to draw on, relative to the suite's file; empty: scikit-image's."""
+    """Folder of the user's own photographs to draw on, relative to the suite's file; empty:
+    scikit-image's.
+    """
     about: str = ""
     size: int = 256
     scale: int = 2
@@ -62,7 +64,9 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: tuple[Limit, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     noise: str = ""
-    """File of the measured noise floor, relative to the suite's file; empty: margins are as written."""
+    """File of the measured noise floor, relative to the suite's file; empty: margins are as
+    written.
+    """
     default_margins: bool = True
     """Whether a number that no margin names is held to its metric's own."""
     viewing: tuple[Viewing, ...] = ()
@@ -113,9 +117,11 @@ def select(
     folders: Sequence[CaseFolder] = (),
     grounds: str = "",
 ) -> Suite:
-    """The suite with other pipelines, or only some of its models, families or seeds. Raises UsageError on unknown names.
+    """The suite with other pipelines, or only some of its models, families or seeds. Raises
+    UsageError on unknown names.
 
-    `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the suite's.
+    `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the
+    suite's.
     """
     if folders:
         name = "+".join(folder.name for folder in folders)
@@ -144,7 +150,9 @@ def select(
 
 
 def parse_model(text: str) -> Model:
-    """`name=pipeline` or a pipeline, whose own words then are its name. Raises UsageError where it names no pipeline."""
+    """`name=pipeline` or a pipeline, whose own words then are its name. Raises UsageError where it
+    names no pipeline.
+    """
     match = re.match(
         r"([\w.+ -]+)=(?=.)", text
     )  # a "=" after "?" belongs to a parameter, and no path has one
@@ -161,7 +169,9 @@ def parse_model(text: str) -> Model:
 
 
 def parse_folder(text: str, base: Path) -> CaseFolder:
-    """`name=folder`, or a folder, whose own name then is the family's. Raises UsageError where it can't be named."""
+    """`name=folder`, or a folder, whose own name then is the family's. Raises UsageError where it
+    can't be named.
+    """
     match = re.match(r"([\w.+ -]+)=(?=.)", text)
     path = (base / Path(text[match.end() :] if match else text).expanduser()).resolve()
     name = match[1] if match else path.name
@@ -263,7 +273,9 @@ def _check_rules(file: SuiteFile) -> None:
 
 
 def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
-    """Raise UsageError on a rule that could never apply: it would pass without having measured anything."""
+    """Raise UsageError on a rule that could never apply: it would pass without having measured
+    anything.
+    """
     kind = "budgets" if isinstance(rule, Budget) else "margins"
     where = f"{kind}: {rule.metric} {rule.region} {rule.stat}"
     check_name(rule.metric)

@@ -1,4 +1,6 @@
-"""A task: what a pipeline is asked, and what is known about the right answer. Drawn by a vector, or a user's own files."""
+"""A task: what a pipeline is asked, and what is known about the right answer. Drawn by a vector, or
+a user's own files.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Task:
 
 
 def make_task(case: Case) -> Task:
-    """The case's task. Raises UsageError where the user's own files are not there any more, or can't be read."""
+    """The case's task. Raises UsageError where the user's own files are not there any more, or
+    can't be read.
+    """
     if case.own:
         return Task(*own_cases.read(own_cases.find_one(Path(case.folder), case.own), case.scale))
     vector = get_vector(case.family)
@@ -60,8 +64,8 @@ def task_of(scene: Scene) -> Task:
 
 
 def crop_task(task: Task, box: tuple[int, int, int, int]) -> Task:
-    """A part of a task, `box` being y0, x0, y1, x1 in input pixels, end-exclusive. What was drawn (`boxes`) is left out, and
-    so is the request's file: neither can be cropped.
+    """A part of a task, `box` being y0, x0, y1, x1 in input pixels, end-exclusive. What was drawn
+    (`boxes`) is left out, and so is the request's file: neither can be cropped.
     """
     request, reference = task.request, task.reference
     y0, x0, y1, x1 = box

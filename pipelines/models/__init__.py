@@ -21,7 +21,9 @@ __all__ = ["FillModel", "get_model"]
 
 
 def get_model(name: str, config: InpaintConfig) -> FillModel:
-    """The model of that name: pipelines/models/names.py. Raises ContractError where there is none, or its file is missing."""
+    """The model of that name: pipelines/models/names.py. Raises ContractError where there is none,
+    or its file is missing.
+    """
     check_model(name)
     if name in CLASSICAL:
         from editproof.pipelines.models.classical import ClassicalFill

@@ -32,7 +32,9 @@ def biharmonic(image: Image, hole: Hole) -> Image:
 
 
 def patch_match(image: Image, hole: Hole, *, patch_radius_px: int, seed: int) -> Image:
-    """PatchMatch (Barnes et al. 2009), by pypatchmatch: known patches copied into the hole. Computed in 8 bits."""
+    """PatchMatch (Barnes et al. 2009), by pypatchmatch: known patches copied into the hole.
+    Computed in 8 bits.
+    """
     import patchmatch
 
     patchmatch.set_random_seed(seed)  # process-wide, so set before every call

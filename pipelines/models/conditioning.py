@@ -1,8 +1,10 @@
-"""Bring one model family's prompt embeddings to another's scale, and say in numbers what an embedding is like.
+"""Bring one model family's prompt embeddings to another's scale, and say in numbers what an
+embedding is like.
 
-Two text encoders put the same prompts at other places, with other spreads, in a turned space. A model that is swapped in
-then answers a prompt with another strength than the one before it: a hue that shifts, strokes that go. A calibration is
-measured once on embeddings of the same prompts from both families, kept in a file, and applied at every edit.
+Two text encoders put the same prompts at other places, with other spreads, in a turned space. A
+model that is swapped in then answers a prompt with another strength than the one before it: a hue
+that shifts, strokes that go. A calibration is measured once on embeddings of the same prompts from
+both families, kept in a file, and applied at every edit.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """From one family's embeddings to another's: `(e - source_mean) / source_scale`, turned, `· target_scale + target_mean`."""
+    """From one family's embeddings to another's: `(e - source_mean) / source_scale`, turned, `·
+    target_scale + target_mean`.
+    """
 
     method: Method
     source_mean: Embedding
@@ -58,11 +62,13 @@ class Features(NamedTuple):
 
 
 def calibrate(source: Embedding, target: Embedding, *, method: Method = "mean_std") -> Calibration:
-    """Measure what brings `source` (N×D) to `target`, embeddings of the same N prompts or tokens by two families.
+    """Measure what brings `source` (N×D) to `target`, embeddings of the same N prompts or tokens by
+    two families.
 
-    `mean_std`: mean and standard deviation of every dimension; the order of the rows does not matter.
-    `procrustes`: one scale and the best orthogonal map (Schönemann 1966), row by row; the dimensions may be two.
-    Raises ContractError where shapes do not fit, a value is not finite, or there are fewer than two rows.
+    `mean_std`: mean and standard deviation of every dimension; the order of the rows does not
+    matter. `procrustes`: one scale and the best orthogonal map (Schönemann 1966), row by row; the
+    dimensions may be two. Raises ContractError where shapes do not fit, a value is not finite, or
+    there are fewer than two rows.
     """
     _check_pair(source, target, same_width=method == "mean_std")
     wide = source.astype(np.float64), target.astype(np.float64)
@@ -87,7 +93,9 @@ def calibrate(source: Embedding, target: Embedding, *, method: Method = "mean_st
 
 
 def apply(calibration: Calibration, embedding: Embedding) -> Embedding:
-    """Move an embedding, …×D, to the target family's place and spread: …×D'. Raises ContractError where D is another."""
+    """Move an embedding, …×D, to the target family's place and spread: …×D'. Raises ContractError
+    where D is another.
+    """
     width = len(calibration.source_mean)
     if embedding.shape[-1] != width:
         raise ContractError(
@@ -127,7 +135,9 @@ def save(calibration: Calibration, path: Path) -> None:
 
 
 def load(path: Path) -> Calibration:
-    """Read what `save` wrote. Raises ContractError where a file is missing, is of another format, or was changed."""
+    """Read what `save` wrote. Raises ContractError where a file is missing, is of another format,
+    or was changed.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load as load_tensors
 

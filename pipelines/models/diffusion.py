@@ -1,7 +1,9 @@
-"""`microfill` and `diffusers:<folder or hub id>`: every diffusers inpainting pipeline through one code path.
+"""`microfill` and `diffusers:<folder or hub id>`: every diffusers inpainting pipeline through one
+code path.
 
-A crop is padded, mirrored, to the multiple that the model needs; seeds are torch.Generators on the CPU, so that they mean
-the same everywhere; the scheduler is exchanged by name; chosen steps are handed out as pictures on the way.
+A crop is padded, mirrored, to the multiple that the model needs; seeds are torch.Generators on the
+CPU, so that they mean the same everywhere; the scheduler is exchanged by name; chosen steps are
+handed out as pictures on the way.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ class DiffusionFill:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's model to know it."""
+        """Hash of the pipeline's files and of the calibration, and the settings. Downloads a hub's
+        model to know it.
+        """
         calibration = (
             [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
         )
@@ -92,7 +96,9 @@ class DiffusionFill:
         prompt: str = "",
         steps_callback: StepsCallback | None = None,
     ) -> Image:
-        """Fill the hole by denoising. What has to go is not shown to the model: the smooth fill stands in its place."""
+        """Fill the hole by denoising. What has to go is not shown to the model: the smooth fill
+        stands in its place.
+        """
         check_crop(image, hole, soft)
         if not hole.any():
             return image.copy()
@@ -101,7 +107,9 @@ class DiffusionFill:
         )[0]
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
-        """Denoise crops of one size: together on a GPU, one by one on a processor, so that no bit hangs on the batch."""
+        """Denoise crops of one size: together on a GPU, one by one on a processor, so that no bit
+        hangs on the batch.
+        """
         for crop in crops:
             check_crop(*crop[:3])
         if len({crop.hole.shape for crop in crops}) > 1:
@@ -119,7 +127,9 @@ class DiffusionFill:
         prompt: str = "",
         steps_callback: StepsCallback | None = None,
     ) -> list[Image]:
-        """Fill crops of one size, each with a hole, in one batch: as one by one, but for the last bits of a float."""
+        """Fill crops of one size, each with a hole, in one batch: as one by one, but for the last
+        bits of a float.
+        """
         import torch
 
         pipe = with_scheduler(_load(self.source, self.config.precision), self.config.scheduler)
@@ -149,7 +159,9 @@ class DiffusionFill:
         return [_crop(picture, size) for picture in result.images]
 
     def _start(self, crop: Crop, multiple: int) -> tuple[Image, Mask]:
-        """The crop with the smooth fill in its hole, and what the model is told of the hole, both padded."""
+        """The crop with the smooth fill in its hole, and what the model is told of the hole, both
+        padded.
+        """
         whole = np.asarray(padded(crop.image, multiple), np.float32)
         inside = np.asarray(padded(crop.hole, multiple), np.bool_)
         smooth = navier_stokes(whole, inside, radius_px=self.config.radius_px)
@@ -169,8 +181,8 @@ class DiffusionFill:
             )
 
     def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
-        """What tells the model the prompt, for each of `count` crops: embeddings where it has them, calibrated, their features
-        noted; else the words.
+        """What tells the model the prompt, for each of `count` crops: embeddings where it has them,
+        calibrated, their features noted; else the words.
         """
         unwanted = (
             self.config.negative_prompt or None
@@ -233,7 +245,9 @@ def accepted(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict
 
 
 def multiple_px(pipe: Any) -> int:
-    """What a crop's edges must be multiples of: 8, or what the autoencoder, and a transformer's patches, ask for."""
+    """What a crop's edges must be multiples of: 8, or what the autoencoder, and a transformer's
+    patches, ask for.
+    """
     factor = int(getattr(pipe, "vae_scale_factor", MULTIPLE_PX))
     return max(MULTIPLE_PX, factor * (2 if getattr(pipe, "transformer", None) is not None else 1))
 
@@ -266,7 +280,9 @@ def with_scheduler(loaded: Loaded, name: str) -> Any:
 def _embedded(
     pipe: Any, prompt: str, unwanted: str | None, *, guided: bool
 ) -> dict[str, conditioning.Embedding]:
-    """The prompt's embeddings by the name of the argument that takes them; none where the pipeline's are unknown to us."""
+    """The prompt's embeddings by the name of the argument that takes them; none where the
+    pipeline's are unknown to us.
+    """
     if not hasattr(pipe, "encode_prompt"):
         return {}
     import torch
@@ -317,7 +333,9 @@ def _crop(picture: Any, size: tuple[int, int]) -> Image:
 
 
 def _text_encoders() -> str:
-    """The version of the library that they come from, which is here for those who use models with a prompt."""
+    """The version of the library that they come from, which is here for those who use models with a
+    prompt.
+    """
     try:
         return f" transformers=={version('transformers')}"
     except PackageNotFoundError:
@@ -368,7 +386,9 @@ def _dtype_argument() -> str:
 
 @lru_cache(maxsize=8)
 def _folder(source: Path | str) -> Path:
-    """The folder itself, or the one that the hub's model is, or was, downloaded to; safetensors only."""
+    """The folder itself, or the one that the hub's model is, or was, downloaded to; safetensors
+    only.
+    """
     if isinstance(source, Path):
         return source
     from diffusers import DiffusionPipeline

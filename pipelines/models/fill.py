@@ -47,11 +47,12 @@ class FillModel(Protocol):
         prompt: str = "",
         steps_callback: StepsCallback | None = None,
     ) -> Image:
-        """Give the crop back with its hole filled: H×W×3, float32, in [0, 1]; the same for the same seed.
+        """Give the crop back with its hole filled: H×W×3, float32, in [0, 1]; the same for the same
+        seed.
 
-        soft: the softened mask, 1 in its core. prompt: for models that take one. steps_callback: is given the denoising
-        steps that `inpaint.keep_steps` names. Raises ContractError where the arguments are of the wrong shape, type or
-        range, or all of the crop is hole.
+        soft: the softened mask, 1 in its core. prompt: for models that take one. steps_callback: is
+        given the denoising steps that `inpaint.keep_steps` names. Raises ContractError where the
+        arguments are of the wrong shape, type or range, or all of the crop is hole.
         """
 
 
@@ -70,10 +71,11 @@ class BatchFillModel(Protocol):
     """What a FillModel is, too, that takes several crops at once."""
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
-        """Crops of one size, filled: to the bit as one by one on a processor, but for the last bits of a float on a GPU.
+        """Crops of one size, filled: to the bit as one by one on a processor, but for the last bits
+        of a float on a GPU.
 
-        Each crop's noise comes from its own seed, so neither its neighbours in the batch nor their order matter. Raises
-        ContractError as a single fill does.
+        Each crop's noise comes from its own seed, so neither its neighbours in the batch nor their
+        order matter. Raises ContractError as a single fill does.
         """
 
 
@@ -95,7 +97,9 @@ def check_crop(image: Image, hole: Hole, soft: Mask) -> None:
 
 
 def padded(plane: npt.NDArray[np.generic], multiple_px: int) -> npt.NDArray[np.generic]:
-    """Grow an H×W or H×W×3 array to the right and below, mirrored, until both edges are multiples of `multiple_px`."""
+    """Grow an H×W or H×W×3 array to the right and below, mirrored, until both edges are multiples
+    of `multiple_px`.
+    """
     edges = [(0, -length % multiple_px) for length in plane.shape[:2]]
     return np.pad(plane, [*edges, *[(0, 0)] * (plane.ndim - 2)], mode="symmetric")
 

@@ -1,7 +1,9 @@
-"""What `microfill` is trained and judged on: squares of scikit-image's photographs, drawn textures, holes like overlays.
+"""What `microfill` is trained and judged on: squares of scikit-image's photographs, drawn textures,
+holes like overlays.
 
-The photographs lie in scikit-image's wheel, so nothing is downloaded. Never seen in training are all of `HELD_OUT`, and
-of the photographs in `SPLIT` everything right of `SPLIT_AT`: the judged squares come from there alone.
+The photographs lie in scikit-image's wheel, so nothing is downloaded. Never seen in training are
+all of `HELD_OUT`, and of the photographs in `SPLIT` everything right of `SPLIT_AT`: the judged
+squares come from there alone.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ DRAWN_SHARE = 0.3
 
 
 def training_square(rng: np.random.Generator, size_px: int) -> Levels:
-    """A square to train on: of a photograph at 50 to 100 % of its size, or a drawn texture, in changed colours."""
+    """A square to train on: of a photograph at 50 to 100 % of its size, or a drawn texture, in
+    changed colours.
+    """
     if rng.random() < DRAWN_SHARE:
         return drawn_texture(rng, size_px)
     name = str(
@@ -55,7 +59,8 @@ def training_square(rng: np.random.Generator, size_px: int) -> Levels:
 
 
 def held_out_square(name: str, rng: np.random.Generator, size_px: int) -> Levels:
-    """A square of what training never sees of the photograph `name`, of HELD_OUT or SPLIT, at its own size.
+    """A square of what training never sees of the photograph `name`, of HELD_OUT or SPLIT, at its
+    own size.
 
     Raises ValueError on another name.
     """
@@ -68,7 +73,9 @@ def held_out_square(name: str, rng: np.random.Generator, size_px: int) -> Levels
 
 
 def random_hole(rng: np.random.Generator, size_px: int) -> Hole:
-    """Strokes, letters, a disc or a box, 1.5 to 30 % of a square; at least 4 px stay known at every border."""
+    """Strokes, letters, a disc or a box, 1.5 to 30 % of a square; at least 4 px stay known at every
+    border.
+    """
     kind: Literal["strokes", "letters", "disc", "box"] = rng.choice(
         ["strokes", "letters", "disc", "box"]
     )

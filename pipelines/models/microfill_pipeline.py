@@ -1,4 +1,5 @@
-"""`microfill` as a diffusers pipeline: the same call, scheduler, generator and callback as any other inpainting one.
+"""`microfill` as a diffusers pipeline: the same call, scheduler, generator and callback as any
+other inpainting one.
 
 Imported where a diffusion model is used, so it may import torch and diffusers itself.
 """
@@ -18,14 +19,17 @@ from editproof.pipelines.models.microfill_view import View, unpack, view
 
 LUMA_SHARE = 0.7
 CHROMA_SHARE = 0.35
-"""Shares of the residual that are added: chosen by LPIPS on held-out crops, other ones than the card's."""
+"""Shares of the residual that are added: chosen by LPIPS on held-out crops, other ones than the
+card's.
+"""
 
 
 class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
     """Denoises the residual to the mean of two classical fills, in units of how far they differ.
 
-    The network is given fresh noise in every step, as it was trained to draw one of the possible residuals rather than
-    their mean. What it draws is added in part: a network as small as this is too sure of itself.
+    The network is given fresh noise in every step, as it was trained to draw one of the possible
+    residuals rather than their mean. What it draws is added in part: a network as small as this is
+    too sure of itself.
     """
 
     def __init__(
@@ -52,11 +56,12 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
         | None = None,
     ) -> ImagePipelineOutput:
-        """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are above 0; H and W are multiples of 8.
+        """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are above 0; H and W are multiples
+        of 8.
 
-        generator: one, or one for each image, whose noise then does not depend on the others. strength: below 1, only the
-        last part of the steps is made, from the noised classical fills on. The callback may change `latents`, the noisy
-        residuals. Gives N×H×W×3 in [0, 1].
+        generator: one, or one for each image, whose noise then does not depend on the others.
+        strength: below 1, only the last part of the steps is made, from the noised classical fills
+        on. The callback may change `latents`, the noisy residuals. Gives N×H×W×3 in [0, 1].
         """
         count = len(image)
         generators = generator if isinstance(generator, list) else [generator] * count
@@ -92,7 +97,9 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         return ImagePipelineOutput(images=self.pictures(latents))
 
     def pictures(self, latents: torch.Tensor) -> Image:
-        """The images with the shares of their residuals, noisy or not, added to their bases: N×H×W×3 in [0, 1]."""
+        """The images with the shares of their residuals, noisy or not, added to their bases:
+        N×H×W×3 in [0, 1].
+        """
         if len(self._views) != len(latents):
             raise RuntimeError("these are no residuals of the last call's images")
         made = []

@@ -1,4 +1,5 @@
-"""How `microfill` sees a hole: two classical fills, and the residual to their mean, in units of how far they differ.
+"""How `microfill` sees a hole: two classical fills, and the residual to their mean, in units of how
+far they differ.
 
 Pixels are packed two by two: H×W×C becomes 4C×H/2×W/2, so that the network works at half the size.
 """
@@ -50,7 +51,8 @@ class View(NamedTuple):
 
 
 def view(image: Image, mask: Mask, seed: int) -> View:
-    """Look at a crop whose hole is where the mask, 0 to 1, is above 0; what the network is told of it is the mask itself.
+    """Look at a crop whose hole is where the mask, 0 to 1, is above 0; what the network is told of
+    it is the mask itself.
 
     Height and width must be even; at least one pixel must be known. The seed is PatchMatch's.
     """
@@ -75,7 +77,9 @@ def view_of(image: Image, mask: Mask, smooth: Image, patched: Image) -> View:
 def residual_unit(
     smooth: Image, patched: Image, hole: Hole, contrast: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """How wrong a fill may be around each pixel, H×W×1: as far as the two differ, and a little of the contrast."""
+    """How wrong a fill may be around each pixel, H×W×1: as far as the two differ, and a little of
+    the contrast.
+    """
     inside = hole.astype(np.float32)
     difference = np.square(smooth - patched).mean(axis=2) * inside
     near, weight = (
@@ -89,7 +93,9 @@ def residual_unit(
 
 
 def surroundings(image: Image, hole: Hole) -> tuple[Image, npt.NDArray[np.float32]]:
-    """Mean, H×W×3, and contrast, H×W×1, of the known pixels around each pixel (normalised convolution)."""
+    """Mean, H×W×3, and contrast, H×W×1, of the known pixels around each pixel (normalised
+    convolution).
+    """
     known = (~hole)[..., None].astype(np.float32)
     moments = np.concatenate(
         [known, image * known, np.square(image).sum(axis=2, keepdims=True) * known], axis=2

@@ -1,4 +1,5 @@
-"""Which inpainting models there are, by name, and what is wrong with a name that names none. Loads nothing.
+"""Which inpainting models there are, by name, and what is wrong with a name that names none. Loads
+nothing.
 
 ns, telea, biharmonic, patch      classical, always there
 microfill                         our own small diffusion model, shipped with us
@@ -24,7 +25,9 @@ HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def check_model(name: str, setting: str = "inpaint.model") -> None:
-    """Raise ContractError, naming the setting, unless `name` names a model; a file or folder that it names must be here."""
+    """Raise ContractError, naming the setting, unless `name` names a model; a file or folder that
+    it names must be here.
+    """
     if name in (*CLASSICAL, MICROFILL):
         return
     if name.startswith(DIFFUSERS):

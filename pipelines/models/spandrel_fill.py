@@ -41,7 +41,9 @@ class SpandrelFill:
         prompt: str = "",
         steps_callback: StepsCallback | None = None,
     ) -> Image:
-        """Fill the hole in one pass; there are no prompts and no steps. spandrel pads to the sizes that the model needs."""
+        """Fill the hole in one pass; there are no prompts and no steps. spandrel pads to the sizes
+        that the model needs.
+        """
         check_crop(image, hole, soft)
         if not hole.any():
             return image.copy()
@@ -63,7 +65,8 @@ class SpandrelFill:
 
 @lru_cache(maxsize=2)
 def load_network(path: Path) -> MaskedImageModelDescriptor[Any]:
-    """An inpainting network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or a .pth without code in it.
+    """An inpainting network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or a
+    .pth without code in it.
 
     Raises ContractError where the file is no such network.
     """

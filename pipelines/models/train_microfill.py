@@ -1,12 +1,14 @@
-"""Train `microfill`, and keep its weights: `python -m editproof.pipelines.models.train_microfill FOLDER` (`nox -s train`).
+"""Train `microfill`, and keep its weights: `python -m editproof.pipelines.models.train_microfill
+FOLDER` (`nox -s train`).
 
-The network is a denoiser of the residual in the hole, trained on the noise levels that one, two and four steps visit.
-Instead of the mean over all residuals that a squared error asks for (a smear), it is to draw one of them: beside the
-noisy residual it is given fresh noise, and trained by the energy score, a proper scoring rule, over blocks of three
-sizes: De Bortoli et al. 2025, "Distributional diffusion models with scoring rules". No other network judges it.
+The network is a denoiser of the residual in the hole, trained on the noise levels that one, two and
+four steps visit. Instead of the mean over all residuals that a squared error asks for (a smear), it
+is to draw one of them: beside the noisy residual it is given fresh noise, and trained by the energy
+score, a proper scoring rule, over blocks of three sizes: De Bortoli et al. 2025, "Distributional
+diffusion models with scoring rules". No other network judges it.
 
-FOLDER keeps the training squares and the checkpoints; a run that was stopped goes on from the last of them. What ships is
-one of its `step-…` folders, copied to pipelines/weights/microfill.
+FOLDER keeps the training squares and the checkpoints; a run that was stopped goes on from the last
+of them. What ships is one of its `step-…` folders, copied to pipelines/weights/microfill.
 """
 
 from __future__ import annotations
@@ -93,7 +95,9 @@ def training_pool(count: int, seed: int) -> Pool:
 
 
 def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
-    """Condition, true residual and hole, packed, of BATCH squares, turned, mirrored and with channels exchanged."""
+    """Condition, true residual and hole, packed, of BATCH squares, turned, mirrored and with
+    channels exchanged.
+    """
     import torch
 
     parts: list[tuple[npt.NDArray[Any], ...]] = []
@@ -114,7 +118,9 @@ def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
 
 
 def energy_score(draws: tuple[Any, Any], truth: Any, inside: Any) -> Any:
-    """Gneiting & Raftery 2007, of two draws, over blocks of 2, 4 and 8 px inside the hole: the mean of E|x-y| - E|x-x'|/2."""
+    """Gneiting & Raftery 2007, of two draws, over blocks of 2, 4 and 8 px inside the hole: the mean
+    of E|x-y| - E|x-x'|/2.
+    """
     one, other = draws
     weights = inside.mean(dim=1, keepdim=True)
     weighted = inside.repeat(1, one.shape[1] // inside.shape[1], 1, 1)
@@ -130,7 +136,9 @@ def energy_score(draws: tuple[Any, Any], truth: Any, inside: Any) -> Any:
 
 
 def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) -> None:
-    """Train to `steps`, or for `hours`; keep a checkpoint every KEEP_EVERY steps, and go on from the last that is there."""
+    """Train to `steps`, or for `hours`; keep a checkpoint every KEEP_EVERY steps, and go on from
+    the last that is there.
+    """
     import torch
     from diffusers import DDIMScheduler, UNet2DModel
 
@@ -223,7 +231,9 @@ def _kept_pool(folder: Path, count: int, seed: int) -> Pool:
 
 
 def _keep(folder: Path, step: int, network: Any, average: Any, optimiser: Any) -> None:
-    """Write what goes on (`last.pt`), and the averaged network in 16 bits, as a pipeline that may be shipped."""
+    """Write what goes on (`last.pt`), and the averaged network in 16 bits, as a pipeline that may
+    be shipped.
+    """
     import torch
     from diffusers import DDIMScheduler
 

@@ -1,4 +1,5 @@
-"""How artificial a fill looks, without knowing what was there: its texture, its edge, its repetitions.
+"""How artificial a fill looks, without knowing what was there: its texture, its edge, its
+repetitions.
 
 A stand-in for learned distances, which need the right answer or weights that may not be here.
 """
@@ -35,7 +36,9 @@ _FLAT = 2 / 255
 """Deviation below which a patch holds nothing that could be seen to repeat."""
 
 _MOST_COMPARISONS = 4_000_000
-"""Places that patches are compared with in all; a larger region has fewer of its patches looked for."""
+"""Places that patches are compared with in all; a larger region has fewer of its patches looked
+for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ CLEAN = ArtefactScore(0.0, 0.0, 0.0)
 
 
 def artefact_score(image: Image, mask: Mask) -> ArtefactScore:
-    """The worst score of each kind over the filled regions. `mask`: of the fill, at the image's size or a whole part of it.
+    """The worst score of each kind over the filled regions. `mask`: of the fill, at the image's
+    size or a whole part of it.
 
     A region without surroundings, or an empty mask, scores 0.
     """
@@ -82,7 +86,8 @@ def artefact_score(image: Image, mask: Mask) -> ArtefactScore:
 
 
 def _score(crop: Image, hole: Pixels, scale: int) -> tuple[float, float, float]:
-    # What is enlarged has its finest detail at the input's pixels, so that is where texture is looked for.
+    # What is enlarged has its finest detail at the input's pixels, so that is where texture is
+    # looked for.
     texture = np.square(crop - cv2.GaussianBlur(crop, (0, 0), 1.5 * scale)).mean(axis=-1)
     inner = cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=scale).astype(
         bool
@@ -109,7 +114,9 @@ def _score(crop: Image, hole: Pixels, scale: int) -> tuple[float, float, float]:
 
 
 def repetition(image: Image, where: Pixels) -> float:
-    """Share, 0 to 1, of the patches within `where` that occur elsewhere in it once more; flat patches do not count."""
+    """Share, 0 to 1, of the patches within `where` that occur elsewhere in it once more; flat
+    patches do not count.
+    """
     fits = cv2.erode(
         where.astype(np.uint8),
         np.ones((_PATCH_PX, _PATCH_PX), np.uint8),

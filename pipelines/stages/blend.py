@@ -1,4 +1,6 @@
-"""Join the fill and the picture: hard, feathered along the soft mask, octave by octave, or by Poisson blending."""
+"""Join the fill and the picture: hard, feathered along the soft mask, octave by octave, or by
+Poisson blending.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ def blend(edit: Edit) -> Step:
 
 
 def laplacian(image: Image, fill: Image, mask: Mask, *, octaves: int = 4) -> Image:
-    """The fill over the picture by a soft mask, each octave over a width of its own (Burt & Adelson 1983).
+    """The fill over the picture by a soft mask, each octave over a width of its own (Burt & Adelson
+    1983).
 
-    What is under the mask's core takes no part, so nothing of it comes back. Where fill and picture agree, the result
-    is exactly that; where the mask is 0 it is the picture.
+    What is under the mask's core takes no part, so nothing of it comes back. Where fill and picture
+    agree, the result is exactly that; where the mask is 0 it is the picture.
     """
     hole = (mask > 0)[..., None]
     ground = np.where((mask == 1)[..., None], fill, image)
@@ -65,9 +68,11 @@ def _enlarged(level: Image, sizes: list[tuple[int, ...]]) -> Image:
 
 
 def poisson(image: Image, fill: Image, hole: np.ndarray[Any, np.dtype[np.bool_]]) -> Image:
-    """The fill's gradients inside the hole, the picture's values on its rim (Pérez et al. 2003), solved exactly.
+    """The fill's gradients inside the hole, the picture's values on its rim (Pérez et al. 2003),
+    solved exactly.
 
-    Where the hole meets the image border there is no rim and the border's gradient is taken as zero.
+    Where the hole meets the image border there is no rim and the border's gradient is taken as
+    zero.
     """
     if not hole.any() or hole.all():
         return np.where(hole[..., None], fill, image)

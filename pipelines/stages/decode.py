@@ -1,4 +1,6 @@
-"""Decode: where the asset came as a file, read it here, so that everything after works on upright sRGB."""
+"""Decode: where the asset came as a file, read it here, so that everything after works on upright
+sRGB.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from editproof.pipelines.files import UnreadablePictureError, decode_image
 
 
 def decode(edit: Edit) -> Step:
-    """Take the picture from the request's file, if there is one. Raises ContractError where it can't be read."""
+    """Take the picture from the request's file, if there is one. Raises ContractError where it
+    can't be read.
+    """
     if not edit.request.file:
         return Step(edit, None, "the request holds pixels")
     try:

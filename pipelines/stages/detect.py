@@ -1,4 +1,6 @@
-"""Find what must go: the caller's mask, or text refined from boxes to glyphs, a logo, a colour; and a person's strokes."""
+"""Find what must go: the caller's mask, or text refined from boxes to glyphs, a logo, a colour; and
+a person's strokes.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,14 @@ from editproof.pipelines.stages.ocr import Pixels8, box_of, find_text, read_text
 from editproof.pipelines.stages.overlay import find_colour, find_template
 
 MIN_SEPARATION = 0.6
-"""Share of a box's colour variance that splitting it in two must explain before the split is trusted as glyphs and
-ground; below it the whole box is masked. Two flat colours explain 1.0, a Gaussian about 0.64."""
+"""Share of a box's colour variance that splitting it in two must explain before the split is
+trusted as glyphs and ground; below it the whole box is masked. Two flat colours explain 1.0, a
+Gaussian about 0.64."""
 
 LEAST_MASKED = 0.05
-"""Share of a line's box that a caller's mask must cover before the line counts as masked: thin strokes cover a tenth."""
+"""Share of a line's box that a caller's mask must cover before the line counts as masked: thin
+strokes cover a tenth.
+"""
 
 SHOWN_LINES = 5
 """Lines that a decision lists one by one."""
@@ -32,7 +37,9 @@ _FOUND_LIMIT = 64
 
 
 def detect(edit: Edit) -> Step:
-    """Take the caller's mask if there is one, else mask whatever is found; then add and subtract a person's strokes."""
+    """Take the caller's mask if there is one, else mask whatever is found; then add and subtract a
+    person's strokes.
+    """
     request, config = edit.request, edit.config.detect
     reads = edit.config.text.mode != "off" or is_active(edit.config.policy)
     regions: tuple[TextRegion, ...] = ()
@@ -50,7 +57,9 @@ def detect(edit: Edit) -> Step:
 
 
 def with_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
-    """The mask with what somebody brushed in, less what they brushed away; and which of these it was."""
+    """The mask with what somebody brushed in, less what they brushed away; and which of these it
+    was.
+    """
     said = ""
     if request.strokes_add is not None:
         mask, said = np.maximum(mask, request.strokes_add), ", strokes added"
@@ -60,7 +69,9 @@ def with_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
 
 
 def _search(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], str]:
-    """Everything that the settings ask to look for, the lines of text among it, and what was found in words."""
+    """Everything that the settings ask to look for, the lines of text among it, and what was found
+    in words.
+    """
     image, config = edit.request.image, edit.config.detect
     mask = np.zeros(image.shape[:2], np.float32)
     regions: tuple[TextRegion, ...] = ()
@@ -96,7 +107,9 @@ def _text_once(
 def text_mask(
     image: Image, config: DetectConfig, *, reads: bool = False
 ) -> tuple[Mask, tuple[TextRegion, ...]]:
-    """The glyphs of all text found, 0 or 1, and its lines, with what they say where they are to be read."""
+    """The glyphs of all text found, 0 or 1, and its lines, with what they say where they are to be
+    read.
+    """
     pixels = np.round(image * 255).astype(np.uint8)
     lines = find_text(pixels, config)
     mask = np.zeros(image.shape[:2], np.float32)
@@ -125,7 +138,9 @@ def _listed(regions: Sequence[TextRegion]) -> str:
 
 
 def glyph_mask(pixels: Pixels8, inside: Pixels) -> Mask:
-    """The glyphs inside one text box of a crop, 0 or 1; the whole box where glyphs and ground do not separate."""
+    """The glyphs inside one text box of a crop, 0 or 1; the whole box where glyphs and ground do
+    not separate.
+    """
     if not inside.any():
         return inside.astype(np.float32)
     y0, x0, y1, x1 = _bounds(inside)
@@ -142,7 +157,9 @@ def glyph_mask(pixels: Pixels8, inside: Pixels) -> Mask:
 
 
 def _distance_to_ground(crop: Pixels8, *, glyph_px: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Colour distance of each pixel to the local median, which is the ground: strokes cover less than half of a line."""
+    """Colour distance of each pixel to the local median, which is the ground: strokes cover less
+    than half of a line.
+    """
     size = min(2 * glyph_px + 1, 101)
     ground = np.stack(
         [cv2.medianBlur(np.ascontiguousarray(crop[..., c]), size) for c in range(3)], axis=-1

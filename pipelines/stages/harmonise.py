@@ -1,4 +1,6 @@
-"""Match the fill to its surroundings: colour statistics, and grain of the strength measured around it."""
+"""Match the fill to its surroundings: colour statistics, and grain of the strength measured around
+it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def harmonise(edit: Edit) -> Step:
-    """Adjust the filled pixels' colour and grain, region by region; pixels outside the enlarged mask stay bit-equal."""
+    """Adjust the filled pixels' colour and grain, region by region; pixels outside the enlarged
+    mask stay bit-equal.
+    """
     config, hole = edit.config.harmonise, edit.mask > 0
     if not hole.any() or hole.all():
         return Step(edit, edit.image, "nothing was filled")
@@ -87,7 +91,8 @@ def _match_colour(
 ) -> tuple[Image, tuple[float, float]]:
     """The image with its fill matched, and the step along the fill's rim before and after.
 
-    The image as it is where there is no step beyond what its surroundings have, or where it would not get smaller.
+    The image as it is where there is no step beyond what its surroundings have, or where it would
+    not get smaller.
     """
     before = rim_step(image, region.mask, scale)
     beyond = (region.hole | region.ring).astype(np.float32)
@@ -117,10 +122,11 @@ def _mean_and_deviation(image: Image, region: Region, _scale: int) -> Image:
 
 
 def _gradient_domain(image: Image, region: Region, scale: int) -> Image:
-    """The fill plus a membrane that lifts its rim to what is beside it and fades inwards (Farbman et al. 2009).
+    """The fill plus a membrane that lifts its rim to what is beside it and fades inwards (Farbman
+    et al. 2009).
 
-    The step to be carried is the difference of the local means on either side. It is smooth, so a large hole's is solved
-    at a smaller size.
+    The step to be carried is the difference of the local means on either side. It is smooth, so a
+    large hole's is solved at a smaller size.
     """
     hole = region.hole
     step_px = max(1, int(np.ceil(np.sqrt(hole.sum() / MOST_UNKNOWNS))))
@@ -134,7 +140,9 @@ def _gradient_domain(image: Image, region: Region, scale: int) -> Image:
 
 
 def rim_step(image: Image, mask: Mask, scale: int) -> float:
-    """Mean step, 0 to 1, between what lies on either side of a mask's rim, however soft. 0 where it has no rim."""
+    """Mean step, 0 to 1, between what lies on either side of a mask's rim, however soft. 0 where it
+    has no rim.
+    """
     rim = (
         cv2.morphologyEx(
             (mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
@@ -147,7 +155,9 @@ def rim_step(image: Image, mask: Mask, scale: int) -> float:
 
 
 def _step(image: Image, mask: Mask, sigma_px: float) -> Image:
-    """Mean of what is near outside a mask, less that of what is near inside, H×W×3; 0 where one of them is far."""
+    """Mean of what is near outside a mask, less that of what is near inside, H×W×3; 0 where one of
+    them is far.
+    """
     outer, has_outer = _local_mean(image, 1 - mask, sigma_px)
     inner, has_inner = _local_mean(image, mask, sigma_px)
     return np.asarray((outer - inner) * (has_outer & has_inner)[..., None], np.float32)
@@ -187,7 +197,9 @@ def noise_sigma(image: Image, where: Pixels) -> float:
 
 
 def edge_step(image: Image, hole: Pixels) -> float:
-    """Mean step between neighbouring pixels across the hole's edge, over all channels; 0 to 1. 0 where it has no edge."""
+    """Mean step between neighbouring pixels across the hole's edge, over all channels; 0 to 1. 0
+    where it has no edge.
+    """
     steps = [
         np.abs(np.diff(image, axis=axis)).mean(axis=-1)[np.diff(hole, axis=axis)] for axis in (0, 1)
     ]

@@ -1,4 +1,6 @@
-"""Fill the hole: models by name, each on the smallest crop that shows it enough of its surroundings, or on its tiles."""
+"""Fill the hole: models by name, each on the smallest crop that shows it enough of its
+surroundings, or on its tiles.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ LEAST_KNOWN = 0.25
 """A tile of which less than this share is known is shown more of the picture."""
 
 STRUCTURE_SIGMA_PX = 4.0
-"""Gaussian σ that parts structure (what is left of the picture by it) from texture (what it takes away)."""
+"""Gaussian σ that parts structure (what is left of the picture by it) from texture (what it takes
+away).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class Filled:
 
 
 def inpaint(edit: Edit) -> Step:
-    """Fill every pixel whose mask is above 0 with the model `inpaint.model`; all other pixels stay bit-equal."""
+    """Fill every pixel whose mask is above 0 with the model `inpaint.model`; all other pixels stay
+    bit-equal.
+    """
     if not edit.needs_inpainting:
         return Step(edit, edit.fill, "nothing to fill, says the pre-check")
     done = edit.filled
@@ -82,8 +88,9 @@ def inpaint(edit: Edit) -> Step:
 def fill_hole(job: Job) -> Filled:
     """The image with its hole filled.
 
-    The result depends on the seed and on where each piece lies, not on how pieces are batched: BatchFillModel says how
-    exactly. Raises ValueError where the whole picture is hole, ContractError where there is no such model.
+    The result depends on the seed and on where each piece lies, not on how pieces are batched:
+    BatchFillModel says how exactly. Raises ValueError where the whole picture is hole,
+    ContractError where there is no such model.
     """
     if job.hole.all():
         raise ValueError("the whole picture is masked: there is nothing to fill it from")
@@ -125,7 +132,9 @@ def context_crops(hole: Hole, *, context_px: int) -> list[tuple[slice, slice]]:
 
 
 def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Plan:
-    """A crop as one piece where it is no larger than a tile, else its tiles; the grid of tiles is the picture's."""
+    """A crop as one piece where it is no larger than a tile, else its tiles; the grid of tiles is
+    the picture's.
+    """
     rows, columns = crop
     window = (rows.start, columns.start, rows.stop, columns.stop)
     if max(rows.stop - rows.start, columns.stop - columns.start) <= config.tile_px:
@@ -143,7 +152,9 @@ def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Pla
 
 
 def shown(tile: Window, hole: Hole) -> Window:
-    """The tile, made larger on every side until LEAST_KNOWN of it is known, or the whole picture is in it."""
+    """The tile, made larger on every side until LEAST_KNOWN of it is known, or the whole picture is
+    in it.
+    """
     y0, x0, y1, x1 = tile
     step = max(1, (y1 - y0) // 4, (x1 - x0) // 4)
     while hole[y0:y1, x0:x1].mean() > 1 - LEAST_KNOWN and (y1 - y0, x1 - x0) != hole.shape:
@@ -158,7 +169,9 @@ def seed_at(seed: int, window: Window) -> int:
 
 
 def _filled(job: Job, plans: Sequence[Plan], model: FillModel, steps: dict[int, Image]) -> Image:
-    """The image with its hole filled piece by piece; denoising steps that are kept are put into `steps`."""
+    """The image with its hole filled piece by piece; denoising steps that are kept are put into
+    `steps`.
+    """
     pieces = {
         window: shown(window, job.hole)
         for plan in plans
@@ -255,7 +268,9 @@ def _finish(fill: Image, textured: Image, hole: Hole, config: InpaintConfig) -> 
 
 
 def _lacking(fill: Image, texture: Image, hole: Hole) -> float:
-    """How much of a texture, 0 to 1, brings a fill's high frequencies to the energy of those around the hole."""
+    """How much of a texture, 0 to 1, brings a fill's high frequencies to the energy of those around
+    the hole.
+    """
     have = np.square(fill - _structure(fill))
     around, inside = float(have[~hole].mean()), float(have[hole].mean())
     energy = float(np.square(texture[hole]).mean())

@@ -13,16 +13,22 @@ from editproof.pipelines.edit import Edit, Pixels, RefusedError, Step
 from editproof.pipelines.stages.structure import structure_strength
 
 HOLE_ALPHA = 0.02
-"""A pixel of the mask at or above this alpha is replaced; below it the picture shows through unchanged."""
+"""A pixel of the mask at or above this alpha is replaced; below it the picture shows through
+unchanged.
+"""
 
 ANCHOR_STRENGTH = 0.06
-"""Luma change a pixel, 0 to 1, from which on local structure is an anchor for the eye: fine print, hairlines."""
+"""Luma change a pixel, 0 to 1, from which on local structure is an anchor for the eye: fine print,
+hairlines.
+"""
 
 ANCHOR_REACH_PX = 1.0
 """Gaussian σ of the neighbourhood in which structure is looked for."""
 
 RIM_PX = 1.5
-"""So far from the masked content its own anti-aliased rim may reach, where growth is never held back."""
+"""So far from the masked content its own anti-aliased rim may reach, where growth is never held
+back.
+"""
 
 
 class MaskTooLargeError(RefusedError):
@@ -30,10 +36,12 @@ class MaskTooLargeError(RefusedError):
 
 
 def refine_mask(edit: Edit) -> Step:
-    """Shrink the mask by `mask.erode_px`, grow it by `mask.dilate_px`, and let its edge fall off as a Gaussian.
+    """Shrink the mask by `mask.erode_px`, grow it by `mask.dilate_px`, and let its edge fall off as
+    a Gaussian.
 
-    Whatever is masked then stays fully masked, so softening never lets the old content through. Growth and edge stop
-    before protected features, what a person brushed away, and (`mask.spare_anchors`) strong local structure.
+    Whatever is masked then stays fully masked, so softening never lets the old content through.
+    Growth and edge stop before protected features, what a person brushed away, and
+    (`mask.spare_anchors`) strong local structure.
     """
     config, request = edit.config.mask, edit.request
     core = eroded(edit.mask >= HOLE_ALPHA, radius_px=config.erode_px)
@@ -48,7 +56,9 @@ def refine_mask(edit: Edit) -> Step:
 
 
 def eroded(core: Pixels, *, radius_px: int) -> Pixels:
-    """The pixels farther than `radius_px` from any that is not masked; the image's border counts as masked."""
+    """The pixels farther than `radius_px` from any that is not masked; the image's border counts as
+    masked.
+    """
     if not radius_px or core.all():
         return core
     return np.asarray(
@@ -57,7 +67,9 @@ def eroded(core: Pixels, *, radius_px: int) -> Pixels:
 
 
 def soften(core: Pixels, *, radius_px: float, sigma_px: float) -> Mask:
-    """1 up to `radius_px` from the core, then a Gaussian fall-off; below HOLE_ALPHA it is 0. float32 H×W."""
+    """1 up to `radius_px` from the core, then a Gaussian fall-off; below HOLE_ALPHA it is 0.
+    float32 H×W.
+    """
     if not core.any():
         return np.zeros(core.shape, np.float32)
     distance = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -100,7 +112,8 @@ def crop_around(pixels: Pixels, *, margin_px: int) -> tuple[slice, slice]:
 
 
 def check_mask(edit: Edit) -> Step:
-    """Raise MaskTooLargeError where the mask covers more than `mask.max_coverage`; say what it covers of what to protect.
+    """Raise MaskTooLargeError where the mask covers more than `mask.max_coverage`; say what it
+    covers of what to protect.
 
     An edit that covers more than `mask.max_protected` of a protected feature needs review.
     """

@@ -21,20 +21,22 @@ Corners = npt.NDArray[np.float32]
 """Four corners of a text line, 4×2, (x, y) in pixels."""
 
 MAX_EDGE_PX = 2000
-"""RapidOCR makes larger pictures smaller, so nothing is enlarged beyond this, and larger pictures are looked at in tiles."""
+"""RapidOCR makes larger pictures smaller, so nothing is enlarged beyond this, and larger pictures
+are looked at in tiles.
+"""
 
 TILE_PX = 1024
 """Edge of a tile as the detector sees it."""
 TILE_OVERLAP_PX = 128
-"""What neighbouring tiles share, as it sees them: lines up to this high are whole in one of them, and higher ones are left to
-the whole picture, made as small as a tile."""
+"""What neighbouring tiles share, as it sees them: lines up to this high are whole in one of them,
+and higher ones are left to the whole picture, made as small as a tile."""
 
 FLAT_LEVELS = 5
 """A tile whose values, 0 to 255, span no more than this holds no text."""
 
 SLACK = 1.3
-"""Two boxes are of one line where the smallest box around both is at most this many times as high as the higher one, and
-as large as both together."""
+"""Two boxes are of one line where the smallest box around both is at most this many times as high
+as the higher one, and as large as both together."""
 
 LEAST_PX = 10
 """No text is looked for in pictures narrower than this: the smallest that is found is 8 px high."""
@@ -43,11 +45,13 @@ SHORTEST_PX = 736
 """RapidOCR enlarges pictures whose shorter edge is below this."""
 
 LONGEST = 4
-"""A picture longer than this many times its width is padded before detection: RapidOCR enlarges by the shorter edge."""
+"""A picture longer than this many times its width is padded before detection: RapidOCR enlarges by
+the shorter edge.
+"""
 
 TALL = 0.25
-"""On smooth pictures the detector takes the whole picture for a line, at a score of about 0.6. Lines higher than this
-share of the picture's longer edge count only at SURE_OF_TALL or more."""
+"""On smooth pictures the detector takes the whole picture for a line, at a score of about 0.6.
+Lines higher than this share of the picture's longer edge count only at SURE_OF_TALL or more."""
 SURE_OF_TALL = 0.75
 
 SAME_LINE = 0.6
@@ -55,9 +59,11 @@ SAME_LINE = 0.6
 
 
 def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
-    """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its own size.
+    """Text lines of a picture, as found enlarged by `detect.upsample`, then those only found at its
+    own size.
 
-    In pictures above MAX_EDGE_PX both are done tile by tile, and then the whole is looked at for what is larger than tiles.
+    In pictures above MAX_EDGE_PX both are done tile by tile, and then the whole is looked at for
+    what is larger than tiles.
     """
     lines: list[TextRegion] = []
     if min(pixels.shape[:2]) < LEAST_PX:
@@ -107,7 +113,9 @@ def corners_of(line: TextRegion) -> Corners:
 def box_of(
     line: TextRegion, shape: tuple[int, ...], *, margin_px: int
 ) -> tuple[tuple[slice, slice], Pixels]:
-    """Where in a picture of that shape the line's box lies, grown by a margin: the crop around it, and its pixels there."""
+    """Where in a picture of that shape the line's box lies, grown by a margin: the crop around it,
+    and its pixels there.
+    """
     corners = np.round(corners_of(line)).astype(np.int32)
     size = np.array(shape[1::-1], np.int32)
     (left, top), (right, bottom) = (
@@ -217,7 +225,8 @@ def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegi
         if factor == 1
         else cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     )
-    # use_det and its neighbours stick to the engine from call to call, so all three are always passed.
+    # use_det and its neighbours stick to the engine from call to call, so all three are always
+    # passed.
     found = _engine()(
         cv2.cvtColor(_padded(large), cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False
     )
@@ -239,7 +248,9 @@ def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegi
 
 
 def _padded(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The picture with its border carried on to the right and below, until it is no longer than LONGEST times its width."""
+    """The picture with its border carried on to the right and below, until it is no longer than
+    LONGEST times its width.
+    """
     least = -(-max(pixels.shape[:2]) // LONGEST)
     down, right = (max(0, least - length) for length in pixels.shape[:2])
     return np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else pixels

@@ -25,9 +25,11 @@ _GROWN = np.ones((3, 3), np.uint8)
 
 
 def find_template(image: Image, path: str, *, min_score: float) -> tuple[Mask, int]:
-    """Where the logo of a file stands, at any size from half to twice the file's: 0 or 1, and how often.
+    """Where the logo of a file stands, at any size from half to twice the file's: 0 or 1, and how
+    often.
 
-    By normalised correlation over the logo's opaque pixels. Raises ContractError where the file can't be read.
+    By normalised correlation over the logo's opaque pixels. Raises ContractError where the file
+    can't be read.
     """
     logo, opaque = _template(path)
     mask = np.zeros(image.shape[:2], np.float32)

@@ -1,4 +1,6 @@
-"""LPIPS of a result outside the mask, by the `lpips` package, with AlexNet's weights from a file: nothing is downloaded."""
+"""LPIPS of a result outside the mask, by the `lpips` package, with AlexNet's weights from a file:
+nothing is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +42,14 @@ LEAST_PX = 64
 """Smaller pieces are mirrored to this edge: AlexNet's last layers need something to see."""
 
 REACH_PX = 3
-"""This near to the hole an enlarged picture, made small again, has taken from it; those pixels do not count."""
+"""This near to the hole an enlarged picture, made small again, has taken from it; those pixels do
+not count.
+"""
 
 
 def find_weights(setting: str) -> Path:
-    """AlexNet's file: `setting`, a file or a folder, or where that is empty, what EDITPROOF_LPIPS_WEIGHTS names.
+    """AlexNet's file: `setting`, a file or a folder, or where that is empty, what
+    EDITPROOF_LPIPS_WEIGHTS names.
 
     Loads nothing. Raises ContractError where there is none, or the file is of another kind.
     """
@@ -69,10 +74,11 @@ def find_weights(setting: str) -> Path:
 
 
 def lpips_outside(large: Image, image: Image, hole: Pixels, weights: Path) -> float | None:
-    """Mean LPIPS (Zhang et al. 2018, v0.1, AlexNet) of the result, made small again by area, with the input.
+    """Mean LPIPS (Zhang et al. 2018, v0.1, AlexNet) of the result, made small again by area, with
+    the input.
 
-    Over pixels that are not near the hole, which is shown the same in both; None where there is none. Raises
-    ContractError where the weights are not AlexNet's.
+    Over pixels that are not near the hole, which is shown the same in both; None where there is
+    none. Raises ContractError where the weights are not AlexNet's.
     """
     reach = np.ones((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.uint8)
     near = cv2.dilate(hole.astype(np.uint8), reach).astype(bool)
@@ -124,7 +130,9 @@ def _distances(network: Any, one: Image, other: Image) -> np.ndarray[Any, np.dty
 
 @lru_cache(maxsize=1)
 def _network(path: Path) -> Any:
-    """The package's network with the weights of the file, proven by the golden pair. Raises ContractError."""
+    """The package's network with the weights of the file, proven by the golden pair. Raises
+    ContractError.
+    """
     from lpips import LPIPS
 
     with warnings.catch_warnings():
@@ -161,7 +169,9 @@ def golden_pair() -> tuple[Image, Image]:
 
 
 def _names_alexnet(path: Path) -> bool:
-    """Whether the file may hold AlexNet, by its kind and, of a .safetensors, the names in its header."""
+    """Whether the file may hold AlexNet, by its kind and, of a .safetensors, the names in its
+    header.
+    """
     if path.suffix == ".pth":
         return (
             zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"

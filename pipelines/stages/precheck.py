@@ -1,4 +1,6 @@
-"""Pre-check: on a small proxy of picture and mask, decide what needs doing at all and how long it will take."""
+"""Pre-check: on a small proxy of picture and mask, decide what needs doing at all and how long it
+will take.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +39,11 @@ FILL = {
     "patch": Cost(10_300),
     "microfill": Cost(10_300, step_ms=3_500),
 }
-"""Fitted, like OUTPUT_MS_PER_MEGAPIXEL, to processor times of one thread of a 2-core AMD EPYC by benchmarks/estimates.py: 44
-edits of 256 to 1024 px at scale 1 and 2, with 3 to 8 % masked. With the true crops, the fit is off from these very edits by a
-factor of 1.09 in the median and 1.23 at most; of 42 others, of another photograph and size, by 1.19 and 1.67 (the machine was
-busy). Other machines, and diffusion steps other than 4, were not measured."""
+"""Fitted, like OUTPUT_MS_PER_MEGAPIXEL, to processor times of one thread of a 2-core AMD EPYC by
+benchmarks/estimates.py: 44 edits of 256 to 1024 px at scale 1 and 2, with 3 to 8 % masked. With the
+true crops, the fit is off from these very edits by a factor of 1.09 in the median and 1.23 at most;
+of 42 others, of another photograph and size, by 1.19 and 1.67 (the machine was busy). Other
+machines, and diffusion steps other than 4, were not measured."""
 
 UNKNOWN_MODEL = Cost(10_300, step_ms=50_000)
 """A guess: what others take depends on the model alone."""
@@ -49,17 +52,23 @@ OUTPUT_MS_PER_MEGAPIXEL = 240.0
 """What the other stages take for each megapixel of the result."""
 
 CROP_OF_HOLE = 3.0
-"""Where the hole is not known yet, `mask.max_coverage` stands for it, and the crops are so many times as large."""
+"""Where the hole is not known yet, `mask.max_coverage` stands for it, and the crops are so many
+times as large.
+"""
 
 STRIP_PX = 512
-"""Rows that are looked at together: large pictures need no more memory, and mostly end with the first strip."""
+"""Rows that are looked at together: large pictures need no more memory, and mostly end with the
+first strip.
+"""
 
 
 def precheck(edit: Edit) -> Step:
-    """Set `needs_text_removal` and `needs_inpainting`, both only false where there is certainly nothing to do.
+    """Set `needs_text_removal` and `needs_inpainting`, both only false where there is certainly
+    nothing to do.
 
-    The proxy keeps the largest value of what it stands for, so nothing is too small to be seen in it. Where the caller
-    gives a mask, text removal is asked whether text dominates the region. A person's strokes count as a mask.
+    The proxy keeps the largest value of what it stands for, so nothing is too small to be seen in
+    it. Where the caller gives a mask, text removal is asked whether text dominates the region. A
+    person's strokes count as a mask.
     """
     request, config = edit.request, edit.config
     given = [plane for plane in (request.mask, request.strokes_add) if plane is not None]
@@ -90,7 +99,9 @@ def precheck(edit: Edit) -> Step:
 
 
 def pooled_max(plane: Mask, *, longest_px: int) -> Mask:
-    """A plane made smaller by a whole factor, to at most `longest_px`, by the largest value in each block."""
+    """A plane made smaller by a whole factor, to at most `longest_px`, by the largest value in each
+    block.
+    """
     factor = -(-max(plane.shape) // longest_px)
     rows, columns = (np.arange(0, length, factor) for length in plane.shape)
     return np.asarray(
@@ -99,7 +110,9 @@ def pooled_max(plane: Mask, *, longest_px: int) -> Mask:
 
 
 def _has_contrast(image: Image, config: ReferenceConfig) -> bool:
-    """Whether any 3×3 neighbourhood spans more than `precheck.min_contrast` in any channel; looked for strip by strip."""
+    """Whether any 3×3 neighbourhood spans more than `precheck.min_contrast` in any channel; looked
+    for strip by strip.
+    """
     kernel = np.ones((3, 3), np.uint8)
     for top in range(0, image.shape[0], STRIP_PX):
         strip = image[max(top - 1, 0) : top + STRIP_PX + 1]
@@ -111,7 +124,9 @@ def _has_contrast(image: Image, config: ReferenceConfig) -> bool:
 
 
 def _text_dominates(image: Image, marked: Mask, config: ReferenceConfig) -> bool:
-    """Whether boxes of text, found on the proxy, hold at least `precheck.text_share` of what is masked."""
+    """Whether boxes of text, found on the proxy, hold at least `precheck.text_share` of what is
+    masked.
+    """
     height, width = marked.shape
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     boxes = np.zeros(marked.shape, np.uint8)
@@ -134,7 +149,9 @@ def _detects(edit: Edit, needs_text_removal: bool) -> bool:  # noqa: FBT001 - th
 
 
 def _shares(edit: Edit, marked: Mask | None) -> tuple[float, float]:
-    """Of the picture, the share that is masked and the share that the model is shown; marked: the mask's proxy, if known."""
+    """Of the picture, the share that is masked and the share that the model is shown; marked: the
+    mask's proxy, if known.
+    """
     config = edit.config
     if marked is None:
         return config.mask.max_coverage, min(1.0, CROP_OF_HOLE * config.mask.max_coverage)

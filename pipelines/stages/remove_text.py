@@ -1,4 +1,6 @@
-"""Remove text ahead of the inpainter: sure lines by what their ground is like, unsure ones by a blur; and the policy."""
+"""Remove text ahead of the inpainter: sure lines by what their ground is like, unsure ones by a
+blur; and the policy.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,10 @@ Way = Literal["flat", "complex", "blurred"]
 def remove_text(edit: Edit) -> Step:
     """Apply the policy, then fill each line of text under the mask where `text.mode` is `auto`.
 
-    A line that was read with less than `text.min_confidence` is blurred; others are filled by `text.flat_model` from
-    what is beside them, or, on structured grounds, by `text.complex_model` with the whole picture in view. What is
-    filled here `inpaint` leaves alone. Raises PolicyError where a rule refuses the edit.
+    A line that was read with less than `text.min_confidence` is blurred; others are filled by
+    `text.flat_model` from what is beside them, or, on structured grounds, by `text.complex_model`
+    with the whole picture in view. What is filled here `inpaint` leaves alone. Raises PolicyError
+    where a rule refuses the edit.
     """
     edit, flagged = _under_policy(edit)
     if edit.config.text.mode == "off":
@@ -55,7 +58,9 @@ def remove_text(edit: Edit) -> Step:
 
 
 def places_of(lines: tuple[TextRegion, ...], mask: Mask, *, reach_px: int) -> list[Pixels]:
-    """Each line's part of the mask: what of it lies in the line's box or near it, and in no line before."""
+    """Each line's part of the mask: what of it lies in the line's box or near it, and in no line
+    before.
+    """
     taken = np.zeros(mask.shape, bool)
     places = []
     for line in lines:
@@ -68,7 +73,9 @@ def places_of(lines: tuple[TextRegion, ...], mask: Mask, *, reach_px: int) -> li
 
 
 def way_of(line: TextRegion, place: Pixels, strength: Mask, config: ReferenceConfig) -> Way:
-    """How a line is removed. `strength`: of the ground's structure, H×W, seen without what is masked."""
+    """How a line is removed. `strength`: of the ground's structure, H×W, seen without what is
+    masked.
+    """
     if line.confidence < config.text.min_confidence:
         return "blurred"
     flat = not place.any() or float(np.median(strength[place])) < config.text.flat_strength
@@ -76,7 +83,9 @@ def way_of(line: TextRegion, place: Pixels, strength: Mask, config: ReferenceCon
 
 
 def blurred(image: Image, hole: Pixels, *, sigma_px: float) -> Image:
-    """A Gaussian blur of what is not masked, which goes on into what is: no detail is invented, nothing shines through."""
+    """A Gaussian blur of what is not masked, which goes on into what is: no detail is invented,
+    nothing shines through.
+    """
     known = np.asarray(~hole, np.float32)
     colour = cv2.GaussianBlur(image * known[..., None], (0, 0), sigma_px)
     weight = cv2.GaussianBlur(known, (0, 0), sigma_px)
@@ -124,7 +133,9 @@ def _enlarged(line: TextRegion, factor: float) -> TextRegion:
 
 
 def _reach_px(edit: Edit) -> int:
-    """How far beyond a line's box its softened mask may reach, in pixels of the picture as it is by now."""
+    """How far beyond a line's box its softened mask may reach, in pixels of the picture as it is by
+    now.
+    """
     config, factor = edit.config, edit.mask.shape[0] / edit.request.image.shape[0]
     reach_px = config.detect.box_margin_px + config.mask.dilate_px + 3 * config.mask.soft_sigma_px
     return int(np.ceil(factor * reach_px))

@@ -1,4 +1,6 @@
-"""Local structure: how strongly a picture changes around each pixel, looking at some of its pixels only."""
+"""Local structure: how strongly a picture changes around each pixel, looking at some of its pixels
+only.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def structure_strength(image: Image, known: Pixels, *, sigma_px: float) -> npt.NDArray[np.float32]:
-    """Root of the structure tensor's larger eigenvalue, H×W: luma change a pixel, 0 to 1, across the local structure.
+    """Root of the structure tensor's larger eigenvalue, H×W: luma change a pixel, 0 to 1, across
+    the local structure.
 
-    The tensor (Förstner & Gülch 1987) is averaged by a Gaussian over pixels whose whole 3×3 neighbourhood is known;
-    where there are none within its reach, the strength is 0.
+    The tensor (Förstner & Gülch 1987) is averaged by a Gaussian over pixels whose whole 3×3
+    neighbourhood is known; where there are none within its reach, the strength is 0.
     """
     luma = np.ascontiguousarray(image @ LUMA)
     usable = np.asarray(cv2.erode(known.astype(np.float32), np.ones((3, 3), np.uint8)), np.float32)

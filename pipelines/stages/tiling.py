@@ -1,4 +1,6 @@
-"""Overlapping tiles: cut, work on each, and join them again: by pyramid blending, a cross-fade or a plain cut."""
+"""Overlapping tiles: cut, work on each, and join them again: by pyramid blending, a cross-fade or a
+plain cut.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +60,11 @@ def map_tiles(
 def join_along(
     tiles: Iterable[tuple[int, Image]], length_px: int, *, axis: Literal[0, 1], join: Join
 ) -> Image:
-    """Tiles that follow each other along an axis, as one picture of that length; each comes with where it starts.
+    """Tiles that follow each other along an axis, as one picture of that length; each comes with
+    where it starts.
 
-    They come in the order of their starts and leave no gap. Where tiles agree on what they share, the result is
-    exactly that.
+    They come in the order of their starts and leave no gap. Where tiles agree on what they share,
+    the result is exactly that.
     """
     whole: Image | None = None
     done_px = 0
@@ -84,9 +87,9 @@ def join_along(
 def cross(before: Image, after: Image, *, join: Join) -> Image:
     """From one picture of a zone to another of it, along its first axis. n×m×3 each.
 
-    `naive` cuts in the middle, `fade` goes over linearly. `pyramid` does so octave by octave (Burt & Adelson 1983):
-    the finest detail over a few pixels, so that it is not doubled, the coarsest over the whole zone, so that no step
-    shows.
+    `naive` cuts in the middle, `fade` goes over linearly. `pyramid` does so octave by octave (Burt
+    & Adelson 1983): the finest detail over a few pixels, so that it is not doubled, the coarsest
+    over the whole zone, so that no step shows.
     """
     length_px = len(before)
     if join == "naive":

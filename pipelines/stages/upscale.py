@@ -1,4 +1,6 @@
-"""Enlarge to the requested scale, tile by tile; then look where the result does not stand for its input, and redo it."""
+"""Enlarge to the requested scale, tile by tile; then look where the result does not stand for its
+input, and redo it.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +69,12 @@ def upscale(edit: Edit) -> Step:
 
 
 def check_upscale(edit: Edit) -> Step:
-    """Make the result small again and compare; regions above `upscale.feedback_threshold` are made by another model.
+    """Make the result small again and compare; regions above `upscale.feedback_threshold` are made
+    by another model.
 
-    The other model's region is taken where it is closer to the input. The artefact is the confidence map at input size:
-    1 where the enlarged picture stands for its input, 0 where it is off by NO_CONFIDENCE or more.
+    The other model's region is taken where it is closer to the input. The artefact is the
+    confidence map at input size: 1 where the enlarged picture stands for its input, 0 where it is
+    off by NO_CONFIDENCE or more.
     """
     config, small = edit.config.upscale, edit.enlarged_from
     if small is None:
@@ -110,7 +114,8 @@ def _model(name: str, config: UpscaleConfig) -> Upscaler:
 def creative_share(image: Image, mask: Mask, config: UpscaleConfig) -> Plane:
     """How much of a creative model is let in at each pixel, H×W in [0, 1]: the guidance map.
 
-    Less towards the mask's edge, where a seam could be sharpened, and where there is too little contrast to sharpen.
+    Less towards the mask's edge, where a seam could be sharpened, and where there is too little
+    contrast to sharpen.
     """
     share = np.ones(mask.shape, np.float32)
     hole = (mask > 0).astype(np.uint8)
@@ -132,7 +137,9 @@ def local_deviation(image: Image) -> Plane:
 
 
 def residual_map(large: Image, small: Image) -> Plane:
-    """How far the enlarged picture, made small again by area, is from its input: mean of 3×3 px and channels, H×W in [0, 1]."""
+    """How far the enlarged picture, made small again by area, is from its input: mean of 3×3 px and
+    channels, H×W in [0, 1].
+    """
     height, width = small.shape[:2]
     scale = large.shape[0] // height
     residual = np.empty((height, width), np.float32)
@@ -178,7 +185,9 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
 
 
 def _denoised(image: Image, config: UpscaleConfig, tile: TileConfig) -> tuple[Image, str]:
-    """Non-local means (Buades et al. 2005) of a strength that goes by the picture's own noise, and what was done."""
+    """Non-local means (Buades et al. 2005) of a strength that goes by the picture's own noise, and
+    what was done.
+    """
     from skimage.restoration import denoise_nl_means
 
     sigma = noise_sigma(image, np.ones(image.shape[:2], bool))
@@ -219,7 +228,9 @@ def _tiled(image: Image, model: Upscaler, scale: int, tile: TileConfig) -> Image
 
 
 def _hold_back(large: Image, small: Image, share: Plane, conservative: Upscaler) -> None:
-    """Replace what a creative model made by what a conservative one makes, where its share is below 1; in place."""
+    """Replace what a creative model made by what a conservative one makes, where its share is below
+    1; in place.
+    """
     height = small.shape[0]
     scale = large.shape[0] // height
     for rows in _bands(height):
@@ -251,7 +262,9 @@ def _bands(height_px: int) -> Iterator[slice]:
 
 
 def _as_if_it_came_large(edit: Edit, image: Image) -> Edit:
-    """The edit as it would be had the large picture come in, and its masks with it: for upscaling before inpainting."""
+    """The edit as it would be had the large picture come in, and its masks with it: for upscaling
+    before inpainting.
+    """
     scale = image.shape[0] // edit.mask.shape[0]
     request = edit.request
 

@@ -1,4 +1,6 @@
-"""Enlarging models by name. Conservative ones invent nothing; creative ones make up detail that looks right."""
+"""Enlarging models by name. Conservative ones invent nothing; creative ones make up detail that
+looks right.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,22 @@ SPANDREL = "spandrel:"
 REALESRGAN = Path(__file__).parents[1] / "weights" / "realesr-animevideov3-x4.safetensors"
 
 _BORDER_PX = 10
-"""The picture is continued by this much before a network sees it: zeros beyond its border would darken it."""
+"""The picture is continued by this much before a network sees it: zeros beyond its border would
+darken it.
+"""
 
 _GUIDED_RADIUS = 1
 _GUIDED_EPS = 1e-2
 _GUIDED_GAIN = 1.5
-"""Radius in input pixels, regularisation, and gain of what the guided filter takes away; chosen on photographs."""
+"""Radius in input pixels, regularisation, and gain of what the guided filter takes away; chosen on
+photographs.
+"""
 
 
 def find_upscaler(name: str) -> Upscaler:
-    """The model of that name; a network is loaded when it is first used. Raises ContractError where there is none."""
+    """The model of that name; a network is loaded when it is first used. Raises ContractError where
+    there is none.
+    """
     if name in UPSCALERS:
         return UPSCALERS[name]
     if not name.startswith(SPANDREL):
@@ -56,10 +64,11 @@ def is_conservative(name: str) -> bool:
 
 
 def back_projected(model: Upscaler, times: int) -> Upscaler:
-    """The model, and so many times what its picture, made small again by area, lacks of the input is added back to it.
+    """The model, and so many times what its picture, made small again by area, lacks of the input
+    is added back to it.
 
-    Irani & Peleg 1991. Each time reaches two input pixels further. It assumes that the input came about by area
-    averaging; what else is in the input, noise too, comes back with it.
+    Irani & Peleg 1991. Each time reaches two input pixels further. It assumes that the input came
+    about by area averaging; what else is in the input, noise too, comes back with it.
     """
 
     def enlarge(image: Image, scale: int) -> Image:
@@ -74,10 +83,11 @@ def back_projected(model: Upscaler, times: int) -> Upscaler:
 
 
 def guided_filter(guide: Image, image: Image, *, radius_px: int, eps: float) -> Image:
-    """`image` smoothed but for the edges of `guide`, channel by channel (He, Sun & Tang 2013, eq. 5, 6 and 8).
+    """`image` smoothed but for the edges of `guide`, channel by channel (He, Sun & Tang 2013, eq.
+    5, 6 and 8).
 
-    Both H×W×3, of one size. Where the guide's variance in a window of `2 · radius_px + 1` is far above `eps` its edges are
-    kept, where it is far below the window's mean is taken.
+    Both H×W×3, of one size. Where the guide's variance in a window of `2 · radius_px + 1` is far
+    above `eps` its edges are kept, where it is far below the window's mean is taken.
     """
     mean = partial(cv2.boxFilter, ddepth=-1, ksize=(2 * radius_px + 1, 2 * radius_px + 1))
     guide_mean, image_mean = mean(guide), mean(image)
@@ -90,7 +100,8 @@ def guided_filter(guide: Image, image: Image, *, radius_px: int, eps: float) -> 
 
 @lru_cache(maxsize=2)
 def load_network(path: Path) -> ImageModelDescriptor[Any]:
-    """A super-resolution network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or a .pth without code in it.
+    """A super-resolution network of RGB pictures, where EDITPROOF_DEVICE says; from safetensors, or
+    a .pth without code in it.
 
     Raises ContractError where the file is no such network.
     """
@@ -114,7 +125,9 @@ def _interpolation(flag: int) -> Upscaler:
 
 
 def _guided(image: Image, scale: int) -> Image:
-    """Lanczos, sharpened by what a guided filter takes away, which keeps off the ringing of an ordinary mask."""
+    """Lanczos, sharpened by what a guided filter takes away, which keeps off the ringing of an
+    ordinary mask.
+    """
     large = UPSCALERS["lanczos"](image, scale)
     smooth = guided_filter(large, large, radius_px=_GUIDED_RADIUS * scale, eps=_GUIDED_EPS)
     return _clipped(smooth + np.float32(_GUIDED_GAIN) * (large - smooth))

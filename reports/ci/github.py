@@ -1,6 +1,8 @@
-"""What GitHub Actions shows: annotations, by workflow commands that the runner reads from a step's output.
+"""What GitHub Actions shows: annotations, by workflow commands that the runner reads from a step's
+output.
 
-The runner keeps the first 10 errors and the first 10 warnings of a step and drops the others without a word.
+The runner keeps the first 10 errors and the first 10 warnings of a step and drops the others
+without a word.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ MAX_TITLE = 200
 
 
 def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> list[str]:
-    """Workflow commands, one a finding, in the verdict's order; what is more than GitHub shows is counted.
+    """Workflow commands, one a finding, in the verdict's order; what is more than GitHub shows is
+    counted.
 
     Of a run that could not be judged, the reasons are errors, and its findings say nothing yet.
     """

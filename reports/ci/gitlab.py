@@ -24,7 +24,9 @@ FAILS = "critical"
 
 
 def code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> bytes:
-    """The file: a JSON list, in the verdict's order. A run that could not be judged has its reasons in it and no findings."""
+    """The file: a JSON list, in the verdict's order. A run that could not be judged has its reasons
+    in it and no findings.
+    """
     if verdict.invalid:
         entries = [
             _entry("validity", reason, "blocker", NO_FILE, ("validity", reason))
@@ -45,7 +47,9 @@ def _of_finding(manifest: Manifest, finding: Finding, checkout: Checkout) -> dic
 def _entry(
     name: str, text: str, severity: str, path: str, identity: tuple[str, ...]
 ) -> dict[str, object]:
-    """The fingerprint goes by what the finding is about, so GitLab knows it again when its numbers change."""
+    """The fingerprint goes by what the finding is about, so GitLab knows it again when its numbers
+    change.
+    """
     return {
         "description": text,
         "check_name": f"editproof: {name}",

@@ -1,6 +1,7 @@
 """JUnit XML, as GitHub, GitLab and Jenkins read it.
 
-One test case for each aspect of a family and model, and one for each finding about something else than pictures.
+One test case for each aspect of a family and model, and one for each finding about something else
+than pictures.
 
 It satisfies both schemas in use, Jenkins' junit-10.xsd and Ant's JUnit.xsd.
 """
@@ -43,7 +44,9 @@ TAGS: dict[Level, Tag] = {"error": "failure", "warning": "skipped", "good": "sys
 
 
 def junit(manifest: Manifest, verdict: Verdict) -> bytes:
-    """The file. A run that could not be judged is errors; its checks then are skipped, neither failed nor passed."""
+    """The file. A run that could not be judged is errors; its checks then are skipped, neither
+    failed nor passed.
+    """
     prefix = f"editproof.{short(manifest.suite.name, 100)}"
     root = ET.Element("testsuites")
     suites = {VALIDITY: _validity(prefix, manifest, verdict)}
@@ -149,7 +152,9 @@ def _suite(
 
 
 def _validity(prefix: str, manifest: Manifest, verdict: Verdict) -> list[ET.Element]:
-    """An error for each reason why the run could not be judged; where there is none, one test case that passes."""
+    """An error for each reason why the run could not be judged; where there is none, one test case
+    that passes.
+    """
     cases = []
     for number, reason in enumerate(reasons(verdict), start=1):
         case = _element(f"{prefix}.{VALIDITY}", f"the run can be judged ({number})")

@@ -40,7 +40,9 @@ def wanted(
     here: Path,
     environ: Mapping[str, str],
 ) -> Wanted:
-    """What was asked for, and what the build server's own variables add. `github` None: where GitHub Actions runs us."""
+    """What was asked for, and what the build server's own variables add. `github` None: where
+    GitHub Actions runs us.
+    """
     root = environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or here
     on_github = environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     step_summary = environ.get("GITHUB_STEP_SUMMARY", "")
@@ -55,7 +57,9 @@ def wanted(
 
 
 def forget(asked: Wanted) -> None:
-    """Remove the files of an earlier verdict: where this one fails to come, nobody must read that one for it."""
+    """Remove the files of an earlier verdict: where this one fails to come, nobody must read that
+    one for it.
+    """
     for path in asked.files:
         path.unlink(missing_ok=True)
 

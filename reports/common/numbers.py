@@ -1,4 +1,6 @@
-"""How numbers and metrics are named, written, found and ranked: the same in HTML, in charts and in the terminal."""
+"""How numbers and metrics are named, written, found and ranked: the same in HTML, in charts and in
+the terminal.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,8 @@ def badness(better: Better, value: float) -> float:
 
 
 def worst(records: Iterable[CaseRecord]) -> CaseRecord:
-    """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit, then the last rung.
+    """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit,
+    then the last rung.
 
     Raises ValueError where there is none.
     """

@@ -55,7 +55,9 @@ class Stage:
 
 @dataclass(slots=True)
 class Gallery:
-    """Finds the pictures of a run for pages in one folder; a picture that is not on disk is told as missing."""
+    """Finds the pictures of a run for pages in one folder; a picture that is not on disk is told as
+    missing.
+    """
 
     run_folder: Path
     page_folder: Path

@@ -26,7 +26,9 @@ MAX_NAME = 10
 
 
 def case_table(run: Run) -> Table:
-    """A table for `rich.print`: one row per family and model, the means over its cases that have a value."""
+    """A table for `rich.print`: one row per family and model, the means over its cases that have a
+    value.
+    """
     caption = "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name, of the worst case"
     blind = sum("expected" not in record.blobs for record in run.records if record.error is None)
     if blind:

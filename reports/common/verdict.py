@@ -1,6 +1,7 @@
 """A verdict in words: what the terminal, a pull request, a build server and the report show of it.
 
-Everything here is made from the manifest and the verdict alone, and every text is one line without control characters.
+Everything here is made from the manifest and the verdict alone, and every text is one line without
+control characters.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ PICTURES = {
     Outcome.INVISIBLE: "changed invisibly",
     Outcome.IMPROVED: "improved",
 }
-"""What is said of pictures beside the accepted ones, in this order; `pass` stands for those that are the accepted ones."""
+"""What is said of pictures beside the accepted ones, in this order; `pass` stands for those that
+are the accepted ones.
+"""
 
 COUNTED = frozenset({"status", "seed"})
 """Rules that count scenes, and measure no picture."""
@@ -124,7 +127,9 @@ class Checkout:
     root: Path
 
     def source(self, manifest: Manifest, models: Sequence[str]) -> str:
-        """The file of the first of these models that has one, relative to the repository; empty: none, or it lies elsewhere."""
+        """The file of the first of these models that has one, relative to the repository; empty:
+        none, or it lies elsewhere.
+        """
         specs = {known.name: known.spec for known in manifest.suite.models}
         found = (self._file(specs.get(model, "")) for model in models)
         return next((path for path in found if path), "")
@@ -248,7 +253,9 @@ def summed(verdict: Verdict) -> str:
 
 
 def changed_pictures(verdict: Verdict) -> str:
-    """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`; empty: none was compared."""
+    """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`;
+    empty: none was compared.
+    """
     told: list[str] = []
     for outcome, word in PICTURES.items():
         own = [change for change in verdict.changes if change.outcome is outcome]
@@ -260,7 +267,8 @@ def changed_pictures(verdict: Verdict) -> str:
 
 
 def because(verdict: Verdict) -> str:
-    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at inpaint`.
+    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at
+    inpaint`.
 
     Empty where it is one, and where the reasons why the run could not be judged say it.
     """

@@ -22,7 +22,9 @@ STATES = {
     "unchanged": "Unchanged",
     "done": "Done",
 }
-"""What became of a case, in the order in which people must look. `done`: it has ended, and was compared with nothing."""
+"""What became of a case, in the order in which people must look. `done`: it has ended, and was
+compared with nothing.
+"""
 
 FAILED = frozenset({"error", "refused", "needs_review"})
 """States without a picture that a customer gets."""

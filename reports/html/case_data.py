@@ -1,8 +1,10 @@
-"""The data of every case, which the viewer loads when a case is opened: `cases/<page>.js`, and `data/viewer.js` once.
+"""The data of every case, which the viewer loads when a case is opened: `cases/<page>.js`, and
+`data/viewer.js` once.
 
-A page that is opened from a disk may not read the pixels of the pictures beside it. Of cases with heat maps, those that need
-a look, the pictures are therefore also written as scripts, `pixels/<hash>.js`: of what hardly differs from the expected
-picture only the difference, so that they stay small.
+A page that is opened from a disk may not read the pixels of the pictures beside it. Of cases with
+heat maps, those that need a look, the pictures are therefore also written as scripts,
+`pixels/<hash>.js`: of what hardly differs from the expected picture only the difference, so that
+they stay small.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def write_case_data(run: Run, folder: Path, states: Mapping[str, str] | None = None) -> None:
-    """Write the data of all finished cases into a report's folder; `states` are those of `view.states`."""
+    """Write the data of all finished cases into a report's folder; `states` are those of
+    `view.states`.
+    """
     sources = sources_of(run, folder)
     states = view.states(run) if states is None else states
     write_atomically(folder / "data" / "viewer.js", script("editproof.about", about_run(sources)))
@@ -63,7 +67,9 @@ def sources_of(run: Run, folder: Path) -> Sources:
 
 
 def script(function: str, data: Mapping[str, Any]) -> bytes:
-    """A script that calls a function of ours with data; no text in it can end a script or start a comment."""
+    """A script that calls a function of ours with data; no text in it can end a script or start a
+    comment.
+    """
     try:
         text = msgspec.json.encode(data)
     except UnicodeEncodeError:  # half a character, as in a file name that is not UTF-8
@@ -87,7 +93,9 @@ def _whole(data: Any) -> Any:
 
 
 def _write_pixels(record: CaseRecord, sources: Sources, run: Run, folder: Path) -> dict[str, str]:
-    """Write the pixels of a case's pictures, each once for all cases; the scripts by the picture's name."""
+    """Write the pixels of a case's pictures, each once for all cases; the scripts by the picture's
+    name.
+    """
     before = sources.counterparts.get(record.case.id)
     digests = {kind: record.blobs[kind] for kind in PICTURES if kind in record.blobs}
     if before and "actual" in before.blobs:

@@ -1,4 +1,6 @@
-"""The list of cases as data: `data/cases.js`, column by column, so that ten thousand cases are one small file."""
+"""The list of cases as data: `data/cases.js`, column by column, so that ten thousand cases are one
+small file.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def write_cases(run: Run, states: Mapping[str, str], path: Path) -> None:
 
 
 def script(function: str, data: object) -> bytes:
-    """A script that calls a function of ours with data; no text in it can end a script or start a comment."""
+    """A script that calls a function of ours with data; no text in it can end a script or start a
+    comment.
+    """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return f"{function}({safe});\n".encode("utf-8", "backslashreplace")
@@ -96,14 +100,18 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
 
 
 def page_name(case_id: str) -> str:
-    """The file name, without its ending, of a case's data; an id that is no plain word, as in a foreign run, gets a digest."""
+    """The file name, without its ending, of a case's data; an id that is no plain word, as in a
+    foreign run, gets a digest.
+    """
     if re.fullmatch(r"[A-Za-z0-9_-]{1,80}", case_id):
         return case_id
     return hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
-    """What one line about a case shows: the usual ones, as far as the run has them, then what its rules ask for."""
+    """What one line about a case shows: the usual ones, as far as the run has them, then what its
+    rules ask for.
+    """
     suite = manifest.suite
     rules: tuple[Budget | Margin, ...] = (*suite.budgets, *suite.margins)
     ruled = [(metric_name(rule.metric), rule.region, rule.stat) for rule in rules]
@@ -112,7 +120,9 @@ def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
 
 
 def worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
-    """Case id -> the aspects that got worse, by the findings that count it; of a rule about no picture the rule."""
+    """Case id -> the aspects that got worse, by the findings that count it; of a rule about no
+    picture the rule.
+    """
     found: dict[str, list[str]] = {}
     for finding in view.findings(run):
         if finding.outcome in WORSE:
@@ -151,7 +161,9 @@ def _stages(run: Run) -> dict[str, str]:
 
 
 def _stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
-    """Where a case went wrong: the stage that the verdict blames; of one that was not finished, the last that ran."""
+    """Where a case went wrong: the stage that the verdict blames; of one that was not finished, the
+    last that ran.
+    """
     if record is None:
         return ""
     if record.case.id in blamed:
@@ -178,7 +190,9 @@ def _values(
 
 
 def _visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """How visible each case's difference from the accepted picture is; nothing where nothing was compared."""
+    """How visible each case's difference from the accepted picture is; nothing where nothing was
+    compared.
+    """
     known = (
         {change.case_id: round(change.worst, 3) for change in run.verdict.changes}
         if run.verdict

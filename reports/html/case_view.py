@@ -1,4 +1,6 @@
-"""What the viewer says of a case, without any markup: pictures, stages, worst windows, numbers beside the baseline's."""
+"""What the viewer says of a case, without any markup: pictures, stages, worst windows, numbers
+beside the baseline's.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +151,9 @@ def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
 def stages(
     records: Sequence[StageRecord], before: Counterpart | None, gallery: Gallery
 ) -> list[dict[str, Any]]:
-    """The stages of a case; `same` says whether the baseline's artefact of that stage is the same, null where it has none."""
+    """The stages of a case; `same` says whether the baseline's artefact of that stage is the same,
+    null where it has none.
+    """
     known: dict[str, list[StageRecord]] = {}
     for stage in before.stages if before else ():
         known.setdefault(stage.name, []).append(stage)
@@ -174,8 +178,8 @@ def stages(
 def windows(
     record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Where each metric is worst over all regions, the metrics `first` before the others; metrics that point to the same place
-    share a window. At most MAX_WINDOWS."""
+    """Where each metric is worst over all regions, the metrics `first` before the others; metrics
+    that point to the same place share a window. At most MAX_WINDOWS."""
     found: dict[str, tuple[float, Measurement]] = {}
     for row in record.measurements:
         if row.value is None or row.y is None or row.x is None:
@@ -205,9 +209,10 @@ def windows(
 def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
     """All numbers of a case.
 
-    `numbers` has a row for each metric and statistic: [metric, statistic, values, baseline's values, notes], each list over
-    `regions`. A note is the number of the reason why there is no value, from 1; 0: there is one, or none was asked for.
-    Metrics without any value, for one reason, are in `unmeasured` instead.
+    `numbers` has a row for each metric and statistic: [metric, statistic, values, baseline's
+    values, notes], each list over `regions`. A note is the number of the reason why there is no
+    value, from 1; 0: there is one, or none was asked for. Metrics without any value, for one
+    reason, are in `unmeasured` instead.
     """
     blank = _unmeasured(record.measurements)
     rows = [row for row in record.measurements if row.metric not in blank]

@@ -1,4 +1,6 @@
-"""Charts with a dot a case, a run or a family: seeds beside the baseline, effects with their intervals, cost, history."""
+"""Charts with a dot a case, a run or a family: seeds beside the baseline, effects with their
+intervals, cost, history.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,9 @@ def limit_lines(records: Sequence[CaseRecord], metric: str) -> tuple[Line, ...]:
 
 
 def failing_step(line: Line, budget: Budget) -> int | None:
-    """The first step at which a line is past a budget; None: it keeps it. A ladder without a budget's rung has none."""
+    """The first step at which a line is past a budget; None: it keeps it. A ladder without a
+    budget's rung has none.
+    """
     for step, mean in zip(line.x, line.mean, strict=True):
         low = budget.min is not None and mean < budget.min
         if low or (budget.max is not None and mean > budget.max):
@@ -87,7 +89,9 @@ def contrast_figure(lines: Sequence[Line]) -> Figure:
 
 
 def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
-    """LPIPS and PSNR by step of the ladder, with the budgets and the step at which each model passes one."""
+    """LPIPS and PSNR by step of the ladder, with the budgets and the step at which each model
+    passes one.
+    """
     figure, panels = figure_of(
         2, sum(1 + bool(line.lost) for line in limit_lines(records, "lpips"))
     )
@@ -184,7 +188,9 @@ def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
 
 
 def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
-    """A ring around the first step at which a model is past the budget, also beyond the rungs that it covers."""
+    """A ring around the first step at which a model is past the budget, also beyond the rungs that
+    it covers.
+    """
     for index, line in enumerate(lines):
         step = failing_step(line, budget)
         if step is not None:
@@ -211,7 +217,9 @@ def _covers(budget: Budget, family: str, metric: str) -> bool:
 
 
 def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
-    """Tick labels, and what stands below the steps: the parameter that makes the ladder, where it is only one."""
+    """Tick labels, and what stands below the steps: the parameter that makes the ladder, where it
+    is only one.
+    """
     params = {record.case.step: record.case.params for record in records}
     names = [
         name for name in params[steps[0]] if len({params[step].get(name) for step in steps}) > 1

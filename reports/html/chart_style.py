@@ -103,7 +103,9 @@ def styled() -> Iterator[None]:
 def figure_of(
     columns: int, entries: int, *, height_in: float = 3.0, left: float = 0.115
 ) -> tuple[Figure, list[Axes]]:
-    """Panels side by side below room for a legend of that many entries; margins are fixed, so that charts line up."""
+    """Panels side by side below room for a legend of that many entries; margins are fixed, so that
+    charts line up.
+    """
     from matplotlib.figure import Figure
 
     head = 0.2 + 0.22 * math.ceil(entries / LEGEND_COLUMNS)

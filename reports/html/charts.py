@@ -1,4 +1,6 @@
-"""Charts of a run as SVG files: which are drawn, of what, and where they lie. Their number does not grow with the cases."""
+"""Charts of a run as SVG files: which are drawn, of what, and where they lie. Their number does not
+grow with the cases.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ class Drawn:
 
 
 def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Drawn:
-    """Write the SVG charts of a run into a folder; `history` is of the runs before it, oldest first."""
+    """Write the SVG charts of a run into a folder; `history` is of the runs before it, oldest
+    first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     by_family: dict[str, list[CaseRecord]] = {}
     for record in run.records:
@@ -278,7 +282,9 @@ def _swaps(
 
 
 def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
-    """The mean of paired changes with its 95 % interval (Student's t); of one change there is no interval."""
+    """The mean of paired changes with its 95 % interval (Student's t); of one change there is no
+    interval.
+    """
     from scipy.special import stdtrit
 
     mean, count = float(np.mean(changes)), len(changes)

@@ -216,7 +216,9 @@ def aspect_table(found: Comparison) -> Table:
 
 
 def comparison_table(found: Comparison) -> Table:
-    """A table for `rich.print`: what is lost and won, worst first, as far as it does not speak against its aspect."""
+    """A table for `rich.print`: what is lost and won, worst first, as far as it does not speak
+    against its aspect.
+    """
     changed = [row for row in found.rows if row.outcome in {"lost", "won"}]
     shown = [row for row in changed if not against(found, row)]
     table = _table("; ".join(_caption(found, len(changed) - len(shown), len(shown) - MOST_LINES)))

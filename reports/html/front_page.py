@@ -1,4 +1,6 @@
-"""What the front page says of a run, without any markup: verdict, counts, findings, the map of families."""
+"""What the front page says of a run, without any markup: verdict, counts, findings, the map of
+families.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +172,9 @@ def headline(run: Run) -> Headline:
 
 
 def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
-    """The numbers beside the verdict: pictures, findings, and edits without a picture; `states` are the cases', by id."""
+    """The numbers beside the verdict: pictures, findings, and edits without a picture; `states` are
+    the cases', by id.
+    """
     total, missing = len(run.manifest.cases), len(run.missing)
     finished = f"{total - missing:,}" if not missing else f"{total - missing:,} of {total:,}"
     of = {state: sum(other == state for other in states.values()) for state in view.STATES}
@@ -203,7 +207,9 @@ _ENDS: tuple[tuple[str, str, Tone], ...] = (
 
 
 def compared(run: Run) -> str:
-    """What became of the pictures beside the accepted ones, in a sentence; empty: there is no baseline."""
+    """What became of the pictures beside the accepted ones, in a sentence; empty: there is no
+    baseline.
+    """
     if run.verdict is None or not run.verdict.baseline:
         return ""
     said = verdict.changed_pictures(run.verdict)
@@ -324,7 +330,9 @@ def _card(cases: _Cases, number: int, finding: Finding) -> Card:
 
 
 def _pairs(finding: Finding) -> list[tuple[str, str]]:
-    """The families and models of a rule about no picture: what pictures show stands in the judgements."""
+    """The families and models of a rule about no picture: what pictures show stands in the
+    judgements.
+    """
     if finding.rule == "picture" or finding.outcome is Outcome.PASS:
         return []
     return [(family, model) for family in finding.families for model in finding.models]

@@ -44,7 +44,9 @@ class Moment:
 
 
 def earlier_runs(run: Run) -> tuple[Moment, ...]:
-    """The newest runs of the same suite and metrics beside this one, oldest first; what can't be read is left out."""
+    """The newest runs of the same suite and metrics beside this one, oldest first; what can't be
+    read is left out.
+    """
     found: list[tuple[str, Path]] = []
     for path in run.folder.resolve().parent.glob("*/manifest.json"):
         if (

@@ -53,8 +53,8 @@ _OURS = ("cases", "charts", "data", "pixels", "static", "thumbs")
 def write_report(run: Run, folder: Path | None = None) -> Path:
     """Write the report of a run and return its `index.html`.
 
-    Pictures stay in the run's folder and are referred to by relative paths, so the report must stay where it is, seen from
-    the run.
+    Pictures stay in the run's folder and are referred to by relative paths, so the report must stay
+    where it is, seen from the run.
     """
     folder = run.folder / "report" if folder is None else folder
     states = view.states(run)
@@ -77,7 +77,9 @@ def write_static(folder: Path, names: Iterable[str]) -> None:
 
 
 def environment(folder: Path) -> Environment:
-    """Our templates, for a page in that folder; whatever a run says is escaped, and a name that does not exist raises."""
+    """Our templates, for a page in that folder; whatever a run says is escaped, and a name that
+    does not exist raises.
+    """
     pages = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

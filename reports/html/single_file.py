@@ -1,6 +1,7 @@
 """A report as one HTML file, to send or attach: what lies beside the page is put into it.
 
-The pictures whose pixels are read out stay as they are; maps, differences and artefacts of stages become WebP.
+The pictures whose pixels are read out stay as they are; maps, differences and artefacts of stages
+become WebP.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def check_size(cases: int) -> None:
 
 
 def write_single_file(index: Path) -> Path:
-    """Write `<folder>.html` beside a report's folder, with everything that the report consists of; give its path."""
+    """Write `<folder>.html` beside a report's folder, with everything that the report consists of;
+    give its path.
+    """
     folder = index.parent
     target = folder.with_name(f"{folder.name}.html")
     text = index.read_text(encoding="utf-8")
@@ -101,7 +104,9 @@ def _uri(data: bytes, kind: str) -> str:
 
 
 def _data_files(folder: Path) -> dict[str, str]:
-    """Path as a script names it -> data: URI, of everything that scripts load: data of cases, and the pictures in it."""
+    """Path as a script names it -> data: URI, of everything that scripts load: data of cases, and
+    the pictures in it.
+    """
     found: dict[str, str] = {}
     for path in [*sorted(folder.glob("cases/*.js")), *sorted(folder.glob("data/viewer.js"))]:
         text = path.read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
-"""Thumbnails of the front page: where a finding is, cut out of the accepted or expected picture, of this run's, and of their
-difference."""
+"""Thumbnails of the front page: where a finding is, cut out of the accepted or expected picture, of
+this run's, and of their difference."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Thumbnail:
 
 
 def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dict[str, Thumbnail]:
-    """Draw a thumbnail for each finding's case that has a picture, at most MOST; case id -> thumbnail."""
+    """Draw a thumbnail for each finding's case that has a picture, at most MOST; case id ->
+    thumbnail.
+    """
     records = {record.case.id: record for record in run.records}
     before = load_counterparts(run.folder)
     drawn: dict[str, Thumbnail] = {}
@@ -73,7 +75,9 @@ def cut(
 
 
 def _blobs(record: CaseRecord, finding: Finding, before: Counterparts) -> dict[str, str]:
-    """The case's pictures by kind; of a finding beside the accepted picture that one stands for the expected."""
+    """The case's pictures by kind; of a finding beside the accepted picture that one stands for the
+    expected.
+    """
     blobs = dict(record.blobs)
     other = before.get(record.case.id) if finding.rule == "picture" else None
     if other and "actual" in other.blobs and "actual" in blobs:
@@ -125,7 +129,9 @@ def _draw(
 
 
 def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
-    """Where the finding's metric is worst: in its own region, else anywhere; of one without a number, where LPIPS is."""
+    """Where the finding's metric is worst: in its own region, else anywhere; of one without a
+    number, where LPIPS is.
+    """
     evidence = finding.evidence
     if evidence is None:
         return worst_place(record)

@@ -1,4 +1,6 @@
-"""The verdict in the terminal: a block of two or three lines for each finding, and a few lines. Right at 80 columns."""
+"""The verdict in the terminal: a block of two or three lines for each finding, and a few lines.
+Right at 80 columns.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ STYLES = {"error": "bold red", "warning": "yellow", "good": ""}
 
 
 def finding_blocks(verdict: Verdict) -> Group | None:
-    """What needs a person, in the verdict's order: at most 10 findings and a count. None: there is nothing."""
+    """What needs a person, in the verdict's order: at most 10 findings and a count. None: there is
+    nothing.
+    """
     found = open_lines(verdict)
     if not found:
         return None

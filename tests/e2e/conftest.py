@@ -1,4 +1,6 @@
-"""A browser, and reports to look at: one of a real run with planted regressions, one with hostile names."""
+"""A browser, and reports to look at: one of a real run with planted regressions, one with hostile
+names.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def opened(
     theme: str = "light",
     asked: list[str] | None = None,
 ) -> Iterator[Page]:
-    """A page that must not complain, fail to load anything, or ask the network; `asked` gets what it asked for."""
+    """A page that must not complain, fail to load anything, or ask the network; `asked` gets what
+    it asked for.
+    """
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
@@ -158,12 +162,16 @@ def run(regressed: Path) -> runs.Run:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a run whose names are markup, whose decisions are 300 characters long, and which holds every trouble."""
+    """The report of a run whose names are markup, whose decisions are 300 characters long, and
+    which holds every trouble.
+    """
     return write_report(runs.load(make_run(tmp_path_factory.mktemp("hostile") / 'a "b" #1 50%')))
 
 
 def until(page: Page, expression: str, *, seconds: float = 30) -> None:
-    """Wait for an expression to hold. (Playwright's own waiting evaluates a string in the page, which our policy forbids.)"""
+    """Wait for an expression to hold. (Playwright's own waiting evaluates a string in the page,
+    which our policy forbids.)
+    """
     for _ in range(round(seconds * 20)):
         if page.evaluate(expression):
             return

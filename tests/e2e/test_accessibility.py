@@ -13,7 +13,9 @@ from tests.e2e.conftest import editproof, opened
 
 
 def troubles(page: Page) -> list[tuple[str, str, Any]]:
-    """Serious and critical issues: rule, what it says, and the first elements. (Its preloading asks for files by itself.)"""
+    """Serious and critical issues: rule, what it says, and the first elements. (Its preloading asks
+    for files by itself.)
+    """
     found = Axe().run(page, options={"preload": False}).response["violations"]
     return [
         (one["id"], one["help"], [node["html"][:160] for node in one["nodes"][:3]])

@@ -1,4 +1,6 @@
-"""The front page and the list in a browser, opened from the disk: every filter, key, link and export, on a real run."""
+"""The front page and the list in a browser, opened from the disk: every filter, key, link and
+export, on a real run.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def said(page: Page, key: str) -> list[str]:
 
 
 def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
-    """Without scrolling: the verdict, why, what changed since the baseline, and the first finding with its picture."""
+    """Without scrolling: the verdict, why, what changed since the baseline, and the first finding
+    with its picture.
+    """
     page = look()
     assert run.verdict
     expect(page.locator("#front h1")).to_contain_text("REGRESSION")
@@ -51,7 +55,9 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
 
 
 def test_finding_opens_its_case(look: Look, run: Run) -> None:
-    """One click on a finding shows its case with the heat map of its metric; Back shows the front page where it was left."""
+    """One click on a finding shows its case with the heat map of its metric; Back shows the front
+    page where it was left.
+    """
     page = look()
     page.evaluate("scrollTo(0, 260)")
     link = page.locator(".group h3 a").first
@@ -93,7 +99,9 @@ def test_filters(look: Look, run: Run, name: str, value: str, fact: str) -> None
 
 
 def test_filter_by_aspect_finding_and_stage(look: Look, run: Run) -> None:
-    """Cases are found by the aspect that got worse, by the finding that counts them, and by the stage that broke."""
+    """Cases are found by the aspect that got worse, by the finding that counts them, and by the
+    stage that broke.
+    """
     page = look()
     assert run.verdict
     aspect = page.locator("select[name=worse] option").nth(1).get_attribute("value") or ""
@@ -136,7 +144,9 @@ def test_what_nobody_sees_is_folded(look: Look, run: Run) -> None:
 
 
 def test_search(look: Look) -> None:
-    """`/` goes to the search; all words must fit, in any order; an id finds its case; what fits nothing is said."""
+    """`/` goes to the search; all words must fit, in any order; an id finds its case; what fits
+    nothing is said.
+    """
     page = look()
     page.keyboard.press("/")
     expect(page.locator("input[name=q]")).to_be_focused()
@@ -150,7 +160,9 @@ def test_search(look: Look) -> None:
 
 
 def test_every_column_sorts_both_ways(look: Look) -> None:
-    """A heading sorts one way, then the other, then not at all; it says so to a screen reader, and in the address."""
+    """A heading sorts one way, then the other, then not at all; it says so to a screen reader, and
+    in the address.
+    """
     page = look()
     every = listed(page)
     for key in page.evaluate("editproof.list.columns()"):
@@ -200,7 +212,9 @@ def test_old_link_with_a_name_that_is_gone(look: Look) -> None:
 
 
 def test_keys_of_the_list(look: Look) -> None:
-    """Arrows, Home, End and the page keys move the marked row; Enter opens it; Escape or Back leads to the same row."""
+    """Arrows, Home, End and the page keys move the marked row; Enter opens it; Escape or Back leads
+    to the same row.
+    """
     page = look()
     rows = page.locator(".grid .rows")
     rows.focus()
@@ -267,7 +281,9 @@ def test_only_rows_in_sight_are_elements(look: Look) -> None:
 
 
 def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
-    """A moment after the page is there every chart is, also those far below: a picture of the whole page has no blanks."""
+    """A moment after the page is there every chart is, also those far below: a picture of the whole
+    page has no blanks.
+    """
     page = look()
     until(
         page,
@@ -284,7 +300,9 @@ def test_no_width_scrolls_sideways(look: Look, width: int, theme: str) -> None:
 
 
 def test_page_without_scripts(browser: Browser, report: Path) -> None:
-    """Where scripts are off, verdict, findings with their cases, charts and provenance are there: a fold needs no script."""
+    """Where scripts are off, verdict, findings with their cases, charts and provenance are there: a
+    fold needs no script.
+    """
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(report.as_uri())
     expect(page.locator("#front h1")).to_contain_text("REGRESSION")
@@ -314,7 +332,9 @@ def test_print_has_findings_and_no_controls(look: Look) -> None:
 
 @pytest.mark.parametrize("fragment", ["", "#sort=case", "#status=error"])
 def test_hostile_names_stay_text(browser: Browser, hostile: Path, fragment: str) -> None:
-    """Names that are markup, quotes, right-to-left or 300 characters long are shown as they are, and run nothing."""
+    """Names that are markup, quotes, right-to-left or 300 characters long are shown as they are,
+    and run nothing.
+    """
     with opened(browser, hostile, fragment, width=1024) as page:
         dialogs: list[str] = []
         page.on("dialog", lambda dialog: dialogs.append(dialog.message))

@@ -1,4 +1,6 @@
-"""Ten thousand cases in a browser: what is loaded, what becomes an element. Times are kept by benchmarks/REPORT.md."""
+"""Ten thousand cases in a browser: what is loaded, what becomes an element. Times are kept by
+benchmarks/REPORT.md.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_little_is_loaded_at_first(page: Page, large: Path, asked: list[str]) ->
 
 
 def test_few_elements(page: Page) -> None:
-    """Wherever the list is scrolled to, the page holds some thousand elements, and the rows in sight are the right ones."""
+    """Wherever the list is scrolled to, the page holds some thousand elements, and the rows in
+    sight are the right ones.
+    """
     rows = page.locator(".grid .rows")
     for share in (0, 0.5, 1):
         rows.evaluate("(node, share) => { node.scrollTop = share * node.scrollHeight; }", share)

@@ -325,7 +325,9 @@ def test_choice_of_a_and_b(view: Open, run: Run, record: CaseRecord) -> None:
 
 
 def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> None:
-    """The metric that failed first; a legend with ends and unit; the keys go through all that have a map."""
+    """The metric that failed first; a legend with ends and unit; the keys go through all that have
+    a map.
+    """
     assert run.verdict is not None
     found = [
         finding.evidence for finding in run.verdict.findings if record.case.id in finding.cases
@@ -354,7 +356,9 @@ def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> N
 
 
 def test_pixels_on_the_disk(view: Open, run: Run, record: CaseRecord) -> None:
-    """RGB, Lab and ΔE00 under the cursor are those of the pictures, though the page was opened as a file."""
+    """RGB, Lab and ΔE00 under the cursor are those of the pictures, though the page was opened as a
+    file.
+    """
     expected, actual = (picture(run, record, kind) for kind in ("expected", "actual"))
     y, x = np.unravel_index(
         np.abs(expected.astype(int) - actual).sum(axis=2).argmax(), expected.shape[:2]
@@ -391,7 +395,9 @@ def test_the_cursor_moves_by_keys(view: Open) -> None:
 
 
 def test_pixels_that_cannot_be_read_say_how_they_can(view: Open, run: Run) -> None:
-    """A case without maps has no pixel files: from the disk the way is told, and from a server it works."""
+    """A case without maps has no pixel files: from the disk the way is told, and from a server it
+    works.
+    """
     mapped = load_maps(run.folder).cases
     other = next(one for one in run.records if one.case.id not in mapped)
     page = view("&mode=side&cursor=10%2C10", case=other.case.id)
@@ -529,7 +535,9 @@ def test_stages(view: Open, record: CaseRecord) -> None:
 
 
 def test_numbers_beside_the_baseline(view: Open, record: CaseRecord, run: Run) -> None:
-    """What a finding calls past its limit is marked, with the finding's words; the change stands beneath."""
+    """What a finding calls past its limit is marked, with the finding's words; the change stands
+    beneath.
+    """
     page = view()
     assert run.verdict is not None
     texts = {finding.text for finding in run.verdict.findings if record.case.id in finding.cases}
@@ -689,7 +697,9 @@ def test_hostile_names_are_text(view: Open, hostile: Path) -> None:
 
 
 def test_an_error_is_told(view: Open, hostile: Path) -> None:
-    """Kind, message and traceback; the pictures that there are are shown, and why the others are not."""
+    """Kind, message and traceback; the pictures that there are are shown, and why the others are
+    not.
+    """
     record = next(one for one in runs.load(hostile.parents[1]).records if one.error is not None)
     page = view("&mode=side", case=record.case.id, index=hostile.as_uri())
     expect(page.locator(".v-error")).to_contain_text("no <source> patch lies outside the mask")

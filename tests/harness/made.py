@@ -109,7 +109,9 @@ def sampled(
     seeds: Sequence[int] = (1, 2, 3),
     margins: tuple[Margin, ...] = (),
 ) -> Run:
-    """A stochastic model's run without pictures: three scenes (rows) on some seeds (columns), at 35 dB less `changes`."""
+    """A stochastic model's run without pictures: three scenes (rows) on some seeds (columns), at 35
+    dB less `changes`.
+    """
     records = [
         measured(35.0 - change, step=step, seed=seed)
         for step, row in enumerate(changes, start=1)

@@ -1,4 +1,6 @@
-"""Detection: text at two sizes, logos, colours, the caller's mask, and a person's strokes over all of them."""
+"""Detection: text at two sizes, logos, colours, the caller's mask, and a person's strokes over all
+of them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from editproof.pipelines.stages.ocr import find_text, height_px, read_text
 from editproof.pipelines.stages.overlay import find_colour, find_template
 
 Answers = dict[tuple[int, int], list[tuple[tuple[int, int, int, int], float]]]
-"""What a detector finds, by the size of the picture that it is shown: boxes (x0, y0, x1, y1) and scores."""
+"""What a detector finds, by the size of the picture that it is shown: boxes (x0, y0, x1, y1) and
+scores.
+"""
 
 
 def detected_by(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> None:
@@ -66,7 +70,9 @@ def test_what_either_size_finds_counts_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_tall_box_must_be_sure(
     monkeypatch: pytest.MonkeyPatch, box: tuple[int, int, int, int], score: float, counts: bool
 ) -> None:
-    """Lines higher than a quarter of the picture count at 0.75 and more, others at `detect.min_confidence`."""
+    """Lines higher than a quarter of the picture count at 0.75 and more, others at
+    `detect.min_confidence`.
+    """
     detected_by(monkeypatch, {(100, 200): [(box, score)]})
     config = DetectConfig(upsample=1)
     assert bool(find_text(np.zeros((100, 200, 3), np.uint8), config)) is counts
@@ -244,8 +250,8 @@ def _put(image: Image, path: Path, size: float, top: int, left: int) -> np.ndarr
 
 
 def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """4096 px: 12 px print across a tile's corner, a line over three tiles as one, and a headline larger than tiles; the
-    detector never sees more than a tile.
+    """4096 px: 12 px print across a tile's corner, a line over three tiles as one, and a headline
+    larger than tiles; the detector never sees more than a tile.
     """
     pixels = np.full((4096, 4096, 3), 70, np.uint8)
     lines = {

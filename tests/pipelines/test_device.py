@@ -38,7 +38,9 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers of different ones are not compared blindly: the manifest, and with it every case's key, names it."""
+    """Numbers of different ones are not compared blindly: the manifest, and with it every case's
+    key, names it.
+    """
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Example 100")
     monkeypatch.setenv("EDITPROOF_DEVICE", "auto")

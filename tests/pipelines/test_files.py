@@ -155,7 +155,9 @@ def test_a_picture_cut_short_says_so(pixels: Pixels) -> None:
 
 
 def test_the_reference_pipeline_reads_the_file(pixels: Pixels) -> None:
-    """Not the pixels that came along; a file that shows another size, or nothing, is refused in one line."""
+    """Not the pixels that came along; a file that shows another size, or nothing, is refused in one
+    line.
+    """
     image = np.asarray(pixels / np.float32(255), np.float32)
     mask = np.zeros(image.shape[:2], np.float32)
     run = reference.build()

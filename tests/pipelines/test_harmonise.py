@@ -1,4 +1,6 @@
-"""Harmonising: steps are carried into the fill, good fills are left alone, and nothing outside changes."""
+"""Harmonising: steps are carried into the fill, good fills are left alone, and nothing outside
+changes.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def test_outside_the_fill_not_a_bit_changes(
 
 
 def test_the_gradient_domain_takes_an_offset_out_of_the_fill(photo: Image, blobs: Mask) -> None:
-    """Each fill's own: one is too bright, the other too dark; both come back to what was there, to a third or less."""
+    """Each fill's own: one is too bright, the other too dark; both come back to what was there, to
+    a third or less.
+    """
     offset = np.where(np.arange(SIZE)[:, None, None] < 50, 0.12, -0.12).astype(np.float32)
     wrong = np.clip(photo + offset * blobs[..., None], 0, 1)
     right, decision = harmonised(wrong, blobs, "gradient")
@@ -92,7 +96,9 @@ def test_a_fill_without_a_step_is_left_alone(blobs: Mask, colour: str) -> None:
 
 
 def test_a_fill_at_the_border_and_no_fill_at_all(photo: Image, blobs: Mask) -> None:
-    """Where there are surroundings on one side only, they are enough; where nothing was filled, nothing is done."""
+    """Where there are surroundings on one side only, they are enough; where nothing was filled,
+    nothing is done.
+    """
     mask = np.zeros((SIZE, SIZE), np.float32)
     mask[:20, :20] = 1
     wrong = np.clip(photo + np.float32(0.15) * mask[..., None], 0, 1)

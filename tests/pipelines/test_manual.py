@@ -1,4 +1,6 @@
-"""The manual says what the settings are, all of them, and the page in the docs is the one that they make now."""
+"""The manual says what the settings are, all of them, and the page in the docs is the one that they
+make now.
+"""
 
 from __future__ import annotations
 

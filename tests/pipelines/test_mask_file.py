@@ -1,4 +1,6 @@
-"""A mask on disk comes back as it was, for its own image only, and says what is wrong with it otherwise."""
+"""A mask on disk comes back as it was, for its own image only, and says what is wrong with it
+otherwise.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ from tests.gpu import on_a_gpu
 
 @pytest.fixture(scope="module")
 def random_alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """AlexNet as torchvision names it, untrained: 10 MB in a folder, as a .safetensors and as a .pth."""
+    """AlexNet as torchvision names it, untrained: 10 MB in a folder, as a .safetensors and as a
+    .pth.
+    """
     import torch
     from safetensors.torch import save_file
     from torchvision.models import alexnet
@@ -111,7 +113,9 @@ def test_the_hole_does_not_count(taken: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (530, 40)], ids=str)
 def test_any_size_has_a_value(taken: Path, shape: tuple[int, int]) -> None:
-    """Small pictures are mirrored, large ones are compared square by square; enlarged ones are made small again."""
+    """Small pictures are mirrored, large ones are compared square by square; enlarged ones are made
+    small again.
+    """
     image, nothing = noise(*shape), np.zeros(shape, bool)
     assert lpips_outside(image, 1 - image, nothing, taken) > 0  # type: ignore[operator]
     assert lpips_outside(
@@ -120,7 +124,9 @@ def test_any_size_has_a_value(taken: Path, shape: tuple[int, int]) -> None:
 
 
 def test_a_limit_sends_an_edit_to_review(taken: Path) -> None:
-    """With both numbers in the reason and in the trace; a looser one lets it pass, and the fast tier is not left for it."""
+    """With both numbers in the reason and in the trace; a looser one lets it pass, and the fast
+    tier is not left for it.
+    """
     image, mask = noise(64, 64), np.zeros((64, 64), np.float32)
     mask[20:30, 20:30] = 1
     settings: dict[str, Param] = {

@@ -1,4 +1,6 @@
-"""The pre-check says that nothing needs doing only where that is certain, and later stages honour it."""
+"""The pre-check says that nothing needs doing only where that is certain, and later stages honour
+it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def with_text(
 
 
 def test_a_picture_without_contrast_needs_nothing() -> None:
-    """No text can be in it, so no detector runs, no model fills, and the picture comes back to the bit."""
+    """No text can be in it, so no detector runs, no model fills, and the picture comes back to the
+    bit.
+    """
     result = reference.build()(EditRequest(FLAT))
     said = decisions(result)
     assert said["precheck"].startswith(
@@ -113,7 +117,9 @@ def test_pooling_keeps_the_largest_value_of_each_block() -> None:
 
 
 def test_a_stage_over_its_budget_says_so() -> None:
-    """A budget that nothing can keep is noted, one that anything keeps is not; either way the edit is made."""
+    """A budget that nothing can keep is noted, one that anything keeps is not; either way the edit
+    is made.
+    """
     settings = {"precheck.budget_ms": 1e-6, "mask.budget_ms": 1e-6, "inpaint.budget_ms": 1e9}
     result = reference.build(**settings)(EditRequest(FLAT))
     over = {stage.name for stage in result.stages if "; over budget: " in stage.decision}
@@ -122,7 +128,9 @@ def test_a_stage_over_its_budget_says_so() -> None:
 
 
 def test_the_estimate_knows_what_the_detector_is_shown() -> None:
-    """Small and narrow pictures are enlarged for it, large ones cut into tiles; without enlarging it is shown a part of it."""
+    """Small and narrow pictures are enlarged for it, large ones cut into tiles; without enlarging
+    it is shown a part of it.
+    """
     config, once = DetectConfig(), DetectConfig(both_scales=False, upsample=1)
     assert seen_megapixels((1000, 1000), config) == pytest.approx(1 + 4)
     assert seen_megapixels((100, 100), once) == pytest.approx(0.736**2)
@@ -136,7 +144,9 @@ def test_the_estimate_knows_what_the_detector_is_shown() -> None:
 
 
 def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
-    """A hole across the picture costs more than a compact one of the same size; more steps cost a diffusion model more."""
+    """A hole across the picture costs more than a compact one of the same size; more steps cost a
+    diffusion model more.
+    """
     image = np.full((256, 256, 3), 0.5, np.float32)
     compact, spread = np.zeros((2, 256, 256), np.float32)
     compact[100:116, 100:116] = 1

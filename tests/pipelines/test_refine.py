@@ -1,4 +1,6 @@
-"""Refining the mask: shrunk, grown and softened, but not over what must survive; and how much of that is covered."""
+"""Refining the mask: shrunk, grown and softened, but not over what must survive; and how much of
+that is covered.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def test_the_stage_shrinks_then_grows(block: Mask) -> None:
 
 
 def test_strength_is_the_gradient_of_what_is_known() -> None:
-    """0.02 a pixel on a ramp, whatever its direction; an edge beside what is not known does not count."""
+    """0.02 a pixel on a ramp, whatever its direction; an edge beside what is not known does not
+    count.
+    """
     y, x = np.mgrid[:40, :40]
     for plane in (0.02 * x, 0.02 * y, 0.02 * (x + y) / np.sqrt(2)):
         ramp = np.repeat(plane[..., None], 3, axis=2).astype(np.float32)
@@ -63,7 +67,9 @@ def test_strength_is_the_gradient_of_what_is_known() -> None:
 
 
 def test_growth_stops_before_fine_print(block: Mask) -> None:
-    """Lines 2 px beside the mask are spared, the flat ground on the other side is not; the core stays whole."""
+    """Lines 2 px beside the mask are spared, the flat ground on the other side is not; the core
+    stays whole.
+    """
     image = GREY.copy()
     image[18:42, 42:60] = np.where(np.arange(18) % 3 == 0, 0.1, 0.9)[None, :, None]
     settings = {"mask.dilate_px": 4, "mask.soft_sigma_px": 2.0, "mask.max_coverage": 1.0}

@@ -1,4 +1,6 @@
-"""Text is removed line by line, by what its ground is like and how sure it is; the policy comes first."""
+"""Text is removed line by line, by what its ground is like and how sure it is; the policy comes
+first.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +122,9 @@ def test_off_leaves_all_to_the_inpainter(image: Image, mask: Mask) -> None:
 
 
 def test_places_share_no_pixel(mask: Mask) -> None:
-    """Lines that overlap are told apart; each has the pixels of the mask in its box and as far around as it may reach."""
+    """Lines that overlap are told apart; each has the pixels of the mask in its box and as far
+    around as it may reach.
+    """
     first, second = places_of((line(18, 40), line(22, 66)), mask, reach_px=2)
     assert not (first & second).any()
     assert np.array_equal(first | second, (mask > 0) & (np.arange(SIZE) < 69)[:, None])

@@ -1,4 +1,6 @@
-"""Routing: which inpainter is tried first, when the next one is, and what is handed over; and the checks that decide it."""
+"""Routing: which inpainter is tried first, when the next one is, and what is handed over; and the
+checks that decide it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def routed(
 
 
 def test_a_good_result_of_the_fast_tier_is_taken(smooth: Image, blob: Mask) -> None:
-    """On a smooth ground Navier-Stokes is good enough: the heavier model is never run, and the picture is what it makes."""
+    """On a smooth ground Navier-Stokes is good enough: the heavier model is never run, and the
+    picture is what it makes.
+    """
     result, decision = routed(smooth, blob, {})
     names = [stage.name for stage in result.stages]
     assert "inpaint[ns]" in names
@@ -171,7 +175,9 @@ def saved(kind: str, **options: object) -> bytes:
 
 
 def test_routing_replays_to_the_same_bytes(gravel: Image, blob: Mask) -> None:
-    """With the settings that the result carries, whatever tier was taken; and the seed matters if it may for one tier."""
+    """With the settings that the result carries, whatever tier was taken; and the seed matters if
+    it may for one tier.
+    """
     settings: dict[str, Param] = {
         "route.tiers": "ns,patch",
         "route.threshold": 0.3,
@@ -217,7 +223,9 @@ def test_a_stage_over_its_budget_says_so(smooth: Image, blob: Mask) -> None:
 
 
 def test_the_picture_itself_scores_as_clean(gravel: Image, smooth: Image, blob: Mask) -> None:
-    """What nobody touched is no artefact, on texture or on none; at any scale; where there is no mask, or no surroundings."""
+    """What nobody touched is no artefact, on texture or on none; at any scale; where there is no
+    mask, or no surroundings.
+    """
     assert artefact_score(gravel, blob).value < 0.2
     assert artefact_score(smooth, blob).value < 0.05
     assert artefact_score(smooth.repeat(2, axis=0).repeat(2, axis=1), blob).value < 0.2
@@ -262,7 +270,9 @@ def test_limits_on_artefacts_and_likeness_send_an_edit_to_review(gravel: Image, 
 
 
 def test_likeness_outside_is_ssim_band_by_band() -> None:
-    """With nothing masked it is scikit-image's own over the inner pixels; what happens in the hole does not count."""
+    """With nothing masked it is scikit-image's own over the inner pixels; what happens in the hole
+    does not count.
+    """
     from skimage.metrics import structural_similarity
 
     rng = np.random.default_rng(0)

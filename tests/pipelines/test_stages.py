@@ -76,7 +76,9 @@ def test_every_blend_leaves_the_bits_outside(photo: Image, blob: Mask, mode: str
 
 
 def test_the_seed_matters_for_stochastic_models_only(photo: Image, blob: Mask, model: str) -> None:
-    """Same seed, same bits; another seed differs just where the pipeline says that it is stochastic."""
+    """Same seed, same bits; another seed differs just where the pipeline says that it is
+    stochastic.
+    """
     settings = {"inpaint.model": model}
     one, again, other = (edited(photo, blob, settings, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
@@ -122,7 +124,9 @@ def test_too_large_a_mask_is_refused_with_both_numbers(photo: Image) -> None:
 
 
 def test_a_full_mask_is_one_clear_error(photo: Image, model: str) -> None:
-    """With the coverage limit lifted, there is nothing to fill from; no model may give back the input, or zeros."""
+    """With the coverage limit lifted, there is nothing to fill from; no model may give back the
+    input, or zeros.
+    """
     full = np.ones((SIZE, SIZE), np.float32)
     with pytest.raises(ValueError, match="nothing to fill it from"):
         edited(photo, full, {"inpaint.model": model, "mask.max_coverage": 1.0})
@@ -151,7 +155,9 @@ def test_a_result_replays_to_the_same_bytes(photo: Image, blob: Mask) -> None:
 
 @pytest.mark.parametrize("option", ["inpaint.two_tier", "inpaint.refine_texture"])
 def test_texture_from_patches_brings_a_smooth_fill_to_life(blob: Mask, option: str) -> None:
-    """On noise a smooth fill has next to no high frequencies; with the option, at least half of the ground's."""
+    """On noise a smooth fill has next to no high frequencies; with the option, at least half of the
+    ground's.
+    """
     noise = np.random.default_rng(3).normal(0.5, 0.12, (SIZE, SIZE, 1))
     image = np.repeat(np.clip(noise, 0, 1), 3, axis=2).astype(np.float32)
     hole = blob > 0
@@ -224,7 +230,9 @@ def test_softening_never_lets_the_old_content_through() -> None:
 
 @pytest.mark.parametrize("size", [(96, 96), (100, 61), (17, 200)])
 def test_tiles_with_overlap_join_to_the_whole(size: tuple[int, int]) -> None:
-    """Work that looks at single pixels is tiled without a trace; every pixel is covered, at any size."""
+    """Work that looks at single pixels is tiled without a trace; every pixel is covered, at any
+    size.
+    """
     image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
     for overlap_px in (0, 5, 16):
         joined = map_tiles(image, lambda tile: 1 - tile, size_px=32, overlap_px=overlap_px, scale=1)
@@ -247,7 +255,9 @@ def test_overlap_hides_the_seams_of_an_upscaler(photo: Image) -> None:
 def test_poisson_takes_gradients_from_the_fill_and_values_from_the_rim(
     photo: Image, blob: Mask
 ) -> None:
-    """A fill that is the picture plus a constant blends back to the picture, bit-equal outside the hole."""
+    """A fill that is the picture plus a constant blends back to the picture, bit-equal outside the
+    hole.
+    """
     hole = blob > 0
     blended = poisson(photo * np.float32(0.8), photo * np.float32(0.8) + np.float32(0.1), hole)
     assert np.array_equal(blended[~hole], (photo * np.float32(0.8))[~hole])
@@ -264,7 +274,9 @@ def test_a_pyramid_changes_nothing_where_fill_and_picture_agree(photo: Image, bl
 
 
 def test_a_pyramid_brings_back_nothing_of_what_is_masked(blob: Mask) -> None:
-    """Whatever stands under the mask's core, the result is the same; it goes over from fill to picture without a step."""
+    """Whatever stands under the mask's core, the result is the same; it goes over from fill to
+    picture without a step.
+    """
     mask = soften(blob > 0, radius_px=0, sigma_px=4)
     image, fill = (np.full((SIZE, SIZE, 3), level, np.float32) for level in (0.4, 0.6))
     fill[mask == 0] = 0.4
@@ -313,7 +325,9 @@ def test_crops_have_context_and_miss_nothing() -> None:
 
 
 def test_verification_flags_a_visible_edge(blob: Mask) -> None:
-    """A fill that can't match a chequered rim, in a flat picture, needs review; the picture is still handed over."""
+    """A fill that can't match a chequered rim, in a flat picture, needs review; the picture is
+    still handed over.
+    """
     image = np.full((SIZE, SIZE, 3), 0.5, np.float32)
     assert reference.build()(EditRequest(image, blob)).status is Status.DONE
     y, x = np.mgrid[:SIZE, :SIZE]

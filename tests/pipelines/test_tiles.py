@@ -34,7 +34,9 @@ JOINS: Sequence[Join] = get_args(Join)
 def test_what_tiles_agree_on_comes_back_exactly(
     size: tuple[int, int], overlap_px: int, join: Join
 ) -> None:
-    """Work that looks at single pixels is tiled without a trace, to the bit, at any size, scale and overlap."""
+    """Work that looks at single pixels is tiled without a trace, to the bit, at any size, scale and
+    overlap.
+    """
     image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
     joined = map_tiles(
         image, lambda tile: 1 - tile, size_px=32, overlap_px=overlap_px, scale=1, join=join
@@ -57,7 +59,9 @@ def test_a_cut_steps_and_the_others_go_over_smoothly() -> None:
 
 
 def test_a_pyramid_keeps_the_contrast_of_detail() -> None:
-    """Two noises crossed: a fade averages them to less over the whole zone, a pyramid only near its middle."""
+    """Two noises crossed: a fade averages them to less over the whole zone, a pyramid only near its
+    middle.
+    """
     rng = np.random.default_rng(0)
     before, after = (rng.normal(0.5, 0.1, (64, 256, 3)).astype(np.float32) for _ in range(2))
     lost = {join: 0.1 - float(cross(before, after, join=join)[16:24].std()) for join in JOINS}
@@ -80,7 +84,9 @@ def smudge() -> Mask:
 
 
 def test_tiles_on_the_picture_s_grid_cover_the_hole(smudge: Mask) -> None:
-    """Whatever is filled lies in a tile; tiles start at multiples of size less overlap, as the caller asked."""
+    """Whatever is filled lies in a tile; tiles start at multiples of size less overlap, as the
+    caller asked.
+    """
     hole = smudge > 0
     config = InpaintConfig(tile_px=48, tile_overlap_px=8)
     (crop,) = context_crops(hole, context_px=16)
@@ -102,7 +108,9 @@ def test_a_tile_in_the_middle_of_a_hole_is_shown_more(smudge: Mask) -> None:
 
 
 def test_the_request_s_tiling_is_the_inpainter_s_too(ground: Image, smudge: Mask) -> None:
-    """What it asks for by `tile.*` holds for both, stands in the result's settings, and replays to the same bytes."""
+    """What it asks for by `tile.*` holds for both, stands in the result's settings, and replays to
+    the same bytes.
+    """
     request = EditRequest(ground, smudge, config={"tile.size_px": 48, "tile.overlap_px": 8})
     result = reference.build()(request)
     assert (result.config["inpaint.tile_px"], result.config["inpaint.tile_overlap_px"]) == (48, 8)
@@ -130,7 +138,9 @@ def test_overlap_and_pyramid_hide_the_seams_of_a_fill(ground: Image, smudge: Mas
 
 
 class Noise:
-    """A model that takes batches: noise by the seed that comes with each crop. Knows how large its batches were."""
+    """A model that takes batches: noise by the seed that comes with each crop. Knows how large its
+    batches were.
+    """
 
     note = ""
 

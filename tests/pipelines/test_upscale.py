@@ -1,4 +1,6 @@
-"""Enlarging: what every model keeps, what each is good at, and how its result is checked and redone."""
+"""Enlarging: what every model keeps, what each is good at, and how its result is checked and
+redone.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,9 @@ def test_the_order_of_tiles_does_not_matter(model: Upscaler, photo: Image) -> No
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_every_upscaler_stays_true_to_its_input(name: str, photo: Image, scale: int) -> None:
-    """Made small again, a conservative picture is within a level or two of what came in; a creative one is near it."""
+    """Made small again, a conservative picture is within a level or two of what came in; a creative
+    one is near it.
+    """
     residual = residual_map(find_upscaler(name)(photo, scale), photo)
     assert residual.mean() < (2 * LEVEL if name in CONSERVATIVE else 6 * LEVEL)
 
@@ -113,7 +117,9 @@ def test_tiles_that_overlap_by_32_px_join_to_the_whole(model: Upscaler, photo: I
 
 
 def test_the_models_rank_as_they_should_on_a_photograph(original: Image) -> None:
-    """×4: the guided filter gains on Lanczos in both measures; the creative net trades fidelity for looks."""
+    """×4: the guided filter gains on Lanczos in both measures; the creative net trades fidelity for
+    looks.
+    """
     small = small_photo(original, 4)
     metric = lpips_metric(find_weights("", download=False))
     pictures = {name: model(small, 4) for name, model in UPSCALERS.items()}
@@ -148,7 +154,9 @@ def test_the_shipped_net_is_what_it_says() -> None:
 
 
 def test_an_ncnn_file_becomes_a_state_dict() -> None:
-    """A convolution's half floats, its bias and a PReLU's slopes, each in its place; what is left over is refused."""
+    """A convolution's half floats, its bias and a PReLU's slopes, each in its place; what is left
+    over is refused.
+    """
     weights = np.arange(27, dtype="<f2")
     bias, slopes = np.array([0.5], "<f4"), np.array([0.25], "<f4")
     data = (
@@ -199,7 +207,9 @@ def upscaled(
 
 
 def test_criticality_chooses_where_it_may() -> None:
-    """High: nothing is invented. Low: the creative model. Otherwise, or without the setting: the model."""
+    """High: nothing is invented. Low: the creative model. Otherwise, or without the setting: the
+    model.
+    """
     config = UpscaleConfig(model="bicubic", by_criticality=True)
     assert choose_model(config, {"criticality": "high"})[0] == "lanczos"
     assert choose_model(config, {"criticality": "Low"})[0] == "realesrgan"
@@ -249,7 +259,9 @@ def test_the_guidance_map_follows_mask_and_contrast() -> None:
 
 
 def test_regions_that_do_not_stand_for_their_input_are_made_again(photo: Image) -> None:
-    """With feedback the worst residual falls, the rest of the picture keeps its bits, and the trace counts regions."""
+    """With feedback the worst residual falls, the rest of the picture keeps its bits, and the trace
+    counts regions.
+    """
     raw: dict[str, Param] = {"upscale.model": "realesrgan", "upscale.creative_back_projections": 0}
     before, _ = upscaled(photo, NOTHING, raw)
     threshold = float(np.quantile(residual_map(before, photo), 0.99))
@@ -260,7 +272,9 @@ def test_regions_that_do_not_stand_for_their_input_are_made_again(photo: Image) 
 
 
 def test_a_heavier_model_that_is_no_closer_is_not_taken(photo: Image) -> None:
-    """The creative net is off by more than Lanczos is, so Lanczos' regions stay, and the trace says so."""
+    """The creative net is off by more than Lanczos is, so Lanczos' regions stay, and the trace says
+    so.
+    """
     plain, _ = upscaled(photo, NOTHING, {})
     threshold = float(np.quantile(residual_map(plain, photo), 0.999))
     after, decision = upscaled(
@@ -299,7 +313,9 @@ def test_denoising_before_takes_noise_away_and_leaves_edges() -> None:
 
 
 def test_back_projection_brings_the_input_back(name: str, original: Image) -> None:
-    """Made small again the picture is far closer to its input; the original is no further off; flat colours stay."""
+    """Made small again the picture is far closer to its input; the original is no further off; flat
+    colours stay.
+    """
     small = small_photo(original, 2)
     plain, projected = (back_projected(find_upscaler(name), times)(small, 2) for times in (0, 2))
     assert residual_map(projected, small).mean() < 0.5 * residual_map(plain, small).mean()
@@ -312,7 +328,9 @@ def test_back_projection_brings_the_input_back(name: str, original: Image) -> No
 
 @pytest.mark.parametrize("settings", [{}, {"upscale.model": "realesrgan"}, {"text.mode": "auto"}])
 def test_upscaling_first_fills_the_large_picture(photo: Image, settings: dict[str, str]) -> None:
-    """Outside the enlarged mask the picture is the upscaler's; the fill differs from that of the usual order."""
+    """Outside the enlarged mask the picture is the upscaler's; the fill differs from that of the
+    usual order.
+    """
     mask = NOTHING.copy()
     mask[40:46, 30:60] = 1
     request = EditRequest(photo, mask, scale=2)

@@ -1,4 +1,6 @@
-"""A run folder as a harness would leave it: drawn pictures, plausible numbers, and every kind of trouble."""
+"""A run folder as a harness would leave it: drawn pictures, plausible numbers, and every kind of
+trouble.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def compared(folder: Path, record: CaseRecord, other: CaseRecord) -> Counterpart
 def test_pictures_have_their_place_and_size(
     record: CaseRecord, sources: Sources, tmp_path: Path
 ) -> None:
-    """A path from the report's page to the file, width and height; a picture that is not there is left out."""
+    """A path from the report's page to the file, width and height; a picture that is not there is
+    left out.
+    """
     told = shown(record, sources)
     assert set(told["pictures"]) == {
         "input",
@@ -132,7 +134,9 @@ def test_a_case_that_the_baseline_lacks(
 def test_stages_are_compared_by_their_artefacts(
     record: CaseRecord, sources: Sources, tmp_path: Path
 ) -> None:
-    """Same hash, same artefact; a stage that the baseline lacks, or both without an artefact, are not compared."""
+    """Same hash, same artefact; a stage that the baseline lacks, or both without an artefact, are
+    not compared.
+    """
     first, *others = record.stages
     changed = (replace(first, artefact="1" * 64, decision="2 boxes"), *others[:-1])
     beside = replace(

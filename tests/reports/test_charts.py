@@ -95,7 +95,9 @@ def test_seeds_stand_beside_the_baseline(run: runs.Run) -> None:
 
 
 def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
-    """Runs of the same suite beside this one are told by their date, oldest first; later ones are no history."""
+    """Runs of the same suite beside this one are told by their date, oldest first; later ones are
+    no history.
+    """
     for name, created in (
         ("b", "2026-03-13T00:00:00Z"),
         ("a", "2026-03-12T00:00:00Z"),

@@ -1,4 +1,6 @@
-"""The comparison in the terminal and on its page: the answer first, and no row that speaks against it unsaid."""
+"""The comparison in the terminal and on its page: the answer first, and no row that speaks against
+it unsaid.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ import editproof
 
 
 def test_a_run_gives_frames(run_folder: Path) -> None:
-    """Every planned case has a row, one that was not run says so; measurements and stages are rows by the same ids."""
+    """Every planned case has a row, one that was not run says so; measurements and stages are rows
+    by the same ids.
+    """
     run = editproof.load(run_folder)
     cases = run.cases
     assert list(cases["case_id"]) == [case.id for case in run.manifest.cases]

@@ -82,7 +82,9 @@ def test_headline_says_what_broke(run: runs.Run) -> None:
 
 
 def test_counts_lead_to_their_cases(run: runs.Run) -> None:
-    """Pictures by how they changed, findings by outcome, edits without a picture; what is zero leads nowhere."""
+    """Pictures by how they changed, findings by outcome, edits without a picture; what is zero
+    leads nowhere.
+    """
     found = {count.label: count for count in front_page.counts(run, view.states(run))}
     assert found["cases"].text == "23 of 24"
     assert (found["errors"].text, found["errors"].href) == ("1", "#status=error")
@@ -96,7 +98,9 @@ def test_counts_lead_to_their_cases(run: runs.Run) -> None:
 
 
 def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
-    """What needs a person stands as the verdict has it; what got better is apart, a kept budget only where at risk."""
+    """What needs a person stands as the verdict has it; what got better is apart, a kept budget
+    only where at risk.
+    """
     risky = replace(finding(run, Outcome.PASS, rule="budget"), at_risk=True)
     found = [
         finding(run, outcome) for outcome in (Outcome.REGRESSED, Outcome.CHANGED, Outcome.IMPROVED)
@@ -107,7 +111,9 @@ def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
 
 
 def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
-    """The picture to the case in the mode that shows it, the list to all; of many cases the first are linked."""
+    """The picture to the case in the mode that shows it, the list to all; of many cases the first
+    are linked.
+    """
     ids = tuple(case.id for case in run.manifest.cases)
     (card,) = front_page.cards(
         judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))
@@ -153,7 +159,9 @@ def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
 
 
 def test_map_shows_the_worst(run: runs.Run) -> None:
-    """A cell says the worst outcome of its aspects in a word and a shape, and lists them all for who points at it."""
+    """A cell says the worst outcome of its aspects in a word and a shape, and lists them all for
+    who points at it.
+    """
     cells = front_page.family_map(run, view.states(run))
     broken = run.manifest.cases[-1].model.name
     assert cells["microprint"][broken].text == "regressed"

@@ -94,7 +94,9 @@ def test_scripts_take_any_text() -> None:
 
 
 def test_links_resolve(index: Path, run: runs.Run) -> None:
-    """Every link leads to a file beside the page, to an id on it, to a case that has data, or to a filter of the list."""
+    """Every link leads to a file beside the page, to an id on it, to a case that has data, or to a
+    filter of the list.
+    """
     page, ids = Links(index), {record.case.id for record in run.records}
     keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort"}
     for link in page.links:
@@ -112,7 +114,9 @@ def test_links_resolve(index: Path, run: runs.Run) -> None:
 
 
 def test_report_elsewhere_finds_its_pictures(run: runs.Run, tmp_path: Path) -> None:
-    """A report outside the run's folder refers to the run's pictures, whatever characters the path has; none is copied."""
+    """A report outside the run's folder refers to the run's pictures, whatever characters the path
+    has; none is copied.
+    """
     index = write_report(run, tmp_path / "out #2 50%")
     told = (index.parent / "cases" / f"{page_name(run.records[0].case.id)}.js").read_text(
         encoding="utf-8"
@@ -137,7 +141,9 @@ def test_policy_allows_files_beside_only(index: Path) -> None:
 
 
 def test_failures_come_first(index: Path, run: runs.Run) -> None:
-    """The list begins with errors, then what needs review, then regressions; what nobody need look at ends it."""
+    """The list begins with errors, then what needs review, then regressions; what nobody need look
+    at ends it.
+    """
     states, order = view.states(run), list(view.STATES)
     places = [order.index(states[case_id]) for case_id in listed(index)]
     assert places == sorted(places)
@@ -154,7 +160,9 @@ def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
 
 
 def test_list_says_what_got_worse_by_which_finding(index: Path, run: runs.Run) -> None:
-    """A case has the aspects that got worse, and the numbers of the findings that count it; no other case has."""
+    """A case has the aspects that got worse, and the numbers of the findings that count it; no
+    other case has.
+    """
     data = data_of(index.parent / "data" / "cases.js")
     columns, words = data["columns"], data["words"]
     ids = columns["id"]
@@ -196,7 +204,9 @@ def test_findings_in_order(index: Path) -> None:
 
 
 def test_a_state_is_the_worst_that_the_verdict_says(run: runs.Run) -> None:
-    """Of changes and of findings that count the case; what ended otherwise keeps its word, and a pass is no state."""
+    """Of changes and of findings that count the case; what ended otherwise keeps its word, and a
+    pass is no state.
+    """
     states = view.states(run)
     assert run.verdict
     risky = run.verdict.findings[-1]

@@ -14,7 +14,9 @@ from editproof.reports.html.single_file import MOST_CASES, check_size, write_sin
 
 
 def test_nothing_lies_beside_it(run: runs.Run, tmp_path: Path) -> None:
-    """Every script, style and picture is in the file; its policy allows ours by their hashes, and no network."""
+    """Every script, style and picture is in the file; its policy allows ours by their hashes, and
+    no network.
+    """
     index = write_report(run, tmp_path / "report")
     alone = write_single_file(index)
     text = alone.read_text(encoding="utf-8")

@@ -47,7 +47,9 @@ def test_means_leave_out_what_is_unmeasured(run: runs.Run) -> None:
 
 
 def test_names_are_no_markup(run: runs.Run) -> None:
-    """A model's name neither colours the table nor moves the cursor nor turns the direction of the text."""
+    """A model's name neither colours the table nor moves the cursor nor turns the direction of the
+    text.
+    """
     record = run.records[0]
     named = replace(
         record,
@@ -72,7 +74,9 @@ def test_empty_run_has_no_rows(run: runs.Run) -> None:
     ],
 )
 def test_number(value: float, unit: str, shown: str) -> None:
-    """A score has four decimals, a value with a unit two; the minus is a minus and there is no negative zero."""
+    """A score has four decimals, a value with a unit two; the minus is a minus and there is no
+    negative zero.
+    """
     assert numbers.number(value, unit) == shown
 
 

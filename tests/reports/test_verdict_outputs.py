@@ -153,7 +153,9 @@ def test_what_nobody_sees_is_not_called_visible() -> None:
 
 
 def test_a_line_says_everything_once() -> None:
-    """What it looks like, how visible it is, how many cases, the first stage, the number; no change is called good or bad."""
+    """What it looks like, how visible it is, how many cases, the first stage, the number; no change
+    is called good or bad.
+    """
     line = line_of(FINDING)
     assert line.place == "logo · ns"
     assert line.story == "the fill is blurrier · obvious, 1.32 JOD · 2 cases · first at inpaint"
@@ -215,7 +217,9 @@ def test_headline(judged: Verdict, word: str) -> None:
 
 
 def test_a_pass_says_in_one_line_what_changed() -> None:
-    """How many pictures are the accepted ones, how many changed invisibly and by how much, and what got better where."""
+    """How many pictures are the accepted ones, how many changed invisibly and by how much, and what
+    got better where.
+    """
     judged = verdict(
         of(Outcome.IMPROVED),
         code=ExitCode.OK,
@@ -253,7 +257,9 @@ def test_a_run_without_a_baseline_says_so() -> None:
 
 
 def test_because_names_the_causes() -> None:
-    """What failed the build, in which families, with which models, at which stage; of many the first two."""
+    """What failed the build, in which families, with which models, at which stage; of many the
+    first two.
+    """
     assert (
         because(verdict(FINDING, of(Outcome.CHANGED)))
         == "the fill is blurrier in logo with ns, first at inpaint"
@@ -387,7 +393,9 @@ def ends(data: bytes) -> dict[str, str]:
 
 
 def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: runs.Manifest) -> None:
-    """It fails where a finding that fails the build covers it; what is loud and does not fail is skipped, with words."""
+    """It fails where a finding that fails the build covers it; what is loud and does not fail is
+    skipped, with words.
+    """
     outcomes = (
         Outcome.REGRESSED,
         Outcome.UNDERPOWERED,
@@ -433,7 +441,9 @@ def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: runs.Mani
 
 
 def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
-    """A rule about no picture, and a finding that no judgement stands for, have test cases of their own."""
+    """A rule about no picture, and a finding that no judgement stands for, have test cases of their
+    own.
+    """
     status = replace(
         BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1)
     )
@@ -539,7 +549,9 @@ def unescaped(text: str) -> str:
 
 
 def test_a_command_is_read_back_as_it_was_meant() -> None:
-    """Taken apart as the runner does, title and message are what they were, and there is nothing else."""
+    """Taken apart as the runner does, title and message are what they were, and there is nothing
+    else.
+    """
     line = github.command("error", "a,b:c%2C=d", "50 % , : ::warning::x\r\ny", file="my,file.py")
     assert "\n" not in line
     match = re.fullmatch(r"::(\w+) ([^:]*)::(.*)", line)
@@ -567,7 +579,9 @@ def test_a_command_is_read_back_as_it_was_meant() -> None:
 def test_a_finding_points_at_the_pipelines_file(
     manifest: runs.Manifest, spec: str, file: str
 ) -> None:
-    """Where it lies in the repository; another place would be dropped, or leak what the machine looks like."""
+    """Where it lies in the repository; another place would be dropped, or leak what the machine
+    looks like.
+    """
     named = replace(manifest, suite=replace(manifest.suite, models=(Model("ns", spec),)))
     (line,) = github.workflow_commands(named, verdict(FINDING), HERE)
     assert line.startswith(f"::error file={file},line=1,title=" if file else "::error title=")
@@ -597,7 +611,9 @@ def test_code_quality_lists_what_needs_a_person(manifest: runs.Manifest) -> None
 
 
 def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
-    """The same finding, a little worse, under the next version of its metric, is the same to GitLab; another is not."""
+    """The same finding, a little worse, under the next version of its metric, is the same to
+    GitLab; another is not.
+    """
 
     def fingerprint(finding: Finding) -> str:
         return str(
@@ -617,7 +633,9 @@ def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
 
 
 def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> None:
-    """A script finds the comment by its first line; ten findings are listed, and what they say of visibility is explained."""
+    """A script finds the comment by its first line; ten findings are listed, and what they say of
+    visibility is explained.
+    """
     text = markdown.comment(manifest, verdict(*many(12), of(Outcome.IMPROVED)))
     assert text.splitlines()[:2] == [markdown.MARKER, "### editproof: regression"]
     assert "**blurrier in family0 with ns, first at inpaint" in text
@@ -635,7 +653,9 @@ def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> No
 def test_a_comment_and_a_summary_keep_their_limits(
     manifest: runs.Manifest, texts: str, reasons: int
 ) -> None:
-    """However much there is to say, a comment has 40 lines, GitHub takes both whole, and is told how much was left out."""
+    """However much there is to say, a comment has 40 lines, GitHub takes both whole, and is told
+    how much was left out.
+    """
     judgements = tuple(judgement(f"{index}{texts}", Outcome.REGRESSED) for index in range(1000))
     changes = tuple(replace(one, case_id=f"{texts}{one.case_id}") for one in changed(1000))
     judged = verdict(
@@ -653,14 +673,18 @@ def test_a_comment_and_a_summary_keep_their_limits(
 
 @pytest.mark.parametrize("room", [0, 10, 200, 500, 1500, 3000])
 def test_a_summary_keeps_to_the_room_that_is_left(manifest: runs.Manifest, room: int) -> None:
-    """Where an earlier command of the step has filled its summary, ours is shorter, down to nothing."""
+    """Where an earlier command of the step has filled its summary, ours is shorter, down to
+    nothing.
+    """
     summary = markdown.summary(manifest, verdict(*many(50), invalid=("no",) * 50), room)
     assert len(summary.encode()) <= room
     assert bool(summary) == (room >= 500)
 
 
 def test_a_summary_folds_the_rest(manifest: runs.Manifest) -> None:
-    """Every aspect of every family and model, the other findings, and the first 50 invisible changes, counted."""
+    """Every aspect of every family and model, the other findings, and the first 50 invisible
+    changes, counted.
+    """
     judged = verdict(
         *many(12), judgements=(judgement("logo", Outcome.REGRESSED),), changes=changed(60)
     )
@@ -697,7 +721,9 @@ def evil() -> Finding:
 
 
 def test_hostile_names_are_only_text(manifest: runs.Manifest) -> None:
-    """No output is broken, nor made to say or do something else, by a name or a reason that comes from outside."""
+    """No output is broken, nor made to say or do something else, by a name or a reason that comes
+    from outside.
+    """
     suite = replace(manifest.suite, name=EVIL, models=(Model(EVIL, f"{EVIL}.py:build"),))
     named = replace(manifest, suite=suite, created=EVIL)
     more = {
@@ -820,7 +846,9 @@ def test_the_end_of_a_run_in_the_terminal(
 def test_the_gate_publishes_its_verdict(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every file that was asked for; on GitHub, annotations that come after all else is said, and the step summary."""
+    """Every file that was asked for; on GitHub, annotations that come after all else is said, and
+    the step summary.
+    """
     folder = Path(shutil.copytree(run_folder, tmp_path / "run"))
     monkeypatch.chdir(tmp_path)
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}

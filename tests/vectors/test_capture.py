@@ -14,7 +14,9 @@ def rng() -> np.random.Generator:
 
 
 def test_same_bits() -> None:
-    """The same generator gives the same capture, in the same shape and 8 bits, and leaves the picture as it was."""
+    """The same generator gives the same capture, in the same shape and 8 bits, and leaves the
+    picture as it was.
+    """
     picture = draw_ground("wood", 1, 101)
     before = picture.copy()
     first, second = (

@@ -44,7 +44,9 @@ def test_all_around() -> None:
 
 
 def test_ladder_reaches_the_gamut() -> None:
-    """From rung to rung the most saturated patch is more so, and on the last a channel is at 0 and another at 255."""
+    """From rung to rung the most saturated patch is more so, and on the last a channel is at 0 and
+    another at 255.
+    """
     chroma = []
     for step in STEPS:
         scene = VECTOR.render(0, 256, step=step)

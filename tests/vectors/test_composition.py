@@ -21,7 +21,9 @@ def black_square(scale: int, *, opacity: float = 1.0, mask_given: bool = True) -
 
 
 def test_average() -> None:
-    """At input size an overlay's alpha is the share of the pixel that it covers, its colour is not diluted."""
+    """At input size an overlay's alpha is the share of the pixel that it covers, its colour is not
+    diluted.
+    """
     scene = black_square(2)
     assert scene.overlay.sum() * 4 == pytest.approx(16, abs=0.1)
     assert scene.overlay[2, 3] == pytest.approx(0.5, abs=1 / 255)
@@ -51,7 +53,9 @@ def test_no_layers() -> None:
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 def test_equation(scale: int) -> None:
-    """The input is the overlay laid over the clean input, to the last bit, wherever the overlay lies."""
+    """The input is the overlay laid over the clean input, to the last bit, wherever the overlay
+    lies.
+    """
     noise = np.random.default_rng(scale).integers(0, 256, (32, 48, 3), dtype=np.uint8)
     scene = compose(
         noise,
@@ -89,7 +93,9 @@ def test_protect_yields() -> None:
 
 
 def test_print_on() -> None:
-    """Printing half opaque black on white gives mid grey inside the patch, and changes nothing outside."""
+    """Printing half opaque black on white gives mid grey inside the patch, and changes nothing
+    outside.
+    """
     printed = print_on(WHITE, [Layer(SQUARE, (0, 0, 0), 0.5)])
     assert (printed[5:9, 6:10] == 128).all()
     assert printed.astype(int).sum() == 255 * 3 * (256 - 16) + 128 * 3 * 16

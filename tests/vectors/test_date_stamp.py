@@ -15,7 +15,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 
 @pytest.mark.parametrize("step", STEPS)
 def test_mask(step: int) -> None:
-    """A mask is given where the rung says so, which is the first alone, and the metadata never holds the date."""
+    """A mask is given where the rung says so, which is the first alone, and the metadata never
+    holds the date.
+    """
     scene = VECTOR.render(2, 256, step=step)
     assert (scene.mask is not None) == VECTOR.ladder[step - 1]["mask_given"] == (step == 1)
     assert scene.truth[0].label not in map(str, scene.metadata.values())

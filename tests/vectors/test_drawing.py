@@ -31,7 +31,9 @@ def test_capital_height(weight: Weight, scale: int) -> None:
 
 @pytest.mark.parametrize("height_px", [3.0, 6.0, 12.0, 28.0])
 def test_text_at_two_scales(height_px: float) -> None:
-    """Averaged down, a text drawn at scale 2 covers what it covers at scale 1, within 2 % of its ink."""
+    """Averaged down, a text drawn at scale 2 covers what it covers at scale 1, within 2 % of its
+    ink.
+    """
     lettering = Lettering("regular", height_px)
     inks = [
         text_patch("Hanami", lettering, y_px=8, x_px=9, scale=scale).coverage.sum() / scale**2

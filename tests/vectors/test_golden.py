@@ -25,7 +25,9 @@ resampling), NumPy, or the photographs of scikit-image. Look at the scenes; if t
 
 
 def digest(vector: Vector) -> str:
-    """SHA-256 of all rungs, at 8 bits, so that the last bit of a float on another processor does not matter."""
+    """SHA-256 of all rungs, at 8 bits, so that the last bit of a float on another processor does
+    not matter.
+    """
     state = hashlib.sha256()
     for step in range(1, len(vector.ladder) + 1):
         scene = vector.render(SEED, SIZE, step=step)

@@ -37,14 +37,18 @@ def test_seeds_differ(name: str) -> None:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_one_geometry(name: str) -> None:
-    """Drawn at twice the resolution and averaged, a drawn ground is the same picture: within 3 levels on average."""
+    """Drawn at twice the resolution and averaged, a drawn ground is the same picture: within 3
+    levels on average.
+    """
     coarse, fine = draw_ground(name, 2, 128, 1), draw_ground(name, 2, 256, 2)
     average = fine.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
     assert np.abs(average - coarse).mean() < 3
 
 
 def test_gradient_is_smooth() -> None:
-    """Neighbouring pixels of a gradient differ by two levels at most, so that any seam in it is a fault."""
+    """Neighbouring pixels of a gradient differ by two levels at most, so that any seam in it is a
+    fault.
+    """
     picture = draw_ground("gradient", 1, 512, 2).astype(int)
     assert max(np.abs(np.diff(picture, axis=axis)).max() for axis in (0, 1)) <= 2
 
@@ -80,7 +84,9 @@ def photograph_at(path: Path, *, width: int = 90, height: int = 120) -> Path:
 
 
 def test_photographs_in(tmp_path: Path) -> None:
-    """Photographs are found by name, links followed; other files, hidden ones and folders are passed over."""
+    """Photographs are found by name, links followed; other files, hidden ones and folders are
+    passed over.
+    """
     folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
     (folder / "z.png").mkdir(parents=True)
     elsewhere.mkdir()

@@ -29,7 +29,9 @@ def test_period(step: int, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_input_is_not_aliased(seed: int) -> None:
-    """At the finest rung the clean input has no moiré: less than 1 % of its variance lies below half the frequency."""
+    """At the finest rung the clean input has no moiré: less than 1 % of its variance lies below
+    half the frequency.
+    """
     grey = VECTOR.render(seed, 256, step=6).clean_input.mean(axis=2)
     taper = np.hanning(256)
     power = np.abs(np.fft.fft2((grey - grey.mean()) * taper[:, None] * taper[None, :])) ** 2
@@ -46,7 +48,9 @@ def test_contrast(ground: str) -> None:
 
 
 def test_faded() -> None:
-    """At a quarter of the contrast a pattern has a quarter of its deviation and the same mean colour."""
+    """At a quarter of the contrast a pattern has a quarter of its deviation and the same mean
+    colour.
+    """
     full, faint = (
         draw(1, 128, 1, period_px=12.0, contrast=contrast, diameter_px=20, ground="weave").clean
         for contrast in (1.0, 0.25)
@@ -62,7 +66,9 @@ def test_large_hedge() -> None:
 
 
 def test_ladder_gets_harder() -> None:
-    """From rung to rung the pattern gets finer, down to near Nyquist, and the hole larger; at first it is faint, too."""
+    """From rung to rung the pattern gets finer, down to near Nyquist, and the hole larger; at first
+    it is faint, too.
+    """
     periods, diameters = (
         [float(rung[name]) for rung in VECTOR.ladder] for name in ("period_px", "diameter_px")
     )

@@ -54,7 +54,9 @@ def test_glow_is_soft() -> None:
 
 
 def test_fills() -> None:
-    """A flat fill is of one colour, a gradient gets darker downwards, and through a translucent one the ground is seen."""
+    """A flat fill is of one colour, a gradient gets darker downwards, and through a translucent one
+    the ground is seen.
+    """
     flat, gradient, glass = (
         draw(
             3,

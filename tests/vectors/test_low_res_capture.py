@@ -12,7 +12,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 
 
 def test_ladder_gets_harder() -> None:
-    """From rung to rung the capture of the text is further from the expected output, all on one ground."""
+    """From rung to rung the capture of the text is further from the expected output, all on one
+    ground.
+    """
     errors = []
     for rung in VECTOR.ladder:
         scene = VECTOR.draw(1, 256, 2, **{**rung, "ground": "plain"})
@@ -24,7 +26,9 @@ def test_ladder_gets_harder() -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_sticker_is_crisp(step: int) -> None:
-    """The sticker is laid on the capture, not captured with it: inside, the input has its colours exactly."""
+    """The sticker is laid on the capture, not captured with it: inside, the input has its colours
+    exactly.
+    """
     scene = VECTOR.render(1, 256, step=step)
     inside = scene.overlay == 1
     assert inside.sum() > 1000

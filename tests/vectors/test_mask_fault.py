@@ -23,7 +23,9 @@ def faulty(fault: str, seed: int = 2, size: int = 256) -> tuple[Scene, npt.NDArr
 @pytest.mark.parametrize("fault", STEPS)
 @pytest.mark.parametrize("seed", range(2))
 def test_truth_is_of_the_sticker(fault: str, size: int, seed: int) -> None:
-    """The mask is not the overlay's alpha, and the regions are still those of the sticker that is there."""
+    """The mask is not the overlay's alpha, and the regions are still those of the sticker that is
+    there.
+    """
     scene, mask = faulty(fault, seed, size)
     assert not np.array_equal(mask, scene.overlay)
     edit = scene.edit.reshape(size, 2, size, 2).max(axis=(1, 3))
@@ -50,7 +52,9 @@ def test_noisy() -> None:
 
 
 def test_shifted() -> None:
-    """A shifted mask is the right one moved by 5 px along both axes: part of the sticker is outside of it."""
+    """A shifted mask is the right one moved by 5 px along both axes: part of the sticker is outside
+    of it.
+    """
     scene, mask = faulty("shifted")
     found = [
         shift

@@ -15,7 +15,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("seed", range(5))
 def test_gap(size: int, step: int, seed: int) -> None:
-    """The nearest row keeps the gap asked for from the stamp's frame, within a pixel, at every size."""
+    """The nearest row keeps the gap asked for from the stamp's frame, within a pixel, at every
+    size.
+    """
     scene = VECTOR.render(seed, size, step=step)
     rows = np.flatnonzero(scene.edit.any(axis=1)) / scene.scale
     printed = [box for box in scene.truth if box.kind == "microprint"]
@@ -44,7 +46,9 @@ def test_untouched(step: int) -> None:
 
 
 def test_finer_at_output() -> None:
-    """Microprint at output resolution has detail that its area average lacks: it cannot be had by enlarging."""
+    """Microprint at output resolution has detail that its area average lacks: it cannot be had by
+    enlarging.
+    """
     scene = VECTOR.render(0, 256, step=3)
     enlarged = scene.clean_input.repeat(2, axis=0).repeat(2, axis=1)
     inside = scene.protect["microprint"] > 0

@@ -22,7 +22,9 @@ def test_rows_within_margins() -> None:
 
 @pytest.mark.parametrize("slope", [-0.05, 0.0, 0.05])
 def test_shear(slope: float) -> None:
-    """A sheared line falls by its slope times its length around the image's middle, and keeps its ink."""
+    """A sheared line falls by its slope times its length around the image's middle, and keeps its
+    ink.
+    """
     line = Patch(np.full((10, 200), 255, np.uint8), 95, 0)
     moved = shear(line, slope, 200)
     assert moved.coverage.sum() == pytest.approx(line.coverage.sum(), rel=0.02)

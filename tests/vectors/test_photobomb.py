@@ -52,7 +52,9 @@ def test_outline(subject: str) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_hides_the_horizon(seed: int) -> None:
-    """The bird of the third rung hides a piece of the horizon: behind it lie light sky and dark sea."""
+    """The bird of the third rung hides a piece of the horizon: behind it lie light sky and dark
+    sea.
+    """
     scene = VECTOR.render(seed, 256, step=3)
     hidden = scene.clean.mean(axis=2)[scene.edit > 0]
     assert np.ptp(hidden) > 0.2

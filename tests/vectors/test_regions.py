@@ -65,7 +65,9 @@ def test_no_overlay() -> None:
     ],
 )
 def test_borders(size_px: int, tile_px: int, overlap_px: int, expected: tuple[float, ...]) -> None:
-    """A border is the middle of the overlap of two tiles; there is none where one tile holds the image."""
+    """A border is the middle of the overlap of two tiles; there is none where one tile holds the
+    image.
+    """
     assert tile_borders(size_px, tile_px=tile_px, overlap_px=overlap_px) == expected
 
 

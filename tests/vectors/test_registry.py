@@ -85,7 +85,9 @@ VECTORS = [replace(logo.VECTOR, family="poster", draw=draw)]
 
 
 def test_another_packages_vector(offered: Path) -> None:
-    """It is found by its name like ours, and its own source is known, so that a change of it is not taken from a cache."""
+    """It is found by its name like ours, and its own source is known, so that a change of it is not
+    taken from a cache.
+    """
     offered.write_text(OWN)
     vector = get("poster")
     assert np.array_equal(

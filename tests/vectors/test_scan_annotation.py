@@ -18,7 +18,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("seed", range(2))
 def test_mark_over_print(step: int, size: int, seed: int) -> None:
-    """The bar stands in the margin; every other mark touches a row of print, and print is left around it to keep."""
+    """The bar stands in the margin; every other mark touches a row of print, and print is left
+    around it to keep.
+    """
     scene = VECTOR.render(seed, size, step=step)
     mark, *rows = scene.truth
     assert mark.kind == "annotation"
@@ -41,7 +43,9 @@ def test_print_is_protected(step: int) -> None:
 
 
 def test_skew() -> None:
-    """A skewed page has its rows at the angle asked for: a row is higher by the fall over its width."""
+    """A skewed page has its rows at the angle asked for: a row is higher by the fall over its
+    width.
+    """
     flat, skewed = (
         draw(
             1,
@@ -80,7 +84,9 @@ def test_corners_are_darker() -> None:
 
 
 def test_highlighter() -> None:
-    """The print beneath the highlighter is still there in the input; beneath the scribble it is not."""
+    """The print beneath the highlighter is still there in the input; beneath the scribble it is
+    not.
+    """
     for step, seen in ((4, True), (5, False)):
         scene = VECTOR.draw(1, 256, 1, **{**VECTOR.ladder[step - 1], "ground": "plain"})
         inside = scene.overlay > 0.98 * scene.overlay.max()

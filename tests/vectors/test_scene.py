@@ -58,7 +58,9 @@ def test_shape(rendered: tuple[Scene, int]) -> None:
 
 
 def test_partition(rendered: tuple[Scene, int]) -> None:
-    """Every output pixel is in exactly one of edit, ring and keep, and none of the three is empty where there is an edit."""
+    """Every output pixel is in exactly one of edit, ring and keep, and none of the three is empty
+    where there is an edit.
+    """
     scene, _ = rendered
     assert np.array_equal(scene.edit + scene.ring + scene.keep, np.ones_like(scene.edit))
     assert scene.truth or scene.metadata["family"] == "hostile"
@@ -84,7 +86,8 @@ def test_equation(rendered: tuple[Scene, int]) -> None:
 def test_truth_is_one_picture(rendered: tuple[Scene, int]) -> None:
     """The clean input is the area average of the clean output, within the rounding to 8 bits.
 
-    Of a family that degrades its input, as a JPEG `quality` in the metadata declares, it is the same picture seen worse.
+    Of a family that degrades its input, as a JPEG `quality` in the metadata declares, it is the
+    same picture seen worse.
     """
     scene, _ = rendered
     (height, width), scale = scene.overlay.shape, scene.scale
@@ -106,7 +109,8 @@ def test_levels(rendered: tuple[Scene, int]) -> None:
 
 
 def test_edit_covers_overlay(rendered: tuple[Scene, int]) -> None:
-    """Wherever the input is painted over, the edit region has pixels; a given mask covers all of the overlay.
+    """Wherever the input is painted over, the edit region has pixels; a given mask covers all of
+    the overlay.
 
     The mask of a family that gives a wrong one, as a `fault` in the metadata declares, need not.
     """
@@ -155,7 +159,9 @@ def test_seed(vector: Vector, step: int) -> None:
 
 @pytest.mark.parametrize(("vector", "step"), RUNGS)
 def test_metadata(vector: Vector, step: int) -> None:
-    """The metadata names the family and every parameter of the rung, and each parameter's unit is documented."""
+    """The metadata names the family and every parameter of the rung, and each parameter's unit is
+    documented.
+    """
     metadata, rung = vector.render(0, 64, step=step).metadata, vector.ladder[step - 1]
     assert metadata == {"family": vector.family, **rung}
     assert set(vector.units) == set(rung)
@@ -179,7 +185,9 @@ def test_bad_arguments(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.family)
 def test_wording(vector: Vector) -> None:
-    """A vector says in one sentence what it draws, in one clause what breaks, and has five rungs or more."""
+    """A vector says in one sentence what it draws, in one clause what breaks, and has five rungs or
+    more.
+    """
     assert vector.about[0].isupper()
     assert vector.about.endswith(".")
     assert vector.about.count(". ") == 0

@@ -16,7 +16,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 @pytest.mark.parametrize("step", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(5))
 def test_across(step: int, seed: int) -> None:
-    """The sticker hides a part of the edge: beneath it the expected output holds both more light and more shade."""
+    """The sticker hides a part of the edge: beneath it the expected output holds both more light
+    and more shade.
+    """
     scene = VECTOR.render(seed, 256, step=step)
     hidden = scene.clean[..., 0][scene.edit > 0]
     lit, contrast = scene.clean[..., 0].max(), float(VECTOR.ladder[step - 1]["contrast"])
@@ -34,7 +36,9 @@ def test_half_in_shade(step: int) -> None:
 
 @pytest.mark.parametrize("penumbra_px", [1.0, 8.0, 40.0])
 def test_penumbra(penumbra_px: float) -> None:
-    """The level falls over the penumbra's width, from what the ground has to the share that the contrast leaves of it."""
+    """The level falls over the penumbra's width, from what the ground has to the share that the
+    contrast leaves of it.
+    """
     lit: Levels = np.full((1, 200, 3), 200, np.uint8)
     distance = (np.arange(200) - 99.5)[None, :] / 2
     red = shade(lit, distance, penumbra_px=penumbra_px, contrast=0.5)[0, :, 0]

@@ -41,7 +41,9 @@ def test_sides(name: str, inside: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize("distance", SHAPES.values(), ids=SHAPES.keys())
 def test_slope(distance: Distance) -> None:
-    """Along the outline the distance grows by about one a pixel, which is what makes its edges clean."""
+    """Along the outline the distance grows by about one a pixel, which is what makes its edges
+    clean.
+    """
     grid = (np.arange(-400, 400) + 0.5) / 20
     plane = distance(grid[:, None], grid[None, :])
     slope_y, slope_x = np.gradient(plane, grid, grid)

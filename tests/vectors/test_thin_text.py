@@ -21,7 +21,9 @@ PLAIN: dict[str, Any] = {
 
 @pytest.mark.parametrize("step", STEPS)
 def test_must_be_found(step: int) -> None:
-    """The pipeline is told neither mask nor place, and is told nothing of the words in the metadata."""
+    """The pipeline is told neither mask nor place, and is told nothing of the words in the
+    metadata.
+    """
     scene = VECTOR.render(2, 256, step=step)
     assert scene.mask is None
     assert not {box.label for box in scene.truth} & set(map(str, scene.metadata.values()))
@@ -30,7 +32,9 @@ def test_must_be_found(step: int) -> None:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("seed", range(6))
 def test_margin(step: int, seed: int) -> None:
-    """At 256 px all lettering keeps clear of the border, and as many whole lines as asked are there."""
+    """At 256 px all lettering keeps clear of the border, and as many whole lines as asked are
+    there.
+    """
     scene = VECTOR.render(seed, 256, step=step)
     assert len(scene.truth) == VECTOR.ladder[step - 1]["lines"]
     for box in scene.truth:
@@ -59,7 +63,9 @@ def test_every_character_has_a_glyph(script: Script, weight: Weight) -> None:
 
 @pytest.mark.parametrize("angle_deg", [-25.0, 0.0, 12.0])
 def test_angle(angle_deg: float) -> None:
-    """The ink of a long thin line lies along the angle asked for, counter-clockwise, within a degree."""
+    """The ink of a long thin line lies along the angle asked for, counter-clockwise, within a
+    degree.
+    """
     scene = draw(4, 256, 2, **{**PLAIN, "height_px": 9, "angle_deg": angle_deg})
     y, x = np.nonzero(scene.overlay)
     (xx, xy), (_, yy) = np.cov(x, y)
@@ -67,7 +73,9 @@ def test_angle(angle_deg: float) -> None:
 
 
 def test_turned_ink_is_kept() -> None:
-    """A turn moves ink and loses none: the same line, level and turned, covers the same area within 2 %."""
+    """A turn moves ink and loses none: the same line, level and turned, covers the same area within
+    2 %.
+    """
     level, turned = (
         draw(4, 256, 2, **{**PLAIN, "angle_deg": angle_deg}).overlay.sum(dtype=np.float64)
         for angle_deg in (0.0, 20.0)
@@ -77,7 +85,9 @@ def test_turned_ink_is_kept() -> None:
 
 @pytest.mark.parametrize("weight", ["thin", "regular"])
 def test_han_is_as_high_as_asked(weight: Weight) -> None:
-    """Chinese characters stand where a capital would, and are on the average as high as asked, within 2 %."""
+    """Chinese characters stand where a capital would, and are on the average as high as asked,
+    within 2 %.
+    """
     lettering = Lettering(weight, 100, "han")
     characters = sorted(set("".join(PHRASES["han"])))
     ends = [

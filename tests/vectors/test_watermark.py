@@ -16,7 +16,9 @@ STEPS = range(1, len(VECTOR.ladder) + 1)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("seed", range(4))
 def test_coverage(step: int, seed: int) -> None:
-    """Grown by a pixel the mask covers less than 11 % of the image, so that a pipeline which refuses more takes it."""
+    """Grown by a pixel the mask covers less than 11 % of the image, so that a pipeline which
+    refuses more takes it.
+    """
     mask = VECTOR.render(seed, 256, step=step, scale=1).mask
     assert mask is not None
     assert ndimage.binary_dilation(mask > 0.02, np.ones((3, 3), bool)).mean() < 0.11

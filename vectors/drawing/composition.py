@@ -39,17 +39,20 @@ def compose(
     seams: Mask | None = None,
     capture: Callable[[Levels], Levels] | None = None,
 ) -> Scene:
-    """Lay `layers` over `clean` (both at output size) and derive everything else that a scene holds.
+    """Lay `layers` over `clean` (both at output size) and derive everything else that a scene
+    holds.
 
     The layers are first laid over one another, then made translucent together by `opacity`.
-    `clean_input` is the area average of `clean`, and the overlay at input size that of the overlay at output size: both
-    are what a camera with larger pixels sees of one and the same picture. All of them are rounded to the 256 levels of
-    an 8-bit file before the input is composed; the input itself is not rounded, so that the equation of
-    `Scene.overlay` holds to the last bit. `protect` is cut where it meets the edit. The mask given to the pipeline is
-    1 wherever the overlay covers a pixel wholly, however translucent it is.
+    `clean_input` is the area average of `clean`, and the overlay at input size that of the overlay
+    at output size: both are what a camera with larger pixels sees of one and the same picture. All
+    of them are rounded to the 256 levels of an 8-bit file before the input is composed; the input
+    itself is not rounded, so that the equation of `Scene.overlay` holds to the last bit. `protect`
+    is cut where it meets the edit. The mask given to the pipeline is 1 wherever the overlay covers
+    a pixel wholly, however translucent it is.
 
-    `capture` is what a poor camera or scanner makes of the area average, H×W×3 at input size: `clean_input` is then what
-    it returns, the overlay is laid over that, and `clean` stays what a perfect one would have seen.
+    `capture` is what a poor camera or scanner makes of the area average, H×W×3 at input size:
+    `clean_input` is then what it returns, the overlay is laid over that, and `clean` stays what a
+    perfect one would have seen.
     """
     opaque = flatten(layers, clean.shape[:2])
     alpha_output = _levels(opaque.alpha * np.float32(opacity))
@@ -109,7 +112,9 @@ def luminance(picture: Levels, patch: Patch) -> float:
 
 
 def _colour(over: Flat, scale: int) -> Image:
-    """Colour of an overlay at input size, its samples weighed by their alpha; black where there is none."""
+    """Colour of an overlay at input size, its samples weighed by their alpha; black where there is
+    none.
+    """
     weight = _sums(over.alpha, scale, np.float32)
     overlay_rgb = np.zeros((*weight.shape, 3), np.float32)
     rows, columns = _extent(weight)
@@ -133,7 +138,9 @@ def _over(alpha: Mask, colour: Image, clean: Image) -> Image:
 
 
 def _thrice(plane: Mask) -> Image:
-    """One plane as three equal channels: NumPy multiplies those several times quicker than it broadcasts."""
+    """One plane as three equal channels: NumPy multiplies those several times quicker than it
+    broadcasts.
+    """
     channels = np.empty((*plane.shape, 3), np.float32)
     for channel in range(3):
         channels[..., channel] = plane

@@ -11,8 +11,8 @@ grass       DeviantArt, linolafett                                              
 gravel      CC0Textures, Gravel04                                                CC0
 =========== =================================================================== ===============
 
-A photograph is at most 512 px wide, so above that size it is enlarged and holds little fine detail. A folder of one's
-own photographs is a ground called `folder:PATH`.
+A photograph is at most 512 px wide, so above that size it is enlarged and holds little fine detail.
+A folder of one's own photographs is a ground called `folder:PATH`.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ OWN = "folder:"
 def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
     """Draw the ground `name`, `size_px` output pixels square: H×W×3, 0 to 255.
 
-    Drawn grounds have their lines and grain in input pixels, `scale` output pixels each. Raises ValueError on a name
-    that GROUNDS does not have, or a size outside MIN_PX to MAX_PX. `folder:PATH` is one of the photographs in a folder.
+    Drawn grounds have their lines and grain in input pixels, `scale` output pixels each. Raises
+    ValueError on a name that GROUNDS does not have, or a size outside MIN_PX to MAX_PX.
+    `folder:PATH` is one of the photographs in a folder.
     """
     if name.startswith(OWN):
         return _own_ground(Path(name.removeprefix(OWN)))(seed, size_px, scale)
@@ -98,15 +99,19 @@ def on_own_photographs(vector: Vector, folder: Path) -> Vector:
 
 
 def photograph(name: str, seed: int, size_px: int) -> Levels:
-    """A square of a photograph, resampled with Lanczos-3; the seed chooses which 85 to 100 % of its short side."""
+    """A square of a photograph, resampled with Lanczos-3; the seed chooses which 85 to 100 % of its
+    short side.
+    """
     return _square(_bundled(name), seed, size_px)
 
 
 def photographs_in(folder: Path) -> tuple[Path, ...]:
-    """The photographs that lie in a folder itself, by name: PNG, JPEG, TIFF and WebP, links followed.
+    """The photographs that lie in a folder itself, by name: PNG, JPEG, TIFF and WebP, links
+    followed.
 
-    Hidden files and files of other kinds are passed over. Raises ValueError that names the folder where there is none
-    or no photograph in it, and one that names the file where a photograph can't be decoded.
+    Hidden files and files of other kinds are passed over. Raises ValueError that names the folder
+    where there is none or no photograph in it, and one that names the file where a photograph can't
+    be decoded.
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
@@ -126,10 +131,11 @@ def photographs_in(folder: Path) -> tuple[Path, ...]:
 
 
 def own_ground(paths: Sequence[Path]) -> Ground:
-    """A ground that picks one of these photographs by the seed and takes a square of it, as `photograph` does.
+    """A ground that picks one of these photographs by the seed and takes a square of it, as
+    `photograph` does.
 
-    A photograph is turned upright by its EXIF orientation and converted to 8-bit RGB. Raises ValueError where there are
-    no paths; so does the ground where a file can't be decoded any more.
+    A photograph is turned upright by its EXIF orientation and converted to 8-bit RGB. Raises
+    ValueError where there are no paths; so does the ground where a file can't be decoded any more.
     """
     if not paths:
         raise ValueError("a ground of one's own needs at least one photograph")
@@ -273,7 +279,9 @@ def _line(distance: Plane, scale: int) -> Plane:
 
 
 def _waves(rng: np.random.Generator, size_px: int, scale: int, *, slope: float) -> Plane:
-    """Parallel waves over the whole image; all that depends on the column alone is computed once a column."""
+    """Parallel waves over the whole image; all that depends on the column alone is computed once a
+    column.
+    """
     at = (np.arange(size_px) + 0.5) / scale
     length_px, swing_px = rng.uniform(70, 100), rng.uniform(7, 10)
     turn = 2 * math.pi / length_px
@@ -292,8 +300,8 @@ def _rosette(
 ) -> tuple[tuple[slice, slice], Plane]:
     """Where the rosette lies, and its coverage there.
 
-    Two wreaths of interlaced rings; all rings of a wreath swing equally often around the centre, each turned a little
-    against the last.
+    Two wreaths of interlaced rings; all rings of a wreath swing equally often around the centre,
+    each turned a little against the last.
     """
     reach_px = 0.3 * size_px / scale
     centre_y, centre_x = rng.uniform(0.42, 0.58, 2) * size_px / scale
@@ -323,10 +331,12 @@ def _rosette(
 
 
 def _wreath(off_px: Plane, phase: Plane, steep: Plane, *, swing_px: float) -> Plane:
-    """Distance from the nearest ring of a wreath, input pixels, at points `off_px` outside its middle radius.
+    """Distance from the nearest ring of a wreath, input pixels, at points `off_px` outside its
+    middle radius.
 
-    A ring swings as the sine of `phase`, and `steep` is its slope where it crosses the middle. A ring and the one that
-    swings against it lie as far out as in, so the nearer of the two is found at once.
+    A ring swings as the sine of `phase`, and `steep` is its slope where it crosses the middle. A
+    ring and the one that swings against it lie as far out as in, so the nearer of the two is found
+    at once.
     """
     sine, cosine, beside = np.sin(phase), np.cos(phase), np.abs(off_px)
     nearest = np.full_like(off_px, np.inf)

@@ -1,8 +1,9 @@
 """Text and shapes as antialiased coverage, and layers laid over one another.
 
-Geometry is given in input pixels and drawn at `scale` output pixels per input pixel, so the same drawing at another
-scale is the same drawing, only finer. A sample is the share of the pixel's area that is covered, which makes the
-area average of a drawing equal to the drawing at the lower resolution.
+Geometry is given in input pixels and drawn at `scale` output pixels per input pixel, so the same
+drawing at another scale is the same drawing, only finer. A sample is the share of the pixel's area
+that is covered, which makes the area average of a drawing equal to the drawing at the lower
+resolution.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ Rgb = tuple[int, int, int]
 """sRGB-encoded, 0 to 255."""
 
 Distance = Callable[[Plane, Plane], Plane]
-"""Signed distance in input pixels, negative inside, at offsets (y, x) in input pixels from the shape's centre."""
+"""Signed distance in input pixels, negative inside, at offsets (y, x) in input pixels from the
+shape's centre.
+"""
 
 Weight = Literal["thin", "light", "regular", "bold"]
 Face = Literal["roboto", "han"]
@@ -49,7 +52,9 @@ CAPITAL_SAMPLES = 48
 
 @dataclass(frozen=True, slots=True)
 class Typeface:
-    """A family of fonts, one file a weight. What is said of capitals holds for Chinese characters, too."""
+    """A family of fonts, one file a weight. What is said of capitals holds for Chinese characters,
+    too.
+    """
 
     file: str
     """Name of its files, with a place for the weight."""
@@ -65,7 +70,9 @@ TYPEFACES: Mapping[Face, Typeface] = {
         "NotoSansCJKtc-{}.otf", capital_em=0.9, foot_em=0.08
     ),  # means of the characters in the files
 }
-"""Roboto writes Latin, Greek and Cyrillic; the other file holds the Chinese characters of `thin_text`, no more."""
+"""Roboto writes Latin, Greek and Cyrillic; the other file holds the Chinese characters of
+`thin_text`, no more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,9 @@ class Layer:
     opacity: float = 1.0
     """Alpha where the patch is wholly covered, 0 to 1."""
     foot_rgb: Rgb | None = None
-    """Colour at the patch's lower edge, where that is another: the layer then shades evenly from `rgb` down to it."""
+    """Colour at the patch's lower edge, where that is another: the layer then shades evenly from
+    `rgb` down to it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +150,11 @@ def text_patch(
     scale: int,
     turn: Turn | None = None,
 ) -> Patch:
-    """Draw one line of text; (`y_px`, `x_px`) is the upper left corner of its first capital, in input pixels.
+    """Draw one line of text; (`y_px`, `x_px`) is the upper left corner of its first capital, in
+    input pixels.
 
-    A `turn` is made before the drawing is averaged down to output pixels, so that thin strokes stay thin.
+    A `turn` is made before the drawing is averaged down to output pixels, so that thin strokes stay
+    thin.
     """
     fine = _oversampling(lettering.height_px * scale)
     dots = scale * fine
@@ -171,9 +182,11 @@ def shape_patch(
     scale: int,
     softness_px: float = 0.0,
 ) -> Patch:
-    """Draw the inside of a shape centred on (`y_px`, `x_px`) that lies within `reach_px` of its centre.
+    """Draw the inside of a shape centred on (`y_px`, `x_px`) that lies within `reach_px` of its
+    centre.
 
-    Coverage falls from 1 to 0 over `softness_px` input pixels, or one output pixel where that is more.
+    Coverage falls from 1 to 0 over `softness_px` input pixels, or one output pixel where that is
+    more.
     """
     y0, x0 = math.floor((y_px - reach_px) * scale), math.floor((x_px - reach_px) * scale)
     y1, x1 = math.ceil((y_px + reach_px) * scale), math.ceil((x_px + reach_px) * scale)
@@ -187,7 +200,9 @@ def shape_patch(
 
 
 def bounds(patch: Patch) -> tuple[int, int, int, int]:
-    """(y0, x0, y1, x1) of what a patch covers, in output pixels, end-exclusive; ValueError where it covers nothing."""
+    """(y0, x0, y1, x1) of what a patch covers, in output pixels, end-exclusive; ValueError where it
+    covers nothing.
+    """
     rows, columns = (
         np.flatnonzero(patch.coverage.any(axis=1)),
         np.flatnonzero(patch.coverage.any(axis=0)),
@@ -209,7 +224,9 @@ def patch_box(kind: str, label: str, patch: Patch, scale: int) -> Box:
 
 
 def flatten(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
-    """Lay `layers` over one another, first below, in an image of height and width `shape`; what lies outside is cut."""
+    """Lay `layers` over one another, first below, in an image of height and width `shape`; what
+    lies outside is cut.
+    """
     alpha = np.zeros(shape, np.float32)
     premultiplied = np.zeros((*shape, 3), np.float32)
     for layer in layers:
@@ -247,7 +264,9 @@ def _colour(layer: Layer) -> npt.NDArray[np.float32]:
 def _turned(
     canvas: Pil.Image, y0: int, x0: int, turn: Turn, *, scale: int, fine: int
 ) -> tuple[Pil.Image, int, int]:
-    """Turn a canvas of `fine` dots per output pixel whose corner is (`y0`, `x0`); give it with its new corner."""
+    """Turn a canvas of `fine` dots per output pixel whose corner is (`y0`, `x0`); give it with its
+    new corner.
+    """
     angle = math.radians(turn.angle_deg)
     cosine, sine = math.cos(angle), math.sin(angle)
     pivot_y, pivot_x = turn.y_px * scale, turn.x_px * scale
@@ -273,8 +292,8 @@ def _write(
 ) -> None:
     """Write a line of text; its words are drawn once and kept, unless they are large.
 
-    That gives the pixels of the line drawn at once: every letter starts at a whole dot, and where two meet the more
-    opaque one counts.
+    That gives the pixels of the line drawn at once: every letter starts at a whole dot, and where
+    two meet the more opaque one counts.
     """
     if font.size > LARGE_DOTS:
         ImageDraw.Draw(canvas).text((x, baseline), text, fill=255, font=font, anchor="ls")
@@ -302,7 +321,9 @@ def _word(word: str, font: ImageFont.FreeTypeFont) -> Pil.Image:
 
 
 def _length(text: str, font: ImageFont.FreeTypeFont) -> float:
-    """Advance width of a text in dots. Nothing is kerned, so it is the sum of its letters', which are kept."""
+    """Advance width of a text in dots. Nothing is kerned, so it is the sum of its letters', which
+    are kept.
+    """
     return sum(_advance(letter, font) for letter in text)
 
 

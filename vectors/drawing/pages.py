@@ -37,7 +37,9 @@ DARKER = 0.2
 def print_rows(
     rng: np.random.Generator, lettering: Lettering, *, size: int, scale: int
 ) -> list[tuple[str, Patch]]:
-    """Rows of print from margin to margin; the last of a paragraph ends early, and an empty one follows it."""
+    """Rows of print from margin to margin; the last of a paragraph ends early, and an empty one
+    follows it.
+    """
     room_px, pitch_px = (1 - 2 * MARGIN) * size, PITCH * lettering.height_px
     wide = {word: text_width(f" {word}", lettering) for word in WORDS}
     rows = []
@@ -52,7 +54,9 @@ def print_rows(
 
 
 def shear(patch: Patch, slope: float, size_px: int) -> Patch:
-    """The patch with every column moved down by `slope` times its distance from the middle of the image."""
+    """The patch with every column moved down by `slope` times its distance from the middle of the
+    image.
+    """
     if slope == 0:
         return patch
     height, width = patch.coverage.shape
@@ -67,7 +71,9 @@ def shear(patch: Patch, slope: float, size_px: int) -> Patch:
 
 
 def near_rows(rows: Sequence[Patch], slope: float, size_px: int, *, margin: int) -> Mask:
-    """1 in the sheared box around the ink of each row, `margin` output pixels larger on every side. Output."""
+    """1 in the sheared box around the ink of each row, `margin` output pixels larger on every side.
+    Output.
+    """
     mask = np.zeros((size_px, size_px), np.float32)
     for row in rows:
         y0, x0, y1, x1 = bounds(row)

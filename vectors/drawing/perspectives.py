@@ -1,4 +1,5 @@
-"""Drawn grounds whose lines run on behind whatever stands before them: a horizon, a railing, a tiled floor.
+"""Drawn grounds whose lines run on behind whatever stands before them: a horizon, a railing, a
+tiled floor.
 
 Their geometry goes with the picture's edge; only line widths and grain are in input pixels.
 """
@@ -40,7 +41,9 @@ PLANKS = 22
 
 
 def horizon(seed: int, size_px: int, scale: int) -> Levels:
-    """A calm sea under a clear sky; the horizon is sharp and a little tilted, waves get finer towards it."""
+    """A calm sea under a clear sky; the horizon is sharp and a little tilted, waves get finer
+    towards it.
+    """
     rng = np.random.default_rng((seed, 201))
     draw_ground("plain", seed, size_px, scale)  # a scale or a size out of range raises there
     at = (np.arange(size_px) + 0.5) / size_px
@@ -64,7 +67,9 @@ def horizon(seed: int, size_px: int, scale: int) -> Levels:
 
 
 def railing(seed: int, size_px: int, scale: int) -> Levels:
-    """A steel railing on a pier that runs from one side into the depth, planks and rails towards one vanishing point."""
+    """A steel railing on a pier that runs from one side into the depth, planks and rails towards
+    one vanishing point.
+    """
     rng = np.random.default_rng((seed, 202))
     sea = Pil.fromarray(horizon(seed, size_px, scale))
     fine = 2 if 2 * size_px <= 4096 else 1
@@ -122,7 +127,9 @@ def tiles(seed: int, size_px: int, scale: int) -> Levels:
 
 
 def _stripes(at: Plane, footprint: Plane) -> Plane:
-    """A square wave of period 1 from -1 to 1, averaged over a pixel's footprint; flat where that spans half a period."""
+    """A square wave of period 1 from -1 to 1, averaged over a pixel's footprint; flat where that
+    spans half a period.
+    """
     wave = np.abs(4 * (at - np.floor(at)) - 2) - 1
     soft: Plane = np.clip(wave / (2 * footprint), -1, 1) * np.clip((0.5 - footprint) * 4, 0, 1)
     return soft

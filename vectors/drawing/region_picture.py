@@ -25,7 +25,8 @@ REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
 
 
 def paint_regions(clean: Image, areas: Mapping[Any, Area]) -> Image:
-    """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W, by the region's name.
+    """The expected picture, paled, with each region in its colour. H×W×3; areas are boolean H×W, by
+    the region's name.
 
     Regions without a colour are not painted, nor those that are not given.
     """

@@ -66,7 +66,9 @@ def seal(radius_px: float, *, teeth: int, depth_px: float) -> Distance:
 
 
 def blob(radius_px: float, *, seed: int, roughness: float) -> Distance:
-    """An irregular round stain; its radius varies by at most `roughness` × `radius_px` around `radius_px`."""
+    """An irregular round stain; its radius varies by at most `roughness` × `radius_px` around
+    `radius_px`.
+    """
     rng = np.random.default_rng((seed, 7))
     orders = np.arange(2, 7)
     swings, phases = (

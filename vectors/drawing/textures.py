@@ -1,6 +1,8 @@
-"""Drawn textures to fill: woven cloth, wood, leaves and paper with visible fibres; and the noise that they are made of.
+"""Drawn textures to fill: woven cloth, wood, leaves and paper with visible fibres; and the noise
+that they are made of.
 
-All of them have their structure in input pixels, `scale` output pixels each, and are drawn at output size.
+All of them have their structure in input pixels, `scale` output pixels each, and are drawn at
+output size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Family `colour_chart`: a sticker among colour patches none of which may change.
 
-The chart is our own: hues along its columns, tones along its rows, and a row of greys; its places are then shuffled, so
-that neighbours differ. A patch is protected without its outermost input pixel, so that what is measured there is drift
-of hue and tone and not the blur that enlarging lays over any border.
+The chart is our own: hues along its columns, tones along its rows, and a row of greys; its places
+are then shuffled, so that neighbours differ. A patch is protected without its outermost input
+pixel, so that what is measured there is drift of hue and tone and not the blur that enlarging lays
+over any border.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def draw(
     tone: float,
     ground: str,
 ) -> Scene:
-    """Draw a chart around a sticker in the middle of a card; the patches are the features to protect."""
+    """Draw a chart around a sticker in the middle of a card; the patches are the features to
+    protect.
+    """
     rng = np.random.default_rng((seed, 42))
     clean = draw_ground(ground, seed, size * scale, scale)
     wide_px = min(STICKER_PX, 0.22 * size)
@@ -91,7 +94,9 @@ def draw(
 def _corners(
     size: int, patch_px: int, *, centre: tuple[float, float], free_px: float
 ) -> list[tuple[int, int]]:
-    """Upper left corners of the patches in input pixels: those of a square chart that keep `free_px` from `centre`."""
+    """Upper left corners of the patches in input pixels: those of a square chart that keep
+    `free_px` from `centre`.
+    """
     pitch_px = patch_px + max(2, round(GAP * patch_px))
     gap_px = pitch_px - patch_px
     across = min(MAX_ACROSS, (size - 2 * MARGIN_PX + gap_px) // pitch_px)

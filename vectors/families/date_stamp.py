@@ -1,4 +1,6 @@
-"""Family `date_stamp`: the date that a compact camera burnt into a corner, in glowing seven-segment figures."""
+"""Family `date_stamp`: the date that a compact camera burnt into a corner, in glowing seven-segment
+figures.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def _date(rng: np.random.Generator) -> str:
 def _figures(
     date: str, height_px: float, *, y_px: float, x_px: float, scale: int
 ) -> tuple[Patch, Patch]:
-    """The segments and their glow; (`y_px`, `x_px`) is the upper left corner of the first figure, input pixels."""
+    """The segments and their glow; (`y_px`, `x_px`) is the upper left corner of the first figure,
+    input pixels.
+    """
     fine = max(2, math.ceil(DOTS_PX / scale))
     dots = scale * fine
     pad_px = 3 * GLOW * height_px + 1

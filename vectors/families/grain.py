@@ -1,11 +1,14 @@
-"""Family `grain`: a sticker on a grainy photograph; the fill must have the grain of what surrounds it.
+"""Family `grain`: a sticker on a grainy photograph; the fill must have the grain of what surrounds
+it.
 
-Which output is right? The grain is part of the photograph, so it is part of `clean`, drawn at output size with crystals
-`grain_px` input pixels wide. `clean_input` is the area average of that very picture, as always: averaging takes away the
-part of the grain that is finer than an input pixel, and its deviation is lower, the more so the finer the crystals.
-Outside the edit the expected output is therefore one that brings the finer grain back. Inside the edit nobody can draw the
-same crystals: `clean` is one draw out of many, a perfect fill differs from it by √2 times the grain's deviation, and what
-can be asked is that deviation and spectrum inside the edit agree with those around it in the same output.
+Which output is right? The grain is part of the photograph, so it is part of `clean`, drawn at
+output size with crystals `grain_px` input pixels wide. `clean_input` is the area average of that
+very picture, as always: averaging takes away the part of the grain that is finer than an input
+pixel, and its deviation is lower, the more so the finer the crystals. Outside the edit the expected
+output is therefore one that brings the finer grain back. Inside the edit nobody can draw the same
+crystals: `clean` is one draw out of many, a perfect fill differs from it by √2 times the grain's
+deviation, and what can be asked is that deviation and spectrum inside the edit agree with those
+around it in the same output.
 """
 
 from __future__ import annotations
@@ -69,7 +72,9 @@ def draw(
 def add_grain(
     rng: np.random.Generator, still: Levels, *, sigma_levels: float, crystal: float
 ) -> Levels:
-    """Grain of deviation `sigma_levels` in mid grey and crystals `crystal` pixels wide, less in shadows and highlights."""
+    """Grain of deviation `sigma_levels` in mid grey and crystals `crystal` pixels wide, less in
+    shadows and highlights.
+    """
     size_px = still.shape[0]
     luma = still @ np.array([0.299, 0.587, 0.114], np.float32)
     strength = np.float32(sigma_levels) * (
@@ -86,7 +91,9 @@ def add_grain(
 
 
 def _crystals(rng: np.random.Generator, size_px: int, crystal: float) -> Grain:
-    """White noise blurred by a Gaussian whose full width at half height is `crystal` pixels, brought to unit deviation."""
+    """White noise blurred by a Gaussian whose full width at half height is `crystal` pixels,
+    brought to unit deviation.
+    """
     sigma = crystal / 2.355
     reach = math.ceil(2.5 * sigma)
     weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))

@@ -166,7 +166,9 @@ def _turned(size_px: int, scale: int, angle: float) -> tuple[Plane, Plane]:
 
 
 def _wave(distance: Plane, period_px: float) -> Plane:
-    """A wave between about -1 and 1, as close to lines with sharp edges as the input can hold without aliasing."""
+    """A wave between about -1 and 1, as close to lines with sharp edges as the input can hold
+    without aliasing.
+    """
     phase = distance * (2 * math.pi / period_px)
     wave = np.cos(phase)
     for order, sign in ((3, -1), (5, 1)):

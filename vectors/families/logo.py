@@ -36,7 +36,9 @@ COLOURS: tuple[tuple[Rgb, Rgb], ...] = (
 """Main colour and the colour of what stands on it."""
 FILLS = ("flat", "gradient", "translucent")
 PALER, DEEPER = 0.45, 0.3
-"""A gradient goes from the main colour this far towards white down to this share of the main colour's levels."""
+"""A gradient goes from the main colour this far towards white down to this share of the main
+colour's levels.
+"""
 GLASS = 0.5
 """Alpha of a translucent fill, and of the glow beneath it; what stands on it is solid."""
 
@@ -68,7 +70,9 @@ def draw(
     glow_px: float,
     ground: str,
 ) -> Scene:
-    """Draw a logo at a place that the seed chooses; its diameter is at most MAX_SHARE of the image's edge."""
+    """Draw a logo at a place that the seed chooses; its diameter is at most MAX_SHARE of the
+    image's edge.
+    """
     if design not in DESIGNS:
         raise ValueError(f"no logo design is called {design!r}; there are: {', '.join(DESIGNS)}")
     if fill not in FILLS:

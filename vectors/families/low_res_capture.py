@@ -1,8 +1,10 @@
-"""Family `low_res_capture`: a sticker on a blurred, noisy, compressed capture whose text must come out readable.
+"""Family `low_res_capture`: a sticker on a blurred, noisy, compressed capture whose text must come
+out readable.
 
-The expected output is the undegraded picture at output size. The capture is degraded before the sticker is laid on it,
-so that `clean_input` is the DEGRADED picture, not the area average of `clean`, and the equation of `Scene.overlay` holds:
-the input is the sticker over a poor capture, its edge crisp, as an app puts stickers on photographs.
+The expected output is the undegraded picture at output size. The capture is degraded before the
+sticker is laid on it, so that `clean_input` is the DEGRADED picture, not the area average of
+`clean`, and the equation of `Scene.overlay` holds: the input is the sticker over a poor capture,
+its edge crisp, as an app puts stickers on photographs.
 """
 
 from __future__ import annotations
@@ -94,7 +96,9 @@ def draw(
 def _text(
     rng: np.random.Generator, lettering: Lettering, *, size: int, scale: int, room_px: float
 ) -> tuple[list[str], list[Patch], float]:
-    """Rows of text in the upper part of the image, and where they end; `room_px` stay free beneath them."""
+    """Rows of text in the upper part of the image, and where they end; `room_px` stay free beneath
+    them.
+    """
     low, wide_px = MARGIN * size, (1 - 2 * MARGIN) * size
     pitch_px = PITCH * lettering.height_px
     rows = max(1, min(ROWS, int((size - 2 * low - room_px) / pitch_px)))

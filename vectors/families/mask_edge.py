@@ -1,4 +1,5 @@
-"""Family `mask_edge`: overlays whose geometry a mask operation gets wrong, at the image's border and off every grid.
+"""Family `mask_edge`: overlays whose geometry a mask operation gets wrong, at the image's border
+and off every grid.
 
 Alone of all families its overlay touches the image's edge, so its truth boxes do too.
 """
@@ -27,7 +28,9 @@ SLIVERS = 4
 def draw(
     seed: int, size: int, scale: int, *, geometry: str, extent_px: int, line_px: float, ground: str
 ) -> Scene:
-    """Draw one overlay of a given geometry, as wide as MAX_SHARE of the image's edge at most, and give its exact mask."""
+    """Draw one overlay of a given geometry, as wide as MAX_SHARE of the image's edge at most, and
+    give its exact mask.
+    """
     if geometry not in GEOMETRIES:
         raise ValueError(f"no geometry is called {geometry!r}; there are: {', '.join(GEOMETRIES)}")
     rng = np.random.default_rng((seed, 44))
@@ -53,7 +56,9 @@ def draw(
 def _block(
     rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
 ) -> list[Patch]:
-    """A filled rectangle inside the image; each of its sides lies between two lines of the latent grid."""
+    """A filled rectangle inside the image; each of its sides lies between two lines of the latent
+    grid.
+    """
     del line_px
     cells = max(2, int(extent_px // GRID_PX))
     corner = GRID_PX * rng.integers(1, size // GRID_PX - cells - 1, 2) + rng.integers(
@@ -88,7 +93,9 @@ def _bite(
 def _rings(
     rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
 ) -> list[Patch]:
-    """A ring round a smaller ring round a dot, and another ring across the image's left or right side: masks with holes."""
+    """A ring round a smaller ring round a dot, and another ring across the image's left or right
+    side: masks with holes.
+    """
     radius_px = extent_px / 2 - line_px
     y_px, x_px = rng.uniform(0.35, 0.65, 2) * size
     centre = float(y_px), float(x_px)
@@ -105,7 +112,9 @@ def _rings(
 def _slivers(
     rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
 ) -> list[Patch]:
-    """Lines from one side of the image to the other, each at its own slope, and one along the image's very edge."""
+    """Lines from one side of the image to the other, each at its own slope, and one along the
+    image's very edge.
+    """
     offsets = (np.arange(SLIVERS) - (SLIVERS - 1) / 2) * extent_px / SLIVERS
     slopes = np.radians(rng.uniform(-35, 35, SLIVERS))
     middle = size * rng.uniform(0.4, 0.6)
@@ -123,7 +132,9 @@ def _slivers(
 def _border(
     rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
 ) -> list[Patch]:
-    """A line along the image's whole border, with a blot on one side of it: nothing is known beyond it."""
+    """A line along the image's whole border, with a blot on one side of it: nothing is known beyond
+    it.
+    """
     width_px = min(line_px, 0.02 * size)
     half = (size - width_px) / 2
     along = float(rng.uniform(0.25, 0.75) * size)

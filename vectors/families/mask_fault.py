@@ -1,9 +1,10 @@
 """Family `mask_fault`: the mask that the caller gives is wrong.
 
-`Scene.mask` is here NOT the coverage of the overlay: it is that coverage after the fault of the rung. All truth, `edit`,
-`ring`, `keep`, `overlay` and the boxes, stays that of the overlay that is really there, so that a pipeline is measured
-by what a customer sees: was the sticker removed, and was anything else touched. A pipeline that notices the fault and
-refuses, or asks for review, is right; the last rung asks for just that.
+`Scene.mask` is here NOT the coverage of the overlay: it is that coverage after the fault of the
+rung. All truth, `edit`, `ring`, `keep`, `overlay` and the boxes, stays that of the overlay that is
+really there, so that a pipeline is measured by what a customer sees: was the sticker removed, and
+was anything else touched. A pipeline that notices the fault and refuses, or asks for review, is
+right; the last rung asks for just that.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def _shifted(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
 
 
 def _stale(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
-    """That of an earlier version of the asset, where the sticker stood elsewhere: the two do not meet."""
+    """That of an earlier version of the asset, where the sticker stood elsewhere: the two do not
+    meet.
+    """
     del rng, amount_px
     size = mask.shape[0]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

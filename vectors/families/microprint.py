@@ -1,4 +1,6 @@
-"""Family `microprint`: a stamp to remove from a security print whose rows of tiny text must survive."""
+"""Family `microprint`: a stamp to remove from a security print whose rows of tiny text must
+survive.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def draw(
     contrast: float,
     ground: str,
 ) -> Scene:
-    """Draw a security print with rows of microprint, and a stamp that keeps `gap_px` away from the nearest row."""
+    """Draw a security print with rows of microprint, and a stamp that keeps `gap_px` away from the
+    nearest row.
+    """
     rng = np.random.default_rng((seed, 13))
     sheet = draw_ground(ground, seed, size * scale, scale)
     stamp, word, edges_px = _stamp(rng, size=size, scale=scale, below_px=gap_px + height_px)

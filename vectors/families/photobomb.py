@@ -49,7 +49,9 @@ Part = tuple[int, Plane]
 
 
 def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, ground: str) -> Scene:
-    """Put a subject that covers `coverage` of the image before a ground: a bird in the middle, others near the bottom."""
+    """Put a subject that covers `coverage` of the image before a ground: a bird in the middle,
+    others near the bottom.
+    """
     if subject not in SUBJECTS:
         raise ValueError(f"no subject is called {subject!r}; there are: {', '.join(SUBJECTS)}")
     rng = np.random.default_rng((seed, 20))

@@ -1,7 +1,9 @@
-"""Family `scan_annotation`: a scanned page with a mark of a pen, a stamp or a highlighter to remove, its mask given.
+"""Family `scan_annotation`: a scanned page with a mark of a pen, a stamp or a highlighter to
+remove, its mask given.
 
-The page is part of `clean`: its skew and its darker corners must stay. JPEG artefacts are not: they belong to the scan,
-so `clean_input` is the page after JPEG, not the area average of `clean`, and the mark is laid over that.
+The page is part of `clean`: its skew and its darker corners must stay. JPEG artefacts are not: they
+belong to the scan, so `clean_input` is the page after JPEG, not the area average of `clean`, and
+the mark is laid over that.
 """
 
 from __future__ import annotations

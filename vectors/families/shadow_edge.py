@@ -1,4 +1,6 @@
-"""Family `shadow_edge`: a sticker across the edge of a shadow, which must run on through the fill; its mask is given."""
+"""Family `shadow_edge`: a sticker across the edge of a shadow, which must run on through the fill;
+its mask is given.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def draw(
     radius_px: int,
     ground: str,
 ) -> Scene:
-    """Cast a shadow over half of a ground, its edge swaying by `sway_px`, and stick a blob on the edge."""
+    """Cast a shadow over half of a ground, its edge swaying by `sway_px`, and stick a blob on the
+    edge.
+    """
     rng = np.random.default_rng((seed, 18))
     lit = draw_ground(ground, seed, size * scale, scale)
     mean_px = min(float(radius_px), MAX_RADIUS * size)
@@ -71,7 +75,8 @@ def draw(
 def shade(lit: Levels, distance: Plane, *, penumbra_px: float, contrast: float) -> Levels:
     """Darken a picture where the signed distance from the shadow's edge, input pixels, is negative.
 
-    `contrast` is the share of the encoded level that the umbra loses in red; across the penumbra it falls off smoothly.
+    `contrast` is the share of the encoded level that the umbra loses in red; across the penumbra it
+    falls off smoothly.
     """
     ramp = np.clip(0.5 - distance / penumbra_px, 0.0, 1.0)
     loss = contrast * (ramp * ramp * (3 - 2 * ramp))
@@ -82,7 +87,9 @@ def shade(lit: Levels, distance: Plane, *, penumbra_px: float, contrast: float) 
 def _edge(
     rng: np.random.Generator, centre: tuple[float, ...], *, size: int, scale: int, sway_px: float
 ) -> Plane:
-    """Signed distance, input pixels, from a line through `centre` that sways to both sides; negative in the shadow."""
+    """Signed distance, input pixels, from a line through `centre` that sways to both sides;
+    negative in the shadow.
+    """
     angle = rng.uniform(0, 2 * math.pi)
     at = (np.arange(size * scale) + 0.5) / scale
     y, x = (at - centre[0])[:, None], (at - centre[1])[None, :]
@@ -93,7 +100,8 @@ def _edge(
             turn * math.cos(angle) * y + rng.uniform(0, 2 * math.pi),
             turn * math.sin(angle) * x,
         )
-        # The phase is down - across; by the addition theorems no sine has to be taken of every pixel.
+        # The phase is down - across; by the addition theorems no sine has to be taken of every
+        # pixel.
         rows, columns = (
             np.hstack([np.sin(down), np.cos(down)]),
             np.vstack([np.cos(across), np.sin(across)]),

@@ -33,7 +33,9 @@ STROKE_PX, STROKE_LONG_PX = 5, 17
 def draw(
     seed: int, size: int, scale: int, *, width_px: float, opacity: float, ground: str
 ) -> Scene:
-    """Sign a picture somewhere in its lower half; on the ground `painting` the picture is one in oil."""
+    """Sign a picture somewhere in its lower half; on the ground `painting` the picture is one in
+    oil.
+    """
     rng = np.random.default_rng((seed, 17))
     out_px = size * scale
     clean = (
@@ -72,8 +74,8 @@ def draw(
 def _curve(rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Points (y, x) along a signature about 1 wide, y downwards, and the pen's pressure at each.
 
-    A tall capital, loops that get lower towards the end, and a flourish that runs back under them: knots with seeded
-    jitter, joined by a Catmull-Rom spline.
+    A tall capital, loops that get lower towards the end, and a flourish that runs back under them:
+    knots with seeded jitter, joined by a Catmull-Rom spline.
     """
     capital = [
         (-0.02, 0.02),
@@ -143,7 +145,9 @@ def _spline(knots: Plane, *, per_knot: int) -> Plane:
 
 
 def _stroke(curve: Plane, width_px: Plane, *, scale: int) -> Patch:
-    """The curve drawn as discs whose diameter is the width at each point, joined; all in input pixels."""
+    """The curve drawn as discs whose diameter is the width at each point, joined; all in input
+    pixels.
+    """
     fine = max(2, math.ceil(DOTS_PX / scale))
     dots = scale * fine
     pad_px = float(width_px.max()) + 1

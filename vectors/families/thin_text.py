@@ -36,7 +36,9 @@ PHRASES: Mapping[Script, tuple[str, ...]] = {
     "greek": ("Δείγμα", "Δοκίμιο", "Μόνο για έλεγχο", "Μη εκτυπώσετε", "Προσχέδιο", "Αρχείο", "Χωρίς άδεια", "Εμπιστευτικό"),
     "han": ("樣張範本", "請勿列印", "僅供審閱", "草稿第二版", "未經授權", "測試圖片", "機密文件", "檔案副本", "非賣品"),
 }  # fmt: skip
-"""All of them say about the same: specimen, not for sale, proof, do not print. The last script is traditional Chinese."""
+"""All of them say about the same: specimen, not for sale, proof, do not print. The last script is
+traditional Chinese.
+"""
 MARGIN = 0.07
 """Free border, as a share of the image's edge."""
 LINE = 1.75
@@ -81,7 +83,9 @@ def draw(
     angle_deg: float,
     ground: str,
 ) -> Scene:
-    """Draw `lines` lines of text, as many as fit, over a ground; the pipeline is not told where they are."""
+    """Draw `lines` lines of text, as many as fit, over a ground; the pipeline is not told where
+    they are.
+    """
     if script not in PHRASES:
         raise ValueError(f"no script is called {script!r}; there are: {', '.join(PHRASES)}")
     rng = np.random.default_rng((seed, 11))
@@ -128,7 +132,9 @@ def _block(
     lines: int,
     angle_deg: float,
 ) -> Block:
-    """Choose phrases, and a column for them that may be wider than they are, so that it fits within the margins."""
+    """Choose phrases, and a column for them that may be wider than they are, so that it fits within
+    the margins.
+    """
     room_px = (1 - 2 * MARGIN) * size
     fitting = max(
         1, min(lines, int(size / 2 / (LINE * lettering.height_px)))
@@ -171,7 +177,9 @@ def _cut(phrase: str, lettering: Lettering, room_px: float) -> str:
 
 
 def _place(rng: np.random.Generator, block: Block, *, size: int, scale: int) -> list[Patch]:
-    """Set the block within the margins, each line shifted on its own within the column, all turned together."""
+    """Set the block within the margins, each line shifted on its own within the column, all turned
+    together.
+    """
     low, high = MARGIN * size, (1 - MARGIN) * size
     y_px, x_px = (
         rng.uniform(low + px / 2, max(high - px / 2, low + px / 2)) for px in block.extent_px

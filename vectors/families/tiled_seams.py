@@ -76,7 +76,9 @@ def _borders(size: int, tile_px: int, overlap_px: int) -> tuple[float, ...]:
 def _centre(
     rng: np.random.Generator, *, size: int, reach_px: float, borders: tuple[float, ...]
 ) -> tuple[float, float]:
-    """A crossing of borders, missed by a few pixels, and moved inwards where the smudge would leave the image."""
+    """A crossing of borders, missed by a few pixels, and moved inwards where the smudge would leave
+    the image.
+    """
     low, high = reach_px + MARGIN_PX, size - reach_px - MARGIN_PX
     inner = [border for border in borders if low <= border <= high] or borders
     y_px, x_px = (inner[rng.integers(len(inner))] + rng.uniform(-4, 4) for _ in range(2))

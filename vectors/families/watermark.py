@@ -128,7 +128,8 @@ def _repeat(
     slant_deg: float,
     size_px: int,
 ) -> list[Patch]:
-    """Copies of a mark in rows along the slant, every second row shifted by half, one of them near the middle.
+    """Copies of a mark in rows along the slant, every second row shifted by half, one of them near
+    the middle.
 
     `spacing` is the pitch of rows and of marks in a row, output pixels.
     """
@@ -159,7 +160,9 @@ def _cut(patch: Patch, size_px: int, margin: int) -> Patch | None:
 
 
 def _sheet(patches: Sequence[Patch], size_px: int) -> Patch:
-    """All copies as one patch; marks do not overlap, so one layer is as good as many and far quicker to lay."""
+    """All copies as one patch; marks do not overlap, so one layer is as good as many and far
+    quicker to lay.
+    """
     coverage = np.zeros((size_px, size_px), np.uint8)
     for patch in patches:
         height, width = patch.coverage.shape

@@ -48,7 +48,9 @@ Levels = npt.NDArray[np.uint8]
 
 
 class Prepared(NamedTuple):
-    """Where the expected image is smooth, in all and by region, its own contours, H×W, and the regions that are empty."""
+    """Where the expected image is smooth, in all and by region, its own contours, H×W, and the
+    regions that are empty.
+    """
 
     smooth: Area
     contours: Plane
@@ -57,7 +59,9 @@ class Prepared(NamedTuple):
 
 
 def contours(levels: Levels) -> Plane:
-    """Squared height of the steps between flat runs, summed over both directions, mean of R, G and B. H×W in levels²."""
+    """Squared height of the steps between flat runs, summed over both directions, mean of R, G and
+    B. H×W in levels².
+    """
     upright = np.asarray(cv2.transpose(_steps(np.asarray(cv2.transpose(levels)))))
     height = np.square(_steps(levels), dtype=np.float32) + np.square(upright, dtype=np.float32)
     return np.asarray(cv2.transform(height, np.full((1, 3), 1 / 3)), np.float32).reshape(
@@ -95,7 +99,9 @@ def _excess(prepared: Prepared, actual: Image) -> Plane:
 
 
 def _steps(levels: Levels) -> Levels:
-    """Height of the step between each pixel and the next in its row where both sides are flat runs, else 0. H×W×3."""
+    """Height of the step between each pixel and the next in its row where both sides are flat runs,
+    else 0. H×W×3.
+    """
     height = np.zeros_like(levels)
     if levels.shape[1] < 2 * RUN_PX:
         return height
@@ -111,7 +117,9 @@ def _steps(levels: Levels) -> Levels:
 
 
 def _smooth(levels: Levels) -> Area:
-    """Where the picture rises slowly, and is near to its own blur; nowhere in one that holds no two runs."""
+    """Where the picture rises slowly, and is near to its own blur; nowhere in one that holds no two
+    runs.
+    """
     if max(levels.shape[:2]) < 2 * RUN_PX:
         return np.zeros(levels.shape[:2], bool)
     plane = levels.astype(np.float32)

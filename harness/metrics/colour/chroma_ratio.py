@@ -15,7 +15,9 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 FLOOR = 3.0
-"""A mean C* that is hardly seen: what is below counts as this much, so that two greys are equally grey, noisy or not."""
+"""A mean C* that is hardly seen: what is below counts as this much, so that two greys are equally
+grey, noisy or not.
+"""
 
 
 class Prepared(NamedTuple):

@@ -29,7 +29,9 @@ Lab = npt.NDArray[np.float32]
 
 @once
 def lab32(image: Image) -> Lab:
-    """CIELAB (CIE 15:2004) under D65 of an sRGB-encoded image, to within 0.001. A sixth of scikit-image's time."""
+    """CIELAB (CIE 15:2004) under D65 of an sRGB-encoded image, to within 0.001. A sixth of
+    scikit-image's time.
+    """
     xyz = cv2.transform(_linear(image), TO_XYZ / WHITE[:, None])
     roots = np.where(
         xyz > np.float32(0.008856), np.cbrt(xyz), np.float32(7.787) * xyz + np.float32(16 / 116)

@@ -55,9 +55,11 @@ _LAB_FROM_ROOT = np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0
 
 
 def ciede2000(one: Wide, other: Wide) -> Wide:
-    """Colour difference of two CIELAB images of one shape, …×3 (Sharma, Wu & Dalal 2005, eq. 2-22; kL = kC = kH = 1).
+    """Colour difference of two CIELAB images of one shape, …×3 (Sharma, Wu & Dalal 2005, eq. 2-22;
+    kL = kC = kH = 1).
 
-    Hues are kept as vectors instead of angles: of all the paper's trigonometry, one arc tangent and one sine remain.
+    Hues are kept as vectors instead of angles: of all the paper's trigonometry, one arc tangent and
+    one sine remain.
     """
     l1, a1, b1 = np.moveaxis(one, -1, 0).copy()
     l2, a2, b2 = np.moveaxis(other, -1, 0).copy()
@@ -83,7 +85,9 @@ def _seventh(chroma: Wide) -> Wide:
 
 
 def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tuple[Wide, Wide]:
-    """Cosine and sine of the hue halfway between two colours (eq. 14); a grey has none, and takes the other's."""
+    """Cosine and sine of the hue halfway between two colours (eq. 14); a grey has none, and takes
+    the other's.
+    """
     inverse1, inverse2 = (1 / np.where(c > 0, c, np.inf) for c in (c1, c2))
     x1, y1 = a1 * inverse1, b1 * inverse1
     x, y = x1 + a2 * inverse2, y1 + b2 * inverse2

@@ -24,7 +24,9 @@ GREY = f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {M
 
 
 class Prepared(NamedTuple):
-    """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what MIN_CHROMA asks for."""
+    """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what
+    MIN_CHROMA asks for.
+    """
 
     lab: Lab
     strength: Mapping[Region, tuple[Sums, Sums]]
@@ -63,13 +65,17 @@ def _region(
 
 
 def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) -> Numbers:
-    """The rotation in degrees that turns the expected colours best onto the actual ones; NaN where they are too grey."""
+    """The rotation in degrees that turns the expected colours best onto the actual ones; NaN where
+    they are too grey.
+    """
     coloured = (square >= MIN_CHROMA**2 * pixels) & (np.hypot(along, across) >= MIN_KEPT * square)
     return np.asarray(np.where(coloured, np.degrees(np.arctan2(across, along)), np.nan))
 
 
 def _turn(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
-    """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of the turn, times C* twice."""
+    """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of
+    the turn, times C* twice.
+    """
     (a, b), (other_a, other_b) = ((lab[..., 1], lab[..., 2]) for lab in (expected, actual))
     return a * other_a + b * other_b, a * other_b - b * other_a
 

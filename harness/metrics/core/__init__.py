@@ -1,1 +1,3 @@
-"""What all metrics share: the contract, the registry, golden pairs, pooling over regions, what a viewer sees."""
+"""What all metrics share: the contract, the registry, golden pairs, pooling over regions, what a
+viewer sees.
+"""

@@ -1,4 +1,6 @@
-"""What every metric keeps, ours and other packages': checked on the golden pair before it measures anything."""
+"""What every metric keeps, ours and other packages': checked on the golden pair before it measures
+anything.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from editproof.harness.records.errors import EditproofError, IncompleteError, on
 
 @cache
 def check_metric(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden pair as it should.
+    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden
+    pair as it should.
 
     Looks once a process at a metric that does.
     """

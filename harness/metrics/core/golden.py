@@ -1,7 +1,8 @@
-"""A fixed pair of pictures: every metric measures it before it is used, and refuses where its number is off.
+"""A fixed pair of pictures: every metric measures it before it is used, and refuses where its
+number is off.
 
-A library that changed, weights that were not loaded, a processor that miscounts: each would give numbers that look like
-measurements.
+A library that changed, weights that were not loaded, a processor that miscounts: each would give
+numbers that look like measurements.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ TOLERANCE = 1e-4
 
 
 def check_golden(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric measures the golden pair as it did when it was written."""
+    """Raise IncompleteError unless the metric measures the golden pair as it did when it was
+    written.
+    """
     measured = golden_values(metric)
     for stat, golden in metric.golden.items():
         if not abs(measured[stat] - golden) <= TOLERANCE * (abs(golden) + 0.02):
@@ -48,7 +51,9 @@ def check_golden(metric: Metric) -> None:
 
 
 def golden_values(metric: Metric) -> dict[str, float]:
-    """Every statistic of the golden pair, in `all` or else the metric's first region; NaN where there is none."""
+    """Every statistic of the golden pair, in `all` or else the metric's first region; NaN where
+    there is none.
+    """
     reference, actual = pair_of(metric)
     region = "all" if "all" in metric.regions else metric.regions[0]
     values = metric.measure(metric.prepare(reference), actual)
@@ -65,7 +70,9 @@ def pair_of(metric: Metric) -> tuple[Reference, Image]:
 
 @cache
 def golden_pair() -> tuple[Reference, Image]:
-    """A right answer, all that is known about it, and an edit of it with some of everything wrong: ghost, tint, blur."""
+    """A right answer, all that is known about it, and an edit of it with some of everything wrong:
+    ghost, tint, blur.
+    """
     y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
     radius = np.hypot(x - 0.5, y - 0.5)
     rings = 0.5 + 0.3 * np.cos(90 * radius * radius)
@@ -99,7 +106,9 @@ def golden_pair() -> tuple[Reference, Image]:
 
 @cache
 def worded_pair() -> tuple[Reference, Image]:
-    """A printed line that must stay and two that must go: of the first the end is lost, of the others one is still there."""
+    """A printed line that must stay and two that must go: of the first the end is lost, of the
+    others one is still there.
+    """
     from editproof.vectors.drawing.layers import Lettering, patch_box, text_patch
 
     words = (("SERIAL 7C-8819", 14.0, 30.0), ("SAMPLE", 22.0, 80.0), ("COPY", 22.0, 130.0))

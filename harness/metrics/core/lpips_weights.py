@@ -26,8 +26,8 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "vgg": ("vgg16-397923af.pth",),
     "squeeze": ("squeezenet1_1_features.safetensors", "squeezenet1_1-b8a52dc0.pth"),
 }
-"""The other networks' files, as torchvision names them and where they prove themselves by their numbers as safetensors. They
-are used where they are, never downloaded."""
+"""The other networks' files, as torchvision names them and where they prove themselves by their
+numbers as safetensors. They are used where they are, never downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,11 @@ NO_WEIGHTS = LpipsWeights("alex", Path(), "", Path(), "")
 
 
 def find_weights(setting: str, *, download: bool) -> LpipsWeights:
-    """AlexNet from `setting` (a file or a folder), torch's hub cache, or torchvision's download; else shift-tolerant LPIPS.
+    """AlexNet from `setting` (a file or a folder), torch's hub cache, or torchvision's download;
+    else shift-tolerant LPIPS.
 
-    `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS; where it is given, it must hold. Raises UsageError.
+    `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS; where it is given, it must hold. Raises
+    UsageError.
     """
     folder = Path(setting).expanduser()
     others = _others([folder, _hub_folder()] if setting else [_hub_folder()])
@@ -117,7 +119,9 @@ def _from_setting(path: Path) -> Path:
 
 
 def _looks_whole(path: Path) -> bool:
-    """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors begins with its header."""
+    """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors
+    begins with its header.
+    """
     if path.suffix == ".pth":
         return (
             zipfile.is_zipfile(path) or path.read_bytes()[:2] == b"\x80\x02"

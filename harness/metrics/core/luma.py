@@ -1,4 +1,6 @@
-"""One value a pixel from three: luma, which the metrics of structure look at, and the mean of the channels."""
+"""One value a pixel from three: luma, which the metrics of structure look at, and the mean of the
+channels.
+"""
 
 from __future__ import annotations
 
@@ -22,5 +24,7 @@ def luma(image: Image) -> npt.NDArray[np.float64]:
 
 
 def mean_of_channels(image: Image) -> Image:
-    """Mean of the three values of every pixel, H×W. Several times as fast as NumPy's over so short an axis."""
+    """Mean of the three values of every pixel, H×W. Several times as fast as NumPy's over so short
+    an axis.
+    """
     return np.asarray(cv2.transform(image, MEAN), np.float32).reshape(image.shape[:2])

@@ -119,8 +119,9 @@ class Value:
 class Metric:
     """How one property of an edit is measured.
 
-    `prepare(reference)` does once what depends on the right answer alone, and is shared by all models and seeds;
-    `measure(prepared, actual)` gives every statistic of every region of the reference that the metric measures.
+    `prepare(reference)` does once what depends on the right answer alone, and is shared by all
+    models and seeds; `measure(prepared, actual)` gives every statistic of every region of the
+    reference that the metric measures.
     """
 
     name: str
@@ -148,7 +149,9 @@ class Metric:
     prepare: Callable[[Reference], Any]
     measure: Callable[[Any, Image], list[Value]]
     golden: Mapping[str, float]
-    """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair (golden.py)."""
+    """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair
+    (golden.py).
+    """
     golden_pair: Pair = "texture"
     """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles."""
     regions: tuple[Region, ...] = REGIONS
@@ -156,17 +159,24 @@ class Metric:
     aspect: Aspect = "structure"
     """What it is about: each metric belongs to one aspect."""
     unseen: float | None = None
-    """Values beyond this, on the good side, look alike to everybody: the gate takes them for it. Of statistics in `unit`."""
+    """Values beyond this, on the good side, look alike to everybody: the gate takes them for it. Of
+    statistics in `unit`.
+    """
     needs: tuple[Need, ...] = ("expected",)
     measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
-    """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they are measured one by one."""
+    """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they
+    are measured one by one.
+    """
     units: Mapping[str, str] = field(default_factory=dict)
     """Statistic -> its unit, where that is not `unit`."""
     margins: Mapping[str, float] = field(default_factory=dict)
-    """Statistic -> how much worse than the baseline it may get before somebody should look, in its unit: what the gate goes by
-    where a suite says nothing else. A statistic without one is not compared by itself."""
+    """Statistic -> how much worse than the baseline it may get before somebody should look, in its
+    unit: what the gate goes by where a suite says nothing else. A statistic without one is not
+    compared by itself."""
     map: Callable[[Any, Image], Plane] | None = None
-    """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no where."""
+    """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no
+    where.
+    """
     map_unit: str | None = None
     """Of the map's values; None: the metric's own."""
     map_better: Better | None = None

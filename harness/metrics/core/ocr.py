@@ -1,7 +1,7 @@
 """Text found and read by RapidOCR (PP-OCRv6), for the metrics that ask what a reader sees.
 
-One thread, one engine a process: the same result whatever the machine's number of cores. Some 0.2 s to look over a picture of
-512×512 px, 0.05 s to read a line.
+One thread, one engine a process: the same result whatever the machine's number of cores. Some 0.2 s
+to look over a picture of 512×512 px, 0.05 s to read a line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ MIN_CONFIDENCE = 0.4
 """Lines that the detector is less sure of are dropped."""
 
 MAX_HEIGHT = 0.25
-"""Lines higher than this share of the picture are dropped: in a picture without any structure, all of it is "text"."""
+"""Lines higher than this share of the picture are dropped: in a picture without any structure, all
+of it is "text".
+"""
 
 Bounds = tuple[slice, slice]
 
@@ -49,7 +51,9 @@ def read_line(image: Image, bounds: Bounds) -> str:
 
 
 def bounds_of(box: Box, shape: tuple[int, ...], scale: int, *, margin_px: int = 0) -> Bounds:
-    """A box of input pixels as rows and columns of an output of `shape`, `margin_px` input pixels larger."""
+    """A box of input pixels as rows and columns of an output of `shape`, `margin_px` input pixels
+    larger.
+    """
     height, width = shape[:2]
     return (
         slice(max(box.y0 - margin_px, 0) * scale, min((box.y1 + margin_px) * scale, height)),
@@ -58,7 +62,9 @@ def bounds_of(box: Box, shape: tuple[int, ...], scale: int, *, margin_px: int = 
 
 
 def character_errors(read: str, text: str) -> float:
-    """Character error rate: Levenshtein distance over the text's length, without spaces. 0: read right; 1 at most."""
+    """Character error rate: Levenshtein distance over the text's length, without spaces. 0: read
+    right; 1 at most.
+    """
     one, other = ("".join(line.split()) for line in (read, text))
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, start=1):

@@ -12,7 +12,9 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Better, Region
 
 Number = Callable[[Image, Image, Area], float]
-"""(expected, actual, region) -> a number; NaN where it means nothing. Images are H×W×3 sRGB in [0, 1], the region H×W."""
+"""(expected, actual, region) -> a number; NaN where it means nothing. Images are H×W×3 sRGB in [0,
+1], the region H×W.
+"""
 
 
 def metric(
@@ -27,7 +29,8 @@ def metric(
     sees: str = "",
     misses: str = "",
 ) -> Callable[[Number], Metric]:
-    """Make a Metric of the function below: its one statistic is `mean`, over every region of the scene.
+    """Make a Metric of the function below: its one statistic is `mean`, over every region of the
+    scene.
 
     Raise `version` when its values change: numbers of two versions are never compared.
 

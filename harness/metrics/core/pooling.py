@@ -1,7 +1,7 @@
 """From a value per pixel to statistics of a region: the mean, a tail, the worst window.
 
-What depends on the regions alone (where each lies, which windows see enough of it) is a `Cover`; a metric makes them once
-per reference, in its `prepare`.
+What depends on the regions alone (where each lies, which windows see enough of it) is a `Cover`; a
+metric makes them once per reference, in its `prepare`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,24 @@ STRIDE_PX = 8
 """Distance between neighbouring windows."""
 
 MIN_WINDOW_PX = 64
-"""A window counts where the region covers at least this many of its pixels, so that one pixel is never the worst window."""
+"""A window counts where the region covers at least this many of its pixels, so that one pixel is
+never the worst window.
+"""
 
 SAMPLED = 4096
 """So many values tell about where a percentile lies."""
 
 
 Table = npt.NDArray[np.float64]
-"""Summed-area table, one row and column more than its plane: the sum of everything above and left of each corner."""
+"""Summed-area table, one row and column more than its plane: the sum of everything above and left
+of each corner.
+"""
 
 
 class Edges(NamedTuple):
-    """Where windows begin and end along one axis, the end excluded. The last one touches the border."""
+    """Where windows begin and end along one axis, the end excluded. The last one touches the
+    border.
+    """
 
     start: npt.NDArray[np.intp]
     stop: npt.NDArray[np.intp]
@@ -47,7 +53,9 @@ class Edges(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """A region, cut out to its bounding box, and how many of its pixels each window of the picture sees."""
+    """A region, cut out to its bounding box, and how many of its pixels each window of the picture
+    sees.
+    """
 
     box: tuple[slice, slice]
     inside: Area
@@ -89,8 +97,8 @@ def pool(
 ) -> list[Value]:
     """Mean, the percentiles that `tails` names (`p01`, `p99`), and worst window of every region.
 
-    `plane` is H×W. `better` says which end is worst; with `zero` it is the largest magnitude. `convert` turns a pooled
-    value into the metric's unit, e.g. a mean squared error into dB.
+    `plane` is H×W. `better` says which end is worst; with `zero` it is the largest magnitude.
+    `convert` turns a pooled value into the metric's unit, e.g. a mean squared error into dB.
     """
     values = []
     for region, area in areas.items():
@@ -143,7 +151,9 @@ def at_every_pixel(
     xs: npt.NDArray[np.intp],
     shape: tuple[int, ...],
 ) -> Plane:
-    """A number a window, rows×columns, at every pixel of an H×W picture: interpolated between the windows' centres."""
+    """A number a window, rows×columns, at every pixel of an H×W picture: interpolated between the
+    windows' centres.
+    """
     places = (
         np.interp(np.arange(length), centres, np.arange(len(centres))).astype(np.float32)
         for length, centres in zip(shape[:2], (ys, xs), strict=True)
@@ -155,7 +165,9 @@ def at_every_pixel(
 
 
 def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
-    """As NumPy's, between neighbours linear, in a fraction of the time: only what can be near a tail is put in order."""
+    """As NumPy's, between neighbours linear, in a fraction of the time: only what can be near a
+    tail is put in order.
+    """
     position = (values.size - 1) * percent / 100
     below = int(position)
     above = min(below + 1, values.size - 1)
@@ -168,7 +180,9 @@ def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
 def _near(
     values: npt.NDArray[np.floating], below: int, above: int
 ) -> tuple[npt.NDArray[np.floating], int]:
-    """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a limit that a sample tells."""
+    """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a
+    limit that a sample tells.
+    """
     sample = values[:: max(values.size // SAMPLED, 1)]
     share = sample.size / values.size
     if above < values.size // 8:
@@ -219,7 +233,9 @@ def _summed(plane: npt.NDArray[Any]) -> Table:
 def _window_sums(
     table: Table, box: tuple[slice, slice], ys: Edges, xs: Edges
 ) -> npt.NDArray[np.float64]:
-    """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is 0."""
+    """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is
+    0.
+    """
     y, x = _within(box[0], ys), _within(box[1], xs)
     strips = table[y.stop] - table[y.start]
     return np.asarray(strips[:, x.stop] - strips[:, x.start], np.float64)

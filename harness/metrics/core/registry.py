@@ -1,4 +1,6 @@
-"""Every metric by name, in the order in which tables show them. To add one: write its file, add its line here."""
+"""Every metric by name, in the order in which tables show them. To add one: write its file, add its
+line here.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,9 @@ EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)
 
 
 def get_metric(name: str, weights: LpipsWeights) -> Metric:
-    """The metric of that name, ours or another package's. Raises UsageError with the nearest known name."""
+    """The metric of that name, ours or another package's. Raises UsageError with the nearest known
+    name.
+    """
     check_name(name)
     return METRICS[name](weights) if name in METRICS else foreign()[name]
 
@@ -92,7 +96,9 @@ def all_names() -> tuple[str, ...]:
 
 @cache
 def foreign() -> dict[str, Metric]:
-    """Metrics that installed packages offer under ENTRY_POINTS, by name. Raises UsageError naming the package."""
+    """Metrics that installed packages offer under ENTRY_POINTS, by name. Raises UsageError naming
+    the package.
+    """
     try:
         metrics = offered(ENTRY_POINTS, Metric)
     except OfferError as error:

@@ -26,7 +26,9 @@ _now: ContextVar[_Shared | None] = ContextVar("_now", default=None)
 
 @contextmanager
 def sharing(image: Image) -> Iterator[None]:
-    """Until the end of the block, functions that are marked `once` keep what they made of this very array."""
+    """Until the end of the block, functions that are marked `once` keep what they made of this very
+    array.
+    """
     token = _now.set(_Shared(image, {}))
     try:
         yield

@@ -1,4 +1,6 @@
-"""A plane computed strip by strip: intermediate results stay in the processor's cache, and small however large the picture."""
+"""A plane computed strip by strip: intermediate results stay in the processor's cache, and small
+however large the picture.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ STRIP_PX = 16_384
 def by_strips(
     compute: Callable[[slice], Plane], height: int, width: int, *, halo: int = 0
 ) -> Plane:
-    """The float32 plane, height×width or with channels, whose rows `compute(rows)` gives for any slice of rows.
+    """The float32 plane, height×width or with channels, whose rows `compute(rows)` gives for any
+    slice of rows.
 
-    `halo` is how many rows above and below a row its value depends on: `compute` is given as many more, where there are.
+    `halo` is how many rows above and below a row its value depends on: `compute` is given as many
+    more, where there are.
     """
     strips = []
     step = max(STRIP_PX // width, 8 * halo, 1)

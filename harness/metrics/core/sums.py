@@ -1,4 +1,6 @@
-"""Statistics of a region that are made of several sums over it, e.g. a ratio: of the whole region, and of its windows."""
+"""Statistics of a region that are made of several sums over it, e.g. a ratio: of the whole region,
+and of its windows.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Can anybody see a difference between two pictures, where, and does it lead towards the right answer?
+"""Can anybody see a difference between two pictures, where, and does it lead towards the right
+answer?
 
-ColorVideoVDP (Mantiuk et al. 2024, doi:10.1145/3658144; package `cvvdp`) predicts what a viewer sees in JOD, just
-objectionable differences: at a loss of 1 JOD, 75 % of people prefer the other picture. The package gives one number for
-the whole picture. Here its difference maps are pooled over regions and over windows as well, in the package's own way,
-so that a small place cannot hide.
+ColorVideoVDP (Mantiuk et al. 2024, doi:10.1145/3658144; package `cvvdp`) predicts what a viewer
+sees in JOD, just objectionable differences: at a loss of 1 JOD, 75 % of people prefer the other
+picture. The package gives one number for the whole picture. Here its difference maps are pooled
+over regions and over windows as well, in the package's own way, so that a small place cannot hide.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ MIN_PX = 16
 INSTALL = "Install it with `pip install cvvdp`"
 
 Maps = tuple[npt.NDArray[np.float32], ...]
-"""A band each, finest first: channels (achromatic, red-green, yellow-violet) × height × width of the band; in contrast
-thresholds. The last is the base band."""
+"""A band each, finest first: channels (achromatic, red-green, yellow-violet) × height × width of
+the band; in contrast thresholds. The last is the base band."""
 
 Energy = npt.NDArray[np.float64]
 """Channels × bands: the root of the mean squared difference."""
 
 PARTS = ("detail", "structure", "tone", "colour")
-"""What a difference is made of: fine, middle and coarse bands of the luminance, and both colour channels."""
+"""What a difference is made of: fine, middle and coarse bands of the luminance, and both colour
+channels.
+"""
 
 FINE_CPD = 6.0
 COARSE_CPD = 0.8
@@ -61,9 +64,10 @@ COARSE_CPD = 0.8
 WHOLE_JOD = 0.03
 WORST_JOD = 0.2
 SHIFT_DE00 = 1.0
-"""From these on, a difference counts as visible: JOD over the whole picture, JOD in one window, or the difference between
-the mean colours of a window, which the model, made for contrasts, does not see on plain ground. They lie between changes
-that nobody sees (1 level on a plain patch: .02, .17) and those that one does (2 levels: .09, .63); see docs/visibility.md."""
+"""From these on, a difference counts as visible: JOD over the whole picture, JOD in one window, or
+the difference between the mean colours of a window, which the model, made for contrasts, does not
+see on plain ground. They lie between changes that nobody sees (1 level on a plain patch: .02, .17)
+and those that one does (2 levels: .09, .63); see docs/visibility.md."""
 
 BLIND_PSNR_DB = 45.0
 """Without the package, a difference counts as visible where a window's PSNR is below this."""
@@ -77,7 +81,9 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What a viewer sees of the difference between an accepted picture and a new one. JOD lost: 0 is nothing."""
+    """What a viewer sees of the difference between an accepted picture and a new one. JOD lost: 0
+    is nothing.
+    """
 
     whole: float
     """Over the whole picture."""
@@ -93,11 +99,14 @@ class Difference(msgspec.Struct, frozen=True):
     parts: dict[str, float] = {}
     """Where they differ: what a viewer would see of each of `PARTS` alone."""
     steps: dict[str, Step] = {}
-    """`all` and each of `PARTS`: how far both are from the right answer where they differ. Empty: there is none."""
+    """`all` and each of `PARTS`: how far both are from the right answer where they differ. Empty:
+    there is none.
+    """
 
     kept: float | None = None
-    """How far the seed's sample was kept: 1 where the new picture is the accepted one, changed; 0 where it is as near to the
-    accepted picture of another seed. None: no other seed is known, or its picture is the same.
+    """How far the seed's sample was kept: 1 where the new picture is the accepted one, changed; 0
+    where it is as near to the accepted picture of another seed. None: no other seed is known, or
+    its picture is the same.
     """
 
     @property
@@ -112,7 +121,9 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def step(self) -> float:
-        """How much further from the right answer the new picture is; below 0: nearer; 0 also where there is none."""
+        """How much further from the right answer the new picture is; below 0: nearer; 0 also where
+        there is none.
+        """
         return self.steps["all"].after - self.steps["all"].before if "all" in self.steps else 0.0
 
 
@@ -127,7 +138,9 @@ class Condition(NamedTuple):
 
 
 def condition_of(viewing: Viewing) -> Condition:
-    """The viewing condition that a suite names. Raises UsageError where the package has no such display."""
+    """The viewing condition that a suite names. Raises UsageError where the package has no such
+    display.
+    """
     return Condition(
         viewing.display,
         round(_pixels_per_degree(viewing.display, viewing.distance_m) / viewing.zoom, 3),
@@ -154,8 +167,8 @@ def compare(
 ) -> Difference:
     """What a viewer sees of the difference between two pictures of one size, H×W×3 in [0, 1], sRGB.
 
-    `areas` are regions at their size, `expected` the right answer, `other` the accepted picture of another seed. Raises
-    IncompleteError where the package is missing.
+    `areas` are regions at their size, `expected` the right answer, `other` the accepted picture of
+    another seed. Raises IncompleteError where the package is missing.
     """
     observer = _observer(condition_of(viewing), _threads())
     whole, maps = observer.look(image, accepted)
@@ -185,8 +198,9 @@ def compare(
 
 
 def sample_kept(accepted: Image, image: Image, other: Image) -> float | None:
-    """As `Difference.kept`: where a picture lies between the accepted one of its seed, 1, and that of another seed, -1, along
-    what tells these two apart. Two unrelated samples are some thousand pixels of noise apart, so this is near 0 for them.
+    """As `Difference.kept`: where a picture lies between the accepted one of its seed, 1, and that
+    of another seed, -1, along what tells these two apart. Two unrelated samples are some thousand
+    pixels of noise apart, so this is near 0 for them.
     """
     if accepted.shape != other.shape:
         return None
@@ -199,7 +213,9 @@ def sample_kept(accepted: Image, image: Image, other: Image) -> float | None:
 
 
 def compare_blind(accepted: Image, image: Image) -> Difference:
-    """Whether two pictures differ visibly, judged without the package: by the PSNR of the worst window."""
+    """Whether two pictures differ visibly, judged without the package: by the PSNR of the worst
+    window.
+    """
     squares = np.square(np.asarray(accepted, np.float64) - image).mean(axis=2)
     span = tuple(min(WINDOW_PX, length) for length in squares.shape)
     worst = float(cv2.blur(squares, span[::-1], borderType=cv2.BORDER_REFLECT).max())
@@ -480,7 +496,9 @@ def _pixels_per_degree(display: str, distance_m: float) -> float:
 
 
 def check_display(display: str) -> None:
-    """Raise UsageError with the nearest known name unless the package knows the display. Where it is missing, nobody does."""
+    """Raise UsageError with the nearest known name unless the package knows the display. Where it
+    is missing, nobody does.
+    """
     displays = _displays()
     if displays and display not in displays:
         raise unknown("display", display, displays)
@@ -488,7 +506,9 @@ def check_display(display: str) -> None:
 
 @cache
 def _displays() -> Mapping[str, Any]:
-    """The package's displays; none where it is missing. The package itself is not imported, which takes seconds."""
+    """The package's displays; none where it is missing. The package itself is not imported, which
+    takes seconds.
+    """
     found = find_spec("pycvvdp")
     if found is None or found.origin is None:
         return {}
@@ -517,7 +537,9 @@ def _package() -> Any:
 
 
 class Grid(NamedTuple):
-    """JOD lost in each window of a picture, rows × columns; NaN where a window sees too little of the region."""
+    """JOD lost in each window of a picture, rows × columns; NaN where a window sees too little of
+    the region.
+    """
 
     lost: npt.NDArray[np.float64]
     ys: npt.NDArray[np.intp]
@@ -535,7 +557,8 @@ class Pooled(NamedTuple):
 def pooled(
     image: Image, expected: Image, *, viewing: Viewing, areas: Areas
 ) -> dict[Region, Pooled]:
-    """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each region that is not empty.
+    """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each
+    region that is not empty.
 
     Over `all` it is the package's own number. Raises IncompleteError where the package is missing.
     """

@@ -1,7 +1,9 @@
-"""Convolutions with a third of the multiplications, for networks that run on a processor (Winograd 1980, Lavin & Gray 2016).
+"""Convolutions with a third of the multiplications, for networks that run on a processor (Winograd
+1980, Lavin & Gray 2016).
 
-A tile of the map and the kernel are both evaluated as polynomials at a few points, multiplied there, and the tile of the
-result is interpolated. In float32 the values are as near to the exact ones as a direct convolution's.
+A tile of the map and the kernel are both evaluated as polynomials at a few points, multiplied
+there, and the tile of the result is interpolated. In float32 the values are as near to the exact
+ones as a direct convolution's.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ TILES = {3: 4, 5: 3}
 """Edge of a kernel -> of the tile of the result that it is used with."""
 
 POINTS = (0.0, 1.0, -1.0, 2.0, -0.5, -2.0)
-"""Where polynomials are evaluated, besides infinity: as many as tile and kernel ask for (Barabasz et al. 2020)."""
+"""Where polynomials are evaluated, besides infinity: as many as tile and kernel ask for (Barabasz
+et al. 2020).
+"""
 
 MIN_CHANNELS = 64
 """With fewer on either side, going to the points and back costs more than it saves."""
@@ -71,7 +75,9 @@ def transform(weight: Tensor) -> Kernels:
 
 
 def _matrices(tile: int, kernel: int) -> tuple[Matrix, Matrix, Matrix]:
-    """To the points from a tile of the map and from a kernel, and back to a tile of the result (Toom & Cook)."""
+    """To the points from a tile of the map and from a kernel, and back to a tile of the result
+    (Toom & Cook).
+    """
     edge = tile + kernel - 1
     points = np.array(POINTS[: edge - 1])
     others = [np.delete(points, number) for number in range(edge - 1)]
@@ -98,7 +104,9 @@ def pays(x: Tensor, kernels: Kernels, zeros: int) -> bool:
 
 
 def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:
-    """The layer's results, n×out×h×w, of maps n×in×H×W with so many zeros around. In memory, channels come last."""
+    """The layer's results, n×out×h×w, of maps n×in×H×W with so many zeros around. In memory,
+    channels come last.
+    """
     import torch
     from torch.nn.functional import pad
 

@@ -18,7 +18,9 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 SIGMAS_PX = (1.0, 2.0, 4.0)
-"""Each band is what one Gaussian takes away and the one before it left: about an octave, finest first."""
+"""Each band is what one Gaussian takes away and the one before it left: about an octave, finest
+first.
+"""
 
 BANDS = ("fine", "medium", "coarse")
 STATS = (*BANDS, "mean")
@@ -39,7 +41,9 @@ AROUND_PX = 48
 """How far the edit's surroundings reach."""
 
 FLOOR = 0.5 / 255
-"""About what rounding to 8 bits leaves, added in squares to both sides: below it two places are equally clean."""
+"""About what rounding to 8 bits leaves, added in squares to both sides: below it two places are
+equally clean.
+"""
 
 LOCAL_PX = 6.0
 """σ of the neighbourhood that the map looks at around a pixel."""
@@ -122,7 +126,8 @@ def _flat(prepared: Prepared, plane: npt.NDArray[np.float32]) -> Mapping[str, Pl
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB; 0 where there are none.
+    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB;
+    0 where there are none.
 
     Without an expected image: in the edit, over that of its surroundings.
     """
@@ -195,7 +200,9 @@ def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigma
 
 
 def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
-    """The regions, those beside the edit without what lies right at it, and the edit's surroundings."""
+    """The regions, those beside the edit without what lies right at it, and the edit's
+    surroundings.
+    """
     edit = areas.get("edit")
     if edit is None or not edit.any():
         return {str(region): area for region, area in areas.items()}

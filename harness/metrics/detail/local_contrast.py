@@ -27,13 +27,17 @@ FLOOR = 1 / 255
 """Contrast of one 8-bit level: below it two flat places are equally flat."""
 
 SIGMAS_PX = (8.0, 4.0, 2.0, 1.0)
-"""Band k lies between Gaussians of this σ and, for the next finer bound, half of it; the last reaches to the pixel."""
+"""Band k lies between Gaussians of this σ and, for the next finer bound, half of it; the last
+reaches to the pixel.
+"""
 
 BANDS = tuple(f"band_{number}" for number in range(1, len(SIGMAS_PX) + 1))
 """About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px)."""
 
 DARKEST = 8 / 255
-"""Floor of the local mean that a band is divided by, so that black does not blow up to infinite contrast."""
+"""Floor of the local mean that a band is divided by, so that black does not blow up to infinite
+contrast.
+"""
 
 STATS = ("mean", "worst", *BANDS)
 
@@ -48,7 +52,9 @@ def rms_contrast(image: Image) -> npt.NDArray[np.float64]:
 
 
 def band_contrasts(image: Image) -> list[Plane]:
-    """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the low-pass beneath it."""
+    """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the
+    low-pass beneath it.
+    """
     plane = np.asarray(luma(image), np.float32)
     low = [*(_blur(plane, sigma) for sigma in SIGMAS_PX), plane]
     return [
@@ -57,7 +63,9 @@ def band_contrasts(image: Image) -> list[Plane]:
 
 
 class Prepared(NamedTuple):
-    """The expected image's luma, its local mean and variance, H×W; its contrast in each band of each region; the regions."""
+    """The expected image's luma, its local mean and variance, H×W; its contrast in each band of
+    each region; the regions.
+    """
 
     luma: Plane
     mean: Plane
@@ -115,7 +123,9 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
 
 
 def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
-    """By the moments of the difference, as in ssim.py: variance(x + d) = variance(x) + 2 cov(x, d) + variance(d)."""
+    """By the moments of the difference, as in ssim.py: variance(x + d) = variance(x) + 2 cov(x, d)
+    + variance(d).
+    """
     plane, mean, variance = prepared.luma[rows], prepared.mean[rows], prepared.variance[rows]
     difference = np.asarray(luma(actual[rows]) - plane, np.float32)
     shift = _blur(difference, SIGMA_PX)

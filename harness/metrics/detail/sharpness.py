@@ -54,7 +54,9 @@ Gradient = npt.NDArray[np.float32]
 
 
 class Prepared(NamedTuple):
-    """The expected image; where it has strong edges, by region, the sums of its gradients there, and the empty regions."""
+    """The expected image; where it has strong edges, by region, the sums of its gradients there,
+    and the empty regions.
+    """
 
     image: Image
     covers: Covers
@@ -122,10 +124,11 @@ def _decibels(
 
 
 def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
-    """Variance of the Gaussian that an edge is blurred by, seen through the fine scale, in px²; in all 0.8 px² more.
+    """Variance of the Gaussian that an edge is blurred by, seen through the fine scale, in px²; in
+    all 0.8 px² more.
 
-    A step blurred by s has a gradient of 1/sqrt(s² + scale²) times its height at its middle: two scales tell s, whatever
-    the height.
+    A step blurred by s has a gradient of 1/sqrt(s² + scale²) times its height at its middle: two
+    scales tell s, whatever the height.
     """
     growth = np.square(fine / np.maximum(coarse, 1e-12)) - 1
     return np.asarray((COARSE_PX**2 - FINE_PX**2) / np.maximum(growth, MIN_GROWTH))
@@ -145,7 +148,9 @@ def _ridges(plane: Gradient) -> Area:
 
 
 def _gradient(plane: Gradient, scale: float) -> Gradient:
-    """The strongest gradient within a pixel, so that an edge that moved a little is not one that softened."""
+    """The strongest gradient within a pixel, so that an edge that moved a little is not one that
+    softened.
+    """
     smooth = _smooth(plane, scale)
     gradient = length(_slope(smooth, 1), _slope(smooth, 0))
     return np.asarray(cv2.dilate(gradient, np.ones((3, 3), np.uint8)), np.float32)

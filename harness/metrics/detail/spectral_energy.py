@@ -26,10 +26,14 @@ from editproof.harness.records.types import Region
 WINDOW_PX = 64
 STRIDE_PX = 16
 BANDS: tuple[tuple[float, float], ...] = tuple((2.0**-k, 2.0 ** (1 - k)) for k in (6, 5, 4, 3, 2))
-"""Octaves in cycles per pixel, `octave_1` (coarsest: 1/64 to 1/32) to `octave_5` (finest: 1/4 to 1/2)."""
+"""Octaves in cycles per pixel, `octave_1` (coarsest: 1/64 to 1/32) to `octave_5` (finest: 1/4 to
+1/2).
+"""
 
 DIRECTIONS = (0, 45, 90, 135)
-"""Degrees from the x axis towards y, of the direction in which the picture varies: vertical strokes are `toward_0`."""
+"""Degrees from the x axis towards y, of the direction in which the picture varies: vertical strokes
+are `toward_0`.
+"""
 
 FINE = (BANDS[-2][0], BANDS[-1][1])
 """The octaves whose energy is told by direction."""
@@ -52,7 +56,9 @@ Wide = npt.NDArray[np.float64]
 
 
 class Spectra(NamedTuple):
-    """Energies of every window, rows×columns×(octaves, then directions), and the windows' top left corners."""
+    """Energies of every window, rows×columns×(octaves, then directions), and the windows' top left
+    corners.
+    """
 
     energies: Wide
     ys: npt.NDArray[np.intp]
@@ -65,9 +71,11 @@ class Spectra(NamedTuple):
 
 
 def spectra(image: Image) -> Spectra:
-    """Mean squared luma in each octave band of each Hann-windowed 64×64 window (stride 16), and by direction in the finest.
+    """Mean squared luma in each octave band of each Hann-windowed 64×64 window (stride 16), and by
+    direction in the finest.
 
-    Needs an image of at least 64×64 px. By Parseval, a sinusoid of amplitude a in one band has the energy a²/2 there.
+    Needs an image of at least 64×64 px. By Parseval, a sinusoid of amplitude a in one band has the
+    energy a²/2 there.
     """
     plane = luma(image)
     ys, xs = (_corners(length) for length in plane.shape)
@@ -82,7 +90,9 @@ def spectra(image: Image) -> Spectra:
 
 
 def _energies(blocks: npt.NDArray[np.float32]) -> Wide:
-    """Octaves, then directions, of each of n blocks, n×64×64 with mean 0: n×9. Row by row, so that it stays in cache."""
+    """Octaves, then directions, of each of n blocks, n×64×64 with mean 0: n×9. Row by row, so that
+    it stays in cache.
+    """
     from scipy.fft import rfft2
 
     spectrum = rfft2(blocks * np.outer(_hann(), _hann()).astype(np.float32), workers=1)
@@ -138,7 +148,9 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 
 def _share(area: Area) -> Shares:
-    """How much of the Hann weight of each window lies in the region; 0 below MIN_SHARE; NaN: the region is empty."""
+    """How much of the Hann weight of each window lies in the region; 0 below MIN_SHARE; NaN: the
+    region is empty.
+    """
     if not area.any():
         return np.full((1, 1), np.nan)
     share = _weighted_sums(area, *(_corners(length) for length in area.shape))
@@ -148,7 +160,8 @@ def _share(area: Area) -> Shares:
 def _region(
     expected: Spectra, actual: Spectra, local: Wide, region: Region, share: Shares
 ) -> list[Value]:
-    """Each energy over the region's windows, weighted by how much of the region each sees; and the worst window.
+    """Each energy over the region's windows, weighted by how much of the region each sees; and the
+    worst window.
 
     local: the change of each octave in each window, in dB.
     """
@@ -188,7 +201,9 @@ def _decibels(actual: Wide, expected: Wide) -> Wide:
 
 
 def _weighted_sums(plane: Plane | Area, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]) -> Wide:
-    """The plane's mean in every window, weighted by Hann, rows×columns: as the weights are separable, two matrix products."""
+    """The plane's mean in every window, weighted by Hann, rows×columns: as the weights are
+    separable, two matrix products.
+    """
     down, across = (
         _windows(corners, length) for corners, length in zip((ys, xs), plane.shape, strict=True)
     )

@@ -34,7 +34,9 @@ RIM_PX = 2
 NO_EDGE = f"no edge of the edit is within {RIM_PX:g} px of the region"
 
 Profile = npt.NDArray[np.float64]
-"""Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where there is nothing."""
+"""Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where
+there is nothing.
+"""
 
 
 class Side(NamedTuple):
@@ -74,7 +76,9 @@ def _side(area: Area, edit: Area, scale: int) -> Side:
 
 
 def _depth(edit: Area) -> npt.NDArray[np.float32]:
-    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it; without one, infinite."""
+    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it;
+    without one, infinite.
+    """
     if edit.all() or not edit.any():
         return np.full(edit.shape, np.inf, np.float32)
     inside, outside = (

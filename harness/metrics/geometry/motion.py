@@ -1,4 +1,6 @@
-"""A picture that was moved, turned or scaled as a whole: how, if that explains it better than no motion."""
+"""A picture that was moved, turned or scaled as a whole: how, if that explains it better than no
+motion.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ LEAST_PX = 32
 """And whose shorter edge is at least this."""
 
 DETAIL_PX = 17
-"""Edge of the box whose mean is taken off a picture, so that its detail is compared and not its large tones."""
+"""Edge of the box whose mean is taken off a picture, so that its detail is compared and not its
+large tones.
+"""
 
 UNMOVED = 0.9
 """Two pictures whose detail correlates so well have not moved far: no motion is sought."""
@@ -48,7 +52,9 @@ WHOLE_PX = 0.5
 
 ANGLES, FREQUENCIES = 360, 256
 LOWEST = 6.0
-"""Of a spectrum over the logarithm of the frequency: how finely it is sampled, and its lowest frequency, in waves a picture."""
+"""Of a spectrum over the logarithm of the frequency: how finely it is sampled, and its lowest
+frequency, in waves a picture.
+"""
 
 REFINED = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
 
@@ -102,7 +108,9 @@ def undo(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
 
 
 def find_motion(expected: Plane32, actual: Plane32) -> Motion:
-    """How `actual` was moved as a whole; NO_MOTION where that explains it as well, or nothing does. H×W each."""
+    """How `actual` was moved as a whole; NO_MOTION where that explains it as well, or nothing does.
+    H×W each.
+    """
     if min(expected.shape) < LEAST_PX:
         return NO_MOTION
     detail = _detail(expected)
@@ -127,7 +135,9 @@ def find_motion(expected: Plane32, actual: Plane32) -> Motion:
 
 
 def _simplest(motion: Motion, shape: tuple[int, ...]) -> Motion:
-    """A shift by whole pixels, where the turn and scale move nothing far: the pixels themselves are compared then."""
+    """A shift by whole pixels, where the turn and scale move nothing far: the pixels themselves are
+    compared then.
+    """
     centre = _centre(shape)
     if abs(motion.factor - 1) * abs(centre) > WHOLE_PX:
         return motion
@@ -136,7 +146,9 @@ def _simplest(motion: Motion, shape: tuple[int, ...]) -> Motion:
 
 
 def _candidates(expected: Plane32, actual: Plane32) -> list[Motion]:
-    """A shift, a turn and scale about the middle, and a turn and scale about the middle with a shift."""
+    """A shift, a turn and scale about the middle, and a turn and scale about the middle with a
+    shift.
+    """
     centre, factor = _centre(expected.shape), _turn(expected, actual)
     about = Motion(factor, centre - factor * centre)
     back, _ = undo(actual, about)
@@ -155,7 +167,9 @@ def _shift(expected: Plane32, actual: Plane32) -> complex:
 
 
 def _turn(expected: Plane32, actual: Plane32) -> complex:
-    """By phase correlation of the spectra, over the logarithm of the frequency (Reddy & Chatterji 1996)."""
+    """By phase correlation of the spectra, over the logarithm of the frequency (Reddy & Chatterji
+    1996).
+    """
     one, other = (_spectrum(plane) for plane in (expected, actual))
     window = np.ones((ANGLES, 1), np.float32) * np.hanning(FREQUENCIES).astype(np.float32)
     (dx, dy), _ = cv2.phaseCorrelate(one, other, window)
@@ -164,7 +178,9 @@ def _turn(expected: Plane32, actual: Plane32) -> complex:
 
 
 def _spectrum(plane: Plane32) -> Plane32:
-    """Logarithm of the magnitude: angles from 0 to 180° × frequencies, each frequency less its mean."""
+    """Logarithm of the magnitude: angles from 0 to 180° × frequencies, each frequency less its
+    mean.
+    """
     (height, width), edge = plane.shape, _edge(plane)
     square = np.zeros((edge, edge), np.float32)
     square[:height, :width] = (plane - plane.mean()) * cv2.createHanningWindow(
@@ -185,7 +201,9 @@ def _edge(plane: Plane32) -> int:
 
 
 def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
-    """By the enhanced correlation coefficient (Evangelidis & Psarakis 2008); the same motion where that does not converge."""
+    """By the enhanced correlation coefficient (Evangelidis & Psarakis 2008); the same motion where
+    that does not converge.
+    """
     (a, b), (c, d) = (
         (motion.factor.real, motion.factor.imag),
         (motion.offset.real, motion.offset.imag),
@@ -202,7 +220,9 @@ def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
 
 
 def _score(detail: Plane32, actual: Plane32, motion: Motion) -> float:
-    """How alike the detail is after the motion is undone; -1 where too little of the picture is left."""
+    """How alike the detail is after the motion is undone; -1 where too little of the picture is
+    left.
+    """
     back, inside = undo(actual, motion)
     return _likeness(detail, _detail(back), inside) if inside.mean() >= LEAST_OVERLAP else -1.0
 

@@ -1,7 +1,8 @@
 """Registration: is everything where it should be, as large as it should be, and upright?
 
-A motion of the whole picture that a gradient cannot follow is sought first (motion.py) and undone. What remains is fitted
-by Gauss-Newton steps in each region, and in each window of a region: the windows tell scale and rotation.
+A motion of the whole picture that a gradient cannot follow is sought first (motion.py) and undone.
+What remains is fitted by Gauss-Newton steps in each region, and in each window of a region: the
+windows tell scale and rotation.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ TURNED_PX = 0.05
 """So many fits of scale and rotation at most, until one moves no window farther than this."""
 
 MIN_SPREAD_PX = 32.0
-"""Root mean square distance of a region's windows from their middle; below it they tell no scale and rotation."""
+"""Root mean square distance of a region's windows from their middle; below it they tell no scale
+and rotation.
+"""
 
 MIN_WINDOWS = 9
 
@@ -78,7 +81,9 @@ DISAGREE_PX = 0.5
 
 ROBUST_PX = 0.01
 ROUNDS = 6
-"""The fit counts a window less the farther it lies beyond the median distance, at least this; it is repeated so often."""
+"""The fit counts a window less the farther it lies beyond the median distance, at least this; it is
+repeated so often.
+"""
 
 MAX_ERROR_PX = 0.02
 """A region or window is measured where noise of one 8-bit level moves its shift by less than this."""
@@ -87,7 +92,9 @@ MAX_DOUBT_PX = 10 * MAX_ERROR_PX
 """A window helps to tell scale and rotation up to here: there are many."""
 
 MAX_GROWTH_ERROR = 2e-4
-"""They are told where noise of one 8-bit level moves them by less than this, in shares of 1 and in radians."""
+"""They are told where noise of one 8-bit level moves them by less than this, in shares of 1 and in
+radians.
+"""
 
 MIN_SLOPE = 0.5
 """What is there must follow what is expected at least so much to be called the same, shifted."""
@@ -114,7 +121,9 @@ Wide = npt.NDArray[np.float64]
 
 
 class Fit(NamedTuple):
-    """How a region's residual at one level tells the shift: least squares for (dy, dx, gain, offset)."""
+    """How a region's residual at one level tells the shift: least squares for (dy, dx, gain,
+    offset).
+    """
 
     box: tuple[slice, slice]
     inside: Area
@@ -123,9 +132,13 @@ class Fit(NamedTuple):
     solver: Plane32
     """4×N: times the residual gives the step in y and x, the change of gain and the offset."""
     error: float
-    """Deviation of the shift in its worst direction, for a residual of deviation 1, in pixels of the level."""
+    """Deviation of the shift in its worst direction, for a residual of deviation 1, in pixels of
+    the level.
+    """
     leaning: tuple[complex, complex]
-    """What the fit takes for a shift where everything grows by 1 about the region's middle, and where it turns by 1 rad."""
+    """What the fit takes for a shift where everything grows by 1 about the region's middle, and
+    where it turns by 1 rad.
+    """
 
 
 class Windows(NamedTuple):
@@ -144,7 +157,9 @@ class Windows(NamedTuple):
     places: Points
     """Rows×columns: the middle of what each sees of the region, in pixels of the picture."""
     weights: Wide
-    """Rows×columns: how surely each tells a shift, 1 over the variance in px² for noise of one 8-bit level; or 0."""
+    """Rows×columns: how surely each tells a shift, 1 over the variance in px² for noise of one
+    8-bit level; or 0.
+    """
 
 
 class Part(NamedTuple):
@@ -166,7 +181,9 @@ class Prepared(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """How a region's content moved: its shift by the fit of all its pixels, and what its windows say."""
+    """How a region's content moved: its shift by the fit of all its pixels, and what its windows
+    say.
+    """
 
     shift: complex
     """At the region's middle, in pixels, without the picture's own motion."""
@@ -198,13 +215,16 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 
 def _moved_back(prepared: Prepared, actual: Image) -> tuple[Mapping[int, Plane32], Motion]:
-    """The levels of what is there, after a motion of the whole picture is undone, and that motion in pixels."""
+    """The levels of what is there, after a motion of the whole picture is undone, and that motion
+    in pixels.
+    """
     plane = _plane(actual)
     motion = _find_motion(prepared.expected, plane)
     if motion == NO_MOTION:
         return _levels(plane), motion
     back, inside = undo(plane, motion)
-    # What was never there says nothing: it is filled with what the rest makes of the expected picture.
+    # What was never there says nothing: it is filled with what the rest makes of the expected
+    # picture.
     gain, offset = np.polyfit(prepared.expected[inside], back[inside], 1)
     return _levels(
         np.where(inside, back, np.float32(gain) * prepared.expected + np.float32(offset))
@@ -264,7 +284,9 @@ def _moved(prepared: Prepared, levels: Mapping[int, Plane32], part: Part) -> Mov
 def _turned(
     prepared: Prepared, levels: Mapping[int, Plane32], windows: Windows, shift: complex
 ) -> tuple[Points, Motion | None, str]:
-    """How far each window's content moved, and the scale and rotation in that: fitted, undone, and fitted again."""
+    """How far each window's content moved, and the scale and rotation in that: fitted, undone, and
+    fitted again.
+    """
     level = LEVELS[-1]
     plane = levels[level]
     height, width = plane.shape
@@ -288,7 +310,9 @@ def _turned(
 
 
 def _fit_turn(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
-    """The similarity nearest to most windows' moves, or why there is none. Windows that stand apart hardly count."""
+    """The similarity nearest to most windows' moves, or why there is none. Windows that stand apart
+    hardly count.
+    """
     told = np.isfinite(moves) & (windows.weights > 0)
     if told.sum() < MIN_WINDOWS:
         return None, TOO_FEW
@@ -315,7 +339,9 @@ def _fit_turn(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
 
 
 def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[float, float, float]:
-    """Gauss-Newton from coarse to fine: how far what is expected has moved down and right, and the slope of actual on it."""
+    """Gauss-Newton from coarse to fine: how far what is expected has moved down and right, and the
+    slope of actual on it.
+    """
     dy = dx = slope = 0.0
     for level, fit in fits.items():
         scale = 2.0**level
@@ -357,7 +383,9 @@ def _distances(moved: Moved, motion: Motion, windows: Windows) -> Wide:
 
 
 def _steps(prepared: Prepared, back: Plane32, windows: Windows) -> Points:
-    """How far each window's content is still from its place, by one step. NaN where that is unknown."""
+    """How far each window's content is still from its place, by one step. NaN where that is
+    unknown.
+    """
     level = LEVELS[-1]
     residual = back - prepared.levels[level]
     right_side = np.stack(
@@ -368,7 +396,9 @@ def _steps(prepared: Prepared, back: Plane32, windows: Windows) -> Points:
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """How far the content around every pixel moved, in px: of its window, 64 px wide; 0 where that can't be told."""
+    """How far the content around every pixel moved, in px: of its window, 64 px wide; 0 where that
+    can't be told.
+    """
     levels, motion = _moved_back(prepared, actual)
     plane: Plane = np.zeros(actual.shape[:2])
     for part in prepared.parts.values():
@@ -417,7 +447,9 @@ def _tells(error: float) -> bool:
 
 
 def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
-    """The solver of one region, about its middle, at one level; None: the region has too few pixels there, or no structure."""
+    """The solver of one region, about its middle, at one level; None: the region has too few pixels
+    there, or no structure.
+    """
     if area.sum() < 4 * len(basis):
         return None
     rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
@@ -492,7 +524,9 @@ def _places(inside: Area, windows: Windows) -> Points:
 
 
 def _inverses(normal: Wide, enough: npt.NDArray[np.bool_]) -> Wide:
-    """The inverse of every window's normal equations; NaN where it sees too little of the region or its structure."""
+    """The inverse of every window's normal equations; NaN where it sees too little of the region or
+    its structure.
+    """
     ridge = 1e-6 * np.eye(4)
     inverse: Wide = np.asarray(np.linalg.inv(normal + ridge), np.float64)
     told = enough & (_errors(inverse) <= MAX_DOUBT_PX)
@@ -500,7 +534,9 @@ def _inverses(normal: Wide, enough: npt.NDArray[np.bool_]) -> Wide:
 
 
 def _errors(inverse: Wide) -> Wide:
-    """How far noise of one 8-bit level moves each window's shift in its worst direction, in pixels of the picture."""
+    """How far noise of one 8-bit level moves each window's shift in its worst direction, in pixels
+    of the picture.
+    """
     deviation = np.sqrt(np.maximum(_largest(inverse[..., :2, :2]), 0))
     return np.asarray(2 ** LEVELS[-1] / 255 * deviation)
 
@@ -530,7 +566,9 @@ def _basis(plane: Plane32) -> tuple[Plane32, ...]:
 
 
 def _reduced(area: Area, shape: tuple[int, ...]) -> Area:
-    """The region at a level: the pixels that it covers by more than half, without the picture's border."""
+    """The region at a level: the pixels that it covers by more than half, without the picture's
+    border.
+    """
     share = cv2.resize(area.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
     inner = np.zeros(shape, bool)
     inner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True

@@ -29,7 +29,9 @@ Levels = npt.NDArray[np.float32]
 
 
 class Prepared(NamedTuple):
-    """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None: the region is empty."""
+    """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None:
+    the region is empty.
+    """
 
     levels: Levels
     inside: dict[Region, Area | None]
@@ -78,7 +80,9 @@ def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | N
 
 
 def _change(prepared: Prepared, actual: Image) -> Levels:
-    """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1, averages above. h×w."""
+    """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1,
+    averages above. h×w.
+    """
     levels = np.round(actual * np.float32(255))
     height, width = prepared.levels.shape[:2]
     if prepared.scale > 1:

@@ -43,7 +43,9 @@ Wide = npt.NDArray[np.float32]
 
 
 class Prepared(NamedTuple):
-    """The strokes of the expected picture, cut to the protected features with a margin. Output size."""
+    """The strokes of the expected picture, cut to the protected features with a margin. Output
+    size.
+    """
 
     box: tuple[slice, slice]
     strokes: Wide
@@ -101,7 +103,9 @@ def _worst(prepared: Prepared, common: Wide, mean: Wide) -> Value:
 
 
 def _energies(prepared: Prepared, actual: Image) -> tuple[Wide, Wide]:
-    """What the two pictures' strokes have in common at every pixel, and their mean energy; 0 outside the region."""
+    """What the two pictures' strokes have in common at every pixel, and their mean energy; 0
+    outside the region.
+    """
     other = _strokes(actual[prepared.box], prepared.coarse)
     common = (prepared.strokes * other + FLOOR) * prepared.inside
     mean = ((prepared.strokes * prepared.strokes + other * other) / 2 + FLOOR) * prepared.inside

@@ -26,17 +26,24 @@ STATS = ("amplitude", "snr")
 REGIONS: tuple[Region, ...] = ("edit",)
 
 FINE_PX = 2.0
-"""σ of what is taken for smooth, input pixels: the overlay's strokes and edges stand, the error of a soft fill goes."""
+"""σ of what is taken for smooth, input pixels: the overlay's strokes and edges stand, the error of
+a soft fill goes.
+"""
 
 UNDER_PX = 6.0
-"""σ of the ground under the overlay in the template, input pixels. With the ground's own texture in it, every fill that
-loses that texture would look like a ghost: five times as many false alarms on photographs."""
+"""σ of the ground under the overlay in the template, input pixels. With the ground's own texture in
+it, every fill that loses that texture would look like a ghost: five times as many false alarms on
+photographs."""
 
 BLOCK_PX = 16
-"""Edge of the blocks that each give an amplitude, input pixels: a ghost has one amplitude everywhere, a bad fill has not."""
+"""Edge of the blocks that each give an amplitude, input pixels: a ghost has one amplitude
+everywhere, a bad fill has not.
+"""
 
 APART_PX = 8
-"""Displacements from here on are noise, input pixels: four times FINE_PX, where the template forgets itself."""
+"""Displacements from here on are noise, input pixels: four times FINE_PX, where the template
+forgets itself.
+"""
 
 MARGIN_PX = 24
 """How far around the overlay displaced templates are tried, input pixels."""
@@ -55,7 +62,9 @@ Wide = npt.NDArray[np.float32]
 
 
 class Prepared(NamedTuple):
-    """What a ghost of the overlay would look like, and all that follows from it. Input size, cut to the overlay."""
+    """What a ghost of the overlay would look like, and all that follows from it. Input size, cut to
+    the overlay.
+    """
 
     expected: Image
     """Output: the whole right answer."""
@@ -136,7 +145,8 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 def _fit(prepared: Prepared, residual: Wide) -> tuple[float, float]:
     """Share of the overlay that is left, by least squares, and its standard deviation.
 
-    Three things make it uncertain: what the blocks disagree on, what the template finds where it does not belong, and LEAST.
+    Three things make it uncertain: what the blocks disagree on, what the template finds where it
+    does not belong, and LEAST.
     """
     products = _by_block(prepared.template * residual)
     energy = prepared.energy.sum()
@@ -213,7 +223,9 @@ def _averaged(image: Image, scale: int) -> Image:
 
 
 def _enlarged(residue: Wide, scale: int) -> Wide:
-    """What is seen at input size of a residue that a cubic upscaler enlarged: fine strokes lose some of their height."""
+    """What is seen at input size of a residue that a cubic upscaler enlarged: fine strokes lose
+    some of their height.
+    """
     if scale == 1:
         return residue
     height, width = (size * scale for size in residue.shape[:2])
@@ -236,7 +248,9 @@ def _far(shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 
 def _box_around(area: npt.NDArray[np.bool_]) -> Box:
-    """The overlay's bounding box with its margin, a size that transforms quickly where the picture has room."""
+    """The overlay's bounding box with its margin, a size that transforms quickly where the picture
+    has room.
+    """
     spans = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
     rows, columns = (_span(along, size) for along, size in zip(spans, area.shape, strict=True))
     return rows, columns

@@ -34,7 +34,9 @@ FOUND = 0.5
 
 
 class Prepared(NamedTuple):
-    """The lines of text that had to go and that the detector sees before the edit, but not in the right answer."""
+    """The lines of text that had to go and that the detector sees before the edit, but not in the
+    right answer.
+    """
 
     lines: tuple[ocr.Bounds, ...]
     """Output pixels."""
@@ -67,7 +69,9 @@ def _prepare(reference: Reference) -> Prepared:
 
 
 def _goes(box: Box, overlay: Area) -> bool:
-    """Whether a box lies on the overlay: its text covers some of it, what another overlay crosses hardly any."""
+    """Whether a box lies on the overlay: its text covers some of it, what another overlay crosses
+    hardly any.
+    """
     part = overlay[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)]
     return bool(part.size and part.mean() > 0.05)
 

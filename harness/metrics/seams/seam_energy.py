@@ -104,7 +104,9 @@ def _axis(area: Area, axis: int, scale: int) -> Axis:
 def _beside(
     band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int
 ) -> tuple[tuple[int, int], ...]:
-    """Bands of the same width on both sides that hold no border, up to `apart` away, half a width between them."""
+    """Bands of the same width on both sides that hold no border, up to `apart` away, half a width
+    between them.
+    """
     start, stop = band
     width = stop - start
     shifts = [
@@ -152,7 +154,9 @@ def _excess(measured: list[Steps]) -> float:
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0 elsewhere."""
+    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0
+    elsewhere.
+    """
     plane = np.zeros(actual.shape[:2])
     measured = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
@@ -170,7 +174,9 @@ def _decibels(on: float, beside: float) -> float:
 
 
 def _worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
-    """The segment whose step is largest, against what lies beside the lines on average; and its place."""
+    """The segment whose step is largest, against what lies beside the lines on average; and its
+    place.
+    """
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
     best = max(range(len(axes)), key=lambda index: float(measured[index].on.max()))
     axis, on = axes[best], measured[best].on

@@ -29,7 +29,9 @@ MIN_PERIOD = 8
 """The smallest period, output pixels: the blocks of JPEG."""
 
 LENGTHS_PX = (8, 32)
-"""Lengths over which steps are averaged, output pixels: short ones for small tiles, long ones for faint seams."""
+"""Lengths over which steps are averaged, output pixels: short ones for small tiles, long ones for
+faint seams.
+"""
 
 MIN_LINES = 3
 """A grid has at least as many lines."""
@@ -38,13 +40,17 @@ AROUND = 13
 """A line is compared with the median of so many around it."""
 
 CERTAIN = 6.0
-"""Standard deviations that the best grid must stand out by: among the 10^5 that are tried, chance reaches 4.5."""
+"""Standard deviations that the best grid must stand out by: among the 10^5 that are tried, chance
+reaches 4.5.
+"""
 
 BORDER_PX = 4
 """Lines this near to the border are left out: interpolation rings there."""
 
 LEAST_DB = 3.0
-"""What the grid must stand out by, on average and in the median of its lines: one strong edge of the picture is no grid."""
+"""What the grid must stand out by, on average and in the median of its lines: one strong edge of
+the picture is no grid.
+"""
 
 LIMIT_DB = 30.0
 """What a single line may stand out by."""
@@ -84,7 +90,9 @@ def _looked_at(prepared: Prepared, actual: Image) -> Image:
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """Beside each line of a grid that was found, how far the step across it stands out there, in dB; 0 elsewhere."""
+    """Beside each line of a grid that was found, how far the step across it stands out there, in
+    dB; 0 elsewhere.
+    """
     image = _looked_at(prepared, actual)
     plane = np.zeros(image.shape[:2])
     for axis, lines in ((0, plane), (1, plane.T)):
@@ -119,7 +127,8 @@ def _value(image: Image, axis: int) -> Value:
 
 
 def find_grid(image: Image, axis: int) -> Grid | None:
-    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most certainly; None: none does.
+    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most certainly;
+    None: none does.
 
     All periods from MIN_PERIOD to a third of the image are tried, at every phase.
     """
@@ -154,7 +163,9 @@ def _best_grid(standing_out: Profile) -> _Candidate:
 
 
 def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, int]:
-    """Score, period and first line of the grid of that period that scores best: sum over root of the number of lines."""
+    """Score, period and first line of the grid of that period that scores best: sum over root of
+    the number of lines.
+    """
     rows = -(-size // period)
     sums = np.add.reduce(padded[: rows * period].reshape(rows, period))
     full = size - (rows - 1) * period
@@ -170,9 +181,11 @@ def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, in
 
 
 def _profile(image: Image, axis: int, length: int) -> Profile:
-    """How far the steps along segments of a `length` stand out, from BORDER_PX on to as far from the other border.
+    """How far the steps along segments of a `length` stand out, from BORDER_PX on to as far from
+    the other border.
 
-    In dB first and then averaged over the segments, so that quiet parts of a busy picture count as much as loud ones.
+    In dB first and then averaged over the segments, so that quiet parts of a busy picture count as
+    much as loud ones.
     """
     decibels = _decibels(image, axis, segments(image.shape[1 - axis], length)).mean(axis=-1)
     standing_out = np.clip(decibels - _median(decibels), -LIMIT_DB, LIMIT_DB)

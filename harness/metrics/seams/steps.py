@@ -34,14 +34,18 @@ class Segments(NamedTuple):
 
 
 def borders(area: Area, axis: int) -> list[tuple[int, int]]:
-    """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each begins and ends."""
+    """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each
+    begins and ends.
+    """
     full = area.mean(axis=1 - axis) > 0.9
     changes = np.flatnonzero(np.diff(np.concatenate([[False], full, [False]]).astype(np.int8)))
     return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
 
 
 def tiling(area: Area, axis: int) -> tuple[float, float] | None:
-    """Where the first border lies and how far it is from one to the next, along an axis, in pixels; None: fewer than two."""
+    """Where the first border lies and how far it is from one to the next, along an axis, in pixels;
+    None: fewer than two.
+    """
     middles = [(start + stop) / 2 for start, stop in borders(area, axis)]
     return (middles[0], float(np.median(np.diff(middles)))) if len(middles) > 1 else None
 
@@ -52,9 +56,11 @@ def segments(length: int, size: int) -> Segments:
 
 
 def steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
-    """Step before every row (axis 0) or column (axis 1), lines×segments, the first and a last one 0.
+    """Step before every row (axis 0) or column (axis 1), lines×segments, the first and a last one
+    0.
 
-    A step is the change of the mean along a segment, from one line to the next; of R, G and B their root mean square.
+    A step is the change of the mean along a segment, from one line to the next; of R, G and B their
+    root mean square.
     """
     count = len(pieces.starts)
     size = (count, image.shape[0]) if axis == 0 else (image.shape[1], count)

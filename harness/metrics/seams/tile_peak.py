@@ -1,4 +1,6 @@
-"""A peak in the spectrum at the period of a known tiling: what every tile does in the same way, without a step anywhere."""
+"""A peak in the spectrum at the period of a known tiling: what every tile does in the same way,
+without a step anywhere.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class Axis(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The expected image's luma in 8-bit levels and the axes that hold enough tiles; or why there is nothing to measure."""
+    """The expected image's luma in 8-bit levels and the axes that hold enough tiles; or why there
+    is nothing to measure.
+    """
 
     luma: Plane
     axes: tuple[Axis, ...]
@@ -84,7 +88,9 @@ def _axis(area: Area, axis: int) -> Axis | None:
 
 
 def _waves(frequencies: Wide, length: int) -> npt.NDArray[np.complex128]:
-    """Hann-windowed waves of these frequencies, cycles a pixel; a wave of amplitude 1 has one of 1 under its own."""
+    """Hann-windowed waves of these frequencies, cycles a pixel; a wave of amplitude 1 has one of 1
+    under its own.
+    """
     window = np.hanning(length + 2)[1:-1]
     phases = 2j * np.pi * frequencies[:, None] * np.arange(length)
     return np.asarray(2 / window.sum() * window * np.exp(-phases))
@@ -99,7 +105,9 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 
 def _peak(axis: Axis, residual: Plane) -> tuple[float, float]:
-    """How far the strongest harmonic stands out from what lies between them, in dB, and its amplitude in levels."""
+    """How far the strongest harmonic stands out from what lies between them, in dB, and its
+    amplitude in levels.
+    """
     on, between = _amplitudes(axis, residual)
     beside = float(np.mean(np.square(between)))
     strongest = float(on.max())
@@ -108,7 +116,9 @@ def _peak(axis: Axis, residual: Plane) -> tuple[float, float]:
 
 
 def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
-    """Of the residual's mean along the lines of the tiling, less a straight slope: at the harmonics, and between them."""
+    """Of the residual's mean along the lines of the tiling, less a straight slope: at the
+    harmonics, and between them.
+    """
     profile = residual.mean(axis=1 - axis.axis, dtype=np.float64)
     places = np.arange(len(profile))
     level = profile - np.polyval(np.polyfit(places, profile, 1), places)
@@ -116,7 +126,9 @@ def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """What the harmonics make of the residual, in levels: the pattern itself. 0 where there is no tiling."""
+    """What the harmonics make of the residual, in levels: the pattern itself. 0 where there is no
+    tiling.
+    """
     residual = 255 * luma(actual) - prepared.luma
     plane = np.zeros(residual.shape)
     for axis in prepared.axes:

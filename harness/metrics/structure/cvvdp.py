@@ -23,8 +23,8 @@ from editproof.harness.records.types import Region, Viewing
 STATS = ("mean", "worst")
 
 VIEWING = Viewing()
-"""A 4K monitor, one picture pixel a display pixel. A suite's own viewing condition holds for the gate alone: a number of this
-metric means the same in every run."""
+"""A 4K monitor, one picture pixel a display pixel. A suite's own viewing condition holds for the
+gate alone: a number of this metric means the same in every run."""
 
 
 class Prepared(NamedTuple):

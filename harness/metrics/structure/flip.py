@@ -18,7 +18,9 @@ class Prepared(NamedTuple):
 
 
 def flip_map(expected: Image, actual: Image) -> Plane:
-    """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px. H×W in [0, 1]."""
+    """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px.
+    H×W in [0, 1].
+    """
     from flip_evaluator import evaluate
 
     # It takes no picture that is read-only.

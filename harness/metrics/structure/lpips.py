@@ -1,8 +1,10 @@
-"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling, on VGG16 and on SqueezeNet.
+"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling, on VGG16 and on
+SqueezeNet.
 
-The networks are written out (lpips_networks.py), rather than called in the `lpips` package, so that the expected image's
-features are computed once, an edit's only where it changed something, regions can be pooled, and neither torchvision nor a
-download is needed. A test holds the values to the package's own.
+The networks are written out (lpips_networks.py), rather than called in the `lpips` package, so that
+the expected image's features are computed once, an edit's only where it changed something, regions
+can be pooled, and neither torchvision nor a download is needed. A test holds the values to the
+package's own.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ class Kind(NamedTuple):
     golden: Mapping[str, float] = {}
     """A test holds the means to the packages that the networks come from."""
     file_hash: str = ""
-    """Where there is no golden value: how the SHA-256 of its file begins, the only one that is taken."""
+    """Where there is no golden value: how the SHA-256 of its file begins, the only one that is
+    taken.
+    """
 
 
 KINDS: Mapping[str, Kind] = {
@@ -105,7 +109,9 @@ class Network(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The expected image, its feature maps, how much each pixel of each map counts for each region, and the regions."""
+    """The expected image, its feature maps, how much each pixel of each map counts for each region,
+    and the regions.
+    """
 
     expected: Image
     maps: list[Any]
@@ -226,7 +232,9 @@ def load_network(weights: LpipsWeights) -> Network:
 def features(
     network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None
 ) -> Features:
-    """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from in `changed` at most."""
+    """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from
+    in `changed` at most.
+    """
     import torch
 
     with torch.inference_mode(), exactly():
@@ -240,7 +248,9 @@ def features(
 def distances(
     network: Network, expected: Sequence[Any], actual: Features, number: int = 0
 ) -> list[Layer]:
-    """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS sums their means."""
+    """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS
+    sums their means.
+    """
     import torch
 
     with torch.inference_mode():
@@ -270,8 +280,8 @@ def _inverse_length(maps: Tensor) -> Tensor:
 
 
 def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
-    """The distances of each image. On a GPU all go through the network together; on a processor, where a batch is no faster
-    and rounds otherwise, one by one.
+    """The distances of each image. On a GPU all go through the network together; on a processor,
+    where a batch is no faster and rounds otherwise, one by one.
     """
     step = 1 if network.heads[0].device.type == "cpu" else max(len(images), 1)
     for first in range(0, len(images), step):
@@ -281,7 +291,9 @@ def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> It
 def _together(
     network: Network, prepared: Prepared, images: Sequence[Image]
 ) -> Iterator[list[Layer]]:
-    """The distances of each image; those that differ from the expected one go through the network in one batch."""
+    """The distances of each image; those that differ from the expected one go through the network
+    in one batch.
+    """
     boxes = [_changed(prepared.expected, image) for image in images]
     changed = [number for number, box in enumerate(boxes) if box is not None]
     if changed:

@@ -1,8 +1,9 @@
-"""The convolutional networks that LPIPS looks through, written out, and run only where a picture differs from a known one.
+"""The convolutional networks that LPIPS looks through, written out, and run only where a picture
+differs from a known one.
 
-A network is a chain of steps, each of which looks through a window. Some steps are tapped: their maps are LPIPS' features.
-A pixel that changes reaches the maps only through the windows that hold it, so of the maps of an edited picture only a box
-is computed; the rest is the unedited picture's.
+A network is a chain of steps, each of which looks through a window. Some steps are tapped: their
+maps are LPIPS' features. A pixel that changes reaches the maps only through the windows that hold
+it, so of the maps of an edited picture only a box is computed; the rest is the unedited picture's.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ Box = tuple[Span, Span]
 
 
 class Features(NamedTuple):
-    """The feature maps of n pictures, n×C×h×w each, and where each may differ from the known picture's."""
+    """The feature maps of n pictures, n×C×h×w each, and where each may differ from the known
+    picture's.
+    """
 
     maps: list[Any]
     boxes: list[Box]
@@ -64,7 +67,8 @@ def run(
 ) -> Features:
     """The tapped maps of pictures, n×3×H×W.
 
-    `known` are those of one that they differ from in the box `changed` at most; without them all is computed.
+    `known` are those of one that they differ from in the box `changed` at most; without them all is
+    computed.
     """
     box = changed or _whole(picture)
     features = Features([], [])
@@ -88,9 +92,11 @@ def _chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 
 def _patch(chain: Sequence[Step], before: Tensor, changed: Box) -> tuple[Box, Tensor]:
-    """What a chain makes of a change in the map before it: the box of its last map that the change reaches, and its content.
+    """What a chain makes of a change in the map before it: the box of its last map that the change
+    reaches, and its content.
 
-    The maps between need to be known around that box only, so they are computed there and never kept.
+    The maps between need to be known around that box only, so they are computed there and never
+    kept.
     """
     shapes: list[tuple[int, int]] = [(before.shape[2], before.shape[3])]
     for step in chain:
@@ -142,7 +148,9 @@ def _along(
 
 
 def _reached(span: Span, step: Step, length: int) -> Span:
-    """The pixels after a step, `length` of them, whose windows hold one of the span; the last where none does."""
+    """The pixels after a step, `length` of them, whose windows hold one of the span; the last where
+    none does.
+    """
     first = -(-(span.start + step.padding - step.size + 1) // step.stride)
     last = (span.stop - 1 + step.padding) // step.stride
     # What is mirrored is held from beyond the border, too.
@@ -157,7 +165,9 @@ def _held(span: Span, step: Step, length: int) -> Span:
 
 
 def _beyond(span: Span, step: Step, length: int) -> Span:
-    """How far the span's windows reach over the map before the step, at its beginning and at its end."""
+    """How far the span's windows reach over the map before the step, at its beginning and at its
+    end.
+    """
     windows = _windows(span, step)
     return Span(max(-windows.start, 0), max(windows.stop - length, 0))
 
@@ -184,7 +194,9 @@ def alexnet(weights: Weights) -> list[Step]:
 
 
 def shift_tolerant_alexnet(weights: Weights) -> list[Step]:
-    """AlexNet with every stride replaced by a blur and a stride of 2 (Ghildyal & Liu 2022, fig. 4): five tapped maps."""
+    """AlexNet with every stride replaced by a blur and a stride of 2 (Ghildyal & Liu 2022, fig. 4):
+    five tapped maps.
+    """
     return [
         _conv(weights, "0", padding=2, rectified=False),
         _blur_down(weights["0.bias"].shape[0], rectified=True)._replace(tapped=True),
@@ -198,7 +210,9 @@ def shift_tolerant_alexnet(weights: Weights) -> list[Step]:
 
 
 def vgg16(weights: Weights) -> list[Step]:
-    """Simonyan & Zisserman 2015, configuration D: the last map before each pooling is tapped, five in all."""
+    """Simonyan & Zisserman 2015, configuration D: the last map before each pooling is tapped, five
+    in all.
+    """
     blocks = (("0", "2"), ("5", "7"), ("10", "12", "14"), ("17", "19", "21"), ("24", "26", "28"))
     steps = []
     for block in blocks:
@@ -266,7 +280,8 @@ def _fire(weights: Weights, name: str, *, tapped: bool = False) -> Iterator[Step
 def _max_pool(size: int, stride: int, *, ragged: bool = False) -> Step:
     from torch.nn.functional import max_pool2d
 
-    # Maps are rectified, so the zeros around a window that reaches over the border are never the largest.
+    # Maps are rectified, so the zeros around a window that reaches over the border are never the
+    # largest.
     return Step(lambda x, zeros: max_pool2d(x, size, stride, zeros), size, stride, ragged=ragged)
 
 

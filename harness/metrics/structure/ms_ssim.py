@@ -45,7 +45,9 @@ class Moments(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The expected image's scales, and each region's weight at every pixel of every scale; no scales: it is too small."""
+    """The expected image's scales, and each region's weight at every pixel of every scale; no
+    scales: it is too small.
+    """
 
     scales: tuple[Moments, ...]
     weights: Mapping[Region, tuple[Small, ...]]
@@ -80,7 +82,9 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
 
 
 def _similarities(prepared: Prepared, actual: Image) -> list[Small]:
-    """Contrast and structure of every scale, times luminance at the coarsest; none: the image is too small."""
+    """Contrast and structure of every scale, times luminance at the coarsest; none: the image is
+    too small.
+    """
     if not prepared.scales:
         return []
     planes = _pyramid(luma(actual).astype(np.float32))
@@ -130,8 +134,9 @@ def _weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
 
 
 def _weight(share: Small) -> Small:
-    """How much of a region each pixel of a scale holds, in all 1. Without the border, as the windows there are cut off:
-    but where a region lies wholly in the border, its windows are mirrored.
+    """How much of a region each pixel of a scale holds, in all 1. Without the border, as the
+    windows there are cut off: but where a region lies wholly in the border, its windows are
+    mirrored.
     """
     inner = np.zeros_like(share)
     inner[BORDER:-BORDER, BORDER:-BORDER] = share[BORDER:-BORDER, BORDER:-BORDER]
@@ -140,7 +145,9 @@ def _weight(share: Small) -> Small:
 
 
 def _pyramid(plane: Small) -> list[Small]:
-    """The plane at every scale: each pixel the mean of 2×2 of the scale before; an odd last row or column is left out."""
+    """The plane at every scale: each pixel the mean of 2×2 of the scale before; an odd last row or
+    column is left out.
+    """
     planes = [plane]
     for _ in WEIGHTS[1:]:
         height, width = (length // 2 for length in planes[-1].shape)

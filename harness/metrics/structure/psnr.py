@@ -13,7 +13,9 @@ from editproof.harness.metrics.core.pooling import Covers, covers, pool
 from editproof.harness.metrics.core.strips import by_strips
 
 MIN_MSE = 1e-10
-"""Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can hold."""
+"""Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can
+hold.
+"""
 
 
 class Prepared(NamedTuple):

@@ -32,7 +32,9 @@ CENTRE = np.float32(0.5)
 
 STATS = ("mean", "p01", "worst")
 BORDER = SIZE // 2
-"""Pixels this near to the image border have no full window and are left out, as in Wang's own implementation."""
+"""Pixels this near to the image border have no full window and are left out, as in Wang's own
+implementation.
+"""
 
 Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
 
@@ -67,10 +69,11 @@ def _without_border(area: Area) -> Area:
 def ssim_map(expected: Prepared, actual: Image) -> Plane:
     """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1].
 
-    The actual image's moments are the expected one's and those of the difference: single precision then is enough, as
-    nothing large is subtracted from anything large. With d = actual - expected and means m, variances v,
-    cov(expected, actual) = v(expected) + cov(expected, d), and v(actual) = v(expected) + 2 cov(expected, d) + v(d). So with
-    l = 2 m(expected) m(actual) + C1 and s = 2 cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
+    The actual image's moments are the expected one's and those of the difference: single precision
+    then is enough, as nothing large is subtracted from anything large. With d = actual - expected
+    and means m, variances v, cov(expected, actual) = v(expected) + cov(expected, d), and v(actual)
+    = v(expected) + 2 cov(expected, d) + v(d). So with l = 2 m(expected) m(actual) + C1 and s = 2
+    cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
     """
     return by_strips(lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER)
 

@@ -71,7 +71,9 @@ def second(tmp_path: Path) -> Run:
 
 
 def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: Path) -> None:
-    """Hashes, samples, spread and provenance, in a text that git can show; the picture is in the store."""
+    """Hashes, samples, spread and provenance, in a text that git can show; the picture is in the
+    store.
+    """
     folder = baseline.accept(first, tmp_path / "base", AcceptRequest("first light", "ada"))
     index = index_of(folder)
     (accepted,) = index.accepted

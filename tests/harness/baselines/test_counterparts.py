@@ -44,7 +44,9 @@ def keep(run: Run, folder: Path | None) -> None:
 
 
 def test_a_run_stands_alone(first: Run, second: Run, tmp_path: Path) -> None:
-    """The accepted pictures and numbers are in its folder, and of a case that regressed the stage's artefact too."""
+    """The accepted pictures and numbers are in its folder, and of a case that regressed the stage's
+    artefact too.
+    """
     target = baseline.accept(first, tmp_path / "baseline")
     keep(second, target)
     case_id = second.records[0].case.id

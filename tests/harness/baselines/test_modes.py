@@ -1,4 +1,6 @@
-"""Cases that give one of several pictures on one seed: what is one outcome, what is counted, and accepting each."""
+"""Cases that give one of several pictures on one seed: what is one outcome, what is counted, and
+accepting each.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def test_few_runs_hold_every_missing_answer(tmp_path: Path) -> None:
 
 
 def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
-    """With a baseline every outcome that it lacks; nothing of a case of which it accepts no outcome."""
+    """With a baseline every outcome that it lacks; nothing of a case of which it accepts no
+    outcome.
+    """
     sheets = reruns(tmp_path, 0, 40, 40)
     runs = [
         drawn(run_of(tmp_path / name, lambda _: 0.1), level)

@@ -75,7 +75,9 @@ def test_the_first_difference_is_the_first_stage_that_made_something_else() -> N
 def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     command: Command, accepted: Path
 ) -> None:
-    """A hue drift in `harmonise`, planted: the verdict's findings and blame name that stage, which answers for it all."""
+    """A hue drift in `harmonise`, planted: the verdict's findings and blame name that stage, which
+    answers for it all.
+    """
     planted = "editproof.harness.faults.planted:build?fault=hue_drift&strength=6&inpaint.model=ns"
     worse(command, ns=planted)
     judged = json.loads(command("gate", "--json").stdout)["verdict"]

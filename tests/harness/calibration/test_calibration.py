@@ -1,4 +1,6 @@
-"""The calibration: what it plans, how it judges, what it says; and one of a few cases from end to end."""
+"""The calibration: what it plans, how it judges, what it says; and one of a few cases from end to
+end.
+"""
 
 from __future__ import annotations
 
@@ -120,8 +122,8 @@ def trials_of(chunks: Sequence[Chunk], kind: str) -> list[Trial]:
 
 
 def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
-    """At every strength, for every kind of model, a switch in both directions; the repair is the fault with its sides
-    swapped."""
+    """At every strength, for every kind of model, a switch in both directions; the repair is the
+    fault with its sides swapped."""
     chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
     assert chunks[0].name == BASELINE
     wanted = {
@@ -174,7 +176,9 @@ def test_every_harmless_change_is_planned(suite: Suite) -> None:
 
 
 def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
-    """Every fault and its repair once, every kind of model in its turn, and no more edits than that takes."""
+    """Every fault and its repair once, every kind of model in its turn, and no more edits than that
+    takes.
+    """
     quick = tuple(change for change in HARMLESS if change.quick)
     chunks = plan(
         suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"]
@@ -220,7 +224,9 @@ def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
 
 
 def stand_in(run: Sheet, baseline: Baseline) -> Verdict:
-    """In place of the gate: every picture that is not the accepted one is worse, unless it is one of a clean rerun."""
+    """In place of the gate: every picture that is not the accepted one is worse, unless it is one
+    of a clean rerun.
+    """
     paired = pair(run, baseline.sheet).ids
     seeds = {case.id: case.seed for case in run.manifest.cases}
     other = any(seed >= FIRST_FRESH_SEED for seed in seeds.values())
@@ -301,8 +307,9 @@ def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
 def test_from_end_to_end_and_again(
     suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each population is judged, and the planted stage is named. A second call runs nothing again; one with another fault runs
-    that one's stage; a run made elsewhere joins; and another suite is refused."""
+    """Each population is judged, and the planted stage is named. A second call runs nothing again;
+    one with another fault runs that one's stage; a run made elsewhere joins; and another suite is
+    refused."""
     monkeypatch.setattr(judging, "judge_sheet", stand_in)
     monkeypatch.setattr(trials, "judge_all", here)
     monkeypatch.setattr(
@@ -355,7 +362,9 @@ def test_from_end_to_end_and_again(
 
 
 def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
-    """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures passes."""
+    """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures
+    passes.
+    """
     told = asked(tmp_path / "out", reruns=0, harmless=("png_9",))
     outcomes = command.run(told, suite, WEIGHTS, lambda *_: None, lambda _: None).outcomes
     kinds = {(one.kind, one.name, one.share, one.models): one for one in outcomes}
@@ -371,7 +380,9 @@ def test_a_torn_line_is_no_outcome(tmp_path: Path) -> None:
 
 
 def test_rates_count_what_happened_and_how_sure_that_is() -> None:
-    """0 of 200 leaves up to 1.8 %, by Clopper and Pearson. What can be seen and what can't are counted apart."""
+    """0 of 200 leaves up to 1.8 %, by Clopper and Pearson. What can be seen and what can't are
+    counted apart.
+    """
     assert list(Rate(0, 200).interval) == pytest.approx([0.0, 0.01828], abs=1e-4)
     assert Rate(200, 200).interval[1] == 1.0
     outcomes = [
@@ -424,7 +435,9 @@ def test_a_gate_that_raises_counts_in_no_rate() -> None:
 
 
 def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
-    """Each with its count and interval; then what was wrong, in words, and every change, fault and repair."""
+    """Each with its count and interval; then what was wrong, in words, and every change, fault and
+    repair.
+    """
     from editproof.harness.running import runner
     from editproof.harness.running.runner import RunConfig
 

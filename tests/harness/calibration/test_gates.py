@@ -1,4 +1,6 @@
-"""Other people's gates: each judges as its authors say, and those of other packages join, or are named where they can't."""
+"""Other people's gates: each judges as its authors say, and those of other packages join, or are
+named where they can't.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def test_they_judge_as_they_say() -> None:
 
 
 def test_a_score_needs_the_right_answer() -> None:
-    """Without one it passes; with one it looks at the scores alone, so a better picture passes as well."""
+    """Without one it passes; with one it looks at the scores alone, so a better picture passes as
+    well.
+    """
     gate = next(one for one in gates(WEIGHTS) if isinstance(one, ScoreGate))
     generator = np.random.default_rng(1)
     answer = generator.random((64, 64, 3), dtype=np.float32)
@@ -85,14 +89,18 @@ def test_a_score_needs_the_right_answer() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_pixels_are_counted_as_published(seed: int) -> None:
-    """Pixel by pixel, as pixelmatch and odiff describe it; on drawings with soft edges, where their rules matter."""
+    """Pixel by pixel, as pixelmatch and odiff describe it; on drawings with soft edges, where their
+    rules matter.
+    """
     one, other = (drawing(np.random.default_rng(seed), moved=moved) for moved in (0.0, 0.6))
     assert pixelmatch_count(one, other) == slow_count(one, other, by_rows=False)
     assert odiff_count(one, other) == slow_count(one, other, by_rows=True)
 
 
 def test_what_is_anti_aliased_is_left_out() -> None:
-    """A soft edge that moved by a fraction of a pixel counts for less than all that differs, and not for nothing."""
+    """A soft edge that moved by a fraction of a pixel counts for less than all that differs, and
+    not for nothing.
+    """
     past, counts = 0, [0, 0]
     for seed in range(6):
         one, other = (drawing(np.random.default_rng(seed), moved=moved) for moved in (0.0, 0.6))

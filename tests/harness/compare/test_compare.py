@@ -1,4 +1,6 @@
-"""Two runs, or two models of one, side by side: what is paired, what is called won or lost, and what is refused."""
+"""Two runs, or two models of one, side by side: what is paired, what is called won or lost, and
+what is refused.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ Value = Callable[[Case], float | None]
 def run_of(
     folder: Path, value: Value, *, models: tuple[str, ...] = ("m",), stochastic: bool = False
 ) -> Run:
-    """A run of one family, three steps, and each model, on three seeds where the models are stochastic."""
+    """A run of one family, three steps, and each model, on three seeds where the models are
+    stochastic.
+    """
     variants = tuple(Variant("logo", step) for step in (1, 2, 3))
     known = tuple(Model(name, f"{name}.py:build") for name in models)
     cases = tuple(
@@ -116,7 +120,9 @@ def jitter(case: Case) -> float:
 
 
 def test_deterministic_change_is_real(tmp_path: Path) -> None:
-    """Where both sides are deterministic a mean beyond the margin is lost or won, with as few as three pairs."""
+    """Where both sides are deterministic a mean beyond the margin is lost or won, with as few as
+    three pairs.
+    """
     a, worse, better = (
         run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.15), ("c", 0.05))
     )
@@ -135,7 +141,9 @@ def test_change_below_the_margin_is_none(tmp_path: Path) -> None:
 
 
 def test_metrics_margin_holds_where_the_suite_has_none(tmp_path: Path) -> None:
-    """Without a margin of the suite, the metric's own says what is no change; without either, what an eye can tell."""
+    """Without a margin of the suite, the metric's own says what is no change; without either, what
+    an eye can tell.
+    """
     a, b = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.105)))
     tolerances, outcomes = [], []
     for margins in ({"mean": 0.01}, {"worst": 0.03}, {}):
@@ -157,7 +165,9 @@ def test_metrics_margin_holds_where_the_suite_has_none(tmp_path: Path) -> None:
 
 
 def test_stochastic_change_must_be_significant(tmp_path: Path) -> None:
-    """A change far above the noise between seeds counts, one that drowns in it does not; p says which."""
+    """A change far above the noise between seeds counts, one that drowns in it does not; p says
+    which.
+    """
     a = run_of(tmp_path / "a", lambda case: 0.1 + jitter(case), stochastic=True)
     clear = run_of(tmp_path / "b", lambda case: 0.15 + jitter(case) * 2, stochastic=True)
     noisy = run_of(tmp_path / "c", lambda case: 0.13 + 200 * jitter(case), stochastic=True)
@@ -202,7 +212,9 @@ def test_value_on_one_side_only(tmp_path: Path) -> None:
 
 
 def test_cost_stands_beside_quality(tmp_path: Path) -> None:
-    """Mean seconds of edits that were not cached, the most memory, and the mean that cases are ranked by."""
+    """Mean seconds of edits that were not cached, the most memory, and the mean that cases are
+    ranked by.
+    """
     a, b = run_of(tmp_path / "a", lambda _: 0.1), run_of(tmp_path / "b", lambda _: 0.2)
     slow = replace(
         b, records=tuple(replace(record, seconds=3.0, peak_mb=200.0) for record in b.records)
@@ -218,7 +230,9 @@ def test_cost_stands_beside_quality(tmp_path: Path) -> None:
 
 
 def drawn(run: Run, level: float) -> Run:
-    """The run, each of its pictures a pattern, lighter by so many levels of 255; their blobs lie in its folder."""
+    """The run, each of its pictures a pattern, lighter by so many levels of 255; their blobs lie in
+    its folder.
+    """
     pattern = np.random.default_rng(1).uniform(0.2, 0.8, (64, 64, 3)).astype(np.float32)
     picture = pattern + np.float32(level / 255)
     digest = pictures.store(run.folder, picture)
@@ -384,7 +398,9 @@ def changed(run: Run, **how: object) -> Run:
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
-    """Another suite, other pictures, another metric, no case or model in common: an error that names what differs."""
+    """Another suite, other pictures, another metric, no case or model in common: an error that
+    names what differs.
+    """
     a = run_of(tmp_path / "a", lambda _: 0.1)
     b = replace(a, folder=tmp_path / "b")
     other = replace(b.manifest, metrics={"lpips": MetricInfo("lpips[alex]@2", "", "lower")})
@@ -414,7 +430,9 @@ def written(run: Run) -> str:
 
 
 def test_command(tmp_path: Path) -> None:
-    """`editproof compare` prints a table and a page, or JSON; a change for the worse is no failure of the command."""
+    """`editproof compare` prints a table and a page, or JSON; a change for the worse is no failure
+    of the command.
+    """
     a = written(run_of(tmp_path / "a", lambda _: 0.1))
     b = written(run_of(tmp_path / "b", lambda _: 0.2))
     shown = CliRunner().invoke(app, ["compare", a, b])

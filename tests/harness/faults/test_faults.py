@@ -1,4 +1,6 @@
-"""Faults: each does what it says, where it says, the more the stronger; and the measurements see them."""
+"""Faults: each does what it says, where it says, the more the stronger; and the measurements see
+them.
+"""
 
 from __future__ import annotations
 

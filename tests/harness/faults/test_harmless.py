@@ -1,4 +1,6 @@
-"""Harmless changes: each keeps or changes the picture as it says, the same every time, and runs as any pipeline."""
+"""Harmless changes: each keeps or changes the picture as it says, the same every time, and runs as
+any pipeline.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_the_catalogue_is_what_was_asked_for() -> None:
 def test_a_picture_changes_as_it_says(
     change: Harmless, request_: EditRequest, plain: Image
 ) -> None:
-    """Kept to the bit, or changed by some levels; in the contract's range, and the same when it is done again."""
+    """Kept to the bit, or changed by some levels; in the contract's range, and the same when it is
+    done again.
+    """
     after = made(harmless(change.name, "after", **SETTINGS), request_)
     before = made(harmless(change.name, "before", **SETTINGS), request_) if change.before else plain
     assert after.shape == before.shape

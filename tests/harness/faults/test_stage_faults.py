@@ -1,4 +1,6 @@
-"""Faults in stages: each is there, in its own stage, the more the stronger, and the same every time."""
+"""Faults in stages: each is there, in its own stage, the more the stronger, and the same every
+time.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def faulty(fault: StageFault, strength: float, request: EditRequest) -> EditResu
 
 
 def test_the_catalogue_is_what_was_asked_for() -> None:
-    """Thirty faults or more, in every stage that does something to the picture, under names of their own."""
+    """Thirty faults or more, in every stage that does something to the picture, under names of
+    their own.
+    """
     names = [fault.name for fault in STAGE_FAULTS]
     assert len(names) == len(set(names)) >= 30
     assert {fault.stage for fault in STAGE_FAULTS} == {name for name, _ in reference.STAGES} - {

@@ -63,7 +63,9 @@ def test_twice_the_processor_time_is_said() -> None:
     ],
 )
 def test_what_is_no_slower_is_not_said(now: Run, before: Run) -> None:
-    """Wall time alone is the machine's business; a cached edit was not timed; a fraction of a second is none."""
+    """Wall time alone is the machine's business; a cached edit was not timed; a fraction of a
+    second is none.
+    """
     assert not notes(now, before)
 
 

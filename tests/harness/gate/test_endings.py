@@ -160,7 +160,9 @@ def test_a_budget_without_a_number_since_edits_are_refused_is_a_regression_and_n
 
 
 def test_one_seed_of_three_sent_to_review_warns_and_all_three_fail() -> None:
-    """A stochastic model's edit may lie near a limit: nearly all seeds of a scene must have changed."""
+    """A stochastic model's edit may lie near a limit: nearly all seeds of a scene must have
+    changed.
+    """
     fine = run_of(*(record(1, seed, 0.9) for seed in (1, 2, 3)))
 
     def reviewed(count: int) -> Run:

@@ -153,7 +153,9 @@ def test_a_region_that_a_scene_lacks_is_no_fault() -> None:
 def test_without_pictures_a_number_counts_beyond_its_margin(
     now: float, outcome: Outcome, code: ExitCode
 ) -> None:
-    """Within the margin nothing happened; beyond, it warns; one more margin beyond, it is a loss or a gain."""
+    """Within the margin nothing happened; beyond, it warns; one more margin beyond, it is a loss or
+    a gain.
+    """
     verdict = judge(run_of(measured(now), margins=(MARGIN,)), run_of(measured(35.0)))
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
     assert len(of_pictures(verdict)) == (outcome is not Outcome.UNCHANGED)
@@ -239,7 +241,9 @@ def test_a_partial_run_is_never_accepted(run: Run, tmp_path: Path) -> None:
 
 
 def test_accepting_never_touches_what_is_no_baseline(tmp_path: Path) -> None:
-    """A folder with anything else in it, a file, the run itself and what holds it are refused, and stay as they are."""
+    """A folder with anything else in it, a file, the run itself and what holds it are refused, and
+    stay as they are.
+    """
     run = replace(run_of(measured(35.0)), folder=tmp_path / "runs" / "r")
     run.folder.mkdir(parents=True)
     (tmp_path / "work").mkdir()
@@ -361,7 +365,9 @@ def test_a_margin_may_be_for_a_family_only() -> None:
 
 
 def test_the_tables_say_what_the_journal_says(tmp_path: Path) -> None:
-    """Judged from its tables or from its journal, a run has the same verdict; tables older than the journal are not used."""
+    """Judged from its tables or from its journal, a run has the same verdict; tables older than the
+    journal are not used.
+    """
     refused = measured(None, step=2, reason="refused: policy")
     empty = measured(None, step=3, reason=EMPTY)
     run = replace(

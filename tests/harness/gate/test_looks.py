@@ -82,7 +82,9 @@ def test_a_picture_that_is_the_same_bit_for_bit_asks_nothing_more(tmp_path: Path
 
 
 def test_rounding_is_invisible_and_a_step_of_4_levels_is_not(tmp_path: Path) -> None:
-    """By ColorVideoVDP itself: levels that differ by one here and there; and a square that is 4 levels lighter."""
+    """By ColorVideoVDP itself: levels that differ by one here and there; and a square that is 4
+    levels lighter.
+    """
     rounding = np.random.default_rng(3).integers(-1, 2, ACCEPTED.shape).astype(np.float32) / 255
     step = ACCEPTED.copy()
     step[16:48, 16:48] += 4 / np.float32(255)
@@ -228,7 +230,9 @@ def mode_of(now: Run, before: Run) -> str:
 
 
 def test_samples_that_were_kept_are_compared_one_by_one(tmp_path: Path) -> None:
-    """Each new picture is the accepted one of its seed, darkened and blurred: no seed explains the difference."""
+    """Each new picture is the accepted one of its seed, darkened and blurred: no seed explains the
+    difference.
+    """
     accepted = [texture(seed) for seed in range(3)]
     changed = [
         np.clip(cv2.GaussianBlur(image, (0, 0), 0.5) - 0.04, 0, 1).astype(np.float32)

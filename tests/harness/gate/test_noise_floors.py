@@ -38,7 +38,9 @@ def floor_of(*runs: Run) -> Floor:
 
 
 def test_the_change_between_seeds_has_the_spread_that_was_drawn() -> None:
-    """√2 times that of one measurement, with a degree of freedom less for each scene; scenes may differ as they like."""
+    """√2 times that of one measurement, with a degree of freedom less for each scene; scenes may
+    differ as they like.
+    """
     floor = floor_of(noisy(0.5))
     assert floor.sd == pytest.approx(0.5 * math.sqrt(2), rel=0.06)
     assert floor.freedom == 3 * 199

@@ -1,4 +1,6 @@
-"""Is it better or worse, and what is one cause? On pictures that are only names, and numbers made by hand."""
+"""Is it better or worse, and what is one cause? On pictures that are only names, and numbers made
+by hand.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,9 @@ def test_within_a_margin_a_change_is_nothing_and_beyond_it_counts_up_to_10() -> 
 def test_a_visible_picture_is_better_or_worse_by_its_numbers(
     tmp_path: Path, values: dict[str, float], outcome: Outcome, code: ExitCode
 ) -> None:
-    """Losses 3 times the gains are a loss; one check alone, less than a margin beyond its margin, decides nothing."""
+    """Losses 3 times the gains are a loss; one check alone, less than a margin beyond its margin,
+    decides nothing.
+    """
     verdict = judged(tmp_path, values)
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
     finding = the_finding(verdict)
@@ -190,7 +194,9 @@ def test_a_step_away_from_the_right_answer_is_a_loss_without_any_number(tmp_path
 def test_what_plainly_leads_away_from_the_right_answer_settles_a_trade(
     tmp_path: Path, values: dict[str, float], before: float, after: float, outcome: Outcome
 ) -> None:
-    """Of .5 JOD .3 lead away or towards it. Numbers that plainly lose stand; those that plainly win are a trade then."""
+    """Of .5 JOD .3 lead away or towards it. Numbers that plainly lose stand; those that plainly win
+    are a trade then.
+    """
     difference = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(before, after)})
     finding = the_finding(judged(tmp_path, values, difference=difference))
     fails = outcome is Outcome.REGRESSED or (outcome is Outcome.TRADED and after - before > 0.25)
@@ -259,7 +265,9 @@ def test_numbers_beyond_what_is_seen_do_not_count(
 
 
 def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Run]:
-    """Two families and two models; every picture changed alike. `stages`: family -> its first stage that differs."""
+    """Two families and two models; every picture changed alike. `stages`: family -> its first stage
+    that differs.
+    """
 
     def records(picture: str) -> list[CaseRecord]:
         found = []

@@ -40,7 +40,9 @@ Values = Sequence[Sequence[float]]
 
 
 def test_of_a_single_scene_the_test_is_students() -> None:
-    """One scene is no company to draw a variance from: SciPy's two-sample t-test, two-sided, by Holm's method."""
+    """One scene is no company to draw a variance from: SciPy's two-sample t-test, two-sided, by
+    Holm's method.
+    """
     rng = np.random.default_rng(4)
     new, old = rng.normal(0.5, 1, (2, 5)), rng.normal(0, 1, (2, 4))
     found = compare_scores([(new, old)], [("logo", "ns")])
@@ -68,7 +70,9 @@ def test_a_familys_mean_has_welchs_error_and_freedom() -> None:
 
 
 def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
-    """By hand: his estimates of the prior's degrees of freedom and scale, and the weighted mean of both variances."""
+    """By hand: his estimates of the prior's degrees of freedom and scale, and the weighted mean of
+    both variances.
+    """
     variance = np.array([[0.01], [0.2], [1.0], [9.0]])
     freedom = np.array([4.0, 4.0, 4.0, 4.0])
     drawn, free = moderate(variance, freedom)

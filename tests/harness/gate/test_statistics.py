@@ -49,7 +49,9 @@ def test_the_same_change_on_every_seed_is_certain() -> None:
 
 
 def test_holm_is_the_textbooks() -> None:
-    """Holm (1979): multiplied by how many are left, never falling, at most 1; what is not known counts for nothing."""
+    """Holm (1979): multiplied by how many are left, never falling, at most 1; what is not known
+    counts for nothing.
+    """
     assert holm(np.array([0.01, NAN, 0.04, 0.03, 0.005])).tolist() == pytest.approx(
         [0.03, NAN, 0.06, 0.06, 0.02], nan_ok=True
     )
@@ -57,7 +59,9 @@ def test_holm_is_the_textbooks() -> None:
 
 
 def test_noise_is_what_differs_between_the_seeds_of_a_scene() -> None:
-    """How scenes differ from each other is no noise: variance pooled within scenes, with a degree less for each."""
+    """How scenes differ from each other is no noise: variance pooled within scenes, with a degree
+    less for each.
+    """
     scenes = scenes_of(np.array(["a", "b", "a", "b", "c"]))
     spread, freedom = noise(np.array([[1.0, 10.0, 3.0, 14.0, 99.0]]), scenes)
     assert freedom.tolist() == [2]
@@ -77,7 +81,9 @@ def test_above_0_is_worse_whichever_way_a_metric_is_good(better: Better, worse: 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy", "skewed", "uneven"])
 def test_clean_reruns_raise_hardly_more_alarms_than_stated(kind: str) -> None:
-    """36 rules of 9 pairs each, 2,000 times: at most 5 % of runs have a significant rule, whatever the noise is like."""
+    """36 rules of 9 pairs each, 2,000 times: at most 5 % of runs have a significant rule, whatever
+    the noise is like.
+    """
     rng = np.random.default_rng(7)
     shape = (2000, 36, 9)
     scale = np.tile(np.repeat([0.1, 1.0, 5.0], 3), (36, 1)) if kind == "uneven" else 1.0

@@ -97,7 +97,9 @@ def shifted(image: Image, dy: float, dx: float) -> Image:
 
 
 def turned(image: Image, factor: complex, shift: complex = 0j) -> Image:
-    """Scaled and turned clockwise about its middle by a complex factor, then moved by x + iy; mirrored at the border."""
+    """Scaled and turned clockwise about its middle by a complex factor, then moved by x + iy;
+    mirrored at the border.
+    """
     height, width = image.shape[:2]
     middle = complex((width - 1) / 2, (height - 1) / 2)
     offset = middle - (middle + shift) / factor

@@ -1,4 +1,6 @@
-"""hue_offset, chroma_ratio and lightness_bias: closed forms, signs, and that none sees another's fault."""
+"""hue_offset, chroma_ratio and lightness_bias: closed forms, signs, and that none sees another's
+fault.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_a_turn_of_all_hues_reads_its_angle(muted: Image, degrees: float) -> Non
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_a_turn_of_two_degrees_reads_two(name: str) -> None:
-    """On photographs, where some colours leave sRGB. Rounding to 8 bits may itself turn pale colours by more than that."""
+    """On photographs, where some colours leave sRGB. Rounding to 8 bits may itself turn pale
+    colours by more than that.
+    """
     picture = photograph(name)
     assert of_all(HUE_OFFSET, picture, recoloured(picture, degrees=2)) == pytest.approx(2, abs=0.1)
 

@@ -74,7 +74,9 @@ def reference(metric: Metric, picture: Image) -> Reference:
 
 
 def complete(metric: Metric, expected: Image, areas: dict[Region, Area]) -> Reference:
-    """A reference that knows everything: a striped overlay lies in `edit`. It has the metric's regions only."""
+    """A reference that knows everything: a striped overlay lies in `edit`. It has the metric's
+    regions only.
+    """
     stripes = 0.6 * (np.arange(expected.shape[1]) // 3 % 2)
     overlay = np.asarray(
         areas.get("edit", np.zeros(expected.shape[:2], bool)) * stripes, np.float32
@@ -132,7 +134,9 @@ def test_where_in_memory_a_picture_lies_is_not_seen(
 
 
 def test_it_checks_itself(metric: Metric) -> None:
-    """The golden pair measures what it measured in every statistic, and a number that is off is refused with both values."""
+    """The golden pair measures what it measured in every statistic, and a number that is off is
+    refused with both values.
+    """
     check_golden(metric)
     assert metric.golden.keys() == {
         stat for stat, value in golden_values(metric).items() if not math.isnan(value)
@@ -188,7 +192,9 @@ def test_equal_pictures_get_the_best_value(
 
 
 def test_its_map_shows_where_the_damage_is(metric: Metric, picture: Image) -> None:
-    """A number for every pixel, on the harmful side of the best one, and the worst of all where something is wrong."""
+    """A number for every pixel, on the harmful side of the best one, and the worst of all where
+    something is wrong.
+    """
     if "boxes" in metric.needs or metric.golden_pair == "tiles":
         reference, damaged = pair_of(metric)
         wrong = (damaged != known(reference.expected)).any(axis=2)
@@ -211,7 +217,9 @@ CORNER = SIZE * 4 // 3
 
 
 def damaged_corner(metric: Metric, picture: Image) -> tuple[Reference, Image]:
-    """A picture whose upper left corner has moved, is soft, has a tint, tiles and few levels; the rest is right."""
+    """A picture whose upper left corner has moved, is soft, has a tint, tiles and few levels; the
+    rest is right.
+    """
     large = np.tile(picture, (2, 2, 1))
     if metric.name in IN_SMOOTH_PLACES:
         large = np.repeat(
@@ -246,7 +254,9 @@ def test_damage_is_worse_than_none_and_within_the_range(
 
 
 def test_damage_elsewhere_does_not_reach_a_region(metric: Metric, picture: Image) -> None:
-    """A region far from the damage scores as if there were none, and the worst window is where the damage is."""
+    """A region far from the damage scores as if there were none, and the worst window is where the
+    damage is.
+    """
     large = np.tile(picture, (3, 3, 1))
     damaged = large.copy()
     damaged[-64:, -64:] = 1 - damaged[-64:, -64:]

@@ -36,7 +36,9 @@ def test_black_and_white_are_the_ends() -> None:
 
 
 def test_a_tint_in_the_edit_is_read_in_the_edit() -> None:
-    """What was kept is touched along the fill's outline only, as far as an eye blurs; a stronger tint is worse."""
+    """What was kept is touched along the fill's outline only, as far as an eye blurs; a stronger
+    tint is worse.
+    """
     picture = photograph("chelsea")
     values = []
     for degrees in (5.0, 15.0, 40.0):

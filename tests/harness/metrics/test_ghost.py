@@ -51,7 +51,9 @@ def enlarged(image: NDArray[np.float32], scale: int) -> Image:
 
 
 def with_residue(scene: Scene, share: float) -> Image:
-    """The right answer with a share of the overlay left, as an upscaler shows it, rounded to 8 bits but not clipped."""
+    """The right answer with a share of the overlay left, as an upscaler shows it, rounded to 8 bits
+    but not clipped.
+    """
     return as_delivered(
         scene.clean + np.float32(share) * enlarged(scene.input - scene.clean_input, scene.scale)
     )

@@ -48,7 +48,9 @@ def ratio(sigma: float, expected: float, share: float) -> float:
 
 @pytest.fixture(scope="module")
 def shares() -> list[float]:
-    """The share of white noise's deviation that each band holds, from the bands' own response to a point."""
+    """The share of white noise's deviation that each band holds, from the bands' own response to a
+    point.
+    """
     point = np.zeros((129, 129), np.float32)
     point[64, 64] = 1
     return [float(np.sqrt(np.square(band, dtype=np.float64).sum())) for band in bands(point)]

@@ -48,7 +48,9 @@ def test_it_needs_the_input_only() -> None:
 def test_one_pixel_is_reported_with_its_place(
     y: int, x: int, channel: int, levels: int, scale: int
 ) -> None:
-    """One level of one channel outside the edit; whatever changes within it is none of its business."""
+    """One level of one channel outside the edit; whatever changes within it is none of its
+    business.
+    """
     known = reference(scale)
     actual = unchanged(known)
     block = np.s_[y * scale : (y + 1) * scale, x * scale : (x + 1) * scale, channel]

@@ -1,4 +1,6 @@
-"""Faults at half their usual size, on photographs: each is told from noise of half a level by a clear factor."""
+"""Faults at half their usual size, on photographs: each is told from noise of half a level by a
+clear factor.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""registration: shifts by the shift theorem, against scikit-image, turns and zooms, and what is no motion."""
+"""registration: shifts by the shift theorem, against scikit-image, turns and zooms, and what is no
+motion.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ MOTIONS = [
     ("dy", "dx"), [(0.25, 0.0), (0.0, -0.25), (0.5, 0.5), (1.0, -1.0), (-3.4, 2.6)]
 )
 def test_a_known_shift(name: str, dy: float, dx: float) -> None:
-    """To a twentieth of a pixel, over the whole picture and in the edit; down and right are positive."""
+    """To a twentieth of a pixel, over the whole picture and in the edit; down and right are
+    positive.
+    """
     picture = photograph(name)
     numbers = measured(REGISTRATION, parted(picture), delivered(shifted(picture, dy, dx)))
     for region in ("all", "edit", "keep"):
@@ -71,7 +75,9 @@ def test_a_known_shift(name: str, dy: float, dx: float) -> None:
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 @pytest.mark.parametrize(("dy", "dx"), [(0.3, -0.7), (2.2, 1.1)])
 def test_it_agrees_with_scikit_image(name: str, dy: float, dx: float) -> None:
-    """Phase correlation, upsampled a hundred times (Guizar-Sicairos 2008), under a window as its border needs one."""
+    """Phase correlation, upsampled a hundred times (Guizar-Sicairos 2008), under a window as its
+    border needs one.
+    """
     from skimage.registration import phase_cross_correlation
 
     picture = photograph(name)
@@ -176,7 +182,9 @@ def test_a_turn_and_zoom_of_a_drawn_scene(
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_an_unmoved_picture(name: str) -> None:
-    """Exactly 0 in every statistic where it is the same; hardly anything where it was blurred, noisy or tinted."""
+    """Exactly 0 in every statistic where it is the same; hardly anything where it was blurred,
+    noisy or tinted.
+    """
     picture = photograph(name)
     assert set(motion_of(picture, picture).values()) == {0.0}
     for change in (

@@ -17,7 +17,9 @@ SIZE, TILE = 256, 48
 
 @pytest.fixture(scope="module")
 def gradient() -> Image:
-    """Slanted, and dithered as a camera's noise does: without, its own steps of one level are straight and periodic."""
+    """Slanted, and dithered as a camera's noise does: without, its own steps of one level are
+    straight and periodic.
+    """
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     ramp = np.stack(
         [0.3 + 0.3 * x + 0.1 * y, 0.4 + 0.2 * y - 0.1 * x, 0.5 + 0.1 * (x + y)], axis=-1

@@ -38,7 +38,9 @@ def edge(sigma: float, contrast: float = 0.6) -> Image:
 
 @pytest.mark.parametrize(("before", "after"), [(0.8, 1.0), (0.8, 1.2), (1.0, 2.0), (1.5, 1.0)])
 def test_an_edge_of_known_width(before: float, after: float) -> None:
-    """The ratio of the widths, seen through the fine scale and the difference of two neighbours, of variance 1/3."""
+    """The ratio of the widths, seen through the fine scale and the difference of two neighbours, of
+    variance 1/3.
+    """
     seen = FINE_PX**2 + 1 / 3
     exact = 10 * math.log10((before**2 + seen) / (after**2 + seen))
     assert of_all(SHARPNESS, edge(before), edge(after)) == pytest.approx(exact, rel=0.05)
@@ -52,7 +54,9 @@ def test_contrast_is_not_sharpness(contrast: float) -> None:
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_a_blur_of_six_tenths_is_a_decibel(name: str) -> None:
-    """On photographs it costs more than 1 dB, one of 0.4 more than 0.2 dB; sharpening has the other sign."""
+    """On photographs it costs more than 1 dB, one of 0.4 more than 0.2 dB; sharpening has the other
+    sign.
+    """
     picture = photograph(name)
     assert of_all(SHARPNESS, picture, delivered(blurred(picture, 0.6))) < -1
     assert of_all(SHARPNESS, picture, delivered(blurred(picture, 0.4))) < -0.2
@@ -71,7 +75,9 @@ def test_more_blur_is_softer() -> None:
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_other_faults_are_not_blur(name: str) -> None:
-    """Noise, tints, lightness and a quarter of a pixel read less than a tenth of what a blur of 0.6 px reads."""
+    """Noise, tints, lightness and a quarter of a pixel read less than a tenth of what a blur of 0.6
+    px reads.
+    """
     picture = photograph(name)
     blur = abs(of_all(SHARPNESS, picture, blurred(picture, 0.6)))
     for change in (

@@ -63,7 +63,9 @@ def test_psnr_is_scikit_images(pair: tuple[Image, Image]) -> None:
 def test_ssim_is_scikit_images_in_wangs_settings(
     pair: tuple[Image, Image], strength: float
 ) -> None:
-    """To the sixth digit, from one level of difference to the inverted picture; each flat pixel to 2e-5 at the worst."""
+    """To the sixth digit, from one level of difference to the inverted picture; each flat pixel to
+    2e-5 at the worst.
+    """
     picture = pair[0].copy()
     picture[:40, :50] = 0.9
     actual = ((1 - strength) * picture + strength * (1 - picture)).astype(np.float32)
@@ -119,7 +121,9 @@ def test_lab_is_scikit_images(pair: tuple[Image, Image]) -> None:
 
 
 def test_ciede2000_is_the_published_one() -> None:
-    """The 34 pairs of Sharma, Wu & Dalal, which sit where implementations go wrong: greys, opposite hues, blues."""
+    """The 34 pairs of Sharma, Wu & Dalal, which sit where implementations go wrong: greys, opposite
+    hues, blues.
+    """
     table = np.loadtxt(Path(__file__).with_name("ciede2000_pairs.txt"))
     assert len(table) == 34
     for one, other in ((table[:, :3], table[:, 3:6]), (table[:, 3:6], table[:, :3])):
@@ -138,7 +142,9 @@ def test_delta_e_is_scikit_images(pair: tuple[Image, Image]) -> None:
 
 @pytest.mark.parametrize("cycles", [3, 6, 12, 24])
 def test_a_sinusoids_energy_sits_where_theory_puts_it(cycles: int) -> None:
-    """Amplitude 0.2 has the energy 0.02; a Hann window leaves 2/3 of it in its bin and 1/6 in each neighbour, on both axes."""
+    """Amplitude 0.2 has the energy 0.02; a Hann window leaves 2/3 of it in its bin and 1/6 in each
+    neighbour, on both axes.
+    """
     x = np.arange(128)
     wave = np.asarray(0.5 + 0.2 * np.sin(2 * np.pi * cycles * x / 64), np.float32)
     image = np.repeat(np.repeat(wave[None, :, None], 128, axis=0), 3, axis=2)
@@ -151,7 +157,9 @@ def test_a_sinusoids_energy_sits_where_theory_puts_it(cycles: int) -> None:
 
 
 def test_halved_amplitude_is_minus_six_decibels() -> None:
-    """In the bands where white noise has its energy, and in local contrast; near the floor it counts for less."""
+    """In the bands where white noise has its energy, and in local contrast; near the floor it
+    counts for less.
+    """
     rng = np.random.default_rng(0)
     full = rng.normal(0, 0.12, (128, 128, 1)).clip(-0.4, 0.4)
     strong, weak = (
@@ -237,7 +245,9 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
 
 @pytest.mark.parametrize("kind", ["alex", "vgg", "squeeze"])
 def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], kind: str) -> None:
-    """Each of our networks with the package's heads equals lpips.LPIPS on one and the same random backbone."""
+    """Each of our networks with the package's heads equals lpips.LPIPS on one and the same random
+    backbone.
+    """
     import lpips as package
     import torch
 
@@ -336,7 +346,9 @@ def random_network(kind: str) -> lpips.Network:
 def test_shift_tolerant_lpips_is_its_packages(
     pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the package's own code as the judge; it imports two modules that it neither needs nor declares."""
+    """With the package's own code as the judge; it imports two modules that it neither needs nor
+    declares.
+    """
     import torch
 
     for name, attribute in (("IPython", "embed"), ("torchsummary", "summary")):
@@ -383,7 +395,9 @@ def test_absent_weights_are_a_reason(pair: tuple[Image, Image], name: str) -> No
 
 
 def test_a_vgg_that_is_not_torchvisions_is_refused(tmp_path: Path) -> None:
-    """VGG16 has no golden values, so only the file whose hash is known is taken, whatever a file is called."""
+    """VGG16 has no golden values, so only the file whose hash is known is taken, whatever a file is
+    called.
+    """
     (tmp_path / "vgg16-397923af.pth").write_bytes(b"not it")
     (tmp_path / "vgg16_features.safetensors").write_bytes(b"nor this")
     (tmp_path / "alexnet_features.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}\0")

@@ -10,7 +10,9 @@ from editproof.harness.metrics.core import winograd
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (7, 90), (130, 140)])
 @pytest.mark.parametrize(("kernel", "zeros"), [(3, 0), (3, 1), (5, 0), (5, 2)])
 def test_it_is_as_exact_as_a_direct_one(kernel: int, zeros: int, size: tuple[int, int]) -> None:
-    """Beside double precision, whatever the size: also where the last tiles stand over, and where strips are cut."""
+    """Beside double precision, whatever the size: also where the last tiles stand over, and where
+    strips are cut.
+    """
     import torch
     from torch.nn.functional import conv2d
 

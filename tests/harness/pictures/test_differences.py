@@ -21,7 +21,9 @@ SEEN = Difference(0.1, 0.5, 3, 4, 1.5, {"edit": 0.2}, {"detail": 0.1}, {"all": S
 def test_a_pair_is_known_by_everything_that_its_number_depends_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both pictures, the right answer, how one looks, and the versions of the code; not which families are looked at so."""
+    """Both pictures, the right answer, how one looks, and the versions of the code; not which
+    families are looked at so.
+    """
     viewing = (Viewing("standard_fhd"), Viewing(distance_m=1.0), Viewing(zoom=2.0))
     others = [
         Pair("b", "a", "e", Viewing()),

@@ -33,7 +33,9 @@ def test_a_run_a_baseline_and_a_verdict_of_0_1_0_open(folder: Path) -> None:
 
 
 def test_a_run_of_0_1_0_is_judged_as_it_was(folder: Path) -> None:
-    """Its metrics name no aspects, its numbers and pictures count: one regression, at the stage that was changed."""
+    """Its metrics name no aspects, its numbers and pictures count: one regression, at the stage
+    that was changed.
+    """
     verdict = judge_sheet(sheet.load(folder / "run"), baseline.load(folder / "baseline"))
     assert (verdict.exit_code, verdict.outcome, verdict.invalid) == (
         ExitCode.REGRESSION,

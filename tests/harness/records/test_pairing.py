@@ -113,7 +113,9 @@ def test_an_own_case_is_the_same_by_its_pixels(
 
 
 def test_an_own_case_that_asks_something_else_is_altered() -> None:
-    """Another prompt or box on the same pictures; where the baseline does not know its request, pixels tell."""
+    """Another prompt or box on the same pictures; where the baseline does not know its request,
+    pixels tell.
+    """
     before = run_of(drawn(OWN, "a", input="i"))
     asked = replace(OWN, id="mine-2", request="other")
     assert paired(run_of(drawn(asked, "a", input="i")), before).altered == ("mine-2",)
@@ -138,7 +140,9 @@ def test_an_altered_case_is_said_by_name_and_not_judged() -> None:
 
 
 def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
-    """The same seed, else in order; further answers behind the first; beside its own seed's picture another seed's."""
+    """The same seed, else in order; further answers behind the first; beside its own seed's picture
+    another seed's.
+    """
     before, also = seeds_of([1, 2]), run_of(drawn(case(1, 2), "too"), stochastic=True)
     kept = Baseline(sheet_of(before), (sheet_of(also),))
     found = accepted_pictures(seeds_of([2, 9]).manifest, kept)

@@ -84,7 +84,9 @@ def test_a_run_folder_has_one_writer(tmp_path: Path) -> None:
 
 
 def test_a_stage_keeps_its_peak_memory_and_older_journals_have_none(tmp_path: Path) -> None:
-    """A line that was written before peaks were kept is read as one that does not know; the table says so."""
+    """A line that was written before peaks were kept is read as one that does not know; the table
+    says so.
+    """
     stages = (StageRecord("detect", 0.1, "", "", peak_mb=512.5), StageRecord("route", 0.0, "", ""))
     journal = Journal(tmp_path)
     journal.append(replace(measured(35.0), stages=stages))

@@ -11,12 +11,16 @@ PUBLISHED = Path(__file__).parents[3] / "docs" / "verdict.schema.json"
 
 
 def test_the_published_schema_is_current() -> None:
-    """`python -m editproof.harness.records.verdict_schema docs/verdict.schema.json` writes it; CONTRIBUTING.md says more."""
+    """`python -m editproof.harness.records.verdict_schema docs/verdict.schema.json` writes it;
+    CONTRIBUTING.md says more.
+    """
     assert PUBLISHED.read_bytes() == encoded()
 
 
 def test_the_schema_describes_its_fields() -> None:
-    """What the code says of a field stands in the schema, and the file says which schema it follows."""
+    """What the code says of a field stands in the schema, and the file says which schema it
+    follows.
+    """
     definitions = schema()["$defs"]
     assert "negative: past it" in definitions["Evidence"]["properties"]["headroom"]["description"]
     assert definitions["Verdict"]["properties"]["schema"]["default"] == VERDICT_SCHEMA

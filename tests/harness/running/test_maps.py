@@ -178,7 +178,9 @@ def test_a_report_draws_them_of_all_cases_where_asked(run: Run) -> None:
 
 
 def test_another_scene_is_not_drawn(run: Run) -> None:
-    """Where the scene of today is not the run's, a map would show something else: it is left out, and said why."""
+    """Where the scene of today is not the run's, a map would show something else: it is left out,
+    and said why.
+    """
     record = run.records[0]
     other = replace(
         record, blobs={**record.blobs, "expected": "0" * 64, "actual": record.blobs["expected"]}
@@ -204,7 +206,9 @@ def test_another_version_of_a_metric_is_not_drawn(run: Run) -> None:
 
 
 def test_one_wild_pixel_does_not_darken_the_others() -> None:
-    """The end of a scale is what hardly any damaged pixel exceeds; pixels without damage do not count."""
+    """The end of a scale is what hardly any damaged pixel exceeds; pixels without damage do not
+    count.
+    """
     plane = np.zeros(10_000, np.float16)
     plane[:1000] = 2
     plane[0] = 60_000
@@ -226,7 +230,9 @@ def test_one_wild_pixel_does_not_darken_the_others() -> None:
 def test_the_harmless_end_is_dark(
     better: str, ends: tuple[float, float], levels: list[int]
 ) -> None:
-    """Index 0 is harmless, or of signed damage the middle; values beyond the ends get the ends' colours."""
+    """Index 0 is harmless, or of signed damage the middle; values beyond the ends get the ends'
+    colours.
+    """
     scale = MapScale("x@1", "", better, *ends, cases=1)  # type: ignore[arg-type]
     assert maps.levels_of(np.array([[0.0, 2.0, 4.0, 9.0]]), scale).tolist() == [levels]
 

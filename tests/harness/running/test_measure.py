@@ -43,7 +43,9 @@ def test_several_at_once_get_what_each_gets_alone() -> None:
 
 
 def test_a_gpu_measures_what_a_processor_does() -> None:
-    """The network's numbers but for the order in which it adds; the others are the processor's there, too."""
+    """The network's numbers but for the order in which it adds; the others are the processor's
+    there, too.
+    """
     reference, damaged = golden_pair()
     metrics = [get_metric(name, find_weights("", download=False)) for name in ("psnr", "lpips")]
     expected = measure(prepare(reference, metrics), metrics, damaged)

@@ -108,7 +108,9 @@ def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path
 
 
 def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command, run: Run) -> None:
-    """Until then the gate can't judge, and says what to do; further answers are measured, too, and it can be taken back."""
+    """Until then the gate can't judge, and says what to do; further answers are measured, too, and
+    it can be taken back.
+    """
     assert command("baseline", "accept", "run").returncode == 0
     answer = command(
         "baseline", "accept", "run", "--case", "logo/1", "--also", "--reason", "so is this"
@@ -143,7 +145,9 @@ def test_a_baseline_that_lost_a_picture_stays_as_it_was(command: Command, run: R
 
 
 def test_what_is_missing_stays_missing(command: Command, run: Run) -> None:
-    """Exit 3, with a next step that works; a half-measured run can't be resumed as if it had made its edits."""
+    """Exit 3, with a next step that works; a half-measured run can't be resumed as if it had made
+    its edits.
+    """
     journal = run.folder / "journal.jsonl"
     journal.write_text(journal.read_text().splitlines(keepends=True)[0])
     done = command("measure", "run", "--out", "again")
@@ -164,7 +168,9 @@ def test_a_run_is_not_measured_into_itself(command: Command, run: Run) -> None:
 
 
 def test_a_baseline_knows_its_scenes_again(command: Command, run: Run) -> None:
-    """By the right answers' hashes, though it keeps none of them: where one is drawn otherwise, nothing is replaced."""
+    """By the right answers' hashes, though it keeps none of them: where one is drawn otherwise,
+    nothing is replaced.
+    """
     assert command("baseline", "accept", "run").returncode == 0
     journal = Path("baselines/small/journal.jsonl")
     known = run.records[0].blobs["expected"]
@@ -186,7 +192,9 @@ def test_edits_that_are_measured_again_repeat_nothing(command: Command, run: Run
 
 
 def test_what_is_wrong_with_one_picture_is_not_the_others_fault(tmp_path: Path) -> None:
-    """Handed over together, measured all the same: only the one that can't be read fails, and keeps what is known of it."""
+    """Handed over together, measured all the same: only the one that can't be read fails, and keeps
+    what is known of it.
+    """
     worker = Worker(WorkerSetup(("psnr",), NO_WEIGHTS, tmp_path, 60.0))
     case = Case("", "", "logo", 1, {}, 64, 1, 7, Model("m", "reference"), 1)
     scene = make_task(case)

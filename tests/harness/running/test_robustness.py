@@ -84,7 +84,9 @@ def sleepers() -> list[str]:
 
 
 def test_nothing_that_a_pipeline_says_or_does_stops_the_run(command: Command, folder: Path) -> None:
-    """Odd texts, types, exits and forks each cost their own case; the run can be loaded, gated and reported."""
+    """Odd texts, types, exits and forks each cost their own case; the run can be loaded, gated and
+    reported.
+    """
     (folder / "odd.py").write_text(ODD.replace("9871", MARK))
     chosen = [
         a

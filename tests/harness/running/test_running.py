@@ -25,7 +25,9 @@ def numbers(run: Run) -> str:
 
 
 def test_a_run_measures_every_case_and_names_its_report(command: Command, folder: Path) -> None:
-    """Two scenes, one deterministic model on one seed and a stochastic one on two make six cases, all measured."""
+    """Two scenes, one deterministic model on one seed and a stochastic one on two make six cases,
+    all measured.
+    """
     done = command("run", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -63,7 +65,9 @@ def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(
 
 
 def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Path) -> None:
-    """kill -9 in the middle, then --resume: what was journalled stays, and the numbers are those of a whole run."""
+    """kill -9 in the middle, then --resume: what was journalled stays, and the numbers are those of
+    a whole run.
+    """
     arguments = [
         str(Path(sys.executable).parent / "editproof"),
         "run",
@@ -111,7 +115,9 @@ def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) 
 
 
 def test_our_names_in_the_users_folder_do_no_harm(command: Command, folder: Path) -> None:
-    """A folder with its own pipelines/, reports/, vectors/ and harness.py works, also where PYTHONPATH points to it."""
+    """A folder with its own pipelines/, reports/, vectors/ and harness.py works, also where
+    PYTHONPATH points to it.
+    """
     for name in ("pipelines", "reports", "vectors"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise RuntimeError('not ours')\n")
@@ -165,7 +171,9 @@ def write_pipelines(folder: Path) -> None:
 
 
 def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, folder: Path) -> None:
-    """Factories in a file take parameters, may wrap ours, may print, and find the helpers in their own `pipelines/`."""
+    """Factories in a file take parameters, may wrap ours, may print, and find the helpers in their
+    own `pipelines/`.
+    """
     write_pipelines(folder)
     done = command(
         "run", "--vector", "logo", "--json",
@@ -188,7 +196,9 @@ def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, fo
 def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(
     command: Command, folder: Path
 ) -> None:
-    """A wrong output, an exception, a crash and a hang are error rows with their reason; the good pipeline is measured."""
+    """A wrong output, an exception, a crash and a hang are error rows with their reason; the good
+    pipeline is measured.
+    """
     write_pipelines(folder)
     ways = {
         "raises": "by design",

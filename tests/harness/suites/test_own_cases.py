@@ -112,7 +112,9 @@ def test_expected_tells_the_scale(tmp_path: Path) -> None:
 
 
 def test_facts(tmp_path: Path) -> None:
-    """Prompt, settings, what must survive, and what is written where; the folder's words hold where a case has none."""
+    """Prompt, settings, what must survive, and what is written where; the folder's words hold where
+    a case has none.
+    """
     place = case(tmp_path, "one")
     (tmp_path / "case.toml").write_text('prompt = "remove it"\n[metadata]\ncriticality = "high"\n')
     save(place / "fine.png", mode="L")

@@ -39,7 +39,9 @@ def newest(folder: Path) -> Run:
 
 
 def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path) -> None:
-    """What can't be measured says why; the table counts it; an accepted run is a baseline for the next."""
+    """What can't be measured says why; the table counts it; an accepted run is a baseline for the
+    next.
+    """
     cases(folder / "my cases")
     with (folder / "small.toml").open("a") as suite:
         suite.write('[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = 0.5\n')
@@ -71,7 +73,9 @@ def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path)
 
 
 def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folder: Path) -> None:
-    """The same folder elsewhere gives the same ids and comes from the cache; another mask is another case."""
+    """The same folder elsewhere gives the same ids and comes from the cache; another mask is
+    another case.
+    """
     cases(folder / "here")
     assert (
         command("run", "-q", "--cases", "mine=here", "--model", "ns", "--out", "one").returncode
@@ -123,7 +127,9 @@ def test_what_is_wrong_is_said_before_anything_runs(command: Command, folder: Pa
 
 
 def test_drawn_on_own_photographs(command: Command, folder: Path) -> None:
-    """Families that are drawn on photographs are drawn on these; ids know which photographs, not where they lie."""
+    """Families that are drawn on photographs are drawn on these; ids know which photographs, not
+    where they lie.
+    """
     picture(folder / "photos" / "noise.png", level=200)
     arguments = ("--model", "ns", "-q")
     (folder / "text.toml").write_text(

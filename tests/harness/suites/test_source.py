@@ -28,7 +28,9 @@ def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
 
 
 def test_modules_that_are_imported_inside_functions_are_found() -> None:
-    """Of the metrics and vectors every one; what only judges or reports is left out, so that it empties no cache."""
+    """Of the metrics and vectors every one; what only judges or reports is left out, so that it
+    empties no cache.
+    """
     found = set(worker_modules())
     for folder in ("harness/metrics", "vectors"):
         files = [

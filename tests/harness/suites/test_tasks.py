@@ -33,7 +33,9 @@ def test_a_scene_has_every_region(scale: int) -> None:
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_a_black_rim_is_found_in_the_border(scale: int) -> None:
-    """2 px of black are nearly half of the border, a few percent of the picture, and nothing inside."""
+    """2 px of black are nearly half of the border, a few percent of the picture, and nothing
+    inside.
+    """
     reference = drawn(scale).reference
     expected = known(reference.expected)
     black = expected.copy()

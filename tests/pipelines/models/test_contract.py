@@ -89,7 +89,9 @@ def test_what_has_to_go_is_not_looked_at(model: FillModel) -> None:
 def test_the_same_seed_gives_the_same_bits(
     model: FillModel, name: str, sources: dict[str, str]
 ) -> None:
-    """Also from a model loaded anew; another seed differs just where the model says that it is stochastic."""
+    """Also from a model loaded anew; another seed differs just where the model says that it is
+    stochastic.
+    """
     fill = model(*crop(), 1)
     again = get_model(sources[name], InpaintConfig(sampling_steps=2))
     assert np.array_equal(fill, model(*crop(), 1))
@@ -184,15 +186,18 @@ SEVERAL = {"microfill", "diffusers", "diffusers_xl"}
 """What takes several crops at once."""
 
 SAME = 1e-4
-"""A network computes a batch in another order than single crops: so much a float may differ by, in [0, 1]. In 8 bits, a value
-that lies on the edge between two levels may go over it: one level, in less than 1 of 1000 values."""
+"""A network computes a batch in another order than single crops: so much a float may differ by, in
+[0, 1]. In 8 bits, a value that lies on the edge between two levels may go over it: one level, in
+less than 1 of 1000 values."""
 
 ELSEWHERE = 1e-3
 """Another device adds in another order at every step."""
 
 
 def several(count: int) -> list[Crop]:
-    """Crops of one size from the same photograph, each with a hole and a seed of its own; one with nothing to fill."""
+    """Crops of one size from the same photograph, each with a hole and a seed of its own; one with
+    nothing to fill.
+    """
     image, hole, _ = crop(48, 56)
     made = []
     for number in range(count):
@@ -244,7 +249,9 @@ NETWORKS = {*SEVERAL, "spandrel"}
 def test_a_gpu_fills_what_a_processor_does(
     name: str, scheduler: Literal["ddim", "dpmsolver++"], sources: dict[str, str]
 ) -> None:
-    """Alone and together with others; noise is drawn on the processor, so a seed means the same on both."""
+    """Alone and together with others; noise is drawn on the processor, so a seed means the same on
+    both.
+    """
     model = get_model(sources[name], InpaintConfig(sampling_steps=2, scheduler=scheduler))
     crops = several(3)
     expected = [model(*crop) for crop in crops]
@@ -276,7 +283,9 @@ def test_a_gpu_is_given_the_crops_together(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
 def test_half_precision_is_another_fill_but_near(name: str, sources: dict[str, str]) -> None:
-    """bfloat16 has 8 bits of a number: a fill is a few levels off, and says in its fingerprint that it may be."""
+    """bfloat16 has 8 bits of a number: a fill is a few levels off, and says in its fingerprint that
+    it may be.
+    """
     full, half = (
         get_model(sources[name], InpaintConfig(precision=word)) for word in ("float32", "bfloat16")
     )
@@ -298,7 +307,9 @@ def test_a_batch_of_several_sizes_or_a_wrong_crop_is_one_clear_error(model: Fill
 
 @pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
 def test_the_payload_is_not_seen_in_an_edit(name: str, sources: dict[str, str]) -> None:
-    """A hole of many tiles, filled one tile at a time or all of them at once, through the whole pipeline."""
+    """A hole of many tiles, filled one tile at a time or all of them at once, through the whole
+    pipeline.
+    """
     from skimage import data
 
     image = np.asarray(data.coffee()[:160, :200] / 255, np.float32)

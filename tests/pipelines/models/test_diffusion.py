@@ -262,8 +262,8 @@ def test_a_black_fill_by_a_safety_checker_is_no_fill(
 
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
 def test_kept_steps_are_artefacts_of_the_whole_pipeline(name: str, scheduler: str) -> None:
-    """Of a hole in two parts, one of them in tiles: pictures of the whole image, in order, changed in the mask only; the
-    last is the fill; and what is kept changes nothing.
+    """Of a hole in two parts, one of them in tiles: pictures of the whole image, in order, changed
+    in the mask only; the last is the fill; and what is kept changes nothing.
     """
     from skimage import data
 
@@ -299,7 +299,9 @@ def test_kept_steps_are_artefacts_of_the_whole_pipeline(name: str, scheduler: st
 
 
 def test_a_soft_mask_is_what_the_model_is_told(name: str) -> None:
-    """It fills otherwise with it, and as before without it again; none of what has to go is seen through the soft edge."""
+    """It fills otherwise with it, and as before without it again; none of what has to go is seen
+    through the soft edge.
+    """
     image, hole, soft = crop()
     other = np.where(hole[..., None], 1 - image, image)
     fills = [
@@ -326,7 +328,9 @@ def test_a_soft_mask_for_a_model_that_takes_none_is_refused(
 
 
 def test_the_pipeline_keeps_steps_and_says_what_the_prompt_became(stable_diffusion: str) -> None:
-    """In the trace: kept pictures of the whole image, and the embedding's features; outside the mask not a bit changes."""
+    """In the trace: kept pictures of the whole image, and the embedding's features; outside the
+    mask not a bit changes.
+    """
     image, hole, _ = crop()
     settings: dict[str, Param] = {
         "inpaint.model": stable_diffusion,

@@ -42,7 +42,9 @@ def test_packing_is_torch_pixel_unshuffle() -> None:
 
 
 def test_a_view_is_the_same_at_any_contrast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the floor, a picture at half the contrast looks the same, and its residual's unit is half as large."""
+    """But for the floor, a picture at half the contrast looks the same, and its residual's unit is
+    half as large.
+    """
     monkeypatch.setattr(microfill_view, "FLOOR", 0.0)
     image, _, mask = crop(64, 64)
     smooth, patched = (np.asarray(cv2.blur(image, (size, size)), np.float32) for size in (9, 3))
@@ -62,7 +64,9 @@ def test_where_the_fills_agree_the_residual_is_small() -> None:
 
 
 def test_no_pixel_that_is_held_out_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training squares come from the left part of a split photograph, judged ones from the right, the others from one set."""
+    """Training squares come from the left part of a split photograph, judged ones from the right,
+    the others from one set.
+    """
     asked: set[str] = set()
 
     def photograph(name: str) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,6 @@
-"""Models small enough to be made in a test: untrained, but built, saved and loaded as real ones are."""
+"""Models small enough to be made in a test: untrained, but built, saved and loaded as real ones
+are.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ LAYOUT: dict[str, Any] = {
 def save_stable_diffusion(
     folder: Path, *, text_seed: int = 0, prediction_type: str = "epsilon"
 ) -> Path:
-    """A Stable Diffusion inpainting pipeline of a few MB, safetensors, with a text encoder of 32 dimensions."""
+    """A Stable Diffusion inpainting pipeline of a few MB, safetensors, with a text encoder of 32
+    dimensions.
+    """
     import torch
     from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel
@@ -51,7 +55,9 @@ def save_stable_diffusion(
 
 
 def save_stable_diffusion_xl(folder: Path) -> Path:
-    """A Stable Diffusion XL inpainting pipeline: two text encoders, pooled embeddings, sizes as conditions."""
+    """A Stable Diffusion XL inpainting pipeline: two text encoders, pooled embeddings, sizes as
+    conditions.
+    """
     import torch
     from diffusers import StableDiffusionXLInpaintPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
@@ -135,7 +141,9 @@ def _scheduler(prediction_type: str) -> Any:
 
 
 def save_lama(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A LaMa of one block and few channels; as long as the patch holds, spandrel builds such a one from the file."""
+    """A LaMa of one block and few channels; as long as the patch holds, spandrel builds such a one
+    from the file.
+    """
     import torch
     from safetensors.torch import save_file
 
