@@ -148,8 +148,9 @@ def _page(
         for rerun in bench.reruns
     ]
     yield (
-        f"{len(photographs)} photographs, {len(photographs[0].numbers[0])} statistics, {SEEDS} seeds. Clean reruns on other "
-        f"seeds that the rule takes for a fault: {sum(alarms)} of {len(alarms)}.\n"
+        f"{len(photographs)} photographs, {len(photographs[0].numbers[0])} statistics, {SEEDS}"
+        f" seeds. Clean reruns on other seeds that the rule takes for a fault: {sum(alarms)} of"
+        f" {len(alarms)}.\n"
     )
     yield (
         "| fault | what happens | "
@@ -173,7 +174,10 @@ def _row(fault: Fault, benches: Sequence[Bench], metrics: Sequence[Metric]) -> s
                     best.setdefault(key, []).append(times)
     ranked = sorted(best, key=lambda key: (-len(best[key]), -float(np.median(best[key]))))[:3]
     by = ", ".join(f"{metric} {stat} in {region}" for metric, region, stat in ranked) or "nothing"
-    return f"| {fault.name} | {fault.about}, {fault.nominal:g} {fault.unit} | {' | '.join(seen)} | {by} |"
+    return (
+        f"| {fault.name} | {fault.about}, {fault.nominal:g} {fault.unit} | {' | '.join(seen)} |"
+        f" {by} |"
+    )
 
 
 def _planted(

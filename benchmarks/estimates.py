@@ -127,8 +127,9 @@ def main() -> None:
     ratios = np.array([row.ratio for row in rows])
     off = np.maximum(ratios, 1 / ratios)
     print(  # noqa: T201
-        f"{len(rows)} edits: median ratio {np.median(ratios):.2f}; off by a factor of {np.median(off):.2f} in the median, "
-        f"{np.quantile(off, 0.9):.2f} at the 90th percentile, {off.max():.2f} at most"
+        f"{len(rows)} edits: median ratio {np.median(ratios):.2f}; off by a factor of"
+        f" {np.median(off):.2f} in the median, {np.quantile(off, 0.9):.2f} at the 90th percentile,"
+        f" {off.max():.2f} at most"
     )
 
 

@@ -58,12 +58,16 @@ def main() -> None:
             rows.append(_row(size, Path(folder)))
             sys.stdout.write(rows[-1] + "\n")
     about = (
-        "A run against a baseline of the same size, every measurement of a night a case, on one core, start-up included. "
-        "A tenth of the pictures changed visibly, and how visibly is known from the run. Numbers are drawn at random; "
-        "of the run folder only the tables are made, and the journal, which the gate does not read where they are up to date, "
-        "is left out. `python -m benchmarks.gate` measures it."
+        "A run against a baseline of the same size, every measurement of a night a case, on one"
+        " core, start-up included. A tenth of the pictures changed visibly, and how visibly is"
+        " known from the run. Numbers are drawn at random; of the run folder only the tables are"
+        " made, and the journal, which the gate does not read where they are up to date, is left"
+        " out. `python -m benchmarks.gate` measures it."
     )
-    heading = "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB | may take |"
+    heading = (
+        "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB |"
+        " may take |"
+    )
     lines = [
         "# What the gate takes",
         "",

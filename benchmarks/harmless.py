@@ -31,9 +31,10 @@ def main(names: Sequence[str]) -> None:
         task_of(get(f).render(SCENE_SEED, SIZE_PX, step=step, scale=SCALE)).request
         for f, step in SCENES
     ]
-    print(
-        "| change | pixels that differ | largest, levels | JOD whole | JOD worst window | said to keep | invisible |"
-    )  # noqa: T201
+    print(  # noqa: T201
+        "| change | pixels that differ | largest, levels | JOD whole | JOD worst window | said to"
+        " keep | invisible |"
+    )
     print("|---|---:|---:|---:|---:|---|---|")  # noqa: T201
     plain = harmless("threads_4", side="before", **{"inpaint.model": "ns"})
     accepted = [_made(plain, request) for request in requests]
@@ -43,10 +44,10 @@ def main(names: Sequence[str]) -> None:
             before = harmless(change.name, side="before", **{"inpaint.model": "ns"})
             then = [_made(before, request) for request in requests]
         after = harmless(change.name, **{"inpaint.model": "ns"})
-        print(
+        print(  # noqa: T201
             _row(change.name, then, [_made(after, r) for r in requests], keeps=change.keeps),
             flush=True,
-        )  # noqa: T201
+        )
 
 
 def _row(name: str, accepted: Sequence[Image], images: Sequence[Image], *, keeps: bool) -> str:
@@ -59,7 +60,10 @@ def _row(name: str, accepted: Sequence[Image], images: Sequence[Image], *, keeps
         max(int(one.max()) for one in levels),
     )
     invisible = "yes" if whole < WHOLE_JOD and worst < WORST_JOD else "no"
-    return f"| {name} | {share:.2%} | {most} | {whole:.4f} | {worst:.3f} | {'yes' if keeps else ''} | {invisible} |"
+    return (
+        f"| {name} | {share:.2%} | {most} | {whole:.4f} | {worst:.3f} | {'yes' if keeps else ''} |"
+        f" {invisible} |"
+    )
 
 
 def _made(pipeline: Pipeline, request: EditRequest) -> Image:

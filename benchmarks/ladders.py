@@ -132,9 +132,14 @@ def table(ladders: Sequence[Ladder], seeds: Sequence[int]) -> Iterator[str]:
     names = ", ".join(model.name for model in suite().models)
     longest = max(len(ladder.rungs) for ladder in ladders)
     steps = [f"step {step}" for step in range(1, longest + 1)]
-    yield f"{metrics()[0].identity} in `edit` by step: mean over {names} and scene seeds {', '.join(map(str, seeds))}."
+    yield (
+        f"{metrics()[0].identity} in `edit` by step: mean over {names} and scene seeds"
+        f" {', '.join(map(str, seeds))}."
+    )
     yield ""
-    yield f"| family | {' | '.join(steps)} | rank correlation | by scene seed | PSNR of rung 1, dB |"
+    yield (
+        f"| family | {' | '.join(steps)} | rank correlation | by scene seed | PSNR of rung 1, dB |"
+    )
     yield f"|---{'|---:' * (longest + 3)}|"
     for ladder in ladders:
         damages = [f"{damage:.3f}" for damage in ladder.damages] + [""] * (

@@ -59,7 +59,8 @@ THREADS = (1, 2)
 COMPARED = ("psnr", "ssim", "lpips")
 
 SLOW = ("flip", "cer")
-"""Not part of the whole set's time: an optional one, and the one that reads with a neural network."""
+"""Not part of the whole set's time: an optional one, and the one that reads with a neural network.
+"""
 
 TIRING_S = 1.0
 """What takes longer is timed twice only."""
@@ -469,7 +470,10 @@ def memory(weights: LpipsWeights, height: int, width: int) -> Iterator[str]:
         measure(held[-1], metrics, pair.actual)
         prepare_s.append(ready - start)
         measure_s.append(time.process_time() - ready)
-    yield f"| {width}×{height} | {min(prepare_s):.2f} | {min(measure_s):.2f} | {peak_mib():.0f} | {before:.0f} |"
+    yield (
+        f"| {width}×{height} | {min(prepare_s):.2f} | {min(measure_s):.2f} | {peak_mib():.0f} |"
+        f" {before:.0f} |"
+    )
 
 
 def peak_mib() -> float:
@@ -496,13 +500,15 @@ def machine() -> Iterator[str]:
             for line in cpuinfo.read_text().splitlines()
             if "model name" in line
         )
-    yield f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
+    yield (
+        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
+    )
     found = [name for name in PACKAGES if importlib.util.find_spec(_MODULES.get(name, name))]
     yield ", ".join(f"{name} {version(name)}" for name in found) + "."
     load = os.getloadavg()[0]
     yield (
-        f"Load average when it began: {load:.1f}. In one thread, times are the processor's; in two they are the clock's, "
-        "and say little where fewer cores were idle."
+        f"Load average when it began: {load:.1f}. In one thread, times are the processor's; in two"
+        " they are the clock's, and say little where fewer cores were idle."
     )
 
 
@@ -526,10 +532,16 @@ def page(rounds: int) -> Iterator[str]:
     yield from (
         "## A worker's memory",
         "",
-        f"All metrics of that sum, in a process of its own that holds {SCENES_KEPT} prepared scenes, as a worker does:",
+        (
+            f"All metrics of that sum, in a process of its own that holds {SCENES_KEPT} prepared"
+            " scenes, as a worker does:"
+        ),
         "",
     )
-    yield "| scenes | prepare one, s | measure one, s | most memory, MiB | of it before the first, MiB |"
+    yield (
+        "| scenes | prepare one, s | measure one, s | most memory, MiB | of it before the first,"
+        " MiB |"
+    )
     yield "|---|---:|---:|---:|---:|"
     for height, width in SIZES:
         yield from _part("memory", height, width)

@@ -135,9 +135,15 @@ def table(
     scores: Mapping[str, Sequence[Score]], places: Sequence[Crop], variant: str
 ) -> Iterator[str]:
     """One line a fill: means over all crops; then LPIPS by photograph."""
-    yield f"{len(places)} crops; means; ± is the standard error of the difference to `ns`, crop by crop."
+    yield (
+        f"{len(places)} crops; means; ± is the standard error of the difference to `ns`, crop by"
+        " crop."
+    )
     yield ""
-    yield f"| fill | PSNR, dB | LPIPS[{variant}] | ± | LPIPS below ns | fine detail, dB | octave 5, dB |"
+    yield (
+        f"| fill | PSNR, dB | LPIPS[{variant}] | ± | LPIPS below ns | fine detail, dB | octave 5,"
+        " dB |"
+    )
     yield "|---|---:|---:|---:|---:|---:|---:|"
     base = np.array([row.lpips for row in scores["ns"]])
     for name, rows in scores.items():

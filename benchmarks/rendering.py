@@ -94,9 +94,11 @@ def measure(vector: Vector, *, peak: bool) -> list[Rung]:
             step=step,
             ground=str(rung.get("ground", "")),
             times_ms=tuple(_median_ms(vector, step, size, scale) for size, scale in SIZES),
-            peaks_mb=tuple(_peak_mb(vector, step, size, scale) for size, scale in PEAK_SIZES)
-            if peak
-            else (),
+            peaks_mb=(
+                tuple(_peak_mb(vector, step, size, scale) for size, scale in PEAK_SIZES)
+                if peak
+                else ()
+            ),
         )
         for step, rung in enumerate(vector.ladder, start=1)
     ]
@@ -122,7 +124,10 @@ def report(plain: Sequence[Rung], kept: Sequence[Rung]) -> str:
         "",
         f"Written by `python -m benchmarks.rendering`. {_machine()}",
         "",
-        f"Milliseconds of CPU time for one scene by its output size, in one thread, medians of {RENDERS} seeds; `×2` is the",
+        (
+            "Milliseconds of CPU time for one scene by its output size, in one thread, medians of"
+            f" {RENDERS} seeds; `×2` is the"
+        ),
         f"scale. *Kept*: freed memory stays with the process (`{settings}`).",
         "",
         *_summary("As it comes", plain),
@@ -143,12 +148,18 @@ def _summary(title: str, rungs: Sequence[Rung]) -> list[str]:
     return [
         f"- {title}, 512 px: {max(small):.0f} ms at most, {_within(small, LIMIT_MS)}.",
         f"- {title}, 1024 px: {max(large):.0f} ms at most, {_within(large, LARGE_LIMIT_MS)}.",
-        f"- {title}, every rung once at 256 px ×2: {catalogue_s:.1f} s; the limit is {CATALOGUE_LIMIT_S:.0f} s.",
+        (
+            f"- {title}, every rung once at 256 px ×2: {catalogue_s:.1f} s; the limit is"
+            f" {CATALOGUE_LIMIT_S:.0f} s."
+        ),
     ]
 
 
 def _within(times_ms: Sequence[float], limit_ms: float) -> str:
-    return f"{sum(ms <= limit_ms for ms in times_ms)} of {len(times_ms)} rungs within {limit_ms:.0f} ms"
+    return (
+        f"{sum(ms <= limit_ms for ms in times_ms)} of {len(times_ms)} rungs within"
+        f" {limit_ms:.0f} ms"
+    )
 
 
 def _peaks(rungs: Sequence[Rung]) -> list[str]:
@@ -158,7 +169,8 @@ def _peaks(rungs: Sequence[Rung]) -> list[str]:
         if measured:
             top = max(measured, key=lambda rung: rung.peaks_mb[index])
             lines.append(
-                f"- Most memory for {size} px ×{scale}: {top.peaks_mb[index]:.0f} MB ({top.family}, rung {top.step})."
+                f"- Most memory for {size} px ×{scale}: {top.peaks_mb[index]:.0f} MB ({top.family},"
+                f" rung {top.step})."
             )
     return lines
 
@@ -209,7 +221,10 @@ def _peak_mb(vector: Vector, step: int, size: int, scale: int) -> float:
 def _machine() -> str:
     """Processor, Python and the libraries that draw."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return f"{_processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}, {libraries}."
+    return (
+        f"{_processor()}, {os.cpu_count()} cores; {platform.system()}, Python"
+        f" {platform.python_version()}, {libraries}."
+    )
 
 
 def _processor() -> str:

@@ -170,11 +170,11 @@ def _page(
     table = "\n".join(f"| {what} | {found} | {wanted} |" for what, found, wanted in rows)
     parts = ", ".join(f"{name} {bytes_ / MB:.2f} MB" for name, bytes_ in loaded.items())
     return (
-        f"# The report at {CASES:,} cases\n\n"
-        f"Measured by `python -m benchmarks.report` on two cores that others shared (load {load:.1f}), in headless "
-        f"Chromium without a GPU, opened from the disk: "
-        f"{CASES:,} synthetic cases with all shipped metrics, 20 families, 5 models.\n\n"
-        f"| | measured | asked for |\n|---|---|---|\n{table}\n\nLoaded at first: {parts}.\n"
+        f"# The report at {CASES:,} cases\n\nMeasured by `python -m benchmarks.report` on two cores"
+        f" that others shared (load {load:.1f}), in headless Chromium without a GPU, opened from"
+        f" the disk: {CASES:,} synthetic cases with all shipped metrics, 20 families, 5"
+        f" models.\n\n| | measured | asked for |\n|---|---|---|\n{table}\n\nLoaded at first:"
+        f" {parts}.\n"
     )
 
 

@@ -101,7 +101,8 @@ STUDIES = (
             "overlap 16, pyramid": {**TILES, "tile.overlap_px": 16, "tile.join": "pyramid"},
         },
         (
-            Number("ssim", "seams", "mean"), Number("seam_energy", "seams", "residual", "dB"),
+            Number("ssim", "seams", "mean"),
+            Number("seam_energy", "seams", "residual", "dB"),
             Number("psnr", "seams", "mean", "dB"),
         ),
         tile_px=64,
@@ -110,15 +111,27 @@ STUDIES = (
         "upscaling",
         "Is a staged upscaler better than bicubic after text was removed?",
         "3.4 dB in PSNR and 0.18 in LPIPS",
-        (("thin_text", 1), ("thin_text", 2), ("logo", 2), ("microprint", 2), ("low_res_capture", 2)),
+        (
+            ("thin_text", 1),
+            ("thin_text", 2),
+            ("logo", 2),
+            ("microprint", 2),
+            ("low_res_capture", 2),
+        ),
         {
             "bicubic": {"upscale.model": "bicubic"},
             "lanczos": {"upscale.model": "lanczos"},
-            "staged: net, back-projected, checked": {"upscale.model": "realesrgan", "upscale.feedback_threshold": 0.03},
+            "staged: net, back-projected, checked": {
+                "upscale.model": "realesrgan",
+                "upscale.feedback_threshold": 0.03,
+            },
         },
         (
-            Number("psnr", "all", "mean", "dB"), Number("lpips", "all", "mean"), Number("psnr", "edit", "mean", "dB"),
-            Number("lpips", "edit", "mean"), Number("micro_legibility", "protect", "mean"),
+            Number("psnr", "all", "mean", "dB"),
+            Number("lpips", "all", "mean"),
+            Number("psnr", "edit", "mean", "dB"),
+            Number("lpips", "edit", "mean"),
+            Number("micro_legibility", "protect", "mean"),
         ),
         size=128,
         scale=4,
@@ -134,7 +147,9 @@ STUDIES = (
             "soft, σ 3 px": {"mask.soft_sigma_px": 3.0, "inpaint.model": "patch"},
         },
         (
-            Number("lpips", "ring", "mean"), Number("psnr", "ring", "mean", "dB"), Number("halo", "ring", "peak", "levels"),
+            Number("lpips", "ring", "mean"),
+            Number("psnr", "ring", "mean", "dB"),
+            Number("halo", "ring", "peak", "levels"),
             Number("lpips", "edit", "mean"),
         ),
     ),
@@ -151,7 +166,9 @@ STUDIES = (
             "16 px": {**KEEP_ALL, "mask.dilate_px": 16},
         },
         (
-            Number("ssim", "all", "mean"), Number("ssim", "protect", "mean"), Number("micro_legibility", "protect", "mean"),
+            Number("ssim", "all", "mean"),
+            Number("ssim", "protect", "mean"),
+            Number("micro_legibility", "protect", "mean"),
             Number("micro_legibility", "protect", "worst"),
         ),
     ),
@@ -164,10 +181,14 @@ STUDIES = (
             "inpaint, then upscale": {"inpaint.model": "patch"},
             "upscale, then inpaint": {"inpaint.model": "patch", "order.upscale_first": True},
         },
-        (Number("psnr", "edit", "mean", "dB"), Number("lpips", "edit", "mean"), Number("ghost", "edit", "amplitude"),
-         Number("psnr", "ring", "mean", "dB")),
+        (
+            Number("psnr", "edit", "mean", "dB"),
+            Number("lpips", "edit", "mean"),
+            Number("ghost", "edit", "amplitude"),
+            Number("psnr", "ring", "mean", "dB"),
+        ),
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +248,16 @@ def _run(study: Study) -> Result:
 
 CONDITIONING = Study(
     "conditioning",
-    "What does a prompt encoder of another family do to a model, and does normalising its embeddings mend it?",
+    "What does another family's prompt encoder do, and does normalising its embeddings help?",
     "hue shifts and lost strokes after a swap; nobody gives a number",
     (("logo", 2), ("logo", 4), ("photobomb", 3)),
     {},
-    (Number("hue_offset", "edit", "mean", "°"), Number("spectral_energy", "edit", "octave_5", "dB"),
-     Number("delta_e00", "edit", "mean")),
-)  # fmt: skip
+    (
+        Number("hue_offset", "edit", "mean", "°"),
+        Number("spectral_energy", "edit", "octave_5", "dB"),
+        Number("delta_e00", "edit", "mean"),
+    ),
+)
 """Its models are made on the spot: untrained Stable Diffusion pipelines that differ in the text
 encoder only, so what is measured is the swap and nothing else, against the pictures of the model
 with its own encoder."""
@@ -382,10 +406,10 @@ def _picture(task: Task, shown: Mapping[str, Image]) -> Pil.Image:
 def _page(results: Sequence[Result]) -> Iterator[str]:
     yield "# Studies\n"
     yield (
-        "What single choices of a pipeline do to an edit. Made by `nox -s studies` (`python -m benchmarks.studies`) with the "
-        "reference pipeline on drawn scenes, where the right answer is known. Numbers are means over scenes; pictures show "
-        "the right answer and then each variant, around the edit of the first scene. "
-        f"LPIPS is lpips[{_weights().variant}].\n"
+        "What single choices of a pipeline do to an edit. Made by `nox -s studies` (`python -m"
+        " benchmarks.studies`) with the reference pipeline on drawn scenes, where the right answer"
+        " is known. Numbers are means over scenes; pictures show the right answer and then each"
+        f" variant, around the edit of the first scene. LPIPS is lpips[{_weights().variant}].\n"
     )
     for result in results:
         yield from _section(result)
@@ -396,7 +420,10 @@ def _section(result: Result) -> Iterator[str]:
     yield f"## {study.name.capitalize()}\n"
     yield f"{study.question} The field reports: {study.field}.\n"
     scenes = ", ".join(f"{family}/{step}" for family, step in study.scenes)
-    yield f"{result.cases} scenes ({scenes}; scene seeds {', '.join(map(str, study.seeds))}), {study.size} px ×{study.scale}.\n"
+    yield (
+        f"{result.cases} scenes ({scenes}; scene seeds {', '.join(map(str, study.seeds))}),"
+        f" {study.size} px ×{study.scale}.\n"
+    )
     yield "| | " + " | ".join(number.heading for number in study.numbers) + " |"
     yield "|---|" + "---:|" * len(study.numbers)
     for label, means in result.means.items():

@@ -54,7 +54,8 @@ STAGES = (
 )
 KINDS = ("input", "expected", "actual", "difference")
 PROTOTYPES = 97
-"""Different sets of numbers; cases take them in turn, so that a run of any size fits into memory."""
+"""Different sets of numbers; cases take them in turn, so that a run of any size fits into memory.
+"""
 
 
 def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
@@ -69,10 +70,22 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
     variants = tuple(Variant(family, step) for family in families for step in range(1, STEPS + 1))
     seeds = tuple(range(1 + cases // (len(variants) * MODELS)))
     planned = tuple(
-        Case(_digest(f"{variant.name} {model.name} {number}")[:16], "", variant.family, variant.step,
-             {"strength": variant.step / 5}, 256, 2, 7, model, number)
-        for number in seeds for variant in variants for model in models
-    )[:cases]  # fmt: skip
+        Case(
+            _digest(f"{variant.name} {model.name} {number}")[:16],
+            "",
+            variant.family,
+            variant.step,
+            {"strength": variant.step / 5},
+            256,
+            2,
+            7,
+            model,
+            number,
+        )
+        for number in seeds
+        for variant in variants
+        for model in models
+    )[:cases]
     metrics = [get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT]
     infos = {
         metric.name: MetricInfo(metric.identity, metric.unit, metric.better) for metric in metrics

@@ -155,7 +155,10 @@ def _grounds() -> Iterator[tuple[str, Image]]:
 def _page(tried: list[Tried]) -> Iterator[str]:
     yield "# What can be seen\n"
     yield "The gate asks of every picture that changed whether anybody can see the change."
-    yield "ColorVideoVDP (Mantiuk et al. 2024) predicts that from the display and the viewing distance."
+    yield (
+        "ColorVideoVDP (Mantiuk et al. 2024) predicts that from the display and the viewing"
+        " distance."
+    )
     yield "Its unit is the JOD: at a loss of 1 JOD, 75 % of people prefer the other picture.\n"
     yield "A change counts as visible where one of three limits is reached:\n"
     yield f"- {WHOLE_JOD} JOD over the whole picture;"
@@ -164,8 +167,14 @@ def _page(tried: list[Tried]) -> Iterator[str]:
     yield "  ColorVideoVDP looks for contrasts, and hardly sees that everything got lighter.\n"
     yield "The limits lie between changes that nobody sees and changes that one does."
     yield "Plain grey is where most is seen: there a patch darker by one level is just above them."
-    yield "The table shows them, on plain grey and on three photographs, for the display `standard_4k`."
-    yield "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00; visible ones are bold."
+    yield (
+        "The table shows them, on plain grey and on three photographs, for the display"
+        " `standard_4k`."
+    )
+    yield (
+        "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00; visible"
+        " ones are bold."
+    )
     yield "`python -m benchmarks.visibility` measures them.\n"
     yield f"| change | strength | {PLAIN} | {' | '.join(PHOTOGRAPHS)} |"
     yield "|---|---|" + "---:|" * (1 + len(PHOTOGRAPHS))
@@ -174,9 +183,18 @@ def _page(tried: list[Tried]) -> Iterator[str]:
             cells = [_cell(one) for one in tried if one.kind is kind and one.strength == strength]
             yield f"| {kind.name} | {strength:g} {kind.unit} | {' | '.join(cells)} |"
     yield "\n## How far apart pictures are that nobody can tell apart\n"
-    yield "Of the changes above, on photographs: what the metrics say of those that cannot be seen, and of those that can."
-    yield "The gate takes a number beyond its metric's limit for the limit: a PSNR of 60 dB that falls to 56 dB is no loss.\n"
-    yield "| metric | invisible: median, worst tenth | visible: median, best tenth | taken for the limit |"
+    yield (
+        "Of the changes above, on photographs: what the metrics say of those that cannot be seen,"
+        " and of those that can."
+    )
+    yield (
+        "The gate takes a number beyond its metric's limit for the limit: a PSNR of 60 dB that"
+        " falls to 56 dB is no loss.\n"
+    )
+    yield (
+        "| metric | invisible: median, worst tenth | visible: median, best tenth | taken for the"
+        " limit |"
+    )
     yield "|---|---:|---:|---:|"
     weights = find_weights("", download=False)
     for name in METRICS:
@@ -197,8 +215,14 @@ def _page(tried: list[Tried]) -> Iterator[str]:
             f"| {metric.identity} | {np.median(unseen):.4g}, {np.percentile(unseen, bad):.4g} "
             f"| {np.median(seen):.4g}, {np.percentile(seen, good):.4g} | {limit} |"
         )
-    yield "\nAnother display, distance or zoom is a setting of the suite, for all families or for some:\n"
-    yield '```toml\n[[viewing]]\ndisplay = "standard_phone"\n\n[[viewing]]\nzoom = 2.0\nfamilies = ["microprint"]\n```'
+    yield (
+        "\nAnother display, distance or zoom is a setting of the suite, for all families or for"
+        " some:\n"
+    )
+    yield (
+        '```toml\n[[viewing]]\ndisplay = "standard_phone"\n\n[[viewing]]\nzoom = 2.0\nfamilies ='
+        ' ["microprint"]\n```'
+    )
 
 
 def _cell(one: Tried) -> str:

@@ -326,8 +326,9 @@ def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:
     source = inspect.getsourcefile(pipeline) if function.isidentifier() else None
     if not source:
         raise TypeError(
-            f"edit_gate runs the pipeline in a process of its own, and {pipeline!r} can't be imported there: give a function "
-            "that stands in a module by its own name, or its name, like 'mine.py:build'"
+            f"edit_gate runs the pipeline in a process of its own, and {pipeline!r} can't be"
+            " imported there: give a function that stands in a module by its own name, or its"
+            " name, like 'mine.py:build'"
         )
     source = str(Path(source).resolve())
     needed = [
@@ -347,7 +348,9 @@ def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:
 
 
 def _editproof(arguments: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
-    """The command, started in pytest's rootdir, with the modules that the tests there can import."""
+    """The command, started in pytest's rootdir, with the modules that the tests there can
+    import.
+    """
     ours = [path for path in sys.path if path and Path(path).resolve().is_relative_to(root)]
     paths = os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {

@@ -138,7 +138,8 @@ class InpaintConfig:
     scheduler: Literal["ddim", "dpmsolver++"] = "ddim"
     """Diffusion models: how the steps are made."""
     guidance_scale: float = 7.5
-    """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50."""
+    """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50.
+    """
     negative_prompt: str = ""
     """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away
     from.
@@ -201,7 +202,8 @@ class TileConfig:
     overlap_px: int = 32
     """What neighbouring tiles share. 0: hard seams."""
     join: Literal["pyramid", "fade", "naive"] = "pyramid"
-    """Over what they share, tiles are blended octave by octave, cross-faded, or cut in the middle."""
+    """Over what they share, tiles are blended octave by octave, cross-faded, or cut in the middle.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,7 +460,8 @@ def _check_ranges(config: ReferenceConfig) -> None:
     ):
         if float(settings[overlap]) >= float(settings[size]):
             raise ContractError(
-                f"{overlap} must be less than {size}; they are {settings[overlap]} and {settings[size]}"
+                f"{overlap} must be less than {size}; they are {settings[overlap]} and"
+                f" {settings[size]}"
             )
     check_model(config.inpaint.model)
     for tier in filter(None, map(str.strip, config.route.tiers.split(","))):
@@ -483,8 +486,8 @@ def _check_keep_steps(config: InpaintConfig) -> None:
     late = [step for step in text.split(",") if step and int(step) >= config.sampling_steps]
     if late:
         raise ContractError(
-            f"inpaint.keep_steps names step {late[0]}; inpaint.sampling_steps is {config.sampling_steps}, so the last one "
-            f"is {config.sampling_steps - 1}"
+            f"inpaint.keep_steps names step {late[0]}; inpaint.sampling_steps is"
+            f" {config.sampling_steps}, so the last one is {config.sampling_steps - 1}"
         )
 
 

@@ -140,7 +140,8 @@ def check_request(request: EditRequest) -> None:
             check_plane(plane, f"request.{name}")
             if plane.shape != request.image.shape[:2]:
                 raise ContractError(
-                    f"request.{name} is {_size(plane)}, request.image {_size(request.image)}: they must be of one size"
+                    f"request.{name} is {_size(plane)}, request.image {_size(request.image)}: they"
+                    " must be of one size"
                 )
     if request.scale < 1:
         raise ContractError(f"request.scale must be at least 1, not {request.scale}")
@@ -181,7 +182,8 @@ def _check_notes(result: EditResult) -> None:
         )
     if not isinstance(result.config, Mapping):
         raise ContractError(
-            f"result.config is {type(result.config).__name__}; it must be a mapping of names to values"
+            f"result.config is {type(result.config).__name__}; it must be a mapping of names to"
+            " values"
         )
     for stage in result.stages:
         if not isinstance(stage, StageTrace):
@@ -190,11 +192,13 @@ def _check_notes(result: EditResult) -> None:
             )
         if not _is_amount(stage.seconds):
             raise ContractError(
-                f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number, 0 or more"
+                f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number, 0"
+                " or more"
             )
         if stage.peak_mb is not None and not _is_amount(stage.peak_mb):
             raise ContractError(
-                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number, 0 or more, or None"
+                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number, 0"
+                " or more, or None"
             )
         if stage.artefact is not None:
             _check_artefact(stage.artefact, f"the artefact of stage {stage.name!r}")
@@ -207,7 +211,8 @@ def _is_amount(number: object) -> bool:
 def _check_artefact(artefact: object, where: str) -> None:
     if isinstance(artefact, np.ndarray) and max(artefact.shape, default=0) > MAX_ARTEFACT_EDGE_PX:
         raise ContractError(
-            f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are kept"
+            f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are"
+            " kept"
         )
     if isinstance(artefact, np.ndarray) and artefact.ndim == 3:
         check_image(artefact, where)
@@ -237,7 +242,8 @@ def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
         )
     if isinstance(array, np.ma.MaskedArray):
         raise ContractError(
-            f"{name} is a masked array; fill it, since what lies under the mask would be measured, too"
+            f"{name} is a masked array; fill it, since what lies under the mask would be"
+            " measured, too"
         )
     if array.ndim != ndim or (ndim == 3 and array.shape[2] != 3) or array.size == 0:
         raise ContractError(f"{name} has shape {array.shape}; it must be {shape}")

@@ -30,8 +30,8 @@ def find_device() -> str:
         return "cuda"
     if asked == "cuda":
         raise ContractError(
-            f"{VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here. Set it to cpu or auto, or install a torch "
-            "that is built for this machine's driver"
+            f"{VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here. Set it to cpu or"
+            " auto, or install a torch that is built for this machine's driver"
         )
     return "cpu"
 
@@ -46,7 +46,9 @@ def device_name() -> str:
 
 
 def exactly() -> Any:
-    """A context in which a GPU convolves in full precision, and gives the same numbers every time."""
+    """A context in which a GPU convolves in full precision, and gives the same numbers every
+    time.
+    """
     import torch
 
     return torch.backends.cudnn.flags(

@@ -27,7 +27,8 @@ class TextRegion:
     corners: tuple[tuple[float, float], ...]
     """Four corners, (x, y) in pixels."""
     confidence: float
-    """The detector's score, 0 to 1, or, once the line was read, the lower of it and the reader's."""
+    """The detector's score, 0 to 1, or, once the line was read, the lower of it and the reader's.
+    """
     text: str = ""
     """What it says; empty where it was not read."""
 

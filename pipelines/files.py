@@ -1,4 +1,6 @@
-"""Picture files as arrays: every kind that a customer sends, upright, in sRGB, without surprises."""
+"""Picture files as arrays: every kind that a customer sends, upright, in sRGB, without
+surprises.
+"""
 
 from __future__ import annotations
 

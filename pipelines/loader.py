@@ -62,7 +62,8 @@ def parse(text: str) -> PipelineSpec:
     module, colon, factory = target.rpartition(":")
     if not colon or not module or not factory.isidentifier():
         raise ContractError(
-            f"{text!r} names no pipeline: use reference, path/to/file.py:factory or package.module:factory"
+            f"{text!r} names no pipeline: use reference, path/to/file.py:factory or"
+            " package.module:factory"
         )
     return PipelineSpec(text, module, factory, params)
 
@@ -78,8 +79,8 @@ def load(text: str) -> Pipeline:
     pipeline = factory(**dict(spec.params))
     if not callable(pipeline):
         raise ContractError(
-            f"{text}: {spec.factory}() returned {type(pipeline).__name__}; it must return a callable "
-            "EditRequest -> EditResult"
+            f"{text}: {spec.factory}() returned {type(pipeline).__name__}; it must return a"
+            " callable EditRequest -> EditResult"
         )
     return pipeline  # type: ignore[no-any-return]
 
@@ -100,7 +101,9 @@ def fingerprint(text: str, pipeline: Pipeline) -> str:
 
 
 def source_hash(text: str) -> str:
-    """Hash of the file that holds the factory; empty for our own, whose code is in its fingerprint."""
+    """Hash of the file that holds the factory; empty for our own, whose code is in its
+    fingerprint.
+    """
     spec = parse(text)
     if spec.module == OWN:
         return ""
@@ -179,7 +182,8 @@ def _renamed(spec: PipelineSpec, error: ImportError) -> ContractError | None:
     if name not in RENAMED:
         return None
     return ContractError(
-        f"{spec.text}: {error}. Our package `{name}` is `editproof.{name}` since 0.2: import from there"
+        f"{spec.text}: {error}. Our package `{name}` is `editproof.{name}` since 0.2: import from"
+        " there"
     )
 
 

@@ -18,8 +18,10 @@ from editproof.pipelines.reference import SECTIONS, STAGES
 
 INTRODUCTION = """# The reference pipeline
 
-Made by `editproof explain reference --page docs/pipeline.md`. The stages run in this order; each keeps its picture, its
-time, its peak memory and its decision in the result's trace.
+`editproof explain reference --page docs/pipeline.md` writes this page.
+
+The stages run in this order.
+Each keeps its picture, time, peak memory and decision in the trace of the result.
 
 {stages}
 
@@ -27,7 +29,7 @@ Settings are given by name, to the whole pipeline or to one case:
 
 ```bash
 editproof run --pipeline "reference?inpaint.model=patch&mask.dilate_px=2"
-editproof run --pipeline "reference?inpaint.model=diffusers:owner/name&inpaint.sampling_steps=30&inpaint.precision=float16"
+editproof run --pipeline "reference?inpaint.model=diffusers:owner/name&inpaint.sampling_steps=30"
 editproof explain inpaint.model    # any section or setting below
 ```
 
@@ -38,15 +40,19 @@ edit = reference.build(**{{"inpaint.model": "microfill"}})
 result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))
 ```
 
-A diffusers model that takes a prompt needs `pip install "editproof[prompts]"`. A hub's model is fetched once, safetensors only;
-the prompt comes with the case (docs/how-to/own-pictures.md).
+A diffusers model that takes a prompt needs `pip install "editproof[prompts]"`.
+A model from a hub is fetched once, safetensors only.
+The prompt comes with the case (docs/how-to/own-pictures.md).
 
-`result.config` has every setting that was in force; `reference.replay(result.config, request)` gives the same bytes again.
+`result.config` has every setting that was in force.
+`reference.replay(result.config, request)` gives the same bytes again.
 
-Networks run on the processor. `EDITPROOF_DEVICE=cuda` puts all of them but the text detector's on a GPU, those that measure
-too; `auto` does where there is one. On a processor a fill is the same to the bit whatever its batches and the order of its
-tiles; on a GPU the last bits of a float hang on the batch. Each worker loads its own networks: `--jobs 1` where the GPU has
-room for one.
+Networks run on the processor.
+`EDITPROOF_DEVICE=cuda` puts all of them on a GPU, except the text detector.
+`EDITPROOF_DEVICE=auto` does so where there is a GPU.
+On a processor, a fill does not depend on the batch size or on the order of tiles, to the bit.
+On a GPU, the last bits depend on the batch size.
+Each worker loads its own networks. Use `--jobs 1` where the GPU has room for one set.
 """
 
 
@@ -175,7 +181,10 @@ def _allowed(name: str, kind: Any) -> str:
 
 
 def _line(setting: Setting) -> str:
-    return f"{setting.name} = {_shown(setting.default).strip('`')} ({setting.allowed})\n  {setting.about}"
+    return (
+        f"{setting.name} = {_shown(setting.default).strip('`')} ({setting.allowed})\n "
+        f" {setting.about}"
+    )
 
 
 def _shown(value: Param) -> str:

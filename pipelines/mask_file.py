@@ -66,7 +66,8 @@ def load_mask(path: Path, image: Image) -> Mask:
         )
     if facts.get(MASK_HASH) != digest(levels):
         raise ContractError(
-            f"{path} was altered: its pixels' hash is {digest(levels)}, it says {facts.get(MASK_HASH)}"
+            f"{path} was altered: its pixels' hash is {digest(levels)}, it says"
+            f" {facts.get(MASK_HASH)}"
         )
     if bound_to != image_hash(image):
         raise StaleMaskError(

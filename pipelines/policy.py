@@ -23,7 +23,8 @@ Rule = Callable[[EditRequest, Sequence[TextRegion], PolicyConfig], str]
 """Why the edit is flagged; empty: it is not."""
 
 OWNERSHIP = re.compile(
-    r"©|\(c\)\s*\d{4}|copyright|all rights reserved|watermark|stock ?(photo|image|footage)|preview only|sample only"
+    r"©|\(c\)\s*\d{4}|copyright|all rights reserved|watermark|stock ?(photo|image|footage)|preview"
+    r" only|sample only"
     r"|do not (copy|reproduce)|licen[cs]ed to",
     re.IGNORECASE,
 )

@@ -147,7 +147,10 @@ class ReferencePipeline:
         models = " ".join(dict.fromkeys(model.fingerprint for model in self.models))
         if self.config.verify.max_lpips < 1:
             settings["verify.lpips_weights"] = str(find_weights(self.config.verify.lpips_weights))
-        return f"reference {code_hash()} [{said}] {file_hashes(settings)} [{models}] {library_versions()}"
+        return (
+            f"reference {code_hash()} [{said}] {file_hashes(settings)} [{models}]"
+            f" {library_versions()}"
+        )
 
 
 def in_order(config: ReferenceConfig, program: Program = STAGES) -> Program:

@@ -30,8 +30,8 @@ def staged(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
     """The pipeline as one whose stages can be swapped. Raises ContractError where they can't."""
     if not isinstance(pipeline, StagedPipeline):
         raise ContractError(
-            f"{type(pipeline).__name__} does not offer its stages: to have them swapped, give it `start`, `stages` and "
-            "`finish` (editproof.pipelines.contract.StagedPipeline)"
+            f"{type(pipeline).__name__} does not offer its stages: to have them swapped, give it"
+            " `start`, `stages` and `finish` (editproof.pipelines.contract.StagedPipeline)"
         )
     if not pipeline.stages(request):
         raise ContractError(

@@ -298,8 +298,7 @@ def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
     for name in ("harness", "pipelines", "reports", "vectors"):
         (pytester.path / name).mkdir()
         (pytester.path / name / "__init__.py").write_text("THEIRS = True\n")
-    pytester.makepyfile(
-        """
+    pytester.makepyfile("""
         import sys
 
         def test_it():
@@ -307,8 +306,7 @@ def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
             import harness, pipelines, reports, vectors
             assert all(module.THEIRS for module in (harness, pipelines, reports, vectors))
             assert not heavy
-        """
-    )
+        """)
     done = subprocess.run(
         [
             sys.executable,

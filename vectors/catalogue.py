@@ -58,9 +58,10 @@ def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
     parts = [
         "# Failure vectors\n",
         (
-            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to hopeless (right); only the "
-            "rungs of `hostile` are kinds, not degrees. How far the reference pipeline gets: benchmarks/LADDERS.md. "
-            "Regions: orange what must go, yellow the ring around it, green what must survive, pink where tile borders fall.\n"
+            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to"
+            " hopeless (right); only the rungs of `hostile` are kinds, not degrees. How far the"
+            " reference pipeline gets: benchmarks/LADDERS.md. Regions: orange what must go, yellow"
+            " the ring around it, green what must survive, pink where tile borders fall.\n"
         ),
     ]
     for vector in vectors:

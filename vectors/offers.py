@@ -1,4 +1,6 @@
-"""What other installed packages add to ours: objects that they name under an entry point's group."""
+"""What other installed packages add to ours: objects that they name under an entry point's
+group.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,13 @@ def _load(point: EntryPoint, kind: type[T]) -> tuple[T, ...]:
         offer = point.load()
     except Exception as error:  # somebody else's module may raise anything
         raise OfferError(
-            f"{package} offers {point.value} under {point.group}, but loading it raised {type(error).__name__}: {error}. "
-            f"Mend or uninstall {package}"
+            f"{package} offers {point.value} under {point.group}, but loading it raised"
+            f" {type(error).__name__}: {error}. Mend or uninstall {package}"
         ) from error
     items = tuple(offer) if isinstance(offer, list | tuple) else (offer,)
     if not all(isinstance(item, kind) for item in items):
         raise OfferError(
-            f"{package} offers {point.value} under {point.group}; it must be a {kind.__name__}, or several"
+            f"{package} offers {point.value} under {point.group}; it must be a {kind.__name__}, or"
+            " several"
         )
     return items

@@ -46,7 +46,8 @@ class Scene:
     clean_input: Image
     """The input before the overlay was put on it. Input."""
     overlay: Mask
-    """Alpha of what must go: `input = (1 - overlay) * clean_input + overlay * overlay_rgb`. Input."""
+    """Alpha of what must go: `input = (1 - overlay) * clean_input + overlay * overlay_rgb`. Input.
+    """
     overlay_rgb: Image
     """Colour of what must go. Input."""
     edit: Mask

@@ -174,7 +174,8 @@ def measure_again(target: Path, again: Callable[[Run], Run], how: AcceptRequest)
     foreign = _foreign(target)
     if foreign:
         raise UsageError(
-            f"{target} is not a baseline (it holds {foreign}). A run is measured by `editproof measure`"
+            f"{target} is not a baseline (it holds {foreign}). A run is measured by `editproof"
+            " measure`"
         )
     before = _read(target)
     main = again(Run(target, before.manifest, before.records, None))
@@ -209,7 +210,8 @@ def undo(folder: Path) -> str:
     past = list(_numbered(folder / HISTORY))
     if not past:
         raise UsageError(
-            f"{folder}: there is no earlier state to go back to. To do without a baseline, remove the folder"
+            f"{folder}: there is no earlier state to go back to. To do without a baseline, remove"
+            " the folder"
             if folder.exists()
             else f"there is no baseline in {folder}"
         )
@@ -228,8 +230,9 @@ def _check_whole(run: Run) -> None:
     failed = [record for record in run.records if record.error is not None]
     if run.missing or failed or not run.records:
         raise IncompleteError(
-            f"{run.folder} can't become a baseline: of {len(run.manifest.cases)} cases {len(run.missing)} are missing "
-            f"and {len(failed)} failed. Finish it with `editproof run --resume`, or mend the failing cases"
+            f"{run.folder} can't become a baseline: of {len(run.manifest.cases)} cases"
+            f" {len(run.missing)} are missing and {len(failed)} failed. Finish it with `editproof"
+            " run --resume`, or mend the failing cases"
         )
 
 
@@ -238,7 +241,8 @@ def _check_measured(target: Path, run: Run) -> None:
     if failed:
         why = f"{case_name(failed[0].case)}: {failed[0].reason}"
         raise IncompleteError(
-            f"{target} is left as it was: {len(failed)} of {counted(len(run.records), 'picture')} could not be measured ({why})"
+            f"{target} is left as it was: {len(failed)} of {counted(len(run.records), 'picture')}"
+            f" could not be measured ({why})"
         )
 
 
@@ -249,14 +253,16 @@ def _check_target(target: Path, run_folder: Path | None) -> None:
         or target.is_relative_to(run_folder)
     ):
         raise UsageError(
-            f"the baseline can't be written to {target}: it overlaps the run {run_folder}. Choose another"
+            f"the baseline can't be written to {target}: it overlaps the run {run_folder}. Choose"
+            " another"
         )
     if target.exists() and not target.is_dir():
         raise UsageError(f"the baseline can't be written to {target}: that is a file")
     foreign = _foreign(target)
     if foreign:
         raise UsageError(
-            f"{target} is not a baseline (it holds {foreign}), so it is not replaced. Name a folder that does not exist"
+            f"{target} is not a baseline (it holds {foreign}), so it is not replaced. Name a folder"
+            " that does not exist"
         )
 
 
@@ -377,8 +383,9 @@ def _check_covers(before: _State, run: Run) -> None:
     lost = [case_name(case) for case in before.manifest.cases if case.id not in here]
     if lost and len(lost) < len(before.manifest.cases):
         raise UsageError(
-            f"{run.folder} has only a part of the baseline's cases (not {names(lost)}): accept its part with --family or "
-            "--case, or write another baseline with --to. Where the suite has shrunk, remove the old baseline first"
+            f"{run.folder} has only a part of the baseline's cases (not {names(lost)}): accept its"
+            " part with --family or --case, or write another baseline with --to. Where the suite"
+            " has shrunk, remove the old baseline first"
         )
 
 
@@ -390,8 +397,9 @@ def _check_fits(there: Manifest, run: Run) -> None:
     for name in ("name", "size", "scale", "scene_seed"):
         if getattr(here.suite, name) != getattr(there.suite, name):
             raise UsageError(
-                f"a part of {run.folder} does not fit the baseline: its suite's {name} is {getattr(here.suite, name)}, the "
-                f"baseline's {getattr(there.suite, name)}. Accept a whole run"
+                f"a part of {run.folder} does not fit the baseline: its suite's {name} is"
+                f" {getattr(here.suite, name)}, the baseline's {getattr(there.suite, name)}. Accept"
+                " a whole run"
             )
     identities = [
         {name: info.identity for name, info in side.metrics.items()} for side in (here, there)
@@ -399,8 +407,8 @@ def _check_fits(there: Manifest, run: Run) -> None:
     for what, ours, theirs in (("metrics", *identities), ("machine", here.machine, there.machine)):
         if ours != theirs:
             raise UsageError(
-                f"a part of {run.folder} does not fit the baseline: their {what} differ, so its numbers would not be "
-                "comparable. Accept a whole run"
+                f"a part of {run.folder} does not fit the baseline: their {what} differ, so its"
+                " numbers would not be comparable. Accept a whole run"
             )
 
 

@@ -65,7 +65,9 @@ def keep(
 
 
 def _further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, list[str]]:
-    """Of the cases that have any, the pictures that are right beside the first one, oldest first."""
+    """Of the cases that have any, the pictures that are right beside the first one, oldest
+    first.
+    """
     answers = [read_traces(sheet.folder / JOURNAL) for sheet in baseline.also]
     found = {
         case_id: [

@@ -185,8 +185,8 @@ def ask(
             else "nowhere"
         )
         raise UsageError(
-            f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed: run the suite on those of the "
-            "baseline"
+            f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed:"
+            " run the suite on those of the baseline"
         )
     ours, theirs = (
         run.manifest.pipelines[case.model.name],
@@ -201,8 +201,8 @@ def ask(
 
 def _no_picture(run: Sheet, case: Case, ended: Ended) -> str:
     return (
-        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}: {ended.reason}. Its traceback is in "
-        "that run's report"
+        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}:"
+        f" {ended.reason}. Its traceback is in that run's report"
     )
 
 
@@ -222,14 +222,18 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
         and known.before == known.after
         and not notes
     ):
-        note = "this number and every stage's picture are the baseline's: there is nothing to blame a stage for"
+        note = (
+            "this number and every stage's picture are the baseline's: there is nothing to blame a"
+            " stage for"
+        )
         return replace(known, notes=(note,))
     if not first:
         notes.append(_no_first_stage(q, traces))
     if q.good == q.bad:
         notes.append(
-            "the run's pipeline and the baseline's have one name, so what differs is code or files, and the old ones are not "
-            "here. To have stages swapped, check the good version out beside this one and name it: --good path/to/good.py:build"
+            "the run's pipeline and the baseline's have one name, so what differs is code or files,"
+            " and the old ones are not here. To have stages swapped, check the good version out"
+            " beside this one and name it: --good path/to/good.py:build"
         )
         return replace(known, first=first, notes=tuple(notes))
     with _host(timeout_s) as call:
@@ -281,8 +285,8 @@ def _key(
         fitting = [key for key in run.keys() if list(key)[: len(asked)] == asked]  # noqa: SIM118 - no mapping
         if not fitting:
             raise UsageError(
-                f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or METRIC/REGION/STATISTIC; its metrics are: "
-                f"{', '.join(run.manifest.metrics)}"
+                f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or"
+                f" METRIC/REGION/STATISTIC; its metrics are: {', '.join(run.manifest.metrics)}"
             )
     else:
         shown = [
@@ -317,10 +321,16 @@ def _most_changed(run: Sheet, baseline: Sheet, case: Case, other: str, keys: Seq
 
 def _no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) -> str:
     if not traces[0].get(q.case.id):
-        return "the pipeline keeps no stages, so no first one can be named: give EditResult.stages their artefacts"
+        return (
+            "the pipeline keeps no stages, so no first one can be named: give EditResult.stages"
+            " their artefacts"
+        )
     if not traces[1].get(q.other):
         return "the baseline keeps no stages of this case: accept a run of this editproof"
-    return "every stage made the baseline's picture, to the bit: what differs is not in what the stages show"
+    return (
+        "every stage made the baseline's picture, to the bit: what differs is not in what the"
+        " stages show"
+    )
 
 
 Call = Callable[..., Any]
@@ -395,7 +405,8 @@ class _Swapper:
             )
         elif shares is None:
             notes.append(
-                f"with some of {', '.join(players)} swapped the edit is refused: its effect can't be shared out"
+                f"with some of {', '.join(players)} swapped the edit is refused: its effect can't"
+                " be shared out"
             )
         return replace(
             known,
@@ -436,8 +447,8 @@ class _Swapper:
         for name, now, then, where in pairs:
             if then is not None and abs(now - then) > max(SAME * span, 1e-6):
                 yield (
-                    f"the {name} pipeline makes {now:.4g} of it today and made {then:.4g} in the {where}: code, files or "
-                    "libraries have changed since"
+                    f"the {name} pipeline makes {now:.4g} of it today and made {then:.4g} in the"
+                    f" {where}: code, files or libraries have changed since"
                 )
 
     def _cropped(self, good: float, bad: float) -> tuple[int, int, int, int] | None:

@@ -1,4 +1,6 @@
-"""A bundle: everything that is needed to see one case's regression again, on another machine too."""
+"""A bundle: everything that is needed to see one case's regression again, on another machine
+too.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ def main() -> None:
     named = vars(parser.parse_args())
     if named["good"] == named["bad"]:
         sys.stdout.write(
-            "both pipelines have one name, so both edits are the same: name the good version, --good PIPELINE\n"
+            "both pipelines have one name, so both edits are the same: name the good version,"
+            " --good PIPELINE\n"
         )
     with np.load(HERE / "request.npz") as file:
         arrays = dict(file)

@@ -107,11 +107,9 @@ def _extent(asked: Asked) -> Extent:
         faults=tuple(get_fault(name) for name in asked.faults) or STAGE_FAULTS,
         harmless=chosen or every,
         shares=QUICK_SHARES if asked.quick else SHARES,
-        reruns=asked.reruns
-        if asked.reruns is not None
-        else QUICK_RERUNS
-        if asked.quick
-        else RERUNS,
+        reruns=(
+            asked.reruns if asked.reruns is not None else QUICK_RERUNS if asked.quick else RERUNS
+        ),
         folders=tuple(folder.resolve() for folder in asked.folders),
         in_turns=asked.quick,
     )

@@ -122,7 +122,8 @@ def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
         Gate("any pixel", "any pixel differs (exact comparison)", _every(_identical)),
         Gate(
             "1 % of pixels",
-            f"more than 1 % of pixels differ by pixelmatch's distance at threshold {PIXEL_THRESHOLD:g}",
+            "more than 1 % of pixels differ by pixelmatch's distance at threshold"
+            f" {PIXEL_THRESHOLD:g}",
             _every(
                 lambda accepted, new: _limited(
                     "share of pixels", _share_past(accepted, new), most=MAX_SHARE
@@ -305,7 +306,9 @@ def _close(
 
 
 def _mean_of(metric: Metric) -> Callable[[Image, Image], float]:
-    """The metric's mean over the whole picture. Raises ValueError where it could not be measured."""
+    """The metric's mean over the whole picture. Raises ValueError where it could not be
+    measured.
+    """
 
     def mean(reference: Image, picture: Image) -> float:
         rows = measure(prepare(whole(reference), [metric]), [metric], picture)

@@ -116,7 +116,8 @@ def main(connection: Connection[Any, Any]) -> None:
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
                 connection.send(
-                    f"{said.kind} {said.name} ({said.models}) could not be judged: {one_line(error)}"
+                    f"{said.kind} {said.name} ({said.models}) could not be judged:"
+                    f" {one_line(error)}"
                 )
 
 
@@ -178,7 +179,9 @@ class Judge:
         return self._traces[run]
 
     def _blamed(self, verdict: Verdict, new: Part, accepted: Part) -> str:
-        """The stage that blame names in the case to look at of the worst finding that has a number."""
+        """The stage that blame names in the case to look at of the worst finding that has a
+        number.
+        """
         finding = next((one for one in verdict.findings if _can_be_blamed(one)), None)
         if finding is None or finding.evidence is None or finding.case_id not in new.columns:
             return ""

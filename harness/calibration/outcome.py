@@ -43,7 +43,8 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     worst: float
     """JOD: the most visible change of any window."""
     step: float
-    """JOD: how much further from the right answer its visible changes lie, in sum; below 0: nearer."""
+    """JOD: how much further from the right answer its visible changes lie, in sum; below 0: nearer.
+    """
     differs: int
     """Pictures that are not the accepted one, by their hashes: counted here, not by the gate."""
     changed: int
@@ -84,7 +85,8 @@ def read_outcomes(folder: Path) -> list[TrialOutcome]:
         return [msgspec.json.decode(line, type=TrialOutcome) for line in lines]
     except msgspec.DecodeError as error:
         raise UsageError(
-            f"{path} was not written by this version of editproof ({error}). Name another folder with --out, or remove this one"
+            f"{path} was not written by this version of editproof ({error}). Name another folder"
+            " with --out, or remove this one"
         ) from error
 
 

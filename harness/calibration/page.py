@@ -71,14 +71,15 @@ def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     if any(odd.values()):
         names = ", ".join(dict.fromkeys(f"`{one.name}`" for one in (*odd["fault"], *odd["repair"])))
         yield (
-            "Some planted changes bring the pictures of these scenes nearer to the right answer, as ColorVideoVDP sees it: "
-            f"{names}. Without them {repairs_failed(plain)} repairs fail. {repairs_improved(plain)} visible repairs are called "
-            f"improved, and {caught(plain, 1.0)} visible faults fail.\n"
+            "Some planted changes bring the pictures of these scenes nearer to the right answer,"
+            f" as ColorVideoVDP sees it: {names}. Without them {repairs_failed(plain)} repairs"
+            f" fail. {repairs_improved(plain)} visible repairs are called improved, and"
+            f" {caught(plain, 1.0)} visible faults fail.\n"
         )
     yield (
-        "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot be judged. Intervals are "
-        "exact (Clopper and Pearson 1934). ColorVideoVDP says what can be seen, picture by picture. Runs that also switch "
-        "the model are counted apart.\n"
+        "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot"
+        " be judged. Intervals are exact (Clopper and Pearson 1934). ColorVideoVDP says what can be"
+        " seen, picture by picture. Runs that also switch the model are counted apart.\n"
     )
 
 
@@ -86,16 +87,26 @@ def _how(manifest: Manifest, command: str) -> Iterator[str]:
     suite = manifest.suite
     models = ", ".join(f"`{model.name}`" for model in suite.models)
     yield (
-        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline: {len(suite.variants)} scenes of "
-        f"{suite.size} px, models {models}, seeds {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. "
-        "The gate then judges other runs beside it, as it would judge yours:\n"
+        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline:"
+        f" {len(suite.variants)} scenes of {suite.size} px, models {models}, seeds"
+        f" {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. The gate then judges"
+        " other runs beside it, as it would judge yours:\n"
     )
-    yield "- *Clean reruns* change nothing but the seed, the threads, the batches or the input's file."
+    yield (
+        "- *Clean reruns* change nothing but the seed, the threads, the batches or the input's"
+        " file."
+    )
     yield "- *Harmless changes* change how a picture is rounded, stored, enlarged or computed."
     yield "- *Faults* are planted in single stages of the reference pipeline."
-    yield "- *Repairs* are faults turned round: the faulty run is the baseline, and the sound one is judged.\n"
+    yield (
+        "- *Repairs* are faults turned round: the faulty run is the baseline, and the sound one is"
+        " judged.\n"
+    )
     said = [f"editproof {manifest.editproof}", *(f"{k} {v}" for k, v in manifest.machine.items())]
-    yield f"Machine and versions: {', '.join([*said, 'Python ' + manifest.versions.get('python', '?')])}.\n"
+    yield (
+        "Machine and versions:"
+        f" {', '.join([*said, 'Python ' + manifest.versions.get('python', '?')])}.\n"
+    )
 
 
 def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
@@ -103,13 +114,13 @@ def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     shares = _shares(outcomes)
     yield "## By model\n"
     yield (
-        "A switched run has one model's pictures in the baseline and another's in the run, under one name. Its fault or "
-        "repair comes on top.\n"
+        "A switched run has one model's pictures in the baseline and another's in the run, under"
+        " one name. Its fault or repair comes on top.\n"
     )
     heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
     yield (
-        "| model | harmless, invisible: failed | harmless, visible: failed | repairs failed | visible repairs called improved |"
-        f"{heads} invisible faults listed as changed |"
+        "| model | harmless, invisible: failed | harmless, visible: failed | repairs failed |"
+        f" visible repairs called improved |{heads} invisible faults listed as changed |"
     )
     yield "|---|---:|---:|---:|---:|" + "---:|" * len(shares) + "---:|"
     for kind in MODEL_KINDS:
@@ -139,8 +150,8 @@ def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     yield "## Clean reruns\n"
     yield (
-        "Reruns on other seeds are judged beside the suite's own run. Most are judged beside another rerun as well, since one "
-        "baseline may happen to be an easy one.\n"
+        "Reruns on other seeds are judged beside the suite's own run. Most are judged beside"
+        " another rerun as well, since one baseline may happen to be an easy one.\n"
     )
     yield "| what was done again | false alarms | 95 % interval |"
     yield "|---|---:|---:|"
@@ -155,8 +166,8 @@ def _stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     yield "## The stage to look at\n"
     yield (
-        "The gate names the first stage whose artefact is not the baseline's. It compares what stages keep, so a pipeline "
-        "without stages gets no name.\n"
+        "The gate names the first stage whose artefact is not the baseline's. It compares what"
+        " stages keep, so a pipeline without stages gets no name.\n"
     )
     yield "| strength | faults caught whose stage is named first | 95 % interval |"
     yield "|---|---:|---:|"
@@ -167,8 +178,8 @@ def _stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     swapped = blamed(outcomes)
     if swapped.of:
         yield (
-            f"`editproof blame` swaps stages instead. The planted stage answers for most of the damage in {swapped}, "
-            f"interval {_interval(swapped)}.\n"
+            "`editproof blame` swaps stages instead. The planted stage answers for most of the"
+            f" damage in {swapped}, interval {_interval(swapped)}.\n"
         )
 
 
@@ -180,12 +191,15 @@ def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     about = {gate.name: gate.about for gate in gates(NO_WEIGHTS)}
     yield "## Beside the gates that people use today\n"
     yield (
-        "Each looks at the first seed of every scene, of the first model and of the stochastic ones. It judges the first "
-        f"{PEER_RERUNS} clean reruns, and the harmless changes, repairs and faults of unswitched models. What can be seen is "
-        "the same for all gates.\n"
+        "Each looks at the first seed of every scene, of the first model and of the stochastic"
+        f" ones. It judges the first {PEER_RERUNS} clean reruns, and the harmless changes, repairs"
+        " and faults of unswitched models. What can be seen is the same for all gates.\n"
     )
     heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
-    yield f"| gate | what it asks | clean reruns failed | invisible harmless changes failed | repairs failed |{heads}"
+    yield (
+        "| gate | what it asks | clean reruns failed | invisible harmless changes failed | repairs"
+        f" failed |{heads}"
+    )
     yield "|---|---|---:|---:|---:|" + "---:|" * len(shares)
     ours = [
         total(alarms(outcomes).values()),
@@ -210,7 +224,8 @@ def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         yield f"| {name} | {about.get(name, '')} | " + " | ".join(map(str, cells)) + " |"
         if rates.errors:
             errors.append(
-                f"- {name} raised in {rates.errors} trials, which count in no rate. First: {rates.error}"
+                f"- {name} raised in {rates.errors} trials, which count in no rate. First:"
+                f" {rates.error}"
             )
     yield ""
     yield from [*errors, *([f"- {left_out()}."] if left_out() else [])]
@@ -224,14 +239,17 @@ def _harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     about = {change.name: change.about for change in HARMLESS}
     yield "## Every harmless change\n"
     yield "JOD is what a viewer loses: 1 JOD means that 75 % of people prefer the other picture.\n"
-    yield "| change | what is done otherwise | model | JOD, whole | JOD, worst window | can be seen | outcome | exit code |"
+    yield (
+        "| change | what is done otherwise | model | JOD, whole | JOD, worst window | can be seen |"
+        " outcome | exit code |"
+    )
     yield "|---|---|---|---:|---:|---|---|---:|"
     for one in found:
         seen = "yes" if one.visible else "no"
         what = about.get(one.name, "made in another environment")
         yield (
-            f"| {one.name} | {what} | {one.models} | {one.whole:.3f} | {one.worst:.3f} | {seen} | {one.outcome} "
-            f"| {one.exit_code} |"
+            f"| {one.name} | {what} | {one.models} | {one.whole:.3f} | {one.worst:.3f} | {seen} |"
+            f" {one.outcome} | {one.exit_code} |"
         )
     yield ""
     yield from _wrong([one for one in found if one.fails and not one.visible])
@@ -243,8 +261,9 @@ def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     yield "## Every fault and its repair\n"
     yield (
-        "Faults: `+` caught, `3` not judged, `-` missed, `·` invisible and passed. Repairs: `↑` called improved, `=` passed, "
-        "`!` failed. JOD is the worst window's, the largest over all models.\n"
+        "Faults: `+` caught, `3` not judged, `-` missed, `·` invisible and passed. Repairs: `↑`"
+        " called improved, `=` passed, `!` failed. JOD is the worst window's, the largest over all"
+        " models.\n"
     )
     shares = _shares(outcomes)
     tried = [
@@ -253,7 +272,10 @@ def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         if any(one.model_kind == kind for one in chosen(outcomes, "fault"))
     ]
     heads = "".join(f" {kind} {share:g} × |" for share in shares for kind in tried)
-    yield f"| stage | fault | what happens | nominal | JOD |{heads} stage named first | other gates that fail |"
+    yield (
+        f"| stage | fault | what happens | nominal | JOD |{heads} stage named first | other gates"
+        " that fail |"
+    )
     yield "|---|---|---|---:|---:|" + ":-:|" * (len(shares) * len(tried)) + "---|---|"
     yield from (
         _fault(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found
@@ -286,8 +308,8 @@ def _fault(
     peers = ", ".join(failing) or ("none" if asked else "not asked")
     jod = max((one.worst for one in strongest), default=0.0)
     return (
-        f"| {fault.stage} | {fault.name} | {fault.about} | {fault.nominal:g} {fault.unit} | {jod:.2f} | "
-        f"{' | '.join(cells)} | {named} | {peers} |"
+        f"| {fault.stage} | {fault.name} | {fault.about} | {fault.nominal:g} {fault.unit} |"
+        f" {jod:.2f} | {' | '.join(cells)} | {named} | {peers} |"
     )
 
 
@@ -304,7 +326,10 @@ def _wrong(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """Wrong verdicts, in words."""
     for one in outcomes[:MOST_WRONG]:
         where = f"{one.models}, seeds {one.seeds[0]} and on" if one.seeds else one.models
-        yield f"- {one.kind} {one.name}{f' {one.share:g} ×' if one.share else ''} ({where}): {one.outcome}. {one.top}"
+        yield (
+            f"- {one.kind} {one.name}{f' {one.share:g} ×' if one.share else ''} ({where}):"
+            f" {one.outcome}. {one.top}"
+        )
     if len(outcomes) > MOST_WRONG:
         yield f"- and {len(outcomes) - MOST_WRONG} more."
     if outcomes:

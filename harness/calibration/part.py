@@ -25,7 +25,9 @@ class Part(Sheet):
     """Id of a case -> its id in the run's folder."""
 
     def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
-        """These numbers of all cases, or of those that `ids` names; ABSENT where the run has none."""
+        """These numbers of all cases, or of those that `ids` names; ABSENT where the run has
+        none.
+        """
         at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
         if ids is not None:

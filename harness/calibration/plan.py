@@ -408,7 +408,8 @@ def _names(was: Model, now: Model) -> str:
 def _spec(factory: str, params: str, model: Model) -> str:
     if parse(model.spec).module != OWN:
         raise UsageError(
-            f"{model.spec}: faults are planted in the reference pipeline's stages; name models of it only"
+            f"{model.spec}: faults are planted in the reference pipeline's stages; name models of"
+            " it only"
         )
     own = model.spec.partition("?")[2]
     return f"editproof.harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"

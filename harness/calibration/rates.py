@@ -23,7 +23,9 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % confidence interval, exact (Clopper & Pearson 1934); 0 to 1 where nothing was tried."""
+        """95 % confidence interval, exact (Clopper & Pearson 1934); 0 to 1 where nothing was
+        tried.
+        """
         from scipy.stats import beta
 
         low = float(beta.ppf(0.025, self.count, self.of - self.count + 1)) if self.count else 0.0
@@ -59,7 +61,9 @@ class PeerRates:
 def chosen(
     outcomes: Iterable[TrialOutcome], kind: str, *, kinds: Sequence[str] = (), share: float = 0.0
 ) -> list[TrialOutcome]:
-    """Outcomes of a kind of trial; of these model kinds (none: all) and at this strength (0: all)."""
+    """Outcomes of a kind of trial; of these model kinds (none: all) and at this strength (0:
+    all).
+    """
     return [
         one
         for one in outcomes

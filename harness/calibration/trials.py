@@ -134,7 +134,9 @@ def _offset(progress: Progress, behind: int, ahead: int) -> Progress:
 
 
 def _check_elsewhere(chunk: Chunk) -> None:
-    """Raise UsageError where a run that was made elsewhere can't be judged beside the suite's own."""
+    """Raise UsageError where a run that was made elsewhere can't be judged beside the suite's
+    own.
+    """
     if not chunk.folder:
         return
     there = runs.load_manifest(Path(chunk.folder))
@@ -142,12 +144,14 @@ def _check_elsewhere(chunk: Chunk) -> None:
     same = (asked.size, asked.scale, asked.scene_seed, asked.seeds, asked.metrics)
     if (made.size, made.scale, made.scene_seed, made.seeds, made.metrics) != same:
         raise UsageError(
-            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name} there"
+            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name}"
+            " there"
         )
     missing = {model.name for model in asked.models} - {model.name for model in made.models}
     if missing or not set(asked.variants) <= set(made.variants):
         raise UsageError(
-            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name} there"
+            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name}"
+            " there"
         )
 
 
@@ -160,8 +164,8 @@ def _check_same(config: Calibrating) -> None:
         there = runs.load_manifest(manifest.parent)
         if (there.suite, there.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
-                f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by another version of "
-                "editproof. Name another folder with --out, or remove it"
+                f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"
+                " another version of editproof. Name another folder with --out, or remove it"
             )
     elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):
         raise UsageError(

@@ -36,10 +36,10 @@ app.add_typer(baseline_app, name="baseline")
     epilog="""\b
 Examples:
   editproof run --model patch --seed 1 --seed 2 --seed 3 --seed 4 --seed 5 --seed 6
-  editproof noise                                     what changes from seed to seed in the newest run
-  editproof noise runs/a runs/b --out noise.toml      also what changes from run to run on the same seeds
+  editproof noise                                     how the newest run differs by seed
+  editproof noise runs/a runs/b --out noise.toml      also how two runs differ on one seed
   editproof noise runs/a runs/b --accept --reason "two kernels, both right"
-                                                      accept each picture that a case gives as a right answer
+                                                      accept each of several pictures
 Then name the file in editproof.toml: noise = "noise.toml"
 """
 )
@@ -85,7 +85,8 @@ def noise(
             typer.echo(line)
         if accept:
             typer.echo(
-                f"accepted {counted(accept_modes(measured, reason, settings), 'further right answer')}"
+                "accepted"
+                f" {counted(accept_modes(measured, reason, settings), 'further right answer')}"
             )
             return
         for line in _commands(measured):
@@ -99,14 +100,18 @@ def _modes(measured: MeasuredNoise) -> Iterator[str]:
     several = measured.modes
     if not several:
         return
-    yield f"{len(several)} {'case gives' if len(several) == 1 else 'cases give'} one of several pictures on one seed:"
+    yield (
+        f"{len(several)} {'case gives' if len(several) == 1 else 'cases give'} one of several"
+        " pictures on one seed:"
+    )
     yield from (f"  {told(one)}" for one in several[:SHOWN])
     if len(several) > SHOWN:
         yield f"  and {len(several) - SHOWN} more; all are in {measured.out}"
     if measured.unknown:
         yield (
-            f"The baseline accepts none of these pictures in {len(measured.unknown)} of them, above all "
-            f"{told(measured.unknown[0]).partition(':')[0]}: look at those first, they are accepted by nobody here"
+            f"The baseline accepts none of these pictures in {len(measured.unknown)} of them, above"
+            f" all {told(measured.unknown[0]).partition(':')[0]}: look at those first, they are"
+            " accepted by nobody here"
         )
 
 
@@ -116,20 +121,26 @@ def _commands(measured: MeasuredNoise) -> Iterator[str]:
         return
     yield "If each of them is right, accept them (or say --accept --reason TEXT here):"
     if not measured.target.exists():
-        yield f"  editproof baseline accept {shlex.quote(str(measured.acceptable[0].run))}   # there is no baseline yet"
+        yield (
+            f"  editproof baseline accept {shlex.quote(str(measured.acceptable[0].run))}   # there"
+            " is no baseline yet"
+        )
     for one in measured.acceptable:
         cases = " ".join(f"--case {shlex.quote(case_id)}" for case_id in one.cases)
-        yield f"  editproof baseline accept {shlex.quote(str(one.run))} --also {cases} --reason TEXT"
+        yield (
+            f"  editproof baseline accept {shlex.quote(str(one.run))} --also {cases} --reason TEXT"
+        )
 
 
 @baseline_app.command(
     "accept",
     epilog="""\b
 Examples:
-  editproof baseline accept                                        the newest run, all of it
-  editproof baseline accept --family logo --reason "new font"      its logo cases only
+  editproof baseline accept                           the newest run, all of it
+  editproof baseline accept --family logo --reason "new font"
+                                                      its logo cases only
   editproof baseline accept --case logo/2 --also --reason "both are right"
-                                                                   a second right answer for one case
+                                                      a second right answer
 """,
 )
 def baseline_accept(
@@ -164,7 +175,10 @@ def baseline_accept(
         typer.Option(
             "--baseline",
             "--to",
-            help="Folder of the baseline; what is there is replaced. Default: the setting, else baselines/SUITE.",
+            help=(
+                "Folder of the baseline; what is there is replaced. Default: the setting, else"
+                " baselines/SUITE."
+            ),
             show_default=False,
         ),
     ] = None,
@@ -183,7 +197,7 @@ def baseline_accept(
     epilog="""\b
 Examples:
   editproof baseline measure                          after an update that changed a metric
-  editproof baseline measure --metric flip            so that a metric which is new in the suite can be compared
+  editproof baseline measure --metric flip            by one more metric
 """,
 )
 def baseline_measure(

@@ -29,10 +29,10 @@ app = typer.Typer()
 @app.command(
     epilog="""\b
 Examples:
-  editproof blame logo/2                              the newest run's case; of several the one that a finding names
+  editproof blame logo/2                              that case of the newest run
   editproof blame logo/2 --run runs/quick-20261121-101500 --metric lpips/edit
   editproof blame 3f6c1d0a9e77b204 --good ../main/edit.py:build
-                                                      the code changed, not the settings: where the good one lies
+                                                      where the good code lies
   cd blame-3f6c1d0a9e77b204 && python repro.py        see it again
 """
 )
@@ -108,7 +108,10 @@ def blame(
 
 def _lines(answer: Blame) -> Iterator[str]:
     before, after = (_said(value, answer.unit) for value in (answer.before, answer.after))
-    yield f"{case_name(answer.case)}: {answer.metric} {answer.stat} in {answer.region} went from {before} to {after}"
+    yield (
+        f"{case_name(answer.case)}: {answer.metric} {answer.stat} in {answer.region} went from"
+        f" {before} to {after}"
+    )
     if answer.first:
         yield f"first stage that differs: {answer.first}"
     if answer.shares and answer.good is not None and answer.bad is not None:

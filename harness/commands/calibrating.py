@@ -25,10 +25,10 @@ app = typer.Typer()
 @app.command(
     epilog="""\b
 Examples:
-  editproof calibrate --quick                         some minutes: two models, two scenes, every fault once
-  editproof calibrate                                 over night; stop it and start it again as you like
-  editproof calibrate --fault ghost --fault halo      these faults, and all that is harmless
-  editproof calibrate --rerun runs/other-numpy        a run of the suite that was made elsewhere, too
+  editproof calibrate --quick                         minutes: every fault once
+  editproof calibrate                                 a night; it can be resumed
+  editproof calibrate --fault ghost --fault halo      these faults only
+  editproof calibrate --rerun runs/other-numpy        a run that was made elsewhere
 """
 )
 def calibrate(

@@ -23,17 +23,19 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Regression tests for image-editing pipelines: damage measured where it is, judged, and shown.
+    help="""Regression tests for image-editing pipelines.
 
 \b
 Examples:
-  editproof run                      run the quick suite on the reference pipeline, judge it, write the report
-  editproof baseline accept          make that run the one to compare with
+  editproof run                      run the suite quick, judge the run, write the report
+  editproof baseline accept          make that run the baseline
   editproof run && editproof gate    run again and compare; the gate's exit code fails the build
   editproof run --pipeline mine=mine.py:build
                                      run your own pipeline
 """,
-    epilog="Exit codes: 0 fine · 1 regression · 2 what was asked makes no sense · 3 incomplete or not to be judged",
+    epilog=(
+        "Exit codes: 0 pass · 1 regression · 2 invalid input · 3 incomplete, or could not be judged"
+    ),
 )
 
 for commands in (

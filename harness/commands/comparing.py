@@ -114,6 +114,7 @@ def _models(text: str, *, one_run: bool) -> tuple[str, str] | None:
     names = [name.strip() for name in text.split(",")]
     if len(names) != 2 or not all(names):
         raise UsageError(
-            f"--models takes two names with a comma between, as in --models ns,patch; it was {text!r}"
+            "--models takes two names with a comma between, as in --models ns,patch; it was"
+            f" {text!r}"
         )
     return names[0], names[1]

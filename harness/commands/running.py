@@ -199,7 +199,7 @@ def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     epilog="""\b
 Examples:
   editproof gate                                      the newest run, against budgets and baseline
-  editproof gate --junit editproof.xml                the verdict for a build server; docs/how-to/ci.md
+  editproof gate --junit editproof.xml                for a build server
   editproof gate runs/quick-20261121-101500 --json    a certain run; the verdict as JSON
 """
 )

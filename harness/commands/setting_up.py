@@ -55,8 +55,11 @@ def explain(
     topic: Annotated[
         str,
         typer.Argument(
-            help="A metric; a term of the glossary; `reference`, or a section or setting of the reference pipeline. "
-            "Default: the metrics, a line each.",
+            help=(
+                "A metric; a term of the glossary; `reference`, or a section or setting of the"
+                " reference pipeline. "
+                "Default: the metrics, a line each."
+            ),
             show_default=False,
         ),
     ] = "",
@@ -68,7 +71,9 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Explain a metric (what it sees and misses), a term, or a setting of the reference pipeline."""
+    """Explain a metric (what it sees and misses), a term, or a setting of the reference
+    pipeline.
+    """
     with errors(as_json=False):
         from editproof.harness.metrics.core.lpips_weights import find_weights
         from editproof.harness.metrics.core.registry import all_names, get_metric
@@ -84,7 +89,8 @@ def explain(
             said = _written(page, glossary.page()) if page else glossary.page()
         elif page and topic:
             raise UsageError(
-                f"--page writes all metrics, `reference` or `glossary`, not {topic} alone. Leave one of the two out"
+                f"--page writes all metrics, `reference` or `glossary`, not {topic} alone. Leave"
+                " one of the two out"
             )
         elif page:
             said = str(explaining.write_page(page, weights))
@@ -103,7 +109,10 @@ def explain(
                 for m, _ in explaining.sections(weights)
             ]
             print_table(rows, as_json=False)
-            said = "Terms: editproof explain glossary. Settings of the reference pipeline: editproof explain reference"
+            said = (
+                "Terms: editproof explain glossary. Settings of the reference pipeline: editproof"
+                " explain reference"
+            )
         typer.echo(said)
 
 

@@ -212,8 +212,14 @@ def _what(judged: Judged) -> str:
     if not seen.seen and not seen.unknown:
         return f"B differs in {seen.unseen} of {known} pictures, and nobody can see it"
     if not seen.seen:
-        return f"The pictures of {seen.unknown} of {known} pairs are gone, and no number changed by more than its margin"
-    return f"B differs visibly in {seen.seen} of {known} pictures, and is neither better nor worse on any aspect"
+        return (
+            f"The pictures of {seen.unknown} of {known} pairs are gone, and no number changed by"
+            " more than its margin"
+        )
+    return (
+        f"B differs visibly in {seen.seen} of {known} pictures, and is neither better nor worse on"
+        " any aspect"
+    )
 
 
 def _moved(judged: Judged) -> str:

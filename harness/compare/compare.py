@@ -170,14 +170,15 @@ def _check(a: Manifest, b: Manifest) -> None:
     """Raise UsageError where numbers of the two mean different things, naming what differs."""
     if a.suite.name != b.suite.name:
         raise UsageError(
-            f"A is a run of the suite {a.suite.name}, B of {b.suite.name}: their cases have nothing in common. Run one suite "
-            "with both"
+            f"A is a run of the suite {a.suite.name}, B of {b.suite.name}: their cases have nothing"
+            " in common. Run one suite with both"
         )
     for what in ("size", "scale", "scene_seed"):
         if getattr(a.suite, what) != getattr(b.suite, what):
             raise UsageError(
-                f"the suite {a.suite.name} has another {what} in A ({getattr(a.suite, what)}) than in B "
-                f"({getattr(b.suite, what)}): the pictures are not the same. Run one of them again"
+                f"the suite {a.suite.name} has another {what} in A ({getattr(a.suite, what)}) than"
+                f" in B ({getattr(b.suite, what)}): the pictures are not the same. Run one of them"
+                " again"
             )
     for name in a.metrics:
         if name in b.metrics and a.metrics[name].identity != b.metrics[name].identity:
@@ -237,7 +238,8 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
     found = [group for group in groups.values() if group.a]
     if not found:
         raise UsageError(
-            "A and B have no finished case in common, so there is nothing to compare. `editproof run` both whole"
+            "A and B have no finished case in common, so there is nothing to compare. `editproof"
+            " run` both whole"
         )
     left_out = []
     if alone:
@@ -331,9 +333,26 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     now, then = numbers.b.values[at, group.b], numbers.a.values[at, group.a]
     measured = (states_a == MEASURED) & (states_b == MEASURED)
     blank = Row(
-        group.family, group.model, info.identity, key.region, key.stat, info.unit_of(key.stat), info.better, "not comparable",
-        "", None, None, None, None, None, int(measured.sum()), 0, 0, tolerance, _aspect(b, key.metric),
-    )  # fmt: skip
+        group.family,
+        group.model,
+        info.identity,
+        key.region,
+        key.stat,
+        info.unit_of(key.stat),
+        info.better,
+        "not comparable",
+        "",
+        None,
+        None,
+        None,
+        None,
+        None,
+        int(measured.sum()),
+        0,
+        0,
+        tolerance,
+        _aspect(b, key.metric),
+    )
     one_sided = (states_a == MEASURED) != (states_b == MEASURED)
     if one_sided.any():
         pair = int(np.flatnonzero(one_sided)[0])
@@ -349,7 +368,10 @@ def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
         )
         return replace(
             blank,
-            why=f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only; {side}: {reason}",
+            why=(
+                f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"
+                f" {side}: {reason}"
+            ),
         )
     if not measured.any():
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")

@@ -106,7 +106,9 @@ def _hard_seams(image: Image, reference: Reference, strength: float) -> Image:
 
 
 def _tile_shading(image: Image, reference: Reference, strength: float) -> Image:
-    """Every tile is lighter in its middle, as where a network's own border darkens what it makes."""
+    """Every tile is lighter in its middle, as where a network's own border darkens what it
+    makes.
+    """
     rows, columns = (_tile_phases(reference.areas["seams"], axis) for axis in (0, 1))
     waves = [-0.5 * np.cos(2 * np.pi * phases) for phases in (rows, columns)]
     shade = (waves[0][:, None] + waves[1]) / 2 * strength / 255

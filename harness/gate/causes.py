@@ -203,7 +203,9 @@ def _leading(cause: Cause, outcome: Outcome) -> list[Scored]:
 
 
 def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
-    """The aspects that are named as lost and as won: each on one side, and none that hardly counts."""
+    """The aspects that are named as lost and as won: each on one side, and none that hardly
+    counts.
+    """
     net = lost - won
     total = np.array([lost.sum(), won.sum()])
     worse = [
@@ -262,7 +264,10 @@ def _sentence(run: Sheet, finding: Finding, told: Told) -> str:
     )
     trade = ""
     if finding.outcome is Outcome.TRADED:
-        trade = f". Worse: {listed(finding.lost) or 'little'}; better: {listed(finding.won) or 'little'}"
+        trade = (
+            f". Worse: {listed(finding.lost) or 'little'}; better:"
+            f" {listed(finding.won) or 'little'}"
+        )
     return f"{where}: {told.words}{seen} {place}{_shown(finding.evidence)}{trade}"
 
 
@@ -289,7 +294,10 @@ def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Findin
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
     if unproved.seeds_needed:
-        advice = f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look at the pictures"
+        advice = (
+            f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look"
+            " at the pictures"
+        )
     finding = Finding(
         rule="picture",
         outcome=Outcome.UNDERPOWERED,

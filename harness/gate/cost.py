@@ -48,8 +48,9 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
                 "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
             )
             yield (
-                f"{model}: the memory of its process grows by {number(now, 'MB')} an edit{before}. Look for pictures or "
-                'tensors that are kept, or hold it to a limit: [[limits]] of = "growth"'
+                f"{model}: the memory of its process grows by {number(now, 'MB')} an edit{before}."
+                " Look for pictures or tensors that are kept, or hold it to a limit: [[limits]] of"
+                ' = "growth"'
             )
 
 
@@ -73,8 +74,8 @@ def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str
     if ratio < least or now - then < SLOWER_S:
         return ""
     return (
-        f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the median, {now:.2g} s now "
-        f"and {then:.2g} s then. To hold it to a time, write [[limits]]"
+        f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the"
+        f" median, {now:.2g} s now and {then:.2g} s then. To hold it to a time, write [[limits]]"
     )
 
 

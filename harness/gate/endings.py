@@ -67,7 +67,8 @@ def status_findings(
         cases = [case for one in endings for case in one.cases]
         words = (
             f"{len(cases)} of {counted(sum(one.edits for one in endings), 'edit')} "
-            f"{_ended(first.was, first.now, one=len(cases) == 1)}{f': {first.reason}' if first.reason else ''}"
+            f"{_ended(first.was, first.now, one=len(cases) == 1)}"
+            f"{f': {first.reason}' if first.reason else ''}"
         )
         if first.outcome is Outcome.CHANGED:
             words += ". On other seeds of these scenes nothing changed"
@@ -121,8 +122,9 @@ def seed_findings(
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
             words = (
-                f"every seed gives the same picture on {len(stuck)} of {counted(len(scenes), 'scene')}, and the accepted "
-                "pictures differ: is the seed passed on?"
+                f"every seed gives the same picture on {len(stuck)} of"
+                f" {counted(len(scenes), 'scene')}, and the accepted pictures differ: is the seed"
+                " passed on?"
             )
             yield _finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 

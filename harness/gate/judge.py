@@ -158,9 +158,11 @@ def judge_sheet(
         findings=tuple(findings),
         judgements=judgements,
         changes=changes,
-        unchanged=sum(one.state == "unchanged" for one in compared.looks.by_column.values())
-        if compared
-        else 0,
+        unchanged=(
+            sum(one.state == "unchanged" for one in compared.looks.by_column.values())
+            if compared
+            else 0
+        ),
         baseline=str(baseline.sheet.folder) if baseline else "",
         notes=tuple(notes),
         seen_by=compared.looks.seen_by if compared else "",
@@ -427,8 +429,11 @@ def _about_waivers(
         ]
         if day > waiver.expires:
             yield (
-                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer counts "
-                f"({waiver.reason}). Fix the cause, or renew the waiver"
+                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer"
+                f" counts ({waiver.reason}). Fix the cause, or renew the waiver"
             )
         elif not any(finding.outcome in _WAIVABLE for finding in covered):
-            yield f"the waiver of {scope} by {waiver.owner} is not needed: nothing that it covers would fail. Remove it"
+            yield (
+                f"the waiver of {scope} by {waiver.owner} is not needed: nothing that it covers"
+                " would fail. Remove it"
+            )

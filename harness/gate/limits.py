@@ -55,8 +55,9 @@ def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
     for budget, _, _, covered in _budgets(sheet, groups):
         if not covered:
             yield (
-                f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged: no case of the families and "
-                "models that this run was narrowed to has that number. A run of the whole suite judges it"
+                f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged:"
+                " no case of the families and models that this run was narrowed to has that"
+                " number. A run of the whole suite judges it"
             )
 
 
@@ -101,7 +102,10 @@ def growth_findings(sheet: Sheet, limit: Limit, groups: Groups) -> Iterable[Find
         case = next(case for case in sheet.manifest.cases if case.model.name == model)
         group = ("all families", model)
         if grown is None:
-            reason = f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that says what is held"
+            reason = (
+                f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that"
+                " says what is held"
+            )
             yield unjudged("limit", Budget(limit.of, "all", "max"), reason, model=model)
             continue
         words = (

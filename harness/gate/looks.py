@@ -48,7 +48,10 @@ State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
 refused the edit, or both.
 """
 
-BLIND = f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as visible"
+BLIND = (
+    f"Meanwhile a window whose PSNR to the accepted picture is below {BLIND_PSNR_DB:g} dB counts as"
+    " visible"
+)
 
 KEPT = 0.5
 """From this far on, a picture counts as the accepted sample of its seed: halfway between that and
@@ -307,7 +310,9 @@ def _compared(
 
 
 def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:
-    """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise now."""
+    """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise
+    now.
+    """
     try:
         areas = make_task(case).reference.areas
     except UsageError:

@@ -102,7 +102,9 @@ class NoiseFloor:
     modes: tuple[Several, ...] = ()
 
     def of(self, family: str, model: str, key: Key, identity: str) -> Floor | None:
-        """The floor of a number; None: it was not measured, or with another version of the metric."""
+        """The floor of a number; None: it was not measured, or with another version of the
+        metric.
+        """
         floor = self.floors.get((family, model, key))
         return floor if floor and floor.metric == identity else None
 
@@ -153,8 +155,9 @@ def measure(
         )
     if not any(floor.freedom or floor.repeats for floor in floors):
         raise UsageError(
-            "these runs show no noise: each case is there once, on one seed. Add a second run of the same pipelines, "
-            "or run a stochastic one on more seeds: editproof run --seed 1 --seed 2 …"
+            "these runs show no noise: each case is there once, on one seed. Add a second run of"
+            " the same pipelines, or run a stochastic one on more seeds: editproof run --seed 1"
+            " --seed 2 …"
         )
     return floors
 
@@ -168,9 +171,18 @@ def write(
     manifest = sheets[0].manifest
     seeds = sorted({case.seed for sheet in sheets for case in sheet.manifest.cases})
     lines = [
-        "# How far measurements move though nothing has changed: `editproof noise` measured it. Name this file as `noise` in",
-        "# editproof.toml or a suite, and margins come from it. sd: of the change from one seed to another; freedom: how many",
-        "# changes it rests on; largest: of those; repeat: largest change of a case between two runs, in `repeats` cases.",
+        (
+            "# How far measurements move though nothing has changed: `editproof noise` measured it."
+            " Name this file as `noise` in"
+        ),
+        (
+            "# editproof.toml or a suite, and margins come from it. sd: of the change from one seed"
+            " to another; freedom: how many"
+        ),
+        (
+            "# changes it rests on; largest: of those; repeat: largest change of a case between two"
+            " runs, in `repeats` cases."
+        ),
         f"suite = {json.dumps(manifest.suite.name)}",
         f"runs = {json.dumps([sheet.folder.name for sheet in sheets])}",
         f"seeds = {json.dumps(seeds)}",
@@ -178,7 +190,10 @@ def write(
         *_table("machine", manifest.machine),
         *_lines("floors", floors),
         "",
-        "# Cases that gave visibly different pictures on one seed: how many runs gave each, and how far apart they are, JOD.",
+        (
+            "# Cases that gave visibly different pictures on one seed: how many runs gave each, and"
+            " how far apart they are, JOD."
+        ),
         *_lines("modes", modes),
     ]
     text = "\n".join(lines) + "\n"
@@ -219,8 +234,9 @@ def _check_alike(sheets: Sequence[Sheet]) -> None:
             differing.append("suite")
         if differing:
             raise UsageError(
-                f"{sheets[0].folder} and {sheet.folder} differ in their {differing[0]}: the noise floor is what differs "
-                "though nothing has changed. Name runs of the same suite and pipelines"
+                f"{sheets[0].folder} and {sheet.folder} differ in their {differing[0]}: the noise"
+                " floor is what differs though nothing has changed. Name runs of the same suite"
+                " and pipelines"
             )
 
 
@@ -238,8 +254,8 @@ def _check_apart(sheets: Sequence[Sheet]) -> None:
             for mine, theirs in pairs
         ):
             raise UsageError(
-                f"{one.folder} and {other.folder} hold the same edits, from the cache or measured again: nothing is "
-                "repeated. Run one of them with --no-cache"
+                f"{one.folder} and {other.folder} hold the same edits, from the cache or measured"
+                " again: nothing is repeated. Run one of them with --no-cache"
             )
 
 

@@ -117,8 +117,10 @@ def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
     if suite.default_margins and any(metric.margins for metric in metrics.values()):
         both = set(baseline.keys())
         named += [
-            key for key in run.keys() if key in both and key.stat in metrics[key.metric].margins
-        ]  # noqa: SIM118
+            key
+            for key in run.keys()  # noqa: SIM118 - not a mapping
+            if key in both and key.stat in metrics[key.metric].margins
+        ]
     if not suite.margins:
         named += [
             key
@@ -190,9 +192,11 @@ def check_margins(suite: Suite, noise: NoiseFloor) -> None:
         least = floor.of_mean(counts[family] * len(suite.seeds))
         if margin is not None and margin < least:
             raise UsageError(
-                f"margins: {where(family, model, *key)}: the margin {margin:.4g} is below the noise floor {least:.4g} that "
-                f"{noise.source} shows for {counts[family] * len(suite.seeds)} cases, so clean reruns would overstep it. "
-                f"Write {1.05 * least:.2g} or more (a margin may name its families), take the margin out, or add seeds"
+                f"margins: {where(family, model, *key)}: the margin {margin:.4g} is below the noise"
+                f" floor {least:.4g} that {noise.source} shows for"
+                f" {counts[family] * len(suite.seeds)} cases, so clean reruns would overstep it."
+                f" Write {1.05 * least:.2g} or more (a margin may name its families), take the"
+                " margin out, or add seeds"
             )
 
 

@@ -28,7 +28,8 @@ from editproof.harness.records.sheet import Sheet
 from editproof.harness.records.types import ASPECTS, Aspect
 
 MOST = 10.0
-"""Margins that one number counts at most: a dead picture is no hundred times as bad as a bad one."""
+"""Margins that one number counts at most: a dead picture is no hundred times as bad as a bad one.
+"""
 
 STEP_JOD = 0.1
 """Margin of the step towards the right answer, or away from it, of each part of a visible

@@ -76,7 +76,9 @@ class Sample:
 
     @property
     def middle(self) -> Values:
-        """Halfway between both sides: what is counted up to MOST margins is counted alike on both."""
+        """Halfway between both sides: what is counted up to MOST margins is counted alike on
+        both.
+        """
         return _mean(self.new)[:, None] / 2
 
 

@@ -19,8 +19,9 @@ def check_suite(run: Sheet, baseline: Sheet) -> None:
     for name in ("name", "size", "scale", "scene_seed"):
         if getattr(ours, name) != getattr(theirs, name):
             raise UsageError(
-                f"the baseline {baseline.folder} is of another suite: its {name} is {getattr(theirs, name)}, "
-                f"the run's is {getattr(ours, name)}. Accept a run of this suite with `editproof baseline accept`"
+                f"the baseline {baseline.folder} is of another suite: its {name} is"
+                f" {getattr(theirs, name)}, the run's is {getattr(ours, name)}. Accept a run of"
+                " this suite with `editproof baseline accept`"
             )
 
 
@@ -32,8 +33,8 @@ def check_noise(run: Sheet, noise: NoiseFloor) -> None:
         here = run.manifest.machine.get(name, value)
         if here != value:
             raise UsageError(
-                f"the noise floor {noise.source} was measured where {name} is {value}; this run was made where it is {here}. "
-                "Measure it here: editproof noise RUN"
+                f"the noise floor {noise.source} was measured where {name} is {value}; this run was"
+                f" made where it is {here}. Measure it here: editproof noise RUN"
             )
 
 
@@ -63,7 +64,10 @@ def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
     suite = run.manifest.suite
     own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
     if (suite.margins or own or noise.floors) and not has_baseline:
-        remedy = "there is no baseline yet. If this run is good, `editproof baseline accept` makes it the baseline"
+        remedy = (
+            "there is no baseline yet. If this run is good, `editproof baseline accept` makes it"
+            " the baseline"
+        )
     else:
         remedy = (
             "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
@@ -85,41 +89,48 @@ def of_comparison(
             where = "`editproof doctor` says which weights are in use. " if name == "lpips" else ""
             added = "" if name in there.metrics else f" --metric {name}"
             yield (
-                f"{name} is {metric.identity} here and {before} in the baseline: no numbers to compare. {where}"
-                f"`editproof baseline measure{added}` measures the accepted pictures again"
+                f"{name} is {metric.identity} here and {before} in the baseline: no numbers to"
+                f" compare. {where}`editproof baseline measure{added}` measures the accepted"
+                " pictures again"
             )
     cases = {case.id: case for case in run.manifest.cases}
     if pairing.altered:
         listed = names([case_name(cases[case_id]) for case_id in pairing.altered])
         yield (
-            f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since it was accepted ({listed}). "
-            "Accept these cases again: editproof baseline accept --case NAME --reason TEXT"
+            f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since"
+            f" it was accepted ({listed}). Accept these cases again: editproof baseline accept"
+            " --case NAME --reason TEXT"
         )
     if unseen:
         listed = names([case_name(cases[case_id]) for case_id in unseen])
         yield (
-            f"{counted(len(unseen), 'case')} not compared: a picture is gone or of another size, and no number with a margin "
-            f"is known on both sides ({listed}). Bring the pictures back, or accept these cases again"
+            f"{counted(len(unseen), 'case')} not compared: a picture is gone or of another size,"
+            f" and no number with a margin is known on both sides ({listed}). Bring the pictures"
+            " back, or accept these cases again"
         )
     if pairing.new:
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
         listed = names([case_name(cases[case_id]) for case_id in pairing.new])
         yield (
-            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The baseline's models are {models}. "
-            "To compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE. Or accept this run"
+            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The"
+            f" baseline's models are {models}. To compare a model with one of them, run it under"
+            " that name: --pipeline NAME=PIPELINE. Or accept this run"
         )
 
 
 def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
     """What a person should know of a comparison though it changes nothing."""
     for model in pairing.other_seeds:
-        yield f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole, not seed by seed"
+        yield (
+            f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole,"
+            " not seed by seed"
+        )
     if pairing.unused:
         cases = {case.id: case for case in baseline.sheet.manifest.cases}
         listed = names([case_name(cases[case_id]) for case_id in pairing.unused])
         yield (
-            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not judged ({listed}). Where they "
-            "are gone for good, accept a whole run again"
+            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not"
+            f" judged ({listed}). Where they are gone for good, accept a whole run again"
         )
     if any(look.state != "unchanged" for look in looks.by_column.values()) and (
         changed := _environment(run, baseline)

@@ -207,7 +207,10 @@ def _lighter(subject: str, before: float, after: float) -> str:
 
 def _turned_hue(subject: str, before: float, after: float) -> str:
     where = "" if subject == "the picture" else f" of {subject}"
-    return f"colours{where} turned {'back ' if abs(after) < abs(before) else ''}by {abs(after - before):.1f}°"
+    return (
+        f"colours{where} turned {'back ' if abs(after) < abs(before) else ''}by"
+        f" {abs(after - before):.1f}°"
+    )
 
 
 def _ghost(_subject: str, before: float, after: float) -> str:
@@ -250,7 +253,10 @@ def _scaled(subject: str, before: float, after: float) -> str:
 def _rotated(subject: str, before: float, after: float) -> str:
     if abs(after) <= abs(before):
         return f"{subject} is upright again"
-    return f"{subject} is turned by {abs(after):.2g}° {'clockwise' if after > 0 else 'counter-clockwise'}"
+    return (
+        f"{subject} is turned by {abs(after):.2g}°"
+        f" {'clockwise' if after > 0 else 'counter-clockwise'}"
+    )
 
 
 _DETAIL = _towards("harsher", "sharper", "less harsh", "blurrier")

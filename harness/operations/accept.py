@@ -19,7 +19,8 @@ def accept_run(
     target = target or baseline_folder(accepted.manifest.suite, project)
     if target.exists() and not acceptance.reason.strip():
         raise UsageError(
-            f"{target} holds a baseline already: say with --reason TEXT why another outcome is right now"
+            f"{target} holds a baseline already: say with --reason TEXT why another outcome is"
+            " right now"
         )
     return baselines.accept(accepted, target, acceptance)
 

@@ -19,11 +19,13 @@ def draw_maps_of_findings(run: Run, project: Project) -> None:
 
 
 def draw_maps(run: Run, project: Project, *, most: int | None) -> None:
-    """Draw the heat maps of the cases that need a look into the run's folder; `most` None: of all."""
+    """Draw the heat maps of the cases that need a look into the run's folder; `most` None: of
+    all.
+    """
     try:
         weights = find_weights(project.lpips_weights, download=False)
     except UsageError:
-        weights = NO_WEIGHTS  # LPIPS then has no maps; whoever reads a report need not have what measured it
+        weights = NO_WEIGHTS  # LPIPS then has no maps: a reader need not have its weights
     maps.draw(run, weights, most=most)
 
 

@@ -31,7 +31,8 @@ def find_blame(
     accepted = baseline_of(baseline, run.manifest.suite, project)
     if accepted is None:
         raise UsageError(
-            "there is no baseline to blame against. Name one with --baseline, a run's folder will do"
+            "there is no baseline to blame against. Name one with --baseline, a run's folder"
+            " will do"
         )
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()

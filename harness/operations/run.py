@@ -150,5 +150,6 @@ def _check_distinct(models: Sequence[Model]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
-                f"two pipelines are called {name!r}; name them apart: --pipeline NAME={models[0].spec}"
+                f"two pipelines are called {name!r}; name them apart: --pipeline"
+                f" NAME={models[0].spec}"
             )

@@ -75,7 +75,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**_KEEP_MEMORY, **os.environ, **_ONE_THREAD},
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C reaches the parent only, which then stops its children
+                start_new_session=True,  # Ctrl-C reaches the parent only, which stops its children
             )
         theirs.close()
         self.connection: Connection[Any, Any] = Connection(ours.detach())

@@ -1,4 +1,6 @@
-"""What a comparison of two runs, or of two models of one run, found. Frozen, plain, without logic."""
+"""What a comparison of two runs, or of two models of one run, found. Frozen, plain, without
+logic.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,8 @@ class AspectAnswer:
     won: float
     """Likewise: numbers that are better in B."""
     jod: float
-    """How visible the most visible picture is in which the aspect moved, JOD; 0: it moved in none."""
+    """How visible the most visible picture is in which the aspect moved, JOD; 0: it moved in none.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from editproof.harness.records.types import ExitCode
 
 
 class EditproofError(Exception):
-    """Something that a person must act on. The message is one line: what, where, what to do next."""
+    """Something that a person must act on. The message is one line: what, where, what to do
+    next.
+    """
 
     exit_code: ExitCode
 

@@ -124,7 +124,9 @@ def write_maps(folder: Path, maps: Maps) -> None:
 
 
 def load_maps(folder: Path) -> Maps:
-    """The maps of a run; none where none were drawn. Raises UsageError where the file is damaged."""
+    """The maps of a run; none where none were drawn. Raises UsageError where the file is
+    damaged.
+    """
     path = folder / MAPS
     if not path.is_file():
         return Maps()

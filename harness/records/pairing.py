@@ -60,7 +60,8 @@ class Pairing:
     new: tuple[str, ...]
     """Ids of finished cases without any accepted one."""
     altered: tuple[str, ...]
-    """Ids of the user's own cases whose pixels are not the accepted case's any more: not compared."""
+    """Ids of the user's own cases whose pixels are not the accepted case's any more: not compared.
+    """
     unused: tuple[str, ...]
     """Ids of accepted cases of scenes that the run does not have."""
     other_seeds: tuple[str, ...]

@@ -100,7 +100,8 @@ class MetricInfo:
     aspect: str = ""
     """What it is about, one of ASPECTS; empty: 0.1.0 did not say."""
     unseen: float | None = None
-    """Values beyond this, on the good side, look alike to everybody; None: there is no such value."""
+    """Values beyond this, on the good side, look alike to everybody; None: there is no such value.
+    """
 
     def unit_of(self, stat: str) -> str:
         """The unit of a statistic."""
@@ -233,7 +234,8 @@ def load_verdict(folder: Path) -> Verdict | None:
     schema = _decode(data, _Schema, path).schema
     if schema > VERDICT_SCHEMA:
         raise UsageError(
-            f"{path} has schema {schema}; this editproof reads up to {VERDICT_SCHEMA}. `editproof gate` judges the run anew"
+            f"{path} has schema {schema}; this editproof reads up to {VERDICT_SCHEMA}. `editproof"
+            " gate` judges the run anew"
         )
     try:
         return read_old(data) if schema == OLD_SCHEMA else _decode(data, Verdict, path)
@@ -248,7 +250,8 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     if not path.is_file():
         raise UsageError(
-            f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run` printed"
+            f"{folder} is not a run: it has no manifest.json. Name the folder that `editproof run`"
+            " printed"
         )
     manifest = _decode(path.read_bytes(), Manifest, path)
     if manifest.schema != SCHEMA:
@@ -359,7 +362,9 @@ def opened_table(path: Path, words: Sequence[str] = ()) -> Iterator[Any]:
 def write_table(
     path: Path, parts: Iterable[pd.DataFrame], about: Mapping[bytes, bytes] | None = None
 ) -> None:
-    """Write a table part by part, so that only one is in memory; all have the columns of the first."""
+    """Write a table part by part, so that only one is in memory; all have the columns of the
+    first.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 

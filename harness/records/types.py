@@ -401,7 +401,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding for one cause: what happened, where, how visible it is, and what it looks like."""
+    """One finding for one cause: what happened, where, how visible it is, and what it looks
+    like.
+    """
 
     rule: str
     """`picture` (a picture beside the accepted one), `budget`, `limit`, `status` (how edits end),
@@ -410,7 +412,8 @@ class Finding:
     families: tuple[str, ...]
     models: tuple[str, ...]
     case_id: str
-    """The case to look at: the most visible, or the furthest past its limit. Empty: there is none."""
+    """The case to look at: the most visible, or the furthest past its limit. Empty: there is none.
+    """
     cases: tuple[str, ...]
     """Every case that it counts, the one to look at first."""
     words: str

@@ -36,7 +36,7 @@ class Cache:
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
         except (msgspec.MsgspecError, FileNotFoundError):
-            return None  # of another version, damaged, or somebody cleaned up: it is run again and written anew
+            return None  # another version, damaged, or cleaned up: the case is run again
         return replace(record, case=case, cached=True)
 
     def put(self, record: CaseRecord, run_folder: Path) -> None:
@@ -79,7 +79,8 @@ class CarefulCache:
     def _turn_off(self, error: OSError) -> None:
         self._cache = None
         self._warn(
-            f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to another folder"
+            f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to"
+            " another folder"
         )
 
 

@@ -248,7 +248,8 @@ class _Studio:
             )
             if record.blobs.get("expected") != expected:
                 raise UsageError(
-                    "the scene is another now than it was in the run, so its maps would be of something else"
+                    "the scene is another now than it was in the run, so its maps would be of"
+                    " something else"
                 )
             self._scene, self._prepared = key, prepare(reference, self.metrics)
         return self._prepared

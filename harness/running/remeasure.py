@@ -103,7 +103,10 @@ def _what_changed(case: Case) -> str:
     return (
         ""
         if same
-        else "the scene is another now than when the edit was made: its vector or your files have changed"
+        else (
+            "the scene is another now than when the edit was made: its vector or your files have"
+            " changed"
+        )
     )
 
 

@@ -97,7 +97,8 @@ def _manifest(config: RunConfig) -> Manifest:
     suite = config.suite
     if not (suite.variants or suite.folders) or not suite.models:
         raise UsageError(
-            f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own cases, and a model"
+            f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own"
+            " cases, and a model"
         )
     pipelines = describe(suite.models)
     stated = versions()
@@ -152,7 +153,8 @@ def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
         path = logs / "traceback.txt"
         path.write_text(reply.traceback)
         raise UsageError(
-            f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback: {path}"
+            f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback:"
+            f" {path}"
         )
     info: PipelineInfo = reply
     return info
@@ -163,8 +165,8 @@ def _check_resumable(folder: Path) -> None:
     edits_of = runs.load_manifest(folder).edits_of
     if edits_of:
         raise UsageError(
-            f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured again. Measure that run once "
-            "more: editproof measure RUN"
+            f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured"
+            " again. Measure that run once more: editproof measure RUN"
         )
 
 
@@ -175,7 +177,8 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
     if not config.resume:
         if config.folder.exists() and any(config.folder.iterdir()):
             raise UsageError(
-                f"{config.folder} is not empty. Add --resume to continue a run, or choose another --out"
+                f"{config.folder} is not empty. Add --resume to continue a run, or choose another"
+                " --out"
             )
         runs.write_manifest(config.folder, manifest)
         return {}

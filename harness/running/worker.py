@@ -79,7 +79,8 @@ class Work:
 
     cases: tuple[Case, ...]
     made: tuple[CaseRecord, ...] = ()
-    """The cases' records where the edits were made before; their pictures are in the run's folder."""
+    """The cases' records where the edits were made before; their pictures are in the run's folder.
+    """
 
     @property
     def scene_key(self) -> tuple[object, ...]:

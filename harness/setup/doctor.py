@@ -81,7 +81,10 @@ def _one_opencv() -> Check:
     names = sorted({d.name for d in distributions() if d.name.startswith("opencv-")})
     if len(names) == 1:
         return Check("one OpenCV", ok=True, found=names[0])
-    remedy = "they overwrite each other. Uninstall all of them, then install opencv-python-headless alone"
+    remedy = (
+        "they overwrite each other. Uninstall all of them, then install opencv-python-headless"
+        " alone"
+    )
     return Check("one OpenCV", ok=False, found=f"{', '.join(names) or 'none'}: {remedy}")
 
 

@@ -31,16 +31,21 @@ SCENE = ("logo", 4)
 """Family and rung that a metric's picture shows: by the metric, else by its fault, else this."""
 SEED, SIZE, SCALE = 7, 256, 1
 STRONGER = 4.0
-"""The picture shows the fault at this many times its nominal strength, so that an eye sees it too."""
+"""The picture shows the fault at this many times its nominal strength, so that an eye sees it too.
+"""
 GAP_PX = 8
 INTRODUCTION = f"""# Measurements
 
-Made by `editproof explain --page`. Every metric is measured over each region that it names: `all`, the `edit` (what had to
-go), the `ring` around it, what was to `keep`, the micro-features to `protect`, the `seams` of tiles, and the `border`, the
-picture's outer rim. `worst` is the worst 64×64 window, with its place.
+`editproof explain --page docs/measurements.md` writes this page.
 
-Pictures: the right answer, the same with a fault planted in it, and where the metric sees it (or where it has no map, where
-the pictures differ). They show the fault at {STRONGER:g} times the strength that must never pass unseen.
+Every metric is measured over each region that it names.
+The regions are `all`, `edit` (what had to go), `ring` (around it), `keep` (what had to stay),
+`protect` (fine features), `seams` (borders of tiles) and `border` (the outer rim).
+`worst` is the worst 64×64 window, with its place.
+
+Each picture shows three things: the right answer, the same with a planted fault, and where the
+metric sees the fault. A metric without a map shows where the two pictures differ.
+The fault has {STRONGER:g} times the strength that must never pass unseen.
 """
 BETTER = {
     "higher": "higher is better",
@@ -79,7 +84,10 @@ def explain(metric: Metric) -> list[str]:
         f"**Formula.** {metric.formula}",
         f"**Source.** {metric.source}",
         "; ".join(facts) + ".",
-        f"Margins, where a suite writes none, of how much worse than the accepted one it may get: {margins or 'none'}.",
+        (
+            "Margins, where a suite writes none, of how much worse than the accepted one it may"
+            f" get: {margins or 'none'}."
+        ),
         *_unseen(metric),
     ]
 
@@ -139,8 +147,8 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
         else _harm(metric, metric.map(prepared, strong))
     )
     caption = (
-        f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it, {numbers[1]} at "
-        f"{fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
+        f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it,"
+        f" {numbers[1]} at {fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
     )
     return _side_by_side([right, strong, _heat(where)]), caption
 

@@ -82,7 +82,9 @@ def _version(name: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the run ran on. Raises UsageError where EDITPROOF_DEVICE names no device that is here."""
+    """What the run ran on. Raises UsageError where EDITPROOF_DEVICE names no device that is
+    here.
+    """
     try:
         device = device_name()
     except ContractError as error:

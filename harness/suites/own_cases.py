@@ -51,7 +51,8 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     prompt: str = ""
     scale: int = 0
-    """Output pixels per input pixel; 0: as `expected` is larger than `input`, or else the suite's."""
+    """Output pixels per input pixel; 0: as `expected` is larger than `input`, or else the suite's.
+    """
     give_mask: bool = True
     """Whether the pipeline is given the mask, or must find out itself what to replace."""
     config: dict[str, Param] = {}
@@ -86,8 +87,8 @@ def find(folder: Path) -> tuple[OwnCase, ...]:
     )
     if not found:
         raise UsageError(
-            f"{folder} holds no cases: put a picture NAME/input.png (or .jpg, .tif, .webp) into it, and beside that "
-            "mask.png and expected.png where you have them"
+            f"{folder} holds no cases: put a picture NAME/input.png (or .jpg, .tif, .webp) into it,"
+            " and beside that mask.png and expected.png where you have them"
         )
     for own in found:
         if not own.name.isprintable():
@@ -204,7 +205,8 @@ def _side_by_side(folder: Path) -> Iterator[OwnCase]:
         for stem, path in _by_stem(folder / part).items():
             if stem not in inputs:
                 raise UsageError(
-                    f"{path} belongs to no input: there is no {folder / 'input' / stem} with any of {_ENDINGS}"
+                    f"{path} belongs to no input: there is no {folder / 'input' / stem} with any of"
+                    f" {_ENDINGS}"
                 )
     for stem in inputs:
         yield find_one(folder, stem)
@@ -292,7 +294,8 @@ def _scale(own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], sca
     asked = facts.scale or max(sizes["expected"][0] // height, 1)
     if tuple(sizes["expected"][:2]) != (height * asked, width * asked) or asked > MAX_SCALE:
         raise UsageError(
-            f"{own.parts['expected']} is {_size(sizes['expected'])}; it must be the input's {_size((height, width))}"
+            f"{own.parts['expected']} is {_size(sizes['expected'])}; it must be the input's"
+            f" {_size((height, width))}"
             + (f" times {facts.scale}" if facts.scale else f", or that times 2 to {MAX_SCALE}")
         )
     return asked
@@ -331,7 +334,8 @@ def _protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area:
     y0, x0, y1, x1 = area
     if not (0 <= y0 < y1 <= image.shape[0] and 0 <= x0 < x1 <= image.shape[1]):
         raise UsageError(
-            f"{own.facts[-1]}: protect.{name} is {list(area)}; it must be y0, x0, y1, x1 inside {_size(image.shape)}"
+            f"{own.facts[-1]}: protect.{name} is {list(area)}; it must be y0, x0, y1, x1 inside"
+            f" {_size(image.shape)}"
         )
     box = np.zeros(image.shape[:2], bool)
     box[y0:y1, x0:x1] = True

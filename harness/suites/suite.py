@@ -194,7 +194,8 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
         if wrong or not steps:
             raise UsageError(
-                f"vectors.{family} must name steps from 1 to {ladders[family]}; it names {wrong or 'none'}"
+                f"vectors.{family} must name steps from 1 to {ladders[family]}; it names"
+                f" {wrong or 'none'}"
             )
     for name in file.metrics:
         check_name(name)
@@ -251,7 +252,8 @@ def check_label(label: str, what: str) -> None:
     """Raise UsageError unless a name can stand in a file name and on a terminal."""
     if not re.fullmatch(r"[\w\[\],=+-][\w\[\],=+ .-]{0,99}", label):
         raise UsageError(
-            f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is {label[:120]!r}"
+            f"{what} must be 1 to 100 letters, digits, spaces or any of _-.+=,[] ; it is"
+            f" {label[:120]!r}"
         )
 
 
@@ -311,8 +313,8 @@ def _check_viewing(viewing: Viewing, file: SuiteFile) -> None:
     check_display(viewing.display)
     if not 0.1 <= viewing.zoom <= 100 or not 0 <= viewing.distance_m <= 100:
         raise UsageError(
-            f"viewing: zoom must be 0.1 to 100 and distance_m 0 (the display's own) to 100; they are {viewing.zoom:g} and "
-            f"{viewing.distance_m:g}"
+            "viewing: zoom must be 0.1 to 100 and distance_m 0 (the display's own) to 100; they"
+            f" are {viewing.zoom:g} and {viewing.distance_m:g}"
         )
     _check_known(viewing.families, [*file.vectors, *file.folders], "vector of this suite")
 

@@ -56,7 +56,10 @@ class ClassicalFill:
     @property
     def fingerprint(self) -> str:
         """Its name and settings: there are no weights."""
-        return f"{self.name} radius_px={self.config.radius_px} patch_radius_px={self.config.patch_radius_px}"
+        return (
+            f"{self.name} radius_px={self.config.radius_px}"
+            f" patch_radius_px={self.config.patch_radius_px}"
+        )
 
     def __call__(
         self,

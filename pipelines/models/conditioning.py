@@ -99,7 +99,8 @@ def apply(calibration: Calibration, embedding: Embedding) -> Embedding:
     width = len(calibration.source_mean)
     if embedding.shape[-1] != width:
         raise ContractError(
-            f"the embedding has {embedding.shape[-1]} dimensions; the calibration was measured on {width}"
+            f"the embedding has {embedding.shape[-1]} dimensions; the calibration was measured on"
+            f" {width}"
         )
     unit = (embedding - calibration.source_mean) / calibration.source_scale
     turned = unit @ calibration.rotation if calibration.rotation.size else unit
@@ -178,13 +179,15 @@ def _check_pair(source: Embedding, target: Embedding, *, same_width: bool) -> No
     for name, part in (("source", source), ("target", target)):
         if part.ndim != 2 or len(part) < 2:
             raise ContractError(
-                f"the {name} embeddings have shape {part.shape}; N×D with N of 2 or more was expected"
+                f"the {name} embeddings have shape {part.shape}; N×D with N of 2 or more was"
+                " expected"
             )
         if not np.isfinite(part).all():
             raise ContractError(f"the {name} embeddings hold values that are NaN or infinite")
     if len(source) != len(target) or (same_width and source.shape != target.shape):
         raise ContractError(
-            f"the embeddings have shapes {source.shape} and {target.shape}: they do not fit together"
+            f"the embeddings have shapes {source.shape} and {target.shape}: they do not fit"
+            " together"
         )
 
 

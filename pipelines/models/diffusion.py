@@ -177,7 +177,8 @@ class DiffusionFill:
             processor.register_to_config(do_binarize=not self.config.soft_mask)
         elif self.config.soft_mask and not hasattr(pipe, "pictures"):
             raise ContractError(
-                f"{self.source}: this kind of pipeline takes no soft mask; set inpaint.soft_mask=false"
+                f"{self.source}: this kind of pipeline takes no soft mask; set"
+                " inpaint.soft_mask=false"
             )
 
     def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
@@ -199,7 +200,8 @@ class DiffusionFill:
             }
         after = {name: self._calibrated(name, value) for name, value in embedded.items()}
         self.note = "; ".join(
-            f"{name}: before {conditioning.features(embedded[name])}, after {conditioning.features(after[name])}"
+            f"{name}: before {conditioning.features(embedded[name])}, after"
+            f" {conditioning.features(after[name])}"
             for name in sorted(embedded)
         )
         import torch
@@ -397,8 +399,8 @@ def _folder(source: Path | str) -> Path:
         return Path(DiffusionPipeline.download(source, use_safetensors=True))
     except (OSError, ValueError) as error:
         raise ContractError(
-            f"diffusers:{source}: there is no such folder here, and the hub has no such pipeline with safetensors "
-            f"weights or can't be reached: {_first_line(error)}"
+            f"diffusers:{source}: there is no such folder here, and the hub has no such pipeline"
+            f" with safetensors weights or can't be reached: {_first_line(error)}"
         ) from error
 
 

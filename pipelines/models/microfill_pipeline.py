@@ -53,8 +53,9 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         num_inference_steps: int = 4,
         strength: float = 1.0,
         generator: torch.Generator | list[torch.Generator] | None = None,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
-        | None = None,
+        callback_on_step_end: (
+            Callable[[Any, int, int, dict[str, Any]], dict[str, Any]] | None
+        ) = None,
     ) -> ImagePipelineOutput:
         """Fill N×3×H×W images in [0, 1] where the N×1×H×W masks are above 0; H and W are multiples
         of 8.

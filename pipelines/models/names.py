@@ -54,12 +54,14 @@ def diffusers_source(name: str) -> Path | str:
     if source and folder.is_dir():
         if not (folder / "model_index.json").is_file():
             raise ContractError(
-                f"{name}: the folder {folder} holds no model_index.json, so it is no diffusers pipeline"
+                f"{name}: the folder {folder} holds no model_index.json, so it is no diffusers"
+                " pipeline"
             )
         return folder
     if folder.is_file():
         raise ContractError(
-            f"{name}: {folder} is a file; a folder written by diffusers' save_pretrained was expected"
+            f"{name}: {folder} is a file; a folder written by diffusers' save_pretrained was"
+            " expected"
         )
     if HUB_ID.fullmatch(source):
         return source

@@ -168,10 +168,10 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
         average.update_parameters(network)
         mean += float(loss.detach())
         if (step + 1) % KEEP_EVERY == 0 or step + 1 == steps or time.monotonic() > end:
-            print(
+            print(  # noqa: T201
                 f"step {step + 1} of {steps}: score {mean / (step % KEEP_EVERY + 1):.4f}",
                 flush=True,
-            )  # noqa: T201
+            )
             mean = 0.0
             _keep(folder, step + 1, network, average, optimiser)
             if time.monotonic() > end:
@@ -185,7 +185,9 @@ def learning_rate(step: int, steps: int) -> float:
 
 
 def _loss(network: Any, batch: tuple[Any, ...], levels: Any, rng: np.random.Generator) -> Any:
-    """The energy score of two fills from the same noisy residual, each with fresh noise of its own."""
+    """The energy score of two fills from the same noisy residual, each with fresh noise of its
+    own.
+    """
     import torch
 
     condition, residual, inside = batch

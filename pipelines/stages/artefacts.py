@@ -58,7 +58,10 @@ class ArtefactScore:
         return max(self.texture, self.edge, self.repetition)
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} (texture {self.texture:.2f}, edge {self.edge:.2f}, repetition {self.repetition:.2f})"
+        return (
+            f"{self.value:.2f} (texture {self.texture:.2f}, edge {self.edge:.2f}, repetition"
+            f" {self.repetition:.2f})"
+        )
 
 
 CLEAN = ArtefactScore(0.0, 0.0, 0.0)

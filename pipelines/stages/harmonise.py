@@ -109,7 +109,10 @@ def _matched(steps: list[tuple[float, float]]) -> str:
     if not moved:
         return "colour kept: there is no step along the edge that matching would make smaller"
     before, after = np.mean(moved, axis=0)
-    return f"colour matched in {len(moved)} of {len(steps)} regions: step along the rim {before:.4f} -> {after:.4f}"
+    return (
+        f"colour matched in {len(moved)} of {len(steps)} regions: step along the rim {before:.4f}"
+        f" -> {after:.4f}"
+    )
 
 
 def _mean_and_deviation(image: Image, region: Region, _scale: int) -> Image:
@@ -164,12 +167,15 @@ def _step(image: Image, mask: Mask, sigma_px: float) -> Image:
 
 
 def _local_mean(image: Image, weight: Mask, sigma_px: float) -> tuple[Image, Pixels]:
-    """Weighted mean around each pixel, in a Gaussian neighbourhood, and where there is any weight."""
+    """Weighted mean around each pixel, in a Gaussian neighbourhood, and where there is any
+    weight.
+    """
     total = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma_px)
     share = cv2.GaussianBlur(weight, (0, 0), sigma_px)
-    return np.asarray(
-        total / np.maximum(share, _NO_WEIGHT)[..., None], np.float32
-    ), share > _NO_WEIGHT
+    return (
+        np.asarray(total / np.maximum(share, _NO_WEIGHT)[..., None], np.float32),
+        share > _NO_WEIGHT,
+    )
 
 
 COLOURS: dict[str, Matcher] = {"gradient": _gradient_domain, "mean_std": _mean_and_deviation}

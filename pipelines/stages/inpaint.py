@@ -121,7 +121,9 @@ def models_of(config: ReferenceConfig) -> list[FillModel]:
 
 
 def context_crops(hole: Hole, *, context_px: int) -> list[tuple[slice, slice]]:
-    """The hole's parts, each with `context_px` around it; parts whose context touches share a crop."""
+    """The hole's parts, each with `context_px` around it; parts whose context touches share a
+    crop.
+    """
     if context_px >= max(hole.shape) and hole.any():
         return [(slice(0, hole.shape[0]), slice(0, hole.shape[1]))]
     reach = cv2.dilate(

@@ -49,8 +49,9 @@ def refine_mask(edit: Edit) -> Step:
     spared = (refined > 0) & ~core & _kept_out_of(core, refined > 0, edit.image, request, config)
     refined = np.where(spared, np.float32(0), refined)
     decision = (
-        f"{f'shrunk by {config.erode_px} px, ' if config.erode_px else ''}grown by {config.dilate_px} px, "
-        f"edge σ {config.soft_sigma_px:g} px, {int(spared.sum())} px spared: {refined.mean():.2%} of the image"
+        f"{f'shrunk by {config.erode_px} px, ' if config.erode_px else ''}grown by"
+        f" {config.dilate_px} px, edge σ {config.soft_sigma_px:g} px, {int(spared.sum())} px"
+        f" spared: {refined.mean():.2%} of the image"
     )
     return Step(replace(edit, mask=refined), refined, decision)
 
@@ -120,15 +121,17 @@ def check_mask(edit: Edit) -> Step:
     coverage, config = float(edit.mask.mean()), edit.config.mask
     if coverage > config.max_coverage:
         raise MaskTooLargeError(
-            f"coverage {coverage:.3f} > {config.max_coverage:.3f}: the mask covers too much to be filled well. "
-            f"Give a smaller mask, or raise mask.max_coverage{_inverted(edit)}"
+            f"coverage {coverage:.3f} > {config.max_coverage:.3f}: the mask covers too much to be"
+            f" filled well. Give a smaller mask, or raise mask.max_coverage{_inverted(edit)}"
         )
     covered = _covered(edit.mask, edit.request)
     decision = "; ".join(
         [
-            f"coverage {coverage:.3f} ≤ {config.max_coverage:.3f}"
-            if coverage
-            else "nothing to replace"
+            (
+                f"coverage {coverage:.3f} ≤ {config.max_coverage:.3f}"
+                if coverage
+                else "nothing to replace"
+            )
         ]
         + [f"{share:.1%} of {name} covered" for name, share in covered.items()]
     )

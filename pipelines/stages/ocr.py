@@ -1,4 +1,6 @@
-"""Text lines: found at two sizes and read by RapidOCR (PP-OCRv6, on the processor, in one thread)."""
+"""Text lines: found at two sizes and read by RapidOCR (PP-OCRv6, on the processor, in one
+thread).
+"""
 
 from __future__ import annotations
 

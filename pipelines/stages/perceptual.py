@@ -36,7 +36,8 @@ GOLDEN = 0.6993
 GOLDEN_TOLERANCE = 0.002
 
 TILE_PX = 512
-"""Edge of the squares that are compared one by one, so that memory does not grow with the picture."""
+"""Edge of the squares that are compared one by one, so that memory does not grow with the picture.
+"""
 
 LEAST_PX = 64
 """Smaller pieces are mirrored to this edge: AlexNet's last layers need something to see."""
@@ -54,7 +55,10 @@ def find_weights(setting: str) -> Path:
     Loads nothing. Raises ContractError where there is none, or the file is of another kind.
     """
     name = setting or os.environ.get(VARIABLE, "")
-    remedy = f"set {SETTING} or the environment variable {VARIABLE} to a folder or file with AlexNet's weights"
+    remedy = (
+        f"set {SETTING} or the environment variable {VARIABLE} to a folder or file with AlexNet's"
+        " weights"
+    )
     if not name:
         raise ContractError(
             f"verify.max_lpips is set, and there are no weights to measure LPIPS with: {remedy}"
@@ -154,8 +158,8 @@ def _network(path: Path) -> Any:
     found = float(_distances(network, *golden_pair()).mean())
     if not abs(found - GOLDEN) <= GOLDEN_TOLERANCE:
         raise ContractError(
-            f"{path} is not torchvision's trained AlexNet: LPIPS of a known pair is {found:.4f}, {GOLDEN:.4f} was expected. "
-            f"Fetch it again, or set {SETTING} to another file"
+            f"{path} is not torchvision's trained AlexNet: LPIPS of a known pair is {found:.4f},"
+            f" {GOLDEN:.4f} was expected. Fetch it again, or set {SETTING} to another file"
         )
     return network
 

@@ -89,8 +89,8 @@ def precheck(edit: Edit) -> Step:
         shares = _shares(edit, marked if request.mask is not None else None)
     estimate_ms = _estimate_ms(edit, *shares, detects=_detects(edit, needs_text_removal))
     decision = (
-        f"needs_text_removal={str(needs_text_removal).lower()}, needs_inpainting={str(needs_inpainting).lower()}, "
-        f"estimate_ms={estimate_ms:.0f}"
+        f"needs_text_removal={str(needs_text_removal).lower()},"
+        f" needs_inpainting={str(needs_inpainting).lower()}, estimate_ms={estimate_ms:.0f}"
     )
     checked = replace(
         edit, needs_text_removal=needs_text_removal, needs_inpainting=needs_inpainting

@@ -19,7 +19,9 @@ Weights = npt.NDArray[np.float32]
 
 
 def tile_starts(length_px: int, *, size_px: int, overlap_px: int) -> list[int]:
-    """Where tiles start along one axis: at multiples of size - overlap, until the axis is covered."""
+    """Where tiles start along one axis: at multiples of size - overlap, until the axis is
+    covered.
+    """
     stride = size_px - overlap_px
     return list(range(0, max(length_px - overlap_px, 1), stride))
 

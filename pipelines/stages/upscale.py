@@ -59,7 +59,10 @@ def upscale(edit: Edit) -> Step:
         guarded = (
             f", held back to {config.conservative_model} on {1 - share.mean():.1%} of the picture"
         )
-    decision = f"{name} ×{scale}{why}, tiles of {tile.size_px} px, overlap {tile.overlap_px} px{guarded}{denoised}"
+    decision = (
+        f"{name} ×{scale}{why}, tiles of {tile.size_px} px, overlap {tile.overlap_px}"
+        f" px{guarded}{denoised}"
+    )
     edit = replace(edit, image=image, enlarged_from=small)
     return Step(
         _as_if_it_came_large(edit, image) if edit.config.order.upscale_first else edit,
@@ -180,7 +183,10 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
         else:
             kept += 1
     count = len(regions)
-    said = f"{count} region{'s' * (count != 1)} above {config.feedback_threshold:g}, {count - kept} made again by {other}"
+    said = (
+        f"{count} region{'s' * (count != 1)} above {config.feedback_threshold:g}, {count - kept}"
+        f" made again by {other}"
+    )
     return image, f"{said}, {kept} kept from {first}: {other} came no closer" if kept else said
 
 

@@ -50,9 +50,11 @@ def verify(edit: Edit) -> Step:
         excess=_edge_excess(edit, hole),
         score=artefact_score(edit.image, edit.mask),
         ssim=ssim_outside(edit.image, image, hole) if config.min_ssim > 0 else None,
-        lpips=lpips_outside(edit.image, image, hole, find_weights(config.lpips_weights))
-        if config.max_lpips < 1
-        else None,
+        lpips=(
+            lpips_outside(edit.image, image, hole, find_weights(config.lpips_weights))
+            if config.max_lpips < 1
+            else None
+        ),
     )
     edit = replace(edit, artefact_score=found.score.value)
     problems, said = _problems(config, found), _said(config, found)
@@ -71,11 +73,13 @@ def _problems(config: VerifyConfig, found: Found) -> list[str]:
     problems = []
     if found.outside > config.max_outside_change:
         problems.append(
-            f"outside the mask a pixel changed by {found.outside:.4f} > {config.max_outside_change:g}"
+            f"outside the mask a pixel changed by {found.outside:.4f} >"
+            f" {config.max_outside_change:g}"
         )
     if found.excess > config.max_edge_excess:
         problems.append(
-            f"the step along the mask's edge is {found.excess:.3f} > {config.max_edge_excess:g} over its surroundings'"
+            f"the step along the mask's edge is {found.excess:.3f} > {config.max_edge_excess:g}"
+            " over its surroundings'"
         )
     if found.score.value > config.max_artefact_score:
         problems.append(
@@ -90,7 +94,10 @@ def _problems(config: VerifyConfig, found: Found) -> list[str]:
 
 def _said(config: VerifyConfig, found: Found) -> str:
     """What was measured, and the limits that were asked for."""
-    said = f"outside change {found.outside:.4f}, edge excess {found.excess:.3f}, artefact score {found.score}"
+    said = (
+        f"outside change {found.outside:.4f}, edge excess {found.excess:.3f}, artefact score"
+        f" {found.score}"
+    )
     if found.ssim is not None:
         said += f", SSIM outside {found.ssim:.3f} (least {config.min_ssim:g})"
     if found.lpips is not None:

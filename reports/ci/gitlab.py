@@ -53,9 +53,9 @@ def _entry(
     return {
         "description": text,
         "check_name": f"editproof: {name}",
-        "fingerprint": hashlib.sha256(
-            "\0".join(identity).encode("utf-8", "surrogatepass")
-        ).hexdigest(),
+        "fingerprint": (
+            hashlib.sha256("\0".join(identity).encode("utf-8", "surrogatepass")).hexdigest()
+        ),
         "severity": severity,
         "location": {"path": path, "lines": {"begin": 1}},
     }

@@ -48,7 +48,10 @@ OUTCOMES_TABLE = (
     "| family | model | aspect | outcome | JOD | cases |",
     "| --- | --- | --- | --- | --- | --- |",
 )
-NEXT_STEP = "Pictures and numbers of every case: the report in the run's folder (`editproof report` writes it)."
+NEXT_STEP = (
+    "Pictures and numbers of every case: the report in the run's folder (`editproof report` writes"
+    " it)."
+)
 
 Size = Callable[[str], int]
 
@@ -80,9 +83,11 @@ def summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> st
 def escaped(text: str) -> str:
     """A foreign text that stays text: no markup, no HTML, no link, and no mention of anybody."""
     return "".join(
-        f"&#{ord(char)};" + ("\N{ZERO WIDTH SPACE}" if char in "@#" else "")
-        if char in ACTIVE
-        else char
+        (
+            f"&#{ord(char)};" + ("\N{ZERO WIDTH SPACE}" if char in "@#" else "")
+            if char in ACTIVE
+            else char
+        )
         for char in text
     )
 
@@ -140,7 +145,8 @@ def _details(
     names = {case.id: case_name(case) for case in manifest.cases}
     unseen = [change for change in verdict.changes if change.outcome is Outcome.INVISIBLE]
     listed = [
-        f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}: {escaped(numbers.jod(change.worst))} JOD"
+        f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}:"
+        f" {escaped(numbers.jod(change.worst))} JOD"
         for change in unseen[:MOST_INVISIBLE]
     ]
     yield (

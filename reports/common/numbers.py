@@ -35,7 +35,9 @@ def title(identity: str) -> str:
 
 
 def number(value: float, unit: str = "") -> str:
-    """A value without its unit: two decimals, four for a score that has no unit, none for a count."""
+    """A value without its unit: two decimals, four for a score that has no unit, none for a
+    count.
+    """
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{0 if unit in COUNTED else 2 if unit else 4}f}"
@@ -56,7 +58,9 @@ def jod(value: float) -> str:
 
 
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
-    """The measurement by the metric's name (not its identity); None where the case has no such row."""
+    """The measurement by the metric's name (not its identity); None where the case has no such
+    row.
+    """
     return _find(record.measurements, metric, region, stat)
 
 

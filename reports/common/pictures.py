@@ -1,4 +1,6 @@
-"""Pictures of a run as a page refers to them: where they lie, how large they are, what they show."""
+"""Pictures of a run as a page refers to them: where they lie, how large they are, what they
+show.
+"""
 
 from __future__ import annotations
 

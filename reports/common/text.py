@@ -29,10 +29,16 @@ def case_table(run: Run) -> Table:
     """A table for `rich.print`: one row per family and model, the means over its cases that have a
     value.
     """
-    caption = "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name, of the worst case"
+    caption = (
+        "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name,"
+        " of the worst case"
+    )
     blind = sum("expected" not in record.blobs for record in run.records if record.error is None)
     if blind:
-        caption += f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none was measured there"
+        caption += (
+            f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none"
+            " was measured there"
+        )
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
     table.caption_justify = "left"
     table.add_column("family", overflow="fold", min_width=15)
@@ -68,7 +74,9 @@ def _short(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A foreign text for a terminal: no control, escape or direction-changing characters, one line."""
+    """A foreign text for a terminal: no control, escape or direction-changing characters, one
+    line.
+    """
     if name.isprintable():
         return name
     return "".join(" " if char.isspace() else char if _harmless(char) else "�" for char in name)

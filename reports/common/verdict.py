@@ -31,7 +31,8 @@ JOD = "JOD: at 1, 75 % of people prefer the other picture."
 """What the number means: every output that shows one says so once."""
 
 VISIBLE = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
-"""JOD from which on a difference is called so, largest first; below the last it is `just visible`."""
+"""JOD from which on a difference is called so, largest first; below the last it is `just visible`.
+"""
 
 QUIET = frozenset({Outcome.IMPROVED, Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
 """Outcomes that need nobody, unless they fail the build."""
@@ -160,9 +161,11 @@ def line_of(finding: Finding) -> Line:
         stage=short(finding.stage, MAX_NAME),
         measure=short(measured(finding.rule, evidence)) if evidence else "",
         number=short(_number(finding.rule, evidence)) if evidence else "",
-        interval=f"{numbers.number(low, evidence.unit)} to {_quantity(high, evidence)}"
-        if evidence and evidence.interval
-        else "",
+        interval=(
+            f"{numbers.number(low, evidence.unit)} to {_quantity(high, evidence)}"
+            if evidence and evidence.interval
+            else ""
+        ),
         text=short(finding.text or finding.words),
         identity=_about(finding),
     )
@@ -241,7 +244,10 @@ def summed(verdict: Verdict) -> str:
     )
     if failing and not verdict.invalid:
         said = [
-            f"{failing:,} of {counted(len(found), 'finding')} {'fails' if failing == 1 else 'fail'} the build"
+            (
+                f"{failing:,} of {counted(len(found), 'finding')}"
+                f" {'fails' if failing == 1 else 'fail'} the build"
+            )
         ]
     if (
         verdict.exit_code is ExitCode.INCOMPLETE
@@ -342,7 +348,10 @@ def _number(rule: str, evidence: Evidence) -> str:
     value = _quantity(evidence.after, evidence)
     if evidence.before is not None:
         value = f"{numbers.number(evidence.before, evidence.unit)} → {value}"
-    return f"{measured(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')} {_quantity(evidence.limit, evidence)})"
+    return (
+        f"{measured(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')}"
+        f" {_quantity(evidence.limit, evidence)})"
+    )
 
 
 def _quantity(value: float, evidence: Evidence) -> str:

@@ -111,7 +111,9 @@ def _write_pixels(record: CaseRecord, sources: Sources, run: Run, folder: Path) 
 
 
 def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> bool:
-    """Write one picture, or what it has beyond another, modulo 256; False where it is not on disk."""
+    """Write one picture, or what it has beyond another, modulo 256; False where it is not on
+    disk.
+    """
     pixels = _read(blob_path(run_folder, digest))
     if pixels is None:
         return False

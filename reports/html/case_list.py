@@ -211,7 +211,10 @@ def _about(manifest: Manifest, key: Key, values: Sequence[float | None]) -> dict
     return {
         "key": metric if stat == "mean" and region == "edit" else f"{metric}.{region}.{stat}",
         "label": numbers.title(metric),
-        "title": f"{numbers.title(metric)} {stat.replace('_', ' ')} in {region}{f', {unit}' if unit else ''}",
+        "title": (
+            f"{numbers.title(metric)} {stat.replace('_', ' ')} in"
+            f" {region}{f', {unit}' if unit else ''}"
+        ),
         "digits": 2 if unit else 4,
         "values": values,
     }

@@ -141,7 +141,9 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
 
 
 def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Names of the metrics whose numbers findings show for something worse, in the findings' order."""
+    """Names of the metrics whose numbers findings show for something worse, in the findings'
+    order.
+    """
     shown = [
         finding.evidence for finding in findings if finding.outcome in WORSE and finding.evidence
     ]
@@ -285,7 +287,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _change(change: Change | None) -> dict[str, Any] | None:
-    """How visible the difference from the accepted picture is, in words; None: it was not measured."""
+    """How visible the difference from the accepted picture is, in words; None: it was not
+    measured.
+    """
     if change is None:
         return None
     word = (

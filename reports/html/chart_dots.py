@@ -65,7 +65,9 @@ class Point:
 def strips(
     records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips"
 ) -> tuple[Strip, ...]:
-    """A metric's mean in the edit of every case, by model; `before` is the baseline's, by case id."""
+    """A metric's mean in the edit of every case, by model; `before` is the baseline's, by case
+    id.
+    """
     found = []
     for model, cases in by_model(records).items():
         thinned = cases[:: math.ceil(len(cases) / MOST_DOTS)]

@@ -1,4 +1,6 @@
-"""How charts look: for colour-blind eyes, in light and dark, the same bytes for the same numbers."""
+"""How charts look: for colour-blind eyes, in light and dark, the same bytes for the same
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -183,7 +185,8 @@ def by_model(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
 
 def alt_of(what: str, ends: Sequence[tuple[str, float]], unit: str) -> str:
     """The alternative text of a chart: what it is, and a number for each name."""
-    return f"{what}: {', '.join(f'{name} {numbers.quantity(value, unit)}' for name, value in ends) or 'no value'}"
+    named = [f"{name} {numbers.quantity(value, unit)}" for name, value in ends]
+    return f"{what}: {', '.join(named) or 'no value'}"
 
 
 def _font(found: re.Match[str]) -> str:

@@ -42,15 +42,19 @@ KINDS = (
     (
         "forest",
         "What changed, family by family",
-        "Mean change of LPIPS in the edit with its 95 % interval; an interval that crosses the line may be noise.",
+        (
+            "Mean change of LPIPS in the edit with its 95 % interval; an interval that crosses the"
+            " line may be noise."
+        ),
         "",
     ),
     (
         "limit",
         "Where it starts to fail",
         (
-            "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the budgets’ limits, dotted where "
-            "the budget no longer asks; a ring marks the step at which a model passes one, × a step without a result."
+            "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the"
+            " budgets’ limits, dotted where the budget no longer asks; a ring marks the step at"
+            " which a model passes one, × a step without a result."
         ),
         "No case has a ladder step and an LPIPS or PSNR measurement.",
     ),
@@ -58,15 +62,19 @@ KINDS = (
         "spectral",
         "What happens to detail",
         (
-            "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above it noise or texture was "
-            "added. Lines are means over cases, bands reach from the lowest to the highest case."
+            "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above"
+            " it noise or texture was added. Lines are means over cases, bands reach from the"
+            " lowest to the highest case."
         ),
         "No case has a spectral measurement.",
     ),
     (
         "contrast",
         "What happens to contrast",
-        "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has gone flat, above it harsh.",
+        (
+            "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has"
+            " gone flat, above it harsh."
+        ),
         "",
     ),
     (
@@ -88,7 +96,8 @@ KINDS = (
         "",
     ),
 )
-"""Kind, title, what to see in it, and what stands there where there is none; empty: nothing does."""
+"""Kind, title, what to see in it, and what stands there where there is none; empty: nothing does.
+"""
 
 MOST_FAMILIES = 12
 """Families that charts are drawn of: those that need a look most."""
@@ -262,7 +271,9 @@ def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
 def _swaps(
     family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]
 ) -> Iterable[Effect]:
-    """Every other model against the first one, scene by scene: means over seeds are what is paired."""
+    """Every other model against the first one, scene by scene: means over seeds are what is
+    paired.
+    """
     scenes: dict[str, dict[str, list[float]]] = {}
     for record in records:
         value = numbers.value(record, "lpips", "edit", "mean")
@@ -313,7 +324,9 @@ def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], 
 
 
 def slug_of(name: str) -> str:
-    """A file name for a family; a name that is none itself gets a digest, so that two never meet."""
+    """A file name for a family; a name that is none itself gets a digest, so that two never
+    meet.
+    """
     if re.fullmatch(r"[a-z0-9_]{1,60}", name):
         return name
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

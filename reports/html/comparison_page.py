@@ -191,14 +191,18 @@ def interval(row: Row) -> str:
     """`0.0100 to 0.0300`; empty: none."""
     if row.interval is None:
         return ""
-    return f"{numbers.number(row.interval[0], row.unit)} to {numbers.number(row.interval[1], row.unit)}"
+    return (
+        f"{numbers.number(row.interval[0], row.unit)} to"
+        f" {numbers.number(row.interval[1], row.unit)}"
+    )
 
 
 def aspect_table(found: Comparison) -> Table:
     """A table for `rich.print`: what B is on each aspect, in the order of the answer."""
     order = list(ASPECT_TONES)
     table = _table(
-        "in margins, over the pictures that differ visibly; JOD: how visible the most visible one is"
+        "in margins, over the pictures that differ visibly; JOD: how visible the most visible"
+        " one is"
     )
     table.add_column("aspect", no_wrap=True)
     table.add_column("B is", no_wrap=True)
@@ -324,7 +328,10 @@ def _sheet(
     target.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(target, "WEBP", quality=84, method=2)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
-    alt = f"{pair.family}/{pair.name}, {pair.model}, seed {pair.seed}{where}: expected, A and B side by side"
+    alt = (
+        f"{pair.family}/{pair.name}, {pair.model}, seed {pair.seed}{where}: expected, A and B side"
+        " by side"
+    )
     yield Sheet(
         pair,
         target,

@@ -30,8 +30,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 POLICY = (
-    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self' file:; base-uri 'none'; "
-    "form-action 'none'"
+    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
+    " file:; base-uri 'none'; form-action 'none'"
 )
 """Nothing is loaded but what lies beside the page."""
 

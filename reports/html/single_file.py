@@ -45,11 +45,14 @@ _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=")[^"]*(")'
 
 
 def check_size(cases: int) -> None:
-    """Raise UsageError where there are more than MOST_CASES cases: said before anything is written."""
+    """Raise UsageError where there are more than MOST_CASES cases: said before anything is
+    written.
+    """
     if cases > MOST_CASES:
         raise UsageError(
-            f"--single-file is for up to {MOST_CASES} cases, and here are {cases}: their pictures would make a file that no "
-            "browser opens with pleasure. Send the run folder instead; the report in it needs no server"
+            f"--single-file is for up to {MOST_CASES} cases, and here are {cases}: their pictures"
+            " would make a file that no browser opens with pleasure. Send the run folder instead;"
+            " the report in it needs no server"
         )
 
 
@@ -150,6 +153,7 @@ def _hashed(text: str, hashes: list[str]) -> str:
 def _policy(styles: list[str], scripts: list[str]) -> str:
     """Ours by their hashes; data: is what we put in."""
     return (
-        f"default-src 'none'; img-src data:; style-src {' '.join(styles)}; "
-        f"script-src {' '.join([*scripts, 'data:']) if scripts else NOTHING}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src {' '.join(styles)}; script-src"
+        f" {' '.join([*scripts, 'data:']) if scripts else NOTHING}; base-uri 'none'; form-action"
+        " 'none'"
     )

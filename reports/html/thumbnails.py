@@ -124,7 +124,10 @@ def _draw(
     }
     captions = tuple(words[kind] for kind in kinds)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
-    alt = f"{record.case.scene}, {record.case.model.name}, seed {record.case.seed}{where}: {', '.join(captions)}"
+    alt = (
+        f"{record.case.scene}, {record.case.model.name}, seed {record.case.seed}{where}:"
+        f" {', '.join(captions)}"
+    )
     return Thumbnail(target, *sheet.size, alt, captions)
 
 

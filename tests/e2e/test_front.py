@@ -83,7 +83,9 @@ def test_finding_opens_its_case(look: Look, run: Run) -> None:
     ],
 )
 def test_filters(look: Look, run: Run, name: str, value: str, fact: str) -> None:
-    """Each filter keeps what fits, says how many, stands in the address, and is taken out by Clear."""
+    """Each filter keeps what fits, says how many, stands in the address, and is taken out by
+    Clear.
+    """
     page = look()
     every = listed(page)
     page.locator(f"select[name={name}]").select_option(value)
@@ -261,7 +263,9 @@ def test_csv_is_what_is_listed(look: Look, run: Run) -> None:
 
 
 def test_sections_keep_the_filters(look: Look) -> None:
-    """The links to sections scroll, and leave the state alone; a cell of the map filters the list."""
+    """The links to sections scroll, and leave the state alone; a cell of the map filters the
+    list.
+    """
     page = look("#seed=42")
     page.get_by_role("link", name="Provenance").click()
     expect(page.locator("#provenance h2")).to_be_in_viewport()
@@ -287,7 +291,8 @@ def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
     page = look()
     until(
         page,
-        "[...document.querySelectorAll('.chart img')].every((one) => one.complete && one.naturalWidth > 0)",
+        "[...document.querySelectorAll('.chart img')].every((one) => one.complete &&"
+        " one.naturalWidth > 0)",
     )
 
 

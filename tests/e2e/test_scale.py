@@ -69,7 +69,8 @@ def test_few_elements(page: Page) -> None:
         page.wait_for_timeout(100)
         assert page.locator(".grid .line").count() < 50
         found: list[Any] = page.evaluate(
-            "[...document.querySelectorAll('.grid .line')].map((row) => [row.dataset.index, row.querySelector('a').hash])"
+            "[...document.querySelectorAll('.grid .line')].map((row) => [row.dataset.index,"
+            " row.querySelector('a').hash])"
         )
         ids = page.evaluate("editproof.list.order()")
         assert all(f"case={ids[int(index)]}" in link for index, link in found)

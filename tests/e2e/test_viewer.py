@@ -1,4 +1,6 @@
-"""The case viewer in a browser, opened from the disk: every mode, key and deep link, on a real run."""
+"""The case viewer in a browser, opened from the disk: every mode, key and deep link, on a real
+run.
+"""
 
 from __future__ import annotations
 
@@ -550,7 +552,9 @@ def test_numbers_beside_the_baseline(view: Open, record: CaseRecord, run: Run) -
 
 
 def test_a_case_says_how_visible_its_change_is(view: Open, run: Run, record: CaseRecord) -> None:
-    """Beside the accepted picture, with what JOD means; and the findings that count it, in words."""
+    """Beside the accepted picture, with what JOD means; and the findings that count it, in
+    words.
+    """
     assert run.verdict is not None
     change = next((one for one in run.verdict.changes if one.case_id == record.case.id), None)
     page = view()
@@ -618,7 +622,8 @@ def test_every_control_has_a_name_and_takes_the_focus(view: Open) -> None:
     page = view("&mode=heat")
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('#viewer :is(button, select, input)')]
-        .filter((node) => node.checkVisibility() && !(node.innerText.trim() || node.ariaLabel || node.labels?.length))
+        .filter((node) => node.checkVisibility())
+        .filter((node) => !(node.innerText.trim() || node.ariaLabel || node.labels?.length))
         .map((node) => node.outerHTML)"""
     )
     assert nameless == []
@@ -628,7 +633,8 @@ def test_every_control_has_a_name_and_takes_the_focus(view: Open) -> None:
         page.keyboard.press("Tab")
         met.add(
             page.evaluate(
-                "(({ dataset, name, classList }) => dataset.do ?? (name || classList[0]))(document.activeElement)"
+                "(({ dataset, name, classList }) => dataset.do ?? (name ||"
+                " classList[0]))(document.activeElement)"
             )
         )
     assert {

@@ -137,7 +137,9 @@ METRICS = {_name(aspect): info(aspect) for aspect in NUMBERS}
 
 
 def scored(one: Case, picture: str = "", **values: float) -> CaseRecord:
-    """A case with a number of some aspects, 10 where nothing else is said, and a picture by name."""
+    """A case with a number of some aspects, 10 where nothing else is said, and a picture by
+    name.
+    """
     rows = tuple(
         Measurement(f"{name}@1", "edit", "mean", values.get(name, 10.0), "u") for name in METRICS
     )

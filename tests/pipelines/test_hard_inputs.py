@@ -37,7 +37,9 @@ def masked(shape: tuple[int, int], where: str) -> Mask:
 @pytest.mark.parametrize("where", ["empty", "corner", "edge", "full"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_tiny_and_long_pictures(shape: tuple[int, int], where: str, model: str) -> None:
-    """Untouched outside the mask and in range inside it; with nothing to fill from, that is said."""
+    """Untouched outside the mask and in range inside it; with nothing to fill from, that is
+    said.
+    """
     image, mask = picture(shape), masked(shape, where)
     pipeline = reference.build(**{"inpaint.model": model}, **FREELY)
     if mask.all():
@@ -68,7 +70,9 @@ def test_every_blend_on_tiny_and_long_pictures(shape: tuple[int, int], mode: str
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_detection_takes_any_size(shape: tuple[int, int]) -> None:
-    """Noise a few pixels wide has no text that anything could be sure of; the picture's size stays."""
+    """Noise a few pixels wide has no text that anything could be sure of; the picture's size
+    stays.
+    """
     result = reference.build(**{"mask.max_coverage": 0.99})(EditRequest(picture(shape), scale=2))
     assert result.image is not None
     assert result.image.shape == (2 * shape[0], 2 * shape[1], 3)

@@ -20,7 +20,9 @@ def test_the_page_is_what_the_settings_make_now() -> None:
 
 
 def test_every_setting_is_there_with_its_default() -> None:
-    """In the order of the configuration, each with words of its own, none of which breaks a table."""
+    """In the order of the configuration, each with words of its own, none of which breaks a
+    table.
+    """
     settings = [setting for section in manual.sections() for setting in section.settings]
     assert {
         setting.name: setting.default for setting in settings

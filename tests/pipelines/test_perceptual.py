@@ -36,7 +36,9 @@ def random_alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def taken(random_alexnet: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The untrained network passes for AlexNet: how it is used does not depend on what it learnt."""
+    """The untrained network passes for AlexNet: how it is used does not depend on what it
+    learnt.
+    """
     monkeypatch.setattr(perceptual, "GOLDEN_TOLERANCE", 9.0)
     perceptual._network.cache_clear()
     yield random_alexnet / perceptual.NAMES[0]

@@ -84,7 +84,9 @@ def test_strokes_are_a_mask() -> None:
     ("where", "dominates"), [(np.s_[70:110, 10:190], "true"), (np.s_[200:290, 10:60], "false")]
 )
 def test_text_dominates_a_mask_over_text_only(where: tuple[slice, slice], dominates: str) -> None:
-    """Where text is to be removed on its own, a caller's mask is asked whether it lies over some."""
+    """Where text is to be removed on its own, a caller's mask is asked whether it lies over
+    some.
+    """
     mask = np.zeros(FLAT.shape[:2], np.float32)
     mask[where] = 1
     image = with_text(FLAT, "SUMMER", (20, 100), size=1.2)

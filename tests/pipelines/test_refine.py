@@ -29,7 +29,9 @@ def refined(result: EditResult) -> Mask:
 
 
 def test_erosion_takes_a_rim_of_that_width(block: Mask) -> None:
-    """And whole strokes that are thinner than twice it; nothing is taken at the picture's border."""
+    """And whole strokes that are thinner than twice it; nothing is taken at the picture's
+    border.
+    """
     core = block > 0
     core[10, :] = True
     core[:, 70:] = True

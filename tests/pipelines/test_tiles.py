@@ -123,7 +123,9 @@ def test_the_request_s_tiling_is_the_inpainter_s_too(ground: Image, smudge: Mask
 
 
 def test_overlap_and_pyramid_hide_the_seams_of_a_fill(ground: Image, smudge: Mask) -> None:
-    """The same tiles, cut together, step where they meet; joined over what they share, they do not."""
+    """The same tiles, cut together, step where they meet; joined over what they share, they do
+    not.
+    """
     hole = smudge > 0
 
     def step(join: Join) -> float:
@@ -159,7 +161,9 @@ class Noise:
 def test_the_result_does_not_depend_on_the_batch_size(
     ground: Image, smudge: Mask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One tile at a time, or as many as the payload allows: the same bytes; another seed: others."""
+    """One tile at a time, or as many as the payload allows: the same bytes; another seed:
+    others.
+    """
     results, sizes = [], []
     for payload_px, seed in ((1, 1), (3 * 64**2, 1), (10**9, 1), (10**9, 2)):
         noise = Noise()

@@ -363,7 +363,9 @@ def test_every_setting_of_upscaling_is_in_the_config() -> None:
 
 
 def test_another_file_of_the_same_name_is_another_pipeline(tmp_path: Path) -> None:
-    """What an upscaler's file holds is in the fingerprint, so nothing stale comes out of a cache."""
+    """What an upscaler's file holds is in the fingerprint, so nothing stale comes out of a
+    cache.
+    """
     path = tmp_path / "net.safetensors"
     path.write_bytes(REALESRGAN.read_bytes())
     before = reference.build(**{"upscale.model": f"spandrel:{path}"}).fingerprint

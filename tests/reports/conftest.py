@@ -444,7 +444,10 @@ def _verdict(cases: tuple[Case, ...]) -> Verdict:
         exit_code=ExitCode.REGRESSION,
         outcome=Outcome.REGRESSED,
         invalid=(
-            "1 of 24 cases ended in an error: see the list of cases, mend the pipeline and run `editproof run` again",
+            (
+                "1 of 24 cases ended in an error: see the list of cases, mend the pipeline and run"
+                " `editproof run` again"
+            ),
         ),
         findings=findings,
         judgements=judgements,

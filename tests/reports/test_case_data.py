@@ -81,7 +81,9 @@ def test_all_pictures_are_there(run: runs.Run, tmp_path: Path) -> None:
 
 
 def test_pixels_are_written_where_maps_are(mapped: runs.Run, tmp_path: Path) -> None:
-    """Of cases with maps only; decoded, and added to the expected picture, they are the pictures."""
+    """Of cases with maps only; decoded, and added to the expected picture, they are the
+    pictures.
+    """
     out = tmp_path / "report"
     case_data.write_case_data(mapped, out)
     told = [read(path, "editproof.case") for path in (out / "cases").iterdir()]

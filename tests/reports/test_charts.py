@@ -86,7 +86,9 @@ def test_point_of_failure(run: runs.Run) -> None:
 
 
 def test_seeds_stand_beside_the_baseline(run: runs.Run) -> None:
-    """A strip has a dot for each case with a value, and one of the baseline's where that is known."""
+    """A strip has a dot for each case with a value, and one of the baseline's where that is
+    known.
+    """
     records = [record for record in run.records if record.case.family == "logo"]
     first = records[0].case
     found = {strip.model: strip for strip in strips(records, {first.id: 0.5})}

@@ -26,9 +26,26 @@ from editproof.reports.html.comparison_page import aspect_table, comparison_tabl
 def row(outcome: Outcome, aspect: str, metric: str) -> Row:
     way = {"lost": 1.0, "won": -1.0}.get(outcome, 0.0)
     return Row(
-        "high_frequency", "ns → patch", f"{metric}@1", "edit", "mean", "dB", "higher", outcome, "", 30.0, 30.0 - way, way,
-        None, None, 3, 0, 0, 0.5, aspect,
-    )  # fmt: skip
+        "high_frequency",
+        "ns → patch",
+        f"{metric}@1",
+        "edit",
+        "mean",
+        "dB",
+        "higher",
+        outcome,
+        "",
+        30.0,
+        30.0 - way,
+        way,
+        None,
+        None,
+        3,
+        0,
+        0,
+        0.5,
+        aspect,
+    )
 
 
 def comparison(*rows: Row, **outcomes: AspectOutcome) -> Comparison:
@@ -63,7 +80,9 @@ def test_aspects_come_best_first_and_only_what_moved_has_numbers() -> None:
 
 
 def test_rows_against_their_aspect_are_counted_and_not_listed() -> None:
-    """A number that is lost while its aspect is better stands on the page alone, with that remark."""
+    """A number that is lost while its aspect is better stands on the page alone, with that
+    remark.
+    """
     found = comparison(
         row("won", "detail", "sharpness"), row("lost", "detail", "grain"), detail="better"
     )

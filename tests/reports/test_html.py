@@ -67,7 +67,9 @@ def test_every_finished_case_has_its_data(index: Path, run: runs.Run) -> None:
 
 
 def test_names_are_data(index: Path) -> None:
-    """The page holds no script, event handler or inline style that came from a name or a decision."""
+    """The page holds no script, event handler or inline style that came from a name or a
+    decision.
+    """
     assert "<script>" not in index.read_text(encoding="utf-8")
     for tag, attributes in Links(index).tags:
         assert tag != "script" or set(attributes) == {"src", "defer"}
@@ -148,8 +150,16 @@ def test_failures_come_first(index: Path, run: runs.Run) -> None:
     places = [order.index(states[case_id]) for case_id in listed(index)]
     assert places == sorted(places)
     assert {order[place] for place in places} == {
-        "error", "needs_review", "regressed", "traded", "underpowered", "improved", "invisible", "missing", "done"
-    }  # fmt: skip
+        "error",
+        "needs_review",
+        "regressed",
+        "traded",
+        "underpowered",
+        "improved",
+        "invisible",
+        "missing",
+        "done",
+    }
 
 
 def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:

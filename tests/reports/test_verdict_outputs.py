@@ -52,7 +52,10 @@ from editproof.reports.terminal.verdict_table import (
 )
 
 HERE = Checkout(Path("/repo/work"), Path("/repo"))
-EVIL = "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error] [l](http://e.x)\ud800\N{RIGHT-TO-LEFT OVERRIDE}"
+EVIL = (
+    "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error]"
+    " [l](http://e.x)\ud800\N{RIGHT-TO-LEFT OVERRIDE}"
+)
 """Everything that some reader would take for more than text."""
 WIDTH = 80
 
@@ -75,9 +78,16 @@ FINDING = Finding(
     fails=True,
 )
 BUDGET = replace(
-    FINDING, rule="budget", aspect="", lost=(), jod=None, stage="", words="PSNR is past its budget",
-    text="In logo with ns PSNR is past its budget.", evidence=replace(PSNR, before=None, limit=32.0),
-)  # fmt: skip
+    FINDING,
+    rule="budget",
+    aspect="",
+    lost=(),
+    jod=None,
+    stage="",
+    words="PSNR is past its budget",
+    text="In logo with ns PSNR is past its budget.",
+    evidence=replace(PSNR, before=None, limit=32.0),
+)
 
 
 @pytest.fixture
@@ -137,9 +147,16 @@ def shown(judged: Verdict, width: int = WIDTH) -> str:
 
 @pytest.mark.parametrize(
     ("jod", "word"),
-    [(3.0, "obvious"), (1.0, "obvious"), (0.99, "clearly visible"), (0.3, "clearly visible"), (0.1, "visible"),
-     (0.09, "just visible"), (0.0, "just visible")],
-)  # fmt: skip
+    [
+        (3.0, "obvious"),
+        (1.0, "obvious"),
+        (0.99, "clearly visible"),
+        (0.3, "clearly visible"),
+        (0.1, "visible"),
+        (0.09, "just visible"),
+        (0.0, "just visible"),
+    ],
+)
 def test_visibility_has_words(jod: float, word: str) -> None:
     """One scale for all outputs."""
     assert visible(jod) == word
@@ -232,7 +249,10 @@ def test_a_pass_says_in_one_line_what_changed() -> None:
         unchanged=24,
     )
     assert verdict_lines(judged) == [
-        "verdict: pass: 24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch"
+        (
+            "verdict: pass: 24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3"
+            " improved: logo · patch"
+        )
     ]
     assert shown(judged) == ""
 
@@ -250,8 +270,9 @@ def test_what_is_visible_is_said_of_a_pass_too() -> None:
 
 def test_a_run_without_a_baseline_says_so() -> None:
     """It kept its budgets, and no picture was compared."""
-    assert summed(verdict(code=ExitCode.OK)) == (
-        "every budget and limit is kept; no picture was compared with an accepted one"
+    assert (
+        summed(verdict(code=ExitCode.OK))
+        == "every budget and limit is kept; no picture was compared with an accepted one"
     )
     assert changed_pictures(verdict()) == ""
 
@@ -375,10 +396,8 @@ def test_next_step_leads_to_the_first_picture() -> None:
 
 
 def cases_of(data: bytes) -> Mapping[str, ET.Element]:
-    return {
-        f"{case.get('classname')} {case.get('name')}": case
-        for case in ET.fromstring(data).iter("testcase")
-    }  # noqa: S314
+    root = ET.fromstring(data)  # noqa: S314
+    return {f"{case.get('classname')} {case.get('name')}": case for case in root.iter("testcase")}
 
 
 def outcome_of(case: ET.Element) -> str:
@@ -493,7 +512,10 @@ def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> No
     """A thousand failed ones with their texts are less than a megabyte."""
     found = many(
         1000,
-        text="In logo with ns the fill is blurrier, and the seams of the tiling show in the background.",
+        text=(
+            "In logo with ns the fill is blurrier, and the seams of the tiling show in the"
+            " background."
+        ),
     )
     judgements = tuple(judgement(f"family{index}", Outcome.REGRESSED) for index in range(1000))
     assert len(junit(manifest, verdict(*found, judgements=judgements))) < 1_000_000
@@ -518,8 +540,8 @@ def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
     lines = github.workflow_commands(manifest, verdict(FINDING), HERE)
     assert [unescaped(line) for line in lines] == [
         (
-            "::error title=editproof: regressed: logo · ns::In logo with ns the fill is blurrier. · obvious, 1.32 JOD · "
-            f"{line_of(FINDING).number} · {JOD}"
+            "::error title=editproof: regressed: logo · ns::In logo with ns the fill is blurrier. ·"
+            f" obvious, 1.32 JOD · {line_of(FINDING).number} · {JOD}"
         )
     ]
 
@@ -715,9 +737,16 @@ def test_what_is_written_is_only_text(manifest: runs.Manifest) -> None:
 def evil() -> Finding:
     """A finding that comes from outside altogether."""
     return replace(
-        FINDING, families=(EVIL,), models=(EVIL,), stage=EVIL, text=EVIL, words=EVIL, rule=EVIL, aspect=EVIL,
+        FINDING,
+        families=(EVIL,),
+        models=(EVIL,),
+        stage=EVIL,
+        text=EVIL,
+        words=EVIL,
+        rule=EVIL,
+        aspect=EVIL,
         evidence=replace(PSNR, metric=EVIL, unit=EVIL, stat=EVIL),
-    )  # fmt: skip
+    )
 
 
 def test_hostile_names_are_only_text(manifest: runs.Manifest) -> None:
@@ -823,7 +852,9 @@ def test_the_end_of_a_run_in_the_terminal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Findings first, then why it could not be judged, the verdict, the run, and what to do next."""
+    """Findings first, then why it could not be judged, the verdict, the run, and what to do
+    next.
+    """
     from editproof.harness.commands import running
     from editproof.harness.operations.judge import JudgedRun
     from editproof.harness.records.sheet import load

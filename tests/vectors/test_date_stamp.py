@@ -37,7 +37,9 @@ def test_corner(step: int, seed: int) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_glow(step: int) -> None:
-    """Around the figures lies a haze of less than half their alpha, at least as large as they are."""
+    """Around the figures lies a haze of less than half their alpha, at least as large as they
+    are.
+    """
     scene = VECTOR.render(1, 256, step=step)
     alpha = scene.overlay / scene.overlay.max()
     assert ((alpha > 0.02) & (alpha < 0.5)).sum() > (alpha >= 0.5).sum()

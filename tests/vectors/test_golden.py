@@ -18,9 +18,9 @@ from editproof.vectors import VECTORS, Scene, Vector
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SEED, SIZE = 5, 128
-REMEDY = """{family} draws other pixels than before. If its code was not changed, a library was: Pillow (text,
-resampling), NumPy, or the photographs of scikit-image. Look at the scenes; if the change is meant, raise the vector's
-`version` and run
+REMEDY = """{family} draws other pixels than before.
+If its code was not changed, a library was: Pillow (text, resampling), NumPy, or the photographs of
+scikit-image. Look at the scenes. If the change is meant, raise the vector's `version` and run
     python -m tests.vectors.test_golden"""
 
 
@@ -64,7 +64,10 @@ def test_no_stale_hash() -> None:
 
 def test_fresh_process() -> None:
     """Another process, with another hash seed, draws the same."""
-    code = f"import sys; sys.path[:0] = {sys.path!r}; import test_golden as t; print(t.digest(t.VECTORS[2]))"
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}; import test_golden as t;"
+        " print(t.digest(t.VECTORS[2]))"
+    )
     here = Path(__file__).parent
     printed = subprocess.run(
         [sys.executable, "-c", code],

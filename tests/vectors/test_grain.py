@@ -29,7 +29,9 @@ def test_deviation(crystal: float) -> None:
 
 
 def test_less_in_shadows() -> None:
-    """Near black there is about half the grain of mid grey, and colours differ by their own share."""
+    """Near black there is about half the grain of mid grey, and colours differ by their own
+    share.
+    """
     grainy = add_grain(np.random.default_rng(1), grey(20), sigma_levels=5.0, crystal=2.0)
     assert DEEPEST * 5 < deviation(grainy) < 5 * 0.8
     own = (grainy[..., 0].astype(float) - grainy[..., 1]).std() / deviation(grainy)

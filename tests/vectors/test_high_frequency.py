@@ -60,7 +60,9 @@ def test_faded() -> None:
 
 
 def test_large_hedge() -> None:
-    """Beyond its tile a hedge is mirrored, so that a large one costs little more and shows no seam."""
+    """Beyond its tile a hedge is mirrored, so that a large one costs little more and shows no
+    seam.
+    """
     hedge = leaves(np.random.default_rng(1), TILE_PX + 64, 1, 6.0)
     assert np.array_equal(hedge[:, TILE_PX:], hedge[:, TILE_PX - 64 : TILE_PX][:, ::-1])
 

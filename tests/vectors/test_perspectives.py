@@ -8,8 +8,10 @@ import pytest
 from editproof.vectors.drawing.grounds import Ground
 from editproof.vectors.drawing.perspectives import horizon, railing, tiles
 
-GROUNDS = [pytest.param(ground, id=name) for name, ground in
-           {"horizon": horizon, "railing": railing, "tiles": tiles}.items()]  # fmt: skip
+GROUNDS = [
+    pytest.param(ground, id=name)
+    for name, ground in {"horizon": horizon, "railing": railing, "tiles": tiles}.items()
+]
 
 
 @pytest.mark.parametrize("ground", GROUNDS)

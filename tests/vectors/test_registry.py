@@ -104,11 +104,17 @@ def test_another_packages_vector(offered: Path) -> None:
     [
         (
             "1 / 0",
-            r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised ZeroDivisionError",
+            (
+                r"posters offers posters:VECTORS under editproof\.vectors, but loading it raised"
+                r" ZeroDivisionError"
+            ),
         ),
         (
             "VECTORS = [1]",
-            r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or several",
+            (
+                r"posters offers posters:VECTORS under editproof\.vectors; it must be a Vector, or"
+                r" several"
+            ),
         ),
         ("from editproof.vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
     ],

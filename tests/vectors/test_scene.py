@@ -8,8 +8,11 @@ import pytest
 
 from editproof.vectors import VECTORS, Scene, Vector, get
 
-RUNGS = [pytest.param(vector, step, id=f"{vector.family}/{step}") for vector in VECTORS
-         for step in range(1, len(vector.ladder) + 1)]  # fmt: skip
+RUNGS = [
+    pytest.param(vector, step, id=f"{vector.family}/{step}")
+    for vector in VECTORS
+    for step in range(1, len(vector.ladder) + 1)
+]
 SIZES = [(64, 1), (64, 2), (100, 2), (100, 3), (256, 2), (512, 1), (512, 2)]
 Plane = npt.NDArray[np.float32]
 HALF_LEVEL = 0.5 / 255 + 1e-6
@@ -138,7 +141,9 @@ def test_boxes(rendered: tuple[Scene, int]) -> None:
 
 @pytest.mark.parametrize(("vector", "step"), RUNGS)
 def test_pure(vector: Vector, step: int) -> None:
-    """The same arguments give the same bits, whatever the global random state, which is left alone."""
+    """The same arguments give the same bits, whatever the global random state, which is left
+    alone.
+    """
     first = vector.render(7, 128, step=step)
     np.random.seed(1)  # noqa: NPY002
     state = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
@@ -169,7 +174,9 @@ def test_metadata(vector: Vector, step: int) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.family)
 def test_bad_arguments(vector: Vector) -> None:
-    """A step that the ladder lacks, or a size, a seed or a scale out of range, raises ValueError."""
+    """A step that the ladder lacks, or a size, a seed or a scale out of range, raises
+    ValueError.
+    """
     for step in (0, len(vector.ladder) + 1):
         with pytest.raises(ValueError, match="has steps 1 to"):
             vector.render(0, 64, step=step)

@@ -48,7 +48,9 @@ def test_penumbra(penumbra_px: float) -> None:
 
 
 def test_ladder_gets_harder() -> None:
-    """From rung to rung the edge gets sharper and deeper, sways no less, and the hole gets larger."""
+    """From rung to rung the edge gets sharper and deeper, sways no less, and the hole gets
+    larger.
+    """
     rungs = VECTOR.ladder
     assert [rung["penumbra_px"] for rung in rungs] == [40.0, 20.0, 8.0, 3.0, 1.0]
     for name in ("contrast", "sway_px", "radius_px"):

@@ -15,8 +15,14 @@ from editproof.vectors.families.thin_text import MARGIN, PHRASES, Script, draw
 VECTOR = get("thin_text")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 PLAIN: dict[str, Any] = {
-    "script": "latin", "height_px": 14, "weight": "regular", "alpha": 1.0, "lines": 1, "angle_deg": 0.0, "ground": "plain",
-}  # fmt: skip
+    "script": "latin",
+    "height_px": 14,
+    "weight": "regular",
+    "alpha": 1.0,
+    "lines": 1,
+    "angle_deg": 0.0,
+    "ground": "plain",
+}
 
 
 @pytest.mark.parametrize("step", STEPS)

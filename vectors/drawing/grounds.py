@@ -84,7 +84,8 @@ def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
         raise ValueError(f"scale must be at least 1, not {scale}")
     if not MIN_PX <= size_px <= MAX_PX:
         raise ValueError(
-            f"the output must be {MIN_PX} to {MAX_PX} px wide, not {size_px}: lower the size or the scale"
+            f"the output must be {MIN_PX} to {MAX_PX} px wide, not {size_px}: lower the size or the"
+            " scale"
         )
     return GROUNDS[name](seed, size_px, scale)
 
@@ -271,7 +272,9 @@ def _ink(plane: Plane, coverage: Plane, level: float) -> None:
 
 
 def _line(distance: Plane, scale: int) -> Plane:
-    """Coverage of a printed line by the distance from its middle in input pixels; works in place."""
+    """Coverage of a printed line by the distance from its middle in input pixels; works in
+    place.
+    """
     width = LINE_PX * scale
     distance *= -scale
     distance += width / 2 + 0.5

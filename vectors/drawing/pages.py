@@ -20,10 +20,48 @@ from editproof.vectors.drawing.textures import levels
 from editproof.vectors.scene import Mask
 
 WORDS = (
-    "the", "survey", "of", "harbour", "lights", "was", "taken", "in", "spring", "and", "shows", "each", "station", "by",
-    "its", "number", "with", "height", "above", "mean", "sea", "level", "as", "read", "on", "both", "days", "records",
-    "before", "1931", "are", "kept", "at", "district", "office", "no", "copy", "may", "leave", "it", "unsigned",
-)  # fmt: skip
+    "the",
+    "survey",
+    "of",
+    "harbour",
+    "lights",
+    "was",
+    "taken",
+    "in",
+    "spring",
+    "and",
+    "shows",
+    "each",
+    "station",
+    "by",
+    "its",
+    "number",
+    "with",
+    "height",
+    "above",
+    "mean",
+    "sea",
+    "level",
+    "as",
+    "read",
+    "on",
+    "both",
+    "days",
+    "records",
+    "before",
+    "1931",
+    "are",
+    "kept",
+    "at",
+    "district",
+    "office",
+    "no",
+    "copy",
+    "may",
+    "leave",
+    "it",
+    "unsigned",
+)
 MARGIN = 0.08
 """Free border of the page, as a share of the image's edge."""
 PITCH = 2.1
@@ -87,7 +125,9 @@ def near_rows(rows: Sequence[Patch], slope: float, size_px: int, *, margin: int)
 
 
 def darken(page: Levels) -> Levels:
-    """Let the light fall off towards the corners with the square of the distance from the middle."""
+    """Let the light fall off towards the corners with the square of the distance from the
+    middle.
+    """
     at = np.linspace(-1, 1, page.shape[0], dtype=np.float32) ** 2
     return levels(page * (1 - np.float32(DARKER / 2) * (at[:, None] + at[None, :]))[..., None])
 

@@ -101,7 +101,9 @@ def railing(seed: int, size_px: int, scale: int) -> Levels:
 
 
 def tiles(seed: int, size_px: int, scale: int) -> Levels:
-    """A chequered floor seen in perspective, turned against the view, in front of a panelled wall."""
+    """A chequered floor seen in perspective, turned against the view, in front of a panelled
+    wall.
+    """
     rng = np.random.default_rng((seed, 203))
     draw_ground("plain", seed, size_px, scale)  # a scale or a size out of range raises there
     at = (np.arange(size_px) + 0.5) / size_px

@@ -21,7 +21,8 @@ REGION_COLOURS: dict[Painted, tuple[float, float, float]] = {
     "seams": (0.8, 0.47, 0.65),
     "protect": (0.0, 0.62, 0.45),
 }
-"""Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is."""
+"""Okabe and Ito's colour-blind-safe palette, later ones over earlier ones; `keep` is left as it is.
+"""
 
 
 def paint_regions(clean: Image, areas: Mapping[Any, Area]) -> Image:

@@ -36,7 +36,9 @@ def sticker_place(rng: np.random.Generator, diameter_px: float, size: int) -> tu
 def sticker(
     rng: np.random.Generator, diameter_px: float, *, y_px: float, x_px: float, scale: int
 ) -> list[Layer]:
-    """A white disc, a coloured one on it, and a white star; the first layer is the whole outline."""
+    """A white disc, a coloured one on it, and a white star; the first layer is the whole
+    outline.
+    """
     radius_px = diameter_px / 2
     parts = (
         (disc(radius_px), RIM_RGB),

@@ -57,7 +57,8 @@ FIBRE_SHARES = (0.3, 0.3, 0.26, 0.08, 0.03, 0.03)
 FIBRE_AREA_PX = 110
 """One fibre for so many input pixels."""
 MAX_CANVAS_PX = 4096
-"""Widest canvas for drawing twice as fine and averaging; above it lines are drawn at output size."""
+"""Widest canvas for drawing twice as fine and averaging; above it lines are drawn at output size.
+"""
 
 
 def fabric(seed: int, size_px: int, scale: int) -> Levels:

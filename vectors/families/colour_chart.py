@@ -133,14 +133,21 @@ def _colours(rng: np.random.Generator, count: int, *, saturation: float, tone: f
 VECTOR = Vector(
     family="colour_chart",
     about=(
-        "A sticker among patches of known hue and tone, its mask given: whatever a pipeline does to the whole frame, a "
-        "detour through a latent space, a colour match or a second colour space, shifts the most saturated, darkest and "
-        "lightest patches first, and nobody sees it in a photograph."
+        "A sticker among patches of known hue and tone, its mask given: whatever a pipeline does to"
+        " the whole frame, a detour through a latent space, a colour match or a second colour"
+        " space, shifts the most saturated, darkest and lightest patches first, and nobody sees it"
+        " in a photograph."
     ),
-    damage="patches that changed hue or tone although nothing but the sticker was to go, worst at the gamut's edge",
+    damage=(
+        "patches that changed hue or tone although nothing but the sticker was to go, worst at the"
+        " gamut's edge"
+    ),
     units={
         "patch_px": "edge of a colour patch, input pixels; at most a sixth of the image's edge",
-        "free_px": "least distance from the sticker to a patch, input pixels; at most 0.07 of the image's edge",
+        "free_px": (
+            "least distance from the sticker to a patch, input pixels; at most 0.07 of the image's"
+            " edge"
+        ),
         "saturation": "HSL saturation of the hued patches, 0 to 1; 1 is the edge of the sRGB gamut",
         "tone": "range of HSL lightness that the patches span, 0 to 1; 1 is from black to white",
         "ground": "card beneath, a name in vectors/drawing/grounds.py",

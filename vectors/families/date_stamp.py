@@ -158,15 +158,22 @@ def _brighten(halo: Levels) -> Levels:
 VECTOR = Vector(
     family="date_stamp",
     about=(
-        "The orange or white date that a compact camera burnt into a corner, with a soft glow: its seven-segment "
-        "figures are bars and gaps, not the letters that a text detector was taught, and a mask that takes the bars "
-        "without the glow leaves a coloured haze."
+        "The orange or white date that a compact camera burnt into a corner, with a soft glow: its"
+        " seven-segment figures are bars and gaps, not the letters that a text detector was taught,"
+        " and a mask that takes the bars without the glow leaves a coloured haze."
     ),
-    damage="the date still there because nothing found it, a coloured haze where it glowed, or a smeared corner",
+    damage=(
+        "the date still there because nothing found it, a coloured haze where it glowed, or a"
+        " smeared corner"
+    ),
     units={
-        "height_px": "height of a figure, input pixels; less where the image is too narrow for the date",
+        "height_px": (
+            "height of a figure, input pixels; less where the image is too narrow for the date"
+        ),
         "alpha": "opacity of the segments, 0 to 1",
-        "mask_given": "whether the caller says where the date is, yes or no; where not, it must be found",
+        "mask_given": (
+            "whether the caller says where the date is, yes or no; where not, it must be found"
+        ),
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },
     ladder=(

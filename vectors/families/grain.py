@@ -106,14 +106,20 @@ def _crystals(rng: np.random.Generator, size_px: int, crystal: float) -> Grain:
 VECTOR = Vector(
     family="grain",
     about=(
-        "A sticker on a picture with film grain, its mask given: a fill is an average of what it has seen and comes out "
-        "smooth, so the hole stays visible as a clean spot although every mean colour in it is right."
+        "A sticker on a picture with film grain, its mask given: a fill is an average of what it"
+        " has seen and comes out smooth, so the hole stays visible as a clean spot although every"
+        " mean colour in it is right."
     ),
-    damage="a smooth or differently grained spot where the sticker stood, or grain smoothed away everywhere",
+    damage=(
+        "a smooth or differently grained spot where the sticker stood, or grain smoothed away"
+        " everywhere"
+    ),
     units={
         "sigma_levels": "standard deviation of the grain in mid grey at output size, levels of 255",
         "grain_px": "width of a crystal (full width at half height), input pixels",
-        "diameter_px": "diameter of the sticker, input pixels; at most a quarter of the image's edge",
+        "diameter_px": (
+            "diameter of the sticker, input pixels; at most a quarter of the image's edge"
+        ),
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },
     ladder=(

@@ -1,4 +1,6 @@
-"""Family `high_frequency`: a sticker on a pattern as fine as the pixels can hold, its mask given."""
+"""Family `high_frequency`: a sticker on a pattern as fine as the pixels can hold, its mask
+given.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ SHADE: Rgb = (18, 32, 20)
 TILE_PX = 256
 """Leaves are drawn on a square of so many input pixels, mirrored where the picture is larger."""
 BAND = 0.45
-"""Highest frequency of a harmonic, cycles per input pixel: a little below what the input can hold."""
+"""Highest frequency of a harmonic, cycles per input pixel: a little below what the input can hold.
+"""
 
 
 def draw(
@@ -83,7 +86,9 @@ def grating(rng: np.random.Generator, size_px: int, scale: int, period_px: float
 
 
 def rings(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
-    """Circles around a point in the picture: every direction, and so every way to alias, at once."""
+    """Circles around a point in the picture: every direction, and so every way to alias, at
+    once.
+    """
     at = (np.arange(size_px) + 0.5) / scale
     y_px, x_px = rng.uniform(0.25, 0.75, 2) * size_px / scale
     return _tinted(rng, _wave(np.hypot((at - y_px)[:, None], (at - x_px)[None, :]), period_px))
@@ -100,7 +105,9 @@ def halftone(rng: np.random.Generator, size_px: int, scale: int, period_px: floa
 
 
 def weave(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
-    """Cloth in plain weave, laid a little askew: warp and weft of two colours, one thread a period."""
+    """Cloth in plain weave, laid a little askew: warp and weft of two colours, one thread a
+    period.
+    """
     dark, light = _inks(rng)
     across, along = _turned(size_px, scale, math.radians(rng.uniform(6, 20)))
     half_x, half_y = (np.cos(plane * (math.pi / period_px)) for plane in (across, along))
@@ -149,7 +156,9 @@ PATTERNS: Mapping[str, Callable[[np.random.Generator, int, int, float], Levels]]
 
 
 def _faded(picture: Levels, contrast: float) -> Levels:
-    """The picture with every level moved towards its mean colour; at contrast 1 it stays as it is."""
+    """The picture with every level moved towards its mean colour; at contrast 1 it stays as it
+    is.
+    """
     if contrast == 1:
         return picture
     sample = picture[::4, ::4].reshape(-1, 3)
@@ -201,16 +210,25 @@ def _levels(picture: Plane) -> Levels:
 VECTOR = Vector(
     family="high_frequency",
     about=(
-        "A sticker on lines, cloth, leaves or print dots that come close to the finest the input can hold, its mask "
-        "given: the fill must continue the pattern in step, and an upscaler or a resampling on the way that folds the "
-        "fine lines over shows moiré all over the picture."
+        "A sticker on lines, cloth, leaves or print dots that come close to the finest the input"
+        " can hold, its mask given: the fill must continue the pattern in step, and an upscaler or"
+        " a resampling on the way that folds the fine lines over shows moiré all over the picture."
     ),
-    damage="lines out of step or smeared where the sticker was, or moiré, waves and jagged lines over the whole picture",
+    damage=(
+        "lines out of step or smeared where the sticker was, or moiré, waves and jagged lines over"
+        " the whole picture"
+    ),
     units={
-        "period_px": "distance from line to line, thread to thread, dot to dot or width of a leaf, input pixels; 2 is Nyquist",
+        "period_px": (
+            "distance from line to line, thread to thread, dot to dot or width of a leaf, input"
+            " pixels; 2 is Nyquist"
+        ),
         "contrast": "share of the pattern's full contrast, 0 to 1",
         "diameter_px": "diameter of the sticker, input pixels; at most 0.25 of the image's edge",
-        "ground": "pattern beneath: grating (straight lines), weave, leaves, halftone (print dots) or rings",
+        "ground": (
+            "pattern beneath: grating (straight lines), weave, leaves, halftone (print dots) or"
+            " rings"
+        ),
     },
     ladder=(
         {"period_px": 64.0, "contrast": 0.15, "diameter_px": 16, "ground": "grating"},

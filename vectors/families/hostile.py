@@ -167,11 +167,15 @@ KINDS: Mapping[str, Kind] = {
 VECTOR = Vector(
     family="hostile",
     about=(
-        "A sticker to remove from inputs that programs forget about: one grey channel, 16 bits, transparency, CMYK, a "
-        "note to turn the picture, one single pixel, masks that are empty or cover everything, where a pipeline crashes, "
-        "turns the picture, shifts its colours or paints all of it."
+        "A sticker to remove from inputs that programs forget about: one grey channel, 16 bits,"
+        " transparency, CMYK, a note to turn the picture, one single pixel, masks that are empty or"
+        " cover everything, where a pipeline crashes, turns the picture, shifts its colours or"
+        " paints all of it."
     ),
-    damage="a crash, a picture on its side or in wrong colours, changes where the mask is empty; a refusal is fine",
+    damage=(
+        "a crash, a picture on its side or in wrong colours, changes where the mask is empty; a"
+        " refusal is fine"
+    ),
     units={
         "kind": "what is unusual about the input: " + ", ".join(KINDS),
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",

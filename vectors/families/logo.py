@@ -198,14 +198,18 @@ def _letters(spot: Spot, text: str, *, share: float) -> Layer:
 VECTOR = Vector(
     family="logo",
     about=(
-        "A logo over a photograph, its exact mask given: the larger it is and the more structure runs beneath it, the "
-        "less a fill can guess from the border, and a soft or translucent edge that is cut too tight leaves a halo."
+        "A logo over a photograph, its exact mask given: the larger it is and the more structure"
+        " runs beneath it, the less a fill can guess from the border, and a soft or translucent"
+        " edge that is cut too tight leaves a halo."
     ),
     damage="a smear or repeated texture where the logo stood, or its outline left as a halo",
     units={
-        "design": "what is drawn: monogram (letters on a disc), star (in a ring), seal (scalloped disc)",
+        "design": (
+            "what is drawn: monogram (letters on a disc), star (in a ring), seal (scalloped disc)"
+        ),
         "fill": (
-            "flat (one colour), gradient (deeper towards its foot), translucent (half see-through beneath its solid letters)"
+            "flat (one colour), gradient (deeper towards its foot), translucent (half see-through"
+            " beneath its solid letters)"
         ),
         "diameter_px": "diameter with its glow, input pixels; at most 0.32 of the image's edge",
         "opacity": "alpha inside the logo, 0 to 1",

@@ -27,9 +27,15 @@ from editproof.vectors.drawing.stickers import sticker, sticker_px
 from editproof.vectors.scene import Param, Scene, Vector
 
 SIGNS = (
-    "Platform 4 to Harbour", "Opening hours 9 to 17", "Batch 20418 keep dry", "Reading room, floor 2",
-    "Serial 7C-8819-24", "Ferry leaves at 16:45", "Lot 63, keep till May", "Room 212 knock first",
-)  # fmt: skip
+    "Platform 4 to Harbour",
+    "Opening hours 9 to 17",
+    "Batch 20418 keep dry",
+    "Reading room, floor 2",
+    "Serial 7C-8819-24",
+    "Ferry leaves at 16:45",
+    "Lot 63, keep till May",
+    "Room 212 knock first",
+)
 MARGIN = 0.06
 """Free border, as a share of the image's edge."""
 PITCH = 1.9
@@ -54,7 +60,9 @@ def draw(
     height_px: int,
     ground: str,
 ) -> Scene:
-    """Draw rows of text on a ground, degrade the input, and put a sticker on it beneath the text."""
+    """Draw rows of text on a ground, degrade the input, and put a sticker on it beneath the
+    text.
+    """
     rng = np.random.default_rng((seed, 43))
     picture = draw_ground(ground, seed, size * scale, scale)
     lettering = Lettering("bold", height_px)
@@ -68,8 +76,11 @@ def draw(
     x_px = rng.uniform(reach_px, size - reach_px)
     layers = sticker(rng, wide_px, y_px=y_px, x_px=x_px, scale=scale)
     facts: dict[str, Param] = {
-        "blur_px": blur_px, "noise_levels": noise_levels, "quality": quality, "height_px": height_px,
-    }  # fmt: skip
+        "blur_px": blur_px,
+        "noise_levels": noise_levels,
+        "quality": quality,
+        "height_px": height_px,
+    }
     return compose(
         clean,
         layers,
@@ -121,11 +132,15 @@ def _cut(text: str, lettering: Lettering, room_px: float) -> str:
 VECTOR = Vector(
     family="low_res_capture",
     about=(
-        "A sticker on a blurred, noisy, compressed picture with text to keep, its mask given: an upscaler sharpens the "
-        "blocks and the noise together with the letters, a denoiser takes the letters for noise, and a generative model "
-        "writes other letters than those that stood there."
+        "A sticker on a blurred, noisy, compressed picture with text to keep, its mask given: an"
+        " upscaler sharpens the blocks and the noise together with the letters, a denoiser takes"
+        " the letters for noise, and a generative model writes other letters than those that stood"
+        " there."
     ),
-    damage="text illegible or changed, block borders and ringing enlarged, or a fill sharper than what surrounds it",
+    damage=(
+        "text illegible or changed, block borders and ringing enlarged, or a fill sharper than what"
+        " surrounds it"
+    ),
     units={
         "blur_px": "standard deviation of the lens' Gaussian blur, input pixels",
         "noise_levels": "standard deviation of the sensor's noise in each channel, levels of 255",

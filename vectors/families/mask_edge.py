@@ -76,7 +76,9 @@ def _block(
 def _bite(
     rng: np.random.Generator, size: int, extent_px: float, line_px: float, scale: int
 ) -> list[Patch]:
-    """A disc cut by one side of the image, and a quarter of one in a corner that it does not touch."""
+    """A disc cut by one side of the image, and a quarter of one in a corner that it does not
+    touch.
+    """
     del line_px
     radius_px = extent_px / 2
     at = rng.uniform(0.4, 0.6) * size
@@ -180,21 +182,27 @@ def _box(geometry: str, patch: Patch, size: int, scale: int) -> Box:
 VECTOR = Vector(
     family="mask_edge",
     about=(
-        "Painted marks whose exact mask lies off the latent grid, is cut by the image's border, has holes or is one pixel "
-        "thin: growing, blurring, cropping or downsampling such a mask wraps round, fills the holes, loses the slivers "
-        "or leaves a rim, and a fill at the border has context on one side only."
+        "Painted marks whose exact mask lies off the latent grid, is cut by the image's border, has"
+        " holes or is one pixel thin: growing, blurring, cropping or downsampling such a mask wraps"
+        " round, fills the holes, loses the slivers or leaves a rim, and a fill at the border has"
+        " context on one side only."
     ),
-    damage="paint left at the border or as a rim, content inside a hole repainted, or a sliver still there",
+    damage=(
+        "paint left at the border or as a rim, content inside a hole repainted, or a sliver still"
+        " there"
+    ),
     units={
         "geometry": (
-            "block (off the 8 px grid), bite (cut by a side and a corner), rings (with holes), slivers (thin lines), "
-            "border (all around)"
+            "block (off the 8 px grid), bite (cut by a side and a corner), rings (with holes),"
+            " slivers (thin lines), border (all around)"
         ),
         "extent_px": (
-            "width of the overlay or of the fan of slivers, twice that of the blot at the border; input pixels, at most 0.3 "
-            "of the image's edge"
+            "width of the overlay or of the fan of slivers, twice that of the blot at the border;"
+            " input pixels, at most 0.3 of the image's edge"
         ),
-        "line_px": "width of a line of rings, slivers and border, input pixels; block and bite have none",
+        "line_px": (
+            "width of a line of rings, slivers and border, input pixels; block and bite have none"
+        ),
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },
     ladder=(

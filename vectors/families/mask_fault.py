@@ -83,7 +83,9 @@ def _noisy(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
 
 
 def _shifted(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
-    """Off by `amount_px`, rounded to whole pixels, along both axes; what leaves the image is lost."""
+    """Off by `amount_px`, rounded to whole pixels, along both axes; what leaves the image is
+    lost.
+    """
     shift = max(1, round(amount_px))
     return _moved(mask, *(int(sign) * shift for sign in rng.choice([-1, 1], 2)))
 
@@ -130,19 +132,23 @@ def _moved(mask: Mask, down: int, right: int) -> Mask:
 VECTOR = Vector(
     family="mask_fault",
     about=(
-        "A sticker whose given mask is wrong, too large, noisy, misaligned, stale or inverted: a pipeline that trusts it "
-        "leaves part of the sticker, copies it into the fill, or repaints what nobody asked it to touch, and reports "
-        "success."
+        "A sticker whose given mask is wrong, too large, noisy, misaligned, stale or inverted: a"
+        " pipeline that trusts it leaves part of the sticker, copies it into the fill, or repaints"
+        " what nobody asked it to touch, and reports success."
     ),
-    damage="a crescent or all of the sticker left, specks of repainted ground, or a sound part of the image replaced",
+    damage=(
+        "a crescent or all of the sticker left, specks of repainted ground, or a sound part of the"
+        " image replaced"
+    ),
     units={
         "fault": (
-            "what is wrong with the mask: grown (too large), noisy (salt, and corners inverted), shifted, stale (of another "
-            "position), inverted"
+            "what is wrong with the mask: grown (too large), noisy (salt, and corners inverted),"
+            " shifted, stale (of another position), inverted"
         ),
         "amount_px": (
-            "pixels that a grown mask is too large, a shifted one is off along each axis, a third of an inverted corner; "
-            "input pixels, at most 0.04 of the image's edge; stale and inverted have none"
+            "pixels that a grown mask is too large, a shifted one is off along each axis, a third"
+            " of an inverted corner; input pixels, at most 0.04 of the image's edge; stale and"
+            " inverted have none"
         ),
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },

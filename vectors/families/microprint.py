@@ -151,8 +151,9 @@ def _row(
 VECTOR = Vector(
     family="microprint",
     about=(
-        "A bold stamp on a security print with rows of tiny text beside it, mask given: what looks like noise to a "
-        "denoiser, an upscaler or a generous mask is exactly what proves the document genuine."
+        "A bold stamp on a security print with rows of tiny text beside it, mask given: what looks"
+        " like noise to a denoiser, an upscaler or a generous mask is exactly what proves the"
+        " document genuine."
     ),
     damage="microprint blurred, rewritten or gone, or the fine lines under the stamp broken",
     units={

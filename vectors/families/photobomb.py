@@ -121,8 +121,14 @@ def bird() -> list[Part]:
     tail = [(0.02, 0.1), (0.0, 0.27), (0.04, 0.28), (0.08, 0.26), (0.09, 0.08)]
     beak = [(0.03, -0.2), (0.065, -0.27), (0.075, -0.2)]
     body = _oval(0.05, 0.0, 0.062, 0.17)
-    return [(1, _rounded(far)), (0, _rounded(tail)), (2, np.array(beak)), (0, body), (0, _oval(0.04, -0.17, 0.045, 0.05)),
-            (1, _rounded(near))]  # fmt: skip
+    return [
+        (1, _rounded(far)),
+        (0, _rounded(tail)),
+        (2, np.array(beak)),
+        (0, body),
+        (0, _oval(0.04, -0.17, 0.045, 0.05)),
+        (1, _rounded(near)),
+    ]
 
 
 def cone() -> list[Part]:
@@ -138,8 +144,16 @@ def cone() -> list[Part]:
 
 def person() -> list[Part]:
     """Somebody waving, 1 high."""
-    torso = [(0.165, -0.07), (0.175, 0.09), (0.21, 0.135), (0.36, 0.115), (0.54, 0.12), (0.54, -0.12), (0.36, -0.115),
-             (0.21, -0.135)]  # fmt: skip
+    torso = [
+        (0.165, -0.07),
+        (0.175, 0.09),
+        (0.21, 0.135),
+        (0.36, 0.115),
+        (0.54, 0.12),
+        (0.54, -0.12),
+        (0.36, -0.115),
+        (0.21, -0.135),
+    ]
     return [
         (2, _limb((0.21, 0.11), (0.35, 0.18), 0.036)),
         (2, _limb((0.35, 0.18), (0.48, 0.165), 0.031)),
@@ -215,15 +229,22 @@ def _area(subject: str) -> float:
 VECTOR = Vector(
     family="photobomb",
     about=(
-        "A bird, a traffic cone or a passer-by stands before a horizon, a railing, brickwork or a tiled floor, its mask "
-        "given: the hole is large and lines enter it on one side that must leave it on the other in the right place, "
-        "which neither a smooth fill nor a copy of nearby patches knows."
+        "A bird, a traffic cone or a passer-by stands before a horizon, a railing, brickwork or a"
+        " tiled floor, its mask given: the hole is large and lines enter it on one side that must"
+        " leave it on the other in the right place, which neither a smooth fill nor a copy of"
+        " nearby patches knows."
     ),
-    damage="lines that end, bend or miss each other in the hole, a ghost in the subject's shape, or a new object in its place",
+    damage=(
+        "lines that end, bend or miss each other in the hole, a ghost in the subject's shape, or a"
+        " new object in its place"
+    ),
     units={
         "subject": "what is to go: bird, cone or person",
         "coverage": "share of the image that the subject covers, 0 to 1",
-        "ground": "picture beneath: horizon, railing, tiles (a floor in perspective), or a name in vectors/drawing/grounds.py",
+        "ground": (
+            "picture beneath: horizon, railing, tiles (a floor in perspective), or a name in"
+            " vectors/drawing/grounds.py"
+        ),
     },
     ladder=(
         {"subject": "bird", "coverage": 0.02, "ground": "gradient"},

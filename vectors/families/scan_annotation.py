@@ -17,7 +17,7 @@ import numpy as np
 from editproof.vectors.drawing.capture import degrade
 from editproof.vectors.drawing.composition import Brief, compose, print_on
 from editproof.vectors.drawing.grounds import draw_ground
-from editproof.vectors.drawing.layers import (  # fmt: skip
+from editproof.vectors.drawing.layers import (
     Distance,
     Layer,
     Lettering,
@@ -197,7 +197,9 @@ def _stamp(rng: np.random.Generator, spot: Spot) -> list[Layer]:
 
 
 def _scribble(rng: np.random.Generator, spot: Spot) -> list[Layer]:
-    """A thick pen to and fro over three rows, so densely that nothing is left to be read beneath."""
+    """A thick pen to and fro over three rows, so densely that nothing is left to be read
+    beneath.
+    """
     swing_px, turn = (
         min(1.5 * PITCH * spot.height_px, 0.6 * spot.half_px),
         2 * math.pi / (0.22 * spot.half_px),
@@ -247,13 +249,20 @@ def _worn(rng: np.random.Generator, patch: Patch, scale: int) -> Patch:
 VECTOR = Vector(
     family="scan_annotation",
     about=(
-        "A scanned page, a little skewed, dark in its corners and compressed, with a pen circle, a highlighter, a stamp or "
-        "a scribble over its print, mask given: the print beneath a translucent mark has to be freed of it and not "
-        "filled in, and the print beside it is just as thin and dark as the mark itself."
+        "A scanned page, a little skewed, dark in its corners and compressed, with a pen circle, a"
+        " highlighter, a stamp or a scribble over its print, mask given: the print beneath a"
+        " translucent mark has to be freed of it and not filled in, and the print beside it is just"
+        " as thin and dark as the mark itself."
     ),
-    damage="print beside the mark gone or rewritten, a pale band or rim where the mark was, rows straightened or bent",
+    damage=(
+        "print beside the mark gone or rewritten, a pale band or rim where the mark was, rows"
+        " straightened or bent"
+    ),
     units={
-        "mark": "bar (in the margin) and circle of a pen, highlighter (a band), stamp (worn, in a frame), scribble (dense)",
+        "mark": (
+            "bar (in the margin) and circle of a pen, highlighter (a band), stamp (worn, in a"
+            " frame), scribble (dense)"
+        ),
         "opacity": "alpha of the mark, 0 to 1",
         "height_px": "height of a capital of the print, input pixels",
         "skew_deg": "slope of the rows, degrees, up or down",

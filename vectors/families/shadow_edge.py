@@ -117,15 +117,21 @@ def _edge(
 VECTOR = Vector(
     family="shadow_edge",
     about=(
-        "A sticker lies across the edge of a shadow, its mask given: the fill must carry the edge through the hole at "
-        "the right place, softness and depth, where a diffusion blurs it, a patch copier breaks it into steps and a "
-        "generative model often invents a new shape."
+        "A sticker lies across the edge of a shadow, its mask given: the fill must carry the edge"
+        " through the hole at the right place, softness and depth, where a diffusion blurs it, a"
+        " patch copier breaks it into steps and a generative model often invents a new shape."
     ),
-    damage="the shadow's edge bent, broken, blurred or doubled in the hole, or a grey patch between light and shade",
+    damage=(
+        "the shadow's edge bent, broken, blurred or doubled in the hole, or a grey patch between"
+        " light and shade"
+    ),
     units={
         "penumbra_px": "width of the shadow's edge from full light to full shade, input pixels",
         "contrast": "share of the encoded level that the shadow takes away, 0 to 1",
-        "sway_px": "how far the edge sways to either side of a straight line, input pixels; at most 0.05 of the image's edge",
+        "sway_px": (
+            "how far the edge sways to either side of a straight line, input pixels; at most 0.05"
+            " of the image's edge"
+        ),
         "radius_px": "mean radius of the sticker, input pixels; at most 0.14 of the image's edge",
         "ground": "picture beneath, a name in vectors/drawing/grounds.py",
     },

@@ -173,7 +173,9 @@ def _stroke(curve: Plane, width_px: Plane, *, scale: int) -> Patch:
 
 
 def paint(seed: int, size_px: int, scale: int) -> Levels:
-    """A photograph painted over with short brush strokes that follow a slow swirl: H×W×3, 0 to 255."""
+    """A photograph painted over with short brush strokes that follow a slow swirl: H×W×3, 0 to
+    255.
+    """
     import cv2  # a tenth of a second to import, and listing vectors does not need it
 
     rng = np.random.default_rng((seed, 170))
@@ -203,15 +205,23 @@ def paint(seed: int, size_px: int, scale: int) -> Levels:
 VECTOR = Vector(
     family="signature",
     about=(
-        "A name signed with a pen across paper, a painting or a photograph, its mask given: the stroke is one long "
-        "hair that swells, thins out and crosses itself, so a mask grown to be safe eats the picture between the loops "
-        "and one that is not leaves a grey trace of the thin parts."
+        "A name signed with a pen across paper, a painting or a photograph, its mask given: the"
+        " stroke is one long hair that swells, thins out and crosses itself, so a mask grown to be"
+        " safe eats the picture between the loops and one that is not leaves a grey trace of the"
+        " thin parts."
     ),
-    damage="a legible grey trace of the name, beads where the stroke was thick, or brushwork smoothed between the loops",
+    damage=(
+        "a legible grey trace of the name, beads where the stroke was thick, or brushwork smoothed"
+        " between the loops"
+    ),
     units={
-        "width_px": "width of the stroke at full pressure, input pixels; upstrokes are down to 0.45 of it",
+        "width_px": (
+            "width of the stroke at full pressure, input pixels; upstrokes are down to 0.45 of it"
+        ),
         "opacity": "alpha of the ink, 0 to 1",
-        "ground": "picture beneath: painting (brush strokes), or a name in vectors/drawing/grounds.py",
+        "ground": (
+            "picture beneath: painting (brush strokes), or a name in vectors/drawing/grounds.py"
+        ),
     },
     ladder=(
         {"width_px": 3.0, "opacity": 1.0, "ground": "gradient"},

@@ -27,15 +27,55 @@ Script = Literal["latin", "cyrillic", "greek", "han"]
 
 PHRASES: Mapping[Script, tuple[str, ...]] = {
     "latin": (
-        "Sample copy", "Not for sale", "Proof only", "Do not print", "Draft 2 of 3", "Preview", "Specimen", "Studio Nord",
-        "Archive", "Evaluation", "For review", "Picture desk", "Unlicensed", "Hanami Press", "Confidential", "Test image",
+        "Sample copy",
+        "Not for sale",
+        "Proof only",
+        "Do not print",
+        "Draft 2 of 3",
+        "Preview",
+        "Specimen",
+        "Studio Nord",
+        "Archive",
+        "Evaluation",
+        "For review",
+        "Picture desk",
+        "Unlicensed",
+        "Hanami Press",
+        "Confidential",
+        "Test image",
     ),
     "cyrillic": (
-        "Образец", "Не для продажи", "Черновик", "Пробный лист", "Не печатать", "Архив", "Для просмотра", "Без лицензии",
+        "Образец",
+        "Не для продажи",
+        "Черновик",
+        "Пробный лист",
+        "Не печатать",
+        "Архив",
+        "Для просмотра",
+        "Без лицензии",
     ),
-    "greek": ("Δείγμα", "Δοκίμιο", "Μόνο για έλεγχο", "Μη εκτυπώσετε", "Προσχέδιο", "Αρχείο", "Χωρίς άδεια", "Εμπιστευτικό"),
-    "han": ("樣張範本", "請勿列印", "僅供審閱", "草稿第二版", "未經授權", "測試圖片", "機密文件", "檔案副本", "非賣品"),
-}  # fmt: skip
+    "greek": (
+        "Δείγμα",
+        "Δοκίμιο",
+        "Μόνο για έλεγχο",
+        "Μη εκτυπώσετε",
+        "Προσχέδιο",
+        "Αρχείο",
+        "Χωρίς άδεια",
+        "Εμπιστευτικό",
+    ),
+    "han": (
+        "樣張範本",
+        "請勿列印",
+        "僅供審閱",
+        "草稿第二版",
+        "未經授權",
+        "測試圖片",
+        "機密文件",
+        "檔案副本",
+        "非賣品",
+    ),
+}
 """All of them say about the same: specimen, not for sale, proof, do not print. The last script is
 traditional Chinese.
 """
@@ -207,7 +247,9 @@ def _cosine_sine(angle_deg: float) -> tuple[float, float]:
 UNITS = {
     "script": "latin, cyrillic, greek or han (traditional Chinese characters)",
     "height_px": "height of a capital letter or a Chinese character, input pixels",
-    "weight": "font weight: thin (a stroke is 1/27 of a capital's height), light (1/12), regular (1/8)",
+    "weight": (
+        "font weight: thin (a stroke is 1/27 of a capital's height), light (1/12), regular (1/8)"
+    ),
     "alpha": "opacity of the ink, 0 to 1",
     "lines": "lines of text, count; fewer where the image is too small",
     "angle_deg": "slope of the lines, counter-clockwise, degrees",
@@ -228,11 +270,15 @@ RUNGS: tuple[tuple[Param, ...], ...] = (
 VECTOR = Vector(
     family="thin_text",
     about=(
-        "Hair-thin lettering in several scripts, level or turned, over flat and then busy grounds, with no mask given: a "
-        "text detector looks for thick dark strokes and overlooks thin or faint ones or takes the ground for text, and a "
-        "mask that misses or pads a stroke by one pixel leaves ghosts or smears."
+        "Hair-thin lettering in several scripts, level or turned, over flat and then busy grounds,"
+        " with no mask given: a text detector looks for thick dark strokes and overlooks thin or"
+        " faint ones or takes the ground for text, and a mask that misses or pads a stroke by one"
+        " pixel leaves ghosts or smears."
     ),
-    damage="letters still readable, ghost outlines along the strokes, or a smeared band where the line stood",
+    damage=(
+        "letters still readable, ghost outlines along the strokes, or a smeared band where the line"
+        " stood"
+    ),
     units=UNITS,
     ladder=tuple(dict(zip(UNITS, rung, strict=True)) for rung in RUNGS),
     draw=draw,

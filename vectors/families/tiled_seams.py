@@ -88,10 +88,14 @@ def _centre(
 VECTOR = Vector(
     family="tiled_seams",
     about=(
-        "A smudge across the borders of a tiling that the caller asks for, its mask given: on a smooth gradient the "
-        "eye finds a step of one level, so tiles that are filled or upscaled apart show as a grid."
+        "A smudge across the borders of a tiling that the caller asks for, its mask given: on a"
+        " smooth gradient the eye finds a step of one level, so tiles that are filled or upscaled"
+        " apart show as a grid."
     ),
-    damage="straight steps in tone or texture along the tile borders, strongest where they cross the filled smudge",
+    damage=(
+        "straight steps in tone or texture along the tile borders, strongest where they cross the"
+        " filled smudge"
+    ),
     units={
         "tile_px": "edge of a tile, input pixels",
         "overlap_px": "what neighbouring tiles share, input pixels",

@@ -76,11 +76,17 @@ CHROMA_RATIO = Metric(
     range=(-34.0, 34.0),
     stats=STATS,
     source="Chroma C* of CIELAB (CIE 15:2004), actual over expected",
-    formula="20 log10(max(3, mean C* of actual) / max(3, mean C* of expected)), C* = sqrt(a^2 + b^2)",
-    sees="Washed-out colours (negative; 5 % less is -0.4 dB), gaudy ones, and greys that took a tint (positive).",
+    formula=(
+        "20 log10(max(3, mean C* of actual) / max(3, mean C* of expected)), C* = sqrt(a^2 + b^2)"
+    ),
+    sees=(
+        "Washed-out colours (negative; 5 % less is -0.4 dB), gaudy ones, and greys that took a tint"
+        " (positive)."
+    ),
     misses=(
-        "Whether it is the right colour: hues that turned keep their chroma (see hue_offset, delta_e00). Noise has chroma of "
-        "its own: 2 % of it makes a photograph 0.5 dB more colourful, a grey one 3 dB (see grain)."
+        "Whether it is the right colour: hues that turned keep their chroma (see hue_offset,"
+        " delta_e00). Noise has chroma of its own: 2 % of it makes a photograph 0.5 dB more"
+        " colourful, a grey one 3 dB (see grain)."
     ),
     example="washed_out",
     aspect="colour and tone",

@@ -102,7 +102,9 @@ def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tup
 
 
 def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wide:
-    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product; product: C1 C2."""
+    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product; product: C1
+    C2.
+    """
     cross, dot = a1 * b2 - a2 * b1, a1 * a2 + b1 * b2
     near = cross / np.sqrt(np.maximum((product + dot) / 2, 1e-300))
     far = np.copysign(np.sqrt(np.maximum(2 * (product - dot), 0)), cross)
@@ -156,10 +158,13 @@ DELTA_E00 = Metric(
     stats=("mean", "p95", "p99", "worst"),
     source="CIE 142-2001 (Sharma, Wu & Dalal 2005), sRGB under D65",
     formula="CIEDE2000(Lab(actual), Lab(expected)) of every pixel",
-    sees="Colour and lightness that differ, in steps of what an eye just notices: tints, drift, washed-out fills.",
+    sees=(
+        "Colour and lightness that differ, in steps of what an eye just notices: tints, drift,"
+        " washed-out fills."
+    ),
     misses=(
-        "Structure: it compares pixel by pixel, so fine noise counts and a smooth but wrong shape of the right "
-        "colour hardly does (see ssim, lpips)."
+        "Structure: it compares pixel by pixel, so fine noise counts and a smooth but wrong shape"
+        " of the right colour hardly does (see ssim, lpips)."
     ),
     example="washed_out",
     aspect="colour and tone",

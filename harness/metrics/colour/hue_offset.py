@@ -15,12 +15,16 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 MIN_CHROMA = 5.0
-"""Root mean square C* of what is expected, below which a region or a window has no hue to speak of."""
+"""Root mean square C* of what is expected, below which a region or a window has no hue to speak of.
+"""
 
 MIN_KEPT = 0.1
 """Share of its chroma that a region must have kept for its hue to be told."""
 
-GREY = f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {MIN_KEPT:.0%} of what it should be"
+GREY = (
+    f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {MIN_KEPT:.0%} of what"
+    " it should be"
+)
 
 
 class Prepared(NamedTuple):
@@ -95,15 +99,21 @@ HUE_OFFSET = Metric(
     better="zero",
     range=(-180.0, 180.0),
     stats=STATS,
-    source="Hue angle of CIELAB (CIE 15:2004); the least-squares rotation in the a* b* plane (Procrustes)",
-    formula="atan2(sum(a b' - b a'), sum(a a' + b b')), expected (a, b), actual (a', b'): hue differences weighted by C C'",
+    source=(
+        "Hue angle of CIELAB (CIE 15:2004); the least-squares rotation in the a* b* plane"
+        " (Procrustes)"
+    ),
+    formula=(
+        "atan2(sum(a b' - b a'), sum(a a' + b b')), expected (a, b), actual (a', b'): hue"
+        " differences weighted by C C'"
+    ),
     sees=(
-        "Colours that turned: white balance, a wrong colour matrix, swapped primaries. Positive is counter-clockwise in "
-        "the a* b* plane, from red towards yellow."
+        "Colours that turned: white balance, a wrong colour matrix, swapped primaries. Positive is"
+        " counter-clockwise in the a* b* plane, from red towards yellow."
     ),
     misses=(
-        "Colours that paled or greys that took a tint (see chroma_ratio, delta_e00), and turns that cancel within a "
-        "window (see its map)."
+        "Colours that paled or greys that took a tint (see chroma_ratio, delta_e00), and turns that"
+        " cancel within a window (see its map)."
     ),
     example="hue_drift",
     aspect="colour and tone",

@@ -53,14 +53,20 @@ def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     for region in metric.regions:
         stats = tuple(value.stat for value in values if value.region == region)
         if stats != metric.stats:
-            yield f"in {region} it gives {', '.join(stats) or 'nothing'}; it says that it gives {', '.join(metric.stats)}"
+            yield (
+                f"in {region} it gives {', '.join(stats) or 'nothing'}; it says that it gives"
+                f" {', '.join(metric.stats)}"
+            )
 
 
 def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Values outside its range, and those that are neither a number nor a reason."""
     for value in values:
         if (value.value is None) != bool(value.reason):
-            yield f"{value.stat} in {value.region} has {'no value and no reason' if value.value is None else 'both'}"
+            yield (
+                f"{value.stat} in {value.region} has"
+                f" {'no value and no reason' if value.value is None else 'both'}"
+            )
         elif value.value is not None and (fault := metric.impossible(value.value)):
             yield f"{value.stat} in {value.region} is {fault}"
 
@@ -72,4 +78,7 @@ def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
         if value.value is not None and not math.isclose(
             value.value, best, rel_tol=1e-6, abs_tol=1e-6
         ):
-            yield f"{value.stat} in {value.region} of the right answer itself is {value.value:g}; it should be {best:g}"
+            yield (
+                f"{value.stat} in {value.region} of the right answer itself is {value.value:g}; it"
+                f" should be {best:g}"
+            )

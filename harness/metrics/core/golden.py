@@ -45,8 +45,9 @@ def check_golden(metric: Metric) -> None:
     for stat, golden in metric.golden.items():
         if not abs(measured[stat] - golden) <= TOLERANCE * (abs(golden) + 0.02):
             raise IncompleteError(
-                f"{metric.identity} is off: {stat} of the golden pair measures {measured[stat]:.6g}, it should be "
-                f"{golden:.6g}. A library or the weights that it uses are not what they should be; see `editproof doctor`"
+                f"{metric.identity} is off: {stat} of the golden pair measures"
+                f" {measured[stat]:.6g}, it should be {golden:.6g}. A library or the weights that"
+                " it uses are not what they should be; see `editproof doctor`"
             )
 
 
@@ -171,7 +172,9 @@ def _box_area(box: Box) -> Area:
 
 
 def _damaged(expected: Plane, colour: Plane, overlay: Plane, y: Plane, x: Plane) -> Image:
-    """A ghost of the overlay, a tint on the right, a step along the middle, and a soft lower third."""
+    """A ghost of the overlay, a tint on the right, a step along the middle, and a soft lower
+    third.
+    """
     actual = _lay(expected, colour, 0.12 * overlay)
     actual[..., 0] += 0.03 * (x > 0.5)
     actual[..., 2] -= 0.02 * (y > 0.5)

@@ -80,8 +80,9 @@ def find_weights(setting: str, *, download: bool) -> LpipsWeights:
         return _alex(cached, others)
     path = _package_file("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth")
     note = (
-        "LPIPS: no AlexNet weights here and no download, so shift-tolerant LPIPS is measured instead, as lpips[st-alex]. "
-        "For lpips[alex], set EDITPROOF_LPIPS_WEIGHTS or lpips.weights to a file or folder with AlexNet's weights."
+        "LPIPS: no AlexNet weights here and no download, so shift-tolerant LPIPS is measured"
+        " instead, as lpips[st-alex]. For lpips[alex], set EDITPROOF_LPIPS_WEIGHTS or lpips.weights"
+        " to a file or folder with AlexNet's weights."
     )
     return LpipsWeights("st-alex", path, _sha256(path), path, note, others)
 

@@ -67,7 +67,9 @@ def known(part: T | None) -> T:
 
 
 def read_only(image: Image) -> Image:
-    """The same picture, float32, in which nobody can change a pixel for those who measure it next."""
+    """The same picture, float32, in which nobody can change a pixel for those who measure it
+    next.
+    """
     view = np.asarray(image, np.float32).view()
     view.flags.writeable = False
     return view
@@ -153,7 +155,8 @@ class Metric:
     (golden.py).
     """
     golden_pair: Pair = "texture"
-    """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles."""
+    """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles.
+    """
     regions: tuple[Region, ...] = REGIONS
     """Where it means something."""
     aspect: Aspect = "structure"

@@ -75,7 +75,8 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
 }
 
 SLOW = ("flip", "cvvdp", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
-"""Several hundred milliseconds each, or weights that few have: measured where a suite names them."""
+"""Several hundred milliseconds each, or weights that few have: measured where a suite names them.
+"""
 
 EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)
 """What a suite measures that names no metrics."""

@@ -11,7 +11,8 @@ import numpy as np
 from editproof.harness.metrics.core.metric import Plane
 
 STRIP_PX = 16_384
-"""About so many pixels a strip: a dozen of its intermediate planes fit into a second-level cache."""
+"""About so many pixels a strip: a dozen of its intermediate planes fit into a second-level cache.
+"""
 
 
 def by_strips(

@@ -190,9 +190,11 @@ def compare(
         shift=_short(_colour_shift(accepted, image)),
         regions={name: _short(value) for name, value in regions.items()},
         parts=_rounded(observer.parts(windows.energy(weight))) if visible else {},
-        steps=_steps(observer, accepted, image, expected, weight)
-        if visible and expected is not None
-        else {},
+        steps=(
+            _steps(observer, accepted, image, expected, weight)
+            if visible and expected is not None
+            else {}
+        ),
         kept=sample_kept(accepted, image, other) if other is not None else None,
     )
 

@@ -51,7 +51,9 @@ class Kernels(NamedTuple):
 
 
 def suits(weight: Tensor, stride: int) -> bool:
-    """Whether a layer, out×in×k×k, gains by it, and where it is: a GPU's own library does the like."""
+    """Whether a layer, out×in×k×k, gains by it, and where it is: a GPU's own library does the
+    like.
+    """
     return (
         weight.device.type == "cpu"
         and stride == 1
@@ -141,6 +143,8 @@ def _strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> Tensor:
 
 
 def _both_axes(matrix: Tensor, values: Tensor) -> Tensor:
-    """Squares of n×n numbers, n×(n·rest), multiplied by the matrix m×n along both axes: m×m×rest."""
+    """Squares of n×n numbers, n×(n·rest), multiplied by the matrix m×n along both axes:
+    m×m×rest.
+    """
     m, n = matrix.shape
     return matrix @ (matrix @ values).view(m, n, -1)

@@ -78,7 +78,9 @@ Places = tuple[npt.NDArray[np.intp], ...]
 
 
 class Prepared(NamedTuple):
-    """The regions, and where their flat places lie and how noisy those are in the expected image."""
+    """The regions, and where their flat places lie and how noisy those are in the expected
+    image.
+    """
 
     expected: Image | None
     areas: Mapping[Region, Area]
@@ -184,7 +186,9 @@ def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) ->
 
 
 def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
-    """Actual over expected deviation of each band, in dB; the actual one where nothing is expected."""
+    """Actual over expected deviation of each band, in dB; the actual one where nothing is
+    expected.
+    """
     expected = prepared.sigmas.get(place, np.ones(len(BANDS)))
     return np.asarray(20 * np.log10(sigmas[place] / expected), np.float64)
 
@@ -257,21 +261,22 @@ GRAIN = Metric(
     range=(-56.0, 56.0),
     stats=STATS,
     source=(
-        "Deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from the median absolute value "
-        "(Donoho & Johnstone 1994), where the expected picture has least structure"
+        "Deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from the median"
+        " absolute value (Donoho & Johnstone 1994), where the expected picture has least structure"
     ),
     formula=(
-        "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median |detail|; in edit: "
-        "g(edit) - g(up to 48 px around it); without an expected picture: 20 log10(sigma(edit) / sigma(around)) of actual"
+        "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median"
+        " |detail|; in edit: g(edit) - g(up to 48 px around it); without an expected picture: 20"
+        " log10(sigma(edit) / sigma(around)) of actual"
     ),
     sees=(
-        "In edit a fill smoother (negative) or noisier than its surroundings; in ring, keep and all a picture that was "
-        "denoised or gained noise; in which octave: fine, medium, coarse."
+        "In edit a fill smoother (negative) or noisier than its surroundings; in ring, keep and all"
+        " a picture that was denoised or gained noise; in which octave: fine, medium, coarse."
     ),
     misses=(
-        "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures that have no flat place "
-        "it reads the texture's strength (see local_contrast, spectral_energy), and even noise, the same everywhere, "
-        "reads up to 2 dB in edit there."
+        "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures"
+        " that have no flat place it reads the texture's strength (see local_contrast,"
+        " spectral_energy), and even noise, the same everywhere, reads up to 2 dB in edit there."
     ),
     example="grain_lost",
     aspect="detail",

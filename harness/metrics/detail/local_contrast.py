@@ -32,7 +32,8 @@ reaches to the pixel.
 """
 
 BANDS = tuple(f"band_{number}" for number in range(1, len(SIGMAS_PX) + 1))
-"""About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px)."""
+"""About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px).
+"""
 
 DARKEST = 8 / 255
 """Floor of the local mean that a band is divided by, so that black does not blow up to infinite
@@ -110,15 +111,17 @@ def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[floa
     """Root mean square of every band over each region; none where it is empty."""
     squares = [band * band for band in bands]
     return {
-        region: [float(np.sqrt(region_mean(square, part))) for square in squares]
-        if part.pixels
-        else []
+        region: (
+            [float(np.sqrt(region_mean(square, part))) for square in squares] if part.pixels else []
+        )
         for region, part in regions.items()
     }
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than expected."""
+    """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than
+    expected.
+    """
     return by_strips(lambda rows: _ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX)
 
 
@@ -149,14 +152,17 @@ LOCAL_CONTRAST = Metric(
     range=(-78.0, 78.0),
     stats=STATS,
     source=(
-        "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px; band-limited contrast (eq. 9) between "
-        "Gaussians an octave apart; actual over expected"
+        "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px; band-limited"
+        " contrast (eq. 9) between Gaussians an octave apart; actual over expected"
     ),
     formula=(
-        "20 log10((std of actual + 1/255) / (std of expected + 1/255)), luma in a Gaussian of 4 px; the bands likewise, "
-        "with the rms over the region of band-pass / low-pass"
+        "20 log10((std of actual + 1/255) / (std of expected + 1/255)), luma in a Gaussian of 4 px;"
+        " the bands likewise, with the rms over the region of band-pass / low-pass"
     ),
-    sees="Fills that are flatter or harsher than what they replace; washed-out areas after harmonising.",
+    sees=(
+        "Fills that are flatter or harsher than what they replace; washed-out areas after"
+        " harmonising."
+    ),
     misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
     example="denoised",
     aspect="detail",

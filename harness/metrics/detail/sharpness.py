@@ -135,7 +135,9 @@ def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
 
 
 def _ridges(plane: Gradient) -> Area:
-    """The middles of strong edges: where the gradient is largest along the axis that it runs along."""
+    """The middles of strong edges: where the gradient is largest along the axis that it runs
+    along.
+    """
     smooth = _smooth(plane, COARSE_PX)
     across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
     gradient = length(across, down)
@@ -177,16 +179,23 @@ SHARPNESS = Metric(
     better="zero",
     range=(-MOST_DB, MOST_DB),
     stats=STATS,
-    source="Width of a Gaussian-blurred step from its gradient at two scales (Elder & Zucker 1998, Zhuo & Sim 2011)",
-    formula=(
-        "20 log10(w(expected) / w(actual)), w^2 = (1.4^2 - 0.7^2) / (r^2 - 1), r = sum of gradients at scale 0.7 px / at "
-        "1.4 px, over the strong edges of expected"
+    source=(
+        "Width of a Gaussian-blurred step from its gradient at two scales (Elder & Zucker 1998,"
+        " Zhuo & Sim 2011)"
     ),
-    sees="Edges that softened (negative; a blur of σ 0.6 px: about -1 dB) or were sharpened (positive), at any contrast.",
+    formula=(
+        "20 log10(w(expected) / w(actual)), w^2 = (1.4^2 - 0.7^2) / (r^2 - 1), r = sum of gradients"
+        " at scale 0.7 px / at 1.4 px, over the strong edges of expected"
+    ),
+    sees=(
+        "Edges that softened (negative; a blur of σ 0.6 px: about -1 dB) or were sharpened"
+        " (positive), at any contrast."
+    ),
     misses=(
-        "Blur where the expected picture has no strong edge (see spectral_energy), edges that are gone altogether or moved "
-        "by more than a pixel (see ssim, registration). From a blur of some σ 8 px on, edges are gone rather than wide and it "
-        "says less; noise sharpens what it is laid over: 1 dB for noise of 4 % (see grain)."
+        "Blur where the expected picture has no strong edge (see spectral_energy), edges that are"
+        " gone altogether or moved by more than a pixel (see ssim, registration). From a blur of"
+        " some σ 8 px on, edges are gone rather than wide and it says less; noise sharpens what it"
+        " is laid over: 1 dB for noise of 4 % (see grain)."
     ),
     example="sharpened",
     aspect="detail",

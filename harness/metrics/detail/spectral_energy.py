@@ -186,7 +186,9 @@ def _values(region: Region, stats: Sequence[str], values: Sequence[float]) -> li
 
 
 def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The largest change of any band, in dB, at the windows' centres, interpolated to every pixel."""
+    """The largest change of any band, in dB, at the windows' centres, interpolated to every
+    pixel.
+    """
     expected = prepared.spectra
     if expected is None:
         return np.zeros(actual.shape[:2])
@@ -237,16 +239,23 @@ SPECTRAL_ENERGY = Metric(
     better="zero",
     range=(-60.0, 60.0),
     stats=STATS,
-    source="Welch 1967: Hann-windowed local periodograms of luma, pooled into octaves; actual over expected",
-    formula="10 log10(energy of actual / energy of expected) by octave, 64×64 Hann windows; the finest two by direction",
+    source=(
+        "Welch 1967: Hann-windowed local periodograms of luma, pooled into octaves; actual over"
+        " expected"
+    ),
+    formula=(
+        "10 log10(energy of actual / energy of expected) by octave, 64×64 Hann windows; the finest"
+        " two by direction"
+    ),
     sees=(
-        "Detail that is gone (negative) or invented (positive), in which octave and direction: blurred fills, lost "
-        "microprint, ringing, repeated patterns, smears along one direction."
+        "Detail that is gone (negative) or invented (positive), in which octave and direction:"
+        " blurred fills, lost microprint, ringing, repeated patterns, smears along one direction."
     ),
     misses=(
-        "Whether the detail is the right one: other texture of the same strength scores 0 (see ssim, lpips). A window looks 64 "
-        "px wide, so a region smaller than that shares its number with what lies around: a fill of 40 px that lost all its "
-        "fine detail reads -3 dB, and a hard rim around a flat fill is energy, too (see micro_legibility, grain, halo)."
+        "Whether the detail is the right one: other texture of the same strength scores 0 (see"
+        " ssim, lpips). A window looks 64 px wide, so a region smaller than that shares its number"
+        " with what lies around: a fill of 40 px that lost all its fine detail reads -3 dB, and a"
+        " hard rim around a flat fill is energy, too (see micro_legibility, grain, halo)."
     ),
     example="blurred",
     aspect="detail",

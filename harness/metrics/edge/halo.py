@@ -133,15 +133,21 @@ HALO = Metric(
     better="zero",
     range=(-255.0, 255.0),
     stats=STATS,
-    source="Signed edge profile: luma (BT.601) of actual minus expected by distance to the edit's edge",
-    formula=(
-        "255 × mean(actual - expected) of luma, inside (edit) and outside (ring): within 2 input px of the edge (rim), in the "
-        "bin of one input px where it is largest (peak, to 8 px), and in the worst 64×64 window of the rim"
+    source=(
+        "Signed edge profile: luma (BT.601) of actual minus expected by distance to the edit's edge"
     ),
-    sees="A light (positive) or dark (negative) rim around the fill: overlay left in the mask's fringe, ringing, bad blending.",
+    formula=(
+        "255 × mean(actual - expected) of luma, inside (edit) and outside (ring): within 2 input px"
+        " of the edge (rim), in the bin of one input px where it is largest (peak, to 8 px), and in"
+        " the worst 64×64 window of the rim"
+    ),
+    sees=(
+        "A light (positive) or dark (negative) rim around the fill: overlay left in the mask's"
+        " fringe, ringing, bad blending."
+    ),
     misses=(
-        "Rims of colour without lightness (see delta_e00 in ring), and whether it is a rim at all: a fill that is too "
-        "light as a whole is so at its edge, too."
+        "Rims of colour without lightness (see delta_e00 in ring), and whether it is a rim at all:"
+        " a fill that is too light as a whole is so at its edge, too."
     ),
     example="halo",
     aspect="edge of the edit",

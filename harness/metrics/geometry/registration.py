@@ -86,7 +86,8 @@ repeated so often.
 """
 
 MAX_ERROR_PX = 0.02
-"""A region or window is measured where noise of one 8-bit level moves its shift by less than this."""
+"""A region or window is measured where noise of one 8-bit level moves its shift by less than this.
+"""
 
 MAX_DOUBT_PX = 10 * MAX_ERROR_PX
 """A window helps to tell scale and rotation up to here: there are many."""
@@ -110,8 +111,8 @@ STATS = ("shift", "dy", "dx", "worst", "scale", "rotation")
 SMALL = f"the image is smaller than {MIN_PX}×{MIN_PX} px"
 NO_STRUCTURE = "the region has too little structure to tell a shift in both directions"
 UNLIKE = (
-    "what is in the region is not what is expected: neither where it should be, nor moved with the whole picture, nor moved "
-    f"by at most {MAX_SHIFT_PX:g} px beside it"
+    "what is in the region is not what is expected: neither where it should be, nor moved with the"
+    f" whole picture, nor moved by at most {MAX_SHIFT_PX:g} px beside it"
 )
 TOO_FEW = "the region is too small, or has structure in too few places, to tell scale and rotation"
 AT_ODDS = "the region's parts did not move by one scale and rotation"
@@ -226,9 +227,10 @@ def _moved_back(prepared: Prepared, actual: Image) -> tuple[Mapping[int, Plane32
     # What was never there says nothing: it is filled with what the rest makes of the expected
     # picture.
     gain, offset = np.polyfit(prepared.expected[inside], back[inside], 1)
-    return _levels(
-        np.where(inside, back, np.float32(gain) * prepared.expected + np.float32(offset))
-    ), motion
+    return (
+        _levels(np.where(inside, back, np.float32(gain) * prepared.expected + np.float32(offset))),
+        motion,
+    )
 
 
 def _find_motion(expected: Plane32, actual: Plane32) -> Motion:
@@ -589,7 +591,9 @@ def _levels(plane: Plane32) -> Mapping[int, Plane32]:
 
 
 def _sampled(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> Plane32:
-    """The plane at every pixel of the box, displaced by (dy, dx): a windowed sinc along each axis."""
+    """The plane at every pixel of the box, displaced by (dy, dx): a windowed sinc along each
+    axis.
+    """
     if dy == 0 and dx == 0:
         return plane[box]
     reach = math.ceil(max(abs(dy), abs(dx))) + TAPS
@@ -625,25 +629,28 @@ REGISTRATION = Metric(
     range=(-MOST_PX, MOST_PX),
     stats=STATS,
     source=(
-        "Lucas & Kanade 1981 in its inverse compositional form (Baker & Matthews 2004), with gain and offset; luma. Beyond its "
-        "reach the whole picture's motion by phase correlation (Kuglin & Hines 1975), of the spectra's logarithmic polar form "
-        "too (Reddy & Chatterji 1996), refined by OpenCV's findTransformECC (Evangelidis & Psarakis 2008)"
+        "Lucas & Kanade 1981 in its inverse compositional form (Baker & Matthews 2004), with gain"
+        " and offset; luma. Beyond its reach the whole picture's motion by phase correlation"
+        " (Kuglin & Hines 1975), of the spectra's logarithmic polar form too (Reddy & Chatterji"
+        " 1996), refined by OpenCV's findTransformECC (Evangelidis & Psarakis 2008)"
     ),
     formula=(
-        "(dy, dx) that minimise sum((actual(y + dy, x + dx) - gain expected(y, x) - offset)^2) over the region; shift = "
-        "sqrt(dy^2 + dx^2), at the region's middle; worst: the longest shift of a window; scale (100 (s - 1)) and rotation r: "
-        "the similarity s e^(ir) nearest to the shifts of most windows"
+        "(dy, dx) that minimise sum((actual(y + dy, x + dx) - gain expected(y, x) - offset)^2) over"
+        " the region; shift = sqrt(dy^2 + dx^2), at the region's middle; worst: the longest shift"
+        " of a window; scale (100 (s - 1)) and rotation r: the similarity s e^(ir) nearest to the"
+        " shifts of most windows"
     ),
     sees=(
-        "A picture, or a part of it, that was moved: half a pixel lost in resizing, a crop off by one, a tile put back "
-        "beside its place; a picture that came back a little larger (scale above 0 %) or turned (rotation above 0 is "
-        "clockwise). Positive is down and right."
+        "A picture, or a part of it, that was moved: half a pixel lost in resizing, a crop off by"
+        " one, a tile put back beside its place; a picture that came back a little larger (scale"
+        " above 0 %) or turned (rotation above 0 is clockwise). Positive is down and right."
     ),
     misses=(
-        "Mirroring and shear; a part that moved by more than 16 px while the rest stayed, and content that was replaced: that "
-        "is said as the reason (see ssim). The whole picture may move by a quarter of its edge, grow or shrink by a third, and "
-        "turn by 45°. Of a pattern that repeats within 12 px, and nothing else beside "
-        "it, a shift by more than a pixel may be told wrong by whole periods."
+        "Mirroring and shear; a part that moved by more than 16 px while the rest stayed, and"
+        " content that was replaced: that is said as the reason (see ssim). The whole picture may"
+        " move by a quarter of its edge, grow or shrink by a third, and turn by 45°. Of a pattern"
+        " that repeats within 12 px, and nothing else beside it, a shift by more than a pixel may"
+        " be told wrong by whole periods."
     ),
     example="shifted",
     aspect="geometry",

@@ -1,4 +1,6 @@
-"""Can protected text still be read? The character error rate of OCR, over that in the right answer."""
+"""Can protected text still be read? The character error rate of OCR, over that in the right
+answer.
+"""
 
 from __future__ import annotations
 
@@ -113,12 +115,21 @@ CER = Metric(
     better="lower",
     range=(0.0, 1.0),
     stats=STATS,
-    source="Character error rate (Levenshtein 1966) of PP-OCRv6 on every protected line of known text",
-    formula="edits that turn what is read into what is written / characters written, less the same in the expected picture",
-    sees="Letters that became others or none: microprint and labels that a repainting or an upscaler rewrote.",
+    source=(
+        "Character error rate (Levenshtein 1966) of PP-OCRv6 on every protected line of known text"
+    ),
+    formula=(
+        "edits that turn what is read into what is written / characters written, less the same in"
+        " the expected picture"
+    ),
+    sees=(
+        "Letters that became others or none: microprint and labels that a repainting or an upscaler"
+        " rewrote."
+    ),
     misses=(
-        "Anything that OCR can't read in the expected picture either, and damage that it reads through (see "
-        "micro_legibility). It takes some 0.05 s of a core for each line, so no suite measures it unless asked."
+        "Anything that OCR can't read in the expected picture either, and damage that it reads"
+        " through (see micro_legibility). It takes some 0.05 s of a core for each line, so no suite"
+        " measures it unless asked."
     ),
     example="microprint_lost",
     aspect="legibility",

@@ -147,15 +147,22 @@ MICRO_LEGIBILITY = Metric(
     better="higher",
     range=(-1.0, 1.0),
     stats=STATS,
-    source="Normalised correlation of band-passed luma, over the mean of both energies, so that fading counts",
-    formula=(
-        "2 (sum(e a) + C) / (sum(e^2) + sum(a^2) + 2 C), e and a the expected and actual luma between σ 0.7 output px and σ 3 "
-        "input px, C one 8-bit level at every pixel; over the whole region, and in the worst 32×32 window"
+    source=(
+        "Normalised correlation of band-passed luma, over the mean of both energies, so that fading"
+        " counts"
     ),
-    sees="Microprint and fine lines that were blurred, faded, moved or replaced: 1 untouched, 0 gone, below 0 inverted.",
+    formula=(
+        "2 (sum(e a) + C) / (sum(e^2) + sum(a^2) + 2 C), e and a the expected and actual luma"
+        " between σ 0.7 output px and σ 3 input px, C one 8-bit level at every pixel; over the"
+        " whole region, and in the worst 32×32 window"
+    ),
+    sees=(
+        "Microprint and fine lines that were blurred, faded, moved or replaced: 1 untouched, 0"
+        " gone, below 0 inverted."
+    ),
     misses=(
-        "Whether a letter became another one of the same weight in a long row: the worst window tells more than the mean, "
-        "and cer reads. Colour counts by its luma only."
+        "Whether a letter became another one of the same weight in a long row: the worst window"
+        " tells more than the mean, and cer reads. Colour counts by its luma only."
     ),
     example="microprint_lost",
     aspect="legibility",

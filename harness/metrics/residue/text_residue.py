@@ -62,9 +62,11 @@ def _prepare(reference: Reference) -> Prepared:
         return Prepared(judged, "")
     return Prepared(
         (),
-        "OCR sees text in the right answer, too"
-        if seen
-        else "OCR does not see the text before the edit either",
+        (
+            "OCR sees text in the right answer, too"
+            if seen
+            else "OCR does not see the text before the edit either"
+        ),
     )
 
 
@@ -111,15 +113,20 @@ TEXT_RESIDUE = Metric(
     better="lower",
     range=(0.0, 1.0),
     stats=STATS,
-    source="Recall of a text detector on the erased picture, as in scene text removal (Nakamura et al. 2017); PP-OCRv6",
+    source=(
+        "Recall of a text detector on the erased picture, as in scene text removal (Nakamura et al."
+        " 2017); PP-OCRv6"
+    ),
     formula=(
-        "share of the lines that had to go that the detector's boxes still cover by half (found), and the share of those "
-        "lines' area that they cover (covered); of the lines that it sees before the edit and not in the expected picture"
+        "share of the lines that had to go that the detector's boxes still cover by half (found),"
+        " and the share of those lines' area that they cover (covered); of the lines that it sees"
+        " before the edit and not in the expected picture"
     ),
     sees="Text that anybody still reads: skipped lines, half-erased letters, strong ghosts.",
     misses=(
-        "Ghosts too faint for a detector, which an eye still finds (see ghost), and scripts in which it is weak. It takes "
-        "0.2 s of a core for each picture of 512×512 px, so no suite measures it unless asked."
+        "Ghosts too faint for a detector, which an eye still finds (see ghost), and scripts in"
+        " which it is weak. It takes 0.2 s of a core for each picture of 512×512 px, so no suite"
+        " measures it unless asked."
     ),
     example="text_left",
     aspect="ghosts and residue",

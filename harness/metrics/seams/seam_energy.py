@@ -49,7 +49,9 @@ class Line(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The borders across one axis (0: horizontal lines), and the segments that they are cut into."""
+    """The borders across one axis (0: horizontal lines), and the segments that they are cut
+    into.
+    """
 
     axis: int
     lines: tuple[Line, ...]
@@ -57,7 +59,9 @@ class Axis(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The expected image, the borders, and how far the right answer's own steps stand out on them."""
+    """The expected image, the borders, and how far the right answer's own steps stand out on
+    them.
+    """
 
     expected: Image
     axes: tuple[Axis, ...]
@@ -195,17 +199,25 @@ SEAM_ENERGY = Metric(
     better="lower",
     range=(0.0, 2 * LIMIT_DB),
     stats=STATS,
-    source="Blockiness by boundary steps (Wu & Yuen 1997), segments of 32 input px, against lines up to 12 px beside",
-    formula=(
-        "10 log10(mean of step^2 on the borders / mean of step^2 beside them), a step being the change across a line of the "
-        "mean along 32 px: of actual minus expected (residual), of actual itself over expected itself (alone), and of the "
-        "one segment that stands out most (worst); floor a tenth of an 8-bit level, 0 where nothing stands out"
+    source=(
+        "Blockiness by boundary steps (Wu & Yuen 1997), segments of 32 input px, against lines up"
+        " to 12 px beside"
     ),
-    sees="Tiles that do not meet in tone: a step of one level in 255 on a smooth ground is some 20 dB.",
+    formula=(
+        "10 log10(mean of step^2 on the borders / mean of step^2 beside them), a step being the"
+        " change across a line of the mean along 32 px: of actual minus expected (residual), of"
+        " actual itself over expected itself (alone), and of the one segment that stands out most"
+        " (worst); floor a tenth of an 8-bit level, 0 where nothing stands out"
+    ),
+    sees=(
+        "Tiles that do not meet in tone: a step of one level in 255 on a smooth ground is some"
+        " 20 dB."
+    ),
     misses=(
-        "Seams elsewhere than the scene's tiling has them (see seam_grid), and tiles that meet in tone but not in "
-        "texture (see ssim, lpips in seams). Worst is the loudest of many segments, so without any seam noise and blur "
-        "leave it 3 to 8 dB, and an edge of the picture on a border reads as a seam where the edge was softened."
+        "Seams elsewhere than the scene's tiling has them (see seam_grid), and tiles that meet in"
+        " tone but not in texture (see ssim, lpips in seams). Worst is the loudest of many"
+        " segments, so without any seam noise and blur leave it 3 to 8 dB, and an edge of the"
+        " picture on a border reads as a seam where the edge was softened."
     ),
     example="hard_seams",
     aspect="seams",

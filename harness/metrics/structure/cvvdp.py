@@ -83,18 +83,23 @@ CVVDP = Metric(
     better="lower",
     range=(0.0, 100.0),
     stats=STATS,
-    source="Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024 (ColorVideoVDP), the authors' package cvvdp, standard_4k",
+    source=(
+        "Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024 (ColorVideoVDP), the authors' package cvvdp,"
+        " standard_4k"
+    ),
     formula=(
-        "10 - JOD. The contrast difference in each band and colour channel, as the eye masks it, pooled over the region; at 1 "
-        "JOD lost, three of four people prefer the right answer. Over the whole picture it is the package's own number"
+        "10 - JOD. The contrast difference in each band and colour channel, as the eye masks it,"
+        " pooled over the region; at 1 JOD lost, three of four people prefer the right answer. Over"
+        " the whole picture it is the package's own number"
     ),
     sees=(
-        "What somebody sees who compares the picture with the right answer on a 4K monitor, in one scale for blur, noise, "
-        "tints, ghosts and seams."
+        "What somebody sees who compares the picture with the right answer on a 4K monitor, in one"
+        " scale for blur, noise, tints, ghosts and seams."
     ),
     misses=(
-        "Which property changed, a slight tint of a large plain area (see delta_e00), and what a magnifying glass shows. It "
-        "takes about half a second for 512×512 px. Coarse bands reach beyond a region: damage beside it counts a little."
+        "Which property changed, a slight tint of a large plain area (see delta_e00), and what a"
+        " magnifying glass shows. It takes about half a second for 512×512 px. Coarse bands reach"
+        " beyond a region: damage beside it counts a little."
     ),
     example="compressed",
     aspect="structure",

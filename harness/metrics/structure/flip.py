@@ -49,12 +49,21 @@ FLIP = Metric(
     better="lower",
     range=(0.0, 1.0),
     stats=("mean", "p99", "worst"),
-    source="Andersson, Nilsson, Akenine-Möller, Oskarsson, Åström & Fairchild 2020 (LDR-FLIP), the authors' flip-evaluator",
-    formula="dc^(1 - df) of every pixel: dc a colour difference after the eye's contrast sensitivity, df of edges and points",
-    sees="What an eye sees that alternates between both pictures on a desktop display: colour, edges and points at once.",
+    source=(
+        "Andersson, Nilsson, Akenine-Möller, Oskarsson, Åström & Fairchild 2020 (LDR-FLIP), the"
+        " authors' flip-evaluator"
+    ),
+    formula=(
+        "dc^(1 - df) of every pixel: dc a colour difference after the eye's contrast sensitivity,"
+        " df of edges and points"
+    ),
+    sees=(
+        "What an eye sees that alternates between both pictures on a desktop display: colour, edges"
+        " and points at once."
+    ),
     misses=(
-        "What a magnifying glass shows, and which property changed; it takes about half a second for 512×512 px, ten "
-        "times as long as the others (see delta_e00, ssim)."
+        "What a magnifying glass shows, and which property changed; it takes about half a second"
+        " for 512×512 px, ten times as long as the others (see delta_e00, ssim)."
     ),
     example="compressed",
     aspect="structure",

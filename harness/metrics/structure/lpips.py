@@ -80,7 +80,13 @@ KINDS: Mapping[str, Kind] = {
         5,
         "AlexNet",
         "Ghildyal & Liu 2022, shift-tolerant LPIPS, AlexNet",
-        {"net.slice1.0.": "0.", "net.slice2.5.": "3.", "net.slice3.9.": "6.", "net.slice4.11.": "8.", "net.slice5.13.": "10."},
+        {
+            "net.slice1.0.": "0.",
+            "net.slice2.5.": "3.",
+            "net.slice3.9.": "6.",
+            "net.slice4.11.": "8.",
+            "net.slice5.13.": "10.",
+        },
         {"mean": 0.0531201, "worst": 0.134161},
     ),
     "vgg": Kind(
@@ -97,7 +103,7 @@ KINDS: Mapping[str, Kind] = {
         "Zhang et al. 2018, v0.1, SqueezeNet 1.1",
         golden={"mean": 0.0174945, "worst": 0.0386791},
     ),
-}  # fmt: skip
+}
 
 
 class Network(NamedTuple):
@@ -163,7 +169,10 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
     def measure_many(prepared: Prepared, images: Sequence[Image]) -> list[list[Value]]:
         if prepared.maps:
             return [_pool(found, prepared) for found in layers(prepared, images)]
-        small = f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks take"
+        small = (
+            f"the image is smaller than {MIN_EDGE_PX}×{MIN_EDGE_PX}, the least that LPIPS' networks"
+            " take"
+        )
         reason = f"no {KINDS[kind].network} weights: {_WHERE}" if weights is None else small
         return [unmeasured(prepared.covers, STATS, reason) for _ in images]
 
@@ -184,9 +193,13 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             f"sum over {KINDS[kind].layers} layers of the mean of w · (f(actual) - f(expected))^2, "
             "f normalised over channels"
         ),
-        sees="Texture and shapes that a person would call different: smears, ghosts, implausible fills.",
+        sees=(
+            "Texture and shapes that a person would call different: smears, ghosts, implausible"
+            " fills."
+        ),
         misses=(
-            "Small tints and grain, and anything finer than its first layer sees: micro-features (see protect in ssim)."
+            "Small tints and grain, and anything finer than its first layer sees: micro-features"
+            " (see protect in ssim)."
         ),
         example="soft_fill",
         aspect="structure",
@@ -200,7 +213,10 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
     )
 
 
-_WHERE = "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or torch's hub cache"
+_WHERE = (
+    "put torchvision's file into the folder that EDITPROOF_LPIPS_WEIGHTS or lpips.weights names, or"
+    " torch's hub cache"
+)
 
 
 def load_network(weights: LpipsWeights) -> Network:
@@ -210,8 +226,9 @@ def load_network(weights: LpipsWeights) -> Network:
         kind.file_hash
     ):  # a network with a golden pair is checked by its numbers
         raise IncompleteError(
-            f"{weights.path} is damaged or not torchvision's {kind.network}, with which LPIPS is measured: its SHA-256 begins "
-            f"with {weights.sha256[:8]}, it should be {kind.file_hash}. Fetch it again"
+            f"{weights.path} is damaged or not torchvision's {kind.network}, with which LPIPS is"
+            f" measured: its SHA-256 begins with {weights.sha256[:8]}, it should be"
+            f" {kind.file_hash}. Fetch it again"
         )
     device = find_device()
     state = read_weights(weights.path)

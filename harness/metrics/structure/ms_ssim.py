@@ -178,18 +178,21 @@ MS_SSIM = Metric(
     better="higher",
     range=(0.0, 1.0),
     stats=STATS,
-    source="Wang, Simoncelli & Bovik 2003: luma, 5 scales with their weights; 11×11 Gaussian of σ 1.5, K 0.01 and 0.03",
+    source=(
+        "Wang, Simoncelli & Bovik 2003: luma, 5 scales with their weights; 11×11 Gaussian of σ 1.5,"
+        " K 0.01 and 0.03"
+    ),
     formula=(
-        "product over 5 scales of mean((2 cov + C2) / (v1 + v2 + C2))^w, times mean luminance term at the coarsest; the "
-        "means are taken over the region at each scale"
+        "product over 5 scales of mean((2 cov + C2) / (v1 + v2 + C2))^w, times mean luminance term"
+        " at the coarsest; the means are taken over the region at each scale"
     ),
     sees=(
-        "Lost or invented structure at any viewing distance: what ssim sees, and also coarse smears and uneven lighting "
-        "that fill its window."
+        "Lost or invented structure at any viewing distance: what ssim sees, and also coarse smears"
+        " and uneven lighting that fill its window."
     ),
     misses=(
-        "Colour (see delta_e00), and strictness about place: coarse windows are 176 px wide and look beyond a small "
-        "region (see ssim)."
+        "Colour (see delta_e00), and strictness about place: coarse windows are 176 px wide and"
+        " look beyond a small region (see ssim)."
     ),
     example="blurred",
     aspect="structure",

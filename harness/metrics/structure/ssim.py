@@ -40,7 +40,9 @@ Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
 
 
 class Prepared(NamedTuple):
-    """The expected image's moments, float32 H×W×3, the regions, and the regions without the border."""
+    """The expected image's moments, float32 H×W×3, the regions, and the regions without the
+    border.
+    """
 
     image: Image
     mean: Image
@@ -144,15 +146,18 @@ SSIM = Metric(
     better="higher",
     range=(-1.0, 1.0),
     stats=STATS,
-    source="Wang, Bovik, Sheikh & Simoncelli 2004: 11×11 Gaussian of σ 1.5, K 0.01 and 0.03; mean of R, G and B",
+    source=(
+        "Wang, Bovik, Sheikh & Simoncelli 2004: 11×11 Gaussian of σ 1.5, K 0.01 and 0.03; mean of"
+        " R, G and B"
+    ),
     formula=(
-        "mean over R, G, B of (2 m1 m2 + C1)(2 cov + C2) / ((m1^2 + m2^2 + C1)(v1 + v2 + C2)), moments in an "
-        "11×11 Gaussian"
+        "mean over R, G, B of (2 m1 m2 + C1)(2 cov + C2) / ((m1^2 + m2^2 + C1)(v1 + v2 + C2)),"
+        " moments in an 11×11 Gaussian"
     ),
     sees="Lost or invented structure: blurred strokes, smears, seams through texture.",
     misses=(
-        "Colour shifts of flat areas (see delta_e00), and structure finer than its window once it is averaged "
-        "over a large region (see protect and the worst window)."
+        "Colour shifts of flat areas (see delta_e00), and structure finer than its window once it"
+        " is averaged over a large region (see protect and the worst window)."
     ),
     example="soft_fill",
     aspect="structure",

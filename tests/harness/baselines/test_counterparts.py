@@ -13,7 +13,12 @@ from editproof.harness.records.evidence import load_counterparts
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.sheet import sheet_of
 from editproof.harness.records.types import StageRecord
-from tests.harness.baselines.test_baseline import PNG, pictured, run_in, seen  # noqa: F401 - a fixture
+from tests.harness.baselines.test_baseline import (
+    PNG,
+    pictured,
+    run_in,
+    seen,  # noqa: F401 - a fixture
+)
 
 
 @pytest.fixture

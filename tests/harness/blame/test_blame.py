@@ -126,12 +126,14 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
 ) -> None:
     """A changed file under an unchanged name: nothing to swap with, and how to get it is said."""
     (accepted / "mine.py").write_text(
-        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return"
+        " reference.build(**{'blend.mode': 'feather'})\n"
     )
     assert command("run", "-q", "--pipeline", "ns=mine.py:build").returncode == 0
     assert command("baseline", "accept", "--reason", "mine", "--to", "own").returncode == 0
     (accepted / "mine.py").write_text(
-        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'hard'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return"
+        " reference.build(**{'blend.mode': 'hard'})\n"
     )
     assert command("run", "-q", "--pipeline", "ns=mine.py:build").returncode == 0
     said = answer(command, "logo/2", "--baseline", "own", "--metric", "psnr")
@@ -139,7 +141,8 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
     assert not said["shares"]
     assert any("--good" in note for note in said["notes"])
     (accepted / "good.py").write_text(
-        "from editproof.pipelines import reference\n\ndef build():\n    return reference.build(**{'blend.mode': 'feather'})\n"
+        "from editproof.pipelines import reference\n\ndef build():\n    return"
+        " reference.build(**{'blend.mode': 'feather'})\n"
     )
     said = answer(
         command, "logo/2", "--baseline", "own", "--metric", "psnr", "--good", "good.py:build"
@@ -225,7 +228,8 @@ class Staged:
         return self.inner(request)
 
     def stages(self, request):
-        return [(name, self.bad if name == "blend" else stage) for name, stage in self.inner.stages(request)]
+        own = self.inner.stages(request)
+        return [(name, self.bad if name == "blend" else stage) for name, stage in own]
 
     def bad(self, edit):
         if self.mode == "dies":
@@ -317,7 +321,8 @@ def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(
 ) -> None:
     """The run named it beside itself; `--good` and `--bad` name it where it lies somewhere else."""
     (tiny / "mine.py").write_text(
-        "from editproof.pipelines import reference\n\ndef build(blend):\n    return reference.build(**{'blend.mode': blend})\n"
+        "from editproof.pipelines import reference\n\ndef build(blend):\n    return"
+        " reference.build(**{'blend.mode': blend})\n"
     )
     again(command, "mine.py:build?blend=hard")
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")

@@ -148,7 +148,9 @@ def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
 
 
 def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
-    """Every model is a pipeline, every side names models of its run, and no trial is planned twice."""
+    """Every model is a pipeline, every side names models of its run, and no trial is planned
+    twice.
+    """
     chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
     models = {chunk.name: {model.name for model in chunk.suite.models} for chunk in chunks}
     for trial in (trial for chunk in chunks for trial in chunk.trials):

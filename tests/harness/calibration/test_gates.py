@@ -63,7 +63,9 @@ def failing(accepted: Image, new: Image, answer: Image | None = None) -> set[str
 
 
 def test_they_judge_as_they_say() -> None:
-    """On a picture with a shift of one level, a small dark patch, and another picture altogether."""
+    """On a picture with a shift of one level, a small dark patch, and another picture
+    altogether.
+    """
     picture = np.asarray(np.random.default_rng(0).integers(60, 200, (64, 64, 3)) / 255, np.float32)
     patch = picture.copy()
     patch[:8, :8] = 0

@@ -138,7 +138,10 @@ BAD_RULES = [
         "psnr has the statistics mean, worst",
     ),
     (
-        '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nfamilies = ["lgo"]\n',
+        (
+            '[[budgets]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmin = 1\nfamilies ='
+            ' ["lgo"]\n'
+        ),
         "did you mean logo",
     ),
     (
@@ -155,7 +158,10 @@ BAD_RULES = [
         "margin must be 0 or above",
     ),
     (
-        '[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = 1\nfamilies = ["lgo"]\n',
+        (
+            '[[margins]]\nmetric = "psnr"\nregion = "edit"\nstat = "mean"\nmargin = 1\nfamilies ='
+            ' ["lgo"]\n'
+        ),
         "did you mean logo",
     ),
     ('[[limits]]\nof = "seconds"\nmax = 0\n', "max must be above 0"),
@@ -180,12 +186,10 @@ def test_a_rule_that_could_never_apply_is_refused_before_the_run(
 def test_help_imports_nothing_heavy() -> None:
     """`--help` needs neither NumPy nor anything heavier; that is why it is quick."""
     code = (
-        "import sys; from editproof.__main__ import main\n"
-        "sys.argv = ['editproof', '--help']\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'numpy', 'torch', 'cv2', 'pandas', 'matplotlib', 'scipy', 'skimage', 'msgspec', 'rich'} & set(sys.modules)\n"
-        "print('heavy:', sorted(heavy))\n"
+        "import sys; from editproof.__main__ import main\nsys.argv = ['editproof', '--help']\ntry:"
+        " main()\nexcept SystemExit: pass\nheavy = {'numpy', 'torch', 'cv2', 'pandas',"
+        " 'matplotlib', 'scipy', 'skimage', 'msgspec', 'rich'} & set(sys.modules)\nprint('heavy:',"
+        " sorted(heavy))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("heavy: []")

@@ -335,9 +335,10 @@ def test_a_plain_win_names_what_speaks_against_it() -> None:
     )
     take, text = said(found, cost(1.7))
     assert take == "b"
-    assert text == (
-        "B is better on 2 of 9 aspects (detail, seams), worse on 1 (colour and tone); 1.7 × the time. "
-        "Take B unless colour and tone matters more to you."
+    assert (
+        text
+        == "B is better on 2 of 9 aspects (detail, seams), worse on 1 (colour and tone); 1.7 × the"
+        " time. Take B unless colour and tone matters more to you."
     )
 
 
@@ -346,9 +347,10 @@ def test_what_is_no_plain_win_depends() -> None:
     found = judged(detail=("better", 0, 40), seams=("worse", 30, 0), structure=("traded", 3, 2))
     take, text = said(found)
     assert take == "either"
-    assert text == (
-        "B is better on 1 of 9 aspects (detail), worse on 1 (seams), better here and worse there on 1 (structure). "
-        "Take B for detail, A for seams."
+    assert (
+        text
+        == "B is better on 1 of 9 aspects (detail), worse on 1 (seams), better here and worse there"
+        " on 1 (structure). Take B for detail, A for seams."
     )
 
 

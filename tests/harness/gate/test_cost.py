@@ -23,7 +23,9 @@ def costing(
     edits: int = 12,
     limits: tuple[Limit, ...] = (),
 ) -> Run:
-    """Edits of one process, one after the other; the first holds 500 MB of models that were loaded."""
+    """Edits of one process, one after the other; the first holds 500 MB of models that were
+    loaded.
+    """
     records = [
         replace(
             measured(35.0, step=turn + 1),
@@ -76,7 +78,9 @@ def test_where_processor_time_is_not_known_twice_the_wall_time_is_said() -> None
 
 
 def test_memory_that_grows_from_edit_to_edit_is_said() -> None:
-    """40 MB an edit; what models took at first is no growth, nor what grew in the baseline as well."""
+    """40 MB an edit; what models took at first is no growth, nor what grew in the baseline as
+    well.
+    """
     (note,) = notes(costing(growth=40.0), costing())
     assert (
         "ns: the memory of its process grows by 40 MB an edit, and by 0 MB in the baseline" in note

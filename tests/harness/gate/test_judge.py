@@ -56,9 +56,7 @@ def test_a_budget_covers_the_rungs_it_names_and_no_more() -> None:
     assert judge(run, None).exit_code is ExitCode.OK
 
 
-def test_a_budget_that_a_narrowed_run_has_no_number_for_is_a_note_and_of_a_whole_suite_an_error() -> (
-    None
-):
+def test_a_budget_without_a_number_is_a_note_in_a_narrowed_run_and_an_error_in_a_whole() -> None:
     """`--vector` leaves families out: what only they measure can't be missed in the others."""
     budgets = (BUDGET, replace(BUDGET, region="protect"))
     whole = run_of(measured(35.0), budgets=budgets)
@@ -124,14 +122,18 @@ def test_what_was_not_measured_never_passes_and_never_regresses(run: Run, part: 
 
 
 def test_a_failed_case_outranks_a_regression() -> None:
-    """A run that can't be judged is not called a regression, though its findings are there to read."""
+    """A run that can't be judged is not called a regression, though its findings are there to
+    read.
+    """
     verdict = judge(run_of(measured(10.0), failed(2), budgets=(BUDGET,)), None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert verdict.findings[0].outcome is Outcome.REGRESSED
 
 
 def test_a_region_that_a_scene_lacks_is_no_fault() -> None:
-    """Scenes without that region are left out; where any other has it, the rule is judged on those."""
+    """Scenes without that region are left out; where any other has it, the rule is judged on
+    those.
+    """
     run = run_of(measured(None, reason=EMPTY), measured(35.0, step=2), budgets=(BUDGET,))
     verdict = judge(run, None)
     assert verdict.exit_code is ExitCode.OK

@@ -141,7 +141,9 @@ def test_a_second_accepted_answer_counts(tmp_path: Path) -> None:
 
 
 def test_the_nearest_answer_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody can tell from the second answer is invisible, however far it is from the first."""
+    """What nobody can tell from the second answer is invisible, however far it is from the
+    first.
+    """
 
     def distance(accepted: Picture, image: Picture, **_: object) -> Difference:
         return Difference(0.0, float(np.abs(accepted - image).mean()))

@@ -1,4 +1,6 @@
-"""Samples of two distributions: statistics against SciPy, and whole verdicts on runs made by hand."""
+"""Samples of two distributions: statistics against SciPy, and whole verdicts on runs made by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -199,7 +201,9 @@ def test_one_dead_picture_of_three_is_found(tmp_path: Path) -> None:
 
 
 def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
-    """Its noise is that of the scene's other pictures; a picture as far off as the others is none."""
+    """Its noise is that of the scene's other pictures; a picture as far off as the others is
+    none.
+    """
     rng = np.random.default_rng(6)
     scores = [(rng.normal(0, 0.4, (1, 3)), rng.normal(0, 0.4, (1, 3))) for _ in range(8)]
     clean = compare_scores(scores, [("logo", "ns")] * 8)

@@ -15,7 +15,9 @@ NAN = math.nan
 
 
 def test_the_mean_its_p_and_its_interval_are_those_of_a_t_test() -> None:
-    """SciPy's one-sample t-test, one-sided for p and two-sided for the interval; gaps are left out."""
+    """SciPy's one-sample t-test, one-sided for p and two-sided for the interval; gaps are left
+    out.
+    """
     changes = np.random.default_rng(1).normal(0.3, 1, (4, 9))
     changes[2, :3] = NAN
     found = means(changes)

@@ -32,7 +32,9 @@ def gradient(levels_per_px: float = 0.25) -> Image:
 
 @pytest.mark.parametrize("slope", [0.05, 0.25, 0.7, 1.3])
 def test_eight_bits_are_enough(slope: float) -> None:
-    """A gradient rounded to 8 bits has no false contours, against its exact self as against itself."""
+    """A gradient rounded to 8 bits has no false contours, against its exact self as against
+    itself.
+    """
     exact = gradient(slope)
     assert of_all(BANDING, exact, delivered(exact)) == 0
     assert of_all(BANDING, delivered(exact), delivered(exact)) == 0

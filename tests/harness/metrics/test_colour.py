@@ -150,7 +150,9 @@ def test_swapping_the_pictures_swaps_the_sign(step: float, degrees: float) -> No
 
 
 def test_noise_is_no_bias() -> None:
-    """Two levels of noise on a coloured picture move hue, chroma and lightness by next to nothing."""
+    """Two levels of noise on a coloured picture move hue, chroma and lightness by next to
+    nothing.
+    """
     picture = photograph("coffee")
     actual = noisy(picture, 2)
     assert abs(of_all(HUE_OFFSET, picture, actual)) < 0.1

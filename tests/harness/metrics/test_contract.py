@@ -67,9 +67,14 @@ def reference(metric: Metric, picture: Image) -> Reference:
     seams[47:49] = seams[:, 47:49] = True
     nowhere = np.zeros_like(edit)
     areas: dict[Region, Area] = {
-        "all": ~nowhere, "edit": edit, "keep": ~edit, "ring": nowhere, "protect": protect, "seams": seams,
+        "all": ~nowhere,
+        "edit": edit,
+        "keep": ~edit,
+        "ring": nowhere,
+        "protect": protect,
+        "seams": seams,
         "border": border(SIZE, SIZE, 1),
-    }  # fmt: skip
+    }
     return complete(metric, picture, areas)
 
 
@@ -162,7 +167,9 @@ def test_every_region_gets_every_statistic(
 
 
 def test_regions_that_it_does_not_measure_are_left_out(metric: Metric) -> None:
-    """A scene has every region; a metric that is about some of them says nothing about the others."""
+    """A scene has every region; a metric that is about some of them says nothing about the
+    others.
+    """
     reference, actual = pair_of(metric)
     assert {v.region for v in measured(metric, reference, actual)} == set(metric.regions)
 

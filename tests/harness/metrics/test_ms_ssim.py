@@ -31,7 +31,9 @@ FAULTS: dict[str, Fault] = {
 
 
 def even(image: Image) -> Image:
-    """Cut so that every scale has an even size: where a row is left over, implementations differ."""
+    """Cut so that every scale has an even size: where a row is left over, implementations
+    differ.
+    """
     edge = image.shape[0] // 16 * 16
     return np.ascontiguousarray(image[:edge, :edge])
 

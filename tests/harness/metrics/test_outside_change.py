@@ -42,9 +42,12 @@ def test_it_needs_the_input_only() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    y=st.integers(0, SIZE - 1), x=st.integers(0, SIZE - 1), channel=st.integers(0, 2),
-    levels=st.integers(1, 60), scale=st.sampled_from([1, 2]),
-)  # fmt: skip
+    y=st.integers(0, SIZE - 1),
+    x=st.integers(0, SIZE - 1),
+    channel=st.integers(0, 2),
+    levels=st.integers(1, 60),
+    scale=st.sampled_from([1, 2]),
+)
 def test_one_pixel_is_reported_with_its_place(
     y: int, x: int, channel: int, levels: int, scale: int
 ) -> None:

@@ -120,14 +120,19 @@ def test_other_faults_are_no_shift(name: str) -> None:
     """Noise, blur, tints, lightness and contrast leave everything in its place."""
     picture = photograph(name)
     for change in (
-        noisy(picture, 2), blurred(picture, 1), recoloured(picture, degrees=5, gain=0.9), recoloured(picture, lightness=2),
+        noisy(picture, 2),
+        blurred(picture, 1),
+        recoloured(picture, degrees=5, gain=0.9),
+        recoloured(picture, lightness=2),
         0.1 + 0.8 * picture,
-    ):  # fmt: skip
+    ):
         assert of_all(REGISTRATION, picture, delivered(change), "shift") < 0.02
 
 
 def test_what_can_not_be_told_is_said() -> None:
-    """A flat picture, stripes that hide a shift along them, and a fill that shows something else."""
+    """A flat picture, stripes that hide a shift along them, and a fill that shows something
+    else.
+    """
     flat = grey(np.full((128, 128), 0.5))
     stripes = grey(np.broadcast_to(0.5 + 0.3 * np.sin(np.arange(128) / 3), (128, 128)))
     for picture in (flat, stripes):

@@ -29,7 +29,9 @@ SIZE = 192
 
 
 def edge(sigma: float, contrast: float = 0.6) -> Image:
-    """A slanted step of the given height, blurred by `sigma`: the normal distribution's own curve."""
+    """A slanted step of the given height, blurred by `sigma`: the normal distribution's own
+    curve.
+    """
     y, x = np.mgrid[0:SIZE, 0:SIZE] - SIZE / 2
     away = (x + 0.15 * y) / math.hypot(1, 0.15)
     curve = np.vectorize(math.erf)(away / (sigma * math.sqrt(2)))
@@ -81,8 +83,11 @@ def test_other_faults_are_not_blur(name: str) -> None:
     picture = photograph(name)
     blur = abs(of_all(SHARPNESS, picture, blurred(picture, 0.6)))
     for change in (
-        noisy(picture, 1), recoloured(picture, degrees=3), recoloured(picture, lightness=1), shifted(picture, 0, 0.25),
-    ):  # fmt: skip
+        noisy(picture, 1),
+        recoloured(picture, degrees=3),
+        recoloured(picture, lightness=1),
+        shifted(picture, 0, 0.25),
+    ):
         assert abs(of_all(SHARPNESS, picture, delivered(change))) < blur / 10
 
 

@@ -82,9 +82,15 @@ def wangs_ssim(expected: Image, actual: Image) -> tuple[float, NDArray[np.float6
     from skimage.metrics import structural_similarity
 
     mean, plane = structural_similarity(
-        expected.astype(np.float64), actual.astype(np.float64), full=True,
-        data_range=1.0, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-    )  # fmt: skip
+        expected.astype(np.float64),
+        actual.astype(np.float64),
+        full=True,
+        data_range=1.0,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
     return float(mean), plane.mean(axis=-1)
 
 
@@ -180,9 +186,14 @@ def test_a_lost_direction_shows_in_its_sector_alone(sector: str, angle: float) -
     """Waves of four directions, one of them gone: its sector falls far, the others hardly."""
     y, x = np.mgrid[0:128, 0:128]
     waves = {
-        degrees: 0.08
-        * np.sin(
-            2 * np.pi * 0.22 * (x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees)))
+        degrees: (
+            0.08
+            * np.sin(
+                2
+                * np.pi
+                * 0.22
+                * (x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees)))
+            )
         )
         for degrees in (0, 45, 90, 135)
     }
@@ -461,7 +472,9 @@ def test_a_download_that_fails_leaves_shift_tolerant_lpips(monkeypatch: pytest.M
 @pytest.mark.parametrize("percent", [0, 1, 5, 50, 95, 99, 100])
 @pytest.mark.parametrize("size", [1, 2, 100, 70_001])
 def test_percentiles_are_numpys(size: int, percent: int) -> None:
-    """Also of values that are sorted, mostly equal, or few; only the order of a tail is worked out."""
+    """Also of values that are sorted, mostly equal, or few; only the order of a tail is worked
+    out.
+    """
     rng = np.random.default_rng(size)
     spread = rng.random(size, dtype=np.float32)
     rare = np.where(np.arange(size) < size // 50, spread, np.float32(1))

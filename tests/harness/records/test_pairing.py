@@ -71,7 +71,9 @@ def test_where_no_picture_came_again_scenes_are_compared_as_a_whole() -> None:
 def test_a_model_whose_seed_matters_on_one_side_only_is_compared_as_a_whole(
     now_stochastic: bool,
 ) -> None:
-    """Stochastic beside deterministic, and the other way round; also where one picture is the same."""
+    """Stochastic beside deterministic, and the other way round; also where one picture is the
+    same.
+    """
     many, one = seeds_of([1, 2, 3]), seeds_of([1], picture="1", stochastic=False)
     found = paired(many, one) if now_stochastic else paired(one, many)
     (scene,) = found.scenes

@@ -158,7 +158,9 @@ def test_cases_without_a_picture_have_no_maps(run: Run) -> None:
 
 
 def test_nothing_is_drawn_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked again for no more than there is, the file is kept; asked for more, all of it is drawn."""
+    """Asked again for no more than there is, the file is kept; asked for more, all of it is
+    drawn.
+    """
     before = load_maps(run.folder)
     monkeypatch.setattr(maps, "make_task", lambda case: pytest.fail("drawn again"))
     assert maps.draw(run, NO_WEIGHTS, most=1) == before

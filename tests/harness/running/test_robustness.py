@@ -31,11 +31,15 @@ def build(how):
         if how == "nan_seconds": return EditResult(image, stages=(StageTrace("s", float("nan")),))
         if how == "no_stages": return EditResult(image, stages=None)
         if how == "no_config": return EditResult(image, config=None)
-        if how == "list_artefact": return EditResult(image, stages=(StageTrace("s", 0.1, artefact=[1, 2]),))
+        if how == "list_artefact":
+            return EditResult(image, stages=(StageTrace("s", 0.1, artefact=[1, 2]),))
         if how == "huge_artefact":
-            return EditResult(image, stages=(StageTrace("s", 0.1, "", np.zeros((1, 70000), np.float32)),))
+            huge = np.zeros((1, 70000), np.float32)
+            return EditResult(image, stages=(StageTrace("s", 0.1, "", huge),))
         if how == "word_status": return EditResult(image, status="done")
-        if how == "fine": return EditResult(image, config={"x": float("inf"), "f": build, "bad \udcff": 1}, reason="\udcff")
+        if how == "fine":
+            odd = {"x": float("inf"), "f": build, "bad \udcff": 1}
+            return EditResult(image, config=odd, reason="\udcff")
         if how == "leaves":
             subprocess.Popen(["sleep", "9871"])
             return EditResult(image)
@@ -128,8 +132,17 @@ def test_pipelines_from_two_files_do_not_share_modules(command: Command, folder:
             "    return edit\n"
         )
     done = command(
-        "run", "-q", "--vector", "logo", "--jobs", "1", "--pipeline", "a=one/mine.py:build", "--pipeline", "b=two/mine.py:build"
-    )  # fmt: skip
+        "run",
+        "-q",
+        "--vector",
+        "logo",
+        "--jobs",
+        "1",
+        "--pipeline",
+        "a=one/mine.py:build",
+        "--pipeline",
+        "b=two/mine.py:build",
+    )
     assert done.returncode == 0, done.stderr
     table = only_run(folder).measurements.query(
         "metric == 'psnr@1' and region == 'keep' and stat == 'mean'"
@@ -143,7 +156,8 @@ def test_a_changed_file_is_not_resumed(command: Command, folder: Path) -> None:
     """Without a fingerprint the file's own hash tells; old and new results never share a table."""
     mine = folder / "mine.py"
     mine.write_text(
-        "from editproof.pipelines import reference\ndef build():\n    return lambda request: reference.build()(request)\n"
+        "from editproof.pipelines import reference\ndef build():\n    return lambda request:"
+        " reference.build()(request)\n"
     )
     arguments = ("run", "-q", "--vector", "logo", "--out", "r", "--pipeline", "m=mine.py:build")
     assert command(*arguments).returncode == 0

@@ -176,9 +176,15 @@ def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, fo
     """
     write_pipelines(folder)
     done = command(
-        "run", "--vector", "logo", "--json",
-        "--pipeline", "wrap=mine.py:wrapped?model=biharmonic", "--pipeline", "mine.py:nearest?scale=2",
-    )  # fmt: skip
+        "run",
+        "--vector",
+        "logo",
+        "--json",
+        "--pipeline",
+        "wrap=mine.py:wrapped?model=biharmonic",
+        "--pipeline",
+        "mine.py:nearest?scale=2",
+    )
     assert done.returncode == 0, done.stderr
     run = only_run(folder)
     assert {r.case.model.name for r in run.records} == {"wrap", "mine[2]"}

@@ -1,4 +1,6 @@
-"""`editproof init`, and what docs/how-to/ci.md says: every file parses, every command in it exists."""
+"""`editproof init`, and what docs/how-to/ci.md says: every file parses, every command in it
+exists.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def test_init_writes_settings_and_workflow(
 
 
 def test_init_leaves_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is never overwritten, and it is said; with nothing left to write, the exit code is 2."""
+    """A file is never overwritten, and it is said; with nothing left to write, the exit code is
+    2.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / SETTINGS).write_text("jobs = 3\n")
     first, second = (CliRunner().invoke(app, ["init"]) for _ in range(2))

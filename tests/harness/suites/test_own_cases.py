@@ -1,4 +1,6 @@
-"""A user's own cases: found in both layouts, read as they are, and wrong ones named by their file."""
+"""A user's own cases: found in both layouts, read as they are, and wrong ones named by their
+file.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def test_both_layouts_are_the_same_cases(tmp_path: Path) -> None:
 
 
 def test_names_with_slashes_and_links(tmp_path: Path) -> None:
-    """Cases may lie deeper and be linked from elsewhere; a link that leads back up is not followed."""
+    """Cases may lie deeper and be linked from elsewhere; a link that leads back up is not
+    followed.
+    """
     case(tmp_path / "elsewhere", "real")
     folder = tmp_path / "cases"
     case(folder, "posters/summer sale")
@@ -119,8 +123,8 @@ def test_facts(tmp_path: Path) -> None:
     (tmp_path / "case.toml").write_text('prompt = "remove it"\n[metadata]\ncriticality = "high"\n')
     save(place / "fine.png", mode="L")
     (place / "case.toml").write_text(
-        'give_mask = false\n[config]\n"tile.size_px" = 32\n[protect]\nserial = [0, 0, 8, 8]\nfine = "fine.png"\n'
-        '[[boxes]]\nlabel = "SAMPLE"\nbox = [11, 11, 20, 30]\n'
+        'give_mask = false\n[config]\n"tile.size_px" = 32\n[protect]\nserial = [0, 0, 8, 8]\nfine ='
+        ' "fine.png"\n[[boxes]]\nlabel = "SAMPLE"\nbox = [11, 11, 20, 30]\n'
     )
     request, reference = read(tmp_path, "one")
     assert (request.prompt, request.mask, dict(request.metadata)) == (

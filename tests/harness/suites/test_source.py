@@ -14,7 +14,10 @@ from editproof.harness.suites.source import OURS, code_hash, path_of, worker_mod
 
 def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
     """As a process that imports both of its roots says, in which nothing else is loaded."""
-    code = "from editproof.harness.running import worker, pipeline_host; import sys; print(*sys.modules)"
+    code = (
+        "from editproof.harness.running import worker, pipeline_host; import sys;"
+        " print(*sys.modules)"
+    )
     told = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

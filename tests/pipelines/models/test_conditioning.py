@@ -55,7 +55,9 @@ def test_a_dimension_that_never_changes_is_moved_and_not_blown_up(source: Embedd
 
 
 def test_families_of_two_widths_are_mapped_by_procrustes_alone(source: Embedding) -> None:
-    """A narrower space is a part of the wider one; a mean per dimension has no counterpart there."""
+    """A narrower space is a part of the wider one; a mean per dimension has no counterpart
+    there.
+    """
     wide = (
         np.pad(source, ((0, 0), (0, 4))) @ ortho_group.rvs(DIMENSIONS + 4, random_state=3)
     ).astype(np.float32)

@@ -136,7 +136,9 @@ def test_guidance_matters_only_with_a_prompt_model(stable_diffusion: str) -> Non
 def test_a_calibration_makes_one_encoder_speak_like_another(
     stable_diffusion: str, tmp_path: Path
 ) -> None:
-    """A text encoder whose embeddings are another's, stretched and moved, fills as the other does."""
+    """A text encoder whose embeddings are another's, stretched and moved, fills as the other
+    does.
+    """
     from safetensors.torch import load_file, save_file
 
     stretched = save_stable_diffusion(tmp_path / "stretched")

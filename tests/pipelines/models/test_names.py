@@ -16,7 +16,10 @@ from editproof.pipelines.models.names import CLASSICAL, MICROFILL, check_model, 
         ("microfil", "did you mean microfill"),
         (
             "sdxl",
-            "must be one of ns, telea, biharmonic, patch, microfill, diffusers:<folder or hub id>, spandrel:<file>",
+            (
+                "must be one of ns, telea, biharmonic, patch, microfill, diffusers:<folder or hub"
+                " id>, spandrel:<file>"
+            ),
         ),
         ("diffusers:", "is no hub id, which reads owner/name"),
         ("diffusers:/nowhere/at-all", "there is no folder /nowhere/at-all"),
