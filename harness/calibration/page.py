@@ -9,13 +9,16 @@ from editproof.harness.calibration.gates import gates, left_out
 from editproof.harness.calibration.outcome import TrialOutcome
 from editproof.harness.calibration.plan import MODEL_KINDS, PEER_RERUNS
 from editproof.harness.calibration.rates import (
+    WAYS,
     Rate,
     alarms,
     blamed,
     caught,
     chosen,
+    failed,
     harmless_failed,
-    helpful,
+    improved,
+    leading,
     listed,
     named_first,
     peer_names,
@@ -41,6 +44,7 @@ def write_page(
     lines = [
         *_opening(outcomes),
         *_how(manifest, command),
+        *_ways(outcomes),
         *_kinds(outcomes),
         *_alarms(outcomes),
         *_stages(outcomes),
@@ -66,16 +70,6 @@ def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     for what, rate in rows:
         yield f"| {what} | {rate} | {_share(rate)} | {_interval(rate)} |"
     yield ""
-    odd = {kind: helpful(outcomes, kind) for kind in ("fault", "repair")}
-    plain = [one for one in outcomes if one not in odd["fault"] and one not in odd["repair"]]
-    if any(odd.values()):
-        names = ", ".join(dict.fromkeys(f"`{one.name}`" for one in (*odd["fault"], *odd["repair"])))
-        yield (
-            "Some planted changes bring the pictures of these scenes nearer to the right answer,"
-            f" as ColorVideoVDP sees it: {names}. Without them {repairs_failed(plain)} repairs"
-            f" fail. {repairs_improved(plain)} visible repairs are called improved, and"
-            f" {caught(plain, 1.0)} visible faults fail.\n"
-        )
     yield (
         "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot"
         " be judged. Intervals are exact (Clopper and Pearson 1934). ColorVideoVDP says what can be"
@@ -107,6 +101,32 @@ def _how(manifest: Manifest, command: str) -> Iterator[str]:
         "Machine and versions:"
         f" {', '.join([*said, 'Python ' + manifest.versions.get('python', '?')])}.\n"
     )
+
+
+def _ways(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    """By where trials lead, whatever was meant by them."""
+    if not any(leading(outcomes, way) for way in WAYS):
+        return
+    yield "## By where the change leads\n"
+    yield (
+        "Not every planted fault does harm: some scenes come out nearer to the right answer.\n"
+        "So each visible fault and repair is sorted by where ColorVideoVDP sees it lead.\n"
+        "It leads plainly one way where the steps of its pictures add up to at least half of its"
+        " most visible change.\n"
+    )
+    yield "| where it leads | trials | should | fail the build | called improved |"
+    yield "|---|---:|---|---:|---:|"
+    words = {
+        "away": ("away from the right answer", "fail"),
+        "towards": ("towards the right answer", "be called improved"),
+        "neither": ("neither way plainly", "either"),
+    }
+    for way in WAYS:
+        own = leading(outcomes, way)
+        what, should = words[way]
+        rates = " | ".join(_with_interval(one) for one in (failed(own), improved(own)))
+        yield f"| {what} | {len(own)} | {should} | {rates} |"
+    yield ""
 
 
 def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from editproof.harness.calibration.outcome import TrialOutcome
 from editproof.harness.faults.stages import STAGE_FAULTS
 from editproof.harness.records.types import Outcome
 from editproof.pipelines.swap import ORDER
+
+Way = Literal["away", "towards", "neither"]
+"""Of the right answer."""
+
+WAYS: tuple[Way, ...] = get_args(Way)
+
+PLAIN_SHARE = 0.5
+"""So large a share of the most visible change must all visible changes lead one way, in sum."""
 
 OWN_KINDS = ("deterministic", "stochastic")
 """Model kinds in which nothing but the fault or the change differs."""
@@ -26,15 +35,12 @@ class Rate:
         """95 % confidence interval, exact (Clopper & Pearson 1934); 0 to 1 where nothing was
         tried.
         """
-        from scipy.stats import beta
+        from scipy.stats import binomtest
 
-        low = float(beta.ppf(0.025, self.count, self.of - self.count + 1)) if self.count else 0.0
-        high = (
-            float(beta.ppf(0.975, self.count + 1, self.of - self.count))
-            if self.count < self.of
-            else 1.0
-        )
-        return low, high
+        if not self.of:
+            return 0.0, 1.0
+        found = binomtest(self.count, self.of).proportion_ci(0.95, method="exact")
+        return float(found.low), float(found.high)
 
     def __str__(self) -> str:
         return f"{self.count} of {self.of}"
@@ -111,19 +117,34 @@ def repairs_improved(
 ) -> Rate:
     """Visible repairs that are called an improvement."""
     visible = [one for one in chosen(outcomes, "repair", kinds=kinds, share=share) if one.visible]
-    return rate(visible, lambda one: one.outcome == Outcome.IMPROVED.value)
+    return improved(visible)
 
 
-def helpful(outcomes: Iterable[TrialOutcome], kind: str) -> list[TrialOutcome]:
-    """Visible faults that lead towards the right answer, or repairs that lead away from it, as a
-    viewer sees it: on these scenes the planted change helps.
+def leading(outcomes: Iterable[TrialOutcome], way: Way) -> list[TrialOutcome]:
+    """Visible faults and repairs whose pictures lead that way, as ColorVideoVDP sees it, whatever
+    was meant by them.
     """
-    sign = 1 if kind == "fault" else -1
-    return [
-        one
-        for one in chosen(outcomes, kind, kinds=OWN_KINDS)
-        if one.visible and sign * one.step < 0
-    ]
+    asked = [one for one in outcomes if one.kind in {"fault", "repair"} and one.visible]
+    return [one for one in asked if one.model_kind in OWN_KINDS and way_of(one) == way]
+
+
+def way_of(outcome: TrialOutcome) -> Way:
+    """Where a trial's visible changes lead. An edit that ends otherwise leads where it was meant."""
+    if not outcome.worst:
+        return "away" if outcome.kind == "fault" else "towards"
+    if abs(outcome.step) < PLAIN_SHARE * outcome.worst:
+        return "neither"
+    return "away" if outcome.step > 0 else "towards"
+
+
+def failed(outcomes: Iterable[TrialOutcome]) -> Rate:
+    """Trials that fail the build."""
+    return rate(outcomes, _fails)
+
+
+def improved(outcomes: Iterable[TrialOutcome]) -> Rate:
+    """Trials that are called an improvement."""
+    return rate(outcomes, lambda one: one.outcome == Outcome.IMPROVED.value)
 
 
 def caught(

@@ -31,7 +31,10 @@ from editproof.harness.calibration.rates import (
     Rate,
     alarms,
     caught,
+    failed,
     harmless_failed,
+    improved,
+    leading,
     listed,
     named_first,
     peer_rates,
@@ -414,6 +417,27 @@ def test_rates_count_what_happened_and_how_sure_that_is() -> None:
     assert str(harmless_failed(outcomes, visible=False)) == "1 of 2"
     assert str(harmless_failed(outcomes, visible=True)) == "1 of 1"
     assert str(alarms(outcomes)["other seeds"]) == "1 of 2"
+
+
+def test_trials_are_sorted_by_where_they_lead_whatever_was_meant() -> None:
+    """Half of the most visible change is plain; an edit that is refused leads where it was meant
+    to.
+    """
+    seen = {"visible": True, "worst": 1.0}
+    helps = outcome("fault", "soft_fill", 1.0, 0, step=-0.6, outcome="improved", **seen)
+    harms = outcome("repair", "soft_fill", 1.0, 1, step=0.6, **seen)
+    aside = outcome("fault", "ghost", 1.0, 0, step=0.4, **seen)
+    refused = outcome("fault", "mask_inverted", 1.0, 1, visible=True, worst=0.0)
+    unseen = outcome("fault", "ghost", 0.5, 0, step=2.0)
+    switched = outcome("fault", "ghost", 1.0, 0, step=2.0, model_kind="switched", **seen)
+    every = [helps, harms, aside, refused, unseen, switched]
+    assert leading(every, "towards") == [helps]
+    assert leading(every, "away") == [harms, refused]
+    assert leading(every, "neither") == [aside]
+    assert (str(failed(leading(every, "away"))), str(improved([helps, aside]))) == (
+        "2 of 2",
+        "1 of 2",
+    )
 
 
 def test_a_gate_that_raises_counts_in_no_rate() -> None:
