@@ -60,6 +60,13 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site that needs no network; a broken link fails."""
+    session.install("mkdocs-material>=9.5")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time the metrics beside their peers, and write benchmarks/RESULTS.md; arguments after `--` go
     to it.

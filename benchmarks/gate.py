@@ -159,7 +159,7 @@ def _write(
     rng = np.random.default_rng(seed)
     runs.write_table(folder / runs.MEASUREMENTS, (_numbers(part, keys, rng) for part in parts))
     ended = (_ended(part, changed=seed == 0) for part in parts)
-    runs.write_table(folder / runs.CASES, ended, runs.vouch(folder))
+    runs.write_table(folder / runs.CASES, ended, runs.table_stamp(folder))
 
 
 def _write_differences(folder: Path, suite: Suite, cases: Sequence[Case]) -> None:

@@ -100,7 +100,7 @@ class EditGate:
         baseline: str | Path | None = None,
         check: bool = True,
     ) -> Verdict:
-        """Run, judge, and give the verdict; where it is no pass the test fails with the table,
+        """Run, judge, and give the verdict; where it is not a pass the test fails with the table,
         unless `check` is off.
 
         `pipeline` is what `editproof run --pipeline` takes, or a function of a module: the pipeline

@@ -239,7 +239,7 @@ class UpscaleConfig:
     is nothing to sharpen in flat ground. 0: it works there too."""
     feedback_threshold: float = 0.0
     """Regions whose picture, made small again, differs from the input by more than this, 0 to 1,
-    are made once more: by `creative_model` after a conservative model, by `conservative_model`
+    are enlarged again: by `creative_model` after a conservative model, by `conservative_model`
     after a creative one. 0: none are."""
     budget_ms: float = 0.0
     """Time after which the trace says that the stage was slow. 0: never."""

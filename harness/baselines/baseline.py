@@ -232,7 +232,7 @@ def _check_whole(run: Run) -> None:
         raise IncompleteError(
             f"{run.folder} can't become a baseline: of {len(run.manifest.cases)} cases"
             f" {len(run.missing)} are missing and {len(failed)} failed. Finish it with `editproof"
-            " run --resume`, or mend the failing cases"
+            " run --resume`, or fix the failing cases"
         )
 
 

@@ -129,7 +129,9 @@ def leading(outcomes: Iterable[TrialOutcome], way: Way) -> list[TrialOutcome]:
 
 
 def way_of(outcome: TrialOutcome) -> Way:
-    """Where a trial's visible changes lead. An edit that ends otherwise leads where it was meant."""
+    """Where a trial's visible changes lead. An edit that ends otherwise leads where it was
+    meant.
+    """
     if not outcome.worst:
         return "away" if outcome.kind == "fault" else "towards"
     if abs(outcome.step) < PLAIN_SHARE * outcome.worst:

@@ -87,7 +87,7 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
 
 def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> None:
     """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of
-    what it is to be judged for, is run anew.
+    what it is to be judged for, is run again.
     """
     folder = config.folder / chunk.name
     resume, finished = (folder / "manifest.json").is_file(), (folder / runs.CASES).is_file()

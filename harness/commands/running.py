@@ -100,7 +100,9 @@ def run(
             max=86400,
         ),
     ] = 0,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every case anew.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run every case, and leave the cache alone.")
+    ] = False,
     baseline: Baseline = None,
     only_list: Annotated[
         bool,
@@ -234,7 +236,7 @@ def gate(
 ) -> None:
     """Judge a run against its budgets and a baseline.
 
-    Exits 0 pass, 1 regression, 2 what was asked makes no sense, 3 it could not be judged.
+    Exits 0 pass, 1 regression, 2 invalid input, 3 it could not be judged.
     """
     with errors(as_json):
         from editproof.harness.operations import progress

@@ -1,7 +1,7 @@
 """The errors that editproof raises on purpose, and the exit code of each.
 
 EditproofError
-├── UsageError        what was asked for makes no sense: exit 2
+├── UsageError        what was asked for is not valid: exit 2
 └── IncompleteError   it could not be done or judged: exit 3
 """
 
@@ -22,7 +22,7 @@ class EditproofError(Exception):
 
 
 class UsageError(EditproofError):
-    """A name, a file or a setting that makes no sense."""
+    """A name, a file or a setting that is not valid."""
 
     exit_code = ExitCode.USAGE
 

@@ -165,5 +165,5 @@ def _decode(data: bytes, kind: type[T], where: Path) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
         raise UsageError(
-            f"{where} is damaged or of another version: {error}. `editproof gate` writes it anew"
+            f"{where} is damaged or of another version: {error}. `editproof gate` writes it again"
         ) from error

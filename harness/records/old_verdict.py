@@ -1,7 +1,7 @@
 """Verdicts of schema 1, as editproof 0.1 wrote them, in the types of today.
 
-An old finding is one number of one family and model. Each that is no pass becomes a finding of its
-own. How visible a picture is, what changed and what did not were not known then, so there are
+An old finding is one number of one family and model. Each that is not a pass becomes a finding of
+its own. How visible a picture is, what changed and what did not were not known then, so there are
 neither judgements nor changes.
 """
 

@@ -235,7 +235,7 @@ def load_verdict(folder: Path) -> Verdict | None:
     if schema > VERDICT_SCHEMA:
         raise UsageError(
             f"{path} has schema {schema}; this editproof reads up to {VERDICT_SCHEMA}. `editproof"
-            " gate` judges the run anew"
+            " gate` judges the run again"
         )
     try:
         return read_old(data) if schema == OLD_SCHEMA else _decode(data, Verdict, path)
@@ -313,7 +313,7 @@ def read_journal(folder: Path) -> tuple[CaseRecord, ...]:
 
 
 def write_tables(run: Run) -> None:
-    """Write the tables from the run's records; `cases.parquet` last, since it vouches for the
+    """Write the tables from the run's records; `cases.parquet` last, since it stamps the
     others.
     """
     parts = [
@@ -321,10 +321,10 @@ def write_tables(run: Run) -> None:
     ] or [()]
     write_table(run.folder / MEASUREMENTS, (measurement_table(part) for part in parts))
     write_table(run.folder / STAGES, (stage_table(part) for part in parts))
-    write_table(run.folder / CASES, (case_table(part) for part in parts), vouch(run.folder))
+    write_table(run.folder / CASES, (case_table(part) for part in parts), table_stamp(run.folder))
 
 
-def vouch(folder: Path) -> dict[bytes, bytes]:
+def table_stamp(folder: Path) -> dict[bytes, bytes]:
     """What `cases.parquet` keeps of the journal that the tables were made from: its length, since
     it only ever grows.
     """
@@ -338,7 +338,7 @@ def tables_current(folder: Path) -> bool:
         return False
     with opened_table(folder / CASES) as file:
         whole = set(CASE_COLUMNS) <= set(file.schema_arrow.names)  # 0.1.0 wrote fewer
-        return whole and vouch(folder).items() <= (file.schema_arrow.metadata or {}).items()
+        return whole and table_stamp(folder).items() <= (file.schema_arrow.metadata or {}).items()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Heat maps for a report: where a metric sees the damage, of the cases that somebody will look at.
 
-A map is drawn from the scene, which is made anew, and the picture that the run kept. The colours of
-a metric stand for the same values in all cases of a run: the ends are taken from the pixels that
+A map is drawn from the scene, which is drawn again, and the picture that the run kept. The colours
+of a metric stand for the same values in all cases of a run: the ends are taken from the pixels that
 are damaged at all, so that a small edit in a large picture is not drowned, and robustly, so that
 one pixel does not darken the others.
 """
@@ -88,7 +88,7 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
 
 
 def called_out(run: Run) -> tuple[str, ...]:
-    """Ids of the cases that a finding names which is no pass, in the verdict's order."""
+    """Ids of the cases that a finding names that is not a pass, in the verdict's order."""
     findings = run.verdict.findings if run.verdict else ()
     called = [finding for finding in findings if finding.outcome is not Outcome.PASS]
     firsts = [finding.case_id for finding in called if finding.case_id]

@@ -125,7 +125,7 @@ def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
         path = blob_path(source.folder, digest)
         if path.is_file() and _is_whole(
             path
-        ):  # of a baseline's stages there are only hashes; a scene's are drawn anew
+        ):  # of a baseline's stages there are only hashes; a scene's are drawn again
             bring(path, blob_path(config.folder, digest))
     return ""
 
@@ -135,7 +135,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _failed(record: CaseRecord, why: str) -> CaseRecord:
-    reason = f"{why}. Run it anew"
+    reason = f"{why}. Run it again"
     return replace(
         record, status="error", reason=reason, error=CaseError("NotMeasured", reason, reason)
     )

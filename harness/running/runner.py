@@ -72,7 +72,7 @@ Warn = Callable[[str], None]
 
 def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     """Run the suite to its end and give the run. Raises UsageError before anything is run, if it
-    makes no sense.
+    is not valid.
     """
     if config.resume:
         _check_resumable(config.folder)
@@ -166,7 +166,7 @@ def _check_resumable(folder: Path) -> None:
     if edits_of:
         raise UsageError(
             f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured"
-            " again. Measure that run once more: editproof measure RUN"
+            " again. Measure that run again: editproof measure RUN"
         )
 
 

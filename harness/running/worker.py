@@ -248,7 +248,7 @@ class Worker:
         expected = scene.blobs.get("expected")
         if any(record.blobs.get("expected", expected) != expected for record in made):
             raise UsageError(
-                "the scene is drawn otherwise now than when the edit was made. Run it anew"
+                "the scene is drawn otherwise now than when the edit was made. Run it again"
             )
         yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
         pictured = [record for record in made if "actual" in record.blobs]

@@ -38,7 +38,7 @@ def init(folder: Path, server: Server) -> Started:
     if not written:
         names = " and ".join(str(path.relative_to(folder)) for path in kept)
         raise UsageError(
-            f"{names} are here already and were not touched. Remove the one that you want anew"
+            f"{names} are here already and were not touched. Remove the one to replace"
         )
     return Started(written, kept)
 

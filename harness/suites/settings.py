@@ -110,7 +110,7 @@ class Project(msgspec.Struct, frozen=True):
 
 def find_settings(start: Path) -> Project:
     """The nearest settings at or above `start`, else the defaults. Raises UsageError on a file that
-    makes no sense.
+    is not valid.
     """
     for folder in (start, *start.parents):
         own = folder / "editproof.toml"

@@ -258,7 +258,7 @@ def check_label(label: str, what: str) -> None:
 
 
 def _check_rules(file: SuiteFile) -> None:
-    """Raise UsageError on the first rule that makes no sense."""
+    """Raise UsageError on the first rule that is not valid."""
     rules: list[Budget | Margin] = [*file.budgets, *file.margins]
     for rule in rules:
         _check_rule(rule, file)

@@ -108,7 +108,7 @@ class DiffusionFill:
 
     def fill_many(self, crops: Sequence[Crop], *, prompt: str = "") -> list[Image]:
         """Denoise crops of one size: together on a GPU, one by one on a processor, so that no bit
-        hangs on the batch.
+        depends on the batch size.
         """
         for crop in crops:
             check_crop(*crop[:3])

@@ -27,7 +27,7 @@ class Wanted:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that will be written anew."""
+        """The files that will be written again."""
         return tuple(path for path in (self.junit, self.markdown, self.gitlab) if path)
 
 

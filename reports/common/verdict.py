@@ -273,7 +273,7 @@ def changed_pictures(verdict: Verdict) -> str:
 
 
 def because(verdict: Verdict) -> str:
-    """Why the verdict is no pass: `the fill is blurrier in logo and moire with ns, first at
+    """Why the verdict is not a pass: `the fill is blurrier in logo and moire with ns, first at
     inpaint`.
 
     Empty where it is one, and where the reasons why the run could not be judged say it.

@@ -462,7 +462,7 @@ def test_command(tmp_path: Path) -> None:
     [(["a"], "name a second one"), (["a", "--models", "x"], "two names with a comma")],
 )
 def test_command_refuses(tmp_path: Path, arguments: list[str], named: str) -> None:
-    """What makes no sense ends with 2 and one line."""
+    """What is not valid ends with 2 and one line."""
     written(run_of(tmp_path / "a", lambda _: 0.1))
     done = CliRunner().invoke(app, ["compare", str(tmp_path / "a"), *arguments[1:]])
     assert done.exit_code == 2

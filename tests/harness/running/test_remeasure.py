@@ -83,7 +83,7 @@ def test_a_picture_that_is_gone_or_damaged_fails_alone(command: Command, run: Ru
     broken.write_bytes(broken.read_bytes()[:-9])
     done = command("measure", "run", "--out", "again")
     assert done.returncode == 3
-    assert f"{broken.name} is damaged. Run it anew" in done.stdout
+    assert f"{broken.name} is damaged. Run it again" in done.stdout
     again = {record.case.id: record for record in editproof.load("again").records}
     first, second = (again[record.case.id] for record in run.records)
     assert first.error is not None
