@@ -26,6 +26,7 @@ from editproof.harness.calibration.plan import BASELINE, Chunk, Side
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records import runs, sheet
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.sheet import Baseline
 from editproof.harness.records.types import Suite
 from editproof.harness.running import runner
@@ -141,8 +142,7 @@ def _check_elsewhere(chunk: Chunk) -> None:
         return
     there = runs.load_manifest(Path(chunk.folder))
     asked, made = chunk.suite, there.suite
-    same = (asked.size, asked.scale, asked.scene_seed, asked.seeds, asked.metrics)
-    if (made.size, made.scale, made.scene_seed, made.seeds, made.metrics) != same:
+    if any(manifest_differences(asked, made, "size", "scale", "scene_seed", "seeds", "metrics")):
         raise UsageError(
             f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name}"
             " there"

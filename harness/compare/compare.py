@@ -40,6 +40,7 @@ from editproof.harness.records.compared import (
     Side,
 )
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import stochastic
 from editproof.harness.records.runs import Manifest
 from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
@@ -168,18 +169,16 @@ def compare(
 
 def _check(a: Manifest, b: Manifest) -> None:
     """Raise UsageError where numbers of the two mean different things, naming what differs."""
-    if a.suite.name != b.suite.name:
-        raise UsageError(
-            f"A is a run of the suite {a.suite.name}, B of {b.suite.name}: their cases have nothing"
-            " in common. Run one suite with both"
-        )
-    for what in ("size", "scale", "scene_seed"):
-        if getattr(a.suite, what) != getattr(b.suite, what):
+    for one in manifest_differences(a.suite, b.suite, "name", "size", "scale", "scene_seed"):
+        if one.name == "name":
             raise UsageError(
-                f"the suite {a.suite.name} has another {what} in A ({getattr(a.suite, what)}) than"
-                f" in B ({getattr(b.suite, what)}): the pictures are not the same. Run one of them"
-                " again"
+                f"A is a run of the suite {one.before}, B of {one.now}: their cases have nothing in"
+                " common. Run one suite with both"
             )
+        raise UsageError(
+            f"the suite {a.suite.name} has another {one.name} in A ({one.before}) than in B"
+            f" ({one.now}): the pictures are not the same. Run one of them again"
+        )
     for name in a.metrics:
         if name in b.metrics and a.metrics[name].identity != b.metrics[name].identity:
             raise UsageError(

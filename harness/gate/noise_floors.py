@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from editproof.harness.gate.statistics import Values, badness, noise, scenes_of
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.sheet import MEASURED, Key, Sheet
 from editproof.harness.suites.settings import convert, read_toml
 
@@ -216,27 +217,18 @@ def read(path: Path) -> NoiseFloor:
 
 
 def _check_alike(sheets: Sequence[Sheet]) -> None:
-    one = sheets[0].manifest
+    """Raise UsageError where two runs are not of the same suite, pipelines, metrics and machine."""
+    parts = ("metrics", "machine", "pipelines", "suite.name", "suite.size", "suite.scale")
     for sheet in sheets[1:]:
-        other = sheet.manifest
-        differing = [
-            name for name in ("metrics", "machine") if getattr(one, name) != getattr(other, name)
-        ]
-        shared = one.pipelines.keys() & other.pipelines.keys()
-        differing += [
-            f"pipeline {name}" for name in shared if one.pipelines[name] != other.pipelines[name]
-        ]
-        if (one.suite.name, one.suite.size, one.suite.scale) != (
-            other.suite.name,
-            other.suite.size,
-            other.suite.scale,
-        ):
-            differing.append("suite")
-        if differing:
+        for one in manifest_differences(sheets[0].manifest, sheet.manifest, *parts):
+            pipeline = one.part == "pipelines"
+            if pipeline and None in {one.before, one.now}:  # a model of one run only says nothing
+                continue
+            what = one.name.replace("pipelines.", "pipeline ") if pipeline else one.part
             raise UsageError(
-                f"{sheets[0].folder} and {sheet.folder} differ in their {differing[0]}: the noise"
-                " floor is what differs though nothing has changed. Name runs of the same suite"
-                " and pipelines"
+                f"{sheets[0].folder} and {sheet.folder} differ in their {what}: the noise floor is"
+                " what differs though nothing has changed. Name runs of the same suite and"
+                " pipelines"
             )
 
 

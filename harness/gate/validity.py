@@ -8,6 +8,7 @@ from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import comparable
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.sheet import Baseline, Sheet
 from editproof.harness.records.wording import case_name, counted, names
@@ -15,14 +16,13 @@ from editproof.harness.records.wording import case_name, counted, names
 
 def check_suite(run: Sheet, baseline: Sheet) -> None:
     """Raise UsageError, with the key that differs, where the baseline is of another suite."""
-    ours, theirs = run.manifest.suite, baseline.manifest.suite
-    for name in ("name", "size", "scale", "scene_seed"):
-        if getattr(ours, name) != getattr(theirs, name):
-            raise UsageError(
-                f"the baseline {baseline.folder} is of another suite: its {name} is"
-                f" {getattr(theirs, name)}, the run's is {getattr(ours, name)}. Accept a run of"
-                " this suite with `editproof baseline accept`"
-            )
+    for one in manifest_differences(
+        baseline.manifest.suite, run.manifest.suite, "name", "size", "scale", "scene_seed"
+    ):
+        raise UsageError(
+            f"the baseline {baseline.folder} is of another suite: its {one.name} is {one.before},"
+            f" the run's is {one.now}. Accept a run of this suite with `editproof baseline accept`"
+        )
 
 
 def check_noise(run: Sheet, noise: NoiseFloor) -> None:
@@ -140,13 +140,12 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Ite
 
 def _environment(run: Sheet, baseline: Baseline) -> str:
     """Libraries and machine that are not the baseline's, in words."""
-    ours, theirs = run.manifest, baseline.sheet.manifest
-    pairs = [(ours.machine, theirs.machine), (ours.versions, theirs.versions)]
     return names(
         [
-            f"{name} is {value}, it was {there.get(name, 'unknown')}"
-            for here, there in pairs
-            for name, value in here.items()
-            if name != "editproof" and there.get(name) != value
+            f"{one.name.partition('.')[2]} is {one.now}, it was {one.before or 'unknown'}"
+            for one in manifest_differences(
+                baseline.sheet.manifest, run.manifest, "machine", "versions"
+            )
+            if one.now is not None and one.name != "versions.editproof"
         ]
     )

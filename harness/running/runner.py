@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from editproof.harness.pictures.differences import Accepted
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import accepted_pictures
 from editproof.harness.records.runs import Journal, Manifest, PipelineInfo, Run
 from editproof.harness.records.sheet import Baseline
@@ -189,23 +190,15 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
 
 def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
     """Raise UsageError unless a run started now would give what the one before was giving."""
-    for name in ("suite", "pipelines", "metrics", "versions", "machine", "cases"):
-        old, new = getattr(before, name), getattr(now, name)
-        if old != new:
-            detail = _first_difference(name, old, new)
-            raise UsageError(
-                f"{folder} can't be resumed: {detail}. Start a new run without --resume"
-            )
-
-
-def _first_difference(name: str, old: object, new: object) -> str:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in dict.fromkeys([*old, *new]):
-            if old.get(key) != new.get(key):
-                return f"{name}.{key} was {old.get(key)}, now it is {new.get(key)}"
-    if name == "cases":
-        return "the code that draws or measures has changed since"
-    return f"its {name} is not the one asked for now"
+    parts = ("suite", "pipelines", "metrics", "versions", "machine", "cases")
+    for one in manifest_differences(before, now, *parts):
+        if one.name == "cases":
+            detail = "the code that draws or measures has changed since"
+        elif one.part == one.name:
+            detail = f"its {one.name} is not the one asked for now"
+        else:
+            detail = f"{one.name} was {one.before}, now it is {one.now}"
+        raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
 
 
 def _finish(
