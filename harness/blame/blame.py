@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from editproof.harness.gate.first_stage import first_difference, read_traces, same_seed
+from editproof.harness.gate.first_stage import first_difference, read_stages, same_seed
 from editproof.harness.gate.statistics import worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
@@ -212,7 +212,7 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
     """
     q = question
     known = _recorded(q)
-    traces = read_traces(q.run.folder, [q.case.id]), read_traces(q.baseline.folder, [q.other])
+    traces = read_stages(q.run.folder, [q.case.id]), read_stages(q.baseline.folder, [q.other])
     first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
     notes = [*_otherwise_ended(q)]
     if (

@@ -20,7 +20,7 @@ from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
 from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
 from editproof.harness.calibration.part import Part, Whole
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
-from editproof.harness.gate.first_stage import Traces, first_difference, read_traces
+from editproof.harness.gate.first_stage import KeptStages, first_difference, read_stages
 from editproof.harness.gate.judge import judge_sheet
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
@@ -127,7 +127,7 @@ class Judge:
     def __init__(self, judging: Judging) -> None:
         self._judging = judging
         self._wholes: dict[str, Whole] = {}
-        self._traces: dict[str, Traces] = {}
+        self._traces: dict[str, KeptStages] = {}
         own = self._whole(BASELINE).sheet.manifest
         self._known = {(case.scene, case.model.name, case.seed): case.id for case in own.cases}
         self._first = judging.suite.models[0].name
@@ -172,10 +172,10 @@ class Judge:
                 return stage
         return ""
 
-    def _kept(self, run: str) -> Traces:
+    def _kept(self, run: str) -> KeptStages:
         if run not in self._traces:
             folder = self._judging.folder_of(run)
-            self._traces[run] = read_traces(folder, self._whole(run).sheet.ended.keys())
+            self._traces[run] = read_stages(folder, self._whole(run).sheet.ended.keys())
         return self._traces[run]
 
     def _blamed(self, verdict: Verdict, new: Part, accepted: Part) -> str:

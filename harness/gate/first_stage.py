@@ -28,7 +28,7 @@ class Kept(NamedTuple):
     """What it decided, in words, times aside."""
 
 
-Traces = Mapping[str, Sequence[Kept]]
+KeptStages = Mapping[str, Sequence[Kept]]
 """Case id -> its stages, in their order."""
 
 
@@ -65,8 +65,8 @@ def first_stages(
     if not pairs:
         return {}
     ours, theirs = (
-        read_traces(run.folder, pairs.keys()),
-        read_traces(baseline.folder, set(pairs.values())),
+        read_stages(run.folder, pairs.keys()),
+        read_stages(baseline.folder, set(pairs.values())),
     )
     return {
         run.columns[mine]: first_difference(ours[mine], theirs[yours])
@@ -89,7 +89,7 @@ def same_seed(run: Sheet, baseline: Sheet, pairing: Pairing, ids: Iterable[str])
     }
 
 
-def read_traces(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:
+def read_stages(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:
     """The stages of these cases of a run. A run without tables has none."""
     path = folder / runs.STAGES
     if not path.is_file() or not ids:

@@ -19,7 +19,7 @@ from editproof.harness.records.runs import Journal, Manifest, Run, blob_path
 from editproof.harness.records.types import Case, CaseError, CaseRecord
 from editproof.harness.running.cache import bring, pictures_of
 from editproof.harness.running.runner import Progress, RunConfig
-from editproof.harness.running.worker import Work
+from editproof.harness.running.worker import MeasureWork
 from editproof.harness.running.workers import in_workers
 from editproof.harness.suites.cases import current_id, describe_metrics, versions
 
@@ -90,7 +90,7 @@ def _measured(source: Run, config: RunConfig, made: Sequence[CaseRecord]) -> Ite
             else:
                 whole.append(record)
         parts = (whole[first : first + AT_A_TIME] for first in range(0, len(whole), AT_A_TIME))
-        work += [Work(tuple(record.case for record in part), tuple(part)) for part in parts]
+        work += [MeasureWork(tuple(part)) for part in parts]
     yield from in_workers(config.setup, config.jobs, work)
 
 

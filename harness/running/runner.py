@@ -23,7 +23,7 @@ from editproof.harness.records.runs import Journal, Manifest, PipelineInfo, Run
 from editproof.harness.records.sheet import Baseline
 from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
-from editproof.harness.running.worker import LOAD_TIMEOUT_S, Work, WorkerSetup
+from editproof.harness.running.worker import LOAD_TIMEOUT_S, EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
 from editproof.harness.suites.cases import describe_metrics, expand, machine, versions
 from editproof.pipelines.loader import parse
@@ -230,6 +230,6 @@ def _finish(
         else:
             left.append(case)
     setup = replace(config.setup, accepted=config.accepted(manifest))
-    for record in in_workers(setup, config.jobs, [Work((case,)) for case in left]):
+    for record in in_workers(setup, config.jobs, [EditWork(case) for case in left]):
         keep(record)
         cache.put(record, config.folder)

@@ -74,18 +74,33 @@ class WorkerSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a worker does in one go: edits of one scene, made and measured, or measured only."""
+class EditWork:
+    """An edit to make and measure."""
 
-    cases: tuple[Case, ...]
-    made: tuple[CaseRecord, ...] = ()
-    """The cases' records where the edits were made before; their pictures are in the run's folder.
-    """
+    case: Case
 
     @property
-    def scene_key(self) -> tuple[object, ...]:
-        """Of the scene that all the cases are of."""
-        return self.cases[0].scene_key
+    def cases(self) -> tuple[Case, ...]:
+        """The case alone."""
+        return (self.case,)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureWork:
+    """Edits of one scene that were made before, to measure again. Their pictures are in the run's
+    folder.
+    """
+
+    records: tuple[CaseRecord, ...]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases of the edits."""
+        return tuple(record.case for record in self.records)
+
+
+Work = EditWork | MeasureWork
+"""What a worker does in one go; all of it is of one scene."""
 
 
 def main(connection: Connection[Any, Any]) -> None:
@@ -115,27 +130,27 @@ class Worker:
         self._loaded: set[str] = set()
 
     def take(self, work: Work) -> tuple[CaseRecord, ...]:
-        """Make and measure edits, or measure those made before. Whatever goes wrong is the cases'
-        own error.
-        """
+        """Do the work; whatever goes wrong is the cases' own error."""
+        if isinstance(work, EditWork):
+            return (self._edit_case(work.case),)
+        return self._measure_edits(work.records)
+
+    def _edit_case(self, case: Case) -> CaseRecord:
         try:
-            scene = self._scene(work.cases[0])
-            if work.made:
-                return tuple(self._measure_again(work.made, scene))
-            return tuple(self._edit(case, scene) for case in work.cases)
+            return self._edit(case, self._scene(case))
         except EditproofError as error:
-            if len(work.made) > 1:  # what is wrong with one is not the others' fault
-                return tuple(
-                    record
-                    for made in work.made
-                    for record in self.take(Work((made.case,), (made,)))
-                )
-            failure = CaseError(type(error).__name__, str(error), traceback.format_exc())
-            if work.made:
-                return (
-                    replace(work.made[0], status="error", reason=failure.message, error=failure),
-                )
-            return tuple(_failed(case, failure, {}) for case in work.cases)
+            return _failed(case, _failure(error), {})
+
+    def _measure_edits(self, records: tuple[CaseRecord, ...]) -> tuple[CaseRecord, ...]:
+        try:
+            return tuple(self._measure_again(records, self._scene(records[0].case)))
+        except EditproofError as error:
+            if len(records) > 1:  # what is wrong with one is not the others' fault
+                alone = (self._measure_edits((record,)) for record in records)
+                return tuple(record for found in alone for record in found)
+            failure = _failure(error)
+            failed = replace(records[0], status="error", reason=failure.message, error=failure)
+            return (failed,)
 
     def close(self) -> None:
         """Stop the pipelines' processes."""
@@ -332,6 +347,11 @@ def _at(folder: Path, digest: str) -> Image | None:
     """A picture by its hash; None: it is not there."""
     path = blob_path(folder, digest)
     return pictures.load(path) if digest and path.is_file() else None
+
+
+def _failure(error: EditproofError) -> CaseError:
+    """An error of ours as a case's."""
+    return CaseError(type(error).__name__, str(error), traceback.format_exc())
 
 
 def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:

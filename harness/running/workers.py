@@ -40,7 +40,7 @@ class _SceneQueue:
     def __init__(self, work: Sequence[Work]) -> None:
         scenes: dict[tuple[object, ...], deque[Work]] = {}
         for one in work:
-            scenes.setdefault(one.scene_key, deque()).append(one)
+            scenes.setdefault(one.cases[0].scene_key, deque()).append(one)
         self._waiting = deque(scenes.values())
         self._current: dict[int, deque[Work]] = {}
 

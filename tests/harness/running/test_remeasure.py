@@ -15,7 +15,7 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import Case, CaseRecord, Model
-from editproof.harness.running.worker import Work, Worker, WorkerSetup
+from editproof.harness.running.worker import MeasureWork, Worker, WorkerSetup
 from editproof.harness.suites.tasks import make_task
 from tests.harness.conftest import Command
 
@@ -204,7 +204,7 @@ def test_what_is_wrong_with_one_picture_is_not_the_others_fault(tmp_path: Path) 
         CaseRecord(replace(case, id=name), "done", "", 1.5, cached=False, blobs={"actual": blob})
         for name, blob in (("a", digest), ("b", "0" * 64), ("c", digest))
     )
-    first, second, third = worker.take(Work(tuple(record.case for record in made), made))
+    first, second, third = worker.take(MeasureWork(made))
     assert first.error is third.error is None
     assert first.measurements == third.measurements
     assert second.error is not None
