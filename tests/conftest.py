@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -15,11 +16,21 @@ if (
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests: pytest looks through all its folders to name another one."""
+    return tmp_path_factory.mktemp("worlds")
+
+
 @pytest.fixture(autouse=True)
-def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_world(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has a cache of its own and sees neither weights nor a network."""
-    monkeypatch.setenv("EDITPROOF_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+    own = worlds / str(next(_numbers))
+    monkeypatch.setenv("EDITPROOF_CACHE", str(own / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(own / "torch"))
     monkeypatch.delenv("EDITPROOF_LPIPS_WEIGHTS", raising=False)
 
 
