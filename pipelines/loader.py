@@ -182,8 +182,8 @@ def _renamed(spec: PipelineSpec, error: ImportError) -> ContractError | None:
     if name not in RENAMED:
         return None
     return ContractError(
-        f"{spec.text}: {error}. Our package `{name}` is `editproof.{name}` since 0.2: import from"
-        " there"
+        f"{spec.text}: {error}. If you mean editproof's package, it is called `editproof.{name}`"
+        " since 0.2"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,23 @@ def test_what_names_no_pipeline_is_refused(text: str) -> None:
     """Before anything is imported."""
     with pytest.raises(ContractError):
         parse(text)
+
+
+@pytest.mark.parametrize("own_package", [False, True])
+def test_an_import_by_an_old_name_is_told_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_package: bool
+) -> None:
+    """Also where the user has a package of that name, which then lacks what was asked of it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipelines"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not is_ours(path)])
+    if own_package:
+        (tmp_path / "pipelines.py").write_text("")
+    (tmp_path / "old.py").write_text("from pipelines import EditResult\n")
+    with pytest.raises(ContractError, match=r"it is called `editproof\.pipelines` since 0\.2"):
+        load(f"{tmp_path / 'old.py'}:build")
+
+
+def is_ours(path: str) -> bool:
+    """Whether the bare name `pipelines` can be found there: in the repository it can."""
+    return (Path(path or ".") / "pipelines" / "loader.py").is_file()
