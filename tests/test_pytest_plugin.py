@@ -82,6 +82,7 @@ def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     assert [model.spec for model in run.manifest.suite.models] == ["mine.py:build"]
 
 
+@pytest.mark.slow
 def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
     """The failure is what the gate says, without a traceback."""
     done = project.runpytest("--editproof", "bad.toml")
@@ -141,6 +142,7 @@ def test_a_test_fails_where_a_finding_names_it(
         )
 
 
+@pytest.mark.slow
 def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> None:
     """A green test that measured nothing is the worst of all."""
     project.makepyfile(
@@ -158,6 +160,7 @@ def test_a_suite_that_is_not_there_is_said(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["*there is no suite 'goood'*"])
 
 
+@pytest.mark.slow
 def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
     project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +237,7 @@ def test_a_function_is_taken_for_what_its_arguments_say(tmp_path: Path) -> None:
     assert source_hash(named.removeprefix("v2="))
 
 
+@pytest.mark.slow
 def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     """Unless `check` is off: then the verdict is the test's to judge."""
     project.makepyfile(

@@ -21,6 +21,9 @@ from editproof.harness.records.types import VERDICT_SCHEMA, Verdict
 def schema() -> dict[str, Any]:
     """The schema, with every field described as in the code."""
     (made,), definitions = msgspec.json.schema_components([Verdict], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        if "description" in definition:
+            definition["description"] = " ".join(str(definition["description"]).split())
     for owner, texts in _descriptions().items():
         for field, text in texts.items():
             fields = definitions.get(owner, {}).get("properties", {})

@@ -77,8 +77,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " and misses."
         ),
         "aspect": (
-            "What a metric speaks for: structure, detail, colour and tone, ghosts and residue,"
-            " seams, edge of the edit, legibility, what had to be kept, or geometry."
+            "What a metric speaks for. There are nine: structure, detail, colour and tone, ghosts"
+            " and residue, seams, edge of the edit, legibility, what had to be kept, geometry."
         ),
         "right answer": (
             "The picture that a perfect edit would give. Drawn scenes have one; own cases may."

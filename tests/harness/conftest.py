@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,13 +30,58 @@ patch = "reference?inpaint.model=patch"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+SETTINGS = 'suite = "small.toml"\n[lpips]\ndownload = false\n'
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with a suite of two scenes and no weights to be found."""
     (tmp_path / "small.toml").write_text(SMALL_SUITE)
-    (tmp_path / "editproof.toml").write_text('suite = "small.toml"\n[lpips]\ndownload = false\n')
+    (tmp_path / "editproof.toml").write_text(SETTINGS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+class Start(NamedTuple):
+    """What many tests begin with: made once, and copied for each."""
+
+    folder: Path
+    cache: Path
+
+    def copy_to(self, folder: Path) -> None:
+        """Let a test begin with it, in its own folder and with its own cache."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        shutil.copytree(self.cache, os.environ["EDITPROOF_CACHE"], dirs_exist_ok=True)
+
+
+def make_start(
+    tmp_path_factory: pytest.TempPathFactory,
+    files: Mapping[str, str],
+    commands: Sequence[Sequence[str]],
+) -> Start:
+    """A folder with these files, after these commands."""
+    start = Start(tmp_path_factory.mktemp("start"), tmp_path_factory.mktemp("start-cache"))
+    for name, text in {"editproof.toml": SETTINGS, **files}.items():
+        (start.folder / name).write_text(text)
+    for arguments in commands:
+        done = run_editproof(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
+        assert done.returncode == 0, done.stderr
+    return start
+
+
+def run_editproof(
+    folder: Path, arguments: Sequence[str], env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """`editproof`, as a process of its own."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "editproof"), *arguments],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -44,14 +91,6 @@ def command(folder: Path) -> Command:
     def run(
         *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "editproof"), *arguments],
-            cwd=folder,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_editproof(folder, arguments, env or {})
 
     return run

@@ -150,6 +150,7 @@ def build():
 """
 
 
+@pytest.mark.slow
 def test_a_bistable_pipeline_passes_once_both_outcomes_are_accepted(
     command: Command, folder: Path
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from editproof.harness.gate.first_stage import Kept, first_difference
-from tests.harness.conftest import Command
+from tests.harness.conftest import Command, Start, make_start
 
 SUITE = """
 name = "small"
@@ -28,12 +28,18 @@ patch = "reference?inpaint.model=patch"
 """
 
 
+ACCEPTED = (("run", "-q"), ("baseline", "accept"))
+
+
+@pytest.fixture(scope="module")
+def small_start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    return make_start(tmp_path_factory, {"small.toml": SUITE}, ACCEPTED)
+
+
 @pytest.fixture
-def accepted(command: Command, folder: Path) -> Path:
+def accepted(small_start: Start, folder: Path) -> Path:
     """A folder with a small suite and its baseline."""
-    (folder / "small.toml").write_text(SUITE)
-    assert command("run", "-q").returncode == 0
-    assert command("baseline", "accept").returncode == 0
+    small_start.copy_to(folder)
     return folder
 
 
@@ -103,6 +109,7 @@ def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> 
     assert said["edits"] == 4
 
 
+@pytest.mark.slow
 def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: Path) -> None:
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic")
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
@@ -121,6 +128,7 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
     assert {"good.png", "bad.png", "difference.png"} <= {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
     command: Command, accepted: Path
 ) -> None:
@@ -169,6 +177,7 @@ def test_what_cannot_be_answered_is_one_line_and_exit_2(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_cropped_to_where_the_damage_is(command: Command, folder: Path) -> None:
     """A 640 px scene with a small mask: the crop shows the same change, and is what was edited."""
     (folder / "small.toml").write_text(
@@ -244,12 +253,15 @@ def build(mode):
 """
 
 
+@pytest.fixture(scope="module")
+def tiny_start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    return make_start(tmp_path_factory, {"small.toml": TINY}, ACCEPTED)
+
+
 @pytest.fixture
-def tiny(command: Command, folder: Path) -> Path:
+def tiny(tiny_start: Start, folder: Path) -> Path:
     """A folder with a suite of one case and its baseline."""
-    (folder / "small.toml").write_text(TINY)
-    assert command("run", "-q").returncode == 0
-    assert command("baseline", "accept").returncode == 0
+    tiny_start.copy_to(folder)
     return folder
 
 
@@ -263,6 +275,7 @@ def again(command: Command, pipeline: str) -> None:
     ("mode", "part"),
     [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")],
 )
+@pytest.mark.slow
 def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
     command: Command, tiny: Path, mode: str, part: str
 ) -> None:
@@ -278,6 +291,7 @@ def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
     assert (tiny / "bundle" / "repro.py").is_file()
 
 
+@pytest.mark.slow
 def test_a_case_with_an_error_is_said_to_have_no_picture(command: Command, tiny: Path) -> None:
     (tiny / "mine.py").write_text(STAGED)
     assert command("run", "-q", "--pipeline", "ns=mine.py:build?mode=fails").returncode == 3
@@ -286,6 +300,7 @@ def test_a_case_with_an_error_is_said_to_have_no_picture(command: Command, tiny:
     assert "RuntimeError: no card today" in done.stderr
 
 
+@pytest.mark.slow
 def test_of_a_refused_case_the_stage_that_refuses_is_named(command: Command, tiny: Path) -> None:
     """The gate's finding is about no number; blame answers what can be said without one."""
     again(command, "reference?inpaint.model=ns&mask.max_coverage=0.01")
@@ -294,6 +309,7 @@ def test_of_a_refused_case_the_stage_that_refuses_is_named(command: Command, tin
     assert any("is refused (check_mask: coverage" in note for note in said["notes"])
 
 
+@pytest.mark.slow
 def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: Path) -> None:
     again(command, "reference?inpaint.model=ns")
     said = answer(command, "logo/1 ns seed 1")
@@ -303,6 +319,7 @@ def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: 
     assert "nothing to blame" in note
 
 
+@pytest.mark.slow
 def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, tiny: Path) -> None:
     again(command, "reference?inpaint.model=ns&upscale.model=bicubic")
     for option, named in (
@@ -316,6 +333,7 @@ def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, 
     assert not list(tiny.glob("blame-*"))
 
 
+@pytest.mark.slow
 def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(
     command: Command, tiny: Path
 ) -> None:

@@ -309,6 +309,7 @@ def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
     assert not any(word.failed is None for one in outcomes for word in one.peers.values())
 
 
+@pytest.mark.slow
 def test_from_end_to_end_and_again(
     suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +367,7 @@ def test_from_end_to_end_and_again(
         run()
 
 
+@pytest.mark.slow
 def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
     """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures
     passes.

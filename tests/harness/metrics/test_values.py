@@ -292,6 +292,7 @@ def network_of(state: Mapping[str, Any], kind: str) -> lpips.Network:
     "box", [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)]
 )
 @pytest.mark.parametrize("kind", list(lpips.KINDS))
+@pytest.mark.slow
 def test_only_what_an_edit_reaches_is_computed(
     pair: tuple[Image, Image], kind: str, box: tuple[int, int, int, int]
 ) -> None:

@@ -17,7 +17,7 @@ from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import Case, CaseRecord, Model
 from editproof.harness.running.worker import MeasureWork, Worker, WorkerSetup
 from editproof.harness.suites.tasks import make_task
-from tests.harness.conftest import Command
+from tests.harness.conftest import SMALL_SUITE, Command, Start, make_start
 
 ENLARGING = """
 def build():
@@ -30,13 +30,19 @@ def build():
 """
 
 
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    files = {"small.toml": SMALL_SUITE, "mine.py": ENLARGING}
+    asked = ("run", "-q", "--pipeline", "mine=mine.py:build", "--out", "run")
+    made = make_start(tmp_path_factory, files, [asked])
+    (made.folder / "mine.py").unlink()
+    return made
+
+
 @pytest.fixture
-def run(command: Command, folder: Path) -> Run:
+def run(start: Start, folder: Path) -> Run:
     """The small suite on a pipeline that is gone by now."""
-    (folder / "mine.py").write_text(ENLARGING)
-    done = command("run", "-q", "--pipeline", "mine=mine.py:build", "--out", "run")
-    assert done.returncode == 0, done.stderr
-    (folder / "mine.py").unlink()
+    start.copy_to(folder)
     return editproof.load("run")
 
 
@@ -91,6 +97,7 @@ def test_a_picture_that_is_gone_or_damaged_fails_alone(command: Command, run: Ru
     assert second.measurements == run.records[1].measurements
 
 
+@pytest.mark.slow
 def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path) -> None:
     """The edit is of another picture than the one that lies there now."""
     case = folder / "mine" / "case"
@@ -107,6 +114,7 @@ def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path
     assert "the scene is another now" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command, run: Run) -> None:
     """Until then the gate can't judge, and says what to do; further answers are measured, too, and
     it can be taken back.

@@ -131,7 +131,7 @@ PIPELINES = """
 import os, time
 import numpy as np
 from editproof.pipelines import EditResult, reference
-from pipelines.helper import SCALE
+from own_pipelines.helper import SCALE
 
 def wrapped(model="ns"):
     inner = reference.build(**{"inpaint.model": model})
@@ -165,14 +165,15 @@ def nothing():
 
 def write_pipelines(folder: Path) -> None:
     (folder / "mine.py").write_text(PIPELINES)
-    (folder / "pipelines").mkdir()
-    (folder / "pipelines" / "__init__.py").write_text("SETTING = 2\n")
-    (folder / "pipelines" / "helper.py").write_text("from pipelines import SETTING as SCALE\n")
+    (folder / "own_pipelines").mkdir()
+    (folder / "own_pipelines" / "__init__.py").write_text("SETTING = 2\n")
+    helper = folder / "own_pipelines" / "helper.py"
+    helper.write_text("from own_pipelines import SETTING as SCALE\n")
 
 
 def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, folder: Path) -> None:
-    """Factories in a file take parameters, may wrap ours, may print, and find the helpers in their
-    own `pipelines/`.
+    """Factories in a file take parameters, may wrap ours, may print, and find the helpers in a
+    package beside them.
     """
     write_pipelines(folder)
     done = command(
