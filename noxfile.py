@@ -21,6 +21,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def slow(session: nox.Session) -> None:
+    """Run the exhaustive grid, which `tests` leaves out; arguments after `--` go to pytest."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.run("pytest", "-m", "slow", "-n", "auto", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*CONSTRAINTS, "ruff")

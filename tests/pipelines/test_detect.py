@@ -249,6 +249,7 @@ def _put(image: Image, path: Path, size: float, top: int, left: int) -> np.ndarr
     return covered
 
 
+@pytest.mark.slow
 def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """4096 px: 12 px print across a tile's corner, a line over three tiles as one, and a headline
     larger than tiles; the detector never sees more than a tile.

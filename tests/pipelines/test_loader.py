@@ -10,6 +10,8 @@ import pytest
 from editproof.pipelines import ContractError
 from editproof.pipelines.loader import fingerprint, load, parse
 
+pytestmark = pytest.mark.smoke
+
 MINE = """
 def build(steps=4, name="x", fast=False):
     def edit(request): return None

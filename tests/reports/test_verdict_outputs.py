@@ -51,6 +51,8 @@ from editproof.reports.terminal.verdict_table import (
     verdict_lines,
 )
 
+pytestmark = pytest.mark.smoke
+
 HERE = Checkout(Path("/repo/work"), Path("/repo"))
 EVIL = (
     "a\x1b[2J\x00\ufffe%0A,x:y\r\n::error::b|`c`<script>@team #1 ##[error]"

@@ -16,6 +16,8 @@ from editproof.vectors import VECTORS, UnknownVectorError, get, offers, registry
 from editproof.vectors.offers import OfferError, source_of
 from editproof.vectors.registry import index
 
+pytestmark = pytest.mark.smoke
+
 
 def test_get() -> None:
     """Each vector is found by its family."""

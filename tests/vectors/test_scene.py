@@ -13,7 +13,9 @@ RUNGS = [
     for vector in VECTORS
     for step in range(1, len(vector.ladder) + 1)
 ]
-SIZES = [(64, 1), (64, 2), (100, 2), (100, 3), (256, 2), (512, 1), (512, 2)]
+QUICK_SIZES = [(64, 2), (256, 2)]
+SIZES = [*QUICK_SIZES, (64, 1), (100, 2), (100, 3), (512, 1), (512, 2)]
+"""Edge of the input, and scale. Beyond the quick ones the contract is the exhaustive grid."""
 Plane = npt.NDArray[np.float32]
 HALF_LEVEL = 0.5 / 255 + 1e-6
 IMAGES = ("input", "clean", "clean_input", "overlay_rgb")
@@ -23,7 +25,11 @@ OUTPUT_MASKS = ("edit", "ring", "keep", "seams")
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((*rung.values, size, scale), id=f"{rung.id}-{size}x{scale}")
+        pytest.param(
+            (*rung.values, size, scale),
+            id=f"{rung.id}-{size}x{scale}",
+            marks=() if (size, scale) in QUICK_SIZES else pytest.mark.slow,
+        )
         for rung in RUNGS
         for size, scale in SIZES
     ],

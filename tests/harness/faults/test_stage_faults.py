@@ -93,6 +93,7 @@ def test_twice_the_strength_does_more(name: str, request_: EditRequest, clean: E
     assert 0 < sizes[0] < sizes[1] < sizes[2]
 
 
+@pytest.mark.slow
 def test_a_fault_that_happens_sometimes_happens_to_the_same_pictures() -> None:
     """Half of the pictures at strength 0.5, and every one of them at 1."""
     requests = [task_of(get("logo").render(seed, 64, step=1)).request for seed in range(40)]

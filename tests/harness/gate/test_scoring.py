@@ -43,6 +43,8 @@ from tests.harness.made import (
     see,
 )
 
+pytestmark = pytest.mark.smoke
+
 DAY = date(2026, 1, 1)
 
 

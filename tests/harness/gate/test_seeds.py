@@ -38,6 +38,8 @@ from tests.harness.made import (
     see,
 )
 
+pytestmark = pytest.mark.smoke
+
 Values = Sequence[Sequence[float]]
 
 

@@ -11,6 +11,8 @@ from scipy import stats
 from editproof.harness.gate.statistics import holm, means, noise, scenes_of, worsening
 from editproof.harness.records.types import Better
 
+pytestmark = pytest.mark.smoke
+
 NAN = math.nan
 
 

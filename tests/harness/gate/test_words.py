@@ -15,6 +15,8 @@ from editproof.harness.records.pairing import Scene
 from editproof.harness.records.sheet import Key
 from editproof.harness.records.types import ASPECTS, Aspect, Region
 
+pytestmark = pytest.mark.smoke
+
 FILL = Difference(0.1, 0.5, regions={"edit": 1.0, "keep": 0.1}, parts={"detail": 0.5, "tone": 0.1})
 
 PHRASES = [

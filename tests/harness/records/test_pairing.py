@@ -13,6 +13,8 @@ from editproof.harness.records.sheet import Baseline, sheet_of
 from editproof.harness.records.types import Case, CaseRecord, ExitCode
 from tests.harness.made import MARGIN, case, failed, hashed, held, measured, run_of
 
+pytestmark = pytest.mark.smoke
+
 
 def drawn(one: Case, picture: str, **pictures: str) -> CaseRecord:
     """A case with pictures that are only names."""

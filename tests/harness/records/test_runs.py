@@ -20,6 +20,8 @@ from editproof.harness.records.runs import (
 from editproof.harness.records.types import StageRecord
 from tests.harness.made import measured, run_of
 
+pytestmark = pytest.mark.smoke
+
 
 def test_a_torn_last_line_is_no_case_and_is_overwritten(tmp_path: Path) -> None:
     """A process killed while writing leaves half a line; the next one starts on its own."""

@@ -10,6 +10,9 @@ import editproof
 from editproof.harness.records.runs import Run
 from tests.harness.conftest import Command
 
+pytestmark = pytest.mark.slow
+"""Each starts the command several times."""
+
 ODD = r"""
 import os, subprocess, sys, time
 import numpy as np

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import editproof
 from editproof.harness.records.runs import Run
 from tests.harness.conftest import Command
@@ -64,6 +66,7 @@ def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(
         assert all(run.blob(digest).is_file() for r in run.records for digest in r.blobs.values())
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Path) -> None:
     """kill -9 in the middle, then --resume: what was journalled stays, and the numbers are those of
     a whole run.

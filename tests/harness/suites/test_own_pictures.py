@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image as Pil
 
 import editproof
@@ -72,6 +73,7 @@ def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path)
     assert "verdict: pass" in again.stdout, again.stdout
 
 
+@pytest.mark.slow
 def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folder: Path) -> None:
     """The same folder elsewhere gives the same ids and comes from the cache; another mask is
     another case.
@@ -101,6 +103,7 @@ def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folde
     ]
 
 
+@pytest.mark.slow
 def test_a_suite_names_folders_beside_vectors(command: Command, folder: Path) -> None:
     """Relative to the suite's own file; a family can be picked by the folder's name."""
     cases(folder / "suites" / "mine")
@@ -126,6 +129,7 @@ def test_what_is_wrong_is_said_before_anything_runs(command: Command, folder: Pa
     assert not list((folder / "runs").glob("*/manifest.json"))
 
 
+@pytest.mark.slow
 def test_drawn_on_own_photographs(command: Command, folder: Path) -> None:
     """Families that are drawn on photographs are drawn on these; ids know which photographs, not
     where they lie.
