@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 import editproof
 from editproof.harness.records.runs import Run
 from tests.harness.conftest import Command
