@@ -44,7 +44,9 @@ PICTURE_ALARM = 0.0001
 LARGE_JOD = 0.5
 LARGE_P = 0.05
 """A loss is too large to pass unproved where the pictures are so much further from the right answer
-than the accepted ones, and chance explains it less often than this."""
+than the accepted ones, differ by as much more from them than seeds do, and chance explains it less
+often than this.
+"""
 
 TRUST = 0.5
 """Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to
@@ -391,10 +393,14 @@ def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float |
     seen = [difference for difference in found if difference is not None]
     if not seen:
         return None
+    return max(_beyond(scene, looks, seen), abs(_step(seen)), 0.0)
+
+
+def _beyond(scene: Scene, looks: Looks, seen: Sequence[Difference]) -> float:
+    """How much more these differences are seen than those among the accepted seeds, JOD."""
     among = looks.among_seeds.get(scene.subject, ())
     usual = float(np.mean([difference.jod for difference in among])) if among else 0.0
-    beyond = float(np.mean([difference.jod for difference in seen])) - usual
-    return max(beyond, abs(_step(seen)), 0.0)
+    return (float(np.mean([difference.jod for difference in seen])) if seen else 0.0) - usual
 
 
 def _step(seen: Sequence[Difference]) -> float:
@@ -410,7 +416,8 @@ def _unproved(
     p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
     seen = [one for column in sample.scene.ours if (one := looks.by_column[column].difference)]
-    if not worse.any() or _step(seen) < LARGE_JOD:
+    beyond = _beyond(sample.scene, looks, seen)
+    if not worse.any() or min(_step(seen), beyond) < LARGE_JOD:
         return None
     scored = _scored(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
     if not scored.judged:

@@ -244,12 +244,14 @@ def test_a_deterministic_model_in_place_of_a_stochastic_one_is_judged(
     assert replaced(tmp_path, worse).exit_code is code
 
 
-def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None:
-    """One scene, two seeds far apart: exit 3, with how many seeds would tell."""
-    far = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
+def two_seeds_far_apart(folder: Path, jod: float) -> Verdict:
+    """One scene whose new pictures lie 1.3 JOD further from the right answer, and look that much
+    unlike the accepted ones; these look .5 JOD unlike each other.
+    """
+    far = Difference(0.1, jod, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
     for seed in (0, 1):
-        see(tmp_path, f"a{seed}", f"b{seed}", far)
-    see(tmp_path, "a0", "a1", VISIBLE)
+        see(folder, f"a{seed}", f"b{seed}", far)
+    see(folder, "a0", "a1", VISIBLE)
 
     def run(side: int, values: Sequence[float], folder: Path) -> Run:
         records = [
@@ -258,14 +260,24 @@ def test_a_large_loss_that_chance_may_explain_is_no_pass(tmp_path: Path) -> None
         ]
         return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
 
-    now, before = run(1, (15.0, 17.0), tmp_path), run(0, (10.0, 11.0), Path("made"))
+    now, before = run(1, (15.0, 17.0), folder), run(0, (10.0, 11.0), Path("made"))
     assert {scene.mode for scene in pair(sheet_of(now), sheet_of(before)).scenes} == {"seeds"}
-    verdict = held(now, before)
+    return held(now, before)
+
+
+def test_a_large_loss_that_chance_may_explain_is_not_a_pass(tmp_path: Path) -> None:
+    """Exit 3, with how many seeds would tell."""
+    verdict = two_seeds_far_apart(tmp_path, VISIBLE.worst + 0.6)
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails) == (Outcome.UNDERPOWERED, False)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
     assert "It may be chance" in finding.text
     assert "seeds a scene would tell, on both sides" in finding.text
+
+
+def test_pictures_that_differ_no_more_than_seeds_do_are_no_large_loss(tmp_path: Path) -> None:
+    """Whatever their distance to the right answer: another sample has another one."""
+    assert two_seeds_far_apart(tmp_path, VISIBLE.worst).exit_code is ExitCode.OK
 
 
 def test_a_small_loss_that_chance_may_explain_passes(tmp_path: Path) -> None:
