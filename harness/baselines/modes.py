@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from editproof.harness.gate.looks import Looking, areas_now, path_in
+from editproof.harness.gate.looks import Looking, areas_now
 from editproof.harness.gate.noise_floors import Several
 from editproof.harness.metrics.core.visibility import Difference, compare, compare_blind, why_blind
 from editproof.harness.pictures import files as pictures
@@ -250,7 +250,7 @@ class _Case:
 
     def _difference(self, one: str, other: str) -> Difference | None:
         """Measured before, or now. None: a picture is gone."""
-        paths = [path_in(self._folders, digest) for digest in (one, other)]
+        paths = [pictures.path_in(self._folders, digest) for digest in (one, other)]
         ended = self._ended()
         pair = Pair(
             one,
@@ -266,7 +266,7 @@ class _Case:
             return NOTHING_ALIKE
         if why_blind():
             return compare_blind(accepted, image)
-        expected = path_in(self._folders, ended.expected) if ended.expected else None
+        expected = pictures.path_in(self._folders, ended.expected) if ended.expected else None
         found = compare(
             accepted,
             image,

@@ -27,7 +27,7 @@ from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
 from editproof.harness.pictures import files as pictures
 from editproof.harness.processes.child import Child, ChildDiedError
-from editproof.harness.records import runs, sheet
+from editproof.harness.records import sheet
 from editproof.harness.records.errors import IncompleteError, one_line
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import metric_name
@@ -345,5 +345,4 @@ def _picture(part: Part, case_id: str, which: str = "actual") -> Image | None:
     """A picture of a case, H×W×3 in [0, 1]; None: there is none."""
     ended = part.ended.get(case_id)
     digest = str(getattr(ended, which)) if ended else ""
-    path = runs.blob_path(part.folder, digest)
-    return pictures.load(path) if digest and path.is_file() else None
+    return pictures.find([part.folder], digest)

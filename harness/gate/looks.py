@@ -38,7 +38,6 @@ from editproof.harness.records.pairing import (
     other_seed,
     stochastic,
 )
-from editproof.harness.records.runs import blob_path
 from editproof.harness.records.sheet import Baseline, Ended, Sheet
 from editproof.harness.records.types import Case, Viewing
 from editproof.harness.suites.tasks import make_task
@@ -282,7 +281,9 @@ def _measured(
 
 
 def _there(task: _Task, folders: Sequence[Path]) -> bool:
-    return all(path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image))
+    return all(
+        pictures.path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image)
+    )
 
 
 def _compared(
@@ -297,8 +298,7 @@ def _compared(
     if accepted.shape != image.shape:
         return None
     other, expected = (
-        pictures.load(path) if digest and (path := path_in(folders, digest)) else None
-        for digest in (task.other, task.pair.expected)
+        pictures.find(folders, digest) for digest in (task.other, task.pair.expected)
     )
     if known or blind:
         kept = sample_kept(accepted, image, other) if other is not None else None
@@ -338,13 +338,8 @@ def _ended(sheet: Sheet, column: int) -> tuple[Case, Ended]:
     return case, sheet.ended[case.id]
 
 
-def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Where a picture lies, in the first of the folders that has it; None: in none."""
-    return next((path for folder in folders if (path := blob_path(folder, digest)).is_file()), None)
-
-
 def _found(folders: Sequence[Path], digest: str) -> Path:
-    path = path_in(folders, digest)
+    path = pictures.path_in(folders, digest)
     if path is None:
         raise UsageError(f"the picture {digest} is gone from {folders[0]}")
     return path

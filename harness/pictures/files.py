@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -41,6 +41,18 @@ def load(path: Path) -> Image:
     if pixels is None:
         raise UsageError(f"the picture {path} is gone or damaged")
     return np.asarray(pixels[..., ::-1], np.float32) / np.float32(255)
+
+
+def path_in(folders: Iterable[Path], digest: str) -> Path | None:
+    """Where a picture lies, in the first of the folders that has it; None: in none."""
+    paths = (blob_path(folder, digest) for folder in folders)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def find(folders: Iterable[Path], digest: str) -> Image | None:
+    """A picture by its hash; None: the hash is empty, or no folder has it."""
+    path = path_in(folders, digest) if digest else None
+    return load(path) if path else None
 
 
 def digest_of(image: Image | Plane) -> str:

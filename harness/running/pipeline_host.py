@@ -93,7 +93,7 @@ ANSWERS: dict[str, Callable[..., object]] = {
 
 
 def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
-    """The edit's peak: a pipeline that notes its stages' starts anew with each, so what came before
+    """The edit's peak: a pipeline that notes its stages' starts with each, so what came before
     the last is with them.
     """
     known = [peak for peak in (last_mb, *(stage.peak_mb for stage in stages)) if peak is not None]

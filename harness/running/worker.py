@@ -243,9 +243,9 @@ class Worker:
         if accepted is None or beside is None or record.blobs["actual"] in beside.accepted:
             return
         viewing = viewing_of(accepted.viewing, record.case.family)
-        other = _at(accepted.folder, beside.other)
+        other = pictures.find([accepted.folder], beside.other)
         for digest in beside.accepted:
-            before = _at(accepted.folder, digest)
+            before = pictures.find([accepted.folder], digest)
             if before is None or before.shape != actual.shape:
                 continue
             pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
@@ -341,12 +341,6 @@ class _Scene:
     request: EditRequest
     prepared: Prepared
     blobs: dict[str, str]
-
-
-def _at(folder: Path, digest: str) -> Image | None:
-    """A picture by its hash; None: it is not there."""
-    path = blob_path(folder, digest)
-    return pictures.load(path) if digest and path.is_file() else None
 
 
 def _failure(error: EditproofError) -> CaseError:

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "pipeline.md"
 
 
 def test_the_page_is_what_the_settings_make_now() -> None:
-    """Make it anew with `editproof explain reference --page docs/pipeline.md`."""
+    """Write it again with `editproof explain reference --page docs/pipeline.md`."""
     assert PAGE.read_text(encoding="utf-8") == manual.page()
 
 

@@ -290,7 +290,7 @@ def test_same_bytes_again(run: runs.Run, tmp_path: Path) -> None:
 
 
 def test_old_files_go(run: runs.Run) -> None:
-    """A report that is written anew in its own place leaves nothing of the one before."""
+    """A report that is written again in its own place leaves nothing of the one before."""
     stale = run.folder / "report" / "cases" / "stale.js"
     stale.parent.mkdir(parents=True, exist_ok=True)
     stale.write_text("")

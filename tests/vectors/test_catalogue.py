@@ -32,7 +32,7 @@ def test_the_gallery_names_every_family_and_its_picture_exists(tmp_path: Path) -
 
 
 def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
-    """`docs/vectors.md` has every family and every rung; make it anew with `editproof vectors
+    """`docs/vectors.md` has every family and every rung; write it again with `editproof vectors
     gallery docs/vectors.md`.
     """
     text = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")

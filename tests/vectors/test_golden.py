@@ -1,6 +1,6 @@
 """Golden hashes: what every vector draws, down to the 8-bit level.
 
-Run this file as a program to write the hashes anew, on purpose.
+Run this file as a program to write the hashes again, on purpose.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_opaque(step: int) -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_outline(subject: str) -> None:
-    """A subject is one piece without holes, and another seed turns it round or dresses it anew."""
+    """A subject is one piece without holes, and another seed changes its pose and clothes."""
     from scipy import ndimage
 
     scenes = [

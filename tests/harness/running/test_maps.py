@@ -253,7 +253,7 @@ def test_palettes_are_dark_where_nothing_is_wrong() -> None:
 
 
 def test_an_old_file_is_no_file(tmp_path: Path) -> None:
-    """Maps of another schema are drawn anew; a damaged file is said to be damaged."""
+    """Maps of another schema are drawn again; a damaged file is said to be damaged."""
     write_maps(tmp_path, Maps(schema=0, pictures={"a": "b"}))
     assert load_maps(tmp_path) == Maps()
     (tmp_path / "maps.json").write_text("{")

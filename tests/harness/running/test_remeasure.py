@@ -142,7 +142,7 @@ def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command
 
 
 def test_a_baseline_that_lost_a_picture_stays_as_it_was(command: Command, run: Run) -> None:
-    """Half of it measured anew would be no baseline."""
+    """A baseline of which half is measured again is not one."""
     assert command("baseline", "accept", "run").returncode == 0
     before = (run.folder.parent / "baselines/small/journal.jsonl").read_bytes()
     blob_path(Path("baselines/small"), run.records[0].blobs["actual"]).unlink()

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "measurements.md"
     "name", [name for name in METRICS if not name.startswith("lpips")]
 )  # it has weights to name
 def test_the_page_has_every_metric_as_it_is(name: str) -> None:
-    """Make it anew with `editproof explain --page docs/measurements.md`."""
+    """Write it again with `editproof explain --page docs/measurements.md`."""
     page = PAGE.read_text(encoding="utf-8")
     assert explain.INTRODUCTION in page
     section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]

@@ -89,7 +89,7 @@ def test_what_has_to_go_is_not_looked_at(model: FillModel) -> None:
 def test_the_same_seed_gives_the_same_bits(
     model: FillModel, name: str, sources: dict[str, str]
 ) -> None:
-    """Also from a model loaded anew; another seed differs just where the model says that it is
+    """Also from a model loaded again; another seed differs just where the model says that it is
     stochastic.
     """
     fill = model(*crop(), 1)
