@@ -305,14 +305,19 @@ def _merged(before: _State | None, run: Run, how: AcceptRequest) -> _State:
             )
         answer = Run(run.folder, replace(run.manifest, cases=cases), trimmed, None)
         return replace(before, also=(*before.also, (acceptance.number, answer)), accepted=accepted)
-    kept = {record.case.id: record for record in before.records} | {
-        record.case.id: record for record in trimmed
-    }
-    also = tuple((number, _without(other, numbers)) for number, other in before.also)
+    # By name: an own case whose pixels changed has another id, and takes the place of the old one.
+    kept = {case_name(record.case): record for record in (*before.records, *trimmed)}
+    ids = {record.case.id for record in kept.values()}
+    gone = {record.case.id for record in before.records} - ids | set(numbers)
+    also = tuple((number, _without(other, gone)) for number, other in before.also)
     return _State(
         replace(before.manifest, cases=tuple(record.case for record in kept.values())),
         tuple(kept.values()),
-        before.numbers | numbers,
+        {
+            case_id: number
+            for case_id, number in (before.numbers | numbers).items()
+            if case_id in ids
+        },
         tuple((number, other) for number, other in also if other.records),
         accepted,
     )

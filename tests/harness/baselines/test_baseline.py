@@ -104,6 +104,22 @@ def test_one_case_is_accepted_and_the_others_stay(
     assert index_of(folder).cases["logo/2 ns seed 42"].acceptances == [2]
 
 
+def test_a_case_that_changed_takes_the_place_of_the_old_one(
+    first: Run, second: Run, tmp_path: Path
+) -> None:
+    """Of its own pixels a user's case has another id; under its name one answer is kept."""
+    folder = baseline.accept(first, tmp_path / "base")
+    old, new = first.records[1], second.records[1]
+    changed = run_in(
+        tmp_path / "changed", first.records[0], replace(new, case=replace(new.case, id="other"))
+    )
+    baseline.accept(changed, folder, AcceptRequest("a new scan", "ada", cases=("logo/2",)))
+    ids = {case.id for case in baseline.load(folder).sheet.manifest.cases}
+    assert (old.case.id in ids, "other" in ids) == (False, True)
+    assert index_of(folder).cases["logo/2 ns seed 42"].acceptances == [2]
+    assert held_to(changed, folder).exit_code is ExitCode.OK
+
+
 def test_a_family_is_accepted(first: Run, second: Run, tmp_path: Path) -> None:
     """All of its cases."""
     folder = baseline.accept(first, tmp_path / "base")
