@@ -27,7 +27,20 @@ from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.metrics.core.visibility import PARTS, Difference, Step
 from editproof.harness.pictures.differences import FILE, Pair, viewing_of
 from editproof.harness.records import runs
-from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.manifest import (
+    SCHEMA,
+    Manifest,
+    MetricInfo,
+    PipelineInfo,
+    write_manifest,
+)
+from editproof.harness.records.tables import (
+    CASE_COLUMNS,
+    CASES,
+    MEASUREMENTS,
+    write_index,
+    write_table,
+)
 from editproof.harness.records.types import Case, Suite
 from editproof.harness.suites.suite import load_suite
 
@@ -154,12 +167,13 @@ def _write(
         {},
         {"device": "cpu"},
     )
-    runs.write_manifest(folder, manifest)
+    write_manifest(folder, manifest)
     parts = [cases[start : start + AT_A_TIME] for start in range(0, len(cases), AT_A_TIME)]
     rng = np.random.default_rng(seed)
-    runs.write_table(folder / runs.MEASUREMENTS, (_numbers(part, keys, rng) for part in parts))
+    write_table(folder / MEASUREMENTS, (_numbers(part, keys, rng) for part in parts))
     ended = (_ended(part, changed=seed == 0) for part in parts)
-    runs.write_table(folder / runs.CASES, ended, runs.table_stamp(folder))
+    write_table(folder / CASES, ended)
+    write_index(folder)
 
 
 def _write_differences(folder: Path, suite: Suite, cases: Sequence[Case]) -> None:
@@ -243,7 +257,7 @@ def _ended(cases: Sequence[Case], *, changed: bool) -> pd.DataFrame:
         )
         for case in cases
     ]
-    return pd.DataFrame(rows, columns=runs.CASE_COLUMNS).astype({"peak_mb": "Float64"})
+    return pd.DataFrame(rows, columns=CASE_COLUMNS).astype({"peak_mb": "Float64"})
 
 
 if __name__ == "__main__":

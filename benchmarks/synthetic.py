@@ -15,8 +15,8 @@ from PIL import Image
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric, stats_of
-from editproof.harness.records import runs
-from editproof.harness.records.runs import MetricInfo, Run, blob_path
+from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import (
     ASPECTS,
     REGIONS,
@@ -95,11 +95,11 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
         "synthetic", f"{cases} cases", 256, 2, 7, seeds, variants, models, tuple(infos), budgets, ()
     )
     pipelines = {
-        model.name: runs.PipelineInfo(model.spec, _digest(model.name), "", stochastic=True)
+        model.name: PipelineInfo(model.spec, _digest(model.name), "", stochastic=True)
         for model in models
     }
-    manifest = runs.Manifest(
-        runs.SCHEMA,
+    manifest = Manifest(
+        SCHEMA,
         "0",
         "2026-01-01T00:00:00+00:00",
         suite,
@@ -116,7 +116,7 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
         _record(folder, picture, case, index, numbers[index % PROTOTYPES])
         for index, case in enumerate(planned)
     )
-    return Run(folder, manifest, records, _verdict(records))
+    return Run.of_records(folder, manifest, records, _verdict(records))
 
 
 def _numbers(infos: dict[str, MetricInfo], rng: np.random.Generator) -> Iterator[Measurement]:

@@ -21,8 +21,9 @@ from editproof.harness.metrics.core.visibility import Difference, compare, compa
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.pairing import answers
-from editproof.harness.records.sheet import Baseline, Ended, Sheet
+from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case
 from editproof.harness.records.wording import case_name, listed
 
@@ -79,20 +80,20 @@ class Modes:
 
 
 def find(
-    sheets: Sequence[Sheet], looking: Looking, baseline: Baseline | None = None
+    reruns: Sequence[Run], looking: Looking, baseline: Baseline | None = None
 ) -> tuple[Modes, ...]:
     """The cases that gave more than one outcome in these runs, in the order of the first run.
 
     What is measured stays in the first run's folder, and in the cache. A picture that is gone from
     its run counts in none.
     """
-    repeated = [case for case in _cases(sheets) if len(set(_seen(sheets, case).values())) > 1]
+    repeated = [case for case in _cases(reruns) if len(set(_seen(reruns, case).values())) > 1]
     if not repeated:
         return ()
-    store = DifferenceStore(sheets[0].folder, looking.cache)
+    store = DifferenceStore(reruns[0].folder, looking.cache)
     found = []
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
-        for modes in pool.map(lambda case: _Case(sheets, baseline, case, store).modes(), repeated):
+        for modes in pool.map(lambda case: _Case(reruns, baseline, case, store).modes(), repeated):
             found.append(modes)
             looking.report(len(found), len(repeated))
     return tuple(modes for modes in found if len(modes.outcomes) > 1)
@@ -133,7 +134,7 @@ class Acceptable:
 
 
 def missing_answers(
-    found: Iterable[Modes], sheets: Sequence[Sheet], *, has_baseline: bool
+    found: Iterable[Modes], reruns: Sequence[Run], *, has_baseline: bool
 ) -> list[Acceptable]:
     """Every outcome that the baseline lacks, by the run that has it: as few runs as can be. Without
     a baseline, every one but the first. A case of which the baseline accepts no outcome at all is
@@ -149,11 +150,11 @@ def missing_answers(
     chosen = []
     while wanted:
         by_run = [
-            [key for key, runs in wanted.items() if place in runs] for place in range(len(sheets))
+            [key for key, runs in wanted.items() if place in runs] for place in range(len(reruns))
         ]
-        best = max(range(len(sheets)), key=lambda place: len(by_run[place]))
+        best = max(range(len(reruns)), key=lambda place: len(by_run[place]))
         chosen.append(
-            Acceptable(sheets[best].folder, tuple(case_id for case_id, _ in by_run[best]))
+            Acceptable(reruns[best].folder, tuple(case_id for case_id, _ in by_run[best]))
         )
         for key in by_run[best]:
             del wanted[key]
@@ -172,19 +173,17 @@ def usual(found: Iterable[Modes]) -> dict[str, frozenset[int]]:
     return {modes.case.id: frozenset(modes.outcomes[0].runs) for modes in found}
 
 
-def _cases(sheets: Sequence[Sheet]) -> Iterator[Case]:
-    known = {case.id: case for sheet in reversed(sheets) for case in sheet.manifest.cases}
+def _cases(reruns: Sequence[Run]) -> Iterator[Case]:
+    known = {case.id: case for run in reversed(reruns) for case in run.manifest.cases}
     yield from (
-        case
-        for case_id, case in known.items()
-        if sum(case_id in sheet.ended for sheet in sheets) > 1
+        case for case_id, case in known.items() if sum(case_id in run.endings for run in reruns) > 1
     )
 
 
-def _seen(sheets: Sequence[Sheet], case: Case) -> dict[int, str]:
+def _seen(reruns: Sequence[Run], case: Case) -> dict[int, str]:
     """Place of a run -> hash of the case's picture there."""
     ended = {
-        place: sheet.ended[case.id] for place, sheet in enumerate(sheets) if case.id in sheet.ended
+        place: run.endings[case.id] for place, run in enumerate(reruns) if case.id in run.endings
     }
     return {place: end.actual for place, end in ended.items() if end.actual}
 
@@ -193,14 +192,12 @@ class _Case:
     """One case's pictures, being grouped."""
 
     def __init__(
-        self, sheets: Sequence[Sheet], baseline: Baseline | None, case: Case, store: DifferenceStore
+        self, reruns: Sequence[Run], baseline: Baseline | None, case: Case, store: DifferenceStore
     ) -> None:
-        self._case, self._store, self._sheets = case, store, sheets
-        self._seen = _seen(sheets, case)
+        self._case, self._store, self._reruns = case, store, reruns
+        self._seen = _seen(reruns, case)
         self._accepted = _answers(baseline, case)
-        self._folders = [
-            sheet.folder for sheet in (*sheets, *([baseline.sheet] if baseline else []))
-        ]
+        self._folders = [run.folder for run in (*reruns, *([baseline.run] if baseline else []))]
         counts: dict[str, int] = {}
         for digest in self._seen.values():
             counts[digest] = counts.get(digest, 0) + 1
@@ -256,7 +253,7 @@ class _Case:
             one,
             other,
             ended.expected,
-            viewing_of(self._sheets[0].manifest.suite.viewing, self._case.family),
+            viewing_of(self._reruns[0].manifest.suite.viewing, self._case.family),
         )
         known = self._store.get(pair)
         if known or not all(paths):
@@ -277,14 +274,14 @@ class _Case:
         self._store.put(pair, found)
         return found
 
-    def _ended(self) -> Ended:
+    def _ended(self) -> CaseEnding:
         return next(
-            sheet.ended[self._case.id] for sheet in self._sheets if self._case.id in sheet.ended
+            run.endings[self._case.id] for run in self._reruns if self._case.id in run.endings
         )
 
 
 def _answers(baseline: Baseline | None, case: Case) -> tuple[str, ...]:
     """Hashes of the pictures that are right for the case, as far as somebody accepted any."""
-    if baseline is None or case.id not in baseline.sheet.columns:
+    if baseline is None or case.id not in baseline.run.column_of:
         return ()
-    return answers(baseline, baseline.sheet.columns[case.id])
+    return answers(baseline, baseline.run.column_of[case.id])

@@ -21,16 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from editproof.harness.gate.first_stage import first_difference, read_stages, same_seed
+from editproof.harness.gate.first_stage import first_difference, same_seed
 from editproof.harness.gate.statistics import worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
-from editproof.harness.records.runs import metric_name
-from editproof.harness.records.sheet import MEASURED, Ended, Key, Sheet
+from editproof.harness.records.runs import CaseEnding, Run
+from editproof.harness.records.tables import read_stages
 from editproof.harness.records.types import Case, CaseError, Finding, Outcome, Region
 from editproof.harness.records.wording import case_name, names
 from editproof.harness.running.measure import as_delivered, measure, prepare
@@ -115,24 +117,24 @@ class Blame:
 class Question:
     """What is asked."""
 
-    run: Sheet
-    baseline: Sheet
+    run: Run
+    baseline: Run
     case: Case
     other: str
     """Id of the same case in the baseline."""
-    key: Key
+    key: NumberKey
     good: str
     """The good pipeline's name, as `--pipeline` takes it."""
     bad: str
 
 
-def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
+def find_case(run: Run, asked: str, findings: Sequence[Finding]) -> Case:
     """The case of that id (or its beginning), or of that `family/name`; of several, the first that
     a finding names.
 
     Raises UsageError where there is none, or it is not clear which.
     """
-    cases = [case for case in run.manifest.cases if case.id in run.ended]
+    cases = [case for case in run.manifest.cases if case.id in run.endings]
     by_id = [case for case in cases if len(asked) >= ID_LENGTH // 4 and case.id.startswith(asked)]
     found = by_id or [case for case in cases if asked in {case.scene, case.family, case_name(case)}]
     if not found:
@@ -158,8 +160,8 @@ def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
 
 
 def ask(
-    run: Sheet,
-    baseline: Sheet,
+    run: Run,
+    baseline: Run,
     case: Case,
     findings: Sequence[Finding],
     *,
@@ -174,8 +176,8 @@ def ask(
     baseline has no such case on the same seed, either side's is an error, the run has no such
     number, or `good` or `bad` names no pipeline.
     """
-    if run.ended[case.id].error:
-        raise UsageError(_no_picture(run, case, run.ended[case.id]))
+    if run.endings[case.id].error:
+        raise UsageError(_no_picture(run, case, run.endings[case.id]))
     pairing = pair(run, baseline)
     others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
@@ -199,7 +201,7 @@ def ask(
     )
 
 
-def _no_picture(run: Sheet, case: Case, ended: Ended) -> str:
+def _no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     return (
         f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}:"
         f" {ended.reason}. Its traceback is in that run's report"
@@ -243,7 +245,7 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
 
 
 def _otherwise_ended(q: Question) -> Iterator[str]:
-    before, after = q.baseline.ended[q.other], q.run.ended[q.case.id]
+    before, after = q.baseline.endings[q.other], q.run.endings[q.case.id]
     if before.status != after.status:
         ends = [
             f"{ended.status.replace('_', ' ')}{f' ({ended.reason})' if ended.reason else ''}"
@@ -271,18 +273,18 @@ def _recorded(q: Question) -> Blame:
     )
 
 
-def _value(where: Sheet, case_id: str, key: Key) -> float | None:
-    grid = where.grid([key])
-    column = where.columns[case_id]
+def _value(where: Run, case_id: str, key: NumberKey) -> float | None:
+    grid = where.number_grid([key])
+    column = where.column_of[case_id]
     return float(grid.values[0, column]) if grid.states[0, column] == MEASURED else None
 
 
 def _key(
-    run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
-) -> Key:
+    run: Run, baseline: Run, case: Case, other: str, findings: Sequence[Finding], metric: str
+) -> NumberKey:
     if metric:
         asked = metric.split("/")
-        fitting = [key for key in run.keys() if list(key)[: len(asked)] == asked]  # noqa: SIM118 - no mapping
+        fitting = [key for key in run.number_keys() if list(key)[: len(asked)] == asked]
         if not fitting:
             raise UsageError(
                 f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or"
@@ -298,15 +300,17 @@ def _key(
             evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics
         ]
         if known:
-            return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
-        fitting = list(run.keys())
+            return NumberKey(metric_name(known[0].metric), known[0].region, known[0].stat)
+        fitting = list(run.number_keys())
     return _most_changed(run, baseline, case, other, fitting)
 
 
-def _most_changed(run: Sheet, baseline: Sheet, case: Case, other: str, keys: Sequence[Key]) -> Key:
+def _most_changed(
+    run: Run, baseline: Run, case: Case, other: str, keys: Sequence[NumberKey]
+) -> NumberKey:
     """The number that got worse by most, in spreads of that number over the baseline's cases."""
-    ours, theirs = run.grid(keys), baseline.grid(keys)
-    at, there = run.columns[case.id], baseline.columns[other]
+    ours, theirs = run.number_grid(keys), baseline.number_grid(keys)
+    at, there = run.column_of[case.id], baseline.column_of[other]
     best, found = 0.0, keys[0]
     for row, key in enumerate(keys):
         if ours.states[row, at] != MEASURED or theirs.states[row, there] != MEASURED:

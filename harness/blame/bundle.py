@@ -14,7 +14,7 @@ import numpy as np
 
 from editproof.harness.blame.blame import Blame, Question
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import write_atomically
+from editproof.harness.records.json_files import write_atomically
 from editproof.harness.suites.tasks import make_task
 
 SCRIPT = Path(__file__).with_name("repro.py")

@@ -13,7 +13,7 @@ from editproof.harness.calibration.trials import Calibrating, calibrate
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.records import runs
+from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.types import Suite, Variant
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Progress, Warn
@@ -81,7 +81,7 @@ def run(
         keep=asked.keep,
     )
     outcomes = calibrate(config, chunks, progress, warn)
-    manifest = runs.load_manifest(asked.folder / BASELINE)
+    manifest = load_manifest(asked.folder / BASELINE)
     page = write_page(
         asked.page or asked.folder / "calibration.md", manifest, outcomes, _command(asked)
     )

@@ -20,18 +20,19 @@ from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
 from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
 from editproof.harness.calibration.part import Part, Whole
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
-from editproof.harness.gate.first_stage import KeptStages, first_difference, read_stages
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.first_stage import KeptStages, first_difference
+from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
 from editproof.harness.pictures import files as pictures
 from editproof.harness.processes.child import Child, ChildDiedError
-from editproof.harness.records import sheet
+from editproof.harness.records import runs
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError, one_line
-from editproof.harness.records.pairing import pair
-from editproof.harness.records.runs import metric_name
-from editproof.harness.records.sheet import Baseline, Key
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.number_grid import NumberKey
+from editproof.harness.records.tables import read_stages
 from editproof.harness.records.types import Case, Change, Finding, Outcome, Suite, Verdict
 from editproof.harness.suites.tasks import make_task
 from editproof.pipelines.contract import Mask
@@ -128,7 +129,7 @@ class Judge:
         self._judging = judging
         self._wholes: dict[str, Whole] = {}
         self._traces: dict[str, KeptStages] = {}
-        own = self._whole(BASELINE).sheet.manifest
+        own = self._whole(BASELINE).run.manifest
         self._known = {(case.scene, case.model.name, case.seed): case.id for case in own.cases}
         self._first = judging.suite.models[0].name
         self._gates = gates(judging.weights)
@@ -137,34 +138,41 @@ class Judge:
     def __call__(self, trial: Trial) -> TrialOutcome:
         """The gate's word, and that of the others."""
         accepted, new = self._part(trial.accepted), self._part(trial.new)
-        verdict = judge_sheet(new, Baseline(accepted))
+        result = judge(new, Baseline(accepted))
+        verdict, partners = result.verdict, result.pairing.ids if result.pairing else {}
         return _outcome(
             trial,
             verdict,
-            differs=_differing(new, accepted),
-            stage=self._stage(trial, verdict, new, accepted),
+            differs=_differing(new, accepted, partners),
+            stage=self._stage(trial, verdict, new, accepted, partners),
             blamed=self._blamed(verdict, new, accepted) if trial.blame else "",
-            peers=self._peers(new, accepted) if trial.peers else {},
+            peers=self._peers(new, accepted, partners) if trial.peers else {},
         )
 
     def _whole(self, run: str) -> Whole:
         if run not in self._wholes:
-            self._wholes[run] = Whole(sheet.load(self._judging.folder_of(run)), self._judging.suite)
+            self._wholes[run] = Whole(runs.load(self._judging.folder_of(run)), self._judging.suite)
         return self._wholes[run]
 
     def _part(self, side: Side) -> Part:
         return self._whole(side.run).part(side, self._known)
 
-    def _stage(self, trial: Trial, verdict: Verdict, new: Part, accepted: Part) -> str:
+    def _stage(
+        self,
+        trial: Trial,
+        verdict: Verdict,
+        new: Part,
+        accepted: Part,
+        partners: Mapping[str, str],
+    ) -> str:
         """The first stage that any finding names; artefacts are compared on the same seed only."""
-        others = pair(new, accepted).ids
         ours, theirs = self._kept(trial.new.run), self._kept(trial.accepted.run)
         for finding in verdict.findings:
             if finding.outcome not in CALLED_OUT:
                 continue
             if finding.stage:
                 return finding.stage
-            other = others.get(finding.case_id, "")
+            other = partners.get(finding.case_id, "")
             if not other or _seed(new, finding.case_id) != _seed(accepted, other):
                 continue
             kept = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
@@ -175,7 +183,7 @@ class Judge:
     def _kept(self, run: str) -> KeptStages:
         if run not in self._traces:
             folder = self._judging.folder_of(run)
-            self._traces[run] = read_stages(folder, self._whole(run).sheet.ended.keys())
+            self._traces[run] = read_stages(folder, self._whole(run).run.endings.keys())
         return self._traces[run]
 
     def _blamed(self, verdict: Verdict, new: Part, accepted: Part) -> str:
@@ -183,10 +191,10 @@ class Judge:
         number.
         """
         finding = next((one for one in verdict.findings if _can_be_blamed(one)), None)
-        if finding is None or finding.evidence is None or finding.case_id not in new.columns:
+        if finding is None or finding.evidence is None or finding.case_id not in new.column_of:
             return ""
-        case = new.manifest.cases[new.columns[finding.case_id]]
-        key = Key(
+        case = new.manifest.cases[new.column_of[finding.case_id]]
+        key = NumberKey(
             metric_name(finding.evidence.metric), finding.evidence.region, finding.evidence.stat
         )
         good, bad = (
@@ -196,11 +204,10 @@ class Judge:
         question = Question(new, accepted, case, case.id, key, good, bad)
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
-    def _peers(self, new: Part, accepted: Part) -> dict[str, PeerWord]:
+    def _peers(self, new: Part, accepted: Part, partners: Mapping[str, str]) -> dict[str, PeerWord]:
         """The other gates, on the first seed of each scene of the first model of either kind."""
-        others = pair(new, accepted).ids
-        cases = [case for case in self._first_seeds(new) if case.id in others]
-        images = [(_picture(accepted, others[case.id]), _picture(new, case.id)) for case in cases]
+        cases = [case for case in self._first_seeds(new) if case.id in partners]
+        images = [(_picture(accepted, partners[case.id]), _picture(new, case.id)) for case in cases]
         if any(
             (one is None) != (other is None) for one, other in images
         ):  # refused on one side: every gate sees that
@@ -233,7 +240,7 @@ class Judge:
         }
         chosen = {self._first} | stochastic
         for case in run.manifest.cases:
-            if case.model.name in chosen and case.id in run.ended:
+            if case.model.name in chosen and case.id in run.endings:
                 first.setdefault((case.scene, case.model.name), case)
         return list(first.values())
 
@@ -327,22 +334,19 @@ def _can_be_blamed(finding: Finding) -> bool:
     )
 
 
-def _differing(new: Part, accepted: Part) -> int:
+def _differing(new: Part, accepted: Part, partners: Mapping[str, str]) -> int:
     """How many pictures are not the accepted ones, bit for bit."""
-    pairs = [
-        (new.ended[mine], accepted.ended[theirs])
-        for mine, theirs in pair(new, accepted).ids.items()
-    ]
+    pairs = [(new.endings[mine], accepted.endings[theirs]) for mine, theirs in partners.items()]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 
 def _seed(part: Part, case_id: str) -> int | None:
-    column = part.columns.get(case_id)
+    column = part.column_of.get(case_id)
     return None if column is None else part.manifest.cases[column].seed
 
 
 def _picture(part: Part, case_id: str, which: str = "actual") -> Image | None:
     """A picture of a case, H×W×3 in [0, 1]; None: there is none."""
-    ended = part.ended.get(case_id)
+    ended = part.endings.get(case_id)
     digest = str(getattr(ended, which)) if ended else ""
     return pictures.find([part.folder], digest)

@@ -30,7 +30,8 @@ from editproof.harness.calibration.rates import (
 from editproof.harness.faults.harmless import HARMLESS
 from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
-from editproof.harness.records.runs import Manifest, write_atomically
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Outcome
 
 MOST_WRONG = 20

@@ -8,36 +8,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from editproof.harness.calibration.plan import Side
-from editproof.harness.records.runs import Manifest
-from editproof.harness.records.sheet import ABSENT, Grid, Key, Sheet
+from editproof.harness.records.manifest import Manifest
+from editproof.harness.records.number_grid import ABSENT, NumberGrid, NumberKey
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Model, Suite
 
 
-@dataclass(frozen=True)
-class Part(Sheet):
+@dataclass(frozen=True, kw_only=True)
+class Part(Run):
     """Some columns of a run, under the names of the suite: numbers that were read once for all
     trials. Its pictures lie in the run's folder, under the hashes in `ended`.
     """
 
-    numbers: Grid
-    rows: dict[Key, int]
+    numbers: NumberGrid
+    rows: dict[NumberKey, int]
     origin: dict[str, str]
     """Id of a case -> its id in the run's folder."""
 
-    def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
-        """These numbers of all cases, or of those that `ids` names; ABSENT where the run has
-        none.
-        """
+    def number_grid(
+        self, keys: Sequence[NumberKey], case_ids: Sequence[str] | None = None
+    ) -> NumberGrid:
+        """These numbers of all cases, or of those named; ABSENT where the run has none."""
         at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
-        if ids is not None:
-            columns = np.array([self.columns[case_id] for case_id in ids], np.intp)
+        if case_ids is not None:
+            columns = np.array([self.column_of[case_id] for case_id in case_ids], np.intp)
         there = (at >= 0)[:, None]
         values = np.where(there, self.numbers.values[np.ix_(at, columns)], np.nan)
         states = np.where(there, self.numbers.states[np.ix_(at, columns)], ABSENT)
-        return Grid(values, states, self.numbers.reasons)
+        return NumberGrid(values, states, self.numbers.reasons)
 
-    def keys(self) -> tuple[Key, ...]:
+    def number_keys(self) -> tuple[NumberKey, ...]:
         """Every number that the run has."""
         return tuple(self.rows)
 
@@ -45,11 +46,14 @@ class Part(Sheet):
 class Whole:
     """A run of many trials, read once."""
 
-    def __init__(self, sheet: Sheet, suite: Suite) -> None:
+    def __init__(self, run: Run, suite: Suite) -> None:
         """`suite`: what was calibrated, whose rules hold."""
-        self.sheet, self._suite = sheet, suite
-        keys = sheet.keys()
-        self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
+        self.run, self._suite = run, suite
+        keys = run.number_keys()
+        self._numbers, self._rows = (
+            run.number_grid(keys),
+            {key: row for row, key in enumerate(keys)},
+        )
 
     def part(self, side: Side, known: Mapping[tuple[str, str, int], str]) -> Part:
         """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the
@@ -61,7 +65,7 @@ class Whole:
         for was, now in side.models:
             called.setdefault(now, []).append(was)
         columns, cases, origin = [], [], {}
-        for column, case in enumerate(self.sheet.manifest.cases):
+        for column, case in enumerate(self.run.manifest.cases):
             if side.seeds and case.seed not in side.seeds:
                 continue
             for name in called.get(case.model.name, ()):
@@ -72,27 +76,26 @@ class Whole:
                 )
                 origin[case_id] = case.id
         ended = {
-            mine: self.sheet.ended[theirs]
+            mine: self.run.endings[theirs]
             for mine, theirs in origin.items()
-            if theirs in self.sheet.ended
+            if theirs in self.run.endings
         }
-        grid = Grid(
+        grid = NumberGrid(
             self._numbers.values[:, columns],
             self._numbers.states[:, columns],
             self._numbers.reasons,
         )
         return Part(
-            self.sheet.folder,
+            self.run.folder,
             self._manifest(side, tuple(cases)),
             ended,
-            None,
-            grid,
-            self._rows,
-            origin,
+            numbers=grid,
+            rows=self._rows,
+            origin=origin,
         )
 
     def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
-        whole, called = self.sheet.manifest, dict(side.models)
+        whole, called = self.run.manifest, dict(side.models)
         models = tuple(model for model in self._suite.models if model.name in called)
         suite = replace(self._suite, models=models, seeds=side.seeds or self._suite.seeds)
         pipelines = {was: whole.pipelines[now] for was, now in side.models}

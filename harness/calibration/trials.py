@@ -24,10 +24,12 @@ from editproof.harness.calibration.outcome import (
 from editproof.harness.calibration.part import Whole
 from editproof.harness.calibration.plan import BASELINE, Chunk, Side
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.records import runs, sheet
+from editproof.harness.records import runs
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.manifest_differences import manifest_differences
-from editproof.harness.records.sheet import Baseline
+from editproof.harness.records.tables import CASES
 from editproof.harness.records.types import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Progress, RunConfig, Warn
@@ -82,7 +84,7 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
         return 0
     folder = config.folder / chunk.name
     if (folder / "manifest.json").is_file():
-        return len(runs.load_manifest(folder).cases)
+        return len(load_manifest(folder).cases)
     return len(chunk.suite.variants) * len(chunk.suite.models) * len(chunk.suite.seeds)
 
 
@@ -91,10 +93,9 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
     what it is to be judged for, is run again.
     """
     folder = config.folder / chunk.name
-    resume, finished = (folder / "manifest.json").is_file(), (folder / runs.CASES).is_file()
+    resume, finished = (folder / "manifest.json").is_file(), (folder / CASES).is_file()
     if resume and (
-        runs.load_manifest(folder).suite != chunk.suite
-        or (finished and not (folder / "blobs").is_dir())
+        load_manifest(folder).suite != chunk.suite or (finished and not (folder / "blobs").is_dir())
     ):
         shutil.rmtree(folder)
         resume = finished = False
@@ -114,7 +115,7 @@ def _counterparts(config: Calibrating, chunk: Chunk) -> Baseline | None:
     accepted = _accepted_models(chunk)
     if not accepted:
         return None
-    whole = Whole(sheet.load(config.folder / BASELINE), config.suite)
+    whole = Whole(runs.load(config.folder / BASELINE), config.suite)
     return Baseline(whole.part(Side(BASELINE, tuple(accepted.items())), {}))
 
 
@@ -140,7 +141,7 @@ def _check_elsewhere(chunk: Chunk) -> None:
     """
     if not chunk.folder:
         return
-    there = runs.load_manifest(Path(chunk.folder))
+    there = load_manifest(Path(chunk.folder))
     asked, made = chunk.suite, there.suite
     if any(manifest_differences(asked, made, "size", "scale", "scene_seed", "seeds", "metrics")):
         raise UsageError(
@@ -161,7 +162,7 @@ def _check_same(config: Calibrating) -> None:
     """
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
-        there = runs.load_manifest(manifest.parent)
+        there = load_manifest(manifest.parent)
         if (there.suite, there.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
                 f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"

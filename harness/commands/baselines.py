@@ -84,10 +84,8 @@ def noise(
         for line in _modes(measured):
             typer.echo(line)
         if accept:
-            typer.echo(
-                "accepted"
-                f" {counted(accept_modes(measured, reason, settings), 'further right answer')}"
-            )
+            accepted = accept_modes(measured, reason, settings, _say)
+            typer.echo(f"accepted {counted(accepted, 'further right answer')}")
             return
         for line in _commands(measured):
             typer.echo(line)
@@ -185,11 +183,14 @@ def baseline_accept(
 ) -> None:
     """Make a complete run, or a part of it, the baseline that later runs are compared with."""
     with errors(as_json=False):
-        from editproof.harness.baselines.baseline import AcceptRequest
+        from editproof.harness.baselines.acceptance import AcceptRequest
         from editproof.harness.operations.accept import accept_run
 
-        how = AcceptRequest(reason, author, families=tuple(family), cases=tuple(case), also=also)
-        typer.echo(f"accepted: {accept_run(run, to, find_project(), how)}")
+        request = AcceptRequest(
+            reason, author, families=tuple(family), cases=tuple(case), also=also
+        )
+        accepted = accept_run(run, to, find_project(), request, _say)
+        typer.echo(f"accepted: {accepted}")
 
 
 @baseline_app.command(
@@ -235,5 +236,10 @@ def baseline_undo(
     with errors(as_json=False):
         from editproof.harness.operations.accept import undo_acceptance
 
-        folder, what = undo_acceptance(baseline, suite, find_project())
+        folder, what = undo_acceptance(baseline, suite, find_project(), _say)
         typer.echo(f"{folder}: took back {what}")
+
+
+def _say(line: str) -> None:
+    """Print a line for a person beside the command's output."""
+    typer.echo(line, err=True)

@@ -11,7 +11,7 @@ from editproof.harness.commands.common import Json, console, errors, find_projec
 from editproof.harness.records.errors import UsageError
 
 if TYPE_CHECKING:
-    from editproof.harness.records.compared import Comparison
+    from editproof.harness.records.comparison import Comparison
 
 app = typer.Typer()
 

@@ -27,7 +27,6 @@ from editproof.harness.commands.common import (
 from editproof.harness.records.types import ExitCode
 
 if TYPE_CHECKING:
-    from editproof.harness.operations.judge import JudgedRun
     from editproof.harness.records.runs import Run
     from editproof.harness.records.types import Verdict
 
@@ -193,7 +192,7 @@ def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     draw_maps_of_findings(done, find_project())
     page = write_report(done)
     _show(done, page=page, as_json=as_json, quiet=quiet)
-    incomplete = done.missing or any(record.error is not None for record in done.records)
+    incomplete = done.missing or any(ending.error for ending in done.endings.values())
     raise typer.Exit(ExitCode.INCOMPLETE if incomplete else ExitCode.OK)
 
 
@@ -241,6 +240,7 @@ def gate(
     with errors(as_json):
         from editproof.harness.operations import progress
         from editproof.harness.operations.judge import judge_run
+        from editproof.harness.operations.project import load_run
         from editproof.reports.ci import publish
 
         asked = publish.wanted(
@@ -252,19 +252,23 @@ def gate(
             environ=os.environ,
         )
         publish.forget(asked)
+        project = find_project()
         report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
-        judged = judge_run(run, baseline, find_project(), report)
+        judged = judge_run(load_run(run, project), baseline, project, report)
         commands = publish.publish(judged.manifest, _verdict(judged), asked)
         with _no_commands(asked.github and not as_json):
-            _show(judged, page=None, as_json=as_json, quiet=False)
+            _show(judged, page=None, as_json=as_json, quiet=False, with_cases=False)
         for line in commands:
             typer.echo(line, err=as_json)
         raise typer.Exit(_verdict(judged).exit_code)
 
 
-def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool) -> None:
-    """The end of a run: its cases unless it was only judged again, findings, verdict, and where the
-    report lies. Or all of it as JSON."""
+def _show(
+    run: Run, *, page: Path | None, as_json: bool, quiet: bool, with_cases: bool = True
+) -> None:
+    """The end of a run: its cases, findings, verdict, and where the report lies. Or all of it as
+    JSON.
+    """
     if as_json:
         from editproof.harness.operations.judge import summarise
 
@@ -272,7 +276,6 @@ def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool
         return
     if quiet:
         return
-    from editproof.harness.records.runs import Run
     from editproof.reports.common.text import case_table
     from editproof.reports.common.verdict import jod_lines
     from editproof.reports.terminal.verdict_table import (
@@ -284,7 +287,7 @@ def _show(run: Run | JudgedRun, *, page: Path | None, as_json: bool, quiet: bool
     )
 
     terminal, verdict = console(), _verdict(run)
-    if isinstance(run, Run):
+    if with_cases:
         terminal.print(case_table(run))
     if blocks := finding_blocks(verdict):
         terminal.print(blocks)
@@ -317,7 +320,7 @@ def _no_commands(on_github: bool) -> Iterator[None]:
             typer.echo(f"::{token}::")
 
 
-def _verdict(run: Run | JudgedRun) -> Verdict:
+def _verdict(run: Run) -> Verdict:
     if run.verdict is None:
         raise RuntimeError("the run has not been judged")
     return run.verdict

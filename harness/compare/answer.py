@@ -18,8 +18,10 @@ from editproof.harness.gate.limits import groups_of
 from editproof.harness.gate.looks import Looking, Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import aspect_of, keys_of
-from editproof.harness.records.compared import AspectAnswer, AspectOutcome, Cost, Pictures, Take
-from editproof.harness.records.sheet import MEASURED, Baseline, Sheet
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.comparison import AspectAnswer, AspectOutcome, Cost, Pictures, Take
+from editproof.harness.records.number_grid import MEASURED
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Outcome
 from editproof.harness.records.wording import counted
 
@@ -61,8 +63,8 @@ class Judged:
 
 
 def judge(
-    a: Sheet,
-    b: Sheet,
+    a: Run,
+    b: Run,
     labels: Sequence[tuple[str, str, str]],
     *,
     noise: NoiseFloor,
@@ -90,9 +92,9 @@ def judge(
     )
 
 
-def presented(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
+def presented(run: Run, names: Mapping[str, str]) -> Run:
     """These models of a run as a run of their own, each under the name that it is given."""
-    manifest = sheet.manifest
+    manifest = run.manifest
     cases = tuple(
         replace(case, model=replace(case.model, name=names[case.model.name]))
         for case in manifest.cases
@@ -104,17 +106,17 @@ def presented(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
         if model.name in names
     )
     pipelines = {names[name]: known for name, known in manifest.pipelines.items() if name in names}
-    ended = {case.id: sheet.ended[case.id] for case in cases if case.id in sheet.ended}
+    ended = {case.id: run.endings[case.id] for case in cases if case.id in run.endings}
     renamed = replace(
         manifest, cases=cases, pipelines=pipelines, suite=replace(manifest.suite, models=models)
     )
-    return replace(sheet, manifest=renamed, ended=ended)
+    return replace(run, manifest=renamed, endings=ended)
 
 
-def _measured(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
+def _measured(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
     """Aspects of which both sides have a number that is compared."""
     keys = keys_of(b, a, noise)
-    there = [(sheet.grid(keys).states == MEASURED).any(axis=1) for sheet in (a, b)]
+    there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
     return frozenset(
         aspect_of(b, key.metric)
         for key, both in zip(keys, there[0] & there[1], strict=True)
@@ -122,13 +124,13 @@ def _measured(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
     )
 
 
-def _pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
+def _pictures(a: Run, b: Run, looks: Looks) -> Pictures:
     states = [look.state for look in looks.by_column.values()]
     alone = {"a": 0, "b": 0}
     for look in looks.by_column.values():
         made = [
-            bool(sheet.ended[sheet.manifest.cases[column].id].actual)
-            for sheet, column in ((a, look.partner), (b, look.column))
+            bool(run.endings[run.manifest.cases[column].id].actual)
+            for run, column in ((a, look.partner), (b, look.column))
         ]
         if look.state == "no picture" and made[0] != made[1]:
             alone["a" if made[0] else "b"] += 1
@@ -142,7 +144,7 @@ def _pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
     )
 
 
-def _aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> AspectAnswer:
+def _aspect(place: int, found: gate.BaselineComparison, measured: frozenset[str]) -> AspectAnswer:
     """What became of one aspect, over everything that moved."""
     lost = float(sum(one.lost[place] for one in found.scored))
     won = float(sum(one.won[place] for one in found.scored))

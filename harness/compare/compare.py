@@ -29,7 +29,7 @@ from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.numbers import aspect_of
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.registry import all_names
-from editproof.harness.records.compared import (
+from editproof.harness.records.comparison import (
     OUTCOMES,
     Comparison,
     Cost,
@@ -40,10 +40,11 @@ from editproof.harness.records.compared import (
     Side,
 )
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
+from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.pairing import stochastic
-from editproof.harness.records.runs import Manifest
-from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Region
 from editproof.harness.records.wording import counted, probability
 from editproof.harness.records.wording import names as named
@@ -69,14 +70,14 @@ VISIBLE: Mapping[str, float] = {
 a tenth of what an eye can tell."""
 
 RANKED_BY = (
-    Key("lpips", "edit", "mean"),
-    Key("delta_e00", "edit", "mean"),
-    Key("psnr", "edit", "mean"),
+    NumberKey("lpips", "edit", "mean"),
+    NumberKey("delta_e00", "edit", "mean"),
+    NumberKey("psnr", "edit", "mean"),
 )
 """What gains and losses are ranked by: the first that both have."""
 
-HUE = Key("hue_offset", "edit", "mean")
-FINE = Key("spectral_energy", "edit", "octave_5")
+HUE = NumberKey("hue_offset", "edit", "mean")
+FINE = NumberKey("spectral_energy", "edit", "octave_5")
 NEITHER = "measured on neither side"
 UNSEEN = "nobody can see a difference"
 EVEN = "too little, or too unsure, to count for its aspect"
@@ -100,19 +101,19 @@ class _Group(NamedTuple):
 class _Numbers:
     """The numbers of both sides."""
 
-    keys: tuple[Key, ...]
-    a: Grid
-    b: Grid
+    keys: tuple[NumberKey, ...]
+    a: NumberGrid
+    b: NumberGrid
 
-    def both(self, key: Key, group: _Group) -> tuple[Values, Values]:
+    def both(self, key: NumberKey, group: _Group) -> tuple[Values, Values]:
         """The paired values of both sides; NaN: none."""
         row = self.keys.index(key)
         return self.a.values[row, group.a], self.b.values[row, group.b]
 
 
 def compare(
-    a: Sheet,
-    b: Sheet,
+    a: Run,
+    b: Run,
     *,
     models: tuple[str, str] | None = None,
     noise: NoiseFloor = NO_NOISE,
@@ -128,7 +129,7 @@ def compare(
     swaps = _swaps(a, b, models)
     groups, left_out = _pair(a, b, swaps)
     keys = _keys(a, b)
-    numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
+    numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
     judged = answer.judge(a, b, labels, noise=noise, looking=looking or Looking())
@@ -189,7 +190,7 @@ def _check(a: Manifest, b: Manifest) -> None:
         raise UsageError("A and B have no metric in common")
 
 
-def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
+def _swaps(a: Run, b: Run, models: tuple[str, str] | None) -> dict[str, str]:
     """Model of B -> the model of A that it is compared with."""
     ours, theirs = _models(a), _models(b)
     if models is None:
@@ -213,11 +214,11 @@ def _swaps(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]
     return {models[1]: models[0]}
 
 
-def _models(sheet: Sheet) -> list[str]:
-    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
+def _models(run: Run) -> list[str]:
+    return list(dict.fromkeys(case.model.name for case in run.manifest.cases))
 
 
-def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
+def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
     """Pairs by family and model, and what found no partner."""
     ours, theirs = _scenes(a), _scenes(b)
     groups: dict[tuple[str, str], _Group] = {}
@@ -246,8 +247,8 @@ def _pair(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], l
     compared = {column for group in found for column in group.a}
     missed = sum(
         case.model.name in swaps.values()
-        and case.id in a.ended
-        and a.columns[case.id] not in compared
+        and case.id in a.endings
+        and a.column_of[case.id] not in compared
         for case in a.manifest.cases
     )
     if missed:
@@ -263,11 +264,11 @@ def _label(of_a: str, of_b: str) -> str:
     return of_b if of_a == of_b else f"{of_a} → {of_b}"
 
 
-def _scenes(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
+def _scenes(run: Run) -> dict[tuple[tuple[object, ...], str], list[int]]:
     """Scene and model -> columns of its finished cases, in the order of the manifest."""
     found: dict[tuple[tuple[object, ...], str], list[int]] = {}
-    for column, case in enumerate(sheet.manifest.cases):
-        if case.id in sheet.ended:
+    for column, case in enumerate(run.manifest.cases):
+        if case.id in run.endings:
             found.setdefault((_scene(case), case.model.name), []).append(column)
     return found
 
@@ -277,7 +278,7 @@ def _scene(case: Case) -> tuple[object, ...]:
 
 
 def _seeds(
-    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
+    a: Run, b: Run, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
 ) -> list[tuple[int, int]]:
     """Seed by seed; a deterministic side's one case beside each of the other's; else, on other
     seeds, in order.
@@ -297,16 +298,16 @@ def _seeds(
     return same or list(zip(ours, theirs, strict=False))
 
 
-def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
+def _keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
     """What is compared: of every metric and region that both have, one statistic."""
-    known = b.keys()
-    both = set(a.keys())
+    known = b.number_keys()
+    both = set(a.number_keys())
     stats: dict[tuple[str, Region], list[str]] = {}
     for key in known:
         if key in both:
             stats.setdefault((key.metric, key.region), []).append(key.stat)
     found = [
-        Key(
+        NumberKey(
             metric,
             region,
             next(
@@ -321,7 +322,7 @@ def _keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
     )
 
 
-def _row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
+def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None:
     """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
@@ -411,7 +412,7 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
     )
 
 
-def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
+def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
     """Below which a change is none: the suite's margin for it, else for the metric anywhere, else
     the metric's own, else what nobody sees."""
     margins = [
@@ -460,10 +461,10 @@ def _within(row: Row, judged: Judged) -> Row:
     return replace(row, outcome="unchanged", why=EVEN) if even else row
 
 
-def _aspect(sheet: Sheet, metric: str) -> str:
+def _aspect(run: Run, metric: str) -> str:
     """What a metric is about; empty: its package is not here, and the run does not say."""
-    known = sheet.manifest.metrics[metric].aspect or metric in all_names()
-    return aspect_of(sheet, metric) if known else ""
+    known = run.manifest.metrics[metric].aspect or metric in all_names()
+    return aspect_of(run, metric) if known else ""
 
 
 def _order(row: Row) -> tuple[bool, int, float]:
@@ -478,7 +479,7 @@ def _order(row: Row) -> tuple[bool, int, float]:
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
-def _pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> Iterable[Pair]:
+def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> Iterable[Pair]:
     then, now = numbers.both(key, group)
     changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
@@ -515,7 +516,7 @@ def _drift(group: _Group, numbers: _Numbers) -> Drift:
     return Drift(group.family, group.model, *hue, *fine)
 
 
-def _means(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
+def _means(key: NumberKey, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
     if key not in numbers.keys:
         return None, None
     then, now = numbers.both(key, group)
@@ -524,7 +525,7 @@ def _means(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, fl
 
 
 def _costs(
-    a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers
+    a: Run, b: Run, groups: Sequence[_Group], key: NumberKey, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
         own = [group for group in groups if group.model == model]
@@ -537,9 +538,9 @@ def _costs(
         yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
 
 
-def _cost(sheet: Sheet, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
+def _cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
     """Seconds, memory and processor time of an edit."""
-    ended = [sheet.ended[sheet.manifest.cases[column].id] for column in dict.fromkeys(columns)]
+    ended = [run.endings[run.manifest.cases[column].id] for column in dict.fromkeys(columns)]
     made = [end for end in ended if not end.cached and not end.error]
     memory = [end.peak_mb for end in ended if end.peak_mb is not None]
     return (
@@ -555,10 +556,10 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def _side(sheet: Sheet, model: str, other: Sheet) -> Side:
-    folder = sheet.folder.resolve()
+def _side(run: Run, model: str, other: Run) -> Side:
+    folder = run.folder.resolve()
     label = model or folder.name
     if model and folder != other.folder.resolve():
         label = f"{model} of {folder.name}"
-    found = (model,) if model else tuple(_models(sheet))
-    return Side(label, str(folder), sheet.manifest.created, found, sheet.manifest.editproof)
+    found = (model,) if model else tuple(_models(run))
+    return Side(label, str(folder), run.manifest.created, found, run.manifest.editproof)

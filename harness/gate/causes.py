@@ -19,7 +19,7 @@ from editproof.harness.gate.scoring import PART_ASPECTS, Scored
 from editproof.harness.gate.seeds import Unproved
 from editproof.harness.gate.statistics import Values
 from editproof.harness.gate.words import Told, describe, ranked, visibility
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Aspect, Evidence, Finding, Outcome
 from editproof.harness.records.wording import case_name, listed, number
 
@@ -163,7 +163,7 @@ def find_causes(
     ]
 
 
-def finding_of(run: Sheet, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
+def finding_of(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
     """The finding that says what happened."""
     outcome = cause.outcome
     worse = outcome is not Outcome.IMPROVED
@@ -221,7 +221,7 @@ def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect,
     return tuple(worse), tuple(better)
 
 
-def _evidence(run: Sheet, numbers: Numbers, told: Told) -> Evidence | None:
+def _evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
     if told.row < 0:
         return None
     scored = told.scored
@@ -252,11 +252,11 @@ def _worse_by(better: str, before: float, after: float) -> float:
     return before - after if better == "higher" else after - before
 
 
-def _sentence(run: Sheet, finding: Finding, told: Told) -> str:
+def _sentence(run: Run, finding: Finding, told: Told) -> str:
     """The finding in one sentence."""
     where = f"{listed(finding.families)} · {listed(finding.models)}"
     seen = "" if finding.jod is None else f" ({visibility(finding.jod)}, JOD {finding.jod:.2g})"
-    case = run.manifest.cases[run.columns[finding.case_id]]
+    case = run.manifest.cases[run.column_of[finding.case_id]]
     place = (
         f"in {case_name(case)}"
         if len(finding.cases) == 1
@@ -286,7 +286,7 @@ def case_outcome(scored: Scored) -> Outcome:
     return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
 
 
-def unproved_finding(run: Sheet, unproved: Unproved, numbers: Numbers) -> Finding:
+def unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Finding:
     """The finding of a large loss that chance may explain."""
     scored = unproved.scored
     aspects = ranked(scored.lost)

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.pairing import Pairing
-from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import number
 
 SLOWER = 1.5
@@ -35,14 +36,14 @@ half of it.
 """
 
 
-def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
+def notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
     """What costs far more than it did, in a sentence each. To have it fail the build, somebody
     writes [[limits]].
     """
     for model in dict.fromkeys(scene.model for scene in pairing.scenes):
         if slower := _slower(run, baseline, pairing, model):
             yield slower
-        now, then = growth(run, model), growth(baseline.sheet, model)
+        now, then = growth(run, model), growth(baseline.run, model)
         if now is not None and now >= GROWTH_MB and now > 2 * max(then or 0.0, 0.0):
             before = (
                 "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
@@ -54,13 +55,13 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
             )
 
 
-def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str:
+def _slower(run: Run, baseline: Baseline, pairing: Pairing, model: str) -> str:
     """What a model's edits take beside the accepted ones, where that is far more."""
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
     models = {case.id: case.model.name for case in run.manifest.cases}
     for mine, yours in pairing.ids.items():
-        ours, theirs = run.ended[mine], baseline.sheet.ended[yours]
+        ours, theirs = run.endings[mine], baseline.run.endings[yours]
         if models[mine] != model or ours.cached or ours.error or theirs.error:
             continue
         wall.append((ours.seconds, theirs.seconds))
@@ -79,7 +80,7 @@ def _slower(run: Sheet, baseline: Baseline, pairing: Pairing, model: str) -> str
     )
 
 
-def growth(sheet: Sheet, model: str) -> float | None:
+def growth(run: Run, model: str) -> float | None:
     """How many MB more a model's process holds after each edit: the median slope over all pairs of
     edits (Theil and Sen).
 
@@ -87,9 +88,9 @@ def growth(sheet: Sheet, model: str) -> float | None:
     """
     points = [
         (ended.turn, ended.held_mb)
-        for case in sheet.manifest.cases
+        for case in run.manifest.cases
         if case.model.name == model
-        and (ended := sheet.ended.get(case.id))
+        and (ended := run.endings.get(case.id))
         and ended.turn is not None
         and ended.held_mb is not None
         and ended.turn >= WARM_UP

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from editproof.harness.gate.causes import together
 from editproof.harness.gate.limits import Columns, Groups
 from editproof.harness.records.pairing import Pairing, stochastic
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Finding, Outcome
 from editproof.harness.records.wording import case_name, counted, listed
 
@@ -45,8 +45,8 @@ class _Ending:
 
 
 def status_findings(
-    run: Sheet,
-    baseline: Sheet,
+    run: Run,
+    baseline: Run,
     groups: Groups,
     pairing: Pairing,
     apart: Callable[[str, str], int] = together,
@@ -77,7 +77,7 @@ def status_findings(
 
 
 def _ending(
-    run: Sheet, baseline: Sheet, pairing: Pairing, family: str, model: str, columns: Columns
+    run: Run, baseline: Run, pairing: Pairing, family: str, model: str, columns: Columns
 ) -> _Ending | None:
     """How a family's edits end now; None: as before."""
     steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
@@ -95,13 +95,11 @@ def _ending(
     cases = tuple(run.manifest.cases[int(column)] for column in columns[way])
     was, now = _statuses(run, baseline, pairing, case.id)
     return _Ending(
-        outcome, family, model, case, cases, len(columns), was, now, run.ended[case.id].reason
+        outcome, family, model, case, cases, len(columns), was, now, run.endings[case.id].reason
     )
 
 
-def seed_findings(
-    run: Sheet, baseline: Sheet, groups: Groups, pairing: Pairing
-) -> Iterable[Finding]:
+def seed_findings(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
     """One for each family and stochastic model with a scene on which every seed gives the same
     picture, and did not before: the seed is not passed on, and what is meant to be many tries is
     one.
@@ -129,12 +127,12 @@ def seed_findings(
             yield _finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 
 
-def _pictures(sheet: Sheet, columns: Iterable[int]) -> set[str]:
+def _pictures(run: Run, columns: Iterable[int]) -> set[str]:
     """Hashes of their pictures."""
-    return {sheet.ended[sheet.manifest.cases[column].id].actual for column in columns}
+    return {run.endings[run.manifest.cases[column].id].actual for column in columns}
 
 
-def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
+def _step(run: Run, baseline: Run, pairing: Pairing, column: int) -> int:
     """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
     before, after = _statuses(run, baseline, pairing, run.manifest.cases[column].id)
     return (
@@ -144,14 +142,12 @@ def _step(run: Sheet, baseline: Sheet, pairing: Pairing, column: int) -> int:
     )
 
 
-def _statuses(run: Sheet, baseline: Sheet, pairing: Pairing, case_id: str) -> tuple[str, str]:
-    other = baseline.ended.get(pairing.ids.get(case_id, ""))
-    return other.status if other else "", run.ended[case_id].status
+def _statuses(run: Run, baseline: Run, pairing: Pairing, case_id: str) -> tuple[str, str]:
+    other = baseline.endings.get(pairing.ids.get(case_id, ""))
+    return other.status if other else "", run.endings[case_id].status
 
 
-def _scenes(
-    run: Sheet, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool
-) -> list[int]:
+def _scenes(run: Run, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
     """A column of each scene of which enough seeds are flagged."""
     flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
     scenes: dict[str, list[int]] = {}

@@ -4,35 +4,17 @@ and at no cost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
-from editproof.harness.records import runs
 from editproof.harness.records.pairing import Pairing, stochastic
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
+from editproof.harness.records.tables import KeptStage, read_stages
 
-OVER_BUDGET = "; over budget:"
-"""What the reference pipeline adds to a decision that took too long: no two runs take the same
-time.
-"""
-
-
-class Kept(NamedTuple):
-    """What a run keeps of a stage."""
-
-    name: str
-    artefact: str
-    """Hash of its picture; empty: it made none."""
-    decision: str = ""
-    """What it decided, in words, times aside."""
-
-
-KeptStages = Mapping[str, Sequence[Kept]]
+KeptStages = Mapping[str, Sequence[KeptStage]]
 """Case id -> its stages, in their order."""
 
 
-def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
+def first_difference(ours: Sequence[KeptStage], theirs: Sequence[KeptStage]) -> str:
     """The first stage that stands elsewhere, or made another picture; where all made the same, the
     first that decided otherwise; empty: there is none that is known.
     """
@@ -53,7 +35,7 @@ def first_difference(ours: Sequence[Kept], theirs: Sequence[Kept]) -> str:
 
 
 def first_stages(
-    run: Sheet, baseline: Sheet, pairing: Pairing, columns: Iterable[int]
+    run: Run, baseline: Run, pairing: Pairing, columns: Iterable[int]
 ) -> dict[int, str]:
     """For each of these columns of the run, the first stage that differs from its accepted case's.
 
@@ -69,13 +51,13 @@ def first_stages(
         read_stages(baseline.folder, set(pairs.values())),
     )
     return {
-        run.columns[mine]: first_difference(ours[mine], theirs[yours])
+        run.column_of[mine]: first_difference(ours[mine], theirs[yours])
         for mine, yours in pairs.items()
         if mine in ours and yours in theirs
     }
 
 
-def same_seed(run: Sheet, baseline: Sheet, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
+def same_seed(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
     """Of these cases, those that the baseline has on the same seed, or without one, and their ids
     there.
     """
@@ -87,24 +69,3 @@ def same_seed(run: Sheet, baseline: Sheet, pairing: Pairing, ids: Iterable[str])
         if one in pairing.ids
         and (ours[one].seed == seeds[pairing.ids[one]] or not stochastic(run, ours[one].model.name))
     }
-
-
-def read_stages(folder: Path, ids: Collection[str]) -> dict[str, list[Kept]]:
-    """The stages of these cases of a run. A run without tables has none."""
-    path = folder / runs.STAGES
-    if not path.is_file() or not ids:
-        return {}
-    import pyarrow as pa
-    from pyarrow import compute
-
-    found: dict[str, list[Kept]] = {}
-    wanted = pa.array(sorted(ids))
-    with runs.opened_table(path) as file:
-        for batch in file.iter_batches(columns=["case_id", "stage", "artefact", "decision"]):
-            rows = batch.filter(compute.is_in(batch.column("case_id"), value_set=wanted))
-            for row in rows.to_pylist():
-                decision = row["decision"].partition(OVER_BUDGET)[0]
-                found.setdefault(row["case_id"], []).append(
-                    Kept(row["stage"], row["artefact"], decision)
-                )
-    return found

@@ -36,9 +36,10 @@ from editproof.harness.gate.limits import (
 from editproof.harness.gate.looks import Look, Looking, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.pairing import Pairing, pair
-from editproof.harness.records.runs import Run, metric_name
-from editproof.harness.records.sheet import Baseline, Sheet, sheet_of
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     ASPECTS,
     FAIL_ON,
@@ -55,12 +56,24 @@ from editproof.harness.records.types import (
 _WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
 """What could not be measured is nobody's to waive."""
 
+
+@dataclass(frozen=True)
+class GateResult:
+    """The gate's word, and what it was found by."""
+
+    verdict: Verdict
+    pairing: Pairing | None = None
+    """Which accepted case each case was compared with; None: there is no baseline."""
+    unchanged: tuple[str, ...] = ()
+    """Ids of the cases whose picture is an accepted one, bit for bit."""
+
+
 QUIET = Looking()
 """Alone and without a word: how tests and calibrations look."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """A run beside its baseline: what changed, what can be seen, what got better or worse."""
 
     pairing: Pairing
@@ -95,15 +108,8 @@ class Rules:
         return covering[0] if covering else -1
 
 
-def judge(run: Run, baseline: Run | None, *, noise: NoiseFloor = NO_NOISE) -> Verdict:
-    """Judge a run that is in memory; as `judge_sheet`."""
-    return judge_sheet(
-        sheet_of(run), Baseline(sheet_of(baseline)) if baseline else None, noise=noise
-    )
-
-
-def judge_sheet(
-    run: Sheet,
+def judge(
+    run: Run,
     baseline: Baseline | None,
     *,
     noise: NoiseFloor = NO_NOISE,
@@ -111,7 +117,7 @@ def judge_sheet(
     today: date | None = None,
     looking: Looking = QUIET,
     fail_on: Sequence[str] = (),
-) -> Verdict:
+) -> GateResult:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
 
     `waivers` come beside the suite's own, `fail_on` in place of it; `today` is in UTC, and mostly
@@ -121,7 +127,7 @@ def judge_sheet(
     """
     validity.check_noise(run, noise)
     if baseline:
-        validity.check_suite(run, baseline.sheet)
+        validity.check_suite(run, baseline.run)
     suite, groups = run.manifest.suite, groups_of(run)
     all_waivers = (*suite.waivers, *waivers)
     day = today or datetime.now(UTC).date()
@@ -150,50 +156,47 @@ def judge_sheet(
             *validity.notes(run, baseline, compared.pairing, compared.looks),
             *cost.notes(run, baseline, compared.pairing),
         ]
-    changes = tuple(_changes(run, compared)) if compared else ()
-    return Verdict(
+    unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
+    verdict = Verdict(
         exit_code=_exit_code(findings, invalid),
         outcome=_outcome(findings, judgements, invalid),
         invalid=tuple(invalid),
         findings=tuple(findings),
         judgements=judgements,
-        changes=changes,
-        unchanged=(
-            sum(one.state == "unchanged" for one in compared.looks.by_column.values())
-            if compared
-            else 0
-        ),
-        baseline=str(baseline.sheet.folder) if baseline else "",
+        changes=tuple(_changes(run, compared)) if compared else (),
+        unchanged=len(unchanged),
+        baseline=str(baseline.run.folder) if baseline else "",
         notes=tuple(notes),
         seen_by=compared.looks.seen_by if compared else "",
     )
+    return GateResult(verdict, compared.pairing if compared else None, unchanged)
 
 
 def compare(
-    run: Sheet, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking
-) -> Comparison:
+    run: Run, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking
+) -> BaselineComparison:
     """Ask the three questions."""
     numbers.check_margins(run.manifest.suite, rules.noise)
-    pairing = pair(run, baseline.sheet)
+    pairing = pair(run, baseline.run)
     looks = look(run, baseline, pairing, looking)
     pairing = pairing.settled(looks.modes)
     scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
-    stages = first_stages(run, baseline.sheet, pairing, [one.columns[0] for one in scored])
+    stages = first_stages(run, baseline.run, pairing, [one.columns[0] for one in scored])
     causes = tuple(find_causes(scored, stages, rules.apart))
     findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
         *conduct.status_findings(
-            run, baseline.sheet, groups, pairing, partial(rules.apart, rule="status")
+            run, baseline.run, groups, pairing, partial(rules.apart, rule="status")
         ),
-        *conduct.seed_findings(run, baseline.sheet, groups, pairing),
+        *conduct.seed_findings(run, baseline.run, groups, pairing),
     ]
     unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
-    return Comparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
+    return BaselineComparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
 
 
 def _scored(
-    run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
+    run: Run, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
 ) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
     """What lost and won, and the numbers that say so. Nothing is read where nothing changed
     visibly.
@@ -211,12 +214,12 @@ def _scored(
     ]
     if not ours:
         return [], [], None
-    keys = numbers.keys_of(run, baseline.sheet, noise)
-    alike = numbers.comparable(run, baseline.sheet)
+    keys = numbers.keys_of(run, baseline.run, noise)
+    alike = numbers.comparable(run, baseline.run)
     told = tuple(key for key in words.extra_keys() if key.metric in alike)
     read = numbers.read(
         run,
-        (baseline.sheet, *baseline.also),
+        (baseline.run, *baseline.also),
         keys=tuple(dict.fromkeys([*keys, *told])),
         ours=list(dict.fromkeys(ours)),
         theirs=list(dict.fromkeys(theirs)),
@@ -226,7 +229,7 @@ def _scored(
 
 
 def _unseen(
-    run: Sheet, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor
+    run: Run, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor
 ) -> Iterable[str]:
     """Cases whose pictures can't be compared, and of which no number with a margin is known on both
     sides.
@@ -245,7 +248,7 @@ def _differs(columns: Iterable[int], looks: Looks) -> bool:
     return any(looks.by_column[column].state != "unchanged" for column in columns)
 
 
-def judge_aspects(run: Sheet, compared: Comparison) -> Iterable[Judgement]:
+def judge_aspects(run: Run, compared: BaselineComparison) -> Iterable[Judgement]:
     """What became of every aspect of every family and model."""
     outcomes = {id(one): cause.outcome for cause in compared.causes for one in cause.scored}
     by_group: dict[tuple[str, str], list[Scored]] = {}
@@ -284,7 +287,7 @@ def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Lo
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 
 
-def _not_judged(run: Sheet, pairing: Pairing) -> Iterable[Judgement]:
+def _not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
     """Families and models of which nothing could be compared."""
     known = {(scene.family, scene.model) for scene in pairing.scenes}
     cases = {case.id: case for case in run.manifest.cases}
@@ -300,7 +303,7 @@ def _not_judged(run: Sheet, pairing: Pairing) -> Iterable[Judgement]:
             )
 
 
-def _changes(run: Sheet, compared: Comparison) -> Iterable[Change]:
+def _changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
     """Every picture that is not the accepted one, the most visible first."""
     outcome = {column: case_outcome(one) for one in compared.scored for column in one.columns}
     found = []

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate import cost
-from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
 from editproof.harness.records.wording import case_name, number
 
@@ -26,33 +27,33 @@ _COSTS = {
 }
 
 
-def groups_of(sheet: Sheet) -> Groups:
+def groups_of(run: Run) -> Groups:
     """The finished cases by family and model."""
     found: dict[tuple[str, str], list[int]] = {}
-    for column, case in enumerate(sheet.manifest.cases):
-        if case.id in sheet.ended:
+    for column, case in enumerate(run.manifest.cases):
+        if case.id in run.endings:
             found.setdefault((case.family, case.model.name), []).append(column)
     return {group: np.array(columns, np.intp) for group, columns in found.items()}
 
 
-def budget_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
+def budget_findings(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each budget, and each family and model that it covers. Where nothing of a
     narrowed suite has the number there is none: `left_out` says so.
     """
-    for budget, row, grid, covered in _budgets(sheet, groups):
+    for budget, row, grid, covered in _budgets(run, groups):
         for group, columns in covered.items():
-            yield _judge_budget(sheet, budget, grid, row, group, columns)
-        if not covered and not sheet.manifest.suite.narrowed:
+            yield _judge_budget(run, budget, grid, row, group, columns)
+        if not covered and not run.manifest.suite.narrowed:
             yield unjudged("budget", budget, "no case of this run has that number")
 
 
-def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
+def left_out(run: Run, groups: Groups) -> Iterable[str]:
     """Which budgets of a narrowed suite were not judged, since what is left of it has no such
     number.
     """
-    if not sheet.manifest.suite.narrowed:
+    if not run.manifest.suite.narrowed:
         return
-    for budget, _, _, covered in _budgets(sheet, groups):
+    for budget, _, _, covered in _budgets(run, groups):
         if not covered:
             yield (
                 f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged:"
@@ -61,16 +62,16 @@ def left_out(sheet: Sheet, groups: Groups) -> Iterable[str]:
             )
 
 
-def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, Groups]]:
+def _budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid, Groups]]:
     """Each budget that covers a family of the run, its row of the grid, and the cases of each
     family that have the number.
     """
-    budgets = sheet.manifest.suite.budgets
-    keys = tuple(dict.fromkeys(Key(b.metric, b.region, b.stat) for b in budgets))
-    grid = sheet.grid(keys)
-    steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
+    budgets = run.manifest.suite.budgets
+    keys = tuple(dict.fromkeys(NumberKey(b.metric, b.region, b.stat) for b in budgets))
+    grid = run.number_grid(keys)
+    steps = np.array([case.step for case in run.manifest.cases], np.intp)
     for budget in budgets:
-        row = keys.index(Key(budget.metric, budget.region, budget.stat))
+        row = keys.index(NumberKey(budget.metric, budget.region, budget.stat))
         asked = _covered(budget, groups, steps)
         there = {
             group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()
@@ -84,22 +85,22 @@ def _budgets(sheet: Sheet, groups: Groups) -> Iterable[tuple[Budget, int, Grid, 
             )
 
 
-def limit_findings(sheet: Sheet, groups: Groups) -> Iterable[Finding]:
+def limit_findings(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each limit, and each family and model that it covers."""
-    steps = np.array([case.step for case in sheet.manifest.cases], np.intp)
-    for limit in sheet.manifest.suite.limits:
+    steps = np.array([case.step for case in run.manifest.cases], np.intp)
+    for limit in run.manifest.suite.limits:
         if limit.of == "growth":
-            yield from growth_findings(sheet, limit, groups)
+            yield from growth_findings(run, limit, groups)
             continue
         for (family, model), columns in _covered(limit, groups, steps).items():
-            yield _judge_limit(sheet, limit, family, model, columns)
+            yield _judge_limit(run, limit, family, model, columns)
 
 
-def growth_findings(sheet: Sheet, limit: Limit, groups: Groups) -> Iterable[Finding]:
+def growth_findings(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]:
     """One finding for each model: how much more memory its process holds after each edit."""
     for model in dict.fromkeys(model for _, model in groups):
-        grown = cost.growth(sheet, model)
-        case = next(case for case in sheet.manifest.cases if case.model.name == model)
+        grown = cost.growth(run, model)
+        case = next(case for case in run.manifest.cases if case.model.name == model)
         group = ("all families", model)
         if grown is None:
             reason = (
@@ -153,7 +154,7 @@ def _covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) 
 
 
 def _judge_budget(
-    sheet: Sheet, budget: Budget, grid: Grid, row: int, group: tuple[str, str], columns: Columns
+    run: Run, budget: Budget, grid: NumberGrid, row: int, group: tuple[str, str], columns: Columns
 ) -> Finding:
     family, model = group
     unmeasured = columns[grid.states[row, columns] != MEASURED]
@@ -167,7 +168,7 @@ def _judge_budget(
     at = int(columns[np.argmax(sign * grid.values[row, columns])])
     worst = float(grid.values[row, at])
     headroom = sign * (limit - worst)
-    case, metric = sheet.manifest.cases[at], sheet.manifest.metrics[budget.metric]
+    case, metric = run.manifest.cases[at], run.manifest.metrics[budget.metric]
     unit = metric.unit_of(budget.stat)
     bound = f"the budget is {'at most' if sign > 0 else 'at least'} {number(limit, unit)}"
     words = f"{budget.metric} {budget.stat} in {budget.region} is {number(worst, unit)}; {bound}"
@@ -184,7 +185,7 @@ def _judge_budget(
     )
     past = columns[sign * (limit - grid.values[row, columns]) < 0]
     return _kept_or_not(
-        "budget", group, words, evidence, case, [sheet.manifest.cases[at].id for at in past]
+        "budget", group, words, evidence, case, [run.manifest.cases[at].id for at in past]
     )
 
 
@@ -214,14 +215,14 @@ def _kept_or_not(
     )
 
 
-def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
+def _judge_limit(run: Run, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
     words, unit = _COSTS[limit.of]
     cases = [
-        sheet.manifest.cases[column]
+        run.manifest.cases[column]
         for column in columns
-        if not sheet.ended[sheet.manifest.cases[column].id].error
+        if not run.endings[run.manifest.cases[column].id].error
     ]
-    costs = [(_cost(sheet, limit, case.id), case) for case in cases]
+    costs = [(_cost(run, limit, case.id), case) for case in cases]
     known = [(cost, case) for cost, case in costs if cost is not None]
     if not known or len(known) < len(costs):
         reason = "this system does not say what an edit cost" if costs else "no edit was finished"
@@ -235,6 +236,6 @@ def _judge_limit(sheet: Sheet, limit: Limit, family: str, model: str, columns: C
     return _kept_or_not("limit", (family, model), text, evidence, case, past)
 
 
-def _cost(sheet: Sheet, limit: Limit, case_id: str) -> float | None:
-    ended = sheet.ended[case_id]
+def _cost(run: Run, limit: Limit, case_id: str) -> float | None:
+    ended = run.endings[case_id]
     return {"seconds": ended.seconds, "cpu": ended.cpu_s, "memory": ended.peak_mb}[limit.of]

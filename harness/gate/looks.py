@@ -28,6 +28,7 @@ from editproof.harness.metrics.core.visibility import (
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import (
     Mode,
@@ -38,7 +39,7 @@ from editproof.harness.records.pairing import (
     other_seed,
     stochastic,
 )
-from editproof.harness.records.sheet import Baseline, Ended, Sheet
+from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case, Viewing
 from editproof.harness.suites.tasks import make_task
 
@@ -104,6 +105,14 @@ class Looks:
     seen_by: str = ""
     """How visibility was measured."""
 
+    def ids_in_state(self, run: Run, state: State) -> tuple[str, ...]:
+        """Ids of the run's cases that are in that state."""
+        return tuple(
+            run.manifest.cases[column].id
+            for column, one in self.by_column.items()
+            if one.state == state
+        )
+
     def of(self, columns: Iterable[int], state: State) -> list[int]:
         """Those of the columns that are in that state."""
         return [column for column in columns if self.by_column[column].state == state]
@@ -118,7 +127,7 @@ class _Task:
     """Hash of the accepted picture of another seed; empty: nobody asks for it."""
 
 
-def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
+def look(run: Run, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
     """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see
     it.
     """
@@ -148,15 +157,13 @@ def look(run: Sheet, baseline: Baseline, pairing: Pairing, looking: Looking) -> 
     return Looks(found, modes, differences, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
 
 
-def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
+def _mode(run: Run, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
     """How a scene is compared. Its seeds mean something where most of its pictures still are the
     accepted samples. Where that can't be told, what was found of the model stands.
     """
     seeds = [run.manifest.cases[column].seed for column in scene.ours]
-    theirs = [baseline.sheet.manifest.cases[column].seed for column in scene.partners]
-    if seeds != theirs or not all(
-        stochastic(sheet, scene.model) for sheet in (run, baseline.sheet)
-    ):
+    theirs = [baseline.run.manifest.cases[column].seed for column in scene.partners]
+    if seeds != theirs or not all(stochastic(side, scene.model) for side in (run, baseline.run)):
         return scene.mode
     told = [
         word
@@ -168,7 +175,7 @@ def _mode(run: Sheet, baseline: Baseline, scene: Scene, looks: Mapping[int, Look
     return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
 
 
-def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
+def _kept(run: Run, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
     """Whether a picture still is the accepted sample of its seed; None: that can't be told."""
     if look.state == "unchanged":
         return True
@@ -177,7 +184,7 @@ def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | No
         return KEPT <= kept <= 2 - KEPT
     if (
         len(scene.theirs) > 1
-        and len({_ended(baseline.sheet, column)[1].actual for column in scene.theirs}) == 1
+        and len({_ended(baseline.run, column)[1].actual for column in scene.theirs}) == 1
     ):
         return (
             len({_ended(run, column)[1].actual for column in scene.ours}) == 1
@@ -186,14 +193,14 @@ def _kept(run: Sheet, baseline: Baseline, scene: Scene, look: Look) -> bool | No
 
 
 def _tasks(
-    run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+    run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
 ) -> Iterator[_Task]:
     """The pairs of pictures that differ."""
     for column, partner in zip(scene.ours, scene.partners, strict=True):
         case, mine = _ended(run, column)
         accepted = answers(baseline, partner)
         if mine.actual and accepted and mine.actual not in accepted:
-            other = other_seed(case.seed, baseline.sheet, partner, scene.theirs)
+            other = other_seed(case.seed, baseline.run, partner, scene.theirs)
             for digest in accepted:
                 yield _Task(
                     Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)),
@@ -203,7 +210,7 @@ def _tasks(
 
 
 def _seed_tasks(
-    run: Sheet, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+    run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
 ) -> Iterator[tuple[bool, _Task]]:
     """Pairs of accepted pictures of a scene, and whether they are one picture."""
     columns = scene.theirs
@@ -211,7 +218,7 @@ def _seed_tasks(
     case = run.manifest.cases[scene.ours[0]]
     for place in range(min(count, SEED_PAIRS)):
         pair = (columns[place], columns[(place + 1) % len(columns)])
-        before, after = (_ended(baseline.sheet, column)[1].actual for column in pair)
+        before, after = (_ended(baseline.run, column)[1].actual for column in pair)
         if before and after:
             yield (
                 before == after,
@@ -220,7 +227,7 @@ def _seed_tasks(
 
 
 def _looks(
-    run: Sheet,
+    run: Run,
     baseline: Baseline,
     scene: Scene,
     known: Mapping[Pair, Difference],
@@ -236,7 +243,7 @@ def _looks(
         pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
         measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
         if not measured:
-            refused = "refused" in {mine.status, _ended(baseline.sheet, partner)[1].status}
+            refused = "refused" in {mine.status, _ended(baseline.run, partner)[1].status}
             yield Look(column, partner, 0, "no picture" if refused else "unknown")
             continue
         place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
@@ -244,14 +251,14 @@ def _looks(
 
 
 def _measured(
-    run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+    run: Run, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
 ) -> tuple[dict[Pair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.
     """
     known: dict[Pair, Difference] = {}
     missing: dict[Pair, _Task] = {}
-    folders = [run.folder, baseline.sheet.folder]
+    folders = [run.folder, baseline.run.folder]
     for task in tasks:
         if task.pair.accepted == task.pair.image:
             continue
@@ -333,9 +340,9 @@ def _seen_by(viewing: Sequence[Viewing]) -> str:
     return f"ColorVideoVDP, {'; '.join(told)}"
 
 
-def _ended(sheet: Sheet, column: int) -> tuple[Case, Ended]:
-    case = sheet.manifest.cases[column]
-    return case, sheet.ended[case.id]
+def _ended(run: Run, column: int) -> tuple[Case, CaseEnding]:
+    case = run.manifest.cases[column]
+    return case, run.endings[case.id]
 
 
 def _found(folders: Sequence[Path], digest: str) -> Path:

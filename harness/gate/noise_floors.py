@@ -25,7 +25,8 @@ import numpy.typing as npt
 from editproof.harness.gate.statistics import Values, badness, noise, scenes_of
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
-from editproof.harness.records.sheet import MEASURED, Key, Sheet
+from editproof.harness.records.number_grid import MEASURED, NumberKey
+from editproof.harness.records.runs import Run
 from editproof.harness.suites.settings import convert, read_toml
 
 LEVEL = 0.975
@@ -88,7 +89,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     modes: list[Several] = []
 
 
-Subject = tuple[str, str, Key]
+Subject = tuple[str, str, NumberKey]
 """Family, model, and the number."""
 
 
@@ -102,7 +103,7 @@ class NoiseFloor:
     machine: Mapping[str, str]
     modes: tuple[Several, ...] = ()
 
-    def of(self, family: str, model: str, key: Key, identity: str) -> Floor | None:
+    def of(self, family: str, model: str, key: NumberKey, identity: str) -> Floor | None:
         """The floor of a number; None: it was not measured, or with another version of the
         metric.
         """
@@ -113,37 +114,37 @@ class NoiseFloor:
 NO_NOISE = NoiseFloor("", {}, {})
 
 
-def check(sheets: Sequence[Sheet]) -> None:
+def check(reruns: Sequence[Run]) -> None:
     """Raise UsageError where runs are not of the same pipelines, or hold the same edits, so that
     they show no noise.
     """
-    _check_alike(sheets)
-    _check_apart(sheets)
+    _check_alike(reruns)
+    _check_apart(reruns)
 
 
 def measure(
-    sheets: Sequence[Sheet], usual: Mapping[str, Container[int]] | None = None
+    reruns: Sequence[Run], usual: Mapping[str, Container[int]] | None = None
 ) -> list[Floor]:
     """The noise floor that these runs show. `usual`: of a case with several outcomes, places of the
     runs that count.
 
     Raises UsageError where the runs are not of the same pipelines, or show none.
     """
-    check(sheets)
-    keys = tuple(dict.fromkeys(key for sheet in sheets for key in sheet.keys()))  # noqa: SIM118 - no mapping
-    pools = [_values(sheet, keys) for sheet in sheets]
+    check(reruns)
+    keys = tuple(dict.fromkeys(key for run in reruns for key in run.number_keys()))
+    pools = [_values(run, keys) for run in reruns]
     cases = {
-        case.id: case for sheet in sheets for case in sheet.manifest.cases if case.id in sheet.ended
+        case.id: case for run in reruns for case in run.manifest.cases if case.id in run.endings
     }
     ids = list(cases)
     stacked = np.stack(
-        [_aligned(values, sheet, ids) for values, sheet in zip(pools, sheets, strict=True)]
+        [_aligned(values, run, ids) for values, run in zip(pools, reruns, strict=True)]
     )
     for case_id, counted in (usual or {}).items():
         stacked[
-            [place for place in range(len(sheets)) if place not in counted], :, ids.index(case_id)
+            [place for place in range(len(reruns)) if place not in counted], :, ids.index(case_id)
         ] = np.nan
-    runs_of = np.array([sum(case_id in sheet.ended for sheet in sheets) for case_id in ids])
+    runs_of = np.array([sum(case_id in run.endings for run in reruns) for case_id in ids])
     groups: dict[tuple[str, str], list[int]] = {}
     for column, case in enumerate(cases.values()):
         groups.setdefault((case.family, case.model.name), []).append(column)
@@ -152,7 +153,7 @@ def measure(
         names = np.array([cases[ids[column]].name for column in columns])
         part = stacked[:, :, columns]
         floors += _floors(
-            family, model, keys, part, names, int((runs_of[columns] > 1).sum()), sheets[0]
+            family, model, keys, part, names, int((runs_of[columns] > 1).sum()), reruns[0]
         )
     if not any(floor.freedom or floor.repeats for floor in floors):
         raise UsageError(
@@ -164,13 +165,13 @@ def measure(
 
 
 def write(
-    path: Path, sheets: Sequence[Sheet], floors: Iterable[Floor], modes: Iterable[Several] = ()
+    path: Path, reruns: Sequence[Run], floors: Iterable[Floor], modes: Iterable[Several] = ()
 ) -> None:
     """Write the file, its evidence beside every number."""
-    from editproof.harness.records.runs import write_atomically
+    from editproof.harness.records.json_files import write_atomically
 
-    manifest = sheets[0].manifest
-    seeds = sorted({case.seed for sheet in sheets for case in sheet.manifest.cases})
+    manifest = reruns[0].manifest
+    seeds = sorted({case.seed for run in reruns for case in run.manifest.cases})
     lines = [
         (
             "# How far measurements move though nothing has changed: `editproof noise` measured it."
@@ -185,7 +186,7 @@ def write(
             " runs, in `repeats` cases."
         ),
         f"suite = {json.dumps(manifest.suite.name)}",
-        f"runs = {json.dumps([sheet.folder.name for sheet in sheets])}",
+        f"runs = {json.dumps([run.folder.name for run in reruns])}",
         f"seeds = {json.dumps(seeds)}",
         *_table("versions", manifest.versions),
         *_table("machine", manifest.machine),
@@ -212,33 +213,33 @@ def read(path: Path) -> NoiseFloor:
     floors = {}
     for floor in file.floors:
         name = floor.metric.partition("@")[0].partition("[")[0]
-        floors[floor.family, floor.model, Key(name, floor.region, floor.stat)] = floor  # type: ignore[arg-type]
+        floors[floor.family, floor.model, NumberKey(name, floor.region, floor.stat)] = floor  # type: ignore[arg-type]
     return NoiseFloor(str(path), floors, file.machine, tuple(file.modes))
 
 
-def _check_alike(sheets: Sequence[Sheet]) -> None:
+def _check_alike(reruns: Sequence[Run]) -> None:
     """Raise UsageError where two runs are not of the same suite, pipelines, metrics and machine."""
     parts = ("metrics", "machine", "pipelines", "suite.name", "suite.size", "suite.scale")
-    for sheet in sheets[1:]:
-        for one in manifest_differences(sheets[0].manifest, sheet.manifest, *parts):
+    for run in reruns[1:]:
+        for one in manifest_differences(reruns[0].manifest, run.manifest, *parts):
             pipeline = one.part == "pipelines"
             if pipeline and None in {one.before, one.now}:  # a model of one run only says nothing
                 continue
             what = one.name.replace("pipelines.", "pipeline ") if pipeline else one.part
             raise UsageError(
-                f"{sheets[0].folder} and {sheet.folder} differ in their {what}: the noise floor is"
+                f"{reruns[0].folder} and {run.folder} differ in their {what}: the noise floor is"
                 " what differs though nothing has changed. Name runs of the same suite and"
                 " pipelines"
             )
 
 
-def _check_apart(sheets: Sequence[Sheet]) -> None:
+def _check_apart(reruns: Sequence[Run]) -> None:
     """Raise UsageError where two runs hold the same edits, so that nothing was repeated."""
-    for one, other in itertools.combinations(sheets, 2):
+    for one, other in itertools.combinations(reruns, 2):
         again = bool(one.manifest.edits_of or other.manifest.edits_of)
         pairs = [
-            (one.ended[case_id], other.ended[case_id])
-            for case_id in one.ended.keys() & other.ended.keys()
+            (one.endings[case_id], other.endings[case_id])
+            for case_id in one.endings.keys() & other.endings.keys()
         ]
         # Two edits do not take the same time to the last bit.
         if any(
@@ -251,26 +252,26 @@ def _check_apart(sheets: Sequence[Sheet]) -> None:
             )
 
 
-def _values(sheet: Sheet, keys: Sequence[Key]) -> Values:
-    grid = sheet.grid(keys)
-    better = [sheet.manifest.metrics[key.metric].better for key in keys]
+def _values(run: Run, keys: Sequence[NumberKey]) -> Values:
+    grid = run.number_grid(keys)
+    better = [run.manifest.metrics[key.metric].better for key in keys]
     rows = [badness(row, way) for row, way in zip(grid.values, better, strict=True)]
     return np.where(grid.states == MEASURED, np.stack(rows), np.nan)
 
 
-def _aligned(values: Values, sheet: Sheet, ids: Sequence[str]) -> Values:
-    at = np.array([sheet.columns.get(case_id, -1) for case_id in ids])
+def _aligned(values: Values, run: Run, ids: Sequence[str]) -> Values:
+    at = np.array([run.column_of.get(case_id, -1) for case_id in ids])
     return np.where(at >= 0, values[:, np.maximum(at, 0)], np.nan)
 
 
 def _floors(
     family: str,
     model: str,
-    keys: Sequence[Key],
+    keys: Sequence[NumberKey],
     values: Values,
     names: npt.NDArray[np.str_],
     repeats: int,
-    sheet: Sheet,
+    run: Run,
 ) -> list[Floor]:
     """`values` is runs × numbers × cases."""
     there = np.asarray(~np.isnan(values).all(axis=(0, 2)))
@@ -294,7 +295,7 @@ def _floors(
         Floor(
             family=family,
             model=model,
-            metric=sheet.manifest.metrics[key.metric].identity,
+            metric=run.manifest.metrics[key.metric].identity,
             region=key.region,
             stat=key.stat,
             sd=_short(math.sqrt(2) * float(spread[row])) if freedom[row] else 0.0,

@@ -20,7 +20,8 @@ from editproof.harness.gate.statistics import Values, badness
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import get_metric, stats_of
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.sheet import MEASURED, Key, Sheet
+from editproof.harness.records.number_grid import MEASURED, NumberKey
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Margin, Suite
 from editproof.harness.records.wording import where
 
@@ -34,7 +35,7 @@ first statistic.
 class Numbers:
     """What is compared, and both sides' values: rules × columns."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[NumberKey, ...]
     aspects: npt.NDArray[np.intp]
     """Of each rule, in ASPECTS."""
     ours: Mapping[int, Values]
@@ -52,10 +53,10 @@ class Numbers:
 
 
 def read(
-    run: Sheet,
-    answers: Sequence[Sheet],
+    run: Run,
+    answers: Sequence[Run],
     *,
-    keys: tuple[Key, ...],
+    keys: tuple[NumberKey, ...],
     ours: Sequence[int],
     theirs: Sequence[int],
 ) -> Numbers:
@@ -66,18 +67,18 @@ def read(
     sides = [
         (run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))
     ]
-    sides += [(sheet, dict(zip(theirs, ids, strict=True))) for sheet in answers]
-    raw, turned = zip(*(_side(run, sheet, keys, columns) for sheet, columns in sides), strict=True)
+    sides += [(side, dict(zip(theirs, ids, strict=True))) for side in answers]
+    raw, turned = zip(*(_side(run, side, keys, columns) for side, columns in sides), strict=True)
     aspects = [ASPECTS.index(aspect_of(run, key.metric)) for key in keys]
     return Numbers(keys, np.array(aspects, np.intp), turned[0], turned[1:], raw[0], raw[1:])
 
 
 def _side(
-    run: Sheet, sheet: Sheet, keys: tuple[Key, ...], columns: Mapping[int, str]
+    run: Run, side: Run, keys: tuple[NumberKey, ...], columns: Mapping[int, str]
 ) -> tuple[dict[int, Values], dict[int, Values]]:
     """By the caller's column: values as measured, and turned so that more is worse."""
-    known = {column: case_id for column, case_id in columns.items() if case_id in sheet.columns}
-    grid = sheet.grid(keys, list(dict.fromkeys(known.values())))
+    known = {column: case_id for column, case_id in columns.items() if case_id in side.column_of}
+    grid = side.number_grid(keys, list(dict.fromkeys(known.values())))
     places = {case_id: place for place, case_id in enumerate(dict.fromkeys(known.values()))}
     values = np.where(grid.states == MEASURED, grid.values, np.nan)
     turned = (
@@ -93,12 +94,12 @@ def _side(
     )
 
 
-def aspect_of(run: Sheet, metric: str) -> str:
+def aspect_of(run: Run, metric: str) -> str:
     """What a metric is about. A run of 0.1.0 does not say: the metric of that name does."""
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 
 
-def _turned(run: Sheet, key: Key, row: Values) -> Values:
+def _turned(run: Run, key: NumberKey, row: Values) -> Values:
     info = run.manifest.metrics[key.metric]
     turned = badness(row, info.better)
     unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen
@@ -107,18 +108,18 @@ def _turned(run: Sheet, key: Key, row: Values) -> Values:
     return np.maximum(turned, badness(np.array([unseen]), info.better))
 
 
-def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
+def keys_of(run: Run, baseline: Run, noise: NoiseFloor) -> tuple[NumberKey, ...]:
     """What is compared: what the suite's margins name, what metrics have margins of their own for,
     and without either the main statistics that the noise floor knows. Only what both sides measured
     in one way.
     """
     suite, metrics = run.manifest.suite, run.manifest.metrics
-    named = [Key(margin.metric, margin.region, margin.stat) for margin in suite.margins]
+    named = [NumberKey(margin.metric, margin.region, margin.stat) for margin in suite.margins]
     if suite.default_margins and any(metric.margins for metric in metrics.values()):
-        both = set(baseline.keys())
+        both = set(baseline.number_keys())
         named += [
             key
-            for key in run.keys()  # noqa: SIM118 - not a mapping
+            for key in run.number_keys()
             if key in both and key.stat in metrics[key.metric].margins
         ]
     if not suite.margins:
@@ -131,7 +132,7 @@ def keys_of(run: Sheet, baseline: Sheet, noise: NoiseFloor) -> tuple[Key, ...]:
     return tuple(key for key in dict.fromkeys(named) if key.metric in alike)
 
 
-def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
+def comparable(run: Run, baseline: Run) -> frozenset[str]:
     """Metrics that both sides measured in one way."""
     there = baseline.manifest.metrics
     return frozenset(
@@ -143,7 +144,7 @@ def comparable(run: Sheet, baseline: Sheet) -> frozenset[str]:
 
 
 def margins_of(
-    run: Sheet, keys: Sequence[Key], family: str, model: str, *, cases: int, noise: NoiseFloor
+    run: Run, keys: Sequence[NumberKey], family: str, model: str, *, cases: int, noise: NoiseFloor
 ) -> Values:
     """How much worse each number may get: what somebody wrote, else the metric's own; never below
     the noise floor. NaN: the rule does not cover this family.
@@ -161,7 +162,7 @@ def margins_of(
     return found
 
 
-def written(margins: Iterable[Margin], key: Key, family: str) -> float | None:
+def written(margins: Iterable[Margin], key: NumberKey, family: str) -> float | None:
     """The margin that somebody wrote: the last one that covers the family, one that names it before
     one for all.
     """

@@ -24,7 +24,7 @@ from editproof.harness.gate.numbers import Numbers, margins_of
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Aspect
 
 MOST = 10.0
@@ -85,7 +85,7 @@ def soft(moved: Values) -> Values:
 
 
 def judge_pairs(
-    run: Sheet, scenes: Iterable[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
+    run: Run, scenes: Iterable[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
 ) -> Iterator[Scored]:
     """Every visible picture that is compared as a pair."""
     for scene in scenes:
@@ -97,7 +97,7 @@ def judge_pairs(
                     yield scored
 
 
-def _pair(run: Sheet, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFloor) -> Scored:
+def _pair(run: Run, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFloor) -> Scored:
     margins = margins_of(run, numbers.keys, scene.family, scene.model, cases=1, noise=noise)
     ours, theirs = numbers.ours[look.column], numbers.theirs[look.answer][look.partner]
     moved = soft(in_margins(ours - theirs, margins))

@@ -29,7 +29,7 @@ from editproof.harness.gate.scoring import MOST, Scored, by_aspect, in_margins, 
 from editproof.harness.gate.statistics import MOST_SEEDS, Flags, Values, holm, quantile, survival
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS
 
 ALARM = 0.0003
@@ -110,7 +110,7 @@ class Tested:
 
 
 def judge(
-    run: Sheet, scenes: Sequence[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
+    run: Run, scenes: Sequence[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
 ) -> tuple[list[Scored], list[Unproved]]:
     """Scenes and pictures that moved visibly and by more than chance explains; and large losses
     that it may explain.
@@ -289,7 +289,7 @@ def _inverse_trigamma(value: float) -> float:
     return found
 
 
-def _sample(run: Sheet, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
+def _sample(run: Run, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
     margins = margins_of(
         run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise
     )

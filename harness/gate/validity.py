@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import comparable
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import Pairing
-from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import case_name, counted, names
 
 
-def check_suite(run: Sheet, baseline: Sheet) -> None:
+def check_suite(run: Run, baseline: Run) -> None:
     """Raise UsageError, with the key that differs, where the baseline is of another suite."""
     for one in manifest_differences(
         baseline.manifest.suite, run.manifest.suite, "name", "size", "scale", "scene_seed"
@@ -25,7 +26,7 @@ def check_suite(run: Sheet, baseline: Sheet) -> None:
         )
 
 
-def check_noise(run: Sheet, noise: NoiseFloor) -> None:
+def check_noise(run: Run, noise: NoiseFloor) -> None:
     """Raise UsageError where the noise floor was measured on another kind of machine: its noise
     says nothing of this one's.
     """
@@ -38,7 +39,7 @@ def check_noise(run: Sheet, noise: NoiseFloor) -> None:
             )
 
 
-def of_run(run: Sheet) -> Iterable[str]:
+def of_run(run: Run) -> Iterable[str]:
     """Why this run can't be judged."""
     total = len(run.manifest.cases)
     if not total:
@@ -52,14 +53,14 @@ def of_run(run: Sheet) -> Iterable[str]:
         )
         yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). {step}"
     failed = [
-        case for case in run.manifest.cases if case.id in run.ended and run.ended[case.id].error
+        case for case in run.manifest.cases if case.id in run.endings and run.endings[case.id].error
     ]
     if failed:
-        listed = names([f"{case_name(case)}: {run.ended[case.id].reason}" for case in failed])
+        listed = names([f"{case_name(case)}: {run.endings[case.id].reason}" for case in failed])
         yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Fix them and run again"
 
 
-def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
+def nothing_judged(run: Run, noise: NoiseFloor, *, has_baseline: bool) -> str:
     """Why there is nothing that the run was held to."""
     suite = run.manifest.suite
     own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
@@ -76,13 +77,13 @@ def nothing_judged(run: Sheet, noise: NoiseFloor, *, has_baseline: bool) -> str:
 
 
 def of_comparison(
-    run: Sheet, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]
+    run: Run, baseline: Baseline, pairing: Pairing, unseen: Sequence[str]
 ) -> Iterable[str]:
     """Why this run can't be compared with this baseline; `unseen`: ids of cases of which nothing
     could be compared.
     """
-    there = baseline.sheet.manifest
-    alike = comparable(run, baseline.sheet)
+    there = baseline.run.manifest
+    alike = comparable(run, baseline.run)
     for name, metric in run.manifest.metrics.items():
         if name not in alike:
             before = there.metrics[name].identity if name in there.metrics else "absent"
@@ -118,7 +119,7 @@ def of_comparison(
         )
 
 
-def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
+def notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
     """What a person should know of a comparison though it changes nothing."""
     for model in pairing.other_seeds:
         yield (
@@ -126,7 +127,7 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Ite
             " not seed by seed"
         )
     if pairing.unused:
-        cases = {case.id: case for case in baseline.sheet.manifest.cases}
+        cases = {case.id: case for case in baseline.run.manifest.cases}
         listed = names([case_name(cases[case_id]) for case_id in pairing.unused])
         yield (
             f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not"
@@ -138,13 +139,13 @@ def notes(run: Sheet, baseline: Baseline, pairing: Pairing, looks: Looks) -> Ite
         yield f"the environment changed: {changed}. What changed in pictures may come from that"
 
 
-def _environment(run: Sheet, baseline: Baseline) -> str:
+def _environment(run: Run, baseline: Baseline) -> str:
     """Libraries and machine that are not the baseline's, in words."""
     return names(
         [
             f"{one.name.partition('.')[2]} is {one.now}, it was {one.before or 'unknown'}"
             for one in manifest_differences(
-                baseline.sheet.manifest, run.manifest, "machine", "versions"
+                baseline.run.manifest, run.manifest, "machine", "versions"
             )
             if one.now is not None and one.name != "versions.editproof"
         ]

@@ -15,7 +15,7 @@ import numpy as np
 from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
 from editproof.harness.metrics.core.visibility import Difference
-from editproof.harness.records.sheet import Key
+from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.types import ASPECTS, Aspect, Region
 
 FILL: tuple[Region, ...] = ("edit", "ring", "all")
@@ -86,7 +86,7 @@ def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told
 
 
 def _tell(
-    sign: Sign, scored: Sequence[Scored], rows: Mapping[Key, int], *, worse: bool
+    sign: Sign, scored: Sequence[Scored], rows: Mapping[NumberKey, int], *, worse: bool
 ) -> tuple[float, Told] | None:
     """What a sign says of a change, and how much: summed over its cases. None: nothing."""
     total, found = 0.0, None
@@ -109,12 +109,12 @@ def _tell(
 
 
 def _row(
-    sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[Key, int]
+    sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[NumberKey, int]
 ) -> tuple[int, int] | None:
     """The rules that a sign shows and is judged by, in the first region that has both."""
     for region in regions:
-        shown = rows.get(Key(sign.metric, region, sign.stat), -1)
-        judged = rows.get(Key(sign.metric, region, sign.judged or sign.stat), -1)
+        shown = rows.get(NumberKey(sign.metric, region, sign.stat), -1)
+        judged = rows.get(NumberKey(sign.metric, region, sign.judged or sign.stat), -1)
         if min(shown, judged) >= 0 and not np.isnan(scored.before[shown] + scored.after[shown]):
             return shown, judged
     return None
@@ -373,11 +373,11 @@ SIGNS: tuple[Sign, ...] = (
 """Every number that says what a change looks like."""
 
 
-def extra_keys() -> Iterator[Key]:
+def extra_keys() -> Iterator[NumberKey]:
     """Numbers that signs need and no rule judges."""
     for sign in SIGNS:
         for region in sign.regions or dict.fromkeys((*FILL, *PICTURE, "border", "protect")):
-            yield Key(sign.metric, region, sign.stat)
+            yield NumberKey(sign.metric, region, sign.stat)
 
 
 def visibility(jod: float) -> str:

@@ -9,9 +9,8 @@ from editproof.harness.compare import compare as comparing
 from editproof.harness.gate.looks import Report, silent
 from editproof.harness.operations.project import how_to_look, noise_floor_of
 from editproof.harness.records import runs
-from editproof.harness.records.compared import Comparison
+from editproof.harness.records.comparison import Comparison
 from editproof.harness.records.runs import Run
-from editproof.harness.records.sheet import sheet_of
 from editproof.harness.suites.settings import Project
 
 
@@ -38,8 +37,8 @@ def compare_runs(
     after = runs.load(b) if b else before
     noise = noise_floor_of(after.manifest.suite, project)
     answered = comparing.compare(
-        sheet_of(before),
-        sheet_of(after),
+        before,
+        after,
         models=models,
         noise=noise,
         looking=how_to_look(project, report),

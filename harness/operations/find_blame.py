@@ -10,7 +10,7 @@ from editproof.harness.blame import bundle
 from editproof.harness.blame.blame import Blame
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations.project import baseline_of, run_folder
-from editproof.harness.records import runs, sheet
+from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import Project
 
@@ -27,7 +27,7 @@ def find_blame(
     out: Path | None,
 ) -> Blame:
     """Say which stage made a case worse, and write the bundle that shows it again."""
-    run = sheet.load(run_folder(folder, project))
+    run = runs.load(run_folder(folder, project))
     accepted = baseline_of(baseline, run.manifest.suite, project)
     if accepted is None:
         raise UsageError(
@@ -37,7 +37,7 @@ def find_blame(
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
     asked = blaming.find_case(run, case, findings)
-    question = blaming.ask(run, accepted.sheet, asked, findings, metric=metric, good=good, bad=bad)
+    question = blaming.ask(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
     weights = find_weights(project.lpips_weights, download=False)
     answer = blaming.blame(question, weights, timeout_s=project.settings.timeout_s)
     written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)

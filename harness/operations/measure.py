@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from editproof.harness.baselines import baseline as baselines
-from editproof.harness.baselines.baseline import AcceptRequest
+from editproof.harness.baselines import acceptance
+from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.operations import progress
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
@@ -23,7 +23,6 @@ from editproof.harness.operations.project import (
     weights_of,
     with_metrics,
 )
-from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Suite
@@ -53,9 +52,8 @@ def measure_run(
     out = asked.out.resolve() if asked.out else new_folder(project, suite)
     config = _measuring(suite, out, asked, project, printer(console, quiet=quiet))
     with progress.shown(console, quiet=quiet) as report:
-        remeasure(source, config, report)
-    judge_run(out, asked.baseline, project)
-    return runs.load(out)
+        measured = remeasure(source, config, report)
+    return judge_run(measured, asked.baseline, project)
 
 
 def measure_baseline(
@@ -76,7 +74,7 @@ def measure_baseline(
             wanted = with_metrics(source.manifest.suite, asked.metrics)
             return remeasure(source, _measuring(wanted, part, asked, project, warn), report)
 
-        return baselines.measure_again(target, again, AcceptRequest(asked.reason))
+        return acceptance.measure_again(target, again, AcceptRequest(asked.reason), warn)
 
 
 def _measuring(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editproof.harness.baselines import modes
-from editproof.harness.baselines.baseline import AcceptRequest
+from editproof.harness.baselines.acceptance import AcceptRequest
+from editproof.harness.baselines.folder_lock import Say
 from editproof.harness.baselines.modes import Acceptable, Modes
 from editproof.harness.gate import noise_floors
 from editproof.harness.gate.looks import Report, silent
@@ -17,10 +18,12 @@ from editproof.harness.operations.project import (
     baseline_folder,
     baseline_of,
     how_to_look,
+    load_run,
     run_folder,
 )
-from editproof.harness.records import runs, sheet
+from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import load_manifest
 from editproof.harness.suites.settings import Project
 
 
@@ -46,14 +49,14 @@ def measure_noise(
     """Measure the noise floor that these runs show (none named: the newest) and write it; find
     cases with several outcomes.
     """
-    sheets = [sheet.load(folder) for folder in folders] or [sheet.load(run_folder(None, project))]
-    noise_floors.check(sheets)
-    suite = sheets[0].manifest.suite
+    reruns = [runs.load(folder) for folder in folders] or [load_run(None, project)]
+    noise_floors.check(reruns)
+    suite = reruns[0].manifest.suite
     accepted = baseline_of(None, suite, project)
-    several = modes.find(sheets, how_to_look(project, report), accepted)
-    measured = noise_floors.measure(sheets, modes.usual(several))
-    noise_floors.write(out, sheets, measured, modes.lines(several))
-    lacking = modes.missing_answers(several, sheets, has_baseline=accepted is not None)
+    several = modes.find(reruns, how_to_look(project, report), accepted)
+    measured = noise_floors.measure(reruns, modes.usual(several))
+    noise_floors.write(out, reruns, measured, modes.lines(several))
+    lacking = modes.missing_answers(several, reruns, has_baseline=accepted is not None)
     unknown = tuple(one for one in several if accepted and not modes.is_known(one))
     return MeasuredNoise(out, several, tuple(lacking), unknown, baseline_folder(suite, project))
 
@@ -65,16 +68,15 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
     target = baseline_folder(
-        runs.load_manifest(folders[0] if folders else run_folder(None, project)).suite, project
+        load_manifest(folders[0] if folders else run_folder(None, project)).suite, project
     )
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))
 
 
-def accept_modes(noise: MeasuredNoise, reason: str, project: Project) -> int:
+def accept_modes(noise: MeasuredNoise, reason: str, project: Project, say: Say) -> int:
     """Accept every outcome that the baseline lacks as a further right answer; give how many."""
     for one in noise.acceptable:
-        accept_run(
-            one.run, noise.target, project, AcceptRequest(reason, cases=one.cases, also=True)
-        )
+        request = AcceptRequest(reason, cases=one.cases, also=True)
+        accept_run(one.run, noise.target, project, request, say)
     return sum(len(one.cases) for one in noise.acceptable)

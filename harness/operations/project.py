@@ -12,16 +12,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from editproof.harness.baselines import baseline as baselines
+from editproof.harness.baselines import baseline_folder as baselines
 from editproof.harness.gate import noise_floors
 from editproof.harness.gate.looks import Looking, Report
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from editproof.harness.metrics.core.registry import check_name
 from editproof.harness.records import runs
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
-from editproof.harness.records.sheet import Baseline
 from editproof.harness.records.types import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Warn

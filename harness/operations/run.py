@@ -64,14 +64,13 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
         config.suite, noise_floor_of(config.suite, project)
     )  # before anybody has waited for the run
     with progress.shown(console, quiet=quiet) as report:
-        runner.run(config, report, warn)
-    judge_run(
-        config.folder,
+        done = runner.run(config, report, warn)
+    return judge_run(
+        done,
         asked.baseline,
         project,
         progress.looked(console, "pairs of pictures", quiet=quiet),
     )
-    return runs.load(config.folder)
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:

@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from editproof.harness.metrics.core.visibility import PACKAGE, VERSION, Difference
+from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.pairing import Beside
-from editproof.harness.records.runs import write_atomically
 from editproof.harness.records.types import Viewing
 
 FILE = "differences.jsonl"

@@ -2,6 +2,7 @@
 
 EditproofError
 ├── UsageError        what was asked for is not valid: exit 2
+│   └── DamagedError  a file is not what was written
 └── IncompleteError   it could not be done or judged: exit 3
 """
 
@@ -25,6 +26,10 @@ class UsageError(EditproofError):
     """A name, a file or a setting that is not valid."""
 
     exit_code = ExitCode.USAGE
+
+
+class DamagedError(UsageError):
+    """A file of ours is not what was written: damaged, or of another version."""
 
 
 class IncompleteError(EditproofError):

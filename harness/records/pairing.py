@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from editproof.harness.records.runs import Manifest
-from editproof.harness.records.sheet import Baseline, Ended, Sheet
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.manifest import Manifest
+from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case
 
 Mode = Literal["pairs", "seeds"]
@@ -79,7 +80,7 @@ class Pairing:
         )
 
 
-def pair(run: Sheet, baseline: Sheet) -> Pairing:
+def pair(run: Run, baseline: Run) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
     ours, theirs = _by_subject(run), _by_subject(baseline)
     modes = {
@@ -141,7 +142,7 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Besid
     """Case id of a run that is planned -> what its picture will be compared with. Pictures that
     turn out to be of another scene are left out by `pair` afterwards.
     """
-    theirs = _by_subject(baseline.sheet)
+    theirs = _by_subject(baseline.run)
     found: dict[str, Beside] = {}
     ours: dict[Subject, list[int]] = {}
     for column, case in enumerate(manifest.cases):
@@ -150,17 +151,17 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Besid
         if accepted := theirs.get(subject):
             seeds = [manifest.cases[column].seed for column in columns]
             for column, partner in zip(
-                columns, in_order(seeds, baseline.sheet, accepted), strict=True
+                columns, in_order(seeds, baseline.run, accepted), strict=True
             ):
                 case = manifest.cases[column]
                 found[case.id] = Beside(
                     answers(baseline, partner),
-                    other_seed(case.seed, baseline.sheet, partner, accepted),
+                    other_seed(case.seed, baseline.run, partner, accepted),
                 )
     return found
 
 
-def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]) -> str:
+def other_seed(seed: int, baseline: Run, partner: int, accepted: Sequence[int]) -> str:
     """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of
     this seed, or every seed gave the same picture.
     """
@@ -168,13 +169,13 @@ def other_seed(seed: int, baseline: Sheet, partner: int, accepted: Sequence[int]
         return ""
     start = list(accepted).index(partner)
     given = [
-        baseline.ended[_id(baseline, column)].actual
+        baseline.endings[_id(baseline, column)].actual
         for column in (*accepted[start:], *accepted[:start])
     ]
     return next((picture for picture in given if picture and picture != given[0]), "")
 
 
-def in_order(seeds: Sequence[int], baseline: Sheet, accepted: Sequence[int]) -> list[int]:
+def in_order(seeds: Sequence[int], baseline: Run, accepted: Sequence[int]) -> list[int]:
     """For each seed of a scene one of its accepted columns: of the same seed, else the first for
     the first, and so on.
     """
@@ -184,32 +185,32 @@ def in_order(seeds: Sequence[int], baseline: Sheet, accepted: Sequence[int]) -> 
 
 def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     """Hashes of the pictures that are right for an accepted case, the first answer first."""
-    case_id = baseline.sheet.manifest.cases[column].id
-    sheets = (baseline.sheet, *baseline.also)
+    case_id = baseline.run.manifest.cases[column].id
+    reruns = (baseline.run, *baseline.also)
     return tuple(
         dict.fromkeys(
-            ended.actual for sheet in sheets if (ended := sheet.ended.get(case_id)) and ended.actual
+            ended.actual for run in reruns if (ended := run.endings.get(case_id)) and ended.actual
         )
     )
 
 
-def stochastic(sheet: Sheet, model: str) -> bool:
+def stochastic(run: Run, model: str) -> bool:
     """Whether a model's seed matters, as far as the run knows it."""
-    pipeline = sheet.manifest.pipelines.get(model)
+    pipeline = run.manifest.pipelines.get(model)
     return pipeline is not None and pipeline.stochastic
 
 
-def _by_subject(sheet: Sheet) -> dict[Subject, list[int]]:
+def _by_subject(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
     found: dict[Subject, list[int]] = {}
-    for column, case in enumerate(sheet.manifest.cases):
-        ended = sheet.ended.get(case.id)
+    for column, case in enumerate(run.manifest.cases):
+        ended = run.endings.get(case.id)
         if ended and not ended.error:
             found.setdefault((case.family, case.name, case.model.name), []).append(column)
     return found
 
 
-def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
+def _mode(run: Run, baseline: Run, model: str) -> Mode:
     """How a model is compared."""
     seeded = stochastic(run, model), stochastic(baseline, model)
     if not any(seeded):
@@ -217,13 +218,13 @@ def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
     if not all(seeded):
         return "seeds"
     known = {
-        case.id: baseline.ended[case.id].actual
+        case.id: baseline.endings[case.id].actual
         for case in baseline.manifest.cases
-        if case.id in baseline.ended
+        if case.id in baseline.endings
     }
     same = any(
         case.model.name == model
-        and (ended := run.ended.get(case.id))
+        and (ended := run.endings.get(case.id))
         and ended.actual
         and known.get(case.id) == ended.actual
         for case in run.manifest.cases
@@ -232,7 +233,7 @@ def _mode(run: Sheet, baseline: Sheet, model: str) -> Mode:
 
 
 def _partners(
-    run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]
+    run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]
 ) -> dict[int, int]:
     """For each column of the run the accepted one on the same seed; of a deterministic model its
     only one.
@@ -246,7 +247,7 @@ def _partners(
     }
 
 
-def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequence[int]) -> bool:
+def _same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> bool:
     """Whether the cases of one name ask the same on both sides. One case in common says so.
     Otherwise a drawn scene is known by its parameters, a user's own by what is asked, and both by
     their pixels, whatever file they lie in.
@@ -258,29 +259,29 @@ def _same_scene(run: Sheet, baseline: Sheet, ours: Sequence[int], theirs: Sequen
         mine.request and yours.request and mine.request != yours.request
     ):
         return False
-    return _same_pictures(run.ended[mine.id], baseline.ended[yours.id])
+    return _same_pictures(run.endings[mine.id], baseline.endings[yours.id])
 
 
 def _identity(case: Case) -> tuple[object, ...]:
     return (case.size, case.scale, case.scene_seed, tuple(sorted(case.params.items())))
 
 
-def _same_pictures(ours: Ended, theirs: Ended) -> bool:
+def _same_pictures(ours: CaseEnding, theirs: CaseEnding) -> bool:
     pairs = [(getattr(ours, name), getattr(theirs, name)) for name in _SCENE]
     return all(mine == yours for mine, yours in pairs if mine and yours)
 
 
-def _on_other_seeds(run: Sheet, baseline: Sheet, scenes: Iterable[Scene]) -> Iterable[str]:
+def _on_other_seeds(run: Run, baseline: Run, scenes: Iterable[Scene]) -> Iterable[str]:
     """Models that are stochastic on both sides, and share no seed."""
     for model in dict.fromkeys(scene.model for scene in scenes if scene.mode == "seeds"):
         if stochastic(run, model) and stochastic(baseline, model):
             seeds = [
-                {c.seed for c in sheet.manifest.cases if c.model.name == model}
-                for sheet in (run, baseline)
+                {c.seed for c in run.manifest.cases if c.model.name == model}
+                for run in (run, baseline)
             ]
             if not seeds[0] & seeds[1]:
                 yield model
 
 
-def _id(sheet: Sheet, column: int) -> str:
-    return sheet.manifest.cases[column].id
+def _id(run: Run, column: int) -> str:
+    return run.manifest.cases[column].id

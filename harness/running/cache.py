@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from editproof.harness.records.runs import blob_path, write_atomically
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import Case, CaseRecord
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from editproof.harness.records.runs import PipelineInfo
+from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.types import CaseError, Effort, Param
 from editproof.pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from editproof.pipelines.loader import fingerprint, load, source_hash

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import Journal, Manifest, Run, blob_path
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import Manifest, write_manifest
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import Case, CaseError, CaseRecord
 from editproof.harness.running.cache import bring, pictures_of
 from editproof.harness.running.runner import Progress, RunConfig
@@ -38,7 +41,7 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     if config.folder.is_relative_to(source.folder.resolve()):
         raise UsageError(f"{config.folder} lies in what it would measure. Choose another --out")
     manifest = _manifest(source, config)
-    runs.write_manifest(config.folder, manifest)
+    write_manifest(config.folder, manifest)
     cases = {case.id: case for case in manifest.cases}
     made = [
         replace(record, case=cases[record.case.id], measurements=()) for record in source.records
@@ -51,7 +54,7 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     finally:
         journal.close()
     result = runs.load(config.folder)
-    runs.write_tables(result)
+    write_tables(config.folder, result.records)
     return result
 
 

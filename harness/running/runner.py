@@ -16,11 +16,20 @@ from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.pictures.differences import Accepted
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records import runs
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import (
+    SCHEMA,
+    Manifest,
+    PipelineInfo,
+    load_manifest,
+    write_manifest,
+)
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import accepted_pictures
-from editproof.harness.records.runs import Journal, Manifest, PipelineInfo, Run
-from editproof.harness.records.sheet import Baseline
+from editproof.harness.records.runs import Run
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
 from editproof.harness.running.worker import LOAD_TIMEOUT_S, EditWork, WorkerSetup
@@ -58,7 +67,7 @@ class RunConfig:
         if self.baseline is None:
             return None
         return Accepted(
-            self.baseline.sheet.folder,
+            self.baseline.run.folder,
             accepted_pictures(manifest, self.baseline),
             manifest.suite.viewing,
         )
@@ -85,7 +94,7 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     finally:
         journal.close()
     result = runs.load(config.folder)
-    runs.write_tables(result)
+    write_tables(config.folder, result.records)
     return result
 
 
@@ -104,7 +113,7 @@ def _manifest(config: RunConfig) -> Manifest:
     pipelines = describe(suite.models)
     stated = versions()
     return Manifest(
-        schema=runs.SCHEMA,
+        schema=SCHEMA,
         editproof=stated["editproof"],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         suite=suite,
@@ -163,7 +172,7 @@ def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
 
 def _check_resumable(folder: Path) -> None:
     """Raise UsageError where there is nothing to go on with: no run, or one that makes no edits."""
-    edits_of = runs.load_manifest(folder).edits_of
+    edits_of = load_manifest(folder).edits_of
     if edits_of:
         raise UsageError(
             f"{folder} can't be resumed: it holds the edits of another run ({edits_of}), measured"
@@ -181,7 +190,7 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
                 f"{config.folder} is not empty. Add --resume to continue a run, or choose another"
                 " --out"
             )
-        runs.write_manifest(config.folder, manifest)
+        write_manifest(config.folder, manifest)
         return {}
     before = runs.load(config.folder)
     _check_same(before.manifest, manifest, config.folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.registry import METRICS, get_metric
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import MetricInfo, PipelineInfo
+from editproof.harness.records.manifest import MetricInfo, PipelineInfo
 from editproof.harness.records.types import Case, Model, Suite
 from editproof.harness.suites import own_cases
 from editproof.harness.suites.source import code_hash

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from editproof.harness.records.runs import Manifest
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Finding, Outcome, Verdict
 from editproof.reports.common.verdict import Checkout, line_of, open_findings, reasons
 

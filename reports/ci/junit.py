@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from editproof.harness.records.runs import Manifest
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Finding, Judgement, Verdict
 from editproof.harness.records.wording import counted
 from editproof.reports.common.verdict import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from editproof.harness.records.runs import Manifest
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Judgement, Outcome, Verdict
 from editproof.harness.records.wording import case_name, counted
 from editproof.reports.common import numbers

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from editproof.harness.records.runs import Manifest, write_atomically
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Verdict
 from editproof.reports.ci import github, gitlab, markdown
 from editproof.reports.ci.junit import junit

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from editproof.harness.records.runs import metric_name
+from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.types import Better, CaseRecord, Measurement, Region
 
 TITLES: Mapping[str, str] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from editproof.harness.records.runs import Manifest, metric_name
+from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.types import (
     OUTCOMES,
     Change,

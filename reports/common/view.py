@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from editproof.harness.records.evidence import BASELINE, JOURNAL, load_counterparts, read_traces
+from editproof.harness.records.accepted_cases import load_pairs
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import OUTCOMES, Finding, Outcome, Region
 
@@ -54,15 +54,7 @@ def states(run: Run) -> dict[str, str]:
 
 def unchanged(run: Run) -> frozenset[str]:
     """Ids of the cases whose picture is an accepted one, bit for bit."""
-    pairs = load_counterparts(run.folder).pairs
-    before = read_traces(run.folder / BASELINE / JOURNAL) if pairs.ids else {}
-    found = set()
-    for record in run.records:
-        other = before.get(pairs.ids.get(record.case.id, ""))
-        accepted = {other.blobs.get("actual", "")} if other else set()
-        if record.blobs.get("actual") in accepted.union(pairs.also.get(record.case.id, ())):
-            found.add(record.case.id)
-    return frozenset(found)
+    return frozenset(load_pairs(run.folder).unchanged)
 
 
 def findings(run: Run) -> tuple[Finding, ...]:

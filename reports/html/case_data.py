@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
-from editproof.harness.records.evidence import load_counterparts, load_maps
-from editproof.harness.records.runs import Run, blob_path, write_atomically
+from editproof.harness.records.accepted_cases import load_accepted_cases
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.map_index import load_maps
+from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import CaseRecord, Finding
 from editproof.reports.common import view
 from editproof.reports.common.pictures import Gallery
@@ -62,7 +64,12 @@ def sources_of(run: Run, folder: Path) -> Sources:
     changes = {change.case_id: change for change in run.verdict.changes} if run.verdict else {}
     gallery = Gallery.of(run, folder)
     return Sources(
-        run.manifest, gallery, named, load_counterparts(run.folder), load_maps(run.folder), changes
+        run.manifest,
+        gallery,
+        named,
+        load_accepted_cases(run.folder),
+        load_maps(run.folder),
+        changes,
     )
 
 

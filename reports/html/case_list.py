@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from editproof.harness.records.runs import Manifest, Run, metric_name, write_atomically
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.manifest import Manifest, metric_name
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, CaseRecord, Finding, Margin, Region
 from editproof.reports.common import numbers, view
 from editproof.reports.common.verdict import line_of, short

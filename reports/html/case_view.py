@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from editproof.harness.records.evidence import Counterpart, Counterparts, Maps
-from editproof.harness.records.runs import Manifest, metric_name
+from editproof.harness.records.accepted_cases import AcceptedCase, AcceptedCases
+from editproof.harness.records.manifest import Manifest, metric_name
+from editproof.harness.records.map_index import Maps
 from editproof.harness.records.types import (
     REGIONS,
     CaseRecord,
@@ -51,7 +52,7 @@ class Sources:
     gallery: Gallery
     findings: Mapping[str, Sequence[Finding]]
     """By the cases that they count."""
-    counterparts: Counterparts
+    counterparts: AcceptedCases
     maps: Maps
     changes: Mapping[str, Change]
     """By the case whose picture changed."""
@@ -151,7 +152,7 @@ def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def stages(
-    records: Sequence[StageRecord], before: Counterpart | None, gallery: Gallery
+    records: Sequence[StageRecord], before: AcceptedCase | None, gallery: Gallery
 ) -> list[dict[str, Any]]:
     """The stages of a case; `same` says whether the baseline's artefact of that stage is the same,
     null where it has none.
@@ -208,7 +209,7 @@ def windows(
     ]
 
 
-def table(record: CaseRecord, before: Counterpart | None) -> dict[str, Any]:
+def table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
     """All numbers of a case.
 
     `numbers` has a row for each metric and statistic: [metric, statistic, values, baseline's

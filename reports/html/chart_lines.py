@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from editproof.harness.records.runs import Run, metric_name
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, CaseRecord, Param
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import (

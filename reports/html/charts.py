@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editproof.harness.records.evidence import Counterparts, load_counterparts
+from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers, view
@@ -125,7 +125,7 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
     for record in run.records:
         by_family.setdefault(record.case.family, []).append(record)
     shown = _families(run, by_family)
-    before = _before(run.records, load_counterparts(run.folder))
+    before = _before(run.records, load_accepted_cases(run.folder))
     with styled():
         charts = [
             chart
@@ -146,7 +146,7 @@ def _families(run: Run, by_family: Mapping[str, object]) -> list[str]:
     return [family for family in by_family if family in worst]
 
 
-def _before(records: Iterable[CaseRecord], counterparts: Counterparts) -> dict[str, float]:
+def _before(records: Iterable[CaseRecord], counterparts: AcceptedCases) -> dict[str, float]:
     """LPIPS of the baseline's cases, by the run's case ids."""
     found = {}
     for record in records:

@@ -13,8 +13,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from editproof.harness.records.compared import AspectOutcome, Comparison, Outcome, Pair, Row, Take
-from editproof.harness.records.runs import Run, blob_path, metric_name, write_atomically
+from editproof.harness.records.comparison import AspectOutcome, Comparison, Outcome, Pair, Row, Take
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import REGIONS, CaseRecord
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import relative

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from editproof.harness.records.runs import Run, metric_name
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import OUTCOMES, ExitCode, Finding, Judgement, Outcome
 from editproof.harness.records.wording import case_name, counted
 from editproof.reports.common import numbers, verdict, view

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import MEASUREMENTS, Run, load_manifest, opened_table
+from editproof.harness.records.manifest import load_manifest
+from editproof.harness.records.runs import Run
+from editproof.harness.records.tables import MEASUREMENTS, opened_table
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import by_model
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from editproof.harness.records.runs import Run, write_atomically
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Outcome
 from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import relative

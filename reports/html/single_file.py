@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import write_atomically
+from editproof.harness.records.json_files import write_atomically
 
 MOST_CASES = 200
 """Beyond, the file is too large to be opened with pleasure, let alone to be sent."""

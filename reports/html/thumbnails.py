@@ -9,8 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
-from editproof.harness.records.evidence import Counterparts, load_counterparts
-from editproof.harness.records.runs import Run, blob_path, metric_name
+from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import CaseRecord, Finding, Measurement
 from editproof.reports.common import numbers
 from editproof.reports.html.case_list import page_name
@@ -45,7 +46,7 @@ def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dic
     thumbnail.
     """
     records = {record.case.id: record for record in run.records}
-    before = load_counterparts(run.folder)
+    before = load_accepted_cases(run.folder)
     drawn: dict[str, Thumbnail] = {}
     for finding in findings:
         record = records.get(finding.case_id)
@@ -74,7 +75,7 @@ def cut(
     return sheet
 
 
-def _blobs(record: CaseRecord, finding: Finding, before: Counterparts) -> dict[str, str]:
+def _blobs(record: CaseRecord, finding: Finding, before: AcceptedCases) -> dict[str, str]:
     """The case's pictures by kind; of a finding beside the accepted picture that one stands for the
     expected.
     """

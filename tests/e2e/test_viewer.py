@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from editproof.harness.metrics.colour.delta_e00 import ciede2000, lab
 from editproof.harness.records import runs
-from editproof.harness.records.evidence import load_maps
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.map_index import load_maps
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, Outcome
 from tests.e2e.conftest import state, until
@@ -334,7 +335,7 @@ def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> N
     found = [
         finding.evidence for finding in run.verdict.findings if record.case.id in finding.cases
     ]
-    failed = [runs.metric_name(evidence.metric) for evidence in found if evidence]
+    failed = [metric_name(evidence.metric) for evidence in found if evidence]
     page = view("&mode=heat")
     drawn = set(load_maps(run.folder).cases[record.case.id])
     assert page.input_value("[name=metric]") == next(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair
-from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
-from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     Aspect,
     Budget,
@@ -100,7 +102,7 @@ def run_of(
         {},
         {"device": "cpu"},
     )
-    return Run(folder, manifest, records, None)
+    return Run.of_records(folder, manifest, records)
 
 
 def sampled(
@@ -165,9 +167,9 @@ def see(folder: Path, before: str, after: str, difference: Difference = VISIBLE)
     DifferenceStore(folder).put(Pair(hashed(before), hashed(after), "", Viewing()), difference)
 
 
-def held(now: Run, before: Run) -> Verdict:
-    """A run beside a baseline."""
-    return judge_sheet(sheet_of(now), Baseline(sheet_of(before)))
+def judge_beside(now: Run, before: Run | None, **options: Any) -> Verdict:
+    """A run beside another as its baseline; `options` are those of `judge`."""
+    return judge(now, Baseline(before) if before else None, **options).verdict
 
 
 def of_pictures(verdict: Verdict) -> list[Finding]:

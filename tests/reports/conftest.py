@@ -16,7 +16,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from editproof.harness.records import runs
-from editproof.harness.records.runs import MetricInfo
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import (
+    SCHEMA,
+    Manifest,
+    MetricInfo,
+    PipelineInfo,
+    write_manifest,
+)
 from editproof.harness.records.types import (
     REGIONS,
     Better,
@@ -116,13 +123,13 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
         budgets,
         (Margin("lpips", "edit", "mean", 0.02),),
     )
-    manifest = runs.Manifest(
-        runs.SCHEMA,
+    manifest = Manifest(
+        SCHEMA,
         "0.1.0",
         "2026-03-14T02:15:09Z",
         suite,
         {
-            model.name: runs.PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, "", stochastic=False)
+            model.name: PipelineInfo(model.spec, "sha256:" + "9f3c" * 10, "", stochastic=False)
             for model in models
         },
         {name: MetricInfo(METRICS[name], unit, BETTER[name]) for name, (unit, _) in STATS.items()},
@@ -130,8 +137,8 @@ def make_run(folder: Path, *, size: int = 64, scale: int = 2, hostile: bool = Tr
         {"python": "3.11.9", "numpy": "2.1.0", "opencv": "4.10.0", "torch": "2.4.1"},
         {"cpu": "2 cores", "gpu": "none", "os": "Linux 6.1"},
     )
-    runs.write_manifest(folder, manifest)
-    journal = runs.Journal(folder)
+    write_manifest(folder, manifest)
+    journal = Journal(folder)
     for case in cases[:-1] if hostile else cases:
         journal.append(_record(folder, case, names[0]))
     journal.close()

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editproof.harness.records import evidence, runs
-from editproof.harness.records.evidence import Maps
+from editproof.harness.records import runs
+from editproof.harness.records.map_index import Maps, write_maps
 from editproof.reports.html import case_data, case_view
 from editproof.reports.html.case_list import page_name
 
@@ -46,7 +46,7 @@ def mapped(run: runs.Run, tmp_path: Path) -> runs.Run:
         cases={record.case.id: {"ssim": record.blobs["difference"]}},
         pictures={record.case.id: record.blobs["actual"]},
     )
-    evidence.write_maps(folder, maps)
+    write_maps(folder, maps)
     return runs.load(folder)
 
 
@@ -118,7 +118,7 @@ def test_foreign_ids_stay_in_the_folder(run: runs.Run, tmp_path: Path) -> None:
     record = run.records[0]
     strange = replace(record, case=replace(record.case, id="../../out"))
     manifest = replace(run.manifest, cases=(strange.case,))
-    case_data.write_case_data(replace(run, manifest=manifest, records=(strange,)), tmp_path)
+    case_data.write_case_data(replace(run, manifest=manifest).with_records((strange,)), tmp_path)
     (path,) = (tmp_path / "cases").iterdir()
     assert re.fullmatch(r"[0-9a-f]{64}\.js", path.name)
 

@@ -9,9 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from editproof.harness.records import evidence, runs
-from editproof.harness.records.evidence import Counterparts, Maps, Pairs
-from editproof.harness.records.runs import Manifest, MetricInfo
+from editproof.harness.records import runs
+from editproof.harness.records.accepted_cases import (
+    BASELINE,
+    PAIRS,
+    AcceptedCases,
+    Pairs,
+    load_accepted_cases,
+)
+from editproof.harness.records.journal import JOURNAL
+from editproof.harness.records.manifest import Manifest, MetricInfo
+from editproof.harness.records.map_index import Maps
 from editproof.harness.records.types import CaseRecord, Finding, Measurement, Outcome, StageRecord
 from editproof.reports.html import case_view
 from editproof.reports.html.case_data import sources_of
@@ -37,15 +45,15 @@ def shown(record: CaseRecord, sources: Sources) -> dict[str, Any]:
     return case_view.view_case(record, "done", sources)
 
 
-def compared(folder: Path, record: CaseRecord, other: CaseRecord) -> Counterparts:
+def compared(folder: Path, record: CaseRecord, other: CaseRecord) -> AcceptedCases:
     """The baseline's side of a run in which `record` was compared with `other`."""
-    target = folder / evidence.BASELINE
+    target = folder / BASELINE
     target.mkdir(parents=True)
-    (target / evidence.JOURNAL).write_bytes(msgspec.json.encode(other) + b"\n")
-    (target / evidence.PAIRS).write_bytes(
+    (target / JOURNAL).write_bytes(msgspec.json.encode(other) + b"\n")
+    (target / PAIRS).write_bytes(
         msgspec.json.encode(Pairs("baselines/quick", {record.case.id: other.case.id}))
     )
-    return evidence.load_counterparts(folder)
+    return load_accepted_cases(folder)
 
 
 def test_pictures_have_their_place_and_size(

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from editproof.harness.records import runs
+from editproof.harness.records.manifest import write_manifest
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import Budget, Model
 from editproof.reports.html import charts
 from editproof.reports.html.chart_dots import strips
@@ -47,7 +49,7 @@ def test_number_of_charts_is_bounded(run: runs.Run, tmp_path: Path) -> None:
     assert run.verdict
     assert last
     verdict = replace(run.verdict, findings=(last,))
-    found = charts.write_charts(replace(run, records=tuple(cases), verdict=verdict), tmp_path)
+    found = charts.write_charts(run.with_records(tuple(cases)).with_verdict(verdict), tmp_path)
     assert (found.families, found.left_out) == (charts.MOST_FAMILIES, 3)
     assert last.families[0] in {chart.title for chart in found.charts}
 
@@ -108,9 +110,9 @@ def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
         other = replace(
             run, folder=tmp_path / name, manifest=replace(run.manifest, created=created)
         )
-        runs.write_manifest(other.folder, other.manifest)
+        write_manifest(other.folder, other.manifest)
         (other.folder / "journal.jsonl").write_bytes(b"")
-        runs.write_tables(other)
+        write_tables(other.folder, other.records)
     found = earlier_runs(replace(run, folder=tmp_path / "this"))
     assert [moment.when for moment in found] == ["2026-03-12T00:00:00Z", "2026-03-13T00:00:00Z"]
     assert found[0].means["lpips"]["ns"] == pytest.approx(Moment.of(run).means["lpips"]["ns"])
@@ -151,7 +153,7 @@ def test_hostile_names_are_drawn(run: runs.Run, tmp_path: Path, name: str) -> No
     record = run.records[0]
     case = replace(record.case, model=Model(name, ""))
     for chart in charts.write_charts(
-        replace(run, records=(replace(record, case=case),)), tmp_path
+        run.with_records((replace(record, case=case),)), tmp_path
     ).charts:
         ET.fromstring(chart.path.read_bytes())  # noqa: S314 -- we drew it
         assert drawable(name)[:5] in chart.path.read_text(encoding="utf-8")
@@ -160,7 +162,7 @@ def test_hostile_names_are_drawn(run: runs.Run, tmp_path: Path, name: str) -> No
 def test_family_is_no_path(run: runs.Run, tmp_path: Path) -> None:
     """The name of a family cannot lead a chart out of its folder."""
     record = replace(run.records[0], case=replace(run.records[0].case, family="../../etc"))
-    drawn = charts.write_charts(replace(run, records=(record,)), tmp_path).charts
+    drawn = charts.write_charts(run.with_records((record,)), tmp_path).charts
     assert {chart.path.parent for chart in drawn} == {tmp_path}
 
 

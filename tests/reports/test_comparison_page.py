@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from editproof.harness.records.compared import (
+from editproof.harness.records.comparison import (
     AspectAnswer,
     AspectOutcome,
     Comparison,

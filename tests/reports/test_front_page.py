@@ -15,9 +15,7 @@ from tests.reports.conftest import lpips
 
 def judged(run: runs.Run, *findings: Finding, code: ExitCode = ExitCode.REGRESSION) -> runs.Run:
     """The run with another verdict."""
-    return replace(
-        run, verdict=replace(verdict_of(run), exit_code=code, invalid=(), findings=findings)
-    )
+    return run.with_verdict(replace(verdict_of(run), exit_code=code, invalid=(), findings=findings))
 
 
 def verdict_of(run: runs.Run) -> Verdict:
@@ -69,7 +67,7 @@ def test_headline(
 ) -> None:
     """The headline is the gate's word, with the reason where there is one."""
     verdict = None if code is None else Verdict(code, outcome, invalid, (), (), (), 0, "")
-    found = front_page.headline(replace(run, verdict=verdict))
+    found = front_page.headline(run.with_verdict(verdict))
     assert found.word == word
     assert all(reason in found.why for reason in invalid)
 
@@ -144,8 +142,8 @@ def test_what_changed_is_said_in_a_sentence(run: runs.Run) -> None:
     assert front_page.compared(run).startswith(
         "4 pictures regressed, 2 traded, 1 perhaps worse, 9 unchanged, 3 changed"
     )
-    assert front_page.compared(replace(run, verdict=None)) == ""
-    assert front_page.compared(replace(run, verdict=replace(verdict_of(run), baseline=""))) == ""
+    assert front_page.compared(run.with_verdict(None)) == ""
+    assert front_page.compared(run.with_verdict(replace(verdict_of(run), baseline=""))) == ""
 
 
 def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
@@ -153,9 +151,7 @@ def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
     found = front_page.unseen(run)
     assert [(one.whole, one.worst) for one in found] == [("0.01", "0.02")] * 3
     many = tuple(Change(f"c{index}", Outcome.INVISIBLE, 0.001, 0.001) for index in range(300))
-    assert (
-        len(front_page.unseen(replace(run, verdict=replace(verdict_of(run), changes=many)))) == 200
-    )
+    assert len(front_page.unseen(run.with_verdict(replace(verdict_of(run), changes=many)))) == 200
 
 
 def test_map_shows_the_worst(run: runs.Run) -> None:
@@ -180,7 +176,7 @@ def test_map_without_a_baseline(run: runs.Run) -> None:
     """Budgets are on the map; a pair that nothing was said of is not called a pass."""
     past = finding(run, rule="budget")
     found = replace(verdict_of(run), judgements=(), findings=(past,), baseline="", changes=())
-    cells = front_page.family_map(replace(run, verdict=found), view.states(run))
+    cells = front_page.family_map(run.with_verdict(found), view.states(run))
     assert cells[past.families[0]][past.models[0]].text == "regressed"
     assert cells["logo"]["ns"].text == "not compared"
 
@@ -192,5 +188,5 @@ def test_an_edit_that_failed_is_on_the_map(run: runs.Run) -> None:
         for case in run.manifest.cases[-1:]
     )
     found = replace(verdict_of(run), judgements=good, findings=())
-    cells = front_page.family_map(replace(run, verdict=found), view.states(run))
+    cells = front_page.family_map(run.with_verdict(found), view.states(run))
     assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 failed"

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import msgspec
 import pytest
 
-from editproof.harness.records import evidence, runs
+from editproof.harness.records import runs
+from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs
+from editproof.harness.records.json_files import write_json
 from editproof.reports.common import view
 from editproof.reports.html.case_list import page_name, script
 from editproof.reports.html.report import SCRIPTS, STYLES, write_report
@@ -223,19 +224,15 @@ def test_a_state_is_the_worst_that_the_verdict_says(run: runs.Run) -> None:
     assert states[risky.case_id] == "done"
     error = next(record.case.id for record in run.records if record.status == "error")
     change = replace(run.verdict.changes[0], case_id=error)
-    later = replace(run, verdict=replace(run.verdict, changes=(change,)))
+    later = run.with_verdict(replace(run.verdict, changes=(change,)))
     assert view.states(later)[error] == "error"
 
 
 def test_a_picture_that_is_the_accepted_one_is_unchanged(run: runs.Run, tmp_path: Path) -> None:
-    """By its hash, whatever else was compared; a case that was not compared is `done`."""
+    """The gate notes which those are; a case that was not compared is `done`."""
     record, other = [one for one in run.records if view.states(run)[one.case.id] == "done"][:2]
-    (tmp_path / evidence.BASELINE).mkdir()
-    pairs = evidence.Pairs("b", {record.case.id: record.case.id})
-    (tmp_path / evidence.BASELINE / evidence.PAIRS).write_bytes(msgspec.json.encode(pairs))
-    (tmp_path / evidence.BASELINE / evidence.JOURNAL).write_bytes(
-        msgspec.json.encode(record) + b"\n"
-    )
+    pairs = Pairs("b", {record.case.id: record.case.id}, unchanged=[record.case.id])
+    write_json(tmp_path / BASELINE / PAIRS, pairs)
     states = view.states(replace(run, folder=tmp_path))
     assert (states[record.case.id], states[other.case.id]) == ("unchanged", "done")
 
@@ -265,7 +262,7 @@ def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:
 
 def test_empty_run_is_no_pass(run: runs.Run, tmp_path: Path) -> None:
     """A run without a finished case renders, and says that nothing was run."""
-    index = write_report(replace(run, records=(), verdict=None), tmp_path / "report")
+    index = write_report(run.with_records(()).with_verdict(None), tmp_path / "report")
     text = index.read_text(encoding="utf-8")
     assert "NOT JUDGED YET" in text
     assert "0 of 24" in text

@@ -43,7 +43,7 @@ def test_row_per_family_and_model(run: runs.Run) -> None:
 def test_means_leave_out_what_is_unmeasured(run: runs.Run) -> None:
     """A mean is taken over the cases that have the value; where none has, it is a dash."""
     errors = tuple(record for record in run.records if record.error)
-    assert printed(replace(run, records=errors)).count("—") == len(text.COLUMNS)
+    assert printed(run.with_records(errors)).count("—") == len(text.COLUMNS)
 
 
 def test_names_are_no_markup(run: runs.Run) -> None:
@@ -55,13 +55,13 @@ def test_names_are_no_markup(run: runs.Run) -> None:
         record,
         case=replace(record.case, model=Model("[red]x\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}", "")),
     )
-    shown = printed(replace(run, records=(named,)), width=120)
+    shown = printed(run.with_records((named,)), width=120)
     assert "[red]x�[2J�" in shown
 
 
 def test_empty_run_has_no_rows(run: runs.Run) -> None:
     """A run without a finished case is a table without rows."""
-    assert "thin_text" not in printed(replace(run, records=()))
+    assert "thin_text" not in printed(run.with_records(()))
 
 
 @pytest.mark.parametrize(

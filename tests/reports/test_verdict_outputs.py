@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
 from editproof.harness.records import runs
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import (
     Change,
     Evidence,
@@ -93,7 +94,7 @@ BUDGET = replace(
 
 
 @pytest.fixture
-def manifest(run: runs.Run) -> runs.Manifest:
+def manifest(run: runs.Run) -> Manifest:
     """Of a suite with two models."""
     return run.manifest
 
@@ -341,7 +342,7 @@ def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
     )
     cases = [replace(record.case, own=name, model=model) for record in run.records]
     named = [replace(record, case=case) for record, case in zip(run.records, cases, strict=True)]
-    Console(file=stream, width=WIDTH).print(case_table(replace(run, records=tuple(named))))
+    Console(file=stream, width=WIDTH).print(case_table(run.with_records(tuple(named))))
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert lines[0].split()[-1] == "worst"
@@ -413,7 +414,7 @@ def ends(data: bytes) -> dict[str, str]:
     }
 
 
-def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: runs.Manifest) -> None:
+def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: Manifest) -> None:
     """It fails where a finding that fails the build covers it; what is loud and does not fail is
     skipped, with words.
     """
@@ -440,7 +441,7 @@ def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: runs.M
     assert case[0].get("message") == FINDING.text
 
 
-def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: runs.Manifest) -> None:
+def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: Manifest) -> None:
     """Of two families and two aspects, those that got worse; an aspect that got better passes."""
     found = replace(FINDING, families=("logo", "moire"), lost=("detail",), won=("seams",))
     judged = verdict(
@@ -461,7 +462,7 @@ def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: runs.Mani
     }
 
 
-def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
+def test_no_failure_is_lost(manifest: Manifest) -> None:
     """A rule about no picture, and a finding that no judgement stands for, have test cases of their
     own.
     """
@@ -480,7 +481,7 @@ def test_no_failure_is_lost(manifest: runs.Manifest) -> None:
     }
 
 
-def test_junit_of_a_run_that_could_not_be_judged_has_errors_only(manifest: runs.Manifest) -> None:
+def test_junit_of_a_run_that_could_not_be_judged_has_errors_only(manifest: Manifest) -> None:
     """Its reasons are errors; its checks are neither failures nor passes."""
     judgements = (judgement("logo", Outcome.REGRESSED), judgement("moire", Outcome.UNCHANGED))
     judged = verdict(
@@ -510,7 +511,7 @@ def test_junit_counts_agree_with_its_cases(run: runs.Run) -> None:
             assert [child.tag for child in suite][-2:] == ["system-out", "system-err"]
 
 
-def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> None:
+def test_junit_of_hundreds_of_judgements_is_small(manifest: Manifest) -> None:
     """A thousand failed ones with their texts are less than a megabyte."""
     found = many(
         1000,
@@ -526,7 +527,7 @@ def test_junit_of_hundreds_of_judgements_is_small(manifest: runs.Manifest) -> No
 # GitHub
 
 
-def test_annotations_are_at_most_ten_of_a_level(manifest: runs.Manifest) -> None:
+def test_annotations_are_at_most_ten_of_a_level(manifest: Manifest) -> None:
     """What GitHub would drop without a word is counted in one line more."""
     lines = github.workflow_commands(
         manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE
@@ -537,7 +538,7 @@ def test_annotations_are_at_most_ten_of_a_level(manifest: runs.Manifest) -> None
     assert "family0" in lines[0]
 
 
-def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
+def test_an_annotation_is_a_finding(manifest: Manifest) -> None:
     """Its outcome and place, its sentence, how visible it is, and the number."""
     lines = github.workflow_commands(manifest, verdict(FINDING), HERE)
     assert [unescaped(line) for line in lines] == [
@@ -549,7 +550,7 @@ def test_an_annotation_is_a_finding(manifest: runs.Manifest) -> None:
 
 
 def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(
-    manifest: runs.Manifest,
+    manifest: Manifest,
 ) -> None:
     """Never a regression."""
     lines = github.workflow_commands(
@@ -558,7 +559,7 @@ def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(
     assert lines == ["::error title=editproof%3A could not be judged::3 cases are missing"]
 
 
-def test_annotations_of_a_pass_are_none(manifest: runs.Manifest) -> None:
+def test_annotations_of_a_pass_are_none(manifest: Manifest) -> None:
     """Nothing to look at."""
     assert not github.workflow_commands(
         manifest, verdict(*many(3, Outcome.IMPROVED), code=ExitCode.OK), HERE
@@ -600,9 +601,7 @@ def test_a_command_is_read_back_as_it_was_meant() -> None:
         ("package.module:build", ""),
     ],
 )
-def test_a_finding_points_at_the_pipelines_file(
-    manifest: runs.Manifest, spec: str, file: str
-) -> None:
+def test_a_finding_points_at_the_pipelines_file(manifest: Manifest, spec: str, file: str) -> None:
     """Where it lies in the repository; another place would be dropped, or leak what the machine
     looks like.
     """
@@ -616,7 +615,7 @@ def test_a_finding_points_at_the_pipelines_file(
 # GitLab
 
 
-def test_code_quality_lists_what_needs_a_person(manifest: runs.Manifest) -> None:
+def test_code_quality_lists_what_needs_a_person(manifest: Manifest) -> None:
     """Every entry has GitLab's fields; improvements and what is invisible are none."""
     outcomes = (
         Outcome.REGRESSED,
@@ -634,7 +633,7 @@ def test_code_quality_lists_what_needs_a_person(manifest: runs.Manifest) -> None
     assert json.loads(gitlab.code_quality(manifest, verdict(code=ExitCode.OK), HERE)) == []
 
 
-def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
+def test_a_fingerprint_outlives_its_numbers(manifest: Manifest) -> None:
     """The same finding, a little worse, under the next version of its metric, is the same to
     GitLab; another is not.
     """
@@ -656,7 +655,7 @@ def test_a_fingerprint_outlives_its_numbers(manifest: runs.Manifest) -> None:
 # Markdown
 
 
-def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> None:
+def test_a_comment_starts_with_its_marker_and_why(manifest: Manifest) -> None:
     """A script finds the comment by its first line; ten findings are listed, and what they say of
     visibility is explained.
     """
@@ -675,7 +674,7 @@ def test_a_comment_starts_with_its_marker_and_why(manifest: runs.Manifest) -> No
 )
 @pytest.mark.parametrize("reasons", [0, 400])
 def test_a_comment_and_a_summary_keep_their_limits(
-    manifest: runs.Manifest, texts: str, reasons: int
+    manifest: Manifest, texts: str, reasons: int
 ) -> None:
     """However much there is to say, a comment has 40 lines, GitHub takes both whole, and is told
     how much was left out.
@@ -696,7 +695,7 @@ def test_a_comment_and_a_summary_keep_their_limits(
 
 
 @pytest.mark.parametrize("room", [0, 10, 200, 500, 1500, 3000])
-def test_a_summary_keeps_to_the_room_that_is_left(manifest: runs.Manifest, room: int) -> None:
+def test_a_summary_keeps_to_the_room_that_is_left(manifest: Manifest, room: int) -> None:
     """Where an earlier command of the step has filled its summary, ours is shorter, down to
     nothing.
     """
@@ -705,7 +704,7 @@ def test_a_summary_keeps_to_the_room_that_is_left(manifest: runs.Manifest, room:
     assert bool(summary) == (room >= 500)
 
 
-def test_a_summary_folds_the_rest(manifest: runs.Manifest) -> None:
+def test_a_summary_folds_the_rest(manifest: Manifest) -> None:
     """Every aspect of every family and model, the other findings, and the first 50 invisible
     changes, counted.
     """
@@ -720,13 +719,13 @@ def test_a_summary_folds_the_rest(manifest: runs.Manifest) -> None:
     assert "… and 10 more" in text
 
 
-def test_notes_are_in_the_comment(manifest: runs.Manifest) -> None:
+def test_notes_are_in_the_comment(manifest: Manifest) -> None:
     """An expired waiver changes nothing and must be seen."""
     judged = replace(verdict(FINDING), notes=("the waiver of Ann for logo has expired",))
     assert "- the waiver of Ann for logo has expired" in markdown.comment(manifest, judged)
 
 
-def test_what_is_written_is_only_text(manifest: runs.Manifest) -> None:
+def test_what_is_written_is_only_text(manifest: Manifest) -> None:
     """Markdown, HTML, links and mentions in a name are shown, not obeyed."""
     text = markdown.escaped("a|b `c` <b> @team #1 http://x [l](u) *e* ~~s~~ $m$ \\|")
     assert not re.search(r"[|`<>@\[\]*~$\\]|://", text)
@@ -751,7 +750,7 @@ def evil() -> Finding:
     )
 
 
-def test_hostile_names_are_only_text(manifest: runs.Manifest) -> None:
+def test_hostile_names_are_only_text(manifest: Manifest) -> None:
     """No output is broken, nor made to say or do something else, by a name or a reason that comes
     from outside.
     """
@@ -798,7 +797,7 @@ def asked(folder: Path, environ: Mapping[str, str], github: bool | None = None) 
 
 
 def test_files_are_written_and_an_earlier_verdicts_are_removed(
-    manifest: runs.Manifest, tmp_path: Path
+    manifest: Manifest, tmp_path: Path
 ) -> None:
     """A folder that is not there is made; before judging, what an earlier gate wrote goes."""
     files = asked(tmp_path, {})
@@ -825,9 +824,7 @@ def test_github_is_recognised(
     assert asked(tmp_path, environ, github).github is expected
 
 
-def test_the_step_summary_is_added_to_what_is_there(
-    manifest: runs.Manifest, tmp_path: Path
-) -> None:
+def test_the_step_summary_is_added_to_what_is_there(manifest: Manifest, tmp_path: Path) -> None:
     """An earlier command's summary stays, and both together keep GitHub's limit."""
     page = tmp_path / "summary.md"
     wanted = asked(tmp_path, {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)})
@@ -858,14 +855,11 @@ def test_the_end_of_a_run_in_the_terminal(
     next.
     """
     from editproof.harness.commands import running
-    from editproof.harness.operations.judge import JudgedRun
-    from editproof.harness.records.sheet import load
+    from editproof.harness.records.runs import load
 
     monkeypatch.setattr(running, "console", lambda **_: Console(width=WIDTH))
-    sheet = load(Path(shutil.copytree(run_folder, tmp_path / "run")))
-    judged = runs.load_verdict(sheet.folder)
-    assert judged
-    running._show(JudgedRun(sheet, judged), page=None, as_json=False, quiet=False)
+    run = load(Path(shutil.copytree(run_folder, tmp_path / "run")))
+    running._show(run, page=None, as_json=False, quiet=False, with_cases=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("regressed · thin_text, microprint · <script>alert(1)</script>")
     places = [

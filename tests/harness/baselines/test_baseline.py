@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from editproof.harness.baselines import baseline
-from editproof.harness.baselines.baseline import AcceptRequest, Index
+from editproof.harness.baselines import acceptance, baseline_folder
+from editproof.harness.baselines.acceptance import AcceptRequest
+from editproof.harness.baselines.index import Index
 from editproof.harness.commands.cli import app
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.judge import judge
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import Journal, Run, blob_path, load, write_manifest
-from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import write_manifest
+from editproof.harness.records.runs import Run, blob_path, load
 from editproof.harness.records.types import CaseRecord, ExitCode, Margin, Verdict
 from tests.harness.made import MARGIN, VISIBLE, measured, run_of
 
@@ -52,7 +54,7 @@ PNG = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
 
 
 def held_to(run: Run, folder: Path) -> Verdict:
-    return judge_sheet(sheet_of(run), baseline.load(folder))
+    return judge(run, baseline_folder.load(folder)).verdict
 
 
 def index_of(folder: Path) -> Index:
@@ -74,7 +76,7 @@ def test_the_index_says_what_was_accepted_by_whom_and_why(first: Run, tmp_path: 
     """Hashes, samples, spread and provenance, in a text that git can show; the picture is in the
     store.
     """
-    folder = baseline.accept(first, tmp_path / "base", AcceptRequest("first light", "ada"))
+    folder = acceptance.accept(first, tmp_path / "base", AcceptRequest("first light", "ada"))
     index = index_of(folder)
     (accepted,) = index.accepted
     assert (accepted.author, accepted.reason, accepted.run, accepted.cases) == (
@@ -94,8 +96,8 @@ def test_one_case_is_accepted_and_the_others_stay(
     first: Run, second: Run, tmp_path: Path, case: str
 ) -> None:
     """By its name or its id."""
-    folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, AcceptRequest("logo 2 is harder now", "ada", cases=(case,)))
+    folder = acceptance.accept(first, tmp_path / "base")
+    acceptance.accept(second, folder, AcceptRequest("logo 2 is harder now", "ada", cases=(case,)))
     verdict = held_to(second, folder)
     assert verdict.exit_code is ExitCode.REGRESSION
     assert [finding.cases for finding in verdict.findings] == [("id1-42",)]
@@ -108,13 +110,13 @@ def test_a_case_that_changed_takes_the_place_of_the_old_one(
     first: Run, second: Run, tmp_path: Path
 ) -> None:
     """Of its own pixels a user's case has another id; under its name one answer is kept."""
-    folder = baseline.accept(first, tmp_path / "base")
+    folder = acceptance.accept(first, tmp_path / "base")
     old, new = first.records[1], second.records[1]
     changed = run_in(
         tmp_path / "changed", first.records[0], replace(new, case=replace(new.case, id="other"))
     )
-    baseline.accept(changed, folder, AcceptRequest("a new scan", "ada", cases=("logo/2",)))
-    ids = {case.id for case in baseline.load(folder).sheet.manifest.cases}
+    acceptance.accept(changed, folder, AcceptRequest("a new scan", "ada", cases=("logo/2",)))
+    ids = {case.id for case in baseline_folder.load(folder).run.manifest.cases}
     assert (old.case.id in ids, "other" in ids) == (False, True)
     assert index_of(folder).cases["logo/2 ns seed 42"].acceptances == [2]
     assert held_to(changed, folder).exit_code is ExitCode.OK
@@ -122,8 +124,8 @@ def test_a_case_that_changed_takes_the_place_of_the_old_one(
 
 def test_a_family_is_accepted(first: Run, second: Run, tmp_path: Path) -> None:
     """All of its cases."""
-    folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, AcceptRequest("why not", families=("logo",)))
+    folder = acceptance.accept(first, tmp_path / "base")
+    acceptance.accept(second, folder, AcceptRequest("why not", families=("logo",)))
     assert held_to(second, folder).exit_code is ExitCode.OK
 
 
@@ -131,8 +133,8 @@ def test_a_second_right_answer_stands_beside_the_first(
     first: Run, second: Run, tmp_path: Path
 ) -> None:
     """The nearest one counts; what is near to neither is a regression."""
-    folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(
+    folder = acceptance.accept(first, tmp_path / "base")
+    acceptance.accept(
         second, folder, AcceptRequest("both fonts are right", cases=("logo/1",), also=True)
     )
     assert held_to(first, folder).exit_code is ExitCode.OK
@@ -148,29 +150,29 @@ def test_undo_takes_back_one_acceptance_after_the_other(
     first: Run, second: Run, tmp_path: Path
 ) -> None:
     """With the pictures; and says when there is nothing left to take back."""
-    folder = baseline.accept(first, tmp_path / "base")
-    baseline.accept(second, folder, AcceptRequest("one", cases=("logo/1",)))
-    baseline.accept(second, folder, AcceptRequest("all"))
+    folder = acceptance.accept(first, tmp_path / "base")
+    acceptance.accept(second, folder, AcceptRequest("one", cases=("logo/1",)))
+    acceptance.accept(second, folder, AcceptRequest("all"))
     assert held_to(second, folder).exit_code is ExitCode.OK
-    assert "acceptance 3 (all: all)" in baseline.undo(folder)
+    assert "acceptance 3 (all: all)" in acceptance.undo(folder)
     assert held_to(second, folder).findings[0].case_id == "id2-42"
-    assert "acceptance 2 (logo/1: one)" in baseline.undo(folder)
+    assert "acceptance 2 (logo/1: one)" in acceptance.undo(folder)
     assert held_to(first, folder).unchanged == 2
     assert blob_path(folder, "a" * 64).is_file()
     assert not blob_path(folder, "c" * 64).exists()
     with pytest.raises(UsageError, match="no earlier state"):
-        baseline.undo(folder)
+        acceptance.undo(folder)
 
 
 def test_undo_goes_back_ten_times(first: Run, second: Run, tmp_path: Path) -> None:
     """Further back there is git."""
     folder = tmp_path / "base"
     for number in range(13):
-        baseline.accept((first, second)[number % 2], folder, AcceptRequest(str(number)))
+        acceptance.accept((first, second)[number % 2], folder, AcceptRequest(str(number)))
     for number in range(12, 2, -1):
-        assert f"(all: {number})" in baseline.undo(folder)
+        assert f"(all: {number})" in acceptance.undo(folder)
     with pytest.raises(UsageError, match="no earlier state"):
-        baseline.undo(folder)
+        acceptance.undo(folder)
 
 
 @pytest.mark.parametrize(
@@ -185,10 +187,10 @@ def test_what_does_not_fit_is_refused_and_the_baseline_stays(
     first: Run, tmp_path: Path, how: AcceptRequest, part: str
 ) -> None:
     """Unknown names, and a run of fewer cases, which would drop the others unseen."""
-    folder = baseline.accept(first, tmp_path / "base")
+    folder = acceptance.accept(first, tmp_path / "base")
     fewer = run_in(tmp_path / "fewer", pictured(30.0, "c"))
     with pytest.raises(UsageError, match=part):
-        baseline.accept(fewer, folder, how)
+        acceptance.accept(fewer, folder, how)
     assert held_to(first, folder).exit_code is ExitCode.OK
 
 
@@ -196,15 +198,15 @@ def test_a_part_without_a_baseline_is_refused(first: Run, tmp_path: Path) -> Non
     """There is nothing that it would be a part of."""
     for how in (AcceptRequest(families=("logo",)), AcceptRequest(also=True)):
         with pytest.raises(UsageError, match="no baseline yet"):
-            baseline.accept(first, tmp_path / "base", how)
+            acceptance.accept(first, tmp_path / "base", how)
 
 
 def test_a_part_measured_otherwise_is_refused(first: Run, second: Run, tmp_path: Path) -> None:
     """Numbers of two machines or metric identities never stand in one baseline."""
-    folder = baseline.accept(first, tmp_path / "base")
+    folder = acceptance.accept(first, tmp_path / "base")
     other = replace(second, manifest=replace(second.manifest, machine={"device": "cuda"}))
     with pytest.raises(UsageError, match="their machine differ"):
-        baseline.accept(other, folder, AcceptRequest("faster", families=("logo",)))
+        acceptance.accept(other, folder, AcceptRequest("faster", families=("logo",)))
 
 
 def test_a_baseline_without_an_index_still_counts(first: Run, second: Run, tmp_path: Path) -> None:
@@ -214,9 +216,9 @@ def test_a_baseline_without_an_index_still_counts(first: Run, second: Run, tmp_p
     ]
     folder = run_in(tmp_path / "base", *trimmed).folder
     assert held_to(second, folder).exit_code is ExitCode.REGRESSION
-    baseline.accept(second, folder, AcceptRequest("new"))
+    acceptance.accept(second, folder, AcceptRequest("new"))
     assert held_to(second, folder).exit_code is ExitCode.OK
-    baseline.undo(folder)
+    acceptance.undo(folder)
     assert held_to(second, folder).exit_code is ExitCode.REGRESSION
 
 

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from editproof.harness.baselines import baseline, modes
+from editproof.harness.baselines import acceptance, baseline_folder, modes
 from editproof.harness.baselines.modes import Modes
 from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
 from editproof.harness.gate.looks import Looking
 from editproof.harness.metrics.core.visibility import why_blind
-from editproof.harness.records.sheet import Sheet, sheet_of
+from editproof.harness.records.runs import Run
 from tests.harness.compare.test_compare import drawn, level, run_of, written
 from tests.harness.conftest import Command
 
 
-def reruns(tmp_path: Path, *levels: float) -> list[Sheet]:
+def make_reruns(tmp_path: Path, *levels: float) -> list[Run]:
     """Runs of the same three cases; the pictures of each are so many levels lighter."""
     return [
-        sheet_of(drawn(run_of(tmp_path / str(place), lambda _: 0.1), level))
+        drawn(run_of(tmp_path / str(place), lambda _: 0.1), level)
         for place, level in enumerate(levels)
     ]
 
@@ -36,7 +36,7 @@ def first(found: tuple[Modes, ...]) -> Modes:
 
 def test_equal_pictures_and_invisible_differences_are_one_outcome(tmp_path: Path) -> None:
     """Three runs of one outcome, bit for bit or so that nobody sees it, and one of another."""
-    found = first(modes.find(reruns(tmp_path, 0, 40, 0, 0.6), Looking()))
+    found = first(modes.find(make_reruns(tmp_path, 0, 40, 0, 0.6), Looking()))
     assert [outcome.runs for outcome in found.outcomes] == [(0, 2, 3), (1,)]
     assert found.apart >= 0.2
     assert modes.told(found).startswith("logo/1 m seed 1: 2 outcomes, 3 and 1 of 4 runs, JOD ")
@@ -44,32 +44,32 @@ def test_equal_pictures_and_invisible_differences_are_one_outcome(tmp_path: Path
 
 def test_invisible_differences_alone_are_no_second_outcome(tmp_path: Path) -> None:
     """However many pictures there are."""
-    assert modes.find(reruns(tmp_path, 0, 0.6, 1.2), Looking()) == ()
-    assert modes.find(reruns(tmp_path / "same", 0, 0), Looking()) == ()
+    assert modes.find(make_reruns(tmp_path, 0, 0.6, 1.2), Looking()) == ()
+    assert modes.find(make_reruns(tmp_path / "same", 0, 0), Looking()) == ()
 
 
 def test_nothing_is_measured_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three cases with the same two pictures one is measured, and none the second time."""
-    sheets = reruns(tmp_path, 0, 40)
-    before = modes.find(sheets, Looking())
+    reruns = make_reruns(tmp_path, 0, 40)
+    before = modes.find(reruns, Looking())
     if why_blind():
         pytest.skip("what is measured without ColorVideoVDP is not kept")
     monkeypatch.setattr(modes, "compare", None)
-    assert modes.find(sheets, Looking()) == before
+    assert modes.find(reruns, Looking()) == before
 
 
 def test_a_new_picture_each_time_is_no_set_of_right_answers(tmp_path: Path) -> None:
     """It is said, and nothing is offered."""
-    sheets = reruns(tmp_path, 0, 30, 60, 90)
-    found = modes.find(sheets, Looking())
+    reruns = make_reruns(tmp_path, 0, 30, 60, 90)
+    found = modes.find(reruns, Looking())
     assert "is the seed passed on?" in modes.told(first(found))
-    assert modes.missing_answers(found, sheets, has_baseline=False) == []
+    assert modes.missing_answers(found, reruns, has_baseline=False) == []
 
 
 def test_few_runs_hold_every_missing_answer(tmp_path: Path) -> None:
     """Without a baseline all outcomes but the most frequent, from as few runs as can be."""
-    sheets = reruns(tmp_path, 0, 40, 0, 80)
-    chosen = modes.missing_answers(modes.find(sheets, Looking()), sheets, has_baseline=False)
+    reruns = make_reruns(tmp_path, 0, 40, 0, 80)
+    chosen = modes.missing_answers(modes.find(reruns, Looking()), reruns, has_baseline=False)
     assert [(one.run.name, len(one.cases)) for one in chosen] == [("1", 3), ("3", 3)]
 
 
@@ -77,7 +77,7 @@ def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
     """With a baseline every outcome that it lacks; nothing of a case of which it accepts no
     outcome.
     """
-    sheets = reruns(tmp_path, 0, 40, 40)
+    reruns = make_reruns(tmp_path, 0, 40, 40)
     runs = [
         drawn(run_of(tmp_path / name, lambda _: 0.1), level)
         for name, level in (("near", 0.6), ("far", 90))
@@ -85,13 +85,14 @@ def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
     for run in runs:
         written(run)
     near, far = (
-        baseline.load(baseline.accept(run, tmp_path / f"base-{run.folder.name}")) for run in runs
+        baseline_folder.load(acceptance.accept(run, tmp_path / f"base-{run.folder.name}"))
+        for run in runs
     )
-    found = modes.find(sheets, Looking(), near)
+    found = modes.find(reruns, Looking(), near)
     assert [outcome.accepted for outcome in first(found).outcomes] == [False, True]
-    (chosen,) = modes.missing_answers(found, sheets, has_baseline=True)
+    (chosen,) = modes.missing_answers(found, reruns, has_baseline=True)
     assert chosen.run.name == "1"
-    assert not any(map(modes.is_known, modes.find(sheets, Looking(), far)))
+    assert not any(map(modes.is_known, modes.find(reruns, Looking(), far)))
 
 
 def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
@@ -99,17 +100,17 @@ def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
     runs = [
         drawn(run_of(tmp_path / str(at), level(0.1 + at / 100)), 40 * (at == 2)) for at in range(3)
     ]
-    sheets = [sheet_of(run) for run in runs]
-    (with_all,) = floors.measure(sheets)
-    (within,) = floors.measure(sheets, modes.usual(modes.find(sheets, Looking())))
+    reruns = list(runs)
+    (with_all,) = floors.measure(reruns)
+    (within,) = floors.measure(reruns, modes.usual(modes.find(reruns, Looking())))
     assert (with_all.repeat, within.repeat) == pytest.approx((0.02, 0.01))
 
 
 def test_the_file_tells_of_several_outcomes_and_old_files_are_read(tmp_path: Path) -> None:
     """A line a case."""
-    sheets = reruns(tmp_path, 0, 40)
+    reruns = make_reruns(tmp_path, 0, 40)
     path = tmp_path / "noise.toml"
-    floors.write(path, sheets, floors.measure(sheets), modes.lines(modes.find(sheets, Looking())))
+    floors.write(path, reruns, floors.measure(reruns), modes.lines(modes.find(reruns, Looking())))
     assert [(one.case, one.runs) for one in floors.read(path).modes][:1] == [
         ("logo/1 m seed 1", [1, 1])
     ]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from editproof.harness.gate.first_stage import Kept, first_difference
+from editproof.harness.gate.first_stage import first_difference
+from editproof.harness.records.tables import KeptStage
 from tests.harness.conftest import Command, Start, make_start
 
 SUITE = """
@@ -63,16 +64,22 @@ def answer(command: Command, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_first_difference_is_the_first_stage_that_made_something_else() -> None:
-    ours = [Kept("a", "1"), Kept("b", "2"), Kept("c", "3")]
+    ours = [KeptStage("a", "1"), KeptStage("b", "2"), KeptStage("c", "3")]
     assert first_difference(ours, ours) == ""
-    assert first_difference(ours, [Kept("a", "1"), Kept("b", "9"), Kept("c", "9")]) == "b"
-    assert first_difference(ours, [Kept("a", "1"), Kept("c", "3"), Kept("b", "2")]) == "b"
+    assert (
+        first_difference(ours, [KeptStage("a", "1"), KeptStage("b", "9"), KeptStage("c", "9")])
+        == "b"
+    )
+    assert (
+        first_difference(ours, [KeptStage("a", "1"), KeptStage("c", "3"), KeptStage("b", "2")])
+        == "b"
+    )
     assert first_difference(ours[:2], ours) == "c"
     assert first_difference([], ours) == ""
     assert (
         first_difference(
-            [Kept("a", "1", "fine"), Kept("b", "2", "bad")],
-            [Kept("a", "1", "fine"), Kept("b", "2", "good")],
+            [KeptStage("a", "1", "fine"), KeptStage("b", "2", "bad")],
+            [KeptStage("a", "1", "fine"), KeptStage("b", "2", "good")],
         )
         == "b"
     )

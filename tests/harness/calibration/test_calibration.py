@@ -44,10 +44,11 @@ from editproof.harness.calibration.rates import (
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.metrics.core.lpips_weights import find_weights
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.pairing import accepted_pictures, pair
-from editproof.harness.records.runs import load_manifest
-from editproof.harness.records.sheet import Baseline, Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     CaseRecord,
     Change,
@@ -228,15 +229,15 @@ def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
         plan(replace(suite, models=(Model("mine", "mine.py:build"),)))
 
 
-def stand_in(run: Sheet, baseline: Baseline) -> Verdict:
+def stand_in(run: Run, baseline: Baseline) -> Verdict:
     """In place of the gate: every picture that is not the accepted one is worse, unless it is one
     of a clean rerun.
     """
-    paired = pair(run, baseline.sheet).ids
+    paired = pair(run, baseline.run).ids
     seeds = {case.id: case.seed for case in run.manifest.cases}
     other = any(seed >= FIRST_FRESH_SEED for seed in seeds.values())
     changed = [
-        a for a, b in paired.items() if run.ended[a].actual != baseline.sheet.ended[b].actual
+        a for a, b in paired.items() if run.endings[a].actual != baseline.run.endings[b].actual
     ]
     spoiled = [] if other else changed
     found = Outcome.REGRESSED if spoiled else Outcome.UNCHANGED
@@ -258,7 +259,7 @@ def stand_in(run: Sheet, baseline: Baseline) -> Verdict:
         judgements=(),
         changes=tuple(Change(case_id, told, SEEN, 2 * SEEN) for case_id in changed),
         unchanged=len(paired) - len(changed),
-        baseline=str(baseline.sheet.folder),
+        baseline=str(baseline.run.folder),
     )
 
 
@@ -316,7 +317,7 @@ def test_from_end_to_end_and_again(
     """Each population is judged, and the planted stage is named. A second call runs nothing again;
     one with another fault runs that one's stage; a run made elsewhere joins; and another suite is
     refused."""
-    monkeypatch.setattr(judging, "judge_sheet", stand_in)
+    monkeypatch.setattr(judging, "judge", stand_in)
     monkeypatch.setattr(trials, "judge_all", here)
     monkeypatch.setattr(
         trials, "_counterparts", lambda *_: None

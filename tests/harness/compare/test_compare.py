@@ -18,8 +18,7 @@ from editproof.harness.compare import answer
 from editproof.harness.compare.answer import Judged
 from editproof.harness.compare.compare import compare
 from editproof.harness.pictures import files as pictures
-from editproof.harness.records import runs
-from editproof.harness.records.compared import (
+from editproof.harness.records.comparison import (
     AspectAnswer,
     AspectOutcome,
     Comparison,
@@ -27,8 +26,15 @@ from editproof.harness.records.compared import (
     Pictures,
 )
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import Manifest, MetricInfo, PipelineInfo, Run
-from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import (
+    SCHEMA,
+    Manifest,
+    MetricInfo,
+    PipelineInfo,
+    write_manifest,
+)
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     ASPECTS,
     Aspect,
@@ -86,7 +92,7 @@ def run_of(
     pipelines = {model.name: PipelineInfo(model.spec, "f", "", stochastic) for model in known}
     metrics = {"lpips": MetricInfo("lpips[alex]@1", "", "lower")}
     manifest = Manifest(
-        runs.SCHEMA, "0.1.0", "2026-03-14T02:15:09Z", suite, pipelines, metrics, cases, {}, {}
+        SCHEMA, "0.1.0", "2026-03-14T02:15:09Z", suite, pipelines, metrics, cases, {}, {}
     )
     records = tuple(
         CaseRecord(
@@ -100,7 +106,7 @@ def run_of(
         )
         for case in cases
     )
-    return Run(folder, manifest, records, None)
+    return Run.of_records(folder, manifest, records)
 
 
 def level(value: float) -> Value:
@@ -126,8 +132,8 @@ def test_deterministic_change_is_real(tmp_path: Path) -> None:
     a, worse, better = (
         run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.15), ("c", 0.05))
     )
-    (lost,) = compare(sheet_of(a), sheet_of(worse)).rows
-    (won,) = compare(sheet_of(a), sheet_of(better)).rows
+    (lost,) = compare(a, worse).rows
+    (won,) = compare(a, better).rows
     assert (lost.outcome, lost.samples, lost.worse) == ("lost", 3, 3)
     assert (won.outcome, won.samples, won.improved) == ("won", 3, 3)
     assert [lost.change, won.change] == pytest.approx([0.05, -0.05])
@@ -136,7 +142,7 @@ def test_deterministic_change_is_real(tmp_path: Path) -> None:
 def test_change_below_the_margin_is_none(tmp_path: Path) -> None:
     """What the suite's margin lets pass is unchanged."""
     a, b = (run_of(tmp_path / name, level(v)) for name, v in (("a", 0.1), ("b", 0.115)))
-    (row,) = compare(sheet_of(a), sheet_of(b)).rows
+    (row,) = compare(a, b).rows
     assert (row.outcome, row.tolerance) == ("unchanged", 0.02)
 
 
@@ -157,7 +163,7 @@ def test_metrics_margin_holds_where_the_suite_has_none(tmp_path: Path) -> None:
             )
             for run in (a, b)
         ]
-        (row,) = compare(*map(sheet_of, sides)).rows
+        (row,) = compare(*sides).rows
         tolerances.append(row.tolerance)
         outcomes.append(row.outcome)
     assert tolerances == [0.01, 0.03, 0.002]
@@ -171,8 +177,8 @@ def test_stochastic_change_must_be_significant(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", lambda case: 0.1 + jitter(case), stochastic=True)
     clear = run_of(tmp_path / "b", lambda case: 0.15 + jitter(case) * 2, stochastic=True)
     noisy = run_of(tmp_path / "c", lambda case: 0.13 + 200 * jitter(case), stochastic=True)
-    (lost,) = compare(sheet_of(a), sheet_of(clear)).rows
-    (row,) = compare(sheet_of(a), sheet_of(noisy)).rows
+    (lost,) = compare(a, clear).rows
+    (row,) = compare(a, noisy).rows
     assert lost.outcome == "lost"
     assert lost.p is not None
     assert lost.p < 0.001
@@ -185,8 +191,8 @@ def test_deterministic_side_stands_for_every_seed(tmp_path: Path) -> None:
     """One case of a deterministic side is paired with each seed of the other."""
     a = run_of(tmp_path / "a", lambda _: 0.1)
     b = run_of(tmp_path / "b", lambda case: 0.1 + jitter(case), stochastic=True)
-    assert compare(sheet_of(a), sheet_of(b)).pairs == 9
-    assert compare(sheet_of(b), sheet_of(a)).pairs == 9
+    assert compare(a, b).pairs == 9
+    assert compare(b, a).pairs == 9
 
 
 def test_two_models_of_one_run(tmp_path: Path) -> None:
@@ -194,7 +200,7 @@ def test_two_models_of_one_run(tmp_path: Path) -> None:
     run = run_of(
         tmp_path / "a", lambda case: 0.1 if case.model.name == "x" else 0.2, models=("x", "y")
     )
-    found = compare(sheet_of(run), sheet_of(run), models=("x", "y"))
+    found = compare(run, run, models=("x", "y"))
     (row,) = found.rows
     assert (row.model, row.outcome, found.pairs) == ("x → y", "lost", 3)
     assert [pair.change for pair in found.losses] == pytest.approx([0.1] * 3)
@@ -205,7 +211,7 @@ def test_value_on_one_side_only(tmp_path: Path) -> None:
     """What one side refused can't be compared, and the row says which side and why."""
     a = run_of(tmp_path / "a", lambda _: 0.1)
     b = run_of(tmp_path / "b", lambda case: None if case.step == 3 else 0.1)
-    (row,) = compare(sheet_of(a), sheet_of(b)).rows
+    (row,) = compare(a, b).rows
     assert row.outcome == "not comparable"
     assert "1 of 3 pairs" in row.why
     assert "B: refused" in row.why
@@ -216,10 +222,8 @@ def test_cost_stands_beside_quality(tmp_path: Path) -> None:
     ranked by.
     """
     a, b = run_of(tmp_path / "a", lambda _: 0.1), run_of(tmp_path / "b", lambda _: 0.2)
-    slow = replace(
-        b, records=tuple(replace(record, seconds=3.0, peak_mb=200.0) for record in b.records)
-    )
-    (cost,) = compare(sheet_of(a), sheet_of(slow)).costs
+    slow = b.with_records([replace(record, seconds=3.0, peak_mb=200.0) for record in b.records])
+    (cost,) = compare(a, slow).costs
     assert (cost.seconds_a, cost.seconds_b, cost.memory_a, cost.memory_b) == (
         1.0,
         3.0,
@@ -236,16 +240,14 @@ def drawn(run: Run, level: float) -> Run:
     pattern = np.random.default_rng(1).uniform(0.2, 0.8, (64, 64, 3)).astype(np.float32)
     picture = pattern + np.float32(level / 255)
     digest = pictures.store(run.folder, picture)
-    return replace(
-        run, records=tuple(replace(record, blobs={"actual": digest}) for record in run.records)
-    )
+    return run.with_records([replace(record, blobs={"actual": digest}) for record in run.records])
 
 
 def pictured(tmp_path: Path, level: float, lpips: float) -> Comparison:
     """A, and B whose pictures are so many levels lighter and whose LPIPS is that."""
     a = drawn(run_of(tmp_path / "a", lambda _: 0.1), 0)
     b = drawn(run_of(tmp_path / "b", lambda _: lpips), level)
-    return compare(sheet_of(a), sheet_of(b))
+    return compare(a, b)
 
 
 def test_the_same_pictures_are_said_to_be_the_same(tmp_path: Path) -> None:
@@ -296,7 +298,7 @@ def test_two_models_of_one_run_are_looked_at(tmp_path: Path) -> None:
         one if one.case.model.name == "x" else two
         for one, two in zip(light.records, dark.records, strict=True)
     )
-    sheet = sheet_of(replace(run, records=tuple(records)))
+    sheet = run.with_records(tuple(records))
     there, back = (compare(sheet, sheet, models=models) for models in (("x", "y"), ("y", "x")))
     assert (there.take, back.take) == ("a", "b")
     assert there.pictures == Pictures(same=0, unseen=0, seen=3, unknown=0, only_a=0, only_b=0)
@@ -410,21 +412,21 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         (changed(b, name="nightly"), "nightly"),
         (changed(b, scene_seed=8), "scene_seed"),
         (replace(b, manifest=other), "lpips[alex]@2"),
-        (replace(b, records=()), "no finished case in common"),
+        (b.with_records(()), "no finished case in common"),
         (run_of(tmp_path / "c", lambda _: 0.1, models=("p", "q")), "no model in common"),
     ):
         with pytest.raises(UsageError, match=named.replace("[", r"\[")):
-            compare(sheet_of(a), sheet_of(wrong))
+            compare(a, wrong)
     with pytest.raises(UsageError, match="has no model 'z'"):
-        compare(sheet_of(a), sheet_of(b), models=("m", "z"))
+        compare(a, b, models=("m", "z"))
     with pytest.raises(UsageError, match="compared with itself"):
-        compare(sheet_of(a), sheet_of(a), models=("m", "m"))
+        compare(a, a, models=("m", "m"))
 
 
 def written(run: Run) -> str:
     """The run as a folder."""
-    runs.write_manifest(run.folder, run.manifest)
-    journal = runs.Journal(run.folder)
+    write_manifest(run.folder, run.manifest)
+    journal = Journal(run.folder)
     for record in run.records:
         journal.append(record)
     journal.close()

@@ -7,11 +7,9 @@ from dataclasses import replace
 import pytest
 
 from editproof.harness.gate import cost
-from editproof.harness.gate.judge import judge
 from editproof.harness.records.runs import Run
-from editproof.harness.records.sheet import sheet_of
 from editproof.harness.records.types import ExitCode, Limit, Outcome
-from tests.harness.made import MARGIN, measured, run_of
+from tests.harness.made import MARGIN, judge_beside, measured, run_of
 
 
 def costing(
@@ -42,7 +40,7 @@ def costing(
 
 def notes(now: Run, before: Run) -> list[str]:
     """What a verdict says of it; nothing of it fails."""
-    verdict = judge(now, before)
+    verdict = judge_beside(now, before)
     assert verdict.exit_code is ExitCode.OK
     return [note for note in verdict.notes if "slower" in note or "memory" in note]
 
@@ -91,13 +89,11 @@ def test_memory_that_grows_from_edit_to_edit_is_said() -> None:
 
 def test_growth_is_the_slope_of_a_process_and_takes_8_edits_to_tell() -> None:
     """Not known of fewer, nor where the system says nothing."""
-    assert cost.growth(sheet_of(costing(growth=40.0)), "ns") == pytest.approx(40)
-    assert cost.growth(sheet_of(costing(growth=40.0, edits=10)), "ns") is None
+    assert cost.growth(costing(growth=40.0), "ns") == pytest.approx(40)
+    assert cost.growth(costing(growth=40.0, edits=10), "ns") is None
     silent = costing(growth=40.0)
-    silent = replace(
-        silent, records=tuple(replace(record, held_mb=None) for record in silent.records)
-    )
-    assert cost.growth(sheet_of(silent), "ns") is None
+    silent = silent.with_records([replace(record, held_mb=None) for record in silent.records])
+    assert cost.growth(silent, "ns") is None
 
 
 @pytest.mark.parametrize(
@@ -113,7 +109,7 @@ def test_a_limit_of_growth_or_processor_time_is_kept_or_broken(
     limit: Limit, after: float, code: ExitCode
 ) -> None:
     """With the number and the limit."""
-    verdict = judge(costing(growth=40.0, limits=(limit,)), None)
+    verdict = judge_beside(costing(growth=40.0, limits=(limit,)), None)
     assert verdict.exit_code is code
     (finding,) = verdict.findings
     assert finding.outcome is (Outcome.PASS if code is ExitCode.OK else Outcome.REGRESSED)
@@ -124,6 +120,6 @@ def test_a_limit_of_growth_or_processor_time_is_kept_or_broken(
 
 def test_a_limit_of_growth_on_too_few_edits_is_not_judged() -> None:
     """Exit 3, with why."""
-    verdict = judge(costing(edits=5, limits=(Limit("growth", max=10.0),)), None)
+    verdict = judge_beside(costing(edits=5, limits=(Limit("growth", max=10.0),)), None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "it takes 8 edits in one process" in verdict.invalid[0]

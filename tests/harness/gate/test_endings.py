@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from editproof.harness.gate.judge import judge
-from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
+from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     Budget,
     Case,
@@ -25,7 +25,7 @@ from editproof.harness.records.types import (
     Verdict,
     Waiver,
 )
-from tests.harness.made import hashed
+from tests.harness.made import hashed, judge_beside
 
 MODEL = Model("patch", "reference?inpaint.model=patch")
 SSIM = MetricInfo("ssim@1", "", "higher", margins={"mean": 0.01})
@@ -69,7 +69,7 @@ def run_of(
         {},
         {"device": "cpu"},
     )
-    return Run(Path("made"), manifest, records, None)
+    return Run.of_records(Path("made"), manifest, records)
 
 
 def found(verdict: Verdict, rule: str) -> list[Finding]:
@@ -79,12 +79,15 @@ def found(verdict: Verdict, rule: str) -> list[Finding]:
 def test_a_metric_brings_its_own_margin() -> None:
     """0.02 beyond it is a loss, 0.005 is none; the statistic without a margin is not compared."""
     before = run_of(record(1, 1, 0.9), stochastic=False)
-    bad = judge(run_of(record(1, 1, 0.87), stochastic=False), before)
+    bad = judge_beside(run_of(record(1, 1, 0.87), stochastic=False), before)
     assert bad.exit_code is ExitCode.REGRESSION
     (finding,) = found(bad, "picture")
     assert finding.evidence
     assert (finding.evidence.stat, finding.checks) == ("mean", 1)
-    assert judge(run_of(record(1, 1, 0.895), stochastic=False), before).outcome is Outcome.UNCHANGED
+    assert (
+        judge_beside(run_of(record(1, 1, 0.895), stochastic=False), before).outcome
+        is Outcome.UNCHANGED
+    )
 
 
 def of_family(family: str, seed: int, status: str) -> CaseRecord:
@@ -104,13 +107,13 @@ def test_edits_of_several_families_that_end_alike_are_one_finding() -> None:
             for seed in (1, 2)
         )
     )
-    (finding,) = found(judge(now, before), "status")
+    (finding,) = found(judge_beside(now, before), "status")
     assert (finding.families, len(finding.cases)) == (("logo", "grain"), 4)
     assert finding.words == "4 of 4 edits were done and are now sent to review"
     waiver = Waiver("Ada", "it was asked for", date.max, family="grain", metric="status")
     suite = replace(now.manifest.suite, waivers=(waiver,))
     waived = found(
-        judge(replace(now, manifest=replace(now.manifest, suite=suite)), before), "status"
+        judge_beside(replace(now, manifest=replace(now.manifest, suite=suite)), before), "status"
     )
     assert {(one.families, one.outcome) for one in waived} == {
         (("logo",), Outcome.REGRESSED),
@@ -122,10 +125,10 @@ def test_a_written_margin_wins_and_default_ones_can_be_turned_off() -> None:
     before = run_of(record(1, 1, 0.9), stochastic=False)
     wide = (Margin("ssim", "edit", "mean", margin=0.1),)
     assert (
-        judge(run_of(record(1, 1, 0.85), stochastic=False, margins=wide), before).exit_code
+        judge_beside(run_of(record(1, 1, 0.85), stochastic=False, margins=wide), before).exit_code
         is ExitCode.OK
     )
-    dead = judge(
+    dead = judge_beside(
         run_of(record(1, 1, 0.1), stochastic=False, margins=wide, default_margins=False), before
     )
     assert dead.exit_code is ExitCode.REGRESSION
@@ -137,14 +140,14 @@ def test_an_edit_that_is_not_done_any_more_is_a_regression(status: str) -> None:
     fine = run_of(record(1, 1, 0.9), stochastic=False)
     value = None if status == "refused" else 0.9
     worse = run_of(record(1, 1, value, status, "refused: mask too large"), stochastic=False)
-    verdict = judge(worse, fine)
+    verdict = judge_beside(worse, fine)
     assert verdict.exit_code is ExitCode.REGRESSION
     (finding,) = found(verdict, "status")
     assert finding.outcome is Outcome.REGRESSED
     assert "mask too large" in finding.text
-    (finding,) = found(judge(fine, worse), "status")
+    (finding,) = found(judge_beside(fine, worse), "status")
     assert finding.outcome is Outcome.IMPROVED
-    assert not found(judge(worse, worse), "status")
+    assert not found(judge_beside(worse, worse), "status")
 
 
 def test_a_budget_without_a_number_since_edits_are_refused_is_a_regression_and_no_error() -> None:
@@ -153,10 +156,10 @@ def test_a_budget_without_a_number_since_edits_are_refused_is_a_regression_and_n
     refused = run_of(
         record(1, 1, None, "refused", "mask too large"), stochastic=False, budgets=budgets
     )
-    verdict = judge(refused, run_of(record(1, 1, 0.9), stochastic=False, budgets=budgets))
+    verdict = judge_beside(refused, run_of(record(1, 1, 0.9), stochastic=False, budgets=budgets))
     assert verdict.exit_code is ExitCode.REGRESSION
     assert not found(verdict, "budget")
-    assert judge(refused, None).exit_code is ExitCode.INCOMPLETE
+    assert judge_beside(refused, None).exit_code is ExitCode.INCOMPLETE
 
 
 def test_one_seed_of_three_sent_to_review_warns_and_all_three_fail() -> None:
@@ -173,19 +176,19 @@ def test_one_seed_of_three_sent_to_review_warns_and_all_three_fail() -> None:
             )
         )
 
-    some = judge(reviewed(1), fine)
+    some = judge_beside(reviewed(1), fine)
     (finding,) = found(some, "status")
     assert (finding.outcome, finding.fails, some.exit_code) == (Outcome.CHANGED, False, ExitCode.OK)
     assert "1 of 3 edits was done and is now sent to review" in finding.text
     assert "On other seeds of these scenes nothing changed" in finding.text
-    assert judge(reviewed(3), fine).exit_code is ExitCode.REGRESSION
+    assert judge_beside(reviewed(3), fine).exit_code is ExitCode.REGRESSION
 
 
 def test_what_ends_worse_and_better_is_a_regression_of_what_ends_worse() -> None:
     """Its cases are the worse ones alone."""
     before = run_of(record(1, 1, 0.9, "needs_review"), record(2, 1, 0.9), stochastic=False)
     now = run_of(record(1, 1, 0.9), record(2, 1, 0.9, "needs_review"), stochastic=False)
-    (finding,) = found(judge(now, before), "status")
+    (finding,) = found(judge_beside(now, before), "status")
     assert (finding.outcome, finding.cases) == (Outcome.REGRESSED, ("id2-1",))
 
 
@@ -199,11 +202,11 @@ def test_seeds_that_give_the_same_picture_are_a_regression() -> None:
         *(pictured(step, seed, f"{step} {seed}") for step in (1, 2) for seed in (1, 2, 3))
     )
     stuck = run_of(*(pictured(step, seed, f"{step} 1") for step in (1, 2) for seed in (1, 2, 3)))
-    verdict = judge(stuck, varied)
+    verdict = judge_beside(stuck, varied)
     assert verdict.exit_code is ExitCode.REGRESSION
     (finding,) = found(verdict, "seed")
     assert "2 of 2 scenes" in finding.text
     assert finding.cases == ("id1-1", "id2-1")
-    assert not found(judge(varied, varied), "seed")
-    assert not found(judge(stuck, stuck), "seed")
-    assert not found(judge(run_of(pictured(1, 1, "a")), run_of(pictured(1, 1, "a"))), "seed")
+    assert not found(judge_beside(varied, varied), "seed")
+    assert not found(judge_beside(stuck, stuck), "seed")
+    assert not found(judge_beside(run_of(pictured(1, 1, "a")), run_of(pictured(1, 1, "a"))), "seed")

@@ -9,27 +9,22 @@ from typing import Literal
 
 import pytest
 
-from editproof.harness.baselines import baseline
-from editproof.harness.gate.judge import judge, judge_sheet
-from editproof.harness.records import sheet
+from editproof.harness.baselines import acceptance
+from editproof.harness.records import runs
 from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import MetricInfo, write_manifest
+from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.runs import (
-    Journal,
-    MetricInfo,
-    Run,
-    load,
-    write_manifest,
-    write_tables,
-)
-from editproof.harness.records.sheet import sheet_of
+from editproof.harness.records.runs import Run, load
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import Budget, ExitCode, Limit, Outcome, Waiver
-from tests.harness.made import BUDGET, MARGIN, failed, measured, of_pictures, run_of
+from tests.harness.made import BUDGET, MARGIN, failed, judge_beside, measured, of_pictures, run_of
 
 
 def test_a_kept_budget_passes_and_shows_its_headroom() -> None:
     """Headroom is the distance to the limit, of the worst case."""
-    verdict = judge(run_of(measured(35.0), measured(32.5, step=2), budgets=(BUDGET,)), None)
+    verdict = judge_beside(run_of(measured(35.0), measured(32.5, step=2), budgets=(BUDGET,)), None)
     assert verdict.exit_code is ExitCode.OK
     (finding,) = verdict.findings
     assert finding.evidence
@@ -43,7 +38,7 @@ def test_a_kept_budget_passes_and_shows_its_headroom() -> None:
 
 def test_a_broken_budget_is_a_regression_and_says_where() -> None:
     """Exit 1, with the case, the value and the limit in one line."""
-    verdict = judge(run_of(measured(35.0), measured(29.0, step=2), budgets=(BUDGET,)), None)
+    verdict = judge_beside(run_of(measured(35.0), measured(29.0, step=2), budgets=(BUDGET,)), None)
     assert verdict.exit_code is ExitCode.REGRESSION
     text = verdict.findings[0].text
     for part in ("29 dB", "30 dB", "logo/2 ns seed 42"):
@@ -53,7 +48,7 @@ def test_a_broken_budget_is_a_regression_and_says_where() -> None:
 def test_a_budget_covers_the_rungs_it_names_and_no_more() -> None:
     """`until_step` leaves harder rungs to the limit curve."""
     run = run_of(measured(35.0), measured(10.0, step=2), budgets=(replace(BUDGET, until_step=1),))
-    assert judge(run, None).exit_code is ExitCode.OK
+    assert judge_beside(run, None).exit_code is ExitCode.OK
 
 
 def test_a_budget_without_a_number_is_a_note_in_a_narrowed_run_and_an_error_in_a_whole() -> None:
@@ -63,8 +58,8 @@ def test_a_budget_without_a_number_is_a_note_in_a_narrowed_run_and_an_error_in_a
     narrowed = replace(
         whole, manifest=replace(whole.manifest, suite=replace(whole.manifest.suite, narrowed=True))
     )
-    assert judge(whole, None).exit_code is ExitCode.INCOMPLETE
-    verdict = judge(narrowed, None)
+    assert judge_beside(whole, None).exit_code is ExitCode.INCOMPLETE
+    verdict = judge_beside(narrowed, None)
     assert verdict.exit_code is ExitCode.OK
     assert [finding.evidence.region for finding in verdict.findings if finding.evidence] == ["edit"]
     (note,) = verdict.notes
@@ -76,7 +71,7 @@ def test_a_narrowed_run_with_nothing_left_to_judge_is_no_pass() -> None:
     narrowed = replace(
         run, manifest=replace(run.manifest, suite=replace(run.manifest.suite, narrowed=True))
     )
-    verdict = judge(narrowed, None)
+    verdict = judge_beside(narrowed, None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "nothing was judged" in verdict.invalid[0]
 
@@ -85,7 +80,7 @@ def test_a_suite_that_only_a_baseline_can_judge_says_so() -> None:
     """Its metrics bring margins along: what is missing is a baseline, not a rule."""
     run = run_of(measured(35.0))
     metrics = {"psnr": replace(run.manifest.metrics["psnr"], margins={"mean": 0.5})}
-    verdict = judge(replace(run, manifest=replace(run.manifest, metrics=metrics)), None)
+    verdict = judge_beside(replace(run, manifest=replace(run.manifest, metrics=metrics)), None)
     assert "baseline accept" in verdict.invalid[0]
 
 
@@ -94,7 +89,10 @@ def test_a_suite_that_only_a_baseline_can_judge_says_so() -> None:
 )
 def test_both_kinds_of_limit_bite(limit: Budget) -> None:
     """`max` and `min` each regress on their own side."""
-    assert judge(run_of(measured(35.0), budgets=(limit,)), None).exit_code is ExitCode.REGRESSION
+    assert (
+        judge_beside(run_of(measured(35.0), budgets=(limit,)), None).exit_code
+        is ExitCode.REGRESSION
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,12 +109,12 @@ def test_both_kinds_of_limit_bite(limit: Budget) -> None:
             run_of(measured(35.0), budgets=(replace(BUDGET, stat="p01"),)),
             "no case of this run has that number",
         ),
-        (replace(run_of(measured(35.0), budgets=(BUDGET,)), records=()), "1 of 1 case missing"),
+        (run_of(measured(35.0), budgets=(BUDGET,)).with_records(()), "1 of 1 case missing"),
     ],
 )
 def test_what_was_not_measured_never_passes_and_never_regresses(run: Run, part: str) -> None:
     """No cases, missing ones, errors, refused edits, no rules: exit 3, and the reason."""
-    verdict = judge(run, None)
+    verdict = judge_beside(run, None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert any(part in reason for reason in verdict.invalid), verdict.invalid
 
@@ -125,7 +123,7 @@ def test_a_failed_case_outranks_a_regression() -> None:
     """A run that can't be judged is not called a regression, though its findings are there to
     read.
     """
-    verdict = judge(run_of(measured(10.0), failed(2), budgets=(BUDGET,)), None)
+    verdict = judge_beside(run_of(measured(10.0), failed(2), budgets=(BUDGET,)), None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert verdict.findings[0].outcome is Outcome.REGRESSED
 
@@ -135,7 +133,7 @@ def test_a_region_that_a_scene_lacks_is_no_fault() -> None:
     those.
     """
     run = run_of(measured(None, reason=EMPTY), measured(35.0, step=2), budgets=(BUDGET,))
-    verdict = judge(run, None)
+    verdict = judge_beside(run, None)
     assert verdict.exit_code is ExitCode.OK
     assert verdict.findings[0].evidence
     assert verdict.findings[0].evidence.samples == 1
@@ -158,7 +156,7 @@ def test_without_pictures_a_number_counts_beyond_its_margin(
     """Within the margin nothing happened; beyond, it warns; one more margin beyond, it is a loss or
     a gain.
     """
-    verdict = judge(run_of(measured(now), margins=(MARGIN,)), run_of(measured(35.0)))
+    verdict = judge_beside(run_of(measured(now), margins=(MARGIN,)), run_of(measured(35.0)))
     assert (verdict.outcome, verdict.exit_code) == (outcome, code)
     assert len(of_pictures(verdict)) == (outcome is not Outcome.UNCHANGED)
 
@@ -170,7 +168,7 @@ def test_a_case_without_pictures_and_numbers_to_compare_never_passes() -> None:
         run_of(measured(10.0)),
         run_of(measured(None, reason="too small"), margins=(MARGIN,)),
     ):
-        verdict = judge(now, before)
+        verdict = judge_beside(now, before)
         assert verdict.exit_code is ExitCode.INCOMPLETE
         assert "1 case not compared: a picture is gone or of another size" in verdict.invalid[0]
         assert "logo/1 ns seed 42" in verdict.invalid[0]
@@ -180,7 +178,7 @@ def test_one_dead_case_is_not_averaged_away() -> None:
     """Cases are paired: two gains do not pay for a loss."""
     before = run_of(measured(35.0), measured(35.0, step=2), measured(35.0, step=3))
     now = run_of(measured(36.0), measured(36.0, step=2), measured(20.0, step=3), margins=(MARGIN,))
-    verdict = judge(now, before)
+    verdict = judge_beside(now, before)
     (finding,) = of_pictures(verdict)
     assert finding.outcome is Outcome.REGRESSED
     assert finding.case_id == "id3-42"
@@ -199,7 +197,7 @@ def test_a_baseline_of_another_suite_is_refused() -> None:
         now, manifest=replace(now.manifest, suite=replace(now.manifest.suite, size=128))
     )
     with pytest.raises(UsageError, match="its size is 128, the run's is 64"):
-        judge(now, other)
+        judge_beside(now, other)
 
 
 def test_numbers_of_two_metric_identities_are_not_compared() -> None:
@@ -208,14 +206,14 @@ def test_numbers_of_two_metric_identities_are_not_compared() -> None:
     other = replace(
         now, manifest=replace(now.manifest, metrics={"psnr": MetricInfo("psnr@2", "dB", "higher")})
     )
-    verdict = judge(now, other)
+    verdict = judge_beside(now, other)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert "psnr is psnr@1 here and psnr@2 in the baseline" in verdict.invalid[0]
 
 
 def test_a_case_without_counterpart_makes_the_comparison_incomplete() -> None:
     """New cases are named, not passed over."""
-    verdict = judge(
+    verdict = judge_beside(
         run_of(measured(35.0), measured(35.0, step=2), margins=(MARGIN,)), run_of(measured(35.0))
     )
     assert verdict.exit_code is ExitCode.INCOMPLETE
@@ -225,20 +223,20 @@ def test_a_case_without_counterpart_makes_the_comparison_incomplete() -> None:
 def test_an_accepted_run_is_a_baseline_that_judges_itself_clean(tmp_path: Path) -> None:
     """What was accepted compares equal to itself."""
     run = replace(run_of(measured(35.0), margins=(MARGIN,)), folder=tmp_path / "run")
-    folder = baseline.accept(run, tmp_path / "baselines" / "made")
-    verdict = judge(run, load(folder))
+    folder = acceptance.accept(run, tmp_path / "baselines" / "made")
+    verdict = judge_beside(run, load(folder))
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.UNCHANGED)
     assert not verdict.findings
 
 
 @pytest.mark.parametrize(
-    "run", [run_of(), run_of(failed()), replace(run_of(measured(35.0)), records=())]
+    "run", [run_of(), run_of(failed()), run_of(measured(35.0)).with_records(())]
 )
 def test_a_partial_run_is_never_accepted(run: Run, tmp_path: Path) -> None:
     """Empty, failed or missing cases: refused, and what lies there stays."""
     write_manifest(tmp_path / "kept", run.manifest)
     with pytest.raises(IncompleteError, match="can't become a baseline"):
-        baseline.accept(run, tmp_path / "kept")
+        acceptance.accept(run, tmp_path / "kept")
     assert (tmp_path / "kept" / "manifest.json").is_file()
 
 
@@ -258,20 +256,23 @@ def test_accepting_never_touches_what_is_no_baseline(tmp_path: Path) -> None:
         run.folder / "inside",
     ):
         with pytest.raises(UsageError):
-            baseline.accept(run, target)
+            acceptance.accept(run, target)
     assert (tmp_path / "work" / "precious").read_text() == "mine"
-    accepted = baseline.accept(run, tmp_path / "baseline")
-    assert baseline.accept(run, accepted) == accepted
+    accepted = acceptance.accept(run, tmp_path / "baseline")
+    with pytest.raises(UsageError, match="--reason TEXT"):
+        acceptance.accept(run, accepted)
+    again = acceptance.AcceptRequest("the same again")
+    assert acceptance.accept(run, accepted, again) == accepted
 
 
 def test_a_case_refused_now_as_then_is_no_change() -> None:
     """The rest is judged."""
     refused = replace(measured(None, step=2, reason="refused: too large"), status="refused")
     before = run_of(measured(35.0), refused)
-    verdict = judge(run_of(measured(35.0), refused, margins=(MARGIN,)), before)
+    verdict = judge_beside(run_of(measured(35.0), refused, margins=(MARGIN,)), before)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.UNCHANGED)
     assert (
-        judge(run_of(measured(30.0), refused, margins=(MARGIN,)), before).exit_code
+        judge_beside(run_of(measured(30.0), refused, margins=(MARGIN,)), before).exit_code
         is ExitCode.REGRESSION
     )
 
@@ -287,14 +288,14 @@ def test_an_edit_that_costs_more_than_its_limit_is_a_regression(
     ]
     run = run_of(*records)
     suite = replace(run.manifest.suite, limits=(Limit(of, max=15.0),))
-    verdict = judge(replace(run, manifest=replace(run.manifest, suite=suite)), None)
+    verdict = judge_beside(replace(run, manifest=replace(run.manifest, suite=suite)), None)
     assert verdict.exit_code is ExitCode.REGRESSION
     (finding,) = verdict.findings
     assert finding.evidence
     assert (finding.evidence.after, finding.evidence.unit, finding.case_id) == (20, unit, "id2-42")
     easy = replace(suite, limits=(Limit(of, max=15.0, until_step=1),))
     assert (
-        judge(replace(run, manifest=replace(run.manifest, suite=easy)), None).exit_code
+        judge_beside(replace(run, manifest=replace(run.manifest, suite=easy)), None).exit_code
         is ExitCode.OK
     )
 
@@ -303,7 +304,7 @@ def test_memory_that_nobody_measured_is_not_judged() -> None:
     """Never a pass."""
     run = run_of(measured(35.0))
     suite = replace(run.manifest.suite, limits=(Limit("memory", max=15.0),))
-    verdict = judge(replace(run, manifest=replace(run.manifest, suite=suite)), None)
+    verdict = judge_beside(replace(run, manifest=replace(run.manifest, suite=suite)), None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
 
 
@@ -323,8 +324,8 @@ def test_a_waiver_counts_until_its_day_for_what_it_names(
     waiver: Waiver, outcome: Outcome, code: ExitCode
 ) -> None:
     """The finding is shown with owner, day and reason; an expired or unneeded waiver is said."""
-    run = sheet_of(run_of(measured(29.0), budgets=(BUDGET,)))
-    verdict = judge_sheet(run, None, waivers=(waiver,), today=DAY)
+    run = run_of(measured(29.0), budgets=(BUDGET,))
+    verdict = judge_beside(run, None, waivers=(waiver,), today=DAY)
     assert (verdict.findings[0].outcome, verdict.exit_code) == (outcome, code)
     if outcome is Outcome.WAIVED:
         assert "Waived by ada until 2026-11-21: the new font is wider" in verdict.findings[0].text
@@ -335,21 +336,21 @@ def test_a_waiver_counts_until_its_day_for_what_it_names(
 
 def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
     """So that it does not hide the next regression."""
-    verdict = judge_sheet(
-        sheet_of(run_of(measured(35.0), budgets=(BUDGET,))), None, waivers=(WAIVER,), today=DAY
+    verdict = judge_beside(
+        run_of(measured(35.0), budgets=(BUDGET,)), None, waivers=(WAIVER,), today=DAY
     )
     assert "is not needed" in verdict.notes[0]
 
 
 def test_a_case_that_failed_is_nobodys_to_waive() -> None:
     """What was not measured stays unjudged."""
-    run = sheet_of(run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,)))
-    assert judge_sheet(run, None, waivers=(WAIVER,), today=DAY).exit_code is ExitCode.INCOMPLETE
+    run = run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,))
+    assert judge_beside(run, None, waivers=(WAIVER,), today=DAY).exit_code is ExitCode.INCOMPLETE
 
 
 def test_cases_of_the_baseline_that_the_run_lacks_are_said() -> None:
     """Not judged, not silent."""
-    verdict = judge(
+    verdict = judge_beside(
         run_of(measured(35.0), margins=(MARGIN,)), run_of(measured(35.0), measured(35.0, step=2))
     )
     assert verdict.exit_code is ExitCode.OK
@@ -360,8 +361,10 @@ def test_a_margin_may_be_for_a_family_only() -> None:
     """It wins over one for all."""
     before = run_of(measured(35.0))
     margins = (replace(MARGIN, margin=9.0, families=("logo",)), MARGIN)
-    assert judge(run_of(measured(30.0), margins=margins), before).outcome is Outcome.UNCHANGED
-    (finding,) = of_pictures(judge(run_of(measured(10.0), margins=margins), before))
+    assert (
+        judge_beside(run_of(measured(30.0), margins=margins), before).outcome is Outcome.UNCHANGED
+    )
+    (finding,) = of_pictures(judge_beside(run_of(measured(10.0), margins=margins), before))
     assert finding.evidence
     assert finding.evidence.limit == 9.0
 
@@ -379,14 +382,14 @@ def test_the_tables_say_what_the_journal_says(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for record in run.records:
         journal.append(record)
-    assert sheet.load(tmp_path).records is not None
-    write_tables(run)
-    from_tables = sheet.load(tmp_path)
-    assert from_tables.records is None
-    assert judge_sheet(from_tables, None) == judge(run, None)
-    assert from_tables.keys() == sheet_of(run).keys()
+    assert runs.load(tmp_path).in_memory is not None
+    write_tables(run.folder, run.records)
+    from_tables = runs.load(tmp_path)
+    assert from_tables.in_memory is None
+    assert judge_beside(from_tables, None) == judge_beside(run, None)
+    assert from_tables.number_keys() == run.number_keys()
     journal.append(measured(20.0))
     journal.close()
-    key = sheet.Key("psnr", "edit", "mean")
-    assert from_tables.grid([key]).values[0, 0] == 35.0
-    assert sheet.load(tmp_path).grid([key]).values[0, 0] == 20.0
+    key = NumberKey("psnr", "edit", "mean")
+    assert from_tables.number_grid([key]).values[0, 0] == 35.0
+    assert runs.load(tmp_path).number_grid([key]).values[0, 0] == 20.0

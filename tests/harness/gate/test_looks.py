@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from editproof.harness.gate import looks
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.judge import judge
 from editproof.harness.gate.looks import Look, Looking, Looks, look
 from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, Pair
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.sheet import Baseline, sheet_of
 from editproof.harness.records.types import ExitCode, Outcome, Viewing
 from tests.harness.made import (
     MARGIN,
@@ -46,8 +46,8 @@ def pictured(folder: Path, *images: Picture, psnr: float = 35.0) -> Run:
 
 
 def seen(now: Run, before: Run, *also: Run, looking: Looking | None = None) -> Looks:
-    kept = Baseline(sheet_of(before), tuple(sheet_of(one) for one in also))
-    return look(sheet_of(now), kept, pair(sheet_of(now), kept.sheet), looking or Looking())
+    kept = Baseline(before, tuple(one for one in also))
+    return look(now, kept, pair(now, kept.run), looking or Looking())
 
 
 def one_look(now: Run, before: Run, *also: Run) -> Look:
@@ -72,7 +72,7 @@ def test_a_picture_that_is_the_same_bit_for_bit_asks_nothing_more(tmp_path: Path
     before = pictured(tmp_path / "before", ACCEPTED)
     now = pictured(tmp_path / "now", ACCEPTED, psnr=10.0)
     assert one_look(now, before).state == "unchanged"
-    verdict = judge_sheet(sheet_of(now), Baseline(sheet_of(before)))
+    verdict = judge(now, Baseline(before)).verdict
     assert (verdict.exit_code, verdict.outcome, verdict.unchanged) == (
         ExitCode.OK,
         Outcome.UNCHANGED,
@@ -161,7 +161,7 @@ def test_where_a_picture_is_gone_the_numbers_decide(tmp_path: Path) -> None:
     now = pictured(tmp_path / "now", texture(1), psnr=20.0)
     blob_path(before.folder, before.records[0].blobs["actual"]).unlink()
     assert one_look(now, before).state == "unknown"
-    verdict = judge_sheet(sheet_of(now), Baseline(sheet_of(before)))
+    verdict = judge(now, Baseline(before)).verdict
     assert verdict.exit_code is ExitCode.REGRESSION
     (finding,) = verdict.findings
     assert finding.jod is None

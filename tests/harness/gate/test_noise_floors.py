@@ -13,15 +13,16 @@ from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
-from editproof.harness.gate.judge import judge
 from editproof.harness.gate.noise_floors import Floor, NoiseFloor
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import MetricInfo, Run, write_manifest, write_tables
-from editproof.harness.records.sheet import Key, sheet_of
+from editproof.harness.records.manifest import MetricInfo, write_manifest
+from editproof.harness.records.number_grid import NumberKey
+from editproof.harness.records.runs import Run
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import ExitCode, Margin, Outcome
-from tests.harness.made import MARGIN, measured, of_pictures, run_of, sampled
+from tests.harness.made import MARGIN, judge_beside, measured, of_pictures, run_of, sampled
 
-KEY = Key("psnr", "edit", "mean")
+KEY = NumberKey("psnr", "edit", "mean")
 
 
 def noisy(
@@ -33,7 +34,7 @@ def noisy(
 
 
 def floor_of(*runs: Run) -> Floor:
-    (floor,) = floors.measure([sheet_of(run) for run in runs])
+    (floor,) = floors.measure(list(runs))
     return floor
 
 
@@ -92,7 +93,7 @@ def test_few_seeds_give_a_cautious_floor() -> None:
 def test_runs_that_show_no_noise_are_refused(runs: Sequence[Run], part: str) -> None:
     """One seed, once; or other pipelines, whose difference is no noise."""
     with pytest.raises(UsageError, match=part):
-        floors.measure([sheet_of(run) for run in runs])
+        floors.measure(list(runs))
 
 
 def noise_of(floor: Floor) -> NoiseFloor:
@@ -106,9 +107,12 @@ def test_a_margin_below_the_floor_is_refused_with_both_numbers() -> None:
     with pytest.raises(
         UsageError, match=r"the margin 0\.5 is below the noise floor 6\.\d+ that noise\.toml shows"
     ):
-        judge(run, run_of(measured(35.0)), noise=noise_of(floor))
+        judge_beside(run, run_of(measured(35.0)), noise=noise_of(floor))
     wide = run_of(measured(30.0), margins=(replace(MARGIN, margin=10.0),))
-    assert judge(wide, run_of(measured(35.0)), noise=noise_of(floor)).outcome is Outcome.UNCHANGED
+    assert (
+        judge_beside(wide, run_of(measured(35.0)), noise=noise_of(floor)).outcome
+        is Outcome.UNCHANGED
+    )
 
 
 def test_without_margins_the_noise_floor_is_the_margin() -> None:
@@ -117,10 +121,12 @@ def test_without_margins_the_noise_floor_is_the_margin() -> None:
     before, noise = run_of(measured(35.0)), noise_of(floor)
     limit = floor.of_mean(1)
     assert (
-        judge(run_of(measured(35.0 - 0.9 * limit)), before, noise=noise).outcome
+        judge_beside(run_of(measured(35.0 - 0.9 * limit)), before, noise=noise).outcome
         is Outcome.UNCHANGED
     )
-    (finding,) = of_pictures(judge(run_of(measured(35.0 - 2.1 * limit)), before, noise=noise))
+    (finding,) = of_pictures(
+        judge_beside(run_of(measured(35.0 - 2.1 * limit)), before, noise=noise)
+    )
     assert finding.outcome is Outcome.REGRESSED
     assert finding.evidence
     assert finding.evidence.limit == pytest.approx(limit)
@@ -133,19 +139,21 @@ def test_a_metrics_own_margin_is_never_below_the_noise_floor() -> None:
         "psnr": MetricInfo("psnr@1", "dB", "higher", margins={"mean": 0.1}, aspect="structure")
     }
     now, before = run_of(measured(34.0), metrics=metrics), run_of(measured(35.0), metrics=metrics)
-    assert judge(now, before).exit_code is ExitCode.REGRESSION
-    assert judge(now, before, noise=noise_of(floor)).outcome is Outcome.UNCHANGED
+    assert judge_beside(now, before).exit_code is ExitCode.REGRESSION
+    assert judge_beside(now, before, noise=noise_of(floor)).outcome is Outcome.UNCHANGED
 
 
 def test_a_floor_of_another_version_of_the_metric_does_not_count() -> None:
     """Numbers of two identities are never compared."""
     floor = Floor("logo", "ns", "psnr@2", "edit", "mean", sd=1.0, freedom=600)
-    assert not judge(run_of(measured(10.0)), run_of(measured(35.0)), noise=noise_of(floor)).findings
+    assert not judge_beside(
+        run_of(measured(10.0)), run_of(measured(35.0)), noise=noise_of(floor)
+    ).findings
 
 
 def written(folder: Path, run: Run) -> Path:
     write_manifest(folder, run.manifest)
-    write_tables(replace(run, folder=folder))
+    write_tables(folder, run.records)
     return folder
 
 
@@ -156,7 +164,7 @@ def test_a_floor_of_another_kind_of_machine_is_refused() -> None:
         "noise.toml", {("logo", "ns", KEY): floor_of(noisy(0.5))}, {"device": "cuda"}
     )
     with pytest.raises(UsageError, match=r"noise\.toml .* device is cuda; .* cpu.*editproof noise"):
-        judge(run, run, noise=floor)
+        judge_beside(run, run, noise=floor)
 
 
 def test_the_command_writes_a_file_that_reads_back(folder: Path) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.gate.judge import judge
 from editproof.harness.gate.scoring import in_margins, soft
 from editproof.harness.metrics.core.visibility import Difference, Step
-from editproof.harness.records.runs import MetricInfo, Run, write_tables
-from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.manifest import MetricInfo
+from editproof.harness.records.runs import Run
+from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import (
     FAIL_ON,
     CaseRecord,
@@ -36,7 +38,7 @@ from tests.harness.made import (
     OTHER,
     VISIBLE,
     case,
-    held,
+    judge_beside,
     of_pictures,
     run_of,
     scored,
@@ -63,7 +65,7 @@ def judged(
         folder=folder,
         fail_on=tuple(fail_on),
     )
-    return held(now, run_of(scored(case(), "a"), metrics=METRICS))
+    return judge_beside(now, run_of(scored(case(), "a"), metrics=METRICS))
 
 
 def the_finding(verdict: Verdict) -> Finding:
@@ -149,7 +151,7 @@ def test_95_numbers_better_and_one_worse_by_a_hair_is_an_improvement(tmp_path: P
         return replace(scored(case(), picture), measurements=rows)
 
     see(tmp_path, "a", "b")
-    verdict = held(
+    verdict = judge_beside(
         run_of(measured("b", 7.0, 11.05), metrics=metrics, folder=tmp_path),
         run_of(measured("a", 10.0, 10.0), metrics=metrics),
     )
@@ -263,7 +265,7 @@ def test_numbers_beyond_what_is_seen_do_not_count(
 
     see(tmp_path, "a", "b")
     now = run_of(one("b", after), metrics=metrics, folder=tmp_path)
-    assert held(now, run_of(one("a", before), metrics=metrics)).outcome == outcome
+    assert judge_beside(now, run_of(one("a", before), metrics=metrics)).outcome == outcome
 
 
 def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Run]:
@@ -292,14 +294,14 @@ def many(folder: Path, stages: dict[str, str], **values: float) -> tuple[Run, Ru
     now = run_of(*records("b"), metrics=METRICS, folder=folder / "now")
     before = run_of(*records("a"), metrics=METRICS, folder=folder / "before")
     for run in (now, before):
-        write_tables(run)
+        write_tables(run.folder, run.records)
     return now, before
 
 
 def test_families_and_models_with_one_first_stage_are_one_finding(tmp_path: Path) -> None:
     """One cause, said once, with all of its cases."""
     finding = the_finding(
-        held(*many(tmp_path, {"logo": "inpaint", "stroke": "inpaint"}, detail=15.0))
+        judge_beside(*many(tmp_path, {"logo": "inpaint", "stroke": "inpaint"}, detail=15.0))
     )
     assert (finding.families, finding.models, finding.stage) == (
         ("logo", "stroke"),
@@ -312,7 +314,9 @@ def test_families_and_models_with_one_first_stage_are_one_finding(tmp_path: Path
 
 def test_what_differs_first_at_another_stage_is_another_cause(tmp_path: Path) -> None:
     """So that who is to look is told."""
-    found = of_pictures(held(*many(tmp_path, {"logo": "inpaint", "stroke": "detect"}, detail=15.0)))
+    found = of_pictures(
+        judge_beside(*many(tmp_path, {"logo": "inpaint", "stroke": "detect"}, detail=15.0))
+    )
     assert {(finding.families, finding.stage) for finding in found} == {
         (("logo",), "inpaint"),
         (("stroke",), "detect"),
@@ -325,9 +329,7 @@ def test_a_waiver_of_one_family_does_not_waive_a_cause_of_two(tmp_path: Path) ->
     waivers = [Waiver("ada", "new font", DAY, family=family) for family in ("logo", "stroke")]
 
     def code(*chosen: Waiver) -> ExitCode:
-        return judge_sheet(
-            sheet_of(now), Baseline(sheet_of(before)), waivers=chosen, today=DAY
-        ).exit_code
+        return judge(now, Baseline(before), waivers=chosen, today=DAY).verdict.exit_code
 
     assert code(waivers[0]) is code(waivers[1]) is ExitCode.REGRESSION
     assert code(*waivers) is ExitCode.OK
@@ -340,7 +342,9 @@ def test_the_most_visible_case_is_the_one_to_look_at(tmp_path: Path) -> None:
     now = run_of(
         *(scored(case(n), f"b{n}", detail=15.0) for n in (1, 2)), metrics=METRICS, folder=tmp_path
     )
-    verdict = held(now, run_of(*(scored(case(n), f"a{n}") for n in (1, 2)), metrics=METRICS))
+    verdict = judge_beside(
+        now, run_of(*(scored(case(n), f"a{n}") for n in (1, 2)), metrics=METRICS)
+    )
     finding = the_finding(verdict)
     assert (finding.case_id, finding.cases) == ("id2-42", ("id2-42", "id1-42"))
     assert "(obvious, JOD 1.5)" in finding.text
@@ -359,7 +363,7 @@ def test_every_aspect_of_every_family_and_model_is_judged(tmp_path: Path) -> Non
         folder=tmp_path,
     )
     before = run_of(scored(case(), "a"), scored(case(model=OTHER), "a"), metrics=METRICS)
-    verdict = held(now, before)
+    verdict = judge_beside(now, before)
     found = {(one.model, one.aspect): one.outcome for one in verdict.judgements}
     assert len(found) == len(verdict.judgements) == 27
     assert found["ns", "detail"] is Outcome.REGRESSED

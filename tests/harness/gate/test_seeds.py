@@ -24,14 +24,13 @@ from editproof.harness.gate.seeds import test as compare_scores
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.sheet import sheet_of
 from editproof.harness.records.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
 from tests.harness.made import (
     INVISIBLE,
     METRICS,
     VISIBLE,
     case,
-    held,
+    judge_beside,
     of_pictures,
     run_of,
     scored,
@@ -158,7 +157,7 @@ def look_alike(folder: Path, difference: Difference = VISIBLE) -> None:
 
 def verdict_of(folder: Path, worse: Values, difference: Difference = VISIBLE) -> Verdict:
     look_alike(folder, difference)
-    return held(sampled(1, worse, folder=folder), sampled(0))
+    return judge_beside(sampled(1, worse, folder=folder), sampled(0))
 
 
 def the_finding(verdict: Verdict) -> Finding:
@@ -233,7 +232,7 @@ def replaced(folder: Path, worse: float) -> Verdict:
         scored(case(step), f"b{step}0", structure=10 + worse, detail=10 + worse, colour=10 + worse)
         for step in STEPS
     ]
-    return held(run_of(*records, metrics=METRICS, folder=folder), sampled(0))
+    return judge_beside(run_of(*records, metrics=METRICS, folder=folder), sampled(0))
 
 
 @pytest.mark.parametrize(("worse", "code"), [(6.0, ExitCode.REGRESSION), (0.0, ExitCode.OK)])
@@ -261,8 +260,8 @@ def two_seeds_far_apart(folder: Path, jod: float) -> Verdict:
         return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
 
     now, before = run(1, (15.0, 17.0), folder), run(0, (10.0, 11.0), Path("made"))
-    assert {scene.mode for scene in pair(sheet_of(now), sheet_of(before)).scenes} == {"seeds"}
-    return held(now, before)
+    assert {scene.mode for scene in pair(now, before).scenes} == {"seeds"}
+    return judge_beside(now, before)
 
 
 def test_a_large_loss_that_chance_may_explain_is_not_a_pass(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
 from editproof.harness.gate.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
 from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Scene
-from editproof.harness.records.sheet import Key
 from editproof.harness.records.types import ASPECTS, Aspect, Region
 
 pytestmark = pytest.mark.smoke
@@ -161,7 +161,7 @@ PHRASES = [
 ]
 
 
-def numbers_of(keys: Sequence[Key]) -> Numbers:
+def numbers_of(keys: Sequence[NumberKey]) -> Numbers:
     """These numbers, of which no values are asked."""
     return Numbers(tuple(keys), np.zeros(len(keys), np.intp), {}, (), {}, ())
 
@@ -170,7 +170,7 @@ def told(sign: Sign, before: float, after: float, *, worse: bool, moved: float =
     """What is said where this number alone moved, for the worse or the better."""
     region: Region = (sign.regions or ("edit",))[0]
     names = dict.fromkeys([sign.stat, sign.judged or sign.stat])
-    keys = [Key(sign.metric, region, stat) for stat in names]
+    keys = [NumberKey(sign.metric, region, stat) for stat in names]
     change = [0.0] * (len(keys) - 1) + [moved if worse else -moved]
     nothing = np.zeros(len(ASPECTS))
     scored = Scored(
@@ -256,4 +256,4 @@ def test_visibility_has_four_words_and_signs_their_numbers() -> None:
         "clearly visible",
         "obvious",
     ]
-    assert Key("registration", "all", "dx") in set(extra_keys())
+    assert NumberKey("registration", "all", "dx") in set(extra_keys())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from editproof.harness.baselines import baseline
-from editproof.harness.gate.judge import judge_sheet
-from editproof.harness.records import runs, sheet
+from editproof.harness.baselines import baseline_folder
+from editproof.harness.gate.judge import judge
+from editproof.harness.records import runs
 from editproof.harness.records.types import ExitCode, Outcome
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "v0_1_0"
@@ -27,16 +27,16 @@ def test_a_run_a_baseline_and_a_verdict_of_0_1_0_open(folder: Path) -> None:
     assert run.records
     assert run.verdict
     assert run.verdict.exit_code is ExitCode.REGRESSION
-    kept = baseline.load(folder / "baseline")
-    assert len(kept.sheet.ended) == len(run.records)
-    assert all(ended.actual for ended in kept.sheet.ended.values())
+    kept = baseline_folder.load(folder / "baseline")
+    assert len(kept.run.endings) == len(run.records)
+    assert all(ended.actual for ended in kept.run.endings.values())
 
 
 def test_a_run_of_0_1_0_is_judged_as_it_was(folder: Path) -> None:
     """Its metrics name no aspects, its numbers and pictures count: one regression, at the stage
     that was changed.
     """
-    verdict = judge_sheet(sheet.load(folder / "run"), baseline.load(folder / "baseline"))
+    verdict = judge(runs.load(folder / "run"), baseline_folder.load(folder / "baseline")).verdict
     assert (verdict.exit_code, verdict.outcome, verdict.invalid) == (
         ExitCode.REGRESSION,
         Outcome.REGRESSED,

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.pairing import Beside, Pairing, accepted_pictures, answers, pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.sheet import Baseline, sheet_of
 from editproof.harness.records.types import Case, CaseRecord, ExitCode
-from tests.harness.made import MARGIN, case, failed, hashed, held, measured, run_of
+from tests.harness.made import MARGIN, case, failed, hashed, judge_beside, measured, run_of
 
 pytestmark = pytest.mark.smoke
 
@@ -29,7 +29,7 @@ def seeds_of(chosen: Iterable[int], *, picture: str = "", stochastic: bool = Tru
 
 
 def paired(now: Run, before: Run) -> Pairing:
-    return pair(sheet_of(now), sheet_of(before))
+    return pair(now, before)
 
 
 def test_a_deterministic_model_finds_its_partner_on_any_seed() -> None:
@@ -130,7 +130,7 @@ def test_an_own_case_that_asks_something_else_is_altered() -> None:
 def test_an_altered_case_is_said_by_name_and_not_judged() -> None:
     """Exit 3, with what is true and what to do."""
     before = run_of(drawn(OWN, "a", input="i"), margins=(MARGIN,))
-    verdict = held(
+    verdict = judge_beside(
         run_of(drawn(replace(OWN, id="mine-2"), "a", input="j"), margins=(MARGIN,)), before
     )
     assert verdict.exit_code is ExitCode.INCOMPLETE
@@ -148,7 +148,7 @@ def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
     another seed's.
     """
     before, also = seeds_of([1, 2]), run_of(drawn(case(1, 2), "too"), stochastic=True)
-    kept = Baseline(sheet_of(before), (sheet_of(also),))
+    kept = Baseline(before, (also,))
     found = accepted_pictures(seeds_of([2, 9]).manifest, kept)
     pictures = (hashed("2"), hashed("too"))
     assert found == {"id1-2": Beside(pictures, hashed("1")), "id1-9": Beside(pictures, "")}

@@ -5,18 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.runs import (
-    Journal,
-    load,
-    measurement_table,
-    newest,
-    read_journal,
-    stage_table,
-    write_manifest,
-)
+from editproof.harness.records.journal import Journal, read_journal
+from editproof.harness.records.manifest import write_manifest
+from editproof.harness.records.runs import load, newest
+from editproof.harness.records.tables import measurement_table, stage_table
 from editproof.harness.records.types import StageRecord
 from tests.harness.made import measured, run_of
 
@@ -99,7 +95,8 @@ def test_a_stage_keeps_its_peak_memory_and_older_journals_have_none(tmp_path: Pa
     table = stage_table([record])
     assert table.peak_mb[0] == 512.5
     assert table.peak_mb.isna().tolist() == [False, True]
-    path.write_bytes(path.read_bytes().replace(b',"peak_mb":512.5', b""))
+    older_line = msgspec.json.encode(record).replace(b',"peak_mb":512.5', b"")
+    path.write_bytes(older_line + b"\n")
     (older,) = read_journal(tmp_path)
     assert older.stages[0] == replace(stages[0], peak_mb=None)
     assert stage_table([older]).peak_mb.isna().all()

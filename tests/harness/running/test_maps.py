@@ -18,7 +18,7 @@ from editproof.harness.operations.draw_maps import parse_map_count
 from editproof.harness.pictures.files import outline, store_indexed
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.evidence import Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, ExitCode, Finding, Outcome, Verdict
 from editproof.harness.running import maps
@@ -82,8 +82,8 @@ def finding(record: CaseRecord, outcome: Outcome) -> Finding:
 
 
 def judged(run: Run, *findings: Finding) -> Run:
-    return replace(
-        run, verdict=Verdict(ExitCode.REGRESSION, Outcome.REGRESSED, (), findings, (), (), 0, "")
+    return run.with_verdict(
+        Verdict(ExitCode.REGRESSION, Outcome.REGRESSED, (), findings, (), (), 0, "")
     )
 
 
@@ -153,7 +153,7 @@ def test_findings_choose_the_cases(run: Run) -> None:
 
 def test_cases_without_a_picture_have_no_maps(run: Run) -> None:
     """There is nothing to draw of an edit that was refused or failed."""
-    bare = replace(run, records=tuple(replace(record, blobs={}) for record in run.records))
+    bare = run.with_records(tuple(replace(record, blobs={}) for record in run.records))
     assert maps.need_look(bare, None) == ()
 
 
@@ -188,7 +188,7 @@ def test_another_scene_is_not_drawn(run: Run) -> None:
         record, blobs={**record.blobs, "expected": "0" * 64, "actual": record.blobs["expected"]}
     )
     before = load_maps(run.folder)
-    drawn = maps.draw(replace(run, records=(other,)), NO_WEIGHTS, most=None)
+    drawn = maps.draw(run.with_records((other,)), NO_WEIGHTS, most=None)
     write_maps(run.folder, before)
     assert not drawn.cases
     assert "the scene is another now" in drawn.skipped[record.case.id]

@@ -6,27 +6,23 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import msgspec
-
-from editproof.harness.baselines.baseline import INDEX, KEPT_PICTURE
-from editproof.harness.records.evidence import BASELINE, JOURNAL, PAIRS, Pairs, read_traces
-from editproof.harness.records.pairing import pair
-from editproof.harness.records.runs import blob_path, write_atomically
-from editproof.harness.records.sheet import Baseline, Sheet
-from editproof.harness.records.types import Outcome, Verdict
+from editproof.harness.baselines.baseline_folder import ACCEPTED_PICTURE, read_accepted_runs
+from editproof.harness.gate.judge import GateResult
+from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs, read_traces
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.journal import JOURNAL
+from editproof.harness.records.json_files import write_json
+from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.types import Outcome
 from editproof.harness.running.cache import bring
 
 
-class _Accepted(msgspec.Struct, frozen=True):
-    run: str
-
-
-class _Index(msgspec.Struct, frozen=True):
-    accepted: list[_Accepted] = []
-
-
-def keep(
-    run: Sheet, baseline: Baseline | None, verdict: Verdict, *, cache: Path | None = None
+def keep_accepted_side(
+    run: Run,
+    baseline: Baseline | None,
+    result: GateResult,
+    *,
+    cache: Path | None = None,
 ) -> None:
     """Bring the baseline's records, the accepted pictures and, of cases that a finding calls out,
     the artefacts of stages into the run's folder: as hard links, where the file system allows.
@@ -37,17 +33,17 @@ def keep(
     """
     target = run.folder / BASELINE
     shutil.rmtree(target, ignore_errors=True)
-    if baseline is None or not (baseline.sheet.folder / JOURNAL).is_file():
+    if baseline is None or result.pairing is None or not (baseline.run.folder / JOURNAL).is_file():
         return
-    source = baseline.sheet.folder
-    ids = dict(pair(run, baseline.sheet).ids)
+    source = baseline.run.folder
+    ids = result.pairing.ids
     bring(source / JOURNAL, target / JOURNAL)
-    also = _further_answers(ids, baseline)
-    write_atomically(target / PAIRS, msgspec.json.encode(Pairs(str(source), ids, also)))
+    also = _list_further_answers(ids, baseline)
+    write_json(target / PAIRS, Pairs(str(source), dict(ids), also, list(result.unchanged)))
     traces = read_traces(target / JOURNAL)
     called = {
         case_id
-        for finding in verdict.findings
+        for finding in result.verdict.findings
         if finding.outcome is not Outcome.PASS
         for case_id in finding.cases
     }
@@ -59,19 +55,19 @@ def keep(
                 needed |= dict.fromkeys(
                     stage.artefact for stage in traces[other].stages if stage.artefact
                 )
-    folders = [source, *_origins(source, run.folder.parent), *([cache] if cache else [])]
+    folders = [source, *_find_accepted_runs(source, run.folder.parent), *([cache] if cache else [])]
     for digest in needed:
-        _bring(digest, run.folder, folders)
+        _bring_picture(digest, run.folder, folders)
 
 
-def _further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, list[str]]:
+def _list_further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, list[str]]:
     """Of the cases that have any, the pictures that are right beside the first one, oldest
     first.
     """
-    answers = [read_traces(sheet.folder / JOURNAL) for sheet in baseline.also]
+    answers = [read_traces(answer.folder / JOURNAL) for answer in baseline.also]
     found = {
         case_id: [
-            traces[other].blobs[KEPT_PICTURE]
+            traces[other].blobs[ACCEPTED_PICTURE]
             for traces in answers
             if other in traces and traces[other].blobs
         ]
@@ -80,20 +76,13 @@ def _further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[str, li
     return {case_id: digests for case_id, digests in found.items() if digests}
 
 
-def _origins(baseline: Path, runs_folder: Path) -> list[Path]:
+def _find_accepted_runs(baseline: Path, runs_folder: Path) -> list[Path]:
     """The runs that were accepted, where they lie beside the one at hand."""
-    path = baseline / INDEX
-    try:
-        accepted = msgspec.json.decode(path.read_bytes(), type=_Index).accepted
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return []  # the artefacts are a help, not what is judged
-    return [
-        runs_folder / name
-        for name in dict.fromkeys(Path(one.run).name for one in reversed(accepted))
-    ]
+    names = [Path(name).name for name in reversed(read_accepted_runs(baseline))]
+    return [runs_folder / name for name in dict.fromkeys(names)]
 
 
-def _bring(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
+def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
     target = blob_path(run_folder, digest)
     if target.exists():
         return

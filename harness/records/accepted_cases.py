@@ -1,0 +1,98 @@
+"""What a run keeps of the baseline that it was compared with, so that its folder stands alone.
+
+baseline/pairs.json     which accepted case each case was compared with
+baseline/journal.jsonl  the baseline's records
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from editproof.harness.records.journal import JOURNAL, read_lines
+from editproof.harness.records.json_files import decode_json, read_json
+from editproof.harness.records.types import Measurement, StageRecord
+
+BASELINE = "baseline"
+PAIRS = "pairs.json"
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Head(msgspec.Struct, frozen=True):
+    case: _Id
+
+
+class AcceptedCase(msgspec.Struct, frozen=True):
+    """What the baseline knows of the case that a case was compared with."""
+
+    case: _Id
+    status: str
+    blobs: dict[str, str] = msgspec.field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+
+class Traces(msgspec.Struct, frozen=True):
+    """A record without its numbers: quick to read where only pictures are asked for."""
+
+    case: _Id
+    blobs: dict[str, str] = msgspec.field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+
+
+class Pairs(msgspec.Struct, frozen=True):
+    """`pairs.json`."""
+
+    baseline: str
+    """Its folder when it was compared."""
+    ids: dict[str, str]
+    """Case id of the run -> case id of the baseline."""
+    also: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Case id of the run -> hashes of the pictures that are right, too."""
+    unchanged: list[str] = msgspec.field(default_factory=list)
+    """Ids of the run's cases whose picture is an accepted one, bit for bit; 0.1 did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedCases:
+    """The baseline's side of a run, read case by case."""
+
+    pairs: Pairs
+    _path: Path
+    _places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Case id of the baseline -> where its line starts, and how long it is."""
+
+    def get(self, case_id: str) -> AcceptedCase | None:
+        """What a case of the run was compared with; None: nothing."""
+        place = self._places.get(self.pairs.ids.get(case_id, ""))
+        if place is None:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(place[0])
+            return decode_json(file.read(place[1]), AcceptedCase, self._path)
+
+
+def load_accepted_cases(folder: Path) -> AcceptedCases:
+    """The baseline's side of a run; empty where it was compared with none. Raises UsageError where
+    a file is damaged.
+    """
+    journal = folder / BASELINE / JOURNAL
+    places = {head.case.id: place for head, place in read_lines(journal, _Head)}
+    return AcceptedCases(load_pairs(folder), journal, places)
+
+
+def load_pairs(folder: Path) -> Pairs:
+    """Which accepted case each case of a run was compared with. Raises DamagedError."""
+    path = folder / BASELINE / PAIRS
+    return read_json(path, Pairs) if path.is_file() else Pairs("", {})
+
+
+def read_traces(journal: Path) -> dict[str, Traces]:
+    """Pictures and stages of every record of a journal, by case id."""
+    return {traces.case.id: traces for traces, _ in read_lines(journal, Traces)}

@@ -1,0 +1,97 @@
+"""The append-only record of a run: `journal.jsonl`, one line a finished case with its checksum.
+
+It is the truth: tables are made from it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from editproof.harness.records.errors import DamagedError, UsageError
+from editproof.harness.records.json_files import add_checksum, decode_json, has_checksum
+from editproof.harness.records.types import CaseRecord
+
+JOURNAL = "journal.jsonl"
+
+T = TypeVar("T")
+
+
+class Journal:
+    """A journal that is being written. A line is on disk before its case is reported as done."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL
+        self._file = self._path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UsageError(
+                f"another editproof is running in {folder}. Wait for it, or choose another --out"
+            ) from error
+        _drop_torn_line(self._path)
+
+    def append(self, record: CaseRecord) -> None:
+        """Write one finished case and force it to disk."""
+        self._file.write(add_checksum(msgspec.json.encode(record)) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_journal(folder: Path, *, verified: bool = False) -> tuple[CaseRecord, ...]:
+    """Every finished case of a run. A later line for the same case replaces an earlier one; a torn
+    last line is no case. `verified`: every line must have a checksum. Raises DamagedError.
+    """
+    lines = read_lines(folder / JOURNAL, CaseRecord, verified=verified)
+    return tuple({record.case.id: record for record, _ in lines}.values())
+
+
+def read_lines(
+    path: Path, kind: type[T], *, verified: bool = False
+) -> Iterator[tuple[T, tuple[int, int]]]:
+    """Every whole line of a journal, and where it lies: its first byte, and how many there are.
+
+    A file of 0.1 has no checksums. After the first line with one, every line must have one.
+    """
+    if not path.is_file():
+        return
+    start = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            verified = verified or has_checksum(line)
+            where = f"{path}, line {number}"
+            try:
+                yield decode_json(line, kind, where, verified=verified), (start, len(line))
+            except DamagedError as error:
+                raise DamagedError(f"{error}. {_remedy(path)}") from error
+            start += len(line)
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a damaged line: that depends on whose journal it is."""
+    if (path.parent / "baseline.json").is_file():
+        return "Restore the baseline from version control, or accept a run again"
+    if (path.parent / "manifest.json").is_file():
+        return "Delete that line; `editproof run --resume` then runs its case again"
+    return "`editproof gate` writes the file again"
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut what a killed process left of a line, so that the next line starts at its own."""
+    if path.is_file():
+        data = path.read_bytes()
+        if not data.endswith(b"\n"):
+            with path.open("r+b") as file:
+                file.truncate(data.rfind(b"\n") + 1)

@@ -1,0 +1,83 @@
+"""JSON files of ours: written whole or not at all, with a checksum as their last member.
+
+A checksum finds damage, not forgery: whoever can write the file can write the checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from editproof.harness.records.errors import DamagedError
+
+T = TypeVar("T")
+
+_CHECKSUM = re.compile(rb',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}\s*\Z')
+"""The last member of an object, with the bracket that closes it."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, with its checksum."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
+    write_atomically(path, add_checksum(text) + b"\n")
+
+
+def read_json(path: Path, kind: type[T], *, verified: bool = False) -> T:
+    """Read a value; `verified`: the file must have a checksum. Raises DamagedError."""
+    return decode_json(path.read_bytes(), kind, path, verified=verified)
+
+
+def add_checksum(data: bytes) -> bytes:
+    """A JSON object, with its checksum as the last member. `data` has at least one member."""
+    body = data.rstrip()[:-1].rstrip()
+    separator = b",\n " if b"\n" in body else b","
+    close = b"\n}" if b"\n" in body else b"}"
+    return body + separator + b'"checksum": "' + _digest(body) + b'"' + close
+
+
+def has_checksum(data: bytes) -> bool:
+    """Whether a JSON object ends with a checksum; files of 0.1 have none."""
+    return _CHECKSUM.search(data[-80:]) is not None
+
+
+def decode_json(data: bytes, kind: type[T], where: object, *, verified: bool = False) -> T:
+    """Decode a JSON object, after its checksum was compared. Raises DamagedError with `where`."""
+    checksum = _CHECKSUM.search(data, max(0, len(data) - 80))
+    if checksum is None and verified:
+        raise DamagedError(f"{where} is damaged: it has no checksum")
+    if checksum and _digest(data[: checksum.start()]) != checksum[1]:
+        raise DamagedError(f"{where} is damaged: its content does not match its checksum")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedError(f"{where} is damaged or of another version: {error}") from error
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest()[:16].encode()

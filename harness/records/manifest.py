@@ -1,0 +1,110 @@
+"""What a run is: `manifest.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from editproof.harness.records.errors import DamagedError, UsageError
+from editproof.harness.records.json_files import decode_json, has_checksum, write_json
+from editproof.harness.records.types import Better, Case, Suite
+
+MANIFEST = "manifest.json"
+
+SCHEMA = 2
+"""1: editproof 0.1, without checksums."""
+READABLE = frozenset({1, SCHEMA})
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInfo:
+    """What a pipeline said of itself before the run."""
+
+    spec: str
+    fingerprint: str
+    """Empty: it names none, so its results are not cached."""
+    source: str
+    """Hash of the file that holds its factory; empty for the reference."""
+    stochastic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """What a metric's numbers are, so that they can be read without the code that made them."""
+
+    identity: str
+    """Name, variant and version, e.g. `lpips[alex]@1`."""
+    unit: str
+    better: Better
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Statistic -> its unit, where that is another."""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    """Statistic -> how much worse it may get, where the suite does not say."""
+    aspect: str = ""
+    """What it is about, one of ASPECTS; empty: 0.1.0 did not say."""
+    unseen: float | None = None
+    """Values beyond this, on the good side, look alike to everybody; None: there is no such value.
+    """
+
+    def unit_of(self, stat: str) -> str:
+        """The unit of a statistic."""
+        return self.units.get(stat, self.unit)
+
+
+def metric_name(identity: str) -> str:
+    """The name in a metric's identity: `lpips` of `lpips[alex]@1`."""
+    return identity.partition("@")[0].partition("[")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run is: everything that must agree before two runs are compared."""
+
+    schema: int
+    editproof: str
+    created: str
+    """UTC, ISO 8601."""
+    suite: Suite
+    pipelines: Mapping[str, PipelineInfo]
+    """By model name."""
+    metrics: Mapping[str, MetricInfo]
+    """By metric name."""
+    cases: tuple[Case, ...]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+    """Where the edits were made."""
+    edits_of: str = ""
+    """The run that made the edits, where they were only measured here; empty: this one."""
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether every line of the run's journal has one."""
+        return self.schema > 1
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json`, making the folder."""
+    write_json(folder / MANIFEST, manifest)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, and
+    DamagedError.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} is not a run: it has no {MANIFEST}. Name the folder that `editproof run`"
+            " printed"
+        )
+    data = path.read_bytes()
+    manifest = decode_json(data, Manifest, path)
+    if manifest.schema not in READABLE:
+        raise UsageError(
+            f"{path} has schema {manifest.schema}; this editproof reads up to {SCHEMA}. Install the"
+            f" editproof that wrote it ({manifest.editproof})"
+        )
+    if manifest.has_checksums and not has_checksum(data):
+        raise DamagedError(f"{path} is damaged: it has no checksum")
+    return manifest

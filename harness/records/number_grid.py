@@ -1,0 +1,199 @@
+"""A run's numbers as an array: a row a number that a rule asks for, a column a case.
+
+They come from the table of measurements, or from records in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.reasons import EMPTY, TOO_SMALL
+from editproof.harness.records.tables import TableIndex, opened_table
+from editproof.harness.records.types import CaseRecord, Region
+
+ABSENT = -1
+"""The scene has no such region, or the case no such number: nothing that a rule could ask for."""
+MEASURED = 0
+"""There is a value."""
+NO_REASON = "no reason was recorded"
+
+_BATCH = 1 << 18
+"""Rows read at a time: about 20 MB."""
+_COLUMNS = ["case_id", "metric", "region", "stat", "value", "reason"]
+
+
+class NumberKey(NamedTuple):
+    """What a rule asks of every case."""
+
+    metric: str
+    """Name, without variant and version."""
+    region: Region
+    stat: str
+
+
+class NumberGrid(NamedTuple):
+    """Some numbers of some cases: rows are keys, columns are cases."""
+
+    values: npt.NDArray[np.float64]
+    """NaN: no value."""
+    states: npt.NDArray[np.int32]
+    """ABSENT, MEASURED, or the number of the reason why there is no value."""
+    reasons: tuple[str, ...]
+    """By number; the first is that of MEASURED, and empty."""
+
+    def reason(self, row: int, column: int) -> str:
+        """Why there is no value there."""
+        return self.reasons[int(self.states[row, column])]
+
+
+def grid_of_table(
+    path: Path,
+    keys: Sequence[NumberKey],
+    columns: Mapping[str, int],
+    index: TableIndex | None = None,
+) -> NumberGrid:
+    """Fill a grid from a table of measurements; `columns`: case id -> its column."""
+    builder = _GridBuilder(keys, columns)
+    builder.add_table(path, index)
+    return builder.build()
+
+
+def grid_of_records(
+    records: Iterable[CaseRecord], keys: Sequence[NumberKey], columns: Mapping[str, int]
+) -> NumberGrid:
+    """Fill a grid from records; `columns`: case id -> its column."""
+    builder = _GridBuilder(keys, columns)
+    builder.add_records(records)
+    return builder.build()
+
+
+def keys_of_records(records: Iterable[CaseRecord]) -> tuple[NumberKey, ...]:
+    """Every number that the records have, in their order."""
+    rows = (row for record in records for row in record.measurements)
+    return tuple(
+        dict.fromkeys(NumberKey(metric_name(row.metric), row.region, row.stat) for row in rows)
+    )
+
+
+class _GridBuilder:
+    """A grid being filled."""
+
+    def __init__(self, keys: Sequence[NumberKey], columns: Mapping[str, int]) -> None:
+        self._columns = columns
+        self._values = np.full((len(keys), len(columns)), np.nan)
+        self._states = np.full((len(keys), len(columns)), ABSENT, np.int32)
+        self._reasons = {"": MEASURED, NO_REASON: MEASURED + 1}
+        self._names = [
+            {name: number for number, name in enumerate(dict.fromkeys(part))}
+            for part in zip(*keys, strict=True)
+        ]
+        self._row_of = np.full([len(names) + 1 for names in self._names] or [1, 1, 1], -1, np.intp)
+        for row, key in enumerate(keys):
+            self._row_of[
+                tuple(names[part] for names, part in zip(self._names, key, strict=True))
+            ] = row
+        self._rows = {key: row for row, key in enumerate(keys)}
+
+    def add_records(self, records: Iterable[CaseRecord]) -> None:
+        """From records, one by one."""
+        for record in records:
+            column = self._columns.get(record.case.id, -1)
+            for m in record.measurements if column >= 0 else ():
+                row = self._rows.get(NumberKey(metric_name(m.metric), m.region, m.stat))
+                if row is not None and not (m.value is None and m.reason in {EMPTY, TOO_SMALL}):
+                    self._values[row, column] = np.nan if m.value is None else m.value
+                    self._states[row, column] = (
+                        MEASURED if m.value is not None else self._reason_number(m.reason)
+                    )
+
+    def add_table(self, path: Path, index: TableIndex | None) -> None:
+        """From a table, some rows at a time, without a Python object a row."""
+        if not self._rows:
+            return
+        columns, (metrics, regions, stats) = self._columns, self._names
+        for batch in _read_batches(path, _COLUMNS, index):
+            case_id, metric, region, stat, why = (
+                _encode_words(batch, name) for name in _COLUMNS if name != "value"
+            )
+            column = _number_words(case_id, lambda word: columns.get(word, -1))
+            row = self._row_of[
+                _number_words(metric, lambda word: metrics.get(metric_name(word), -1)),
+                _number_words(region, lambda word: regions.get(word, -1)),
+                _number_words(stat, lambda word: stats.get(word, -1)),
+            ]
+            kept = np.flatnonzero((row >= 0) & (column >= 0))
+            value = _to_floats(batch.column("value"))[kept]
+            state = _number_words(why, self._state_of)[kept]
+            self._values[row[kept], column[kept]] = value
+            self._states[row[kept], column[kept]] = np.where(np.isnan(value), state, MEASURED)
+
+    def build(self) -> NumberGrid:
+        """What was filled in."""
+        return NumberGrid(self._values, self._states, tuple(self._reasons))
+
+    def _state_of(self, reason: str) -> int:
+        """The state of a number that has this reason for having no value."""
+        return ABSENT if reason in {EMPTY, TOO_SMALL} else self._reason_number(reason)
+
+    def _reason_number(self, reason: str) -> int:
+        return self._reasons.setdefault(reason or NO_REASON, len(self._reasons))
+
+
+def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKey, ...]:
+    """Every number that a table of measurements has, in its order."""
+    found: dict[NumberKey, None] = {}
+    for batch in _read_batches(path, ["metric", "region", "stat"], index):
+        metric, region, stat = (_encode_words(batch, name) for name in ("metric", "region", "stat"))
+        names = [part.dictionary.to_pylist() for part in (metric, region, stat)]
+        indices = np.stack([_to_array(part.indices) for part in (metric, region, stat)])
+        code = (indices[0] * len(names[1]) + indices[1]) * len(names[2]) + indices[2]
+        _, first = np.unique(code, return_index=True)
+        for at in np.sort(first):
+            m, r, s = (names[axis][indices[axis, at]] for axis in range(3))
+            found[NumberKey(metric_name(m), r, s)] = None
+    return tuple(found)
+
+
+def _read_batches(path: Path, columns: list[str], index: TableIndex | None) -> Iterable[Any]:
+    words = [name for name in columns if name != "value"]
+    with opened_table(path, words, index) as file:
+        yield from file.iter_batches(batch_size=_BATCH, columns=columns)
+
+
+def _encode_words(batch: Any, name: str) -> Any:
+    column = batch.column(name)
+    return column if hasattr(column, "dictionary") else column.dictionary_encode()
+
+
+def _number_words(part: Any, number: Callable[[str], int]) -> npt.NDArray[np.intp]:
+    """The column, each of its words as a number."""
+    numbers = np.array([number(word) for word in part.dictionary.to_pylist()], np.intp)
+    return np.asarray(numbers[_to_array(part.indices)], np.intp)
+
+
+def _to_floats(column: Any) -> npt.NDArray[np.float64]:
+    """The column's numbers; NaN: none."""
+    if not column.null_count:
+        return np.asarray(_to_array(column), np.float64)
+    there = np.unpackbits(_to_bytes(column.buffers()[0]), bitorder="little")[column.offset :][
+        : len(column)
+    ]
+    values = np.frombuffer(column.buffers()[1], np.float64)[column.offset :][: len(column)]
+    return np.where(there, values, np.nan)
+
+
+def _to_bytes(buffer: Any) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(buffer, np.uint8)
+
+
+def _to_array(column: Any) -> npt.NDArray[Any]:
+    """A column without gaps, not copied. (pyarrow's own conversion imports pandas, which takes
+    longer than all the rest.)
+    """
+    return np.from_dlpack(column)

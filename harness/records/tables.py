@@ -1,0 +1,319 @@
+"""The tables of a run: what the journal says, as parquet files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.journal import JOURNAL
+from editproof.harness.records.json_files import file_digest, read_json, write_json
+from editproof.harness.records.types import CaseRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASUREMENTS = "measurements.parquet"
+
+
+CASES = "cases.parquet"
+STAGES = "stages.parquet"
+TABLES = (MEASUREMENTS, CASES, STAGES)
+TABLE_INDEX = "tables.json"
+
+
+PICTURES = ("actual", "expected", "input", "regions")
+"""Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether
+two scenes are the same.
+"""
+
+
+CASE_COLUMNS = [
+    "case_id",
+    "status",
+    "reason",
+    "seconds",
+    "peak_mb",
+    "cached",
+    "error",
+    "cpu_s",
+    "held_mb",
+    "turn",
+    *PICTURES,
+]
+"""Of `cases.parquet`."""
+
+
+_AT_A_TIME = 256
+"""Cases whose rows are held in memory while a table is written."""
+
+
+class TableIndex(msgspec.Struct, frozen=True):
+    """`tables.json`: what the tables were made from, and how to tell whether they are whole."""
+
+    journal_bytes: int
+    """How long the journal was: it only ever grows."""
+    digests: dict[str, str]
+    """File name -> SHA-256 of the file."""
+
+
+def write_tables(folder: Path, records: Sequence[CaseRecord]) -> None:
+    """Write the tables of a run from its records, some cases at a time."""
+    parts = [
+        records[start : start + _AT_A_TIME] for start in range(0, len(records), _AT_A_TIME)
+    ] or [()]
+    write_table(folder / MEASUREMENTS, (measurement_table(part) for part in parts))
+    write_table(folder / STAGES, (stage_table(part) for part in parts))
+    write_table(folder / CASES, (case_table(part) for part in parts))
+    write_index(folder)
+
+
+def write_index(folder: Path) -> None:
+    """Write `tables.json` for the tables in the folder: from now on they count."""
+    paths = [folder / name for name in TABLES]
+    digests = {path.name: file_digest(path) for path in paths if path.is_file()}
+    write_json(folder / TABLE_INDEX, TableIndex(_journal_bytes(folder), digests))
+
+
+def read_current_index(folder: Path) -> TableIndex | None:
+    """The index of the tables; None: they are not all there, or do not say what the journal says.
+    Raises DamagedError.
+    """
+    index = _read_index(folder)
+    if index is None or index.journal_bytes != _journal_bytes(folder):
+        return None
+    needed = {CASES, MEASUREMENTS}
+    there = needed <= index.digests.keys() and all((folder / name).is_file() for name in needed)
+    return index if there else None
+
+
+def read_case_rows(folder: Path, index: TableIndex) -> dict[str, list[Any]]:
+    """Case id -> the rest of its row in `cases.parquet`."""
+    with opened_table(folder / CASES, index=index) as file:
+        rows = file.read(columns=CASE_COLUMNS).to_pylist()
+    return {row["case_id"]: [row[name] for name in CASE_COLUMNS[1:]] for row in rows}
+
+
+def _journal_bytes(folder: Path) -> int:
+    path = folder / JOURNAL
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _read_index(folder: Path) -> TableIndex | None:
+    path = folder / TABLE_INDEX
+    return read_json(path, TableIndex, verified=True) if path.is_file() else None
+
+
+def _check_digest(path: Path, index: TableIndex) -> None:
+    stat = path.stat()
+    if _digest(path, stat.st_mtime_ns, stat.st_size) != index.digests.get(path.name):
+        raise DamagedError(
+            f"{path} is damaged, or was replaced while it was read: it does not match its checksum"
+            f" in {TABLE_INDEX}. Try again; then remove {TABLE_INDEX}, and the journal is read"
+            " instead"
+        )
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, changed_ns: int, size: int) -> str:
+    """A file's digest, computed once while the file stays as it is."""
+    del changed_ns, size
+    return file_digest(path)
+
+
+@contextmanager
+def opened_table(
+    path: Path, words: Sequence[str] = (), index: TableIndex | None = None
+) -> Iterator[Any]:
+    """A table as a pyarrow ParquetFile, the columns `words` as dictionaries. `index`: that of the
+    run it was read with; None: the folder's. Raises DamagedError where the table can't be read, or
+    is not what was written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        if index := index or _read_index(path.parent):
+            _check_digest(path, index)
+        with parquet.ParquetFile(path, read_dictionary=list(words)) as file:
+            yield file
+    except (pa.ArrowException, FileNotFoundError) as error:
+        line = " ".join(str(error).split())
+        raise DamagedError(
+            f"{path} can't be read: {line}. Remove it, and the journal is read instead"
+        ) from error
+
+
+def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:
+    """Write a table part by part, so that only one is in memory; all have the columns of the
+    first.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    writer = None
+    for part in parts:
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        if writer is None:
+            schema = _without_null_columns(table.schema)
+            writer = parquet.ParquetWriter(partial, schema, write_page_checksum=True)
+        writer.write_table(
+            table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(
+                None
+            )
+        )
+    if writer is not None:
+        writer.close()
+        partial.replace(path)
+
+
+def _without_null_columns(schema: Any) -> Any:
+    """A column that has no value in the first rows is one of text: it may have some later."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema
+    ]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """The records' measurements as a tidy table, one row a number."""
+    import pandas as pd
+
+    rows = [
+        {
+            "case_id": record.case.id,
+            "vector": record.case.scene,
+            "family": record.case.family,
+            "step": record.case.step,
+            "params": msgspec.json.encode(record.case.params).decode(),
+            "model": record.case.model.name,
+            "seed": record.case.seed,
+            **asdict(measurement),
+        }
+        for record in records
+        for measurement in record.measurements
+    ]
+    columns = [
+        "case_id",
+        "vector",
+        "family",
+        "step",
+        "params",
+        "model",
+        "seed",
+        "metric",
+        "region",
+        "stat",
+        "value",
+    ]
+    columns += ["unit", "reason", "y", "x"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype(
+        {"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"}
+    )
+
+
+def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """How each case ended, one row a case."""
+    import pandas as pd
+
+    rows = [
+        (
+            record.case.id,
+            record.status,
+            record.reason,
+            record.seconds,
+            record.peak_mb,
+            record.cached,
+            record.error.kind if record.error else "",
+            record.cpu_s,
+            record.held_mb,
+            record.turn,
+            *(record.blobs.get(picture, "") for picture in PICTURES),
+        )
+        for record in records
+    ]
+    kinds = {"seconds": "float64", "peak_mb": "Float64", "cached": "bool"}
+    kinds |= {"cpu_s": "Float64", "held_mb": "Float64", "turn": "Int64"}
+    return pd.DataFrame(rows, columns=CASE_COLUMNS).astype(kinds)
+
+
+def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+    """The records' stages as a tidy table, one row a stage."""
+    import pandas as pd
+
+    rows = [
+        (
+            record.case.id,
+            record.case.family,
+            record.case.step,
+            record.case.model.name,
+            record.case.seed,
+            stage.name,
+            stage.seconds,
+            stage.decision,
+            stage.artefact,
+            stage.peak_mb,
+        )
+        for record in records
+        for stage in record.stages
+    ]
+    columns = [
+        "case_id",
+        "family",
+        "step",
+        "model",
+        "seed",
+        "stage",
+        "seconds",
+        "decision",
+        "artefact",
+        "peak_mb",
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({"peak_mb": "Float64"})
+
+
+class KeptStage(NamedTuple):
+    """What a run keeps of a stage."""
+
+    name: str
+    artefact: str
+    """Hash of its picture; empty: it made none."""
+    decision: str = ""
+    """What it decided, in words, times aside."""
+
+
+OVER_BUDGET = "; over budget:"
+"""What the reference pipeline adds to a decision that took too long: no two runs take the same
+time.
+"""
+
+
+def read_stages(folder: Path, case_ids: Collection[str]) -> dict[str, list[KeptStage]]:
+    """Case id -> its stages, in their order. A run without tables has none."""
+    path = folder / STAGES
+    if not path.is_file() or not case_ids:
+        return {}
+    import pyarrow as pa
+    from pyarrow import compute
+
+    found: dict[str, list[KeptStage]] = {}
+    wanted = pa.array(sorted(case_ids))
+    with opened_table(path) as file:
+        for batch in file.iter_batches(columns=["case_id", "stage", "artefact", "decision"]):
+            rows = batch.filter(compute.is_in(batch.column("case_id"), value_set=wanted))
+            for row in rows.to_pylist():
+                decision = row["decision"].partition(OVER_BUDGET)[0]
+                stage = KeptStage(row["stage"], row["artefact"], decision)
+                found.setdefault(row["case_id"], []).append(stage)
+    return found

@@ -1,0 +1,1 @@
+"""The attack: deaths, damage, crowds and hostile input. Nothing is lost, or wrong in silence."""

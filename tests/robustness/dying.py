@@ -1,0 +1,78 @@
+"""Let an action die at its n-th step on the file system, for every n.
+
+A step is a call that changes what lies on disk: a rename, a link, a removal, a new folder, a flush.
+The action runs in a forked process, which ends without any clean-up just before the step, or just
+after it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from editproof.harness.baselines import folder_lock
+
+STEPS = ("fsync", "rename", "replace", "unlink", "remove", "rmdir", "link", "mkdir")
+"""Functions of `os` that count."""
+DIED = 77
+
+
+def deaths(
+    action: Callable[[], object], restore: Callable[[], object]
+) -> Iterator[tuple[int, str]]:
+    """Let the action die at each of its steps, before and after; give which, once it is dead.
+
+    `restore` brings back what the action starts from.
+    """
+    for when in ("before", "after"):
+        step = 0
+        restore()
+        while _dies(action, step, when):
+            yield step, when
+            step += 1
+            restore()
+        assert step > 0, "the action takes no step"
+
+
+def _dies(action: Callable[[], object], step: int, when: str) -> bool:
+    """Whether the action died at that step; False: it has fewer."""
+    child = os.fork()
+    if child == 0:
+        _count_down(step, when)
+        status = 0
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 - the parent says that it failed
+            print(f"the action failed: {error!r}", file=sys.stderr, flush=True)  # noqa: T201
+            status = 1
+        os._exit(status)
+    _, waited = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(waited)
+    assert code in {0, DIED}, f"the action ended with {code}"
+    return code == DIED
+
+
+def _count_down(step: int, when: str) -> None:
+    """From now on in this process, die at the step with that number, from 0."""
+    left = step
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **options: Any) -> Any:
+            nonlocal left
+            left -= 1
+            is_last = left == -1
+            if is_last and when == "before":
+                os._exit(DIED)
+            try:
+                return call(*args, **options)
+            finally:
+                if is_last:
+                    os._exit(DIED)
+
+        return wrapper
+
+    for name in STEPS:
+        setattr(os, name, counted(getattr(os, name)))
+    folder_lock._exchange = counted(folder_lock._exchange)
