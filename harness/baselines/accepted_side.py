@@ -11,7 +11,7 @@ from editproof.harness.gate.judge import GateResult
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs, read_traces
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.journal import JOURNAL
-from editproof.harness.records.json_files import write_json
+from editproof.harness.records.json_files import file_digest, write_json
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import Outcome
 from editproof.harness.running.cache import bring
@@ -39,7 +39,8 @@ def keep_accepted_side(
     ids = result.pairing.ids
     bring(source / JOURNAL, target / JOURNAL)
     also = _list_further_answers(ids, baseline)
-    write_json(target / PAIRS, Pairs(str(source), dict(ids), also, list(result.unchanged)))
+    digest = file_digest(target / JOURNAL)
+    write_json(target / PAIRS, Pairs(str(source), dict(ids), also, list(result.unchanged), digest))
     traces = read_traces(target / JOURNAL)
     called = {
         case_id

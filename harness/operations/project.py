@@ -5,6 +5,8 @@ settings say.
 from __future__ import annotations
 
 import glob
+import shlex
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from editproof.harness.baselines import baseline_folder as baselines
+from editproof.harness.baselines.folder_lock import has_leftovers
+from editproof.harness.baselines.index import INDEX
 from editproof.harness.gate import noise_floors
 from editproof.harness.gate.looks import Looking, Report
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
@@ -20,7 +24,7 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeight
 from editproof.harness.metrics.core.registry import check_name
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Suite
 from editproof.harness.running import runner
@@ -57,14 +61,33 @@ def new_folder(project: Project, suite: Suite) -> Path:
 
 
 def baseline_of(named: Path | None, suite: Suite, project: Project) -> Baseline | None:
-    """The baseline to compare with: one that was named must be there, the default one need not."""
-    if named is None and not project.settings.baseline:
-        default = baseline_folder(suite, project)
-        return baselines.load(default) if default.exists() else None
-    folder = named or project.path(project.settings.baseline)
-    if not folder.exists():
-        raise UsageError(NO_BASELINE.format(folder))
-    return baselines.load(folder)
+    """The baseline to compare with; None: there has never been one.
+
+    Raises IncompleteError where there should be one and is none: it was named, or git knows it.
+    """
+    is_named = named is not None or bool(project.settings.baseline)
+    folder = named or baseline_folder(suite, project)
+    if folder.exists() or has_leftovers(folder):
+        return baselines.load(folder)
+    if is_named:
+        raise IncompleteError(NO_BASELINE.format(folder))
+    if is_tracked(folder):
+        raise IncompleteError(
+            f"the baseline {folder} is gone, though git's HEAD has it. Get it back with `git"
+            f" checkout HEAD -- {shlex.quote(str(folder))}`, or commit its removal"
+        )
+    return None
+
+
+def is_tracked(folder: Path) -> bool:
+    """Whether the repository that would hold the baseline has it at its HEAD."""
+    there = next(parent for parent in folder.resolve().parents if parent.is_dir())
+    name = folder.resolve().relative_to(there).as_posix()
+    command = ["git", "-C", str(there), "cat-file", "-e", f"HEAD:./{name}/{INDEX}"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False  # no git here
 
 
 def baseline_folder(suite: Suite, project: Project) -> Path:

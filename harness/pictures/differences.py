@@ -21,7 +21,13 @@ from pathlib import Path
 import msgspec
 
 from editproof.harness.metrics.core.visibility import PACKAGE, VERSION, Difference
-from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.json_files import (
+    add_checksum,
+    decode_json,
+    read_json,
+    write_json,
+)
 from editproof.harness.records.pairing import Beside
 from editproof.harness.records.types import Viewing
 
@@ -84,7 +90,7 @@ class DifferenceStore:
         self._known[key] = difference
         append(self._path, key, difference)
         if self._cache:
-            write_atomically(_cached(self._cache, key), msgspec.json.encode(difference))
+            write_json(_cached(self._cache, key), difference)
 
 
 def append(path: Path, key: str, difference: Difference) -> None:
@@ -92,7 +98,7 @@ def append(path: Path, key: str, difference: Difference) -> None:
     apart.
     """
     with path.open("ab", buffering=0) as file:
-        file.write(msgspec.json.encode(_Line(key, difference)) + b"\n")
+        file.write(add_checksum(msgspec.json.encode(_Line(key, difference))) + b"\n")
 
 
 def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
@@ -106,13 +112,14 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
 
 
 def _read(path: Path) -> dict[str, Difference]:
-    """What the file says; a line that is torn or of another version says nothing."""
+    """What the file says. A line that is torn, damaged or of another version says nothing: the
+    difference is measured again.
+    """
     found: dict[str, Difference] = {}
-    decoder = msgspec.json.Decoder(_Line)
     for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         try:
-            one = decoder.decode(line)
-        except msgspec.MsgspecError:
+            one = decode_json(line, _Line, path, verified=True)
+        except DamagedError:
             continue
         found[one.key] = one.difference
     return found
@@ -120,8 +127,8 @@ def _read(path: Path) -> dict[str, Difference]:
 
 def _from_cache(cache: Path, key: str) -> Difference | None:
     try:
-        return msgspec.json.decode(_cached(cache, key).read_bytes(), type=Difference)
-    except (OSError, msgspec.MsgspecError):
+        return read_json(_cached(cache, key), Difference, verified=True)
+    except (OSError, DamagedError):
         return None
 
 

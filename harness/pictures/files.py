@@ -15,7 +15,7 @@ from PIL import Image as Pil
 
 from editproof.harness.metrics.colour.delta_e00 import delta_e_map, lab
 from editproof.harness.metrics.core.metric import Area, Image, Plane
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.runs import blob_path
 
 Levels = npt.NDArray[np.uint8]
@@ -36,11 +36,21 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 
 def load(path: Path) -> Image:
-    """A picture as it was stored. Raises UsageError where it is gone or damaged."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    """A picture as it was stored. Raises DamagedError where it is gone, or is not what was."""
+    data = path.read_bytes() if path.is_file() else b""
+    buffer = np.frombuffer(data, np.uint8)
+    pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if is_intact(path, data) else None
     if pixels is None:
-        raise UsageError(f"the picture {path} is gone or damaged")
+        raise DamagedError(
+            f"the picture {path} is {'damaged' if data else 'gone'}. Run its case again, or restore"
+            " the baseline"
+        )
     return np.asarray(pixels[..., ::-1], np.float32) / np.float32(255)
+
+
+def is_intact(path: Path, data: bytes) -> bool:
+    """Whether a file holds the picture that it is named by."""
+    return bool(data) and hashlib.sha256(data).hexdigest() == path.stem
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:

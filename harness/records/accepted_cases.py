@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL, read_lines
-from editproof.harness.records.json_files import decode_json, read_json
+from editproof.harness.records.json_files import decode_json, file_digest, read_json
 from editproof.harness.records.types import Measurement, StageRecord
 
 BASELINE = "baseline"
@@ -57,6 +58,8 @@ class Pairs(msgspec.Struct, frozen=True):
     """Case id of the run -> hashes of the pictures that are right, too."""
     unchanged: list[str] = msgspec.field(default_factory=list)
     """Ids of the run's cases whose picture is an accepted one, bit for bit; 0.1 did not say."""
+    journal: str = ""
+    """SHA-256 of the journal beside it; empty: 0.1 did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,14 @@ def load_accepted_cases(folder: Path) -> AcceptedCases:
     """The baseline's side of a run; empty where it was compared with none. Raises UsageError where
     a file is damaged.
     """
-    journal = folder / BASELINE / JOURNAL
+    pairs, journal = load_pairs(folder), folder / BASELINE / JOURNAL
+    if pairs.journal and (not journal.is_file() or file_digest(journal) != pairs.journal):
+        raise DamagedError(
+            f"{journal} is damaged: {PAIRS} was written with another content. `editproof gate`"
+            " writes both again"
+        )
     places = {head.case.id: place for head, place in read_lines(journal, _Head)}
-    return AcceptedCases(load_pairs(folder), journal, places)
+    return AcceptedCases(pairs, journal, places)
 
 
 def load_pairs(folder: Path) -> Pairs:

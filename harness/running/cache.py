@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
-from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import Case, CaseRecord
 
@@ -32,11 +31,11 @@ class Cache:
         if not case.key or not path.is_file():
             return None
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=CaseRecord)
+            record = read_json(path, CaseRecord, verified=True)
             for digest in pictures_of(record):
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
-        except (msgspec.MsgspecError, FileNotFoundError):
+        except (DamagedError, FileNotFoundError):
             return None  # another version, damaged, or cleaned up: the case is run again
         return replace(record, case=case, cached=True)
 
@@ -46,7 +45,7 @@ class Cache:
             return
         for digest in pictures_of(record):
             bring(blob_path(run_folder, digest), blob_path(self._folder, digest))
-        write_atomically(self._record_path(record.case.key), msgspec.json.encode(record))
+        write_json(self._record_path(record.case.key), record)
 
     def _record_path(self, key: str) -> Path:
         return self._folder / "records" / key[:2] / f"{key}.json"
