@@ -77,7 +77,7 @@ def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     )
     done.assert_outcomes(passed=1)
     done.stdout.fnmatch_lines(["editproof/good.toml::logo[[]mine] PASSED*"])
-    run = runs.load(runs.newest(project.path / "kept-here"))
+    run = runs.load(runs.find_newest(project.path / "kept-here"))
     assert run.verdict is not None
     assert [model.spec for model in run.manifest.suite.models] == ["mine.py:build"]
 

@@ -24,12 +24,12 @@ from editproof.harness.baselines.baseline_folder import (
 )
 from editproof.harness.baselines.folder_lock import Say, say_nothing
 from editproof.harness.baselines.index import Acceptance
-from editproof.harness.records.errors import IncompleteError, UsageError, unknown
+from editproof.harness.records.errors import IncompleteError, UsageError, unknown_name_error
 from editproof.harness.records.manifest import MANIFEST, Manifest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import PICTURES
 from editproof.harness.records.types import CaseRecord
-from editproof.harness.records.wording import case_name, counted, names
+from editproof.harness.records.wording import count_noun, name_case, name_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,10 @@ def _check_whole(run: Run) -> None:
 def _check_measured(target: Path, run: Run) -> None:
     failed = [record for record in run.records if record.error is not None]
     if failed:
-        why = f"{case_name(failed[0].case)}: {failed[0].reason}"
+        why = f"{name_case(failed[0].case)}: {failed[0].reason}"
         raise IncompleteError(
-            f"{target} is left as it was: {len(failed)} of {counted(len(run.records), 'picture')}"
-            f" could not be measured ({why})"
+            f"{target} is left as it was: {len(failed)} of its"
+            f" {count_noun(len(run.records), 'picture')} could not be measured ({why})"
         )
 
 
@@ -215,18 +215,18 @@ def _merge(before: BaselineState | None, run: Run, request: AcceptRequest) -> Ba
     if request.also:
         cases = tuple(record.case for record in chosen)
         known = {case.id for case in before.manifest.cases}
-        new = [case_name(case) for case in cases if case.id not in known]
+        new = [name_case(case) for case in cases if case.id not in known]
         if new:
             raise UsageError(
-                f"the baseline has no first answer for {names(new)}: accept it without --also"
+                f"the baseline has no first answer for {name_few(new)}: accept it without --also"
             )
         answer = Run.of_records(run.folder, replace(run.manifest, cases=cases), trimmed)
         return replace(before, also=(*before.also, (acceptance.number, answer)), accepted=accepted)
     # By name: an own case whose pixels changed has another id, and takes the place of the old one.
-    kept = {case_name(record.case): record for record in (*before.records, *trimmed)}
+    kept = {name_case(record.case): record for record in (*before.records, *trimmed)}
     ids = {record.case.id for record in kept.values()}
     gone = {record.case.id for record in before.records} - ids | set(numbers)
-    also = tuple((number, _without(other, gone)) for number, other in before.also)
+    also = tuple((number, _drop_cases(other, gone)) for number, other in before.also)
     return BaselineState(
         replace(before.manifest, cases=tuple(record.case for record in kept.values())),
         tuple(kept.values()),
@@ -240,7 +240,7 @@ def _merge(before: BaselineState | None, run: Run, request: AcceptRequest) -> Ba
     )
 
 
-def _without(run: Run, ids: Iterable[str]) -> Run:
+def _drop_cases(run: Run, ids: Iterable[str]) -> Run:
     gone = set(ids)
     records = tuple(record for record in run.records if record.case.id not in gone)
     manifest = replace(run.manifest, cases=tuple(record.case for record in records))
@@ -254,13 +254,13 @@ def _choose_records(run: Run, request: AcceptRequest) -> tuple[CaseRecord, ...]:
     families = dict.fromkeys(record.case.family for record in run.records)
     for family in request.families:
         if family not in families:
-            raise unknown("family in that run", family, families)
+            raise unknown_name_error("family in that run", family, families)
     known = dict.fromkeys(
         name for record in run.records for name in (record.case.scene, record.case.id)
     )
     for case in request.cases:
         if case not in known:
-            raise unknown(
+            raise unknown_name_error(
                 "case in that run", case, dict.fromkeys(record.case.scene for record in run.records)
             )
     return tuple(
@@ -301,11 +301,11 @@ def _check_covers(before: BaselineState, run: Run) -> None:
     lost unseen.
     """
     here = {case.id for case in run.manifest.cases}
-    lost = [case_name(case) for case in before.manifest.cases if case.id not in here]
+    lost = [name_case(case) for case in before.manifest.cases if case.id not in here]
     if lost and len(lost) < len(before.manifest.cases):
         raise UsageError(
-            f"{run.folder} has only a part of the baseline's cases (not {names(lost)}): accept its"
-            " part with --family or --case, or write another baseline with --to. Where the suite"
+            f"{run.folder} has only a part of the baseline's cases (not {name_few(lost)}). Accept"
+            " that part with --family or --case, or write another baseline with --to. If the suite"
             " has shrunk, remove the old baseline first"
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.types import Budget, Case, CaseRecord, Margin
-from editproof.harness.records.wording import case_name
+from editproof.harness.records.wording import name_case
 
 INDEX = "baseline.json"
 
@@ -94,8 +94,8 @@ def build_index(
         versions=dict(manifest.versions),
         accepted=list(accepted),
         cases={
-            case_name(case): _list_outcomes(case, answers[case.id])
-            for case in sorted(manifest.cases, key=case_name)
+            name_case(case): _list_outcomes(case, answers[case.id])
+            for case in sorted(manifest.cases, key=name_case)
         },
         spread=list(_measure_spread(baseline)),
         numbers=_count_numbers(

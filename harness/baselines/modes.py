@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from editproof.harness.gate.looks import Looking, areas_now
+from editproof.harness.gate.looks import Looking, draw_areas
 from editproof.harness.gate.noise_floors import Several
 from editproof.harness.metrics.core.visibility import Difference, compare, compare_blind, why_blind
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.pairing import answers
+from editproof.harness.records.pairing import list_answers
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case
-from editproof.harness.records.wording import case_name, listed
+from editproof.harness.records.wording import join_words, name_case
 
 MOST_PICTURES = 8
 """Different pictures of a case that are compared with one another, the most frequent first: 28
@@ -87,7 +87,11 @@ def find(
     What is measured stays in the first run's folder, and in the cache. A picture that is gone from
     its run counts in none.
     """
-    repeated = [case for case in _cases(reruns) if len(set(_seen(reruns, case).values())) > 1]
+    repeated = [
+        case
+        for case in _list_repeated_cases(reruns)
+        if len(set(_read_pictures(reruns, case).values())) > 1
+    ]
     if not repeated:
         return ()
     store = DifferenceStore(reruns[0].folder, looking.cache)
@@ -99,11 +103,11 @@ def find(
     return tuple(modes for modes in found if len(modes.outcomes) > 1)
 
 
-def lines(found: Iterable[Modes]) -> list[Several]:
+def format_lines(found: Iterable[Modes]) -> list[Several]:
     """What the noise file says of them."""
     return [
         Several(
-            case_name(one.case),
+            name_case(one.case),
             one.case.id,
             [len(outcome.runs) for outcome in one.outcomes],
             round(one.apart, 3),
@@ -112,14 +116,14 @@ def lines(found: Iterable[Modes]) -> list[Several]:
     ]
 
 
-def told(modes: Modes) -> str:
+def describe_modes(modes: Modes) -> str:
     """`logo/2 patch seed 42: 2 outcomes, 7 and 3 of 10 runs, JOD 0.8 apart`."""
-    counts = listed([str(len(outcome.runs)) for outcome in modes.outcomes])
+    counts = join_words([str(len(outcome.runs)) for outcome in modes.outcomes])
     more = f"; {modes.left_out} more pictures were not compared" if modes.left_out else ""
     if modes.endless:
         more += ". Each run gives another picture: is the seed passed on?"
     return (
-        f"{case_name(modes.case)}: {len(modes.outcomes)} outcomes, {counts} of {modes.runs} runs, "
+        f"{name_case(modes.case)}: {len(modes.outcomes)} outcomes, {counts} of {modes.runs} runs, "
         f"JOD {modes.apart:.2g} apart{more}"
     )
 
@@ -133,7 +137,7 @@ class Acceptable:
     """Ids."""
 
 
-def missing_answers(
+def find_missing_answers(
     found: Iterable[Modes], reruns: Sequence[Run], *, has_baseline: bool
 ) -> list[Acceptable]:
     """Every outcome that the baseline lacks, by the run that has it: as few runs as can be. Without
@@ -166,21 +170,21 @@ def is_known(modes: Modes) -> bool:
     return any(outcome.accepted for outcome in modes.outcomes)
 
 
-def usual(found: Iterable[Modes]) -> dict[str, frozenset[int]]:
+def find_usual_runs(found: Iterable[Modes]) -> dict[str, frozenset[int]]:
     """Case id -> places of the runs that gave its most frequent outcome: what differs among these
     is noise.
     """
     return {modes.case.id: frozenset(modes.outcomes[0].runs) for modes in found}
 
 
-def _cases(reruns: Sequence[Run]) -> Iterator[Case]:
+def _list_repeated_cases(reruns: Sequence[Run]) -> Iterator[Case]:
     known = {case.id: case for run in reversed(reruns) for case in run.manifest.cases}
     yield from (
         case for case_id, case in known.items() if sum(case_id in run.endings for run in reruns) > 1
     )
 
 
-def _seen(reruns: Sequence[Run], case: Case) -> dict[int, str]:
+def _read_pictures(reruns: Sequence[Run], case: Case) -> dict[int, str]:
     """Place of a run -> hash of the case's picture there."""
     ended = {
         place: run.endings[case.id] for place, run in enumerate(reruns) if case.id in run.endings
@@ -195,11 +199,11 @@ class _Case:
         self, reruns: Sequence[Run], baseline: Baseline | None, case: Case, store: DifferenceStore
     ) -> None:
         self._case, self._store, self._reruns = case, store, reruns
-        self._seen = _seen(reruns, case)
-        self._accepted = _answers(baseline, case)
+        self._read_pictures = _read_pictures(reruns, case)
+        self._accepted = _list_answers(baseline, case)
         self._folders = [run.folder for run in (*reruns, *([baseline.run] if baseline else []))]
         counts: dict[str, int] = {}
-        for digest in self._seen.values():
+        for digest in self._read_pictures.values():
             counts[digest] = counts.get(digest, 0) + 1
         ranked = sorted(counts, key=lambda digest: -counts[digest])
         self._pictures, self._left = ranked[:MOST_PICTURES], ranked[MOST_PICTURES:]
@@ -213,12 +217,12 @@ class _Case:
         for one, other in combinations(compared, 2):
             if self._group[one] == self._group[other]:
                 continue
-            difference = self._difference(one, other)
+            difference = self._measure_difference(one, other)
             if difference is not None and not difference.visible:
                 self._join(one, other)
             elif difference is not None:
                 apart[one, other] = difference.jod
-        outcomes = sorted(self._outcomes(), key=lambda outcome: -len(outcome.runs))
+        outcomes = sorted(self._cluster_outcomes(), key=lambda outcome: -len(outcome.runs))
         between = [
             jod
             for (one, other), jod in apart.items()
@@ -234,21 +238,21 @@ class _Case:
             digest: kept if group == gone else group for digest, group in self._group.items()
         }
 
-    def _outcomes(self) -> Iterator[Outcome]:
+    def _cluster_outcomes(self) -> Iterator[Outcome]:
         for group in dict.fromkeys(self._group[digest] for digest in self._pictures):
             own = tuple(digest for digest in self._pictures if self._group[digest] == group)
-            places = tuple(place for place, digest in self._seen.items() if digest in own)
+            places = tuple(place for place, digest in self._read_pictures.items() if digest in own)
             yield Outcome(
                 own, places, any(self._group[digest] == group for digest in self._accepted)
             )
 
     def _count(self, digests: Sequence[str]) -> int:
-        return sum(digest in digests for digest in self._seen.values())
+        return sum(digest in digests for digest in self._read_pictures.values())
 
-    def _difference(self, one: str, other: str) -> Difference | None:
+    def _measure_difference(self, one: str, other: str) -> Difference | None:
         """Measured before, or now. None: a picture is gone."""
         paths = [pictures.path_in(self._folders, digest) for digest in (one, other)]
-        ended = self._ended()
+        ended = self._read_ending()
         pair = Pair(
             one,
             other,
@@ -268,20 +272,20 @@ class _Case:
             accepted,
             image,
             viewing=pair.viewing,
-            areas=areas_now(self._case, image.shape[:2]),
+            areas=draw_areas(self._case, image.shape[:2]),
             expected=pictures.load(expected) if expected else None,
         )
         self._store.put(pair, found)
         return found
 
-    def _ended(self) -> CaseEnding:
+    def _read_ending(self) -> CaseEnding:
         return next(
             run.endings[self._case.id] for run in self._reruns if self._case.id in run.endings
         )
 
 
-def _answers(baseline: Baseline | None, case: Case) -> tuple[str, ...]:
+def _list_answers(baseline: Baseline | None, case: Case) -> tuple[str, ...]:
     """Hashes of the pictures that are right for the case, as far as somebody accepted any."""
     if baseline is None or case.id not in baseline.run.column_of:
         return ()
-    return answers(baseline, baseline.run.column_of[case.id])
+    return list_answers(baseline, baseline.run.column_of[case.id])

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from editproof.harness.gate.first_stage import first_difference, same_seed
-from editproof.harness.gate.statistics import worsening
+from editproof.harness.gate.first_stage import find_first_difference, match_seeds
+from editproof.harness.gate.statistics import measure_worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
@@ -34,7 +34,7 @@ from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.tables import read_stages
 from editproof.harness.records.types import Case, CaseError, Finding, Outcome, Region
-from editproof.harness.records.wording import case_name, names
+from editproof.harness.records.wording import name_case, name_few
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.cases import ID_LENGTH
 from editproof.harness.suites.suite import parse_model
@@ -136,9 +136,9 @@ def find_case(run: Run, asked: str, findings: Sequence[Finding]) -> Case:
     """
     cases = [case for case in run.manifest.cases if case.id in run.endings]
     by_id = [case for case in cases if len(asked) >= ID_LENGTH // 4 and case.id.startswith(asked)]
-    found = by_id or [case for case in cases if asked in {case.scene, case.family, case_name(case)}]
+    found = by_id or [case for case in cases if asked in {case.scene, case.family, name_case(case)}]
     if not found:
-        known = names([case_name(case) for case in cases])
+        known = name_few([name_case(case) for case in cases])
         raise UsageError(
             f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}"
         )
@@ -154,7 +154,7 @@ def find_case(run: Run, asked: str, findings: Sequence[Finding]) -> Case:
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
             f"{asked!r} fits {len(found)} cases, and no finding names one of them: "
-            f"{names([f'{case_name(case)} = {case.id}' for case in found])}. Give an id"
+            f"{name_few([f'{name_case(case)} = {case.id}' for case in found])}. Give an id"
         )
     return ranked[0]
 
@@ -179,7 +179,7 @@ def ask(
     if run.endings[case.id].error:
         raise UsageError(_no_picture(run, case, run.endings[case.id]))
     pairing = pair(run, baseline)
-    others = same_seed(run, baseline, pairing, [case.id])
+    others = match_seeds(run, baseline, pairing, [case.id])
     if case.id not in others:
         how = (
             "on another seed only, so every stochastic stage differs"
@@ -187,7 +187,7 @@ def ask(
             else "nowhere"
         )
         raise UsageError(
-            f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed:"
+            f"{baseline.folder} has {name_case(case)} {how}. Blame needs both sides on one seed:"
             " run the suite on those of the baseline"
         )
     ours, theirs = (
@@ -203,7 +203,7 @@ def ask(
 
 def _no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     return (
-        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}:"
+        f"{run.folder} has an error and no picture of {name_case(case)}: {ended.error}:"
         f" {ended.reason}. Its traceback is in that run's report"
     )
 
@@ -215,7 +215,7 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
     q = question
     known = _recorded(q)
     traces = read_stages(q.run.folder, [q.case.id]), read_stages(q.baseline.folder, [q.other])
-    first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
+    first = find_first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
     notes = [*_otherwise_ended(q)]
     if (
         q.good == q.bad
@@ -316,7 +316,9 @@ def _most_changed(
         if ours.states[row, at] != MEASURED or theirs.states[row, there] != MEASURED:
             continue
         better = run.manifest.metrics[key.metric].better
-        change = float(worsening(ours.values[row, [at]], theirs.values[row, [there]], better)[0])
+        change = float(
+            measure_worsening(ours.values[row, [at]], theirs.values[row, [there]], better)[0]
+        )
         spread = float(np.nanstd(theirs.values[row])) or 1e-9
         if change / spread > best:
             best, found = change / spread, key
@@ -524,7 +526,7 @@ class _Swapper:
             self._made[from_bad] = (
                 None
                 if value is None
-                else float(worsening(np.array([value]), np.zeros(1), better)[0])
+                else float(measure_worsening(np.array([value]), np.zeros(1), better)[0])
             )
         return self._made[from_bad]
 

@@ -20,7 +20,7 @@ from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
 from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
 from editproof.harness.calibration.part import Part, Whole
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
-from editproof.harness.gate.first_stage import KeptStages, first_difference
+from editproof.harness.gate.first_stage import KeptStages, find_first_difference
 from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
@@ -29,7 +29,7 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.errors import IncompleteError, one_line
+from editproof.harness.records.errors import IncompleteError, join_one_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.tables import read_stages
@@ -118,7 +118,7 @@ def main(connection: Connection[Any, Any]) -> None:
                 traceback.print_exc()
                 connection.send(
                     f"{said.kind} {said.name} ({said.models}) could not be judged:"
-                    f" {one_line(error)}"
+                    f" {join_one_line(error)}"
                 )
 
 
@@ -176,7 +176,7 @@ class Judge:
             if not other or _seed(new, finding.case_id) != _seed(accepted, other):
                 continue
             kept = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
-            if kept[0] and kept[1] and (stage := first_difference(kept[0], kept[1])):
+            if kept[0] and kept[1] and (stage := find_first_difference(kept[0], kept[1])):
                 return stage
         return ""
 

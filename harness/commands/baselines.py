@@ -73,27 +73,27 @@ def noise(
             check_accept_request,
             measure_noise,
         )
-        from editproof.harness.records.wording import counted
+        from editproof.harness.records.wording import count_noun
 
         settings = find_project()
         if accept:
             check_accept_request(runs, reason, settings)
-        report = progress.looked(console(stderr=True), "cases that changed")
+        report = progress.show_pairs(console(stderr=True), "cases that changed")
         measured = measure_noise(runs, out, settings, report)
         typer.echo(f"wrote {measured.out}; name it in editproof.toml: noise = {str(out)!r}")
-        for line in _modes(measured):
+        for line in _list_modes(measured):
             typer.echo(line)
         if accept:
             accepted = accept_modes(measured, reason, settings, _say)
-            typer.echo(f"accepted {counted(accepted, 'further right answer')}")
+            typer.echo(f"accepted {count_noun(accepted, 'further right answer')}")
             return
-        for line in _commands(measured):
+        for line in _list_commands(measured):
             typer.echo(line)
 
 
-def _modes(measured: MeasuredNoise) -> Iterator[str]:
+def _list_modes(measured: MeasuredNoise) -> Iterator[str]:
     """Which cases give one of several pictures: the first few, and how many there are."""
-    from editproof.harness.baselines.modes import SHOWN, told
+    from editproof.harness.baselines.modes import SHOWN, describe_modes
 
     several = measured.modes
     if not several:
@@ -102,18 +102,18 @@ def _modes(measured: MeasuredNoise) -> Iterator[str]:
         f"{len(several)} {'case gives' if len(several) == 1 else 'cases give'} one of several"
         " pictures on one seed:"
     )
-    yield from (f"  {told(one)}" for one in several[:SHOWN])
+    yield from (f"  {describe_modes(one)}" for one in several[:SHOWN])
     if len(several) > SHOWN:
         yield f"  and {len(several) - SHOWN} more; all are in {measured.out}"
     if measured.unknown:
+        first = describe_modes(measured.unknown[0]).partition(":")[0]
         yield (
-            f"The baseline accepts none of these pictures in {len(measured.unknown)} of them, above"
-            f" all {told(measured.unknown[0]).partition(':')[0]}: look at those first, they are"
-            " accepted by nobody here"
+            f"In {len(measured.unknown)} of them the baseline accepts none of the pictures (first:"
+            f" {first}). Look at those before you accept anything"
         )
 
 
-def _commands(measured: MeasuredNoise) -> Iterator[str]:
+def _list_commands(measured: MeasuredNoise) -> Iterator[str]:
     """What would accept each outcome that the baseline lacks."""
     if not measured.acceptable:
         return

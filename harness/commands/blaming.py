@@ -18,7 +18,7 @@ from editproof.harness.commands.common import (
     print_json,
     print_table,
 )
-from editproof.harness.records.wording import case_name, number
+from editproof.harness.records.wording import name_case, number
 
 if TYPE_CHECKING:
     from editproof.harness.blame.blame import Blame
@@ -94,10 +94,10 @@ def blame(
             print_json({**asdict(answer), "stage": answer.stage})
             return
         terminal = console()
-        for line in _lines(answer):
+        for line in _format_answer(answer):
             terminal.print(line, markup=False, highlight=False, soft_wrap=True)
         if answer.shares:
-            print_table(_rows(answer), as_json=False)
+            print_table(_make_rows(answer), as_json=False)
         terminal.print(
             f"see it again: cd {answer.bundle} && python repro.py",
             markup=False,
@@ -106,10 +106,10 @@ def blame(
         )
 
 
-def _lines(answer: Blame) -> Iterator[str]:
-    before, after = (_said(value, answer.unit) for value in (answer.before, answer.after))
+def _format_answer(answer: Blame) -> Iterator[str]:
+    before, after = (_format_value(value, answer.unit) for value in (answer.before, answer.after))
     yield (
-        f"{case_name(answer.case)}: {answer.metric} {answer.stat} in {answer.region} went from"
+        f"{name_case(answer.case)}: {answer.metric} {answer.stat} in {answer.region} went from"
         f" {before} to {after}"
     )
     if answer.first:
@@ -120,29 +120,29 @@ def _lines(answer: Blame) -> Iterator[str]:
             if answer.crop is None
             else "rows {0} to {2}, columns {1} to {3}".format(*answer.crop)
         )
-        good, bad = _said(answer.good, answer.unit), _said(answer.bad, answer.unit)
+        good, bad = _format_value(answer.good, answer.unit), _format_value(answer.bad, answer.unit)
         yield f"blamed: {answer.stage}, by {answer.edits} edits of {what} (good {good}, bad {bad})"
     for note in answer.notes:
         yield f"note: {note}"
 
 
-def _rows(answer: Blame) -> list[dict[str, str]]:
+def _make_rows(answer: Blame) -> list[dict[str, str]]:
     return [
         {
             "stage": share.stage,
-            "answers for": _said(share.effect, answer.unit),
-            "the bad one in the good pipeline": _changed(share.alone, answer.unit),
-            "the good one in the bad pipeline": _changed(-share.cured, answer.unit),
+            "answers for": _format_value(share.effect, answer.unit),
+            "the bad one in the good pipeline": _format_change(share.alone, answer.unit),
+            "the good one in the bad pipeline": _format_change(-share.cured, answer.unit),
         }
         for share in answer.shares
     ]
 
 
-def _changed(worse: float, unit: str) -> str:
+def _format_change(worse: float, unit: str) -> str:
     return (
         f"{number(abs(worse), unit)} {'worse' if worse > 0 else 'better'}" if worse else "no change"
     )
 
 
-def _said(value: float | None, unit: str) -> str:
+def _format_value(value: float | None, unit: str) -> str:
     return "no number" if value is None else number(value, unit)

@@ -125,11 +125,11 @@ def calibrate(
             return
         if quiet:
             return
-        print_table(_rows(done), as_json=False)
+        print_table(_make_rows(done), as_json=False)
         console().print(f"page: {done.page}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _rows(done: Calibrated) -> list[dict[str, str]]:
+def _make_rows(done: Calibrated) -> list[dict[str, str]]:
     """The four numbers."""
     from editproof.harness.calibration.rates import (
         alarms,

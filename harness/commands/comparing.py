@@ -62,7 +62,7 @@ def compare(
         from editproof.reports.html.comparison_page import write_comparison
         from editproof.reports.html.single_file import check_size, write_single_file
 
-        report = progress.looked(console(stderr=True), "pairs of pictures")
+        report = progress.show_pairs(console(stderr=True), "pairs of pictures")
         compared = compare_runs(a, b, _models(models, one_run=b is None), find_project(), report)
         if single_file:
             check_size(compared.found.pairs)

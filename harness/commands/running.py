@@ -253,14 +253,14 @@ def gate(
         )
         publish.forget(asked)
         project = find_project()
-        report = progress.looked(console(stderr=True), "pairs of pictures", quiet=as_json)
+        report = progress.show_pairs(console(stderr=True), "pairs of pictures", quiet=as_json)
         judged = judge_run(load_run(run, project), baseline, project, report)
-        commands = publish.publish(judged.manifest, _verdict(judged), asked)
-        with _no_commands(asked.github and not as_json):
+        commands = publish.publish(judged.manifest, _read_verdict(judged), asked)
+        with _stop_commands(asked.github and not as_json):
             _show(judged, page=None, as_json=as_json, quiet=False, with_cases=False)
         for line in commands:
             typer.echo(line, err=as_json)
-        raise typer.Exit(_verdict(judged).exit_code)
+        raise typer.Exit(_read_verdict(judged).exit_code)
 
 
 def _show(
@@ -286,7 +286,7 @@ def _show(
         verdict_lines,
     )
 
-    terminal, verdict = console(), _verdict(run)
+    terminal, verdict = console(), _read_verdict(run)
     if with_cases:
         terminal.print(case_table(run))
     if blocks := finding_blocks(verdict):
@@ -306,7 +306,7 @@ def _show(
 
 
 @contextmanager
-def _no_commands(on_github: bool) -> Iterator[None]:
+def _stop_commands(on_github: bool) -> Iterator[None]:
     """While foreign names are printed, keep GitHub's runner from taking a line of them for a
     command.
     """
@@ -320,7 +320,7 @@ def _no_commands(on_github: bool) -> Iterator[None]:
             typer.echo(f"::{token}::")
 
 
-def _verdict(run: Run) -> Verdict:
+def _read_verdict(run: Run) -> Verdict:
     if run.verdict is None:
         raise RuntimeError("the run has not been judged")
     return run.verdict

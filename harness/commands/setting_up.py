@@ -77,16 +77,16 @@ def explain(
     with errors(as_json=False):
         from editproof.harness.metrics.core.lpips_weights import find_weights
         from editproof.harness.metrics.core.registry import all_names, get_metric
-        from editproof.harness.records.errors import UsageError, unknown
+        from editproof.harness.records.errors import UsageError, unknown_name_error
         from editproof.harness.setup import explain as explaining
         from editproof.harness.setup import glossary
         from editproof.pipelines import manual
 
         weights = find_weights(find_project().lpips_weights, download=False)
         if topic == "reference":
-            said = _written(page, manual.page()) if page else "\n\n".join(manual.summary())
+            said = _write_page(page, manual.page()) if page else "\n\n".join(manual.summary())
         elif topic == "glossary":
-            said = _written(page, glossary.page()) if page else glossary.page()
+            said = _write_page(page, glossary.page()) if page else glossary.page()
         elif page and topic:
             raise UsageError(
                 f"--page writes all metrics, `reference` or `glossary`, not {topic} alone. Leave"
@@ -102,7 +102,7 @@ def explain(
             said = f"{topic}: {glossary.terms()[topic]}"
         elif topic:
             known = [*all_names(), *glossary.terms(), "glossary", "reference", *manual.topics()]
-            raise unknown("metric, term or setting", topic, known)
+            raise unknown_name_error("metric, term or setting", topic, known)
         else:
             rows = [
                 {"metric": m.name, "unit": m.unit, "sees": m.sees}
@@ -116,7 +116,7 @@ def explain(
         typer.echo(said)
 
 
-def _written(page: Path, text: str) -> str:
+def _write_page(page: Path, text: str) -> str:
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")
     return str(page)

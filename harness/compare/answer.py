@@ -14,16 +14,16 @@ import numpy as np
 
 from editproof.harness.gate import judge as gate
 from editproof.harness.gate.causes import PLAIN
-from editproof.harness.gate.limits import groups_of
+from editproof.harness.gate.limits import group_columns
 from editproof.harness.gate.looks import Looking, Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import aspect_of, keys_of
+from editproof.harness.gate.numbers import find_aspect, list_keys
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.comparison import AspectAnswer, AspectOutcome, Cost, Pictures, Take
 from editproof.harness.records.number_grid import MEASURED
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Outcome
-from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import count_noun
 
 DEAR = 1.1
 """Time or memory is spoken of from so many times the other's on."""
@@ -75,7 +75,7 @@ def judge(
     """
     before = presented(a, {of_a: label for of_a, _, label in labels})
     after = presented(b, {of_b: label for _, of_b, label in labels})
-    found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
+    found = gate.compare(after, Baseline(before), group_columns(after), gate.Rules(noise), looking)
     measured = _measured(before, after, noise)
     looks = found.looks
     shown = {
@@ -115,10 +115,10 @@ def presented(run: Run, names: Mapping[str, str]) -> Run:
 
 def _measured(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
     """Aspects of which both sides have a number that is compared."""
-    keys = keys_of(b, a, noise)
+    keys = list_keys(b, a, noise)
     there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
     return frozenset(
-        aspect_of(b, key.metric)
+        find_aspect(b, key.metric)
         for key, both in zip(keys, there[0] & there[1], strict=True)
         if both
     )
@@ -233,7 +233,7 @@ def _moved(judged: Judged) -> str:
     measured = sum(one.outcome != "not measured" for one in judged.aspects)
     told = []
     for place, outcome in enumerate(order):
-        of = "" if place else f" of {counted(measured, 'aspect')}"
+        of = "" if place else f" of {count_noun(measured, 'aspect')}"
         told.append(
             f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of}{_named(found[outcome])}"
         )

@@ -26,7 +26,7 @@ from editproof.harness.compare.answer import Judged
 from editproof.harness.gate import statistics as comparison
 from editproof.harness.gate.looks import Looking
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
-from editproof.harness.gate.numbers import aspect_of
+from editproof.harness.gate.numbers import find_aspect
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.registry import all_names
 from editproof.harness.records.comparison import (
@@ -43,11 +43,11 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
-from editproof.harness.records.pairing import stochastic
+from editproof.harness.records.pairing import is_stochastic
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Region
-from editproof.harness.records.wording import counted, probability
-from editproof.harness.records.wording import names as named
+from editproof.harness.records.wording import count_noun, format_probability
+from editproof.harness.records.wording import name_few as named
 
 ALARM = 0.05
 """Chance that one row or more is called won or lost though nothing changed."""
@@ -227,7 +227,7 @@ def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[
         if model not in swaps:
             continue
         before = ours.get((scene, swaps[model]), [])
-        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
+        exact = not is_stochastic(a, swaps[model]) and not is_stochastic(b, model)
         pairs = _seeds(a, b, before, columns, swaps[model], model)
         alone += not pairs
         family = b.manifest.cases[columns[0]].family
@@ -252,7 +252,7 @@ def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[
         for case in a.manifest.cases
     )
     if missed:
-        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
+        left_out.append(f"{count_noun(missed, 'case')} of A without a partner in B")
     other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
     if other:
         left_out.append(f"A has no model that is called {named(other)}")
@@ -285,9 +285,9 @@ def _seeds(
     """
     if not ours or not theirs:
         return []
-    if not stochastic(a, model_a):
+    if not is_stochastic(a, model_a):
         return [(ours[0], column) for column in theirs]
-    if not stochastic(b, model_b):
+    if not is_stochastic(b, model_b):
         return [(column, theirs[0]) for column in ours]
     seeds = {a.manifest.cases[column].seed: column for column in ours}
     same = [
@@ -375,7 +375,7 @@ def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None
         )
     if not measured.any():
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
-    change = comparison.worsening(now[measured], then[measured], info.better)
+    change = comparison.measure_worsening(now[measured], then[measured], info.better)
     means = comparison.means(change[None])
     low, high = (float(end[0]) for end in means.interval())
     certain = group.exact or len(change) < 2
@@ -386,7 +386,7 @@ def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None
         b=float(now[measured].mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None if certain else _two_sided(change, means, comparison.scenes_of(scenes[measured])),
+        p=None if certain else _two_sided(change, means, comparison.group_scenes(scenes[measured])),
         worse=int((change > tolerance).sum()),
         improved=int((change < -tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",
@@ -407,7 +407,11 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
     )
     return float(
         min(
-            1.0, 2 * comparison.survival(np.abs(means.mean), error, np.asarray(free, np.float64))[0]
+            1.0,
+            2
+            * comparison.tail_probability(np.abs(means.mean), error, np.asarray(free, np.float64))[
+                0
+            ],
         )
     )
 
@@ -428,7 +432,9 @@ def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
 
 
 def _judged(rows: Sequence[Row]) -> Iterable[Row]:
-    corrected = comparison.holm(np.array([np.nan if row.p is None else row.p for row in rows]))
+    corrected = comparison.correct_by_holm(
+        np.array([np.nan if row.p is None else row.p for row in rows])
+    )
     for row, p in zip(rows, corrected, strict=True):
         yield row if row.change is None else _outcome(row, None if row.p is None else float(p))
 
@@ -445,7 +451,7 @@ def _outcome(row: Row, p: float | None) -> Row:
     if not why and not larger:
         why = "smaller than its margin"
     elif not why:
-        why = "one pair can't tell a change from noise" if p is None else probability(p)
+        why = "one pair can't tell a change from noise" if p is None else format_probability(p)
     return replace(row, outcome=outcome, p=p, why=why)
 
 
@@ -464,7 +470,7 @@ def _within(row: Row, judged: Judged) -> Row:
 def _aspect(run: Run, metric: str) -> str:
     """What a metric is about; empty: its package is not here, and the run does not say."""
     known = run.manifest.metrics[metric].aspect or metric in all_names()
-    return aspect_of(run, metric) if known else ""
+    return find_aspect(run, metric) if known else ""
 
 
 def _order(row: Row) -> tuple[bool, int, float]:
@@ -481,7 +487,7 @@ def _order(row: Row) -> tuple[bool, int, float]:
 
 def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> Iterable[Pair]:
     then, now = numbers.both(key, group)
-    changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
+    changes = comparison.measure_worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
         if not np.isnan(change):
             ours, theirs = a.manifest.cases[left], b.manifest.cases[right]

@@ -15,7 +15,7 @@ import numpy as np
 from editproof.harness.faults import conversions as to
 from editproof.harness.faults import enlarging as by
 from editproof.harness.faults.stages import Plant, Stage
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 from editproof.pipelines.contract import Image, Mask, Param
 from editproof.pipelines.edit import Edit, Step
 
@@ -58,7 +58,7 @@ def get_harmless(name: str) -> Harmless:
     for change in HARMLESS:
         if change.name == name:
             return change
-    raise unknown("harmless change", name, [change.name for change in HARMLESS])
+    raise unknown_name_error("harmless change", name, [change.name for change in HARMLESS])
 
 
 # What is done to what a stage hands on.

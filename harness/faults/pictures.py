@@ -18,7 +18,7 @@ from editproof.harness.faults import effects
 from editproof.harness.faults.effects import clipped
 from editproof.harness.metrics.core.metric import Area, Image, Reference, known
 from editproof.harness.metrics.seams.steps import borders, tiling
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
@@ -52,7 +52,7 @@ def get_fault(name: str) -> Fault:
     for fault in FAULTS:
         if fault.name == name:
             return fault
-    raise unknown("fault", name, [fault.name for fault in FAULTS])
+    raise unknown_name_error("fault", name, [fault.name for fault in FAULTS])
 
 
 def _ghost(image: Image, reference: Reference, strength: float) -> Image:

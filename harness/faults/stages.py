@@ -19,7 +19,7 @@ import numpy as np
 
 from editproof.harness.faults import effects
 from editproof.harness.faults.effects import Plane, clipped
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import Image, Mask, Param, Status
 from editproof.pipelines.edit import Edit, Step
@@ -59,7 +59,7 @@ def get_fault(name: str) -> StageFault:
     for fault in STAGE_FAULTS:
         if fault.name == name:
             return fault
-    raise unknown("fault", name, [fault.name for fault in STAGE_FAULTS])
+    raise unknown_name_error("fault", name, [fault.name for fault in STAGE_FAULTS])
 
 
 # What a stage hands on, spoiled.

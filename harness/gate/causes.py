@@ -18,10 +18,10 @@ from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import PART_ASPECTS, Scored
 from editproof.harness.gate.seeds import Unproved
 from editproof.harness.gate.statistics import Values
-from editproof.harness.gate.words import Told, describe, ranked, visibility
+from editproof.harness.gate.words import Told, describe, describe_visibility, rank_aspects
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Aspect, Evidence, Finding, Outcome
-from editproof.harness.records.wording import case_name, listed, number
+from editproof.harness.records.wording import join_words, name_case, number
 
 PLAIN = 3.0
 """So many times as large must losses be as gains, or the other way round, for a plain answer."""
@@ -91,27 +91,27 @@ class Cause:
         """Whether what is lost is more visible than what is won."""
         if abs(self.away) >= PLAIN_WAY:
             return self.away > 0
-        seen = np.array([_seen(one) for one in self.scored if one.judged])
+        seen = np.array([_visibility_of_sides(one) for one in self.scored if one.judged])
         return bool(len(seen)) and float(seen[:, 0].sum()) > float(seen[:, 1].sum())
 
     def _worst_seen(self, sign: int) -> float:
         """How visible the most visible case is that plainly won (1) or lost (-1)."""
         plain = (one for one in self.scored if _direction(one) == sign)
-        return max((_visible(one) for one in plain), default=0.0)
+        return max((_jod_or_plain(one) for one in plain), default=0.0)
 
 
-def _visible(scored: Scored) -> float:
+def _jod_or_plain(scored: Scored) -> float:
     """JOD; where it is not known, as if it were plain to see."""
     return 1.0 if scored.jod is None else scored.jod
 
 
-def _seen(scored: Scored) -> tuple[float, float]:
+def _visibility_of_sides(scored: Scored) -> tuple[float, float]:
     """How visible what a case lost is, and what it won. What a viewer sees of an aspect is told by
     the part of the difference that speaks for it; of an aspect that no part speaks for, by its
     share in all that moved.
     """
     total = scored.lost + scored.won
-    weight = _visible(scored) * total / max(float(total.sum()), 1e-9)
+    weight = _jod_or_plain(scored) * total / max(float(total.sum()), 1e-9)
     parts = scored.difference.parts if scored.difference else {}
     for aspect in dict.fromkeys(PART_ASPECTS.values()) if parts else ():
         seen = max(parts.get(part, 0.0) for part, of in PART_ASPECTS.items() if of == aspect)
@@ -130,13 +130,13 @@ def _direction(scored: Scored) -> int:
     return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
 
 
-def together(family: str, model: str) -> int:  # noqa: ARG001
+def join_all(family: str, model: str) -> int:  # noqa: ARG001
     """Everything may be one cause."""
     return 0
 
 
 def find_causes(
-    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = together
+    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = join_all
 ) -> list[Cause]:
     """Group what changed by model and first stage; `stages`: by column of the run. Families and
     models for which `apart` gives different numbers are never one cause.
@@ -163,17 +163,17 @@ def find_causes(
     ]
 
 
-def finding_of(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
+def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str]) -> Finding:
     """The finding that says what happened."""
     outcome = cause.outcome
     worse = outcome is not Outcome.IMPROVED
-    told = describe(_leading(cause, outcome), numbers, worse=worse)
+    told = describe(_find_leading(cause, outcome), numbers, worse=worse)
     lead = told.scored
-    aspects = ranked(lead.lost if worse else lead.won)
+    aspects = rank_aspects(lead.lost if worse else lead.won)
     order = [lead, *(one for one in cause.scored if one is not lead)]
     columns = dict.fromkeys(column for one in order for column in one.columns)
     cases = [run.manifest.cases[column] for column in columns]
-    lost, won = _named(cause.lost, cause.won)
+    lost, won = _choose_aspects(cause.lost, cause.won)
     finding = Finding(
         rule="picture",
         outcome=outcome,
@@ -188,21 +188,23 @@ def finding_of(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str])
         won=() if outcome is Outcome.REGRESSED else won,
         jod=lead.jod,
         stage=cause.stage,
-        evidence=_evidence(run, numbers, told),
+        evidence=_make_evidence(run, numbers, told),
         checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
-    return replace(finding, text=_sentence(run, finding, told))
+    return replace(finding, text=_write_sentence(run, finding, told))
 
 
-def _leading(cause: Cause, outcome: Outcome) -> list[Scored]:
+def _find_leading(cause: Cause, outcome: Outcome) -> list[Scored]:
     """The cases that went the cause's way, the most visible first."""
     way = 1 if outcome is Outcome.IMPROVED else -1
     fitting = [one for one in cause.scored if _direction(one) == way] or list(cause.scored)
-    return sorted(fitting, key=lambda one: (-_visible(one), -float((one.lost + one.won).sum())))
+    return sorted(
+        fitting, key=lambda one: (-_jod_or_plain(one), -float((one.lost + one.won).sum()))
+    )
 
 
-def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
+def _choose_aspects(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect, ...]]:
     """The aspects that are named as lost and as won: each on one side, and none that hardly
     counts.
     """
@@ -210,18 +212,18 @@ def _named(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tuple[Aspect,
     total = np.array([lost.sum(), won.sum()])
     worse = [
         a
-        for a in ranked(np.where(net > 0, lost, 0))
+        for a in rank_aspects(np.where(net > 0, lost, 0))
         if lost[ASPECTS.index(a)] >= SHARE_NAMED * total.max()
     ]
     better = [
         a
-        for a in ranked(np.where(net < 0, won, 0))
+        for a in rank_aspects(np.where(net < 0, won, 0))
         if won[ASPECTS.index(a)] >= SHARE_NAMED * total.max()
     ]
     return tuple(worse), tuple(better)
 
 
-def _evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
+def _make_evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
     if told.row < 0:
         return None
     scored = told.scored
@@ -229,7 +231,7 @@ def _evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
     info = run.manifest.metrics[key.metric]
     margin = float(scored.margins[row])
     before, after = float(scored.before[row]), float(scored.after[row])
-    worse = _worse_by(info.better, before, after)
+    worse = _measure_worsening(info.better, before, after)
     return Evidence(
         metric=info.identity,
         region=key.region,
@@ -244,7 +246,7 @@ def _evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
     )
 
 
-def _worse_by(better: str, before: float, after: float) -> float:
+def _measure_worsening(better: str, before: float, after: float) -> float:
     if np.isnan(before) or np.isnan(after):
         return 0.0
     if better == "zero":
@@ -252,26 +254,30 @@ def _worse_by(better: str, before: float, after: float) -> float:
     return before - after if better == "higher" else after - before
 
 
-def _sentence(run: Run, finding: Finding, told: Told) -> str:
+def _write_sentence(run: Run, finding: Finding, told: Told) -> str:
     """The finding in one sentence."""
-    where = f"{listed(finding.families)} · {listed(finding.models)}"
-    seen = "" if finding.jod is None else f" ({visibility(finding.jod)}, JOD {finding.jod:.2g})"
+    where = f"{join_words(finding.families)} · {join_words(finding.models)}"
+    seen = (
+        ""
+        if finding.jod is None
+        else f" ({describe_visibility(finding.jod)}, JOD {finding.jod:.2g})"
+    )
     case = run.manifest.cases[run.column_of[finding.case_id]]
     place = (
-        f"in {case_name(case)}"
+        f"in {name_case(case)}"
         if len(finding.cases) == 1
-        else f"in {len(finding.cases)} cases, above all {case_name(case)}"
+        else f"in {len(finding.cases)} cases, above all {name_case(case)}"
     )
     trade = ""
     if finding.outcome is Outcome.TRADED:
         trade = (
-            f". Worse: {listed(finding.lost) or 'little'}; better:"
-            f" {listed(finding.won) or 'little'}"
+            f". Worse: {join_words(finding.lost) or 'little'}; better:"
+            f" {join_words(finding.won) or 'little'}"
         )
-    return f"{where}: {told.words}{seen} {place}{_shown(finding.evidence)}{trade}"
+    return f"{where}: {told.words}{seen} {place}{_format_change(finding.evidence)}{trade}"
 
 
-def _shown(evidence: Evidence | None) -> str:
+def _format_change(evidence: Evidence | None) -> str:
     if evidence is None or evidence.before is None:
         return ""
     name = evidence.metric.partition("@")[0]
@@ -279,17 +285,17 @@ def _shown(evidence: Evidence | None) -> str:
     return f"; {name} {evidence.stat} in {evidence.region} went from {before} to {after}"
 
 
-def case_outcome(scored: Scored) -> Outcome:
+def judge_case(scored: Scored) -> Outcome:
     """What became of one case, or of a scene's seeds, by itself."""
     if not scored.judged or not (scored.answered or _direction(scored) < 0):
         return Outcome.CHANGED
     return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
 
 
-def unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Finding:
+def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Finding:
     """The finding of a large loss that chance may explain."""
     scored = unproved.scored
-    aspects = ranked(scored.lost)
+    aspects = rank_aspects(scored.lost)
     told = describe([scored], numbers, worse=True)
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
@@ -310,8 +316,8 @@ def unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Finding:
         aspect=aspects[0] if aspects else "",
         lost=tuple(aspects),
         jod=scored.jod,
-        evidence=_evidence(run, numbers, told),
+        evidence=_make_evidence(run, numbers, told),
         checks=int((scored.moved != 0).sum()),
     )
-    text = f"{_sentence(run, finding, told)}. It may be chance, p {scored.p or 1.0:.2g}. {advice}"
-    return replace(finding, text=text)
+    chance = f"It may be chance, p {scored.p or 1.0:.2g}"
+    return replace(finding, text=f"{_write_sentence(run, finding, told)}. {chance}. {advice}")

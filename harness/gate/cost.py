@@ -36,14 +36,14 @@ half of it.
 """
 
 
-def notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
+def list_notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
     """What costs far more than it did, in a sentence each. To have it fail the build, somebody
     writes [[limits]].
     """
     for model in dict.fromkeys(scene.model for scene in pairing.scenes):
-        if slower := _slower(run, baseline, pairing, model):
+        if slower := _describe_slowdown(run, baseline, pairing, model):
             yield slower
-        now, then = growth(run, model), growth(baseline.run, model)
+        now, then = measure_growth(run, model), measure_growth(baseline.run, model)
         if now is not None and now >= GROWTH_MB and now > 2 * max(then or 0.0, 0.0):
             before = (
                 "" if then is None else f", and by {number(max(then, 0.0), 'MB')} in the baseline"
@@ -55,7 +55,7 @@ def notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
             )
 
 
-def _slower(run: Run, baseline: Baseline, pairing: Pairing, model: str) -> str:
+def _describe_slowdown(run: Run, baseline: Baseline, pairing: Pairing, model: str) -> str:
     """What a model's edits take beside the accepted ones, where that is far more."""
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
@@ -80,7 +80,7 @@ def _slower(run: Run, baseline: Baseline, pairing: Pairing, model: str) -> str:
     )
 
 
-def growth(run: Run, model: str) -> float | None:
+def measure_growth(run: Run, model: str) -> float | None:
     """How many MB more a model's process holds after each edit: the median slope over all pairs of
     edits (Theil and Sen).
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.gate.causes import together
+from editproof.harness.gate.causes import join_all
 from editproof.harness.gate.limits import Columns, Groups
-from editproof.harness.records.pairing import Pairing, stochastic
+from editproof.harness.records.pairing import Pairing, is_stochastic
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Finding, Outcome
-from editproof.harness.records.wording import case_name, counted, listed
+from editproof.harness.records.wording import count_noun, join_words, name_case
 
 STATUSES = ("done", "needs_review", "refused")
 """From best to worst."""
@@ -44,12 +44,12 @@ class _Ending:
     reason: str
 
 
-def status_findings(
+def find_status_changes(
     run: Run,
     baseline: Run,
     groups: Groups,
     pairing: Pairing,
-    apart: Callable[[str, str], int] = together,
+    apart: Callable[[str, str], int] = join_all,
 ) -> Iterable[Finding]:
     """One for each model of which edits ended worse, or better, than the baseline's: sent to review
     or refused. Families for which `apart` gives different numbers are never one finding.
@@ -59,53 +59,55 @@ def status_findings(
     """
     alike: dict[tuple[object, ...], list[_Ending]] = {}
     for (family, model), columns in groups.items():
-        if one := _ending(run, baseline, pairing, family, model, columns):
+        if one := _compare_endings(run, baseline, pairing, family, model, columns):
             key = (one.outcome, model, one.was, one.now, apart(family, model))
             alike.setdefault(key, []).append(one)
     for endings in alike.values():
         first = endings[0]
         cases = [case for one in endings for case in one.cases]
         words = (
-            f"{len(cases)} of {counted(sum(one.edits for one in endings), 'edit')} "
-            f"{_ended(first.was, first.now, one=len(cases) == 1)}"
+            f"{len(cases)} of {count_noun(sum(one.edits for one in endings), 'edit')} "
+            f"{_describe_change(first.was, first.now, one=len(cases) == 1)}"
             f"{f': {first.reason}' if first.reason else ''}"
         )
         if first.outcome is Outcome.CHANGED:
             words += ". On other seeds of these scenes nothing changed"
         families = [one.family for one in endings]
-        yield _finding("status", first.outcome, families, first.model, first.case, cases, words)
+        yield _make_finding(
+            "status", first.outcome, families, first.model, first.case, cases, words
+        )
 
 
-def _ending(
+def _compare_endings(
     run: Run, baseline: Run, pairing: Pairing, family: str, model: str, columns: Columns
 ) -> _Ending | None:
     """How a family's edits end now; None: as before."""
     steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
     if not steps.any():
         return None
-    seeded = stochastic(baseline, model) or stochastic(run, model)
-    worse = _scenes(run, columns, steps > 0, seeded=seeded)
-    better = _scenes(run, columns, steps < 0, seeded=seeded)
-    some = _scenes(run, columns, steps > 0, seeded=False)
+    seeded = is_stochastic(baseline, model) or is_stochastic(run, model)
+    worse = _list_scenes(run, columns, steps > 0, seeded=seeded)
+    better = _list_scenes(run, columns, steps < 0, seeded=seeded)
+    some = _list_scenes(run, columns, steps > 0, seeded=False)
     if not worse and not better and not some:
         return None
     outcome = Outcome.REGRESSED if worse else Outcome.CHANGED if some else Outcome.IMPROVED
     way = steps < 0 if outcome is Outcome.IMPROVED else steps > 0
     case = run.manifest.cases[(worse or some or better)[0]]
     cases = tuple(run.manifest.cases[int(column)] for column in columns[way])
-    was, now = _statuses(run, baseline, pairing, case.id)
+    was, now = _list_statuses(run, baseline, pairing, case.id)
     return _Ending(
         outcome, family, model, case, cases, len(columns), was, now, run.endings[case.id].reason
     )
 
 
-def seed_findings(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
     """One for each family and stochastic model with a scene on which every seed gives the same
     picture, and did not before: the seed is not passed on, and what is meant to be many tries is
     one.
     """
     for family, model in groups:
-        if not stochastic(baseline, model) or not stochastic(run, model):
+        if not is_stochastic(baseline, model) or not is_stochastic(run, model):
             continue
         scenes = [
             scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)
@@ -114,27 +116,27 @@ def seed_findings(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -> 
             scene
             for scene in scenes
             if len(scene.ours) > 1
-            and len(_pictures(run, scene.ours)) == 1
-            and len(_pictures(baseline, scene.theirs)) > 1
+            and len(_list_pictures(run, scene.ours)) == 1
+            and len(_list_pictures(baseline, scene.theirs)) > 1
         ]
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
             words = (
                 f"every seed gives the same picture on {len(stuck)} of"
-                f" {counted(len(scenes), 'scene')}, and the accepted pictures differ: is the seed"
-                " passed on?"
+                f" {count_noun(len(scenes), 'scene')}, where the accepted pictures differ. Is the"
+                " seed passed on?"
             )
-            yield _finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
+            yield _make_finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 
 
-def _pictures(run: Run, columns: Iterable[int]) -> set[str]:
+def _list_pictures(run: Run, columns: Iterable[int]) -> set[str]:
     """Hashes of their pictures."""
     return {run.endings[run.manifest.cases[column].id].actual for column in columns}
 
 
 def _step(run: Run, baseline: Run, pairing: Pairing, column: int) -> int:
     """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
-    before, after = _statuses(run, baseline, pairing, run.manifest.cases[column].id)
+    before, after = _list_statuses(run, baseline, pairing, run.manifest.cases[column].id)
     return (
         STATUSES.index(after) - STATUSES.index(before)
         if before in STATUSES and after in STATUSES
@@ -142,12 +144,14 @@ def _step(run: Run, baseline: Run, pairing: Pairing, column: int) -> int:
     )
 
 
-def _statuses(run: Run, baseline: Run, pairing: Pairing, case_id: str) -> tuple[str, str]:
+def _list_statuses(run: Run, baseline: Run, pairing: Pairing, case_id: str) -> tuple[str, str]:
     other = baseline.endings.get(pairing.ids.get(case_id, ""))
     return other.status if other else "", run.endings[case_id].status
 
 
-def _scenes(run: Run, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool) -> list[int]:
+def _list_scenes(
+    run: Run, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded: bool
+) -> list[int]:
     """A column of each scene of which enough seeds are flagged."""
     flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
     scenes: dict[str, list[int]] = {}
@@ -162,14 +166,14 @@ def _scenes(run: Run, columns: Columns, flags: npt.NDArray[np.bool_], *, seeded:
     return found
 
 
-def _ended(before: str, after: str, *, one: bool) -> str:
+def _describe_change(before: str, after: str, *, one: bool) -> str:
     """`was done and is now refused`."""
     was, now = ("was", "is now") if one else ("were", "are now")
     words = {"done": "done", "needs_review": "sent to review", "refused": "refused"}
     return f"{was} {words[before]} and {now} {words[after]}"
 
 
-def _finding(
+def _make_finding(
     rule: str,
     outcome: Outcome,
     families: Sequence[str],
@@ -186,6 +190,6 @@ def _finding(
         case_id=case.id,
         cases=tuple(dict.fromkeys([case.id, *(one.id for one in cases)])),
         words=words,
-        text=f"{listed(families)} · {model}: {words} ({case_name(case)})",
+        text=f"{join_words(families)} · {model}: {words} ({name_case(case)})",
         fails=outcome is Outcome.REGRESSED,
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from editproof.harness.records.pairing import Pairing, stochastic
+from editproof.harness.records.pairing import Pairing, is_stochastic
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import KeptStage, read_stages
 
@@ -14,7 +14,7 @@ KeptStages = Mapping[str, Sequence[KeptStage]]
 """Case id -> its stages, in their order."""
 
 
-def first_difference(ours: Sequence[KeptStage], theirs: Sequence[KeptStage]) -> str:
+def find_first_difference(ours: Sequence[KeptStage], theirs: Sequence[KeptStage]) -> str:
     """The first stage that stands elsewhere, or made another picture; where all made the same, the
     first that decided otherwise; empty: there is none that is known.
     """
@@ -34,14 +34,14 @@ def first_difference(ours: Sequence[KeptStage], theirs: Sequence[KeptStage]) -> 
     )
 
 
-def first_stages(
+def find_first_stages(
     run: Run, baseline: Run, pairing: Pairing, columns: Iterable[int]
 ) -> dict[int, str]:
     """For each of these columns of the run, the first stage that differs from its accepted case's.
 
     Only where both sides ran on one seed: on another, every stochastic stage differs.
     """
-    pairs = same_seed(
+    pairs = match_seeds(
         run, baseline, pairing, [run.manifest.cases[column].id for column in dict.fromkeys(columns)]
     )
     if not pairs:
@@ -51,13 +51,13 @@ def first_stages(
         read_stages(baseline.folder, set(pairs.values())),
     )
     return {
-        run.column_of[mine]: first_difference(ours[mine], theirs[yours])
+        run.column_of[mine]: find_first_difference(ours[mine], theirs[yours])
         for mine, yours in pairs.items()
         if mine in ours and yours in theirs
     }
 
 
-def same_seed(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
+def match_seeds(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
     """Of these cases, those that the baseline has on the same seed, or without one, and their ids
     there.
     """
@@ -67,5 +67,8 @@ def same_seed(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> 
         one: pairing.ids[one]
         for one in dict.fromkeys(ids)
         if one in pairing.ids
-        and (ours[one].seed == seeds[pairing.ids[one]] or not stochastic(run, ours[one].model.name))
+        and (
+            ours[one].seed == seeds[pairing.ids[one]]
+            or not is_stochastic(run, ours[one].model.name)
+        )
     }

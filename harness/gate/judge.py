@@ -20,18 +20,18 @@ from editproof.harness.gate import endings as conduct
 from editproof.harness.gate.causes import (
     PLAIN,
     Cause,
-    case_outcome,
     find_causes,
-    finding_of,
-    unproved_finding,
+    judge_case,
+    make_finding,
+    make_unproved_finding,
 )
-from editproof.harness.gate.first_stage import first_stages
+from editproof.harness.gate.first_stage import find_first_stages
 from editproof.harness.gate.limits import (
     Groups,
-    budget_findings,
-    groups_of,
-    left_out,
-    limit_findings,
+    group_columns,
+    judge_budgets,
+    judge_limits,
+    list_left_out,
 )
 from editproof.harness.gate.looks import Look, Looking, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
@@ -94,7 +94,7 @@ class Rules:
     waivers: tuple[Waiver, ...] = ()
     """Those that count today."""
 
-    def apart(self, family: str, model: str, rule: str = "") -> int:
+    def find_waiver(self, family: str, model: str, rule: str = "") -> int:
         """The number of the waiver that covers all of a family and model, or all that a rule says
         of them: what is waived is no cause with what is not.
         """
@@ -128,7 +128,7 @@ def judge(
     validity.check_noise(run, noise)
     if baseline:
         validity.check_suite(run, baseline.run)
-    suite, groups = run.manifest.suite, groups_of(run)
+    suite, groups = run.manifest.suite, group_columns(run)
     all_waivers = (*suite.waivers, *waivers)
     day = today or datetime.now(UTC).date()
     compared = None
@@ -139,31 +139,33 @@ def judge(
             tuple(w for w in all_waivers if day <= w.expires),
         )
         compared = compare(run, baseline, groups, rules, looking)
-    found = [*budget_findings(run, groups), *limit_findings(run, groups)]
+    found = [*judge_budgets(run, groups), *judge_limits(run, groups)]
     if compared:
-        found = [*_without_what_ended(found, compared.findings), *compared.findings]
+        found = [*_drop_ended_budgets(found, compared.findings), *compared.findings]
     invalid = [*validity.of_run(run)]
     if baseline and compared:
         invalid += validity.of_comparison(run, baseline, compared.pairing, compared.unseen)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
     if not found and not invalid and not (compared and compared.pairing.scenes):
-        invalid.append(validity.nothing_judged(run, noise, has_baseline=baseline is not None))
-    findings = sorted((_waived(finding, all_waivers, day) for finding in found), key=_rank)
+        invalid.append(
+            validity.explain_nothing_judged(run, noise, has_baseline=baseline is not None)
+        )
+    findings = sorted((_waive(finding, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
-    notes = [*_about_waivers(all_waivers, found, day), *left_out(run, groups)]
+    notes = [*_list_waiver_notes(all_waivers, found, day), *list_left_out(run, groups)]
     if baseline and compared:
         notes += [
-            *validity.notes(run, baseline, compared.pairing, compared.looks),
-            *cost.notes(run, baseline, compared.pairing),
+            *validity.list_notes(run, baseline, compared.pairing, compared.looks),
+            *cost.list_notes(run, baseline, compared.pairing),
         ]
     unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
     verdict = Verdict(
-        exit_code=_exit_code(findings, invalid),
-        outcome=_outcome(findings, judgements, invalid),
+        exit_code=_choose_exit_code(findings, invalid),
+        outcome=_choose_outcome(findings, judgements, invalid),
         invalid=tuple(invalid),
         findings=tuple(findings),
         judgements=judgements,
-        changes=tuple(_changes(run, compared)) if compared else (),
+        changes=tuple(_list_changes(run, compared)) if compared else (),
         unchanged=len(unchanged),
         baseline=str(baseline.run.folder) if baseline else "",
         notes=tuple(notes),
@@ -179,23 +181,23 @@ def compare(
     numbers.check_margins(run.manifest.suite, rules.noise)
     pairing = pair(run, baseline.run)
     looks = look(run, baseline, pairing, looking)
-    pairing = pairing.settled(looks.modes)
-    scored, unproved, read = _scored(run, baseline, pairing, looks, rules.noise)
-    stages = first_stages(run, baseline.run, pairing, [one.columns[0] for one in scored])
-    causes = tuple(find_causes(scored, stages, rules.apart))
-    findings = [finding_of(run, cause, read, rules.fail_on) for cause in causes] if read else []
-    findings += [unproved_finding(run, one, read) for one in unproved] if read else []
+    pairing = pairing.with_modes(looks.modes)
+    scored, unproved, read = _score_scenes(run, baseline, pairing, looks, rules.noise)
+    stages = find_first_stages(run, baseline.run, pairing, [one.columns[0] for one in scored])
+    causes = tuple(find_causes(scored, stages, rules.find_waiver))
+    findings = [make_finding(run, cause, read, rules.fail_on) for cause in causes] if read else []
+    findings += [make_unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
-        *conduct.status_findings(
-            run, baseline.run, groups, pairing, partial(rules.apart, rule="status")
+        *conduct.find_status_changes(
+            run, baseline.run, groups, pairing, partial(rules.find_waiver, rule="status")
         ),
-        *conduct.seed_findings(run, baseline.run, groups, pairing),
+        *conduct.find_dead_seeds(run, baseline.run, groups, pairing),
     ]
-    unseen = tuple(_unseen(run, pairing, looks, read, rules.noise)) if read else ()
+    unseen = tuple(_find_uncompared(run, pairing, looks, read, rules.noise)) if read else ()
     return BaselineComparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
 
 
-def _scored(
+def _score_scenes(
     run: Run, baseline: Baseline, pairing: Pairing, looks: Looks, noise: NoiseFloor
 ) -> tuple[list[Scored], list[seeds.Unproved], numbers.Numbers | None]:
     """What lost and won, and the numbers that say so. Nothing is read where nothing changed
@@ -203,7 +205,9 @@ def _scored(
     """
     pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
     seeded = [
-        scene for scene in pairing.scenes if scene.mode == "seeds" and _differs(scene.ours, looks)
+        scene
+        for scene in pairing.scenes
+        if scene.mode == "seeds" and _has_changed(scene.ours, looks)
     ]
     shown = [looks.by_column[column] for scene in pairs for column in scene.ours]
     shown = [one for one in shown if one.state in {"visible", "unknown"}]
@@ -214,9 +218,9 @@ def _scored(
     ]
     if not ours:
         return [], [], None
-    keys = numbers.keys_of(run, baseline.run, noise)
-    alike = numbers.comparable(run, baseline.run)
-    told = tuple(key for key in words.extra_keys() if key.metric in alike)
+    keys = numbers.list_keys(run, baseline.run, noise)
+    alike = numbers.find_comparable(run, baseline.run)
+    told = tuple(key for key in words.list_extra_keys() if key.metric in alike)
     read = numbers.read(
         run,
         (baseline.run, *baseline.also),
@@ -228,7 +232,7 @@ def _scored(
     return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
 
 
-def _unseen(
+def _find_uncompared(
     run: Run, pairing: Pairing, looks: Looks, read: numbers.Numbers, noise: NoiseFloor
 ) -> Iterable[str]:
     """Cases whose pictures can't be compared, and of which no number with a margin is known on both
@@ -236,7 +240,7 @@ def _unseen(
     """
     for scene in pairing.scenes:
         for column in looks.of(scene.ours, "unknown"):
-            margins = numbers.margins_of(
+            margins = numbers.find_margins(
                 run, read.keys, scene.family, scene.model, cases=1, noise=noise
             )
             one = looks.by_column[column]
@@ -244,7 +248,7 @@ def _unseen(
                 yield run.manifest.cases[column].id
 
 
-def _differs(columns: Iterable[int], looks: Looks) -> bool:
+def _has_changed(columns: Iterable[int], looks: Looks) -> bool:
     return any(looks.by_column[column].state != "unchanged" for column in columns)
 
 
@@ -266,7 +270,7 @@ def judge_aspects(run: Run, compared: BaselineComparison) -> Iterable[Judgement]
             jod = max((one.jod for one in scored if one.jod is not None), default=0.0)
             outcome = _of_aspect(lost, won, {outcomes[id(one)] for one in scored}, looks)
             yield Judgement(*group, aspect, outcome, round(lost, 3), round(won, 3), jod, len(own))
-    yield from _not_judged(run, compared.pairing)
+    yield from _list_not_judged(run, compared.pairing)
 
 
 def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Look]) -> Outcome:
@@ -287,7 +291,7 @@ def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Lo
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 
 
-def _not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
+def _list_not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
     """Families and models of which nothing could be compared."""
     known = {(scene.family, scene.model) for scene in pairing.scenes}
     cases = {case.id: case for case in run.manifest.cases}
@@ -303,9 +307,9 @@ def _not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
             )
 
 
-def _changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
+def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
     """Every picture that is not the accepted one, the most visible first."""
-    outcome = {column: case_outcome(one) for one in compared.scored for column in one.columns}
+    outcome = {column: judge_case(one) for one in compared.scored for column in one.columns}
     found = []
     for one in compared.looks.by_column.values():
         if one.state in {"unchanged", "no picture"} or (
@@ -333,7 +337,7 @@ def _changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
     return sorted(found, key=lambda change: -max(change.whole, change.worst))
 
 
-def _exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
+def _choose_exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
     if invalid:
         return ExitCode.INCOMPLETE
     if any(finding.fails for finding in findings):
@@ -342,7 +346,7 @@ def _exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:
     return ExitCode.INCOMPLETE if unproved else ExitCode.OK
 
 
-def _outcome(
+def _choose_outcome(
     findings: Sequence[Finding], judgements: Sequence[Judgement], invalid: Sequence[str]
 ) -> Outcome:
     """The worst of what was found; of aspects, only what is no loss or gain of a finding."""
@@ -369,7 +373,7 @@ def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
     return (not finding.fails, not unproved, quiet, order, past)
 
 
-def _without_what_ended(
+def _drop_ended_budgets(
     found: Iterable[Finding], of_conduct: Iterable[Finding]
 ) -> Iterable[Finding]:
     """Without the budgets that have no number since edits are refused that were not before: that is
@@ -390,7 +394,7 @@ def _without_what_ended(
     )
 
 
-def _waived(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
+def _waive(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
     """The finding, waived where somebody answers for all of it that day."""
     if finding.outcome not in _WAIVABLE:
         return finding
@@ -416,7 +420,7 @@ def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
     )
 
 
-def _about_waivers(
+def _list_waiver_notes(
     waivers: Sequence[Waiver], findings: Sequence[Finding], day: date
 ) -> Iterable[str]:
     for waiver in waivers:

@@ -11,7 +11,7 @@ from editproof.harness.gate import cost
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
-from editproof.harness.records.wording import case_name, number
+from editproof.harness.records.wording import name_case, number
 
 AT_RISK = 0.05
 """A budget kept with less than this share of its limit left is at risk."""
@@ -27,7 +27,7 @@ _COSTS = {
 }
 
 
-def groups_of(run: Run) -> Groups:
+def group_columns(run: Run) -> Groups:
     """The finished cases by family and model."""
     found: dict[tuple[str, str], list[int]] = {}
     for column, case in enumerate(run.manifest.cases):
@@ -36,24 +36,24 @@ def groups_of(run: Run) -> Groups:
     return {group: np.array(columns, np.intp) for group, columns in found.items()}
 
 
-def budget_findings(run: Run, groups: Groups) -> Iterable[Finding]:
+def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each budget, and each family and model that it covers. Where nothing of a
     narrowed suite has the number there is none: `left_out` says so.
     """
-    for budget, row, grid, covered in _budgets(run, groups):
+    for budget, row, grid, covered in _read_budgets(run, groups):
         for group, columns in covered.items():
             yield _judge_budget(run, budget, grid, row, group, columns)
         if not covered and not run.manifest.suite.narrowed:
-            yield unjudged("budget", budget, "no case of this run has that number")
+            yield make_unjudged_finding("budget", budget, "no case of this run has that number")
 
 
-def left_out(run: Run, groups: Groups) -> Iterable[str]:
+def list_left_out(run: Run, groups: Groups) -> Iterable[str]:
     """Which budgets of a narrowed suite were not judged, since what is left of it has no such
     number.
     """
     if not run.manifest.suite.narrowed:
         return
-    for budget, _, _, covered in _budgets(run, groups):
+    for budget, _, _, covered in _read_budgets(run, groups):
         if not covered:
             yield (
                 f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged:"
@@ -62,7 +62,7 @@ def left_out(run: Run, groups: Groups) -> Iterable[str]:
             )
 
 
-def _budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid, Groups]]:
+def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid, Groups]]:
     """Each budget that covers a family of the run, its row of the grid, and the cases of each
     family that have the number.
     """
@@ -72,7 +72,7 @@ def _budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid
     steps = np.array([case.step for case in run.manifest.cases], np.intp)
     for budget in budgets:
         row = keys.index(NumberKey(budget.metric, budget.region, budget.stat))
-        asked = _covered(budget, groups, steps)
+        asked = _find_covered(budget, groups, steps)
         there = {
             group: columns[grid.states[row, columns] != ABSENT] for group, columns in asked.items()
         }
@@ -85,21 +85,21 @@ def _budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid
             )
 
 
-def limit_findings(run: Run, groups: Groups) -> Iterable[Finding]:
+def judge_limits(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each limit, and each family and model that it covers."""
     steps = np.array([case.step for case in run.manifest.cases], np.intp)
     for limit in run.manifest.suite.limits:
         if limit.of == "growth":
-            yield from growth_findings(run, limit, groups)
+            yield from judge_growth(run, limit, groups)
             continue
-        for (family, model), columns in _covered(limit, groups, steps).items():
+        for (family, model), columns in _find_covered(limit, groups, steps).items():
             yield _judge_limit(run, limit, family, model, columns)
 
 
-def growth_findings(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]:
+def judge_growth(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]:
     """One finding for each model: how much more memory its process holds after each edit."""
     for model in dict.fromkeys(model for _, model in groups):
-        grown = cost.growth(run, model)
+        grown = cost.measure_growth(run, model)
         case = next(case for case in run.manifest.cases if case.model.name == model)
         group = ("all families", model)
         if grown is None:
@@ -107,7 +107,9 @@ def growth_findings(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]
                 f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that"
                 " says what is held"
             )
-            yield unjudged("limit", Budget(limit.of, "all", "max"), reason, model=model)
+            yield make_unjudged_finding(
+                "limit", Budget(limit.of, "all", "max"), reason, model=model
+            )
             continue
         words = (
             f"memory grows by {number(grown, 'MB')} an edit; the limit is {number(limit.max, 'MB')}"
@@ -115,10 +117,10 @@ def growth_findings(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]
         evidence = Evidence(
             limit.of, "all", "slope", "MB", None, grown, limit.max, limit.max - grown
         )
-        yield _kept_or_not("limit", group, words, evidence, case, [])
+        yield _make_limit_finding("limit", group, words, evidence, case, [])
 
 
-def unjudged(
+def make_unjudged_finding(
     kind: str,
     rule: Budget | Margin,
     reason: str,
@@ -140,7 +142,7 @@ def unjudged(
     )
 
 
-def _covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) -> Groups:
+def _find_covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) -> Groups:
     found = {}
     for group, columns in groups.items():
         if rule.families and group[0] not in rule.families:
@@ -159,7 +161,7 @@ def _judge_budget(
     family, model = group
     unmeasured = columns[grid.states[row, columns] != MEASURED]
     if len(unmeasured):
-        return unjudged(
+        return make_unjudged_finding(
             "budget", budget, grid.reason(row, int(unmeasured[0])), family=family, model=model
         )
     limit, sign = (budget.max, 1.0) if budget.max is not None else (budget.min, -1.0)
@@ -184,12 +186,12 @@ def _judge_budget(
         samples=len(columns),
     )
     past = columns[sign * (limit - grid.values[row, columns]) < 0]
-    return _kept_or_not(
+    return _make_limit_finding(
         "budget", group, words, evidence, case, [run.manifest.cases[at].id for at in past]
     )
 
 
-def _kept_or_not(
+def _make_limit_finding(
     rule: str,
     group: tuple[str, str],
     words: str,
@@ -208,7 +210,7 @@ def _kept_or_not(
         case_id=worst.id,
         cases=tuple(dict.fromkeys([worst.id, *past])),
         words=words,
-        text=f"{group[0]} · {group[1]}: {words} ({case_name(worst)})",
+        text=f"{group[0]} · {group[1]}: {words} ({name_case(worst)})",
         evidence=evidence,
         fails=not kept,
         at_risk=kept and evidence.headroom < share,
@@ -222,20 +224,22 @@ def _judge_limit(run: Run, limit: Limit, family: str, model: str, columns: Colum
         for column in columns
         if not run.endings[run.manifest.cases[column].id].error
     ]
-    costs = [(_cost(run, limit, case.id), case) for case in cases]
+    costs = [(_read_cost(run, limit, case.id), case) for case in cases]
     known = [(cost, case) for cost, case in costs if cost is not None]
     if not known or len(known) < len(costs):
         reason = "this system does not say what an edit cost" if costs else "no edit was finished"
-        return unjudged("limit", Budget(limit.of, "all", "max"), reason, family=family, model=model)
+        return make_unjudged_finding(
+            "limit", Budget(limit.of, "all", "max"), reason, family=family, model=model
+        )
     worst, case = max(known, key=lambda pair: pair[0])
     evidence = Evidence(
         limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known)
     )
     text = f"{words} {number(worst, unit)}; the limit is {number(limit.max, unit)}"
     past = [case.id for cost, case in known if cost > limit.max]
-    return _kept_or_not("limit", (family, model), text, evidence, case, past)
+    return _make_limit_finding("limit", (family, model), text, evidence, case, past)
 
 
-def _cost(run: Run, limit: Limit, case_id: str) -> float | None:
+def _read_cost(run: Run, limit: Limit, case_id: str) -> float | None:
     ended = run.endings[case_id]
     return {"seconds": ended.seconds, "cpu": ended.cpu_s, "memory": ended.peak_mb}[limit.of]

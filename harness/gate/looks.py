@@ -35,9 +35,9 @@ from editproof.harness.records.pairing import (
     Pairing,
     Scene,
     Subject,
-    answers,
-    other_seed,
-    stochastic,
+    find_other_seed,
+    is_stochastic,
+    list_answers,
 )
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case, Viewing
@@ -65,7 +65,7 @@ Report = Callable[[int, int], None]
 """Called with how many pairs have been measured, and how many there are."""
 
 
-def silent(done: int, total: int) -> None:
+def report_nothing(done: int, total: int) -> None:
     """Says nothing."""
 
 
@@ -75,7 +75,7 @@ class Looking:
 
     jobs: int = 1
     cache: Path | None = None
-    report: Report = silent
+    report: Report = report_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +132,22 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: Looking) -> Lo
     it.
     """
     viewing = run.manifest.suite.viewing
-    tasks = [task for scene in pairing.scenes for task in _tasks(run, baseline, scene, viewing)]
+    tasks = [
+        task for scene in pairing.scenes for task in _plan_tasks(run, baseline, scene, viewing)
+    ]
     store = DifferenceStore(run.folder, looking.cache)
-    known, blind = _measured(run, baseline, tasks, store, looking)
+    known, blind = _measure_tasks(run, baseline, tasks, store, looking)
     found = {
         one.column: one
         for scene in pairing.scenes
-        for one in _looks(run, baseline, scene, known, viewing)
+        for one in _look_at_scene(run, baseline, scene, known, viewing)
     }
-    modes = {scene.subject: _mode(run, baseline, scene, found) for scene in pairing.scenes}
+    modes = {scene.subject: _choose_mode(run, baseline, scene, found) for scene in pairing.scenes}
     seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
-    among = {scene.subject: list(_seed_tasks(run, baseline, scene, viewing)) for scene in seeded}
-    more, _ = _measured(
+    among = {
+        scene.subject: list(_plan_seed_tasks(run, baseline, scene, viewing)) for scene in seeded
+    }
+    more, _ = _measure_tasks(
         run, baseline, [task for own in among.values() for _, task in own], store, looking
     )
     differences = {
@@ -154,28 +158,30 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: Looking) -> Lo
         )
         for subject, own in among.items()
     }
-    return Looks(found, modes, differences, f"{blind}. {BLIND}" if blind else _seen_by(viewing))
+    return Looks(
+        found, modes, differences, f"{blind}. {BLIND}" if blind else _describe_viewing(viewing)
+    )
 
 
-def _mode(run: Run, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
+def _choose_mode(run: Run, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
     """How a scene is compared. Its seeds mean something where most of its pictures still are the
     accepted samples. Where that can't be told, what was found of the model stands.
     """
     seeds = [run.manifest.cases[column].seed for column in scene.ours]
     theirs = [baseline.run.manifest.cases[column].seed for column in scene.partners]
-    if seeds != theirs or not all(stochastic(side, scene.model) for side in (run, baseline.run)):
+    if seeds != theirs or not all(is_stochastic(side, scene.model) for side in (run, baseline.run)):
         return scene.mode
     told = [
         word
         for column in scene.ours
-        if (word := _kept(run, baseline, scene, looks[column])) is not None
+        if (word := _is_kept_sample(run, baseline, scene, looks[column])) is not None
     ]
     if not told:
         return scene.mode
     return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
 
 
-def _kept(run: Run, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
+def _is_kept_sample(run: Run, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
     """Whether a picture still is the accepted sample of its seed; None: that can't be told."""
     if look.state == "unchanged":
         return True
@@ -184,23 +190,23 @@ def _kept(run: Run, baseline: Baseline, scene: Scene, look: Look) -> bool | None
         return KEPT <= kept <= 2 - KEPT
     if (
         len(scene.theirs) > 1
-        and len({_ended(baseline.run, column)[1].actual for column in scene.theirs}) == 1
+        and len({_read_ending(baseline.run, column)[1].actual for column in scene.theirs}) == 1
     ):
         return (
-            len({_ended(run, column)[1].actual for column in scene.ours}) == 1
+            len({_read_ending(run, column)[1].actual for column in scene.ours}) == 1
         )  # no seed matters in this scene
     return None
 
 
-def _tasks(
+def _plan_tasks(
     run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
 ) -> Iterator[_Task]:
     """The pairs of pictures that differ."""
     for column, partner in zip(scene.ours, scene.partners, strict=True):
-        case, mine = _ended(run, column)
-        accepted = answers(baseline, partner)
+        case, mine = _read_ending(run, column)
+        accepted = list_answers(baseline, partner)
         if mine.actual and accepted and mine.actual not in accepted:
-            other = other_seed(case.seed, baseline.run, partner, scene.theirs)
+            other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
             for digest in accepted:
                 yield _Task(
                     Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)),
@@ -209,7 +215,7 @@ def _tasks(
                 )
 
 
-def _seed_tasks(
+def _plan_seed_tasks(
     run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
 ) -> Iterator[tuple[bool, _Task]]:
     """Pairs of accepted pictures of a scene, and whether they are one picture."""
@@ -218,7 +224,7 @@ def _seed_tasks(
     case = run.manifest.cases[scene.ours[0]]
     for place in range(min(count, SEED_PAIRS)):
         pair = (columns[place], columns[(place + 1) % len(columns)])
-        before, after = (_ended(baseline.run, column)[1].actual for column in pair)
+        before, after = (_read_ending(baseline.run, column)[1].actual for column in pair)
         if before and after:
             yield (
                 before == after,
@@ -226,7 +232,7 @@ def _seed_tasks(
             )
 
 
-def _looks(
+def _look_at_scene(
     run: Run,
     baseline: Baseline,
     scene: Scene,
@@ -234,8 +240,8 @@ def _looks(
     viewing: Sequence[Viewing],
 ) -> Iterator[Look]:
     for column, partner in zip(scene.ours, scene.partners, strict=True):
-        case, mine = _ended(run, column)
-        accepted = answers(baseline, partner)
+        case, mine = _read_ending(run, column)
+        accepted = list_answers(baseline, partner)
         if mine.actual and mine.actual in accepted:
             yield Look(column, partner, accepted.index(mine.actual), "unchanged")
             continue
@@ -243,14 +249,14 @@ def _looks(
         pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
         measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
         if not measured:
-            refused = "refused" in {mine.status, _ended(baseline.run, partner)[1].status}
+            refused = "refused" in {mine.status, _read_ending(baseline.run, partner)[1].status}
             yield Look(column, partner, 0, "no picture" if refused else "unknown")
             continue
         place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
         yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
 
 
-def _measured(
+def _measure_tasks(
     run: Run, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
 ) -> tuple[dict[Pair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
@@ -265,7 +271,7 @@ def _measured(
         found = store.get(task.pair)
         if found:
             known[task.pair] = found
-        if (found is None or (task.other and found.kept is None)) and _there(task, folders):
+        if (found is None or (task.other and found.kept is None)) and _has_pictures(task, folders):
             missing[task.pair] = task
     if not missing:
         return known, ""
@@ -274,7 +280,7 @@ def _measured(
         results = pool.map(
             lambda task: (
                 task.pair,
-                _compared(task, folders, known.get(task.pair), blind=bool(blind)),
+                _compare_task(task, folders, known.get(task.pair), blind=bool(blind)),
             ),
             _by_scene(missing.values()),
         )
@@ -287,20 +293,21 @@ def _measured(
     return known, blind
 
 
-def _there(task: _Task, folders: Sequence[Path]) -> bool:
+def _has_pictures(task: _Task, folders: Sequence[Path]) -> bool:
     return all(
         pictures.path_in(folders, digest) for digest in (task.pair.accepted, task.pair.image)
     )
 
 
-def _compared(
+def _compare_task(
     task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool
 ) -> Difference | None:
     """What a viewer sees of the difference; without the package, what limits by PSNR say of it.
     None: the two are of different sizes.
     """
     accepted, image = (
-        pictures.load(_found(folders, digest)) for digest in (task.pair.accepted, task.pair.image)
+        pictures.load(_find_picture(folders, digest))
+        for digest in (task.pair.accepted, task.pair.image)
     )
     if accepted.shape != image.shape:
         return None
@@ -310,13 +317,13 @@ def _compared(
     if known or blind:
         kept = sample_kept(accepted, image, other) if other is not None else None
         return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
-    areas = areas_now(task.case, image.shape[:2])
+    areas = draw_areas(task.case, image.shape[:2])
     return compare(
         accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other
     )
 
 
-def areas_now(case: Case, shape: tuple[int, ...]) -> Areas:
+def draw_areas(case: Case, shape: tuple[int, ...]) -> Areas:
     """Where the scene's regions lie; none where its files are gone, or it is drawn otherwise
     now.
     """
@@ -331,7 +338,7 @@ def _by_scene(tasks: Iterable[_Task]) -> list[_Task]:
     return sorted(tasks, key=lambda task: (task.case.scene, task.case.model.name, task.case.seed))
 
 
-def _seen_by(viewing: Sequence[Viewing]) -> str:
+def _describe_viewing(viewing: Sequence[Viewing]) -> str:
     """How visibility was measured, in words."""
     looks = viewing or (Viewing(),)
     told = dict.fromkeys(
@@ -340,12 +347,12 @@ def _seen_by(viewing: Sequence[Viewing]) -> str:
     return f"ColorVideoVDP, {'; '.join(told)}"
 
 
-def _ended(run: Run, column: int) -> tuple[Case, CaseEnding]:
+def _read_ending(run: Run, column: int) -> tuple[Case, CaseEnding]:
     case = run.manifest.cases[column]
     return case, run.endings[case.id]
 
 
-def _found(folders: Sequence[Path], digest: str) -> Path:
+def _find_picture(folders: Sequence[Path], digest: str) -> Path:
     path = pictures.path_in(folders, digest)
     if path is None:
         raise UsageError(f"the picture {digest} is gone from {folders[0]}")

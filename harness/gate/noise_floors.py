@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.gate.statistics import Values, badness, noise, scenes_of
+from editproof.harness.gate.statistics import Values, group_scenes, measure_badness, noise
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import MEASURED, NumberKey
@@ -132,13 +132,13 @@ def measure(
     """
     check(reruns)
     keys = tuple(dict.fromkeys(key for run in reruns for key in run.number_keys()))
-    pools = [_values(run, keys) for run in reruns]
+    pools = [_read_values(run, keys) for run in reruns]
     cases = {
         case.id: case for run in reruns for case in run.manifest.cases if case.id in run.endings
     }
     ids = list(cases)
     stacked = np.stack(
-        [_aligned(values, run, ids) for values, run in zip(pools, reruns, strict=True)]
+        [_align_values(values, run, ids) for values, run in zip(pools, reruns, strict=True)]
     )
     for case_id, counted in (usual or {}).items():
         stacked[
@@ -152,7 +152,7 @@ def measure(
     for (family, model), columns in groups.items():
         names = np.array([cases[ids[column]].name for column in columns])
         part = stacked[:, :, columns]
-        floors += _floors(
+        floors += _measure_floors(
             family, model, keys, part, names, int((runs_of[columns] > 1).sum()), reruns[0]
         )
     if not any(floor.freedom or floor.repeats for floor in floors):
@@ -188,15 +188,15 @@ def write(
         f"suite = {json.dumps(manifest.suite.name)}",
         f"runs = {json.dumps([run.folder.name for run in reruns])}",
         f"seeds = {json.dumps(seeds)}",
-        *_table("versions", manifest.versions),
-        *_table("machine", manifest.machine),
-        *_lines("floors", floors),
+        *_format_table("versions", manifest.versions),
+        *_format_table("machine", manifest.machine),
+        *_format_rows("floors", floors),
         "",
         (
             "# Cases that gave visibly different pictures on one seed: how many runs gave each, and"
             " how far apart they are, JOD."
         ),
-        *_lines("modes", modes),
+        *_format_rows("modes", modes),
     ]
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)
@@ -252,19 +252,19 @@ def _check_apart(reruns: Sequence[Run]) -> None:
             )
 
 
-def _values(run: Run, keys: Sequence[NumberKey]) -> Values:
+def _read_values(run: Run, keys: Sequence[NumberKey]) -> Values:
     grid = run.number_grid(keys)
     better = [run.manifest.metrics[key.metric].better for key in keys]
-    rows = [badness(row, way) for row, way in zip(grid.values, better, strict=True)]
+    rows = [measure_badness(row, way) for row, way in zip(grid.values, better, strict=True)]
     return np.where(grid.states == MEASURED, np.stack(rows), np.nan)
 
 
-def _aligned(values: Values, run: Run, ids: Sequence[str]) -> Values:
+def _align_values(values: Values, run: Run, ids: Sequence[str]) -> Values:
     at = np.array([run.column_of.get(case_id, -1) for case_id in ids])
     return np.where(at >= 0, values[:, np.maximum(at, 0)], np.nan)
 
 
-def _floors(
+def _measure_floors(
     family: str,
     model: str,
     keys: Sequence[NumberKey],
@@ -282,7 +282,7 @@ def _floors(
     low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
     repeat = np.nan_to_num(high - low).max(axis=1)
     middle = (high + low) / 2
-    scenes = scenes_of(names)
+    scenes = group_scenes(names)
     spread, freedom = noise(middle, scenes)
     largest = np.zeros(len(keys))
     for start, stop in zip(scenes.starts, [*scenes.starts[1:], len(names)], strict=True):
@@ -298,10 +298,10 @@ def _floors(
             metric=run.manifest.metrics[key.metric].identity,
             region=key.region,
             stat=key.stat,
-            sd=_short(math.sqrt(2) * float(spread[row])) if freedom[row] else 0.0,
+            sd=_round_number(math.sqrt(2) * float(spread[row])) if freedom[row] else 0.0,
             freedom=int(freedom[row]),
-            largest=_short(float(largest[row])),
-            repeat=_short(float(repeat[row])),
+            largest=_round_number(float(largest[row])),
+            repeat=_round_number(float(repeat[row])),
             repeats=repeats,
         )
         for row, key in enumerate(keys)
@@ -309,27 +309,26 @@ def _floors(
     ]
 
 
-def _short(value: float) -> float:
+def _round_number(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _toml(value: object) -> str:
+def _format_toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _lines(name: str, rows: Iterable[msgspec.Struct]) -> list[str]:
+def _format_rows(name: str, rows: Iterable[msgspec.Struct]) -> list[str]:
     """A list of tables, one a line; what is nothing is left out."""
     told = [
         {key: value for key, value in msgspec.structs.asdict(row).items() if value} for row in rows
     ]
     lines = [
-        f"  {{ {', '.join(f'{key} = {_toml(value)}' for key, value in row.items())} }},"
+        f"  {{ {', '.join(f'{key} = {_format_toml(value)}' for key, value in row.items())} }},"
         for row in told
     ]
     return [f"{name} = [", *lines, "]"]
 
 
-def _table(name: str, values: Mapping[str, str]) -> list[str]:
-    return [
-        f"{name} = {{ {', '.join(f'{json.dumps(k)} = {_toml(v)}' for k, v in values.items())} }}"
-    ]
+def _format_table(name: str, values: Mapping[str, str]) -> list[str]:
+    pairs = (f"{json.dumps(key)} = {_format_toml(value)}" for key, value in values.items())
+    return [f"{name} = {{ {', '.join(pairs)} }}"]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.statistics import Values, badness
+from editproof.harness.gate.statistics import Values, measure_badness
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import get_metric, stats_of
 from editproof.harness.records.errors import UsageError
@@ -68,12 +68,14 @@ def read(
         (run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))
     ]
     sides += [(side, dict(zip(theirs, ids, strict=True))) for side in answers]
-    raw, turned = zip(*(_side(run, side, keys, columns) for side, columns in sides), strict=True)
-    aspects = [ASPECTS.index(aspect_of(run, key.metric)) for key in keys]
+    raw, turned = zip(
+        *(_read_side(run, side, keys, columns) for side, columns in sides), strict=True
+    )
+    aspects = [ASPECTS.index(find_aspect(run, key.metric)) for key in keys]
     return Numbers(keys, np.array(aspects, np.intp), turned[0], turned[1:], raw[0], raw[1:])
 
 
-def _side(
+def _read_side(
     run: Run, side: Run, keys: tuple[NumberKey, ...], columns: Mapping[int, str]
 ) -> tuple[dict[int, Values], dict[int, Values]]:
     """By the caller's column: values as measured, and turned so that more is worse."""
@@ -82,7 +84,7 @@ def _side(
     places = {case_id: place for place, case_id in enumerate(dict.fromkeys(known.values()))}
     values = np.where(grid.states == MEASURED, grid.values, np.nan)
     turned = (
-        np.stack([_turned(run, key, row) for key, row in zip(keys, values, strict=True)])
+        np.stack([_turn_sign(run, key, row) for key, row in zip(keys, values, strict=True)])
         if keys
         else values
     )
@@ -94,21 +96,21 @@ def _side(
     )
 
 
-def aspect_of(run: Run, metric: str) -> str:
+def find_aspect(run: Run, metric: str) -> str:
     """What a metric is about. A run of 0.1.0 does not say: the metric of that name does."""
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 
 
-def _turned(run: Run, key: NumberKey, row: Values) -> Values:
+def _turn_sign(run: Run, key: NumberKey, row: Values) -> Values:
     info = run.manifest.metrics[key.metric]
-    turned = badness(row, info.better)
+    turned = measure_badness(row, info.better)
     unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen
     if unseen is None or key.stat in info.units:
         return turned
-    return np.maximum(turned, badness(np.array([unseen]), info.better))
+    return np.maximum(turned, measure_badness(np.array([unseen]), info.better))
 
 
-def keys_of(run: Run, baseline: Run, noise: NoiseFloor) -> tuple[NumberKey, ...]:
+def list_keys(run: Run, baseline: Run, noise: NoiseFloor) -> tuple[NumberKey, ...]:
     """What is compared: what the suite's margins name, what metrics have margins of their own for,
     and without either the main statistics that the noise floor knows. Only what both sides measured
     in one way.
@@ -128,11 +130,11 @@ def keys_of(run: Run, baseline: Run, noise: NoiseFloor) -> tuple[NumberKey, ...]
             for _, _, key in noise.floors
             if key.metric in metrics and key.stat in _main_stats(key.metric)
         ]
-    alike = comparable(run, baseline)
+    alike = find_comparable(run, baseline)
     return tuple(key for key in dict.fromkeys(named) if key.metric in alike)
 
 
-def comparable(run: Run, baseline: Run) -> frozenset[str]:
+def find_comparable(run: Run, baseline: Run) -> frozenset[str]:
     """Metrics that both sides measured in one way."""
     there = baseline.manifest.metrics
     return frozenset(
@@ -143,7 +145,7 @@ def comparable(run: Run, baseline: Run) -> frozenset[str]:
     )
 
 
-def margins_of(
+def find_margins(
     run: Run, keys: Sequence[NumberKey], family: str, model: str, *, cases: int, noise: NoiseFloor
 ) -> Values:
     """How much worse each number may get: what somebody wrote, else the metric's own; never below
@@ -153,7 +155,7 @@ def margins_of(
     found = np.full(len(keys), np.nan)
     for row, key in enumerate(keys):
         metric = run.manifest.metrics[key.metric]
-        margin = written(suite.margins, key, family)
+        margin = find_written_margin(suite.margins, key, family)
         if margin is None and suite.default_margins:
             margin = metric.margins.get(key.stat)
         floor = noise.of(family, model, key, metric.identity)
@@ -162,7 +164,7 @@ def margins_of(
     return found
 
 
-def written(margins: Iterable[Margin], key: NumberKey, family: str) -> float | None:
+def find_written_margin(margins: Iterable[Margin], key: NumberKey, family: str) -> float | None:
     """The margin that somebody wrote: the last one that covers the family, one that names it before
     one for all.
     """
@@ -189,7 +191,7 @@ def check_margins(suite: Suite, noise: NoiseFloor) -> None:
     for (family, model, key), floor in noise.floors.items():
         if family not in counts or model not in models:
             continue
-        margin = written(suite.margins, key, family)
+        margin = find_written_margin(suite.margins, key, family)
         least = floor.of_mean(counts[family] * len(suite.seeds))
         if margin is not None and margin < least:
             raise UsageError(

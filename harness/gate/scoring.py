@@ -20,7 +20,7 @@ import numpy as np
 
 from editproof.harness.gate.looks import Look, Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import Numbers, margins_of
+from editproof.harness.gate.numbers import Numbers, find_margins
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
@@ -76,7 +76,7 @@ class Scored:
         return bool((self.lost + self.won).sum() >= 1)
 
 
-def soft(moved: Values) -> Values:
+def clip_margins(moved: Values) -> Values:
     """Changes in margins, of which the first one is nothing, up to MOST; 0 where there is no
     number.
     """
@@ -98,11 +98,11 @@ def judge_pairs(
 
 
 def _pair(run: Run, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFloor) -> Scored:
-    margins = margins_of(run, numbers.keys, scene.family, scene.model, cases=1, noise=noise)
+    margins = find_margins(run, numbers.keys, scene.family, scene.model, cases=1, noise=noise)
     ours, theirs = numbers.ours[look.column], numbers.theirs[look.answer][look.partner]
-    moved = soft(in_margins(ours - theirs, margins))
+    moved = clip_margins(in_margins(ours - theirs, margins))
     lost, won = by_aspect(numbers, moved)
-    for aspect, step in _steps(look.difference):
+    for aspect, step in _list_steps(look.difference):
         (lost if step > 0 else won)[ASPECTS.index(aspect)] += abs(step)
     return Scored(
         scene,
@@ -132,12 +132,12 @@ def by_aspect(numbers: Numbers, moved: Values) -> tuple[Values, Values]:
     return lost, won
 
 
-def _steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
+def _list_steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
     """Steps away from the right answer, in margins, of the parts of a difference."""
     for part, aspect in PART_ASPECTS.items():
         step = difference.steps.get(part) if difference else None
         if step:
-            yield aspect, float(soft(np.array([(step.after - step.before) / STEP_JOD]))[0])
+            yield aspect, float(clip_margins(np.array([(step.after - step.before) / STEP_JOD]))[0])
 
 
 def in_margins(changes: Values, margins: Values) -> Values:

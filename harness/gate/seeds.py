@@ -24,9 +24,23 @@ import numpy as np
 
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import Numbers, margins_of
-from editproof.harness.gate.scoring import MOST, Scored, by_aspect, in_margins, is_answered, soft
-from editproof.harness.gate.statistics import MOST_SEEDS, Flags, Values, holm, quantile, survival
+from editproof.harness.gate.numbers import Numbers, find_margins
+from editproof.harness.gate.scoring import (
+    MOST,
+    Scored,
+    by_aspect,
+    clip_margins,
+    in_margins,
+    is_answered,
+)
+from editproof.harness.gate.statistics import (
+    MOST_SEEDS,
+    Flags,
+    Values,
+    correct_by_holm,
+    quantile,
+    tail_probability,
+)
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
@@ -130,9 +144,9 @@ def judge(
             sample.scene.ours, "unknown"
         ):
             continue
-        found = [one for one in _moved(sample, numbers, looks, tested, place) if one.judged]
+        found = [one for one in _find_moved(sample, numbers, looks, tested, place) if one.judged]
         moved += found
-        if not found and (large := _unproved(sample, numbers, looks, tested, place)):
+        if not found and (large := _find_unproved(sample, numbers, looks, tested, place)):
             unproved.append(large)
     return moved, unproved
 
@@ -157,29 +171,31 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
     change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
     freedom = np.maximum(count.sum(axis=1) - 2, 0)
-    squares = np.stack([_squares(new) + _squares(old) for new, old in scores])
+    squares = np.stack([_sum_squares(new) + _sum_squares(old) for new, old in scores])
     own = squares / np.maximum(freedom, 1)[:, None]
-    variance, free = moderate(own, freedom)
+    variance, free = shrink_variances(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
-    scene = _two_sided(change, error, free)
-    pictures = [_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
+    scene = _test_two_sided(change, error, free)
+    pictures = [_list_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
     told = (
         freedom[:, None] > 0
     )  # one picture on each side says nothing of noise, and none is not that it is 0
     spread = np.sqrt(np.fmax(own, variance) * (1 / count[:, :1] + 1 / count[:, 1:]))
-    raw = _families(np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups)
+    raw = _group_families(
+        np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups
+    )
     keys = list(dict.fromkeys(groups))
-    corrected = holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(
+    corrected = correct_by_holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(
         len(keys), -1
     )
     ends = np.cumsum([one.size for one in pictures])[:-1]
-    each = np.split(holm(np.concatenate([one.ravel() for one in pictures])), ends)
+    each = np.split(correct_by_holm(np.concatenate([one.ravel() for one in pictures])), ends)
     far_enough = np.abs(change) >= LEAST
     moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
     return Tested(
         change,
         np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
-        np.where(far_enough, holm(scene.ravel()).reshape(scene.shape), 1.0),
+        np.where(far_enough, correct_by_holm(scene.ravel()).reshape(scene.shape), 1.0),
         tuple(
             np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
         ),
@@ -188,47 +204,49 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, st
     )
 
 
-def _squares(scores: Values) -> Values:
+def _sum_squares(scores: Values) -> Values:
     return np.asarray(((scores - scores.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), np.float64)
 
 
-def _two_sided(change: Values, error: Values, freedom: Values) -> Values:
+def _test_two_sided(change: Values, error: Values, freedom: Values) -> Values:
     return np.asarray(
         np.minimum(
-            2 * survival(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0
+            2 * tail_probability(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0
         ),
         np.float64,
     )
 
 
-def _pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
+def _list_pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
     """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of
     all the scene's other pictures, drawn towards that of the other scenes: a dead picture would
     hide in the spread that it makes itself.
     """
     others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
-    common, prior = (side[at][:, None] for side in moderate(own, others))
+    common, prior = (side[at][:, None] for side in shrink_variances(own, others))
     left = freedom[at] - 1
     if left < 0:
         return np.full(new.shape, np.nan)
     about = new.mean(axis=1, keepdims=True)
     count = new.shape[1]
-    rest = _squares(new)[:, None] - np.square(new - about) * count / max(
+    rest = _sum_squares(new)[:, None] - np.square(new - about) * count / max(
         count - 1, 1
     )  # without the picture itself
-    squares = np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _squares(old)[:, None]
+    squares = (
+        np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _sum_squares(old)[:, None]
+    )
     # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of
     # 3 would raise an alarm
     weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
     free = weight + left
     variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
     error = np.sqrt(variance * (1 + 1 / old.shape[1]))
-    return _two_sided(
+    return _test_two_sided(
         new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape)
     )
 
 
-def _families(
+def _group_families(
     change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]
 ) -> Values:
     """How likely each family's mean change is by chance, at each of its scenes; not corrected.
@@ -246,13 +264,13 @@ def _families(
             free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
             mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
             free = np.where(total > 0, free, MOST_FREEDOM)
-        found[at] = _two_sided(
+        found[at] = _test_two_sided(
             mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0)
         )
     return found
 
 
-def moderate(variance: Values, freedom: Values) -> tuple[Values, Values]:
+def shrink_variances(variance: Values, freedom: Values) -> tuple[Values, Values]:
     """The variances of scenes × aspects, drawn towards their common one, and their degrees of
     freedom (Smyth 2004).
     """
@@ -290,7 +308,7 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def _sample(run: Run, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
-    margins = margins_of(
+    margins = find_margins(
         run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise
     )
     new = np.stack([numbers.ours[column] for column in scene.ours], axis=1)
@@ -313,7 +331,7 @@ def _mean(values: Values) -> Values:
     return np.asarray(values.mean(axis=1), np.float64)
 
 
-def _moved(
+def _find_moved(
     sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
 ) -> Iterator[Scored]:
     """The scene where it, or its family, moved by more than chance explains; else those of its
@@ -321,17 +339,17 @@ def _moved(
     """
     change = tested.change[place]
     of_family = (tested.family[place] <= ALARM) & (
-        np.sign(change) == np.sign(_family_change(tested, place))
+        np.sign(change) == np.sign(_measure_family_change(tested, place))
     )
     significant = of_family | (tested.scene[place] <= SCENE_ALARM)
     if significant.any():
         p = np.fmin(tested.family[place], tested.scene[place])[significant].min()
-        yield _scored(sample, numbers, looks, significant, sample.scene.ours, float(p))
+        yield _score_sample(sample, numbers, looks, significant, sample.scene.ours, float(p))
         return
     for index, column in enumerate(sample.scene.ours):
         alone = tested.pictures[place][:, index] <= PICTURE_ALARM
         if alone.any():
-            yield _scored(
+            yield _score_sample(
                 sample,
                 numbers,
                 looks,
@@ -341,14 +359,14 @@ def _moved(
             )
 
 
-def _family_change(tested: Tested, place: int) -> Values:
+def _measure_family_change(tested: Tested, place: int) -> Values:
     """The mean change of the family's scenes: those with the same p."""
     same = (tested.raw_family == tested.raw_family[place]) | np.isnan(tested.raw_family)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(same, np.nan_to_num(tested.change), 0.0).sum(axis=0), np.float64)
 
 
-def _scored(
+def _score_sample(
     sample: Sample,
     numbers: Numbers,
     looks: Looks,
@@ -358,11 +376,11 @@ def _scored(
 ) -> Scored:
     """What these pictures of a scene lost and won, on the mean, in the aspects that count."""
     chosen = [sample.scene.ours.index(column) for column in columns]
-    mean = soft(_mean(sample.new[:, chosen]))
+    mean = clip_margins(_mean(sample.new[:, chosen]))
     moved = np.where(aspects[numbers.aspects], mean, 0.0)
     lost, won = by_aspect(numbers, moved)
     net = lost - won
-    seen = sorted(columns, key=lambda column: -_jod(looks, column))
+    seen = sorted(columns, key=lambda column: -_mean_jod(looks, column))
     after = _mean(np.stack([numbers.raw_ours[column] for column in columns], axis=1))
     return Scored(
         scene=sample.scene,
@@ -374,18 +392,18 @@ def _scored(
         after=after,
         margins=sample.margins,
         difference=looks.by_column[seen[0]].difference,
-        jod=_beyond_seeds(sample.scene, looks, columns),
+        jod=_measure_beyond_seeds(sample.scene, looks, columns),
         answered=is_answered(numbers, after),
         p=p,
     )
 
 
-def _jod(looks: Looks, column: int) -> float:
+def _mean_jod(looks: Looks, column: int) -> float:
     difference = looks.by_column[column].difference
     return difference.jod if difference else 0.0
 
 
-def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
+def _measure_beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
     """How much more the new pictures differ from the accepted ones than those do among one another,
     or how far they moved from the right answer: whichever is more. None: it is not known.
     """
@@ -393,10 +411,10 @@ def _beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float |
     seen = [difference for difference in found if difference is not None]
     if not seen:
         return None
-    return max(_beyond(scene, looks, seen), abs(_step(seen)), 0.0)
+    return max(_measure_beyond(scene, looks, seen), abs(_step(seen)), 0.0)
 
 
-def _beyond(scene: Scene, looks: Looks, seen: Sequence[Difference]) -> float:
+def _measure_beyond(scene: Scene, looks: Looks, seen: Sequence[Difference]) -> float:
     """How much more these differences are seen than those among the accepted seeds, JOD."""
     among = looks.among_seeds.get(scene.subject, ())
     usual = float(np.mean([difference.jod for difference in among])) if among else 0.0
@@ -409,17 +427,17 @@ def _step(seen: Sequence[Difference]) -> float:
     return float(np.mean(steps)) if steps else 0.0
 
 
-def _unproved(
+def _find_unproved(
     sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
 ) -> Unproved | None:
     """The scene's loss where it is large, and chance may explain it."""
     p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
     seen = [one for column in sample.scene.ours if (one := looks.by_column[column].difference)]
-    beyond = _beyond(sample.scene, looks, seen)
+    beyond = _measure_beyond(sample.scene, looks, seen)
     if not worse.any() or min(_step(seen), beyond) < LARGE_JOD:
         return None
-    scored = _scored(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
+    scored = _score_sample(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
     if not scored.judged:
         return None
     needed = None
@@ -432,11 +450,11 @@ def _unproved(
         at = int(
             np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf))
         )
-        needed = seeds_needed(float(tested.change[place][at]), float(spread[at]))
+        needed = count_seeds_needed(float(tested.change[place][at]), float(spread[at]))
     return Unproved(scored, needed)
 
 
-def seeds_needed(change: float, spread: float) -> int | None:
+def count_seeds_needed(change: float, spread: float) -> int | None:
     """How many seeds on both sides would prove a scene's change, if change and spread stay as they
     are; None: MOST_SEEDS would not.
     """

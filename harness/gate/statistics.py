@@ -42,7 +42,7 @@ class Scenes(NamedTuple):
     of_column: Counts
     """Each column's scene."""
 
-    def sums(self, values: Values) -> Values:
+    def sum_by_scene(self, values: Values) -> Values:
         """Rules × scenes: sums over each scene's seeds."""
         return np.asarray(np.add.reduceat(values[:, self.order], self.starts, axis=1), np.float64)
 
@@ -70,7 +70,7 @@ class Means(NamedTuple):
         """How likely such a mean is, or a larger one, where nothing changed: one-sided. NaN: one
         sample can't say.
         """
-        return survival(self.mean, self.error, self._freedom)
+        return tail_probability(self.mean, self.error, self._freedom)
 
     def interval(self) -> tuple[Values, Values]:
         """Both ends of the 95 % confidence interval of the mean."""
@@ -78,19 +78,19 @@ class Means(NamedTuple):
         return self.mean - reach, self.mean + reach
 
 
-def worsening(now: Values, then: Values, better: Better) -> Values:
+def measure_worsening(now: Values, then: Values, better: Better) -> Values:
     """How much worse `now` is, in the metric's unit; below 0: better."""
     if better == "higher":
         return then - now
     return now - then if better == "lower" else np.abs(now) - np.abs(then)
 
 
-def badness(values: Values, better: Better) -> Values:
+def measure_badness(values: Values, better: Better) -> Values:
     """The values, turned so that more is worse."""
-    return worsening(values, np.zeros(1), better)
+    return measure_worsening(values, np.zeros(1), better)
 
 
-def scenes_of(labels: npt.NDArray[Any]) -> Scenes:
+def group_scenes(labels: npt.NDArray[Any]) -> Scenes:
     """Group columns by their scene's label; there must be one at least."""
     order = np.argsort(labels, kind="stable")
     ranked = labels[order]
@@ -119,15 +119,15 @@ def noise(changes: Values, scenes: Scenes) -> tuple[Values, Counts]:
     """
     there = ~np.isnan(changes)
     filled = np.where(there, changes, 0.0)
-    count = scenes.sums(there.astype(np.float64))
-    centre = scenes.sums(filled) / np.maximum(count, 1)
+    count = scenes.sum_by_scene(there.astype(np.float64))
+    centre = scenes.sum_by_scene(filled) / np.maximum(count, 1)
     residual = np.where(there, filled - centre[:, scenes.of_column], 0.0)
     freedom = np.maximum(count - 1, 0).sum(axis=1).astype(np.intp)
     squares = (residual**2).sum(axis=1)
     return np.where(freedom > 0, np.sqrt(squares / np.maximum(freedom, 1)), np.nan), freedom
 
 
-def survival(mean: Values, error: Values, freedom: Values) -> Values:
+def tail_probability(mean: Values, error: Values, freedom: Values) -> Values:
     """How likely a mean this large or larger is by chance: Student's t. Without any spread a change
     above 0 is certain.
     """
@@ -147,7 +147,7 @@ def quantile(level: float, freedom: Values) -> Values:
     )
 
 
-def holm(p: Values) -> Values:
+def correct_by_holm(p: Values) -> Values:
     """Each p corrected over all that are known (Holm 1979): the chance of one false alarm or more
     in the whole run is at most the level that these are compared with, however the rules depend on
     each other. NaN stays NaN.

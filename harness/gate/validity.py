@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import comparable
+from editproof.harness.gate.numbers import find_comparable
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
-from editproof.harness.records.wording import case_name, counted, names
+from editproof.harness.records.wording import count_noun, name_case, name_few
 
 
 def check_suite(run: Run, baseline: Run) -> None:
@@ -45,22 +45,23 @@ def of_run(run: Run) -> Iterable[str]:
     if not total:
         yield "the run has no cases: its suite names no vector or no model"
     if run.missing:
-        listed = names([case_name(case) for case in run.missing])
+        listed = name_few([name_case(case) for case in run.missing])
         step = (
             "Finish the run that it measures, and measure it again"
             if run.manifest.edits_of
             else "Continue with --resume"
         )
-        yield f"{len(run.missing)} of {counted(total, 'case')} missing ({listed}). {step}"
+        yield f"{len(run.missing)} of {count_noun(total, 'case')} missing ({listed}). {step}"
     failed = [
         case for case in run.manifest.cases if case.id in run.endings and run.endings[case.id].error
     ]
     if failed:
-        listed = names([f"{case_name(case)}: {run.endings[case.id].reason}" for case in failed])
-        yield f"{len(failed)} of {counted(total, 'case')} failed ({listed}). Fix them and run again"
+        listed = name_few([f"{name_case(case)}: {run.endings[case.id].reason}" for case in failed])
+        cases = count_noun(total, "case")
+        yield f"{len(failed)} of {cases} failed ({listed}). Fix them, and run again"
 
 
-def nothing_judged(run: Run, noise: NoiseFloor, *, has_baseline: bool) -> str:
+def explain_nothing_judged(run: Run, noise: NoiseFloor, *, has_baseline: bool) -> str:
     """Why there is nothing that the run was held to."""
     suite = run.manifest.suite
     own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
@@ -83,7 +84,7 @@ def of_comparison(
     could be compared.
     """
     there = baseline.run.manifest
-    alike = comparable(run, baseline.run)
+    alike = find_comparable(run, baseline.run)
     for name, metric in run.manifest.metrics.items():
         if name not in alike:
             before = there.metrics[name].identity if name in there.metrics else "absent"
@@ -96,30 +97,30 @@ def of_comparison(
             )
     cases = {case.id: case for case in run.manifest.cases}
     if pairing.altered:
-        listed = names([case_name(cases[case_id]) for case_id in pairing.altered])
+        listed = name_few([name_case(cases[case_id]) for case_id in pairing.altered])
         yield (
-            f"{counted(len(pairing.altered), 'case')} not compared: the scene itself changed since"
-            f" it was accepted ({listed}). Accept these cases again: editproof baseline accept"
-            " --case NAME --reason TEXT"
+            f"{count_noun(len(pairing.altered), 'case')} not compared, since the scene itself has"
+            f" changed ({listed}). Accept these cases again: editproof baseline accept --case NAME"
+            " --reason TEXT"
         )
     if unseen:
-        listed = names([case_name(cases[case_id]) for case_id in unseen])
+        listed = name_few([name_case(cases[case_id]) for case_id in unseen])
         yield (
-            f"{counted(len(unseen), 'case')} not compared: a picture is gone or of another size,"
+            f"{count_noun(len(unseen), 'case')} not compared: a picture is gone or of another size,"
             f" and no number with a margin is known on both sides ({listed}). Bring the pictures"
             " back, or accept these cases again"
         )
     if pairing.new:
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
-        listed = names([case_name(cases[case_id]) for case_id in pairing.new])
+        listed = name_few([name_case(cases[case_id]) for case_id in pairing.new])
         yield (
-            f"{counted(len(pairing.new), 'case')} without an accepted picture ({listed}). The"
+            f"{count_noun(len(pairing.new), 'case')} without an accepted picture ({listed}). The"
             f" baseline's models are {models}. To compare a model with one of them, run it under"
             " that name: --pipeline NAME=PIPELINE. Or accept this run"
         )
 
 
-def notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
+def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
     """What a person should know of a comparison though it changes nothing."""
     for model in pairing.other_seeds:
         yield (
@@ -128,20 +129,20 @@ def notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Itera
         )
     if pairing.unused:
         cases = {case.id: case for case in baseline.run.manifest.cases}
-        listed = names([case_name(cases[case_id]) for case_id in pairing.unused])
+        listed = name_few([name_case(cases[case_id]) for case_id in pairing.unused])
         yield (
-            f"{counted(len(pairing.unused), 'case')} of the baseline not in this run, and not"
+            f"{count_noun(len(pairing.unused), 'case')} of the baseline not in this run, and not"
             f" judged ({listed}). Where they are gone for good, accept a whole run again"
         )
     if any(look.state != "unchanged" for look in looks.by_column.values()) and (
-        changed := _environment(run, baseline)
+        changed := _compare_environment(run, baseline)
     ):
         yield f"the environment changed: {changed}. What changed in pictures may come from that"
 
 
-def _environment(run: Run, baseline: Baseline) -> str:
+def _compare_environment(run: Run, baseline: Baseline) -> str:
     """Libraries and machine that are not the baseline's, in words."""
-    return names(
+    return name_few(
         [
             f"{one.name.partition('.')[2]} is {one.now}, it was {one.before or 'unknown'}"
             for one in manifest_differences(

@@ -92,7 +92,7 @@ def _tell(
     total, found = 0.0, None
     for one in scored:
         subject, regions = place_of(one.difference)
-        at = _row(sign, one, sign.regions or regions, rows)
+        at = _find_row(sign, one, sign.regions or regions, rows)
         if at is None:
             continue
         shown, judged = at
@@ -108,7 +108,7 @@ def _tell(
     return (total, found) if found else None
 
 
-def _row(
+def _find_row(
     sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[NumberKey, int]
 ) -> tuple[int, int] | None:
     """The rules that a sign shows and is judged by, in the first region that has both."""
@@ -168,7 +168,7 @@ def _by_parts(subject: str, difference: Difference | None) -> str:
     return f"{subject} changed in {words[max(parts, key=lambda part: parts[part])]}"
 
 
-def _towards(over: str, more: str, less: str, under: str) -> Phrase:
+def _phrase_around_zero(over: str, more: str, less: str, under: str) -> Phrase:
     """For a number whose right value is 0: what it looks like above it, nearer to it from below and
     from above, and below.
     """
@@ -181,7 +181,7 @@ def _towards(over: str, more: str, less: str, under: str) -> Phrase:
     return phrase
 
 
-def _plain(worse: str, better: str, *, higher_is_worse: bool = True) -> Phrase:
+def _phrase_plainly(worse: str, better: str, *, higher_is_worse: bool = True) -> Phrase:
     """For a number with a good end; the subject is in the words."""
 
     def phrase(subject: str, before: float, after: float) -> str:
@@ -191,7 +191,7 @@ def _plain(worse: str, better: str, *, higher_is_worse: bool = True) -> Phrase:
     return phrase
 
 
-def _paler(subject: str, before: float, after: float) -> str:
+def _say_saturation(subject: str, before: float, after: float) -> str:
     if max(abs(before), abs(after)) > GREY_DB:
         return f"{subject} lost its colours" if after < before else f"{subject} took on a tint"
     share = 100 * (10 ** ((after - before) / 20) - 1)
@@ -201,11 +201,11 @@ def _paler(subject: str, before: float, after: float) -> str:
     return f"colours{where} are {abs(share):.0f} % {'paler' if share < 0 else 'stronger'}"
 
 
-def _lighter(subject: str, before: float, after: float) -> str:
+def _say_lightness(subject: str, before: float, after: float) -> str:
     return f"{subject} is {abs(after - before):.1f} L* {'lighter' if after > before else 'darker'}"
 
 
-def _turned_hue(subject: str, before: float, after: float) -> str:
+def _say_hue(subject: str, before: float, after: float) -> str:
     where = "" if subject == "the picture" else f" of {subject}"
     return (
         f"colours{where} turned {'back ' if abs(after) < abs(before) else ''}by"
@@ -213,7 +213,7 @@ def _turned_hue(subject: str, before: float, after: float) -> str:
     )
 
 
-def _ghost(_subject: str, before: float, after: float) -> str:
+def _say_ghost(_subject: str, before: float, after: float) -> str:
     share = 100 * abs(after)
     if abs(after) > abs(before):
         what = "can still be seen" if after > 0 else "shows as a negative"
@@ -225,13 +225,13 @@ def _ghost(_subject: str, before: float, after: float) -> str:
     return "less of what was removed can be seen"
 
 
-def _rim(_subject: str, before: float, after: float) -> str:
+def _say_rim(_subject: str, before: float, after: float) -> str:
     if abs(after) > abs(before):
         return f"there is a {'bright' if after > 0 else 'dark'} rim around the edit"
     return "the rim around the edit is fainter"
 
 
-def _beside(positive: str, negative: str) -> Phrase:
+def _phrase_shift(positive: str, negative: str) -> Phrase:
     def phrase(subject: str, before: float, after: float) -> str:
         if abs(after - before) < LEAST_PX:
             return ""
@@ -244,13 +244,13 @@ def _beside(positive: str, negative: str) -> Phrase:
     return phrase
 
 
-def _scaled(subject: str, before: float, after: float) -> str:
+def _say_scale(subject: str, before: float, after: float) -> str:
     if abs(after) <= abs(before):
         return f"{subject} has its right size again"
     return f"{subject} is {abs(after):.2g} % too {'large' if after > 0 else 'small'}"
 
 
-def _rotated(subject: str, before: float, after: float) -> str:
+def _say_rotation(subject: str, before: float, after: float) -> str:
     if abs(after) <= abs(before):
         return f"{subject} is upright again"
     return (
@@ -259,75 +259,89 @@ def _rotated(subject: str, before: float, after: float) -> str:
     )
 
 
-_DETAIL = _towards("harsher", "sharper", "less harsh", "blurrier")
+_DETAIL = _phrase_around_zero("harsher", "sharper", "less harsh", "blurrier")
 
 SIGNS: tuple[Sign, ...] = (
-    Sign("registration", "scale", 3.0, _scaled, WHOLE),
-    Sign("registration", "rotation", 3.0, _rotated, WHOLE),
-    Sign("registration", "dx", 2.0, _beside("right", "left"), MOVED, judged="shift"),
-    Sign("registration", "dy", 2.0, _beside("low", "high"), MOVED, judged="shift"),
+    Sign("registration", "scale", 3.0, _say_scale, WHOLE),
+    Sign("registration", "rotation", 3.0, _say_rotation, WHOLE),
+    Sign("registration", "dx", 2.0, _phrase_shift("right", "left"), MOVED, judged="shift"),
+    Sign("registration", "dy", 2.0, _phrase_shift("low", "high"), MOVED, judged="shift"),
     Sign(
         "text_residue",
         "covered",
         4.0,
-        _plain("the removed text can still be read", "the removed text can no longer be read"),
+        _phrase_plainly(
+            "the removed text can still be read", "the removed text can no longer be read"
+        ),
         ("edit",),
     ),
-    Sign("ghost", "amplitude", 2.0, _ghost, ("edit",)),
+    Sign("ghost", "amplitude", 2.0, _say_ghost, ("edit",)),
     Sign(
         "seam_energy",
         "residual",
         1.5,
-        _plain("tile borders show", "tile borders show less"),
+        _phrase_plainly("tile borders show", "tile borders show less"),
         ("seams",),
     ),
     Sign(
         "seam_grid",
         "horizontal",
         1.5,
-        _plain("a grid of tiles shows", "the grid of tiles shows less"),
+        _phrase_plainly("a grid of tiles shows", "the grid of tiles shows less"),
         ("all",),
     ),
     Sign(
         "seam_grid",
         "vertical",
         1.5,
-        _plain("a grid of tiles shows", "the grid of tiles shows less"),
+        _phrase_plainly("a grid of tiles shows", "the grid of tiles shows less"),
         ("all",),
     ),
-    Sign("halo", "rim", 1.5, _rim, ("edit",)),
+    Sign("halo", "rim", 1.5, _say_rim, ("edit",)),
     Sign(
         "micro_legibility",
         "mean",
         1.5,
-        _plain(
+        _phrase_plainly(
             "fine print is harder to read", "fine print is easier to read", higher_is_worse=False
         ),
         ("protect",),
     ),
     Sign(
-        "cer", "mean", 3.0, _plain("letters became others", "letters are right again"), ("protect",)
+        "cer",
+        "mean",
+        3.0,
+        _phrase_plainly("letters became others", "letters are right again"),
+        ("protect",),
     ),
-    Sign("hue_offset", "mean", 1.2, _turned_hue),
-    Sign("chroma_ratio", "mean", 1.0, _paler),
-    Sign("lightness_bias", "mean", 1.0, _lighter),
+    Sign("hue_offset", "mean", 1.2, _say_hue),
+    Sign("chroma_ratio", "mean", 1.0, _say_saturation),
+    Sign("lightness_bias", "mean", 1.0, _say_lightness),
     Sign(
-        "banding", "mean", 1.0, _plain("{subject} comes in steps", "{subject} is smoother in tone")
+        "banding",
+        "mean",
+        1.0,
+        _phrase_plainly("{subject} comes in steps", "{subject} is smoother in tone"),
     ),
     Sign(
         "delta_e00",
         "mean",
         0.4,
-        _plain("colours of {subject} are further off", "colours of {subject} are nearer"),
+        _phrase_plainly("colours of {subject} are further off", "colours of {subject} are nearer"),
     ),
     Sign("spectral_energy", "octave_5", 1.0, _DETAIL),
     Sign("spectral_energy", "octave_4", 1.0, _DETAIL),
-    Sign("sharpness", "mean", 1.0, _towards("too sharp", "sharper", "less harsh", "softer")),
+    Sign(
+        "sharpness",
+        "mean",
+        1.0,
+        _phrase_around_zero("too sharp", "sharper", "less harsh", "softer"),
+    ),
     Sign(
         "grain",
         "mean",
         0.8,
-        _towards(
+        _phrase_around_zero(
             "grainier", "nearer to its grain", "less grainy", "too smooth, its grain is weaker"
         ),
     ),
@@ -335,20 +349,20 @@ SIGNS: tuple[Sign, ...] = (
         "local_contrast",
         "mean",
         0.7,
-        _towards("harsher in contrast", "higher in contrast", "less harsh", "flatter"),
+        _phrase_around_zero("harsher in contrast", "higher in contrast", "less harsh", "flatter"),
     ),
     Sign(
         "outside_change",
         "share",
         0.2,
-        _plain("pixels outside the edit changed", "fewer pixels outside the edit changed"),
+        _phrase_plainly("pixels outside the edit changed", "fewer pixels outside the edit changed"),
         ("keep", "ring"),
     ),
     Sign(
         "lpips",
         "mean",
         0.5,
-        _plain(
+        _phrase_plainly(
             "{subject} no longer looks like what belongs there",
             "{subject} looks more like what belongs there",
         ),
@@ -357,13 +371,15 @@ SIGNS: tuple[Sign, ...] = (
         "ssim",
         "mean",
         0.4,
-        _plain("{subject} lost structure", "{subject} has more structure", higher_is_worse=False),
+        _phrase_plainly(
+            "{subject} lost structure", "{subject} has more structure", higher_is_worse=False
+        ),
     ),
     Sign(
         "psnr",
         "mean",
         0.3,
-        _plain(
+        _phrase_plainly(
             "{subject} is further from what belongs there",
             "{subject} is nearer to what belongs there",
             higher_is_worse=False,
@@ -373,19 +389,19 @@ SIGNS: tuple[Sign, ...] = (
 """Every number that says what a change looks like."""
 
 
-def extra_keys() -> Iterator[NumberKey]:
+def list_extra_keys() -> Iterator[NumberKey]:
     """Numbers that signs need and no rule judges."""
     for sign in SIGNS:
         for region in sign.regions or dict.fromkeys((*FILL, *PICTURE, "border", "protect")):
             yield NumberKey(sign.metric, region, sign.stat)
 
 
-def visibility(jod: float) -> str:
+def describe_visibility(jod: float) -> str:
     """How visible a difference is, in words."""
     steps = ((1.0, "obvious"), (0.3, "clearly visible"), (0.1, "visible"))
     return next((word for least, word in steps if jod >= least), "just visible")
 
 
-def ranked(points: np.ndarray) -> list[Aspect]:
+def rank_aspects(points: np.ndarray) -> list[Aspect]:
     """Aspects with any points, most first."""
     return [ASPECTS[index] for index in np.argsort(-points, kind="stable") if points[index] >= 1]

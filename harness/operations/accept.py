@@ -7,7 +7,7 @@ from pathlib import Path
 from editproof.harness.baselines import acceptance
 from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.baselines.folder_lock import Say
-from editproof.harness.operations.project import baseline_folder, load_run, named_suite
+from editproof.harness.operations.project import find_baseline_folder, find_suite, load_run
 from editproof.harness.suites.settings import Project
 
 
@@ -16,7 +16,7 @@ def accept_run(
 ) -> Path:
     """Make a run, or a part of it, the baseline; give the baseline's folder."""
     run = load_run(folder, project)
-    target = target or baseline_folder(run.manifest.suite, project)
+    target = target or find_baseline_folder(run.manifest.suite, project)
     return acceptance.accept(run, target, request, say)
 
 
@@ -24,5 +24,5 @@ def undo_acceptance(
     target: Path | None, suite: str, project: Project, say: Say
 ) -> tuple[Path, str]:
     """Take back the last acceptance; give the baseline's folder, and what was taken back."""
-    folder = target or baseline_folder(named_suite(suite, project), project)
+    folder = target or find_baseline_folder(find_suite(suite, project), project)
     return folder, acceptance.undo(folder, say)

@@ -9,7 +9,7 @@ from editproof.harness.calibration.command import Asked as Calibration
 from editproof.harness.calibration.command import Calibrated
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations import progress
-from editproof.harness.operations.project import named_suite, printer
+from editproof.harness.operations.project import find_suite, make_printer
 from editproof.harness.suites.settings import Project
 
 
@@ -17,10 +17,10 @@ def calibrate_gate(
     asked: Calibration, suite: str, project: Project, console: Console, *, quiet: bool
 ) -> Calibrated:
     """Measure the gate's own error rates."""
-    named = named_suite(suite, project)
-    warn = printer(console, quiet=quiet)
+    named = find_suite(suite, project)
+    warn = make_printer(console, quiet=quiet)
     weights = find_weights(
         project.lpips_weights, download=project.settings.lpips.download
     )  # the peers need LPIPS, too
-    with progress.shown(console, quiet=quiet) as report:
+    with progress.show_progress(console, quiet=quiet) as report:
         return command.run(asked, named, weights, report, warn)

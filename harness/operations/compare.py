@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editproof.harness.compare import compare as comparing
-from editproof.harness.gate.looks import Report, silent
-from editproof.harness.operations.project import how_to_look, noise_floor_of
+from editproof.harness.gate.looks import Report, report_nothing
+from editproof.harness.operations.project import find_noise_floor, make_looking
 from editproof.harness.records import runs
 from editproof.harness.records.comparison import Comparison
 from editproof.harness.records.runs import Run
@@ -28,19 +28,19 @@ def compare_runs(
     b: Path | None,
     models: tuple[str, str] | None,
     project: Project,
-    report: Report = silent,
+    report: Report = report_nothing,
 ) -> ComparedRuns:
     """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in
     B's folder.
     """
     before = runs.load(a)
     after = runs.load(b) if b else before
-    noise = noise_floor_of(after.manifest.suite, project)
+    noise = find_noise_floor(after.manifest.suite, project)
     answered = comparing.compare(
         before,
         after,
         models=models,
         noise=noise,
-        looking=how_to_look(project, report),
+        looking=make_looking(project, report),
     )
     return ComparedRuns(before, after, answered)

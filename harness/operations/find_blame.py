@@ -9,7 +9,7 @@ from editproof.harness.blame import blame as blaming
 from editproof.harness.blame import bundle
 from editproof.harness.blame.blame import Blame
 from editproof.harness.metrics.core.lpips_weights import find_weights
-from editproof.harness.operations.project import baseline_of, run_folder
+from editproof.harness.operations.project import find_baseline, find_run_folder
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import Project
@@ -27,8 +27,8 @@ def find_blame(
     out: Path | None,
 ) -> Blame:
     """Say which stage made a case worse, and write the bundle that shows it again."""
-    run = runs.load(run_folder(folder, project))
-    accepted = baseline_of(baseline, run.manifest.suite, project)
+    run = runs.load(find_run_folder(folder, project))
+    accepted = find_baseline(baseline, run.manifest.suite, project)
     if accepted is None:
         raise UsageError(
             "there is no baseline to blame against. Name one with --baseline, a run's folder"

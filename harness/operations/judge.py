@@ -8,31 +8,33 @@ from typing import Any
 
 from editproof.harness.baselines.accepted_side import keep_accepted_side
 from editproof.harness.gate.judge import judge
-from editproof.harness.gate.looks import Report, silent
+from editproof.harness.gate.looks import Report, report_nothing
 from editproof.harness.operations.project import (
-    baseline_of,
-    fail_on_of,
-    how_to_look,
-    noise_floor_of,
+    find_baseline,
+    find_noise_floor,
+    make_looking,
+    read_fail_on,
 )
 from editproof.harness.records import runs
 from editproof.harness.records.runs import Run
 from editproof.harness.suites.settings import Project
 
 
-def judge_run(run: Run, baseline: Path | None, project: Project, report: Report = silent) -> Run:
+def judge_run(
+    run: Run, baseline: Path | None, project: Project, report: Report = report_nothing
+) -> Run:
     """Judge a run, write `verdict.json`, and give the run with its verdict. `report` is told how
     many pairs of pictures have been looked at.
     """
     suite = run.manifest.suite
-    accepted = baseline_of(baseline, suite, project)
+    accepted = find_baseline(baseline, suite, project)
     result = judge(
         run,
         accepted,
-        noise=noise_floor_of(suite, project),
+        noise=find_noise_floor(suite, project),
         waivers=project.settings.waivers,
-        fail_on=fail_on_of(project),
-        looking=how_to_look(project, report),
+        fail_on=read_fail_on(project),
+        looking=make_looking(project, report),
     )
     runs.write_verdict(run.folder, result.verdict)
     keep_accepted_side(run, accepted, result, cache=project.cache_folder)

@@ -14,14 +14,14 @@ from editproof.harness.operations import progress
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
     NO_BASELINE,
-    baseline_folder,
-    jobs_of,
+    add_metrics,
+    choose_jobs,
+    choose_new_folder,
+    find_baseline_folder,
+    find_suite,
+    find_suite_weights,
     load_run,
-    named_suite,
-    new_folder,
-    printer,
-    weights_of,
-    with_metrics,
+    make_printer,
 )
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
@@ -48,10 +48,10 @@ def measure_run(
 ) -> Run:
     """Measure a run's edits again and judge them; give the new run with its verdict."""
     source = load_run(folder, project)
-    suite = with_metrics(source.manifest.suite, asked.metrics)
-    out = asked.out.resolve() if asked.out else new_folder(project, suite)
-    config = _measuring(suite, out, asked, project, printer(console, quiet=quiet))
-    with progress.shown(console, quiet=quiet) as report:
+    suite = add_metrics(source.manifest.suite, asked.metrics)
+    out = asked.out.resolve() if asked.out else choose_new_folder(project, suite)
+    config = _make_config(suite, out, asked, project, make_printer(console, quiet=quiet))
+    with progress.show_progress(console, quiet=quiet) as report:
         measured = remeasure(source, config, report)
     return judge_run(measured, asked.baseline, project)
 
@@ -60,32 +60,32 @@ def measure_baseline(
     asked: MeasureRequest, suite: str, project: Project, console: Console, *, quiet: bool
 ) -> Path:
     """Measure a baseline's pictures again, in its place; give its folder."""
-    target = asked.baseline or baseline_folder(named_suite(suite, project), project)
+    target = asked.baseline or find_baseline_folder(find_suite(suite, project), project)
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))
-    warn = printer(console, quiet=quiet)
+    warn = make_printer(console, quiet=quiet)
     with (
         tempfile.TemporaryDirectory(prefix="editproof-") as parts,
-        progress.shown(console, quiet=quiet) as report,
+        progress.show_progress(console, quiet=quiet) as report,
     ):
 
         def again(source: Run) -> Run:
             part = Path(tempfile.mkdtemp(dir=parts))
-            wanted = with_metrics(source.manifest.suite, asked.metrics)
-            return remeasure(source, _measuring(wanted, part, asked, project, warn), report)
+            wanted = add_metrics(source.manifest.suite, asked.metrics)
+            return remeasure(source, _make_config(wanted, part, asked, project, warn), report)
 
         return acceptance.measure_again(target, again, AcceptRequest(asked.reason), warn)
 
 
-def _measuring(
+def _make_config(
     suite: Suite, out: Path, asked: MeasureRequest, project: Project, warn: Warn
 ) -> RunConfig:
     return RunConfig(
         suite=suite,
         folder=out,
         resume=False,
-        jobs=jobs_of(asked.jobs, project),
+        jobs=choose_jobs(asked.jobs, project),
         timeout_s=project.settings.timeout_s,
         cache=None,
-        weights=weights_of(project, suite, warn),
+        weights=find_suite_weights(project, suite, warn),
     )

@@ -11,15 +11,15 @@ from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.baselines.folder_lock import Say
 from editproof.harness.baselines.modes import Acceptable, Modes
 from editproof.harness.gate import noise_floors
-from editproof.harness.gate.looks import Report, silent
+from editproof.harness.gate.looks import Report, report_nothing
 from editproof.harness.operations.accept import accept_run
 from editproof.harness.operations.project import (
     NO_BASELINE,
-    baseline_folder,
-    baseline_of,
-    how_to_look,
+    find_baseline,
+    find_baseline_folder,
+    find_run_folder,
     load_run,
-    run_folder,
+    make_looking,
 )
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
@@ -44,7 +44,7 @@ class MeasuredNoise:
 
 
 def measure_noise(
-    folders: Sequence[Path], out: Path, project: Project, report: Report = silent
+    folders: Sequence[Path], out: Path, project: Project, report: Report = report_nothing
 ) -> MeasuredNoise:
     """Measure the noise floor that these runs show (none named: the newest) and write it; find
     cases with several outcomes.
@@ -52,13 +52,15 @@ def measure_noise(
     reruns = [runs.load(folder) for folder in folders] or [load_run(None, project)]
     noise_floors.check(reruns)
     suite = reruns[0].manifest.suite
-    accepted = baseline_of(None, suite, project)
-    several = modes.find(reruns, how_to_look(project, report), accepted)
-    measured = noise_floors.measure(reruns, modes.usual(several))
-    noise_floors.write(out, reruns, measured, modes.lines(several))
-    lacking = modes.missing_answers(several, reruns, has_baseline=accepted is not None)
+    accepted = find_baseline(None, suite, project)
+    several = modes.find(reruns, make_looking(project, report), accepted)
+    measured = noise_floors.measure(reruns, modes.find_usual_runs(several))
+    noise_floors.write(out, reruns, measured, modes.format_lines(several))
+    lacking = modes.find_missing_answers(several, reruns, has_baseline=accepted is not None)
     unknown = tuple(one for one in several if accepted and not modes.is_known(one))
-    return MeasuredNoise(out, several, tuple(lacking), unknown, baseline_folder(suite, project))
+    return MeasuredNoise(
+        out, several, tuple(lacking), unknown, find_baseline_folder(suite, project)
+    )
 
 
 def check_accept_request(folders: Sequence[Path], reason: str, project: Project) -> None:
@@ -67,8 +69,8 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
     """
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
-    target = baseline_folder(
-        load_manifest(folders[0] if folders else run_folder(None, project)).suite, project
+    target = find_baseline_folder(
+        load_manifest(folders[0] if folders else find_run_folder(None, project)).suite, project
     )
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))

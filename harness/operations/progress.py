@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from editproof.harness.gate.looks import Report as PairsReport
 from editproof.harness.records.types import CaseRecord
-from editproof.harness.records.wording import case_name
+from editproof.harness.records.wording import name_case
 from editproof.harness.running.runner import Progress as Report
 
 LINE_EVERY_S = 10.0
@@ -29,18 +29,18 @@ MIN_FOR_ESTIMATE = 8
 
 
 @contextmanager
-def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
+def show_progress(console: Console, *, quiet: bool) -> Iterator[Report]:
     """Give the function that a run calls with each finished case."""
     if quiet:
-        yield partial(_failures_only, Console(stderr=True))
+        yield partial(_show_failures, Console(stderr=True))
     elif console.is_terminal:
-        with _bar(console) as report:
+        with _make_bar(console) as report:
             yield report
     else:
         yield _Lines(console).report
 
 
-def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
+def show_pairs(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
     """Give the function that is called with how many pictures have been looked at: a line every few
     seconds.
     """
@@ -58,13 +58,13 @@ def looked(console: Console, what: str, *, quiet: bool = False) -> PairsReport:
     return report
 
 
-def _failures_only(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
+def _show_failures(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
     if record.error is not None:
-        console.print(_failure(record), markup=False, highlight=False, soft_wrap=True)
+        console.print(_describe_failure(record), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Report]:
+def _make_bar(console: Console) -> Iterator[Report]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -79,10 +79,10 @@ def _bar(console: Console) -> Iterator[Report]:
         def report(record: CaseRecord, done: int, total: int) -> None:
             rate = f"{done / (time.monotonic() - start):.1f} cases/s"
             bar.update(
-                task, completed=done, total=total, description=case_name(record.case), rate=rate
+                task, completed=done, total=total, description=name_case(record.case), rate=rate
             )
             if record.error is not None:
-                console.print(_failure(record), style="red", markup=False, highlight=False)
+                console.print(_describe_failure(record), style="red", markup=False, highlight=False)
 
         yield report
 
@@ -98,7 +98,7 @@ class _Lines:
         """Print what is due."""
         now = time.monotonic()
         if record.error is not None:
-            self._print(_failure(record))
+            self._print(_describe_failure(record))
         if done == total or now - self._last >= LINE_EVERY_S:
             self._last = now
             rate = done / max(now - self._start, 1e-3)
@@ -113,6 +113,6 @@ class _Lines:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _failure(record: CaseRecord) -> str:
+def _describe_failure(record: CaseRecord) -> str:
     kind = f"{record.error.kind}: " if record.error else ""
-    return f"failed: {case_name(record.case)}: {kind}{record.reason}"
+    return f"failed: {name_case(record.case)}: {kind}{record.reason}"

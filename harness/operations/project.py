@@ -37,22 +37,22 @@ NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline acc
 
 def load_run(folder: Path | None, project: Project) -> Run:
     """The run in that folder; None: the newest one."""
-    return runs.load(run_folder(folder, project))
+    return runs.load(find_run_folder(folder, project))
 
 
-def run_folder(folder: Path | None, project: Project) -> Path:
+def find_run_folder(folder: Path | None, project: Project) -> Path:
     """That folder; None: the newest run's."""
-    return folder or runs.newest(project.path(project.settings.runs))
+    return folder or runs.find_newest(project.path(project.settings.runs))
 
 
-def named_suite(name: str, project: Project) -> Suite:
+def find_suite(name: str, project: Project) -> Suite:
     """The suite of that name or file; empty: the setting's."""
     return (
         load_suite(name, Path.cwd()) if name else load_suite(project.settings.suite, project.folder)
     )
 
 
-def new_folder(project: Project, suite: Suite) -> Path:
+def choose_new_folder(project: Project, suite: Suite) -> Path:
     """Where a new run of the suite goes: SUITE-TIME, with a number where that is taken."""
     runs_folder = project.path(project.settings.runs)
     stem = f"{suite.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"  # noqa: DTZ005 - a name for a person here
@@ -60,13 +60,13 @@ def new_folder(project: Project, suite: Suite) -> Path:
     return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
 
 
-def baseline_of(named: Path | None, suite: Suite, project: Project) -> Baseline | None:
+def find_baseline(named: Path | None, suite: Suite, project: Project) -> Baseline | None:
     """The baseline to compare with; None: there has never been one.
 
     Raises IncompleteError where there should be one and is none: it was named, or git knows it.
     """
     is_named = named is not None or bool(project.settings.baseline)
-    folder = named or baseline_folder(suite, project)
+    folder = named or find_baseline_folder(suite, project)
     if folder.exists() or has_leftovers(folder):
         return baselines.load(folder)
     if is_named:
@@ -90,12 +90,12 @@ def is_tracked(folder: Path) -> bool:
         return False  # no git here
 
 
-def baseline_folder(suite: Suite, project: Project) -> Path:
+def find_baseline_folder(suite: Suite, project: Project) -> Path:
     """Where the suite's baseline lies, or would."""
     return project.path(project.settings.baseline or f"baselines/{suite.name}")
 
 
-def noise_floor_of(suite: Suite, project: Project) -> NoiseFloor:
+def find_noise_floor(suite: Suite, project: Project) -> NoiseFloor:
     """The noise floor that margins come from: the setting's, else the suite's, else none."""
     named = (
         project.path(project.settings.noise)
@@ -107,27 +107,27 @@ def noise_floor_of(suite: Suite, project: Project) -> NoiseFloor:
     return noise_floors.read(named) if named else NO_NOISE
 
 
-def fail_on_of(project: Project) -> tuple[str, ...]:
+def read_fail_on(project: Project) -> tuple[str, ...]:
     """What the settings say fails the build; empty: the suite says it."""
     check_fail_on(project.settings.fail_on, f"{project.source}: fail_on")
     return project.settings.fail_on
 
 
-def jobs_of(asked: int, project: Project) -> int:
+def choose_jobs(asked: int, project: Project) -> int:
     """How many workers: what was asked for, else what the settings say, else one a core."""
     return asked or project.settings.jobs or runner.default_jobs()
 
 
-def how_to_look(project: Project, report: Report) -> Looking:
+def make_looking(project: Project, report: Report) -> Looking:
     """How pictures are looked at: as the settings say."""
     return Looking(
-        jobs_of(0, project),
+        choose_jobs(0, project),
         project.cache_folder if project.settings.cache.enabled else None,
         report,
     )
 
 
-def weights_of(project: Project, suite: Suite, warn: Warn) -> LpipsWeights:
+def find_suite_weights(project: Project, suite: Suite, warn: Warn) -> LpipsWeights:
     """The weights that the suite's LPIPS needs; none where it has no LPIPS."""
     if not any(name.startswith("lpips") for name in suite.metrics):
         return NO_WEIGHTS
@@ -137,14 +137,14 @@ def weights_of(project: Project, suite: Suite, warn: Warn) -> LpipsWeights:
     return weights
 
 
-def with_metrics(suite: Suite, names: Sequence[str]) -> Suite:
+def add_metrics(suite: Suite, names: Sequence[str]) -> Suite:
     """The suite, measured by these as well. Raises UsageError on a name that no metric has."""
     for name in names:
         check_name(name)
     return replace(suite, metrics=tuple(dict.fromkeys([*suite.metrics, *names])))
 
 
-def printer(console: Console, *, quiet: bool) -> Warn:
+def make_printer(console: Console, *, quiet: bool) -> Warn:
     """What prints a line for a person, unless it is to be quiet."""
 
     def warn(line: str) -> None:

@@ -12,13 +12,13 @@ from editproof.harness.gate.numbers import check_margins
 from editproof.harness.operations import progress
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
-    baseline_of,
-    jobs_of,
-    named_suite,
-    new_folder,
-    noise_floor_of,
-    printer,
-    weights_of,
+    choose_jobs,
+    choose_new_folder,
+    find_baseline,
+    find_noise_floor,
+    find_suite,
+    find_suite_weights,
+    make_printer,
 )
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
@@ -58,18 +58,18 @@ class RunRequest:
 
 def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
-    warn = printer(console, quiet=quiet)
-    config = _config(asked, project, warn)
+    warn = make_printer(console, quiet=quiet)
+    config = _make_config(asked, project, warn)
     check_margins(
-        config.suite, noise_floor_of(config.suite, project)
+        config.suite, find_noise_floor(config.suite, project)
     )  # before anybody has waited for the run
-    with progress.shown(console, quiet=quiet) as report:
+    with progress.show_progress(console, quiet=quiet) as report:
         done = runner.run(config, report, warn)
     return judge_run(
         done,
         asked.baseline,
         project,
-        progress.looked(console, "pairs of pictures", quiet=quiet),
+        progress.show_pairs(console, "pairs of pictures", quiet=quiet),
     )
 
 
@@ -77,7 +77,7 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
     """What `run` would run: a row for each family and model. Raises UsageError where that is
     nothing.
     """
-    suite = _suite(asked, project)
+    suite = _choose_suite(asked, project)
     families = dict.fromkeys(
         [*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)]
     )
@@ -90,37 +90,41 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
     ]
 
 
-def _config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
+def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
     settings = project.settings
-    resumed = _resumed(asked, project)
-    suite = _suite_of_run(resumed) if resumed and asked.names_nothing else _suite(asked, project)
+    resumed = _find_resumed(asked, project)
+    suite = (
+        _read_suite(resumed) if resumed and asked.names_nothing else _choose_suite(asked, project)
+    )
     return RunConfig(
         suite=suite,
-        folder=resumed or (asked.out.resolve() if asked.out else new_folder(project, suite)),
+        folder=resumed or (asked.out.resolve() if asked.out else choose_new_folder(project, suite)),
         resume=resumed is not None,
-        jobs=jobs_of(asked.jobs, project),
+        jobs=choose_jobs(asked.jobs, project),
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=project.cache_folder if asked.cache and settings.cache.enabled else None,
-        weights=weights_of(project, suite, warn),
-        baseline=baseline_of(asked.baseline, suite, project),
+        weights=find_suite_weights(project, suite, warn),
+        baseline=find_baseline(asked.baseline, suite, project),
     )
 
 
-def _resumed(asked: RunRequest, project: Project) -> Path | None:
+def _find_resumed(asked: RunRequest, project: Project) -> Path | None:
     """The folder of the run to continue; None: a new run."""
     if not asked.resume:
         return None
-    return asked.out.resolve() if asked.out else runs.newest(project.path(project.settings.runs))
+    return (
+        asked.out.resolve() if asked.out else runs.find_newest(project.path(project.settings.runs))
+    )
 
 
-def _suite_of_run(folder: Path) -> Suite:
+def _read_suite(folder: Path) -> Suite:
     return runs.load(folder).manifest.suite
 
 
-def _suite(asked: RunRequest, project: Project) -> Suite:
-    pipelines = [parse_model(text) for text in asked.pipelines] or _pipelines_of_settings(project)
+def _choose_suite(asked: RunRequest, project: Project) -> Suite:
+    pipelines = [parse_model(text) for text in asked.pipelines] or _read_pipelines(project)
     _check_distinct(pipelines)
-    suite = named_suite(asked.suite, project)
+    suite = find_suite(asked.suite, project)
     return select(
         suite,
         pipelines=pipelines,
@@ -132,7 +136,7 @@ def _suite(asked: RunRequest, project: Project) -> Suite:
     )
 
 
-def _pipelines_of_settings(project: Project) -> list[Model]:
+def _read_pipelines(project: Project) -> list[Model]:
     """The settings' pipelines, their files made absolute."""
     models = []
     for name, text in project.settings.pipelines.items():

@@ -38,12 +38,12 @@ class IncompleteError(EditproofError):
     exit_code = ExitCode.INCOMPLETE
 
 
-def one_line(error: BaseException) -> str:
+def join_one_line(error: BaseException) -> str:
     """What somebody else's code raised: its kind and its message."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: with the nearest that does, or all of them."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)

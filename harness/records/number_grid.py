@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.tables import TableIndex, opened_table
+from editproof.harness.records.tables import TableIndex, open_table
 from editproof.harness.records.types import CaseRecord, Region
 
 ABSENT = -1
@@ -162,7 +162,7 @@ def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKe
 
 def _read_batches(path: Path, columns: list[str], index: TableIndex | None) -> Iterable[Any]:
     words = [name for name in columns if name != "value"]
-    with opened_table(path, words, index) as file:
+    with open_table(path, words, index) as file:
         yield from file.iter_batches(batch_size=_BATCH, columns=columns)
 
 

@@ -69,7 +69,9 @@ def read_old(data: bytes) -> Verdict:
     """The verdict in a `verdict.json` of schema 1. Raises msgspec.MsgspecError where it is none."""
     old = msgspec.json.decode(data, type=OldVerdict)
     outcomes = [finding.outcome for finding in old.findings]
-    found = [_finding(finding) for finding in old.findings if finding.outcome is not Outcome.PASS]
+    found = [
+        _convert_finding(finding) for finding in old.findings if finding.outcome is not Outcome.PASS
+    ]
     return Verdict(
         exit_code=old.exit_code,
         outcome=min(outcomes, key=OUTCOMES.index, default=Outcome.PASS),
@@ -83,7 +85,7 @@ def read_old(data: bytes) -> Verdict:
     )
 
 
-def _finding(old: OldFinding) -> Finding:
+def _convert_finding(old: OldFinding) -> Finding:
     return Finding(
         rule=RULES.get(old.rule, old.rule),
         outcome=old.outcome,
@@ -94,13 +96,13 @@ def _finding(old: OldFinding) -> Finding:
         words=old.text.removeprefix(f"{old.family} · {old.model}: "),
         text=old.text,
         stage=old.stage,
-        evidence=None if old.outcome is Outcome.ERROR else _evidence(old),
+        evidence=None if old.outcome is Outcome.ERROR else _convert_evidence(old),
         fails=old.outcome is Outcome.REGRESSED,
         at_risk=old.at_risk,
     )
 
 
-def _evidence(old: OldFinding) -> Evidence | None:
+def _convert_evidence(old: OldFinding) -> Evidence | None:
     """Its number. Beside a baseline the values stand in the text alone; where they do not, there is
     none.
     """

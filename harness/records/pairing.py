@@ -68,7 +68,7 @@ class Pairing:
     other_seeds: tuple[str, ...]
     """Models that ran on other seeds than the accepted ones, where that matters."""
 
-    def settled(self, modes: Mapping[Subject, Mode]) -> Pairing:
+    def with_modes(self, modes: Mapping[Subject, Mode]) -> Pairing:
         """The pairing where some scenes are compared in another way than it seemed before their
         pictures were looked at.
         """
@@ -84,7 +84,7 @@ def pair(run: Run, baseline: Run) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
     ours, theirs = _by_subject(run), _by_subject(baseline)
     modes = {
-        model: _mode(run, baseline, model)
+        model: _choose_mode(run, baseline, model)
         for model in dict.fromkeys(subject[2] for subject in ours)
     }
     scenes: list[Scene] = []
@@ -95,24 +95,25 @@ def pair(run: Run, baseline: Run) -> Pairing:
         accepted = theirs.get(subject, [])
         if not accepted:
             new += [run.manifest.cases[column].id for column in columns]
-        elif not _same_scene(run, baseline, columns, accepted):
+        elif not _is_same_scene(run, baseline, columns, accepted):
             altered += [run.manifest.cases[column].id for column in columns]
         else:
             mode = modes[subject[2]]
-            own = _partners(run, baseline, columns, accepted)
+            own = _find_partners(run, baseline, columns, accepted)
             kept = [column for column in columns if column in own] if mode == "pairs" else columns
             new += [run.manifest.cases[column].id for column in columns if column not in kept]
             ids |= {
-                _id(run, column): _id(baseline, own.get(column, accepted[0])) for column in kept
+                _case_id(run, column): _case_id(baseline, own.get(column, accepted[0]))
+                for column in kept
             }
-            beside = in_order(
+            beside = match_seeds(
                 [run.manifest.cases[column].seed for column in kept], baseline, accepted
             )
             partners = [own.get(column, other) for column, other in zip(kept, beside, strict=True)]
             if kept:
                 scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), tuple(partners)))
     unused = [
-        _id(baseline, column)
+        _case_id(baseline, column)
         for subject, columns in theirs.items()
         if subject not in ours
         for column in columns
@@ -138,7 +139,7 @@ class Beside(NamedTuple):
     """
 
 
-def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
+def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
     """Case id of a run that is planned -> what its picture will be compared with. Pictures that
     turn out to be of another scene are left out by `pair` afterwards.
     """
@@ -151,17 +152,17 @@ def accepted_pictures(manifest: Manifest, baseline: Baseline) -> dict[str, Besid
         if accepted := theirs.get(subject):
             seeds = [manifest.cases[column].seed for column in columns]
             for column, partner in zip(
-                columns, in_order(seeds, baseline.run, accepted), strict=True
+                columns, match_seeds(seeds, baseline.run, accepted), strict=True
             ):
                 case = manifest.cases[column]
                 found[case.id] = Beside(
-                    answers(baseline, partner),
-                    other_seed(case.seed, baseline.run, partner, accepted),
+                    list_answers(baseline, partner),
+                    find_other_seed(case.seed, baseline.run, partner, accepted),
                 )
     return found
 
 
-def other_seed(seed: int, baseline: Run, partner: int, accepted: Sequence[int]) -> str:
+def find_other_seed(seed: int, baseline: Run, partner: int, accepted: Sequence[int]) -> str:
     """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of
     this seed, or every seed gave the same picture.
     """
@@ -169,13 +170,13 @@ def other_seed(seed: int, baseline: Run, partner: int, accepted: Sequence[int]) 
         return ""
     start = list(accepted).index(partner)
     given = [
-        baseline.endings[_id(baseline, column)].actual
+        baseline.endings[_case_id(baseline, column)].actual
         for column in (*accepted[start:], *accepted[:start])
     ]
     return next((picture for picture in given if picture and picture != given[0]), "")
 
 
-def in_order(seeds: Sequence[int], baseline: Run, accepted: Sequence[int]) -> list[int]:
+def match_seeds(seeds: Sequence[int], baseline: Run, accepted: Sequence[int]) -> list[int]:
     """For each seed of a scene one of its accepted columns: of the same seed, else the first for
     the first, and so on.
     """
@@ -183,7 +184,7 @@ def in_order(seeds: Sequence[int], baseline: Run, accepted: Sequence[int]) -> li
     return [known.get(seed, accepted[place % len(accepted)]) for place, seed in enumerate(seeds)]
 
 
-def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
+def list_answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     """Hashes of the pictures that are right for an accepted case, the first answer first."""
     case_id = baseline.run.manifest.cases[column].id
     reruns = (baseline.run, *baseline.also)
@@ -194,7 +195,7 @@ def answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     )
 
 
-def stochastic(run: Run, model: str) -> bool:
+def is_stochastic(run: Run, model: str) -> bool:
     """Whether a model's seed matters, as far as the run knows it."""
     pipeline = run.manifest.pipelines.get(model)
     return pipeline is not None and pipeline.stochastic
@@ -210,9 +211,9 @@ def _by_subject(run: Run) -> dict[Subject, list[int]]:
     return found
 
 
-def _mode(run: Run, baseline: Run, model: str) -> Mode:
+def _choose_mode(run: Run, baseline: Run, model: str) -> Mode:
     """How a model is compared."""
-    seeded = stochastic(run, model), stochastic(baseline, model)
+    seeded = is_stochastic(run, model), is_stochastic(baseline, model)
     if not any(seeded):
         return "pairs"
     if not all(seeded):
@@ -232,7 +233,7 @@ def _mode(run: Run, baseline: Run, model: str) -> Mode:
     return "pairs" if same else "seeds"
 
 
-def _partners(
+def _find_partners(
     run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]
 ) -> dict[int, int]:
     """For each column of the run the accepted one on the same seed; of a deterministic model its
@@ -240,33 +241,35 @@ def _partners(
     """
     seeds = {baseline.manifest.cases[column].seed: column for column in theirs}
     model = baseline.manifest.cases[theirs[0]].model.name
-    if not stochastic(baseline, model):
+    if not is_stochastic(baseline, model):
         return dict.fromkeys(ours, theirs[0])
     return {
         column: seeds[seed] for column in ours if (seed := run.manifest.cases[column].seed) in seeds
     }
 
 
-def _same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> bool:
+def _is_same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> bool:
     """Whether the cases of one name ask the same on both sides. One case in common says so.
     Otherwise a drawn scene is known by its parameters, a user's own by what is asked, and both by
     their pixels, whatever file they lie in.
     """
-    if {_id(run, column) for column in ours} & {_id(baseline, column) for column in theirs}:
+    if {_case_id(run, column) for column in ours} & {
+        _case_id(baseline, column) for column in theirs
+    }:
         return True
     mine, yours = run.manifest.cases[ours[0]], baseline.manifest.cases[theirs[0]]
     if _identity(mine) != _identity(yours) or (
         mine.request and yours.request and mine.request != yours.request
     ):
         return False
-    return _same_pictures(run.endings[mine.id], baseline.endings[yours.id])
+    return _has_same_pictures(run.endings[mine.id], baseline.endings[yours.id])
 
 
 def _identity(case: Case) -> tuple[object, ...]:
     return (case.size, case.scale, case.scene_seed, tuple(sorted(case.params.items())))
 
 
-def _same_pictures(ours: CaseEnding, theirs: CaseEnding) -> bool:
+def _has_same_pictures(ours: CaseEnding, theirs: CaseEnding) -> bool:
     pairs = [(getattr(ours, name), getattr(theirs, name)) for name in _SCENE]
     return all(mine == yours for mine, yours in pairs if mine and yours)
 
@@ -274,7 +277,7 @@ def _same_pictures(ours: CaseEnding, theirs: CaseEnding) -> bool:
 def _on_other_seeds(run: Run, baseline: Run, scenes: Iterable[Scene]) -> Iterable[str]:
     """Models that are stochastic on both sides, and share no seed."""
     for model in dict.fromkeys(scene.model for scene in scenes if scene.mode == "seeds"):
-        if stochastic(run, model) and stochastic(baseline, model):
+        if is_stochastic(run, model) and is_stochastic(baseline, model):
             seeds = [
                 {c.seed for c in run.manifest.cases if c.model.name == model}
                 for run in (run, baseline)
@@ -283,5 +286,5 @@ def _on_other_seeds(run: Run, baseline: Run, scenes: Iterable[Scene]) -> Iterabl
                 yield model
 
 
-def _id(run: Run, column: int) -> str:
+def _case_id(run: Run, column: int) -> str:
     return run.manifest.cases[column].id

@@ -111,7 +111,7 @@ class Run:
         column_of = {case.id: column for column, case in enumerate(manifest.cases)}
         known = [record for record in records if record.case.id in column_of]
         ordered = tuple(sorted(known, key=lambda record: column_of[record.case.id]))
-        endings = {record.case.id: ending_of(record) for record in ordered}
+        endings = {record.case.id: make_ending(record) for record in ordered}
         return cls(folder, manifest, endings, ordered, known_verdict=verdict)
 
     @cached_property
@@ -119,7 +119,7 @@ class Run:
         """Finished cases with everything that is known of them, in the order of the manifest."""
         if self.in_memory is not None:
             return self.in_memory
-        return _records_of_journal(self.folder, self.manifest).records
+        return _read_from_journal(self.folder, self.manifest).records
 
     @cached_property
     def verdict(self) -> Verdict | None:
@@ -143,7 +143,7 @@ class Run:
         """One row a number: case_id, vector, family, step, model, seed, metric, region, stat,
         value, unit, reason, y, x.
         """
-        return tables.measurement_table(self.records)
+        return tables.make_measurement_table(self.records)
 
     @property
     def cases(self) -> pd.DataFrame:
@@ -158,7 +158,7 @@ class Run:
         frame = pd.DataFrame(
             planned, columns=["case_id", "family", "name", "step", "model", "seed"]
         )
-        merged = frame.merge(tables.case_table(self.records), on="case_id", how="left")
+        merged = frame.merge(tables.make_case_table(self.records), on="case_id", how="left")
         return merged.assign(status=merged["status"].fillna("missing"))
 
     @property
@@ -166,7 +166,7 @@ class Run:
         """One row a stage of a case: case_id, family, step, model, seed, stage, seconds, decision,
         artefact, peak_mb.
         """
-        return tables.stage_table(self.records)
+        return tables.make_stage_table(self.records)
 
     def number_grid(
         self, keys: Sequence[NumberKey], case_ids: Sequence[str] | None = None
@@ -207,7 +207,7 @@ def blob_path(folder: Path, digest: str) -> Path:
     return folder / "blobs" / digest[:2] / f"{digest}.png"
 
 
-def ending_of(record: CaseRecord) -> CaseEnding:
+def make_ending(record: CaseRecord) -> CaseEnding:
     """How the record's case ended."""
     return CaseEnding(
         record.status,
@@ -232,13 +232,13 @@ def load(folder: Path | str) -> Run:
     manifest = load_manifest(folder)
     index = tables.read_current_index(folder)
     if index is None:
-        return _records_of_journal(folder, manifest)
+        return _read_from_journal(folder, manifest)
     rows = tables.read_case_rows(folder, index)
     endings = {case.id: CaseEnding(*rows[case.id]) for case in manifest.cases if case.id in rows}
     return Run(folder, manifest, endings, table_index=index)
 
 
-def newest(runs_folder: Path) -> Path:
+def find_newest(runs_folder: Path) -> Path:
     """The newest run under a folder of runs. Raises UsageError where there is none."""
     runs = [path.parent for path in runs_folder.glob(f"*/{MANIFEST}")]
     if not runs:
@@ -274,6 +274,6 @@ def load_verdict(folder: Path) -> Verdict | None:
         raise DamagedError(f"{path} is damaged or of another version: {error}") from error
 
 
-def _records_of_journal(folder: Path, manifest: Manifest) -> Run:
+def _read_from_journal(folder: Path, manifest: Manifest) -> Run:
     records = read_journal(folder, verified=manifest.has_checksums)
     return Run.of_records(folder, manifest, records, Unread.UNREAD)

@@ -69,9 +69,9 @@ def write_tables(folder: Path, records: Sequence[CaseRecord]) -> None:
     parts = [
         records[start : start + _AT_A_TIME] for start in range(0, len(records), _AT_A_TIME)
     ] or [()]
-    write_table(folder / MEASUREMENTS, (measurement_table(part) for part in parts))
-    write_table(folder / STAGES, (stage_table(part) for part in parts))
-    write_table(folder / CASES, (case_table(part) for part in parts))
+    write_table(folder / MEASUREMENTS, (make_measurement_table(part) for part in parts))
+    write_table(folder / STAGES, (make_stage_table(part) for part in parts))
+    write_table(folder / CASES, (make_case_table(part) for part in parts))
     write_index(folder)
 
 
@@ -79,7 +79,7 @@ def write_index(folder: Path) -> None:
     """Write `tables.json` for the tables in the folder: from now on they count."""
     paths = [folder / name for name in TABLES]
     digests = {path.name: file_digest(path) for path in paths if path.is_file()}
-    write_json(folder / TABLE_INDEX, TableIndex(_journal_bytes(folder), digests))
+    write_json(folder / TABLE_INDEX, TableIndex(_measure_journal(folder), digests))
 
 
 def read_current_index(folder: Path) -> TableIndex | None:
@@ -87,7 +87,7 @@ def read_current_index(folder: Path) -> TableIndex | None:
     Raises DamagedError.
     """
     index = _read_index(folder)
-    if index is None or index.journal_bytes != _journal_bytes(folder):
+    if index is None or index.journal_bytes != _measure_journal(folder):
         return None
     needed = {CASES, MEASUREMENTS}
     there = needed <= index.digests.keys() and all((folder / name).is_file() for name in needed)
@@ -96,12 +96,12 @@ def read_current_index(folder: Path) -> TableIndex | None:
 
 def read_case_rows(folder: Path, index: TableIndex) -> dict[str, list[Any]]:
     """Case id -> the rest of its row in `cases.parquet`."""
-    with opened_table(folder / CASES, index=index) as file:
+    with open_table(folder / CASES, index=index) as file:
         rows = file.read(columns=CASE_COLUMNS).to_pylist()
     return {row["case_id"]: [row[name] for name in CASE_COLUMNS[1:]] for row in rows}
 
 
-def _journal_bytes(folder: Path) -> int:
+def _measure_journal(folder: Path) -> int:
     path = folder / JOURNAL
     return path.stat().st_size if path.is_file() else 0
 
@@ -113,7 +113,7 @@ def _read_index(folder: Path) -> TableIndex | None:
 
 def _check_digest(path: Path, index: TableIndex) -> None:
     stat = path.stat()
-    if _digest(path, stat.st_mtime_ns, stat.st_size) != index.digests.get(path.name):
+    if _compute_digest(path, stat.st_mtime_ns, stat.st_size) != index.digests.get(path.name):
         raise DamagedError(
             f"{path} is damaged, or was replaced while it was read: it does not match its checksum"
             f" in {TABLE_INDEX}. Try again; then remove {TABLE_INDEX}, and the journal is read"
@@ -122,14 +122,14 @@ def _check_digest(path: Path, index: TableIndex) -> None:
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, changed_ns: int, size: int) -> str:
+def _compute_digest(path: Path, changed_ns: int, size: int) -> str:
     """A file's digest, computed once while the file stays as it is."""
     del changed_ns, size
     return file_digest(path)
 
 
 @contextmanager
-def opened_table(
+def open_table(
     path: Path, words: Sequence[str] = (), index: TableIndex | None = None
 ) -> Iterator[Any]:
     """A table as a pyarrow ParquetFile, the columns `words` as dictionaries. `index`: that of the
@@ -163,7 +163,7 @@ def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:
     for part in parts:
         table = pa.Table.from_pandas(part, preserve_index=False)
         if writer is None:
-            schema = _without_null_columns(table.schema)
+            schema = _fix_null_columns(table.schema)
             writer = parquet.ParquetWriter(partial, schema, write_page_checksum=True)
         writer.write_table(
             table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(
@@ -175,7 +175,7 @@ def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:
         partial.replace(path)
 
 
-def _without_null_columns(schema: Any) -> Any:
+def _fix_null_columns(schema: Any) -> Any:
     """A column that has no value in the first rows is one of text: it may have some later."""
     import pyarrow as pa
 
@@ -185,7 +185,7 @@ def _without_null_columns(schema: Any) -> Any:
     return pa.schema(fields, metadata=schema.metadata)
 
 
-def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     """The records' measurements as a tidy table, one row a number."""
     import pandas as pd
 
@@ -223,7 +223,7 @@ def measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     )
 
 
-def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def make_case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     """How each case ended, one row a case."""
     import pandas as pd
 
@@ -248,7 +248,7 @@ def case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CASE_COLUMNS).astype(kinds)
 
 
-def stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def make_stage_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     """The records' stages as a tidy table, one row a stage."""
     import pandas as pd
 
@@ -309,7 +309,7 @@ def read_stages(folder: Path, case_ids: Collection[str]) -> dict[str, list[KeptS
 
     found: dict[str, list[KeptStage]] = {}
     wanted = pa.array(sorted(case_ids))
-    with opened_table(path) as file:
+    with open_table(path) as file:
         for batch in file.iter_batches(columns=["case_id", "stage", "artefact", "decision"]):
             rows = batch.filter(compute.is_in(batch.column("case_id"), value_set=wanted))
             for row in rows.to_pylist():

@@ -18,13 +18,13 @@ from editproof.harness.records import types
 from editproof.harness.records.types import VERDICT_SCHEMA, Verdict
 
 
-def schema() -> dict[str, Any]:
+def make_schema() -> dict[str, Any]:
     """The schema, with every field described as in the code."""
     (made,), definitions = msgspec.json.schema_components([Verdict], ref_template="#/$defs/{name}")
     for definition in definitions.values():
         if "description" in definition:
             definition["description"] = " ".join(str(definition["description"]).split())
-    for owner, texts in _descriptions().items():
+    for owner, texts in _read_descriptions().items():
         for field, text in texts.items():
             fields = definitions.get(owner, {}).get("properties", {})
             if field in fields:
@@ -37,22 +37,23 @@ def schema() -> dict[str, Any]:
     }
 
 
-def encoded() -> bytes:
+def encode_schema() -> bytes:
     """The file."""
     return (
-        msgspec.json.format(msgspec.json.encode(schema(), order="deterministic"), indent=1) + b"\n"
+        msgspec.json.format(msgspec.json.encode(make_schema(), order="deterministic"), indent=1)
+        + b"\n"
     )
 
 
-def _descriptions() -> dict[str, dict[str, str]]:
+def _read_descriptions() -> dict[str, dict[str, str]]:
     """Class -> field -> the string that stands behind it."""
     classes = [
         node for node in ast.parse(inspect.getsource(types)).body if isinstance(node, ast.ClassDef)
     ]
-    return {owner.name: _documented(owner.body) for owner in classes}
+    return {owner.name: _read_docs(owner.body) for owner in classes}
 
 
-def _documented(body: list[ast.stmt]) -> dict[str, str]:
+def _read_docs(body: list[ast.stmt]) -> dict[str, str]:
     return {
         field.target.id: " ".join(str(behind.value.value).split())
         for field, behind in pairwise(body)
@@ -62,4 +63,4 @@ def _documented(body: list[ast.stmt]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(encoded())
+    Path(sys.argv[1]).write_bytes(encode_schema())

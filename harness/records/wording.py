@@ -16,7 +16,7 @@ NAMED = 3
 """How many cases a message names."""
 
 
-def case_name(case: Case) -> str:
+def name_case(case: Case) -> str:
     """A case: `logo/2 patch seed 42`."""
     return f"{case.scene} {case.model.name} seed {case.seed}"
 
@@ -31,7 +31,7 @@ def number(value: float, unit: str) -> str:
     return f"{value:.4g} {unit}".rstrip()
 
 
-def probability(p: float) -> str:
+def format_probability(p: float) -> str:
     """`p 0.0041 after Holm's correction`."""
     return (
         f"p {p:.2g} after Holm's correction"
@@ -40,18 +40,18 @@ def probability(p: float) -> str:
     )
 
 
-def counted(number: int, word: str) -> str:
+def count_noun(number: int, word: str) -> str:
     """`1 check`, `2 checks`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`; of many the first few, and how many more."""
     shown = [*words[:LISTED], *([f"{len(words) - LISTED} more"] if len(words) > LISTED else [])]
     return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
 
 
-def names(listed: Sequence[str]) -> str:
+def name_few(join_words: Sequence[str]) -> str:
     """The first few, and how many more."""
-    more = len(listed) - NAMED
-    return "; ".join(listed[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    more = len(join_words) - NAMED
+    return "; ".join(join_words[:NAMED]) + (f"; and {more} more" if more > 0 else "")

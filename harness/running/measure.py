@@ -22,7 +22,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import unmeasured
 from editproof.harness.metrics.core.sharing import sharing
-from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
+from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
 from editproof.harness.records.types import Measurement
 
 T = TypeVar("T")
@@ -141,7 +141,9 @@ def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
     except EditproofError:
         raise
     except Exception as error:  # anybody's code
-        raise IncompleteError(f"the metric {metric.identity} failed: {one_line(error)}") from error
+        raise IncompleteError(
+            f"the metric {metric.identity} failed: {join_one_line(error)}"
+        ) from error
 
 
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:

@@ -27,7 +27,7 @@ from editproof.harness.records.manifest import (
     write_manifest,
 )
 from editproof.harness.records.manifest_differences import manifest_differences
-from editproof.harness.records.pairing import accepted_pictures
+from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
@@ -68,7 +68,7 @@ class RunConfig:
             return None
         return Accepted(
             self.baseline.run.folder,
-            accepted_pictures(manifest, self.baseline),
+            plan_comparisons(manifest, self.baseline),
             manifest.suite.viewing,
         )
 

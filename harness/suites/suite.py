@@ -12,7 +12,7 @@ import msgspec
 
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, check_name, stats_of
 from editproof.harness.metrics.core.visibility import check_display
-from editproof.harness.records.errors import UsageError, unknown
+from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.types import (
     FAIL_ON,
     MAY_FAIL,
@@ -92,7 +92,7 @@ def load_suite(name: str, folder: Path) -> Suite:
     elif name in shipped_suites():
         path = SHIPPED / f"{name}.toml"
     else:
-        raise unknown("suite", name, [*shipped_suites(), "any .toml file of your own"])
+        raise unknown_name_error("suite", name, [*shipped_suites(), "any .toml file of your own"])
     file = convert(read_toml(path), SuiteFile, path)
     try:
         return _checked(file, path.parent)
@@ -323,7 +323,7 @@ def check_fail_on(outcomes: Sequence[str], where: str) -> None:
     """Raise UsageError on an outcome that can't fail a build."""
     for outcome in outcomes:
         if outcome not in MAY_FAIL:
-            raise UsageError(f"{where}: {unknown('outcome', outcome, MAY_FAIL)}")
+            raise UsageError(f"{where}: {unknown_name_error('outcome', outcome, MAY_FAIL)}")
 
 
 def _check_step(rule: Budget | Limit, where: str) -> None:
@@ -340,4 +340,4 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 def _check_known(names: Sequence[str], known: Sequence[str], kind: str) -> None:
     for name in names:
         if name not in known:
-            raise unknown(kind, name, known)
+            raise unknown_name_error(kind, name, known)

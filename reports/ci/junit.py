@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Finding, Judgement, Verdict
-from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     JOD,
     QUIET,
@@ -70,7 +70,7 @@ def _of_judgements(prefix: str, verdict: Verdict) -> Iterator[Named]:
             if finding
             else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
         )
-        details = f"{one.outcome}: {seen(one.jod, one.outcome)}, {counted(one.cases, 'case')}"
+        details = f"{one.outcome}: {seen(one.jod, one.outcome)}, {count_noun(one.cases, 'case')}"
         tag: Tag = (
             "failure"
             if finding and finding.fails

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Judgement, Outcome, Verdict
-from editproof.harness.records.wording import case_name, counted
+from editproof.harness.records.wording import count_noun, name_case
 from editproof.reports.common import numbers
 from editproof.reports.common.verdict import (
     Line,
@@ -142,7 +142,7 @@ def _details(
         OUTCOMES_TABLE,
         [_judged(one) for one in verdict.judgements],
     )
-    names = {case.id: case_name(case) for case in manifest.cases}
+    names = {case.id: name_case(case) for case in manifest.cases}
     unseen = [change for change in verdict.changes if change.outcome is Outcome.INVISIBLE]
     listed = [
         f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}:"
@@ -150,7 +150,7 @@ def _details(
         for change in unseen[:MOST_INVISIBLE]
     ]
     yield (
-        f"Changed invisibly: {counted(len(unseen), 'picture')}",
+        f"Changed invisibly: {count_noun(len(unseen), 'picture')}",
         (),
         [*listed, *_more(len(unseen) - MOST_INVISIBLE)],
     )

@@ -21,7 +21,7 @@ from editproof.harness.records.types import (
     Outcome,
     Verdict,
 )
-from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import count_noun
 from editproof.reports.common import numbers
 from editproof.reports.common.text import plain
 
@@ -157,7 +157,7 @@ def line_of(finding: Finding) -> Line:
         models=listed(finding.models, NAMED_MODELS),
         words=short(finding.words or finding.text),
         seen=seen(finding.jod, finding.outcome),
-        cases=counted(len(finding.cases), "case") if finding.cases else "",
+        cases=count_noun(len(finding.cases), "case") if finding.cases else "",
         stage=short(finding.stage, MAX_NAME),
         measure=short(measured(finding.rule, evidence)) if evidence else "",
         number=short(_number(finding.rule, evidence)) if evidence else "",
@@ -238,14 +238,14 @@ def summed(verdict: Verdict) -> str:
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
     said = (
-        [counted(len(found), "provisional finding" if verdict.invalid else "finding")]
+        [count_noun(len(found), "provisional finding" if verdict.invalid else "finding")]
         if found
         else []
     )
     if failing and not verdict.invalid:
         said = [
             (
-                f"{failing:,} of {counted(len(found), 'finding')}"
+                f"{failing:,} of {count_noun(len(found), 'finding')}"
                 f" {'fails' if failing == 1 else 'fail'} the build"
             )
         ]
@@ -288,7 +288,7 @@ def because(verdict: Verdict) -> str:
     ]
     more = len(found) - NAMED_FINDINGS
     said = [_cause(finding) for finding in found[:NAMED_FINDINGS]]
-    return "; ".join([*said, *([f"and {counted(more, 'more finding')}"] if more > 0 else [])])
+    return "; ".join([*said, *([f"and {count_noun(more, 'more finding')}"] if more > 0 else [])])
 
 
 def sentence(manifest: Manifest, verdict: Verdict) -> str:
@@ -296,8 +296,8 @@ def sentence(manifest: Manifest, verdict: Verdict) -> str:
     suite = manifest.suite
     against = "budgets and the baseline" if verdict.baseline else "budgets"
     return (
-        f"Suite {short(suite.name, MAX_NAME)}: {counted(len(manifest.cases), 'case')} of "
-        f"{counted(len(suite.models), 'model')}, judged against {against}."
+        f"Suite {short(suite.name, MAX_NAME)}: {count_noun(len(manifest.cases), 'case')} of "
+        f"{count_noun(len(suite.models), 'model')}, judged against {against}."
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import OUTCOMES, ExitCode, Finding, Judgement, Outcome
-from editproof.harness.records.wording import case_name, counted
+from editproof.harness.records.wording import count_noun, name_case
 from editproof.reports.common import numbers, verdict, view
 
 Tone = Literal["good", "bad", "warn", "plain"]
@@ -143,7 +143,7 @@ class _Cases:
 
     @classmethod
     def of(cls, run: Run) -> _Cases:
-        names = {case.id: case_name(case) for case in run.manifest.cases}
+        names = {case.id: name_case(case) for case in run.manifest.cases}
         return cls(names, frozenset(record.case.id for record in run.records))
 
     def place(self, case_id: str, finding: Finding | None = None) -> Place:
@@ -358,7 +358,7 @@ def _cell(
         tone, mark, text = "warn", "…", f"{missing:,} not run"
     ranked = sorted(found, key=lambda one: OUTCOMES.index(one[0]))
     said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
-    title = f"{family} × {model}, {counted(len(ended), 'case')}: {'; '.join(said) or text}"
+    title = f"{family} × {model}, {count_noun(len(ended), 'case')}: {'; '.join(said) or text}"
     return Cell(
         tone, mark, text, verdict.short(title), list_link(family=family, model=model), len(ended)
     )

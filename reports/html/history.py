@@ -11,7 +11,7 @@ import numpy as np
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
-from editproof.harness.records.tables import MEASUREMENTS, opened_table
+from editproof.harness.records.tables import MEASUREMENTS, open_table
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import by_model
 
@@ -73,7 +73,7 @@ def _means(folder: Path) -> dict[str, dict[str, float]]:
     sums: dict[tuple[str, str], list[float]] = {}
     columns = ["metric", "region", "stat", "model", "value"]
     try:
-        with opened_table(folder / MEASUREMENTS, columns[:-1]) as file:
+        with open_table(folder / MEASUREMENTS, columns[:-1]) as file:
             for batch in file.iter_batches(columns=columns):
                 frame = batch.to_pandas()
                 kept = frame[

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from editproof.harness.records.types import Verdict
-from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     Line,
     because,
@@ -41,7 +41,7 @@ def finding_blocks(verdict: Verdict) -> Group | None:
     more = len(found) - MAX_FINDINGS
     if more > 0:
         blocks.append(
-            Text(f"… and {counted(more, 'more finding')}: verdict.json and the report list all")
+            Text(f"… and {count_noun(more, 'more finding')}: verdict.json and the report list all")
         )
     return Group(*blocks)
 
@@ -83,4 +83,4 @@ def _block(line: Line) -> list[Text | Padding]:
 
 def _few(lines: list[str], word: str) -> list[str]:
     more = len(lines) - MAX_LINES
-    return [*lines[:MAX_LINES], *([f"… and {counted(more, word)}"] if more > 0 else [])]
+    return [*lines[:MAX_LINES], *([f"… and {count_noun(more, word)}"] if more > 0 else [])]

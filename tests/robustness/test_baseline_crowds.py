@@ -11,7 +11,7 @@ import pytest
 
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.acceptance import AcceptRequest
-from editproof.harness.operations.project import baseline_of
+from editproof.harness.operations.project import find_baseline
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.runs import Run, load
 from editproof.harness.suites.settings import Project, Settings
@@ -56,25 +56,25 @@ def test_a_baseline_that_git_knows_is_missed(tmp_path: Path, project: Project) -
     """A first run has none. Once it is committed, its absence is never taken for that."""
     run = run_in(tmp_path / "run", pictured(35.0, "a"))
     suite = run.manifest.suite
-    assert baseline_of(None, suite, project) is None
+    assert find_baseline(None, suite, project) is None
     folder = acceptance.accept(run, tmp_path / "baselines" / suite.name)
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "accepted"]):
         subprocess.run([*git, *command], check=True)
-    assert baseline_of(None, suite, project) is not None
+    assert find_baseline(None, suite, project) is not None
     folder.rename(tmp_path / "moved")
     with pytest.raises(IncompleteError, match="git checkout HEAD -- "):
-        baseline_of(None, suite, project)
+        find_baseline(None, suite, project)
 
 
 def test_a_named_baseline_must_be_there(tmp_path: Path, project: Project) -> None:
     """On the command line, or in the settings."""
     suite = run_in(tmp_path / "run", pictured(35.0, "a")).manifest.suite
     with pytest.raises(IncompleteError, match="there is no baseline"):
-        baseline_of(tmp_path / "gone", suite, project)
+        find_baseline(tmp_path / "gone", suite, project)
     named = Project(Settings(baseline="gone"), tmp_path, "editproof.toml")
     with pytest.raises(IncompleteError, match="there is no baseline"):
-        baseline_of(None, suite, named)
+        find_baseline(None, suite, named)
 
 
 def test_a_baseline_is_found_after_a_death_between_two_renames(tmp_path: Path) -> None:

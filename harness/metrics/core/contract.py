@@ -10,7 +10,7 @@ from functools import cache
 
 from editproof.harness.metrics.core.golden import check_golden, pair_of
 from editproof.harness.metrics.core.metric import Metric, Value, known
-from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
+from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
 
 
 @cache
@@ -26,7 +26,7 @@ def check_metric(metric: Metric) -> None:
         raise
     except Exception as error:  # anybody's code
         raise IncompleteError(
-            f"the metric {metric.identity} can't be used: it failed: {one_line(error)}"
+            f"the metric {metric.identity} can't be used: it failed: {join_one_line(error)}"
         ) from error
     if found:
         raise IncompleteError(f"the metric {metric.identity} can't be used: {found}")

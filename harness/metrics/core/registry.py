@@ -38,7 +38,7 @@ from editproof.harness.metrics.structure.lpips import (
 from editproof.harness.metrics.structure.ms_ssim import MS_SSIM
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.metrics.structure.ssim import SSIM
-from editproof.harness.records.errors import UsageError, unknown
+from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.vectors.offers import OfferError, offered
 
 ENTRY_POINTS = "editproof.metrics"
@@ -121,4 +121,4 @@ def stats_of(name: str) -> tuple[str, ...]:
 def check_name(name: str) -> None:
     """Raise UsageError unless there is such a metric."""
     if name not in METRICS and name not in foreign():
-        raise unknown("metric", name, all_names())
+        raise unknown_name_error("metric", name, all_names())

@@ -39,7 +39,9 @@ def test_equal_pictures_and_invisible_differences_are_one_outcome(tmp_path: Path
     found = first(modes.find(make_reruns(tmp_path, 0, 40, 0, 0.6), Looking()))
     assert [outcome.runs for outcome in found.outcomes] == [(0, 2, 3), (1,)]
     assert found.apart >= 0.2
-    assert modes.told(found).startswith("logo/1 m seed 1: 2 outcomes, 3 and 1 of 4 runs, JOD ")
+    assert modes.describe_modes(found).startswith(
+        "logo/1 m seed 1: 2 outcomes, 3 and 1 of 4 runs, JOD "
+    )
 
 
 def test_invisible_differences_alone_are_no_second_outcome(tmp_path: Path) -> None:
@@ -62,14 +64,14 @@ def test_a_new_picture_each_time_is_no_set_of_right_answers(tmp_path: Path) -> N
     """It is said, and nothing is offered."""
     reruns = make_reruns(tmp_path, 0, 30, 60, 90)
     found = modes.find(reruns, Looking())
-    assert "is the seed passed on?" in modes.told(first(found))
-    assert modes.missing_answers(found, reruns, has_baseline=False) == []
+    assert "is the seed passed on?" in modes.describe_modes(first(found))
+    assert modes.find_missing_answers(found, reruns, has_baseline=False) == []
 
 
 def test_few_runs_hold_every_missing_answer(tmp_path: Path) -> None:
     """Without a baseline all outcomes but the most frequent, from as few runs as can be."""
     reruns = make_reruns(tmp_path, 0, 40, 0, 80)
-    chosen = modes.missing_answers(modes.find(reruns, Looking()), reruns, has_baseline=False)
+    chosen = modes.find_missing_answers(modes.find(reruns, Looking()), reruns, has_baseline=False)
     assert [(one.run.name, len(one.cases)) for one in chosen] == [("1", 3), ("3", 3)]
 
 
@@ -90,7 +92,7 @@ def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
     )
     found = modes.find(reruns, Looking(), near)
     assert [outcome.accepted for outcome in first(found).outcomes] == [False, True]
-    (chosen,) = modes.missing_answers(found, reruns, has_baseline=True)
+    (chosen,) = modes.find_missing_answers(found, reruns, has_baseline=True)
     assert chosen.run.name == "1"
     assert not any(map(modes.is_known, modes.find(reruns, Looking(), far)))
 
@@ -102,7 +104,7 @@ def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
     ]
     reruns = list(runs)
     (with_all,) = floors.measure(reruns)
-    (within,) = floors.measure(reruns, modes.usual(modes.find(reruns, Looking())))
+    (within,) = floors.measure(reruns, modes.find_usual_runs(modes.find(reruns, Looking())))
     assert (with_all.repeat, within.repeat) == pytest.approx((0.02, 0.01))
 
 
@@ -110,7 +112,9 @@ def test_the_file_tells_of_several_outcomes_and_old_files_are_read(tmp_path: Pat
     """A line a case."""
     reruns = make_reruns(tmp_path, 0, 40)
     path = tmp_path / "noise.toml"
-    floors.write(path, reruns, floors.measure(reruns), modes.lines(modes.find(reruns, Looking())))
+    floors.write(
+        path, reruns, floors.measure(reruns), modes.format_lines(modes.find(reruns, Looking()))
+    )
     assert [(one.case, one.runs) for one in floors.read(path).modes][:1] == [
         ("logo/1 m seed 1", [1, 1])
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from editproof.harness.gate.first_stage import first_difference
+from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.records.tables import KeptStage
 from tests.harness.conftest import Command, Start, make_start
 
@@ -65,19 +65,19 @@ def answer(command: Command, *arguments: str) -> dict[str, Any]:
 
 def test_the_first_difference_is_the_first_stage_that_made_something_else() -> None:
     ours = [KeptStage("a", "1"), KeptStage("b", "2"), KeptStage("c", "3")]
-    assert first_difference(ours, ours) == ""
+    assert find_first_difference(ours, ours) == ""
     assert (
-        first_difference(ours, [KeptStage("a", "1"), KeptStage("b", "9"), KeptStage("c", "9")])
+        find_first_difference(ours, [KeptStage("a", "1"), KeptStage("b", "9"), KeptStage("c", "9")])
         == "b"
     )
     assert (
-        first_difference(ours, [KeptStage("a", "1"), KeptStage("c", "3"), KeptStage("b", "2")])
+        find_first_difference(ours, [KeptStage("a", "1"), KeptStage("c", "3"), KeptStage("b", "2")])
         == "b"
     )
-    assert first_difference(ours[:2], ours) == "c"
-    assert first_difference([], ours) == ""
+    assert find_first_difference(ours[:2], ours) == "c"
+    assert find_first_difference([], ours) == ""
     assert (
-        first_difference(
+        find_first_difference(
             [KeptStage("a", "1", "fine"), KeptStage("b", "2", "bad")],
             [KeptStage("a", "1", "fine"), KeptStage("b", "2", "good")],
         )
@@ -171,7 +171,6 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
         (("nothing/9",), "no finished case"),
         (("logo",), "fits"),
         (("logo/1 ns seed 1", "--metric", "beauty"), "no number"),
-        (("logo/1 ns seed 1", "--baseline", "nowhere"), "no baseline"),
         (("logo/1 ns seed 1", "--out", "."), "no bundle"),
     ],
 )

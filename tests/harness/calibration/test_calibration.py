@@ -47,7 +47,7 @@ from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
-from editproof.harness.records.pairing import accepted_pictures, pair
+from editproof.harness.records.pairing import pair, plan_comparisons
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     CaseRecord,
@@ -348,7 +348,7 @@ def test_from_end_to_end_and_again(
     chunk = plan(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
     beside = COUNTERPARTS(config, chunk)
     assert beside is not None
-    found = accepted_pictures(load_manifest(tmp_path / "out" / chunk.name), beside)
+    found = plan_comparisons(load_manifest(tmp_path / "out" / chunk.name), beside)
     assert found  # workers know what to look at each picture beside
     assert all(beside.accepted for beside in found.values())
     elsewhere = run(folders=(tmp_path / "out" / BASELINE,))

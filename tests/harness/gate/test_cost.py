@@ -89,11 +89,11 @@ def test_memory_that_grows_from_edit_to_edit_is_said() -> None:
 
 def test_growth_is_the_slope_of_a_process_and_takes_8_edits_to_tell() -> None:
     """Not known of fewer, nor where the system says nothing."""
-    assert cost.growth(costing(growth=40.0), "ns") == pytest.approx(40)
-    assert cost.growth(costing(growth=40.0, edits=10), "ns") is None
+    assert cost.measure_growth(costing(growth=40.0), "ns") == pytest.approx(40)
+    assert cost.measure_growth(costing(growth=40.0, edits=10), "ns") is None
     silent = costing(growth=40.0)
     silent = silent.with_records([replace(record, held_mb=None) for record in silent.records])
-    assert cost.growth(silent, "ns") is None
+    assert cost.measure_growth(silent, "ns") is None
 
 
 @pytest.mark.parametrize(

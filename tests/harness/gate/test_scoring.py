@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.gate.judge import judge
-from editproof.harness.gate.scoring import in_margins, soft
+from editproof.harness.gate.scoring import clip_margins, in_margins
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.manifest import MetricInfo
@@ -75,7 +75,7 @@ def the_finding(verdict: Verdict) -> Finding:
 
 def test_within_a_margin_a_change_is_nothing_and_beyond_it_counts_up_to_10() -> None:
     """On both sides alike; what is not known is 0; without a margin any change is beyond it."""
-    assert soft(np.array([0.9, -1.0, 1.5, -3.0, 99.0, np.inf, np.nan])).tolist() == [
+    assert clip_margins(np.array([0.9, -1.0, 1.5, -3.0, 99.0, np.inf, np.nan])).tolist() == [
         0,
         0,
         0.5,

@@ -17,8 +17,8 @@ from editproof.harness.gate.seeds import (
     SCENE_ALARM,
     TRUST,
     _inverse_trigamma,
-    moderate,
-    seeds_needed,
+    count_seeds_needed,
+    shrink_variances,
 )
 from editproof.harness.gate.seeds import test as compare_scores
 from editproof.harness.metrics.core.visibility import Difference, Step
@@ -78,7 +78,7 @@ def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
     """
     variance = np.array([[0.01], [0.2], [1.0], [9.0]])
     freedom = np.array([4.0, 4.0, 4.0, 4.0])
-    drawn, free = moderate(variance, freedom)
+    drawn, free = shrink_variances(variance, freedom)
     logs = np.log(variance[:, 0]) - digamma(2) + math.log(2)
     prior = min(2 * _inverse_trigamma(float(logs.var(ddof=1) - polygamma(1, 2))), TRUST * 4)
     common = math.exp(logs.mean() + digamma(prior / 2) - math.log(prior / 2))
@@ -89,10 +89,10 @@ def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
 
 def test_alike_variances_become_one_and_too_few_stay_as_they_are() -> None:
     """Below 3 scenes nothing says what is common."""
-    drawn, free = moderate(np.full((5, 1), 2.0), np.full(5, 4.0))
+    drawn, free = shrink_variances(np.full((5, 1), 2.0), np.full(5, 4.0))
     assert np.ptp(drawn) == pytest.approx(0)
     assert free[:, 0] == pytest.approx(4 + TRUST * 5)
-    few, own = moderate(np.array([[1.0], [4.0]]), np.array([4.0, 2.0]))
+    few, own = shrink_variances(np.array([[1.0], [4.0]]), np.array([4.0, 2.0]))
     assert (few.tolist(), own.tolist()) == ([[1.0], [4.0]], [[4.0], [2.0]])
 
 
@@ -107,7 +107,7 @@ def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:
     """By SciPy's t; where 100 would not, there is no advice."""
     from scipy.stats import t
 
-    seeds = seeds_needed(2.0, 1.0)
+    seeds = count_seeds_needed(2.0, 1.0)
     assert seeds
 
     def p(count: int) -> float:
@@ -115,7 +115,7 @@ def test_the_advised_number_of_seeds_would_do_and_one_less_would_not() -> None:
 
     level = SCENE_ALARM / len(ASPECTS)
     assert p(seeds) <= level < p(seeds - 1)
-    assert seeds_needed(0.01, 1.0) is None
+    assert count_seeds_needed(0.01, 1.0) is None
 
 
 STEPS, SEEDS = range(1, 7), range(3)

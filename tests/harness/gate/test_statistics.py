@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from editproof.harness.gate.statistics import holm, means, noise, scenes_of, worsening
+from editproof.harness.gate.statistics import (
+    correct_by_holm,
+    group_scenes,
+    means,
+    measure_worsening,
+    noise,
+)
 from editproof.harness.records.types import Better
 
 pytestmark = pytest.mark.smoke
@@ -56,21 +62,21 @@ def test_holm_is_the_textbooks() -> None:
     """Holm (1979): multiplied by how many are left, never falling, at most 1; what is not known
     counts for nothing.
     """
-    assert holm(np.array([0.01, NAN, 0.04, 0.03, 0.005])).tolist() == pytest.approx(
+    assert correct_by_holm(np.array([0.01, NAN, 0.04, 0.03, 0.005])).tolist() == pytest.approx(
         [0.03, NAN, 0.06, 0.06, 0.02], nan_ok=True
     )
-    assert holm(np.array([0.6, 0.7])).tolist() == [1, 1]
+    assert correct_by_holm(np.array([0.6, 0.7])).tolist() == [1, 1]
 
 
 def test_noise_is_what_differs_between_the_seeds_of_a_scene() -> None:
     """How scenes differ from each other is no noise: variance pooled within scenes, with a degree
     less for each.
     """
-    scenes = scenes_of(np.array(["a", "b", "a", "b", "c"]))
+    scenes = group_scenes(np.array(["a", "b", "a", "b", "c"]))
     spread, freedom = noise(np.array([[1.0, 10.0, 3.0, 14.0, 99.0]]), scenes)
     assert freedom.tolist() == [2]
     assert spread[0] == pytest.approx(math.sqrt((2 + 8) / 2))
-    alone, none = noise(np.array([[1.0, 2.0]]), scenes_of(np.array(["a", "b"])))
+    alone, none = noise(np.array([[1.0, 2.0]]), group_scenes(np.array(["a", "b"])))
     assert np.isnan(alone[0])
     assert none.tolist() == [0]
 
@@ -78,9 +84,9 @@ def test_noise_is_what_differs_between_the_seeds_of_a_scene() -> None:
 @pytest.mark.parametrize(("better", "worse"), [("higher", -1.0), ("lower", 1.0), ("zero", 1.0)])
 def test_above_0_is_worse_whichever_way_a_metric_is_good(better: Better, worse: float) -> None:
     """From 2 to 3; where 0 is best, also from -2 to -3."""
-    assert worsening(np.array([3.0]), np.array([2.0]), better).tolist() == [worse]
+    assert measure_worsening(np.array([3.0]), np.array([2.0]), better).tolist() == [worse]
     if better == "zero":
-        assert worsening(np.array([-3.0]), np.array([-2.0]), better).tolist() == [worse]
+        assert measure_worsening(np.array([-3.0]), np.array([-2.0]), better).tolist() == [worse]
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy", "skewed", "uneven"])
@@ -98,5 +104,5 @@ def test_clean_reruns_raise_hardly_more_alarms_than_stated(kind: str) -> None:
         return rng.exponential(1, shape) if kind == "skewed" else rng.normal(0, 1, shape) * scale
 
     changes = draw() - draw()
-    alarms = [np.nanmin(holm(means(run).p())) <= 0.05 for run in changes]
+    alarms = [np.nanmin(correct_by_holm(means(run).p())) <= 0.05 for run in changes]
     assert np.mean(alarms) <= 0.065  # 5 % and three standard errors

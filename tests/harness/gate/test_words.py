@@ -9,7 +9,14 @@ import pytest
 
 from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
-from editproof.harness.gate.words import SIGNS, Sign, describe, extra_keys, place_of, visibility
+from editproof.harness.gate.words import (
+    SIGNS,
+    Sign,
+    describe,
+    describe_visibility,
+    list_extra_keys,
+    place_of,
+)
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Scene
@@ -250,10 +257,10 @@ def test_the_subject_is_where_the_difference_is_seen(
 
 def test_visibility_has_four_words_and_signs_their_numbers() -> None:
     """From just visible to obvious."""
-    assert [visibility(jod) for jod in (0.05, 0.1, 0.3, 1.0)] == [
+    assert [describe_visibility(jod) for jod in (0.05, 0.1, 0.3, 1.0)] == [
         "just visible",
         "visible",
         "clearly visible",
         "obvious",
     ]
-    assert NumberKey("registration", "all", "dx") in set(extra_keys())
+    assert NumberKey("registration", "all", "dx") in set(list_extra_keys())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.pairing import Beside, Pairing, accepted_pictures, answers, pair
+from editproof.harness.records.pairing import Beside, Pairing, list_answers, pair, plan_comparisons
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, CaseRecord, ExitCode
 from tests.harness.made import MARGIN, case, failed, hashed, judge_beside, measured, run_of
@@ -135,10 +135,7 @@ def test_an_altered_case_is_said_by_name_and_not_judged() -> None:
     )
     assert verdict.exit_code is ExitCode.INCOMPLETE
     (text,) = (reason for reason in verdict.invalid if "not compared" in reason)
-    assert (
-        "1 case not compared: the scene itself changed since it was accepted (mine/cat ns seed 42)"
-        in text
-    )
+    assert "1 case not compared, since the scene itself has changed (mine/cat ns seed 42)" in text
     assert "baseline accept --case" in text
     assert {judgement.outcome.value for judgement in verdict.judgements} == {"not judged"}
 
@@ -149,11 +146,11 @@ def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
     """
     before, also = seeds_of([1, 2]), run_of(drawn(case(1, 2), "too"), stochastic=True)
     kept = Baseline(before, (also,))
-    found = accepted_pictures(seeds_of([2, 9]).manifest, kept)
+    found = plan_comparisons(seeds_of([2, 9]).manifest, kept)
     pictures = (hashed("2"), hashed("too"))
     assert found == {"id1-2": Beside(pictures, hashed("1")), "id1-9": Beside(pictures, "")}
-    assert answers(kept, 0) == (hashed("1"),)
-    assert not accepted_pictures(run_of(drawn(case(5), "x")).manifest, kept)
+    assert list_answers(kept, 0) == (hashed("1"),)
+    assert not plan_comparisons(run_of(drawn(case(5), "x")).manifest, kept)
 
 
 def test_a_case_that_failed_meets_nobody() -> None:

@@ -11,8 +11,8 @@ import pytest
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.journal import Journal, read_journal
 from editproof.harness.records.manifest import write_manifest
-from editproof.harness.records.runs import load, newest
-from editproof.harness.records.tables import measurement_table, stage_table
+from editproof.harness.records.runs import find_newest, load
+from editproof.harness.records.tables import make_measurement_table, make_stage_table
 from editproof.harness.records.types import StageRecord
 from tests.harness.made import measured, run_of
 
@@ -54,22 +54,24 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path: Path) -> None:
 def test_the_newest_run_is_found_and_none_is_an_error(tmp_path: Path) -> None:
     """By the time it began."""
     with pytest.raises(UsageError, match="no run"):
-        newest(tmp_path)
+        find_newest(tmp_path)
     for name in ("b", "a"):
         write_manifest(tmp_path / name, run_of().manifest)
-    assert newest(tmp_path).name == "a"
+    assert find_newest(tmp_path).name == "a"
 
 
 def test_what_could_not_be_measured_is_a_row_with_its_reason() -> None:
     """Never a missing row, never a 0."""
-    table = measurement_table([measured(None, reason="refused: policy")])
+    table = make_measurement_table([measured(None, reason="refused: policy")])
     assert table.value.isna().tolist() == [True]
     assert table.reason.tolist() == ["refused: policy"]
 
 
 def test_the_table_of_no_cases_has_its_columns() -> None:
     """A reader need not treat an empty run specially."""
-    assert {"case_id", "metric", "region", "stat", "value"} <= set(measurement_table([]).columns)
+    assert {"case_id", "metric", "region", "stat", "value"} <= set(
+        make_measurement_table([]).columns
+    )
 
 
 def test_a_run_folder_has_one_writer(tmp_path: Path) -> None:
@@ -92,11 +94,11 @@ def test_a_stage_keeps_its_peak_memory_and_older_journals_have_none(tmp_path: Pa
     path = tmp_path / "journal.jsonl"
     (record,) = read_journal(tmp_path)
     assert record.stages == stages
-    table = stage_table([record])
+    table = make_stage_table([record])
     assert table.peak_mb[0] == 512.5
     assert table.peak_mb.isna().tolist() == [False, True]
     older_line = msgspec.json.encode(record).replace(b',"peak_mb":512.5', b"")
     path.write_bytes(older_line + b"\n")
     (older,) = read_journal(tmp_path)
     assert older.stages[0] == replace(stages[0], peak_mb=None)
-    assert stage_table([older]).peak_mb.isna().all()
+    assert make_stage_table([older]).peak_mb.isna().all()
