@@ -81,7 +81,7 @@ def compare(
 
 def _show(found: Comparison, page: Path) -> None:
     """The answer first, then the aspects, then the numbers."""
-    from editproof.reports.html.comparison_page import aspect_table, comparison_table
+    from editproof.reports.html.comparison_page import make_aspect_table, make_comparison_table
 
     terminal = console()
     terminal.print(found.answer, markup=False, highlight=False)
@@ -89,10 +89,10 @@ def _show(found: Comparison, page: Path) -> None:
         terminal.print(f"Not proved: {note}", markup=False, highlight=False)
     if any(one.outcome in {"better", "worse", "traded"} for one in found.aspects):
         terminal.print()
-        terminal.print(aspect_table(found))
+        terminal.print(make_aspect_table(found))
     if any(row.outcome in {"lost", "won"} for row in found.rows):
         terminal.print()
-        terminal.print(comparison_table(found))
+        terminal.print(make_comparison_table(found))
     terminal.print()
     lines = [
         *found.left_out,

@@ -243,7 +243,7 @@ def gate(
         from editproof.harness.operations.project import load_run
         from editproof.reports.ci import publish
 
-        asked = publish.wanted(
+        asked = publish.choose_outputs(
             junit=junit,
             markdown=markdown,
             gitlab=gitlab,
@@ -251,7 +251,7 @@ def gate(
             here=Path.cwd(),
             environ=os.environ,
         )
-        publish.forget(asked)
+        publish.remove_outputs(asked)
         project = find_project()
         report = progress.show_pairs(console(stderr=True), "pairs of pictures", quiet=as_json)
         judged = judge_run(load_run(run, project), baseline, project, report)
@@ -276,30 +276,30 @@ def _show(
         return
     if quiet:
         return
-    from editproof.reports.common.text import case_table
-    from editproof.reports.common.verdict import jod_lines
+    from editproof.reports.common.text import make_case_table
+    from editproof.reports.common.verdict import list_jod_lines
     from editproof.reports.terminal.verdict_table import (
-        finding_blocks,
-        next_step,
+        choose_next_step,
+        list_reason_lines,
+        list_verdict,
+        make_finding_blocks,
         note_lines,
-        reason_lines,
-        verdict_lines,
     )
 
     terminal, verdict = console(), _read_verdict(run)
     if with_cases:
-        terminal.print(case_table(run))
-    if blocks := finding_blocks(verdict):
+        terminal.print(make_case_table(run))
+    if blocks := make_finding_blocks(verdict):
         terminal.print(blocks)
     lines = [
-        *jod_lines(verdict),
-        *reason_lines(verdict),
+        *list_jod_lines(verdict),
+        *list_reason_lines(verdict),
         *note_lines(verdict),
-        *verdict_lines(verdict),
+        *list_verdict(verdict),
     ]
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
-    lines += [f"next:    {step}"] if (step := next_step(verdict, run.folder)) else []
+    lines += [f"next:    {step}"] if (step := choose_next_step(verdict, run.folder)) else []
     lines += [f"report:  {page}"] if page else []
     for line in lines:
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -14,13 +14,13 @@ from editproof.harness.records.types import Verdict
 from editproof.reports.common.verdict import (
     Checkout,
     Level,
-    headline,
-    jod_lines,
-    level_of,
-    line_of,
+    choose_level,
+    list_jod_lines,
+    list_reasons,
+    make_line,
     open_findings,
-    reasons,
-    short,
+    shorten,
+    write_headline,
 )
 
 MAX_ANNOTATIONS = 10
@@ -28,7 +28,7 @@ MAX_ANNOTATIONS = 10
 MAX_TITLE = 200
 
 
-def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> list[str]:
+def write_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> list[str]:
     """Workflow commands, one a finding, in the verdict's order; what is more than GitHub shows is
     counted.
 
@@ -36,46 +36,47 @@ def workflow_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) 
     """
     if verdict.invalid:
         lines = [
-            command("error", f"editproof: {headline(verdict)}", reason)
-            for reason in reasons(verdict)
+            format_command("error", f"editproof: {write_headline(verdict)}", reason)
+            for reason in list_reasons(verdict)
         ]
-        return _limited([lines])
-    about = jod_lines(verdict)
+        return _limit_levels([lines])
+    about = list_jod_lines(verdict)
     levels: dict[Level, list[str]] = {"error": [], "warning": []}
     for finding in open_findings(verdict):
-        line = line_of(finding)
+        line = make_line(finding)
         text = " · ".join(part for part in (line.text, line.seen, line.number) if part)
         if about and line.seen:
             text, about = f"{text} · {about[0]}", []  # once is enough
         file = checkout.source(manifest, finding.models)
-        levels[level_of(finding)].append(
-            command(line.level, f"editproof: {line.said}: {line.place}", text, file)
+        levels[choose_level(finding)].append(
+            format_command(line.level, f"editproof: {line.said}: {line.place}", text, file)
         )
-    return _limited(levels.values())
+    return _limit_levels(levels.values())
 
 
-def command(level: str, title: str, message: str, file: str = "") -> str:
+def format_command(level: str, title: str, message: str, file: str = "") -> str:
     """One workflow command; nothing in its texts can end it, add a property, or start another."""
-    place = f"file={_property(file)},line=1," if file else ""
-    return f"::{level} {place}title={_property(short(title, MAX_TITLE))}::{_data(message)}"
+    place = f"file={_escape_property(file)},line=1," if file else ""
+    title = _escape_property(shorten(title, MAX_TITLE))
+    return f"::{level} {place}title={title}::{_escape_data(message)}"
 
 
-def _limited(levels: Iterable[Sequence[str]]) -> list[str]:
+def _limit_levels(levels: Iterable[Sequence[str]]) -> list[str]:
     lines = list(levels)
     shown = [line for level in lines for line in level[:MAX_ANNOTATIONS]]
     more = sum(len(level) for level in lines) - len(shown)
     if more:
         shown.append(
-            command(
+            format_command(
                 "notice", "editproof", f"and {more} more: the step summary and the report list them"
             )
         )
     return shown
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

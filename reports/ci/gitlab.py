@@ -7,7 +7,7 @@ import json
 
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Finding, Outcome, Verdict
-from editproof.reports.common.verdict import Checkout, line_of, open_findings, reasons
+from editproof.reports.common.verdict import Checkout, list_reasons, make_line, open_findings
 
 NO_FILE = "editproof.toml"
 """Where a finding lies whose pipeline is no file of the repository: GitLab asks for a path."""
@@ -23,14 +23,14 @@ SEVERITY = {
 FAILS = "critical"
 
 
-def code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> bytes:
+def write_code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> bytes:
     """The file: a JSON list, in the verdict's order. A run that could not be judged has its reasons
     in it and no findings.
     """
     if verdict.invalid:
         entries = [
-            _entry("validity", reason, "blocker", NO_FILE, ("validity", reason))
-            for reason in reasons(verdict)
+            _make_entry("validity", reason, "blocker", NO_FILE, ("validity", reason))
+            for reason in list_reasons(verdict)
         ]
     else:
         entries = [_of_finding(manifest, finding, checkout) for finding in open_findings(verdict)]
@@ -38,13 +38,13 @@ def code_quality(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> by
 
 
 def _of_finding(manifest: Manifest, finding: Finding, checkout: Checkout) -> dict[str, object]:
-    line = line_of(finding)
+    line = make_line(finding)
     severity = FAILS if finding.fails else SEVERITY.get(finding.outcome, "minor")
     path = checkout.source(manifest, finding.models) or NO_FILE
-    return _entry(line.rule, f"{line.said}: {line.text}", severity, path, line.identity)
+    return _make_entry(line.rule, f"{line.said}: {line.text}", severity, path, line.identity)
 
 
-def _entry(
+def _make_entry(
     name: str, text: str, severity: str, path: str, identity: tuple[str, ...]
 ) -> dict[str, object]:
     """The fingerprint goes by what the finding is about, so GitLab knows it again when its numbers

@@ -21,12 +21,12 @@ from editproof.reports.common.verdict import (
     JOD,
     QUIET,
     Level,
-    headline,
-    line_of,
-    reasons,
-    seen,
-    sentence,
-    short,
+    describe_jod,
+    list_reasons,
+    make_line,
+    shorten,
+    write_headline,
+    write_sentence,
 )
 
 VALIDITY = "validity"
@@ -43,17 +43,17 @@ TAGS: dict[Level, Tag] = {"error": "failure", "warning": "skipped", "good": "sys
 """How a finding ends its test case."""
 
 
-def junit(manifest: Manifest, verdict: Verdict) -> bytes:
+def write_junit(manifest: Manifest, verdict: Verdict) -> bytes:
     """The file. A run that could not be judged is errors; its checks then are skipped, neither
     failed nor passed.
     """
-    prefix = f"editproof.{short(manifest.suite.name, 100)}"
+    prefix = f"editproof.{shorten(manifest.suite.name, 100)}"
     root = ET.Element("testsuites")
-    suites = {VALIDITY: _validity(prefix, manifest, verdict)}
+    suites = {VALIDITY: _make_validity(prefix, manifest, verdict)}
     for family, case in [*_of_judgements(prefix, verdict), *_of_findings(prefix, verdict)]:
         suites.setdefault(family, []).append(case)
     for index, (name, cases) in enumerate(suites.items()):
-        root.append(_suite(index, prefix, name, _timestamp(manifest.created), cases))
+        root.append(_make_suite(index, prefix, name, _timestamp(manifest.created), cases))
     root[0][-2].text = JOD  # the output of the first suite: once is enough
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
@@ -62,15 +62,17 @@ def junit(manifest: Manifest, verdict: Verdict) -> bytes:
 def _of_judgements(prefix: str, verdict: Verdict) -> Iterator[Named]:
     """A test case for each: it fails where a finding that fails the build covers it."""
     for one in verdict.judgements:
-        family = short(one.family)
-        case = _element(f"{prefix}.{family}", f"{short(one.aspect)} [{short(one.model)}]")
-        finding = next((f for f in verdict.findings if _covers(f, one)), None)
+        family = shorten(one.family)
+        case = _make_element(f"{prefix}.{family}", f"{shorten(one.aspect)} [{shorten(one.model)}]")
+        finding = next((f for f in verdict.findings if _is_about(f, one)), None)
         text = (
-            line_of(finding).text
+            make_line(finding).text
             if finding
-            else f"{one.outcome}: {family} · {short(one.model)}, {short(one.aspect)}"
+            else f"{one.outcome}: {family} · {shorten(one.model)}, {shorten(one.aspect)}"
         )
-        details = f"{one.outcome}: {seen(one.jod, one.outcome)}, {count_noun(one.cases, 'case')}"
+        details = (
+            f"{one.outcome}: {describe_jod(one.jod, one.outcome)}, {count_noun(one.cases, 'case')}"
+        )
         tag: Tag = (
             "failure"
             if finding and finding.fails
@@ -86,21 +88,23 @@ def _of_findings(prefix: str, verdict: Verdict) -> Iterator[Named]:
     """A test case for each finding that no judgement stands for."""
     names: Counter[str] = Counter()
     for finding in verdict.findings:
-        if any(_covers(finding, one) for one in verdict.judgements) or (
+        if any(_is_about(finding, one) for one in verdict.judgements) or (
             finding.rule == PICTURE and not finding.fails
         ):
             continue
-        line = line_of(finding)
+        line = make_line(finding)
         about = line.measure or finding.aspect or line.rule
-        name = f"{line.rule} {short(about)}: {line.families} [{line.models}]"
+        name = f"{line.rule} {shorten(about)}: {line.families} [{line.models}]"
         names[name] += 1
-        case = _element(f"{prefix}.{RULES}", f"{name} ({names[name]})" if names[name] > 1 else name)
+        case = _make_element(
+            f"{prefix}.{RULES}", f"{name} ({names[name]})" if names[name] > 1 else name
+        )
         details = f"{line.story}\n{line.number}".strip()
         _end(case, TAGS[line.level], line.outcome, line.text, details, judged=not verdict.invalid)
         yield RULES, case
 
 
-def _covers(finding: Finding, one: Judgement) -> bool:
+def _is_about(finding: Finding, one: Judgement) -> bool:
     """Whether a finding is about that aspect, and what became of the aspect is what it is about."""
     if (
         finding.rule != PICTURE
@@ -127,7 +131,7 @@ def _end(case: ET.Element, tag: Tag, kind: str, text: str, details: str, *, judg
         _say(case, tag, kind, text, details)
 
 
-def _suite(
+def _make_suite(
     index: int, package: str, name: str, created: str, cases: Sequence[ET.Element]
 ) -> ET.Element:
     counts = {
@@ -151,19 +155,19 @@ def _suite(
     return suite
 
 
-def _validity(prefix: str, manifest: Manifest, verdict: Verdict) -> list[ET.Element]:
+def _make_validity(prefix: str, manifest: Manifest, verdict: Verdict) -> list[ET.Element]:
     """An error for each reason why the run could not be judged; where there is none, one test case
     that passes.
     """
     cases = []
-    for number, reason in enumerate(reasons(verdict), start=1):
-        case = _element(f"{prefix}.{VALIDITY}", f"the run can be judged ({number})")
-        _say(case, "error", headline(verdict), reason, sentence(manifest, verdict))
+    for number, reason in enumerate(list_reasons(verdict), start=1):
+        case = _make_element(f"{prefix}.{VALIDITY}", f"the run can be judged ({number})")
+        _say(case, "error", write_headline(verdict), reason, write_sentence(manifest, verdict))
         cases.append(case)
-    return cases or [_element(f"{prefix}.{VALIDITY}", "the run can be judged")]
+    return cases or [_make_element(f"{prefix}.{VALIDITY}", "the run can be judged")]
 
 
-def _element(classname: str, name: str) -> ET.Element:
+def _make_element(classname: str, name: str) -> ET.Element:
     return ET.Element("testcase", {"classname": classname, "name": name, "time": "0"})
 
 

@@ -10,15 +10,15 @@ from editproof.harness.records.wording import count_noun, name_case
 from editproof.reports.common import numbers
 from editproof.reports.common.verdict import (
     Line,
-    because,
-    headline,
-    jod_lines,
-    notes,
+    explain_verdict,
+    list_jod_lines,
+    list_notes,
+    list_reasons,
     open_lines,
-    reasons,
-    sentence,
-    short,
-    summed,
+    shorten,
+    sum_up,
+    write_headline,
+    write_sentence,
 )
 
 MARKER = "<!-- editproof -->"
@@ -56,31 +56,33 @@ NEXT_STEP = (
 Size = Callable[[str], int]
 
 
-def comment(manifest: Manifest, verdict: Verdict) -> str:
+def write_comment(manifest: Manifest, verdict: Verdict) -> str:
     """A comment for a pull request: at most 40 lines, what fails the build first."""
-    lines = [*_opening(manifest, verdict), *_notes(verdict, MOST_NOTES)]
-    return "\n".join([*_fitting(lines, MAX_COMMENT - RESERVE, len), NEXT_STEP, ""])
+    lines = [*_write_opening(manifest, verdict), *_write_notes(verdict, MOST_NOTES)]
+    return "\n".join([*_choose_fitting(lines, MAX_COMMENT - RESERVE, len), NEXT_STEP, ""])
 
 
-def summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> str:
+def write_summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> str:
     """The same and all the rest, folded, for a step summary of which `room` bytes are left.
 
     Empty where not even the verdict fits in.
     """
-    lines = _head(manifest, verdict)
+    lines = _write_head(manifest, verdict)
     close = [NEXT_STEP, ""]
     least = "\n".join([*lines, *close])
 
     def left() -> int:
-        return room - _bytes("\n".join([*lines, *close])) - RESERVE
+        return room - _count_bytes("\n".join([*lines, *close])) - RESERVE
 
-    lines += _fitting(_body(verdict), left(), _bytes)
-    for title, heading, items in _details(manifest, verdict):
-        lines += _folded(title, _listed(heading, items, left(), _bytes))
-    return next((text for text in ("\n".join([*lines, *close]), least) if _bytes(text) <= room), "")
+    lines += _choose_fitting(_write_body(verdict), left(), _count_bytes)
+    for title, heading, items in _write_details(manifest, verdict):
+        lines += _fold_lines(title, _write_list(heading, items, left(), _count_bytes))
+    return next(
+        (text for text in ("\n".join([*lines, *close]), least) if _count_bytes(text) <= room), ""
+    )
 
 
-def escaped(text: str) -> str:
+def escape_text(text: str) -> str:
     """A foreign text that stays text: no markup, no HTML, no link, and no mention of anybody."""
     return "".join(
         (
@@ -92,89 +94,100 @@ def escaped(text: str) -> str:
     )
 
 
-def _opening(manifest: Manifest, verdict: Verdict) -> list[str]:
-    return [*_head(manifest, verdict), *_body(verdict)]
+def _write_opening(manifest: Manifest, verdict: Verdict) -> list[str]:
+    return [*_write_head(manifest, verdict), *_write_body(verdict)]
 
 
-def _head(manifest: Manifest, verdict: Verdict) -> list[str]:
-    why = short(because(verdict), MAX_STORY)
-    lines = [MARKER, f"### editproof: {escaped(headline(verdict))}", ""]
-    lines += [f"**{escaped(why)}**", ""] if why else []
+def _write_head(manifest: Manifest, verdict: Verdict) -> list[str]:
+    why = shorten(explain_verdict(verdict), MAX_STORY)
+    lines = [MARKER, f"### editproof: {escape_text(write_headline(verdict))}", ""]
+    lines += [f"**{escape_text(why)}**", ""] if why else []
     return [
         *lines,
-        f"{escaped(sentence(manifest, verdict))} {escaped(_sentence_of(summed(verdict)))}",
+        " ".join(
+            map(escape_text, (write_sentence(manifest, verdict), _write_sentence(sum_up(verdict))))
+        ),
         "",
     ]
 
 
-def _body(verdict: Verdict) -> list[str]:
+def _write_body(verdict: Verdict) -> list[str]:
     """Why it could not be judged, and the findings."""
-    invalid = [f"- {escaped(short(reason, MAX_STORY))}" for reason in reasons(verdict)]
-    lines = _paragraph([*invalid[:MOST_REASONS], *_more(len(invalid) - MOST_REASONS)])
+    invalid = [f"- {escape_text(shorten(reason, MAX_STORY))}" for reason in list_reasons(verdict)]
+    lines = _write_paragraph([*invalid[:MOST_REASONS], *_count_more(len(invalid) - MOST_REASONS)])
     found = open_lines(verdict)
     if invalid and found:
         lines += ["What follows is provisional: nothing may be concluded from it yet.", ""]
-    lines += _paragraph([*map(_item, found[:TOP]), *_more(len(found) - TOP)])
-    return [*lines, *_paragraph(jod_lines(verdict))]
+    lines += _write_paragraph([*map(_write_item, found[:TOP]), *_count_more(len(found) - TOP)])
+    return [*lines, *_write_paragraph(list_jod_lines(verdict))]
 
 
-def _item(line: Line) -> str:
+def _write_item(line: Line) -> str:
     """A finding in one line of a list."""
     number = f"; {line.number}" if line.number else ""
-    story = escaped(short(f"{line.story}{number}", MAX_STORY))
-    return f"- **{escaped(line.said)}** in {escaped(short(line.place, MAX_STORY))}: {story}"
+    story = escape_text(shorten(f"{line.story}{number}", MAX_STORY))
+    return (
+        f"- **{escape_text(line.said)}** in {escape_text(shorten(line.place, MAX_STORY))}: {story}"
+    )
 
 
-def _notes(verdict: Verdict, most: int) -> list[str]:
-    found = [f"- {escaped(short(note, MAX_STORY))}" for note in notes(verdict)]
-    return _paragraph([*found[:most], *_more(len(found) - most)])
+def _write_notes(verdict: Verdict, most: int) -> list[str]:
+    found = [f"- {escape_text(shorten(note, MAX_STORY))}" for note in list_notes(verdict)]
+    return _write_paragraph([*found[:most], *_count_more(len(found) - most)])
 
 
-def _details(
+def _write_details(
     manifest: Manifest, verdict: Verdict
 ) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
     """What a summary folds: a title, the heading of a table or nothing, and lines."""
     found = open_lines(verdict)
-    rest = [_item(line) for line in found[TOP:]]
+    rest = [_write_item(line) for line in found[TOP:]]
     yield f"The other findings: {len(rest)}", (), rest
     yield (
         "Outcomes by family, model and aspect",
         OUTCOMES_TABLE,
-        [_judged(one) for one in verdict.judgements],
+        [_write_judgement(one) for one in verdict.judgements],
     )
     names = {case.id: name_case(case) for case in manifest.cases}
     unseen = [change for change in verdict.changes if change.outcome is Outcome.INVISIBLE]
     listed = [
-        f"- {escaped(short(names.get(change.case_id, change.case_id), MAX_STORY))}:"
-        f" {escaped(numbers.jod(change.worst))} JOD"
+        f"- {escape_text(shorten(names.get(change.case_id, change.case_id), MAX_STORY))}:"
+        f" {escape_text(numbers.format_jod(change.worst))} JOD"
         for change in unseen[:MOST_INVISIBLE]
     ]
     yield (
         f"Changed invisibly: {count_noun(len(unseen), 'picture')}",
         (),
-        [*listed, *_more(len(unseen) - MOST_INVISIBLE)],
+        [*listed, *_count_more(len(unseen) - MOST_INVISIBLE)],
     )
-    yield "Notes", (), [f"- {escaped(note)}" for note in notes(verdict)]
+    yield "Notes", (), [f"- {escape_text(note)}" for note in list_notes(verdict)]
 
 
-def _judged(one: Judgement) -> str:
-    cells = (one.family, one.model, one.aspect, one.outcome, numbers.jod(one.jod), f"{one.cases:,}")
-    return f"| {' | '.join(escaped(short(cell, MAX_STORY)) for cell in cells)} |"
+def _write_judgement(one: Judgement) -> str:
+    cells = (
+        one.family,
+        one.model,
+        one.aspect,
+        one.outcome,
+        numbers.format_jod(one.jod),
+        f"{one.cases:,}",
+    )
+    return f"| {' | '.join(escape_text(shorten(cell, MAX_STORY)) for cell in cells)} |"
 
 
-def _listed(heading: Sequence[str], items: Sequence[str], room: int, size: Size) -> list[str]:
+def _write_list(heading: Sequence[str], items: Sequence[str], room: int, size: Size) -> list[str]:
     if not items:
         return []
-    kept = _fitting(items, room - size("\n".join(heading)), size)
-    more = _more(len(items) - len(kept))
+    kept = _choose_fitting(items, room - size("\n".join(heading)), size)
+    more = _count_more(len(items) - len(kept))
     return [*heading, *kept, *(["", *more] if more else []), ""] if kept else [*more, ""]
 
 
-def _folded(title: str, lines: Sequence[str]) -> list[str]:
+def _fold_lines(title: str, lines: Sequence[str]) -> list[str]:
     return [f"<details><summary>{title}</summary>", "", *lines, "</details>", ""] if lines else []
 
 
-def _fitting(lines: Iterable[str], room: int, size: Size) -> list[str]:
+def _choose_fitting(lines: Iterable[str], room: int, size: Size) -> list[str]:
     """As many of the lines, from the first, as there is room for."""
     kept = []
     for line in lines:
@@ -185,17 +198,17 @@ def _fitting(lines: Iterable[str], room: int, size: Size) -> list[str]:
     return kept
 
 
-def _paragraph(lines: Sequence[str]) -> list[str]:
+def _write_paragraph(lines: Sequence[str]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _more(count: int) -> list[str]:
+def _count_more(count: int) -> list[str]:
     return [f"- … and {count} more: `verdict.json` and the report list all."] if count > 0 else []
 
 
-def _sentence_of(text: str) -> str:
+def _write_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _bytes(text: str) -> int:
+def _count_bytes(text: str) -> int:
     return len(text.encode("utf-8", "replace"))

@@ -10,7 +10,7 @@ from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Verdict
 from editproof.reports.ci import github, gitlab, markdown
-from editproof.reports.ci.junit import junit
+from editproof.reports.ci.junit import write_junit
 from editproof.reports.common.verdict import Checkout
 
 
@@ -32,7 +32,7 @@ class Wanted:
         return tuple(path for path in (self.junit, self.markdown, self.gitlab) if path)
 
 
-def wanted(
+def choose_outputs(
     *,
     junit: Path | None,
     markdown: Path | None,
@@ -57,7 +57,7 @@ def wanted(
     )
 
 
-def forget(asked: Wanted) -> None:
+def remove_outputs(asked: Wanted) -> None:
     """Remove the files of an earlier verdict: where this one fails to come, nobody must read that
     one for it.
     """
@@ -68,23 +68,23 @@ def forget(asked: Wanted) -> None:
 def publish(manifest: Manifest, verdict: Verdict, asked: Wanted) -> list[str]:
     """Write what was asked for; give the lines that GitHub's runner must see."""
     if asked.junit:
-        write_atomically(asked.junit, junit(manifest, verdict))
+        write_atomically(asked.junit, write_junit(manifest, verdict))
     if asked.markdown:
         write_atomically(
-            asked.markdown, markdown.comment(manifest, verdict).encode("utf-8", "replace")
+            asked.markdown, markdown.write_comment(manifest, verdict).encode("utf-8", "replace")
         )
     if asked.gitlab:
-        write_atomically(asked.gitlab, gitlab.code_quality(manifest, verdict, asked.checkout))
+        write_atomically(asked.gitlab, gitlab.write_code_quality(manifest, verdict, asked.checkout))
     if not asked.github:
         return []
     if asked.step_summary:
         _append_summary(asked.step_summary, manifest, verdict)
-    return github.workflow_commands(manifest, verdict, asked.checkout)
+    return github.write_commands(manifest, verdict, asked.checkout)
 
 
 def _append_summary(path: Path, manifest: Manifest, verdict: Verdict) -> None:
     """Add the summary to what the step has written already, within what GitHub takes of both."""
     used = path.stat().st_size if path.exists() else 0
-    text = markdown.summary(manifest, verdict, markdown.MAX_SUMMARY - used - 1)
+    text = markdown.write_summary(manifest, verdict, markdown.MAX_SUMMARY - used - 1)
     with path.open("ab") as file:
         file.write(("\n" + text if used and text else text).encode("utf-8", "replace"))

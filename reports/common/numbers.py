@@ -27,7 +27,7 @@ COUNTED = frozenset({"scenes", "edits"})
 """Units of what is counted: without decimals."""
 
 
-def title(identity: str) -> str:
+def format_title(identity: str) -> str:
     """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
     name, bracket, variant = identity.partition("@")[0].partition("[")
     words = name.replace("_", " ")
@@ -44,7 +44,7 @@ def number(value: float, unit: str = "") -> str:
     return text.removeprefix("-") if not float(text) else text.replace("-", "−")
 
 
-def quantity(value: float, unit: str = "") -> str:
+def format_quantity(value: float, unit: str = "") -> str:
     """A value with its unit, where the unit is more than the metric's own name."""
     if not unit or unit == TITLES["delta_e00"]:
         return number(value, unit)
@@ -52,7 +52,7 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{number(value, unit)}\N{NO-BREAK SPACE}{word}"
 
 
-def jod(value: float) -> str:
+def format_jod(value: float) -> str:
     """JOD: two decimals, and what is too little for them is said to be."""
     return "less than 0.01" if 0 < value < 0.005 else number(value, "JOD")
 
@@ -70,7 +70,7 @@ def value(record: CaseRecord, metric: str, region: Region, stat: str) -> float |
     return None if measurement is None else measurement.value
 
 
-def among(
+def find_among(
     measurements: Iterable[Measurement], metric: str, region: Region, stat: str
 ) -> float | None:
     """The value among these measurements; None where there is no row or no value."""
@@ -91,12 +91,12 @@ def _find(
     return None
 
 
-def badness(better: Better, value: float) -> float:
+def measure_badness(better: Better, value: float) -> float:
     """The larger, the worse; comparable within one metric only."""
     return {"higher": -value, "lower": value, "zero": abs(value)}[better]
 
 
-def worst(records: Iterable[CaseRecord]) -> CaseRecord:
+def find_worst(records: Iterable[CaseRecord]) -> CaseRecord:
     """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit,
     then the last rung.
 

@@ -98,18 +98,18 @@ class Gallery:
     def _place(self, digest: str) -> tuple[str, int, int]:
         if digest not in self._known:
             path = blob_path(self.run_folder, digest)
-            size = png_size(path) if digest else None
-            href = f"{self._blobs()}/{digest[:2]}/{digest}.png" if size else ""
+            size = read_png_size(path) if digest else None
+            href = f"{self._find_blobs()}/{digest[:2]}/{digest}.png" if size else ""
             self._known[digest] = (href, *(size or (0, 0)))
         return self._known[digest]
 
-    def _blobs(self) -> str:
+    def _find_blobs(self) -> str:
         """The URL of the run's `blobs/`, seen from the page."""
-        self._prefix = self._prefix or relative(self.run_folder / "blobs", self.page_folder)
+        self._prefix = self._prefix or make_url(self.run_folder / "blobs", self.page_folder)
         return self._prefix
 
 
-def png_size(path: Path) -> tuple[int, int] | None:
+def read_png_size(path: Path) -> tuple[int, int] | None:
     """Width and height in the header of a PNG; None where there is no such file or it is no PNG."""
     try:
         with path.open("rb") as file:
@@ -122,6 +122,6 @@ def png_size(path: Path) -> tuple[int, int] | None:
     return width, height
 
 
-def relative(path: Path, page_folder: Path) -> str:
+def make_url(path: Path, page_folder: Path) -> str:
     """The URL of a file, seen from a page's folder."""
     return quote(os.path.relpath(path, page_folder).replace(os.sep, "/"), errors="surrogateescape")

@@ -25,7 +25,7 @@ MAX_NAME = 10
 """Characters of the worst case's name."""
 
 
-def case_table(run: Run) -> Table:
+def make_case_table(run: Run) -> Table:
     """A table for `rich.print`: one row per family and model, the means over its cases that have a
     value.
     """
@@ -48,41 +48,42 @@ def case_table(run: Run) -> Table:
     by_pair: dict[tuple[str, str], list[CaseRecord]] = {}
     for record in run.records:
         by_pair.setdefault((record.case.family, record.case.model.name), []).append(record)
-    families = view.families(run)
+    families = view.list_families(run)
     for (family, model), records in sorted(
         by_pair.items(), key=lambda pair: families.index(pair[0][0])
     ):
         errors = sum(record.status == "error" for record in records)
         means = [
-            _mean(records, metric, region, stat, unit) for _, metric, region, stat, unit in COLUMNS
+            _format_mean(records, metric, region, stat, unit)
+            for _, metric, region, stat, unit in COLUMNS
         ]
         counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
-        cells = [counted, *means, _short(plain(numbers.worst(records).case.name))]
+        cells = [counted, *means, _shorten(strip_foreign(numbers.find_worst(records).case.name))]
         styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
         # Text, not str: a name such as `[red]` is no markup.
         table.add_row(
-            Text(plain(family)),
-            Text(plain(model)),
+            Text(strip_foreign(family)),
+            Text(strip_foreign(model)),
             *(Text(*pair) for pair in zip(cells, styles, strict=True)),
         )
     return table
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     """A name that leaves room for the others at 80 columns."""
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
-def plain(name: str) -> str:
+def strip_foreign(name: str) -> str:
     """A foreign text for a terminal: no control, escape or direction-changing characters, one
     line.
     """
     if name.isprintable():
         return name
-    return "".join(" " if char.isspace() else char if _harmless(char) else "�" for char in name)
+    return "".join(" " if char.isspace() else char if _is_harmless(char) else "�" for char in name)
 
 
-def _harmless(char: str) -> bool:
+def _is_harmless(char: str) -> bool:
     return char == "\N{ZERO WIDTH JOINER}" or unicodedata.category(char) not in {
         "Cc",
         "Cf",
@@ -92,7 +93,9 @@ def _harmless(char: str) -> bool:
     }
 
 
-def _mean(records: Sequence[CaseRecord], metric: str, region: Region, stat: str, unit: str) -> str:
+def _format_mean(
+    records: Sequence[CaseRecord], metric: str, region: Region, stat: str, unit: str
+) -> str:
     found = [numbers.value(record, metric, region, stat) for record in records]
     known = [value for value in found if value is not None]
     return numbers.number(sum(known) / len(known), unit) if known else "—"

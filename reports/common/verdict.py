@@ -23,7 +23,7 @@ from editproof.harness.records.types import (
 )
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common import numbers
-from editproof.reports.common.text import plain
+from editproof.reports.common.text import strip_foreign
 
 Level = Literal["error", "warning", "good"]
 
@@ -132,42 +132,42 @@ class Checkout:
         none, or it lies elsewhere.
         """
         specs = {known.name: known.spec for known in manifest.suite.models}
-        found = (self._file(specs.get(model, "")) for model in models)
+        found = (self._find_file(specs.get(model, "")) for model in models)
         return next((path for path in found if path), "")
 
-    def _file(self, spec: str) -> str:
+    def _find_file(self, spec: str) -> str:
         module = spec.partition("?")[0].rpartition(":")[0]
         path = self.here / module
         if not module.endswith(".py") or ".." in path.parts or not path.is_relative_to(self.root):
             return ""
-        return plain(path.relative_to(self.root).as_posix())
+        return strip_foreign(path.relative_to(self.root).as_posix())
 
 
-def line_of(finding: Finding) -> Line:
+def make_line(finding: Finding) -> Line:
     """One finding in words."""
     evidence = finding.evidence
     low, high = (evidence and evidence.interval) or (0.0, 0.0)
     outcome = "at risk" if is_at_risk(finding) else finding.outcome.value
     return Line(
-        level=level_of(finding),
+        level=choose_level(finding),
         outcome=outcome,
-        said=_said(finding, outcome),
-        rule=short(finding.rule),
-        families=listed(finding.families, NAMED_FAMILIES),
-        models=listed(finding.models, NAMED_MODELS),
-        words=short(finding.words or finding.text),
-        seen=seen(finding.jod, finding.outcome),
+        said=_describe_outcome(finding, outcome),
+        rule=shorten(finding.rule),
+        families=name_first(finding.families, NAMED_FAMILIES),
+        models=name_first(finding.models, NAMED_MODELS),
+        words=shorten(finding.words or finding.text),
+        seen=describe_jod(finding.jod, finding.outcome),
         cases=count_noun(len(finding.cases), "case") if finding.cases else "",
-        stage=short(finding.stage, MAX_NAME),
-        measure=short(measured(finding.rule, evidence)) if evidence else "",
-        number=short(_number(finding.rule, evidence)) if evidence else "",
+        stage=shorten(finding.stage, MAX_NAME),
+        measure=shorten(describe_measure(finding.rule, evidence)) if evidence else "",
+        number=shorten(_number(finding.rule, evidence)) if evidence else "",
         interval=(
             f"{numbers.number(low, evidence.unit)} to {_quantity(high, evidence)}"
             if evidence and evidence.interval
             else ""
         ),
-        text=short(finding.text or finding.words),
-        identity=_about(finding),
+        text=shorten(finding.text or finding.words),
+        identity=_list_subjects(finding),
     )
 
 
@@ -178,7 +178,7 @@ def open_findings(verdict: Verdict) -> tuple[Finding, ...]:
 
 def open_lines(verdict: Verdict) -> tuple[Line, ...]:
     """The findings that need a person, in words."""
-    return tuple(map(line_of, open_findings(verdict)))
+    return tuple(map(make_line, open_findings(verdict)))
 
 
 def is_open(finding: Finding) -> bool:
@@ -191,26 +191,27 @@ def is_at_risk(finding: Finding) -> bool:
     return finding.at_risk and finding.outcome is Outcome.PASS
 
 
-def level_of(finding: Finding) -> Level:
+def choose_level(finding: Finding) -> Level:
     """How loud a finding is."""
     if finding.fails or finding.outcome is Outcome.ERROR:
         return "error"
     return "warning" if is_open(finding) else "good"
 
 
-def visible(jod: float) -> str:
+def describe_visibility(jod: float) -> str:
     """How visible a difference of that many JOD is, in words."""
     return next((word for least, word in VISIBLE if jod >= least), "just visible")
 
 
-def seen(jod: float | None, outcome: Outcome | None = None) -> str:
+def describe_jod(jod: float | None, outcome: Outcome | None = None) -> str:
     """The same with the number, or that nobody can see it; empty where it is not known."""
     if jod is None:
         return ""
-    return f"{'invisible' if outcome in INVISIBLE else visible(jod)}, {numbers.jod(jod)} JOD"
+    words = "invisible" if outcome in INVISIBLE else describe_visibility(jod)
+    return f"{words}, {numbers.format_jod(jod)} JOD"
 
 
-def jod_lines(verdict: Verdict) -> list[str]:
+def list_jod_lines(verdict: Verdict) -> list[str]:
     """What JOD is, where the verdict speaks of any."""
     found = any(finding.jod is not None for finding in open_findings(verdict))
     return (
@@ -220,7 +221,7 @@ def jod_lines(verdict: Verdict) -> list[str]:
     )
 
 
-def headline(verdict: Verdict) -> str:
+def write_headline(verdict: Verdict) -> str:
     """The verdict in a word or four. A pass is a run that was judged, and that nothing failed."""
     if verdict.invalid:
         return "could not be judged"
@@ -233,7 +234,7 @@ def headline(verdict: Verdict) -> str:
     return "underpowered" if verdict.outcome is Outcome.UNDERPOWERED else "could not be judged"
 
 
-def summed(verdict: Verdict) -> str:
+def sum_up(verdict: Verdict) -> str:
     """What became of the pictures and how many findings there are, on one line."""
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
@@ -255,10 +256,10 @@ def summed(verdict: Verdict) -> str:
         and not verdict.invalid
     ):
         said += ["too few seeds to be sure"]
-    return "; ".join([*said, changed_pictures(verdict) or _uncompared(verdict)])
+    return "; ".join([*said, count_changed(verdict) or _describe_uncompared(verdict)])
 
 
-def changed_pictures(verdict: Verdict) -> str:
+def count_changed(verdict: Verdict) -> str:
     """`24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3 improved: logo · patch`;
     empty: none was compared.
     """
@@ -268,11 +269,11 @@ def changed_pictures(verdict: Verdict) -> str:
         number = len(own) + (verdict.unchanged if outcome is Outcome.PASS else 0)
         if number:
             noun = "" if told else "picture " if number == 1 else "pictures "
-            told.append(f"{number:,} {noun}{word}{_more_of(outcome, own, verdict)}")
+            told.append(f"{number:,} {noun}{word}{_count_more(outcome, own, verdict)}")
     return ", ".join(told)
 
 
-def because(verdict: Verdict) -> str:
+def explain_verdict(verdict: Verdict) -> str:
     """Why the verdict is not a pass: `the fill is blurrier in logo and moire with ns, first at
     inpaint`.
 
@@ -287,51 +288,51 @@ def because(verdict: Verdict) -> str:
         if finding.outcome is verdict.outcome and is_open(finding)
     ]
     more = len(found) - NAMED_FINDINGS
-    said = [_cause(finding) for finding in found[:NAMED_FINDINGS]]
+    said = [_describe_cause(finding) for finding in found[:NAMED_FINDINGS]]
     return "; ".join([*said, *([f"and {count_noun(more, 'more finding')}"] if more > 0 else [])])
 
 
-def sentence(manifest: Manifest, verdict: Verdict) -> str:
+def write_sentence(manifest: Manifest, verdict: Verdict) -> str:
     """What was judged, and against what."""
     suite = manifest.suite
     against = "budgets and the baseline" if verdict.baseline else "budgets"
     return (
-        f"Suite {short(suite.name, MAX_NAME)}: {count_noun(len(manifest.cases), 'case')} of "
+        f"Suite {shorten(suite.name, MAX_NAME)}: {count_noun(len(manifest.cases), 'case')} of "
         f"{count_noun(len(suite.models), 'model')}, judged against {against}."
     )
 
 
-def reasons(verdict: Verdict) -> tuple[str, ...]:
+def list_reasons(verdict: Verdict) -> tuple[str, ...]:
     """Why the run could not be judged."""
-    return tuple(short(reason) for reason in verdict.invalid)
+    return tuple(shorten(reason) for reason in verdict.invalid)
 
 
-def notes(verdict: Verdict) -> tuple[str, ...]:
+def list_notes(verdict: Verdict) -> tuple[str, ...]:
     """What a person should know though it changes nothing."""
-    return tuple(short(note) for note in verdict.notes)
+    return tuple(shorten(note) for note in verdict.notes)
 
 
-def measured(rule: str, evidence: Evidence) -> str:
+def describe_measure(rule: str, evidence: Evidence) -> str:
     """What a number measures, in words."""
-    title = numbers.title(evidence.metric)
+    title = numbers.format_title(evidence.metric)
     if rule in {"limit", "cost", *COUNTED}:
         return title
     return f"{title} {evidence.stat.replace('_', ' ')} in {evidence.region}"
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def name_first(names: Sequence[str], most: int) -> str:
     """The first names, and how many more."""
-    said, more = [short(name, MAX_NAME) for name in names[:most]], len(names) - most
+    said, more = [shorten(name, MAX_NAME) for name in names[:most]], len(names) - most
     return ", ".join(said) + (f" and {more} more" if more > 0 else "")
 
 
-def short(text: str, most: int = MAX_TEXT) -> str:
+def shorten(text: str, most: int = MAX_TEXT) -> str:
     """A foreign text, plain, on one line, and no longer than `most`."""
-    line = plain(" ".join(text[: 2 * most].split()))
+    line = strip_foreign(" ".join(text[: 2 * most].split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _said(finding: Finding, outcome: str) -> str:
+def _describe_outcome(finding: Finding, outcome: str) -> str:
     if finding.fails and finding.outcome not in {Outcome.REGRESSED, Outcome.ERROR}:
         return f"{outcome}, fails the build"
     if not finding.fails and finding.outcome in {Outcome.REGRESSED, Outcome.TRADED}:
@@ -349,24 +350,24 @@ def _number(rule: str, evidence: Evidence) -> str:
     if evidence.before is not None:
         value = f"{numbers.number(evidence.before, evidence.unit)} → {value}"
     return (
-        f"{measured(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')}"
+        f"{describe_measure(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')}"
         f" {_quantity(evidence.limit, evidence)})"
     )
 
 
 def _quantity(value: float, evidence: Evidence) -> str:
-    return plain(numbers.quantity(value, evidence.unit))
+    return strip_foreign(numbers.format_quantity(value, evidence.unit))
 
 
-def _cause(finding: Finding) -> str:
-    line = line_of(finding)
+def _describe_cause(finding: Finding) -> str:
+    line = make_line(finding)
     first = f", first at {line.stage}" if line.stage else ""
-    return f"{short(line.words, 200)} in {line.families} with {line.models}{first}"
+    return f"{shorten(line.words, 200)} in {line.families} with {line.models}{first}"
 
 
-def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> str:
+def _count_more(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> str:
     if outcome is Outcome.INVISIBLE and changes:
-        return f" (JOD at most {numbers.jod(max(change.worst for change in changes))})"
+        return f" (JOD at most {numbers.format_jod(max(change.worst for change in changes))})"
     if outcome is not Outcome.IMPROVED:
         return ""
     loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}
@@ -374,14 +375,14 @@ def _more_of(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> s
         (one.family, one.model) for one in verdict.judgements if one.outcome is outcome
     )
     places = [
-        f"{short(family, MAX_NAME)} · {short(model, MAX_NAME)}"
+        f"{shorten(family, MAX_NAME)} · {shorten(model, MAX_NAME)}"
         for family, model in found
         if (family, model) not in loud
     ]
-    return f": {listed(places, NAMED_PLACES)}" if places else ""
+    return f": {name_first(places, NAMED_PLACES)}" if places else ""
 
 
-def _uncompared(verdict: Verdict) -> str:
+def _describe_uncompared(verdict: Verdict) -> str:
     if verdict.invalid or verdict.baseline:
         return UNKNOWN
     kept = "every budget and limit is kept" if verdict.exit_code is ExitCode.OK else ""
@@ -389,7 +390,7 @@ def _uncompared(verdict: Verdict) -> str:
     return f"{kept}; {none}" if kept else none
 
 
-def _about(finding: Finding) -> tuple[str, ...]:
+def _list_subjects(finding: Finding) -> tuple[str, ...]:
     evidence = finding.evidence
     number = (
         (metric_name(evidence.metric), evidence.region, evidence.stat)

@@ -41,10 +41,10 @@ KEY_NUMBERS: tuple[tuple[str, Region, str], ...] = (
 """What one line about a case shows."""
 
 
-def states(run: Run) -> dict[str, str]:
+def find_states(run: Run) -> dict[str, str]:
     """Case id -> what became of it, in the order of the manifest."""
-    judged = _judged(run)
-    same = unchanged(run)
+    judged = _find_judged(run)
+    same = find_unchanged(run)
     ended = {}
     for record in run.records:
         known = judged.get(record.case.id, "unchanged" if record.case.id in same else record.status)
@@ -52,17 +52,17 @@ def states(run: Run) -> dict[str, str]:
     return {case.id: ended.get(case.id, "missing") for case in run.manifest.cases}
 
 
-def unchanged(run: Run) -> frozenset[str]:
+def find_unchanged(run: Run) -> frozenset[str]:
     """Ids of the cases whose picture is an accepted one, bit for bit."""
     return frozenset(load_pairs(run.folder).unchanged)
 
 
-def findings(run: Run) -> tuple[Finding, ...]:
+def list_findings(run: Run) -> tuple[Finding, ...]:
     """The verdict's findings, in its order."""
     return run.verdict.findings if run.verdict else ()
 
 
-def _judged(run: Run) -> dict[str, str]:
+def _find_judged(run: Run) -> dict[str, str]:
     """Case id -> the worst that the verdict says of it."""
     if run.verdict is None:
         return {}
@@ -75,11 +75,11 @@ def _judged(run: Run) -> dict[str, str]:
     return {case_id: min(outcomes, key=OUTCOMES.index).value for case_id, outcomes in said.items()}
 
 
-def models(run: Run) -> tuple[str, ...]:
+def list_models(run: Run) -> tuple[str, ...]:
     """Names of the models, in the suite's order."""
     return tuple(dict.fromkeys(case.model.name for case in run.manifest.cases))
 
 
-def families(run: Run) -> tuple[str, ...]:
+def list_families(run: Run) -> tuple[str, ...]:
     """Names of the families, in the suite's order."""
     return tuple(dict.fromkeys(case.family for case in run.manifest.cases))

@@ -27,8 +27,8 @@ from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import CaseRecord, Finding
 from editproof.reports.common import view
 from editproof.reports.common.pictures import Gallery
-from editproof.reports.html.case_list import page_name
-from editproof.reports.html.case_view import Sources, about_run, view_case
+from editproof.reports.html.case_list import choose_page_name
+from editproof.reports.html.case_view import Sources, describe_run, view_case
 
 STATIC = ("viewer.css", "viewer_pixels.js", "viewer_pane.js", "viewer_facts.js", "viewer.js")
 """Files in static/ that the viewer needs, in this order, after state.js and dom.js."""
@@ -43,22 +43,26 @@ def write_case_data(run: Run, folder: Path, states: Mapping[str, str] | None = N
     """Write the data of all finished cases into a report's folder; `states` are those of
     `view.states`.
     """
-    sources = sources_of(run, folder)
-    states = view.states(run) if states is None else states
-    write_atomically(folder / "data" / "viewer.js", script("editproof.about", about_run(sources)))
+    sources = find_sources(run, folder)
+    states = view.find_states(run) if states is None else states
+    write_atomically(
+        folder / "data" / "viewer.js", make_script("editproof.about", describe_run(sources))
+    )
     target = folder / "cases"
     target.mkdir(parents=True, exist_ok=True)
     for record in run.records:
         case_id = record.case.id
         told = view_case(record, states[case_id], sources)
         told["pixels"] = _write_pixels(record, sources, run, folder) if told["maps"] else {}
-        (target / f"{page_name(case_id)}.js").write_bytes(script("editproof.case", told))
+        (target / f"{choose_page_name(case_id)}.js").write_bytes(
+            make_script("editproof.case", told)
+        )
 
 
-def sources_of(run: Run, folder: Path) -> Sources:
+def find_sources(run: Run, folder: Path) -> Sources:
     """Where the facts about a run's cases come from, for a report in that folder."""
     named: dict[str, list[Finding]] = {}
-    for finding in view.findings(run):
+    for finding in view.list_findings(run):
         for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
             named.setdefault(case_id, []).append(finding)
     changes = {change.case_id: change for change in run.verdict.changes} if run.verdict else {}
@@ -73,14 +77,14 @@ def sources_of(run: Run, folder: Path) -> Sources:
     )
 
 
-def script(function: str, data: Mapping[str, Any]) -> bytes:
+def make_script(function: str, data: Mapping[str, Any]) -> bytes:
     """A script that calls a function of ours with data; no text in it can end a script or start a
     comment.
     """
     try:
         text = msgspec.json.encode(data)
     except UnicodeEncodeError:  # half a character, as in a file name that is not UTF-8
-        text = msgspec.json.encode(_whole(data))
+        text = msgspec.json.encode(_repair_text(data))
     safe = (
         text.replace(b"<", b"\\u003c")
         .replace(b"\xe2\x80\xa8", b"\\u2028")
@@ -89,13 +93,13 @@ def script(function: str, data: Mapping[str, Any]) -> bytes:
     return b"%s(%s);\n" % (function.encode(), safe)
 
 
-def _whole(data: Any) -> Any:
+def _repair_text(data: Any) -> Any:
     if isinstance(data, str):
         return data.encode("utf-8", "backslashreplace").decode()
     if isinstance(data, Mapping):
-        return {_whole(key): _whole(value) for key, value in data.items()}
+        return {_repair_text(key): _repair_text(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_whole(value) for value in data]
+        return [_repair_text(value) for value in data]
     return data
 
 
@@ -133,7 +137,7 @@ def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> b
     name = target.relative_to(target.parents[1]).as_posix()
     write_atomically(
         target,
-        script(
+        make_script(
             "editproof.pixels", {"path": name, "data": data, "beyond": "" if own else "expected"}
         ),
     )
@@ -148,7 +152,7 @@ def _read(path: Path) -> Pixels | None:
         return None
 
 
-def pictures_in(told: Mapping[str, Any]) -> Iterable[str]:
+def list_pictures(told: Mapping[str, Any]) -> Iterable[str]:
     """Paths of every picture that the viewer can show of a case, from what `view_case` says."""
     for group in ("pictures", "outlines", "maps"):
         yield from (place[0] for place in told[group].values())

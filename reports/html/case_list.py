@@ -17,7 +17,7 @@ from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, CaseRecord, Finding, Margin, Region
 from editproof.reports.common import numbers, view
-from editproof.reports.common.verdict import line_of, short
+from editproof.reports.common.verdict import make_line, shorten
 from editproof.reports.html.case_view import WORSE
 
 MAX_NUMBERS = 4
@@ -33,10 +33,10 @@ Key = tuple[str, Region, str]
 
 def write_cases(run: Run, states: Mapping[str, str], path: Path) -> None:
     """Write what the list shows: a script that calls `editproof.cases` with it."""
-    write_atomically(path, script("editproof.cases", columns(run, states)))
+    write_atomically(path, make_list_script("editproof.cases", make_columns(run, states)))
 
 
-def script(function: str, data: object) -> bytes:
+def make_list_script(function: str, data: object) -> bytes:
     """A script that calls a function of ours with data; no text in it can end a script or start a
     comment.
     """
@@ -45,7 +45,7 @@ def script(function: str, data: object) -> bytes:
     return f"{function}({safe});\n".encode("utf-8", "backslashreplace")
 
 
-def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
+def make_columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
     """The list, failures first, each group in the order of the manifest.
 
     Words stand once and are told by their number; a number that was not measured is null.
@@ -54,13 +54,13 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
     cases = sorted(run.manifest.cases, key=lambda case: order.get(states[case.id], 0))
     records = {record.case.id: record for record in run.records}
     ended = [records.get(case.id) for case in cases]
-    keys = key_numbers(run.manifest)
-    worse = worse_aspects(run)
-    counts = counting_findings(run)
-    stage_of = _stages(run)
+    keys = choose_key_numbers(run.manifest)
+    worse = find_worse_aspects(run)
+    counts = number_findings(run)
+    stage_of = _find_stages(run)
     words: dict[str, list[str]] = {}
 
-    def coded(name: str, texts: Iterable[str]) -> list[int]:
+    def encode_words(name: str, texts: Iterable[str]) -> list[int]:
         known: dict[str, int] = {}
         indices = [known.setdefault(text, len(known)) for text in texts]
         words[name] = list(known)
@@ -68,40 +68,42 @@ def columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
 
     shown: dict[str, list[Any]] = {
         "id": [case.id for case in cases],
-        "family": coded("family", (case.family for case in cases)),
-        "name": coded("name", (case.name for case in cases)),
-        "model": coded("model", (case.model.name for case in cases)),
+        "family": encode_words("family", (case.family for case in cases)),
+        "name": encode_words("name", (case.name for case in cases)),
+        "model": encode_words("model", (case.model.name for case in cases)),
         "seed": [case.seed for case in cases],
-        "status": coded("status", (states[case.id] for case in cases)),
+        "status": encode_words("status", (states[case.id] for case in cases)),
         "seconds": [None if record is None else round(record.seconds, 3) for record in ended],
         "cached": [int(record is not None and record.cached) for record in ended],
-        "broke": coded("broke", (_stage(record, stage_of) for record in ended)),
-        "worse": coded("worse", (", ".join(worse.get(case.id, ())) for case in cases)),
-        "finding": coded(
+        "broke": encode_words("broke", (_find_stage(record, stage_of) for record in ended)),
+        "worse": encode_words("worse", (", ".join(worse.get(case.id, ())) for case in cases)),
+        "finding": encode_words(
             "finding", (" ".join(map(str, counts.get(case.id, ()))) for case in cases)
         ),
-        "reason": coded("reason", (_reason(record) for record in ended)),
+        "reason": encode_words("reason", (_find_reason(record) for record in ended)),
     }
-    values = _values(ended, keys)
+    values = _read_values(ended, keys)
     return {
         "count": len(cases),
         "states": view.STATES,
         "words": words,
         "columns": shown,
         "numbers": [
-            *_visibility(run, cases),
-            *(_about(run.manifest, key, values[key]) for key in keys),
+            *_make_visibility(run, cases),
+            *(_describe_number(run.manifest, key, values[key]) for key in keys),
         ][:MAX_NUMBERS],
-        "pages": {case.id: page for case in cases if (page := page_name(case.id)) != case.id},
+        "pages": {
+            case.id: page for case in cases if (page := choose_page_name(case.id)) != case.id
+        },
         "aspects": sorted({aspect for found in worse.values() for aspect in found}),
         "findings": {
-            str(number): _title(finding)
-            for number, finding in enumerate(view.findings(run), start=1)
+            str(number): _make_title(finding)
+            for number, finding in enumerate(view.list_findings(run), start=1)
         },
     }
 
 
-def page_name(case_id: str) -> str:
+def choose_page_name(case_id: str) -> str:
     """The file name, without its ending, of a case's data; an id that is no plain word, as in a
     foreign run, gets a digest.
     """
@@ -110,7 +112,7 @@ def page_name(case_id: str) -> str:
     return hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
+def choose_key_numbers(manifest: Manifest) -> tuple[Key, ...]:
     """What one line about a case shows: the usual ones, as far as the run has them, then what its
     rules ask for.
     """
@@ -121,12 +123,12 @@ def key_numbers(manifest: Manifest) -> tuple[Key, ...]:
     return tuple(known)[:MAX_NUMBERS]
 
 
-def worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
+def find_worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
     """Case id -> the aspects that got worse, by the findings that count it; of a rule about no
     picture the rule.
     """
     found: dict[str, list[str]] = {}
-    for finding in view.findings(run):
+    for finding in view.list_findings(run):
         if finding.outcome in WORSE:
             aspects = finding.lost or (finding.aspect or finding.rule,)
             for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
@@ -136,24 +138,24 @@ def worse_aspects(run: Run) -> dict[str, tuple[str, ...]]:
     return {case_id: tuple(sorted(aspects)) for case_id, aspects in found.items()}
 
 
-def counting_findings(run: Run) -> dict[str, tuple[int, ...]]:
+def number_findings(run: Run) -> dict[str, tuple[int, ...]]:
     """Case id -> the numbers, from 1, of the findings that count it."""
     found: dict[str, list[int]] = {}
-    for number, finding in enumerate(view.findings(run), start=1):
+    for number, finding in enumerate(view.list_findings(run), start=1):
         for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
             found.setdefault(case_id, []).append(number)
     return {case_id: tuple(numbers) for case_id, numbers in found.items()}
 
 
-def _title(finding: Finding) -> str:
-    line = line_of(finding)
-    return short(f"{line.outcome}: {line.words}", MAX_TITLE)
+def _make_title(finding: Finding) -> str:
+    line = make_line(finding)
+    return shorten(f"{line.outcome}: {line.words}", MAX_TITLE)
 
 
-def _stages(run: Run) -> dict[str, str]:
+def _find_stages(run: Run) -> dict[str, str]:
     """Case id -> the stage that the verdict blames."""
     found = [
-        finding for finding in view.findings(run) if finding.stage and finding.outcome in WORSE
+        finding for finding in view.list_findings(run) if finding.stage and finding.outcome in WORSE
     ]
     return {
         case_id: finding.stage
@@ -162,7 +164,7 @@ def _stages(run: Run) -> dict[str, str]:
     }
 
 
-def _stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
+def _find_stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
     """Where a case went wrong: the stage that the verdict blames; of one that was not finished, the
     last that ran.
     """
@@ -173,14 +175,14 @@ def _stage(record: CaseRecord | None, blamed: Mapping[str, str]) -> str:
     return record.stages[-1].name if record.stages and record.status != "done" else ""
 
 
-def _reason(record: CaseRecord | None) -> str:
+def _find_reason(record: CaseRecord | None) -> str:
     if record is None:
         return ""
     text = f"{record.error.kind}: {record.error.message}" if record.error else record.reason
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…"
 
 
-def _values(
+def _read_values(
     records: Sequence[CaseRecord | None], keys: Sequence[Key]
 ) -> dict[Key, list[float | None]]:
     found: dict[Key, list[float | None]] = {key: [] for key in keys}
@@ -191,7 +193,7 @@ def _values(
     return found
 
 
-def _visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
+def _make_visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
     """How visible each case's difference from the accepted picture is; nothing where nothing was
     compared.
     """
@@ -207,14 +209,16 @@ def _visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
     return [{"key": "jod", "label": "JOD", "title": title, "digits": 2, "values": values}]
 
 
-def _about(manifest: Manifest, key: Key, values: Sequence[float | None]) -> dict[str, Any]:
+def _describe_number(
+    manifest: Manifest, key: Key, values: Sequence[float | None]
+) -> dict[str, Any]:
     metric, region, stat = key
     unit = manifest.metrics[metric].unit_of(stat)
     return {
         "key": metric if stat == "mean" and region == "edit" else f"{metric}.{region}.{stat}",
-        "label": numbers.title(metric),
+        "label": numbers.format_title(metric),
         "title": (
-            f"{numbers.title(metric)} {stat.replace('_', ' ')} in"
+            f"{numbers.format_title(metric)} {stat.replace('_', ' ')} in"
             f" {region}{f', {unit}' if unit else ''}"
         ),
         "digits": 2 if unit else 4,

@@ -24,7 +24,7 @@ from editproof.harness.records.types import (
 )
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import Gallery
-from editproof.reports.common.verdict import JOD, line_of, visible
+from editproof.reports.common.verdict import JOD, describe_visibility, make_line
 
 WINDOW_PX = 64
 """Edge of the window that `worst` is taken over, in output pixels."""
@@ -58,11 +58,11 @@ class Sources:
     """By the case whose picture changed."""
 
 
-def about_run(sources: Sources) -> dict[str, Any]:
+def describe_run(sources: Sources) -> dict[str, Any]:
     """What holds for all cases: names of metrics, and what the colours of their maps stand for."""
     metrics = {
         name: {
-            "title": numbers.title(info.identity),
+            "title": numbers.format_title(info.identity),
             "identity": info.identity,
             "unit": info.unit,
             "units": dict(info.units),
@@ -119,29 +119,29 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
         "params": dict(case.params),
         "state": state,
         "reason": record.reason,
-        "error": _error(record),
+        "error": _describe_error(record),
         "seconds": round(record.seconds, 4),
         "peakMb": record.peak_mb and round(record.peak_mb, 1),
         "cached": record.cached,
         "config": dict(record.config),
-        "pictures": _known(shown),
-        "outlines": _known(outlines),
-        "maps": _known({name: gallery.place(digest) for name, digest in maps.items()}),
+        "pictures": _keep_known(shown),
+        "outlines": _keep_known(outlines),
+        "maps": _keep_known({name: gallery.place(digest) for name, digest in maps.items()}),
         "noMaps": sources.maps.skipped.get(case.id, ""),
         "compared": before is not None,
-        "stages": stages(record.stages, before, gallery),
-        "windows": windows(record, sources.manifest, failing(found)),
+        "stages": describe_stages(record.stages, before, gallery),
+        "windows": describe_windows(record, sources.manifest, list_failing_metrics(found)),
         "findings": [
-            _finding(finding)
+            _describe_finding(finding)
             for finding in found
             if finding.outcome is not Outcome.PASS or finding.at_risk
         ],
         "change": _change(sources.changes.get(case.id)),
-        **table(record, before),
+        **make_table(record, before),
     }
 
 
-def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
+def list_failing_metrics(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Names of the metrics whose numbers findings show for something worse, in the findings'
     order.
     """
@@ -151,7 +151,7 @@ def failing(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(metric_name(evidence.metric) for evidence in shown))
 
 
-def stages(
+def describe_stages(
     records: Sequence[StageRecord], before: AcceptedCase | None, gallery: Gallery
 ) -> list[dict[str, Any]]:
     """The stages of a case; `same` says whether the baseline's artefact of that stage is the same,
@@ -178,7 +178,7 @@ def stages(
     return found
 
 
-def windows(
+def describe_windows(
     record: CaseRecord, manifest: Manifest, first: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Where each metric is worst over all regions, the metrics `first` before the others; metrics
@@ -191,7 +191,7 @@ def windows(
         better = manifest.metrics[name].better
         if better != "higher" and row.value == 0:  # nothing is wrong anywhere
             continue
-        bad = numbers.badness(better, row.value)
+        bad = numbers.measure_badness(better, row.value)
         if name not in found or bad > found[name][0]:
             found[name] = (bad, row)
     order = [
@@ -202,14 +202,14 @@ def windows(
     for name in order:
         row = found[name][1]
         places.setdefault((row.y, row.x), []).append(
-            [name, row.region, _short(row.value), row.stat]
+            [name, row.region, _round_value(row.value), row.stat]
         )
     return [
         {"y": y, "x": x, "worst": worst} for (y, x), worst in list(places.items())[:MAX_WINDOWS]
     ]
 
 
-def table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
+def make_table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
     """All numbers of a case.
 
     `numbers` has a row for each metric and statistic: [metric, statistic, values, baseline's
@@ -217,7 +217,7 @@ def table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
     value, from 1; 0: there is one, or none was asked for. Metrics without any value, for one
     reason, are in `unmeasured` instead.
     """
-    blank = _unmeasured(record.measurements)
+    blank = _find_unmeasured(record.measurements)
     rows = [row for row in record.measurements if row.metric not in blank]
     asked = {row.region for row in rows}
     regions = [region for region in REGIONS if region in asked]
@@ -240,8 +240,8 @@ def table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
                 [0] * len(regions),
             ]
         at = column[row.region]
-        line[2][at] = _short(row.value)
-        line[3][at] = _short(then.get((row.metric, row.stat, row.region)))
+        line[2][at] = _round_value(row.value)
+        line[3][at] = _round_value(then.get((row.metric, row.stat, row.region)))
         if row.value is None:
             line[4][at] = notes.setdefault(row.reason or "no reason was recorded", len(notes) + 1)
     for line in found.values():
@@ -260,7 +260,7 @@ def table(record: CaseRecord, before: AcceptedCase | None) -> dict[str, Any]:
     }
 
 
-def _unmeasured(measurements: Sequence[Measurement]) -> dict[str, str]:
+def _find_unmeasured(measurements: Sequence[Measurement]) -> dict[str, str]:
     """Metrics that have no value anywhere, for one reason, and the reason."""
     reasons: dict[str, set[str]] = {}
     for row in measurements:
@@ -268,8 +268,8 @@ def _unmeasured(measurements: Sequence[Measurement]) -> dict[str, str]:
     return {metric: min(why) for metric, why in reasons.items() if len(why) == 1 and min(why)}
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    line, evidence = line_of(finding), finding.evidence
+def _describe_finding(finding: Finding) -> dict[str, Any]:
+    line, evidence = make_line(finding), finding.evidence
     return {
         "outcome": line.outcome,
         "fails": finding.fails,
@@ -296,18 +296,18 @@ def _change(change: Change | None) -> dict[str, Any] | None:
     word = (
         "invisible"
         if change.outcome is Outcome.INVISIBLE
-        else visible(max(change.whole, change.worst))
+        else describe_visibility(max(change.whole, change.worst))
     )
     return {
         "outcome": change.outcome.value,
         "seen": word,
-        "whole": numbers.jod(change.whole),
-        "worst": numbers.jod(change.worst),
+        "whole": numbers.format_jod(change.whole),
+        "worst": numbers.format_jod(change.worst),
         "about": JOD,
     }
 
 
-def _error(record: CaseRecord) -> dict[str, str] | None:
+def _describe_error(record: CaseRecord) -> dict[str, str] | None:
     error = record.error
     return (
         None
@@ -316,10 +316,10 @@ def _error(record: CaseRecord) -> dict[str, str] | None:
     )
 
 
-def _known(places: Mapping[Any, Any]) -> dict[str, Any]:
+def _keep_known(places: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: place for name, place in places.items() if place is not None}
 
 
-def _short(value: float | None) -> float | None:
+def _round_value(value: float | None) -> float | None:
     """Six digits are more than anybody reads, and half the file."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

@@ -14,12 +14,12 @@ from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import (
     INK,
     QUIET,
+    add_legend,
     by_model,
-    drawable,
-    figure_of,
     label_of,
-    legend,
     look,
+    make_drawable,
+    make_figure,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Point:
     value: float
 
 
-def strips(
+def make_strips(
     records: Sequence[CaseRecord], before: Mapping[str, float], metric: str = "lpips"
 ) -> tuple[Strip, ...]:
     """A metric's mean in the edit of every case, by model; `before` is the baseline's, by case
@@ -85,7 +85,7 @@ def strips(
 
 def strip_figure(found: Sequence[Strip], label: str) -> Figure:
     """A row a model: dots are cases, the ring below each row what the baseline had."""
-    figure, (axes,) = figure_of(1, 2, height_in=1.2 + 0.42 * len(found), left=0.24)
+    figure, (axes,) = make_figure(1, 2, height_in=1.2 + 0.42 * len(found), left=0.24)
     for row, strip in enumerate(found):
         style = look(row)
         heights = [row - 0.16 + 0.06 * (index % 3 - 1) for index in range(len(strip.now))]
@@ -117,18 +117,18 @@ def strip_figure(found: Sequence[Strip], label: str) -> Figure:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(label)
-    legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
-def forest_figure(effects: Sequence[Effect], label: str, *, names: Sequence[str]) -> Figure:
+def draw_forest(effects: Sequence[Effect], label: str, *, names: Sequence[str]) -> Figure:
     """A row a label: each series' mean change with its interval; left of the line is better.
 
     `names` are all models of the run, so that each has one colour in all charts.
     """
     labels = list(dict.fromkeys(effect.label for effect in effects))
     series = list(dict.fromkeys(effect.series for effect in effects))
-    figure, (axes,) = figure_of(
+    figure, (axes,) = make_figure(
         1, len(series), height_in=1.3 + (0.2 + 0.16 * len(series)) * len(labels), left=0.24
     )
     for index, name in enumerate(series):
@@ -146,7 +146,7 @@ def forest_figure(effects: Sequence[Effect], label: str, *, names: Sequence[str]
             label=label_of(name),
         )
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(range(len(labels)), [drawable(text) for text in labels])
+    axes.set_yticks(range(len(labels)), [make_drawable(text) for text in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
@@ -159,18 +159,18 @@ def forest_figure(effects: Sequence[Effect], label: str, *, names: Sequence[str]
     )
     axes.set_xlim(-1.08 * reach, 1.08 * reach)
     axes.set_xlabel(f"← better      {label}      worse →")
-    legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
-def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str, float]) -> Figure:
+def draw_stages(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str, float]) -> Figure:
     """Mean seconds of every stage, and the most memory of every model."""
     names = list(dict.fromkeys(stage for stages in seconds.values() for stage in stages))
     totals = {name: max(stages.get(name, 0.0) for stages in seconds.values()) for name in names}
     kept = set(sorted(names, key=lambda name: -totals[name])[:MOST_STAGES])
     shown = [name for name in names if name in kept]
     rows = max(len(shown), len(seconds), 1)
-    figure, (left, right) = figure_of(2, len(seconds), height_in=1.2 + 0.27 * rows, left=0.19)
+    figure, (left, right) = make_figure(2, len(seconds), height_in=1.2 + 0.27 * rows, left=0.19)
     thick = 0.76 / max(len(seconds), 1)
     for index, (model, stages) in enumerate(seconds.items()):
         at = [row + (index - (len(seconds) - 1) / 2) * thick for row in range(len(shown))]
@@ -190,12 +190,12 @@ def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str
                 textcoords="offset points",
                 va="center",
             )
-    left.set_yticks(range(len(shown)), [drawable(name) for name in shown])
+    left.set_yticks(range(len(shown)), [make_drawable(name) for name in shown])
     left.set_xlabel("time, s (mean over cases)")
     right.set_yticks([])
     right.set_xlabel("memory, MB (most of any case)")
     for axes, count in ((left, len(shown)), (right, len(seconds))):
-        _rows(axes, count)
+        _set_rows(axes, count)
     if memory:
         right.set_xlim(0, 1.2 * max(memory.values()))
     else:
@@ -206,16 +206,16 @@ def stage_figure(seconds: Mapping[str, Mapping[str, float]], memory: Mapping[str
             ha="center",
             color=QUIET,
         )
-    legend(figure, left)
+    add_legend(figure, left)
     return figure
 
 
-def history_figure(points: Mapping[str, Sequence[Point]], labels: Mapping[str, str]) -> Figure:
+def draw_history(points: Mapping[str, Sequence[Point]], labels: Mapping[str, str]) -> Figure:
     """A panel a number: its mean over all cases of each model, run by run."""
     every = [point for found in points.values() for point in found]
     whens = sorted({point.when for point in every})
     models = list(dict.fromkeys(point.model for point in every))
-    figure, panels = figure_of(len(points), len(models))
+    figure, panels = make_figure(len(points), len(models))
     for axes, (name, found) in zip(panels, points.items(), strict=True):
         for index, model in enumerate(models):
             own = sorted((p for p in found if p.model == model), key=lambda p: p.when)
@@ -230,11 +230,11 @@ def history_figure(points: Mapping[str, Sequence[Point]], labels: Mapping[str, s
         axes.set_xlim(-0.3, len(whens) - 0.7)
         axes.set_xlabel("run, UTC")
         axes.set_ylabel(labels[name])
-    legend(figure, panels[0])
+    add_legend(figure, panels[0])
     return figure
 
 
-def _rows(axes: Axes, count: int) -> None:
+def _set_rows(axes: Axes, count: int) -> None:
     axes.set_ylim(count - 0.4, -0.6)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")

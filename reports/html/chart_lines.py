@@ -13,12 +13,12 @@ from editproof.harness.records.types import Budget, CaseRecord, Param
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import (
     INK,
+    add_legend,
     by_model,
-    drawable,
-    figure_of,
     label_of,
-    legend,
     look,
+    make_drawable,
+    make_figure,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class Line:
     """Where no case has a value."""
 
 
-def spectral_lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
+def make_spectral_lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
     """Spectral energy in the edit by octave, one line per model; x is 1 (coarsest) … 5."""
     return _by_stat(records, "spectral_energy", "octave", len(OCTAVES))
 
 
-def contrast_lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
+def make_contrast_lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
     """Local contrast in the edit by size of detail, one line per model; x is 1 (coarsest) … 4."""
     return _by_stat(records, "local_contrast", "band", len(BANDS))
 
@@ -64,11 +64,11 @@ def limit_lines(records: Sequence[CaseRecord], metric: str) -> tuple[Line, ...]:
             points.setdefault(case.case.step, []).append(
                 numbers.value(case, metric, "edit", "mean")
             )
-        lines.append(_line(model, points))
+        lines.append(_make_line(model, points))
     return tuple(lines)
 
 
-def failing_step(line: Line, budget: Budget) -> int | None:
+def find_failing_step(line: Line, budget: Budget) -> int | None:
     """The first step at which a line is past a budget; None: it keeps it. A ladder without a
     budget's rung has none.
     """
@@ -79,21 +79,23 @@ def failing_step(line: Line, budget: Budget) -> int | None:
     return None
 
 
-def spectral_figure(lines: Sequence[Line]) -> Figure:
+def draw_spectrum(lines: Sequence[Line]) -> Figure:
     """Energy by octave, over what is expected."""
-    return _bands(lines, OCTAVES, "octave band, cycles/px (coarse to fine)", "energy in edit, dB")
+    return _find_bands(
+        lines, OCTAVES, "octave band, cycles/px (coarse to fine)", "energy in edit, dB"
+    )
 
 
-def contrast_figure(lines: Sequence[Line]) -> Figure:
+def draw_contrast(lines: Sequence[Line]) -> Figure:
     """Contrast by size of detail, over what is expected."""
-    return _bands(lines, BANDS, "size of detail (coarse to fine)", "contrast in edit, dB")
+    return _find_bands(lines, BANDS, "size of detail (coarse to fine)", "contrast in edit, dB")
 
 
 def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
     """LPIPS and PSNR by step of the ladder, with the budgets and the step at which each model
     passes one.
     """
-    figure, panels = figure_of(
+    figure, panels = make_figure(
         2, sum(1 + bool(line.lost) for line in limit_lines(records, "lpips"))
     )
     labels = (
@@ -101,19 +103,19 @@ def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
         ("psnr", "PSNR in edit, dB (higher is better)"),
     )
     steps = sorted({record.case.step for record in records})
-    ticks, below = _ladder(records, steps)
+    ticks, below = _read_ladder(records, steps)
     for axes, (metric, label) in zip(panels, labels, strict=True):
         lines = limit_lines(records, metric)
         _draw(axes, lines)
         for budget in run.manifest.suite.budgets:
-            if _covers(budget, records[0].case.family, metric):
+            if _is_covered(budget, records[0].case.family, metric):
                 _draw_budget(axes, budget, steps)
                 _mark_failures(axes, lines, budget)
         axes.set_xticks(steps, ticks)
         axes.set_xlim(steps[0] - 0.3, steps[-1] + 0.3)
         axes.set_xlabel(f"ladder step{below}")
         axes.set_ylabel(label)
-    legend(figure, panels[0])
+    add_legend(figure, panels[0])
     return figure
 
 
@@ -124,12 +126,12 @@ def _by_stat(records: Sequence[CaseRecord], metric: str, stat: str, count: int) 
             number: [numbers.value(case, metric, "edit", f"{stat}_{number}") for case in cases]
             for number in range(1, count + 1)
         }
-        lines.append(_line(model, points))
+        lines.append(_make_line(model, points))
     return tuple(lines)
 
 
-def _bands(lines: Sequence[Line], names: Sequence[str], across: str, up: str) -> Figure:
-    figure, (axes,) = figure_of(1, len(lines))
+def _find_bands(lines: Sequence[Line], names: Sequence[str], across: str, up: str) -> Figure:
+    figure, (axes,) = make_figure(1, len(lines))
     _draw(axes, lines)
     axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     place = axes.get_yaxis_transform()
@@ -140,7 +142,7 @@ def _bands(lines: Sequence[Line], names: Sequence[str], across: str, up: str) ->
     axes.set_xlim(0.7, len(names) + 0.3)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
-    legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
@@ -193,7 +195,7 @@ def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
     it covers.
     """
     for index, line in enumerate(lines):
-        step = failing_step(line, budget)
+        step = find_failing_step(line, budget)
         if step is not None:
             height = line.mean[line.x.index(step)]
             colour = look(index)["color"]
@@ -208,7 +210,7 @@ def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
             )
 
 
-def _covers(budget: Budget, family: str, metric: str) -> bool:
+def _is_covered(budget: Budget, family: str, metric: str) -> bool:
     named = not budget.families or family in budget.families
     return named and (metric_name(budget.metric), budget.region, budget.stat) == (
         metric,
@@ -217,7 +219,7 @@ def _covers(budget: Budget, family: str, metric: str) -> bool:
     )
 
 
-def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
+def _read_ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
     """Tick labels, and what stands below the steps: the parameter that makes the ladder, where it
     is only one.
     """
@@ -228,15 +230,15 @@ def _ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[s
     if len(names) != 1:
         return [str(step) for step in steps], ""
     name = names[0]
-    ticks = [f"{step}\n({_param(params[step].get(name, ''))})" for step in steps]
-    return ticks, f" (its {drawable(name)})"
+    ticks = [f"{step}\n({_format_param(params[step].get(name, ''))})" for step in steps]
+    return ticks, f" (its {make_drawable(name)})"
 
 
-def _param(param: Param) -> str:
-    return f"{param:g}" if isinstance(param, float) else drawable(str(param))
+def _format_param(param: Param) -> str:
+    return f"{param:g}" if isinstance(param, float) else make_drawable(str(param))
 
 
-def _line(model: str, points: dict[int, list[float | None]]) -> Line:
+def _make_line(model: str, points: dict[int, list[float | None]]) -> Line:
     known = {
         x: [value for value in values if value is not None and math.isfinite(value)]
         for x, values in points.items()

@@ -92,7 +92,7 @@ class Chart:
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def use_style() -> Iterator[None]:
     """Charts drawn inside look like ours, whatever a user's own settings are."""
     import matplotlib as mpl
 
@@ -102,7 +102,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def figure_of(
+def make_figure(
     columns: int, entries: int, *, height_in: float = 3.0, left: float = 0.115
 ) -> tuple[Figure, list[Axes]]:
     """Panels side by side below room for a legend of that many entries; margins are fixed, so that
@@ -126,7 +126,7 @@ def figure_of(
     return figure, list(axes)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
+def add_legend(figure: Figure, axes: Axes) -> None:
     """A legend above all panels, of what the first one shows."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
@@ -156,23 +156,25 @@ def save(figure: Figure, kind: str, title: str, path: Path, alt: str) -> Chart:
     figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     width, height = (round(inches * POINTS_PER_INCH) for inches in figure.get_size_inches())
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r"font(?:-family)?: ?[^;\"]*?'DejaVu Sans'[^;\"]*", _font, text)
+    text = re.sub(r"font(?:-family)?: ?[^;\"]*?'DejaVu Sans'[^;\"]*", _find_font, text)
     path.write_text(
-        text.replace("<defs>", f"<style>{_dark()}</style>\n <defs>", 1), encoding="utf-8"
+        text.replace("<defs>", f"<style>{_make_dark_rules()}</style>\n <defs>", 1), encoding="utf-8"
     )
     return Chart(kind, title, path, width, height, alt)
 
 
 def label_of(name: str) -> str:
     """A name for a legend; Matplotlib leaves one that starts with an underscore out."""
-    label = drawable(name)
+    label = make_drawable(name)
     return f" {label}" if label.startswith("_") else label
 
 
-def drawable(name: str) -> str:
+def make_drawable(name: str) -> str:
     """A name that can stand in a chart: what the font has, no longer than a legend is wide."""
     short = name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-    return "".join(char if ord(char) in _glyphs() and char.isprintable() else "□" for char in short)
+    return "".join(
+        char if ord(char) in _read_glyphs() and char.isprintable() else "□" for char in short
+    )
 
 
 def by_model(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
@@ -183,13 +185,13 @@ def by_model(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
     return found
 
 
-def alt_of(what: str, ends: Sequence[tuple[str, float]], unit: str) -> str:
+def make_alt(what: str, ends: Sequence[tuple[str, float]], unit: str) -> str:
     """The alternative text of a chart: what it is, and a number for each name."""
-    named = [f"{name} {numbers.quantity(value, unit)}" for name, value in ends]
+    named = [f"{name} {numbers.format_quantity(value, unit)}" for name, value in ends]
     return f"{what}: {', '.join(named) or 'no value'}"
 
 
-def _font(found: re.Match[str]) -> str:
+def _find_font(found: re.Match[str]) -> str:
     size = re.search(r"[\d.]+px", found[0])
     return (
         f"font: {size[0]} {FONTS}"
@@ -199,7 +201,7 @@ def _font(found: re.Match[str]) -> str:
 
 
 @cache
-def _dark() -> str:
+def _make_dark_rules() -> str:
     rules = [
         f'[style*="{what}: {light}"]{{{what}:{dark}!important}}'
         for light, dark in IN_THE_DARK.items()
@@ -210,7 +212,7 @@ def _dark() -> str:
 
 
 @cache
-def _glyphs() -> frozenset[int]:
+def _read_glyphs() -> frozenset[int]:
     from matplotlib.font_manager import findfont
     from matplotlib.ft2font import FT2Font
 

@@ -21,21 +21,21 @@ from editproof.reports.html.chart_dots import (
     Effect,
     Point,
     Strip,
-    forest_figure,
-    history_figure,
-    stage_figure,
+    draw_forest,
+    draw_history,
+    draw_stages,
+    make_strips,
     strip_figure,
-    strips,
 )
 from editproof.reports.html.chart_lines import (
-    contrast_figure,
-    contrast_lines,
+    draw_contrast,
+    draw_spectrum,
     limit_figure,
     limit_lines,
-    spectral_figure,
-    spectral_lines,
+    make_contrast_lines,
+    make_spectral_lines,
 )
-from editproof.reports.html.chart_style import Chart, alt_of, by_model, save, styled
+from editproof.reports.html.chart_style import Chart, by_model, make_alt, save, use_style
 from editproof.reports.html.history import Moment
 
 KINDS = (
@@ -124,9 +124,9 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
     by_family: dict[str, list[CaseRecord]] = {}
     for record in run.records:
         by_family.setdefault(record.case.family, []).append(record)
-    shown = _families(run, by_family)
-    before = _before(run.records, load_accepted_cases(run.folder))
-    with styled():
+    shown = _draw_families(run, by_family)
+    before = _read_baseline(run.records, load_accepted_cases(run.folder))
+    with use_style():
         charts = [
             chart
             for family in shown
@@ -138,20 +138,22 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
     return Drawn(tuple(charts), len(shown), len(by_family) - len(shown))
 
 
-def _families(run: Run, by_family: Mapping[str, object]) -> list[str]:
+def _draw_families(run: Run, by_family: Mapping[str, object]) -> list[str]:
     """Those that are drawn, in the run's order."""
-    named = dict.fromkeys(family for finding in view.findings(run) for family in finding.families)
+    named = dict.fromkeys(
+        family for finding in view.list_findings(run) for family in finding.families
+    )
     rank = {family: index for index, family in enumerate(named)}
     worst = sorted(by_family, key=lambda family: rank.get(family, len(rank)))[:MOST_FAMILIES]
     return [family for family in by_family if family in worst]
 
 
-def _before(records: Iterable[CaseRecord], counterparts: AcceptedCases) -> dict[str, float]:
+def _read_baseline(records: Iterable[CaseRecord], counterparts: AcceptedCases) -> dict[str, float]:
     """LPIPS of the baseline's cases, by the run's case ids."""
     found = {}
     for record in records:
         other = counterparts.get(record.case.id)
-        value = numbers.among(other.measurements, "lpips", "edit", "mean") if other else None
+        value = numbers.find_among(other.measurements, "lpips", "edit", "mean") if other else None
         if value is not None:
             found[record.case.id] = value
     return found
@@ -162,33 +164,35 @@ def _of_family(
 ) -> Iterable[Chart]:
     models = set(list(by_model(records))[:MOST_MODELS])
     records = [record for record in records if record.case.model.name in models]
-    slug = slug_of(family)
-    bands = spectral_lines(records)
+    slug = make_slug(family)
+    bands = make_spectral_lines(records)
     if any(line.x for line in bands):
-        alt = alt_of(
+        alt = make_alt(
             f"Spectral energy in {family}, finest octave",
             [(b.model, b.mean[-1]) for b in bands if b.x],
             "dB",
         )
-        yield save(spectral_figure(bands), "spectral", family, folder / f"spectral-{slug}.svg", alt)
-    bands = contrast_lines(records)
+        yield save(draw_spectrum(bands), "spectral", family, folder / f"spectral-{slug}.svg", alt)
+    bands = make_contrast_lines(records)
     if any(line.x for line in bands):
-        alt = alt_of(
+        alt = make_alt(
             f"Local contrast in {family}, finest detail",
             [(b.model, b.mean[-1]) for b in bands if b.x],
             "dB",
         )
-        yield save(contrast_figure(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
+        yield save(draw_contrast(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
     damage = limit_lines(records, "lpips")
     measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
     if measured and not records[0].case.own:
         ends = [(line.model, line.mean[-1]) for line in damage if line.mean]
-        alt = alt_of(f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", ends, "")
+        alt = make_alt(
+            f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", ends, ""
+        )
         yield save(limit_figure(run, records), "limit", family, folder / f"limit-{slug}.svg", alt)
-    dots = strips(records, before)
+    dots = make_strips(records, before)
     if any(len(strip.now) > 1 or strip.then for strip in dots):
         ends = [(strip.model, sum(strip.now) / len(strip.now)) for strip in dots]
-        alt = alt_of(f"LPIPS in the edit of every case of {family}; means", ends, "")
+        alt = make_alt(f"LPIPS in the edit of every case of {family}; means", ends, "")
         label = "LPIPS in edit (lower is better)"
         yield save(strip_figure(dots, label), "seeds", family, folder / f"seeds-{slug}.svg", alt)
 
@@ -204,39 +208,39 @@ def _of_run(
     effects = [
         effect
         for family, records in by_family.items()
-        for effect in _since(family, strips(records, before))
+        for effect in _compare_to_baseline(family, make_strips(records, before))
     ]
     if effects:
         title = "Since the baseline"
-        alt = alt_of(
+        alt = make_alt(
             "Mean change of LPIPS", [(f"{e.label} {e.series}", e.mean) for e in effects], ""
         )
-        figure = forest_figure(effects, "change of LPIPS in edit", names=names)
+        figure = draw_forest(effects, "change of LPIPS in edit", names=names)
         yield save(figure, "forest", title, folder / "forest-baseline.svg", alt)
     first, *others = names or [""]
     effects = [
         effect
         for family, records in by_family.items()
-        for effect in _swaps(family, records, first, others[:MOST_MODELS])
+        for effect in _compare_models(family, records, first, others[:MOST_MODELS])
     ]
     if effects:
-        alt = alt_of(
+        alt = make_alt(
             f"Mean difference of LPIPS from {first}",
             [(f"{e.label} {e.series}", e.mean) for e in effects],
             "",
         )
-        figure = forest_figure(effects, "difference of LPIPS in edit", names=names)
+        figure = draw_forest(effects, "difference of LPIPS in edit", names=names)
         yield save(figure, "forest", f"Instead of {first}", folder / "forest-models.svg", alt)
-    seconds, memory = _costs(run.records)
+    seconds, memory = _read_costs(run.records)
     if seconds:
         totals = [(model, sum(stages.values())) for model, stages in seconds.items()]
-        figure = stage_figure(seconds, memory)
+        figure = draw_stages(seconds, memory)
         yield save(
             figure,
             "stages",
             "Stages",
             folder / "stages.svg",
-            alt_of("Time of all stages", totals, "s"),
+            make_alt("Time of all stages", totals, "s"),
         )
     moments = [*history, Moment.of(run)]
     if len(moments) > 1:
@@ -256,19 +260,17 @@ def _of_run(
                 for p in next(iter(points.values()))
                 if p.when == moments[-1].when
             ]
-            alt = alt_of(f"Means over {len(moments)} runs; now", last, "")
-            yield save(
-                history_figure(points, labels), "history", "Runs", folder / "history.svg", alt
-            )
+            alt = make_alt(f"Means over {len(moments)} runs; now", last, "")
+            yield save(draw_history(points, labels), "history", "Runs", folder / "history.svg", alt)
 
 
-def _since(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
+def _compare_to_baseline(family: str, found: Iterable[Strip]) -> Iterable[Effect]:
     for strip in found:
         if len(strip.then) == len(strip.now):
-            yield effect_of(family, strip.model, np.subtract(strip.now, strip.then))
+            yield measure_effect(family, strip.model, np.subtract(strip.now, strip.then))
 
 
-def _swaps(
+def _compare_models(
     family: str, records: Sequence[CaseRecord], first: str, others: Sequence[str]
 ) -> Iterable[Effect]:
     """Every other model against the first one, scene by scene: means over seeds are what is
@@ -285,14 +287,14 @@ def _swaps(
     for model in others:
         both = [name for name in scenes.get(model, {}) if name in known]
         if both:
-            yield effect_of(
+            yield measure_effect(
                 family,
                 model,
                 np.array([np.mean(scenes[model][n]) - np.mean(known[n]) for n in both]),
             )
 
 
-def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
+def measure_effect(label: str, series: str, changes: np.ndarray) -> Effect:
     """The mean of paired changes with its 95 % interval (Student's t); of one change there is no
     interval.
     """
@@ -305,7 +307,9 @@ def effect_of(label: str, series: str, changes: np.ndarray) -> Effect:
     return Effect(label, series, mean, mean - reach, mean + reach, count)
 
 
-def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+def _read_costs(
+    records: Iterable[CaseRecord],
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Model -> stage -> mean seconds, and model -> the most memory, MB."""
     seconds: dict[str, dict[str, list[float]]] = {}
     memory: dict[str, float] = {}
@@ -323,7 +327,7 @@ def _costs(records: Iterable[CaseRecord]) -> tuple[dict[str, dict[str, float]], 
     return means, {model: memory[model] for model in kept if model in memory}
 
 
-def slug_of(name: str) -> str:
+def make_slug(name: str) -> str:
     """A file name for a family; a name that is none itself gets a digest, so that two never
     meet.
     """

@@ -19,12 +19,12 @@ from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import REGIONS, CaseRecord
 from editproof.reports.common import numbers
-from editproof.reports.common.pictures import relative
-from editproof.reports.common.text import plain
-from editproof.reports.html.chart_dots import Effect, forest_figure
-from editproof.reports.html.chart_style import Chart, alt_of, save, styled
-from editproof.reports.html.report import environment, write_static
-from editproof.reports.html.thumbnails import cut, worst_place
+from editproof.reports.common.pictures import make_url
+from editproof.reports.common.text import strip_foreign
+from editproof.reports.html.chart_dots import Effect, draw_forest
+from editproof.reports.html.chart_style import Chart, make_alt, save, use_style
+from editproof.reports.html.report import make_environment, write_static
+from editproof.reports.html.thumbnails import cut, find_worst_place
 
 STYLES = ("tokens.css", "front.css", "compare.css")
 MOST_ROWS = 60
@@ -108,31 +108,31 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             shutil.rmtree(folder / name, ignore_errors=True)
     index = folder / "index.html"
     text = (
-        environment(folder)
+        make_environment(folder)
         .get_template("compare.html.j2")
         .render(
             styles=STYLES,
             scripts=(),
             found=found,
-            headline=headline(found),
-            counts=counts(found),
+            choose_headline=choose_headline(found),
+            count_outcomes=count_outcomes(found),
             regions=[
                 region for region in REGIONS if any(row.region == region for row in found.rows)
             ],
-            map=region_map(found),
-            charts=_charts(found, folder / "charts"),
-            losses=_sheets(found.losses, a, b, folder),
-            gains=_sheets(found.gains, a, b, folder),
+            map=make_region_map(found),
+            charts=_draw_charts(found, folder / "charts"),
+            losses=_make_sheets(found.losses, a, b, folder),
+            gains=_make_sheets(found.gains, a, b, folder),
             rows={
                 outcome: [row for row in found.rows if row.outcome == outcome] for outcome in WORDS
             },
             words=WORDS,
             tones=TONES,
             aspect_tones=ASPECT_TONES,
-            against=lambda row: against(found, row),
+            describe_exception=lambda row: describe_exception(found, row),
             most=MOST_ROWS,
             most_folded=MOST_FOLDED,
-            ranked=numbers.title(found.quality.partition(" ")[0])
+            ranked=numbers.format_title(found.quality.partition(" ")[0])
             + " "
             + found.quality.partition(" ")[2],
         )
@@ -141,7 +141,7 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
     return index
 
 
-def headline(found: Comparison) -> Headline:
+def choose_headline(found: Comparison) -> Headline:
     """Which to take, and the answer in full."""
     moved = {one.outcome for one in found.aspects} & {"better", "worse", "traded"}
     word = TAKEN[found.take] if moved or found.take != "either" else "NO DIFFERENCE"
@@ -149,19 +149,19 @@ def headline(found: Comparison) -> Headline:
     return Headline(word, tones.get(frozenset(moved), "warn"), found.answer)
 
 
-def against(found: Comparison, row: Row) -> str:
+def describe_exception(found: Comparison, row: Row) -> str:
     """What is said of a row that points the other way than its aspect; empty: it does not."""
     aspect = next((one for one in found.aspects if one.aspect == row.aspect), None)
     word = AGAINST.get((aspect.outcome, row.outcome), "") if aspect else ""
     return f"although {row.aspect} is {word} on the whole" if word else ""
 
 
-def counts(found: Comparison) -> dict[Outcome, int]:
+def count_outcomes(found: Comparison) -> dict[Outcome, int]:
     """How many rows of each outcome."""
     return {outcome: sum(row.outcome == outcome for row in found.rows) for outcome in WORDS}
 
 
-def region_map(found: Comparison) -> dict[tuple[str, str], dict[str, Cell]]:
+def make_region_map(found: Comparison) -> dict[tuple[str, str], dict[str, Cell]]:
     """Family and model -> region -> what was won and lost there."""
     cells: dict[tuple[str, str], dict[str, Cell]] = {}
     for row in found.rows:
@@ -178,18 +178,18 @@ def region_map(found: Comparison) -> dict[tuple[str, str], dict[str, Cell]]:
 
 def measure(row: Row) -> str:
     """`LPIPS mean in edit`"""
-    return f"{numbers.title(row.metric)} {row.stat.replace('_', ' ')} in {row.region}"
+    return f"{numbers.format_title(row.metric)} {row.stat.replace('_', ' ')} in {row.region}"
 
 
 def change(row: Row) -> str:
     """`0.0230 worse`"""
     if row.change is None:
         return "—"
-    amount = numbers.quantity(abs(row.change), row.unit)
+    amount = numbers.format_quantity(abs(row.change), row.unit)
     return f"{amount} {'worse' if row.change > 0 else 'better'}" if row.change else "none"
 
 
-def interval(row: Row) -> str:
+def format_interval(row: Row) -> str:
     """`0.0100 to 0.0300`; empty: none."""
     if row.interval is None:
         return ""
@@ -199,10 +199,10 @@ def interval(row: Row) -> str:
     )
 
 
-def aspect_table(found: Comparison) -> Table:
+def make_aspect_table(found: Comparison) -> Table:
     """A table for `rich.print`: what B is on each aspect, in the order of the answer."""
     order = list(ASPECT_TONES)
-    table = _table(
+    table = _make_table(
         "in margins, over the pictures that differ visibly; JOD: how visible the most visible"
         " one is"
     )
@@ -215,19 +215,23 @@ def aspect_table(found: Comparison) -> Table:
     ):
         moved = one.outcome in ASPECT_STYLES
         cells = (
-            [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.jod(one.jod)] if moved else ["", "", ""]
+            [f"{one.won:.1f}", f"{one.lost:.1f}", numbers.format_jod(one.jod)]
+            if moved
+            else ["", "", ""]
         )
         table.add_row(one.aspect, Text(one.outcome, ASPECT_STYLES.get(one.outcome, "")), *cells)
     return table
 
 
-def comparison_table(found: Comparison) -> Table:
+def make_comparison_table(found: Comparison) -> Table:
     """A table for `rich.print`: what is lost and won, worst first, as far as it does not speak
     against its aspect.
     """
     changed = [row for row in found.rows if row.outcome in {"lost", "won"}]
-    shown = [row for row in changed if not against(found, row)]
-    table = _table("; ".join(_caption(found, len(changed) - len(shown), len(shown) - MOST_LINES)))
+    shown = [row for row in changed if not describe_exception(found, row)]
+    table = _make_table(
+        "; ".join(_write_caption(found, len(changed) - len(shown), len(shown) - MOST_LINES))
+    )
     table.add_column("", no_wrap=True)
     table.add_column("family, model", overflow="fold", min_width=16)
     table.add_column("measure", overflow="fold", min_width=18)
@@ -241,13 +245,13 @@ def comparison_table(found: Comparison) -> Table:
         cells = [row.outcome, f"{row.family}, {row.model}", measure(row), *sides, change(row)]
         style = {"lost": "bold red", "won": "green"}.get(row.outcome, "")
         table.add_row(
-            *(Text(plain(cell), style if not at else "") for at, cell in enumerate(cells))
+            *(Text(strip_foreign(cell), style if not at else "") for at, cell in enumerate(cells))
         )
     return table
 
 
-def _caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
-    yield ", ".join(f"{count} {outcome}" for outcome, count in counts(found).items())
+def _write_caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
+    yield ", ".join(f"{count} {outcome}" for outcome, count in count_outcomes(found).items())
     if opposed:
         yield f"{opposed} point the other way than their aspect"
     if more > 0:
@@ -256,7 +260,7 @@ def _caption(found: Comparison, opposed: int, more: int) -> Iterable[str]:
         yield "all are on the page and in --json"
 
 
-def _table(caption: str) -> Table:
+def _make_table(caption: str) -> Table:
     return Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -266,11 +270,11 @@ def _table(caption: str) -> Table:
     )
 
 
-def _charts(found: Comparison, folder: Path) -> list[Chart]:
+def _draw_charts(found: Comparison, folder: Path) -> list[Chart]:
     """Forest plots of the main measurements: a row a family, a series a model."""
     folder.mkdir(parents=True, exist_ok=True)
     charts = []
-    with styled():
+    with use_style():
         for metric, label in FOREST:
             effects = [
                 Effect(
@@ -286,27 +290,27 @@ def _charts(found: Comparison, folder: Path) -> list[Chart]:
             ]
             if effects:
                 names = list(dict.fromkeys(effect.series for effect in effects))
-                alt = alt_of(
+                alt = make_alt(
                     f"Mean change of {label}",
                     [(f"{e.label} {e.series}", e.mean) for e in effects],
                     "",
                 )
-                figure = forest_figure(effects, f"change of {label}", names=names)
+                figure = draw_forest(effects, f"change of {label}", names=names)
                 charts.append(save(figure, "forest", label, folder / f"forest-{metric}.svg", alt))
     return charts
 
 
-def _sheets(pairs: Sequence[Pair], a: Run, b: Run, folder: Path) -> list[Sheet]:
+def _make_sheets(pairs: Sequence[Pair], a: Run, b: Run, folder: Path) -> list[Sheet]:
     ours = {record.case.id: record for record in a.records}
     theirs = {record.case.id: record for record in b.records}
     return [
         sheet
         for pair in pairs
-        for sheet in _sheet(pair, a, b, ours[pair.a], theirs[pair.b], folder)
+        for sheet in _make_sheet(pair, a, b, ours[pair.a], theirs[pair.b], folder)
     ]
 
 
-def _sheet(
+def _make_sheet(
     pair: Pair, a: Run, b: Run, left: CaseRecord, right: CaseRecord, folder: Path
 ) -> Iterable[Sheet]:
     """None where a picture is not there any more."""
@@ -320,7 +324,7 @@ def _sheet(
             pictures.append(picture.convert("RGB"))
     if len({picture.size for picture in pictures}) > 1:
         return
-    place = worst_place(right if pair.change > 0 else left)
+    place = find_worst_place(right if pair.change > 0 else left)
     sheet = cut(pictures, place, EDGE_PX)
     target = (
         folder
@@ -339,10 +343,10 @@ def _sheet(
         target,
         *sheet.size,
         alt,
-        (_case_link(a, pair.a, folder), _case_link(b, pair.b, folder)),
+        (_make_case_link(a, pair.a, folder), _make_case_link(b, pair.b, folder)),
     )
 
 
-def _case_link(run: Run, case_id: str, folder: Path) -> str:
+def _make_case_link(run: Run, case_id: str, folder: Path) -> str:
     page = run.folder / "report" / "index.html"
-    return f"{relative(page, folder)}#{urlencode({'case': case_id})}" if page.is_file() else ""
+    return f"{make_url(page, folder)}#{urlencode({'case': case_id})}" if page.is_file() else ""

@@ -153,18 +153,18 @@ class _Cases:
         )
 
 
-def headline(run: Run) -> Headline:
+def choose_headline(run: Run) -> Headline:
     """The verdict in a word, and why."""
     judged = run.verdict
     if judged is None:
         return Headline(
             "NOT JUDGED YET", "plain", "No gate has judged this run yet; `editproof gate` does."
         )
-    word = verdict.headline(judged).upper()
+    word = verdict.write_headline(judged).upper()
     if judged.invalid:
         more = f" (and {len(judged.invalid) - 1} more below)" if len(judged.invalid) > 1 else ""
         return Headline(word, "warn", judged.invalid[0] + more)
-    why = verdict.because(judged)
+    why = verdict.explain_verdict(judged)
     return Headline(
         word,
         _ENDINGS.get(judged.exit_code, "warn"),
@@ -172,7 +172,7 @@ def headline(run: Run) -> Headline:
     )
 
 
-def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
+def count_all(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     """The numbers beside the verdict: pictures, findings, and edits without a picture; `states` are
     the cases', by id.
     """
@@ -180,8 +180,8 @@ def counts(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     finished = f"{total - missing:,}" if not missing else f"{total - missing:,} of {total:,}"
     of = {state: sum(other == state for other in states.values()) for state in view.STATES}
     shown: list[tuple[str, int, Tone, str]] = [
-        *_picture_counts(run),
-        *_finding_counts(run),
+        *_count_pictures(run),
+        *_count_findings(run),
         *(
             (label, of[state], tone, f"#status={state}")
             for label, state, tone in _ENDS
@@ -207,22 +207,22 @@ _ENDS: tuple[tuple[str, str, Tone], ...] = (
 )
 
 
-def compared(run: Run) -> str:
+def describe_pictures(run: Run) -> str:
     """What became of the pictures beside the accepted ones, in a sentence; empty: there is no
     baseline.
     """
     if run.verdict is None or not run.verdict.baseline:
         return ""
-    said = verdict.changed_pictures(run.verdict)
+    said = verdict.count_changed(run.verdict)
     return f"{said}." if said else f"{verdict.UNKNOWN}."
 
 
-def cards(run: Run) -> Cards:
+def make_cards(run: Run) -> Cards:
     """The findings, in the verdict's order; a budget that is kept is none."""
     cases = _Cases.of(run)
-    numbered = enumerate(view.findings(run), start=1)
+    numbered = enumerate(view.list_findings(run), start=1)
     made = [
-        _card(cases, number, one)
+        _make_card(cases, number, one)
         for number, one in numbered
         if verdict.is_open(one) or one.outcome != Outcome.PASS
     ]
@@ -232,7 +232,7 @@ def cards(run: Run) -> Cards:
     return Cards(tuple(found[:MAX_CARDS]), tuple(quiet[:MAX_CARDS]), left_out)
 
 
-def unseen(run: Run) -> tuple[Unseen, ...]:
+def list_invisible(run: Run) -> tuple[Unseen, ...]:
     """The pictures that changed invisibly, the most visible first; at most MAX_INVISIBLE."""
     found = (
         [one for one in run.verdict.changes if one.outcome is Outcome.INVISIBLE]
@@ -241,27 +241,29 @@ def unseen(run: Run) -> tuple[Unseen, ...]:
     )
     cases = _Cases.of(run)
     return tuple(
-        Unseen(cases.place(one.case_id), numbers.jod(one.whole), numbers.jod(one.worst))
+        Unseen(
+            cases.place(one.case_id), numbers.format_jod(one.whole), numbers.format_jod(one.worst)
+        )
         for one in found[:MAX_INVISIBLE]
     )
 
 
-def family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]]:
+def make_family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, Cell]]:
     """Family -> model -> how it stands; pairs without a case are left out."""
     found: dict[tuple[str, str], list[tuple[Outcome, str]]] = {}
     for one in run.verdict.judgements if run.verdict else ():
-        found.setdefault((one.family, one.model), []).append((one.outcome, _aspect(one)))
-    for finding in view.findings(run):
-        for pair in _pairs(finding):
+        found.setdefault((one.family, one.model), []).append((one.outcome, _describe_aspect(one)))
+    for finding in view.list_findings(run):
+        for pair in _list_pairs(finding):
             found.setdefault(pair, []).append(
-                (finding.outcome, f"{verdict.line_of(finding).words}: {finding.outcome}")
+                (finding.outcome, f"{verdict.make_line(finding).words}: {finding.outcome}")
             )
     cases: dict[tuple[str, str], list[str]] = {}
     for case in run.manifest.cases:
         cases.setdefault((case.family, case.model.name), []).append(states[case.id])
     result: dict[str, dict[str, Cell]] = {}
     for (family, model), ended in cases.items():
-        result.setdefault(family, {})[model] = _cell(
+        result.setdefault(family, {})[model] = _make_cell(
             family, model, found.get((family, model), []), ended
         )
     return result
@@ -280,7 +282,7 @@ def list_link(**state: str) -> str:
     return f"#{urlencode(state, errors='replace')}"
 
 
-def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
+def _count_pictures(run: Run) -> list[tuple[str, int, Tone, str]]:
     judged = run.verdict
     if judged is None or not (judged.unchanged or judged.changes):
         return []
@@ -294,9 +296,11 @@ def _picture_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
     ]
 
 
-def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
+def _count_findings(run: Run) -> list[tuple[str, int, Tone, str]]:
     outcomes = [
-        finding.outcome for finding in view.findings(run) if finding.outcome is not Outcome.PASS
+        finding.outcome
+        for finding in view.list_findings(run)
+        if finding.outcome is not Outcome.PASS
     ]
     numbers_of = {outcome: outcomes.count(outcome) for outcome in OUTCOMES if outcome in outcomes}
     words = {
@@ -309,7 +313,7 @@ def _finding_counts(run: Run) -> list[tuple[str, int, Tone, str]]:
     ]
 
 
-def _card(cases: _Cases, number: int, finding: Finding) -> Card:
+def _make_card(cases: _Cases, number: int, finding: Finding) -> Card:
     ids = tuple(dict.fromkeys(case_id for case_id in (finding.case_id, *finding.cases) if case_id))
     places = tuple(cases.place(case_id, finding) for case_id in ids[:MAX_LINKS])
     tone: Tone = (
@@ -320,7 +324,7 @@ def _card(cases: _Cases, number: int, finding: Finding) -> Card:
         else TONES[finding.outcome]
     )
     return Card(
-        line=verdict.line_of(finding),
+        line=verdict.make_line(finding),
         finding=finding,
         tone=tone,
         href=places[0].href if finding.case_id and places else "",
@@ -330,7 +334,7 @@ def _card(cases: _Cases, number: int, finding: Finding) -> Card:
     )
 
 
-def _pairs(finding: Finding) -> list[tuple[str, str]]:
+def _list_pairs(finding: Finding) -> list[tuple[str, str]]:
     """The families and models of a rule about no picture: what pictures show stands in the
     judgements.
     """
@@ -339,12 +343,12 @@ def _pairs(finding: Finding) -> list[tuple[str, str]]:
     return [(family, model) for family in finding.families for model in finding.models]
 
 
-def _aspect(one: Judgement) -> str:
-    jod = "" if one.outcome in verdict.INVISIBLE else f" ({verdict.seen(one.jod)})"
+def _describe_aspect(one: Judgement) -> str:
+    jod = "" if one.outcome in verdict.INVISIBLE else f" ({verdict.describe_jod(one.jod)})"
     return f"{one.aspect}: {one.outcome}{jod}"
 
 
-def _cell(
+def _make_cell(
     family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]
 ) -> Cell:
     failed = sum(state in view.FAILED for state in ended)
@@ -360,5 +364,5 @@ def _cell(
     said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
     title = f"{family} × {model}, {count_noun(len(ended), 'case')}: {'; '.join(said) or text}"
     return Cell(
-        tone, mark, text, verdict.short(title), list_link(family=family, model=model), len(ended)
+        tone, mark, text, verdict.shorten(title), list_link(family=family, model=model), len(ended)
     )

@@ -45,7 +45,7 @@ class Moment:
         return cls(run.manifest.created, means)
 
 
-def earlier_runs(run: Run) -> tuple[Moment, ...]:
+def find_earlier_runs(run: Run) -> tuple[Moment, ...]:
     """The newest runs of the same suite and metrics beside this one, oldest first; what can't be
     read is left out.
     """
@@ -66,10 +66,10 @@ def earlier_runs(run: Run) -> tuple[Moment, ...]:
         )
         if same and all(manifest.metrics.get(key) == run.manifest.metrics.get(key) for key in KEYS):
             found.append((manifest.created, path.parent))
-    return tuple(Moment(when, _means(folder)) for when, folder in sorted(found)[-MOST_RUNS:])
+    return tuple(Moment(when, _read_means(folder)) for when, folder in sorted(found)[-MOST_RUNS:])
 
 
-def _means(folder: Path) -> dict[str, dict[str, float]]:
+def _read_means(folder: Path) -> dict[str, dict[str, float]]:
     sums: dict[tuple[str, str], list[float]] = {}
     columns = ["metric", "region", "stat", "model", "value"]
     try:

@@ -20,11 +20,11 @@ from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Outcome
 from editproof.reports.common import numbers, verdict, view
-from editproof.reports.common.pictures import relative
+from editproof.reports.common.pictures import make_url
 from editproof.reports.html import case_data, charts, front_page
 from editproof.reports.html.case_data import write_case_data
-from editproof.reports.html.case_list import key_numbers, write_cases
-from editproof.reports.html.history import earlier_runs
+from editproof.reports.html.case_list import choose_key_numbers, write_cases
+from editproof.reports.html.history import find_earlier_runs
 from editproof.reports.html.thumbnails import write_thumbnails
 
 HERE = Path(__file__).parent
@@ -58,14 +58,14 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
     where it is, seen from the run.
     """
     folder = run.folder / "report" if folder is None else folder
-    states = view.states(run)
+    states = view.find_states(run)
     if folder == run.folder / "report":  # nobody else's files lie there
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
     write_cases(run, states, folder / "data" / "cases.js")
     write_case_data(run, folder, states)
-    drawn = charts.write_charts(run, folder / "charts", earlier_runs(run))
+    drawn = charts.write_charts(run, folder / "charts", find_earlier_runs(run))
     index = folder / "index.html"
     write_atomically(index, _index(run, folder, states, drawn).encode("utf-8", "replace"))
     return index
@@ -77,7 +77,7 @@ def write_static(folder: Path, names: Iterable[str]) -> None:
         write_atomically(folder / "static" / name, (STATIC / name).read_bytes())
 
 
-def environment(folder: Path) -> Environment:
+def make_environment(folder: Path) -> Environment:
     """Our templates, for a page in that folder; whatever a run says is escaped, and a name that
     does not exist raises.
     """
@@ -91,9 +91,9 @@ def environment(folder: Path) -> Environment:
     )
     pages.filters.update(
         number=numbers.number,
-        quantity=numbers.quantity,
-        metric=numbers.title,
-        seen_from_here=lambda path: relative(path, folder),
+        quantity=numbers.format_quantity,
+        metric=numbers.format_title,
+        seen_from_here=lambda path: make_url(path, folder),
     )
     pages.globals.update(
         STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY
@@ -102,12 +102,12 @@ def environment(folder: Path) -> Environment:
 
 
 def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
-    cards = front_page.cards(run)
+    cards = front_page.make_cards(run)
     pictured = [card.finding for card in (*cards.open, *cards.quiet)]
-    unseen = front_page.unseen(run)
+    unseen = front_page.list_invisible(run)
     changes = run.verdict.changes if run.verdict else ()
     return (
-        environment(folder)
+        make_environment(folder)
         .get_template("index.html.j2")
         .render(
             styles=STYLES,
@@ -117,30 +117,30 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},
             verdict=run.verdict,
             missing=run.missing,
-            headline=front_page.headline(run),
-            counts=front_page.counts(run, states),
-            compared=front_page.compared(run),
+            headline=front_page.choose_headline(run),
+            counts=front_page.count_all(run, states),
+            compared=front_page.describe_pictures(run),
             cards=cards,
             jod=verdict.JOD,
             unseen=unseen,
             unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
             thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
-            map=front_page.family_map(run, states),
-            families=view.families(run),
-            models=view.models(run),
+            map=front_page.make_family_map(run, states),
+            families=view.list_families(run),
+            models=view.list_models(run),
             charts={
                 kind: [chart for chart in drawn.charts if chart.kind == kind]
                 for kind, *_ in charts.KINDS
             },
             families_drawn=drawn.families,
             families_left_out=drawn.left_out,
-            number_titles=_titles(run),
+            number_titles=_list_titles(run),
         )
     )
 
 
-def _titles(run: Run) -> str:
+def _list_titles(run: Run) -> str:
     """What the list's numbers are, in words."""
-    keys: Sequence[Any] = key_numbers(run.manifest)
+    keys: Sequence[Any] = choose_key_numbers(run.manifest)
     places = dict.fromkeys(f"{stat.replace('_', ' ')} in {region}" for _, region, stat in keys)
     return ", ".join(places) or "none"

@@ -63,50 +63,54 @@ def write_single_file(index: Path) -> Path:
     folder = index.parent
     target = folder.with_name(f"{folder.name}.html")
     text = index.read_text(encoding="utf-8")
-    beside = _data_files(folder)
+    beside = _list_data_files(folder)
     text = _CHART.sub(r"\2", text)  # a click on a picture leads nowhere in a single file
     text = _IMAGE.sub(
-        lambda found: f"{found[1]}{data_uri(_file(folder, found[2]))}{found[3]}", text
+        lambda found: f"{found[1]}{make_data_uri(_embed_file(folder, found[2]))}{found[3]}", text
     )
     styles: list[str] = []
-    text = _STYLE.sub(lambda found: _style(folder, found[1], styles), text)
+    text = _STYLE.sub(lambda found: _embed_style(folder, found[1], styles), text)
     scripts = _SCRIPT.findall(text)
     text = _SCRIPT.sub("", text)
     parts = [
-        _with_files(_file(folder, name).read_text(encoding="utf-8"), name, beside)
+        _with_files(_embed_file(folder, name).read_text(encoding="utf-8"), name, beside)
         for name in scripts
     ]
     hashes: list[str] = []
-    inlined = "".join(f"<script>{_hashed(part, hashes)}</script>\n" for part in parts)
+    inlined = "".join(f"<script>{_hash_script(part, hashes)}</script>\n" for part in parts)
     text = text.replace("</body>", f"{inlined}</body>")
-    text = _POLICY.sub(lambda found: f"{found[1]}{_policy(styles, hashes)}{found[2]}", text)
+    text = _POLICY.sub(lambda found: f"{found[1]}{_make_policy(styles, hashes)}{found[2]}", text)
     write_atomically(target, text.encode("utf-8"))
     return target
 
 
-def data_uri(path: Path) -> str:
+def make_data_uri(path: Path) -> str:
     """A file as a data: URI."""
-    return _uri(path.read_bytes(), KINDS[path.suffix])
+    return _make_uri(path.read_bytes(), KINDS[path.suffix])
 
 
-def small_uri(path: Path) -> str:
+def make_small_uri(path: Path) -> str:
     """A picture as a data: URI, as WebP where that is smaller."""
     data = path.read_bytes()
     if path.suffix == ".svg" or len(data) < SMALL:
-        return data_uri(path)
+        return make_data_uri(path)
     with Image.open(path) as picture:
         buffer = io.BytesIO()
         picture.convert(
             "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
         ).save(buffer, "WEBP", quality=84, method=1)
-    return _uri(buffer.getvalue(), KINDS[".webp"]) if buffer.tell() < len(data) else data_uri(path)
+    return (
+        _make_uri(buffer.getvalue(), KINDS[".webp"])
+        if buffer.tell() < len(data)
+        else make_data_uri(path)
+    )
 
 
-def _uri(data: bytes, kind: str) -> str:
+def _make_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _data_files(folder: Path) -> dict[str, str]:
+def _list_data_files(folder: Path) -> dict[str, str]:
     """Path as a script names it -> data: URI, of everything that scripts load: data of cases, and
     the pictures in it.
     """
@@ -118,17 +122,21 @@ def _data_files(folder: Path) -> dict[str, str]:
             place[0] for kind, place in said.get("pictures", {}).items() if kind in EXACT and place
         }
         for name in dict.fromkeys([*exact, *_PICTURE.findall(text)]):
-            if name not in found and not name.startswith("data:") and _file(folder, name).is_file():
+            if (
+                name not in found
+                and not name.startswith("data:")
+                and _embed_file(folder, name).is_file()
+            ):
                 found[name] = (
-                    data_uri(_file(folder, name))
+                    make_data_uri(_embed_file(folder, name))
                     if name in exact
-                    else small_uri(_file(folder, name))
+                    else make_small_uri(_embed_file(folder, name))
                 )
-        found[path.relative_to(folder).as_posix()] = data_uri(path)
+        found[path.relative_to(folder).as_posix()] = make_data_uri(path)
     return found
 
 
-def _file(folder: Path, name: str) -> Path:
+def _embed_file(folder: Path, name: str) -> Path:
     return folder / unquote(html.unescape(name))
 
 
@@ -140,17 +148,18 @@ def _with_files(text: str, name: str, beside: dict[str, str]) -> str:
     return f"{text}\neditproof.files = {table};\n"
 
 
-def _style(folder: Path, name: str, hashes: list[str]) -> str:
-    return f"<style>{_hashed(_file(folder, name).read_text(encoding='utf-8'), hashes)}</style>"
+def _embed_style(folder: Path, name: str, hashes: list[str]) -> str:
+    text = _embed_file(folder, name).read_text(encoding="utf-8")
+    return f"<style>{_hash_script(text, hashes)}</style>"
 
 
-def _hashed(text: str, hashes: list[str]) -> str:
+def _hash_script(text: str, hashes: list[str]) -> str:
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
     hashes.append(f"'sha256-{digest}'")
     return text
 
 
-def _policy(styles: list[str], scripts: list[str]) -> str:
+def _make_policy(styles: list[str], scripts: list[str]) -> str:
     """Ours by their hashes; data: is what we put in."""
     return (
         f"default-src 'none'; img-src data:; style-src {' '.join(styles)}; script-src"

@@ -14,7 +14,7 @@ from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import CaseRecord, Finding, Measurement
 from editproof.reports.common import numbers
-from editproof.reports.html.case_list import page_name
+from editproof.reports.html.case_list import choose_page_name
 
 EDGE_PX = 144
 """Of each of the cuts."""
@@ -55,7 +55,11 @@ def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dic
         if len(drawn) == MOST:
             break
         thumbnail = _draw(
-            run.folder, record, _blobs(record, finding, before), _place(record, finding), folder
+            run.folder,
+            record,
+            _choose_blobs(record, finding, before),
+            _place(record, finding),
+            folder,
         )
         if thumbnail:
             drawn[finding.case_id] = thumbnail
@@ -69,13 +73,13 @@ def cut(
     sheet = Image.new("RGB", (edge * len(pictures) + GAP_PX * (len(pictures) - 1), edge), "#808080")
     for index, picture in enumerate(pictures):
         shown = picture.convert("RGB").resize(
-            (edge, edge), Image.Resampling.LANCZOS, box=_box(picture.size, place)
+            (edge, edge), Image.Resampling.LANCZOS, box=_make_box(picture.size, place)
         )
         sheet.paste(shown, (index * (edge + GAP_PX), 0))
     return sheet
 
 
-def _blobs(record: CaseRecord, finding: Finding, before: AcceptedCases) -> dict[str, str]:
+def _choose_blobs(record: CaseRecord, finding: Finding, before: AcceptedCases) -> dict[str, str]:
     """The case's pictures by kind; of a finding beside the accepted picture that one stands for the
     expected.
     """
@@ -114,7 +118,7 @@ def _draw(
         )
     sheet = cut(pictures, place)
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{page_name(record.case.id)}.webp"
+    target = folder / f"{choose_page_name(record.case.id)}.webp"
     sheet.save(target, "WEBP", quality=82, method=2)
     words = {
         "accepted": "accepted",
@@ -138,16 +142,16 @@ def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
     """
     evidence = finding.evidence
     if evidence is None:
-        return worst_place(record)
+        return find_worst_place(record)
     name = metric_name(evidence.metric)
     found = [
         row for row in record.measurements if row.y is not None and metric_name(row.metric) == name
     ]
     own = [row for row in found if row.region == evidence.region]
-    return _centre(own[0]) if own else _centre(found[0]) if found else worst_place(record)
+    return _centre(own[0]) if own else _centre(found[0]) if found else find_worst_place(record)
 
 
-def worst_place(record: CaseRecord) -> tuple[int, int] | None:
+def find_worst_place(record: CaseRecord) -> tuple[int, int] | None:
     """Where LPIPS is worst in the edit: y, x in output pixels; None: not known."""
     row = numbers.find(record, "lpips", "edit", "worst")
     return _centre(row) if row else None
@@ -157,7 +161,9 @@ def _centre(row: Measurement) -> tuple[int, int] | None:
     return None if row.y is None or row.x is None else (row.y, row.x)
 
 
-def _box(size: tuple[int, int], place: tuple[int, int] | None) -> tuple[float, float, float, float]:
+def _make_box(
+    size: tuple[int, int], place: tuple[int, int] | None
+) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of the square that is shown."""
     width, height = size
     edge = min(width, height) if place is None else min(CUT_PX, width, height)

@@ -15,14 +15,14 @@ from editproof.harness.records.types import Verdict
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     Line,
-    because,
-    headline,
-    notes,
+    explain_verdict,
+    list_notes,
+    list_reasons,
     open_findings,
     open_lines,
-    reasons,
-    short,
-    summed,
+    shorten,
+    sum_up,
+    write_headline,
 )
 
 MAX_FINDINGS = 10
@@ -30,14 +30,14 @@ MAX_LINES = 10
 STYLES = {"error": "bold red", "warning": "yellow", "good": ""}
 
 
-def finding_blocks(verdict: Verdict) -> Group | None:
+def make_finding_blocks(verdict: Verdict) -> Group | None:
     """What needs a person, in the verdict's order: at most 10 findings and a count. None: there is
     nothing.
     """
     found = open_lines(verdict)
     if not found:
         return None
-    blocks = [part for line in found[:MAX_FINDINGS] for part in _block(line)]
+    blocks = [part for line in found[:MAX_FINDINGS] for part in _make_block(line)]
     more = len(found) - MAX_FINDINGS
     if more > 0:
         blocks.append(
@@ -46,41 +46,45 @@ def finding_blocks(verdict: Verdict) -> Group | None:
     return Group(*blocks)
 
 
-def reason_lines(verdict: Verdict) -> list[str]:
+def list_reason_lines(verdict: Verdict) -> list[str]:
     """Why the run could not be judged; at most 10 and a count."""
-    return _few([f"not judged: {reason}" for reason in reasons(verdict)], "more reason")
+    return _limit_lines(
+        [f"not judged: {reason}" for reason in list_reasons(verdict)], "more reason"
+    )
 
 
 def note_lines(verdict: Verdict) -> list[str]:
     """What a person should know though it changes nothing; at most 10 and a count."""
-    return _few([f"note: {note}" for note in notes(verdict)], "more note")
+    return _limit_lines([f"note: {note}" for note in list_notes(verdict)], "more note")
 
 
-def verdict_lines(verdict: Verdict) -> list[str]:
+def list_verdict(verdict: Verdict) -> list[str]:
     """The verdict, and why: one line or two."""
-    why = because(verdict)
+    why = explain_verdict(verdict)
     return [
-        f"verdict: {headline(verdict)}: {summed(verdict)}",
+        f"verdict: {write_headline(verdict)}: {sum_up(verdict)}",
         *([f"because: {why}"] if why else []),
     ]
 
 
-def next_step(verdict: Verdict, folder: Path) -> str:
+def choose_next_step(verdict: Verdict, folder: Path) -> str:
     """The command that says which stage did the first of it; empty: no picture needs a look."""
     found = (one for one in open_findings(verdict) if one.rule == "picture" and one.case_id)
     worst = next(found, None)
     return (
-        f"editproof blame {short(worst.case_id)} --run {shlex.quote(str(folder))}" if worst else ""
+        f"editproof blame {shorten(worst.case_id)} --run {shlex.quote(str(folder))}"
+        if worst
+        else ""
     )
 
 
-def _block(line: Line) -> list[Text | Padding]:
+def _make_block(line: Line) -> list[Text | Padding]:
     # Text, not str: a name such as `[red]` is no markup.
     head = Text.assemble((line.said, STYLES[line.level]), " · ", (line.place, "bold"))
     below = [text for text in (line.story, line.number) if text]
     return [head, *(Padding(Text(text), (0, 0, 0, 2)) for text in below)]
 
 
-def _few(lines: list[str], word: str) -> list[str]:
+def _limit_lines(lines: list[str], word: str) -> list[str]:
     more = len(lines) - MAX_LINES
     return [*lines[:MAX_LINES], *([f"… and {count_noun(more, word)}"] if more > 0 else [])]

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from editproof.harness.records.runs import Run
-from editproof.reports.html.front_page import cards
+from editproof.reports.html.front_page import make_cards
 from editproof.reports.html.single_file import write_single_file
 from tests.e2e.conftest import editproof, opened, state, until
 from tests.reports.conftest import HOSTILE
@@ -48,7 +48,7 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
     expect(page.locator(".since")).to_contain_text("Since the baseline")
     expect(page.locator(".group").first).to_be_in_viewport()
     expect(page.locator(".group .thumb img").first).to_be_in_viewport()
-    assert page.locator("#findings > .group").count() == min(12, len(cards(run).open))
+    assert page.locator("#findings > .group").count() == min(12, len(make_cards(run).open))
     expect(page.locator("#findings > .lead").first).to_contain_text(
         "JOD: at 1, 75 % of people prefer the other picture"
     )

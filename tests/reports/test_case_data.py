@@ -17,7 +17,7 @@ from PIL import Image
 from editproof.harness.records import runs
 from editproof.harness.records.map_index import Maps, write_maps
 from editproof.reports.html import case_data, case_view
-from editproof.reports.html.case_list import page_name
+from editproof.reports.html.case_list import choose_page_name
 
 SEPARATOR = "\u2028"
 
@@ -54,9 +54,9 @@ def test_every_finished_case_has_its_file(run: runs.Run, tmp_path: Path) -> None
     """One for each finished case, and no other."""
     case_data.write_case_data(run, tmp_path)
     files = {path.name for path in (tmp_path / "cases").iterdir()}
-    assert files == {f"{page_name(record.case.id)}.js" for record in run.records}
+    assert files == {f"{choose_page_name(record.case.id)}.js" for record in run.records}
     record = run.records[3]
-    said = read(tmp_path / "cases" / f"{page_name(record.case.id)}.js", "editproof.case")
+    said = read(tmp_path / "cases" / f"{choose_page_name(record.case.id)}.js", "editproof.case")
     assert said["id"] == record.case.id
     assert read(tmp_path / "data" / "viewer.js", "editproof.about")["suite"] == "smoke"
 
@@ -64,7 +64,7 @@ def test_every_finished_case_has_its_file(run: runs.Run, tmp_path: Path) -> None
 def test_no_text_can_end_a_script() -> None:
     """Names are data: neither a tag nor a line separator stands in a script as it is."""
     hostile = f"</script><script>alert(1)</script><!-- {SEPARATOR} \udcff"
-    text = case_data.script("editproof.case", {"name": hostile}).decode()
+    text = case_data.make_script("editproof.case", {"name": hostile}).decode()
     assert "<" not in text
     assert SEPARATOR not in text
     assert msgspec.json.decode(text[len("editproof.case(") : -3])["name"].startswith("</script>")
@@ -74,8 +74,8 @@ def test_all_pictures_are_there(run: runs.Run, tmp_path: Path) -> None:
     """Every path that a case's file names leads to a file."""
     folder = run.folder / "elsewhere"
     record = run.records[0]
-    told = case_view.view_case(record, "done", case_data.sources_of(run, folder))
-    paths = list(case_data.pictures_in(told))
+    told = case_view.view_case(record, "done", case_data.find_sources(run, folder))
+    paths = list(case_data.list_pictures(told))
     assert len(paths) > 6
     assert all((folder / path).resolve().is_file() for path in paths)
 

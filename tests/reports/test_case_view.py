@@ -22,7 +22,7 @@ from editproof.harness.records.manifest import Manifest, MetricInfo
 from editproof.harness.records.map_index import Maps
 from editproof.harness.records.types import CaseRecord, Finding, Measurement, Outcome, StageRecord
 from editproof.reports.html import case_view
-from editproof.reports.html.case_data import sources_of
+from editproof.reports.html.case_data import find_sources
 from editproof.reports.html.case_view import Sources
 
 
@@ -37,7 +37,7 @@ def record(run: runs.Run) -> CaseRecord:
 @pytest.fixture
 def sources(run: runs.Run, tmp_path: Path) -> Sources:
     """Of a report outside the run's folder."""
-    return sources_of(run, tmp_path / "report")
+    return find_sources(run, tmp_path / "report")
 
 
 def shown(record: CaseRecord, sources: Sources) -> dict[str, Any]:
@@ -135,8 +135,8 @@ def test_a_case_that_the_baseline_lacks(
     """It is told apart from a run that was compared with nothing."""
     beside = replace(sources, counterparts=compared(tmp_path, run.records[-1], run.records[-1]))
     assert not shown(record, beside)["compared"]
-    assert case_view.about_run(beside)["baseline"] == "baselines/quick"
-    assert case_view.about_run(sources)["baseline"] == ""
+    assert case_view.describe_run(beside)["baseline"] == "baselines/quick"
+    assert case_view.describe_run(sources)["baseline"] == ""
 
 
 def test_stages_are_compared_by_their_artefacts(
@@ -180,7 +180,7 @@ def test_worst_windows_begin_with_what_failed(record: CaseRecord, run: runs.Run)
         Measurement("lpips[st-alex]@1", "edit", "worst", 0.4, "", "", 90, 10),
         Measurement("delta_e00@1", "edit", "worst", 0.0, "ΔE00", "", 1, 1),
     )
-    found = case_view.windows(replace(record, measurements=rows), run.manifest, ("lpips",))
+    found = case_view.describe_windows(replace(record, measurements=rows), run.manifest, ("lpips",))
     assert [(window["y"], window["x"]) for window in found] == [(90, 10), (40, 50)]
     assert [worst[0] for worst in found[1]["worst"]] == ["psnr", "ssim"]
 
@@ -192,7 +192,7 @@ def test_of_a_metrics_regions_the_worst_counts(record: CaseRecord, run: runs.Run
         Measurement("psnr@1", "edit", "worst", 20.0, "dB", "", 2, 2),
         Measurement("psnr@1", "ring", "worst", 25.0, "dB", "", 3, 3),
     )
-    found = case_view.windows(replace(record, measurements=rows), run.manifest)
+    found = case_view.describe_windows(replace(record, measurements=rows), run.manifest)
     assert [window["y"] for window in found] == [2]
 
 
@@ -257,7 +257,7 @@ def test_maps_of_an_earlier_outcome_are_not_shown(record: CaseRecord, sources: S
 
 def test_metrics_are_told_once(sources: Sources) -> None:
     """Titles, units and directions hold for all cases."""
-    metrics = case_view.about_run(sources)["metrics"]
+    metrics = case_view.describe_run(sources)["metrics"]
     assert metrics["lpips"] == {
         "title": "LPIPS [st-alex]",
         "identity": "lpips[st-alex]@1",

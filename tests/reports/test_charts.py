@@ -13,10 +13,15 @@ from editproof.harness.records.manifest import write_manifest
 from editproof.harness.records.tables import write_tables
 from editproof.harness.records.types import Budget, Model
 from editproof.reports.html import charts
-from editproof.reports.html.chart_dots import strips
-from editproof.reports.html.chart_lines import Line, failing_step, limit_lines, spectral_lines
-from editproof.reports.html.chart_style import Chart, drawable
-from editproof.reports.html.history import Moment, earlier_runs
+from editproof.reports.html.chart_dots import make_strips
+from editproof.reports.html.chart_lines import (
+    Line,
+    find_failing_step,
+    limit_lines,
+    make_spectral_lines,
+)
+from editproof.reports.html.chart_style import Chart, make_drawable
+from editproof.reports.html.history import Moment, find_earlier_runs
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +88,8 @@ def test_charts_have_a_dark_look(drawn: tuple[Chart, ...]) -> None:
 def test_point_of_failure(run: runs.Run) -> None:
     """A model fails at the first step whose mean is past the budget."""
     line = Line("m", (1, 2, 3), (0.1, 0.3, 0.2), (0.1,) * 3, (0.4,) * 3, ())
-    assert failing_step(line, Budget("lpips", "edit", "mean", max=0.2)) == 2
-    assert failing_step(line, Budget("lpips", "edit", "mean", max=0.5)) is None
+    assert find_failing_step(line, Budget("lpips", "edit", "mean", max=0.2)) == 2
+    assert find_failing_step(line, Budget("lpips", "edit", "mean", max=0.5)) is None
 
 
 def test_seeds_stand_beside_the_baseline(run: runs.Run) -> None:
@@ -93,7 +98,7 @@ def test_seeds_stand_beside_the_baseline(run: runs.Run) -> None:
     """
     records = [record for record in run.records if record.case.family == "logo"]
     first = records[0].case
-    found = {strip.model: strip for strip in strips(records, {first.id: 0.5})}
+    found = {strip.model: strip for strip in make_strips(records, {first.id: 0.5})}
     assert len(found["ns"].now) == 3
     assert found[first.model.name].then == (0.5,)
 
@@ -113,7 +118,7 @@ def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
         write_manifest(other.folder, other.manifest)
         (other.folder / "journal.jsonl").write_bytes(b"")
         write_tables(other.folder, other.records)
-    found = earlier_runs(replace(run, folder=tmp_path / "this"))
+    found = find_earlier_runs(replace(run, folder=tmp_path / "this"))
     assert [moment.when for moment in found] == ["2026-03-12T00:00:00Z", "2026-03-13T00:00:00Z"]
     assert found[0].means["lpips"]["ns"] == pytest.approx(Moment.of(run).means["lpips"]["ns"])
     drawn = charts.write_charts(run, tmp_path / "charts", found).charts
@@ -137,7 +142,7 @@ def test_case_without_value_is_marked(run: runs.Run) -> None:
 
 def test_band_holds_mean(run: runs.Run) -> None:
     """The mean lies in the band from the lowest to the highest case."""
-    for line in spectral_lines(run.records):
+    for line in make_spectral_lines(run.records):
         assert line.x == (1, 2, 3, 4, 5)
         assert all(
             low <= mean <= high
@@ -156,7 +161,7 @@ def test_hostile_names_are_drawn(run: runs.Run, tmp_path: Path, name: str) -> No
         run.with_records((replace(record, case=case),)), tmp_path
     ).charts:
         ET.fromstring(chart.path.read_bytes())  # noqa: S314 -- we drew it
-        assert drawable(name)[:5] in chart.path.read_text(encoding="utf-8")
+        assert make_drawable(name)[:5] in chart.path.read_text(encoding="utf-8")
 
 
 def test_family_is_no_path(run: runs.Run, tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ from editproof.harness.records.comparison import (
     Side,
 )
 from editproof.harness.records.types import ASPECTS
-from editproof.reports.html.comparison_page import aspect_table, comparison_table, headline
+from editproof.reports.html.comparison_page import (
+    choose_headline,
+    make_aspect_table,
+    make_comparison_table,
+)
 
 
 def row(outcome: Outcome, aspect: str, metric: str) -> Row:
@@ -70,9 +74,9 @@ def test_aspects_come_best_first_and_only_what_moved_has_numbers() -> None:
     """All nine are there."""
     lines = [
         line.split()
-        for line in printed(aspect_table(comparison(seams="worse", detail="better"))).splitlines()[
-            2:
-        ]
+        for line in printed(
+            make_aspect_table(comparison(seams="worse", detail="better"))
+        ).splitlines()[2:]
     ]
     assert lines[0] == ["detail", "better", "34.0", "12.0", "0.50"]
     assert lines[1][:2] == ["seams", "worse"]
@@ -86,7 +90,7 @@ def test_rows_against_their_aspect_are_counted_and_not_listed() -> None:
     found = comparison(
         row("won", "detail", "sharpness"), row("lost", "detail", "grain"), detail="better"
     )
-    text = printed(comparison_table(found))
+    text = printed(make_comparison_table(found))
     assert "Sharpness" in text
     assert "Grain" not in text
     assert "1 point the other way than their aspect" in " ".join(text.split())
@@ -105,5 +109,5 @@ def test_rows_against_their_aspect_are_counted_and_not_listed() -> None:
 )
 def test_the_headline_says_which_to_take(found: Comparison, word: str, tone: str) -> None:
     """With the answer below it."""
-    said = headline(replace(found, answer="B is …"))
+    said = choose_headline(replace(found, answer="B is …"))
     assert (said.word, said.tone, said.why) == (word, tone, "B is …")

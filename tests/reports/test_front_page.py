@@ -67,7 +67,7 @@ def test_headline(
 ) -> None:
     """The headline is the gate's word, with the reason where there is one."""
     verdict = None if code is None else Verdict(code, outcome, invalid, (), (), (), 0, "")
-    found = front_page.headline(run.with_verdict(verdict))
+    found = front_page.choose_headline(run.with_verdict(verdict))
     assert found.word == word
     assert all(reason in found.why for reason in invalid)
 
@@ -76,14 +76,14 @@ def test_headline_says_what_broke(run: runs.Run) -> None:
     """What it looks like, family, model and stage."""
     case = run.manifest.cases[0]
     expected = f"The fill is blurrier in {case.family} with {case.model.name}, first at inpaint."
-    assert front_page.headline(judged(run, finding(run))).why == expected
+    assert front_page.choose_headline(judged(run, finding(run))).why == expected
 
 
 def test_counts_lead_to_their_cases(run: runs.Run) -> None:
     """Pictures by how they changed, findings by outcome, edits without a picture; what is zero
     leads nowhere.
     """
-    found = {count.label: count for count in front_page.counts(run, view.states(run))}
+    found = {count.label: count for count in front_page.count_all(run, view.find_states(run))}
     assert found["cases"].text == "23 of 24"
     assert (found["errors"].text, found["errors"].href) == ("1", "#status=error")
     assert [found[word].text for word in ("unchanged", "invisibly changed", "visibly changed")] == [
@@ -103,7 +103,7 @@ def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
     found = [
         finding(run, outcome) for outcome in (Outcome.REGRESSED, Outcome.CHANGED, Outcome.IMPROVED)
     ]
-    cards = front_page.cards(judged(run, *found, risky))
+    cards = front_page.make_cards(judged(run, *found, risky))
     assert [card.line.outcome for card in cards.open] == ["regressed", "changed", "at risk"]
     assert [card.line.outcome for card in cards.quiet] == ["improved"]
 
@@ -113,7 +113,7 @@ def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
     are linked.
     """
     ids = tuple(case.id for case in run.manifest.cases)
-    (card,) = front_page.cards(
+    (card,) = front_page.make_cards(
         judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))
     ).open
     assert card.href == f"#case={ids[0]}&mode=heat&metric=lpips"
@@ -125,40 +125,45 @@ def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
 
 def test_only_what_measures_pictures_leads_to_a_heat_map(run: runs.Run) -> None:
     """A finding about how edits end leads to its case, and to no map."""
-    (card,) = front_page.cards(judged(run, finding(run, rule="status"))).open
+    (card,) = front_page.make_cards(judged(run, finding(run, rule="status"))).open
     assert card.href == f"#case={run.manifest.cases[0].id}"
 
 
 def test_a_card_of_no_case_leads_nowhere(run: runs.Run) -> None:
     """A finding may be about no case at all, or one that has no result."""
-    (card,) = front_page.cards(judged(run, replace(finding(run), case_id="", cases=()))).open
+    (card,) = front_page.make_cards(judged(run, replace(finding(run), case_id="", cases=()))).open
     assert (card.href, card.listing, card.places) == ("", "", ())
-    (card,) = front_page.cards(judged(run, finding(run, step=-1))).open
+    (card,) = front_page.make_cards(judged(run, finding(run, step=-1))).open
     assert card.href == ""
 
 
 def test_what_changed_is_said_in_a_sentence(run: runs.Run) -> None:
     """How many pictures changed, and how; nothing without a baseline."""
-    assert front_page.compared(run).startswith(
+    assert front_page.describe_pictures(run).startswith(
         "4 pictures regressed, 2 traded, 1 perhaps worse, 9 unchanged, 3 changed"
     )
-    assert front_page.compared(run.with_verdict(None)) == ""
-    assert front_page.compared(run.with_verdict(replace(verdict_of(run), baseline=""))) == ""
+    assert front_page.describe_pictures(run.with_verdict(None)) == ""
+    assert (
+        front_page.describe_pictures(run.with_verdict(replace(verdict_of(run), baseline=""))) == ""
+    )
 
 
 def test_invisible_changes_are_listed_and_counted(run: runs.Run) -> None:
     """The most visible first, with what was measured."""
-    found = front_page.unseen(run)
+    found = front_page.list_invisible(run)
     assert [(one.whole, one.worst) for one in found] == [("0.01", "0.02")] * 3
     many = tuple(Change(f"c{index}", Outcome.INVISIBLE, 0.001, 0.001) for index in range(300))
-    assert len(front_page.unseen(run.with_verdict(replace(verdict_of(run), changes=many)))) == 200
+    assert (
+        len(front_page.list_invisible(run.with_verdict(replace(verdict_of(run), changes=many))))
+        == 200
+    )
 
 
 def test_map_shows_the_worst(run: runs.Run) -> None:
     """A cell says the worst outcome of its aspects in a word and a shape, and lists them all for
     who points at it.
     """
-    cells = front_page.family_map(run, view.states(run))
+    cells = front_page.make_family_map(run, view.find_states(run))
     broken = run.manifest.cases[-1].model.name
     assert cells["microprint"][broken].text == "regressed"
     assert (cells["logo"]["ns"].tone, cells["logo"]["ns"].text) == ("good", "improved")
@@ -176,7 +181,7 @@ def test_map_without_a_baseline(run: runs.Run) -> None:
     """Budgets are on the map; a pair that nothing was said of is not called a pass."""
     past = finding(run, rule="budget")
     found = replace(verdict_of(run), judgements=(), findings=(past,), baseline="", changes=())
-    cells = front_page.family_map(run.with_verdict(found), view.states(run))
+    cells = front_page.make_family_map(run.with_verdict(found), view.find_states(run))
     assert cells[past.families[0]][past.models[0]].text == "regressed"
     assert cells["logo"]["ns"].text == "not compared"
 
@@ -188,5 +193,5 @@ def test_an_edit_that_failed_is_on_the_map(run: runs.Run) -> None:
         for case in run.manifest.cases[-1:]
     )
     found = replace(verdict_of(run), judgements=good, findings=())
-    cells = front_page.family_map(run.with_verdict(found), view.states(run))
+    cells = front_page.make_family_map(run.with_verdict(found), view.find_states(run))
     assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 failed"

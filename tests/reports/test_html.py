@@ -16,7 +16,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs
 from editproof.harness.records.json_files import write_json
 from editproof.reports.common import view
-from editproof.reports.html.case_list import page_name, script
+from editproof.reports.html.case_list import choose_page_name, make_list_script
 from editproof.reports.html.report import SCRIPTS, STYLES, write_report
 
 HOSTILE = "<script>alert(1)</script>"
@@ -64,7 +64,7 @@ def listed(index: Path) -> list[str]:
 def test_every_finished_case_has_its_data(index: Path, run: runs.Run) -> None:
     """There is one file for each finished case, and no other."""
     found = {path.name for path in (index.parent / "cases").iterdir()}
-    assert found == {f"{page_name(record.case.id)}.js" for record in run.records}
+    assert found == {f"{choose_page_name(record.case.id)}.js" for record in run.records}
 
 
 def test_names_are_data(index: Path) -> None:
@@ -91,7 +91,7 @@ def test_data_is_no_markup(index: Path) -> None:
 def test_scripts_take_any_text() -> None:
     """Half a character, line separators and markup survive as data."""
     text = '\ud800 \u2028 </script><!-- " \\ 🙂'
-    written = script("f", {"text": text}).decode("utf-8")
+    written = make_list_script("f", {"text": text}).decode("utf-8")
     assert "</" not in written
     assert json.loads(written[2:-3]) == {"text": text}
 
@@ -121,7 +121,7 @@ def test_report_elsewhere_finds_its_pictures(run: runs.Run, tmp_path: Path) -> N
     has; none is copied.
     """
     index = write_report(run, tmp_path / "out #2 50%")
-    told = (index.parent / "cases" / f"{page_name(run.records[0].case.id)}.js").read_text(
+    told = (index.parent / "cases" / f"{choose_page_name(run.records[0].case.id)}.js").read_text(
         encoding="utf-8"
     )
     pictures = re.findall(r'"([^"]*blobs/[^"]*\.png)"', told)
@@ -147,7 +147,7 @@ def test_failures_come_first(index: Path, run: runs.Run) -> None:
     """The list begins with errors, then what needs review, then regressions; what nobody need look
     at ends it.
     """
-    states, order = view.states(run), list(view.STATES)
+    states, order = view.find_states(run), list(view.STATES)
     places = [order.index(states[case_id]) for case_id in listed(index)]
     assert places == sorted(places)
     assert {order[place] for place in places} == {
@@ -218,22 +218,22 @@ def test_a_state_is_the_worst_that_the_verdict_says(run: runs.Run) -> None:
     """Of changes and of findings that count the case; what ended otherwise keeps its word, and a
     pass is no state.
     """
-    states = view.states(run)
+    states = view.find_states(run)
     assert run.verdict
     risky = run.verdict.findings[-1]
     assert states[risky.case_id] == "done"
     error = next(record.case.id for record in run.records if record.status == "error")
     change = replace(run.verdict.changes[0], case_id=error)
     later = run.with_verdict(replace(run.verdict, changes=(change,)))
-    assert view.states(later)[error] == "error"
+    assert view.find_states(later)[error] == "error"
 
 
 def test_a_picture_that_is_the_accepted_one_is_unchanged(run: runs.Run, tmp_path: Path) -> None:
     """The gate notes which those are; a case that was not compared is `done`."""
-    record, other = [one for one in run.records if view.states(run)[one.case.id] == "done"][:2]
+    record, other = [one for one in run.records if view.find_states(run)[one.case.id] == "done"][:2]
     pairs = Pairs("b", {record.case.id: record.case.id}, unchanged=[record.case.id])
     write_json(tmp_path / BASELINE / PAIRS, pairs)
-    states = view.states(replace(run, folder=tmp_path))
+    states = view.find_states(replace(run, folder=tmp_path))
     assert (states[record.case.id], states[other.case.id]) == ("unchanged", "done")
 
 
@@ -297,5 +297,5 @@ def test_old_files_go(run: runs.Run) -> None:
 
 def test_page_name_stays_in_folder() -> None:
     """An id from a foreign run cannot name a file outside the folder of the cases."""
-    assert page_name("25fca36a0b19498e") == "25fca36a0b19498e"
-    assert re.fullmatch(r"[0-9a-f]{64}", page_name("../../index"))
+    assert choose_page_name("25fca36a0b19498e") == "25fca36a0b19498e"
+    assert re.fullmatch(r"[0-9a-f]{64}", choose_page_name("../../index"))

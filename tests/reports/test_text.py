@@ -19,7 +19,7 @@ COLUMNS = 80
 def printed(run: runs.Run, width: int = COLUMNS) -> str:
     """The table as a file or a pipe gets it."""
     stream = io.StringIO()
-    Console(file=stream, width=width).print(text.case_table(run))
+    Console(file=stream, width=width).print(text.make_case_table(run))
     return stream.getvalue()
 
 
@@ -82,4 +82,4 @@ def test_number(value: float, unit: str, shown: str) -> None:
 
 def test_worst_is_the_error(run: runs.Run) -> None:
     """A case that ended in an error is worse than any that has a number."""
-    assert numbers.worst(run.records).error is not None
+    assert numbers.find_worst(run.records).error is not None

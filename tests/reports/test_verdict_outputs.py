@@ -29,27 +29,27 @@ from editproof.harness.records.types import (
     Verdict,
 )
 from editproof.reports.ci import github, gitlab, markdown, publish
-from editproof.reports.ci.junit import junit
-from editproof.reports.common.text import case_table
+from editproof.reports.ci.junit import write_junit
+from editproof.reports.common.text import make_case_table
 from editproof.reports.common.verdict import (
     JOD,
     Checkout,
-    because,
-    changed_pictures,
-    headline,
-    jod_lines,
-    line_of,
+    count_changed,
+    describe_jod,
+    describe_visibility,
+    explain_verdict,
+    list_jod_lines,
+    make_line,
     open_lines,
-    seen,
-    summed,
-    visible,
+    sum_up,
+    write_headline,
 )
 from editproof.reports.terminal.verdict_table import (
     MAX_FINDINGS,
-    finding_blocks,
-    next_step,
-    reason_lines,
-    verdict_lines,
+    choose_next_step,
+    list_reason_lines,
+    list_verdict,
+    make_finding_blocks,
 )
 
 pytestmark = pytest.mark.smoke
@@ -139,7 +139,7 @@ def changed(
 
 def shown(judged: Verdict, width: int = WIDTH) -> str:
     stream = io.StringIO()
-    blocks = finding_blocks(judged)
+    blocks = make_finding_blocks(judged)
     if blocks:
         Console(file=stream, width=width).print(blocks)
     return stream.getvalue()
@@ -162,21 +162,21 @@ def shown(judged: Verdict, width: int = WIDTH) -> str:
 )
 def test_visibility_has_words(jod: float, word: str) -> None:
     """One scale for all outputs."""
-    assert visible(jod) == word
+    assert describe_visibility(jod) == word
 
 
 def test_what_nobody_sees_is_not_called_visible() -> None:
     """Whatever was measured; what is not known is not said."""
-    assert seen(0.02, Outcome.INVISIBLE) == "invisible, 0.02 JOD"
-    assert seen(0.001, Outcome.UNCHANGED) == "invisible, less than 0.01 JOD"
-    assert seen(None) == ""
+    assert describe_jod(0.02, Outcome.INVISIBLE) == "invisible, 0.02 JOD"
+    assert describe_jod(0.001, Outcome.UNCHANGED) == "invisible, less than 0.01 JOD"
+    assert describe_jod(None) == ""
 
 
 def test_a_line_says_everything_once() -> None:
     """What it looks like, how visible it is, how many cases, the first stage, the number; no change
     is called good or bad.
     """
-    line = line_of(FINDING)
+    line = make_line(FINDING)
     assert line.place == "logo · ns"
     assert line.story == "the fill is blurrier · obvious, 1.32 JOD · 2 cases · first at inpaint"
     assert line.number == "PSNR mean in edit: 34.20 → 31.10 dB (margin 0.50 dB)"
@@ -186,17 +186,17 @@ def test_a_line_says_everything_once() -> None:
 
 def test_every_rule_says_what_it_is_held_to() -> None:
     """A budget, a limit of time, what is counted; a number that was not judged is not there."""
-    assert line_of(BUDGET).number == "PSNR mean in edit: 31.10 dB (budget 32.00 dB)"
+    assert make_line(BUDGET).number == "PSNR mean in edit: 31.10 dB (budget 32.00 dB)"
     seconds = Evidence("seconds", "all", "max", "s", None, 3.0, 2.0, -1.0)
     slow = replace(BUDGET, rule="limit", evidence=seconds)
-    assert line_of(slow).number == "Time of an edit: 3.00 s (limit 2.00 s)"
+    assert make_line(slow).number == "Time of an edit: 3.00 s (limit 2.00 s)"
     cost = replace(slow, rule="cost", evidence=replace(seconds, before=2.0, limit=0.2))
-    assert line_of(cost).number.startswith("Time of an edit: 2.00 → 3.00")
+    assert make_line(cost).number.startswith("Time of an edit: 2.00 → 3.00")
     ends = replace(
         BUDGET, rule="status", evidence=Evidence("scenes", "all", "count", "scenes", None, 1, 0, -1)
     )
-    assert line_of(ends).number == "1 scene (none allowed)"
-    assert line_of(replace(FINDING, evidence=None)).number == ""
+    assert make_line(ends).number == "1 scene (none allowed)"
+    assert make_line(replace(FINDING, evidence=None)).number == ""
 
 
 def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
@@ -207,7 +207,7 @@ def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
         of(Outcome.TRADED),
         replace(of(Outcome.TRADED), fails=True),
     ]
-    assert [line_of(one).said for one in found] == [
+    assert [make_line(one).said for one in found] == [
         "regressed",
         "regressed, does not fail the build",
         "traded, does not fail the build",
@@ -233,7 +233,7 @@ def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
 )
 def test_headline(judged: Verdict, word: str) -> None:
     """A pass is a run that was judged, and that nothing failed."""
-    assert headline(judged) == word
+    assert write_headline(judged) == word
 
 
 def test_a_pass_says_in_one_line_what_changed() -> None:
@@ -251,7 +251,7 @@ def test_a_pass_says_in_one_line_what_changed() -> None:
         changes=(*changed(3, Outcome.IMPROVED, 0.4), *changed(9)),
         unchanged=24,
     )
-    assert verdict_lines(judged) == [
+    assert list_verdict(judged) == [
         (
             "verdict: pass: 24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3"
             " improved: logo · patch"
@@ -265,7 +265,7 @@ def test_what_is_visible_is_said_of_a_pass_too() -> None:
     judged = verdict(
         of(Outcome.CHANGED), code=ExitCode.OK, changes=changed(1, Outcome.CHANGED), unchanged=2
     )
-    assert verdict_lines(judged) == [
+    assert list_verdict(judged) == [
         "verdict: pass: 1 finding; 1 picture visibly changed, 2 unchanged"
     ]
     assert "changed · logo · ns" in shown(judged)
@@ -274,10 +274,10 @@ def test_what_is_visible_is_said_of_a_pass_too() -> None:
 def test_a_run_without_a_baseline_says_so() -> None:
     """It kept its budgets, and no picture was compared."""
     assert (
-        summed(verdict(code=ExitCode.OK))
+        sum_up(verdict(code=ExitCode.OK))
         == "every budget and limit is kept; no picture was compared with an accepted one"
     )
-    assert changed_pictures(verdict()) == ""
+    assert count_changed(verdict()) == ""
 
 
 def test_because_names_the_causes() -> None:
@@ -285,20 +285,20 @@ def test_because_names_the_causes() -> None:
     first two.
     """
     assert (
-        because(verdict(FINDING, of(Outcome.CHANGED)))
+        explain_verdict(verdict(FINDING, of(Outcome.CHANGED)))
         == "the fill is blurrier in logo with ns, first at inpaint"
     )
-    assert because(verdict(*many(5))).endswith("; and 3 more findings")
+    assert explain_verdict(verdict(*many(5))).endswith("; and 3 more findings")
     unsure = verdict(
         of(Outcome.UNDERPOWERED), code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED
     )
-    assert because(unsure) == "the fill is blurrier in logo with ns, first at inpaint"
-    assert because(verdict(code=ExitCode.OK)) == ""
+    assert explain_verdict(unsure) == "the fill is blurrier in logo with ns, first at inpaint"
+    assert explain_verdict(verdict(code=ExitCode.OK)) == ""
 
 
 def test_long_lists_of_names_are_counted() -> None:
     """However many families and models there are."""
-    line = line_of(replace(FINDING, families=tuple("abcdefg"), models=tuple("mnopq")))
+    line = make_line(replace(FINDING, families=tuple("abcdefg"), models=tuple("mnopq")))
     assert line.place == "a, b, c, d and 3 more · m, n, o and 2 more"
 
 
@@ -342,7 +342,7 @@ def test_the_table_of_cases_is_right_at_80_columns(run: runs.Run) -> None:
     )
     cases = [replace(record.case, own=name, model=model) for record in run.records]
     named = [replace(record, case=case) for record, case in zip(run.records, cases, strict=True)]
-    Console(file=stream, width=WIDTH).print(case_table(run.with_records(tuple(named))))
+    Console(file=stream, width=WIDTH).print(make_case_table(run.with_records(tuple(named))))
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert lines[0].split()[-1] == "worst"
@@ -361,13 +361,13 @@ def test_findings_keep_the_verdicts_order_and_are_few() -> None:
     assert text.index("family0 ") < text.index("family1 ") < text.index("family9 ")
     assert "family10" not in text
     assert "… and 3 more findings" in text
-    assert finding_blocks(verdict(invalid=("nothing was judged",))) is None
+    assert make_finding_blocks(verdict(invalid=("nothing was judged",))) is None
 
 
 def test_jod_is_explained_where_it_is_spoken_of() -> None:
     """By findings, or by what changed invisibly."""
-    assert jod_lines(verdict(FINDING)) == jod_lines(verdict(changes=changed(1))) == [JOD]
-    assert jod_lines(verdict(BUDGET)) == []
+    assert list_jod_lines(verdict(FINDING)) == list_jod_lines(verdict(changes=changed(1))) == [JOD]
+    assert list_jod_lines(verdict(BUDGET)) == []
 
 
 def test_a_limit_at_risk_is_shown_before_it_fails() -> None:
@@ -380,19 +380,19 @@ def test_a_limit_at_risk_is_shown_before_it_fails() -> None:
 
 def test_reasons_are_listed_and_few() -> None:
     """Why a run could not be judged, before its verdict."""
-    assert reason_lines(verdict(invalid=("3 cases are missing",))) == [
+    assert list_reason_lines(verdict(invalid=("3 cases are missing",))) == [
         "not judged: 3 cases are missing"
     ]
-    assert reason_lines(verdict(invalid=("no",) * 12))[-1] == "… and 2 more reasons"
+    assert list_reason_lines(verdict(invalid=("no",) * 12))[-1] == "… and 2 more reasons"
 
 
 def test_next_step_leads_to_the_first_picture() -> None:
     """`blame` answers for pictures alone."""
     assert (
-        next_step(verdict(BUDGET, FINDING), Path("runs/a b"))
+        choose_next_step(verdict(BUDGET, FINDING), Path("runs/a b"))
         == "editproof blame id --run 'runs/a b'"
     )
-    assert next_step(verdict(BUDGET), Path("runs/a")) == ""
+    assert choose_next_step(verdict(BUDGET), Path("runs/a")) == ""
 
 
 # JUnit
@@ -428,7 +428,7 @@ def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: Manife
     judgements = tuple(judgement(outcome.value, outcome) for outcome in outcomes)
     found = tuple(of(outcome, families=(outcome.value,)) for outcome in outcomes)
     judged = verdict(*found, judgements=(*judgements, judgement("logo", Outcome.INVISIBLE)))
-    assert ends(junit(manifest, judged)) == {
+    assert ends(write_junit(manifest, judged)) == {
         "validity the run can be judged": "passed",
         "regressed detail [ns]": "failure",
         "underpowered detail [ns]": "skipped",
@@ -437,7 +437,7 @@ def test_junit_has_a_case_for_each_aspect_of_a_family_and_model(manifest: Manife
         "improved detail [ns]": "system-out",
         "logo detail [ns]": "system-out",
     }
-    case = cases_of(junit(manifest, judged))["editproof.smoke.regressed detail [ns]"]
+    case = cases_of(write_junit(manifest, judged))["editproof.smoke.regressed detail [ns]"]
     assert case[0].get("message") == FINDING.text
 
 
@@ -453,7 +453,7 @@ def test_a_finding_fails_what_it_is_about_and_nothing_beside(manifest: Manifest)
             judgement("moire", Outcome.REGRESSED, model="patch"),
         ),
     )
-    assert ends(junit(manifest, judged)) == {
+    assert ends(write_junit(manifest, judged)) == {
         "validity the run can be judged": "passed",
         "logo detail [ns]": "failure",
         "logo seams [ns]": "system-out",
@@ -471,7 +471,7 @@ def test_no_failure_is_lost(manifest: Manifest) -> None:
     )
     risky = replace(BUDGET, outcome=Outcome.PASS, fails=False, at_risk=True, families=("moire",))
     judged = verdict(FINDING, BUDGET, BUDGET, status, risky)
-    assert ends(junit(manifest, judged)) == {
+    assert ends(write_junit(manifest, judged)) == {
         "validity the run can be judged": "passed",
         "rules and conduct picture PSNR mean in edit: logo [ns]": "failure",
         "rules and conduct budget PSNR mean in edit: logo [ns]": "failure",
@@ -487,7 +487,7 @@ def test_junit_of_a_run_that_could_not_be_judged_has_errors_only(manifest: Manif
     judged = verdict(
         FINDING, BUDGET, judgements=judgements, invalid=("3 cases are missing", "1 case failed")
     )
-    assert sorted(ends(junit(manifest, judged)).values()) == [
+    assert sorted(ends(write_junit(manifest, judged)).values()) == [
         "error",
         "error",
         "skipped",
@@ -500,7 +500,7 @@ def test_junit_counts_agree_with_its_cases(run: runs.Run) -> None:
     """What a suite says of its cases is what they are."""
     assert run.verdict
     for judged in (run.verdict, replace(run.verdict, invalid=())):
-        for suite in ET.fromstring(junit(run.manifest, judged)):  # noqa: S314
+        for suite in ET.fromstring(write_junit(run.manifest, judged)):  # noqa: S314
             cases = list(suite.iter("testcase"))
             assert int(suite.get("tests") or -1) == len(cases)
             for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -521,7 +521,7 @@ def test_junit_of_hundreds_of_judgements_is_small(manifest: Manifest) -> None:
         ),
     )
     judgements = tuple(judgement(f"family{index}", Outcome.REGRESSED) for index in range(1000))
-    assert len(junit(manifest, verdict(*found, judgements=judgements))) < 1_000_000
+    assert len(write_junit(manifest, verdict(*found, judgements=judgements))) < 1_000_000
 
 
 # GitHub
@@ -529,7 +529,7 @@ def test_junit_of_hundreds_of_judgements_is_small(manifest: Manifest) -> None:
 
 def test_annotations_are_at_most_ten_of_a_level(manifest: Manifest) -> None:
     """What GitHub would drop without a word is counted in one line more."""
-    lines = github.workflow_commands(
+    lines = github.write_commands(
         manifest, verdict(*many(14), *many(11, Outcome.UNDERPOWERED)), HERE
     )
     levels = [line.split(" ")[0] for line in lines]
@@ -540,11 +540,11 @@ def test_annotations_are_at_most_ten_of_a_level(manifest: Manifest) -> None:
 
 def test_an_annotation_is_a_finding(manifest: Manifest) -> None:
     """Its outcome and place, its sentence, how visible it is, and the number."""
-    lines = github.workflow_commands(manifest, verdict(FINDING), HERE)
+    lines = github.write_commands(manifest, verdict(FINDING), HERE)
     assert [unescaped(line) for line in lines] == [
         (
             "::error title=editproof: regressed: logo · ns::In logo with ns the fill is blurrier. ·"
-            f" obvious, 1.32 JOD · {line_of(FINDING).number} · {JOD}"
+            f" obvious, 1.32 JOD · {make_line(FINDING).number} · {JOD}"
         )
     ]
 
@@ -553,7 +553,7 @@ def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(
     manifest: Manifest,
 ) -> None:
     """Never a regression."""
-    lines = github.workflow_commands(
+    lines = github.write_commands(
         manifest, verdict(FINDING, invalid=("3 cases are missing",)), HERE
     )
     assert lines == ["::error title=editproof%3A could not be judged::3 cases are missing"]
@@ -561,7 +561,7 @@ def test_annotations_of_a_run_that_could_not_be_judged_are_its_reasons(
 
 def test_annotations_of_a_pass_are_none(manifest: Manifest) -> None:
     """Nothing to look at."""
-    assert not github.workflow_commands(
+    assert not github.write_commands(
         manifest, verdict(*many(3, Outcome.IMPROVED), code=ExitCode.OK), HERE
     )
 
@@ -577,7 +577,9 @@ def test_a_command_is_read_back_as_it_was_meant() -> None:
     """Taken apart as the runner does, title and message are what they were, and there is nothing
     else.
     """
-    line = github.command("error", "a,b:c%2C=d", "50 % , : ::warning::x\r\ny", file="my,file.py")
+    line = github.format_command(
+        "error", "a,b:c%2C=d", "50 % , : ::warning::x\r\ny", file="my,file.py"
+    )
     assert "\n" not in line
     match = re.fullmatch(r"::(\w+) ([^:]*)::(.*)", line)
     assert match
@@ -606,9 +608,9 @@ def test_a_finding_points_at_the_pipelines_file(manifest: Manifest, spec: str, f
     looks like.
     """
     named = replace(manifest, suite=replace(manifest.suite, models=(Model("ns", spec),)))
-    (line,) = github.workflow_commands(named, verdict(FINDING), HERE)
+    (line,) = github.write_commands(named, verdict(FINDING), HERE)
     assert line.startswith(f"::error file={file},line=1,title=" if file else "::error title=")
-    (entry,) = json.loads(gitlab.code_quality(named, verdict(FINDING), HERE))
+    (entry,) = json.loads(gitlab.write_code_quality(named, verdict(FINDING), HERE))
     assert entry["location"] == {"path": file or "editproof.toml", "lines": {"begin": 1}}
 
 
@@ -626,11 +628,11 @@ def test_code_quality_lists_what_needs_a_person(manifest: Manifest) -> None:
         Outcome.PASS,
     )
     found = [of(outcome, families=(outcome.value,)) for outcome in outcomes]
-    entries = json.loads(gitlab.code_quality(manifest, verdict(*found), HERE))
+    entries = json.loads(gitlab.write_code_quality(manifest, verdict(*found), HERE))
     assert [entry["severity"] for entry in entries] == ["critical", "major", "minor", "info"]
     assert set(entries[0]) == {"description", "check_name", "fingerprint", "severity", "location"}
     assert len({entry["fingerprint"] for entry in entries}) == len(entries)
-    assert json.loads(gitlab.code_quality(manifest, verdict(code=ExitCode.OK), HERE)) == []
+    assert json.loads(gitlab.write_code_quality(manifest, verdict(code=ExitCode.OK), HERE)) == []
 
 
 def test_a_fingerprint_outlives_its_numbers(manifest: Manifest) -> None:
@@ -640,7 +642,9 @@ def test_a_fingerprint_outlives_its_numbers(manifest: Manifest) -> None:
 
     def fingerprint(finding: Finding) -> str:
         return str(
-            json.loads(gitlab.code_quality(manifest, verdict(finding), HERE))[0]["fingerprint"]
+            json.loads(gitlab.write_code_quality(manifest, verdict(finding), HERE))[0][
+                "fingerprint"
+            ]
         )
 
     later = replace(
@@ -659,7 +663,7 @@ def test_a_comment_starts_with_its_marker_and_why(manifest: Manifest) -> None:
     """A script finds the comment by its first line; ten findings are listed, and what they say of
     visibility is explained.
     """
-    text = markdown.comment(manifest, verdict(*many(12), of(Outcome.IMPROVED)))
+    text = markdown.write_comment(manifest, verdict(*many(12), of(Outcome.IMPROVED)))
     assert text.splitlines()[:2] == [markdown.MARKER, "### editproof: regression"]
     assert "**blurrier in family0 with ns, first at inpaint" in text
     assert text.count("- **regressed**") == 10
@@ -685,11 +689,11 @@ def test_a_comment_and_a_summary_keep_their_limits(
         *many(1000, text=texts), invalid=(texts,) * reasons, judgements=judgements, changes=changes
     )
     judged = replace(judged, notes=(texts,) * 100)
-    text = markdown.comment(manifest, judged)
+    text = markdown.write_comment(manifest, judged)
     assert len(text) <= markdown.MAX_COMMENT
     assert len(text.splitlines()) <= 40
     assert re.search(r"… and \d+ more", text)
-    summary = markdown.summary(manifest, judged)
+    summary = markdown.write_summary(manifest, judged)
     assert len(text) < len(summary.encode()) <= markdown.MAX_SUMMARY
     assert summary.count("<details>") == summary.count("</details>")
 
@@ -699,7 +703,7 @@ def test_a_summary_keeps_to_the_room_that_is_left(manifest: Manifest, room: int)
     """Where an earlier command of the step has filled its summary, ours is shorter, down to
     nothing.
     """
-    summary = markdown.summary(manifest, verdict(*many(50), invalid=("no",) * 50), room)
+    summary = markdown.write_summary(manifest, verdict(*many(50), invalid=("no",) * 50), room)
     assert len(summary.encode()) <= room
     assert bool(summary) == (room >= 500)
 
@@ -711,7 +715,7 @@ def test_a_summary_folds_the_rest(manifest: Manifest) -> None:
     judged = verdict(
         *many(12), judgements=(judgement("logo", Outcome.REGRESSED),), changes=changed(60)
     )
-    text = markdown.summary(manifest, judged)
+    text = markdown.write_summary(manifest, judged)
     assert "| logo | ns | detail | regressed | 0.40 | 3 |" in text
     assert text.count("- **regressed**") == 12
     assert "Changed invisibly: 60 pictures" in text
@@ -722,12 +726,12 @@ def test_a_summary_folds_the_rest(manifest: Manifest) -> None:
 def test_notes_are_in_the_comment(manifest: Manifest) -> None:
     """An expired waiver changes nothing and must be seen."""
     judged = replace(verdict(FINDING), notes=("the waiver of Ann for logo has expired",))
-    assert "- the waiver of Ann for logo has expired" in markdown.comment(manifest, judged)
+    assert "- the waiver of Ann for logo has expired" in markdown.write_comment(manifest, judged)
 
 
 def test_what_is_written_is_only_text(manifest: Manifest) -> None:
     """Markdown, HTML, links and mentions in a name are shown, not obeyed."""
-    text = markdown.escaped("a|b `c` <b> @team #1 http://x [l](u) *e* ~~s~~ $m$ \\|")
+    text = markdown.escape_text("a|b `c` <b> @team #1 http://x [l](u) *e* ~~s~~ $m$ \\|")
     assert not re.search(r"[|`<>@\[\]*~$\\]|://", text)
     assert "&#64;\N{ZERO WIDTH SPACE}team" in text
 
@@ -761,19 +765,19 @@ def test_hostile_names_are_only_text(manifest: Manifest) -> None:
         "changes": (Change(EVIL, Outcome.INVISIBLE, 0, 0),),
     }
     for judged in (verdict(evil(), **more), verdict(evil(), invalid=(EVIL,), **more)):  # type: ignore[arg-type]
-        root = ET.fromstring(junit(named, judged))  # noqa: S314
+        root = ET.fromstring(write_junit(named, judged))  # noqa: S314
         assert len(list(root.iter("testcase"))) == 3
-        lines = github.workflow_commands(named, judged, HERE)
+        lines = github.write_commands(named, judged, HERE)
         assert len(lines) == 1
         assert len(lines[0].splitlines()) == 1
-        assert len(json.loads(gitlab.code_quality(named, judged, HERE))) == 1
-        for text in (markdown.comment(named, judged), markdown.summary(named, judged)):
+        assert len(json.loads(gitlab.write_code_quality(named, judged, HERE))) == 1
+        for text in (markdown.write_comment(named, judged), markdown.write_summary(named, judged)):
             assert "<script" not in text
             assert "@team" not in text
             tables = [line for line in text.splitlines() if line.startswith("| ")]
             assert {line.count("|") for line in tables} <= {7}
         assert "\x1b" not in shown(judged)
-        assert all(line.isprintable() for line in verdict_lines(judged))
+        assert all(line.isprintable() for line in list_verdict(judged))
 
 
 def test_a_line_is_one_harmless_line() -> None:
@@ -788,7 +792,7 @@ def test_a_line_is_one_harmless_line() -> None:
 
 def asked(folder: Path, environ: Mapping[str, str], github: bool | None = None) -> publish.Wanted:
     files = (folder / "out" / name for name in ("v.xml", "v.md", "v.json"))
-    return publish.wanted(
+    return publish.choose_outputs(
         **dict(zip(("junit", "markdown", "gitlab"), files, strict=True)),
         github=github,
         here=folder,
@@ -803,7 +807,7 @@ def test_files_are_written_and_an_earlier_verdicts_are_removed(
     files = asked(tmp_path, {})
     assert publish.publish(manifest, verdict(FINDING), files) == []
     assert all(path.stat().st_size for path in files.files)
-    publish.forget(files)
+    publish.remove_outputs(files)
     assert not any(path.exists() for path in files.files)
 
 
