@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from editproof.harness.gate.looks import Looking, draw_areas
+from editproof.harness.gate.looks import LookOptions, draw_areas
 from editproof.harness.gate.noise_floors import Several
 from editproof.harness.metrics.core.visibility import Difference, compare, compare_blind, why_blind
 from editproof.harness.pictures import files as pictures
@@ -80,7 +80,7 @@ class Modes:
 
 
 def find(
-    reruns: Sequence[Run], looking: Looking, baseline: Baseline | None = None
+    reruns: Sequence[Run], looking: LookOptions, baseline: Baseline | None = None
 ) -> tuple[Modes, ...]:
     """The cases that gave more than one outcome in these runs, in the order of the first run.
 

@@ -15,7 +15,7 @@ import numpy as np
 from editproof.harness.gate import judge as gate
 from editproof.harness.gate.causes import PLAIN
 from editproof.harness.gate.limits import group_columns
-from editproof.harness.gate.looks import Looking, Looks
+from editproof.harness.gate.looks import LookOptions, Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import find_aspect, list_keys
 from editproof.harness.records.baseline import Baseline
@@ -68,7 +68,7 @@ def judge(
     labels: Sequence[tuple[str, str, str]],
     *,
     noise: NoiseFloor,
-    looking: Looking,
+    looking: LookOptions,
 ) -> Judged:
     """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are
     called together.

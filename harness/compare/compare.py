@@ -24,7 +24,7 @@ import numpy as np
 from editproof.harness.compare import answer
 from editproof.harness.compare.answer import Judged
 from editproof.harness.gate import statistics as comparison
-from editproof.harness.gate.looks import Looking
+from editproof.harness.gate.looks import LookOptions
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.numbers import find_aspect
 from editproof.harness.gate.statistics import Values
@@ -117,7 +117,7 @@ def compare(
     *,
     models: tuple[str, str] | None = None,
     noise: NoiseFloor = NO_NOISE,
-    looking: Looking | None = None,
+    looking: LookOptions | None = None,
 ) -> Comparison:
     """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are
     looked at as the gate does.
@@ -132,7 +132,7 @@ def compare(
     numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
-    judged = answer.judge(a, b, labels, noise=noise, looking=looking or Looking())
+    judged = answer.judge(a, b, labels, noise=noise, looking=looking or LookOptions())
     costs = tuple(_costs(a, b, groups, ranked_by, numbers))
     take = answer.choose(judged, costs)
     rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]

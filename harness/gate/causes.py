@@ -18,7 +18,7 @@ from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import PART_ASPECTS, Scored
 from editproof.harness.gate.seeds import Unproved
 from editproof.harness.gate.statistics import Values
-from editproof.harness.gate.words import Told, describe, describe_visibility, rank_aspects
+from editproof.harness.gate.words import Description, describe, describe_visibility, rank_aspects
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Aspect, Evidence, Finding, Outcome
 from editproof.harness.records.wording import join_words, name_case, number
@@ -223,7 +223,7 @@ def _choose_aspects(lost: Values, won: Values) -> tuple[tuple[Aspect, ...], tupl
     return tuple(worse), tuple(better)
 
 
-def _make_evidence(run: Run, numbers: Numbers, told: Told) -> Evidence | None:
+def _make_evidence(run: Run, numbers: Numbers, told: Description) -> Evidence | None:
     if told.row < 0:
         return None
     scored = told.scored
@@ -254,7 +254,7 @@ def _measure_worsening(better: str, before: float, after: float) -> float:
     return before - after if better == "higher" else after - before
 
 
-def _write_sentence(run: Run, finding: Finding, told: Told) -> str:
+def _write_sentence(run: Run, finding: Finding, told: Description) -> str:
     """The finding in one sentence."""
     where = f"{join_words(finding.families)} · {join_words(finding.models)}"
     seen = (

@@ -15,8 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from editproof.harness.gate import cost, numbers, seeds, validity, words
-from editproof.harness.gate import endings as conduct
+from editproof.harness.gate import cost, endings, numbers, seeds, validity, words
 from editproof.harness.gate.causes import (
     PLAIN,
     Cause,
@@ -33,7 +32,7 @@ from editproof.harness.gate.limits import (
     judge_limits,
     list_left_out,
 )
-from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
 from editproof.harness.records.baseline import Baseline
@@ -68,7 +67,7 @@ class GateResult:
     """Ids of the cases whose picture is an accepted one, bit for bit."""
 
 
-QUIET = Looking()
+QUIET = LookOptions()
 """Alone and without a word: how tests and calibrations look."""
 
 
@@ -115,7 +114,7 @@ def judge(
     noise: NoiseFloor = NO_NOISE,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
-    looking: Looking = QUIET,
+    looking: LookOptions = QUIET,
     fail_on: Sequence[str] = (),
 ) -> GateResult:
     """Judge a run against its suite's budgets and limits and, where there is one, a baseline.
@@ -175,7 +174,7 @@ def judge(
 
 
 def compare(
-    run: Run, baseline: Baseline, groups: Groups, rules: Rules, looking: Looking
+    run: Run, baseline: Baseline, groups: Groups, rules: Rules, looking: LookOptions
 ) -> BaselineComparison:
     """Ask the three questions."""
     numbers.check_margins(run.manifest.suite, rules.noise)
@@ -188,10 +187,10 @@ def compare(
     findings = [make_finding(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [make_unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
-        *conduct.find_status_changes(
+        *endings.find_status_changes(
             run, baseline.run, groups, pairing, partial(rules.find_waiver, rule="status")
         ),
-        *conduct.find_dead_seeds(run, baseline.run, groups, pairing),
+        *endings.find_dead_seeds(run, baseline.run, groups, pairing),
     ]
     unseen = tuple(_find_uncompared(run, pairing, looks, read, rules.noise)) if read else ()
     return BaselineComparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
@@ -374,14 +373,14 @@ def _rank(finding: Finding) -> tuple[bool, bool, bool, int, float]:
 
 
 def _drop_ended_budgets(
-    found: Iterable[Finding], of_conduct: Iterable[Finding]
+    found: Iterable[Finding], of_endings: Iterable[Finding]
 ) -> Iterable[Finding]:
     """Without the budgets that have no number since edits are refused that were not before: that is
     a regression, said once.
     """
     ended = {
         (family, model)
-        for finding in of_conduct
+        for finding in of_endings
         if finding.rule == "status" and finding.outcome is Outcome.REGRESSED
         for family in finding.families
         for model in finding.models

@@ -70,7 +70,7 @@ def report_nothing(done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class LookOptions:
     """How pictures are looked at."""
 
     jobs: int = 1
@@ -127,7 +127,7 @@ class _Task:
     """Hash of the accepted picture of another seed; empty: nobody asks for it."""
 
 
-def look(run: Run, baseline: Baseline, pairing: Pairing, looking: Looking) -> Looks:
+def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -> Looks:
     """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see
     it.
     """
@@ -257,7 +257,11 @@ def _look_at_scene(
 
 
 def _measure_tasks(
-    run: Run, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+    run: Run,
+    baseline: Baseline,
+    tasks: Sequence[_Task],
+    store: DifferenceStore,
+    looking: LookOptions,
 ) -> tuple[dict[Pair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.

@@ -56,7 +56,7 @@ class Sign:
     """The statistic that says by how many margins it changed; empty: `stat`."""
 
 
-class Told(NamedTuple):
+class Description(NamedTuple):
     """What a change looks like."""
 
     words: str
@@ -66,7 +66,7 @@ class Told(NamedTuple):
     """The rule whose number shows it best; below 0: none does."""
 
 
-def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told:
+def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Description:
     """What a change looks like; `scored` are its cases, the one to look at first. Only what got
     worse is told of a loss, and only what got better of a gain.
     """
@@ -78,16 +78,18 @@ def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Told
     subject, _ = place_of(lead.difference)
     points = lead.lost if worse else lead.won
     if not points.any():
-        return Told(_by_parts(subject, lead.difference) or f"{subject} looks different", lead, -1)
+        return Description(
+            _by_parts(subject, lead.difference) or f"{subject} looks different", lead, -1
+        )
     aspect = int(points.argmax())
     way = np.where(numbers.aspects == aspect, lead.moved if worse else -lead.moved, 0.0)
     row = int(way.argmax()) if (way > 0).any() else -1
-    return Told(_by_aspect(subject, ASPECTS[aspect], worse=worse), lead, row)
+    return Description(_by_aspect(subject, ASPECTS[aspect], worse=worse), lead, row)
 
 
 def _tell(
     sign: Sign, scored: Sequence[Scored], rows: Mapping[NumberKey, int], *, worse: bool
-) -> tuple[float, Told] | None:
+) -> tuple[float, Description] | None:
     """What a sign says of a change, and how much: summed over its cases. None: nothing."""
     total, found = 0.0, None
     for one in scored:
@@ -104,7 +106,7 @@ def _tell(
         )
         if words:
             total += strength
-            found = found or Told(words, one, shown)
+            found = found or Description(words, one, shown)
     return (total, found) if found else None
 
 

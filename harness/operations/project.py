@@ -18,7 +18,7 @@ from editproof.harness.baselines import baseline_folder as baselines
 from editproof.harness.baselines.folder_lock import has_leftovers
 from editproof.harness.baselines.index import INDEX
 from editproof.harness.gate import noise_floors
-from editproof.harness.gate.looks import Looking, Report
+from editproof.harness.gate.looks import LookOptions, Report
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from editproof.harness.metrics.core.registry import check_name
@@ -118,9 +118,9 @@ def choose_jobs(asked: int, project: Project) -> int:
     return asked or project.settings.jobs or runner.default_jobs()
 
 
-def make_looking(project: Project, report: Report) -> Looking:
+def make_looking(project: Project, report: Report) -> LookOptions:
     """How pictures are looked at: as the settings say."""
-    return Looking(
+    return LookOptions(
         choose_jobs(0, project),
         project.cache_folder if project.settings.cache.enabled else None,
         report,

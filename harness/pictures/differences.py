@@ -28,7 +28,7 @@ from editproof.harness.records.json_files import (
     read_json,
     write_json,
 )
-from editproof.harness.records.pairing import Beside
+from editproof.harness.records.pairing import AcceptedPictures
 from editproof.harness.records.types import Viewing
 
 FILE = "differences.jsonl"
@@ -58,7 +58,7 @@ class Accepted:
 
     folder: Path
     """Where the accepted pictures lie."""
-    pictures: Mapping[str, Beside]
+    pictures: Mapping[str, AcceptedPictures]
     """By case id of the run."""
     viewing: tuple[Viewing, ...]
     """As the suite's."""

@@ -128,7 +128,7 @@ def pair(run: Run, baseline: Run) -> Pairing:
     )
 
 
-class Beside(NamedTuple):
+class AcceptedPictures(NamedTuple):
     """What a picture will be compared with, by hashes."""
 
     accepted: tuple[str, ...]
@@ -139,12 +139,12 @@ class Beside(NamedTuple):
     """
 
 
-def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, Beside]:
+def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, AcceptedPictures]:
     """Case id of a run that is planned -> what its picture will be compared with. Pictures that
     turn out to be of another scene are left out by `pair` afterwards.
     """
     theirs = _by_subject(baseline.run)
-    found: dict[str, Beside] = {}
+    found: dict[str, AcceptedPictures] = {}
     ours: dict[Subject, list[int]] = {}
     for column, case in enumerate(manifest.cases):
         ours.setdefault((case.family, case.name, case.model.name), []).append(column)
@@ -155,7 +155,7 @@ def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, Beside
                 columns, match_seeds(seeds, baseline.run, accepted), strict=True
             ):
                 case = manifest.cases[column]
-                found[case.id] = Beside(
+                found[case.id] = AcceptedPictures(
                     list_answers(baseline, partner),
                     find_other_seed(case.seed, baseline.run, partner, accepted),
                 )

@@ -15,7 +15,7 @@ from editproof.reports.common.verdict import Checkout
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OutputFiles:
     """Which outputs were asked for."""
 
     junit: Path | None
@@ -40,14 +40,14 @@ def choose_outputs(
     github: bool | None,
     here: Path,
     environ: Mapping[str, str],
-) -> Wanted:
+) -> OutputFiles:
     """What was asked for, and what the build server's own variables add. `github` None: where
     GitHub Actions runs us.
     """
     root = environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or here
     on_github = environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     step_summary = environ.get("GITHUB_STEP_SUMMARY", "")
-    return Wanted(
+    return OutputFiles(
         junit,
         markdown,
         gitlab,
@@ -57,7 +57,7 @@ def choose_outputs(
     )
 
 
-def remove_outputs(asked: Wanted) -> None:
+def remove_outputs(asked: OutputFiles) -> None:
     """Remove the files of an earlier verdict: where this one fails to come, nobody must read that
     one for it.
     """
@@ -65,7 +65,7 @@ def remove_outputs(asked: Wanted) -> None:
         path.unlink(missing_ok=True)
 
 
-def publish(manifest: Manifest, verdict: Verdict, asked: Wanted) -> list[str]:
+def publish(manifest: Manifest, verdict: Verdict, asked: OutputFiles) -> list[str]:
     """Write what was asked for; give the lines that GitHub's runner must see."""
     if asked.junit:
         write_atomically(asked.junit, write_junit(manifest, verdict))

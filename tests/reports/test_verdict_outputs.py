@@ -790,7 +790,9 @@ def test_a_line_is_one_harmless_line() -> None:
 # Where it all goes
 
 
-def asked(folder: Path, environ: Mapping[str, str], github: bool | None = None) -> publish.Wanted:
+def asked(
+    folder: Path, environ: Mapping[str, str], github: bool | None = None
+) -> publish.OutputFiles:
     files = (folder / "out" / name for name in ("v.xml", "v.md", "v.json"))
     return publish.choose_outputs(
         **dict(zip(("junit", "markdown", "gitlab"), files, strict=True)),

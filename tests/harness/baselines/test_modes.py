@@ -13,7 +13,7 @@ from editproof.harness.baselines import acceptance, baseline_folder, modes
 from editproof.harness.baselines.modes import Modes
 from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
-from editproof.harness.gate.looks import Looking
+from editproof.harness.gate.looks import LookOptions
 from editproof.harness.metrics.core.visibility import why_blind
 from editproof.harness.records.runs import Run
 from tests.harness.compare.test_compare import drawn, level, run_of, written
@@ -36,7 +36,7 @@ def first(found: tuple[Modes, ...]) -> Modes:
 
 def test_equal_pictures_and_invisible_differences_are_one_outcome(tmp_path: Path) -> None:
     """Three runs of one outcome, bit for bit or so that nobody sees it, and one of another."""
-    found = first(modes.find(make_reruns(tmp_path, 0, 40, 0, 0.6), Looking()))
+    found = first(modes.find(make_reruns(tmp_path, 0, 40, 0, 0.6), LookOptions()))
     assert [outcome.runs for outcome in found.outcomes] == [(0, 2, 3), (1,)]
     assert found.apart >= 0.2
     assert modes.describe_modes(found).startswith(
@@ -46,24 +46,24 @@ def test_equal_pictures_and_invisible_differences_are_one_outcome(tmp_path: Path
 
 def test_invisible_differences_alone_are_no_second_outcome(tmp_path: Path) -> None:
     """However many pictures there are."""
-    assert modes.find(make_reruns(tmp_path, 0, 0.6, 1.2), Looking()) == ()
-    assert modes.find(make_reruns(tmp_path / "same", 0, 0), Looking()) == ()
+    assert modes.find(make_reruns(tmp_path, 0, 0.6, 1.2), LookOptions()) == ()
+    assert modes.find(make_reruns(tmp_path / "same", 0, 0), LookOptions()) == ()
 
 
 def test_nothing_is_measured_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three cases with the same two pictures one is measured, and none the second time."""
     reruns = make_reruns(tmp_path, 0, 40)
-    before = modes.find(reruns, Looking())
+    before = modes.find(reruns, LookOptions())
     if why_blind():
         pytest.skip("what is measured without ColorVideoVDP is not kept")
     monkeypatch.setattr(modes, "compare", None)
-    assert modes.find(reruns, Looking()) == before
+    assert modes.find(reruns, LookOptions()) == before
 
 
 def test_a_new_picture_each_time_is_no_set_of_right_answers(tmp_path: Path) -> None:
     """It is said, and nothing is offered."""
     reruns = make_reruns(tmp_path, 0, 30, 60, 90)
-    found = modes.find(reruns, Looking())
+    found = modes.find(reruns, LookOptions())
     assert "is the seed passed on?" in modes.describe_modes(first(found))
     assert modes.find_missing_answers(found, reruns, has_baseline=False) == []
 
@@ -71,7 +71,9 @@ def test_a_new_picture_each_time_is_no_set_of_right_answers(tmp_path: Path) -> N
 def test_few_runs_hold_every_missing_answer(tmp_path: Path) -> None:
     """Without a baseline all outcomes but the most frequent, from as few runs as can be."""
     reruns = make_reruns(tmp_path, 0, 40, 0, 80)
-    chosen = modes.find_missing_answers(modes.find(reruns, Looking()), reruns, has_baseline=False)
+    chosen = modes.find_missing_answers(
+        modes.find(reruns, LookOptions()), reruns, has_baseline=False
+    )
     assert [(one.run.name, len(one.cases)) for one in chosen] == [("1", 3), ("3", 3)]
 
 
@@ -90,11 +92,11 @@ def test_what_is_accepted_is_not_offered(tmp_path: Path) -> None:
         baseline_folder.load(acceptance.accept(run, tmp_path / f"base-{run.folder.name}"))
         for run in runs
     )
-    found = modes.find(reruns, Looking(), near)
+    found = modes.find(reruns, LookOptions(), near)
     assert [outcome.accepted for outcome in first(found).outcomes] == [False, True]
     (chosen,) = modes.find_missing_answers(found, reruns, has_baseline=True)
     assert chosen.run.name == "1"
-    assert not any(map(modes.is_known, modes.find(reruns, Looking(), far)))
+    assert not any(map(modes.is_known, modes.find(reruns, LookOptions(), far)))
 
 
 def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_another_outcome_is_no_noise(tmp_path: Path) -> None:
     ]
     reruns = list(runs)
     (with_all,) = floors.measure(reruns)
-    (within,) = floors.measure(reruns, modes.find_usual_runs(modes.find(reruns, Looking())))
+    (within,) = floors.measure(reruns, modes.find_usual_runs(modes.find(reruns, LookOptions())))
     assert (with_all.repeat, within.repeat) == pytest.approx((0.02, 0.01))
 
 
@@ -113,7 +115,7 @@ def test_the_file_tells_of_several_outcomes_and_old_files_are_read(tmp_path: Pat
     reruns = make_reruns(tmp_path, 0, 40)
     path = tmp_path / "noise.toml"
     floors.write(
-        path, reruns, floors.measure(reruns), modes.format_lines(modes.find(reruns, Looking()))
+        path, reruns, floors.measure(reruns), modes.format_lines(modes.find(reruns, LookOptions()))
     )
     assert [(one.case, one.runs) for one in floors.read(path).modes][:1] == [
         ("logo/1 m seed 1", [1, 1])

@@ -11,7 +11,7 @@ import pytest
 
 from editproof.harness.gate import looks
 from editproof.harness.gate.judge import judge
-from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, Pair
@@ -45,9 +45,9 @@ def pictured(folder: Path, *images: Picture, psnr: float = 35.0) -> Run:
     return run_of(*records, margins=(MARGIN,), folder=folder)
 
 
-def seen(now: Run, before: Run, *also: Run, looking: Looking | None = None) -> Looks:
+def seen(now: Run, before: Run, *also: Run, looking: LookOptions | None = None) -> Looks:
     kept = Baseline(before, tuple(one for one in also))
-    return look(now, kept, pair(now, kept.run), looking or Looking())
+    return look(now, kept, pair(now, kept.run), looking or LookOptions())
 
 
 def one_look(now: Run, before: Run, *also: Run) -> Look:
@@ -104,7 +104,7 @@ def test_what_workers_and_the_cache_know_is_not_measured_again(tmp_path: Path) -
     known = Pair(hashed("a"), hashed("b"), "", Viewing())
     DifferenceStore(tmp_path / "elsewhere", tmp_path / "cache").put(known, VISIBLE)
     assert one_look(now, before).state == "unknown"  # nobody knows, and the pictures are not there
-    (found,) = seen(now, before, looking=Looking(cache=tmp_path / "cache")).by_column.values()
+    (found,) = seen(now, before, looking=LookOptions(cache=tmp_path / "cache")).by_column.values()
     assert (found.state, found.difference) == ("visible", VISIBLE)
     assert one_look(now, before).state == "visible"
 
@@ -124,7 +124,9 @@ def test_what_was_measured_is_kept_and_reported(
     now = pictured(tmp_path / "now", texture(1), texture(1), texture(3))
     told: list[tuple[int, int]] = []
     seen(
-        now, before, looking=Looking(jobs=2, report=lambda done, total: told.append((done, total)))
+        now,
+        before,
+        looking=LookOptions(jobs=2, report=lambda done, total: told.append((done, total))),
     )
     assert told == [(1, 2), (2, 2)]
     seen(now, before)

@@ -8,7 +8,13 @@ from dataclasses import replace
 import pytest
 
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.pairing import Beside, Pairing, list_answers, pair, plan_comparisons
+from editproof.harness.records.pairing import (
+    AcceptedPictures,
+    Pairing,
+    list_answers,
+    pair,
+    plan_comparisons,
+)
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, CaseRecord, ExitCode
 from tests.harness.made import MARGIN, case, failed, hashed, judge_beside, measured, run_of
@@ -148,7 +154,10 @@ def test_a_planned_run_knows_what_its_pictures_will_be_compared_with() -> None:
     kept = Baseline(before, (also,))
     found = plan_comparisons(seeds_of([2, 9]).manifest, kept)
     pictures = (hashed("2"), hashed("too"))
-    assert found == {"id1-2": Beside(pictures, hashed("1")), "id1-9": Beside(pictures, "")}
+    assert found == {
+        "id1-2": AcceptedPictures(pictures, hashed("1")),
+        "id1-9": AcceptedPictures(pictures, ""),
+    }
     assert list_answers(kept, 0) == (hashed("1"),)
     assert not plan_comparisons(run_of(drawn(case(5), "x")).manifest, kept)
 
