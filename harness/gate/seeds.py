@@ -57,9 +57,10 @@ PICTURE_ALARM = 0.0001
 
 LARGE_JOD = 0.5
 LARGE_P = 0.05
-"""A loss is too large to pass unproved where the pictures are so much further from the right answer
-than the accepted ones, differ by as much more from them than seeds do, and chance explains it less
-often than this.
+"""A large loss is not passed over, though chance may explain it.
+
+It is large where the pictures lie this much further from the right answer than the accepted ones,
+and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P.
 """
 
 TRUST = 0.5
@@ -404,8 +405,10 @@ def _mean_jod(looks: Looks, column: int) -> float:
 
 
 def _measure_beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
-    """How much more the new pictures differ from the accepted ones than those do among one another,
-    or how far they moved from the right answer: whichever is more. None: it is not known.
+    """How visible the change is, JOD. None: it is not known.
+
+    It is the larger of two: by how much more the new pictures differ from the accepted ones than those
+    do among each other, and by how far they moved from the right answer.
     """
     found = [looks.by_column[column].difference for column in columns]
     seen = [difference for difference in found if difference is not None]

@@ -2,14 +2,14 @@
 are columns.
 
 A *change* is what a case's measurement changed by against the baseline, turned so that above 0 is
-worse; NaN: the rule has no such number for that case. A *scene* is one rung or own case; its
-columns are its seeds.
+worse; NaN: the rule has no such number for that case. A *scene* is one step of a family, or
+one of the user's own cases. Its columns are its seeds.
 
-Whether a family got worse is told by a one-sided t-test of its paired changes. Clean changes are
-symmetric about 0, whatever a metric's own distribution is, since a rerun draws new as it drew old;
-for those a t-test is cautious at levels below 8 %, also where scenes differ in their noise
-(Ibragimov & Müller 2010, doi:10.1198/jbes.2009.08046). A sign-flip test needs no assumption at all,
-but of 9 pairs it can't get below p = 0.002, which dozens of rules at a time ask for.
+A t-test of its paired changes says whether a family got worse. A rerun draws as the accepted run
+drew, so clean changes are symmetric about 0, whatever a metric's own distribution is. For those a
+t-test is cautious at levels below 8 %, also where scenes differ in their noise (Ibragimov & Müller
+2010, doi:10.1198/jbes.2009.08046). A sign-flip test would need no assumption. But 9 pairs never get
+below p = 0.002 by it, and dozens of rules at a time need less.
 """
 
 from __future__ import annotations
@@ -148,9 +148,10 @@ def quantile(level: float, freedom: Values) -> Values:
 
 
 def correct_by_holm(p: Values) -> Values:
-    """Each p corrected over all that are known (Holm 1979): the chance of one false alarm or more
-    in the whole run is at most the level that these are compared with, however the rules depend on
-    each other. NaN stays NaN.
+    """Correct each p for all that are known (Holm 1979). NaN stays NaN.
+
+    The chance of any false alarm in the run is then at most the level that they are compared with.
+    The rules may depend on each other.
     """
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))

@@ -1,10 +1,12 @@
 """Which accepted pictures a run's pictures are compared with: scene by scene, for each model.
 
-A deterministic model has no seed, so its case of a scene meets the accepted case of that scene. A
-stochastic model's seeds mean something where at least one of them gave the accepted picture again,
-bit for bit, or where a scene's pictures still are the accepted samples, changed (`looks.py` finds
-that out): those are compared one by one. Otherwise a scene's pictures are compared with all
-accepted pictures of the scene, as samples of two distributions.
+A deterministic model has no seed, so its case of a scene meets the accepted case of that scene.
+
+A stochastic model is compared picture by picture where its seeds mean something. They do where one
+of them gave the accepted picture again, bit for bit. They also do where a scene's pictures still
+are the accepted samples, changed; `looks.py` finds that out.
+
+Otherwise the pictures of a scene, and all its accepted pictures, are samples of two distributions.
 """
 
 from __future__ import annotations
@@ -250,8 +252,9 @@ def _find_partners(
 
 def _is_same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> bool:
     """Whether the cases of one name ask the same on both sides. One case in common says so.
-    Otherwise a drawn scene is known by its parameters, a user's own by what is asked, and both by
-    their pixels, whatever file they lie in.
+
+    Otherwise a drawn scene is known by its parameters, and one of the user's own by its request.
+    Both are known by their pixels, whatever file those lie in.
     """
     if {_case_id(run, column) for column in ours} & {
         _case_id(baseline, column) for column in theirs

@@ -1,9 +1,9 @@
 """Heat maps for a report: where a metric sees the damage, of the cases that somebody will look at.
 
 A map is drawn from the scene, which is drawn again, and the picture that the run kept. The colours
-of a metric stand for the same values in all cases of a run: the ends are taken from the pixels that
-are damaged at all, so that a small edit in a large picture is not drowned, and robustly, so that
-one pixel does not darken the others.
+of a metric stand for the same values in all cases of a run. The ends are percentiles of the pixels
+that are damaged at all. So a small edit is not lost in a large picture, and one pixel does not
+darken the others.
 """
 
 from __future__ import annotations
