@@ -407,8 +407,8 @@ def _mean_jod(looks: Looks, column: int) -> float:
 def _measure_beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) -> float | None:
     """How visible the change is, JOD. None: it is not known.
 
-    It is the larger of two: by how much more the new pictures differ from the accepted ones than those
-    do among each other, and by how far they moved from the right answer.
+    It is the larger of two. One is by how much more the new pictures differ from the accepted ones
+    than those do among each other. The other is how far they moved from the right answer.
     """
     found = [looks.by_column[column].difference for column in columns]
     seen = [difference for difference in found if difference is not None]
