@@ -16,18 +16,27 @@ from editproof.harness.operations.project import (
     read_fail_on,
 )
 from editproof.harness.records import runs
+from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.runs import Run
 from editproof.harness.suites.settings import Project
 
 
 def judge_run(
-    run: Run, baseline: Path | None, project: Project, report: Report = report_nothing
+    run: Run,
+    baseline: Path | None,
+    project: Project,
+    report: Report = report_nothing,
+    *,
+    first_run: bool = False,
 ) -> Run:
-    """Judge a run, write `verdict.json`, and give the run with its verdict. `report` is told how
-    many pairs of pictures have been looked at.
+    """Judge a run, write `verdict.json`, and give the run with its verdict.
+
+    `report` is told how many pairs of pictures have been looked at. `first_run`: a baseline that
+    only the settings name may be missing.
     """
+    sweep_partials(run.folder)
     suite = run.manifest.suite
-    accepted = find_baseline(baseline, suite, project)
+    accepted = find_baseline(baseline, suite, project, first_run=first_run)
     result = judge(
         run,
         accepted,

@@ -60,12 +60,15 @@ def choose_new_folder(project: Project, suite: Suite) -> Path:
     return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
 
 
-def find_baseline(named: Path | None, suite: Suite, project: Project) -> Baseline | None:
+def find_baseline(
+    named: Path | None, suite: Suite, project: Project, *, first_run: bool = False
+) -> Baseline | None:
     """The baseline to compare with; None: there has never been one.
 
     Raises IncompleteError where there should be one and is none: it was named, or git knows it.
+    `first_run`: one that only the settings name may be missing, since the run may become it.
     """
-    is_named = named is not None or bool(project.settings.baseline)
+    is_named = named is not None or (bool(project.settings.baseline) and not first_run)
     folder = named or find_baseline_folder(suite, project)
     if folder.exists() or has_leftovers(folder):
         return baselines.load(folder)

@@ -70,6 +70,7 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
         asked.baseline,
         project,
         progress.show_pairs(console, "pairs of pictures", quiet=quiet),
+        first_run=True,
     )
 
 
@@ -104,7 +105,7 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=project.cache_folder if asked.cache and settings.cache.enabled else None,
         weights=find_suite_weights(project, suite, warn),
-        baseline=find_baseline(asked.baseline, suite, project),
+        baseline=find_baseline(asked.baseline, suite, project, first_run=True),
     )
 
 

@@ -36,6 +36,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def sweep_partials(folder: Path) -> None:
+    """Remove what processes that died here left of files that they were writing."""
+    for path in folder.glob(".*.*") if folder.is_dir() else ():
+        name, _, owner = path.name.rpartition(".")
+        if owner.isdecimal() and len(name) > 1 and path.is_file() and not _is_alive(int(owner)):
+            path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, with its checksum."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=1)
@@ -77,6 +85,16 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _digest(body: bytes) -> bytes:

@@ -19,6 +19,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.journal import Journal
+from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.manifest import (
     SCHEMA,
     Manifest,
@@ -184,6 +185,8 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
     """Make the run folder, or check that the one to resume is of the same run; give what it has
     finished.
     """
+    for place in (config.folder, *config.folder.glob("blobs/*")):
+        sweep_partials(place)
     if not config.resume:
         if config.folder.exists() and any(config.folder.iterdir()):
             raise UsageError(

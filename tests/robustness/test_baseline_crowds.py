@@ -75,6 +75,7 @@ def test_a_named_baseline_must_be_there(tmp_path: Path, project: Project) -> Non
     named = Project(Settings(baseline="gone"), tmp_path, "editproof.toml")
     with pytest.raises(IncompleteError, match="there is no baseline"):
         find_baseline(None, suite, named)
+    assert find_baseline(None, suite, named, first_run=True) is None
 
 
 def test_a_baseline_is_found_after_a_death_between_two_renames(tmp_path: Path) -> None:
