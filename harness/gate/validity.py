@@ -122,6 +122,12 @@ def of_comparison(
 
 def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:
     """What a person should know of a comparison though it changes nothing."""
+    old = [side.folder for side in (run, baseline.run) if not side.manifest.has_checksums]
+    if old:
+        yield (
+            f"{' and '.join(map(str, old))} {'was' if len(old) == 1 else 'were'} written by editproof"
+            " 0.1, without checksums: damage in these files would not be noticed"
+        )
     for model in pairing.other_seeds:
         yield (
             f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole,"
@@ -132,7 +138,7 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
         listed = name_few([name_case(cases[case_id]) for case_id in pairing.unused])
         yield (
             f"{count_noun(len(pairing.unused), 'case')} of the baseline not in this run, and not"
-            f" judged ({listed}). Where they are gone for good, accept a whole run again"
+            f" judged ({listed}). If they are no longer needed, accept a whole run"
         )
     if any(look.state != "unchanged" for look in looks.by_column.values()) and (
         changed := _compare_environment(run, baseline)
