@@ -27,9 +27,9 @@ from editproof.harness.metrics.core.metric import Image, Metric, known
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.running.measure import Prepared, as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
-from editproof.harness.suites.tasks import Task, task_of
+from editproof.harness.suites.tasks import Task, make_scene_task
 from editproof.pipelines import reference
-from editproof.vectors.registry import get as get_vector
+from editproof.vectors.registry import get_vector
 from editproof.vectors.scene import Vector
 
 PAGE = Path(__file__).with_name("DETECTION.md")
@@ -101,7 +101,7 @@ def _on(vector: Vector, step: int, ground: str) -> Vector:
 
 
 def _bench(name: str, vector: Vector, step: int, seed: int, metrics: Sequence[Metric]) -> Bench:
-    task = task_of(vector.render(seed, 256, step=step))
+    task = make_scene_task(vector.render(seed, 256, step=step))
     prepared = prepare(task.reference, metrics)
     images = [_edited(task, number) for number in range(SEEDS * (1 + RERUNS))]
     numbers = [_numbers(prepared, metrics, image) for image in images]

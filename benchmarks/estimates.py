@@ -91,7 +91,7 @@ def timed(what: str, settings: dict[str, Param], request: EditRequest) -> Timed:
 
     pipeline = reference.build(**settings)
     pipeline(request)
-    detect._found.clear()  # noqa: SLF001 - an unchanged picture would not be looked at again
+    detect._text_cache.clear()  # noqa: SLF001 - an unchanged picture would not be looked at again
     start = time.process_time()
     result = pipeline(request)
     actual_ms = (time.process_time() - start) * 1000

@@ -15,9 +15,9 @@ from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.records.types import Viewing
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
+from editproof.harness.suites.tasks import make_scene_task
 from editproof.pipelines.contract import EditRequest, Pipeline
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
 SCENES = (("logo", 2), ("microprint", 2))
 SIZE_PX, SCALE, SCENE_SEED = 256, 2, 7
@@ -28,7 +28,7 @@ WHOLE_JOD, WORST_JOD = 0.03, 0.2
 def main(names: Sequence[str]) -> None:
     """Print a table: a row a change."""
     requests = [
-        task_of(get(f).render(SCENE_SEED, SIZE_PX, step=step, scale=SCALE)).request
+        make_scene_task(get_vector(f).render(SCENE_SEED, SIZE_PX, step=step, scale=SCALE)).request
         for f, step in SCENES
     ]
     print(  # noqa: T201

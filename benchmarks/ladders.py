@@ -27,11 +27,11 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.types import Measurement, Suite
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.suite import load_suite
-from editproof.harness.suites.tasks import task_of
+from editproof.harness.suites.tasks import make_scene_task
 from editproof.pipelines.contract import Pipeline
 from editproof.pipelines.loader import load
 from editproof.vectors import Scene
-from editproof.vectors.registry import VECTORS, get
+from editproof.vectors.registry import VECTORS, get_vector
 
 PAGE = Path(__file__).with_name("LADDERS.md")
 SEEDS = (3, 7, 11)
@@ -85,7 +85,7 @@ def rank_correlation(damages: Sequence[float]) -> float:
 
 def measure_scene(scene: Scene) -> list[tuple[float, float]]:
     """LPIPS and PSNR in `edit`, model by model; (REFUSED, NaN) of an edit that was refused."""
-    task = task_of(scene)
+    task = make_scene_task(scene)
     prepared = prepare(task.reference, metrics())
     outcomes = []
     for pipeline in pipelines():
@@ -99,7 +99,8 @@ def measure_rung(family: str, step: int, seeds: Sequence[int]) -> Rung:
     """Draw a rung's scene for every seed and have every model edit it."""
     size, scale = suite().size, suite().scale
     scenes = [
-        measure_scene(get(family).render(seed, size, step=step, scale=scale)) for seed in seeds
+        measure_scene(get_vector(family).render(seed, size, step=step, scale=scale))
+        for seed in seeds
     ]
     lpips, psnr = np.moveaxis(np.array(scenes), -1, 0)
     known = psnr[np.isfinite(psnr)]
@@ -170,7 +171,11 @@ def main() -> None:
     asked = parser.parse_args()
     seeds = [int(seed) for seed in asked.seeds.split(",")]
     families = asked.families or [vector.family for vector in VECTORS if vector.graded]
-    jobs = [(family, step) for family in families for step in range(1, len(get(family).ladder) + 1)]
+    jobs = [
+        (family, step)
+        for family in families
+        for step in range(1, len(get_vector(family).ladder) + 1)
+    ]
     with ProcessPoolExecutor(asked.jobs, get_context("spawn"), initializer=_one_thread) as pool:
         futures = {job: pool.submit(measure_rung, *job, seeds) for job in jobs}
         rungs = {job: future.result() for job, future in futures.items()}

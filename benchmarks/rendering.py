@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from editproof.vectors.registry import VECTORS, get
+from editproof.vectors.registry import VECTORS, get_vector
 from editproof.vectors.scene import Vector
 
 PAGE = Path(__file__).with_name("RENDERING.md")
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rungs = [
             asdict(rung)
             for family in families
-            for rung in measure(get(family), peak=not options.no_peak)
+            for rung in measure(get_vector(family), peak=not options.no_peak)
         ]
         sys.stdout.write(json.dumps(rungs))
         return

@@ -26,12 +26,12 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.types import Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
-from editproof.harness.suites.tasks import Task, task_of
+from editproof.harness.suites.tasks import Task, make_scene_task
 from editproof.pipelines import reference
 from editproof.pipelines.contract import Param
 from editproof.pipelines.models import conditioning
 from editproof.vectors.regions import seams
-from editproof.vectors.registry import get as get_vector
+from editproof.vectors.registry import get_vector
 from tests.pipelines.models.tiny import save_stable_diffusion
 
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
@@ -348,7 +348,9 @@ def _embeddings(folder: Path) -> conditioning.Embedding:
 
 
 def _task(study: Study, family: str, step: int, seed: int) -> Task:
-    task = task_of(get_vector(family).render(seed, study.size, step=step, scale=study.scale))
+    task = make_scene_task(
+        get_vector(family).render(seed, study.size, step=step, scale=study.scale)
+    )
     if not study.tile_px:
         return task
     areas = {

@@ -338,11 +338,13 @@ class ReferenceConfig:
         """
         config = self
         for name, value in settings.items():
-            kind = _kinds().get(name)
+            kind = _setting_types().get(name)
             if kind is None:
-                raise ContractError(_unknown(name))
+                raise ContractError(_describe_unknown(name))
             section_name, setting = name.split(".")
-            section = replace(getattr(config, section_name), **{setting: _parse(name, value, kind)})
+            section = replace(
+                getattr(config, section_name), **{setting: _parse_value(name, value, kind)}
+            )
             config = replace(config, **{section_name: section})
         _check_ranges(config)
         return config
@@ -364,11 +366,11 @@ class ReferenceConfig:
         """Every setting by dotted name."""
         return {
             name: getattr(getattr(self, name.split(".")[0]), name.split(".")[1])
-            for name in _kinds()
+            for name in _setting_types()
         }
 
 
-def _kinds() -> dict[str, Any]:
+def _setting_types() -> dict[str, Any]:
     """Every setting's dotted name and type."""
     return {
         f"{section.name}.{setting}": kind
@@ -377,7 +379,7 @@ def _kinds() -> dict[str, Any]:
     }
 
 
-def _parse(name: str, value: Param, kind: Any) -> Param:
+def _parse_value(name: str, value: Param, kind: Any) -> Param:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ContractError(
@@ -491,7 +493,7 @@ def _check_keep_steps(config: InpaintConfig) -> None:
         )
 
 
-def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, _kinds(), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(_kinds())}"
+def _describe_unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, _setting_types(), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(_setting_types())}"
     return f"the reference pipeline has no setting {name!r}; {hint}"

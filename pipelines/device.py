@@ -1,4 +1,4 @@
-"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is asked
+"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is choice
 for.
 """
 
@@ -19,16 +19,16 @@ def find_device() -> str:
 
     Raises ContractError where it says something else, or `cuda` where there is none.
     """
-    asked = os.environ.get(VARIABLE) or "cpu"
-    if asked not in CHOICES:
-        raise ContractError(f"{VARIABLE} is {asked!r}; it can be {', '.join(CHOICES)}")
-    if asked == "cpu":
-        return asked
+    choice = os.environ.get(VARIABLE) or "cpu"
+    if choice not in CHOICES:
+        raise ContractError(f"{VARIABLE} is {choice!r}; it can be {', '.join(CHOICES)}")
+    if choice == "cpu":
+        return choice
     import torch
 
     if torch.cuda.is_available():
         return "cuda"
-    if asked == "cuda":
+    if choice == "cuda":
         raise ContractError(
             f"{VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here. Set it to cpu or"
             " auto, or install a torch that is built for this machine's driver"
@@ -45,7 +45,7 @@ def device_name() -> str:
     return f"cuda: {torch.cuda.get_device_name()}"
 
 
-def exactly() -> Any:
+def full_precision() -> Any:
     """A context in which a GPU convolves in full precision, and gives the same numbers every
     time.
     """

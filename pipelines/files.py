@@ -36,24 +36,24 @@ def decode_image(data: bytes) -> tuple[Image, str]:
     greyscale and palettes expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB,
     what is transparent laid over white. The first frame of several. Raises UnreadablePictureError.
     """
-    picture, orientation = _open(data)
-    done = [f"{picture.format} {picture.mode}"]
+    picture, orientation = _open_picture(data)
+    changes = [f"{picture.format} {picture.mode}"]
     if orientation != 1:
-        done.append("turned upright")
-    pixels = _sixteen_bits(picture, data, orientation)
+        changes.append("turned upright")
+    pixels = _read_sixteen_bits(picture, data, orientation)
     if pixels is not None:
-        done.append("16 bits kept")
+        changes.append("16 bits kept")
     else:
         upright = ImageOps.exif_transpose(picture)
-        managed = _in_srgb(upright, picture.info.get("icc_profile"))
+        managed = _convert_to_srgb(upright, picture.info.get("icc_profile"))
         if managed is not upright:
-            done.append("converted to sRGB by its profile")
-        pixels = _eight_bits(managed)
+            changes.append("converted to sRGB by its profile")
+        pixels = _read_eight_bits(managed)
     if pixels.shape[2] == 4:
-        done.append("laid over white")
+        changes.append("laid over white")
         alpha = pixels[..., 3:]
         pixels = pixels[..., :3] * alpha + (1 - alpha)
-    return np.ascontiguousarray(pixels, np.float32), ", ".join(done)
+    return np.ascontiguousarray(pixels, np.float32), ", ".join(changes)
 
 
 def decode_mask(data: bytes) -> Mask:
@@ -62,7 +62,7 @@ def decode_mask(data: bytes) -> Mask:
 
     Raises UnreadablePictureError.
     """
-    picture = ImageOps.exif_transpose(_open(data)[0])
+    picture = ImageOps.exif_transpose(_open_picture(data)[0])
     if picture.mode in GREY16:
         return _unit16(picture)
     rgba = np.asarray(picture.convert("RGBA"), np.float32) / np.float32(255)
@@ -73,7 +73,7 @@ def decode_mask(data: bytes) -> Mask:
     return luma
 
 
-def size_of(data: bytes) -> tuple[int, int]:
+def read_size(data: bytes) -> tuple[int, int]:
     """Height and width of a picture file once it stands upright; reads its header only. Raises
     UnreadablePictureError.
     """
@@ -81,10 +81,10 @@ def size_of(data: bytes) -> tuple[int, int]:
         with warnings.catch_warnings(action="ignore"), Pil.open(io.BytesIO(data)) as picture:
             width, height = picture.size
             lies = (
-                picture.format != "TIFF" and _orientation(picture) >= 5
+                picture.format != "TIFF" and _read_orientation(picture) >= 5
             )  # Pillow turns a TIFF itself
     except _ERRORS as error:
-        raise UnreadablePictureError(_reason(error)) from error
+        raise UnreadablePictureError(_describe_error(error)) from error
     return (width, height) if lies else (height, width)
 
 
@@ -99,30 +99,30 @@ _ERRORS = (
 """What Pillow raises on files that are damaged, cut off or hostile."""
 
 
-def _open(data: bytes) -> tuple[Pil.Image, int]:
+def _open_picture(data: bytes) -> tuple[Pil.Image, int]:
     """The picture, read whole, and its EXIF orientation; a TIFF already stands upright."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of damage that it can live with
             picture = Pil.open(io.BytesIO(data))
-            orientation = _orientation(picture)
+            orientation = _read_orientation(picture)
             picture.load()
     except _ERRORS as error:
-        raise UnreadablePictureError(_reason(error)) from error
+        raise UnreadablePictureError(_describe_error(error)) from error
     return picture, orientation
 
 
-def _orientation(picture: Pil.Image) -> int:
+def _read_orientation(picture: Pil.Image) -> int:
     orientation = picture.getexif().get(ORIENTATION, 1)
     return orientation if orientation in range(1, 9) else 1
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is no picture of a known kind"
     return f"it can't be read: {error}"
 
 
-def _sixteen_bits(
+def _read_sixteen_bits(
     picture: Pil.Image, data: bytes, orientation: int
 ) -> npt.NDArray[np.float32] | None:
     """The pixels of a file with 16 bits a channel, upright, H×W×3 or 4; None: it has 8, or a
@@ -151,7 +151,7 @@ def _sixteen_bits(
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         return None
     rgb = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
-    return _turned(np.asarray(rgb, np.float32) / np.float32(65535), orientation)
+    return _turn_upright(np.asarray(rgb, np.float32) / np.float32(65535), orientation)
 
 
 def _unit16(picture: Pil.Image) -> npt.NDArray[np.float32]:
@@ -159,7 +159,7 @@ def _unit16(picture: Pil.Image) -> npt.NDArray[np.float32]:
     return unit.clip(0, 1)
 
 
-def _turned(pixels: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.float32]:
+def _turn_upright(pixels: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.float32]:
     """Stand upright what a camera stored as one of EXIF's eight orientations."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -170,7 +170,7 @@ def _turned(pixels: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np
     return pixels
 
 
-def _eight_bits(picture: Pil.Image) -> npt.NDArray[np.float32]:
+def _read_eight_bits(picture: Pil.Image) -> npt.NDArray[np.float32]:
     """H×W×3, or 4 where the picture has transparency."""
     if picture.mode == "F":
         grey = np.asarray(picture, np.float32)
@@ -181,7 +181,7 @@ def _eight_bits(picture: Pil.Image) -> npt.NDArray[np.float32]:
     return np.asarray(picture.convert(mode), np.float32) / np.float32(255)
 
 
-def _in_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
+def _convert_to_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
     """The picture converted from its ICC profile; as it is where it has none, is sRGB already, or
     the profile is broken.
     """

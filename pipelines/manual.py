@@ -100,8 +100,8 @@ def explain(topic: str) -> list[str]:
     """Paragraphs on a section, or on one `section.setting`. topic: one of `topics()`."""
     section = next(section for section in sections() if section.name == topic.partition(".")[0])
     if topic == section.name:
-        return [section.about, *(_line(setting) for setting in section.settings)]
-    return [_line(setting) for setting in section.settings if setting.name == topic]
+        return [section.about, *(_describe_setting(setting) for setting in section.settings)]
+    return [_describe_setting(setting) for setting in section.settings if setting.name == topic]
 
 
 def topics() -> list[str]:
@@ -133,7 +133,7 @@ def _sections_as_tables() -> Iterator[str]:
         yield "| setting | default | can be | |\n|---|---|---|---|"
         for setting in section.settings:
             short = setting.name.partition(".")[2]
-            yield f"| `{short}` | {_shown(setting.default)} | {setting.allowed} | {setting.about} |"
+            yield f"| `{short}` | {_format_value(setting.default)} | {setting.allowed} | {setting.about} |"
         yield ""
 
 
@@ -143,7 +143,7 @@ def _section(name: str, kind: Any) -> Section:
         Setting(
             f"{name}.{key}",
             getattr(defaults, key),
-            _allowed(f"{name}.{key}", types[key]),
+            _describe_allowed(f"{name}.{key}", types[key]),
             abouts[key],
         )
         for key in types
@@ -169,7 +169,7 @@ def _docstrings() -> dict[str, dict[str, str]]:
     return found
 
 
-def _allowed(name: str, kind: Any) -> str:
+def _describe_allowed(name: str, kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{word}`" for word in get_args(kind))
     if kind is bool:
@@ -180,14 +180,14 @@ def _allowed(name: str, kind: Any) -> str:
     return "0 and more" if kind in {int, float} else "text"
 
 
-def _line(setting: Setting) -> str:
+def _describe_setting(setting: Setting) -> str:
     return (
-        f"{setting.name} = {_shown(setting.default).strip('`')} ({setting.allowed})\n "
+        f"{setting.name} = {_format_value(setting.default).strip('`')} ({setting.allowed})\n "
         f" {setting.about}"
     )
 
 
-def _shown(value: Param) -> str:
+def _format_value(value: Param) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"`{value}`" if value != "" else "empty"

@@ -56,7 +56,7 @@ def load_mask(path: Path, image: Image) -> Mask:
     ContractError where the file is no such mask: missing, no PNG, of another depth, size or
     polarity, or altered since.
     """
-    levels, facts = _read(path)
+    levels, facts = _read_png(path)
     bound_to = facts.get(IMAGE_HASH)
     if bound_to is None:
         raise ContractError(f"{path} is bound to no image: write masks with save_mask")
@@ -89,7 +89,7 @@ def digest(array: npt.NDArray[np.generic]) -> str:
     ).hexdigest()
 
 
-def _read(path: Path) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
+def _read_png(path: Path) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
     try:
         with Pil.open(path) as picture:
             if picture.format != "PNG" or picture.mode != "L":

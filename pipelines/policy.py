@@ -65,7 +65,9 @@ def category(request: EditRequest, regions: Sequence[TextRegion], config: Policy
     """Metadata `category` is one of `policy.categories`."""
     del regions
     value = str(request.metadata.get("category", ""))
-    return f"its category is {value!r}" if value and value in _names(config.categories) else ""
+    return (
+        f"its category is {value!r}" if value and value in _split_names(config.categories) else ""
+    )
 
 
 RULES: dict[str, Rule] = {"watermark": watermark, "category": category}
@@ -73,7 +75,7 @@ RULES: dict[str, Rule] = {"watermark": watermark, "category": category}
 
 def is_active(config: PolicyConfig) -> bool:
     """Whether any rule is asked for."""
-    return bool(_names(config.refuse) or _names(config.review))
+    return bool(_split_names(config.refuse) or _split_names(config.review))
 
 
 def apply_policy(
@@ -82,21 +84,21 @@ def apply_policy(
     """What needs review. Raises PolicyError where a rule refuses, ContractError where there is no
     such rule.
     """
-    refused = _flagged(request, regions, config, config.refuse)
+    refused = _apply_rules(request, regions, config, config.refuse)
     if refused:
         raise PolicyError(f"policy {refused[0].rule}: {refused[0].why}")
-    return _flagged(request, regions, config, config.review)
+    return _apply_rules(request, regions, config, config.review)
 
 
-def _flagged(
+def _apply_rules(
     request: EditRequest, regions: Sequence[TextRegion], config: PolicyConfig, rules: str
 ) -> list[Finding]:
-    names = _names(rules)
+    names = _split_names(rules)
     for name in names:
         if name not in RULES:
             raise ContractError(f"there is no policy rule {name!r}; there are: {', '.join(RULES)}")
     return [Finding(name, why) for name in names if (why := RULES[name](request, regions, config))]
 
 
-def _names(text: str) -> list[str]:
+def _split_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]

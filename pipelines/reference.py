@@ -26,12 +26,18 @@ from editproof.pipelines.contract import (
 from editproof.pipelines.edit import Edit, RefusedError, Step
 from editproof.pipelines.memory import forget_peak, peak_mb
 from editproof.pipelines.models import FillModel
-from editproof.pipelines.routing import Attempt, committed, first_tier, is_good, tiers_of
+from editproof.pipelines.routing import (
+    Attempt,
+    choose_attempt,
+    choose_first_tier,
+    is_good,
+    parse_tiers,
+)
 from editproof.pipelines.stages.blend import blend
 from editproof.pipelines.stages.decode import decode
 from editproof.pipelines.stages.detect import detect
 from editproof.pipelines.stages.harmonise import harmonise
-from editproof.pipelines.stages.inpaint import inpaint, models_of
+from editproof.pipelines.stages.inpaint import inpaint, list_models
 from editproof.pipelines.stages.mask import check_mask, refine_mask
 from editproof.pipelines.stages.perceptual import find_weights
 from editproof.pipelines.stages.precheck import precheck
@@ -84,12 +90,12 @@ class ReferencePipeline:
         request.
         """
         start = self.start(request)
-        stages = in_order(start.config, self.program)
+        stages = order_stages(start.config, self.program)
         traces: list[StageTrace] = []
         edit = (
-            route(stages, start, traces)
-            if tiers_of(start.config.route)
-            else run(stages, start, traces)
+            route_edit(stages, start, traces)
+            if parse_tiers(start.config.route)
+            else run_stages(stages, start, traces)
         )
         return self.finish(replace(edit, config=start.config), traces)
 
@@ -113,10 +119,11 @@ class ReferencePipeline:
         decided on the way.
         """
         config = self.config.for_request(request.config)
-        if tiers_of(config.route):
+        if parse_tiers(config.route):
             return ()
         return tuple(
-            (name, _bound(stage, config)) for name, stage in in_order(config, self.program)
+            (name, _bind_settings(stage, config))
+            for name, stage in order_stages(config, self.program)
         )
 
     def finish(self, edit: Edit, traces: Sequence[StageTrace]) -> EditResult:
@@ -132,10 +139,10 @@ class ReferencePipeline:
     @property
     def models(self) -> list[FillModel]:
         """Every inpainting model that an edit may call."""
-        variants = [with_tier(self.config, tier) for tier in tiers_of(self.config.route)] or [
+        variants = [set_tier(self.config, tier) for tier in parse_tiers(self.config.route)] or [
             self.config
         ]
-        return [model for variant in variants for model in models_of(variant)]
+        return [model for variant in variants for model in list_models(variant)]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -143,17 +150,17 @@ class ReferencePipeline:
         request.
         """
         settings = self.config.as_settings()
-        said = ",".join(f"{name}={value}" for name, value in settings.items())
+        settings_text = ",".join(f"{name}={value}" for name, value in settings.items())
         models = " ".join(dict.fromkeys(model.fingerprint for model in self.models))
         if self.config.verify.max_lpips < 1:
             settings["verify.lpips_weights"] = str(find_weights(self.config.verify.lpips_weights))
         return (
-            f"reference {code_hash()} [{said}] {file_hashes(settings)} [{models}]"
+            f"reference {code_hash()} [{settings_text}] {file_hashes(settings)} [{models}]"
             f" {library_versions()}"
         )
 
 
-def in_order(config: ReferenceConfig, program: Program = STAGES) -> Program:
+def order_stages(config: ReferenceConfig, program: Program = STAGES) -> Program:
     """The stages as `order` asks for them."""
     if not config.order.upscale_first:
         return program
@@ -163,11 +170,11 @@ def in_order(config: ReferenceConfig, program: Program = STAGES) -> Program:
     return (*others[:start], *early, *others[start:])
 
 
-def _bound(stage: Stage, config: ReferenceConfig) -> Stage:
+def _bind_settings(stage: Stage, config: ReferenceConfig) -> Stage:
     return lambda edit: stage(replace(edit, config=config))
 
 
-def run(
+def run_stages(
     stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace], label: str = ""
 ) -> Edit:
     """The edit after these stages, or as it was when one refused it; each stage's trace, its name
@@ -181,52 +188,52 @@ def run(
         except RefusedError as error:
             return replace(edit, status=Status.REFUSED, reason=f"{name}: {error}")
         seconds = time.perf_counter() - start
-        decision = step.decision + over_budget(name, seconds, edit.config)
+        decision = step.decision + describe_overrun(name, seconds, edit.config)
         traces.append(StageTrace(f"{name}{label}", seconds, decision, step.artefact, peak_mb()))
         traces += [replace(trace, name=f"{name}{label}, {trace.name}") for trace in step.within]
         edit = step.edit
     return edit
 
 
-def route(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace]) -> Edit:
+def route_edit(stages: Sequence[tuple[str, Stage]], edit: Edit, traces: list[StageTrace]) -> Edit:
     """The edit by the first tier of `route.tiers` whose result is good, or by the best of all of
     them, for review.
 
     What comes before the fill is done once; a tier's stages are traced as `inpaint[patch]`, the
-    decision as `route`.
+    decision as `route_edit`.
     """
     fills = [name for name, _ in stages].index(FIRST_FILL)
-    before = run(stages[:fills], edit, traces)
+    before = run_stages(stages[:fills], edit, traces)
     if before.status is Status.REFUSED:
         return before
     config = before.config.route
-    start, why = first_tier(config, before.request)
+    start, why = choose_first_tier(config, before.request)
     attempts: list[Attempt] = []
-    for tier in tiers_of(config)[start:]:
-        tried = run(
+    for tier in parse_tiers(config)[start:]:
+        edited = run_stages(
             stages[fills:],
-            replace(before, config=with_tier(before.config, tier)),
+            replace(before, config=set_tier(before.config, tier)),
             traces,
             f"[{tier}]",
         )
-        if tried.status is Status.REFUSED:
-            return tried
-        attempts.append(Attempt(tier, tried))
+        if edited.status is Status.REFUSED:
+            return edited
+        attempts.append(Attempt(tier, edited))
         if is_good(attempts[-1], before, config.threshold):
             break
-    edit, decision = committed(attempts, before, config, why)
+    edit, decision = choose_attempt(attempts, before, config, why)
     traces.append(StageTrace("route", 0.0, decision))
     return edit
 
 
-def with_tier(config: ReferenceConfig, tier: str) -> ReferenceConfig:
+def set_tier(config: ReferenceConfig, tier: str) -> ReferenceConfig:
     """The settings with a tier's inpainting model. Raises ContractError where there is no such
     model.
     """
     return config.with_settings({"inpaint.model": tier})
 
 
-def over_budget(stage: str, seconds: float, config: ReferenceConfig) -> str:
+def describe_overrun(stage: str, seconds: float, config: ReferenceConfig) -> str:
     """A note for the trace where a stage took longer than its section's `budget_ms`; empty where it
     did not.
     """

@@ -34,26 +34,26 @@ class Attempt(NamedTuple):
     edit: Edit
 
 
-def tiers_of(config: RouteConfig) -> list[str]:
+def parse_tiers(config: RouteConfig) -> list[str]:
     """The inpainting models to try, from fast to heavy; none where nothing is routed."""
     return [tier.strip() for tier in config.tiers.split(",") if tier.strip()]
 
 
-def first_tier(config: RouteConfig, request: EditRequest) -> tuple[int, str]:
+def choose_first_tier(config: RouteConfig, request: EditRequest) -> tuple[int, str]:
     """Where to start among the tiers, and why."""
-    up, because = 0, []
+    tiers_up, reasons = 0, []
     if config.by_value and str(request.metadata.get("asset_value", "")).lower() == "high":
-        up, because = up + 1, ["its value is high"]
+        tiers_up, reasons = tiers_up + 1, ["its value is high"]
     if config.by_source:
         quality = jpeg_quality(request.metadata, request.file)
         if not is_photograph(request.metadata, request.file):
-            because.append("it is no photograph")
+            reasons.append("it is no photograph")
         elif quality is not None and quality <= COMPRESSED_QUALITY:
-            because.append(f"it is a photograph of JPEG quality {quality:.0f}")
+            reasons.append(f"it is a photograph of JPEG quality {quality:.0f}")
         else:
-            up, because = up + 1, [*because, "it is a photograph"]
-    start = min(up, len(tiers_of(config)) - 1)
-    return start, " and ".join(because)
+            tiers_up, reasons = tiers_up + 1, [*reasons, "it is a photograph"]
+    start = min(tiers_up, len(parse_tiers(config)) - 1)
+    return start, " and ".join(reasons)
 
 
 def is_photograph(metadata: Mapping[str, Param], file: bytes) -> bool:
@@ -73,9 +73,9 @@ def jpeg_quality(metadata: Mapping[str, Param], file: bytes) -> float | None:
 
     None where neither tells.
     """
-    told = metadata.get("jpeg_quality")
-    if told is not None:
-        return float(told)
+    stated = metadata.get("jpeg_quality")
+    if stated is not None:
+        return float(stated)
     if not file:
         return None
     with Pil.open(io.BytesIO(file)) as picture:
@@ -93,7 +93,7 @@ def is_good(attempt: Attempt, before: Edit, threshold: float) -> bool:
     return found_nothing and attempt.edit.artefact_score <= threshold
 
 
-def committed(
+def choose_attempt(
     attempts: Sequence[Attempt], before: Edit, config: RouteConfig, why: str
 ) -> tuple[Edit, str]:
     """The best attempt's edit, as it is handed over, and how that was decided.
@@ -102,15 +102,15 @@ def committed(
     for review.
     """
     scores = ", ".join(f"{attempt.tier} {attempt.edit.artefact_score:.2f}" for attempt in attempts)
-    started = f"started at {attempts[0].tier}" + (f", as {why}" if why else "")
-    said = f"{started}; artefact scores: {scores}; limit {config.threshold:g}"
+    start = f"started at {attempts[0].tier}" + (f", as {why}" if why else "")
+    summary = f"{start}; artefact scores: {scores}; limit {config.threshold:g}"
     last = attempts[-1]
     if is_good(last, before, config.threshold):
-        return last.edit, f"{said}; {last.tier} committed"
+        return last.edit, f"{summary}; {last.tier} committed"
     best = min(attempts, key=lambda attempt: attempt.edit.artefact_score)
     reason = best.edit.reason
     if best.edit.artefact_score > config.threshold:
         beyond = f"no tier's artefact score reaches {config.threshold:g}: {scores}"
         reason = f"{reason}; {beyond}" if reason else beyond
     edit = replace(best.edit, status=Status.NEEDS_REVIEW, reason=reason)
-    return edit, f"{said}; none is good: {best.tier}, the best, committed for review"
+    return edit, f"{summary}; none is good: {best.tier}, the best, committed for review"

@@ -1,6 +1,4 @@
-"""Two pipelines, stage by stage: the one with some stages of the other, and which of their stages
-differ at all.
-"""
+"""Compare two pipelines stage by stage: swap stages between them, and find those that differ."""
 
 from __future__ import annotations
 
@@ -18,19 +16,19 @@ from editproof.pipelines.contract import (
     StagedPipeline,
     StageTrace,
 )
-from editproof.pipelines.reference import run
+from editproof.pipelines.reference import run_stages
 
 ORDER = "order"
-"""Stands beside the stages for the order that they run in."""
+"""The name that stands for the order of the stages."""
 
 Stages = Sequence[tuple[str, Callable[[Any], Any]]]
 
 
-def staged(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
-    """The pipeline as one whose stages can be swapped. Raises ContractError where they can't."""
+def require_stages(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
+    """Return the pipeline if its stages can be swapped, else raise ContractError."""
     if not isinstance(pipeline, StagedPipeline):
         raise ContractError(
-            f"{type(pipeline).__name__} does not offer its stages: to have them swapped, give it"
+            f"{type(pipeline).__name__} does not offer its stages. To have them swapped, give it"
             " `start`, `stages` and `finish` (editproof.pipelines.contract.StagedPipeline)"
         )
     if not pipeline.stages(request):
@@ -40,60 +38,65 @@ def staged(pipeline: Pipeline, request: EditRequest) -> StagedPipeline:
     return pipeline
 
 
-def swapped(
+def swap_stages(
     good: Pipeline, bad: Pipeline, request: EditRequest, from_bad: Collection[str]
 ) -> EditResult:
-    """The good pipeline's edit with these stages, or the order, of the bad one.
+    """Make the edit with the good pipeline, but with these stages, or the order, of the bad one.
 
-    Raises ContractError where stages can't be swapped, or one of `from_bad` is in neither.
+    Raises ContractError where stages can't be swapped, or where neither pipeline has a stage of
+    `from_bad`.
     """
-    one, other = staged(good, request), staged(bad, request)
-    ours, theirs = dict(one.stages(request)), dict(other.stages(request))
-    unknown = set(from_bad) - {*ours, *theirs, ORDER}
+    good_pipeline, bad_pipeline = require_stages(good, request), require_stages(bad, request)
+    good_stages = dict(good_pipeline.stages(request))
+    bad_stages = dict(bad_pipeline.stages(request))
+    unknown = set(from_bad) - {*good_stages, *bad_stages, ORDER}
     if unknown:
-        raise ContractError(f"there is no stage {min(unknown)!r}; there are: {', '.join(ours)}")
-    order = list(theirs if ORDER in from_bad else ours)
-    order += [name for name in from_bad if name in theirs and name not in order]
-    chosen = theirs.keys() & from_bad
+        raise ContractError(
+            f"there is no stage {min(unknown)!r}; there are: {', '.join(good_stages)}"
+        )
+    order = list(bad_stages if ORDER in from_bad else good_stages)
+    order += [name for name in from_bad if name in bad_stages and name not in order]
+    chosen = bad_stages.keys() & from_bad
     stages = [
-        (name, theirs[name] if name in chosen or name not in ours else ours[name]) for name in order
+        (name, (bad_stages if name in chosen or name not in good_stages else good_stages)[name])
+        for name in order
     ]
     traces: list[StageTrace] = []
-    edit = run(stages, one.start(request), traces)
-    return one.finish(edit, traces)
+    edit = run_stages(stages, good_pipeline.start(request), traces)
+    return good_pipeline.finish(edit, traces)
 
 
-def differing(good: Pipeline, bad: Pipeline, request: EditRequest) -> tuple[str, ...]:
-    """The stages that make something else of the same, tried on what either pipeline gives them;
-    ORDER last, if they run in another order. Raises ContractError where stages can't be swapped.
+def find_differing_stages(good: Pipeline, bad: Pipeline, request: EditRequest) -> tuple[str, ...]:
+    """Name the stages that produce a different output for the same input.
+
+    Each stage is tried on what either pipeline gives it. ORDER comes last, if the stages run in
+    another order. Raises ContractError where stages can't be swapped.
     """
-    one, other = staged(good, request), staged(bad, request)
-    ours, theirs = one.stages(request), other.stages(request)
-    names = dict.fromkeys([*(name for name, _ in ours), *(name for name, _ in theirs)])
-    found = _differing_on(ours, dict(theirs), one.start(request)) | _differing_on(
-        theirs, dict(ours), other.start(request)
-    )
-    moved = [name for name, _ in ours] != [name for name, _ in theirs]
-    return (*(name for name in names if name in found), *((ORDER,) if moved else ()))
+    good_pipeline, bad_pipeline = require_stages(good, request), require_stages(bad, request)
+    good_stages, bad_stages = good_pipeline.stages(request), bad_pipeline.stages(request)
+    names = dict.fromkeys([*(name for name, _ in good_stages), *(name for name, _ in bad_stages)])
+    differing = _compare_along(
+        good_stages, dict(bad_stages), good_pipeline.start(request)
+    ) | _compare_along(bad_stages, dict(good_stages), bad_pipeline.start(request))
+    reordered = [name for name, _ in good_stages] != [name for name, _ in bad_stages]
+    return (*(name for name in names if name in differing), *((ORDER,) if reordered else ()))
 
 
-def _differing_on(path: Stages, other: dict[str, Callable[[Any], Any]], edit: Any) -> set[str]:
-    """Of the stages along a pipeline's way, those of which the other's does something else, or
-    which the other lacks.
-    """
-    found = set()
+def _compare_along(path: Stages, other: dict[str, Callable[[Any], Any]], edit: Any) -> set[str]:
+    """Run one pipeline's stages; name those that the other lacks, or whose output differs there."""
+    differing = set()
     for name, stage in path:
-        mine, yours = _step(stage, edit), _step(other.get(name), edit)
-        if not _same(mine, yours):
-            found.add(name)
-        if mine is None:
+        step, other_step = _run_stage(stage, edit), _run_stage(other.get(name), edit)
+        if not _is_same(step, other_step):
+            differing.add(name)
+        if step is None:
             break
-        edit = mine.edit
-    return found
+        edit = step.edit
+    return differing
 
 
-def _step(stage: Callable[[Any], Any] | None, edit: Any) -> Any:
-    """What the stage hands on; None: it refuses, or there is no such stage."""
+def _run_stage(stage: Callable[[Any], Any] | None, edit: Any) -> Any:
+    """Run a stage; None where it refuses, or where there is no such stage."""
     from editproof.pipelines.edit import RefusedError
 
     if stage is None:
@@ -104,19 +107,19 @@ def _step(stage: Callable[[Any], Any] | None, edit: Any) -> Any:
         return None
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two steps hand on the same, settings and words aside."""
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two steps agree in everything but settings and words."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)
     if is_dataclass(one):
-        aside = {"config", "decision", "within", "reason"}
+        ignored = {"config", "decision", "within", "reason"}
         return all(
-            _same(getattr(one, f.name), getattr(other, f.name))
+            _is_same(getattr(one, f.name), getattr(other, f.name))
             for f in fields(one)
-            if f.name not in aside
+            if f.name not in ignored
         )
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     return bool(one == other)

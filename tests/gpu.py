@@ -31,7 +31,12 @@ TRANSFERS = ("aten::copy_", "aten::_to_copy", "aten::_has_compatible_shallow_cop
 INDEXED = ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_")
 """Operators whose indices may come from the processor; they are the second argument."""
 
-LOADED = (diffusion._load, spandrel_fill.load_network, upscalers.load_network, perceptual._network)
+LOADED = (
+    diffusion._load_pipeline,
+    spandrel_fill.load_network,
+    upscalers.load_network,
+    perceptual._load_network,
+)
 """Networks that stay where they are once they are loaded."""
 
 

@@ -73,7 +73,9 @@ def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
     return page
 
 
-def export(vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: int = 2) -> int:
+def export_scenes(
+    vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: int = 2
+) -> int:
     """Write every rung as plain files, one folder each, for other harnesses; give how many.
 
     `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`,
@@ -105,8 +107,8 @@ def _export_scene(vector: Vector, step: int, scene: Scene, folder: Path) -> None
     for name, picture in {"input": scene.input, "expected": scene.clean, **planes}.items():
         _picture(picture).save(folder / f"{name}.png")
     if scene.file:
-        with Pil.open(io.BytesIO(scene.file)) as sent:
-            (folder / f"as-sent.{str(sent.format).lower()}").write_bytes(scene.file)
+        with Pil.open(io.BytesIO(scene.file)) as stored:
+            (folder / f"as-sent.{str(stored.format).lower()}").write_bytes(scene.file)
     facts = {
         "family": vector.family,
         "version": vector.version,

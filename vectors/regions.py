@@ -38,7 +38,7 @@ class Regions:
     keep: Mask
 
 
-def regions(alpha: Levels, scale: int) -> Regions:
+def partition_image(alpha: Levels, scale: int) -> Regions:
     """Partition the output image by the overlay's 8-bit alpha, H×W.
 
     `edit` is where alpha is at least one level of 255, i.e. the drawn alpha was 1/510 or more: less
@@ -46,7 +46,7 @@ def regions(alpha: Levels, scale: int) -> Regions:
     centre to centre), `keep` the rest.
     """
     edit = alpha > 0
-    ring = _near(edit, RING_PX * scale) & ~edit
+    ring = _mark_near(edit, RING_PX * scale) & ~edit
     return Regions(_mask(edit), _mask(ring), _mask(~edit & ~ring))
 
 
@@ -88,7 +88,7 @@ def border(height_px: int, width_px: int, scale: int) -> Marks:
     return rim
 
 
-def _near(marked: Marks, reach_px: int) -> Marks:
+def _mark_near(marked: Marks, reach_px: int) -> Marks:
     """Pixels at most `reach_px` from a marked one."""
     import cv2  # a tenth of a second to import, and listing vectors does not need it
 

@@ -25,7 +25,7 @@ from editproof.vectors.families import (
     tiled_seams,
     watermark,
 )
-from editproof.vectors.offers import OfferError, offered
+from editproof.vectors.plugins import PluginError, load_plugins
 from editproof.vectors.scene import Vector
 
 ENTRY_POINTS = "editproof.vectors"
@@ -58,7 +58,7 @@ VECTORS: tuple[Vector, ...] = (
 """Every vector of ours, in catalogue order."""
 
 
-def get(family: str) -> Vector:
+def get_vector(family: str) -> Vector:
     """The vector called `family`, ours or another package's; UnknownVectorError names those that
     there are.
     """
@@ -78,12 +78,12 @@ def all_vectors() -> tuple[Vector, ...]:
     the package.
     """
     try:
-        return tuple(index((*VECTORS, *offered(ENTRY_POINTS, Vector))).values())
+        return tuple(index_vectors((*VECTORS, *load_plugins(ENTRY_POINTS, Vector))).values())
     except ValueError as error:
-        raise OfferError(str(error)) from error
+        raise PluginError(str(error)) from error
 
 
-def index(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
+def index_vectors(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
     """Vectors by family; ValueError where two share a name."""
     by_family: dict[str, Vector] = {}
     for vector in vectors:

@@ -21,7 +21,7 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.measure import measure, prepare
 from editproof.pipelines.contract import Mask
-from editproof.vectors.offers import OfferError, offered
+from editproof.vectors.plugins import PluginError, load_plugins
 
 ENTRY_POINTS = "editproof.gates"
 """Group under which other packages offer gates: a Gate, or several in a list or tuple."""
@@ -104,8 +104,8 @@ def gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
 def foreign() -> tuple[Gate, ...]:
     """Gates that installed packages offer. Raises UsageError naming the package."""
     try:
-        return offered(ENTRY_POINTS, Gate)
-    except OfferError as error:
+        return load_plugins(ENTRY_POINTS, Gate)
+    except PluginError as error:
         raise UsageError(str(error)) from error
 
 

@@ -68,9 +68,9 @@ def vectors_export(
     """Write scenes as plain PNG and JSON files, for another harness."""
     with errors(as_json=False):
         from editproof.harness.suites.suite import get_families
-        from editproof.vectors.catalogue import export
+        from editproof.vectors.catalogue import export_scenes
 
-        count = export(get_families(vector), folder, size=size, scale=scale)
+        count = export_scenes(get_families(vector), folder, size=size, scale=scale)
         typer.echo(f"{count} scenes in {folder}")
 
 

@@ -26,10 +26,10 @@ def init(
         from editproof.harness.setup import starter
 
         server: starter.Server = "gitlab" if gitlab else "github"
-        done = starter.init(Path.cwd(), server)
+        done = starter.write_starters(Path.cwd(), server)
         for path in done.written:
             typer.echo(f"wrote {path.relative_to(Path.cwd())}")
-        for path in done.kept:
+        for path in done.existing:
             typer.echo(
                 f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True
             )
@@ -40,9 +40,9 @@ def init(
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, which weights are here, and what to do about the rest."""
     with errors(as_json):
-        from editproof.harness.setup.doctor import examine
+        from editproof.harness.setup.doctor import check_installation
 
-        checks = examine(find_project())
+        checks = check_installation(find_project())
         rows = [
             {"check": c.name, "ok": "ok" if c.ok else "MISSING", "found": c.found} for c in checks
         ]
@@ -97,7 +97,9 @@ def explain(
         elif topic in manual.topics():
             said = "\n\n".join(manual.explain(topic))
         elif topic in all_names():
-            said = "\n\n".join(explaining.explain(get_metric(topic, weights))).replace("**", "")
+            said = "\n\n".join(explaining.explain_metric(get_metric(topic, weights))).replace(
+                "**", ""
+            )
         elif topic in glossary.terms():
             said = f"{topic}: {glossary.terms()[topic]}"
         elif topic:
@@ -106,7 +108,7 @@ def explain(
         else:
             rows = [
                 {"metric": m.name, "unit": m.unit, "sees": m.sees}
-                for m, _ in explaining.sections(weights)
+                for m, _ in explaining.explain_all_metrics(weights)
             ]
             print_table(rows, as_json=False)
             said = (

@@ -27,7 +27,7 @@ from editproof.harness.records.types import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
 from editproof.harness.suites.settings import Project
-from editproof.harness.suites.suite import check_label, parse_folder, parse_model, select
+from editproof.harness.suites.suite import check_label, narrow_suite, parse_folder, parse_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
     pipelines = [parse_model(text) for text in asked.pipelines] or _read_pipelines(project)
     _check_distinct(pipelines)
     suite = find_suite(asked.suite, project)
-    return select(
+    return narrow_suite(
         suite,
         pipelines=pipelines,
         models=asked.models,

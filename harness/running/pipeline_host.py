@@ -24,7 +24,7 @@ from editproof.harness.records.types import CaseError, Effort, Param
 from editproof.pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from editproof.pipelines.loader import fingerprint, load, source_hash
 from editproof.pipelines.memory import forget_peak, held_mb, peak_mb
-from editproof.pipelines.swap import differing, swapped
+from editproof.pipelines.swap import find_differing_stages, swap_stages
 
 MAX_MESSAGE = 500
 MAX_TRACEBACK = 20_000
@@ -76,12 +76,16 @@ def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
 
 def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
     """The stages of two pipelines that make something else of the same."""
-    return tuple(_line(name) for name in differing(_loaded(good), _loaded(bad), request))
+    return tuple(
+        _line(name) for name in find_differing_stages(_loaded(good), _loaded(bad), request)
+    )
 
 
 def with_swapped(good: str, bad: str, request: EditRequest, from_bad: frozenset[str]) -> EditResult:
     """The good pipeline's edit with some stages of the bad one."""
-    return _plain(check_result(request, swapped(_loaded(good), _loaded(bad), request, from_bad)))
+    return _plain(
+        check_result(request, swap_stages(_loaded(good), _loaded(bad), request, from_bad))
+    )
 
 
 ANSWERS: dict[str, Callable[..., object]] = {

@@ -35,7 +35,7 @@ from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
 from editproof.harness.running.worker import LOAD_TIMEOUT_S, EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
-from editproof.harness.suites.cases import describe_metrics, expand, machine, versions
+from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
 from editproof.pipelines.loader import parse
 
 
@@ -120,7 +120,7 @@ def _manifest(config: RunConfig) -> Manifest:
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
-        cases=expand(suite, pipelines, config.weights),
+        cases=expand_suite(suite, pipelines, config.weights),
         versions=stated,
         machine=machine(),
     )

@@ -48,14 +48,14 @@ class Check:
     """What is there, and where it is not right, what to do."""
 
 
-def examine(project: Project) -> tuple[Check, ...]:
+def check_installation(project: Project) -> tuple[Check, ...]:
     """Every check, in the order in which a person would look."""
     return (
-        *(_package(name) for name in PACKAGES),
-        _one_opencv(),
-        _patchmatch(),
-        _lpips(project),
-        _device(),
+        *(_check_package(name) for name in PACKAGES),
+        _check_opencv(),
+        _check_patchmatch(),
+        _check_lpips(project),
+        _check_device(),
         Check("settings", ok=True, found=project.source),
         Check(
             "cache",
@@ -66,7 +66,7 @@ def examine(project: Project) -> tuple[Check, ...]:
     )
 
 
-def _package(name: str) -> Check:
+def _check_package(name: str) -> Check:
     try:
         return Check(name, ok=True, found=version(name))
     except PackageNotFoundError:
@@ -77,7 +77,7 @@ def _package(name: str) -> Check:
         )
 
 
-def _one_opencv() -> Check:
+def _check_opencv() -> Check:
     names = sorted({d.name for d in distributions() if d.name.startswith("opencv-")})
     if len(names) == 1:
         return Check("one OpenCV", ok=True, found=names[0])
@@ -88,7 +88,7 @@ def _one_opencv() -> Check:
     return Check("one OpenCV", ok=False, found=f"{', '.join(names) or 'none'}: {remedy}")
 
 
-def _patchmatch() -> Check:
+def _check_patchmatch() -> Check:
     """Find the library's file; a wheel for another system lacks it."""
     spec = importlib.util.find_spec("patchmatch")
     here = spec is not None and spec.origin is not None
@@ -99,7 +99,7 @@ def _patchmatch() -> Check:
     )
 
 
-def _device() -> Check:
+def _check_device() -> Check:
     """Where networks run."""
     try:
         name = device_name()
@@ -110,7 +110,7 @@ def _device() -> Check:
     )
 
 
-def _lpips(project: Project) -> Check:
+def _check_lpips(project: Project) -> Check:
     try:
         weights = find_weights(project.lpips_weights, download=False)
     except UsageError as error:

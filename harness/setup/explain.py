@@ -16,8 +16,8 @@ from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, known
 from editproof.harness.metrics.core.registry import METRICS, all_names, get_metric
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors.registry import get as get_vector
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors.registry import get_vector
 
 SCENES = {
     "hard_seams": ("tiled_seams", 1),
@@ -54,14 +54,14 @@ BETTER = {
 }
 
 
-def sections(weights: LpipsWeights) -> Iterator[tuple[Metric, list[str]]]:
+def explain_all_metrics(weights: LpipsWeights) -> Iterator[tuple[Metric, list[str]]]:
     """Every metric with its section's paragraphs."""
     for name in all_names():
         metric = get_metric(name, weights)
-        yield metric, explain(metric)
+        yield metric, explain_metric(metric)
 
 
-def explain(metric: Metric) -> list[str]:
+def explain_metric(metric: Metric) -> list[str]:
     """What a metric is, in a few paragraphs of plain Markdown."""
     low, high = metric.range
     unit = f" {metric.unit}" if metric.unit else ""
@@ -88,11 +88,11 @@ def explain(metric: Metric) -> list[str]:
             "Margins, where a suite writes none, of how much worse than the accepted one it may"
             f" get: {margins or 'none'}."
         ),
-        *_unseen(metric),
+        *_explain_unseen(metric),
     ]
 
 
-def _unseen(metric: Metric) -> list[str]:
+def _explain_unseen(metric: Metric) -> list[str]:
     """What nobody can tell apart, where there is such a value."""
     if metric.unseen is None:
         return []
@@ -108,11 +108,11 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
     pictures = page.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
-    for metric, paragraphs in sections(weights):
+    for metric, paragraphs in explain_all_metrics(weights):
         if metric.name not in METRICS:
             continue
         parts += [f"## {metric.name}\n", *(f"{paragraph}\n" for paragraph in paragraphs)]
-        shown = example(metric)
+        shown = draw_example(metric)
         if shown is not None:
             picture, caption = shown
             picture.quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(
@@ -123,11 +123,11 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
     return page
 
 
-def example(metric: Metric) -> tuple[Pil.Image, str] | None:
+def draw_example(metric: Metric) -> tuple[Pil.Image, str] | None:
     """A picture of the metric's own fault, and its number in words; None where its weights are not
     here.
     """
-    reference = _reference(metric)
+    reference = _make_reference(metric)
     fault, prepared = get_fault(metric.example), metric.prepare(reference)
     right = known(reference.expected)
     wrong, strong = (
@@ -135,7 +135,7 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
         for times in (1.0, STRONGER)
     )
     before, after, strongly = (
-        _numbers(metric, prepared, image) for image in (right, wrong, strong)
+        _measure_stats(metric, prepared, image) for image in (right, wrong, strong)
     )
     if not strongly:
         return None
@@ -144,40 +144,40 @@ def example(metric: Metric) -> tuple[Pil.Image, str] | None:
     where = (
         np.abs(strong - right).max(axis=2)
         if metric.map is None
-        else _harm(metric, metric.map(prepared, strong))
+        else _map_harm(metric, metric.map(prepared, strong))
     )
     caption = (
         f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it,"
         f" {numbers[1]} at {fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
     )
-    return _side_by_side([right, strong, _heat(where)]), caption
+    return _join_pictures([right, strong, _colour_heat(where)]), caption
 
 
-def _numbers(metric: Metric, prepared: object, image: Image) -> dict[tuple[str, str], float]:
+def _measure_stats(metric: Metric, prepared: object, image: Image) -> dict[tuple[str, str], float]:
     return {
         (v.region, v.stat): v.value for v in metric.measure(prepared, image) if v.value is not None
     }
 
 
-def _reference(metric: Metric) -> Reference:
+def _make_reference(metric: Metric) -> Reference:
     family, step = SCENES.get(metric.name) or SCENES.get(metric.example, SCENE)
-    return task_of(get_vector(family).render(SEED, SIZE, step=step, scale=SCALE)).reference
+    return make_scene_task(get_vector(family).render(SEED, SIZE, step=step, scale=SCALE)).reference
 
 
-def _harm(metric: Metric, plane: Plane) -> Plane:
+def _map_harm(metric: Metric, plane: Plane) -> Plane:
     """How far each pixel of a metric's map is from the best value."""
     best = metric.range[1] if (metric.map_better or metric.better) == "higher" else 0.0
     return np.asarray(np.abs(plane - best))
 
 
-def _heat(depth: Plane) -> Image:
+def _colour_heat(depth: Plane) -> Image:
     """Damage as colours, dark to bright."""
     levels = np.clip(depth / max(float(np.percentile(depth, 99.5)), 1e-9), 0, 1)
     heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
 
 
-def _side_by_side(images: Iterable[Image]) -> Pil.Image:
+def _join_pictures(images: Iterable[Image]) -> Pil.Image:
     tiles = [Pil.fromarray(np.round(image * 255).astype(np.uint8)) for image in images]
     width = sum(tile.width for tile in tiles) + GAP_PX * (len(tiles) - 1)
     sheet = Pil.new("RGB", (width, max(tile.height for tile in tiles)), "white")

@@ -19,28 +19,28 @@ WORKFLOWS: Mapping[Server, str] = {
 }
 
 
-class Started(NamedTuple):
+class StarterFiles(NamedTuple):
     """What `init` did."""
 
     written: tuple[Path, ...]
-    kept: tuple[Path, ...]
+    existing: tuple[Path, ...]
     """Files that were there already; they are as they were."""
 
 
-def init(folder: Path, server: Server) -> Started:
+def write_starters(folder: Path, server: Server) -> StarterFiles:
     """Write the files that are not there yet. Raises UsageError where all of them are."""
     texts = {
         folder / SETTINGS: (HERE / SETTINGS).read_bytes(),
         folder / WORKFLOWS[server]: (HERE / f"{server}.yml").read_bytes(),
     }
-    written = tuple(path for path, text in texts.items() if _write_new(path, text))
-    kept = tuple(path for path in texts if path not in written)
+    written = tuple(path for path, text in texts.items() if _write_if_absent(path, text))
+    existing = tuple(path for path in texts if path not in written)
     if not written:
-        names = " and ".join(str(path.relative_to(folder)) for path in kept)
+        names = " and ".join(str(path.relative_to(folder)) for path in existing)
         raise UsageError(
             f"{names} are here already and were not touched. Remove the one to replace"
         )
-    return Started(written, kept)
+    return StarterFiles(written, existing)
 
 
 def next_steps(server: Server) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def next_steps(server: Server) -> tuple[str, ...]:
     )
 
 
-def _write_new(path: Path, text: bytes) -> bool:
+def _write_if_absent(path: Path, text: bytes) -> bool:
     """Write a file unless there is one, or a link in its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

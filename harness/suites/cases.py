@@ -19,10 +19,9 @@ from editproof.harness.suites import own_cases
 from editproof.harness.suites.source import code_hash
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.device import device_name
-from editproof.vectors.drawing.grounds import PHOTOGRAPHS, photographs_in
-from editproof.vectors.offers import source_of
-from editproof.vectors.registry import VECTORS
-from editproof.vectors.registry import get as get_vector
+from editproof.vectors.drawing.grounds import PHOTOGRAPHS, find_photographs
+from editproof.vectors.plugins import hash_source
+from editproof.vectors.registry import VECTORS, get_vector
 
 ID_LENGTH = 16
 
@@ -41,7 +40,7 @@ LIBRARIES = (
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
 
-def expand(
+def expand_suite(
     suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights
 ) -> tuple[Case, ...]:
     """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
@@ -50,8 +49,8 @@ def expand(
     """
     outcome = _Outcome(suite, weights)
     return tuple(
-        _case(scene, model, seed, outcome.digest(pipelines[model.name]))
-        for scene in (*_drawn(suite), *_own(suite))
+        _build_case(scene, model, seed, outcome.digest(pipelines[model.name]))
+        for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite))
         for model in suite.models
         for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
     )
@@ -109,9 +108,9 @@ class _Scene:
     """Without id, key, model and seed."""
 
 
-def _drawn(suite: Suite) -> Iterator[_Scene]:
+def _list_drawn_scenes(suite: Suite) -> Iterator[_Scene]:
     """The rungs of the suite's vectors."""
-    photographs = _digest_of_photographs(suite.grounds) if suite.grounds else ""
+    photographs = _hash_photographs(suite.grounds) if suite.grounds else ""
     for variant in suite.variants:
         vector = get_vector(variant.family)
         params = dict(vector.ladder[variant.step - 1])
@@ -131,16 +130,16 @@ def _drawn(suite: Suite) -> Iterator[_Scene]:
         )
         yield _Scene(
             _identity(blank, photographs if own else ""),
-            "" if vector in VECTORS else source_of(vector.draw),
+            "" if vector in VECTORS else hash_source(vector.draw),
             blank,
         )
 
 
-def _own(suite: Suite) -> Iterator[_Scene]:
+def _list_own_scenes(suite: Suite) -> Iterator[_Scene]:
     """The user's own cases."""
     for folder in suite.folders:
-        for own in own_cases.find(Path(folder.path)):
-            scale = own_cases.check(own, suite.scale)
+        for own in own_cases.find_cases(Path(folder.path)):
+            scale = own_cases.check_case(own, suite.scale)
             blank = Case(
                 id="",
                 key="",
@@ -154,9 +153,9 @@ def _own(suite: Suite) -> Iterator[_Scene]:
                 seed=0,
                 own=own.name,
                 folder=folder.path,
-                request=own_cases.request_digest(own),
+                request=own_cases.hash_request(own),
             )
-            yield _Scene(_identity(blank, own_cases.digest(own)), "", blank)
+            yield _Scene(_identity(blank, own_cases.hash_case(own)), "", blank)
 
 
 def current_id(case: Case) -> str:
@@ -168,10 +167,10 @@ def current_id(case: Case) -> str:
     if not case.own and case.step > len(get_vector(case.family).ladder):
         raise UsageError(f"the vector {case.family} has no rung {case.step} any more")
     if case.own:
-        files = own_cases.digest(own_cases.find_one(Path(case.folder), case.own))
+        files = own_cases.hash_case(own_cases.find_case(Path(case.folder), case.own))
     else:
-        files = _digest_of_photographs(case.folder) if case.folder else ""
-    return _id(_identity(case, files), case.model, case.seed)
+        files = _hash_photographs(case.folder) if case.folder else ""
+    return _hash_id(_identity(case, files), case.model, case.seed)
 
 
 def _identity(case: Case, files: str) -> dict[str, object]:
@@ -194,14 +193,14 @@ def _identity(case: Case, files: str) -> dict[str, object]:
 _NO_MODEL = Model("", "")
 
 
-def _case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
-    case_id = _id(scene.identity, model, seed)
-    key = _digest([case_id, outcome, scene.code]) if outcome else ""
+def _build_case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
+    case_id = _hash_id(scene.identity, model, seed)
+    key = _hash_value([case_id, outcome, scene.code]) if outcome else ""
     return replace(scene.blank, id=case_id, key=key, model=model, seed=seed)
 
 
-def _id(identity: Mapping[str, object], model: Model, seed: int) -> str:
-    return _digest({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
+def _hash_id(identity: Mapping[str, object], model: Model, seed: int) -> str:
+    return _hash_value({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
 
 
 class _Outcome:
@@ -211,7 +210,7 @@ class _Outcome:
         self._common = {
             "metrics": [get_metric(name, weights).identity for name in suite.metrics],
             "own_metrics": [
-                source_of(get_metric(name, weights).measure)
+                hash_source(get_metric(name, weights).measure)
                 for name in suite.metrics
                 if name not in METRICS
             ],
@@ -224,20 +223,20 @@ class _Outcome:
     def digest(self, pipeline: PipelineInfo) -> str:
         """Empty: the pipeline names no fingerprint, so nothing is known about its outcomes."""
         return (
-            _digest({**self._common, "pipeline": pipeline.fingerprint})
+            _hash_value({**self._common, "pipeline": pipeline.fingerprint})
             if pipeline.fingerprint
             else ""
         )
 
 
-def _digest_of_photographs(folder: str) -> str:
+def _hash_photographs(folder: str) -> str:
     """Names and contents of a folder of photographs. Raises UsageError where it holds none."""
     try:
-        paths = photographs_in(Path(folder))
+        paths = find_photographs(Path(folder))
     except ValueError as error:
         raise UsageError(f"grounds: {error}") from error
-    return _digest({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
+    return _hash_value({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
 
 
-def _digest(value: object) -> str:
+def _hash_value(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -25,8 +25,8 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Param
 from editproof.harness.suites.settings import convert, read_toml
 from editproof.pipelines.contract import EditRequest, Mask
-from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, size_of
-from editproof.vectors.regions import border, regions
+from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, read_size
+from editproof.vectors.regions import border, partition_image
 from editproof.vectors.scene import Box
 
 T = TypeVar("T")
@@ -76,14 +76,14 @@ class OwnCase:
     """Its case.toml files, the most general first."""
 
 
-def find(folder: Path) -> tuple[OwnCase, ...]:
+def find_cases(folder: Path) -> tuple[OwnCase, ...]:
     """Every case of the folder, by name. Raises UsageError where there is none, or where files do
     not fit together.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder of cases {folder}")
     found = tuple(
-        _side_by_side(folder) if (folder / "input").is_dir() else _one_folder_each(folder)
+        _find_side_by_side(folder) if (folder / "input").is_dir() else _find_case_folders(folder)
     )
     if not found:
         raise UsageError(
@@ -98,86 +98,91 @@ def find(folder: Path) -> tuple[OwnCase, ...]:
     return found
 
 
-def find_one(folder: Path, name: str) -> OwnCase:
+def find_case(folder: Path, name: str) -> OwnCase:
     """The case of that name. Raises UsageError where it is gone."""
     if (folder / "input").is_dir():
-        parts = {part: path for part in PARTS if (path := _picture(folder / part, name))}
+        parts = {part: path for part in PARTS if (path := _find_picture(folder / part, name))}
         facts = folder / "case" / f"{name}.toml"
     else:
-        parts = {part: path for part in PARTS if (path := _picture(folder / name, part))}
+        parts = {part: path for part in PARTS if (path := _find_picture(folder / name, part))}
         facts = folder / name / FACTS
     if "input" not in parts:
         raise UsageError(f"the case {name} is not in {folder} any more: it has no input")
     return OwnCase(name, parts, tuple(path for path in (folder / FACTS, facts) if path.is_file()))
 
 
-def digest(own: OwnCase) -> str:
+def hash_case(own: OwnCase) -> str:
     """SHA-256 of everything that makes the case: another picture is another case."""
     state = hashlib.sha256()
-    facts = _facts(own)
+    facts = _read_facts(own)
     files = {
         **own.parts,
-        **{f"protect {name}": path for name, path in _protect_files(own, facts).items()},
+        **{f"protect {name}": path for name, path in _find_protect_files(own, facts).items()},
     }
     for part, path in sorted(files.items()):
-        state.update(part.encode() + b"\0" + hashlib.sha256(_bytes(path)).digest())
+        state.update(part.encode() + b"\0" + hashlib.sha256(_read_bytes(path)).digest())
     state.update(msgspec.json.encode(facts))
     return state.hexdigest()
 
 
-def request_digest(own: OwnCase) -> str:
+def hash_request(own: OwnCase) -> str:
     """SHA-256 of what is asked beside the pictures."""
-    return hashlib.sha256(msgspec.json.encode(_facts(own))).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode(_read_facts(own))).hexdigest()[:16]
 
 
-def check(own: OwnCase, scale: int) -> int:
+def check_case(own: OwnCase, scale: int) -> int:
     """Output pixels per input pixel; raise UsageError, naming the file, unless the case's files are
     pictures that fit.
 
     Looks at headers only, so that thousands of cases are checked before the first is run. `scale`
     is the suite's.
     """
-    facts = _facts(own)
+    facts = _read_facts(own)
     sizes = {
-        part: _told(path, lambda path: size_of(_bytes(path))) for part, path in own.parts.items()
+        part: _read_or_explain(path, lambda path: read_size(_read_bytes(path)))
+        for part, path in own.parts.items()
     }
     if "mask" in sizes and sizes["mask"] != sizes["input"]:
         raise UsageError(
-            f"{own.parts['mask']} is {_size(sizes['mask'])}; the input is {_size(sizes['input'])}"
+            f"{own.parts['mask']} is {_format_size(sizes['mask'])}; the input is"
+            f" {_format_size(sizes['input'])}"
         )
-    for path in _protect_files(own, facts).values():
-        size = _told(path, lambda path: size_of(_bytes(path)))
+    for path in _find_protect_files(own, facts).values():
+        size = _read_or_explain(path, lambda path: read_size(_read_bytes(path)))
         if size != sizes["input"]:
-            raise UsageError(f"{path} is {_size(size)}; the input is {_size(sizes['input'])}")
-    return _scale(own, facts, sizes, scale)
+            raise UsageError(
+                f"{path} is {_format_size(size)}; the input is {_format_size(sizes['input'])}"
+            )
+    return _derive_scale(own, facts, sizes, scale)
 
 
-def read(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
+def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     """What the pipeline is asked, and what is known about the right answer.
 
     `scale` is the suite's. Without a mask nothing is known about regions but `all`; without
     `expected` only what needs no right answer can be measured. Raises UsageError naming the file.
     """
-    facts = _facts(own)
-    file = _bytes(own.parts["input"])
-    image, _ = _told(own.parts["input"], lambda _: decode_image(file))
+    facts = _read_facts(own)
+    file = _read_bytes(own.parts["input"])
+    image, _ = _read_or_explain(own.parts["input"], lambda _: decode_image(file))
     mask = (
-        _told(own.parts["mask"], lambda path: decode_mask(_bytes(path)))
+        _read_or_explain(own.parts["mask"], lambda path: decode_mask(_read_bytes(path)))
         if "mask" in own.parts
         else None
     )
     expected = (
-        _told(own.parts["expected"], lambda path: decode_image(_bytes(path))[0])
+        _read_or_explain(own.parts["expected"], lambda path: decode_image(_read_bytes(path))[0])
         if "expected" in own.parts
         else None
     )
     sizes = {"input": image.shape[:2]} | (
         {} if expected is None else {"expected": expected.shape[:2]}
     )
-    scale = _scale(own, facts, sizes, scale)
+    scale = _derive_scale(own, facts, sizes, scale)
     if mask is not None and mask.shape != image.shape[:2]:
         raise UsageError(
-            f"{own.parts['mask']} is {_size(mask.shape)}; the input is {_size(image.shape)}"
+            f"{own.parts['mask']} is {_format_size(mask.shape)}; the input is"
+            f" {_format_size(image.shape)}"
         )
     request = EditRequest(
         image=image,
@@ -189,8 +194,8 @@ def read(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
         file=file,
     )
     reference = Reference(
-        areas=_areas(own, facts, image, mask, scale),
-        expected=None if expected is None else _rounded(expected),
+        areas=_mark_areas(own, facts, image, mask, scale),
+        expected=None if expected is None else _round_to_levels(expected),
         input=image,
         boxes=tuple(Box(box.kind, box.label, *box.box) for box in facts.boxes),
         scale=scale,
@@ -198,33 +203,33 @@ def read(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     return request, reference
 
 
-def _side_by_side(folder: Path) -> Iterator[OwnCase]:
+def _find_side_by_side(folder: Path) -> Iterator[OwnCase]:
     """`input/NAME.png`, `mask/NAME.png`, `expected/NAME.png`."""
-    inputs = _by_stem(folder / "input")
+    inputs = _index_by_stem(folder / "input")
     for part in PARTS[1:]:
-        for stem, path in _by_stem(folder / part).items():
+        for stem, path in _index_by_stem(folder / part).items():
             if stem not in inputs:
                 raise UsageError(
                     f"{path} belongs to no input: there is no {folder / 'input' / stem} with any of"
                     f" {_ENDINGS}"
                 )
     for stem in inputs:
-        yield find_one(folder, stem)
+        yield find_case(folder, stem)
 
 
-def _one_folder_each(folder: Path) -> Iterator[OwnCase]:
+def _find_case_folders(folder: Path) -> Iterator[OwnCase]:
     """`NAME/input.png`, `NAME/mask.png`, `NAME/expected.png`; names may have slashes."""
-    for place in _below(folder, frozenset({folder.resolve()})):
+    for place in _walk_folders(folder, frozenset({folder.resolve()})):
         stems = {path.stem for path in place.iterdir() if path.suffix.lower() in PICTURES}
         if "input" in stems:
-            yield find_one(folder, place.relative_to(folder).as_posix())
+            yield find_case(folder, place.relative_to(folder).as_posix())
         elif stems & {"mask", "expected"}:
             raise UsageError(
                 f"{place} holds a mask or an expected picture, but no input with any of {_ENDINGS}"
             )
 
 
-def _below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+def _walk_folders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
     """Every folder below, links followed unless they lead back up."""
     for place in sorted(
         path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
@@ -232,13 +237,13 @@ def _below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
         real = place.resolve()
         if real not in above:
             yield place
-            yield from _below(place, above | {real})
+            yield from _walk_folders(place, above | {real})
 
 
 _ENDINGS = ", ".join(PICTURES)
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _index_by_stem(folder: Path) -> dict[str, Path]:
     """Pictures of a folder by name without ending, sorted. Raises UsageError where two share a
     name.
     """
@@ -253,7 +258,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _picture(folder: Path, stem: str) -> Path | None:
+def _find_picture(folder: Path, stem: str) -> Path | None:
     """The picture of that name, whatever its ending; None: there is none. Raises UsageError where
     there are two.
     """
@@ -269,7 +274,7 @@ def _picture(folder: Path, stem: str) -> Path | None:
     return found[0] if found else None
 
 
-def _facts(own: OwnCase) -> Facts:
+def _read_facts(own: OwnCase) -> Facts:
     """The case's own words, over those of the whole folder."""
     table: dict[str, Any] = {}
     for path in own.facts:
@@ -280,13 +285,15 @@ def _facts(own: OwnCase) -> Facts:
     return facts
 
 
-def _protect_files(own: OwnCase, facts: Facts) -> dict[str, Path]:
+def _find_protect_files(own: OwnCase, facts: Facts) -> dict[str, Path]:
     """Masks of what must survive, by name; they lie beside the case's toml."""
     named = {name: area for name, area in facts.protect.items() if isinstance(area, str)}
     return {name: own.facts[-1].parent / area for name, area in named.items()}
 
 
-def _scale(own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], scale: int) -> int:
+def _derive_scale(
+    own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], scale: int
+) -> int:
     """Output pixels per input pixel. Raises UsageError where `expected` is of no such size."""
     height, width = sizes["input"][:2]
     if "expected" not in sizes:
@@ -294,14 +301,14 @@ def _scale(own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], sca
     asked = facts.scale or max(sizes["expected"][0] // height, 1)
     if tuple(sizes["expected"][:2]) != (height * asked, width * asked) or asked > MAX_SCALE:
         raise UsageError(
-            f"{own.parts['expected']} is {_size(sizes['expected'])}; it must be the input's"
-            f" {_size((height, width))}"
+            f"{own.parts['expected']} is {_format_size(sizes['expected'])}; it must be the input's"
+            f" {_format_size((height, width))}"
             + (f" times {facts.scale}" if facts.scale else f", or that times 2 to {MAX_SCALE}")
         )
     return asked
 
 
-def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: int) -> Areas:
+def _mark_areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: int) -> Areas:
     """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always,
     `border` never.
     """
@@ -309,11 +316,13 @@ def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: i
     edit = ring = keep = nowhere
     if mask is not None:
         levels = np.rint(mask * 255).astype(np.uint8)
-        found = regions(levels.repeat(scale, axis=0).repeat(scale, axis=1), scale)
+        found = partition_image(levels.repeat(scale, axis=0).repeat(scale, axis=1), scale)
         edit, ring, keep = (part > 0 for part in (found.edit, found.ring, found.keep))
     protect = nowhere.copy()
     for name in facts.protect:
-        protect |= _protected(own, facts, name, image).repeat(scale, axis=0).repeat(scale, axis=1)
+        protect |= (
+            _read_protected(own, facts, name, image).repeat(scale, axis=0).repeat(scale, axis=1)
+        )
     return {
         "all": ~nowhere,
         "edit": edit,
@@ -325,29 +334,29 @@ def _areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: i
     }
 
 
-def _protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area:
+def _read_protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area:
     """Where something must survive, at the input's size."""
     area = facts.protect[name]
     if isinstance(area, str):
-        path = _protect_files(own, facts)[name]
-        return np.asarray(_told(path, lambda path: decode_mask(_bytes(path))) > 0)
+        path = _find_protect_files(own, facts)[name]
+        return np.asarray(_read_or_explain(path, lambda path: decode_mask(_read_bytes(path))) > 0)
     y0, x0, y1, x1 = area
     if not (0 <= y0 < y1 <= image.shape[0] and 0 <= x0 < x1 <= image.shape[1]):
         raise UsageError(
             f"{own.facts[-1]}: protect.{name} is {list(area)}; it must be y0, x0, y1, x1 inside"
-            f" {_size(image.shape)}"
+            f" {_format_size(image.shape)}"
         )
     box = np.zeros(image.shape[:2], bool)
     box[y0:y1, x0:x1] = True
     return box
 
 
-def _rounded(image: Image) -> Image:
+def _round_to_levels(image: Image) -> Image:
     """To 8 bits, as the pictures that are compared with it."""
     return np.asarray(np.round(image * 255) / 255, np.float32)
 
 
-def _told(path: Path, read: Callable[[Path], T]) -> T:
+def _read_or_explain(path: Path, read: Callable[[Path], T]) -> T:
     """What `read` gives; UsageError naming the file where it is no picture."""
     try:
         return read(path)
@@ -355,13 +364,13 @@ def _told(path: Path, read: Callable[[Path], T]) -> T:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
 
 
-def _size(shape: Iterable[int]) -> str:
+def _format_size(shape: Iterable[int]) -> str:
     height, width, *_ = shape
     return f"{width}×{height}"

@@ -31,13 +31,13 @@ def code_hash() -> str:
     edits.
     """
     digest = hashlib.sha256(sys.version.encode())
-    for path in (*(path_of(module) for module in worker_modules()), *_data()):
+    for path in (*(find_path(module) for module in list_worker_modules()), *_list_data_files()):
         digest.update(path.relative_to(_HERE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
 @cache
-def worker_modules() -> tuple[str, ...]:
+def list_worker_modules() -> tuple[str, ...]:
     """Names of our modules that a worker or a pipeline's process imports, sorted; the reference
     pipeline's are in its own fingerprint.
     """
@@ -48,19 +48,19 @@ def worker_modules() -> tuple[str, ...]:
         if module in found:
             continue
         found.add(module)
-        waiting += [name for name in _imported(module) if name not in found]
+        waiting += [name for name in _find_imports(module) if name not in found]
     return tuple(sorted(found))
 
 
-def path_of(module: str) -> Path:
+def find_path(module: str) -> Path:
     """The file of one of our modules."""
     path = _HERE.joinpath(*module.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imported(module: str) -> Iterator[str]:
+def _find_imports(module: str) -> Iterator[str]:
     """Our modules that a module imports, and the packages that they lie in."""
-    for node in ast.walk(ast.parse(path_of(module).read_bytes())):
+    for node in ast.walk(ast.parse(find_path(module).read_bytes())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -73,9 +73,9 @@ def _imported(module: str) -> Iterator[str]:
                 yield from (
                     ours
                     for end in range(2, len(parts) + 1)
-                    if path_of(ours := ".".join(parts[:end])).is_file()
+                    if find_path(ours := ".".join(parts[:end])).is_file()
                 )
 
 
-def _data() -> Iterator[Path]:
+def _list_data_files() -> Iterator[Path]:
     yield from sorted(path for path in (_HERE / "vectors").rglob("*") if path.suffix in DATA)

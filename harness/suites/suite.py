@@ -30,7 +30,7 @@ from editproof.harness.suites.settings import check_waiver, convert, read_toml
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.loader import parse
 from editproof.vectors import Vector
-from editproof.vectors.offers import OfferError
+from editproof.vectors.plugins import PluginError
 from editproof.vectors.registry import all_vectors
 
 MAX_SEED = 2**32 - 1
@@ -95,19 +95,19 @@ def load_suite(name: str, folder: Path) -> Suite:
         raise unknown_name_error("suite", name, [*shipped_suites(), "any .toml file of your own"])
     file = convert(read_toml(path), SuiteFile, path)
     try:
-        return _checked(file, path.parent)
+        return _build_suite(file, path.parent)
     except (UsageError, ContractError) as error:
         raise UsageError(f"{path}: {error}") from error
 
 
 def get_families(names: Sequence[str]) -> tuple[Vector, ...]:
     """Vectors by family; none named: all. Raises UsageError on an unknown name."""
-    vectors = _vectors()
+    vectors = _load_vectors()
     _check_known(names, [vector.family for vector in vectors], "vector")
     return tuple(vector for vector in vectors if not names or vector.family in names)
 
 
-def select(
+def narrow_suite(
     suite: Suite,
     *,
     pipelines: Sequence[Model] = (),
@@ -132,17 +132,19 @@ def select(
         suite = replace(suite, models=tuple(pipelines))
     if models:
         _check_known(models, [model.name for model in suite.models], "model")
-        kept = tuple(model for model in suite.models if model.name in models)
-        suite = replace(suite, models=kept, narrowed=suite.narrowed or kept != suite.models)
+        chosen = tuple(model for model in suite.models if model.name in models)
+        suite = replace(suite, models=chosen, narrowed=suite.narrowed or chosen != suite.models)
     if families:
         known = sorted(
             {v.family for v in suite.variants} | {folder.name for folder in suite.folders}
         )
         _check_known(families, known, "vector")
         variants = tuple(variant for variant in suite.variants if variant.family in families)
-        own = tuple(folder for folder in suite.folders if folder.name in families)
-        fewer = (variants, own) != (suite.variants, suite.folders)
-        suite = replace(suite, variants=variants, folders=own, narrowed=suite.narrowed or fewer)
+        folders_left = tuple(folder for folder in suite.folders if folder.name in families)
+        narrower = (variants, folders_left) != (suite.variants, suite.folders)
+        suite = replace(
+            suite, variants=variants, folders=folders_left, narrowed=suite.narrowed or narrower
+        )
     if seeds:
         _check_seeds(seeds)
         suite = replace(suite, seeds=tuple(dict.fromkeys(seeds)))
@@ -179,16 +181,16 @@ def parse_folder(text: str, base: Path) -> CaseFolder:
     return CaseFolder(name, str(path))
 
 
-def _vectors() -> tuple[Vector, ...]:
+def _load_vectors() -> tuple[Vector, ...]:
     try:
         return all_vectors()
-    except OfferError as error:
+    except PluginError as error:
         raise UsageError(str(error)) from error
 
 
-def _checked(file: SuiteFile, base: Path) -> Suite:
+def _build_suite(file: SuiteFile, base: Path) -> Suite:
     check_label(file.name, "name")
-    ladders = {vector.family: len(vector.ladder) for vector in _vectors()}
+    ladders = {vector.family: len(vector.ladder) for vector in _load_vectors()}
     for family, steps in file.vectors.items():
         _check_known([family], list(ladders), "vector")
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
@@ -234,17 +236,17 @@ def _checked(file: SuiteFile, base: Path) -> Suite:
             CaseFolder(name, str((base / Path(text).expanduser()).resolve()))
             for name, text in file.folders.items()
         ),
-        grounds=_absolute(file.grounds, base),
+        grounds=_make_absolute(file.grounds, base),
         limits=file.limits,
         waivers=file.waivers,
-        noise=_absolute(file.noise, base),
+        noise=_make_absolute(file.noise, base),
         default_margins=file.default_margins,
         viewing=file.viewing,
         fail_on=file.fail_on,
     )
 
 
-def _absolute(path: str, base: Path) -> str:
+def _make_absolute(path: str, base: Path) -> str:
     return str((base / Path(path).expanduser()).resolve()) if path else ""
 
 

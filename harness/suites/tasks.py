@@ -14,9 +14,9 @@ from editproof.harness.metrics.core.metric import Areas, Reference
 from editproof.harness.records.types import Case
 from editproof.harness.suites import own_cases
 from editproof.pipelines.contract import EditRequest
-from editproof.vectors.drawing.grounds import on_own_photographs
+from editproof.vectors.drawing.grounds import use_own_photographs
 from editproof.vectors.regions import border
-from editproof.vectors.registry import get as get_vector
+from editproof.vectors.registry import get_vector
 from editproof.vectors.scene import Scene
 
 
@@ -33,14 +33,18 @@ def make_task(case: Case) -> Task:
     can't be read.
     """
     if case.own:
-        return Task(*own_cases.read(own_cases.find_one(Path(case.folder), case.own), case.scale))
+        return Task(
+            *own_cases.read_case(own_cases.find_case(Path(case.folder), case.own), case.scale)
+        )
     vector = get_vector(case.family)
     if case.folder:
-        vector = on_own_photographs(vector, Path(case.folder))
-    return task_of(vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale))
+        vector = use_own_photographs(vector, Path(case.folder))
+    return make_scene_task(
+        vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
+    )
 
 
-def task_of(scene: Scene) -> Task:
+def make_scene_task(scene: Scene) -> Task:
     """What a drawn scene asks, and what it knows about the right answer."""
     request = EditRequest(
         image=scene.input,
@@ -52,7 +56,7 @@ def task_of(scene: Scene) -> Task:
         file=scene.file,
     )
     reference = Reference(
-        areas=_areas(scene),
+        areas=_mark_areas(scene),
         expected=scene.clean,
         input=scene.input,
         overlay=scene.overlay,
@@ -97,7 +101,7 @@ def crop_task(task: Task, box: tuple[int, int, int, int]) -> Task:
     )
 
 
-def _areas(scene: Scene) -> Areas:
+def _mark_areas(scene: Scene) -> Areas:
     """Every region as a boolean H×W at output size; `protect` joins all protected features."""
     protect = np.zeros(scene.edit.shape, bool)
     for feature in scene.protect.values():

@@ -20,7 +20,7 @@ import numpy as np
 
 from editproof.pipelines.config import InpaintConfig
 from editproof.pipelines.contract import ContractError, Image, Mask
-from editproof.pipelines.device import exactly, find_device
+from editproof.pipelines.device import find_device, full_precision
 from editproof.pipelines.models import conditioning
 from editproof.pipelines.models.classical import navier_stokes
 from editproof.pipelines.models.fill import (
@@ -28,8 +28,8 @@ from editproof.pipelines.models.fill import (
     Hole,
     StepsCallback,
     check_crop,
-    files_hash,
-    padded,
+    hash_files,
+    pad_to_multiple,
 )
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "microfill"
@@ -43,7 +43,7 @@ WEIGHTS_NAMES = ("*.safetensors", "*.json", "*.txt")
 """What of a pipeline's folder determines a fill: weights, configurations and vocabularies."""
 
 
-class Loaded(NamedTuple):
+class LoadedPipeline(NamedTuple):
     """A pipeline in memory, and the scheduler that it came with."""
 
     pipe: Any
@@ -73,7 +73,7 @@ class DiffusionFill:
         calibration = (
             [Path(self.config.conditioning).expanduser()] if self.config.conditioning else []
         )
-        files = [path for name in WEIGHTS_NAMES for path in _folder(self.source).rglob(name)]
+        files = [path for name in WEIGHTS_NAMES for path in _find_folder(self.source).rglob(name)]
         names = (
             "sampling_steps",
             "scheduler",
@@ -84,7 +84,7 @@ class DiffusionFill:
             "precision",
         )
         settings = " ".join(f"{name}={getattr(self.config, name)!r}" for name in names)
-        return f"diffusers {files_hash([*files, *calibration])} {settings}{_text_encoders()}"
+        return f"diffusers {hash_files([*files, *calibration])} {settings}{_text_encoders()}"
 
     def __call__(
         self,
@@ -132,10 +132,14 @@ class DiffusionFill:
         """
         import torch
 
-        pipe = with_scheduler(_load(self.source, self.config.precision), self.config.scheduler)
+        pipe = set_scheduler(
+            _load_pipeline(self.source, self.config.precision), self.config.scheduler
+        )
         size = crops[0].hole.shape
-        self._let_masks_through(pipe)
-        starts, masks = zip(*(self._start(crop, multiple_px(pipe)) for crop in crops), strict=True)
+        self._keep_soft_masks(pipe)
+        starts, masks = zip(
+            *(self._prepare_crop(crop, multiple_px(pipe)) for crop in crops), strict=True
+        )
         generators = [torch.Generator("cpu").manual_seed(crop.seed) for crop in crops]
         arguments = {
             "image": torch.from_numpy(np.stack(starts).transpose(0, 3, 1, 2).copy()),
@@ -147,30 +151,32 @@ class DiffusionFill:
             "strength": self.config.strength,
             "generator": generators if len(crops) > 1 else generators[0],
             "output_type": "np",
-            "callback_on_step_end": self._keeper(steps_callback, size),
-            **self._prompted(pipe, prompt, len(crops)),
+            "callback_on_step_end": self._make_step_callback(steps_callback, size),
+            **self._prompt_arguments(pipe, prompt, len(crops)),
         }
-        with exactly():
-            result = pipe(**accepted(pipe.__call__, arguments))
+        with full_precision():
+            result = pipe(**filter_arguments(pipe.__call__, arguments))
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             raise ContractError(
                 f"{self.source}: the model's own safety checker blacked out its fill"
             )
-        return [_crop(picture, size) for picture in result.images]
+        return [_crop_picture(picture, size) for picture in result.images]
 
-    def _start(self, crop: Crop, multiple: int) -> tuple[Image, Mask]:
+    def _prepare_crop(self, crop: Crop, multiple: int) -> tuple[Image, Mask]:
         """The crop with the smooth fill in its hole, and what the model is told of the hole, both
         padded.
         """
-        whole = np.asarray(padded(crop.image, multiple), np.float32)
-        inside = np.asarray(padded(crop.hole, multiple), np.bool_)
+        whole = np.asarray(pad_to_multiple(crop.image, multiple), np.float32)
+        inside = np.asarray(pad_to_multiple(crop.hole, multiple), np.bool_)
         smooth = navier_stokes(whole, inside, radius_px=self.config.radius_px)
         mask = inside.astype(np.float32)
         if self.config.soft_mask:
-            mask *= np.maximum(np.asarray(padded(crop.soft, multiple), np.float32), LEAST_ALPHA)
+            mask *= np.maximum(
+                np.asarray(pad_to_multiple(crop.soft, multiple), np.float32), LEAST_ALPHA
+            )
         return np.where(inside[..., None], smooth, whole), mask
 
-    def _let_masks_through(self, pipe: Any) -> None:
+    def _keep_soft_masks(self, pipe: Any) -> None:
         """Have diffusers' own processor of masks keep soft edges, where they are asked for."""
         processor = getattr(pipe, "mask_processor", None)
         if processor is not None:
@@ -181,14 +187,14 @@ class DiffusionFill:
                 " inpaint.soft_mask=false"
             )
 
-    def _prompted(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
+    def _prompt_arguments(self, pipe: Any, prompt: str, count: int) -> dict[str, Any]:
         """What tells the model the prompt, for each of `count` crops: embeddings where it has them,
         calibrated, their features noted; else the words.
         """
         unwanted = (
             self.config.negative_prompt or None
         )  # some families know no words from empty ones
-        embedded = _embedded(pipe, prompt, unwanted, guided=self.config.guidance_scale > 1)
+        embedded = _embed_prompt(pipe, prompt, unwanted, guided=self.config.guidance_scale > 1)
         if not embedded:
             if self.calibration is not None:
                 raise ContractError(
@@ -198,7 +204,7 @@ class DiffusionFill:
             return {
                 name: [text] * count if text is not None else None for name, text in words.items()
             }
-        after = {name: self._calibrated(name, value) for name, value in embedded.items()}
+        after = {name: self._calibrate(name, value) for name, value in embedded.items()}
         self.note = "; ".join(
             f"{name}: before {conditioning.features(embedded[name])}, after"
             f" {conditioning.features(after[name])}"
@@ -212,35 +218,35 @@ class DiffusionFill:
             for name, value in after.items()
         }
 
-    def _calibrated(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
+    def _calibrate(self, name: str, embedding: conditioning.Embedding) -> conditioning.Embedding:
         """Token embeddings are calibrated; pooled ones are of another space."""
         if self.calibration is None or "pooled" in name:
             return embedding
         return conditioning.apply(self.calibration, embedding)
 
-    def _keeper(
+    def _make_step_callback(
         self, steps_callback: StepsCallback | None, size: tuple[int, int]
     ) -> Callable[..., dict[str, Any]] | None:
         """What diffusers calls after every step; it hands out those of `inpaint.keep_steps`."""
-        kept = kept_steps(self.config.keep_steps)
-        if steps_callback is None or not kept:
+        steps = parse_keep_steps(self.config.keep_steps)
+        if steps_callback is None or not steps:
             return None
 
         def keep(pipe: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             del time
-            if step in kept:
-                steps_callback(step, _crop(_picture(pipe, tensors["latents"]), size))
+            if step in steps:
+                steps_callback(step, _crop_picture(_decode_latents(pipe, tensors["latents"]), size))
             return tensors
 
         return keep
 
 
-def kept_steps(text: str) -> frozenset[int]:
+def parse_keep_steps(text: str) -> frozenset[int]:
     """The steps that `inpaint.keep_steps` names, e.g. "0,2"."""
     return frozenset(int(part) for part in text.split(",") if part.strip())
 
 
-def accepted(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def filter_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments that a pipeline's call takes, and that are not None."""
     names = inspect.signature(function).parameters
     return {name: value for name, value in arguments.items() if name in names and value is not None}
@@ -254,32 +260,32 @@ def multiple_px(pipe: Any) -> int:
     return max(MULTIPLE_PX, factor * (2 if getattr(pipe, "transformer", None) is not None else 1))
 
 
-def with_scheduler(loaded: Loaded, name: str) -> Any:
+def set_scheduler(loaded: LoadedPipeline, name: str) -> Any:
     """The pipeline with the scheduler `ddim` or `dpmsolver++` on its own noise levels.
 
     A flow-matching model keeps its own: the others are not defined for it.
     """
     import diffusers
 
-    pipe, own = loaded
-    if "FlowMatch" in type(own).__name__:
-        pipe.scheduler = own
+    pipe, original = loaded
+    if "FlowMatch" in type(original).__name__:
+        pipe.scheduler = original
         return pipe
     if name == "dpmsolver++":
         pipe.scheduler = diffusers.DPMSolverMultistepScheduler.from_config(
-            own.config, algorithm_type="dpmsolver++"
+            original.config, algorithm_type="dpmsolver++"
         )
         return pipe
     v_prediction = {
         "rescale_betas_zero_snr": True,
         "timestep_spacing": "trailing",
     }  # its last level must be pure noise
-    extra = v_prediction if own.config.get("prediction_type") == "v_prediction" else {}
-    pipe.scheduler = diffusers.DDIMScheduler.from_config(own.config, **extra)
+    extra = v_prediction if original.config.get("prediction_type") == "v_prediction" else {}
+    pipe.scheduler = diffusers.DDIMScheduler.from_config(original.config, **extra)
     return pipe
 
 
-def _embedded(
+def _embed_prompt(
     pipe: Any, prompt: str, unwanted: str | None, *, guided: bool
 ) -> dict[str, conditioning.Embedding]:
     """The prompt's embeddings by the name of the argument that takes them; none where the
@@ -289,7 +295,7 @@ def _embedded(
         return {}
     import torch
 
-    asked = {
+    arguments = {
         "prompt": prompt,
         "prompt_2": prompt,
         "negative_prompt": unwanted,
@@ -307,7 +313,7 @@ def _embedded(
     if not set(names[:2]) <= set(inspect.signature(pipe.__call__).parameters):
         return {}
     with torch.no_grad():
-        encoded = pipe.encode_prompt(**accepted(pipe.encode_prompt, asked))
+        encoded = pipe.encode_prompt(**filter_arguments(pipe.encode_prompt, arguments))
     if len(encoded) not in {2, 4}:
         return {}
     return {
@@ -317,7 +323,7 @@ def _embedded(
     }
 
 
-def _picture(pipe: Any, latents: Any) -> Image:
+def _decode_latents(pipe: Any, latents: Any) -> Image:
     """What latents show: decoded by the pipeline's autoencoder, or its own `pictures`."""
     import torch
 
@@ -330,7 +336,7 @@ def _picture(pipe: Any, latents: Any) -> Image:
     return np.asarray(pipe.image_processor.postprocess(decoded, output_type="np")[0], np.float32)
 
 
-def _crop(picture: Any, size: tuple[int, int]) -> Image:
+def _crop_picture(picture: Any, size: tuple[int, int]) -> Image:
     return np.ascontiguousarray(np.clip(picture[: size[0], : size[1]], 0, 1), np.float32)
 
 
@@ -345,13 +351,13 @@ def _text_encoders() -> str:
 
 
 @lru_cache(maxsize=2)
-def _load(source: Path | str, precision: str) -> Loaded:
+def _load_pipeline(source: Path | str, precision: str) -> LoadedPipeline:
     """The pipeline, where EDITPROOF_DEVICE says. Raises ContractError where it can't be loaded."""
     import torch
     from diffusers.utils import logging
 
     logging.disable_progress_bar()  # of loading
-    folder, device = _folder(source), find_device()
+    folder, device = _find_folder(source), find_device()
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     if precision != "float32":
         options[_dtype_argument()] = getattr(torch, precision)
@@ -374,7 +380,7 @@ def _load(source: Path | str, precision: str) -> Loaded:
             f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
         ) from error
     pipe.set_progress_bar_config(disable=True)
-    return Loaded(pipe.to(device), pipe.scheduler)
+    return LoadedPipeline(pipe.to(device), pipe.scheduler)
 
 
 def _dtype_argument() -> str:
@@ -387,7 +393,7 @@ def _dtype_argument() -> str:
 
 
 @lru_cache(maxsize=8)
-def _folder(source: Path | str) -> Path:
+def _find_folder(source: Path | str) -> Path:
     """The folder itself, or the one that the hub's model is, or was, downloaded to; safetensors
     only.
     """

@@ -96,7 +96,7 @@ def check_crop(image: Image, hole: Hole, soft: Mask) -> None:
         raise ContractError("the whole crop is masked: there is nothing to fill it from")
 
 
-def padded(plane: npt.NDArray[np.generic], multiple_px: int) -> npt.NDArray[np.generic]:
+def pad_to_multiple(plane: npt.NDArray[np.generic], multiple_px: int) -> npt.NDArray[np.generic]:
     """Grow an H×W or H×W×3 array to the right and below, mirrored, until both edges are multiples
     of `multiple_px`.
     """
@@ -104,7 +104,7 @@ def padded(plane: npt.NDArray[np.generic], multiple_px: int) -> npt.NDArray[np.g
     return np.pad(plane, [*edges, *[(0, 0)] * (plane.ndim - 2)], mode="symmetric")
 
 
-def files_hash(files: Iterable[Path]) -> str:
+def hash_files(files: Iterable[Path]) -> str:
     """SHA-256 of files' names and contents, its first 16 hex digits."""
     digest = hashlib.sha256()
     for path in sorted(files):

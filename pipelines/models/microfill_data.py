@@ -52,10 +52,10 @@ def training_square(rng: np.random.Generator, size_px: int) -> Levels:
     name = str(
         rng.choice((*SPLIT, *SPLIT, *TRAINED))
     )  # the textures twice: they are what smooth fills can't do
-    picture = _photograph(name)
+    picture = _load_photograph(name)
     if name in SPLIT:
         picture = picture[:, : int(picture.shape[1] * SPLIT_AT)]
-    return _recoloured(rng, _square(rng, picture, size_px, smallest=0.5))
+    return _change_colours(rng, _crop_square(rng, picture, size_px, smallest=0.5))
 
 
 def held_out_square(name: str, rng: np.random.Generator, size_px: int) -> Levels:
@@ -66,10 +66,10 @@ def held_out_square(name: str, rng: np.random.Generator, size_px: int) -> Levels
     """
     if name not in (*HELD_OUT, *SPLIT):
         raise ValueError(f"{name} is trained on; held out are: {', '.join((*HELD_OUT, *SPLIT))}")
-    picture = _photograph(name)
+    picture = _load_photograph(name)
     if name in SPLIT:
         picture = picture[:, int(picture.shape[1] * SPLIT_AT) :]
-    return _square(rng, picture, size_px, smallest=1.0)
+    return _crop_square(rng, picture, size_px, smallest=1.0)
 
 
 def random_hole(rng: np.random.Generator, size_px: int) -> Hole:
@@ -102,7 +102,7 @@ def drawn_texture(rng: np.random.Generator, size_px: int) -> Levels:
 
 
 @cache
-def _photograph(name: str) -> Levels:
+def _load_photograph(name: str) -> Levels:
     """The whole photograph, three channels."""
     from skimage import data
 
@@ -114,7 +114,9 @@ def _photograph(name: str) -> Levels:
     )
 
 
-def _square(rng: np.random.Generator, picture: Levels, size_px: int, *, smallest: float) -> Levels:
+def _crop_square(
+    rng: np.random.Generator, picture: Levels, size_px: int, *, smallest: float
+) -> Levels:
     """A square of it, shrunk to `smallest` of its size at most."""
     least = size_px / min(picture.shape[:2])
     shrink = max(float(rng.uniform(smallest, 1.0)), least)
@@ -128,7 +130,7 @@ def _square(rng: np.random.Generator, picture: Levels, size_px: int, *, smallest
     )
 
 
-def _recoloured(rng: np.random.Generator, square: Levels) -> Levels:
+def _change_colours(rng: np.random.Generator, square: Levels) -> Levels:
     """Other channel order, contrast, brightness and tint."""
     gain = rng.uniform(0.6, 1.2) * rng.uniform(0.85, 1.15, 3)
     middle = square.mean(axis=(0, 1))

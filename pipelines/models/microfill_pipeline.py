@@ -15,7 +15,7 @@ from diffusers import DiffusionPipeline, ImagePipelineOutput, UNet2DModel
 from diffusers.utils.torch_utils import randn_tensor
 
 from editproof.pipelines.contract import Image
-from editproof.pipelines.models.microfill_view import View, unpack, view
+from editproof.pipelines.models.microfill_view import View, make_view, unpack
 
 LUMA_SHARE = 0.7
 CHROMA_SHARE = 0.35
@@ -67,12 +67,12 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         count = len(image)
         generators = generator if isinstance(generator, list) else [generator] * count
         self._views = [
-            view(
+            make_view(
                 np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()),
                 mask[0].numpy(),
-                _patch_seed(own),
+                _patch_seed(noise_source),
             )
-            for pixels, mask, own in zip(image, mask_image, generators, strict=True)
+            for pixels, mask, noise_source in zip(image, mask_image, generators, strict=True)
         ]
         condition = torch.from_numpy(np.stack([seen.condition for seen in self._views])).to(
             self.device
@@ -103,13 +103,13 @@ class MicrofillPipeline(DiffusionPipeline):  # type: ignore[misc]
         """
         if len(self._views) != len(latents):
             raise RuntimeError("these are no residuals of the last call's images")
-        made = []
+        pictures = []
         for seen, packed in zip(self._views, latents, strict=True):
             residual = unpack(packed.cpu().numpy()) * seen.unit
             grey = residual.mean(axis=2, keepdims=True)
             added = self.config.luma_share * grey + self.config.chroma_share * (residual - grey)
-            made.append(np.clip(seen.base + added, 0, 1))
-        return np.asarray(np.stack(made), np.float32)
+            pictures.append(np.clip(seen.base + added, 0, 1))
+        return np.asarray(np.stack(pictures), np.float32)
 
 
 def _patch_seed(generator: torch.Generator | None) -> int:

@@ -50,7 +50,7 @@ class View(NamedTuple):
     """H×W×1: the residual's."""
 
 
-def view(image: Image, mask: Mask, seed: int) -> View:
+def make_view(image: Image, mask: Mask, seed: int) -> View:
     """Look at a crop whose hole is where the mask, 0 to 1, is above 0; what the network is told of
     it is the mask itself.
 
@@ -59,15 +59,15 @@ def view(image: Image, mask: Mask, seed: int) -> View:
     hole = mask > 0
     smooth = navier_stokes(image, hole, radius_px=SMOOTH_RADIUS_PX)
     patched = patch_match(image, hole, patch_radius_px=PATCH_RADIUS_PX, seed=seed)
-    return view_of(image, mask, smooth, patched)
+    return make_view_from_fills(image, mask, smooth, patched)
 
 
-def view_of(image: Image, mask: Mask, smooth: Image, patched: Image) -> View:
+def make_view_from_fills(image: Image, mask: Mask, smooth: Image, patched: Image) -> View:
     """The same, where the two fills are there already."""
     hole = mask > 0
     inside = hole[..., None]
     smooth, patched = (np.where(inside, fill, image) for fill in (smooth, patched))
-    mean, contrast = surroundings(image, hole)
+    mean, contrast = measure_surroundings(image, hole)
     unit = residual_unit(smooth, patched, hole, contrast)
     shapes = [(smooth - mean) / contrast, (patched - smooth) / unit]
     planes = [*shapes, mask[..., None].astype(np.float32), np.log(unit / contrast)]
@@ -92,7 +92,7 @@ def residual_unit(
     )
 
 
-def surroundings(image: Image, hole: Hole) -> tuple[Image, npt.NDArray[np.float32]]:
+def measure_surroundings(image: Image, hole: Hole) -> tuple[Image, npt.NDArray[np.float32]]:
     """Mean, H×W×3, and contrast, H×W×1, of the known pixels around each pixel (normalised
     convolution).
     """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from editproof.pipelines.contract import Image, Mask
-from editproof.pipelines.device import exactly
-from editproof.pipelines.models.fill import Hole, StepsCallback, check_crop, files_hash
+from editproof.pipelines.device import full_precision
+from editproof.pipelines.models.fill import Hole, StepsCallback, check_crop, hash_files
 from editproof.pipelines.network_file import read_network
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class SpandrelFill:
     @cached_property
     def fingerprint(self) -> str:
         """The file's hash."""
-        return f"spandrel {files_hash([self.path])}"
+        return f"spandrel {hash_files([self.path])}"
 
     def __call__(
         self,
@@ -51,7 +51,7 @@ class SpandrelFill:
 
         network = load_network(self.path)
         visible = np.where(hole[..., None], np.float32(0), image)  # no model may see what has to go
-        with torch.inference_mode(), exactly():
+        with torch.inference_mode(), full_precision():
             filled = network(
                 torch.from_numpy(np.ascontiguousarray(visible.transpose(2, 0, 1)))[None].to(
                     network.device

@@ -30,8 +30,8 @@ from editproof.pipelines.models.microfill_view import (
     PATCH_RADIUS_PX,
     RESIDUAL_CHANNELS,
     SMOOTH_RADIUS_PX,
+    make_view_from_fills,
     pack,
-    view_of,
 )
 
 ARCHITECTURE: dict[str, Any] = {
@@ -94,7 +94,7 @@ def training_pool(count: int, seed: int) -> Pool:
     )
 
 
-def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
+def draw_batch(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
     """Condition, true residual and hole, packed, of BATCH squares, turned, mirrored and with
     channels exchanged.
     """
@@ -105,13 +105,13 @@ def batch_of(pool: Pool, rng: np.random.Generator) -> tuple[Any, ...]:
         turns, mirrored, channels = int(rng.integers(4)), bool(rng.integers(2)), rng.permutation(3)
         truth, smooth, patched = (
             (
-                _turned(pool[name][index], turns, mirrored=mirrored)[..., channels]
+                _turn_picture(pool[name][index], turns, mirrored=mirrored)[..., channels]
                 / np.float32(255)
             ).astype(np.float32)
             for name in ("truth", "smooth", "patched")
         )
-        hole = _turned(pool["hole"][index], turns, mirrored=mirrored)
-        seen = view_of(truth, hole.astype(np.float32), smooth, patched)
+        hole = _turn_picture(pool["hole"][index], turns, mirrored=mirrored)
+        seen = make_view_from_fills(truth, hole.astype(np.float32), smooth, patched)
         inside = hole[..., None].astype(np.float32)
         parts.append((seen.condition, pack((truth - seen.base) / seen.unit * inside), pack(inside)))
     return tuple(torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
@@ -126,9 +126,12 @@ def energy_score(draws: tuple[Any, Any], truth: Any, inside: Any) -> Any:
     weighted = inside.repeat(1, one.shape[1] // inside.shape[1], 1, 1)
     total = 0.0
     for edge in (1, 2, 4):
-        share = _pooled(weights, edge)
+        share = _average_blocks(weights, edge)
         near, far, spread = (
-            (_pooled(((a - b).square() * weighted).mean(dim=1, keepdim=True), edge) + 1e-4).sqrt()
+            (
+                _average_blocks(((a - b).square() * weighted).mean(dim=1, keepdim=True), edge)
+                + 1e-4
+            ).sqrt()
             for a, b in ((one, truth), (other, truth), (one, other))
         )
         total = total + ((near + far - spread) * share).sum() / share.sum() / 2
@@ -143,7 +146,7 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
     from diffusers import DDIMScheduler, UNet2DModel
 
     torch.manual_seed(seed)
-    pool = _kept_pool(folder, squares, seed)
+    pool = _load_pool(folder, squares, seed)
     network = UNet2DModel(**ARCHITECTURE)
     torch.nn.init.zeros_(network.conv_out.weight)  # the first fill is the base
     torch.nn.init.zeros_(network.conv_out.bias)
@@ -152,7 +155,7 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=1e-3
     )
-    first = _resume(folder, network, average, optimiser)
+    first = _load_checkpoint(folder, network, average, optimiser)
     levels = DDIMScheduler(**SCHEDULE).alphas_cumprod
     end, mean = time.monotonic() + hours * 3600, 0.0
     for step in range(first, steps):
@@ -160,7 +163,7 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
         torch.manual_seed(seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps)
-        loss = _loss(network, batch_of(pool, rng), levels, rng)
+        loss = _loss(network, draw_batch(pool, rng), levels, rng)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -173,7 +176,7 @@ def train(folder: Path, *, steps: int, squares: int, seed: int, hours: float) ->
                 flush=True,
             )
             mean = 0.0
-            _keep(folder, step + 1, network, average, optimiser)
+            _save_checkpoint(folder, step + 1, network, average, optimiser)
             if time.monotonic() > end:
                 break
 
@@ -207,7 +210,7 @@ def _loss(network: Any, batch: tuple[Any, ...], levels: Any, rng: np.random.Gene
     return energy_score((one, other), residual, inside)
 
 
-def _pooled(planes: Any, edge: int) -> Any:
+def _average_blocks(planes: Any, edge: int) -> Any:
     import torch
 
     return (
@@ -217,12 +220,12 @@ def _pooled(planes: Any, edge: int) -> Any:
     )
 
 
-def _turned(picture: npt.NDArray[Any], turns: int, *, mirrored: bool) -> npt.NDArray[Any]:
+def _turn_picture(picture: npt.NDArray[Any], turns: int, *, mirrored: bool) -> npt.NDArray[Any]:
     turned = np.rot90(picture, turns)
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 
-def _kept_pool(folder: Path, count: int, seed: int) -> Pool:
+def _load_pool(folder: Path, count: int, seed: int) -> Pool:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"squares-{count}-{seed}.npz"
     if not path.is_file():
@@ -232,7 +235,7 @@ def _kept_pool(folder: Path, count: int, seed: int) -> Pool:
         return dict(squares)
 
 
-def _keep(folder: Path, step: int, network: Any, average: Any, optimiser: Any) -> None:
+def _save_checkpoint(folder: Path, step: int, network: Any, average: Any, optimiser: Any) -> None:
     """Write what goes on (`last.pt`), and the averaged network in 16 bits, as a pipeline that may
     be shipped.
     """
@@ -248,7 +251,7 @@ def _keep(folder: Path, step: int, network: Any, average: Any, optimiser: Any) -
     pipe.save_pretrained(folder / f"step-{step:05d}", safe_serialization=True)
 
 
-def _resume(folder: Path, network: Any, average: Any, optimiser: Any) -> int:
+def _load_checkpoint(folder: Path, network: Any, average: Any, optimiser: Any) -> int:
     """Load the last checkpoint, if there is one, and give the next step's number."""
     import torch
 

@@ -113,7 +113,11 @@ def _score(crop: Image, hole: Pixels, scale: int) -> tuple[float, float, float]:
     repeated = repetition(small, hole[::scale, ::scale]) - repetition(
         small, ~hole[::scale, ::scale]
     )
-    return _unit(abs(octaves) / FULL_OCTAVES), _unit(excess / FULL_EDGE), _unit(repeated)
+    return (
+        _clip_to_unit(abs(octaves) / FULL_OCTAVES),
+        _clip_to_unit(excess / FULL_EDGE),
+        _clip_to_unit(repeated),
+    )
 
 
 def repetition(image: Image, where: Pixels) -> float:
@@ -143,5 +147,5 @@ def repetition(image: Image, where: Pixels) -> float:
     return float(np.mean(again)) if again else 0.0
 
 
-def _unit(value: float) -> float:
+def _clip_to_unit(value: float) -> float:
     return float(np.clip(value, 0, 1))

@@ -54,13 +54,13 @@ def laplacian(image: Image, fill: Image, mask: Mask, *, octaves: int = 4) -> Ima
         sizes.append(weight.shape[::-1])
         coarse = cv2.pyrDown(fine)
         detail = fine - cv2.pyrUp(coarse, dstsize=sizes[-1])
-        mixed += _enlarged(weight[..., None] * detail, sizes[:-1])
+        mixed += _enlarge_level(weight[..., None] * detail, sizes[:-1])
         fine, weight = np.asarray(coarse, np.float32), np.asarray(cv2.pyrDown(weight), np.float32)
-    mixed += _enlarged(weight[..., None] * fine, sizes)
+    mixed += _enlarge_level(weight[..., None] * fine, sizes)
     return np.where(hole, np.clip(mixed, 0, 1), image)
 
 
-def _enlarged(level: Image, sizes: list[tuple[int, ...]]) -> Image:
+def _enlarge_level(level: Image, sizes: list[tuple[int, ...]]) -> Image:
     """A level of a pyramid at the size of its bottom."""
     for size in reversed(sizes):
         level = np.asarray(cv2.pyrUp(level, dstsize=size), np.float32)

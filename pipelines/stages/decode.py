@@ -18,7 +18,7 @@ def decode(edit: Edit) -> Step:
     if not edit.request.file:
         return Step(edit, None, "the request holds pixels")
     try:
-        image, done = decode_image(edit.request.file)
+        image, changes = decode_image(edit.request.file)
     except UnreadablePictureError as error:
         raise ContractError(f"request.file: {error}") from error
     if image.shape != edit.image.shape:
@@ -26,4 +26,6 @@ def decode(edit: Edit) -> Step:
             f"request.file shows {image.shape[:2]}, request.image is {edit.image.shape[:2]}"
         )
     request = replace(edit.request, image=image)
-    return Step(replace(edit, request=request, image=image, fill=image, blended=image), image, done)
+    return Step(
+        replace(edit, request=request, image=image, fill=image, blended=image), image, changes
+    )

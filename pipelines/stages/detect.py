@@ -16,7 +16,7 @@ from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.contract import EditRequest, Image, Mask
 from editproof.pipelines.edit import Edit, Pixels, Step, TextRegion
 from editproof.pipelines.policy import is_active
-from editproof.pipelines.stages.ocr import Pixels8, box_of, find_text, read_text
+from editproof.pipelines.stages.ocr import Pixels8, crop_box, find_text, read_text
 from editproof.pipelines.stages.overlay import find_colour, find_template
 
 MIN_SEPARATION = 0.6
@@ -32,8 +32,8 @@ strokes cover a tenth.
 SHOWN_LINES = 5
 """Lines that a decision lists one by one."""
 
-_found: dict[str, tuple[Mask, tuple[TextRegion, ...]]] = {}
-_FOUND_LIMIT = 64
+_text_cache: dict[str, tuple[Mask, tuple[TextRegion, ...]]] = {}
+_CACHE_LIMIT = 64
 
 
 def detect(edit: Edit) -> Step:
@@ -44,64 +44,64 @@ def detect(edit: Edit) -> Step:
     reads = edit.config.text.mode != "off" or is_active(edit.config.policy)
     regions: tuple[TextRegion, ...] = ()
     if request.mask is not None:
-        mask, said = request.mask, "caller's mask"
+        mask, notes = request.mask, "caller's mask"
         if reads and mask.any() and (edit.needs_text_removal or is_active(edit.config.policy)):
-            _, lines = _text_once(request.image, config, reads=True)
+            _, lines = _find_text_once(request.image, config, reads=True)
             regions = tuple(line for line in lines if _is_masked(line, mask))
-            said += f", over {_listed(regions)}"
+            notes += f", over {_list_lines(regions)}"
     else:
-        mask, regions, said = _search(edit, reads=reads)
-    mask, strokes = with_strokes(mask, request)
-    decision = f"{said}{strokes}: {(mask > 0).mean():.2%} of the image"
+        mask, regions, notes = _search_image(edit, reads=reads)
+    mask, strokes = apply_strokes(mask, request)
+    decision = f"{notes}{strokes}: {(mask > 0).mean():.2%} of the image"
     return Step(replace(edit, mask=mask, regions=regions), mask, decision)
 
 
-def with_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
+def apply_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
     """The mask with what somebody brushed in, less what they brushed away; and which of these it
     was.
     """
-    said = ""
+    notes = ""
     if request.strokes_add is not None:
-        mask, said = np.maximum(mask, request.strokes_add), ", strokes added"
+        mask, notes = np.maximum(mask, request.strokes_add), ", strokes added"
     if request.strokes_subtract is not None:
-        mask, said = np.minimum(mask, 1 - request.strokes_subtract), f"{said}, strokes subtracted"
-    return mask, said
+        mask, notes = np.minimum(mask, 1 - request.strokes_subtract), f"{notes}, strokes subtracted"
+    return mask, notes
 
 
-def _search(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], str]:
+def _search_image(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], str]:
     """Everything that the settings ask to look for, the lines of text among it, and what was found
     in words.
     """
     image, config = edit.request.image, edit.config.detect
     mask = np.zeros(image.shape[:2], np.float32)
     regions: tuple[TextRegion, ...] = ()
-    said = []
+    notes = []
     if config.text and edit.needs_text_removal:
-        mask, regions = _text_once(image, config, reads=reads)
-        said.append(f"{_listed(regions)} found")
+        mask, regions = _find_text_once(image, config, reads=reads)
+        notes.append(f"{_list_lines(regions)} found")
     elif config.text:
-        said.append("no text found, says the pre-check")
+        notes.append("no text found, says the pre-check")
     if config.template:
         logos, count = find_template(image, config.template, min_score=config.template_score)
         mask = np.maximum(mask, logos)
-        said.append(f"the template found {count} times")
+        notes.append(f"the template found {count} times")
     if config.colour:
         coloured = find_colour(image, config.colour, tolerance=config.colour_tolerance)
         mask = np.maximum(mask, coloured)
-        said.append(f"{config.colour} on {coloured.mean():.2%}")
-    return mask, regions, "; ".join(said) or "nothing looked for"
+        notes.append(f"{config.colour} on {coloured.mean():.2%}")
+    return mask, regions, "; ".join(notes) or "nothing looked for"
 
 
-def _text_once(
+def _find_text_once(
     image: Image, config: DetectConfig, *, reads: bool
 ) -> tuple[Mask, tuple[TextRegion, ...]]:
     """`text_mask`, remembered: an unchanged image never runs detection again."""
     key = hashlib.sha256(image.tobytes()).hexdigest() + str((image.shape, config, reads))
-    if key not in _found:
-        if len(_found) >= _FOUND_LIMIT:
-            _found.clear()
-        _found[key] = text_mask(image, config, reads=reads)
-    return _found[key]
+    if key not in _text_cache:
+        if len(_text_cache) >= _CACHE_LIMIT:
+            _text_cache.clear()
+        _text_cache[key] = text_mask(image, config, reads=reads)
+    return _text_cache[key]
 
 
 def text_mask(
@@ -114,18 +114,18 @@ def text_mask(
     lines = find_text(pixels, config)
     mask = np.zeros(image.shape[:2], np.float32)
     for line in lines:
-        around, box = box_of(line, mask.shape, margin_px=config.box_margin_px)
+        around, box = crop_box(line, mask.shape, margin_px=config.box_margin_px)
         mask[around] = np.maximum(mask[around], glyph_mask(pixels[around], box))
     return mask, tuple(read_text(pixels, line) for line in lines) if reads else tuple(lines)
 
 
 def _is_masked(line: TextRegion, mask: Mask) -> bool:
-    around, box = box_of(line, mask.shape, margin_px=0)
+    around, box = crop_box(line, mask.shape, margin_px=0)
     inside = mask[around][box]
     return bool(inside.size and (inside > 0).mean() >= LEAST_MASKED)
 
 
-def _listed(regions: Sequence[TextRegion]) -> str:
+def _list_lines(regions: Sequence[TextRegion]) -> str:
     """How many lines of text, and how sure each is, e.g. `2 text lines (0.93 'SALE', 0.71)`."""
     if not regions:
         return "no text"

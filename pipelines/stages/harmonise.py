@@ -64,7 +64,7 @@ def harmonise(edit: Edit) -> Step:
         if patch is not before:
             image = image.copy() if image is edit.image else image
             image[place] = patch
-    decision = "; ".join([*([_matched(steps)] if steps else []), *grains])
+    decision = "; ".join([*([_describe_match(steps)] if steps else []), *grains])
     return Step(replace(edit, image=image), image, decision)
 
 
@@ -103,7 +103,7 @@ def _match_colour(
     return (image, (before, before)) if after >= before else (candidate, (before, after))
 
 
-def _matched(steps: list[tuple[float, float]]) -> str:
+def _describe_match(steps: list[tuple[float, float]]) -> str:
     """What became of the regions' colours."""
     moved = [(before, after) for before, after in steps if after < before]
     if not moved:
@@ -115,7 +115,7 @@ def _matched(steps: list[tuple[float, float]]) -> str:
     )
 
 
-def _mean_and_deviation(image: Image, region: Region, _scale: int) -> Image:
+def _match_mean_and_deviation(image: Image, region: Region, _scale: int) -> Image:
     """The fill's Lab mean and deviation moved to its surroundings' (Reinhard et al. 2001)."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2Lab)
     fill, around = lab[region.hole], lab[region.ring]
@@ -124,7 +124,7 @@ def _mean_and_deviation(image: Image, region: Region, _scale: int) -> Image:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB).clip(0, 1), np.float32)
 
 
-def _gradient_domain(image: Image, region: Region, scale: int) -> Image:
+def _match_gradient(image: Image, region: Region, scale: int) -> Image:
     """The fill plus a membrane that lifts its rim to what is beside it and fades inwards (Farbman
     et al. 2009).
 
@@ -178,7 +178,7 @@ def _local_mean(image: Image, weight: Mask, sigma_px: float) -> tuple[Image, Pix
     )
 
 
-COLOURS: dict[str, Matcher] = {"gradient": _gradient_domain, "mean_std": _mean_and_deviation}
+COLOURS: dict[str, Matcher] = {"gradient": _match_gradient, "mean_std": _match_mean_and_deviation}
 """`match(image, region, scale) -> image`: only pixels in the region's hole are used."""
 
 

@@ -15,7 +15,7 @@ from editproof.pipelines.contract import Image, Mask, StageTrace
 from editproof.pipelines.edit import Edit, Step
 from editproof.pipelines.models import FillModel, get_model
 from editproof.pipelines.models.fill import BatchFillModel, Crop, Hole
-from editproof.pipelines.stages.tiling import join_along, tile_starts
+from editproof.pipelines.stages.tiling import join_tiles, tile_starts
 
 Window = tuple[int, int, int, int]
 """y0, x0, y1, x1 in pixels, end-exclusive."""
@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Filled:
+class FillResult:
     """A filled hole."""
 
     image: Image
@@ -72,20 +72,20 @@ def inpaint(edit: Edit) -> Step:
     """
     if not edit.needs_inpainting:
         return Step(edit, edit.fill, "nothing to fill, says the pre-check")
-    done = edit.filled
-    hole = edit.mask > 0 if done is None else (edit.mask > 0) & ~done
-    start = edit.image if done is None else edit.fill
-    made = fill_hole(
+    filled = edit.filled
+    hole = edit.mask > 0 if filled is None else (edit.mask > 0) & ~filled
+    start = edit.image if filled is None else edit.fill
+    result = fill_hole(
         Job(start, hole, edit.mask, edit.config, edit.request.seed, edit.request.prompt)
     )
     within = tuple(
         StageTrace(f"step {step}", 0.0, "kept", picture)
-        for step, picture in sorted(made.steps.items())
+        for step, picture in sorted(result.steps.items())
     )
-    return Step(replace(edit, fill=made.image), made.image, made.decision, within)
+    return Step(replace(edit, fill=result.image), result.image, result.decision, within)
 
 
-def fill_hole(job: Job) -> Filled:
+def fill_hole(job: Job) -> FillResult:
     """The image with its hole filled.
 
     The result depends on the seed and on where each piece lies, not on how pieces are batched:
@@ -97,20 +97,20 @@ def fill_hole(job: Job) -> Filled:
     config = job.config.inpaint
     name = job.model or config.model
     crops = context_crops(job.hole, context_px=job.context_px or config.context_px)
-    plans = [plan_of(crop, job.hole, config) for crop in crops]
+    plans = [plan_crop(crop, job.hole, config) for crop in crops]
     steps: dict[int, Image] = {}
     model = get_model(name, config)
-    fill = _filled(job, plans, model, steps)
-    said = [_said(name, job.hole, plans), *filter(None, [model.note])]
+    fill = _fill_pieces(job, plans, model, steps)
+    notes = [_describe_fill(name, job.hole, plans), *filter(None, [model.note])]
     if config.two_tier or config.refine_texture:
-        textured = _filled(job, plans, get_model("patch", config), {})
+        textured = _fill_pieces(job, plans, get_model("patch", config), {})
         for crop in crops:
-            _finish(fill[crop], textured[crop], job.hole[crop], config)
-        said += [name for name in ("two_tier", "refine_texture") if getattr(config, name)]
-    return Filled(fill, ", ".join(said), steps)
+            _add_texture(fill[crop], textured[crop], job.hole[crop], config)
+        notes += [name for name in ("two_tier", "refine_texture") if getattr(config, name)]
+    return FillResult(fill, ", ".join(notes), steps)
 
 
-def models_of(config: ReferenceConfig) -> list[FillModel]:
+def list_models(config: ReferenceConfig) -> list[FillModel]:
     """Every model that the settings may call."""
     names = [config.inpaint.model]
     if config.text.mode != "off":
@@ -133,7 +133,7 @@ def context_crops(hole: Hole, *, context_px: int) -> list[tuple[slice, slice]]:
     return [(slice(y, y + h), slice(x, x + w)) for x, y, w, h, _ in boxes[1:count].tolist()]
 
 
-def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Plan:
+def plan_crop(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Plan:
     """A crop as one piece where it is no larger than a tile, else its tiles; the grid of tiles is
     the picture's.
     """
@@ -143,9 +143,13 @@ def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Pla
         return Plan(window)
     height, width = hole.shape
     size, overlap = config.tile_px, config.tile_overlap_px
-    ys = [y for y in tile_starts(height, size_px=size, overlap_px=overlap) if _meets(y, size, rows)]
+    ys = [
+        y for y in tile_starts(height, size_px=size, overlap_px=overlap) if _overlaps(y, size, rows)
+    ]
     xs = [
-        x for x in tile_starts(width, size_px=size, overlap_px=overlap) if _meets(x, size, columns)
+        x
+        for x in tile_starts(width, size_px=size, overlap_px=overlap)
+        if _overlaps(x, size, columns)
     ]
     tiles = tuple(
         tuple((y, x, min(y + size, height), min(x + size, width)) for x in xs) for y in ys
@@ -153,7 +157,7 @@ def plan_of(crop: tuple[slice, slice], hole: Hole, config: InpaintConfig) -> Pla
     return Plan(window, tiles)
 
 
-def shown(tile: Window, hole: Hole) -> Window:
+def widen_tile(tile: Window, hole: Hole) -> Window:
     """The tile, made larger on every side until LEAST_KNOWN of it is known, or the whole picture is
     in it.
     """
@@ -165,33 +169,37 @@ def shown(tile: Window, hole: Hole) -> Window:
     return y0, x0, y1, x1
 
 
-def seed_at(seed: int, window: Window) -> int:
+def derive_seed(seed: int, window: Window) -> int:
     """A seed for one place of the picture, from the edit's: 0 to 2³¹ - 1."""
     return int(np.random.SeedSequence((seed < 0, abs(seed), *window)).generate_state(1)[0] >> 1)
 
 
-def _filled(job: Job, plans: Sequence[Plan], model: FillModel, steps: dict[int, Image]) -> Image:
+def _fill_pieces(
+    job: Job, plans: Sequence[Plan], model: FillModel, steps: dict[int, Image]
+) -> Image:
     """The image with its hole filled piece by piece; denoising steps that are kept are put into
     `steps`.
     """
     pieces = {
-        window: shown(window, job.hole)
+        window: widen_tile(window, job.hole)
         for plan in plans
         for window in _pieces(plan)
-        if job.hole[_at(window)].any()
+        if job.hole[_slices(window)].any()
     }
     results: dict[Window, Image] = {}
-    for batch in batches(sorted(set(pieces.values())), payload_px=job.config.inpaint.payload_px):
+    for batch in group_windows(
+        sorted(set(pieces.values())), payload_px=job.config.inpaint.payload_px
+    ):
         results.update(zip(batch, _fill_batch(job, batch, model, steps), strict=True))
     fill = job.image.copy()
     for plan in plans:
-        joined = _joined(plan, job, pieces, results)
-        inside = job.hole[_at(plan.crop)]
-        fill[_at(plan.crop)][inside] = joined[inside]
+        joined = _join_pieces(plan, job, pieces, results)
+        inside = job.hole[_slices(plan.crop)]
+        fill[_slices(plan.crop)][inside] = joined[inside]
     return fill
 
 
-def batches(windows: Sequence[Window], *, payload_px: int) -> Iterator[list[Window]]:
+def group_windows(windows: Sequence[Window], *, payload_px: int) -> Iterator[list[Window]]:
     """Windows of one size together, up to `payload_px` at once, and at least one."""
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: (_size(window), window)):
@@ -209,38 +217,40 @@ def batches(windows: Sequence[Window], *, payload_px: int) -> Iterator[list[Wind
 def _fill_batch(
     job: Job, batch: Sequence[Window], model: FillModel, steps: dict[int, Image]
 ) -> list[Image]:
-    crops = [_crop(job, window) for window in batch]
+    crops = [_cut_crop(job, window) for window in batch]
     if isinstance(model, BatchFillModel) and not job.config.inpaint.keep_steps:
         return model.fill_many(crops, prompt=job.prompt)
     return [
-        model(*crop, prompt=job.prompt, steps_callback=_keeper(job, window, steps))
+        model(*crop, prompt=job.prompt, steps_callback=_make_step_callback(job, window, steps))
         for window, crop in zip(batch, crops, strict=True)
     ]
 
 
-def _crop(job: Job, window: Window) -> Crop:
-    at = _at(window)
+def _cut_crop(job: Job, window: Window) -> Crop:
+    at = _slices(window)
     image, soft = (np.ascontiguousarray(plane[at]) for plane in (job.image, job.soft))
-    return Crop(image, np.ascontiguousarray(job.hole[at]), soft, seed_at(job.seed, window))
+    return Crop(image, np.ascontiguousarray(job.hole[at]), soft, derive_seed(job.seed, window))
 
 
-def _keeper(job: Job, window: Window, steps: dict[int, Image]) -> Callable[[int, Image], None]:
+def _make_step_callback(
+    job: Job, window: Window, steps: dict[int, Image]
+) -> Callable[[int, Image], None]:
     def keep(step: int, picture: Image) -> None:
         whole = steps.setdefault(step, job.image.copy())
-        whole[_at(window)] = picture
+        whole[_slices(window)] = picture
 
     return keep
 
 
-def _joined(
+def _join_pieces(
     plan: Plan, job: Job, pieces: dict[Window, Window], results: dict[Window, Image]
 ) -> Image:
     """The crop, filled; outside the hole it may be anything."""
 
     def filled(tile: Window) -> Image:
         if tile not in pieces:
-            return job.image[_at(tile)]
-        return results[pieces[tile]][_inside(pieces[tile], tile)]
+            return job.image[_slices(tile)]
+        return results[pieces[tile]][_slices_within(pieces[tile], tile)]
 
     if not plan.tiles:
         return filled(plan.crop)
@@ -250,26 +260,26 @@ def _joined(
     rows = [
         (
             row[0][0] - top,
-            join_along(
+            join_tiles(
                 ((tile[1] - left, filled(tile)) for tile in row), right - left, axis=1, join=join
             ),
         )
         for row in plan.tiles
     ]
-    whole = join_along(rows, bottom - top, axis=0, join=join)
-    return np.clip(whole[_inside((top, left, bottom, right), plan.crop)], 0, 1)
+    whole = join_tiles(rows, bottom - top, axis=0, join=join)
+    return np.clip(whole[_slices_within((top, left, bottom, right), plan.crop)], 0, 1)
 
 
-def _finish(fill: Image, textured: Image, hole: Hole, config: InpaintConfig) -> None:
+def _add_texture(fill: Image, textured: Image, hole: Hole, config: InpaintConfig) -> None:
     """Give a crop's fill, in place, the texture of another fill of the same hole."""
     if config.two_tier:
         fill[hole] = np.clip(_structure(fill) + textured - _structure(textured), 0, 1)[hole]
     if config.refine_texture:
         texture = textured - _structure(textured)
-        fill[hole] = np.clip(fill + _lacking(fill, texture, hole) * texture, 0, 1)[hole]
+        fill[hole] = np.clip(fill + _missing_share(fill, texture, hole) * texture, 0, 1)[hole]
 
 
-def _lacking(fill: Image, texture: Image, hole: Hole) -> float:
+def _missing_share(fill: Image, texture: Image, hole: Hole) -> float:
     """How much of a texture, 0 to 1, brings a fill's high frequencies to the energy of those around
     the hole.
     """
@@ -283,7 +293,7 @@ def _structure(image: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), STRUCTURE_SIGMA_PX), np.float32)
 
 
-def _said(name: str, hole: Hole, plans: Sequence[Plan]) -> str:
+def _describe_fill(name: str, hole: Hole, plans: Sequence[Plan]) -> str:
     tiles = sum(len(row) for plan in plans for row in plan.tiles)
     in_tiles = f", {tiles} tiles" if tiles else ""
     return f"{name}: {int(hole.sum())} px in {len(plans)} crop{'s' * (len(plans) != 1)}{in_tiles}"
@@ -293,16 +303,16 @@ def _pieces(plan: Plan) -> list[Window]:
     return [tile for row in plan.tiles for tile in row] or [plan.crop]
 
 
-def _meets(start: int, size: int, span: slice) -> bool:
+def _overlaps(start: int, size: int, span: slice) -> bool:
     return bool(start < span.stop and start + size > span.start)
 
 
-def _at(window: Window) -> tuple[slice, slice]:
+def _slices(window: Window) -> tuple[slice, slice]:
     y0, x0, y1, x1 = window
     return slice(y0, y1), slice(x0, x1)
 
 
-def _inside(outer: Window, inner: Window) -> tuple[slice, slice]:
+def _slices_within(outer: Window, inner: Window) -> tuple[slice, slice]:
     """Where a window lies in a larger one."""
     top, left = outer[:2]
     y0, x0, y1, x1 = inner

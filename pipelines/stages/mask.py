@@ -44,9 +44,9 @@ def refine_mask(edit: Edit) -> Step:
     (`mask.spare_anchors`) strong local structure.
     """
     config, request = edit.config.mask, edit.request
-    core = eroded(edit.mask >= HOLE_ALPHA, radius_px=config.erode_px)
-    refined = soften(core, radius_px=config.dilate_px, sigma_px=config.soft_sigma_px)
-    spared = (refined > 0) & ~core & _kept_out_of(core, refined > 0, edit.image, request, config)
+    core = erode_mask(edit.mask >= HOLE_ALPHA, radius_px=config.erode_px)
+    refined = soften_mask(core, radius_px=config.dilate_px, sigma_px=config.soft_sigma_px)
+    spared = (refined > 0) & ~core & _find_spared(core, refined > 0, edit.image, request, config)
     refined = np.where(spared, np.float32(0), refined)
     decision = (
         f"{f'shrunk by {config.erode_px} px, ' if config.erode_px else ''}grown by"
@@ -56,7 +56,7 @@ def refine_mask(edit: Edit) -> Step:
     return Step(replace(edit, mask=refined), refined, decision)
 
 
-def eroded(core: Pixels, *, radius_px: int) -> Pixels:
+def erode_mask(core: Pixels, *, radius_px: int) -> Pixels:
     """The pixels farther than `radius_px` from any that is not masked; the image's border counts as
     masked.
     """
@@ -67,7 +67,7 @@ def eroded(core: Pixels, *, radius_px: int) -> Pixels:
     )
 
 
-def soften(core: Pixels, *, radius_px: float, sigma_px: float) -> Mask:
+def soften_mask(core: Pixels, *, radius_px: float, sigma_px: float) -> Mask:
     """1 up to `radius_px` from the core, then a Gaussian fall-off; below HOLE_ALPHA it is 0.
     float32 H×W.
     """
@@ -81,14 +81,14 @@ def soften(core: Pixels, *, radius_px: float, sigma_px: float) -> Mask:
     return np.asarray(np.where(alpha < HOLE_ALPHA, 0.0, alpha), np.float32)
 
 
-def anchors(image: Image, core: Pixels) -> Pixels:
+def find_anchors(image: Image, core: Pixels) -> Pixels:
     """Strong local structure beside a core, beyond its rim: microprint, hairlines, lattices."""
     distance = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     beyond = np.asarray(distance > RIM_PX)
     return beyond & (structure_strength(image, beyond, sigma_px=ANCHOR_REACH_PX) >= ANCHOR_STRENGTH)
 
 
-def _kept_out_of(
+def _find_spared(
     core: Pixels, grown: Pixels, image: Image, request: EditRequest, config: MaskConfig
 ) -> Pixels:
     """Where the mask must not grow to."""
@@ -99,7 +99,7 @@ def _kept_out_of(
         kept |= request.strokes_subtract > 0
     if config.spare_anchors and core.any():
         around = crop_around(grown, margin_px=8)  # anchors farther away are in nobody's way
-        kept[around] |= anchors(image[around], core[around])
+        kept[around] |= find_anchors(image[around], core[around])
     return kept
 
 
@@ -122,9 +122,10 @@ def check_mask(edit: Edit) -> Step:
     if coverage > config.max_coverage:
         raise MaskTooLargeError(
             f"coverage {coverage:.3f} > {config.max_coverage:.3f}: the mask covers too much to be"
-            f" filled well. Give a smaller mask, or raise mask.max_coverage{_inverted(edit)}"
+            f" filled well. Give a smaller mask, or raise mask.max_coverage"
+            f"{_hint_at_inversion(edit)}"
         )
-    covered = _covered(edit.mask, edit.request)
+    covered = _measure_coverage(edit.mask, edit.request)
     decision = "; ".join(
         [
             (
@@ -144,7 +145,7 @@ def check_mask(edit: Edit) -> Step:
     return Step(edit, edit.mask, decision)
 
 
-def _covered(mask: Mask, request: EditRequest) -> dict[str, float]:
+def _measure_coverage(mask: Mask, request: EditRequest) -> dict[str, float]:
     """Of each protected feature, the share that is masked at all, 0 to 1."""
     return {
         name: float((mask[plane > 0] > 0).mean())
@@ -153,7 +154,7 @@ def _covered(mask: Mask, request: EditRequest) -> dict[str, float]:
     }
 
 
-def _inverted(edit: Edit) -> str:
+def _hint_at_inversion(edit: Edit) -> str:
     """A hint where the caller's mask would be of a usual size the other way round."""
     mask = edit.request.mask
     inverse_fits = mask is not None and 0 < float(1 - mask.mean()) <= edit.config.mask.max_coverage

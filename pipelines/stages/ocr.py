@@ -70,14 +70,14 @@ def find_text(pixels: Pixels8, config: DetectConfig) -> list[TextRegion]:
     lines: list[TextRegion] = []
     if min(pixels.shape[:2]) < LEAST_PX:
         return lines
-    for found in _looks(pixels, config):
+    for found in _detect_at_scales(pixels, config):
         for line in found:
-            if not _is_in(corners_of(line), lines):
+            if not _is_in(get_corners(line), lines):
                 lines.append(line)
     return lines
 
 
-def seen_megapixels(shape: tuple[int, ...], config: DetectConfig) -> float:
+def detector_megapixels(shape: tuple[int, ...], config: DetectConfig) -> float:
     """What the detector is shown in all, where no tile of a large picture is flat."""
     height, width = shape[:2]
     scales = {config.upsample, 1} if config.both_scales else {config.upsample}
@@ -98,8 +98,8 @@ def read_text(pixels: Pixels8, line: TextRegion) -> TextRegion:
     from rapidocr.utils.process_img import get_rotate_crop_image
 
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    strip = get_rotate_crop_image(bgr, corners_of(line).copy())
-    read = _engine()(strip, use_det=False, use_cls=False, use_rec=True) if strip.size else None
+    strip = get_rotate_crop_image(bgr, get_corners(line).copy())
+    read = _load_engine()(strip, use_det=False, use_cls=False, use_rec=True) if strip.size else None
     if read is None or not read.txts:
         return replace(line, confidence=0.0)
     return replace(
@@ -107,18 +107,18 @@ def read_text(pixels: Pixels8, line: TextRegion) -> TextRegion:
     )
 
 
-def corners_of(line: TextRegion) -> Corners:
+def get_corners(line: TextRegion) -> Corners:
     """The line's corners as an array."""
     return np.asarray(line.corners, np.float32)
 
 
-def box_of(
+def crop_box(
     line: TextRegion, shape: tuple[int, ...], *, margin_px: int
 ) -> tuple[tuple[slice, slice], Pixels]:
     """Where in a picture of that shape the line's box lies, grown by a margin: the crop around it,
     and its pixels there.
     """
-    corners = np.round(corners_of(line)).astype(np.int32)
+    corners = np.round(get_corners(line)).astype(np.int32)
     size = np.array(shape[1::-1], np.int32)
     (left, top), (right, bottom) = (
         np.clip(edge, 0, size).tolist()
@@ -135,13 +135,13 @@ def box_of(
 
 def height_px(line: TextRegion) -> float:
     """The line's height in pixels: the shorter side of its box."""
-    corners = corners_of(line)
+    corners = get_corners(line)
     return float(
         min(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1]))
     )
 
 
-def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
+def _detect_at_scales(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
     scales = sorted({config.upsample, 1} if config.both_scales else {config.upsample}, reverse=True)
     longest = max(pixels.shape[:2])
     if longest <= MAX_EDGE_PX:
@@ -149,56 +149,56 @@ def _looks(pixels: Pixels8, config: DetectConfig) -> Iterator[list[TextRegion]]:
             yield _detect(pixels, scale, config.min_confidence)
         return
     for scale in scales:
-        yield _in_tiles(pixels, scale, config.min_confidence)
+        yield _detect_in_tiles(pixels, scale, config.min_confidence)
     factor = TILE_PX / longest
     small = np.asarray(
         cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
     )
     if min(small.shape[:2]) >= LEAST_PX:
-        yield [_moved(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
+        yield [_move_line(line, 1 / factor) for line in _detect(small, 1, config.min_confidence)]
 
 
-def _in_tiles(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:
+def _detect_in_tiles(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegion]:
     """Lines as found tile by tile; a line that several tiles see is one."""
     lines: list[TextRegion] = []
     edge, overlap = TILE_PX // scale, TILE_OVERLAP_PX // scale
     height, width = pixels.shape[:2]
-    for y in _starts(height, edge, overlap):
-        for x in _starts(width, edge, overlap):
+    for y in _tile_starts(height, edge, overlap):
+        for x in _tile_starts(width, edge, overlap):
             tile = pixels[y : y + edge, x : x + edge]
             if int(tile.max()) - int(tile.min()) > FLAT_LEVELS:
                 for line in _detect(tile, scale, min_confidence):
                     if height_px(line) <= overlap:
-                        _add(_moved(line, 1.0, (x, y)), lines)
+                        _add_line(_move_line(line, 1.0, (x, y)), lines)
     return lines
 
 
-def _starts(length_px: int, edge_px: int, overlap_px: int) -> list[int]:
+def _tile_starts(length_px: int, edge_px: int, overlap_px: int) -> list[int]:
     """Where tiles start; the last one ends with the picture."""
     last = max(length_px - edge_px, 0)
     return [*range(0, last, edge_px - overlap_px), last]
 
 
-def _moved(line: TextRegion, factor: float, by: tuple[int, int] = (0, 0)) -> TextRegion:
+def _move_line(line: TextRegion, factor: float, by: tuple[int, int] = (0, 0)) -> TextRegion:
     return replace(
         line, corners=tuple((x * factor + by[0], y * factor + by[1]) for x, y in line.corners)
     )
 
 
-def _add(line: TextRegion, lines: list[TextRegion]) -> None:
+def _add_line(line: TextRegion, lines: list[TextRegion]) -> None:
     """Put a line to the others, in place of those that are parts of it or that it is a part of."""
     for other in lines:
-        both = _joined(line, other)
+        both = _join_lines(line, other)
         if both is not None:
             lines.remove(other)
-            _add(both, lines)
+            _add_line(both, lines)
             return
     lines.append(line)
 
 
-def _joined(one: TextRegion, other: TextRegion) -> TextRegion | None:
+def _join_lines(one: TextRegion, other: TextRegion) -> TextRegion | None:
     """The box around two boxes that share something and are of one line; None: they are of two."""
-    corners = [corners_of(line) for line in (one, other)]
+    corners = [get_corners(line) for line in (one, other)]
     shared = cv2.intersectConvexConvex(corners[0], corners[1])[0]
     if shared <= 0:
         return None
@@ -207,13 +207,13 @@ def _joined(one: TextRegion, other: TextRegion) -> TextRegion | None:
     apart = sum(abs(cv2.contourArea(box)) for box in corners)
     if high > SLACK * max(height_px(one), height_px(other)) or area > SLACK * (apart - shared):
         return None
-    box = _clockwise(np.asarray(cv2.boxPoints(around), np.float32))
+    box = _order_corners(np.asarray(cv2.boxPoints(around), np.float32))
     return TextRegion(
         tuple((float(x), float(y)) for x, y in box), max(one.confidence, other.confidence)
     )
 
 
-def _clockwise(box: Corners) -> Corners:
+def _order_corners(box: Corners) -> Corners:
     """The corners from the top left on, as the detector gives them."""
     first = int(box.sum(axis=1).argmin())
     return np.roll(box, -first, axis=0)
@@ -229,8 +229,11 @@ def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegi
     )
     # use_det and its neighbours stick to the engine from call to call, so all three are always
     # passed.
-    found = _engine()(
-        cv2.cvtColor(_padded(large), cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False
+    found = _load_engine()(
+        cv2.cvtColor(_pad_picture(large), cv2.COLOR_RGB2BGR),
+        use_det=True,
+        use_cls=False,
+        use_rec=False,
     )
     if found.boxes is None:
         return []
@@ -249,7 +252,7 @@ def _detect(pixels: Pixels8, scale: int, min_confidence: float) -> list[TextRegi
     return lines
 
 
-def _padded(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _pad_picture(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The picture with its border carried on to the right and below, until it is no longer than
     LONGEST times its width.
     """
@@ -260,12 +263,12 @@ def _padded(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _is_in(corners: Corners, lines: list[TextRegion]) -> bool:
     area = abs(cv2.contourArea(corners))
-    shared = sum(cv2.intersectConvexConvex(corners, corners_of(line))[0] for line in lines)
+    shared = sum(cv2.intersectConvexConvex(corners, get_corners(line))[0] for line in lines)
     return bool(shared >= SAME_LINE * area)
 
 
 @cache
-def _engine() -> Any:
+def _load_engine() -> Any:
     """One thread: the same result whatever the machine's number of cores."""
     from rapidocr import RapidOCR
 

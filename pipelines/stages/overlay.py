@@ -31,9 +31,9 @@ def find_template(image: Image, path: str, *, min_score: float) -> tuple[Mask, i
     By normalised correlation over the logo's opaque pixels. Raises ContractError where the file
     can't be read.
     """
-    logo, opaque = _template(path)
+    logo, opaque = _read_template(path)
     mask = np.zeros(image.shape[:2], np.float32)
-    places = sorted(_matches(image, logo, opaque, min_score), reverse=True)
+    places = sorted(_find_matches(image, logo, opaque, min_score), reverse=True)
     count = 0
     for _, y, x, shape in places:
         height, width = shape.shape
@@ -54,7 +54,7 @@ def find_colour(image: Image, colour: str, *, tolerance: float) -> Mask:
     return np.asarray(cv2.dilate(near, _GROWN), np.float32)
 
 
-def _matches(
+def _find_matches(
     image: Image, logo: Image, opaque: Mask, min_score: float
 ) -> list[tuple[float, int, int, npt.NDArray[np.float32]]]:
     """Score, top, left and shape of the best match of each size in each place."""
@@ -87,16 +87,16 @@ def _matches(
     return found
 
 
-def _template(path: str) -> tuple[Image, Mask]:
+def _read_template(path: str) -> tuple[Image, Mask]:
     try:
         data = Path(path).expanduser().read_bytes()
     except OSError as error:
         raise ContractError(f"detect.template: {path} can't be read: {error.strerror}") from error
-    return _decoded(data, path)
+    return _decode_template(data, path)
 
 
 @lru_cache(maxsize=4)
-def _decoded(data: bytes, path: str) -> tuple[Image, Mask]:
+def _decode_template(data: bytes, path: str) -> tuple[Image, Mask]:
     try:
         logo = decode_image(data)[0]
     except UnreadablePictureError as error:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from editproof.pipelines.contract import ContractError, Image
-from editproof.pipelines.device import exactly, find_device
+from editproof.pipelines.device import find_device, full_precision
 
 Pixels = np.ndarray[Any, np.dtype[np.bool_]]
 """H×W: some of a picture's pixels."""
@@ -70,7 +70,7 @@ def find_weights(setting: str) -> Path:
         raise ContractError(
             f"verify.max_lpips is set, and {place} leads to {path}, which is not there: {remedy}"
         )
-    if not _names_alexnet(path):
+    if not _may_hold_alexnet(path):
         raise ContractError(
             f"{place} leads to {path}, which holds no AlexNet as torchvision names it: {remedy}"
         )
@@ -88,7 +88,7 @@ def lpips_outside(large: Image, image: Image, hole: Pixels, weights: Path) -> fl
     near = cv2.dilate(hole.astype(np.uint8), reach).astype(bool)
     if near.all():
         return None
-    network, scale, total = _network(weights), large.shape[0] // image.shape[0], 0.0
+    network, scale, total = _load_network(weights), large.shape[0] // image.shape[0], 0.0
     for rows, columns in _tiles(near.shape):
         before, out = image[rows, columns], near[rows, columns]
         at = (
@@ -125,7 +125,7 @@ def _distances(network: Any, one: Image, other: Image) -> np.ndarray[Any, np.dty
         for picture in (one, other)
     ]
     device = find_device()
-    with torch.inference_mode(), exactly():
+    with torch.inference_mode(), full_precision():
         plane = network(pictures[0][None].to(device), pictures[1][None].to(device), normalize=True)[
             0, 0
         ]
@@ -133,7 +133,7 @@ def _distances(network: Any, one: Image, other: Image) -> np.ndarray[Any, np.dty
 
 
 @lru_cache(maxsize=1)
-def _network(path: Path) -> Any:
+def _load_network(path: Path) -> Any:
     """The package's network with the weights of the file, proven by the golden pair. Raises
     ContractError.
     """
@@ -143,7 +143,7 @@ def _network(path: Path) -> Any:
         warnings.simplefilter("ignore")  # the package calls torchvision in an old way
         network = LPIPS(net="alex", spatial=True, pnet_rand=True, verbose=False)
     try:
-        state = _read(path)
+        state = _read_weights(path)
         renamed = {
             f"{part}.{number}.{kind}": state[f"features.{number}.{kind}"].float()
             for number, part in LAYERS.items()
@@ -172,7 +172,7 @@ def golden_pair() -> tuple[Image, Image]:
     return waves.astype(np.float32), board.astype(np.float32)
 
 
-def _names_alexnet(path: Path) -> bool:
+def _may_hold_alexnet(path: Path) -> bool:
     """Whether the file may hold AlexNet, by its kind and, of a .safetensors, the names in its
     header.
     """
@@ -191,7 +191,7 @@ def _names_alexnet(path: Path) -> bool:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_weights(path: Path) -> dict[str, Any]:
     if path.suffix == ".pth":
         import torch
 

@@ -15,7 +15,7 @@ from editproof.pipelines.contract import Image, Mask
 from editproof.pipelines.edit import Edit, Step
 from editproof.pipelines.policy import is_active
 from editproof.pipelines.stages.inpaint import context_crops
-from editproof.pipelines.stages.ocr import corners_of, find_text, seen_megapixels
+from editproof.pipelines.stages.ocr import detector_megapixels, find_text, get_corners
 
 DETECT_MS_PER_MEGAPIXEL = 650.0
 """What the text detector takes for each megapixel that it sees."""
@@ -73,7 +73,7 @@ def precheck(edit: Edit) -> Step:
     request, config = edit.request, edit.config
     given = [plane for plane in (request.mask, request.strokes_add) if plane is not None]
     wanted = np.maximum.reduce(given) if given else np.zeros(edit.image.shape[:2], np.float32)
-    marked = pooled_max(wanted, longest_px=config.precheck.proxy_px)
+    marked = max_pool(wanted, longest_px=config.precheck.proxy_px)
     if request.mask is None:
         needs_text_removal = bool(config.detect.text and _has_contrast(edit.image, config))
         needs_inpainting = bool(marked.any()) or needs_text_removal or _looks_for_overlays(config)
@@ -86,7 +86,7 @@ def precheck(edit: Edit) -> Step:
         )
     shares = (0.0, 0.0)
     if needs_inpainting:
-        shares = _shares(edit, marked if request.mask is not None else None)
+        shares = _measure_shares(edit, marked if request.mask is not None else None)
     estimate_ms = _estimate_ms(edit, *shares, detects=_detects(edit, needs_text_removal))
     decision = (
         f"needs_text_removal={str(needs_text_removal).lower()},"
@@ -98,7 +98,7 @@ def precheck(edit: Edit) -> Step:
     return Step(checked, marked, decision)
 
 
-def pooled_max(plane: Mask, *, longest_px: int) -> Mask:
+def max_pool(plane: Mask, *, longest_px: int) -> Mask:
     """A plane made smaller by a whole factor, to at most `longest_px`, by the largest value in each
     block.
     """
@@ -131,7 +131,7 @@ def _text_dominates(image: Image, marked: Mask, config: ReferenceConfig) -> bool
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     boxes = np.zeros(marked.shape, np.uint8)
     for line in find_text(np.round(small * 255).astype(np.uint8), config.detect):
-        cv2.fillPoly(boxes, [np.round(corners_of(line)).astype(np.int32)], 1)
+        cv2.fillPoly(boxes, [np.round(get_corners(line)).astype(np.int32)], 1)
     return bool(marked[boxes > 0].sum() >= config.precheck.text_share * marked.sum())
 
 
@@ -148,7 +148,7 @@ def _detects(edit: Edit, needs_text_removal: bool) -> bool:  # noqa: FBT001 - th
     return needs_text_removal and (edit.request.mask is None or _reads_masks(edit.config))
 
 
-def _shares(edit: Edit, marked: Mask | None) -> tuple[float, float]:
+def _measure_shares(edit: Edit, marked: Mask | None) -> tuple[float, float]:
     """Of the picture, the share that is masked and the share that the model is shown; marked: the
     mask's proxy, if known.
     """
@@ -164,7 +164,7 @@ def _estimate_ms(edit: Edit, hole_share: float, crop_share: float, *, detects: b
     """On one thread of a machine such as the constants were measured on."""
     config, megapixels = edit.config, edit.image.shape[0] * edit.image.shape[1] / 1e6
     cost = FILL.get(config.inpaint.model, UNKNOWN_MODEL)
-    seen = seen_megapixels(edit.image.shape, config.detect) if detects else 0.0
+    seen = detector_megapixels(edit.image.shape, config.detect) if detects else 0.0
     crop_ms = cost.crop_ms + cost.step_ms * config.inpaint.sampling_steps
     fill = (crop_ms * crop_share + cost.hole_ms * hole_share) * megapixels
     rest = OUTPUT_MS_PER_MEGAPIXEL * megapixels * edit.request.scale**2

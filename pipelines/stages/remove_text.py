@@ -17,13 +17,13 @@ from editproof.pipelines.edit import Edit, Pixels, Step, TextRegion
 from editproof.pipelines.policy import apply_policy
 from editproof.pipelines.stages.inpaint import Job, fill_hole
 from editproof.pipelines.stages.mask import crop_around
-from editproof.pipelines.stages.ocr import box_of, height_px
+from editproof.pipelines.stages.ocr import crop_box, height_px
 from editproof.pipelines.stages.structure import structure_strength
 
 GROUND_REACH_PX = 4.0
 """Gaussian σ of the neighbourhood in which a line's ground is judged."""
 
-Way = Literal["flat", "complex", "blurred"]
+Method = Literal["flat", "complex", "blurred"]
 
 
 def remove_text(edit: Edit) -> Step:
@@ -34,22 +34,22 @@ def remove_text(edit: Edit) -> Step:
     with the whole picture in view. What is filled here `inpaint` leaves alone. Raises PolicyError
     where a rule refuses the edit.
     """
-    edit, flagged = _under_policy(edit)
+    edit, flagged = _apply_policy(edit)
     if edit.config.text.mode == "off":
         return Step(edit, edit.fill, "; ".join([*flagged, "off: the inpainter does it all"]))
     hole = edit.mask > 0
     if not edit.regions or not hole.any() or hole.all():
         return Step(edit, edit.fill, "; ".join([*flagged, "no text under the mask"]))
     lines = tuple(
-        _enlarged(line, hole.shape[0] / edit.request.image.shape[0]) for line in edit.regions
+        _enlarge_line(line, hole.shape[0] / edit.request.image.shape[0]) for line in edit.regions
     )
-    places = places_of(lines, edit.mask, reach_px=_reach_px(edit))
+    places = find_places(lines, edit.mask, reach_px=_reach_px(edit))
     strength = structure_strength(edit.image, ~hole, sigma_px=GROUND_REACH_PX)
     ways = [
-        way_of(line, place, strength, edit.config)
+        choose_method(line, place, strength, edit.config)
         for line, place in zip(lines, places, strict=True)
     ]
-    fill = _filled(edit, lines, ways, places)
+    fill = _fill_lines(edit, lines, ways, places)
     filled = np.logical_or.reduce(places)
     counts = ", ".join(f"{count} {way}" for way, count in sorted(Counter(ways).items()))
     return Step(
@@ -57,22 +57,24 @@ def remove_text(edit: Edit) -> Step:
     )
 
 
-def places_of(lines: tuple[TextRegion, ...], mask: Mask, *, reach_px: int) -> list[Pixels]:
+def find_places(lines: tuple[TextRegion, ...], mask: Mask, *, reach_px: int) -> list[Pixels]:
     """Each line's part of the mask: what of it lies in the line's box or near it, and in no line
     before.
     """
-    taken = np.zeros(mask.shape, bool)
+    claimed = np.zeros(mask.shape, bool)
     places = []
     for line in lines:
-        around, near = box_of(line, mask.shape, margin_px=reach_px)
+        around, near = crop_box(line, mask.shape, margin_px=reach_px)
         place = np.zeros(mask.shape, bool)
-        place[around] = near & (mask[around] > 0) & ~taken[around]
-        taken[around] |= near
+        place[around] = near & (mask[around] > 0) & ~claimed[around]
+        claimed[around] |= near
         places.append(place)
     return places
 
 
-def way_of(line: TextRegion, place: Pixels, strength: Mask, config: ReferenceConfig) -> Way:
+def choose_method(
+    line: TextRegion, place: Pixels, strength: Mask, config: ReferenceConfig
+) -> Method:
     """How a line is removed. `strength`: of the ground's structure, H×W, seen without what is
     masked.
     """
@@ -82,7 +84,7 @@ def way_of(line: TextRegion, place: Pixels, strength: Mask, config: ReferenceCon
     return "flat" if flat else "complex"
 
 
-def blurred(image: Image, hole: Pixels, *, sigma_px: float) -> Image:
+def blur_surroundings(image: Image, hole: Pixels, *, sigma_px: float) -> Image:
     """A Gaussian blur of what is not masked, which goes on into what is: no detail is invented,
     nothing shines through.
     """
@@ -95,13 +97,13 @@ def blurred(image: Image, hole: Pixels, *, sigma_px: float) -> Image:
     ).astype(np.float32)
 
 
-def _filled(
-    edit: Edit, lines: tuple[TextRegion, ...], ways: list[Way], places: list[Pixels]
+def _fill_lines(
+    edit: Edit, lines: tuple[TextRegion, ...], ways: list[Method], places: list[Pixels]
 ) -> Image:
     config, request = edit.config, edit.request
     job = Job(edit.image, edit.mask > 0, edit.mask, config, request.seed, request.prompt)
     fill = edit.fill.copy()
-    of = {way: _together(way, ways, places) for way in set(ways)}
+    of = {way: _join_places(way, ways, places) for way in set(ways)}
     if "flat" in of:
         beside = fill_hole(replace(job, model=config.text.flat_model)).image
         fill[of["flat"]] = beside[of["flat"]]
@@ -112,14 +114,14 @@ def _filled(
     for line, way, place in zip(lines, ways, places, strict=True):
         if way == "blurred" and place.any():
             around = crop_around(place, margin_px=int(2 * height_px(line)) + 1)
-            soft = blurred(
+            soft = blur_surroundings(
                 edit.image[around], job.hole[around], sigma_px=max(1.0, height_px(line) / 2)
             )
             fill[around][place[around]] = soft[place[around]]
     return fill
 
 
-def _together(way: Way, ways: list[Way], places: list[Pixels]) -> Pixels:
+def _join_places(way: Method, ways: list[Method], places: list[Pixels]) -> Pixels:
     return np.asarray(
         np.logical_or.reduce(
             [place for each, place in zip(ways, places, strict=True) if each == way]
@@ -127,7 +129,7 @@ def _together(way: Way, ways: list[Way], places: list[Pixels]) -> Pixels:
     )
 
 
-def _enlarged(line: TextRegion, factor: float) -> TextRegion:
+def _enlarge_line(line: TextRegion, factor: float) -> TextRegion:
     """The line where it lies in a picture made larger."""
     return replace(line, corners=tuple((x * factor, y * factor) for x, y in line.corners))
 
@@ -141,10 +143,10 @@ def _reach_px(edit: Edit) -> int:
     return int(np.ceil(factor * reach_px))
 
 
-def _under_policy(edit: Edit) -> tuple[Edit, list[str]]:
+def _apply_policy(edit: Edit) -> tuple[Edit, list[str]]:
     findings = apply_policy(edit.request, edit.regions, edit.config.policy)
-    said = [f"policy {finding.rule}: {finding.why}" for finding in findings]
-    if not said:
+    reasons = [f"policy {finding.rule}: {finding.why}" for finding in findings]
+    if not reasons:
         return edit, []
-    reason = "; ".join(filter(None, [edit.reason, *said]))
-    return replace(edit, status=Status.NEEDS_REVIEW, reason=reason), said
+    reason = "; ".join(filter(None, [edit.reason, *reasons]))
+    return replace(edit, status=Status.NEEDS_REVIEW, reason=reason), reasons

@@ -43,7 +43,7 @@ def map_tiles(
     ys = tile_starts(height, size_px=size_px, overlap_px=overlap_px)
     xs = tile_starts(width, size_px=size_px, overlap_px=overlap_px)
     rows = (
-        join_along(
+        join_tiles(
             (
                 (x * scale, work(np.ascontiguousarray(image[y : y + size_px, x : x + size_px])))
                 for x in xs
@@ -55,11 +55,11 @@ def map_tiles(
         for y in ys
     )
     starts = (y * scale for y in ys)
-    whole = join_along(zip(starts, rows, strict=True), height * scale, axis=0, join=join)
+    whole = join_tiles(zip(starts, rows, strict=True), height * scale, axis=0, join=join)
     return np.clip(whole, 0, 1, out=whole)
 
 
-def join_along(
+def join_tiles(
     tiles: Iterable[tuple[int, Image]], length_px: int, *, axis: Literal[0, 1], join: Join
 ) -> Image:
     """Tiles that follow each other along an axis, as one picture of that length; each comes with
@@ -77,7 +77,7 @@ def join_along(
         shared_px = done_px - start_px
         if shared_px > 0:
             zone = slice(start_px, done_px)
-            whole[zone] = cross(whole[zone], along[:shared_px], join=join)
+            whole[zone] = cross_fade(whole[zone], along[:shared_px], join=join)
         end_px = start_px + len(along)
         whole[done_px:end_px] = along[max(shared_px, 0) :]
         done_px = end_px
@@ -86,7 +86,7 @@ def join_along(
     return np.ascontiguousarray(np.moveaxis(whole, 0, axis))
 
 
-def cross(before: Image, after: Image, *, join: Join) -> Image:
+def cross_fade(before: Image, after: Image, *, join: Join) -> Image:
     """From one picture of a zone to another of it, along its first axis. n×m×3 each.
 
     `naive` cuts in the middle, `fade` goes over linearly. `pyramid` does so octave by octave (Burt

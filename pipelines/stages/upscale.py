@@ -19,7 +19,7 @@ from editproof.pipelines.stages.inpaint import context_crops
 from editproof.pipelines.stages.tiling import map_tiles
 from editproof.pipelines.stages.upscalers import (
     Upscaler,
-    back_projected,
+    add_back_projection,
     find_upscaler,
     is_conservative,
 )
@@ -50,12 +50,12 @@ def upscale(edit: Edit) -> Step:
     name, why = choose_model(config, edit.request.metadata)
     small, denoised = edit.image, ""
     if config.denoise > 0:
-        small, denoised = _denoised(small, config, tile)
-    image = _tiled(small, _model(name, config), scale, tile)
+        small, denoised = _denoise_image(small, config, tile)
+    image = _enlarge_in_tiles(small, _find_model(name, config), scale, tile)
     guarded = ""
     if not is_conservative(name):
         share = creative_share(small, edit.mask, config)
-        _hold_back(image, small, share, _model(config.conservative_model, config))
+        _limit_creative(image, small, share, _find_model(config.conservative_model, config))
         guarded = (
             f", held back to {config.conservative_model} on {1 - share.mean():.1%} of the picture"
         )
@@ -65,7 +65,7 @@ def upscale(edit: Edit) -> Step:
     )
     edit = replace(edit, image=image, enlarged_from=small)
     return Step(
-        _as_if_it_came_large(edit, image) if edit.config.order.upscale_first else edit,
+        _enlarge_edit(edit, image) if edit.config.order.upscale_first else edit,
         image,
         decision,
     )
@@ -86,13 +86,13 @@ def check_upscale(edit: Edit) -> Step:
     said = f"residual to the input: mean {residual.mean():.4f}, worst {residual.max():.4f}"
     image = edit.image
     if config.feedback_threshold > 0:
-        image, redone = _redo(edit, small, residual)
+        image, redone = _redo_regions(edit, small, residual)
         residual = residual_map(image, small)
         said = f"{said}; {redone}"
     confidence = np.clip(1 - residual / np.float32(NO_CONFIDENCE), 0, 1)
     if image is not edit.image:
         edit = (
-            _as_if_it_came_large(edit, image)
+            _enlarge_edit(edit, image)
             if edit.config.order.upscale_first
             else replace(edit, image=image)
         )
@@ -109,9 +109,9 @@ def choose_model(config: UpscaleConfig, metadata: Mapping[str, Param]) -> tuple[
     return config.model, ""
 
 
-def _model(name: str, config: UpscaleConfig) -> Upscaler:
+def _find_model(name: str, config: UpscaleConfig) -> Upscaler:
     times = config.back_projections if is_conservative(name) else config.creative_back_projections
-    return back_projected(find_upscaler(name), times)
+    return add_back_projection(find_upscaler(name), times)
 
 
 def creative_share(image: Image, mask: Mask, config: UpscaleConfig) -> Plane:
@@ -156,7 +156,7 @@ def residual_map(large: Image, small: Image) -> Plane:
     return np.asarray(cv2.blur(residual, (3, 3)), np.float32)
 
 
-def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
+def _redo_regions(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
     """The picture with its bad regions made again where that helps, and what was done."""
     config, scale = edit.config.upscale, edit.image.shape[0] // small.shape[0]
     bad = residual > config.feedback_threshold
@@ -172,14 +172,14 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
     bad = cv2.dilate(bad.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     image, regions, kept = edit.image.copy(), context_crops(bad, context_px=_REDO_MARGIN_PX), 0
     for region in regions:
-        candidate = _tiled(
-            np.ascontiguousarray(small[region]), _model(other, config), scale, edit.config.tile
+        candidate = _enlarge_in_tiles(
+            np.ascontiguousarray(small[region]), _find_model(other, config), scale, edit.config.tile
         )
         where = bad[region]
         if residual_map(candidate, small[region])[where].mean() < residual[region][where].mean():
             place = tuple(slice(axis.start * scale, axis.stop * scale) for axis in region)
             alpha = cv2.blur(where.astype(np.float32), (5, 5)) * allowed[region]
-            _mix_in(image[place], candidate, _enlarged(alpha, candidate.shape[:2]))
+            _cross_fade(image[place], candidate, _resize_plane(alpha, candidate.shape[:2]))
         else:
             kept += 1
     count = len(regions)
@@ -190,7 +190,7 @@ def _redo(edit: Edit, small: Image, residual: Plane) -> tuple[Image, str]:
     return image, f"{said}, {kept} kept from {first}: {other} came no closer" if kept else said
 
 
-def _denoised(image: Image, config: UpscaleConfig, tile: TileConfig) -> tuple[Image, str]:
+def _denoise_image(image: Image, config: UpscaleConfig, tile: TileConfig) -> tuple[Image, str]:
     """Non-local means (Buades et al. 2005) of a strength that goes by the picture's own noise, and
     what was done.
     """
@@ -219,7 +219,7 @@ def _denoised(image: Image, config: UpscaleConfig, tile: TileConfig) -> tuple[Im
     return clean, f", denoised before: {config.denoise:g} × σ {sigma:.4f}"
 
 
-def _tiled(image: Image, model: Upscaler, scale: int, tile: TileConfig) -> Image:
+def _enlarge_in_tiles(image: Image, model: Upscaler, scale: int, tile: TileConfig) -> Image:
     def enlarge(crop: Image) -> Image:
         return model(crop, scale)
 
@@ -233,7 +233,7 @@ def _tiled(image: Image, model: Upscaler, scale: int, tile: TileConfig) -> Image
     )
 
 
-def _hold_back(large: Image, small: Image, share: Plane, conservative: Upscaler) -> None:
+def _limit_creative(large: Image, small: Image, share: Plane, conservative: Upscaler) -> None:
     """Replace what a creative model made by what a conservative one makes, where its share is below
     1; in place.
     """
@@ -244,19 +244,19 @@ def _hold_back(large: Image, small: Image, share: Plane, conservative: Upscaler)
             continue
         seen = slice(max(rows.start - _BAND_MARGIN_PX, 0), rows.stop + _BAND_MARGIN_PX)
         safe = conservative(np.ascontiguousarray(small[seen]), scale)
-        alpha = _enlarged(1 - share[seen], safe.shape[:2])
+        alpha = _resize_plane(1 - share[seen], safe.shape[:2])
         band = large[rows.start * scale : rows.stop * scale]
         start = (rows.start - seen.start) * scale
-        _mix_in(band, safe[start : start + len(band)], alpha[start : start + len(band)])
+        _cross_fade(band, safe[start : start + len(band)], alpha[start : start + len(band)])
 
 
-def _mix_in(image: Image, other: Image, alpha: Plane) -> None:
+def _cross_fade(image: Image, other: Image, alpha: Plane) -> None:
     """Cross-fade a picture to another one of its size; in place."""
     image += alpha[..., None] * (other - image)
     np.clip(image, 0, 1, out=image)
 
 
-def _enlarged(plane: Plane, size: tuple[int, ...]) -> Plane:
+def _resize_plane(plane: Plane, size: tuple[int, ...]) -> Plane:
     """A plane with values in [0, 1] at another size, linearly."""
     height, width = size
     return np.clip(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
@@ -267,26 +267,26 @@ def _bands(height_px: int) -> Iterator[slice]:
         yield slice(start, min(start + _BAND_PX, height_px))
 
 
-def _as_if_it_came_large(edit: Edit, image: Image) -> Edit:
+def _enlarge_edit(edit: Edit, image: Image) -> Edit:
     """The edit as it would be had the large picture come in, and its masks with it: for upscaling
     before inpainting.
     """
     scale = image.shape[0] // edit.mask.shape[0]
     request = edit.request
 
-    def enlarged(plane: Mask) -> Mask:
-        return _enlarged(plane, image.shape[:2])
+    def enlarge(plane: Mask) -> Mask:
+        return _resize_plane(plane, image.shape[:2])
 
-    def maybe(plane: Mask | None) -> Mask | None:
-        return None if plane is None else enlarged(plane)
+    def enlarge_if_given(plane: Mask | None) -> Mask | None:
+        return None if plane is None else enlarge(plane)
 
     request = replace(
         request,
         image=image,
-        mask=maybe(request.mask),
-        strokes_add=maybe(request.strokes_add),
-        strokes_subtract=maybe(request.strokes_subtract),
-        protect={name: enlarged(plane) for name, plane in request.protect.items()},
+        mask=enlarge_if_given(request.mask),
+        strokes_add=enlarge_if_given(request.strokes_add),
+        strokes_subtract=enlarge_if_given(request.strokes_subtract),
+        protect={name: enlarge(plane) for name, plane in request.protect.items()},
         scale=1,
     )
     regions = tuple(
@@ -299,6 +299,6 @@ def _as_if_it_came_large(edit: Edit, image: Image) -> Edit:
         image=image,
         fill=image,
         blended=image,
-        mask=enlarged(edit.mask),
+        mask=enlarge(edit.mask),
         regions=regions,
     )

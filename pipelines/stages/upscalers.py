@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from editproof.pipelines.contract import ContractError, Image
-from editproof.pipelines.device import exactly
+from editproof.pipelines.device import full_precision
 from editproof.pipelines.network_file import read_network
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def find_upscaler(name: str) -> Upscaler:
         raise ContractError(
             f"{name}: there is no file {path}; a super-resolution network was expected there"
         )
-    return partial(_network, path)
+    return partial(_upscale_by_network, path)
 
 
 def is_conservative(name: str) -> bool:
@@ -63,7 +63,7 @@ def is_conservative(name: str) -> bool:
     return name in CONSERVATIVE
 
 
-def back_projected(model: Upscaler, times: int) -> Upscaler:
+def add_back_projection(model: Upscaler, times: int) -> Upscaler:
     """The model, and so many times what its picture, made small again by area, lacks of the input
     is added back to it.
 
@@ -76,7 +76,7 @@ def back_projected(model: Upscaler, times: int) -> Upscaler:
         size, small = large.shape[1::-1], image.shape[1::-1]
         for _ in range(times):
             lacking = image - cv2.resize(large, small, interpolation=cv2.INTER_AREA)
-            large = _clipped(large + cv2.resize(lacking, size, interpolation=cv2.INTER_CUBIC))
+            large = _clip_to_unit(large + cv2.resize(lacking, size, interpolation=cv2.INTER_CUBIC))
         return large
 
     return enlarge
@@ -116,24 +116,24 @@ def load_network(path: Path) -> ImageModelDescriptor[Any]:
     return network
 
 
-def _interpolation(flag: int) -> Upscaler:
+def _make_interpolation(flag: int) -> Upscaler:
     def enlarge(image: Image, scale: int) -> Image:
         height, width = image.shape[:2]
-        return _clipped(cv2.resize(image, (width * scale, height * scale), interpolation=flag))
+        return _clip_to_unit(cv2.resize(image, (width * scale, height * scale), interpolation=flag))
 
     return enlarge
 
 
-def _guided(image: Image, scale: int) -> Image:
+def _upscale_guided(image: Image, scale: int) -> Image:
     """Lanczos, sharpened by what a guided filter takes away, which keeps off the ringing of an
     ordinary mask.
     """
     large = UPSCALERS["lanczos"](image, scale)
     smooth = guided_filter(large, large, radius_px=_GUIDED_RADIUS * scale, eps=_GUIDED_EPS)
-    return _clipped(smooth + np.float32(_GUIDED_GAIN) * (large - smooth))
+    return _clip_to_unit(smooth + np.float32(_GUIDED_GAIN) * (large - smooth))
 
 
-def _network(path: Path, image: Image, scale: int) -> Image:
+def _upscale_by_network(path: Path, image: Image, scale: int) -> Image:
     """A network's own scale, then an area resize down, or Lanczos up, to the one asked for."""
     import torch
 
@@ -141,7 +141,7 @@ def _network(path: Path, image: Image, scale: int) -> Image:
     padded = np.pad(
         image, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge"
     )
-    with torch.inference_mode(), exactly():
+    with torch.inference_mode(), full_precision():
         output = network(
             torch.from_numpy(padded.transpose(2, 0, 1).copy())[None].to(network.device)
         )
@@ -153,16 +153,19 @@ def _network(path: Path, image: Image, scale: int) -> Image:
         return large
     height, width = image.shape[:2]
     flag = cv2.INTER_AREA if scale < network.scale else cv2.INTER_LANCZOS4
-    return _clipped(cv2.resize(large, (width * scale, height * scale), interpolation=flag))
+    return _clip_to_unit(cv2.resize(large, (width * scale, height * scale), interpolation=flag))
 
 
-def _clipped(image: Any) -> Image:
+def _clip_to_unit(image: Any) -> Image:
     return np.clip(np.asarray(image, np.float32), 0, 1)
 
 
 CONSERVATIVE: dict[str, Upscaler] = {
-    "bicubic": _interpolation(cv2.INTER_CUBIC),
-    "lanczos": _interpolation(cv2.INTER_LANCZOS4),
-    "guided": _guided,
+    "bicubic": _make_interpolation(cv2.INTER_CUBIC),
+    "lanczos": _make_interpolation(cv2.INTER_LANCZOS4),
+    "guided": _upscale_guided,
 }
-UPSCALERS: dict[str, Upscaler] = {**CONSERVATIVE, "realesrgan": partial(_network, REALESRGAN)}
+UPSCALERS: dict[str, Upscaler] = {
+    **CONSERVATIVE,
+    "realesrgan": partial(_upscale_by_network, REALESRGAN),
+}

@@ -23,7 +23,7 @@ _BAND_PX = 128
 _SSIM_WINDOW_PX = 7
 
 
-class Found(NamedTuple):
+class EditChecks(NamedTuple):
     """What was measured."""
 
     outside: float
@@ -45,7 +45,7 @@ def verify(edit: Edit) -> Step:
     config, image = edit.config.verify, edit.request.image
     hole = edit.mask > 0
     change = largest_change(edit.blended, image)
-    found = Found(
+    found = EditChecks(
         outside=float(change.max(where=~hole, initial=0.0)),
         excess=_edge_excess(edit, hole),
         score=artefact_score(edit.image, edit.mask),
@@ -57,18 +57,18 @@ def verify(edit: Edit) -> Step:
         ),
     )
     edit = replace(edit, artefact_score=found.score.value)
-    problems, said = _problems(config, found), _said(config, found)
+    problems, summary = _list_problems(config, found), _describe_checks(config, found)
     if problems:
         reason = "; ".join(filter(None, [edit.reason, *problems]))
         return Step(
             replace(edit, status=Status.NEEDS_REVIEW, reason=reason),
             change,
-            f"needs review: {reason}; {said}",
+            f"needs review: {reason}; {summary}",
         )
-    return Step(edit, change, f"accepted: {said}")
+    return Step(edit, change, f"accepted: {summary}")
 
 
-def _problems(config: VerifyConfig, found: Found) -> list[str]:
+def _list_problems(config: VerifyConfig, found: EditChecks) -> list[str]:
     """Which limits are broken, in words."""
     problems = []
     if found.outside > config.max_outside_change:
@@ -92,17 +92,17 @@ def _problems(config: VerifyConfig, found: Found) -> list[str]:
     return problems
 
 
-def _said(config: VerifyConfig, found: Found) -> str:
+def _describe_checks(config: VerifyConfig, found: EditChecks) -> str:
     """What was measured, and the limits that were asked for."""
-    said = (
+    summary = (
         f"outside change {found.outside:.4f}, edge excess {found.excess:.3f}, artefact score"
         f" {found.score}"
     )
     if found.ssim is not None:
-        said += f", SSIM outside {found.ssim:.3f} (least {config.min_ssim:g})"
+        summary += f", SSIM outside {found.ssim:.3f} (least {config.min_ssim:g})"
     if found.lpips is not None:
-        said += f", LPIPS outside {found.lpips:.4f} (most {config.max_lpips:g})"
-    return said
+        summary += f", LPIPS outside {found.lpips:.4f} (most {config.max_lpips:g})"
+    return summary
 
 
 def largest_change(image: Image, other: Image) -> Plane:
@@ -116,7 +116,7 @@ def largest_change(image: Image, other: Image) -> Plane:
 
 
 def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
-    """Mean SSIM of the luma (Wang et al. 2004, 7×7 windows) of the result, made small again by
+    """Mean SSIM of the luma (Wang et al. 2004, 7×7 windows) of the result, made small small by
     area, with the input.
 
     Over windows that do not touch the hole, band by band; None where there is no such window.
@@ -136,10 +136,10 @@ def ssim_outside(large: Image, image: Image, hole: Pixels) -> float | None:
             max(min(start - reach, height - _SSIM_WINDOW_PX), 0),
             min(stop + reach, height),
         )
-        again = cv2.resize(
+        small = cv2.resize(
             large[top * scale : bottom * scale], (width, bottom - top), interpolation=cv2.INTER_AREA
         )
-        lumas = [cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) for part in (again, image[top:bottom])]
+        lumas = [cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) for part in (small, image[top:bottom])]
         _, similarity = structural_similarity(
             *lumas, data_range=1.0, win_size=_SSIM_WINDOW_PX, full=True
         )

@@ -18,7 +18,7 @@ from editproof.pipelines import ContractError, EditRequest, Image, Mask, referen
 from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.edit import TextRegion
 from editproof.pipelines.stages import ocr
-from editproof.pipelines.stages.detect import with_strokes
+from editproof.pipelines.stages.detect import apply_strokes
 from editproof.pipelines.stages.ocr import find_text, height_px, read_text
 from editproof.pipelines.stages.overlay import find_colour, find_template
 
@@ -37,7 +37,7 @@ def detected_by(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> None:
             scores=[score for _, score in found],
         )
 
-    monkeypatch.setattr(ocr, "_engine", lambda: engine)
+    monkeypatch.setattr(ocr, "_load_engine", lambda: engine)
 
 
 def test_what_either_size_finds_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_strokes_win_over_what_is_found() -> None:
     request = EditRequest(image, mask, strokes_add=add, strokes_subtract=subtract)
     wanted = np.zeros(shape, np.float32)
     wanted[10:20, 10:15] = wanted[25:30, 25:30] = 1
-    assert np.array_equal(with_strokes(mask, request)[0], wanted)
+    assert np.array_equal(apply_strokes(mask, request)[0], wanted)
     result = reference.build(**{"mask.soft_sigma_px": 3.0, "mask.max_coverage": 1.0})(request)
     (refined,) = [stage.artefact for stage in result.stages if stage.name == "refine_mask"]
     assert refined is not None
@@ -273,13 +273,13 @@ def test_small_text_in_a_large_picture_is_found(monkeypatch: pytest.MonkeyPatch)
             cv2.LINE_AA,
         )
     seen: list[tuple[int, ...]] = []
-    engine = ocr._engine()
+    engine = ocr._load_engine()
 
     def spying(picture: np.ndarray, **asked: bool) -> Any:
         seen.append(picture.shape)
         return engine(picture, **asked)
 
-    monkeypatch.setattr(ocr, "_engine", lambda: spying)
+    monkeypatch.setattr(ocr, "_load_engine", lambda: spying)
     found = find_text(pixels, DetectConfig())
     assert max(max(shape) for shape in seen) <= ocr.TILE_PX
     read = {read_text(pixels, line).text: line for line in found}
@@ -306,11 +306,11 @@ def test_pieces_of_a_line_are_joined_and_lines_that_touch_are_not() -> None:
         for order in ((0, 1, 2), (0, 2, 1), (2, 1, 0)):
             lines: list[TextRegion] = []
             for number in order:
-                ocr._add(pieces[number], lines)
+                ocr._add_line(pieces[number], lines)
             (line,) = lines
             assert line.corners[0] == pytest.approx((0, 50), abs=12)
             assert line.corners[2] == pytest.approx((2000, 70 + slope * 2000), abs=12)
     stacked: list[TextRegion] = []
     for y in (0, 18, 36):
-        ocr._add(box(0, 300, y), stacked)
+        ocr._add_line(box(0, 300, y), stacked)
     assert len(stacked) == 3

@@ -12,7 +12,7 @@ from PIL import Image as Pil
 from PIL import ImageCms
 
 from editproof.pipelines import ContractError, EditRequest, reference
-from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, size_of
+from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, read_size
 
 Pixels = NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ def test_every_orientation_stands_upright(pixels: Pixels, kind: str, orientation
     for index in turn:
         upright = upright.transpose(Pil.Transpose[names[index]])
     assert np.array_equal(np.rint(image * 255), np.asarray(upright))
-    assert size_of(data) == image.shape[:2]
+    assert read_size(data) == image.shape[:2]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -140,7 +140,7 @@ def test_masks() -> None:
 )
 def test_what_is_no_picture_says_so(data: bytes) -> None:
     """One error, whatever Pillow raises."""
-    for read in (decode_image, decode_mask, size_of):
+    for read in (decode_image, decode_mask, read_size):
         with pytest.raises(UnreadablePictureError, match="it "):
             read(data)
 

@@ -9,7 +9,7 @@ import pytest
 from editproof.pipelines import EditRequest, Image, Mask, reference
 from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.models.names import CLASSICAL
-from editproof.pipelines.stages.ocr import corners_of, find_text
+from editproof.pipelines.stages.ocr import find_text, get_corners
 
 SHAPES = [(1, 1), (1, 7), (2, 2), (3, 3), (5, 4), (1, 300), (400, 2), (9, 9)]
 """Height and width, px."""
@@ -85,7 +85,7 @@ def test_text_in_a_narrow_strip_is_found() -> None:
         pixels, "SAMPLE", (400, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (250, 250, 250), 1, cv2.LINE_AA
     )
     (line,) = find_text(pixels, DetectConfig())
-    left, top, width, height = cv2.boundingRect(corners_of(line))
+    left, top, width, height = cv2.boundingRect(get_corners(line))
     assert 380 < left < 410
     assert 0 <= top < top + height <= 25
     assert 60 < width < 110

@@ -40,9 +40,9 @@ def taken(random_alexnet: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     learnt.
     """
     monkeypatch.setattr(perceptual, "GOLDEN_TOLERANCE", 9.0)
-    perceptual._network.cache_clear()
+    perceptual._load_network.cache_clear()
     yield random_alexnet / perceptual.NAMES[0]
-    perceptual._network.cache_clear()
+    perceptual._load_network.cache_clear()
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image:
@@ -203,7 +203,7 @@ def test_a_file_of_another_kind_is_refused_when_it_is_built(
 @pytest.mark.parametrize("name", ["alexnet_features.safetensors", "alexnet.pth"])
 def test_untrained_weights_are_refused(random_alexnet: Path, name: str) -> None:
     """They have the right names and shapes, and the wrong numbers."""
-    perceptual._network.cache_clear()
+    perceptual._load_network.cache_clear()
     image = noise(64, 64)
     with pytest.raises(
         ContractError, match="is not torchvision's trained AlexNet: LPIPS of a known pair is"

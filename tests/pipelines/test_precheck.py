@@ -11,8 +11,8 @@ import pytest
 from editproof.pipelines import EditRequest, EditResult, Image, Mask, Status, reference
 from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.contract import Param
-from editproof.pipelines.stages.ocr import seen_megapixels
-from editproof.pipelines.stages.precheck import pooled_max
+from editproof.pipelines.stages.ocr import detector_megapixels
+from editproof.pipelines.stages.precheck import max_pool
 
 FLAT = np.full((300, 200, 3), 0.5, np.float32)
 
@@ -112,10 +112,10 @@ def test_more_to_do_takes_longer() -> None:
 def test_pooling_keeps_the_largest_value_of_each_block() -> None:
     plane = np.zeros((7, 10), np.float32)
     plane[6, 9], plane[2, 4] = 0.5, 0.25
-    pooled = pooled_max(plane, longest_px=4)
+    pooled = max_pool(plane, longest_px=4)
     assert pooled.shape == (3, 4)
     assert (pooled[2, 3], pooled[0, 1], float(pooled.sum())) == (0.5, 0.25, 0.75)
-    assert np.array_equal(pooled_max(plane, longest_px=10), plane)
+    assert np.array_equal(max_pool(plane, longest_px=10), plane)
 
 
 def test_a_stage_over_its_budget_says_so() -> None:
@@ -134,13 +134,13 @@ def test_the_estimate_knows_what_the_detector_is_shown() -> None:
     it is shown a part of it.
     """
     config, once = DetectConfig(), DetectConfig(both_scales=False, upsample=1)
-    assert seen_megapixels((1000, 1000), config) == pytest.approx(1 + 4)
-    assert seen_megapixels((100, 100), once) == pytest.approx(0.736**2)
-    assert seen_megapixels((10, 2000), once) == pytest.approx(4 * 0.736**2)
-    assert seen_megapixels((4000, 4000), config) == pytest.approx(
+    assert detector_megapixels((1000, 1000), config) == pytest.approx(1 + 4)
+    assert detector_megapixels((100, 100), once) == pytest.approx(0.736**2)
+    assert detector_megapixels((10, 2000), once) == pytest.approx(4 * 0.736**2)
+    assert detector_megapixels((4000, 4000), config) == pytest.approx(
         5 * 16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01
     )
-    assert seen_megapixels((4000, 4000), once) == pytest.approx(
+    assert detector_megapixels((4000, 4000), once) == pytest.approx(
         16 * (1024 / 896) ** 2 + 1.024**2, rel=0.01
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from editproof.pipelines import EditRequest, EditResult, Mask, Status, reference
-from editproof.pipelines.stages.mask import anchors, eroded, soften
+from editproof.pipelines.stages.mask import erode_mask, find_anchors, soften_mask
 from editproof.pipelines.stages.structure import structure_strength
 
 SHAPE = (60, 80)
@@ -35,13 +35,13 @@ def test_erosion_takes_a_rim_of_that_width(block: Mask) -> None:
     core = block > 0
     core[10, :] = True
     core[:, 70:] = True
-    shrunk = eroded(core, radius_px=3)
+    shrunk = erode_mask(core, radius_px=3)
     assert shrunk[23:37, 23:37].all()
     assert shrunk[:, 20:40].sum() == 14 * 14
     assert not shrunk[10, :60].any()
     assert shrunk[:, 73:].all()
     assert not shrunk[20:, 70:73].any()
-    assert np.array_equal(eroded(core, radius_px=0), core)
+    assert np.array_equal(erode_mask(core, radius_px=0), core)
 
 
 def test_the_stage_shrinks_then_grows(block: Mask) -> None:
@@ -92,8 +92,8 @@ def test_the_masked_content_is_no_anchor(block: Mask) -> None:
     """A bright square on grey has strong edges of its own, and nothing beside it."""
     image = GREY.copy()
     image[block > 0] = 1.0
-    assert not anchors(image, block > 0).any()
-    assert not anchors(GREY, np.zeros(SHAPE, bool)).any()
+    assert not find_anchors(image, block > 0).any()
+    assert not find_anchors(GREY, np.zeros(SHAPE, bool)).any()
 
 
 def test_growth_never_enters_what_is_protected(block: Mask) -> None:
@@ -136,4 +136,4 @@ def test_an_inverted_mask_is_told(block: Mask) -> None:
 
 
 def test_a_core_without_pixels_stays_empty() -> None:
-    assert not soften(np.zeros(SHAPE, bool), radius_px=3, sigma_px=2).any()
+    assert not soften_mask(np.zeros(SHAPE, bool), radius_px=3, sigma_px=2).any()

@@ -23,7 +23,7 @@ from editproof.pipelines.config import PolicyConfig, ReferenceConfig
 from editproof.pipelines.edit import Edit, TextRegion
 from editproof.pipelines.policy import Finding, PolicyError, apply_policy
 from editproof.pipelines.stages.inpaint import inpaint
-from editproof.pipelines.stages.remove_text import blurred, places_of, remove_text
+from editproof.pipelines.stages.remove_text import blur_surroundings, find_places, remove_text
 
 SIZE = 120
 RNG = np.random.default_rng(0)
@@ -109,8 +109,8 @@ def test_an_unsure_line_is_blurred_not_invented() -> None:
     other = written.copy()
     other[mask > 0] = 0.0
     assert np.array_equal(
-        blurred(other, mask > 0, sigma_px=6.0)[mask > 0],
-        blurred(written, mask > 0, sigma_px=6.0)[mask > 0],
+        blur_surroundings(other, mask > 0, sigma_px=6.0)[mask > 0],
+        blur_surroundings(written, mask > 0, sigma_px=6.0)[mask > 0],
     )
 
 
@@ -125,7 +125,7 @@ def test_places_share_no_pixel(mask: Mask) -> None:
     """Lines that overlap are told apart; each has the pixels of the mask in its box and as far
     around as it may reach.
     """
-    first, second = places_of((line(18, 40), line(22, 66)), mask, reach_px=2)
+    first, second = find_places((line(18, 40), line(22, 66)), mask, reach_px=2)
     assert not (first & second).any()
     assert np.array_equal(first | second, (mask > 0) & (np.arange(SIZE) < 69)[:, None])
 

@@ -21,7 +21,7 @@ from editproof.pipelines import (
     reference,
 )
 from editproof.pipelines.config import RouteConfig
-from editproof.pipelines.routing import first_tier, is_photograph, jpeg_quality
+from editproof.pipelines.routing import choose_first_tier, is_photograph, jpeg_quality
 from editproof.pipelines.stages.artefacts import CLEAN, artefact_score, repetition
 from editproof.pipelines.stages.verify import largest_change, ssim_outside
 
@@ -135,7 +135,7 @@ def test_value_and_source_choose_the_first_tier(
 ) -> None:
     """Each only where its setting lets it; never beyond the last tier."""
     request = EditRequest(np.zeros((4, 4, 3), np.float32), metadata=metadata)
-    found, because = first_tier(RouteConfig(tiers="ns, patch", **settings), request)
+    found, because = choose_first_tier(RouteConfig(tiers="ns, patch", **settings), request)
     assert found == start
     assert because.startswith(why)
 

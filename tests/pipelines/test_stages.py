@@ -17,7 +17,7 @@ from editproof.pipelines.stages.blend import laplacian, poisson
 from editproof.pipelines.stages.detect import text_mask
 from editproof.pipelines.stages.harmonise import noise_sigma
 from editproof.pipelines.stages.inpaint import context_crops
-from editproof.pipelines.stages.mask import soften
+from editproof.pipelines.stages.mask import soften_mask
 from editproof.pipelines.stages.tiling import map_tiles
 
 SIZE = 96
@@ -62,7 +62,7 @@ def test_outside_the_mask_every_model_leaves_the_bits(photo: Image, blob: Mask, 
     """Beyond the softened mask, not one bit changes; inside, the picture does."""
     result = reference.build(**{"inpaint.model": model})(EditRequest(photo, blob))
     assert result.image is not None
-    reach = soften(blob > 0, radius_px=1, sigma_px=0.7) > 0
+    reach = soften_mask(blob > 0, radius_px=1, sigma_px=0.7) > 0
     assert np.array_equal(result.image[~reach], photo[~reach])
     assert not np.array_equal(result.image[reach], photo[reach])
     assert result.status is Status.DONE
@@ -71,7 +71,7 @@ def test_outside_the_mask_every_model_leaves_the_bits(photo: Image, blob: Mask, 
 @pytest.mark.parametrize("mode", ["hard", "feather", "poisson", "laplacian"])
 def test_every_blend_leaves_the_bits_outside(photo: Image, blob: Mask, mode: str) -> None:
     """The same, for each way of blending."""
-    reach = soften(blob > 0, radius_px=1, sigma_px=0.7) > 0
+    reach = soften_mask(blob > 0, radius_px=1, sigma_px=0.7) > 0
     assert np.array_equal(edited(photo, blob, {"blend.mode": mode})[~reach], photo[~reach])
 
 
@@ -220,7 +220,7 @@ def test_softening_never_lets_the_old_content_through() -> None:
     """The core stays 1, and alpha falls with the distance to it."""
     core = np.zeros((31, 31), bool)
     core[15, 15] = True
-    alpha = soften(core, radius_px=2, sigma_px=3.0)
+    alpha = soften_mask(core, radius_px=2, sigma_px=3.0)
     assert alpha[15, 15] == alpha[15, 17] == 1.0
     assert np.all(np.diff(alpha[15, 15:]) <= 0)
     assert alpha[15, 20] == pytest.approx(
@@ -266,7 +266,7 @@ def test_poisson_takes_gradients_from_the_fill_and_values_from_the_rim(
 
 def test_a_pyramid_changes_nothing_where_fill_and_picture_agree(photo: Image, blob: Mask) -> None:
     """To the bit, for a soft mask and at odd sizes too."""
-    mask = soften(blob > 0, radius_px=2, sigma_px=4)
+    mask = soften_mask(blob > 0, radius_px=2, sigma_px=4)
     assert np.array_equal(laplacian(photo, photo, mask), photo)
     assert np.array_equal(
         laplacian(photo[:61, :47], photo[:61, :47], mask[:61, :47]), photo[:61, :47]
@@ -277,7 +277,7 @@ def test_a_pyramid_brings_back_nothing_of_what_is_masked(blob: Mask) -> None:
     """Whatever stands under the mask's core, the result is the same; it goes over from fill to
     picture without a step.
     """
-    mask = soften(blob > 0, radius_px=0, sigma_px=4)
+    mask = soften_mask(blob > 0, radius_px=0, sigma_px=4)
     image, fill = (np.full((SIZE, SIZE, 3), level, np.float32) for level in (0.4, 0.6))
     fill[mask == 0] = 0.4
     scribbled = image.copy()

@@ -16,14 +16,14 @@ from editproof.pipelines.models.fill import Crop
 from editproof.pipelines.stages import inpaint
 from editproof.pipelines.stages.inpaint import (
     Job,
-    batches,
     context_crops,
+    derive_seed,
     fill_hole,
-    plan_of,
-    seed_at,
-    shown,
+    group_windows,
+    plan_crop,
+    widen_tile,
 )
-from editproof.pipelines.stages.tiling import Join, cross, map_tiles
+from editproof.pipelines.stages.tiling import Join, cross_fade, map_tiles
 
 JOINS: Sequence[Join] = get_args(Join)
 
@@ -50,7 +50,7 @@ def test_a_cut_steps_and_the_others_go_over_smoothly() -> None:
     """From 0.2 to 0.6 over 32 px: at once, or in steps no larger than a ramp of that width has."""
     before, after = (np.full((32, 8, 3), level, np.float32) for level in (0.2, 0.6))
     largest = {
-        join: float(np.abs(np.diff(cross(before, after, join=join), axis=0)).max())
+        join: float(np.abs(np.diff(cross_fade(before, after, join=join), axis=0)).max())
         for join in JOINS
     }
     assert largest["naive"] == pytest.approx(0.4, abs=1e-6)
@@ -64,7 +64,7 @@ def test_a_pyramid_keeps_the_contrast_of_detail() -> None:
     """
     rng = np.random.default_rng(0)
     before, after = (rng.normal(0.5, 0.1, (64, 256, 3)).astype(np.float32) for _ in range(2))
-    lost = {join: 0.1 - float(cross(before, after, join=join)[16:24].std()) for join in JOINS}
+    lost = {join: 0.1 - float(cross_fade(before, after, join=join)[16:24].std()) for join in JOINS}
     assert abs(lost["naive"]) < 0.002
     assert lost["fade"] > 0.02
     assert lost["pyramid"] < 0.25 * lost["fade"]
@@ -90,21 +90,21 @@ def test_tiles_on_the_picture_s_grid_cover_the_hole(smudge: Mask) -> None:
     hole = smudge > 0
     config = InpaintConfig(tile_px=48, tile_overlap_px=8)
     (crop,) = context_crops(hole, context_px=16)
-    plan = plan_of(crop, hole, config)
+    plan = plan_crop(crop, hole, config)
     covered = np.zeros_like(hole)
     for y0, x0, y1, x1 in (tile for row in plan.tiles for tile in row):
         assert (y0 % 40, x0 % 40) == (0, 0)
         covered[y0:y1, x0:x1] = True
     assert covered[hole].all()
-    assert not plan_of(crop, hole, InpaintConfig(tile_px=1024)).tiles
+    assert not plan_crop(crop, hole, InpaintConfig(tile_px=1024)).tiles
 
 
 def test_a_tile_in_the_middle_of_a_hole_is_shown_more(smudge: Mask) -> None:
     """A quarter of what a model sees is known, wherever the tile lies."""
     hole = smudge > 0
-    y0, x0, y1, x1 = shown((70, 70, 86, 86), hole)
+    y0, x0, y1, x1 = widen_tile((70, 70, 86, 86), hole)
     assert hole[y0:y1, x0:x1].mean() <= 0.75
-    assert shown((0, 0, 48, 48), hole) == (0, 0, 48, 48)
+    assert widen_tile((0, 0, 48, 48), hole) == (0, 0, 48, 48)
 
 
 def test_the_request_s_tiling_is_the_inpainter_s_too(ground: Image, smudge: Mask) -> None:
@@ -185,8 +185,8 @@ def test_the_result_does_not_depend_on_the_batch_size(
 def test_batches_hold_everything_once_whatever_the_order() -> None:
     """Windows of one size together, within the payload."""
     windows = [(y, x, y + size, x + size) for size in (8, 16) for y in (0, 32, 64) for x in (0, 32)]
-    made = list(batches(windows, payload_px=3 * 8 * 8))
-    assert made == list(batches(windows[::-1], payload_px=3 * 8 * 8))
+    made = list(group_windows(windows, payload_px=3 * 8 * 8))
+    assert made == list(group_windows(windows[::-1], payload_px=3 * 8 * 8))
     assert sorted(window for batch in made for window in batch) == sorted(windows)
     assert max(map(len, made)) == 3
     assert all(len({(y1 - y0, x1 - x0) for y0, x0, y1, x1 in batch}) == 1 for batch in made)
@@ -195,13 +195,13 @@ def test_batches_hold_everything_once_whatever_the_order() -> None:
 def test_every_place_has_a_seed_of_its_own() -> None:
     """By place and the edit's seed, any integer; never by order."""
     seeds = {
-        seed_at(seed, window)
+        derive_seed(seed, window)
         for seed in (-1, 0, 1, 2**70)
         for window in ((0, 0, 8, 8), (0, 8, 8, 16))
     }
     assert len(seeds) == 8
     assert all(0 <= seed < 2**31 for seed in seeds)
-    assert seed_at(5, (1, 2, 3, 4)) == seed_at(5, (1, 2, 3, 4))
+    assert derive_seed(5, (1, 2, 3, 4)) == derive_seed(5, (1, 2, 3, 4))
 
 
 def test_a_tile_s_overlap_must_be_less_than_its_size() -> None:

@@ -22,7 +22,7 @@ from editproof.pipelines.stages.upscalers import (
     REALESRGAN,
     UPSCALERS,
     Upscaler,
-    back_projected,
+    add_back_projection,
     find_upscaler,
     guided_filter,
     load_network,
@@ -317,11 +317,13 @@ def test_back_projection_brings_the_input_back(name: str, original: Image) -> No
     colours stay.
     """
     small = small_photo(original, 2)
-    plain, projected = (back_projected(find_upscaler(name), times)(small, 2) for times in (0, 2))
+    plain, projected = (
+        add_back_projection(find_upscaler(name), times)(small, 2) for times in (0, 2)
+    )
     assert residual_map(projected, small).mean() < 0.5 * residual_map(plain, small).mean()
     assert np.square(projected - original).mean() < np.square(plain - original).mean()
     flat = np.full((8, 8, 3), 0.5, np.float32)
-    assert back_projected(find_upscaler(name), 2)(flat, 2) == pytest.approx(
+    assert add_back_projection(find_upscaler(name), 2)(flat, 2) == pytest.approx(
         np.full((16, 16, 3), 0.5), abs=LEVEL / 2
     )
 

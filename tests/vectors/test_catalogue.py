@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-from editproof.vectors import VECTORS, get
-from editproof.vectors.catalogue import SEED, contact_sheet, export, write_gallery
+from editproof.vectors import VECTORS, get_vector
+from editproof.vectors.catalogue import SEED, contact_sheet, export_scenes, write_gallery
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_sheet_has_a_column_for_every_rung() -> None:
     """Longer ladders make wider sheets; nothing is cut off."""
-    one = contact_sheet(get("logo"), size=64)
+    one = contact_sheet(get_vector("logo"), size=64)
     assert len({contact_sheet(vector, size=64).height for vector in VECTORS[:3]}) == 1
     assert one.width > 5 * 160
 
@@ -48,8 +48,8 @@ def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
 
 def test_an_export_is_the_scene_in_plain_files(tmp_path: Path) -> None:
     """PNG and JSON say what the scene says, to 8 bits."""
-    vector = get("microprint")
-    assert export([vector], tmp_path, size=64, scale=2) == len(vector.ladder)
+    vector = get_vector("microprint")
+    assert export_scenes([vector], tmp_path, size=64, scale=2) == len(vector.ladder)
     scene = vector.render(SEED, 64, step=2, scale=2)
     folder = tmp_path / "microprint" / "2"
     names = {path.stem for path in folder.glob("*.png")}

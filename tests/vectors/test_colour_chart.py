@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
-VECTOR = get("colour_chart")
+VECTOR = get_vector("colour_chart")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors.drawing.composition import Brief, compose, luminance, near_patches, print_on
+from editproof.vectors.drawing.composition import (
+    Brief,
+    compose,
+    luminance,
+    mark_boxes,
+    print_layers,
+)
 from editproof.vectors.drawing.layers import Layer, Levels, Patch
 from editproof.vectors.scene import Scene
 
@@ -96,16 +102,16 @@ def test_print_on() -> None:
     """Printing half opaque black on white gives mid grey inside the patch, and changes nothing
     outside.
     """
-    printed = print_on(WHITE, [Layer(SQUARE, (0, 0, 0), 0.5)])
+    printed = print_layers(WHITE, [Layer(SQUARE, (0, 0, 0), 0.5)])
     assert (printed[5:9, 6:10] == 128).all()
     assert printed.astype(int).sum() == 255 * 3 * (256 - 16) + 128 * 3 * 16
 
 
 def test_near_patches() -> None:
     """The box around a patch grows by the margin on every side, and is cut at the image's edge."""
-    assert np.argwhere(near_patches([SQUARE], 16, margin=2)).min(axis=0).tolist() == [3, 4]
-    assert near_patches([SQUARE], 16, margin=2).sum() == 64
-    assert near_patches([SQUARE], 16, margin=99).all()
+    assert np.argwhere(mark_boxes([SQUARE], 16, margin=2)).min(axis=0).tolist() == [3, 4]
+    assert mark_boxes([SQUARE], 16, margin=2).sum() == 64
+    assert mark_boxes([SQUARE], 16, margin=99).all()
 
 
 def test_luminance() -> None:

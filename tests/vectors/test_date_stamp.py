@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.date_stamp import MARGIN
 
-VECTOR = get("date_stamp")
+VECTOR = get_vector("date_stamp")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -11,7 +11,7 @@ from editproof.vectors.drawing.layers import (
     Patch,
     Weight,
     bounds,
-    flatten,
+    flatten_layers,
     patch_box,
     shape_patch,
     text_patch,
@@ -80,7 +80,7 @@ def test_box_is_outward() -> None:
 def test_over() -> None:
     """A half opaque layer over an opaque one mixes half and half; alpha stays 1."""
     full = Patch(np.full((4, 4), 255, np.uint8), 0, 0)
-    flat = flatten([Layer(full, (255, 0, 0)), Layer(full, (0, 0, 255), 0.5)], (4, 4))
+    flat = flatten_layers([Layer(full, (255, 0, 0)), Layer(full, (0, 0, 255), 0.5)], (4, 4))
     assert np.allclose(flat.alpha, 1)
     assert np.allclose(flat.premultiplied, [0.5, 0, 0.5])
 
@@ -89,5 +89,5 @@ def test_cut_at_the_edge() -> None:
     """What of a patch lies outside the image is cut, on every side."""
     full = Patch(np.full((4, 4), 255, np.uint8), -2, -3)
     far = Patch(np.full((4, 4), 255, np.uint8), 90, 90)
-    flat = flatten([Layer(full, (255, 255, 255)), Layer(far, (9, 9, 9))], (8, 8))
+    flat = flatten_layers([Layer(full, (255, 255, 255)), Layer(far, (9, 9, 9))], (8, 8))
     assert flat.alpha.sum() == 2 * 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.drawing.layers import Levels
 from editproof.vectors.families.grain import DEEPEST, TINT, add_grain, draw
 
-VECTOR = get("grain")
+VECTOR = get_vector("grain")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -12,8 +12,8 @@ from editproof.vectors.drawing.grounds import (
     GROUNDS,
     PHOTOGRAPHS,
     draw_ground,
-    own_ground,
-    photographs_in,
+    find_photographs,
+    make_photograph_ground,
 )
 
 DRAWN = sorted(set(GROUNDS) - set(PHOTOGRAPHS))
@@ -95,7 +95,7 @@ def test_photographs_in(tmp_path: Path) -> None:
     (folder / "e.jpeg").symlink_to(photograph_at(elsewhere / "original.jpeg"))
     for name in ("._a.png", "notes.txt"):
         (folder / name).write_bytes(b"no photograph")
-    assert [path.name for path in photographs_in(folder)] == [
+    assert [path.name for path in find_photographs(folder)] == [
         "a.png",
         "b.JPG",
         "c.tiff",
@@ -103,17 +103,17 @@ def test_photographs_in(tmp_path: Path) -> None:
         "e.jpeg",
     ]
     (tmp_path / "link").symlink_to(folder)
-    assert len(photographs_in(tmp_path / "link")) == 5
+    assert len(find_photographs(tmp_path / "link")) == 5
 
 
 def test_no_photographs(tmp_path: Path) -> None:
     """A folder that is not there or has no photograph raises and is named."""
     with pytest.raises(ValueError, match=r"no folder .*nowhere"):
-        photographs_in(tmp_path / "nowhere")
+        find_photographs(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=f"no photograph lies in {tmp_path}"):
-        photographs_in(tmp_path)
+        find_photographs(tmp_path)
     with pytest.raises(ValueError, match="at least one"):
-        own_ground(())
+        make_photograph_ground(())
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "gone"])
@@ -129,17 +129,17 @@ def test_broken_photograph(tmp_path: Path, damage: str) -> None:
             {"cut": bad.read_bytes()[:900], "text": b"no photograph", "empty": b""}[damage]
         )
     with pytest.raises(ValueError, match=r"bad\.jpg can't be decoded"):
-        photographs_in(tmp_path)
+        find_photographs(tmp_path)
 
 
 def test_own_ground(tmp_path: Path) -> None:
     """The seed picks the photograph and the crop; the same seed gives the same bits."""
     paths = tuple(photograph_at(tmp_path / f"{width}.png", width=width) for width in (90, 100, 110))
-    ground = own_ground(paths)
+    ground = make_photograph_ground(paths)
     drawn = [ground(seed, 64, 1) for seed in range(8)]
     assert {(picture.shape, str(picture.dtype)) for picture in drawn} == {((64, 64, 3), "uint8")}
     assert len({picture.tobytes() for picture in drawn}) == 8
-    assert np.array_equal(own_ground(paths)(3, 64, 2), drawn[3])
+    assert np.array_equal(make_photograph_ground(paths)(3, 64, 2), drawn[3])
 
 
 def test_own_ground_crops_like_ours(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_own_ground_crops_like_ours(tmp_path: Path) -> None:
     from skimage import data
 
     Image.fromarray(data.coffee()).save(tmp_path / "coffee.png")
-    ours = own_ground(photographs_in(tmp_path))
+    ours = make_photograph_ground(find_photographs(tmp_path))
     assert np.array_equal(ours(5, 200, 1), draw_ground("coffee", 5, 200))
 
 
@@ -158,7 +158,7 @@ def test_own_ground_is_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
-    upright = own_ground(photographs_in(tmp_path))(0, 64, 1)
+    upright = make_photograph_ground(find_photographs(tmp_path))(0, 64, 1)
     assert upright[:20].min() > 200
     assert upright[-20:].max() < 55
 
@@ -172,4 +172,6 @@ def test_own_ground_is_rgb(tmp_path: Path, mode: str, expected: int) -> None:
         Image.fromarray(np.full((70, 70), 200 * 256 + 9, np.uint16)).save(tmp_path / "picture.tif")
     else:
         Image.new("L", (70, 70), 200).convert("RGB").convert(mode).save(tmp_path / "picture.tif")
-    assert np.unique(own_ground(photographs_in(tmp_path))(0, 64, 1)).tolist() == [expected]
+    assert np.unique(make_photograph_ground(find_photographs(tmp_path))(0, 64, 1)).tolist() == [
+        expected
+    ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.high_frequency import PATTERNS, TILE_PX, draw, leaves
 
-VECTOR = get("high_frequency")
+VECTOR = get_vector("high_frequency")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pil
 
 from editproof.pipelines.files import decode_image
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.hostile import KINDS, draw
 
 LEVEL = 1 / 255 + 1e-6
@@ -69,7 +69,7 @@ def test_masks() -> None:
         "full_mask": (1.0, 1.0),
         "one_pixel": (0.0, 0.0),
     }
-    assert get("hostile").render(3, 96, step=8).input.shape == (1, 1, 3)
+    assert get_vector("hostile").render(3, 96, step=8).input.shape == (1, 1, 3)
 
 
 def test_unknown_kind() -> None:

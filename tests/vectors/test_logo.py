@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.logo import GLASS, draw
 
-VECTOR = get("logo")
+VECTOR = get_vector("logo")
 
 
 @pytest.mark.parametrize("size", [64, 256, 512])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
-VECTOR = get("low_res_capture")
+VECTOR = get_vector("low_res_capture")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

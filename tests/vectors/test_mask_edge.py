@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import Scene, get
+from editproof.vectors import Scene, get_vector
 from editproof.vectors.families.mask_edge import GRID_PX, draw
 
-VECTOR = get("mask_edge")
+VECTOR = get_vector("mask_edge")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

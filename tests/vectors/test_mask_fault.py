@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from editproof.vectors import Scene, get
+from editproof.vectors import Scene, get_vector
 from editproof.vectors.families.mask_fault import draw
 
-VECTOR = get("mask_fault")
+VECTOR = get_vector("mask_fault")
 STEPS = {str(rung["fault"]): step for step, rung in enumerate(VECTOR.ladder, start=1)}
 
 

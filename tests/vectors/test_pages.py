@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editproof.vectors.drawing.layers import Lettering, Patch, bounds
-from editproof.vectors.drawing.pages import MARGIN, PARAGRAPH, near_rows, print_rows, shear
+from editproof.vectors.drawing.pages import MARGIN, PARAGRAPH, mark_rows, print_rows, shear_patch
 
 
 def test_rows_within_margins() -> None:
@@ -26,7 +26,7 @@ def test_shear(slope: float) -> None:
     ink.
     """
     line = Patch(np.full((10, 200), 255, np.uint8), 95, 0)
-    moved = shear(line, slope, 200)
+    moved = shear_patch(line, slope, 200)
     assert moved.coverage.sum() == pytest.approx(line.coverage.sum(), rel=0.02)
     middles = [
         moved.y
@@ -40,6 +40,6 @@ def test_shear(slope: float) -> None:
 def test_near_rows() -> None:
     """The mask is the box of the ink, grown by the margin."""
     row = Patch(np.full((4, 20), 255, np.uint8), 30, 10)
-    mask = near_rows([row], 0.0, 64, margin=2)
+    mask = mark_rows([row], 0.0, 64, margin=2)
     assert mask.sum() == 8 * 24
     assert mask[28:36, 8:32].all()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.photobomb import SUBJECTS, draw
 
-VECTOR = get("photobomb")
+VECTOR = get_vector("photobomb")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors.regions import BORDER_PX, RING_PX, border, regions, seams, tile_borders
+from editproof.vectors.regions import (
+    BORDER_PX,
+    RING_PX,
+    border,
+    partition_image,
+    seams,
+    tile_borders,
+)
 
 
 @pytest.mark.parametrize("scale", [1, 2])
@@ -15,7 +22,7 @@ def test_ring_is_round(scale: int) -> None:
     alpha[20, 20] = 1
     y, x = np.mgrid[-20:21, -20:21]
     expected = (np.hypot(y, x) <= RING_PX * scale) & (alpha == 0)
-    assert np.array_equal(regions(alpha, scale).ring > 0, expected)
+    assert np.array_equal(partition_image(alpha, scale).ring > 0, expected)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
@@ -25,21 +32,21 @@ def test_ring_is_euclidean(scale: int) -> None:
 
     alpha = (np.random.default_rng(scale).random((90, 120)) < 0.002).astype(np.uint8)
     expected = (ndimage.distance_transform_edt(alpha == 0) <= RING_PX * scale) & (alpha == 0)
-    assert np.array_equal(regions(alpha, scale).ring > 0, expected)
+    assert np.array_equal(partition_image(alpha, scale).ring > 0, expected)
 
 
 def test_one_level_counts() -> None:
     """One level of alpha is already edit."""
     alpha = np.zeros((8, 8), np.uint8)
     alpha[3, 4] = 1
-    assert regions(alpha, 1).edit.sum() == 1
+    assert partition_image(alpha, 1).edit.sum() == 1
 
 
 def test_at_the_edge() -> None:
     """An overlay in the corner is partitioned like any other."""
     alpha = np.zeros((30, 30), np.uint8)
     alpha[0, 0] = 255
-    parts = regions(alpha, 1)
+    parts = partition_image(alpha, 1)
     assert np.array_equal(parts.edit + parts.ring + parts.keep, np.ones((30, 30), np.float32))
     assert parts.ring[0, RING_PX] == 1
     assert parts.ring[0, RING_PX + 1] == 0
@@ -47,7 +54,7 @@ def test_at_the_edge() -> None:
 
 def test_no_overlay() -> None:
     """Without an overlay all is kept."""
-    parts = regions(np.zeros((8, 8), np.uint8), 2)
+    parts = partition_image(np.zeros((8, 8), np.uint8), 2)
     assert parts.keep.all()
     assert not parts.ring.any()
 

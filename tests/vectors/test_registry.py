@@ -12,36 +12,36 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from editproof.vectors import VECTORS, UnknownVectorError, get, offers, registry
-from editproof.vectors.offers import OfferError, source_of
-from editproof.vectors.registry import index
+from editproof.vectors import VECTORS, UnknownVectorError, get_vector, plugins, registry
+from editproof.vectors.plugins import PluginError, hash_source
+from editproof.vectors.registry import index_vectors
 
 pytestmark = pytest.mark.smoke
 
 
 def test_get() -> None:
     """Each vector is found by its family."""
-    assert [get(vector.family) for vector in VECTORS] == list(VECTORS)
+    assert [get_vector(vector.family) for vector in VECTORS] == list(VECTORS)
 
 
 def test_unknown() -> None:
     """An unknown name raises, lists every vector and suggests the closest."""
     with pytest.raises(UnknownVectorError, match="Did you mean 'thin_text'") as caught:
-        get("thintext")
+        get_vector("thintext")
     assert all(vector.family in str(caught.value) for vector in VECTORS)
 
 
 def test_unlike_any() -> None:
     """A name that resembles none gets the list without a suggestion."""
     with pytest.raises(UnknownVectorError) as caught:
-        get("zzzz")
+        get_vector("zzzz")
     assert "Did you mean" not in str(caught.value)
 
 
 def test_duplicate() -> None:
     """Two vectors of one name raise."""
     with pytest.raises(ValueError, match="two vectors are called 'logo'"):
-        index((get("logo"), get("logo")))
+        index_vectors((get_vector("logo"), get_vector("logo")))
 
 
 def test_light_import() -> None:
@@ -65,7 +65,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         load=lambda: importlib.import_module("posters").VECTORS,
     )
     monkeypatch.setattr(
-        offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
+        plugins, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "posters", raising=False)
@@ -91,14 +91,14 @@ def test_another_packages_vector(offered: Path) -> None:
     taken from a cache.
     """
     offered.write_text(OWN)
-    vector = get("poster")
+    vector = get_vector("poster")
     assert np.array_equal(
-        vector.render(1, 64, step=1).input, get("logo").render(1, 64, step=1).input
+        vector.render(1, 64, step=1).input, get_vector("logo").render(1, 64, step=1).input
     )
-    before = source_of(vector.draw)
-    assert before == source_of(vector.draw)
+    before = hash_source(vector.draw)
+    assert before == hash_source(vector.draw)
     offered.write_text(offered.read_text() + "\n")
-    assert source_of(vector.draw) != before
+    assert hash_source(vector.draw) != before
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_another_packages_vector(offered: Path) -> None:
 def test_a_bad_offer_names_its_package(offered: Path, source: str, message: str) -> None:
     """One line, and what to do."""
     offered.write_text(source)
-    with pytest.raises(OfferError, match=message):
+    with pytest.raises(PluginError, match=message):
         registry.all_vectors()

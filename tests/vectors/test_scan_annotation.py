@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.scan_annotation import draw
 
-VECTOR = get("scan_annotation")
+VECTOR = get_vector("scan_annotation")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

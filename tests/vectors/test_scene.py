@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from editproof.vectors import VECTORS, Scene, Vector, get
+from editproof.vectors import VECTORS, Scene, Vector, get_vector
 
 RUNGS = [
     pytest.param(vector, step, id=f"{vector.family}/{step}")
@@ -45,7 +45,9 @@ def test_shape(rendered: tuple[Scene, int]) -> None:
     Only a family whose rungs are kinds, not degrees, chooses its own shape.
     """
     scene, size = rendered
-    given = (size, size) if get(str(scene.metadata["family"])).graded else scene.input.shape[:2]
+    given = (
+        (size, size) if get_vector(str(scene.metadata["family"])).graded else scene.input.shape[:2]
+    )
     out = (given[0] * scene.scale, given[1] * scene.scale)
     shapes: dict[str, tuple[int, ...]] = {
         **dict.fromkeys(IMAGES, (*given, 3)),

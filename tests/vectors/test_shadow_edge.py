@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.drawing.layers import Levels
-from editproof.vectors.families.shadow_edge import draw, shade
+from editproof.vectors.families.shadow_edge import cast_shadow, draw
 
-VECTOR = get("shadow_edge")
+VECTOR = get_vector("shadow_edge")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 
@@ -41,7 +41,7 @@ def test_penumbra(penumbra_px: float) -> None:
     """
     lit: Levels = np.full((1, 200, 3), 200, np.uint8)
     distance = (np.arange(200) - 99.5)[None, :] / 2
-    red = shade(lit, distance, penumbra_px=penumbra_px, contrast=0.5)[0, :, 0]
+    red = cast_shadow(lit, distance, penumbra_px=penumbra_px, contrast=0.5)[0, :, 0]
     assert (red[0], red[-1]) == (100, 200)
     between = ((red > 100) & (red < 200)).sum() / 2
     assert 0.8 * penumbra_px <= between <= penumbra_px + 0.5

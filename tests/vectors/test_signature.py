@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.vectors import get
-from editproof.vectors.families.signature import paint
+from editproof.vectors import get_vector
+from editproof.vectors.families.signature import paint_over
 
-VECTOR = get("signature")
+VECTOR = get_vector("signature")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 
@@ -55,6 +55,6 @@ def test_painting_at_two_scales() -> None:
     """Painted at twice the resolution and averaged, a painting is the same picture: within 6 levels
     on average.
     """
-    coarse, fine = paint(2, 128, 1), paint(2, 256, 2)
+    coarse, fine = paint_over(2, 128, 1), paint_over(2, 256, 2)
     average = fine.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
     assert np.abs(average - coarse).mean() < 6

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from editproof.vectors.drawing.layers import flatten, patch_box
+from editproof.vectors.drawing.layers import flatten_layers, patch_box
 from editproof.vectors.drawing.stickers import MARGIN_PX, sticker, sticker_place, sticker_px
 
 
@@ -16,7 +16,7 @@ def test_outline(scale: int) -> None:
     """All of a sticker lies in its first layer, a disc of the diameter asked for."""
     layers = sticker(np.random.default_rng(0), 30.0, y_px=40.0, x_px=32.5, scale=scale)
     whole, first = (
-        flatten(part, (80 * scale, 80 * scale)).alpha.sum() / scale**2
+        flatten_layers(part, (80 * scale, 80 * scale)).alpha.sum() / scale**2
         for part in (layers, layers[:1])
     )
     assert whole == pytest.approx(first, rel=1e-3)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.drawing.layers import Lettering, Weight, _font, bounds, text_patch
 from editproof.vectors.families.thin_text import MARGIN, PHRASES, Script, draw
 
-VECTOR = get("thin_text")
+VECTOR = get_vector("thin_text")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 PLAIN: dict[str, Any] = {
     "script": "latin",

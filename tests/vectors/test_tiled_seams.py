@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
-VECTOR = get("tiled_seams")
+VECTOR = get_vector("tiled_seams")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from editproof.vectors import get
+from editproof.vectors import get_vector
 from editproof.vectors.families.watermark import MARGIN_PX
 
-VECTOR = get("watermark")
+VECTOR = get_vector("watermark")
 STEPS = range(1, len(VECTOR.ladder) + 1)
 
 

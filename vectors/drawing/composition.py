@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from editproof.vectors.drawing.layers import Flat, Layer, Levels, Patch, bounds, flatten
-from editproof.vectors.regions import regions
+from editproof.vectors.drawing.layers import Flat, Layer, Levels, Patch, bounds, flatten_layers
+from editproof.vectors.regions import partition_image
 from editproof.vectors.scene import Box, Image, Mask, Param, Scene
 
 Number = TypeVar("Number", np.uint32, np.float32)
@@ -54,16 +54,16 @@ def compose(
     `clean_input` is then what it returns, the overlay is laid over that, and `clean` stays what a
     perfect one would have seen.
     """
-    opaque = flatten(layers, clean.shape[:2])
+    opaque = flatten_layers(layers, clean.shape[:2])
     alpha_output = _levels(opaque.alpha * np.float32(opacity))
     alpha = _unit(_average(alpha_output, scale))
-    overlay_rgb = _colour(opaque, scale)
+    overlay_rgb = _average_colour(opaque, scale)
     average = _average(clean, scale)
     clean_input = _unit(average if capture is None else capture(average))
-    parts = regions(alpha_output, scale)
+    parts = partition_image(alpha_output, scale)
     free = 1 - parts.edit
     return Scene(
-        input=_over(alpha, overlay_rgb, clean_input),
+        input=_lay_over(alpha, overlay_rgb, clean_input),
         clean=_unit(clean),
         clean_input=clean_input,
         overlay=alpha,
@@ -82,19 +82,19 @@ def compose(
     )
 
 
-def print_on(clean: Levels, layers: Sequence[Layer]) -> Levels:
+def print_layers(clean: Levels, layers: Sequence[Layer]) -> Levels:
     """Print layers that belong to the picture on it: H×W×3, 0 to 255."""
-    ink = flatten(layers, clean.shape[:2])
+    ink = flatten_layers(layers, clean.shape[:2])
     here = _extent(ink.alpha)
     paper = _unit(clean[here])
-    paper *= _thrice(1 - ink.alpha[here])
+    paper *= _repeat_channels(1 - ink.alpha[here])
     paper += ink.premultiplied[here]
     printed = clean.copy()
     printed[here] = _levels(paper)
     return printed
 
 
-def near_patches(patches: Sequence[Patch], size_px: int, *, margin: int) -> Mask:
+def mark_boxes(patches: Sequence[Patch], size_px: int, *, margin: int) -> Mask:
     """1 in the box around each patch's ink, `margin` output pixels larger on every side. Output."""
     mask = np.zeros((size_px, size_px), np.float32)
     for patch in patches:
@@ -111,7 +111,7 @@ def luminance(picture: Levels, patch: Patch) -> float:
     return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def _colour(over: Flat, scale: int) -> Image:
+def _average_colour(over: Flat, scale: int) -> Image:
     """Colour of an overlay at input size, its samples weighed by their alpha; black where there is
     none.
     """
@@ -122,22 +122,22 @@ def _colour(over: Flat, scale: int) -> Image:
         rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale
     ]
     colour = _sums(over.premultiplied[fine], scale, np.float32)
-    colour /= _thrice(np.maximum(weight[rows, columns], np.float32(1e-6)))
+    colour /= _repeat_channels(np.maximum(weight[rows, columns], np.float32(1e-6)))
     overlay_rgb[rows, columns] = _unit(_levels(np.minimum(colour, 1, out=colour)))
     return overlay_rgb
 
 
-def _over(alpha: Mask, colour: Image, clean: Image) -> Image:
+def _lay_over(alpha: Mask, colour: Image, clean: Image) -> Image:
     composed = clean.copy()
     here = _extent(alpha)
-    share = _thrice(alpha[here])
+    share = _repeat_channels(alpha[here])
     composed[here] *= 1 - share
     share *= colour[here]
     composed[here] += share
     return composed
 
 
-def _thrice(plane: Mask) -> Image:
+def _repeat_channels(plane: Mask) -> Image:
     """One plane as three equal channels: NumPy multiplies those several times quicker than it
     broadcasts.
     """

@@ -77,7 +77,7 @@ def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
     `folder:PATH` is one of the photographs in a folder.
     """
     if name.startswith(OWN):
-        return _own_ground(Path(name.removeprefix(OWN)))(seed, size_px, scale)
+        return _load_folder_ground(Path(name.removeprefix(OWN)))(seed, size_px, scale)
     if name not in GROUNDS:
         raise ValueError(f"no ground is called {name!r}; there are: {', '.join(sorted(GROUNDS))}")
     if scale < 1:
@@ -90,7 +90,7 @@ def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
     return GROUNDS[name](seed, size_px, scale)
 
 
-def on_own_photographs(vector: Vector, folder: Path) -> Vector:
+def use_own_photographs(vector: Vector, folder: Path) -> Vector:
     """The same vector, drawn on photographs of `folder` wherever it is drawn on scikit-image's."""
     ladder = [
         {**rung, "ground": f"{OWN}{folder}"} if rung.get("ground") in PHOTOGRAPHS else rung
@@ -103,10 +103,10 @@ def photograph(name: str, seed: int, size_px: int) -> Levels:
     """A square of a photograph, resampled with Lanczos-3; the seed chooses which 85 to 100 % of its
     short side.
     """
-    return _square(_bundled(name), seed, size_px)
+    return _crop_square(_load_bundled(name), seed, size_px)
 
 
-def photographs_in(folder: Path) -> tuple[Path, ...]:
+def find_photographs(folder: Path) -> tuple[Path, ...]:
     """The photographs that lie in a folder itself, by name: PNG, JPEG, TIFF and WebP, links
     followed.
 
@@ -127,11 +127,11 @@ def photographs_in(folder: Path) -> tuple[Path, ...]:
             f"no photograph lies in {folder}: put {', '.join(sorted(SUFFIXES))} files there"
         )
     for path in paths:
-        _decode(path)
+        _decode_photograph(path)
     return paths
 
 
-def own_ground(paths: Sequence[Path]) -> Ground:
+def make_photograph_ground(paths: Sequence[Path]) -> Ground:
     """A ground that picks one of these photographs by the seed and takes a square of it, as
     `photograph` does.
 
@@ -144,14 +144,14 @@ def own_ground(paths: Sequence[Path]) -> Ground:
     def draw(seed: int, size_px: int, scale: int) -> Levels:
         del scale
         path = paths[int(np.random.default_rng((seed, 6)).integers(len(paths)))]
-        return _square(_own(path), seed, size_px)
+        return _crop_square(_load_photograph(path), seed, size_px)
 
     return draw
 
 
 @lru_cache(maxsize=4)
-def _own_ground(folder: Path) -> Ground:
-    return own_ground(photographs_in(folder))
+def _load_folder_ground(folder: Path) -> Ground:
+    return make_photograph_ground(find_photographs(folder))
 
 
 def plain(seed: int, size_px: int, scale: int) -> Levels:
@@ -192,19 +192,19 @@ def guilloche(seed: int, size_px: int, scale: int) -> Levels:
 
     def plane(channel: int) -> Plane:
         level = grain + sheet[channel]
-        _ink(level, waves, wave_rgb[channel])
-        _ink(level[here], rosette, rosette_rgb[channel])
+        _print_ink(level, waves, wave_rgb[channel])
+        _print_ink(level[here], rosette, rosette_rgb[channel])
         return level
 
     return _picture(plane(channel) for channel in range(3))
 
 
-def _photograph(name: str) -> Ground:
+def _make_bundled_ground(name: str) -> Ground:
     return lambda seed, size_px, _scale: photograph(name, seed, size_px)
 
 
 GROUNDS: Mapping[str, Ground] = {
-    **{name: _photograph(name) for name in PHOTOGRAPHS},
+    **{name: _make_bundled_ground(name) for name in PHOTOGRAPHS},
     "plain": plain,
     "gradient": gradient,
     "paper": paper,
@@ -217,20 +217,20 @@ GROUNDS: Mapping[str, Ground] = {
 
 
 @lru_cache(maxsize=len(PHOTOGRAPHS))
-def _bundled(name: str) -> Pil.Image:
+def _load_bundled(name: str) -> Pil.Image:
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the photographs come with scikit-image: install scikit-image")
-    return _decode(Path(spec.submodule_search_locations[0]) / "data" / f"{name}.png")
+    return _decode_photograph(Path(spec.submodule_search_locations[0]) / "data" / f"{name}.png")
 
 
 @lru_cache(maxsize=1)
-def _own(path: Path) -> Pil.Image:
+def _load_photograph(path: Path) -> Pil.Image:
     """One photograph is kept: they may be large, and all rungs of a seed use the same."""
-    return _decode(path)
+    return _decode_photograph(path)
 
 
-def _decode(path: Path) -> Pil.Image:
+def _decode_photograph(path: Path) -> Pil.Image:
     """A photograph, upright, in 8-bit RGB; 16 bits of grey are cut to the upper 8."""
     try:
         with Pil.open(path) as picture:
@@ -244,7 +244,7 @@ def _decode(path: Path) -> Pil.Image:
         raise ValueError(f"{path} can't be decoded: {error}") from error
 
 
-def _square(picture: Pil.Image, seed: int, size_px: int) -> Levels:
+def _crop_square(picture: Pil.Image, seed: int, size_px: int) -> Levels:
     """A square of a picture: which, the seed chooses."""
     rng = np.random.default_rng((seed, 1))
     side = min(picture.size) * rng.uniform(0.85, 1.0)
@@ -266,7 +266,7 @@ def _grain(seed: int, size_px: int, scale: int) -> Plane:
     )
 
 
-def _ink(plane: Plane, coverage: Plane, level: float) -> None:
+def _print_ink(plane: Plane, coverage: Plane, level: float) -> None:
     """Lay one channel of a colour over `plane` in place."""
     plane += coverage * (level - plane)
 

@@ -167,9 +167,9 @@ def text_patch(
     x0 = math.floor((left - 0.1 * em_dots) / fine)
     x1 = math.ceil((left + _length(text, font) + 0.1 * em_dots) / fine)
     canvas = Pil.new("L", ((x1 - x0) * fine, (y1 - y0) * fine))
-    _write(canvas, text, font, x=left - x0 * fine, baseline=baseline - y0 * fine)
+    _write_line(canvas, text, font, x=left - x0 * fine, baseline=baseline - y0 * fine)
     if turn is not None:
-        canvas, y0, x0 = _turned(canvas, y0, x0, turn, scale=scale, fine=fine)
+        canvas, y0, x0 = _turn_canvas(canvas, y0, x0, turn, scale=scale, fine=fine)
     return Patch(np.asarray(canvas.reduce(fine)), y0, x0)
 
 
@@ -223,7 +223,7 @@ def patch_box(kind: str, label: str, patch: Patch, scale: int) -> Box:
     return Box(kind, label, y0 // scale, x0 // scale, -(-y1 // scale), -(-x1 // scale))
 
 
-def flatten(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
+def flatten_layers(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
     """Lay `layers` over one another, first below, in an image of height and width `shape`; what
     lies outside is cut.
     """
@@ -261,7 +261,7 @@ def _colour(layer: Layer) -> npt.NDArray[np.float32]:
     return (head + share[:, None] * (foot - head))[:, None]
 
 
-def _turned(
+def _turn_canvas(
     canvas: Pil.Image, y0: int, x0: int, turn: Turn, *, scale: int, fine: int
 ) -> tuple[Pil.Image, int, int]:
     """Turn a canvas of `fine` dots per output pixel whose corner is (`y0`, `x0`); give it with its
@@ -287,7 +287,7 @@ def _advance_em(text: str, face: Face, weight: Weight) -> float:
     return _length(text, _font(face, weight, 256.0)) / 256
 
 
-def _write(
+def _write_line(
     canvas: Pil.Image, text: str, font: ImageFont.FreeTypeFont, *, x: int, baseline: int
 ) -> None:
     """Write a line of text; its words are drawn once and kept, unless they are large.

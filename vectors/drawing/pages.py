@@ -91,7 +91,7 @@ def print_rows(
     return rows
 
 
-def shear(patch: Patch, slope: float, size_px: int) -> Patch:
+def shear_patch(patch: Patch, slope: float, size_px: int) -> Patch:
     """The patch with every column moved down by `slope` times its distance from the middle of the
     image.
     """
@@ -108,7 +108,7 @@ def shear(patch: Patch, slope: float, size_px: int) -> Patch:
     return Patch(np.asarray(sheared), patch.y + top, patch.x)
 
 
-def near_rows(rows: Sequence[Patch], slope: float, size_px: int, *, margin: int) -> Mask:
+def mark_rows(rows: Sequence[Patch], slope: float, size_px: int, *, margin: int) -> Mask:
     """1 in the sheared box around the ink of each row, `margin` output pixels larger on every side.
     Output.
     """
@@ -124,7 +124,7 @@ def near_rows(rows: Sequence[Patch], slope: float, size_px: int, *, margin: int)
     return mask
 
 
-def darken(page: Levels) -> Levels:
+def darken_corners(page: Levels) -> Levels:
     """Let the light fall off towards the corners with the square of the distance from the
     middle.
     """

@@ -82,11 +82,11 @@ def add_grain(
     )
     shared, red, blue = (_crystals(rng, size_px, crystal) for _ in range(3))
     shared *= strength
-    own = strength * np.float32(TINT)
+    tint = strength * np.float32(TINT)
     grainy = still.astype(np.float32)
     grainy += shared[..., None]
-    grainy[..., 0] += own * red
-    grainy[..., 2] += own * blue
+    grainy[..., 0] += tint * red
+    grainy[..., 2] += tint * blue
     return levels(grainy)
 
 

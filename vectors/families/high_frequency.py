@@ -57,7 +57,7 @@ def draw(
         "plain", seed, size * scale, scale
     )  # a scale or an output size out of range raises there
     rng = np.random.default_rng((seed, 19))
-    clean = _faded(PATTERNS[ground](rng, size * scale, scale, period_px), contrast)
+    clean = _fade_contrast(PATTERNS[ground](rng, size * scale, scale, period_px), contrast)
     across_px = sticker_px(diameter_px, size)
     y_px, x_px = sticker_place(rng, across_px, size)
     layers = sticker(rng, across_px, y_px=y_px, x_px=x_px, scale=scale)
@@ -81,8 +81,10 @@ def draw(
 
 def grating(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
     """Straight lines at any angle that is not close to an axis."""
-    across, _ = _turned(size_px, scale, math.radians(rng.uniform(20, 70) + 90 * rng.integers(2)))
-    return _tinted(rng, _wave(across, period_px))
+    across, _ = _rotate_axes(
+        size_px, scale, math.radians(rng.uniform(20, 70) + 90 * rng.integers(2))
+    )
+    return _tint_wave(rng, _wave(across, period_px))
 
 
 def rings(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
@@ -91,17 +93,17 @@ def rings(rng: np.random.Generator, size_px: int, scale: int, period_px: float) 
     """
     at = (np.arange(size_px) + 0.5) / scale
     y_px, x_px = rng.uniform(0.25, 0.75, 2) * size_px / scale
-    return _tinted(rng, _wave(np.hypot((at - y_px)[:, None], (at - x_px)[None, :]), period_px))
+    return _tint_wave(rng, _wave(np.hypot((at - y_px)[:, None], (at - x_px)[None, :]), period_px))
 
 
 def halftone(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
     """The dots of a printed picture: a turned screen whose dots grow from light to shade."""
-    across, along = _turned(size_px, scale, math.radians(rng.uniform(12, 33)))
+    across, along = _rotate_axes(size_px, scale, math.radians(rng.uniform(12, 33)))
     dots = (_wave(across, period_px) + _wave(along, period_px)) / 2
     tone = np.sin(across * (5 / size_px * scale) + rng.uniform(0, 6)) * np.cos(
         along * (4 / size_px * scale)
     )
-    return _tinted(rng, 0.62 * dots + 0.38 * tone)
+    return _tint_wave(rng, 0.62 * dots + 0.38 * tone)
 
 
 def weave(rng: np.random.Generator, size_px: int, scale: int, period_px: float) -> Levels:
@@ -109,7 +111,7 @@ def weave(rng: np.random.Generator, size_px: int, scale: int, period_px: float) 
     period.
     """
     dark, light = _inks(rng)
-    across, along = _turned(size_px, scale, math.radians(rng.uniform(6, 20)))
+    across, along = _rotate_axes(size_px, scale, math.radians(rng.uniform(6, 20)))
     half_x, half_y = (np.cos(plane * (math.pi / period_px)) for plane in (across, along))
     above = np.clip(0.5 + 4 * half_x * half_y, 0, 1)
     warp, weft = (0.4 + 0.6 * half * half for half in (half_x, half_y))
@@ -155,7 +157,7 @@ PATTERNS: Mapping[str, Callable[[np.random.Generator, int, int, float], Levels]]
 }
 
 
-def _faded(picture: Levels, contrast: float) -> Levels:
+def _fade_contrast(picture: Levels, contrast: float) -> Levels:
     """The picture with every level moved towards its mean colour; at contrast 1 it stays as it
     is.
     """
@@ -167,7 +169,7 @@ def _faded(picture: Levels, contrast: float) -> Levels:
     return np.stack([table[picture[..., channel]] for channel, table in enumerate(tables)], axis=-1)
 
 
-def _turned(size_px: int, scale: int, angle: float) -> tuple[Plane, Plane]:
+def _rotate_axes(size_px: int, scale: int, angle: float) -> tuple[Plane, Plane]:
     """Coordinates in input pixels along two axes at right angles, turned by `angle`."""
     at = (np.arange(size_px) + 0.5) / scale
     y, x = at[:, None], at[None, :]
@@ -186,7 +188,7 @@ def _wave(distance: Plane, period_px: float) -> Plane:
     return wave
 
 
-def _tinted(rng: np.random.Generator, wave: Plane) -> Levels:
+def _tint_wave(rng: np.random.Generator, wave: Plane) -> Levels:
     """From -1 to 1, from the dark ink to the light one."""
     dark, light = _inks(rng)
     share = 0.5 + 0.5 * np.clip(wave, -1, 1)

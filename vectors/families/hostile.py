@@ -49,14 +49,17 @@ def draw(seed: int, size: int, scale: int, *, kind: str, ground: str) -> Scene:
     """Draw a sticker on a picture of the given kind; its mask is given."""
     if kind not in KINDS:
         raise ValueError(f"no kind of input is called {kind!r}; there are: {', '.join(KINDS)}")
-    what = KINDS[kind]
-    height, width = what.shape(size)
+    variant = KINDS[kind]
+    height, width = variant.shape(size)
     clean = np.ascontiguousarray(
         draw_ground(ground, seed, size * scale, scale)[: height * scale, : width * scale]
     )
-    layers = _sticker(seed, height, width, scale) if what.pasted else []
-    if what.grey:
-        clean, layers = _grey(clean), [replace(layer, rgb=_grey_rgb(layer)) for layer in layers]
+    layers = _sticker(seed, height, width, scale) if variant.pasted else []
+    if variant.grey:
+        clean, layers = (
+            _remove_colour(clean),
+            [replace(layer, rgb=_grey_rgb(layer)) for layer in layers],
+        )
     scene = compose(
         clean,
         layers,
@@ -68,8 +71,10 @@ def draw(seed: int, size: int, scale: int, *, kind: str, ground: str) -> Scene:
         ),
         truth=tuple(patch_box("sticker", "star", layer.patch, scale) for layer in layers[:1]),
     )
-    mask = scene.mask if what.mask is None else np.full((height, width), what.mask, np.float32)
-    return replace(scene, mask=mask, file=what.file(scene.input) if what.file else b"")
+    mask = (
+        scene.mask if variant.mask is None else np.full((height, width), variant.mask, np.float32)
+    )
+    return replace(scene, mask=mask, file=variant.file(scene.input) if variant.file else b"")
 
 
 def _sticker(seed: int, height: int, width: int, scale: int) -> Layers:
@@ -79,7 +84,7 @@ def _sticker(seed: int, height: int, width: int, scale: int) -> Layers:
     return sticker(rng, diameter_px, y_px=y_px, x_px=x_px, scale=scale)
 
 
-def _grey(picture: Levels) -> Levels:
+def _remove_colour(picture: Levels) -> Levels:
     """The picture's luma in all three channels."""
     luma = np.asarray(Pil.fromarray(picture).convert("L"))
     return np.repeat(luma[..., None], 3, axis=2)
@@ -101,15 +106,15 @@ def _sixteen_bit_png(image: Image) -> bytes:
 def _cmyk_tiff(image: Image) -> bytes:
     """Inks are what is missing to white; no black."""
     inks = Pil.fromarray(255 - _levels(image)).split()
-    return _saved(Pil.merge("CMYK", (*inks, Pil.new("L", inks[0].size, 0))), "TIFF")
+    return _save_picture(Pil.merge("CMYK", (*inks, Pil.new("L", inks[0].size, 0))), "TIFF")
 
 
-def _lying_webp(image: Image) -> bytes:
+def _rotated_webp(image: Image) -> bytes:
     """Stored as a camera held upright stores it: on its side, with a note which way is up."""
     exif = Pil.Exif()
     exif[ORIENTATION] = LYING
     turned = Pil.fromarray(_levels(image)).transpose(Pil.Transpose.ROTATE_90)
-    return _saved(turned, "WEBP", lossless=True, quality=0, method=0, exif=exif)
+    return _save_picture(turned, "WEBP", lossless=True, quality=0, method=0, exif=exif)
 
 
 def _transparent_png(image: Image) -> bytes:
@@ -128,13 +133,13 @@ def _png(pixels: npt.NDArray[np.unsignedinteger]) -> bytes:
 
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
+    encoded, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not encoded:
         raise OSError("a PNG could not be encoded")
     return data.tobytes()
 
 
-def _saved(picture: Pil.Image, kind: str, **options: object) -> bytes:
+def _save_picture(picture: Pil.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
@@ -156,7 +161,7 @@ KINDS: Mapping[str, Kind] = {
     "greyscale": Kind(_square, file=_grey_png, grey=True),
     "empty_mask": Kind(_square, mask=0.0, pasted=False),
     "sixteen_bit": Kind(_square, file=_sixteen_bit_png),
-    "exif_rotated": Kind(_landscape, file=_lying_webp),
+    "exif_rotated": Kind(_landscape, file=_rotated_webp),
     "transparent": Kind(_square, file=_transparent_png),
     "cmyk": Kind(_square, file=_cmyk_tiff),
     "sliver": Kind(lambda size: (max(size // 16, 4), size)),

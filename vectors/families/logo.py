@@ -168,7 +168,7 @@ def _layer(spot: Spot, distance: Distance, *, second: bool = False) -> Layer:
     if second:
         return Layer(patch, spot.second)
     if spot.fill == "gradient":
-        return Layer(patch, _paler(spot.main), foot_rgb=_deeper(spot.main))
+        return Layer(patch, _lighten_colour(spot.main), foot_rgb=_darken_colour(spot.main))
     return Layer(patch, spot.main, _body_alpha(spot))
 
 
@@ -176,12 +176,12 @@ def _body_alpha(spot: Spot) -> float:
     return GLASS if spot.fill == "translucent" else 1.0
 
 
-def _paler(rgb: Rgb) -> Rgb:
+def _lighten_colour(rgb: Rgb) -> Rgb:
     red, green, blue = (round(level + PALER * (255 - level)) for level in rgb)
     return red, green, blue
 
 
-def _deeper(rgb: Rgb) -> Rgb:
+def _darken_colour(rgb: Rgb) -> Rgb:
     red, green, blue = (round(DEEPER * level) for level in rgb)
     return red, green, blue
 

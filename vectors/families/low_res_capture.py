@@ -12,7 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from editproof.vectors.drawing.capture import degrade
-from editproof.vectors.drawing.composition import Brief, compose, luminance, near_patches, print_on
+from editproof.vectors.drawing.composition import (
+    Brief,
+    compose,
+    luminance,
+    mark_boxes,
+    print_layers,
+)
 from editproof.vectors.drawing.grounds import draw_ground
 from editproof.vectors.drawing.layers import (
     Layer,
@@ -68,7 +74,7 @@ def draw(
     lettering = Lettering("bold", height_px)
     wide_px = sticker_px(STICKER_PX, size)
     texts, patches, below_px = _text(rng, lettering, size=size, scale=scale, room_px=wide_px)
-    clean = print_on(
+    clean = print_layers(
         picture, [Layer(patch, INKS[luminance(picture, patch) < MIDDLE]) for patch in patches]
     )
     reach_px = wide_px / 2 + MARGIN * size
@@ -97,7 +103,7 @@ def draw(
                 for text, patch in zip(texts, patches, strict=True)
             ),
         ),
-        protect={"text": near_patches(patches, size * scale, margin=scale)},
+        protect={"text": mark_boxes(patches, size * scale, margin=scale)},
         capture=lambda seen: degrade(
             seen, rng, blur_px=blur_px, noise_levels=noise_levels, quality=quality
         ),
@@ -113,7 +119,9 @@ def _text(
     low, wide_px = MARGIN * size, (1 - 2 * MARGIN) * size
     pitch_px = PITCH * lettering.height_px
     rows = max(1, min(ROWS, int((size - 2 * low - room_px) / pitch_px)))
-    texts = [_cut(SIGNS[index], lettering, wide_px) for index in rng.permutation(len(SIGNS))[:rows]]
+    texts = [
+        _cut_text(SIGNS[index], lettering, wide_px) for index in rng.permutation(len(SIGNS))[:rows]
+    ]
     patches = []
     for row, text in enumerate(texts):
         left = low + rng.uniform() * max(wide_px - text_width(text, lettering), 0.0)
@@ -123,7 +131,7 @@ def _text(
     return texts, patches, low + rows * pitch_px
 
 
-def _cut(text: str, lettering: Lettering, room_px: float) -> str:
+def _cut_text(text: str, lettering: Lettering, room_px: float) -> str:
     while len(text) > 1 and text_width(text, lettering) > room_px:
         text = text[:-1].rstrip()
     return text

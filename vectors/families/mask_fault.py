@@ -55,7 +55,7 @@ def draw(seed: int, size: int, scale: int, *, fault: str, amount_px: float, grou
     return replace(scene, mask=FAULTS[fault](rng, scene.overlay, min(amount_px, MAX_AMOUNT * size)))
 
 
-def _grown(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
+def _grow_mask(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     """Too large by `amount_px` on every side."""
     del rng
     from scipy import ndimage  # half a second to import, and listing vectors does not need it
@@ -71,7 +71,7 @@ def _grown(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     return grown
 
 
-def _noisy(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
+def _add_noise(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     """Salt all over the image, and corners of the image inverted, squares of 3 × `amount_px`."""
     noisy = np.maximum(mask, rng.random(mask.shape, np.float32) < SALT).astype(np.float32)
     edge = max(1, round(3 * amount_px))
@@ -82,15 +82,15 @@ def _noisy(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     return noisy
 
 
-def _shifted(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
+def _shift_mask(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     """Off by `amount_px`, rounded to whole pixels, along both axes; what leaves the image is
     lost.
     """
     shift = max(1, round(amount_px))
-    return _moved(mask, *(int(sign) * shift for sign in rng.choice([-1, 1], 2)))
+    return _move_mask(mask, *(int(sign) * shift for sign in rng.choice([-1, 1], 2)))
 
 
-def _stale(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
+def _misplace_mask(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     """That of an earlier version of the asset, where the sticker stood elsewhere: the two do not
     meet.
     """
@@ -101,25 +101,25 @@ def _stale(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     down, right = (
         size // 3 if middle < size // 2 else -(size // 3) for middle in (middle_y, middle_x)
     )
-    return _moved(mask, down, right)
+    return _move_mask(mask, down, right)
 
 
-def _inverted(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
+def _invert_mask(rng: np.random.Generator, mask: Mask, amount_px: float) -> Mask:
     """Everything but the sticker."""
     del rng, amount_px
     return 1 - mask
 
 
 FAULTS: Mapping[str, Callable[[np.random.Generator, Mask, float], Mask]] = {
-    "grown": _grown,
-    "noisy": _noisy,
-    "shifted": _shifted,
-    "stale": _stale,
-    "inverted": _inverted,
+    "grown": _grow_mask,
+    "noisy": _add_noise,
+    "shifted": _shift_mask,
+    "stale": _misplace_mask,
+    "inverted": _invert_mask,
 }
 
 
-def _moved(mask: Mask, down: int, right: int) -> Mask:
+def _move_mask(mask: Mask, down: int, right: int) -> Mask:
     """The mask moved by whole pixels; zeros enter from outside."""
     size = mask.shape[0]
     moved = np.zeros_like(mask)

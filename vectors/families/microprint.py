@@ -8,7 +8,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from editproof.vectors.drawing.composition import Brief, compose, near_patches, print_on
+from editproof.vectors.drawing.composition import Brief, compose, mark_boxes, print_layers
 from editproof.vectors.drawing.grounds import draw_ground
 from editproof.vectors.drawing.layers import (
     Layer,
@@ -63,7 +63,7 @@ def draw(
     lettering = Lettering("regular", height_px)
     rows = [_row(rng, lettering, top, size=size, scale=scale) for top in tops]
     printed = [patch for _, patch in rows]
-    clean = print_on(sheet, [Layer(patch, INK_RGB, contrast) for patch in printed])
+    clean = print_layers(sheet, [Layer(patch, INK_RGB, contrast) for patch in printed])
     facts: dict[str, Param] = {"height_px": height_px, "gap_px": gap_px, "contrast": contrast}
     return compose(
         clean,
@@ -79,7 +79,7 @@ def draw(
             *(patch_box("microprint", text, patch, scale) for text, patch in rows),
         ),
         opacity=STAMP_ALPHA,
-        protect={"microprint": near_patches(printed, size * scale, margin=scale)},
+        protect={"microprint": mark_boxes(printed, size * scale, margin=scale)},
     )
 
 

@@ -122,12 +122,12 @@ def bird() -> list[Part]:
     beak = [(0.03, -0.2), (0.065, -0.27), (0.075, -0.2)]
     body = _oval(0.05, 0.0, 0.062, 0.17)
     return [
-        (1, _rounded(far)),
-        (0, _rounded(tail)),
+        (1, _round_corners(far)),
+        (0, _round_corners(tail)),
         (2, np.array(beak)),
         (0, body),
         (0, _oval(0.04, -0.17, 0.045, 0.05)),
-        (1, _rounded(near)),
+        (1, _round_corners(near)),
     ]
 
 
@@ -193,7 +193,7 @@ def _limb(start: tuple[float, float], end: tuple[float, float], radius: float) -
     return np.concatenate([last + cap, first - cap])
 
 
-def _rounded(corners: list[tuple[float, float]]) -> Plane:
+def _round_corners(corners: list[tuple[float, float]]) -> Plane:
     """A closed outline with its corners cut off three times over (Chaikin)."""
     points = np.array(corners)
     for _ in range(3):

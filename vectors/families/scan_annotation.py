@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from editproof.vectors.drawing.capture import degrade
-from editproof.vectors.drawing.composition import Brief, compose, print_on
+from editproof.vectors.drawing.composition import Brief, compose, print_layers
 from editproof.vectors.drawing.grounds import draw_ground
 from editproof.vectors.drawing.layers import (
     Distance,
@@ -30,7 +30,14 @@ from editproof.vectors.drawing.layers import (
     text_patch,
     text_width,
 )
-from editproof.vectors.drawing.pages import MARGIN, PITCH, darken, near_rows, print_rows, shear
+from editproof.vectors.drawing.pages import (
+    MARGIN,
+    PITCH,
+    darken_corners,
+    mark_rows,
+    print_rows,
+    shear_patch,
+)
 from editproof.vectors.drawing.shapes import frame
 from editproof.vectors.drawing.textures import levels, noise
 from editproof.vectors.scene import Param, Scene, Vector
@@ -78,8 +85,8 @@ def draw(
     sheet = draw_ground(ground, seed, size * scale, scale)
     slope = math.tan(math.radians(skew_deg)) * float(rng.choice([-1, 1]))
     rows = print_rows(rng, Lettering("regular", height_px), size=size, scale=scale)
-    lines = [shear(patch, slope, size * scale) for _, patch in rows]
-    clean = darken(print_on(sheet, [Layer(line, INK_RGB, 0.92) for line in lines]))
+    lines = [shear_patch(patch, slope, size * scale) for _, patch in rows]
+    clean = darken_corners(print_layers(sheet, [Layer(line, INK_RGB, 0.92) for line in lines]))
     layers = MARKS[mark](
         rng, _spot(rng, rows, height_px=height_px, slope=slope, size=size, scale=scale)
     )
@@ -107,7 +114,7 @@ def draw(
         ),
         opacity=opacity,
         protect={
-            "print": near_rows([patch for _, patch in rows], slope, size * scale, margin=scale)
+            "print": mark_rows([patch for _, patch in rows], slope, size * scale, margin=scale)
         },
         capture=lambda seen: degrade(seen, rng, quality=quality),
     )
@@ -193,7 +200,7 @@ def _stamp(rng: np.random.Generator, spot: Spot) -> list[Layer]:
         word, lettering, y_px=spot.y_px - height_px / 2, x_px=left, scale=spot.scale
     )
     layers = [_layer(border, spot, STAMP_RGB), Layer(letters, STAMP_RGB)]
-    return [Layer(_worn(rng, layer.patch, spot.scale), layer.rgb) for layer in layers]
+    return [Layer(_wear_ink(rng, layer.patch, spot.scale), layer.rgb) for layer in layers]
 
 
 def _scribble(rng: np.random.Generator, spot: Spot) -> list[Layer]:
@@ -238,7 +245,7 @@ def _layer(distance: Distance, spot: Spot, rgb: Rgb) -> Layer:
     )
 
 
-def _worn(rng: np.random.Generator, patch: Patch, scale: int) -> Patch:
+def _wear_ink(rng: np.random.Generator, patch: Patch, scale: int) -> Patch:
     """The patch with its ink thinned in spots."""
     height, width = patch.coverage.shape
     spots = noise(rng, max(height, width), cell=2.5 * scale)[:height, :width]

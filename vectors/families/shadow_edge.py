@@ -60,7 +60,7 @@ def draw(
         "radius_px": radius_px,
     }
     return compose(
-        shade(lit, distance, penumbra_px=penumbra_px, contrast=contrast),
+        cast_shadow(lit, distance, penumbra_px=penumbra_px, contrast=contrast),
         [Layer(sticker, STICKERS[rng.integers(len(STICKERS))])],
         scale=scale,
         brief=Brief(
@@ -72,7 +72,7 @@ def draw(
     )
 
 
-def shade(lit: Levels, distance: Plane, *, penumbra_px: float, contrast: float) -> Levels:
+def cast_shadow(lit: Levels, distance: Plane, *, penumbra_px: float, contrast: float) -> Levels:
     """Darken a picture where the signed distance from the shadow's edge, input pixels, is negative.
 
     `contrast` is the share of the encoded level that the umbra loses in red; across the penumbra it

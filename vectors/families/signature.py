@@ -39,7 +39,7 @@ def draw(
     rng = np.random.default_rng((seed, 17))
     out_px = size * scale
     clean = (
-        paint(seed, out_px, scale)
+        paint_over(seed, out_px, scale)
         if ground == "painting"
         else draw_ground(ground, seed, out_px, scale)
     )
@@ -172,7 +172,7 @@ def _stroke(curve: Plane, width_px: Plane, *, scale: int) -> Patch:
     return Patch(np.asarray(canvas.reduce(fine)), y0, x0)
 
 
-def paint(seed: int, size_px: int, scale: int) -> Levels:
+def paint_over(seed: int, size_px: int, scale: int) -> Levels:
     """A photograph painted over with short brush strokes that follow a slow swirl: H×W×3, 0 to
     255.
     """

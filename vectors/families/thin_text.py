@@ -132,7 +132,7 @@ def draw(
     clean = draw_ground(ground, seed, size * scale, scale)
     lettering = Lettering(weight, height_px, "han" if script == "han" else "roboto")
     block = _block(rng, PHRASES[script], lettering, size=size, lines=lines, angle_deg=angle_deg)
-    patches = _place(rng, block, size=size, scale=scale)
+    patches = _place_block(rng, block, size=size, scale=scale)
     ink = [Layer(patch, BLACK if luminance(clean, patch) > MIDDLE else WHITE) for patch in patches]
     facts: dict[str, Param] = {
         "script": script,
@@ -207,16 +207,16 @@ def _texts(
     shuffled = [phrases[index] for index in rng.permutation(len(phrases))]
     fitting = [phrase for phrase in shuffled if text_width(phrase, lettering) <= room_px]
     chosen = (fitting + shuffled)[:lines]
-    return [_cut(phrase, lettering, room_px) for phrase in chosen]
+    return [_cut_phrase(phrase, lettering, room_px) for phrase in chosen]
 
 
-def _cut(phrase: str, lettering: Lettering, room_px: float) -> str:
+def _cut_phrase(phrase: str, lettering: Lettering, room_px: float) -> str:
     while len(phrase) > 1 and text_width(phrase, lettering) > room_px:
         phrase = phrase[:-1].rstrip()
     return phrase
 
 
-def _place(rng: np.random.Generator, block: Block, *, size: int, scale: int) -> list[Patch]:
+def _place_block(rng: np.random.Generator, block: Block, *, size: int, scale: int) -> list[Patch]:
     """Set the block within the margins, each line shifted on its own within the column, all turned
     together.
     """

@@ -62,7 +62,7 @@ def draw(
     mark = _mark(name, lettering, slant_deg=slant_deg, scale=scale)
     row_px = min(float(spacing_px), MAX_SPACING * size)
     pitch_px = text_width(name, lettering) + 1.5 * lettering.height_px + 0.8 * row_px
-    marks = _repeat(
+    marks = _repeat_mark(
         rng,
         mark,
         spacing=(row_px * scale, pitch_px * scale),
@@ -71,7 +71,7 @@ def draw(
     )
     patches = [
         patch
-        for patch in (_cut(mark, size * scale, MARGIN_PX * scale) for mark in marks)
+        for patch in (_cut_patch(mark, size * scale, MARGIN_PX * scale) for mark in marks)
         if patch is not None
     ]
     facts: dict[str, Param] = {
@@ -122,7 +122,7 @@ def _mark(name: str, lettering: Lettering, *, slant_deg: float, scale: int) -> P
     return Patch(coverage, -coverage.shape[0] // 2, -coverage.shape[1] // 2)
 
 
-def _repeat(
+def _repeat_mark(
     rng: np.random.Generator,
     mark: Patch,
     *,
@@ -150,7 +150,7 @@ def _repeat(
     return copies
 
 
-def _cut(patch: Patch, size_px: int, margin: int) -> Patch | None:
+def _cut_patch(patch: Patch, size_px: int, margin: int) -> Patch | None:
     """What of a patch lies inside the margin, or None where that is next to nothing."""
     height, width = patch.coverage.shape
     y0, x0 = max(patch.y, margin), max(patch.x, margin)

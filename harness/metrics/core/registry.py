@@ -39,7 +39,7 @@ from editproof.harness.metrics.structure.ms_ssim import MS_SSIM
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.metrics.structure.ssim import SSIM
 from editproof.harness.records.errors import UsageError, unknown_name_error
-from editproof.vectors.offers import OfferError, offered
+from editproof.vectors.plugins import PluginError, load_plugins
 
 ENTRY_POINTS = "editproof.metrics"
 """Group under which other packages offer metrics: a Metric, or several in a list or tuple."""
@@ -101,8 +101,8 @@ def foreign() -> dict[str, Metric]:
     the package.
     """
     try:
-        metrics = offered(ENTRY_POINTS, Metric)
-    except OfferError as error:
+        metrics = load_plugins(ENTRY_POINTS, Metric)
+    except PluginError as error:
         raise UsageError(str(error)) from error
     names = [metric.name for metric in metrics]
     for name in names:

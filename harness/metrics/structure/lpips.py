@@ -31,7 +31,7 @@ from editproof.harness.metrics.structure import lpips_networks
 from editproof.harness.metrics.structure.lpips_networks import Box, Features, Span, Step
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.reasons import EMPTY
-from editproof.pipelines.device import exactly, find_device
+from editproof.pipelines.device import find_device, full_precision
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -254,7 +254,7 @@ def features(
     """
     import torch
 
-    with torch.inference_mode(), exactly():
+    with torch.inference_mode(), full_precision():
         shift, scale = (torch.tensor(constant).view(1, 3, 1, 1) for constant in (SHIFT, SCALE))
         batch = images if images.ndim == 4 else images[None]
         pictures = torch.from_numpy(np.require(batch, requirements=["C", "W"])).permute(0, 3, 1, 2)

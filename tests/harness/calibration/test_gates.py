@@ -28,7 +28,7 @@ from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.records.errors import UsageError
 from editproof.pipelines.contract import Mask
-from editproof.vectors import offers
+from editproof.vectors import plugins
 
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""
@@ -39,7 +39,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An installed package that offers this module's MINE."""
     point = EntryPoint("mine", f"{__name__}:MINE", ENTRY_POINTS)
     monkeypatch.setattr(
-        offers, "entry_points", lambda group: [point] if group == ENTRY_POINTS else []
+        plugins, "entry_points", lambda group: [point] if group == ENTRY_POINTS else []
     )
     foreign.cache_clear()
     yield monkeypatch

@@ -14,8 +14,8 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors import get
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors import get_vector
 
 INSIDE: dict[str, Region] = {
     "soft_fill": "edit",
@@ -52,17 +52,17 @@ SHOWN_BY = {
 
 @pytest.fixture(scope="module")
 def photograph() -> Reference:
-    return task_of(get("logo").render(3, 256, step=4)).reference
+    return make_scene_task(get_vector("logo").render(3, 256, step=4)).reference
 
 
 @pytest.fixture(scope="module")
 def sheet() -> Reference:
-    return task_of(get("microprint").render(3, 256, step=2)).reference
+    return make_scene_task(get_vector("microprint").render(3, 256, step=2)).reference
 
 
 @pytest.fixture(scope="module")
 def tiled() -> Reference:
-    return task_of(get("tiled_seams").render(3, 256, step=3)).reference
+    return make_scene_task(get_vector("tiled_seams").render(3, 256, step=3)).reference
 
 
 @pytest.fixture

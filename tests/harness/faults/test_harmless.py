@@ -15,11 +15,11 @@ from editproof.harness.faults.planted import harmless
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
+from editproof.harness.suites.tasks import make_scene_task
 from editproof.pipelines import reference
 from editproof.pipelines.contract import EditRequest, Param
 from editproof.pipelines.loader import fingerprint, load
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "biharmonic"}
 MAY_KEEP = {
@@ -44,7 +44,9 @@ MOST_LEVELS = 40
 
 @pytest.fixture(scope="module")
 def request_() -> EditRequest:
-    return replace(task_of(get("logo").render(3, 192, step=2, scale=2)).request, seed=5)
+    return replace(
+        make_scene_task(get_vector("logo").render(3, 192, step=2, scale=2)).request, seed=5
+    )
 
 
 @pytest.fixture(scope="module")

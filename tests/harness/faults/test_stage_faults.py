@@ -12,11 +12,11 @@ import pytest
 from editproof.harness.faults.planted import build
 from editproof.harness.faults.stages import STAGE_FAULTS, StageFault, get_fault
 from editproof.harness.records.errors import UsageError
-from editproof.harness.suites.tasks import task_of
+from editproof.harness.suites.tasks import make_scene_task
 from editproof.pipelines import reference
 from editproof.pipelines.contract import EditRequest, EditResult, Param, Status
 from editproof.pipelines.loader import fingerprint, load
-from editproof.vectors import get
+from editproof.vectors import get_vector
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "patch", "harmonise.grain": True}
 HARMLESS_TO_PIXELS = {"distrustful"}
@@ -26,7 +26,9 @@ NEEDS_A_STEP = {"not_harmonised"}
 
 @pytest.fixture(scope="module")
 def request_() -> EditRequest:
-    return replace(task_of(get("logo").render(3, 128, step=3, scale=2)).request, seed=5)
+    return replace(
+        make_scene_task(get_vector("logo").render(3, 128, step=3, scale=2)).request, seed=5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,9 @@ def test_twice_the_strength_does_more(name: str, request_: EditRequest, clean: E
 @pytest.mark.slow
 def test_a_fault_that_happens_sometimes_happens_to_the_same_pictures() -> None:
     """Half of the pictures at strength 0.5, and every one of them at 1."""
-    requests = [task_of(get("logo").render(seed, 64, step=1)).request for seed in range(40)]
+    requests = [
+        make_scene_task(get_vector("logo").render(seed, 64, step=1)).request for seed in range(40)
+    ]
     plain = reference.build()
 
     def hit(strength: float) -> list[bool]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from editproof.harness.metrics.core.metric import Image, Reference
 from editproof.harness.metrics.residue.ghost import GHOST
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors.registry import get
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors.registry import get_vector
 from editproof.vectors.scene import Scene
 
 FLAT = (
@@ -38,7 +38,7 @@ CHANCE_DB = 20 * np.log10(3.0)
 
 @cache
 def scene(family: str, step: int, scale: int) -> Scene:
-    return get(family).render(5, SIZE, step=step, scale=scale)
+    return get_vector(family).render(5, SIZE, step=step, scale=scale)
 
 
 def enlarged(image: NDArray[np.float32], scale: int) -> Image:
@@ -72,7 +72,9 @@ def measured(reference: Reference, actual: Image) -> tuple[float, float]:
 def test_one_percent_is_seen(family: str, step: int, scale: int) -> None:
     """After rounding to 8 bits, on flat and on busy grounds, at input size and above it."""
     drawn = scene(family, step, scale)
-    amplitude, snr = measured(task_of(drawn).reference, with_residue(drawn, 0.01).clip(0, 1))
+    amplitude, snr = measured(
+        make_scene_task(drawn).reference, with_residue(drawn, 0.01).clip(0, 1)
+    )
     assert snr > CHANCE_DB
     assert amplitude == pytest.approx(0.01, abs=0.007)
 
@@ -82,7 +84,7 @@ def test_one_percent_is_seen(family: str, step: int, scale: int) -> None:
 def test_the_amplitude_is_the_share_that_is_left(family: str, step: int, scale: int) -> None:
     """With its sign: what was taken off too much is negative."""
     drawn = scene(family, step, scale)
-    reference = task_of(drawn).reference
+    reference = make_scene_task(drawn).reference
     for share in (0.1, -0.1):
         amplitude, _ = measured(reference, with_residue(drawn, share))
         assert amplitude == pytest.approx(share, rel=0.2)
@@ -92,7 +94,7 @@ def test_the_amplitude_is_the_share_that_is_left(family: str, step: int, scale: 
 def test_more_of_it_is_more(family: str, step: int) -> None:
     """Amplitude and certainty rise with what is left."""
     drawn = scene(family, step, 1)
-    reference = task_of(drawn).reference
+    reference = make_scene_task(drawn).reference
     amplitudes, snrs = zip(
         *(measured(reference, with_residue(drawn, s)) for s in (0.0, 0.01, 0.04, 0.16)), strict=True
     )
@@ -107,7 +109,7 @@ def test_a_smooth_fill_is_no_ghost(family: str, step: int) -> None:
     hole = cv2.dilate((drawn.overlay > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
     pixels = np.round(drawn.input * 255).astype(np.uint8)
     filled = np.asarray(cv2.inpaint(pixels, hole, 3, cv2.INPAINT_NS), np.float32) / np.float32(255)
-    _, snr = measured(task_of(drawn).reference, filled)
+    _, snr = measured(make_scene_task(drawn).reference, filled)
     assert snr < 20 * np.log10(4.0)
 
 
@@ -121,7 +123,7 @@ def test_other_damage_is_no_ghost(fault: str) -> None:
         "blur": cv2.GaussianBlur(drawn.clean, (0, 0), 1.0),
     }[fault]
     _, snr = measured(
-        task_of(drawn).reference, as_delivered(np.clip(damaged, 0, 1).astype(np.float32))
+        make_scene_task(drawn).reference, as_delivered(np.clip(damaged, 0, 1).astype(np.float32))
     )
     assert snr < CHANCE_DB
 
@@ -133,7 +135,7 @@ def test_the_map_shows_where_it_is_left() -> None:
     actual = with_residue(drawn, 0.3)
     actual[:, half:] = drawn.clean[:, half:]
     assert GHOST.map is not None
-    plane = GHOST.map(GHOST.prepare(task_of(drawn).reference), actual)
+    plane = GHOST.map(GHOST.prepare(make_scene_task(drawn).reference), actual)
     inside = drawn.overlay > 0.3
     assert plane[:, : half - 16][inside[:, : half - 16]].mean() == pytest.approx(0.3, abs=0.1)
     assert abs(plane[:, half + 16 :][inside[:, half + 16 :]].mean()) < 0.02

@@ -16,8 +16,8 @@ from editproof.harness.metrics.legibility.micro_legibility import MICRO_LEGIBILI
 from editproof.harness.metrics.residue.text_residue import TEXT_RESIDUE
 from editproof.harness.metrics.structure.ssim import SSIM
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors.registry import get
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors.registry import get_vector
 
 
 def values(metric: Metric, reference: Reference, actual: Image) -> dict[tuple[str, str], Value]:
@@ -31,7 +31,7 @@ def number(value: Value) -> float:
 
 @pytest.fixture(scope="module")
 def microprint() -> Reference:
-    return task_of(get("microprint").render(7, 256, step=4, scale=1)).reference
+    return make_scene_task(get_vector("microprint").render(7, 256, step=4, scale=1)).reference
 
 
 def blurred(reference: Reference, sigma: float) -> Image:

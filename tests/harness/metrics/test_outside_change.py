@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from editproof.harness.metrics.core.metric import Image, Reference, Value
 from editproof.harness.metrics.kept.outside_change import OUTSIDE_CHANGE
 from editproof.harness.running.measure import as_delivered
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors.registry import get
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors.registry import get_vector
 
 SIZE = 64
 
@@ -84,7 +84,7 @@ def test_rounding_is_no_change() -> None:
 @pytest.mark.parametrize("family", ["logo", "thin_text", "watermark"])
 def test_the_right_answer_changes_nothing(family: str, scale: int) -> None:
     """Drawn at twice the size and averaged down again, it is the input."""
-    task = task_of(get(family).render(3, 128, step=2, scale=scale))
+    task = make_scene_task(get_vector(family).render(3, 128, step=2, scale=scale))
     assert task.reference.expected is not None
     found = keep(task.reference, as_delivered(task.reference.expected))
     assert found["share"].value == 0

@@ -28,7 +28,7 @@ from editproof.harness.metrics.core.own import metric
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.types import Measurement
 from editproof.harness.running.measure import measure, prepare
-from editproof.vectors import offers
+from editproof.vectors import plugins
 
 Offer = Callable[[object], None]
 
@@ -51,7 +51,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
             load=lambda: what,
         )
         monkeypatch.setattr(
-            offers, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
+            plugins, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
         )
         registry.foreign.cache_clear()
 
@@ -82,7 +82,7 @@ def test_a_package_offers_one(offer: Offer) -> None:
     assert registry.get_metric("redness", NO_WEIGHTS) is redness
     assert "redness" in registry.all_names()
     assert registry.stats_of("redness") == ("mean",)
-    assert offers.source_of(redness.measure) == offers.source_of(test_a_function_is_a_metric)
+    assert plugins.hash_source(redness.measure) == plugins.hash_source(test_a_function_is_a_metric)
 
 
 @pytest.mark.parametrize(

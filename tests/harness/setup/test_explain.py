@@ -21,6 +21,6 @@ def test_the_page_has_every_metric_as_it_is(name: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert explain.INTRODUCTION in page
     section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
-    for paragraph in explain.explain(get_metric(name, find_weights("", download=False))):
+    for paragraph in explain.explain_metric(get_metric(name, find_weights("", download=False))):
         assert paragraph in section
     assert f"measurements/{name}.png" in section

@@ -46,11 +46,11 @@ def case(
 
 
 def names(folder: Path) -> list[str]:
-    return [own.name for own in own_cases.find(folder)]
+    return [own.name for own in own_cases.find_cases(folder)]
 
 
 def read(folder: Path, name: str, scale: int = 1) -> tuple[EditRequest, Reference]:
-    return own_cases.read(own_cases.find_one(folder, name), scale)
+    return own_cases.read_case(own_cases.find_case(folder, name), scale)
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "JPEG", "tif", "tiff", "webp"])
@@ -76,7 +76,10 @@ def test_both_layouts_are_the_same_cases(tmp_path: Path) -> None:
         for part in own_cases.PARTS:
             save(other / part / f"{name}.png", mode="L" if part == "mask" else "RGB")
     assert names(one) == names(other) == ["a", "b ö 日本"]
-    digests = [[own_cases.digest(own) for own in own_cases.find(folder)] for folder in (one, other)]
+    digests = [
+        [own_cases.hash_case(own) for own in own_cases.find_cases(folder)]
+        for folder in (one, other)
+    ]
     assert digests[0] == digests[1]
 
 
@@ -156,7 +159,7 @@ def test_another_picture_is_another_case(tmp_path: Path) -> None:
     for part in ("input.png", "mask.png", "expected.png", "fine.png"):
         save(place / "fine.png", mode="L")
         Pil.new("L", (60, 40), len(seen)).save(place / part)
-        seen.add(own_cases.digest(own_cases.find_one(tmp_path, "one")))
+        seen.add(own_cases.hash_case(own_cases.find_case(tmp_path, "one")))
     assert len(seen) == 4
 
 
@@ -202,7 +205,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, message: str, spoil: Spoil) -> N
     """Before anything is run, with the file and what is wrong with it."""
     spoil(case(tmp_path, "one"))
     with pytest.raises(UsageError, match=message):
-        [own_cases.check(own, 1) for own in own_cases.find(tmp_path)]
+        [own_cases.check_case(own, 1) for own in own_cases.find_cases(tmp_path)]
 
 
 def test_a_box_outside_is_named(tmp_path: Path) -> None:
@@ -225,15 +228,15 @@ def test_a_torn_file_is_named(tmp_path: Path) -> None:
 def test_empty_and_missing_folders(tmp_path: Path) -> None:
     """What to put there, and where."""
     with pytest.raises(UsageError, match="there is no folder of cases"):
-        own_cases.find(tmp_path / "absent")
+        own_cases.find_cases(tmp_path / "absent")
     with pytest.raises(UsageError, match=r"holds no cases: put a picture NAME/input\.png"):
-        own_cases.find(tmp_path)
+        own_cases.find_cases(tmp_path)
     save(tmp_path / "mask" / "a.png")
     with pytest.raises(UsageError, match="no cases"):
-        own_cases.find(tmp_path)
+        own_cases.find_cases(tmp_path)
     save(tmp_path / "input" / "b.png")
     with pytest.raises(UsageError, match=r"mask/a\.png belongs to no input"):
-        own_cases.find(tmp_path)
+        own_cases.find_cases(tmp_path)
 
 
 def test_thousands(tmp_path: Path) -> None:

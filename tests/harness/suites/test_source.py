@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from editproof.harness.suites import source
-from editproof.harness.suites.source import OURS, code_hash, path_of, worker_modules
+from editproof.harness.suites.source import OURS, code_hash, find_path, list_worker_modules
 
 
 def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
@@ -27,14 +27,14 @@ def test_every_module_of_ours_that_a_worker_imports_is_in_the_hash() -> None:
     )
     ours = {name for name in told.stdout.split() if name.startswith(f"{OURS}.")}
     assert "editproof.harness.running.worker" in ours
-    assert ours <= set(worker_modules())
+    assert ours <= set(list_worker_modules())
 
 
 def test_modules_that_are_imported_inside_functions_are_found() -> None:
     """Of the metrics and vectors every one; what only judges or reports is left out, so that it
     empties no cache.
     """
-    found = set(worker_modules())
+    found = set(list_worker_modules())
     for folder in ("harness/metrics", "vectors"):
         files = [
             path.relative_to(source._HERE) for path in Path(source._HERE, folder).rglob("*.py")
@@ -55,14 +55,14 @@ def test_a_byte_that_changed_changes_the_hash(
     """In any of the files, also in a font; back again, it is the old one."""
     modules = ("editproof.harness.running.worker", "editproof.vectors.scene")
     monkeypatch.setattr(source, "_HERE", tmp_path)
-    monkeypatch.setattr(source, "worker_modules", lambda: modules)
+    monkeypatch.setattr(source, "list_worker_modules", lambda: modules)
     for module in modules:
-        path_of(module).parent.mkdir(exist_ok=True, parents=True)
-        path_of(module).write_text("x = 1\n")
+        find_path(module).parent.mkdir(exist_ok=True, parents=True)
+        find_path(module).write_text("x = 1\n")
     font = tmp_path / "vectors" / "a.ttf"
     font.write_bytes(b"font")
     found = code_hash.__wrapped__()
-    for path in (path_of(modules[1]), font):
+    for path in (find_path(modules[1]), font):
         before = path.read_bytes()
         path.write_bytes(before + b"#")
         assert code_hash.__wrapped__() != found

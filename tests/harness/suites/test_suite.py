@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editproof.harness.suites.suite import load_suite, select
+from editproof.harness.suites.suite import load_suite, narrow_suite
 
 
 def test_a_suite_of_which_families_or_models_are_left_out_is_narrowed() -> None:
@@ -12,8 +12,8 @@ def test_a_suite_of_which_families_or_models_are_left_out_is_narrowed() -> None:
     quick = load_suite("quick", Path())
     families = [variant.family for variant in quick.variants]
     assert not quick.narrowed
-    assert select(quick, families=families[:1]).narrowed
-    assert select(quick, models=["ns"]).narrowed
-    assert not select(
+    assert narrow_suite(quick, families=families[:1]).narrowed
+    assert narrow_suite(quick, models=["ns"]).narrowed
+    assert not narrow_suite(
         quick, families=families, models=[model.name for model in quick.models], seeds=[1]
     ).narrowed

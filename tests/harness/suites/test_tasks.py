@@ -9,16 +9,16 @@ from editproof.harness.metrics.colour.delta_e00 import DELTA_E00
 from editproof.harness.metrics.core.metric import known
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.records.types import REGIONS
-from editproof.harness.suites.tasks import Task, crop_task, task_of
+from editproof.harness.suites.tasks import Task, crop_task, make_scene_task
 from editproof.vectors.regions import BORDER_PX
-from editproof.vectors.registry import get
+from editproof.vectors.registry import get_vector
 from tests.harness.metrics.planted import measured
 
 SIZE = 96
 
 
 def drawn(scale: int) -> Task:
-    return task_of(get("logo").render(7, SIZE, step=4, scale=scale))
+    return make_scene_task(get_vector("logo").render(7, SIZE, step=4, scale=scale))
 
 
 @pytest.mark.parametrize("scale", [1, 2])

@@ -183,7 +183,7 @@ def test_a_calibration_without_a_prompt_to_calibrate_is_refused(tmp_path: Path) 
 def test_a_v_prediction_model_starts_from_pure_noise(tmp_path: Path) -> None:
     """Without that, few steps of it can't leave the mean brightness."""
     save_stable_diffusion(tmp_path / "v", prediction_type="v_prediction")
-    pipe = diffusion.with_scheduler(diffusion._load(tmp_path / "v", "float32"), "ddim")
+    pipe = diffusion.set_scheduler(diffusion._load_pipeline(tmp_path / "v", "float32"), "ddim")
     pipe.scheduler.set_timesteps(4)
     assert float(pipe.scheduler.alphas_cumprod[pipe.scheduler.timesteps[0]]) == pytest.approx(
         0, abs=1e-6
@@ -254,7 +254,7 @@ def test_a_black_fill_by_a_safety_checker_is_no_fill(
 ) -> None:
     """It is an error that says so."""
     source = Path(stable_diffusion.removeprefix("diffusers:"))
-    pipe = diffusion._load(source, "float32").pipe
+    pipe = diffusion._load_pipeline(source, "float32").pipe
     monkeypatch.setattr(
         type(pipe), "run_safety_checker", lambda self, image, device, dtype: (image, [True])
     )
@@ -323,7 +323,9 @@ def test_a_soft_mask_for_a_model_that_takes_none_is_refused(
     stable_diffusion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the pipeline has no processor of masks that could let it through."""
-    pipe = diffusion._load(Path(stable_diffusion.removeprefix("diffusers:")), "float32").pipe
+    pipe = diffusion._load_pipeline(
+        Path(stable_diffusion.removeprefix("diffusers:")), "float32"
+    ).pipe
     monkeypatch.delattr(pipe, "mask_processor")
     with pytest.raises(ContractError, match=r"takes no soft mask; set inpaint\.soft_mask=false"):
         fill(stable_diffusion, soft_mask=True)

@@ -24,7 +24,7 @@ from editproof.pipelines.models.microfill_data import (
     random_hole,
     training_square,
 )
-from editproof.pipelines.models.microfill_view import pack, unpack, view, view_of
+from editproof.pipelines.models.microfill_view import make_view, make_view_from_fills, pack, unpack
 from editproof.pipelines.models.train_microfill import energy_score, learning_rate
 from tests.pipelines.models.test_contract import crop
 
@@ -49,7 +49,10 @@ def test_a_view_is_the_same_at_any_contrast(monkeypatch: pytest.MonkeyPatch) -> 
     image, _, mask = crop(64, 64)
     smooth, patched = (np.asarray(cv2.blur(image, (size, size)), np.float32) for size in (9, 3))
     dimmed = [np.asarray(picture / 2 + 0.2, np.float32) for picture in (image, smooth, patched)]
-    one, other = view_of(image, mask, smooth, patched), view_of(dimmed[0], mask, *dimmed[1:])
+    one, other = (
+        make_view_from_fills(image, mask, smooth, patched),
+        make_view_from_fills(dimmed[0], mask, *dimmed[1:]),
+    )
     assert one.condition == pytest.approx(other.condition, abs=1e-2)
     assert one.unit == pytest.approx(2 * other.unit, rel=1e-2)
 
@@ -60,7 +63,10 @@ def test_where_the_fills_agree_the_residual_is_small() -> None:
     even = np.full((64, 64, 3), 0.5, np.float32)
     texture = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
     mask = hole.astype(np.float32)
-    assert view(even, mask, 1).unit[hole].max() < 0.1 * view(texture, mask, 1).unit[hole].min()
+    assert (
+        make_view(even, mask, 1).unit[hole].max()
+        < 0.1 * make_view(texture, mask, 1).unit[hole].min()
+    )
 
 
 def test_no_pixel_that_is_held_out_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +81,8 @@ def test_no_pixel_that_is_held_out_is_trained_on(monkeypatch: pytest.MonkeyPatch
         picture[:, int(300 * SPLIT_AT) :] = 255
         return picture
 
-    monkeypatch.setattr(microfill_data, "_photograph", photograph)
-    monkeypatch.setattr(microfill_data, "_recoloured", lambda rng, square: square)
+    monkeypatch.setattr(microfill_data, "_load_photograph", photograph)
+    monkeypatch.setattr(microfill_data, "_change_colours", lambda rng, square: square)
     monkeypatch.setattr(microfill_data, "DRAWN_SHARE", 0.0)
     monkeypatch.setattr(microfill_data, "TRAINED", ())
     rng = np.random.default_rng(0)
