@@ -20,16 +20,16 @@ from editproof.pipelines.stages.upscalers import find_upscaler
 
 @dataclass(frozen=True, slots=True)
 class PrecheckConfig:
-    """Decide on a small proxy what needs doing at all."""
+    """Decide on a small copy of the picture what must be done at all."""
 
     proxy_px: int = 256
-    """Longest edge of the mask's and the picture's proxy."""
+    """Longest edge of the small copies of the mask and the picture."""
     min_contrast: float = 0.02
-    """A picture in which no 3×3 pixels differ by more than this, 0 to 1, holds no text."""
+    """A picture holds no text where no 3×3 pixels differ by more than this, 0 to 1."""
     text_share: float = 0.5
-    """Text dominates what is masked where it is at least this share of it, 0 to 1."""
+    """Text dominates where it is at least this share, 0 to 1, of what is masked."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +39,26 @@ class DetectConfig:
     text: bool = True
     """Look for text."""
     min_confidence: float = 0.4
-    """Text boxes below this detector score, 0 to 1, are dropped."""
+    """Text boxes whose detector score, 0 to 1, is lower are dropped."""
     upsample: int = 2
-    """The detector sees the image enlarged by this factor: finds smaller text, costs time: 3 s a
-    megapixel at 2, a quarter of it at 1. 1 to 4. Pictures above 2000 px are looked at in tiles."""
+    """The detector sees the image enlarged by this factor. A larger one finds smaller text and
+    takes longer: 3 s a megapixel at 2, a quarter of that at 1. Pictures above 2000 px are examined
+    in tiles.
+    """
     both_scales: bool = True
-    """The detector sees the image as it is, too; what either finds counts."""
+    """The detector also sees the image at its own size. What either finds counts."""
     box_margin_px: int = 2
-    """Boxes are grown by this much before glyphs are looked for in them."""
+    """Boxes grow by this much before glyphs are looked for in them."""
     template: str = ""
-    """A picture file of a logo to look for; its transparency says what of it is the logo."""
+    """A picture file of a logo to look for. Its transparency says which pixels are the logo."""
     template_score: float = 0.8
-    """Least correlation with the template, 0 to 1, that counts as the logo."""
+    """A match counts as the logo from this correlation with the template on, 0 to 1."""
     colour: str = ""
     """Colour of an overlay to look for, `#rrggbb`."""
     colour_tolerance: float = 15.0
     """Largest distance from that colour in CIE Lab (1976)."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +66,25 @@ class MaskConfig:
     """Refine and check the mask."""
 
     erode_px: int = 0
-    """The mask first shrinks by this radius, for one that is known to be too wide; strokes thinner
-    than twice this go.
+    """The mask first shrinks by this radius: for a mask that is known to be too wide. Strokes
+    thinner than twice this disappear.
     """
     dilate_px: int = 1
-    """Every masked pixel grows by this radius. Each pixel beyond a tight mask costs 2-4 dB on thin
-    text.
+    """Every masked pixel grows by this radius. Each pixel beyond a tight mask costs 2 to 4 dB on
+    thin text.
     """
     soft_sigma_px: float = 0.7
-    """Gaussian fall-off of the mask's edge. 0: a hard edge."""
+    """Standard deviation of the Gaussian fall-off of the mask's edge. 0: a hard edge."""
     spare_anchors: bool = True
     """Growth stops before strong local structure, such as microprint beside the text."""
     max_coverage: float = 0.12
-    """Share of the image, 0 to 1, above which an edit is refused as too large."""
+    """An edit is refused as too large where the mask covers more than this share of the image, 0 to
+    1.
+    """
     max_protected: float = 1.0
-    """Share of a protected feature, 0 to 1, above which an edit that masks it needs review."""
+    """An edit needs review where it masks more than this share of a protected feature, 0 to 1."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +92,33 @@ class TextConfig:
     """Remove text ahead of the inpainter, line by line."""
 
     mode: Literal["off", "auto"] = "off"
-    """`auto`: each line by what its ground is like and how sure the detector is. `off`: the
-    inpainter does it all.
+    """`auto` treats each line by its background and by the detector's confidence. `off` leaves
+    everything to the inpainter.
     """
     min_confidence: float = 0.6
-    """A line that was read with less, 0 to 1, is blurred rather than reconstructed."""
+    """A line that was read with less confidence, 0 to 1, is blurred rather than reconstructed."""
     flat_model: str = "patch"
-    """Fills lines on flat grounds, from what is beside them. Names as in `inpaint.model`."""
+    """Fills lines on flat backgrounds from what is beside them. Names as in `inpaint.model`."""
     complex_model: str = ""
-    """Fills lines on structured grounds, and is shown the whole picture. Empty: `inpaint.model`."""
+    """Fills lines on structured backgrounds, and sees the whole picture. Empty: `inpaint.model`."""
     flat_strength: float = 0.05
-    """Strength of the local structure, 0 to 1 a pixel, below which a ground is flat."""
+    """A background is flat where its local structure is weaker than this, 0 to 1 a pixel."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """Which edits are not made, or not without a person. Off unless rules are named:
-    pipelines/policy.py.
-    """
+    """Refuse some edits, or send them to a person. Off unless rules are named: pipelines/policy.py."""
 
     refuse: str = ""
-    """Names of rules, with commas between: what one of them flags is refused. There are `watermark`
-    and `category`.
+    """Rules, separated by commas. An edit that one of them flags is refused. The rules are
+    `watermark` and `category`.
     """
     review: str = ""
-    """Names of rules, with commas between: what one of them flags is made and needs review."""
+    """Rules, separated by commas. An edit that one of them flags is made and needs review."""
     categories: str = ""
-    """Values of `metadata["category"]`, with commas between, that the rule `category` flags."""
+    """Values of `metadata["category"]`, separated by commas, that the rule `category` flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,51 +136,51 @@ class InpaintConfig:
     patch_radius_px: int = 3
     """`patch`: radius of the compared patches."""
     sampling_steps: int = 4
-    """Diffusion models: denoising steps. `microfill` needs 2 to 4; others mostly 20 and more."""
+    """Diffusion models: number of denoising steps. `microfill` needs 2 to 4; most others need 20 or
+    more.
+    """
     scheduler: Literal["ddim", "dpmsolver++"] = "ddim"
-    """Diffusion models: how the steps are made."""
+    """Diffusion models: the scheduler of the denoising steps."""
     guidance_scale: float = 7.5
-    """Models that take a prompt: how much more than without it they follow it. 1: no more. 0 to 50.
-    """
+    """Models with a prompt: how strongly they follow it. 1: without guidance."""
     negative_prompt: str = ""
-    """Models that take a prompt, where `guidance_scale` is above 1: what they are to keep away
-    from.
-    """
+    """Models with a prompt: what they must avoid. It counts where `guidance_scale` is above 1."""
     strength: float = 1.0
-    """Diffusion models: share of the steps that are made, from a classical fill with noise on;
-    above 0. 1: from noise alone.
+    """Diffusion models: share of the steps that are made, starting from a noised classical fill. 1:
+    from noise alone.
     """
     precision: Literal["float32", "float16", "bfloat16"] = "float32"
-    """Diffusion models: what they compute in. Half the memory on a GPU is seen in the last bits of
-    a picture, and a model that is not made for float16 may overflow."""
+    """Diffusion models: the number format that they compute in. Half precision halves the memory on
+    a GPU and changes a picture's last bits. A model that is not made for float16 may overflow.
+    """
     keep_steps: str = ""
-    """Diffusion models: steps, from 0 and with commas between, whose picture is kept in the trace,
-    e.g. `0,2`.
+    """Diffusion models: steps whose picture is kept in the trace, counted from 0 and separated by
+    commas, e.g. `0,2`.
     """
     soft_mask: bool = False
-    """Diffusion models: their mask channel is the mask with its soft edge rather than the hole, 0
-    or 1. `microfill` was trained with the hole, and is worse with a soft one: mean LPIPS by 0.002
-    at σ 0.7 px, by 0.005 at 3 px."""
+    """Diffusion models: their mask channel has the mask's soft edge, instead of 0 or 1. `microfill`
+    was trained with a hard edge. A soft one costs it 0.002 of mean LPIPS at σ 0.7 px, and 0.005 at
+    3 px.
+    """
     conditioning: str = ""
-    """Models that take a prompt: a file that `pipelines/models/conditioning.py` wrote, to calibrate
-    embeddings with.
+    """Models with a prompt: a file that calibrates their embeddings.
+    `pipelines/models/conditioning.py` writes it.
     """
     tile_px: int = 1024
-    """Longest edge that the model is given; larger crops are cut into tiles of this size."""
+    """Longest edge that the model sees. Larger crops are cut into tiles of this size."""
     tile_overlap_px: int = 64
-    """What neighbouring tiles share."""
+    """Overlap of neighbouring tiles."""
     payload_px: int = 65_536
-    """Pixels given at once to models that take several crops on a GPU; on a processor they are
-    given one.
+    """Most pixels in a batch, for models that fill several crops at once on a GPU. A processor
+    fills one crop at a time.
     """
     two_tier: bool = False
-    """The model gives the structure (low frequencies), `patch` the texture (high frequencies)."""
-    refine_texture: bool = False
-    """Where the fill is smoother than its surroundings, texture from `patch` makes up the
-    difference.
+    """The model gives the structure (low frequencies), and `patch` the texture (high frequencies).
     """
+    refine_texture: bool = False
+    """`patch` adds the missing texture where the fill is smoother than its surroundings."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,11 @@ class BlendConfig:
     """Join the fill and the picture."""
 
     mode: Literal["hard", "feather", "poisson", "laplacian"] = "feather"
-    """`laplacian`: each octave over a width of its own. `poisson`: the fill's gradients, the
-    picture's rim.
+    """`hard` cuts along the mask, and `feather` fades along its soft edge. `laplacian` blends each
+    octave over its own width. `poisson` joins the fill's gradients to the picture's rim.
     """
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,49 +202,52 @@ class TileConfig:
     size_px: int = 128
     """Edge of a tile, in input pixels."""
     overlap_px: int = 32
-    """What neighbouring tiles share. 0: hard seams."""
+    """Overlap of neighbouring tiles, in input pixels. 0: hard seams."""
     join: Literal["pyramid", "fade", "naive"] = "pyramid"
-    """Over what they share, tiles are blended octave by octave, cross-faded, or cut in the middle.
+    """How tiles are blended where they overlap. `pyramid` blends octave by octave, `fade`
+    cross-fades, and `naive` cuts in the middle.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class UpscaleConfig:
-    """Enlarge to the requested scale, and check what came of it."""
+    """Enlarge to the requested scale, and check the result."""
 
     model: str = "lanczos"
-    """`bicubic`, `lanczos`, `guided` are conservative: they invent nothing. `realesrgan`,
+    """`bicubic`, `lanczos` and `guided` are conservative: they invent nothing. `realesrgan` and
     `spandrel:<file>` are creative.
     """
     by_criticality: bool = False
-    """Let the asset's metadata choose: `criticality: high` takes `conservative_model`, `low` takes
-    `creative_model`.
+    """The asset's metadata choose the model. `criticality: high` takes `conservative_model`, and
+    `low` takes `creative_model`.
     """
     conservative_model: Literal["bicubic", "lanczos", "guided"] = "lanczos"
-    """Stands in wherever a creative model may not invent."""
+    """Replaces a creative model wherever that one may not invent."""
     creative_model: str = "realesrgan"
-    """Enlarges what may look better than it is known; the heavier model of the feedback loop."""
+    """Enlarges what may gain invented detail. It is the heavier model of the feedback loop."""
     back_projections: int = 0
-    """Times that what a conservative model's picture, made small again, lacks of its input is added
-    back to it: sharper, and noise comes back with the rest. 0 to 8."""
-    creative_back_projections: int = 2
-    """The same after a creative model, which else lets colours drift."""
-    denoise: float = 0.0
-    """Strength of the denoising before, in multiples of the picture's measured noise, 0 to 4. 0:
-    none.
+    """How often a conservative model's error is added back: its picture is made small again and
+    compared with the input. The result is sharper, and noise comes back, too.
     """
+    creative_back_projections: int = 2
+    """The same after a creative model, whose colours drift without it."""
+    denoise: float = 0.0
+    """Strength of the denoising before, in multiples of the picture's measured noise. 0: none."""
     seam_guard_px: int = 4
-    """A creative model is faded out towards the mask's edge, from this many input pixels on, so
-    that it can't make a seam stand out. 0: it works there too."""
+    """A creative model fades out within this distance of the mask's edge, in input pixels. So it
+    can't make a seam stand out. 0: it works there, too.
+    """
     flat_guard: float = 0.0
-    """A creative model is faded out where the input's local deviation, 0 to 1, is below this: there
-    is nothing to sharpen in flat ground. 0: it works there too."""
+    """A creative model fades out where the input's local deviation, 0 to 1, is lower. A flat area
+    has nothing to sharpen. 0: it works there, too.
+    """
     feedback_threshold: float = 0.0
-    """Regions whose picture, made small again, differs from the input by more than this, 0 to 1,
-    are enlarged again: by `creative_model` after a conservative model, by `conservative_model`
-    after a creative one. 0: none are."""
+    """A region is enlarged again where its picture, made small again, differs from the input by
+    more than this, 0 to 1. `creative_model` follows a conservative model, and `conservative_model`
+    a creative one. 0: no region is.
+    """
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,16 +255,16 @@ class HarmoniseConfig:
     """Match the fill to its surroundings."""
 
     colour: Literal["none", "gradient", "mean_std"] = "gradient"
-    """`gradient`: carry the step along the fill's edge smoothly into it; `mean_std`: move the
-    fill's Lab statistics to those around it. Either only where it makes the step smaller."""
-    grain: bool = False
-    """Put noise of the strength measured around the fill back into it. Makes the pipeline
-    stochastic.
+    """`gradient` carries the step along the fill's edge smoothly into the fill. `mean_std` moves
+    the fill's Lab statistics to those around it. Either is used only where it makes the step
+    smaller.
     """
+    grain: bool = False
+    """Adds noise as strong as that around the fill. The pipeline is then stochastic."""
     ring_px: int = 12
-    """How far around the fill its surroundings reach, in input pixels."""
+    """How far the surroundings of a fill reach, in input pixels."""
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,24 +272,27 @@ class VerifyConfig:
     """Check the result before it is committed."""
 
     max_outside_change: float = 0.0
-    """Largest change, 0 to 1, allowed in any pixel outside the mask before upscaling."""
+    """Largest change that is allowed in any pixel outside the mask before upscaling, 0 to 1."""
     max_edge_excess: float = 0.10
-    """Largest mean step across the mask's edge, 0 to 1, over the mean step just outside it."""
+    """Largest difference between the mean step across the mask's edge and the one just outside it,
+    0 to 1.
+    """
     max_artefact_score: float = 1.0
-    """Largest artefact score, 0 to 1, of the fill in the result. 1: none is too large."""
+    """Largest artefact score of the fill in the result, 0 to 1. 1: none is too large."""
     min_ssim: float = 0.0
-    """Least mean SSIM, up to 1, outside the mask, of the result made small again with the input. 0:
-    none is too small.
+    """Least mean SSIM outside the mask, of the result made small again with the input. 0: none is
+    too small.
     """
     max_lpips: float = 1.0
     """Largest mean LPIPS (AlexNet) outside the mask, of the result made small again with the input.
-    1: none is too large, and none is measured."""
+    1: LPIPS is not measured.
+    """
     lpips_weights: str = ""
-    """AlexNet's weights for it: a file, or a folder that holds one. Empty: what
-    EDITPROOF_LPIPS_WEIGHTS names.
+    """AlexNet's weights: a file, or a folder that holds one. Empty: what EDITPROOF_LPIPS_WEIGHTS
+    names.
     """
     budget_ms: float = 0.0
-    """Time after which the trace says that the stage was slow. 0: never."""
+    """The trace says that the stage was slow where it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,26 +300,28 @@ class OrderConfig:
     """The order of the stages."""
 
     upscale_first: bool = False
-    """Upscale before inpainting instead of after it, so that the harm can be measured."""
+    """Upscales before inpainting instead of after it, so that the harm can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteConfig:
-    """Try cheap inpainters first, heavier ones where the result is not good enough."""
+    """Try cheap inpainters first, and heavier ones where the result is not good enough."""
 
     tiers: str = ""
-    """Inpainting models from fast to heavy, e.g. `ns,patch`, in place of `inpaint.model`. Empty: no
-    routing.
+    """Inpainting models from fast to heavy, e.g. `ns,patch`. They replace `inpaint.model`. Empty:
+    no routing.
     """
     threshold: float = 0.25
-    """The first result whose artefact score, 0 to 1, is not above this is taken. Where none is, the
-    best of all needs review."""
+    """The first result whose artefact score, 0 to 1, is not higher is taken. If there is none, the
+    best result needs review.
+    """
     by_value: bool = False
     """Metadata `asset_value: high` starts one tier up."""
     by_source: bool = False
-    """A photograph, by metadata `source: photo` or a camera's name in its file's EXIF, starts one
-    tier up, unless it is compressed to JPEG quality 50 or less, by metadata `jpeg_quality` or its
-    file: then it has no texture left to lose."""
+    """A photograph starts one tier up. It is known by metadata `source: photo`, or by a camera's
+    name in its EXIF. At JPEG quality 50 or less it starts as usual, since it has no texture left to
+    lose. Metadata `jpeg_quality` or the file says the quality.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,9 @@
-"""The reference pipeline's stages and settings, for people: read from where they are written, so
-they can't differ.
-"""
+"""The reference pipeline's settings, for people; read from config.py, so that they can't differ."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,46 +11,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from editproof.pipelines import config
 from editproof.pipelines.config import RANGES, ReferenceConfig
 from editproof.pipelines.contract import Param
-from editproof.pipelines.reference import SECTIONS, STAGES
-
-INTRODUCTION = """# The reference pipeline
-
-`editproof explain reference --page docs/pipeline.md` writes this page.
-
-The stages run in this order.
-Each keeps its picture, time, peak memory and decision in the trace of the result.
-
-{stages}
-
-Settings are given by name, to the whole pipeline or to one case:
-
-```bash
-editproof run --pipeline "reference?inpaint.model=patch&mask.dilate_px=2"
-editproof run --pipeline "reference?inpaint.model=diffusers:owner/name&inpaint.sampling_steps=30"
-editproof explain inpaint.model    # any section or setting below
-```
-
-```python
-from editproof.pipelines import EditRequest, reference
-
-edit = reference.build(**{{"inpaint.model": "microfill"}})
-result = edit(EditRequest(image, mask, seed=7, config={{"mask.dilate_px": 2}}))
-```
-
-A diffusers model that takes a prompt needs `pip install "editproof[prompts]"`.
-A model from a hub is fetched once, safetensors only.
-The prompt comes with the case (docs/how-to/own-pictures.md).
-
-`result.config` has every setting that was in force.
-`reference.replay(result.config, request)` gives the same bytes again.
-
-Networks run on the processor.
-`EDITPROOF_DEVICE=cuda` puts all of them on a GPU, except the text detector.
-`EDITPROOF_DEVICE=auto` does so where there is a GPU.
-On a processor, a fill does not depend on the batch size or on the order of tiles, to the bit.
-On a GPU, the last bits depend on the batch size.
-Each worker loads its own networks. Use `--jobs 1` where the GPU has room for one set.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +70,6 @@ def topics() -> list[str]:
     ]
 
 
-def page() -> str:
-    """The manual as a Markdown page."""
-    rows = [
-        f"| {n} | `{name}` | {_first_line(stage)} |" for n, (name, stage) in enumerate(STAGES, 1)
-    ]
-    stages = "\n".join(["| | stage | what it does |", "|---|---|---|", *rows])
-    return "\n".join([INTRODUCTION.format(stages=stages), *_sections_as_tables()])
-
-
-def _sections_as_tables() -> Iterator[str]:
-    for section in sections():
-        read_by = ", ".join(
-            f"`{name}`" for name, _ in STAGES if SECTIONS.get(name, name) == section.name
-        )
-        yield f"## {section.name}\n\n{section.about}" + (
-            f" Stages: {read_by}.\n" if read_by else "\n"
-        )
-        yield "| setting | default | can be | |\n|---|---|---|---|"
-        for setting in section.settings:
-            short = setting.name.partition(".")[2]
-            yield f"| `{short}` | {_format_value(setting.default)} | {setting.allowed} | {setting.about} |"
-        yield ""
-
-
 def _section(name: str, kind: Any) -> Section:
     abouts, types, defaults = _docstrings()[kind.__name__], get_type_hints(kind), kind()
     settings = (
@@ -182,16 +115,13 @@ def _describe_allowed(name: str, kind: Any) -> str:
 
 def _describe_setting(setting: Setting) -> str:
     return (
-        f"{setting.name} = {_format_value(setting.default).strip('`')} ({setting.allowed})\n "
+        f"{setting.name} = {format_value(setting.default).strip('`')} ({setting.allowed})\n "
         f" {setting.about}"
     )
 
 
-def _format_value(value: Param) -> str:
+def format_value(value: Param) -> str:
+    """Write a setting's value for people."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"`{value}`" if value != "" else "empty"
-
-
-def _first_line(stage: Any) -> str:
-    return str(inspect.getdoc(stage)).partition("\n\n")[0].replace("\n", " ")

@@ -1,6 +1,4 @@
-"""The catalogue as people and other programs take it: contact sheets, a gallery page, plain PNG and
-JSON files.
-"""
+"""Show the catalogue to people and to other programs: contact sheets, and PNG and JSON files."""
 
 from __future__ import annotations
 
@@ -27,8 +25,9 @@ ROWS = ("input", "given mask", "expected", "regions")
 
 
 def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
-    """The whole ladder of a family, easiest rung left: what the pipeline is given, the mask, the
-    answer, the regions.
+    """Draw a family's whole ladder, the easiest step left.
+
+    The rows are the input, the given mask, the right answer and the regions.
     """
     scenes = [vector.render(SEED, size, step=step) for step in range(1, len(vector.ladder) + 1)]
     width = LABEL_PX * 4 + len(scenes) * (TILE_PX + GAP_PX)
@@ -49,39 +48,15 @@ def contact_sheet(vector: Vector, *, size: int = 256) -> Pil.Image:
     return sheet
 
 
-def write_gallery(vectors: Iterable[Vector], page: Path) -> Path:
-    """Write a Markdown page with every family's contact sheet; the pictures go into a folder named
-    like the page.
-    """
-    pictures = page.with_suffix("")
-    pictures.mkdir(parents=True, exist_ok=True)
-    parts = [
-        "# Failure vectors\n",
-        (
-            "Made by `editproof vectors gallery`. Each family is a ladder, from trivial (left) to"
-            " hopeless (right); only the rungs of `hostile` are kinds, not degrees. How far the"
-            " reference pipeline gets: benchmarks/LADDERS.md. Regions: orange what must go, yellow"
-            " the ring around it, green what must survive, pink where tile borders fall.\n"
-        ),
-    ]
-    for vector in vectors:
-        contact_sheet(vector).quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(
-            pictures / f"{vector.family}.png", optimize=True
-        )
-        parts.append(_section(vector, f"{pictures.name}/{vector.family}.png"))
-    page.write_text("\n".join(parts), encoding="utf-8")
-    return page
-
-
 def export_scenes(
     vectors: Iterable[Vector], folder: Path, *, size: int = 256, scale: int = 2
 ) -> int:
-    """Write every rung as plain files, one folder each, for other harnesses; give how many.
+    """Write every step as plain files for other harnesses, one folder each; return their number.
 
-    `input.png`, `expected.png`, `mask.png` (where one is given), `overlay.png`, `edit.png`,
-    `ring.png`, `keep.png`, `protect-NAME.png`, `seams.png`, and `scene.json` with prompt, seed,
-    parameters and what was drawn where; `as-sent.*` where how the input is stored is what makes the
-    scene hard.
+    Each folder has `input.png`, `expected.png`, `overlay.png`, `edit.png`, `ring.png`, `keep.png`,
+    `protect-NAME.png` and `seams.png`, and `mask.png` where a mask is given. `scene.json` has the
+    prompt, the seed, the parameters and what was drawn where. `as-sent.*` is the input's own file,
+    where its encoding is what makes the scene hard.
     """
     count = 0
     for vector in vectors:
@@ -136,24 +111,8 @@ def _export_scene(vector: Vector, step: int, scene: Scene, folder: Path) -> None
     )
 
 
-def _section(vector: Vector, picture: str) -> str:
-    rungs = [", ".join(f"{name} {value}" for name, value in rung.items()) for rung in vector.ladder]
-    lines = [
-        f"## {vector.family}\n",
-        f"{vector.about}\n",
-        f"**Look for:** {vector.damage}.\n",
-        f"![{vector.family}: the ladder, easiest rung left]({picture})\n",
-        *(f"- step {step}: {rung}" for step, rung in enumerate(rungs, start=1)),
-        "",
-        "Parameters: "
-        + "; ".join(f"`{name}` {unit}" for name, unit in vector.units.items())
-        + ".\n",
-    ]
-    return "\n".join(lines)
-
-
 def _heading(vector: Vector, step: int) -> str:
-    """The step, and of a family whose rungs are kinds, which kind it is."""
+    """Name the step, and its kind in a family whose steps are kinds of input."""
     kind = (
         ""
         if vector.graded
@@ -183,7 +142,7 @@ def _regions(scene: Scene) -> Image:
 
 
 def _tile(picture: Image | Mask) -> Pil.Image:
-    """The picture as large as a tile allows, in its middle."""
+    """Fit the picture into the middle of a tile."""
     whole = _picture(picture)
     share = TILE_PX / max(whole.size)
     width, height = (max(round(edge * share), 1) for edge in whole.size)

@@ -91,9 +91,9 @@ class Vector:
     family: str
     """Name, unique in the registry."""
     about: str
-    """One sentence: what it draws and why it breaks pipelines."""
+    """What it draws and why that breaks pipelines, in sentences of at most 25 words."""
     damage: str
-    """What to look for when a pipeline fails it, one clause."""
+    """What to look for when a pipeline fails it: one clause of at most 25 words."""
     units: Mapping[str, str]
     """Every parameter that a rung may set, with its unit and meaning."""
     ladder: tuple[Mapping[str, Param], ...]

@@ -82,7 +82,7 @@ def vectors_gallery(
 ) -> None:
     """Write a page with every family's contact sheet."""
     with errors(as_json=False):
-        from editproof.vectors.catalogue import write_gallery
+        from editproof.harness.setup.gallery import write_gallery
         from editproof.vectors.registry import VECTORS
 
         typer.echo(write_gallery(VECTORS, page))

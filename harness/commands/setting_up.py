@@ -80,11 +80,12 @@ def explain(
         from editproof.harness.records.errors import UsageError, unknown_name_error
         from editproof.harness.setup import explain as explaining
         from editproof.harness.setup import glossary
+        from editproof.harness.setup.pipeline_page import build_page
         from editproof.pipelines import manual
 
         weights = find_weights(find_project().lpips_weights, download=False)
         if topic == "reference":
-            said = _write_page(page, manual.page()) if page else "\n\n".join(manual.summary())
+            said = _write_page(page, build_page()) if page else "\n\n".join(manual.summary())
         elif topic == "glossary":
             said = _write_page(page, glossary.page()) if page else glossary.page()
         elif page and topic:

@@ -19,7 +19,7 @@ _NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 def blend(edit: Edit) -> Step:
-    """Put the fill into the picture by `blend.mode`; pixels whose mask is 0 stay bit-equal."""
+    """Put the fill into the picture by `blend.mode`. Pixels whose mask is 0 stay bit-equal."""
     mode = edit.config.blend.mode
     hole = edit.mask > 0
     if mode == "hard":

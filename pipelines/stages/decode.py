@@ -12,8 +12,9 @@ from editproof.pipelines.files import UnreadablePictureError, decode_image
 
 
 def decode(edit: Edit) -> Step:
-    """Take the picture from the request's file, if there is one. Raises ContractError where it
-    can't be read.
+    """Take the picture from the request's file, if there is one.
+
+    Raises ContractError where the file can't be read.
     """
     if not edit.request.file:
         return Step(edit, None, "the request holds pixels")

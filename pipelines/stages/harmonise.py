@@ -34,7 +34,7 @@ _IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def harmonise(edit: Edit) -> Step:
-    """Adjust the filled pixels' colour and grain, region by region; pixels outside the enlarged
+    """Adjust colour and grain of the filled pixels, region by region. Pixels outside the enlarged
     mask stay bit-equal.
     """
     config, hole = edit.config.harmonise, edit.mask > 0

@@ -67,7 +67,7 @@ class FillResult:
 
 
 def inpaint(edit: Edit) -> Step:
-    """Fill every pixel whose mask is above 0 with the model `inpaint.model`; all other pixels stay
+    """Fill every pixel whose mask is above 0 with the model `inpaint.model`. All other pixels stay
     bit-equal.
     """
     if not edit.needs_inpainting:

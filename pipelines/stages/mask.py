@@ -36,8 +36,8 @@ class MaskTooLargeError(RefusedError):
 
 
 def refine_mask(edit: Edit) -> Step:
-    """Shrink the mask by `mask.erode_px`, grow it by `mask.dilate_px`, and let its edge fall off as
-    a Gaussian.
+    """Shrink the mask by `mask.erode_px`, grow it by `mask.dilate_px`, and soften its edge by a
+    Gaussian.
 
     Whatever is masked then stays fully masked, so softening never lets the old content through.
     Growth and edge stop before protected features, what a person brushed away, and
@@ -113,8 +113,8 @@ def crop_around(pixels: Pixels, *, margin_px: int) -> tuple[slice, slice]:
 
 
 def check_mask(edit: Edit) -> Step:
-    """Raise MaskTooLargeError where the mask covers more than `mask.max_coverage`; say what it
-    covers of what to protect.
+    """Raise MaskTooLargeError where the mask covers more than `mask.max_coverage`. Say what it
+    covers of protected features.
 
     An edit that covers more than `mask.max_protected` of a protected feature needs review.
     """

@@ -63,8 +63,8 @@ first strip.
 
 
 def precheck(edit: Edit) -> Step:
-    """Set `needs_text_removal` and `needs_inpainting`, both only false where there is certainly
-    nothing to do.
+    """Set `needs_text_removal` and `needs_inpainting`. Each is false only where there is
+    certainly nothing to do.
 
     The proxy keeps the largest value of what it stands for, so nothing is too small to be seen in
     it. Where the caller gives a mask, text removal is asked whether text dominates the region. A

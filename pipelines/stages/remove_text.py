@@ -27,7 +27,7 @@ Method = Literal["flat", "complex", "blurred"]
 
 
 def remove_text(edit: Edit) -> Step:
-    """Apply the policy, then fill each line of text under the mask where `text.mode` is `auto`.
+    """Apply the policy. Then fill each line of text under the mask, where `text.mode` is `auto`.
 
     A line that was read with less than `text.min_confidence` is blurred; others are filled by
     `text.flat_model` from what is beside them, or, on structured grounds, by `text.complex_model`

@@ -72,8 +72,8 @@ def upscale(edit: Edit) -> Step:
 
 
 def check_upscale(edit: Edit) -> Step:
-    """Make the result small again and compare; regions above `upscale.feedback_threshold` are made
-    by another model.
+    """Make the result small again and compare it with the input. Another model enlarges regions
+    above `upscale.feedback_threshold`.
 
     The other model's region is taken where it is closer to the input. The artefact is the
     confidence map at input size: 1 where the enlarged picture stands for its input, 0 where it is

@@ -1,4 +1,4 @@
-"""Contact sheets, the gallery and the export show and hold what the vectors draw."""
+"""Contact sheets and the export show what the vectors draw."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 from PIL import Image as Pil
 
 from editproof.vectors import VECTORS, get_vector
-from editproof.vectors.catalogue import SEED, contact_sheet, export_scenes, write_gallery
-
-ROOT = Path(__file__).parents[2]
+from editproof.vectors.catalogue import SEED, contact_sheet, export_scenes
 
 
 def test_a_sheet_has_a_column_for_every_rung() -> None:
@@ -19,31 +17,6 @@ def test_a_sheet_has_a_column_for_every_rung() -> None:
     one = contact_sheet(get_vector("logo"), size=64)
     assert len({contact_sheet(vector, size=64).height for vector in VECTORS[:3]}) == 1
     assert one.width > 5 * 160
-
-
-def test_the_gallery_names_every_family_and_its_picture_exists(tmp_path: Path) -> None:
-    """With what to look for, and the rungs in words."""
-    page = write_gallery(VECTORS[:2], tmp_path / "a page.md")
-    text = page.read_text(encoding="utf-8")
-    for vector in VECTORS[:2]:
-        assert vector.about in text
-        assert f"step {len(vector.ladder)}: " in text
-        assert (tmp_path / "a page" / f"{vector.family}.png").is_file()
-
-
-def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
-    """`docs/vectors.md` has every family and every rung; write it again with `editproof vectors
-    gallery docs/vectors.md`.
-    """
-    text = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")
-    for vector in VECTORS:
-        assert vector.about in text
-        assert (ROOT / "docs" / "vectors" / f"{vector.family}.png").is_file()
-        for step, rung in enumerate(vector.ladder, start=1):
-            assert (
-                f"- step {step}: " + ", ".join(f"{name} {value}" for name, value in rung.items())
-                in text
-            )
 
 
 def test_an_export_is_the_scene_in_plain_files(tmp_path: Path) -> None:

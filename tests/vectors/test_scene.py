@@ -200,11 +200,12 @@ def test_bad_arguments(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.family)
 def test_wording(vector: Vector) -> None:
-    """A vector says in one sentence what it draws, in one clause what breaks, and has five rungs or
-    more.
+    """A vector says in short sentences what it draws, and in one clause what breaks. It has five
+    steps or more.
     """
     assert vector.about[0].isupper()
     assert vector.about.endswith(".")
-    assert vector.about.count(". ") == 0
+    sentences = [*vector.about.split(". "), vector.damage]
+    assert max(len(sentence.split()) for sentence in sentences) <= 25
     assert vector.damage
     assert len(vector.ladder) >= 5

@@ -133,15 +133,12 @@ def _colours(rng: np.random.Generator, count: int, *, saturation: float, tone: f
 VECTOR = Vector(
     family="colour_chart",
     about=(
-        "A sticker among patches of known hue and tone, its mask given: whatever a pipeline does to"
-        " the whole frame, a detour through a latent space, a colour match or a second colour"
-        " space, shifts the most saturated, darkest and lightest patches first, and nobody sees it"
-        " in a photograph."
+        "A sticker lies among patches of known hue and tone. Its mask is given. Some pipelines"
+        " change the whole frame: by a latent space, a colour match or a second colour space."
+        " Such a change shifts the most saturated, darkest and lightest patches first. A"
+        " photograph would hide it."
     ),
-    damage=(
-        "patches that changed hue or tone although nothing but the sticker was to go, worst at the"
-        " gamut's edge"
-    ),
+    damage="patches that changed hue or tone, most at the edge of the gamut",
     units={
         "patch_px": "edge of a colour patch, input pixels; at most a sixth of the image's edge",
         "free_px": (
@@ -150,7 +147,7 @@ VECTOR = Vector(
         ),
         "saturation": "HSL saturation of the hued patches, 0 to 1; 1 is the edge of the sRGB gamut",
         "tone": "range of HSL lightness that the patches span, 0 to 1; 1 is from black to white",
-        "ground": "card beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background card, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"patch_px": 28, "free_px": 16.0, "saturation": 0.4, "tone": 0.3, "ground": "plain"},

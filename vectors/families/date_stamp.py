@@ -158,23 +158,21 @@ def _brighten(halo: Levels) -> Levels:
 VECTOR = Vector(
     family="date_stamp",
     about=(
-        "The orange or white date that a compact camera burnt into a corner, with a soft glow: its"
-        " seven-segment figures are bars and gaps, not the letters that a text detector was taught,"
-        " and a mask that takes the bars without the glow leaves a coloured haze."
+        "A compact camera burnt an orange or white date with a soft glow into a corner. Its"
+        " seven-segment figures are bars and gaps, which text detectors were not trained on. A"
+        " mask that takes the bars without the glow leaves a coloured haze."
     ),
     damage=(
-        "the date still there because nothing found it, a coloured haze where it glowed, or a"
-        " smeared corner"
+        "the date still there because no detector found it, a coloured haze where it glowed, or"
+        " a smeared corner"
     ),
     units={
         "height_px": (
             "height of a figure, input pixels; less where the image is too narrow for the date"
         ),
         "alpha": "opacity of the segments, 0 to 1",
-        "mask_given": (
-            "whether the caller says where the date is, yes or no; where not, it must be found"
-        ),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "mask_given": "whether the caller gives a mask; if not, the pipeline must find the date",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"height_px": 14, "alpha": 1.0, "mask_given": True, "ground": "gradient"},

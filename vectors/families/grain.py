@@ -106,9 +106,9 @@ def _crystals(rng: np.random.Generator, size_px: int, crystal: float) -> Grain:
 VECTOR = Vector(
     family="grain",
     about=(
-        "A sticker on a picture with film grain, its mask given: a fill is an average of what it"
-        " has seen and comes out smooth, so the hole stays visible as a clean spot although every"
-        " mean colour in it is right."
+        "A sticker lies on a picture with film grain. Its mask is given. A fill averages what"
+        " it has seen, so it comes out smooth. The hole stays visible as a clean spot, although"
+        " every mean colour in it is right."
     ),
     damage=(
         "a smooth or differently grained spot where the sticker stood, or grain smoothed away"
@@ -120,7 +120,7 @@ VECTOR = Vector(
         "diameter_px": (
             "diameter of the sticker, input pixels; at most a quarter of the image's edge"
         ),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"sigma_levels": 1.0, "grain_px": 1.0, "diameter_px": 24, "ground": "gradient"},

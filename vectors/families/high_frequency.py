@@ -212,9 +212,9 @@ def _levels(picture: Plane) -> Levels:
 VECTOR = Vector(
     family="high_frequency",
     about=(
-        "A sticker on lines, cloth, leaves or print dots that come close to the finest the input"
-        " can hold, its mask given: the fill must continue the pattern in step, and an upscaler or"
-        " a resampling on the way that folds the fine lines over shows moiré all over the picture."
+        "A sticker lies on lines, cloth, leaves or print dots, close to the finest that the"
+        " input can hold. Its mask is given. The fill must continue the pattern in step. An"
+        " upscaler or a resampling that aliases the fine lines shows moiré all over the picture."
     ),
     damage=(
         "lines out of step or smeared where the sticker was, or moiré, waves and jagged lines over"
@@ -222,14 +222,14 @@ VECTOR = Vector(
     ),
     units={
         "period_px": (
-            "distance from line to line, thread to thread, dot to dot or width of a leaf, input"
-            " pixels; 2 is Nyquist"
+            "period of the pattern (line to line, thread to thread, dot to dot, or a leaf's"
+            " width), input pixels; 2 is Nyquist"
         ),
         "contrast": "share of the pattern's full contrast, 0 to 1",
         "diameter_px": "diameter of the sticker, input pixels; at most 0.25 of the image's edge",
         "ground": (
-            "pattern beneath: grating (straight lines), weave, leaves, halftone (print dots) or"
-            " rings"
+            "pattern in the background: grating (straight lines), weave, leaves, halftone"
+            " (print dots) or rings"
         ),
     },
     ladder=(

@@ -172,10 +172,10 @@ KINDS: Mapping[str, Kind] = {
 VECTOR = Vector(
     family="hostile",
     about=(
-        "A sticker to remove from inputs that programs forget about: one grey channel, 16 bits,"
-        " transparency, CMYK, a note to turn the picture, one single pixel, masks that are empty or"
-        " cover everything, where a pipeline crashes, turns the picture, shifts its colours or"
-        " paints all of it."
+        "A sticker must be removed from inputs that programs forget about. Some have one grey"
+        " channel, 16 bits, transparency, CMYK or a note to turn the picture. Others are one"
+        " pixel large, or their mask is empty or covers everything. A pipeline crashes on them,"
+        " turns the picture, shifts its colours or paints all of it."
     ),
     damage=(
         "a crash, a picture on its side or in wrong colours, changes where the mask is empty; a"
@@ -183,7 +183,7 @@ VECTOR = Vector(
     ),
     units={
         "kind": "what is unusual about the input: " + ", ".join(KINDS),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=tuple({"kind": kind, "ground": "coffee"} for kind in KINDS),
     draw=draw,

@@ -198,23 +198,24 @@ def _letters(spot: Spot, text: str, *, share: float) -> Layer:
 VECTOR = Vector(
     family="logo",
     about=(
-        "A logo over a photograph, its exact mask given: the larger it is and the more structure"
-        " runs beneath it, the less a fill can guess from the border, and a soft or translucent"
-        " edge that is cut too tight leaves a halo."
+        "A logo lies over a photograph. Its exact mask is given. A fill can guess less from the"
+        " border where the logo is larger or covers more structure. A soft or translucent edge"
+        " that is cut too tight leaves a halo."
     ),
     damage="a smear or repeated texture where the logo stood, or its outline left as a halo",
     units={
         "design": (
-            "what is drawn: monogram (letters on a disc), star (in a ring), seal (scalloped disc)"
+            "what is drawn: monogram (letters on a disc), star (in a ring) or seal (a scalloped"
+            " disc)"
         ),
         "fill": (
-            "flat (one colour), gradient (deeper towards its foot), translucent (half see-through"
-            " beneath its solid letters)"
+            "flat (one colour), gradient (darker towards its foot) or translucent (half"
+            " see-through beneath solid letters)"
         ),
         "diameter_px": "diameter with its glow, input pixels; at most 0.32 of the image's edge",
         "opacity": "alpha inside the logo, 0 to 1",
         "glow_px": "width of the soft halo around the logo, input pixels",
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {

@@ -140,10 +140,10 @@ def _cut_text(text: str, lettering: Lettering, room_px: float) -> str:
 VECTOR = Vector(
     family="low_res_capture",
     about=(
-        "A sticker on a blurred, noisy, compressed picture with text to keep, its mask given: an"
-        " upscaler sharpens the blocks and the noise together with the letters, a denoiser takes"
-        " the letters for noise, and a generative model writes other letters than those that stood"
-        " there."
+        "A sticker lies on a blurred, noisy, compressed picture with text to keep. Its mask is"
+        " given. An upscaler sharpens blocks and noise together with the letters. A denoiser"
+        " takes the letters for noise. A generative model writes other letters than those that"
+        " were there."
     ),
     damage=(
         "text illegible or changed, block borders and ringing enlarged, or a fill sharper than what"
@@ -154,7 +154,7 @@ VECTOR = Vector(
         "noise_levels": "standard deviation of the sensor's noise in each channel, levels of 255",
         "quality": "JPEG quality of the capture as Pillow counts it, 1 to 95",
         "height_px": "height of a capital of the text to keep, input pixels",
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"blur_px": 0.3, "noise_levels": 1.0, "quality": 95, "height_px": 14, "ground": "plain"},

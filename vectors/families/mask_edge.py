@@ -182,10 +182,10 @@ def _box(geometry: str, patch: Patch, size: int, scale: int) -> Box:
 VECTOR = Vector(
     family="mask_edge",
     about=(
-        "Painted marks whose exact mask lies off the latent grid, is cut by the image's border, has"
-        " holes or is one pixel thin: growing, blurring, cropping or downsampling such a mask wraps"
-        " round, fills the holes, loses the slivers or leaves a rim, and a fill at the border has"
-        " context on one side only."
+        "Painted marks have an exact but awkward mask: off the latent grid, cut by the image's"
+        " border, with holes, or one pixel thin. Growing, blurring, cropping or downsampling"
+        " wraps such a mask round, fills its holes, loses slivers or leaves a rim. A fill at the"
+        " border has context on one side only."
     ),
     damage=(
         "paint left at the border or as a rim, content inside a hole repainted, or a sliver still"
@@ -197,13 +197,13 @@ VECTOR = Vector(
             " slivers (thin lines), border (all around)"
         ),
         "extent_px": (
-            "width of the overlay or of the fan of slivers, twice that of the blot at the border;"
-            " input pixels, at most 0.3 of the image's edge"
+            "width of the overlay or of the fan of slivers, input pixels; at most 0.3 of the"
+            " image's edge. The blot at the border is half as wide"
         ),
         "line_px": (
             "width of a line of rings, slivers and border, input pixels; block and bite have none"
         ),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"geometry": "block", "extent_px": 40, "line_px": 0.0, "ground": "gradient"},

@@ -132,25 +132,25 @@ def _move_mask(mask: Mask, down: int, right: int) -> Mask:
 VECTOR = Vector(
     family="mask_fault",
     about=(
-        "A sticker whose given mask is wrong, too large, noisy, misaligned, stale or inverted: a"
-        " pipeline that trusts it leaves part of the sticker, copies it into the fill, or repaints"
-        " what nobody asked it to touch, and reports success."
+        "A sticker comes with a wrong mask: too large, noisy, shifted, stale or inverted. A"
+        " pipeline that trusts the mask leaves part of the sticker, or copies it into the fill."
+        " Or it repaints what nobody asked it to touch, and reports success."
     ),
     damage=(
-        "a crescent or all of the sticker left, specks of repainted ground, or a sound part of the"
-        " image replaced"
+        "a crescent or all of the sticker left, specks of repainted background, or a sound part"
+        " of the image replaced"
     ),
     units={
         "fault": (
-            "what is wrong with the mask: grown (too large), noisy (salt, and corners inverted),"
-            " shifted, stale (of another position), inverted"
+            "what is wrong with the mask: grown (too large), noisy (salt, and inverted"
+            " corners), shifted, stale (of another position) or inverted"
         ),
         "amount_px": (
-            "pixels that a grown mask is too large, a shifted one is off along each axis, a third"
-            " of an inverted corner; input pixels, at most 0.04 of the image's edge; stale and"
-            " inverted have none"
+            "size of the fault, input pixels; at most 0.04 of the image's edge. A grown mask is"
+            " this much too large, and a shifted mask is this far off along each axis. An"
+            " inverted corner is 3 times as large. stale and inverted have no size"
         ),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"fault": "grown", "amount_px": 8.0, "ground": "gradient"},

@@ -151,16 +151,16 @@ def _row(
 VECTOR = Vector(
     family="microprint",
     about=(
-        "A bold stamp on a security print with rows of tiny text beside it, mask given: what looks"
-        " like noise to a denoiser, an upscaler or a generous mask is exactly what proves the"
-        " document genuine."
+        "A bold stamp lies on a security print, beside rows of tiny text. Its mask is given. A"
+        " denoiser, an upscaler or a generous mask treats that text as noise. Yet the text is"
+        " what proves the document genuine."
     ),
     damage="microprint blurred, rewritten or gone, or the fine lines under the stamp broken",
     units={
         "height_px": "height of a microprint capital, input pixels",
         "gap_px": "distance from the stamp's frame to the nearest row, input pixels",
         "contrast": "opacity of the microprint's ink, 0 to 1",
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"height_px": 9.0, "gap_px": 24.0, "contrast": 0.95, "ground": "paper"},

@@ -229,20 +229,20 @@ def _area(subject: str) -> float:
 VECTOR = Vector(
     family="photobomb",
     about=(
-        "A bird, a traffic cone or a passer-by stands before a horizon, a railing, brickwork or a"
-        " tiled floor, its mask given: the hole is large and lines enter it on one side that must"
-        " leave it on the other in the right place, which neither a smooth fill nor a copy of"
-        " nearby patches knows."
+        "A bird, a traffic cone or a passer-by stands before a horizon, a railing, brickwork or"
+        " a tiled floor. Its mask is given. The hole is large. Lines that enter it on one side"
+        " must leave it on the other in the right place. Neither a smooth fill nor a copy of"
+        " nearby patches knows that place."
     ),
     damage=(
         "lines that end, bend or miss each other in the hole, a ghost in the subject's shape, or a"
         " new object in its place"
     ),
     units={
-        "subject": "what is to go: bird, cone or person",
+        "subject": "what must go: bird, cone or person",
         "coverage": "share of the image that the subject covers, 0 to 1",
         "ground": (
-            "picture beneath: horizon, railing, tiles (a floor in perspective), or a name in"
+            "background: horizon, railing, tiles (a floor in perspective), or a name in"
             " vectors/drawing/grounds.py"
         ),
     },

@@ -256,10 +256,10 @@ def _wear_ink(rng: np.random.Generator, patch: Patch, scale: int) -> Patch:
 VECTOR = Vector(
     family="scan_annotation",
     about=(
-        "A scanned page, a little skewed, dark in its corners and compressed, with a pen circle, a"
-        " highlighter, a stamp or a scribble over its print, mask given: the print beneath a"
-        " translucent mark has to be freed of it and not filled in, and the print beside it is just"
-        " as thin and dark as the mark itself."
+        "A scanned page is a little skewed, dark in its corners and compressed. A pen circle, a"
+        " highlighter, a stamp or a scribble marks its print. The mask is given. Print beneath a"
+        " translucent mark must be freed of it, not filled in. Print beside the mark is just as"
+        " thin and dark as the mark itself."
     ),
     damage=(
         "print beside the mark gone or rewritten, a pale band or rim where the mark was, rows"
@@ -267,14 +267,14 @@ VECTOR = Vector(
     ),
     units={
         "mark": (
-            "bar (in the margin) and circle of a pen, highlighter (a band), stamp (worn, in a"
-            " frame), scribble (dense)"
+            "what is drawn: bar (in the margin), circle (of a pen), highlighter (a band), stamp"
+            " (worn, in a frame) or scribble (dense)"
         ),
         "opacity": "alpha of the mark, 0 to 1",
         "height_px": "height of a capital of the print, input pixels",
         "skew_deg": "slope of the rows, degrees, up or down",
         "quality": "JPEG quality of the scan as Pillow counts it, 1 to 95",
-        "ground": "paper beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background paper, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {

@@ -117,9 +117,10 @@ def _edge(
 VECTOR = Vector(
     family="shadow_edge",
     about=(
-        "A sticker lies across the edge of a shadow, its mask given: the fill must carry the edge"
-        " through the hole at the right place, softness and depth, where a diffusion blurs it, a"
-        " patch copier breaks it into steps and a generative model often invents a new shape."
+        "A sticker lies across the edge of a shadow. Its mask is given. The fill must carry the"
+        " edge through the hole at the right place, softness and depth. A smooth fill blurs the"
+        " edge, and a patch copier breaks it into steps. A generative model often invents a new"
+        " shape."
     ),
     damage=(
         "the shadow's edge bent, broken, blurred or doubled in the hole, or a grey patch between"
@@ -129,11 +130,11 @@ VECTOR = Vector(
         "penumbra_px": "width of the shadow's edge from full light to full shade, input pixels",
         "contrast": "share of the encoded level that the shadow takes away, 0 to 1",
         "sway_px": (
-            "how far the edge sways to either side of a straight line, input pixels; at most 0.05"
-            " of the image's edge"
+            "how far the edge sways to either side of a straight line, input pixels; at most"
+            " 0.05 of the image's edge"
         ),
         "radius_px": "mean radius of the sticker, input pixels; at most 0.14 of the image's edge",
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"penumbra_px": 40.0, "contrast": 0.2, "sway_px": 0.0, "radius_px": 16, "ground": "plain"},

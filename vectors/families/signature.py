@@ -205,10 +205,10 @@ def paint_over(seed: int, size_px: int, scale: int) -> Levels:
 VECTOR = Vector(
     family="signature",
     about=(
-        "A name signed with a pen across paper, a painting or a photograph, its mask given: the"
-        " stroke is one long hair that swells, thins out and crosses itself, so a mask grown to be"
-        " safe eats the picture between the loops and one that is not leaves a grey trace of the"
-        " thin parts."
+        "A name is signed with a pen across paper, a painting or a photograph. Its mask is"
+        " given. The stroke is one long hair that swells, thins out and crosses itself. A mask"
+        " that is grown to be safe eats the picture between the loops. A tight mask leaves a"
+        " grey trace of the thin parts."
     ),
     damage=(
         "a legible grey trace of the name, beads where the stroke was thick, or brushwork smoothed"
@@ -216,12 +216,10 @@ VECTOR = Vector(
     ),
     units={
         "width_px": (
-            "width of the stroke at full pressure, input pixels; upstrokes are down to 0.45 of it"
+            "width of the stroke at full pressure, input pixels; upstrokes go down to 0.45 of it"
         ),
         "opacity": "alpha of the ink, 0 to 1",
-        "ground": (
-            "picture beneath: painting (brush strokes), or a name in vectors/drawing/grounds.py"
-        ),
+        "ground": "background: painting (brush strokes), or a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"width_px": 3.0, "opacity": 1.0, "ground": "gradient"},

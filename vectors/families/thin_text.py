@@ -248,12 +248,12 @@ UNITS = {
     "script": "latin, cyrillic, greek or han (traditional Chinese characters)",
     "height_px": "height of a capital letter or a Chinese character, input pixels",
     "weight": (
-        "font weight: thin (a stroke is 1/27 of a capital's height), light (1/12), regular (1/8)"
+        "font weight: thin (a stroke is 1/27 of a capital's height), light (1/12) or regular (1/8)"
     ),
     "alpha": "opacity of the ink, 0 to 1",
-    "lines": "lines of text, count; fewer where the image is too small",
+    "lines": "number of lines; fewer where the image is too small",
     "angle_deg": "slope of the lines, counter-clockwise, degrees",
-    "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+    "ground": "background, a name in vectors/drawing/grounds.py",
 }
 RUNGS: tuple[tuple[Param, ...], ...] = (
     ("latin", 28, "light", 1.0, 1, 0.0, "gradient"),
@@ -270,9 +270,9 @@ RUNGS: tuple[tuple[Param, ...], ...] = (
 VECTOR = Vector(
     family="thin_text",
     about=(
-        "Hair-thin lettering in several scripts, level or turned, over flat and then busy grounds,"
-        " with no mask given: a text detector looks for thick dark strokes and overlooks thin or"
-        " faint ones or takes the ground for text, and a mask that misses or pads a stroke by one"
+        "Hair-thin lettering in several scripts lies over flat, then busy backgrounds. No mask"
+        " is given. A text detector looks for thick dark strokes. It overlooks thin or faint"
+        " ones, or takes the background for text. A mask that misses or pads a stroke by one"
         " pixel leaves ghosts or smears."
     ),
     damage=(

@@ -88,9 +88,9 @@ def _centre(
 VECTOR = Vector(
     family="tiled_seams",
     about=(
-        "A smudge across the borders of a tiling that the caller asks for, its mask given: on a"
-        " smooth gradient the eye finds a step of one level, so tiles that are filled or upscaled"
-        " apart show as a grid."
+        "A smudge crosses the borders of a tiling that the caller asks for. Its mask is given."
+        " On a smooth gradient the eye finds a step of one level. Tiles that are filled or"
+        " upscaled separately show as a grid."
     ),
     damage=(
         "straight steps in tone or texture along the tile borders, strongest where they cross the"
@@ -98,10 +98,10 @@ VECTOR = Vector(
     ),
     units={
         "tile_px": "edge of a tile, input pixels",
-        "overlap_px": "what neighbouring tiles share, input pixels",
+        "overlap_px": "overlap of neighbouring tiles, input pixels",
         "radius_px": "mean radius of the smudge, input pixels; at most 0.14 of the image's edge",
         "opacity": "alpha inside the smudge, 0 to 1",
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"tile_px": 128, "overlap_px": 32, "radius_px": 20, "opacity": 0.75, "ground": "gradient"},

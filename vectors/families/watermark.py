@@ -176,10 +176,10 @@ def _sheet(patches: Sequence[Patch], size_px: int) -> Patch:
 VECTOR = Vector(
     family="watermark",
     about=(
-        "A stock library's slanted watermark repeated over the whole picture, its mask given:"
-        " thousands of thin, faint strokes leave no quiet corner to copy from, so a fill that pads"
-        " them repaints the picture and one that trims them leaves the pattern, which the eye finds"
-        " by its regularity."
+        "A stock library's slanted watermark repeats over the whole picture. Its mask is given."
+        " Thousands of thin, faint strokes leave no quiet corner to copy from. A fill that pads"
+        " them repaints the picture. A fill that trims them leaves the pattern, which the eye"
+        " finds by its regularity."
     ),
     damage=(
         "the pattern still legible as a ghost grid, or fine texture smoothed away in a grid of"
@@ -188,14 +188,14 @@ VECTOR = Vector(
     units={
         "alpha": "opacity of the lettering, 0 to 1",
         "spacing_px": (
-            "distance between rows of marks, and 1.25 times the gap between marks of a row, input"
-            " pixels; at most 0.43 of the image's edge"
+            "distance between rows of marks, input pixels; at most 0.43 of the image's edge."
+            " The gap between marks of a row is 0.8 times as large"
         ),
         "height_px": "height of a capital letter, input pixels; at most 0.12 of the image's edge",
         "weight": (
-            "font weight of Roboto: thin (a stroke is 1/27 of a capital's height), light (1/12)"
+            "font weight of Roboto: thin (a stroke is 1/27 of a capital's height) or light (1/12)"
         ),
-        "ground": "picture beneath, a name in vectors/drawing/grounds.py",
+        "ground": "background, a name in vectors/drawing/grounds.py",
     },
     ladder=(
         {"alpha": 0.6, "spacing_px": 108, "height_px": 20, "weight": "light", "ground": "gradient"},
