@@ -37,7 +37,9 @@ _CACHE_LIMIT = 64
 
 
 def detect(edit: Edit) -> Step:
-    """Take the caller's mask, or mask whatever is found. Then add and subtract a person's strokes."""
+    """Take the caller's mask, or mask whatever is found. Then add and subtract a person's
+    strokes.
+    """
     request, config = edit.request, edit.config.detect
     reads = edit.config.text.mode != "off" or is_active(edit.config.policy)
     regions: tuple[TextRegion, ...] = ()

@@ -33,10 +33,8 @@ def test_the_docs_gallery_shows_the_catalogue_as_it_is() -> None:
         for name, meaning in vector.units.items():
             assert list_entry(name, f"{meaning}.") in text
         for step, rung in enumerate(vector.ladder, start=1):
-            values = [
-                str(rung[name]).replace("True", "yes").replace("False", "no") for name in names
-            ]
-            assert f"| {step} | {' | '.join(values)} |" in text
+            row = f"| {step} | {' | '.join(str(rung[name]) for name in names)} |"
+            assert row.replace("True", "yes").replace("False", "no") in text
 
 
 @pytest.mark.parametrize(
