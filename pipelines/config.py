@@ -109,7 +109,7 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """Refuse some edits, or send them to a person. Off unless rules are named: pipelines/policy.py."""
+    """Refuse some edits, or send them to a person. Off unless rules are named."""
 
     refuse: str = ""
     """Rules, separated by commas. An edit that one of them flags is refused. The rules are

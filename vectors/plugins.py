@@ -43,7 +43,7 @@ def _load_entry_point(point: EntryPoint, kind: type[T]) -> tuple[T, ...]:
     except Exception as error:  # somebody else's module may raise anything
         raise PluginError(
             f"{package} offers {point.value} under {point.group}, but loading it raised"
-            f" {type(error).__name__}: {error}. Mend or uninstall {package}"
+            f" {type(error).__name__}: {error}. Fix or uninstall {package}"
         ) from error
     items = tuple(offer) if isinstance(offer, list | tuple) else (offer,)
     if not all(isinstance(item, kind) for item in items):

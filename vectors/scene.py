@@ -69,9 +69,7 @@ class Scene:
     scale: int
     """Output pixels per input pixel."""
     mask: Mask | None
-    """The mask that the caller of the pipeline gives along, or None where the pipeline must detect.
-    Input.
-    """
+    """The mask that the caller gives, or None where the pipeline must detect. Input."""
     prompt: str
     """What the caller asks for, in words."""
     config: Mapping[str, Param] = field(default_factory=dict)
@@ -79,14 +77,14 @@ class Scene:
     metadata: Mapping[str, Param] = field(default_factory=dict)
     """Facts about the asset: ground, parameters."""
     file: bytes = b""
-    """The file that shows `input`, where how it is stored is what makes the scene hard; empty: any
-    file would do.
+    """The file that shows `input`, where its encoding is what makes the scene hard. Empty: any file
+    will do.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A parametric failure family: how an edit breaks, as a ladder from trivial to hard."""
+    """A parametric failure family: how an edit breaks, in steps from trivial to hard."""
 
     family: str
     """Name, unique in the registry."""
@@ -95,19 +93,19 @@ class Vector:
     damage: str
     """What to look for when a pipeline fails it: one clause of at most 25 words."""
     units: Mapping[str, str]
-    """Every parameter that a rung may set, with its unit and meaning."""
+    """Every parameter that a step sets, with its unit and meaning."""
     ladder: tuple[Mapping[str, Param], ...]
-    """Rungs, easiest first: parameters of `draw`."""
+    """Parameters of `draw` for each step, the easiest first."""
     draw: Callable[..., Scene]
     """`draw(seed, size, scale, **params)`: a pure function."""
     graded: bool = True
-    """Whether the rungs are degrees of one difficulty, on an input of size×size. False: they are
-    kinds of input, each of a shape of its own."""
+    """Whether the steps are degrees of one difficulty, on an input of size×size. False: they are
+    kinds of input, each with its own shape."""
     version: int = 1
-    """Raised when the drawing changes, so that results of another drawing are never compared."""
+    """Goes up when the drawing changes, so that results of two drawings are never compared."""
 
     def render(self, seed: int, size: int, *, step: int, scale: int = 2) -> Scene:
-        """Draw rung `step` (1 is the easiest) with an input of size×size pixels.
+        """Draw step `step` (1 is the easiest) with an input of size×size pixels.
 
         The same arguments give the same bits. Raises ValueError on a step that the ladder does not
         have, or a size outside 64 to 2048.

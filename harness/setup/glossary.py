@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from editproof.harness.setup.pages import wrap_sentences
+
 INTRODUCTION = """# Glossary
 
 `editproof explain glossary --page docs/glossary.md` writes this page.
@@ -73,12 +75,13 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "border": "The outer rim of the picture, where padding goes wrong.",
         "worst window": "The 64 × 64 window of a region that has the worst number, with its place.",
         "metric": (
-            "What turns two pictures into numbers. Each has a unit, a direction, and what it sees"
-            " and misses."
+            "A function that turns two pictures into numbers. It has a unit and a direction, and"
+            " says what it sees and misses."
         ),
         "aspect": (
-            "What a metric speaks for. There are nine: structure, detail, colour and tone, ghosts"
-            " and residue, seams, edge of the edit, legibility, what had to be kept, geometry."
+            "The kind of quality that a metric measures. There are nine: structure, detail, colour"
+            " and tone, ghosts and residue, seams, edge of the edit, legibility, what had to be kept,"
+            " geometry."
         ),
         "right answer": (
             "The picture that a perfect edit would give. Drawn scenes have one; own cases may."
@@ -88,7 +91,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "How it is judged": {
         "baseline": "The run that you accepted. Every later run is compared with it.",
         "this run": "The run that is judged.",
-        "gate": "What compares this run with the baseline and decides whether the build passes.",
+        "gate": "The check that compares this run with the baseline and passes or fails the build.",
         "verdict": "The gate's answer: an outcome, the findings, and an exit code.",
         "finding": (
             "One cause that the gate names, with what it looks like, where, and how visible it is."
@@ -178,6 +181,6 @@ def page() -> str:
     """The glossary as a Markdown page."""
     parts = [INTRODUCTION]
     for heading, section in GLOSSARY.items():
-        rows = [f"| {term} | {meaning} |" for term, meaning in section.items()]
-        parts += [f"## {heading}\n", "\n".join(["| term | meaning |", "|---|---|", *rows, ""])]
+        parts.append(f"## {heading}\n")
+        parts += [f"### {term}\n\n{wrap_sentences(text)}\n" for term, text in section.items()]
     return "\n".join(parts)

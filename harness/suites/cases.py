@@ -109,7 +109,7 @@ class _Scene:
 
 
 def _list_drawn_scenes(suite: Suite) -> Iterator[_Scene]:
-    """The rungs of the suite's vectors."""
+    """List the steps of the suite's families."""
     photographs = _hash_photographs(suite.grounds) if suite.grounds else ""
     for variant in suite.variants:
         vector = get_vector(variant.family)
@@ -165,7 +165,7 @@ def current_id(case: Case) -> str:
     Raises UsageError where there is no such scene any more, or the files can't be read.
     """
     if not case.own and case.step > len(get_vector(case.family).ladder):
-        raise UsageError(f"the vector {case.family} has no rung {case.step} any more")
+        raise UsageError(f"the family {case.family} has no step {case.step} any more")
     if case.own:
         files = own_cases.hash_case(own_cases.find_case(Path(case.folder), case.own))
     else:

@@ -46,7 +46,7 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, str]
     """Name -> pipeline."""
     vectors: dict[str, list[int]] = {}
-    """Family -> rungs."""
+    """Family -> steps."""
     folders: dict[str, str] = {}
     """Name -> folder of the user's own cases, relative to the suite's file."""
     grounds: str = ""
@@ -103,7 +103,7 @@ def load_suite(name: str, folder: Path) -> Suite:
 def get_families(names: Sequence[str]) -> tuple[Vector, ...]:
     """Vectors by family; none named: all. Raises UsageError on an unknown name."""
     vectors = _load_vectors()
-    _check_known(names, [vector.family for vector in vectors], "vector")
+    _check_known(names, [vector.family for vector in vectors], "family")
     return tuple(vector for vector in vectors if not names or vector.family in names)
 
 
@@ -138,7 +138,7 @@ def narrow_suite(
         known = sorted(
             {v.family for v in suite.variants} | {folder.name for folder in suite.folders}
         )
-        _check_known(families, known, "vector")
+        _check_known(families, known, "family")
         variants = tuple(variant for variant in suite.variants if variant.family in families)
         folders_left = tuple(folder for folder in suite.folders if folder.name in families)
         narrower = (variants, folders_left) != (suite.variants, suite.folders)
@@ -192,7 +192,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
     check_label(file.name, "name")
     ladders = {vector.family: len(vector.ladder) for vector in _load_vectors()}
     for family, steps in file.vectors.items():
-        _check_known([family], list(ladders), "vector")
+        _check_known([family], list(ladders), "family")
         wrong = [step for step in steps if not 1 <= step <= ladders[family]]
         if wrong or not steps:
             raise UsageError(
@@ -209,7 +209,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
     for name in file.folders:
         check_label(name, "the name of a folder of cases")
         if name in ladders:
-            raise UsageError(f"folders.{name}: a vector has that name; choose another")
+            raise UsageError(f"folders.{name}: a failure family has that name; choose another")
     if not file.seeds or not file.metrics:
         raise UsageError("seeds and metrics must each name at least one")
     _check_seeds((*file.seeds, file.scene_seed))
@@ -289,7 +289,7 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
         raise UsageError(
             f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}"
         )
-    _check_known(rule.families, [*file.vectors, *file.folders], "vector of this suite")
+    _check_known(rule.families, [*file.vectors, *file.folders], "family of this suite")
     if isinstance(rule, Margin):
         if not 0 <= rule.margin < math.inf:
             raise UsageError(f"{where}: margin must be 0 or above; it is {rule.margin}")
@@ -306,7 +306,7 @@ def _check_limit(limit: Limit, file: SuiteFile) -> None:
     where = f"limits: {limit.of}"
     if not 0 < limit.max < math.inf:
         raise UsageError(f"{where}: max must be above 0 and finite; it is {limit.max}")
-    _check_known(limit.families, [*file.vectors, *file.folders], "vector of this suite")
+    _check_known(limit.families, [*file.vectors, *file.folders], "family of this suite")
     _check_step(limit, where)
 
 
@@ -318,7 +318,7 @@ def _check_viewing(viewing: Viewing, file: SuiteFile) -> None:
             "viewing: zoom must be 0.1 to 100 and distance_m 0 (the display's own) to 100; they"
             f" are {viewing.zoom:g} and {viewing.distance_m:g}"
         )
-    _check_known(viewing.families, [*file.vectors, *file.folders], "vector of this suite")
+    _check_known(viewing.families, [*file.vectors, *file.folders], "family of this suite")
 
 
 def check_fail_on(outcomes: Sequence[str], where: str) -> None:

@@ -226,7 +226,7 @@ def _load_bundled(name: str) -> Pil.Image:
 
 @lru_cache(maxsize=1)
 def _load_photograph(path: Path) -> Pil.Image:
-    """One photograph is kept: they may be large, and all rungs of a seed use the same."""
+    """Load a photograph, and keep the last one: all steps of a seed use the same."""
     return _decode_photograph(path)
 
 

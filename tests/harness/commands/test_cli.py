@@ -17,7 +17,7 @@ from editproof.vectors import VECTORS
 USAGE_ERRORS = [
     (["run", "quik"], ["no suite 'quik'", "quick"]),
     (["run", "--model", "nss"], ["no model 'nss'", "ns"]),
-    (["run", "--vector", "logos"], ["no vector 'logos'", "logo"]),
+    (["run", "--vector", "logos"], ["no family 'logos'", "logo"]),
     (["run", "--pipeline", "nonsense"], ["names no pipeline", "file.py:factory"]),
     (["run", "--pipeline", "missing.py:build"], ["no file", "missing.py"]),
     (["run", "--pipeline", "mine.py:absent"], ["mine.py", "absent"]),
@@ -68,7 +68,7 @@ BAD_FILES = [
     (
         "small.toml",
         "name = 'x'\n[vectors]\nlogoo = [1]\n[models]\nns = 'reference'\n",
-        "no vector 'logoo'",
+        "no family 'logoo'",
     ),
     (
         "small.toml",
