@@ -38,6 +38,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 CROP_PX = 220
 """Edge of what a picture shows of each variant, output pixels."""
 GAP_PX = 8
+LETTERS = "ABCDEFGH"
+"""Names of a study's variants in its table."""
 Settings = Mapping[str, Param]
 
 
@@ -407,38 +409,33 @@ def _picture(task: Task, shown: Mapping[str, Image]) -> Pil.Image:
 
 def _page(results: Sequence[Result]) -> Iterator[str]:
     yield "# Studies\n"
-    yield (
-        "What single choices of a pipeline do to an edit. Made by `nox -s studies` (`python -m"
-        " benchmarks.studies`) with the reference pipeline on drawn scenes, where the right answer"
-        " is known. Numbers are means over scenes; pictures show the right answer and then each"
-        f" variant, around the edit of the first scene. LPIPS is lpips[{_weights().variant}].\n"
-    )
+    yield "`nox -s studies` (`python -m benchmarks.studies`) writes this page.\n"
+    yield "The page shows what single choices of a pipeline do to an edit."
+    yield "The reference pipeline edits drawn scenes, where the right answer is known."
+    yield "Numbers are means over scenes."
+    yield "Pictures show the right answer, then each variant, around the edit of the first scene."
+    yield f"LPIPS is lpips[{_weights().variant}].\n"
     for result in results:
         yield from _section(result)
 
 
 def _section(result: Result) -> Iterator[str]:
-    study = result.study
+    study, letters = result.study, LETTERS[: len(result.means)]
     yield f"## {study.name.capitalize()}\n"
-    yield f"{study.question} The field reports: {study.field}.\n"
+    yield f"{study.question}"
+    yield f"The field reports: {study.field}.\n"
     scenes = ", ".join(f"{family}/{step}" for family, step in study.scenes)
-    yield (
-        f"{result.cases} scenes ({scenes}; scene seeds {', '.join(map(str, study.seeds))}),"
-        f" {study.size} px ×{study.scale}.\n"
-    )
-    yield "| | " + " | ".join(number.heading for number in study.numbers) + " |"
-    yield "|---|" + "---:|" * len(study.numbers)
-    for label, means in result.means.items():
-        yield f"| {label} | " + " | ".join(f"{mean:.4g}" for mean in means) + " |"
-    first, *_, last = result.means
-    changes = ", ".join(
-        f"{number.metric} {number.stat} in {number.region} {after - before:+.3g}"
-        for number, before, after in zip(
-            study.numbers, result.means[first], result.means[last], strict=True
-        )
-    )
-    yield f"\nFrom *{first}* to *{last}*: {changes}.\n"
-    yield f"![the right answer, then: {', '.join(result.means)}](studies/{_slug(study)}.png)\n"
+    yield f"{result.cases} scenes, {study.size} px ×{study.scale}: {scenes}."
+    yield f"Scene seeds: {', '.join(map(str, study.seeds))}.\n"
+    for letter, label in zip(letters, result.means, strict=True):
+        yield f"- {letter}: {label}"
+    columns = [*letters, f"{letters[0]} to {letters[-1]}"]
+    yield f"\n| | {' | '.join(columns)} |"
+    yield "|---|" + "---:|" * len(columns)
+    for number, *means in zip(study.numbers, *result.means.values(), strict=True):
+        cells = [*(f"{mean:.4g}" for mean in means), f"{means[-1] - means[0]:+.3g}"]
+        yield f"| {number.heading} | {' | '.join(cells)} |"
+    yield f"\n![the right answer, then {', '.join(letters)}](studies/{_slug(study)}.png)\n"
 
 
 def _slug(study: Study) -> str:

@@ -33,7 +33,7 @@ from editproof.harness.running.measure import as_delivered, measure, prepare
 PAGE = Path(__file__).parents[1] / "docs" / "visibility.md"
 EDGE_PX = 512
 PATCH_PX = 128
-PLAIN = "plain ground"
+PLAIN = "plain grey"
 PHOTOGRAPHS = ("astronaut", "coffee", "rocket")
 METRICS = ("psnr", "ssim", "ms_ssim", "lpips", "delta_e00")
 
@@ -168,32 +168,31 @@ def _page(tried: list[Tried]) -> Iterator[str]:
     yield "The limits lie between changes that nobody sees and changes that one does."
     yield "Plain grey is where most is seen: there a patch darker by one level is just above them."
     yield (
-        "The table shows them, on plain grey and on three photographs, for the display"
+        "The tables show them, on plain grey and on three photographs, for the display"
         " `standard_4k`."
     )
-    yield (
-        "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00; visible"
-        " ones are bold."
-    )
+    yield "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00."
+    yield "Visible ones are bold."
     yield "`python -m benchmarks.visibility` measures them.\n"
-    yield f"| change | strength | {PLAIN} | {' | '.join(PHOTOGRAPHS)} |"
-    yield "|---|---|" + "---:|" * (1 + len(PHOTOGRAPHS))
     for kind in KINDS:
+        yield f"### {kind.name[0].upper()}{kind.name[1:]}\n"
+        yield f"| {kind.unit} | {PLAIN} | {' | '.join(PHOTOGRAPHS)} |"
+        yield "|---|" + "---:|" * (1 + len(PHOTOGRAPHS))
         for strength in kind.strengths:
             cells = [_cell(one) for one in tried if one.kind is kind and one.strength == strength]
-            yield f"| {kind.name} | {strength:g} {kind.unit} | {' | '.join(cells)} |"
-    yield "\n## How far apart pictures are that nobody can tell apart\n"
+            yield f"| {strength:g} | {' | '.join(cells)} |"
+        yield ""
+    yield "## How far apart pictures are that nobody can tell apart\n"
     yield (
-        "Of the changes above, on photographs: what the metrics say of those that cannot be seen,"
-        " and of those that can."
+        "What metrics say of the changes above, on photographs.\nInvisible are those that nobody can"
+        " see."
     )
     yield (
-        "The gate takes a number beyond its metric's limit for the limit: a PSNR of 60 dB that"
-        " falls to 56 dB is no loss.\n"
+        "The gate counts a number beyond its metric's limit as the limit.\nSo a PSNR that falls from"
+        " 60 to 56 dB is no loss.\n"
     )
     yield (
-        "| metric | invisible: median, worst tenth | visible: median, best tenth | taken for the"
-        " limit |"
+        "| metric | invisible: median, worst tenth | visible: median, best tenth | limit |"
     )
     yield "|---|---:|---:|---:|"
     weights = find_weights("", download=False)

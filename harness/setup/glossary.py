@@ -80,8 +80,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         ),
         "aspect": (
             "The kind of quality that a metric measures. There are nine: structure, detail, colour"
-            " and tone, ghosts and residue, seams, edge of the edit, legibility, what had to be kept,"
-            " geometry."
+            " and tone, ghosts and residue, seams, edge of the edit, legibility, what had to be"
+            " kept, geometry."
         ),
         "right answer": (
             "The picture that a perfect edit would give. Drawn scenes have one; own cases may."
