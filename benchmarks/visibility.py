@@ -183,17 +183,11 @@ def _page(tried: list[Tried]) -> Iterator[str]:
             yield f"| {strength:g} | {' | '.join(cells)} |"
         yield ""
     yield "## How far apart pictures are that nobody can tell apart\n"
-    yield (
-        "What metrics say of the changes above, on photographs.\nInvisible are those that nobody can"
-        " see."
-    )
-    yield (
-        "The gate counts a number beyond its metric's limit as the limit.\nSo a PSNR that falls from"
-        " 60 to 56 dB is no loss.\n"
-    )
-    yield (
-        "| metric | invisible: median, worst tenth | visible: median, best tenth | limit |"
-    )
+    yield "What metrics say of the changes above, on photographs."
+    yield "Invisible are those that nobody can see."
+    yield "The gate counts a number beyond its metric's limit as the limit."
+    yield "So a PSNR that falls from 60 to 56 dB is no loss.\n"
+    yield "| metric | invisible: median, worst tenth | visible: median, best tenth | limit |"
     yield "|---|---:|---:|---:|"
     weights = find_weights("", download=False)
     for name in METRICS:

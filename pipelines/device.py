@@ -1,6 +1,4 @@
-"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless a GPU is choice
-for.
-"""
+"""Where networks run: on the processor, or on a GPU. Imports nothing heavy unless it must."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A mask on disk: an 8-bit greyscale PNG, white is replaced, bound by SHA-256 to the image that it
-was made for.
+"""A mask on disk: an 8-bit greyscale PNG, bound by SHA-256 to its image. White is replaced.
 
 save_mask(path, mask, image)
 mask = load_mask(path, image)      StaleMaskError where the image is another one by now

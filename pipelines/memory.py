@@ -1,6 +1,4 @@
-"""How much memory this process holds, and the most that it held. Linux tells; elsewhere nothing is
-known.
-"""
+"""How much memory this process holds, now and at its peak. Only Linux says so."""
 
 from __future__ import annotations
 

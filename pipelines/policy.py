@@ -1,5 +1,4 @@
-"""Which edits are not made, or not without a person: rules by name, over the request and the text
-found in it.
+"""Refuse some edits, or send them to a person: rules by name, over the request and its text.
 
     reference?policy.refuse=watermark                        a watermark is not removed
     reference?policy.review=category&policy.categories=news  edits of news pictures need a person

@@ -1,5 +1,4 @@
-"""The reference pipeline: from decoding and a pre-check by way of mask, fill and enlargement to
-verification.
+"""The reference pipeline: decode, pre-check, mask, fill, enlarge and verify.
 
 Every stage is a function `Edit -> Step`; `STAGES` is the whole program. Settings:
 pipelines/config.py.

@@ -1,6 +1,4 @@
-"""Which inpainter an asset is tried with first, by what is known of it; and which of several
-results is committed.
-"""
+"""Choose the inpainter that is tried first, and the result that is taken in the end."""
 
 from __future__ import annotations
 

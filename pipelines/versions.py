@@ -1,6 +1,4 @@
-"""What determines the reference pipeline's output beside its settings: its code and the libraries
-it calls.
-"""
+"""What determines the reference pipeline's output beside its settings: code and libraries."""
 
 from __future__ import annotations
 

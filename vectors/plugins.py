@@ -1,6 +1,4 @@
-"""What other installed packages add to ours: objects that they name under an entry point's
-group.
-"""
+"""Load the objects that other installed packages offer under an entry point's group."""
 
 from __future__ import annotations
 

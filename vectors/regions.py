@@ -1,6 +1,4 @@
-"""Where to measure: the edit, the ring around it, what must be kept, the tile borders, the rim. All
-at output size.
-"""
+"""Where to measure: edit, ring, keep, seams and border, all at output size."""
 
 from __future__ import annotations
 
@@ -22,9 +20,8 @@ kernel.
 SEAM_PX = 2
 """Width of the band along a tile border in input pixels, half on each side."""
 BORDER_PX = 4
-"""Width of the picture's outer rim in input pixels. It exceeds the reach of a Lanczos-3 kernel (3
-px) and that of the usual padding faults (a convolution's 1 to 3 px), so a fault of padding lies
-inside it."""
+"""Width of the picture's outer rim in input pixels. Faults of padding lie inside it: a Lanczos-3
+kernel reaches 3 px, and a convolution 1 to 3 px."""
 BORDER_SHARE = 8
 """The rim is never wider than the shorter edge divided by this: a small picture is not all rim."""
 

@@ -1,1 +1,1 @@
-"""A first look round: is the machine ready, starter files, and what each metric sees and misses."""
+"""Getting started: checks of the machine, starter files, explanations, and pages of the docs."""

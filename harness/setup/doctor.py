@@ -1,4 +1,4 @@
-"""What is installed, which weights and models are here, and what to do about the rest."""
+"""Check what is installed and which weights are here, and say what to do about the rest."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at."""
+    """One check and its result."""
 
     name: str
     ok: bool
     found: str
-    """What is there, and where it is not right, what to do."""
+    """What is there. If it is not right, also what to do."""
 
 
 def check_installation(project: Project) -> tuple[Check, ...]:
@@ -73,7 +73,7 @@ def _check_package(name: str) -> Check:
         return Check(
             name,
             ok=False,
-            found="not installed. Install editproof again, in an environment of its own",
+            found="not installed. Install editproof again, in a new virtual environment",
         )
 
 
@@ -82,8 +82,8 @@ def _check_opencv() -> Check:
     if len(names) == 1:
         return Check("one OpenCV", ok=True, found=names[0])
     remedy = (
-        "they overwrite each other. Uninstall all of them, then install opencv-python-headless"
-        " alone"
+        "packages of OpenCV overwrite each other. Uninstall all of them, then install only"
+        " opencv-python-headless"
     )
     return Check("one OpenCV", ok=False, found=f"{', '.join(names) or 'none'}: {remedy}")
 
@@ -95,7 +95,7 @@ def _check_patchmatch() -> Check:
     return Check(
         "model patch",
         ok=here,
-        found="PatchMatch" if here else "pypatchmatch is not importable; install it again",
+        found="PatchMatch" if here else "pypatchmatch can't be imported. Install it again",
     )
 
 

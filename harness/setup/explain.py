@@ -1,6 +1,4 @@
-"""What every metric sees and misses, for people: one section each, with a planted fault and its
-number.
-"""
+"""Explain every metric: what it sees and misses, and its number for a planted fault."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The words of editproof, one meaning each: for `editproof explain TERM`, and for
-docs/glossary.md.
-"""
+"""The words of editproof, for `editproof explain TERM` and docs/glossary.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project starts with: a commented `editproof.toml` and a workflow for its build server."""
+"""The files that a project starts with: `editproof.toml`, and a workflow for its CI."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def next_steps(server: Server) -> tuple[str, ...]:
     )
     return (
         "name your pipeline in editproof.toml, under [pipelines]",
-        "editproof run                 run it",
-        "editproof baseline accept     where you like what you see: what later runs are held to",
-        "git add baselines             so that the build server finds it",
+        "editproof run                 run it, and open the report",
+        "editproof baseline accept     accept the run, if its pictures are good",
+        "git add baselines             commit the baseline: CI compares with it",
         *include,
     )
 

@@ -1,4 +1,4 @@
-"""From a suite to its cases: what each is, and what determines its outcome."""
+"""Expand a suite to its cases: what each is, and what determines its outcome."""
 
 from __future__ import annotations
 

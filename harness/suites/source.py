@@ -1,5 +1,4 @@
-"""What a worker's numbers are made by: every module of ours that it imports, and the files that
-those read.
+"""Hash the source that determines a worker's numbers: the modules that it imports, and their data.
 
 The cache goes by a hash of it. The modules are found by following import statements from the
 worker's own, also those inside functions, so that nobody has to keep a list.

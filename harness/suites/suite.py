@@ -1,4 +1,4 @@
-"""From a suite's TOML file to what is to be run."""
+"""Read a suite from its TOML file."""
 
 from __future__ import annotations
 

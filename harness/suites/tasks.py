@@ -1,6 +1,4 @@
-"""A task: what a pipeline is asked, and what is known about the right answer. Drawn by a vector, or
-a user's own files.
-"""
+"""A task: what a pipeline is asked, and what is known about the right answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classical fills: smooth lines carried on, and patches copied."""
+"""The classical fills: they continue smooth lines, or copy patches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bring one model family's prompt embeddings to another's scale, and say in numbers what an
-embedding is like.
+"""Calibrate one model family's prompt embeddings to another's, and describe an embedding in
+numbers.
 
 Two text encoders put the same prompts at other places, with other spreads, in a turned space. A
 model that is swapped in then answers a prompt with another strength than the one before it: a hue

@@ -1,4 +1,4 @@
-"""What every inpainting model is, and what all of them need."""
+"""The interface of every inpainting model, and what all of them need."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""How `microfill` sees a hole: two classical fills, and the residual to their mean, in units of how
-far they differ.
+"""How `microfill` sees a hole: two classical fills, and the scaled residual to their mean.
 
 Pixels are packed two by two: H×W×C becomes 4C×H/2×W/2, so that the network works at half the size.
 """

@@ -1,5 +1,4 @@
-"""Which inpainting models there are, by name, and what is wrong with a name that names none. Loads
-nothing.
+"""The inpainting models by name, and checks of a name. Loads nothing.
 
 ns, telea, biharmonic, patch      classical, always there
 microfill                         our own small diffusion model, shipped with us

@@ -1,7 +1,6 @@
-"""How artificial a fill looks, without knowing what was there: its texture, its edge, its
-repetitions.
+"""How artificial a fill looks, without the right answer: its texture, its edge, its repetitions.
 
-A stand-in for learned distances, which need the right answer or weights that may not be here.
+It stands in for learned distances, which need the right answer, or weights that may be missing.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ def blend(edit: Edit) -> Step:
 
 
 def laplacian(image: Image, fill: Image, mask: Mask, *, octaves: int = 4) -> Image:
-    """The fill over the picture by a soft mask, each octave over a width of its own (Burt & Adelson
-    1983).
+    """Blend the fill over the picture by a soft mask, each octave over its own width (Burt &
+    Adelson 1983).
 
-    What is under the mask's core takes no part, so nothing of it comes back. Where fill and picture
-    agree, the result is exactly that; where the mask is 0 it is the picture.
+    Nothing of what is under the mask's core takes part, so none of it comes back. Where fill and
+    picture agree, the result is exactly that. Where the mask is 0, it is the picture.
     """
     hole = (mask > 0)[..., None]
     ground = np.where((mask == 1)[..., None], fill, image)

@@ -1,6 +1,4 @@
-"""Decode: where the asset came as a file, read it here, so that everything after works on upright
-sRGB.
-"""
+"""Decode: read an asset that came as a file, so that later stages work on upright sRGB."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Find what must go: the caller's mask, or text refined from boxes to glyphs, a logo, a colour; and
-a person's strokes.
-"""
+"""Find what must go: the caller's mask, or text, a logo, a colour. Then apply a person's strokes."""
 
 from __future__ import annotations
 
@@ -57,7 +55,7 @@ def detect(edit: Edit) -> Step:
 
 
 def apply_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
-    """The mask with what somebody brushed in, less what they brushed away; and which of these it
+    """Add to the mask what a person brushed in, and subtract what they brushed away. Say which it
     was.
     """
     notes = ""
@@ -69,8 +67,8 @@ def apply_strokes(mask: Mask, request: EditRequest) -> tuple[Mask, str]:
 
 
 def _search_image(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, ...], str]:
-    """Everything that the settings ask to look for, the lines of text among it, and what was found
-    in words.
+    """Look for everything that the settings ask for: the mask, the lines of text, and words for
+    both.
     """
     image, config = edit.request.image, edit.config.detect
     mask = np.zeros(image.shape[:2], np.float32)
@@ -95,7 +93,7 @@ def _search_image(edit: Edit, *, reads: bool) -> tuple[Mask, tuple[TextRegion, .
 def _find_text_once(
     image: Image, config: DetectConfig, *, reads: bool
 ) -> tuple[Mask, tuple[TextRegion, ...]]:
-    """`text_mask`, remembered: an unchanged image never runs detection again."""
+    """Return `text_mask`, and remember it: an unchanged image never runs detection again."""
     key = hashlib.sha256(image.tobytes()).hexdigest() + str((image.shape, config, reads))
     if key not in _text_cache:
         if len(_text_cache) >= _CACHE_LIMIT:

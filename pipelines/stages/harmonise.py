@@ -1,6 +1,4 @@
-"""Match the fill to its surroundings: colour statistics, and grain of the strength measured around
-it.
-"""
+"""Match the fill to its surroundings: its colour statistics, and the strength of its grain."""
 
 from __future__ import annotations
 
@@ -125,11 +123,10 @@ def _match_mean_and_deviation(image: Image, region: Region, _scale: int) -> Imag
 
 
 def _match_gradient(image: Image, region: Region, scale: int) -> Image:
-    """The fill plus a membrane that lifts its rim to what is beside it and fades inwards (Farbman
-    et al. 2009).
+    """Add a membrane to the fill that lifts its rim to its surroundings and fades inwards.
 
-    The step to be carried is the difference of the local means on either side. It is smooth, so a
-    large hole's is solved at a smaller size.
+    Farbman et al. 2009. The membrane carries the difference of the local means on either side of
+    the rim. That difference is smooth, so a large hole is solved at a smaller size.
     """
     hole = region.hole
     step_px = max(1, int(np.ceil(np.sqrt(hole.sum() / MOST_UNKNOWNS))))

@@ -1,5 +1,5 @@
-"""Fill the hole: models by name, each on the smallest crop that shows it enough of its
-surroundings, or on its tiles.
+"""Fill the hole by a model, on the smallest crop that shows enough of the surroundings, or on
+tiles.
 """
 
 from __future__ import annotations

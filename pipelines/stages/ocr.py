@@ -30,15 +30,15 @@ are looked at in tiles.
 TILE_PX = 1024
 """Edge of a tile as the detector sees it."""
 TILE_OVERLAP_PX = 128
-"""What neighbouring tiles share, as it sees them: lines up to this high are whole in one of them,
-and higher ones are left to the whole picture, made as small as a tile."""
+"""Overlap of neighbouring tiles as the detector sees them. A line up to this high is whole in one
+tile. Higher lines are found in the whole picture, made as small as a tile."""
 
 FLAT_LEVELS = 5
 """A tile whose values, 0 to 255, span no more than this holds no text."""
 
 SLACK = 1.3
-"""Two boxes are of one line where the smallest box around both is at most this many times as high
-as the higher one, and as large as both together."""
+"""Two boxes are one line if the smallest box around both is hardly larger: at most this many times
+as high as the higher one, and this many times as large as what both cover."""
 
 LEAST_PX = 10
 """No text is looked for in pictures narrower than this: the smallest that is found is 8 px high."""

@@ -1,4 +1,4 @@
-"""Overlays that are no text: a logo by its picture, a colour by its value."""
+"""Find overlays that are not text: a logo by its picture, a colour by its value."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""LPIPS of a result outside the mask, by the `lpips` package, with AlexNet's weights from a file:
-nothing is downloaded.
-"""
+"""LPIPS of a result outside the mask, by the `lpips` package and AlexNet's weights from a file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Pre-check: on a small proxy of picture and mask, decide what needs doing at all and how long it
-will take.
-"""
+"""Pre-check: decide on a small copy of picture and mask what to do; estimate how long it takes."""
 
 from __future__ import annotations
 

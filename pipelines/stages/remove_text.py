@@ -1,6 +1,4 @@
-"""Remove text ahead of the inpainter: sure lines by what their ground is like, unsure ones by a
-blur; and the policy.
-"""
+"""Apply the policy, then remove text ahead of the inpainter, each line by its own method."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Local structure: how strongly a picture changes around each pixel, looking at some of its pixels
-only.
-"""
+"""Local structure: how strongly a picture changes around each pixel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Overlapping tiles: cut, work on each, and join them again: by pyramid blending, a cross-fade or a
-plain cut.
-"""
+"""Cut a picture into overlapping tiles, work on each, and join them again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Enlarge to the requested scale, tile by tile; then look where the result does not stand for its
-input, and redo it.
-"""
+"""Enlarge to the requested scale, tile by tile; then redo regions that do not match their input."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Enlarging models by name. Conservative ones invent nothing; creative ones make up detail that
-looks right.
+"""Enlarging models by name. Conservative ones invent nothing. Creative ones invent plausible
+detail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPANDREL = "spandrel:"
 REALESRGAN = Path(__file__).parents[1] / "weights" / "realesr-animevideov3-x4.safetensors"
 
 _BORDER_PX = 10
-"""The picture is continued by this much before a network sees it: zeros beyond its border would
+"""The border is extended by this much before a network sees the picture. Zeros beyond it would
 darken it.
 """
 
@@ -64,11 +64,11 @@ def is_conservative(name: str) -> bool:
 
 
 def add_back_projection(model: Upscaler, times: int) -> Upscaler:
-    """The model, and so many times what its picture, made small again by area, lacks of the input
-    is added back to it.
+    """Add back to a model's picture what it lacks of the input, this many times.
 
-    Irani & Peleg 1991. Each time reaches two input pixels further. It assumes that the input came
-    about by area averaging; what else is in the input, noise too, comes back with it.
+    Irani & Peleg 1991. The picture is made small again by area and compared with the input. Each
+    time reaches two input pixels further. The method assumes that the input is an area average.
+    What else is in the input comes back, too, such as noise.
     """
 
     def enlarge(image: Image, scale: int) -> Image:
@@ -83,11 +83,11 @@ def add_back_projection(model: Upscaler, times: int) -> Upscaler:
 
 
 def guided_filter(guide: Image, image: Image, *, radius_px: int, eps: float) -> Image:
-    """`image` smoothed but for the edges of `guide`, channel by channel (He, Sun & Tang 2013, eq.
-    5, 6 and 8).
+    """Smooth `image`, but keep the edges of `guide`, channel by channel.
 
-    Both H×W×3, of one size. Where the guide's variance in a window of `2 · radius_px + 1` is far
-    above `eps` its edges are kept, where it is far below the window's mean is taken.
+    He, Sun & Tang 2013, eq. 5, 6 and 8. Both are H×W×3, of one size. Windows are `2 · radius_px +
+    1` wide. Edges stay where the guide's variance in a window is far above `eps`. Where it is far
+    below, the window's mean is taken.
     """
     mean = partial(cv2.boxFilter, ddepth=-1, ksize=(2 * radius_px + 1, 2 * radius_px + 1))
     guide_mean, image_mean = mean(guide), mean(image)

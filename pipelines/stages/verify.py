@@ -1,6 +1,4 @@
-"""Check the result before it is committed: nothing changed outside the mask, no step along its
-edge, nothing artificial.
-"""
+"""Check the result: no change outside the mask, no step along its edge, nothing artificial."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What families are drawn with: layers, shapes, textures, grounds, poor captures."""
+"""Parts that families are drawn with: layers, shapes, textures, backgrounds, poor captures."""

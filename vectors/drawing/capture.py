@@ -21,10 +21,10 @@ def degrade(
 ) -> Levels:
     """Blur, add noise and save as JPEG, in the order in which lens, sensor and file do it.
 
-    `blur_px` is the σ of a Gaussian in pixels of `picture`, `noise_levels` the deviation of what
-    each channel gets of its own, `quality` Pillow's JPEG quality, 1 to 95. Chroma is halved both
-    ways, as cameras do (4:2:0). All of it works on integers or on numbers rounded to them, so it is
-    bit-reproducible.
+    `blur_px` is the σ of a Gaussian in pixels of `picture`. `noise_levels` is the deviation of each
+    channel's own noise. `quality` is Pillow's JPEG quality, 1 to 95. Chroma is halved both ways, as
+    cameras do (4:2:0). All steps work on integers, or on numbers rounded to them, so the result is
+    the same to the bit.
     """
     import cv2  # a tenth of a second to import, and listing vectors does not need it
 

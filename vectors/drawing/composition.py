@@ -1,4 +1,4 @@
-"""From a clean picture and the layers that must go to a Scene, the same way for every family."""
+"""Compose a Scene from a clean picture and the layers that must go, in one way for every family."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Grounds to draw on: photographs, tints, paper and security print, as 8-bit levels at any size.
+"""Backgrounds: photographs, tints, paper and security print, as 8-bit levels at any size.
 
-The photographs lie in scikit-image's wheel (`skimage/data`), so that nothing is downloaded:
+The photographs lie in scikit-image's wheel (`skimage/data`). Nothing is downloaded.
 
 =========== =================================================================== ===============
 astronaut   Eileen Collins, NASA Great Images                                    public domain
@@ -11,8 +11,8 @@ grass       DeviantArt, linolafett                                              
 gravel      CC0Textures, Gravel04                                                CC0
 =========== =================================================================== ===============
 
-A photograph is at most 512 px wide, so above that size it is enlarged and holds little fine detail.
-A folder of one's own photographs is a ground called `folder:PATH`.
+A photograph is at most 512 px wide. Above that size it is enlarged and holds little fine detail.
+The name `folder:PATH` stands for a folder of the user's own photographs.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def draw_ground(name: str, seed: int, size_px: int, scale: int = 1) -> Levels:
 
 
 def use_own_photographs(vector: Vector, folder: Path) -> Vector:
-    """The same vector, drawn on photographs of `folder` wherever it is drawn on scikit-image's."""
+    """Draw a vector on the photographs of `folder` wherever it uses scikit-image's."""
     ladder = [
         {**rung, "ground": f"{OWN}{folder}"} if rung.get("ground") in PHOTOGRAPHS else rung
         for rung in vector.ladder
@@ -107,12 +107,10 @@ def photograph(name: str, seed: int, size_px: int) -> Levels:
 
 
 def find_photographs(folder: Path) -> tuple[Path, ...]:
-    """The photographs that lie in a folder itself, by name: PNG, JPEG, TIFF and WebP, links
-    followed.
+    """Find the photographs in a folder itself, sorted by name: PNG, JPEG, TIFF and WebP.
 
-    Hidden files and files of other kinds are passed over. Raises ValueError that names the folder
-    where there is none or no photograph in it, and one that names the file where a photograph can't
-    be decoded.
+    Links are followed. Hidden files and files of other kinds are ignored. Raises ValueError naming
+    the folder where it is missing or holds no photograph, or the file where it can't be decoded.
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")

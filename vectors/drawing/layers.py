@@ -1,9 +1,8 @@
 """Text and shapes as antialiased coverage, and layers laid over one another.
 
-Geometry is given in input pixels and drawn at `scale` output pixels per input pixel, so the same
-drawing at another scale is the same drawing, only finer. A sample is the share of the pixel's area
-that is covered, which makes the area average of a drawing equal to the drawing at the lower
-resolution.
+Geometry is given in input pixels and drawn at `scale` output pixels per input pixel. So a drawing
+at another scale is the same drawing, only finer. A sample is the share of the pixel's area that is
+covered. So the area average of a drawing equals the drawing at the lower resolution.
 """
 
 from __future__ import annotations

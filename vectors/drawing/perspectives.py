@@ -1,5 +1,4 @@
-"""Drawn grounds whose lines run on behind whatever stands before them: a horizon, a railing, a
-tiled floor.
+"""Drawn backgrounds whose lines continue behind an object: a horizon, a railing, a tiled floor.
 
 Their geometry goes with the picture's edge; only line widths and grain are in input pixels.
 """

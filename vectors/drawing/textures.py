@@ -1,5 +1,4 @@
-"""Drawn textures to fill: woven cloth, wood, leaves and paper with visible fibres; and the noise
-that they are made of.
+"""Drawn textures to fill (cloth, wood, leaves, fibrous paper), and the noise that they consist of.
 
 All of them have their structure in input pixels, `scale` output pixels each, and are drawn at
 output size.

@@ -1,9 +1,9 @@
-"""Family `colour_chart`: a sticker among colour patches none of which may change.
+"""Family `colour_chart`: a sticker among colour patches, none of which may change.
 
-The chart is our own: hues along its columns, tones along its rows, and a row of greys; its places
-are then shuffled, so that neighbours differ. A patch is protected without its outermost input
-pixel, so that what is measured there is drift of hue and tone and not the blur that enlarging lays
-over any border.
+The chart is our own. It has hues along its columns, tones along its rows, and a row of greys. The
+patches are then shuffled, so that neighbours differ. The outermost input pixel of a patch is not
+protected. So the region measures drift of hue and tone, not the blur that enlarging lays over any
+border.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Family `grain`: a sticker on a grainy photograph; the fill must have the grain of what surrounds
-it.
+"""Family `grain`: a sticker on a grainy photograph. The fill must have the grain of its
+surroundings.
 
 Which output is right? The grain is part of the photograph, so it is part of `clean`, drawn at
 output size with crystals `grain_px` input pixels wide. `clean_input` is the area average of that
-very picture, as always: averaging takes away the part of the grain that is finer than an input
-pixel, and its deviation is lower, the more so the finer the crystals. Outside the edit the expected
-output is therefore one that brings the finer grain back. Inside the edit nobody can draw the same
-crystals: `clean` is one draw out of many, a perfect fill differs from it by √2 times the grain's
-deviation, and what can be asked is that deviation and spectrum inside the edit agree with those
-around it in the same output.
+picture. Averaging removes the grain that is finer than an input pixel, and lowers its deviation.
+Outside the edit the right answer therefore brings the finer grain back.
+
+Inside the edit nobody can draw the same crystals: `clean` is one draw out of many. A perfect fill
+differs from it by √2 times the grain's deviation. The test is whether deviation and spectrum inside
+the edit agree with those around it in the same output.
 """
 
 from __future__ import annotations

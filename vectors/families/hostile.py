@@ -1,6 +1,4 @@
-"""Family `hostile`: a simple edit on inputs that programs forget about; each gives a right result,
-or one clear refusal.
-"""
+"""Family `hostile`: a simple edit on inputs that programs forget about."""
 
 from __future__ import annotations
 

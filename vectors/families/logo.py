@@ -1,4 +1,4 @@
-"""Family `logo`: a drawn logo to remove from what lies beneath, its mask given."""
+"""Family `logo`: a logo drawn over a photograph, its mask given."""
 
 from __future__ import annotations
 

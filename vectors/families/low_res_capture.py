@@ -1,10 +1,9 @@
-"""Family `low_res_capture`: a sticker on a blurred, noisy, compressed capture whose text must come
-out readable.
+"""Family `low_res_capture`: a sticker on a poor capture whose text must come out readable.
 
-The expected output is the undegraded picture at output size. The capture is degraded before the
-sticker is laid on it, so that `clean_input` is the DEGRADED picture, not the area average of
-`clean`, and the equation of `Scene.overlay` holds: the input is the sticker over a poor capture,
-its edge crisp, as an app puts stickers on photographs.
+The right answer is the undegraded picture at output size. The capture is degraded before the
+sticker is laid on it. So `clean_input` is the DEGRADED picture, not the area average of `clean`.
+The equation of `Scene.overlay` holds: the input is a crisp sticker over a poor capture, as an app
+puts stickers on photographs.
 """
 
 from __future__ import annotations

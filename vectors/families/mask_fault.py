@@ -1,10 +1,9 @@
 """Family `mask_fault`: the mask that the caller gives is wrong.
 
-`Scene.mask` is here NOT the coverage of the overlay: it is that coverage after the fault of the
-rung. All truth, `edit`, `ring`, `keep`, `overlay` and the boxes, stays that of the overlay that is
-really there, so that a pipeline is measured by what a customer sees: was the sticker removed, and
-was anything else touched. A pipeline that notices the fault and refuses, or asks for review, is
-right; the last rung asks for just that.
+`Scene.mask` is NOT the coverage of the overlay here, but that coverage after the step's fault.
+`edit`, `ring`, `keep`, `overlay` and the boxes stay those of the real overlay. So a pipeline is
+measured by what a customer sees: is the sticker gone, and was anything else touched? A pipeline
+that notices the fault may refuse or ask for review. The last step asks for just that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Family `photobomb`: somebody or something that walked into the picture, its mask given."""
+"""Family `photobomb`: a person or thing that came into the picture, its mask given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Family `tiled_seams`: a smudge across tile borders, on grounds where a seam shows."""
+"""Family `tiled_seams`: a smudge across tile borders, on backgrounds where a seam shows."""
 
 from __future__ import annotations
 
