@@ -1,4 +1,4 @@
-"""Find what must go: the caller's mask, or text, a logo, a colour. Then apply a person's strokes."""
+"""Find what must go: the caller's mask, or text, a logo, a colour. Then apply manual strokes."""
 
 from __future__ import annotations
 
