@@ -47,7 +47,7 @@ def expand_suite(
 
     Raises UsageError where the user's own files can't be read, or do not fit together.
     """
-    outcome = _Outcome(suite, weights)
+    outcome = _OutcomeHasher(suite, weights)
     return tuple(
         _build_case(scene, model, seed, outcome.digest(pipelines[model.name]))
         for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite))
@@ -203,7 +203,7 @@ def _hash_id(identity: Mapping[str, object], model: Model, seed: int) -> str:
     return _hash_value({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
 
 
-class _Outcome:
+class _OutcomeHasher:
     """What, beside the scene, determines the outcome of a case."""
 
     def __init__(self, suite: Suite, weights: LpipsWeights) -> None:

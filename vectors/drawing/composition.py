@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from editproof.vectors.drawing.layers import Flat, Layer, Levels, Patch, bounds, flatten_layers
+from editproof.vectors.drawing.layers import (
+    FlattenedLayers,
+    Layer,
+    Levels,
+    Patch,
+    bounds,
+    flatten_layers,
+)
 from editproof.vectors.regions import partition_image
 from editproof.vectors.scene import Box, Image, Mask, Param, Scene
 
@@ -111,7 +118,7 @@ def luminance(picture: Levels, patch: Patch) -> float:
     return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def _average_colour(over: Flat, scale: int) -> Image:
+def _average_colour(over: FlattenedLayers, scale: int) -> Image:
     """Colour of an overlay at input size, its samples weighed by their alpha; black where there is
     none.
     """

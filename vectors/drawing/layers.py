@@ -90,7 +90,7 @@ class Lettering:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Rotation:
     """A rotation of what is drawn."""
 
     angle_deg: float
@@ -127,7 +127,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Flat:
+class FlattenedLayers:
     """Layers flattened into one picture with alpha. Output."""
 
     alpha: Mask
@@ -147,7 +147,7 @@ def text_patch(
     y_px: float,
     x_px: float,
     scale: int,
-    turn: Turn | None = None,
+    turn: Rotation | None = None,
 ) -> Patch:
     """Draw one line of text; (`y_px`, `x_px`) is the upper left corner of its first capital, in
     input pixels.
@@ -222,7 +222,7 @@ def patch_box(kind: str, label: str, patch: Patch, scale: int) -> Box:
     return Box(kind, label, y0 // scale, x0 // scale, -(-y1 // scale), -(-x1 // scale))
 
 
-def flatten_layers(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
+def flatten_layers(layers: Sequence[Layer], shape: tuple[int, int]) -> FlattenedLayers:
     """Lay `layers` over one another, first below, in an image of height and width `shape`; what
     lies outside is cut.
     """
@@ -246,7 +246,7 @@ def flatten_layers(layers: Sequence[Layer], shape: tuple[int, int]) -> Flat:
             plane = premultiplied[..., channel][here]
             plane *= free
             plane += over * colour[..., channel]
-    return Flat(alpha, premultiplied)
+    return FlattenedLayers(alpha, premultiplied)
 
 
 def _colour(layer: Layer) -> npt.NDArray[np.float32]:
@@ -261,7 +261,7 @@ def _colour(layer: Layer) -> npt.NDArray[np.float32]:
 
 
 def _turn_canvas(
-    canvas: Pil.Image, y0: int, x0: int, turn: Turn, *, scale: int, fine: int
+    canvas: Pil.Image, y0: int, x0: int, turn: Rotation, *, scale: int, fine: int
 ) -> tuple[Pil.Image, int, int]:
     """Turn a canvas of `fine` dots per output pixel whose corner is (`y0`, `x0`); give it with its
     new corner.

@@ -44,7 +44,7 @@ GLASS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class LogoPlacement:
     """Where a logo goes, and how it is drawn there."""
 
     y_px: float
@@ -84,8 +84,8 @@ def draw(
     y_px, x_px = rng.uniform(reach_px + MARGIN_PX, size - reach_px - MARGIN_PX, 2)
     main, second = COLOURS[rng.integers(len(COLOURS))]
     monogram = MONOGRAMS[rng.integers(len(MONOGRAMS))]
-    spot = Spot(y_px, x_px, reach_px - halo_px, scale, main, second, monogram, fill)
-    layers = [*_glow(spot, halo_px), *DESIGNS[design](spot)]
+    placement = LogoPlacement(y_px, x_px, reach_px - halo_px, scale, main, second, monogram, fill)
+    layers = [*_glow(placement, halo_px), *DESIGNS[design](placement)]
     facts: dict[str, Param] = {
         "design": design,
         "fill": fill,
@@ -111,69 +111,74 @@ def draw(
     )  # 1 on glass, too
 
 
-def _monogram(spot: Spot) -> list[Layer]:
+def _monogram(placement: LogoPlacement) -> list[Layer]:
     """Two letters on a disc."""
-    return [_layer(spot, disc(spot.radius_px)), _letters(spot, spot.monogram, share=0.62)]
+    return [
+        _layer(placement, disc(placement.radius_px)),
+        _letters(placement, placement.monogram, share=0.62),
+    ]
 
 
-def _star(spot: Spot) -> list[Layer]:
+def _star(placement: LogoPlacement) -> list[Layer]:
     """A star in a ring: the ground shows between them."""
-    radius_px = spot.radius_px
+    radius_px = placement.radius_px
     return [
-        _layer(spot, ring(radius_px * 0.9, radius_px * 0.2)),
-        _layer(spot, star(radius_px * 0.7, points=5, inner=0.42)),
+        _layer(placement, ring(radius_px * 0.9, radius_px * 0.2)),
+        _layer(placement, star(radius_px * 0.7, points=5, inner=0.42)),
     ]
 
 
-def _seal(spot: Spot) -> list[Layer]:
+def _seal(placement: LogoPlacement) -> list[Layer]:
     """A scalloped seal with a fine ring and a monogram."""
-    radius_px = spot.radius_px
+    radius_px = placement.radius_px
     return [
-        _layer(spot, seal(radius_px, teeth=24, depth_px=radius_px * 0.1)),
-        _layer(spot, ring(radius_px * 0.78, max(radius_px * 0.05, 0.7)), second=True),
-        _letters(spot, spot.monogram, share=0.5),
+        _layer(placement, seal(radius_px, teeth=24, depth_px=radius_px * 0.1)),
+        _layer(placement, ring(radius_px * 0.78, max(radius_px * 0.05, 0.7)), second=True),
+        _letters(placement, placement.monogram, share=0.5),
     ]
 
 
-DESIGNS: Mapping[str, Callable[[Spot], list[Layer]]] = {
+DESIGNS: Mapping[str, Callable[[LogoPlacement], list[Layer]]] = {
     "monogram": _monogram,
     "star": _star,
     "seal": _seal,
 }
 
 
-def _glow(spot: Spot, glow_px: float) -> list[Layer]:
+def _glow(placement: LogoPlacement, glow_px: float) -> list[Layer]:
     """A soft halo around the logo, from half its colour to nothing over `glow_px`."""
     if glow_px <= 0:
         return []
     halo = shape_patch(
-        disc(spot.radius_px),
-        y_px=spot.y_px,
-        x_px=spot.x_px,
-        reach_px=spot.radius_px + glow_px,
-        scale=spot.scale,
+        disc(placement.radius_px),
+        y_px=placement.y_px,
+        x_px=placement.x_px,
+        reach_px=placement.radius_px + glow_px,
+        scale=placement.scale,
         softness_px=2 * glow_px,
     )
-    return [Layer(halo, spot.main, _body_alpha(spot))]
+    return [Layer(halo, placement.main, _body_alpha(placement))]
 
 
-def _layer(spot: Spot, distance: Distance, *, second: bool = False) -> Layer:
+def _layer(placement: LogoPlacement, distance: Distance, *, second: bool = False) -> Layer:
     patch = shape_patch(
         distance,
-        y_px=spot.y_px,
-        x_px=spot.x_px,
-        reach_px=spot.radius_px + 1 / spot.scale,
-        scale=spot.scale,
+        y_px=placement.y_px,
+        x_px=placement.x_px,
+        reach_px=placement.radius_px + 1 / placement.scale,
+        scale=placement.scale,
     )
     if second:
-        return Layer(patch, spot.second)
-    if spot.fill == "gradient":
-        return Layer(patch, _lighten_colour(spot.main), foot_rgb=_darken_colour(spot.main))
-    return Layer(patch, spot.main, _body_alpha(spot))
+        return Layer(patch, placement.second)
+    if placement.fill == "gradient":
+        return Layer(
+            patch, _lighten_colour(placement.main), foot_rgb=_darken_colour(placement.main)
+        )
+    return Layer(patch, placement.main, _body_alpha(placement))
 
 
-def _body_alpha(spot: Spot) -> float:
-    return GLASS if spot.fill == "translucent" else 1.0
+def _body_alpha(placement: LogoPlacement) -> float:
+    return GLASS if placement.fill == "translucent" else 1.0
 
 
 def _lighten_colour(rgb: Rgb) -> Rgb:
@@ -186,13 +191,15 @@ def _darken_colour(rgb: Rgb) -> Rgb:
     return red, green, blue
 
 
-def _letters(spot: Spot, text: str, *, share: float) -> Layer:
+def _letters(placement: LogoPlacement, text: str, *, share: float) -> Layer:
     """`text` in bold capitals, `share` of the logo's diameter wide, in its middle."""
-    wide = share * 2 * spot.radius_px / text_width(text, Lettering("bold", 1.0))
+    wide = share * 2 * placement.radius_px / text_width(text, Lettering("bold", 1.0))
     lettering = Lettering("bold", wide)
-    left = spot.x_px - text_width(text, lettering) / 2
-    patch = text_patch(text, lettering, y_px=spot.y_px - wide / 2, x_px=left, scale=spot.scale)
-    return Layer(patch, spot.second)
+    left = placement.x_px - text_width(text, lettering) / 2
+    patch = text_patch(
+        text, lettering, y_px=placement.y_px - wide / 2, x_px=left, scale=placement.scale
+    )
+    return Layer(patch, placement.second)
 
 
 VECTOR = Vector(

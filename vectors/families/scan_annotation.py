@@ -50,7 +50,7 @@ STAMPS = ("PAID", "COPY", "VOID", "FILED")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class MarkPlacement:
     """Where a mark goes: its centre lies in the middle of a row of print. Input pixels."""
 
     y_px: float
@@ -88,7 +88,7 @@ def draw(
     lines = [shear_patch(patch, slope, size * scale) for _, patch in rows]
     clean = darken_corners(print_layers(sheet, [Layer(line, INK_RGB, 0.92) for line in lines]))
     layers = MARKS[mark](
-        rng, _spot(rng, rows, height_px=height_px, slope=slope, size=size, scale=scale)
+        rng, _place_mark(rng, rows, height_px=height_px, slope=slope, size=size, scale=scale)
     )
     facts: dict[str, Param] = {
         "mark": mark,
@@ -120,7 +120,7 @@ def draw(
     )
 
 
-def _spot(
+def _place_mark(
     rng: np.random.Generator,
     rows: list[tuple[str, Patch]],
     *,
@@ -128,12 +128,12 @@ def _spot(
     slope: float,
     size: int,
     scale: int,
-) -> Spot:
+) -> MarkPlacement:
     """The middle of a row in the middle of the page."""
     y0, _, y1, _ = bounds(_middle_row(rng, rows))
     x_px = float(rng.uniform(0.36, 0.6) * size)
     y_px = (y0 + y1) / 2 / scale + slope * (x_px - size / 2)
-    return Spot(y_px, x_px, 0.2 * size, height_px, slope, MARGIN * size, scale)
+    return MarkPlacement(y_px, x_px, 0.2 * size, height_px, slope, MARGIN * size, scale)
 
 
 def _middle_row(rng: np.random.Generator, rows: list[tuple[str, Patch]]) -> Patch:
@@ -144,22 +144,24 @@ def _middle_row(rng: np.random.Generator, rows: list[tuple[str, Patch]]) -> Patc
     return first if first.coverage.shape[1] >= second.coverage.shape[1] else second
 
 
-def _bar(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+def _bar(rng: np.random.Generator, placement: MarkPlacement) -> list[Layer]:
     """A line of a pen down the left margin, beside a few rows and clear of them."""
-    tall, wide_px = 0.6 * spot.half_px, min(rng.uniform(1.6, 2.2), 0.3 * spot.margin_px)
-    sway_px, phase = 0.06 * spot.margin_px, rng.uniform(0, 2 * math.pi)
+    tall, wide_px = 0.6 * placement.half_px, min(rng.uniform(1.6, 2.2), 0.3 * placement.margin_px)
+    sway_px, phase = 0.06 * placement.margin_px, rng.uniform(0, 2 * math.pi)
 
     def outline(y: Plane, x: Plane) -> Plane:
         away = np.abs(x - sway_px * np.sin(4 * y / tall + phase)) - wide_px / 2
         distance: Plane = np.maximum(away, np.abs(y) - tall)
         return distance
 
-    return [_layer(outline, replace(spot, x_px=0.66 * spot.margin_px, half_px=tall), PEN_RGB)]
+    return [
+        _layer(outline, replace(placement, x_px=0.66 * placement.margin_px, half_px=tall), PEN_RGB)
+    ]
 
 
-def _circle(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+def _circle(rng: np.random.Generator, placement: MarkPlacement) -> list[Layer]:
     """An ellipse of a pen around a few words."""
-    wide, high = spot.half_px, min(1.5 * spot.height_px, 0.5 * spot.half_px)
+    wide, high = placement.half_px, min(1.5 * placement.height_px, 0.5 * placement.half_px)
     width_px = rng.uniform(1.6, 2.2)
 
     def outline(y: Plane, x: Plane) -> Plane:
@@ -168,61 +170,61 @@ def _circle(rng: np.random.Generator, spot: Spot) -> list[Layer]:
         distance: Plane = np.abs(radius - 1) * radius / slope - width_px / 2
         return distance
 
-    return [_layer(outline, spot, PEN_RGB)]
+    return [_layer(outline, placement, PEN_RGB)]
 
 
-def _highlighter(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+def _highlighter(rng: np.random.Generator, placement: MarkPlacement) -> list[Layer]:
     """A straight band over part of a row."""
-    half_px = spot.height_px * rng.uniform(0.75, 0.95)
+    half_px = placement.height_px * rng.uniform(0.75, 0.95)
     return [
         _layer(
-            lambda y, x: np.maximum(np.abs(y) - half_px, np.abs(x) - spot.half_px),
-            spot,
+            lambda y, x: np.maximum(np.abs(y) - half_px, np.abs(x) - placement.half_px),
+            placement,
             HIGHLIGHTER_RGB,
         )
     ]
 
 
-def _stamp(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+def _stamp(rng: np.random.Generator, placement: MarkPlacement) -> list[Layer]:
     """A rubber stamp: a word in a frame, its ink uneven."""
     word = STAMPS[rng.integers(len(STAMPS))]
     per_height = text_width(word, Lettering("bold", 1.0))
-    height_px = 1.7 * spot.half_px / (per_height + 0.8)
+    height_px = 1.7 * placement.half_px / (per_height + 0.8)
     border = frame(
         0.9 * height_px,
-        spot.half_px - height_px * 0.1,
+        placement.half_px - height_px * 0.1,
         corner_px=0.2 * height_px,
         width_px=0.12 * height_px,
     )
-    left = spot.x_px - per_height * height_px / 2
+    left = placement.x_px - per_height * height_px / 2
     lettering = Lettering("bold", height_px)
     letters = text_patch(
-        word, lettering, y_px=spot.y_px - height_px / 2, x_px=left, scale=spot.scale
+        word, lettering, y_px=placement.y_px - height_px / 2, x_px=left, scale=placement.scale
     )
-    layers = [_layer(border, spot, STAMP_RGB), Layer(letters, STAMP_RGB)]
-    return [Layer(_wear_ink(rng, layer.patch, spot.scale), layer.rgb) for layer in layers]
+    layers = [_layer(border, placement, STAMP_RGB), Layer(letters, STAMP_RGB)]
+    return [Layer(_wear_ink(rng, layer.patch, placement.scale), layer.rgb) for layer in layers]
 
 
-def _scribble(rng: np.random.Generator, spot: Spot) -> list[Layer]:
+def _scribble(rng: np.random.Generator, placement: MarkPlacement) -> list[Layer]:
     """A thick pen to and fro over three rows, so densely that nothing is left to be read
     beneath.
     """
     swing_px, turn = (
-        min(1.5 * PITCH * spot.height_px, 0.6 * spot.half_px),
-        2 * math.pi / (0.22 * spot.half_px),
+        min(1.5 * PITCH * placement.height_px, 0.6 * placement.half_px),
+        2 * math.pi / (0.22 * placement.half_px),
     )
-    phase, width_px = rng.uniform(0, 2 * math.pi), 0.07 * spot.half_px
+    phase, width_px = rng.uniform(0, 2 * math.pi), 0.07 * placement.half_px
 
     def outline(y: Plane, x: Plane) -> Plane:
         angle = turn * x + phase
         away = np.abs(y - swing_px * np.sin(angle)) / np.hypot(1.0, swing_px * turn * np.cos(angle))
-        distance: Plane = np.maximum(away - width_px / 2, np.abs(x) - spot.half_px)
+        distance: Plane = np.maximum(away - width_px / 2, np.abs(x) - placement.half_px)
         return distance
 
-    return [_layer(outline, spot, PEN_RGB)]
+    return [_layer(outline, placement, PEN_RGB)]
 
 
-MARKS: Mapping[str, Callable[[np.random.Generator, Spot], list[Layer]]] = {
+MARKS: Mapping[str, Callable[[np.random.Generator, MarkPlacement], list[Layer]]] = {
     "bar": _bar,
     "circle": _circle,
     "highlighter": _highlighter,
@@ -231,15 +233,15 @@ MARKS: Mapping[str, Callable[[np.random.Generator, Spot], list[Layer]]] = {
 }
 
 
-def _layer(distance: Distance, spot: Spot, rgb: Rgb) -> Layer:
+def _layer(distance: Distance, placement: MarkPlacement, rgb: Rgb) -> Layer:
     """A shape that follows the slope of the row."""
     return Layer(
         shape_patch(
-            lambda y, x: distance(y - spot.slope * x, x),
-            y_px=spot.y_px,
-            x_px=spot.x_px,
-            reach_px=spot.half_px + 3,
-            scale=spot.scale,
+            lambda y, x: distance(y - placement.slope * x, x),
+            y_px=placement.y_px,
+            x_px=placement.x_px,
+            reach_px=placement.half_px + 3,
+            scale=placement.scale,
         ),
         rgb,
     )

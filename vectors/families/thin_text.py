@@ -15,7 +15,7 @@ from editproof.vectors.drawing.layers import (
     Layer,
     Lettering,
     Patch,
-    Turn,
+    Rotation,
     Weight,
     patch_box,
     text_patch,
@@ -225,7 +225,7 @@ def _place_block(rng: np.random.Generator, block: Block, *, size: int, scale: in
         rng.uniform(low + px / 2, max(high - px / 2, low + px / 2)) for px in block.extent_px
     )
     top, left = y_px - block.height_px / 2, x_px - block.width_px / 2
-    turn = Turn(block.angle_deg, y_px, x_px) if block.angle_deg else None
+    turn = Rotation(block.angle_deg, y_px, x_px) if block.angle_deg else None
     patches = []
     for index, text in enumerate(block.texts):
         shift = rng.uniform(0, max(block.width_px - text_width(text, block.lettering), 0))
