@@ -125,8 +125,8 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
     old = [side.folder for side in (run, baseline.run) if not side.manifest.has_checksums]
     if old:
         yield (
-            f"{' and '.join(map(str, old))} {'was' if len(old) == 1 else 'were'} written by editproof"
-            " 0.1, without checksums: damage in these files would not be noticed"
+            f"editproof 0.1 wrote {' and '.join(map(str, old))}, without checksums: damage in these"
+            " files would not be noticed"
         )
     for model in pairing.other_seeds:
         yield (

@@ -532,7 +532,7 @@ def test_stages(view: Open, record: CaseRecord) -> None:
     button.click()
     assert state(page)["stage"] == name
     expect(page.locator(".v-label").first).to_contain_text("of the baseline")
-    expect(page.locator(".v-label").nth(1)).to_contain_text("of the candidate")
+    expect(page.locator(".v-label").nth(1)).to_contain_text("of this run")
     page.click(".v-leave")
     assert "stage" not in state(page)
 

@@ -15,7 +15,7 @@
     also_1: ["Baseline, 2nd", "accepted as well"],
     also_2: ["Baseline, 3rd", "accepted as well"],
     also_3: ["Baseline, 4th", "accepted as well"],
-    actual: ["Candidate", "what the pipeline made"],
+    actual: ["This run", "what the pipeline made"],
     difference: ["Difference", "ΔE00 from expected"],
     regions: ["Regions", "where each number is taken"],
     overlay: ["Overlay", "alpha of what must go"],
@@ -311,7 +311,7 @@
   function picture(side) {
     if (seen.stage) {
       const stage = told.stages[facts.stageKeys(told.stages).indexOf(seen.stage)];
-      if (side === "b") return [stage.picture, [name(stage.name), " of the candidate"], "no artefact"];
+      if (side === "b") return [stage.picture, [name(stage.name), " of this run"], "no artefact"];
       if (stage.baseline) return [stage.baseline, [name(stage.name), stage.same ? " of the baseline, the same" : " of the baseline"], ""];
       const why = stage.same === false ? "The baseline's artefact of this stage differs, and its picture was not kept."
         : told.compared ? "The baseline has no artefact of this stage." : noBaseline();
