@@ -1,7 +1,8 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `bench`, which times the metrics; `studies`, which measures single choices; `older` and `newer`,
-which run a suite on other releases; `train`, which makes `microfill`.
+And `bench`, which times the metrics; `attack`, which tries to break everything; `studies`, which
+measures single choices; `older` and `newer`, which run a suite on other releases; `train`, which
+makes `microfill`.
 """
 
 import nox
@@ -105,6 +106,19 @@ def studies(session: nox.Session) -> None:
     """
     session.install(*CONSTRAINTS, "-e", ".[dev]")
     session.run("python", "-m", "benchmarks.studies", *session.posargs)
+
+
+@nox.session
+def attack(session: nox.Session) -> None:
+    """Try every death, damage and bad input there is, and write benchmarks/ATTACK.md; arguments
+    after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    tried = {
+        "EDITPROOF_ATTACK_TRIALS": "600",
+        "EDITPROOF_ATTACK_PAGE": "benchmarks/ATTACK.md",
+    }
+    session.run("pytest", "tests/robustness", "-m", "slow or not slow", *session.posargs, env=tried)
 
 
 OLDER = (

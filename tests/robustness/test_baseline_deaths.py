@@ -99,6 +99,7 @@ def test_no_death_loses_or_tears_the_baseline(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     exchanges: bool,
+    count_attempt: Callable[[str], None],
 ) -> None:
     """Afterwards it is read whole, as before or as after, the next writer succeeds, and nothing is
     left over. So it is on a system that can't exchange two folders in one step.
@@ -117,6 +118,7 @@ def test_no_death_loses_or_tears_the_baseline(
 
     done = []
     for death in deaths(lambda: writer.act(second, folder), restore):
+        count_attempt(f"deaths of baseline {name}")
         found = numbers_in(folder)
         assert found in (writer.before, writer.after), death
         done.append(found == writer.after)
@@ -127,7 +129,9 @@ def test_no_death_loses_or_tears_the_baseline(
     assert set(done) == {True, False}
 
 
-def test_a_first_baseline_is_there_or_not(first: Run, in_memory: Path) -> None:
+def test_a_first_baseline_is_there_or_not(
+    first: Run, in_memory: Path, count_attempt: Callable[[str], None]
+) -> None:
     """A death while the first run is accepted leaves none, or all of it."""
     folder = in_memory / "work" / "base"
     states = set()
@@ -135,6 +139,7 @@ def test_a_first_baseline_is_there_or_not(first: Run, in_memory: Path) -> None:
         lambda: acceptance.accept(first, folder),
         lambda: shutil.rmtree(folder.parent, ignore_errors=True),
     ):
+        count_attempt("deaths of the first accept")
         states.add(folder.exists())
         if folder.exists():
             assert numbers_in(folder) == [35.0, 35.0]

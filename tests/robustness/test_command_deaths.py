@@ -60,7 +60,9 @@ def restorer(folder: Path) -> Callable[[], None]:
     return restore
 
 
-def test_gate(runs: tuple[Run, Run], project: Project) -> None:
+def test_gate(
+    runs: tuple[Run, Run], project: Project, count_attempt: Callable[[str], None]
+) -> None:
     """The run's numbers stay, and the verdict of the next try is the same."""
     _, second = runs
     whole = judge_run(second, None, project).verdict
@@ -71,12 +73,15 @@ def test_gate(runs: tuple[Run, Run], project: Project) -> None:
         again = load(second.folder)
         assert again.records == second.records, death
         assert judge_run(again, None, project).verdict == whole, death
+        count_attempt("deaths of gate")
         count += 1
     assert count > 10
 
 
 @pytest.mark.slow
-def test_report(runs: tuple[Run, Run], project: Project) -> None:
+def test_report(
+    runs: tuple[Run, Run], project: Project, count_attempt: Callable[[str], None]
+) -> None:
     """Half a report is written again."""
     _, second = runs
     judged = judge_run(second, None, project)
@@ -88,11 +93,12 @@ def test_report(runs: tuple[Run, Run], project: Project) -> None:
         assert again.records == second.records, death
         if count % 10 == 0:  # each takes a second
             assert write_report(again).read_bytes() == index, death
+        count_attempt("deaths of report")
         count += 1
     assert count > 50
 
 
-def test_noise(in_memory: Path, project: Project) -> None:
+def test_noise(in_memory: Path, project: Project, count_attempt: Callable[[str], None]) -> None:
     """The file is there whole, or not at all; the runs are only read."""
     reruns = [
         run_in(in_memory / name, pictured(35.0 + place, "ab"[place], step=1)).folder
@@ -109,6 +115,7 @@ def test_noise(in_memory: Path, project: Project) -> None:
         assert not out.exists() or out.read_bytes() == whole, death
         measure_noise(reruns, out, project)
         assert out.read_bytes() == whole
+        count_attempt("deaths of noise")
         count += 1
     assert count > 0
 
@@ -127,7 +134,12 @@ def stand_in(_setup: object, _jobs: int, works: Sequence[EditWork]) -> list[Case
     return [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
 
 
-def test_run(in_memory: Path, small: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run(
+    in_memory: Path,
+    small: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+    count_attempt: Callable[[str], None],
+) -> None:
     """It is resumed, or begun again where nothing was written; every case is there once."""
     monkeypatch.setattr(runner, "in_workers", stand_in)
     described = runner.describe(small.models)
@@ -152,12 +164,17 @@ def test_run(in_memory: Path, small: Suite, monkeypatch: pytest.MonkeyPatch) -> 
         again = run(resume=begun)
         assert [record.case.id for record in again.records] == [c.id for c in again.manifest.cases]
         assert len(load(folder).records) == len(whole.records) >= finished, death
+        count_attempt("deaths of run")
         count += 1
     assert count > 20
 
 
 def test_measure(
-    runs: tuple[Run, Run], in_memory: Path, small: Suite, monkeypatch: pytest.MonkeyPatch
+    runs: tuple[Run, Run],
+    in_memory: Path,
+    small: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+    count_attempt: Callable[[str], None],
 ) -> None:
     """The run that is measured is only read; the new folder is removed and measured again."""
     first, _ = runs
@@ -173,5 +190,6 @@ def test_measure(
         assert load(first.folder).records == first.records, death
         shutil.rmtree(folder, ignore_errors=True)
         assert measure().records == first.records
+        count_attempt("deaths of measure")
         count += 1
     assert count > 5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ PAIR = Pair("a" * 64, "c" * 64, "", Viewing())
 CACHED = replace(measured(33.0), case=replace(case(9), key="k" * 16))
 """A case in the cache."""
 
-TRIALS = 40
+TRIALS = int(os.environ.get("EDITPROOF_ATTACK_TRIALS", "40"))
 """Of every file."""
 
 
@@ -112,7 +113,9 @@ QUIET = {"run/differences.jsonl", "cache/records/kk/kkkkkkkkkkkkkkkk.json"}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_damage_is_noticed_or_harmless(world: Path, name: str) -> None:
+def test_damage_is_noticed_or_harmless(
+    world: Path, name: str, count_attempt: Callable[[str], None]
+) -> None:
     """Whatever the damage, what is read is what was written, or an error names the file."""
     path = world / name
     assert path.is_file()
@@ -124,6 +127,7 @@ def test_damage_is_noticed_or_harmless(world: Path, name: str) -> None:
         kind = DAMAGES[trial % len(DAMAGES)]
         path.unlink()
         path.write_bytes(damage(data, kind, rng))
+        count_attempt("damaged files")
         error = difference(world, name, whole)
         assert error is None or path.name in error or "tables.json" in error, (kind, error)
         noticed += error is not None
