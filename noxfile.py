@@ -1,9 +1,11 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `bench`, which times the metrics; `attack`, which tries to break everything; `studies`, which
-measures single choices; `older` and `newer`, which run a suite on other releases; `train`, which
-makes `microfill`.
+And `audit`, which lists vulnerabilities and licences of the libraries; `bench`, which times the
+metrics; `attack`, which tries to break everything; `studies`, which measures single choices;
+`older` and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
 """
+
+import json
 
 import nox
 
@@ -83,6 +85,46 @@ def bench(session: nox.Session) -> None:
     # Of what it asks for, half a gigabyte, the two metrics that are timed need nothing.
     session.install(*CONSTRAINTS, "--no-deps", "pyiqa")
     session.run("python", "-m", "benchmarks.metrics", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look up known vulnerabilities of what editproof installs, and list its licences; arguments
+    after `--` go to pip-licenses.
+    """
+    session.install(*CONSTRAINTS, ".")
+    session.install("pip-audit>=2.9", "pip-licenses>=5.0")
+    said = session.run(
+        *("pip-audit", "--local", "--progress-spinner", "off", "--format", "json"),
+        success_codes=range(256),
+        silent=True,
+        stderr=None,
+    )
+    found = _vulnerabilities(str(said), session)
+    session.run("pip-licenses", "--order=license", *session.posargs)
+    if found:
+        session.error(f"known vulnerabilities: {'; '.join(found)}")
+
+
+def _vulnerabilities(said: str, session: nox.Session) -> list[str]:
+    """Release and number of each, from pip-audit's JSON; what was not looked up is told aloud."""
+    try:
+        libraries = json.loads(said[said.index("{") :])["dependencies"]
+    except ValueError:
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        session.warn(f"no vulnerability was looked up: pip-audit could not ask its service: {last}")
+        return []
+    known = [library for library in libraries if "vulns" in library]
+    if len(known) < len(libraries):
+        session.warn(
+            f"vulnerabilities of {len(known)} of {len(libraries)} libraries were looked up: the"
+            " service does not know the others, or can't be reached"
+        )
+    return [
+        f"{library['name']} {library['version']}: {vulnerability['id']}"
+        for library in known
+        for vulnerability in library["vulns"]
+    ]
 
 
 @nox.session

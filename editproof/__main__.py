@@ -25,6 +25,7 @@ def main() -> None:
         with NamedTemporaryFile("w", prefix="editproof-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
         line = " ".join(f"{type(error).__name__}: {error}".split())
+        line = "".join(char if char.isprintable() else "�" for char in line)
         sys.stderr.write(f"editproof: this is a bug: {line}. Please report it with {file.name}\n")
         sys.exit(INCOMPLETE)
 

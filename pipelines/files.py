@@ -5,8 +5,10 @@ surprises.
 from __future__ import annotations
 
 import io
-import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,9 @@ from editproof.pipelines.contract import Image, Mask
 
 GREY16 = frozenset({"I;16", "I;16L", "I;16B", "I"})
 """Pillow's modes of one channel with 16 bits."""
+
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+"""What is read. Pillow knows more kinds, and starts another program for some of them."""
 
 BITS_PER_SAMPLE = 258
 """TIFF's tag."""
@@ -32,10 +37,15 @@ class UnreadablePictureError(ValueError):
 def decode_image(data: bytes) -> tuple[Image, str]:
     """A picture file as float32 H×W×3 sRGB in [0, 1], and in words what had to be done for it.
 
-    PNG, JPEG, TIFF, WebP and whatever else Pillow reads: turned upright by its EXIF orientation,
-    greyscale and palettes expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB,
-    what is transparent laid over white. The first frame of several. Raises UnreadablePictureError.
+    PNG, JPEG, TIFF, WebP and the other FORMATS: turned upright by its EXIF orientation, greyscale
+    and palettes expanded, 16 bits kept, CMYK and other ICC profiles converted to sRGB, what is
+    transparent laid over white. The first frame of several. Raises UnreadablePictureError.
     """
+    with _readable():
+        return _decode_image(data)
+
+
+def _decode_image(data: bytes) -> tuple[Image, str]:
     picture, orientation = _open_picture(data)
     changes = [f"{picture.format} {picture.mode}"]
     if orientation != 1:
@@ -62,6 +72,11 @@ def decode_mask(data: bytes) -> Mask:
 
     Raises UnreadablePictureError.
     """
+    with _readable():
+        return _decode_mask(data)
+
+
+def _decode_mask(data: bytes) -> Mask:
     picture = ImageOps.exif_transpose(_open_picture(data)[0])
     if picture.mode in GREY16:
         return _unit16(picture)
@@ -77,38 +92,45 @@ def read_size(data: bytes) -> tuple[int, int]:
     """Height and width of a picture file once it stands upright; reads its header only. Raises
     UnreadablePictureError.
     """
+    with (
+        _readable(),
+        warnings.catch_warnings(action="ignore"),
+        Pil.open(io.BytesIO(data), formats=_formats()) as picture,
+    ):
+        width, height = picture.size
+        lies = (
+            picture.format != "TIFF" and _read_orientation(picture) >= 5
+        )  # Pillow turns a TIFF itself
+        return (width, height) if lies else (height, width)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever a decoder raises on a file that is damaged, cut off or hostile becomes one kind of
+    error.
+    """
     try:
-        with warnings.catch_warnings(action="ignore"), Pil.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
-            lies = (
-                picture.format != "TIFF" and _read_orientation(picture) >= 5
-            )  # Pillow turns a TIFF itself
-    except _ERRORS as error:
+        yield
+    except UnreadablePictureError:
+        raise
+    except Exception as error:  # decoders of many kinds raise anything
         raise UnreadablePictureError(_describe_error(error)) from error
-    return (width, height) if lies else (height, width)
-
-
-_ERRORS = (
-    UnidentifiedImageError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    Pil.DecompressionBombError,
-)
-"""What Pillow raises on files that are damaged, cut off or hostile."""
 
 
 def _open_picture(data: bytes) -> tuple[Pil.Image, int]:
     """The picture, read whole, and its EXIF orientation; a TIFF already stands upright."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of damage that it can live with
-            picture = Pil.open(io.BytesIO(data))
-            orientation = _read_orientation(picture)
-            picture.load()
-    except _ERRORS as error:
-        raise UnreadablePictureError(_describe_error(error)) from error
+    with warnings.catch_warnings(action="ignore"):  # of damage that it can live with
+        picture = Pil.open(io.BytesIO(data), formats=_formats())
+        orientation = _read_orientation(picture)
+        picture.load()
     return picture, orientation
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow knows."""
+    Pil.init()
+    return tuple(name for name in FORMATS if name in Pil.OPEN)
 
 
 def _read_orientation(picture: Pil.Image) -> int:
@@ -119,7 +141,7 @@ def _read_orientation(picture: Pil.Image) -> int:
 def _describe_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is no picture of a known kind"
-    return f"it can't be read: {error}"
+    return f"it can't be read: {str(error) or type(error).__name__}"
 
 
 def _read_sixteen_bits(

@@ -5,9 +5,9 @@
     package.module:factory?key=value            a factory that Python can import
     path/to/file.py:factory?key=value           a factory in a file
 
-A factory takes the keys as keyword arguments, each a string, number or boolean, and returns the
-pipeline. The file's folder (or the current one, for a module) is importable, behind everything that
-is installed.
+A factory is a function or class that the file, or the module's own package, defines. It takes the
+keys as keyword arguments, each a string, number or boolean, and returns the pipeline. The file's
+folder (or the current one, for a module) is importable, behind everything that is installed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import math
 import sys
 from collections.abc import Callable
@@ -120,11 +121,27 @@ def _factory(spec: PipelineSpec) -> Callable[..., Any]:
     factory = getattr(module, spec.factory, None)
     if factory is None:
         raise ContractError(f"{spec.text}: {spec.module} has no {spec.factory!r}")
-    if not callable(factory):
-        raise ContractError(
-            f"{spec.text}: {spec.factory!r} is {type(factory).__name__}; it must be a function"
-        )
+    _check_factory(spec, module.__name__, factory)
     return factory  # type: ignore[no-any-return]
+
+
+def _check_factory(spec: PipelineSpec, module: str, factory: object) -> None:
+    """Raise ContractError unless it is a function or class that the module, or the module's
+    package, defines. Whatever else can be called there was written for something else.
+    """
+    function = inspect.unwrap(factory) if callable(factory) else factory
+    ours = inspect.isfunction(function) or inspect.ismethoddescriptor(function)
+    if not ours and not inspect.isclass(function) and not inspect.ismethod(function):
+        raise ContractError(
+            f"{spec.text}: {spec.factory!r} is {type(factory).__name__}; it must be a function or"
+            " class that builds the pipeline"
+        )
+    home = str(getattr(function, "__module__", ""))
+    if home.partition(".")[0] != module.partition(".")[0]:
+        raise ContractError(
+            f"{spec.text}: {spec.factory!r} belongs to {home or 'no module'}, not to {spec.module}."
+            f" Name a factory that {spec.module} defines itself"
+        )
 
 
 def _import_module(spec: PipelineSpec) -> Any:

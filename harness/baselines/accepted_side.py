@@ -57,7 +57,7 @@ def keep_accepted_side(
                     stage.artefact for stage in traces[other].stages if stage.artefact
                 )
     folders = [source, *_find_accepted_runs(source, run.folder.parent), *([cache] if cache else [])]
-    for digest in needed:
+    for digest in filter(None, needed):
         _bring_picture(digest, run.folder, folders)
 
 
@@ -80,7 +80,7 @@ def _list_further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[st
 def _find_accepted_runs(baseline: Path, runs_folder: Path) -> list[Path]:
     """The runs that were accepted, where they lie beside the one at hand."""
     names = [Path(name).name for name in reversed(read_accepted_runs(baseline))]
-    return [runs_folder / name for name in dict.fromkeys(names)]
+    return [runs_folder / name for name in dict.fromkeys(names) if name != ".."]
 
 
 def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:

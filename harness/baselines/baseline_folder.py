@@ -31,6 +31,7 @@ from editproof.harness.baselines.index import INDEX, Acceptance, Index, build_in
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import DamagedError, EditproofError
+from editproof.harness.records.foreign import check_no_links
 from editproof.harness.records.journal import JOURNAL, Journal, read_journal
 from editproof.harness.records.json_files import file_digest, read_json, write_json
 from editproof.harness.records.manifest import MANIFEST, SCHEMA, Manifest, write_manifest
@@ -165,9 +166,13 @@ def find_foreign(target: Path) -> str:
 
 def _check_contents(folder: Path) -> None:
     """Raise DamagedError where a file is not the one that the index was written with."""
+    if folder.is_dir():
+        check_no_links(folder)
     index = _read_index(folder)
     for name, digest in index.contents.items() if index else ():
         path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DamagedError(f"{folder / INDEX} is damaged: {name!r} leads out of the folder")
         if not path.is_file() or file_digest(path) != digest:
             raise DamagedError(
                 f"{path} is {'damaged' if path.is_file() else 'gone'}: {INDEX} was written with"
@@ -249,7 +254,7 @@ def _pictures_of_states(folder: Path) -> Iterator[str]:
     for state in states:
         for path in (state, *(also for _, also in numbered_folders(state / ALSO))):
             for record in read_journal(path):
-                if ACCEPTED_PICTURE in record.blobs:
+                if record.blobs.get(ACCEPTED_PICTURE):
                     yield record.blobs[ACCEPTED_PICTURE]
 
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.digests import Digest
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.types import Budget, Case, CaseRecord, Margin
 from editproof.harness.records.wording import name_case
@@ -39,7 +40,7 @@ class Outcomes(msgspec.Struct, frozen=True):
     """What is right for a case."""
 
     id: str
-    pictures: list[str]
+    pictures: list[Digest]
     """Hashes: the first is the one accepted in place of what was before, others are right too.
     Empty hash: no picture.
     """

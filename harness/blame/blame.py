@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -33,12 +33,13 @@ from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.tables import read_stages
-from editproof.harness.records.types import Case, CaseError, Finding, Outcome, Region
+from editproof.harness.records.types import Case, CaseError, Finding, Outcome, Param, Region
 from editproof.harness.records.wording import name_case, name_few
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.cases import ID_LENGTH
 from editproof.harness.suites.suite import parse_model
 from editproof.harness.suites.tasks import Task, crop_task, make_task
+from editproof.harness.suites.trust import NO_TRUST, Trust, check_settings, trusted_pipeline
 from editproof.pipelines.contract import EditRequest, EditResult
 
 CALLED_OUT = {
@@ -106,6 +107,8 @@ class Blame:
     notes: tuple[str, ...] = ()
     bundle: str = ""
     """Folder with all that is needed to see it again; empty: none was written."""
+    see_again: str = ""
+    """The command that does; empty: there is no bundle."""
 
     @property
     def stage(self) -> str:
@@ -208,9 +211,12 @@ def _no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     )
 
 
-def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:
+def blame(
+    question: Question, weights: LpipsWeights, *, timeout_s: float, trust: Trust = NO_TRUST
+) -> Blame:
     """Answer. Where stages can't be swapped, the answer's notes say why. Raises UsageError where a
-    pipeline that was named to stand for the run's or the baseline's can't be loaded.
+    pipeline that was named to stand for the run's or the baseline's can't be loaded, and where the
+    run or the baseline names one that the user does not trust.
     """
     q = question
     known = _recorded(q)
@@ -238,9 +244,13 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
             " beside this one and name it: --good path/to/good.py:build"
         )
         return replace(known, first=first, notes=tuple(notes))
+    for spec, where, option in ((q.good, q.baseline, "--good"), (q.bad, q.run, "--bad")):
+        trusted_pipeline(spec, trust, where=where.folder, option=f"{option} '{spec}'")
     with _host(timeout_s) as call:
         _check_named(q, call)
         swapper = _Swapper(q, weights, call)
+        if q.case.own:
+            check_settings(swapper.config, trust, where=f"the case {name_case(q.case)}")
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
 
 
@@ -382,6 +392,11 @@ class _Swapper:
         task = make_task(q.case)
         self._whole = Task(replace(task.request, seed=q.case.seed), task.reference)
         self._made: dict[frozenset[str], float | None] = {}
+
+    @property
+    def config(self) -> Mapping[str, Param]:
+        """The settings that the case asks for."""
+        return self._whole.request.config
 
     def answer(self, known: Blame) -> Blame:
         try:

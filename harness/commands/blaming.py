@@ -12,6 +12,7 @@ import typer
 from editproof.harness.commands.common import (
     Baseline,
     Json,
+    Trusted,
     console,
     errors,
     find_project,
@@ -77,6 +78,7 @@ def blame(
             show_default=False,
         ),
     ] = None,
+    trust: Trusted = False,
     as_json: Json = False,
 ) -> None:
     """Say which stage made a case worse than the baseline, by swapping stages between the good and
@@ -88,7 +90,15 @@ def blame(
         from editproof.harness.operations.find_blame import find_blame
 
         answer = find_blame(
-            run, case, find_project(), baseline=baseline, metric=metric, good=good, bad=bad, out=out
+            run,
+            case,
+            find_project(),
+            baseline=baseline,
+            metric=metric,
+            good=good,
+            bad=bad,
+            out=out,
+            trust=trust,
         )
         if as_json:
             print_json({**asdict(answer), "stage": answer.stage})
@@ -99,7 +109,7 @@ def blame(
         if answer.shares:
             print_table(_make_rows(answer), as_json=False)
         terminal.print(
-            f"see it again: cd {answer.bundle} && python repro.py",
+            f"see it again: {answer.see_again}",
             markup=False,
             highlight=False,
             soft_wrap=True,

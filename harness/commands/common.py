@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from editproof.harness.records.errors import EditproofError
+from editproof.harness.records.errors import EditproofError, plain_line
 from editproof.harness.records.types import ExitCode
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ Metrics = Annotated[
     list[str],
     typer.Option(
         metavar="NAME", help="One more metric than the suite has. Repeatable.", show_default=False
+    ),
+]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Load what a run or a case names, though you did not: docs/security.md."
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -110,7 +116,8 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
         _fail(f"stopped. {goes_on}" if goes_on else "stopped", ExitCode.INCOMPLETE, as_json=as_json)
 
 
-def _fail(line: str, code: ExitCode, *, as_json: bool) -> NoReturn:
+def _fail(message: str, code: ExitCode, *, as_json: bool) -> NoReturn:
+    line = plain_line(message)
     if as_json:
         typer.echo(json.dumps({"error": line, "exit_code": int(code)}, ensure_ascii=False))
     typer.echo(f"editproof: {' '.join(line.split())}", err=True)

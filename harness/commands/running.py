@@ -19,6 +19,7 @@ from editproof.harness.commands.common import (
     Metrics,
     Quiet,
     RunArgument,
+    Trusted,
     console,
     errors,
     find_project,
@@ -109,6 +110,7 @@ def run(
             "--list", help="List the families and models that would be run, and run nothing."
         ),
     ] = False,
+    trust: Trusted = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -119,7 +121,8 @@ def run(
     """
     with errors(
         as_json,
-        goes_on="`editproof run --resume`, with the same --out if you gave one, continues it",
+        goes_on="`editproof run --resume`, with the same --out and --pipeline if you gave them,"
+        " continues it",
     ):
         from editproof.harness.operations.run import RunRequest, plan_run, run_suite
 
@@ -137,6 +140,7 @@ def run(
             timeout_s=timeout,
             cache=not no_cache,
             baseline=baseline,
+            trust=trust,
         )
         if only_list:
             print_table(plan_run(asked, find_project()), as_json=as_json)

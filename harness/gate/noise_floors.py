@@ -27,7 +27,10 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.suites.settings import convert, read_toml
+from editproof.harness.suites.settings import convert_shown, read_toml
+
+MOST_BYTES = 16 << 20
+"""Of a noise file."""
 
 LEVEL = 0.975
 """Share of clean changes that stay below the floor: one-sided."""
@@ -209,7 +212,7 @@ def read(path: Path) -> NoiseFloor:
         raise UsageError(
             f"there is no noise file {path}. `editproof noise RUN --out {path.name}` writes one"
         )
-    file = convert(read_toml(path), _File, path)
+    file = convert_shown(read_toml(path, MOST_BYTES), _File, path)
     floors = {}
     for floor in file.floors:
         name = floor.metric.partition("@")[0].partition("[")[0]

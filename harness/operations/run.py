@@ -22,12 +22,19 @@ from editproof.harness.operations.project import (
 )
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
 from editproof.harness.suites.settings import Project
-from editproof.harness.suites.suite import check_label, narrow_suite, parse_folder, parse_model
+from editproof.harness.suites.suite import narrow_suite, parse_folder, parse_model
+from editproof.harness.suites.trust import (
+    Trust,
+    pipelines_of_settings,
+    trust_of,
+    trusted_pipeline,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,14 @@ class RunRequest:
     timeout_s: float
     cache: bool
     baseline: Path | None
+    trust: bool = False
+    """Load what the run to resume names, or a case, though the user did not name it."""
 
     @property
-    def names_nothing(self) -> bool:
-        """Whether neither suite nor anything of it was asked for."""
+    def names_no_suite(self) -> bool:
+        """Whether neither suite nor anything of it but pipelines was asked for."""
         return self == replace(
-            self, suite="", pipelines=(), models=(), families=(), seeds=(), folders=(), grounds=None
+            self, suite="", models=(), families=(), seeds=(), folders=(), grounds=None
         )
 
 
@@ -94,9 +103,14 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
 def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
     settings = project.settings
     resumed = _find_resumed(asked, project)
-    suite = (
-        _read_suite(resumed) if resumed and asked.names_nothing else _choose_suite(asked, project)
+    trust = trust_of(
+        project,
+        everything=asked.trust,
+        named=asked.pipelines,
+        data=[resumed] if resumed else [],
     )
+    suite = _read_trusted_suite(asked, resumed, trust) if resumed else None
+    suite = suite or _choose_suite(asked, project)
     return RunConfig(
         suite=suite,
         folder=resumed or (asked.out.resolve() if asked.out else choose_new_folder(project, suite)),
@@ -106,6 +120,7 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         cache=project.cache_folder if asked.cache and settings.cache.enabled else None,
         weights=find_suite_weights(project, suite, warn),
         baseline=find_baseline(asked.baseline, suite, project, first_run=True),
+        trust=trust,
     )
 
 
@@ -118,12 +133,23 @@ def _find_resumed(asked: RunRequest, project: Project) -> Path | None:
     )
 
 
-def _read_suite(folder: Path) -> Suite:
-    return runs.load(folder).manifest.suite
+def _read_trusted_suite(asked: RunRequest, folder: Path, trust: Trust) -> Suite | None:
+    """The suite of the run to resume, where nothing else is asked for. Raises UsageError where it
+    has a pipeline that the user does not trust.
+    """
+    suite = load_manifest(folder).suite
+    known = {model.spec for model in suite.models}
+    if not asked.names_no_suite or {parse_model(text).spec for text in asked.pipelines} - known:
+        return None
+    for model in suite.models:
+        trusted_pipeline(
+            model.spec, trust, where=folder, option=f"--pipeline '{model.name}={model.spec}'"
+        )
+    return suite
 
 
 def _choose_suite(asked: RunRequest, project: Project) -> Suite:
-    pipelines = [parse_model(text) for text in asked.pipelines] or _read_pipelines(project)
+    pipelines = [parse_model(text) for text in asked.pipelines] or pipelines_of_settings(project)
     _check_distinct(pipelines)
     suite = find_suite(asked.suite, project)
     return narrow_suite(
@@ -135,18 +161,6 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
         folders=[parse_folder(text, Path.cwd()) for text in asked.folders],
         grounds=str(asked.grounds.resolve()) if asked.grounds else "",
     )
-
-
-def _read_pipelines(project: Project) -> list[Model]:
-    """The settings' pipelines, their files made absolute."""
-    models = []
-    for name, text in project.settings.pipelines.items():
-        check_label(name, f"{project.source}: a pipeline's name")
-        target, mark, query = parse_model(text).spec.partition("?")
-        path, colon, factory = target.rpartition(":")
-        absolute = f"{project.path(path)}{colon}{factory}" if path.endswith(".py") else target
-        models.append(Model(name, f"{absolute}{mark}{query}"))
-    return models
 
 
 def _check_distinct(models: Sequence[Model]) -> None:

@@ -22,6 +22,7 @@ import msgspec
 
 from editproof.harness.metrics.core.visibility import PACKAGE, VERSION, Difference
 from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import (
     add_checksum,
     decode_json,
@@ -116,7 +117,7 @@ def _read(path: Path) -> dict[str, Difference]:
     difference is measured again.
     """
     found: dict[str, Difference] = {}
-    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
+    for line in read_file(path).split(b"\n") if path.is_file() else ():
         try:
             one = decode_json(line, _Line, path, verified=True)
         except DamagedError:

@@ -16,6 +16,7 @@ from PIL import Image as Pil
 from editproof.harness.metrics.colour.delta_e00 import delta_e_map, lab
 from editproof.harness.metrics.core.metric import Area, Image, Plane
 from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.foreign import png_size, read_file
 from editproof.harness.records.runs import blob_path
 
 Levels = npt.NDArray[np.uint8]
@@ -23,6 +24,9 @@ Levels = npt.NDArray[np.uint8]
 
 OUTLINE_SHARE = 400
 """A region's outline is one pixel thick for this many of the picture's longer edge."""
+
+MOST_PIXELS = 178_956_970
+"""Of a picture that is read: Pillow's own limit."""
 
 DELTA_E_WHITE = 20.0
 """The difference picture's brightest colour stands for this ΔE00 and more."""
@@ -36,8 +40,13 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 
 def load(path: Path) -> Image:
-    """A picture as it was stored. Raises DamagedError where it is gone, or is not what was."""
-    data = path.read_bytes() if path.is_file() else b""
+    """A picture as it was stored. Raises DamagedError where it is gone, or is not what was, or is
+    larger than any edit.
+    """
+    size = png_size(path) or (0, 0)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DamagedError(f"the picture {path} is {size[0]}×{size[1]}, too large to be read")
+    data = read_file(path) if path.is_file() else b""
     buffer = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if is_intact(path, data) else None
     if pixels is None:
@@ -54,14 +63,18 @@ def is_intact(path: Path, data: bytes) -> bool:
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Where a picture lies, in the first of the folders that has it; None: in none."""
+    """Where a picture lies, in the first of the folders that has it; None: in none, or the hash is
+    empty.
+    """
+    if not digest:
+        return None
     paths = (blob_path(folder, digest) for folder in folders)
     return next((path for path in paths if path.is_file()), None)
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:
     """A picture by its hash; None: the hash is empty, or no folder has it."""
-    path = path_in(folders, digest) if digest else None
+    path = path_in(folders, digest)
     return load(path) if path else None
 
 

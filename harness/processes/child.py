@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from editproof.harness.records.plain_text import strip_control
+
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -129,7 +131,7 @@ class Child:
         )
         with self._log.open("rb") as log:
             log.seek(max(self._log_start, self._log.stat().st_size - LOG_TAIL_BYTES))
-            said = log.read(LOG_TAIL_BYTES).decode(errors="replace")
+            said = strip_control(log.read(LOG_TAIL_BYTES).decode(errors="replace"))
         return ChildDiedError(f"the process ended {how}", said)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.records.digests import Digest
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL, read_lines
 from editproof.harness.records.json_files import decode_json, file_digest, read_json
@@ -34,7 +35,7 @@ class AcceptedCase(msgspec.Struct, frozen=True):
 
     case: _Id
     status: str
-    blobs: dict[str, str] = msgspec.field(default_factory=dict)
+    blobs: dict[str, Digest] = msgspec.field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
     measurements: tuple[Measurement, ...] = ()
 
@@ -43,7 +44,7 @@ class Traces(msgspec.Struct, frozen=True):
     """A record without its numbers: quick to read where only pictures are asked for."""
 
     case: _Id
-    blobs: dict[str, str] = msgspec.field(default_factory=dict)
+    blobs: dict[str, Digest] = msgspec.field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
 
 
@@ -54,7 +55,7 @@ class Pairs(msgspec.Struct, frozen=True):
     """Its folder when it was compared."""
     ids: dict[str, str]
     """Case id of the run -> case id of the baseline."""
-    also: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    also: dict[str, list[Digest]] = msgspec.field(default_factory=dict)
     """Case id of the run -> hashes of the pictures that are right, too."""
     unchanged: list[str] = msgspec.field(default_factory=list)
     """Ids of the run's cases whose picture is an accepted one, bit for bit; 0.1 did not say."""

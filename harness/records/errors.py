@@ -11,15 +11,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import ExitCode
+
+LONGEST = 2000
+"""Characters of a message: a foreign name in it may be of any length."""
 
 
 class EditproofError(Exception):
     """Something that a person must act on. The message is one line: what, where, what to do
-    next.
+    next. Whatever foreign text is in it, it holds no control characters.
     """
 
     exit_code: ExitCode
+
+    def __init__(self, message: str) -> None:
+        line = plain_line(message)
+        if len(line) > LONGEST:  # its end says what to do
+            line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+        super().__init__(line)
 
 
 class UsageError(EditproofError):
@@ -40,7 +50,13 @@ class IncompleteError(EditproofError):
 
 def join_one_line(error: BaseException) -> str:
     """What somebody else's code raised: its kind and its message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return plain_line(f"{type(error).__name__}: {error}")
+
+
+def plain_line(text: str) -> str:
+    """A foreign text in one line, without control characters."""
+    plain = strip_control(text)
+    return " ".join(plain.split()) if "\n" in plain or "\t" in plain else plain
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from editproof.harness.records.json_files import add_checksum, decode_json, has_
 from editproof.harness.records.types import CaseRecord
 
 JOURNAL = "journal.jsonl"
+
+MOST_LINE_BYTES = 1 << 28
 
 T = TypeVar("T")
 
@@ -67,7 +70,10 @@ def read_lines(
         return
     start = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        lines = iter(partial(file.readline, MOST_LINE_BYTES), b"")
+        for number, line in enumerate(lines, start=1):
+            if len(line) == MOST_LINE_BYTES:
+                raise DamagedError(f"{path}, line {number} is damaged: it does not end")
             if not line.endswith(b"\n"):
                 return
             verified = verified or has_checksum(line)

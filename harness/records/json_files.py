@@ -14,6 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.foreign import make_plain, may_hold_control, read_file
+
+MOST_BYTES = 8 << 30
+"""Of a file whose checksum is computed."""
 
 T = TypeVar("T")
 
@@ -52,7 +56,7 @@ def write_json(path: Path, value: object) -> None:
 
 def read_json(path: Path, kind: type[T], *, verified: bool = False) -> T:
     """Read a value; `verified`: the file must have a checksum. Raises DamagedError."""
-    return decode_json(path.read_bytes(), kind, path, verified=verified)
+    return decode_json(read_file(path), kind, path, verified=verified)
 
 
 def add_checksum(data: bytes) -> bytes:
@@ -68,21 +72,32 @@ def has_checksum(data: bytes) -> bool:
     return _CHECKSUM.search(data[-80:]) is not None
 
 
-def decode_json(data: bytes, kind: type[T], where: object, *, verified: bool = False) -> T:
-    """Decode a JSON object, after its checksum was compared. Raises DamagedError with `where`."""
+def decode_json(
+    data: bytes, kind: type[T], where: object, *, verified: bool = False, shown: bool = True
+) -> T:
+    """Decode a JSON object, after its checksum was compared. Raises DamagedError with `where`.
+
+    `shown`: its texts are for people, so they lose their control characters.
+    """
     checksum = _CHECKSUM.search(data, max(0, len(data) - 80))
     if checksum is None and verified:
         raise DamagedError(f"{where} is damaged: it has no checksum")
     if checksum and _digest(data[: checksum.start()]) != checksum[1]:
         raise DamagedError(f"{where} is damaged: its content does not match its checksum")
     try:
+        if shown and may_hold_control(data):
+            return msgspec.convert(make_plain(msgspec.json.decode(data)), kind)
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedError(f"{where} is damaged or of another version: {error}") from error
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
+    """SHA-256 of a file, as 64 hexadecimal digits. Raises DamagedError on one that is larger than
+    any of ours.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise DamagedError(f"{path} has {path.stat().st_size} bytes: at most {MOST_BYTES} are read")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from editproof.harness.records.errors import DamagedError, UsageError
+from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import decode_json, has_checksum, write_json
 from editproof.harness.records.types import Better, Case, Suite
 
@@ -89,8 +90,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, and
-    DamagedError.
+    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, or a
+    link lies in it, and DamagedError.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -98,7 +99,8 @@ def load_manifest(folder: Path) -> Manifest:
             f"{folder} is not a run: it has no {MANIFEST}. Name the folder that `editproof run`"
             " printed"
         )
-    data = path.read_bytes()
+    check_no_links(folder)
+    data = read_file(path)
     manifest = decode_json(data, Manifest, path)
     if manifest.schema not in READABLE:
         raise UsageError(
@@ -107,4 +109,19 @@ def load_manifest(folder: Path) -> Manifest:
         )
     if manifest.has_checksums and not has_checksum(data):
         raise DamagedError(f"{path} is damaged: it has no checksum")
+    _check_names(manifest, path)
     return manifest
+
+
+def _check_names(manifest: Manifest, path: Path) -> None:
+    """Raise DamagedError where names do not fit together, or one that folders and files are called
+    by would lead elsewhere.
+    """
+    for name in (manifest.suite.name, *(case.id for case in manifest.cases)):
+        if not name or name.startswith(".") or any(char in name for char in "/\\\0"):
+            raise DamagedError(f"{path} is damaged: {name!r} can't be the name of a file")
+    if not manifest.cases:
+        raise DamagedError(f"{path} is damaged: it names no case")
+    for case in manifest.cases:
+        if case.model.name not in manifest.pipelines:
+            raise DamagedError(f"{path} is damaged: it has no pipeline {case.model.name!r}")

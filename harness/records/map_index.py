@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.records.digests import Digest
 from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.types import Better
 
@@ -38,9 +39,9 @@ class Maps(msgspec.Struct, frozen=True):
     """
     scales: dict[str, MapScale] = msgspec.field(default_factory=dict)
     """By metric name."""
-    cases: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    cases: dict[str, dict[str, Digest]] = msgspec.field(default_factory=dict)
     """Case id -> metric name -> hash of the PNG in `blobs/`."""
-    pictures: dict[str, str] = msgspec.field(default_factory=dict)
+    pictures: dict[str, Digest] = msgspec.field(default_factory=dict)
     """Case id -> hash of the picture that the maps are of."""
     skipped: dict[str, str] = msgspec.field(default_factory=dict)
     """Case id -> why it has no maps."""

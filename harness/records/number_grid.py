@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.tables import TableIndex, open_table
@@ -142,7 +143,7 @@ class _GridBuilder:
         return ABSENT if reason in {EMPTY, TOO_SMALL} else self._reason_number(reason)
 
     def _reason_number(self, reason: str) -> int:
-        return self._reasons.setdefault(reason or NO_REASON, len(self._reasons))
+        return self._reasons.setdefault(plain_line(reason) or NO_REASON, len(self._reasons))
 
 
 def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKey, ...]:

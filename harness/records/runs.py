@@ -16,7 +16,7 @@ report/index.html      what people look at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from editproof.harness.records import tables
+from editproof.harness.records.digests import is_digest
 from editproof.harness.records.errors import DamagedError, UsageError
+from editproof.harness.records.foreign import make_plain, read_file
 from editproof.harness.records.journal import read_journal
 from editproof.harness.records.json_files import decode_json, write_json
-from editproof.harness.records.manifest import MANIFEST, Manifest, load_manifest
+from editproof.harness.records.manifest import MANIFEST, Manifest, load_manifest, metric_name
 from editproof.harness.records.number_grid import (
     NumberGrid,
     NumberKey,
@@ -203,7 +205,14 @@ class Run:
 
 
 def blob_path(folder: Path, digest: str) -> Path:
-    """Where the picture of that hash lies, under a run's or the cache's folder."""
+    """Where the picture of that hash lies, under a run's or the cache's folder. Raises DamagedError
+    where that is no hash.
+    """
+    if not is_digest(digest):
+        raise DamagedError(
+            f"{digest!r} is no SHA-256, so {folder} can have no picture of that name: a file in it"
+            " is damaged, or was made to lead elsewhere"
+        )
     return folder / "blobs" / digest[:2] / f"{digest}.png"
 
 
@@ -234,8 +243,20 @@ def load(folder: Path | str) -> Run:
     if index is None:
         return _read_from_journal(folder, manifest)
     rows = tables.read_case_rows(folder, index)
-    endings = {case.id: CaseEnding(*rows[case.id]) for case in manifest.cases if case.id in rows}
+    endings = {
+        case.id: _read_ending(rows[case.id], folder) for case in manifest.cases if case.id in rows
+    }
     return Run(folder, manifest, endings, table_index=index)
+
+
+def _read_ending(row: Mapping[str, object], folder: Path) -> CaseEnding:
+    try:
+        return msgspec.convert(make_plain(row), CaseEnding)
+    except msgspec.ValidationError as error:
+        raise DamagedError(
+            f"{folder / tables.CASES} is damaged: {error}. Remove it, and the journal is read"
+            " instead"
+        ) from error
 
 
 def find_newest(runs_folder: Path) -> Path:
@@ -261,7 +282,7 @@ def load_verdict(folder: Path) -> Verdict | None:
     path = folder / VERDICT
     if not path.is_file():
         return None
-    data = path.read_bytes()
+    data = read_file(path)
     schema = decode_json(data, _Schema, path).schema
     if schema > VERDICT_SCHEMA:
         raise UsageError(
@@ -269,11 +290,25 @@ def load_verdict(folder: Path) -> Verdict | None:
             " gate` judges the run again"
         )
     try:
-        return read_old(data) if schema == OLD_SCHEMA else msgspec.json.decode(data, type=Verdict)
+        if schema == OLD_SCHEMA:
+            return read_old(msgspec.json.encode(decode_json(data, dict, path)))
+        return decode_json(data, Verdict, path)
     except msgspec.MsgspecError as error:
         raise DamagedError(f"{path} is damaged or of another version: {error}") from error
 
 
 def _read_from_journal(folder: Path, manifest: Manifest) -> Run:
     records = read_journal(folder, verified=manifest.has_checksums)
+    _check_metrics(manifest, records, folder)
     return Run.of_records(folder, manifest, records, Unread.UNREAD)
+
+
+def _check_metrics(manifest: Manifest, records: Iterable[CaseRecord], folder: Path) -> None:
+    """Raise DamagedError where a number is of a metric that the manifest does not know."""
+    measured = {row.metric for record in records for row in record.measurements}
+    unknown = {metric_name(metric) for metric in measured} - manifest.metrics.keys()
+    if unknown:
+        raise DamagedError(
+            f"{folder} is damaged: its journal has numbers of {min(unknown)!r}, which its manifest"
+            " does not know"
+        )

@@ -94,11 +94,11 @@ def read_current_index(folder: Path) -> TableIndex | None:
     return index if there else None
 
 
-def read_case_rows(folder: Path, index: TableIndex) -> dict[str, list[Any]]:
-    """Case id -> the rest of its row in `cases.parquet`."""
-    with open_table(folder / CASES, index=index) as file:
+def read_case_rows(folder: Path, index: TableIndex) -> dict[str, dict[str, Any]]:
+    """Case id -> the rest of its row in `cases.parquet`, by column."""
+    with open_table(folder / CASES, ["case_id"], index) as file:
         rows = file.read(columns=CASE_COLUMNS).to_pylist()
-    return {row["case_id"]: [row[name] for name in CASE_COLUMNS[1:]] for row in rows}
+    return {row.pop("case_id"): row for row in rows}
 
 
 def _measure_journal(folder: Path) -> int:
@@ -143,12 +143,25 @@ def open_table(
         if index := index or _read_index(path.parent):
             _check_digest(path, index)
         with parquet.ParquetFile(path, read_dictionary=list(words)) as file:
+            _check_columns(file.schema_arrow, words, path)
             yield file
-    except (pa.ArrowException, FileNotFoundError) as error:
-        line = " ".join(str(error).split())
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DamagedError(
-            f"{path} can't be read: {line}. Remove it, and the journal is read instead"
+            f"{path} can't be read: {error}. Remove it, and the journal is read instead"
         ) from error
+
+
+def _check_columns(schema: Any, words: Sequence[str], path: Path) -> None:
+    """Raise DamagedError where a table lacks one of the columns of words, or has no words there,
+    or where its values are no numbers.
+    """
+    kinds = {name: str(schema.field(name).type) for name in schema.names}
+    wrong = [name for name in words if "string" not in kinds.get(name, "")]
+    if wrong or kinds.get("value", "double") != "double":
+        raise DamagedError(
+            f"{path} is damaged: its column {(wrong or ['value'])[0]!r} is none of ours. Remove it,"
+            " and the journal is read instead"
+        )
 
 
 def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:

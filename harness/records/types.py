@@ -10,6 +10,8 @@ from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Literal, get_args
 
+from editproof.harness.records.digests import Digest
+
 Param = str | int | float | bool
 
 Region = Literal["all", "edit", "ring", "keep", "protect", "seams", "border"]
@@ -323,7 +325,7 @@ class StageRecord:
     name: str
     seconds: float
     decision: str
-    artefact: str
+    artefact: Digest
     """Hash of the PNG in `blobs/`; empty: none."""
     peak_mb: float | None = None
     """The most memory that the pipeline's process held meanwhile, MB; None: not known."""
@@ -351,7 +353,7 @@ class CaseRecord:
     seconds: float
     """Wall time of the edit, without rendering and measuring."""
     cached: bool
-    blobs: Mapping[str, str] = field(default_factory=dict)
+    blobs: Mapping[str, Digest] = field(default_factory=dict)
     """`input`, `expected`, `actual`, `difference`, `regions`, `overlay`, and of every region that
     the scene has, e.g. `outline_edit` -> hash of the PNG in `blobs/`."""
     config: Mapping[str, Param] = field(default_factory=dict)

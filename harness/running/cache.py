@@ -86,7 +86,7 @@ class CarefulCache:
 
 def pictures_of(record: CaseRecord) -> Iterable[str]:
     """Hashes of every picture that a record names."""
-    yield from record.blobs.values()
+    yield from filter(None, record.blobs.values())
     yield from (stage.artefact for stage in record.stages if stage.artefact)
 
 

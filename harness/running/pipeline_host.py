@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.records.manifest import PipelineInfo
+from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import CaseError, Effort, Param
 from editproof.pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
 from editproof.pipelines.loader import fingerprint, load, source_hash
@@ -42,9 +43,9 @@ def main(connection: Connection[Any, Any]) -> None:
             reply: object = ANSWERS[message[0]](*message[1:])
         except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
             reply = CaseError(
-                type(error).__name__,
+                _line(type(error).__name__),
                 _one_line(error),
-                _text(traceback.format_exc())[-MAX_TRACEBACK:],
+                strip_control(traceback.format_exc())[-MAX_TRACEBACK:],
             )
         connection.send(reply)
 
@@ -53,7 +54,9 @@ def describe(spec: str) -> PipelineInfo:
     """Load a pipeline and say what it is."""
     pipeline = _loaded(spec)
     stochastic = bool(getattr(pipeline, "stochastic", True))
-    return PipelineInfo(spec, _text(fingerprint(spec, pipeline)), source_hash(spec), stochastic)
+    return PipelineInfo(
+        spec, strip_control(fingerprint(spec, pipeline)), source_hash(spec), stochastic
+    )
 
 
 _turns = itertools.count()
@@ -137,15 +140,10 @@ def _param(value: object) -> Param:
 
 
 def _one_line(error: Exception) -> str:
-    return _line(error) or type(error).__name__
+    return _line(error) or _line(type(error).__name__)
 
 
 def _line(text: object) -> str:
     """A foreign text as one line that any file and any terminal can hold."""
-    words = " ".join(_text(text).split())
+    words = " ".join(strip_control(str(text)).split())
     return "".join(char if char.isprintable() else "�" for char in words)[:MAX_MESSAGE]
-
-
-def _text(text: object) -> str:
-    """A foreign text without what UTF-8 can't say."""
-    return str(text).encode("utf-8", "replace").decode()

@@ -36,6 +36,7 @@ from editproof.harness.running.cache import CarefulCache
 from editproof.harness.running.worker import LOAD_TIMEOUT_S, EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
 from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
+from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.loader import parse
 
 
@@ -57,6 +58,8 @@ class RunConfig:
     """What the run will be compared with: its workers look at each picture beside the accepted one
     while it is at hand.
     """
+    trust: Trust = NO_TRUST
+    """What its cases may use."""
 
     @property
     def setup(self) -> WorkerSetup:
@@ -120,7 +123,7 @@ def _manifest(config: RunConfig) -> Manifest:
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
-        cases=expand_suite(suite, pipelines, config.weights),
+        cases=expand_suite(suite, pipelines, config.weights, config.trust),
         versions=stated,
         machine=machine(),
     )

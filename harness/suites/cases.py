@@ -17,6 +17,8 @@ from editproof.harness.records.manifest import MetricInfo, PipelineInfo
 from editproof.harness.records.types import Case, Model, Suite
 from editproof.harness.suites import own_cases
 from editproof.harness.suites.source import code_hash
+from editproof.harness.suites.tasks import find_vector
+from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.device import device_name
 from editproof.vectors.drawing.grounds import PHOTOGRAPHS, find_photographs
@@ -41,7 +43,10 @@ LIBRARIES = (
 
 
 def expand_suite(
-    suite: Suite, pipelines: Mapping[str, PipelineInfo], weights: LpipsWeights
+    suite: Suite,
+    pipelines: Mapping[str, PipelineInfo],
+    weights: LpipsWeights,
+    trust: Trust = NO_TRUST,
 ) -> tuple[Case, ...]:
     """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
 
@@ -50,7 +55,7 @@ def expand_suite(
     outcome = _OutcomeHasher(suite, weights)
     return tuple(
         _build_case(scene, model, seed, outcome.digest(pipelines[model.name]))
-        for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite))
+        for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite, trust))
         for model in suite.models
         for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
     )
@@ -135,10 +140,11 @@ def _list_drawn_scenes(suite: Suite) -> Iterator[_Scene]:
         )
 
 
-def _list_own_scenes(suite: Suite) -> Iterator[_Scene]:
+def _list_own_scenes(suite: Suite, trust: Trust) -> Iterator[_Scene]:
     """The user's own cases."""
     for folder in suite.folders:
         for own in own_cases.find_cases(Path(folder.path)):
+            own_cases.check_trusted(own, Path(folder.path), trust)
             scale = own_cases.check_case(own, suite.scale)
             blank = Case(
                 id="",
@@ -164,8 +170,8 @@ def current_id(case: Case) -> str:
 
     Raises UsageError where there is no such scene any more, or the files can't be read.
     """
-    if not case.own and case.step > len(get_vector(case.family).ladder):
-        raise UsageError(f"the family {case.family} has no step {case.step} any more")
+    if not case.own:
+        find_vector(case)
     if case.own:
         files = own_cases.hash_case(own_cases.find_case(Path(case.folder), case.own))
     else:

@@ -12,6 +12,7 @@ otherwise.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,10 @@ import numpy as np
 
 from editproof.harness.metrics.core.metric import Area, Areas, Image, Reference
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.foreign import DEEPEST, read_file
 from editproof.harness.records.types import Param
 from editproof.harness.suites.settings import convert, read_toml
+from editproof.harness.suites.trust import Trust, check_settings
 from editproof.pipelines.contract import EditRequest, Mask
 from editproof.pipelines.files import UnreadablePictureError, decode_image, decode_mask, read_size
 from editproof.vectors.regions import border, partition_image
@@ -35,6 +38,8 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 PARTS = ("input", "mask", "expected")
 FACTS = "case.toml"
 MAX_SCALE = 8
+MAX_INT = 2**63 - 1
+MOST_PICTURE_BYTES = 1 << 29
 
 
 class BoxFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,6 +133,25 @@ def hash_case(own: OwnCase) -> str:
 def hash_request(own: OwnCase) -> str:
     """SHA-256 of what is asked beside the pictures."""
     return hashlib.sha256(msgspec.json.encode(_read_facts(own))).hexdigest()[:16]
+
+
+def check_trusted(own: OwnCase, folder: Path, trust: Trust) -> None:
+    """Raise UsageError where the case uses a file outside the folder of cases, or asks for settings
+    that load other models, and the user does not allow it.
+    """
+    facts = _read_facts(own)
+    check_settings(facts.config, trust, where=own.facts[-1] if own.facts else own.name)
+    if trust.everything or trust.cases:
+        return
+    inside = folder.resolve()
+    files = [*own.parts.values(), *own.facts, *_find_protect_files(own, facts).values()]
+    for path in files:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(inside):
+            raise UsageError(
+                f"{path} leads out of the folder of cases {inside}, to {real}. Copy the file into"
+                " it, or allow it with --trust, or with trust_cases = true in your editproof.toml"
+            )
 
 
 def check_case(own: OwnCase, scale: int) -> int:
@@ -230,7 +254,14 @@ def _find_case_folders(folder: Path) -> Iterator[OwnCase]:
 
 
 def _walk_folders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """Every folder below, links followed unless they lead back up."""
+    """Every folder below, links followed unless they lead back up. Raises UsageError where they
+    lie more than DEEPEST within each other.
+    """
+    if len(above) > DEEPEST:
+        raise UsageError(
+            f"{str(folder)[:200]}… has more than {DEEPEST} folders within each other: cases are"
+            " looked for down to there. Name a folder further down"
+        )
     for place in sorted(
         path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
     ):
@@ -280,6 +311,9 @@ def _read_facts(own: OwnCase) -> Facts:
     for path in own.facts:
         table |= read_toml(path)
     facts = convert(table, Facts, own.facts[-1] if own.facts else own.name)
+    for name, value in (*facts.config.items(), *facts.metadata.items()):
+        if isinstance(value, int) and abs(value) > MAX_INT:
+            raise UsageError(f"{own.facts[-1]}: {name} is a number of more than 64 bits")
     if not 0 <= facts.scale <= MAX_SCALE:
         raise UsageError(f"{own.facts[-1]}: scale must be 1 to {MAX_SCALE}; it is {facts.scale}")
     return facts
@@ -288,6 +322,9 @@ def _read_facts(own: OwnCase) -> Facts:
 def _find_protect_files(own: OwnCase, facts: Facts) -> dict[str, Path]:
     """Masks of what must survive, by name; they lie beside the case's toml."""
     named = {name: area for name, area in facts.protect.items() if isinstance(area, str)}
+    for name, area in named.items():
+        if not area or "\0" in area:
+            raise UsageError(f"{own.facts[-1]}: protect.{name} is {area!r}, which names no file")
     return {name: own.facts[-1].parent / area for name, area in named.items()}
 
 
@@ -366,7 +403,7 @@ def _read_or_explain(path: Path, read: Callable[[Path], T]) -> T:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, MOST_PICTURE_BYTES)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
 

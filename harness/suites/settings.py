@@ -16,11 +16,17 @@ import msgspec
 from platformdirs import user_cache_path
 
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.foreign import make_plain, read_file
 from editproof.harness.records.types import Waiver
 
 T = TypeVar("T")
 
 MAX_TIMEOUT_S = 86_400.0
+
+MOST_TOML_BYTES = 1 << 20
+"""Of a settings, suite or case file: a million lines would take the parser ten seconds."""
+MOST_DOTS = 500
+"""In a line: the time that a key with dots takes grows with the square of their number."""
 
 
 class LpipsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
     pipelines: dict[str, str] = {}
     """Name -> pipeline; empty: the suite's own models."""
+    trust_cases: bool = False
+    """Whether own cases may use files outside their folder, and settings that load other models."""
     jobs: int = 0
     """Worker processes; 0: one a core."""
     timeout_s: float = 300.0
@@ -115,15 +123,14 @@ def find_settings(start: Path) -> Project:
     for folder in (start, *start.parents):
         own = folder / "editproof.toml"
         if own.is_file():
-            return Project(convert(read_toml(own), Settings, own), folder, str(own))
+            return Project(convert_shown(read_toml(own), Settings, own), folder, str(own))
         shared = folder / "pyproject.toml"
         if shared.is_file():
             tools = read_toml(shared).get("tool")
             table = tools.get("editproof") if isinstance(tools, dict) else None
             if table is not None:
-                return Project(
-                    convert(table, Settings, f"{shared} [tool.editproof]"), folder, str(shared)
-                )
+                where = f"{shared} [tool.editproof]"
+                return Project(convert_shown(table, Settings, where), folder, str(shared))
     return Project(Settings(), start, "defaults")
 
 
@@ -137,10 +144,12 @@ def check_waiver(waiver: Waiver) -> None:
         )
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file. Raises UsageError with the file and line."""
+def read_toml(path: Path, most: int = MOST_TOML_BYTES) -> dict[str, Any]:
+    """Parse a TOML file of at most so many bytes. Raises UsageError with the file and line."""
+    data = read_file(path, most)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        _check_dots(text, path)
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: it is not UTF-8 text ({error})") from error
@@ -151,11 +160,33 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path} is not valid TOML: {str(error).replace('at end of document', last_line)}"
         ) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+def _check_dots(text: str, path: Path) -> None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise UsageError(
+                f"{path}, line {number} has {line.count('.')} dots; at most {MOST_DOTS} are read."
+                " Write the table in several lines"
+            )
+
+
+def convert_shown(table: dict[str, Any], kind: type[T], where: object) -> T:
+    """As `convert`, its texts without control characters: reports and terminals show them."""
+    try:
+        plain = make_plain(table)
+    except RecursionError as error:
+        raise UsageError(f"{where}: it is nested too deeply") from error
+    return convert(plain, kind, where)
 
 
 def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
     """A parsed table as a typed object. Raises UsageError with the file and the key."""
     try:
         return msgspec.convert(table, kind)
+    except RecursionError as error:
+        raise UsageError(f"{where}: it is nested too deeply") from error
     except msgspec.ValidationError as error:
         raise UsageError(f"{where}: {str(error).replace('`$.', '`')}") from error

@@ -26,7 +26,7 @@ from editproof.harness.records.types import (
     Viewing,
     Waiver,
 )
-from editproof.harness.suites.settings import check_waiver, convert, read_toml
+from editproof.harness.suites.settings import check_waiver, convert_shown, read_toml
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.loader import parse
 from editproof.vectors import Vector
@@ -93,7 +93,7 @@ def load_suite(name: str, folder: Path) -> Suite:
         path = SHIPPED / f"{name}.toml"
     else:
         raise unknown_name_error("suite", name, [*shipped_suites(), "any .toml file of your own"])
-    file = convert(read_toml(path), SuiteFile, path)
+    file = convert_shown(read_toml(path), SuiteFile, path)
     try:
         return _build_suite(file, path.parent)
     except (UsageError, ContractError) as error:
@@ -202,10 +202,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
     for name in file.metrics:
         check_name(name)
     _check_rules(file)
-    if not 64 <= file.size <= 2048 or not 1 <= file.scale <= 8:
-        raise UsageError(
-            f"size must be 64 to 2048 and scale 1 to 8; they are {file.size} and {file.scale}"
-        )
+    check_size(file.size, file.scale)
     for name in file.folders:
         check_label(name, "the name of a folder of cases")
         if name in ladders:
@@ -244,6 +241,12 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         viewing=file.viewing,
         fail_on=file.fail_on,
     )
+
+
+def check_size(size: int, scale: int) -> None:
+    """Raise UsageError unless scenes can be drawn at that size."""
+    if not 64 <= size <= 2048 or not 1 <= scale <= 8:
+        raise UsageError(f"size must be 64 to 2048 and scale 1 to 8; they are {size} and {scale}")
 
 
 def _make_absolute(path: str, base: Path) -> str:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.metrics.core.metric import Areas, Reference
+from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Case
 from editproof.harness.suites import own_cases
+from editproof.harness.suites.suite import MAX_SEED, check_size
 from editproof.pipelines.contract import EditRequest
+from editproof.vectors import Vector
 from editproof.vectors.drawing.grounds import use_own_photographs
 from editproof.vectors.regions import border
-from editproof.vectors.registry import get_vector
+from editproof.vectors.registry import UnknownVectorError, get_vector
 from editproof.vectors.scene import Scene
 
 
@@ -28,18 +31,34 @@ class Task:
 
 def make_task(case: Case) -> Task:
     """The case's task. Raises UsageError where the user's own files are not there any more, or
-    can't be read.
+    can't be read, or there is no such scene.
     """
     if case.own:
         return Task(
             *own_cases.read_case(own_cases.find_case(Path(case.folder), case.own), case.scale)
         )
-    vector = get_vector(case.family)
+    vector = find_vector(case)
     if case.folder:
         vector = use_own_photographs(vector, Path(case.folder))
     return make_scene_task(
         vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
     )
+
+
+def find_vector(case: Case) -> Vector:
+    """The vector that draws a case's scene. Raises UsageError where there is no such scene: a run
+    from elsewhere may say anything of it.
+    """
+    try:
+        vector = get_vector(case.family)
+    except UnknownVectorError as error:
+        raise UsageError(str(error)) from error
+    if not 1 <= case.step <= len(vector.ladder):
+        raise UsageError(f"the family {case.family} has no step {case.step} any more")
+    check_size(case.size, case.scale)
+    if not 0 <= case.scene_seed <= MAX_SEED:
+        raise UsageError(f"a scene's seed must be from 0 to {MAX_SEED}; it is {case.scene_seed}")
+    return vector
 
 
 def make_scene_task(scene: Scene) -> Task:

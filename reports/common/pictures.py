@@ -5,12 +5,14 @@ show.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from PIL import Image
+
+from editproof.harness.records.foreign import png_size
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import CaseRecord, StageRecord
 
@@ -97,8 +99,7 @@ class Gallery:
 
     def _place(self, digest: str) -> tuple[str, int, int]:
         if digest not in self._known:
-            path = blob_path(self.run_folder, digest)
-            size = read_png_size(path) if digest else None
+            size = png_size(blob_path(self.run_folder, digest)) if digest else None
             href = f"{self._find_blobs()}/{digest[:2]}/{digest}.png" if size else ""
             self._known[digest] = (href, *(size or (0, 0)))
         return self._known[digest]
@@ -109,17 +110,15 @@ class Gallery:
         return self._prefix
 
 
-def read_png_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in the header of a PNG; None where there is no such file or it is no PNG."""
+def read_picture(folder: Path, digest: str) -> Image.Image | None:
+    """A picture of a run as RGB; None where there is none, or it can't be read."""
+    if not digest:
+        return None
     try:
-        with path.open("rb") as file:
-            head = file.read(24)
-    except OSError:
+        with Image.open(blob_path(folder, digest), formats=("PNG",)) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", head[16:24])
-    return width, height
 
 
 def make_url(path: Path, page_folder: Path) -> str:

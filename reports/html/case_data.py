@@ -23,10 +23,10 @@ from PIL import Image as Pil
 from editproof.harness.records.accepted_cases import load_accepted_cases
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.map_index import load_maps
-from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, Finding
 from editproof.reports.common import view
-from editproof.reports.common.pictures import Gallery
+from editproof.reports.common.pictures import Gallery, read_picture
 from editproof.reports.html.case_list import choose_page_name
 from editproof.reports.html.case_view import Sources, describe_run, view_case
 
@@ -125,10 +125,10 @@ def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> b
     """Write one picture, or what it has beyond another, modulo 256; False where it is not on
     disk.
     """
-    pixels = _read(blob_path(run_folder, digest))
+    pixels = _read(run_folder, digest)
     if pixels is None:
         return False
-    base = _read(blob_path(run_folder, under)) if under else None
+    base = _read(run_folder, under)
     own = base is None or base.shape != pixels.shape
     kept = pixels if own or base is None else pixels - base
     buffer = io.BytesIO()
@@ -144,12 +144,9 @@ def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> b
     return True
 
 
-def _read(path: Path) -> Pixels | None:
-    try:
-        with Pil.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError:
-        return None
+def _read(run_folder: Path, digest: str) -> Pixels | None:
+    picture = read_picture(run_folder, digest)
+    return None if picture is None else np.asarray(picture)
 
 
 def list_pictures(told: Mapping[str, Any]) -> Iterable[str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from PIL import Image
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -16,10 +15,10 @@ from rich.text import Text
 from editproof.harness.records.comparison import AspectOutcome, Comparison, Outcome, Pair, Row, Take
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import metric_name
-from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import REGIONS, CaseRecord
 from editproof.reports.common import numbers
-from editproof.reports.common.pictures import make_url
+from editproof.reports.common.pictures import make_url, read_picture
 from editproof.reports.common.text import strip_foreign
 from editproof.reports.html.chart_dots import Effect, draw_forest
 from editproof.reports.html.chart_style import Chart, make_alt, save, use_style
@@ -315,14 +314,9 @@ def _make_sheet(
 ) -> Iterable[Sheet]:
     """None where a picture is not there any more."""
     sources = ((b, right, "expected"), (a, left, "actual"), (b, right, "actual"))
-    paths = [blob_path(run.folder, record.blobs.get(kind, "")) for run, record, kind in sources]
-    if not all(path.is_file() for path in paths):
-        return
-    pictures = []
-    for path in paths:
-        with Image.open(path) as picture:
-            pictures.append(picture.convert("RGB"))
-    if len({picture.size for picture in pictures}) > 1:
+    read = [read_picture(run.folder, record.blobs.get(kind, "")) for run, record, kind in sources]
+    pictures = [picture for picture in read if picture]
+    if len(pictures) < len(sources) or len({picture.size for picture in pictures}) > 1:
         return
     place = find_worst_place(right if pair.change > 0 else left)
     sheet = cut(pictures, place, EDGE_PX)

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import write_atomically
 
 MOST_CASES = 200
@@ -25,6 +26,9 @@ MOST_CASES = 200
 
 EXACT = frozenset({"input", "expected", "actual", "baseline"})
 """Whose pixels the viewer reads."""
+
+MOST_BYTES = 1 << 28
+"""Of a file that is put into the page."""
 
 SMALL = 16_384
 """Bytes below which a picture is left as it is."""
@@ -41,6 +45,7 @@ _SCRIPT = re.compile(r'<script src="([^"]+)" defer></script>')
 _IMAGE = re.compile(r'(<img src=")([^"]+)(")')
 _CHART = re.compile(r'<a href="(charts/[^"]+)">(<img [^>]*>)</a>')
 _PICTURE = re.compile(r'"([^"\\]*?\.(?:png|webp|svg))"')
+_BLOB = re.compile(r"(?:^|/)blobs/([0-9a-f]{2})/\1[0-9a-f]{62}\.png\Z")
 _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=")[^"]*(")')
 
 
@@ -86,19 +91,22 @@ def write_single_file(index: Path) -> Path:
 
 def make_data_uri(path: Path) -> str:
     """A file as a data: URI."""
-    return _make_uri(path.read_bytes(), KINDS[path.suffix])
+    return _make_uri(read_file(path, MOST_BYTES), KINDS[path.suffix])
 
 
 def make_small_uri(path: Path) -> str:
     """A picture as a data: URI, as WebP where that is smaller."""
-    data = path.read_bytes()
+    data = read_file(path, MOST_BYTES)
     if path.suffix == ".svg" or len(data) < SMALL:
         return make_data_uri(path)
-    with Image.open(path) as picture:
-        buffer = io.BytesIO()
-        picture.convert(
-            "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
-        ).save(buffer, "WEBP", quality=84, method=1)
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path, formats=("PNG", "WEBP")) as picture:
+            picture.convert(
+                "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
+            ).save(buffer, "WEBP", quality=84, method=1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return make_data_uri(path)  # as it is: the browser says that it is damaged
     return (
         _make_uri(buffer.getvalue(), KINDS[".webp"])
         if buffer.tell() < len(data)
@@ -122,11 +130,7 @@ def _list_data_files(folder: Path) -> dict[str, str]:
             place[0] for kind, place in said.get("pictures", {}).items() if kind in EXACT and place
         }
         for name in dict.fromkeys([*exact, *_PICTURE.findall(text)]):
-            if (
-                name not in found
-                and not name.startswith("data:")
-                and _embed_file(folder, name).is_file()
-            ):
+            if name not in found and _is_ours(folder, name) and _embed_file(folder, name).is_file():
                 found[name] = (
                     make_data_uri(_embed_file(folder, name))
                     if name in exact
@@ -134,6 +138,16 @@ def _list_data_files(folder: Path) -> dict[str, str]:
                 )
         found[path.relative_to(folder).as_posix()] = make_data_uri(path)
     return found
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    """Whether a name is that of a picture which we wrote: below the report's folder, or among the
+    pictures of a run. A foreign text may look like the path of any other.
+    """
+    return not name.startswith("data:") and (
+        _BLOB.search(name) is not None
+        or _embed_file(folder, name).resolve().is_relative_to(folder.resolve())
+    )
 
 
 def _embed_file(folder: Path, name: str) -> Path:

@@ -11,9 +11,10 @@ from PIL import Image, ImageChops
 
 from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
 from editproof.harness.records.manifest import metric_name
-from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, Finding, Measurement
 from editproof.reports.common import numbers
+from editproof.reports.common.pictures import read_picture
 from editproof.reports.html.case_list import choose_page_name
 
 EDGE_PX = 144
@@ -103,11 +104,10 @@ def _draw(
         kinds, place = ["input"], None
     pictures = []
     for kind in kinds:
-        path = blob_path(run_folder, blobs.get(kind, ""))
-        if not path.is_file():
+        picture = read_picture(run_folder, blobs.get(kind, ""))
+        if picture is None:
             return None
-        with Image.open(path) as picture:
-            pictures.append(picture.convert("RGB"))
+        pictures.append(picture)
     if len({picture.size for picture in pictures}) > 1:
         pictures, kinds = pictures[-1:], kinds[-1:]
     if len(pictures) > 1:

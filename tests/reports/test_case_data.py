@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,7 @@ def read(path: Path, function: str) -> dict[str, Any]:
 def mapped(run: runs.Run, tmp_path: Path) -> runs.Run:
     """The run with a map of its first case."""
     folder = tmp_path / "run"
-    folder.mkdir()
-    for path in run.folder.iterdir():
-        if path.name != "report":
-            (folder / path.name).symlink_to(path)
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("report"))
     record = run.records[0]
     maps = Maps(
         cases={record.case.id: {"ssim": record.blobs["difference"]}},

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.robustness.received import cli, tiny_start, work  # noqa: F401 - fixtures
+
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where it is, a thousand flushes take no time
 COUNTS = pytest.StashKey[Counter[str]]()
 PAGE = "EDITPROOF_ATTACK_PAGE"

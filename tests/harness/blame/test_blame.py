@@ -290,7 +290,9 @@ def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
     settings = tiny / "editproof.toml"
     settings.write_text(f"timeout_s = 8\n{settings.read_text()}")
     again(command, f"mine.py:build?mode={mode}")
-    said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
+    said = answer(
+        command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle", "--trust"
+    )
     assert not said["shares"]
     assert said["after"] is not None
     assert any("could not be swapped" in note and part in note for note in said["notes"])
@@ -349,11 +351,14 @@ def test_a_bundle_finds_the_pipelines_file_from_its_own_folder(
         " reference.build(**{'blend.mode': blend})\n"
     )
     again(command, "mine.py:build?blend=hard")
-    said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
+    said = answer(
+        command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle", "--trust"
+    )
+    assert said["see_again"] == "cd bundle && python repro.py --trust"
 
     def repeat(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "repro.py", *arguments],
+            [sys.executable, "repro.py", "--trust", *arguments],
             cwd=tiny / "bundle",
             capture_output=True,
             text=True,

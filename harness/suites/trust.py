@@ -1,0 +1,105 @@
+"""What may be loaded though the user did not name it: a run, a baseline, a bundle or a folder of
+cases may come from a stranger.
+
+The command line and the settings of the working folder are the user's word. `commands` decides by
+them what is allowed, and whatever loads a pipeline that data name asks `trusted_pipeline` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.types import Model, Param
+from editproof.harness.suites.settings import Project
+from editproof.harness.suites.suite import check_label, parse_model
+from editproof.pipelines.contract import ContractError
+from editproof.pipelines.loader import parse
+from editproof.pipelines.reach import beyond_shipped, settings_beyond_shipped
+
+PipelineIdentity = tuple[str, str, tuple[tuple[str, Param], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the user allows beyond what ships with us."""
+
+    everything: bool = False
+    """`--trust` was given."""
+    pipelines: frozenset[str] = frozenset()
+    """Pipelines that the user named, on the command line or in the settings."""
+    cases: bool = False
+    """`trust_cases` is set: cases may use files outside their folder, and models of others."""
+
+
+NO_TRUST = Trust()
+
+
+def pipelines_of_settings(project: Project) -> list[Model]:
+    """The settings' pipelines, their files made absolute."""
+    models = []
+    for name, text in project.settings.pipelines.items():
+        check_label(name, f"{project.source}: a pipeline's name")
+        target, mark, query = parse_model(text).spec.partition("?")
+        path, colon, factory = target.rpartition(":")
+        absolute = f"{project.path(path)}{colon}{factory}" if path.endswith(".py") else target
+        models.append(Model(name, f"{absolute}{mark}{query}"))
+    return models
+
+
+def trust_of(
+    project: Project, *, everything: bool, named: Sequence[str] = (), data: Sequence[Path] = ()
+) -> Trust:
+    """What the user allows: all (`--trust`), or the pipelines that the command line or the settings
+    name. Settings that lie in one of the `data` folders came with it, and allow nothing.
+    """
+    specs = [parse_model(text).spec for text in named]
+    if any(project.folder.resolve().is_relative_to(folder.resolve()) for folder in data):
+        return Trust(everything, frozenset(specs))
+    specs += [model.spec for model in pipelines_of_settings(project)]
+    return Trust(everything, frozenset(specs), project.settings.trust_cases)
+
+
+def trusted_pipeline(spec: str, trust: Trust, *, where: object, option: str) -> str:
+    """Give back the pipeline's name where it may be loaded though `where`, not the user, names it.
+
+    `option` names it again. Raises UsageError, saying what would run or be contacted.
+    """
+    try:
+        beyond = beyond_shipped(spec)
+        named = {_identity(text) for text in trust.pipelines}
+        if trust.everything or not beyond or _identity(spec) in named:
+            return spec
+    except ContractError as error:
+        raise UsageError(f"{where} names a pipeline that there is not: {error}") from error
+    raise UsageError(
+        f"{where} names the pipeline {spec!r}, and you did not. It would {_listed(beyond)}. If you"
+        f" know what it does, allow it with --trust, or name it yourself: {option}, or under"
+        " [pipelines] in the editproof.toml of the folder that you work in"
+    )
+
+
+def check_settings(settings: Mapping[str, Param], trust: Trust, *, where: object) -> None:
+    """Raise UsageError where settings that `where` asks for would load a model or a file that the
+    user did not name.
+    """
+    beyond = settings_beyond_shipped(settings)
+    if beyond and not (trust.everything or trust.cases):
+        raise UsageError(
+            f"{where} asks for settings that you did not name. They would {_listed(beyond)}. If you"
+            " know what they do, allow them with --trust, or with trust_cases = true in your"
+            " editproof.toml"
+        )
+
+
+def _identity(spec: str) -> PipelineIdentity:
+    """Equal for names of one pipeline, however its file's path is written."""
+    parsed = parse(spec)
+    module = str(Path(parsed.module).expanduser().resolve()) if parsed.is_file else parsed.module
+    return module, parsed.factory, parsed.params
+
+
+def _listed(beyond: Iterable[str]) -> str:
+    return "; ".join(beyond)
