@@ -113,8 +113,8 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             styles=STYLES,
             scripts=(),
             found=found,
-            choose_headline=choose_headline(found),
-            count_outcomes=count_outcomes(found),
+            headline=choose_headline(found),
+            counts=count_outcomes(found),
             regions=[
                 region for region in REGIONS if any(row.region == region for row in found.rows)
             ],
@@ -128,7 +128,7 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             words=WORDS,
             tones=TONES,
             aspect_tones=ASPECT_TONES,
-            describe_exception=lambda row: describe_exception(found, row),
+            against=lambda row: describe_exception(found, row),
             most=MOST_ROWS,
             most_folded=MOST_FOLDED,
             ranked=numbers.format_title(found.quality.partition(" ")[0])
