@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from editproof.harness.baselines.baseline_folder import ACCEPTED_PICTURE, read_accepted_runs
 from editproof.harness.gate.judge import GateResult
+from editproof.harness.pictures.links import bring, bring_picture
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs, read_traces
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, write_json
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import Outcome
-from editproof.harness.running.cache import bring
 
 
 def keep_accepted_side(
@@ -79,16 +81,18 @@ def _list_further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[st
 
 def _find_accepted_runs(baseline: Path, runs_folder: Path) -> list[Path]:
     """The runs that were accepted, where they lie beside the one at hand."""
-    names = [Path(name).name for name in reversed(read_accepted_runs(baseline))]
+    try:
+        accepted = read_accepted_runs(baseline)
+    except DamagedError:
+        return []
+    names = [Path(name).name for name in reversed(accepted)]
     return [runs_folder / name for name in dict.fromkeys(names)]
 
 
 def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
     target = blob_path(run_folder, digest)
-    if target.exists():
-        return
-    found = next(
-        (path for path in (blob_path(folder, digest) for folder in folders) if path.is_file()), None
-    )
-    if found:
-        bring(found, target)
+    for path in (blob_path(folder, digest) for folder in folders):
+        if path.is_file():
+            with suppress(FileNotFoundError):  # the cache was pruned meanwhile
+                bring_picture(path, target)
+                return

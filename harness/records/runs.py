@@ -240,7 +240,7 @@ def load(folder: Path | str) -> Run:
 
 def find_newest(runs_folder: Path) -> Path:
     """The newest run under a folder of runs. Raises UsageError where there is none."""
-    runs = [path.parent for path in runs_folder.glob(f"*/{MANIFEST}")]
+    runs = [path.parent for path in runs_folder.glob(f"[!.]*/{MANIFEST}")]
     if not runs:
         raise UsageError(
             f"there is no run in {runs_folder}. Run `editproof run` first, or name the run's folder"
