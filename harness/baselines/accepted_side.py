@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, write_json
-from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.runs import BLOBS, Run, blob_path
 from editproof.harness.records.types import Outcome
 
 
@@ -30,8 +30,9 @@ def keep_accepted_side(
     the artefacts of stages into the run's folder: as hard links, where the file system allows.
     Without a baseline, take away what was there.
 
-    A baseline keeps no artefacts of stages: they are looked for in the runs that were accepted, and
-    in the cache.
+    Where both sides have a picture, the run's file becomes a link to the accepted one. A baseline
+    keeps no artefacts of stages: they are looked for in the runs that were accepted, and in the
+    cache.
     """
     target = run.folder / BASELINE
     shutil.rmtree(target, ignore_errors=True)
@@ -59,7 +60,7 @@ def keep_accepted_side(
                     stage.artefact for stage in traces[other].stages if stage.artefact
                 )
     folders = [source, *_find_accepted_runs(source, run.folder.parent), *([cache] if cache else [])]
-    for digest in needed:
+    for digest in (*needed, *_find_unshared(run.folder)):
         _bring_picture(digest, run.folder, folders)
 
 
@@ -87,6 +88,15 @@ def _find_accepted_runs(baseline: Path, runs_folder: Path) -> list[Path]:
         return []
     names = [Path(name).name for name in reversed(accepted)]
     return [runs_folder / name for name in dict.fromkeys(names)]
+
+
+def _find_unshared(run_folder: Path) -> Iterator[str]:
+    """Hashes of the pictures that the run alone holds: what the accepted side has, too, need not
+    lie there twice.
+    """
+    for path in sorted((run_folder / BLOBS).glob("*/*.png")):
+        if path.stat().st_nlink == 1:
+            yield path.stem
 
 
 def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:

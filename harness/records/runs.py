@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERDICT = "verdict.json"
+BLOBS = "blobs"
 
 
 class _Schema(msgspec.Struct, frozen=True):
@@ -204,7 +205,7 @@ class Run:
 
 def blob_path(folder: Path, digest: str) -> Path:
     """Where the picture of that hash lies, under a run's or the cache's folder."""
-    return folder / "blobs" / digest[:2] / f"{digest}.png"
+    return folder / BLOBS / digest[:2] / f"{digest}.png"
 
 
 def make_ending(record: CaseRecord) -> CaseEnding:

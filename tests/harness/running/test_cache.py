@@ -85,15 +85,22 @@ def test_a_baseline_keeps_its_picture_where_the_run_has_a_damaged_one(tmp_path: 
 
 
 def test_a_run_shares_the_pictures_of_its_baseline(tmp_path: Path) -> None:
-    """A run that left the cache alone has pictures of its own, until it is judged."""
-    target = acceptance.accept(run_in(tmp_path / "first", "a case"), tmp_path / "base")
-    second = run_in(tmp_path / "second", "a case")
+    """Of a run that left the cache alone, also those that only the accepted run has, beside it."""
+    runs = tmp_path / "runs"
+    first = run_in(runs / "first", "a case")
+    target = acceptance.accept(first, tmp_path / "base")
+    second = run_in(runs / "second", "a case")
+    for folder in (first.folder, second.folder):
+        write_pictures(folder, "an artefact")
+    write_pictures(second.folder, "new")
     before = measure_folder(second.folder)
     held = baseline_folder.load(target)
     keep_accepted_side(second, held, judge(second, held))
     assert picture(second.folder, "a case").samefile(picture(target, "a case"))
+    assert picture(second.folder, "an artefact").samefile(picture(first.folder, "an artefact"))
+    assert picture(second.folder, "new").stat().st_nlink == 1
     assert before.shared == 0
-    assert measure_folder(second.folder).shared >= SIZE
+    assert measure_folder(second.folder).shared >= 2 * SIZE
 
 
 LARGE_SUITE = """
