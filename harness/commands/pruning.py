@@ -161,7 +161,7 @@ def _cache_lines(state: CacheState) -> list[str]:
 
     use = state.use
     limit = format_size(state.max_size) if state.max_size else "none"
-    pictures = f"{use.pictures:,} pictures, {use.differences:,} differences of two"
+    pictures = f"{use.pictures:,} pictures, {use.differences:,} measured differences"
     return [
         f"folder:  {state.folder}{'' if state.is_on else ' (off: cache.enabled)'}",
         f"holds:   {use.records:,} cases, {pictures}",
@@ -181,15 +181,23 @@ def _run_row(listed: ListedRun, *, as_json: bool) -> dict[str, object]:
     from editproof.harness.retention.sizes import format_size
 
     run, size = listed.run, listed.size
-    row = {
+    if as_json:
+        return {
+            "run": run.name,
+            "suite": run.suite,
+            "created": run.created.isoformat(timespec="seconds") if run.created else None,
+            "cases": run.cases,
+            "outcome": run.outcome,
+            "accepted": listed.is_accepted,
+            "bytes": size.total,
+            "own_bytes": size.own,
+        }
+    return {
         "run": run.name,
         "suite": run.suite,
-        "created": run.created.isoformat(timespec="seconds") if run.created else "unknown",
+        "created (UTC)": f"{run.created:%Y-%m-%d %H:%M}" if run.created else "unknown",
         "cases": run.cases,
         "outcome": run.outcome,
+        "baseline": "accepted" if listed.is_accepted else "",
+        "only here": format_size(size.own),
     }
-    if as_json:
-        sizes = {"bytes": size.total, "own_bytes": size.own}
-        return {**row, "accepted": listed.is_accepted, **sizes}
-    accepted = "accepted" if listed.is_accepted else ""
-    return {**row, "baseline": accepted, "only here": format_size(size.own)}

@@ -151,7 +151,7 @@ def _read_entry(folder: Path) -> RunEntry:
     try:
         manifest = load_manifest(folder)
         created = datetime.fromisoformat(manifest.created)
-        created = created if created.tzinfo else created.replace(tzinfo=UTC)
+        created = created.replace(tzinfo=UTC) if created.tzinfo is None else created.astimezone(UTC)
         verdict = load_verdict(folder)
     except (EditproofError, ValueError):
         return RunEntry(folder, "", None, changed, 0, "damaged", passed=False)

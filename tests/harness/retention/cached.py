@@ -44,13 +44,14 @@ def write_pictures(folder: Path, *names: str) -> None:
 
 
 def put_case(
-    cache: Path, name: str, *, used: float, shared: str = "", key: str = "", run: str = ""
+    cache: Path, name: str, *, used: float | None, shared: str = "", key: str = "", run: str = ""
 ) -> Path:
-    """A case that a run has finished, and put into the cache; the run's folder."""
+    """A case that a run has finished and put into the cache; the run's folder. `used` None: now."""
     folder = cache.parent / (run or f"run of {name}")
     record = cached_record(name, shared, key=key)
     write_pictures(folder, name, *([shared] if shared else []))
     Cache(cache).put(record, folder)
-    path = cache / "records" / record.case.key[:2] / f"{record.case.key}.json"
-    os.utime(path, (used, used))
+    if used is not None:
+        path = cache / "records" / record.case.key[:2] / f"{record.case.key}.json"
+        os.utime(path, (used, used))
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,6 @@ from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.manifest import MANIFEST, write_manifest
 from editproof.harness.records.runs import write_verdict
 from editproof.harness.records.types import ExitCode, Outcome, Verdict
-from editproof.harness.retention import run_pruning
 from editproof.harness.retention.run_pruning import (
     RetentionRule,
     choose_runs,
@@ -151,7 +151,7 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     """The run is gone from the list, and the rest goes when it can."""
     run = make_run(tmp_path / "runs" / "one", days=99)
     with monkeypatch.context() as stubborn:
-        stubborn.setattr(run_pruning.shutil, "rmtree", lambda path, ignore_errors: None)
+        stubborn.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
         with pytest.raises(IncompleteError, match="could not be removed: check its permissions"):
             remove_run(run)
     assert find_runs(tmp_path / "runs", (), "baseline.json") == ()

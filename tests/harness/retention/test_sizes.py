@@ -67,8 +67,8 @@ def test_a_file_counts_once_and_is_shared_where_it_has_a_name_elsewhere(tmp_path
     os.link(folder / "blobs" / "twice", folder / "again")
     elsewhere.mkdir()
     os.link(folder / "blobs" / "shared", elsewhere / "shared")
-    size = measure_folder(folder)
-    assert (size.total, size.shared, size.own) == (3210, 3000, 210)
+    held = measure_folder(folder)
+    assert (held.total, held.shared, held.own) == (3210, 3000, 210)
 
 
 def test_symbolic_links_hold_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import write_manifest
 from editproof.harness.records.runs import Run, blob_path, load
-from editproof.harness.retention.sizes import describe_size, measure_folder
+from editproof.harness.retention.sizes import FolderSize, describe_size, measure_folder
 from tests.harness.conftest import Command
 from tests.harness.made import run_of
 from tests.harness.retention.cached import (
@@ -122,7 +122,7 @@ def test_a_second_unchanged_run_takes_a_tenth_of_the_first_ones_bytes(
     command: Command, folder: Path
 ) -> None:
     """Whether its cases come from the cache, or are made again because a metric was added."""
-    sizes = []
+    sizes: list[FolderSize] = []
     for metrics in ('"psnr"', '"psnr"', '"psnr", "ssim"'):
         (folder / "large.toml").write_text(LARGE_SUITE.format(metrics=metrics))
         out = folder / "runs" / str(len(sizes))
