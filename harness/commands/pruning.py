@@ -131,7 +131,7 @@ def runs_prune(
     """
     with errors(as_json=False):
         from editproof.harness.operations.prune_runs import prune_runs
-        from editproof.harness.records.wording import counted
+        from editproof.harness.records.wording import count_noun
         from editproof.harness.retention.sizes import format_size
 
         pruned = prune_runs(runs, find_project(), baseline, dry_run=dry_run)
@@ -140,7 +140,7 @@ def runs_prune(
             choice = one.choice
             typer.echo(f"{verb} {choice.run.name} ({choice.why}), {format_size(one.size.own)}")
         freed = format_size(sum(one.size.own for one in pruned))
-        typer.echo(f"{verb} {counted(len(pruned), 'run')}, {freed}")
+        typer.echo(f"{verb} {count_noun(len(pruned), 'run')}, {freed}")
 
 
 def _cache_json(state: CacheState) -> dict[str, object]:

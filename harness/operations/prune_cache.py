@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import count_noun
 from editproof.harness.retention import cache_pruning
 from editproof.harness.retention.cache_pruning import CacheUse, Pruned
 from editproof.harness.retention.durations import parse_duration
@@ -74,12 +74,9 @@ def keep_cache_small(folder: Path, project: Project, warn: Warn) -> None:
 
 def describe(pruned: Pruned) -> str:
     """What went, in words."""
-    entries = (
-        counted(pruned.entries, "entry") if pruned.entries == 1 else f"{pruned.entries:,} entries"
-    )
-    return (
-        f"removed {entries} and {counted(pruned.pictures, 'picture')}, {format_size(pruned.size)}"
-    )
+    entries = f"{pruned.entries:,} {'entry' if pruned.entries == 1 else 'entries'}"
+    pictures = count_noun(pruned.pictures, "picture")
+    return f"removed {entries} and {pictures}, {format_size(pruned.size)}"
 
 
 def _parse(parse: Callable[[str, str], T], text: str, option: str) -> T:

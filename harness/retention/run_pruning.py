@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError, unknown
+from editproof.harness.records.errors import (
+    EditproofError,
+    IncompleteError,
+    UsageError,
+    unknown_name_error,
+)
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.manifest import MANIFEST, load_manifest
 from editproof.harness.records.runs import load_verdict
@@ -92,7 +97,7 @@ def choose_runs(
     """
     for name in named:
         if name not in {run.name for run in runs}:
-            raise unknown("run", name, [run.name for run in runs])
+            raise unknown_name_error("run", name, [run.name for run in runs])
     newest = runs[0].name if runs else ""
     if newest in named:
         raise UsageError(

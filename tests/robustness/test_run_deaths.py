@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from editproof.harness.records.runs import newest
+from editproof.harness.records.runs import find_newest
 from editproof.harness.retention.run_pruning import find_runs, remove_run, sweep_leftovers
 from tests.harness.retention.test_run_pruning import make_run
 from tests.robustness.dying import deaths
@@ -27,7 +27,7 @@ def test_a_killed_removal_leaves_a_whole_run_or_none(in_memory: Path) -> None:
         if "old" in found:
             assert (runs / "old" / "blobs" / "ab" / "picture.png").is_file()
             assert (runs / "old" / "verdict.json").is_file()
-        assert newest(runs).name == "new"
+        assert find_newest(runs).name == "new"
         sweep_leftovers(runs)
         assert {path.name for path in runs.iterdir()} == found
     assert names == {frozenset({"old", "new"}), frozenset({"new"})}
