@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from editproof.harness.baselines.baseline_folder import ACCEPTED_PICTURE, read_accepted_runs
 from editproof.harness.gate.judge import GateResult
+from editproof.harness.pictures.links import bring, bring_picture
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs, read_traces
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.digests import is_digest
+from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, write_json
-from editproof.harness.records.runs import Run, blob_path
+from editproof.harness.records.runs import BLOBS, Run, blob_path
 from editproof.harness.records.types import Outcome
-from editproof.harness.running.cache import bring
 
 
 def keep_accepted_side(
@@ -28,8 +31,9 @@ def keep_accepted_side(
     the artefacts of stages into the run's folder: as hard links, where the file system allows.
     Without a baseline, take away what was there.
 
-    A baseline keeps no artefacts of stages: they are looked for in the runs that were accepted, and
-    in the cache.
+    Where both sides have a picture, the run's file becomes a link to the accepted one. A baseline
+    keeps no artefacts of stages: they are looked for in the runs that were accepted, and in the
+    cache.
     """
     target = run.folder / BASELINE
     shutil.rmtree(target, ignore_errors=True)
@@ -57,7 +61,7 @@ def keep_accepted_side(
                     stage.artefact for stage in traces[other].stages if stage.artefact
                 )
     folders = [source, *_find_accepted_runs(source, run.folder.parent), *([cache] if cache else [])]
-    for digest in filter(None, needed):
+    for digest in filter(None, (*needed, *_find_unshared(run.folder))):
         _bring_picture(digest, run.folder, folders)
 
 
@@ -79,16 +83,27 @@ def _list_further_answers(ids: Mapping[str, str], baseline: Baseline) -> dict[st
 
 def _find_accepted_runs(baseline: Path, runs_folder: Path) -> list[Path]:
     """The runs that were accepted, where they lie beside the one at hand."""
-    names = [Path(name).name for name in reversed(read_accepted_runs(baseline))]
+    try:
+        accepted = read_accepted_runs(baseline)
+    except DamagedError:
+        return []
+    names = [Path(name).name for name in reversed(accepted)]
     return [runs_folder / name for name in dict.fromkeys(names) if name != ".."]
+
+
+def _find_unshared(run_folder: Path) -> Iterator[str]:
+    """Hashes of the pictures that the run alone holds: what the accepted side has, too, need not
+    lie there twice.
+    """
+    for path in sorted((run_folder / BLOBS).glob("*/*.png")):
+        if path.stat().st_nlink == 1 and is_digest(path.stem):
+            yield path.stem
 
 
 def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
     target = blob_path(run_folder, digest)
-    if target.exists():
-        return
-    found = next(
-        (path for path in (blob_path(folder, digest) for folder in folders) if path.is_file()), None
-    )
-    if found:
-        bring(found, target)
+    for path in (blob_path(folder, digest) for folder in folders):
+        if path.is_file():
+            with suppress(FileNotFoundError):  # the cache was pruned meanwhile
+                bring_picture(path, target)
+                return

@@ -28,6 +28,8 @@ from editproof.harness.baselines.folder_lock import (
     say_nothing,
 )
 from editproof.harness.baselines.index import INDEX, Acceptance, Index, build_index
+from editproof.harness.pictures import files as pictures
+from editproof.harness.pictures.links import bring
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import DamagedError, EditproofError
@@ -38,7 +40,6 @@ from editproof.harness.records.manifest import MANIFEST, SCHEMA, Manifest, write
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import TABLE_INDEX, TABLES, write_tables
 from editproof.harness.records.types import CaseRecord
-from editproof.harness.running.cache import bring
 
 ACCEPTED_PICTURE = "actual"
 ALSO = "also"
@@ -100,11 +101,8 @@ def read_state(folder: Path) -> BaselineState:
 
 
 def read_accepted_runs(folder: Path) -> list[str]:
-    """Names of the runs that were accepted, oldest first; none where the index can't be read."""
-    try:
-        index = _read_index(folder)
-    except DamagedError:
-        return []
+    """Names of the runs that were accepted, oldest first. Raises DamagedError."""
+    index = _read_index(folder)
     return [acceptance.run for acceptance in index.accepted] if index else []
 
 
@@ -147,7 +145,7 @@ def replace_state(
             target, partial / HISTORY / str(keep), ignore=_skip_pictures_and_history(target)
         )
     for digest in dict.fromkeys(_pictures_of_states(partial)):
-        bring(_find_picture(digest, [target, *sources]), blob_path(partial, digest))
+        bring(_find_picture(digest, [*sources, target]), blob_path(partial, digest))
     _write_index(partial, state)
     _flush(partial)
     put_new_folder(target)
@@ -259,5 +257,10 @@ def _pictures_of_states(folder: Path) -> Iterator[str]:
 
 
 def _find_picture(digest: str, folders: Sequence[Path]) -> Path:
+    """Where a picture lies: a run's file is often the cache's as well, so a run comes first. One
+    that is damaged is taken where there is no other.
+    """
     paths = [blob_path(folder, digest) for folder in folders]
-    return next((path for path in paths if path.is_file()), paths[-1])
+    found = [path for path in paths if path.is_file()]
+    intact = (path for path in found if pictures.is_intact(path, path.read_bytes()))
+    return next(intact, (found or paths)[0])

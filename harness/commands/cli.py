@@ -13,6 +13,7 @@ from editproof.harness.commands import (
     catalogue,
     comparing,
     looking,
+    pruning,
     running,
     setting_up,
 )
@@ -46,6 +47,7 @@ for commands in (
     baselines,
     calibrating,
     catalogue,
+    pruning,
     setting_up,
 ):
     app.add_typer(commands.app)

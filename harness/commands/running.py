@@ -280,6 +280,7 @@ def _show(
         return
     if quiet:
         return
+    from editproof.harness.retention.sizes import describe_size, measure_folder
     from editproof.reports.common.text import make_case_table
     from editproof.reports.common.verdict import list_jod_lines
     from editproof.reports.terminal.verdict_table import (
@@ -304,6 +305,7 @@ def _show(
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
     lines += [f"next:    {step}"] if (step := choose_next_step(verdict, run.folder)) else []
+    lines += [f"size:    {describe_size(measure_folder(run.folder))}"] if page else []
     lines += [f"report:  {page}"] if page else []
     for line in lines:
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from editproof.harness.operations.project import (
 from editproof.harness.records import runs
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.runs import Run
+from editproof.harness.retention.sizes import measure_folder
 from editproof.harness.suites.settings import Project
 
 
@@ -52,6 +53,7 @@ def judge_run(
 
 def summarise(run: Run, page: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
+    size = measure_folder(run.folder)
     return {
         "run": str(run.folder),
         "report": str(page) if page else None,
@@ -66,5 +68,7 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
             for case_id, ending in run.endings.items()
             if ending.error
         ],
+        "bytes": size.total,
+        "shared_bytes": size.shared,
         "verdict": asdict(run.verdict) if run.verdict else None,
     }

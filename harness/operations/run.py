@@ -20,6 +20,7 @@ from editproof.harness.operations.project import (
     find_suite_weights,
     make_printer,
 )
+from editproof.harness.operations.prune_cache import keep_cache_small
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
@@ -74,13 +75,16 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
     )  # before anybody has waited for the run
     with progress.show_progress(console, quiet=quiet) as report:
         done = runner.run(config, report, warn)
-    return judge_run(
+    judged = judge_run(
         done,
         asked.baseline,
         project,
         progress.show_pairs(console, "pairs of pictures", quiet=quiet),
         first_run=True,
     )
+    if config.cache:
+        keep_cache_small(config.cache, project, warn)
+    return judged
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:

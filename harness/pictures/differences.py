@@ -31,6 +31,7 @@ from editproof.harness.records.json_files import (
 )
 from editproof.harness.records.pairing import AcceptedPictures
 from editproof.harness.records.types import Viewing
+from editproof.harness.retention.cache_pruning import note_use
 
 FILE = "differences.jsonl"
 
@@ -127,10 +128,13 @@ def _read(path: Path) -> dict[str, Difference]:
 
 
 def _from_cache(cache: Path, key: str) -> Difference | None:
+    path = _cached(cache, key)
     try:
-        return read_json(_cached(cache, key), Difference, verified=True)
+        found = read_json(path, Difference, verified=True)
     except (OSError, DamagedError):
         return None
+    note_use(path)
+    return found
 
 
 def _cached(cache: Path, key: str) -> Path:

@@ -132,8 +132,16 @@ def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
     return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def difference(expected: Image, actual: Image) -> Image:
-    """CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more."""
-    levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
-    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
+def store_difference(folder: Path, expected: Image, actual: Image) -> str:
+    """Store CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more. One byte a pixel
+    and a palette, since as colours these would be a third of all that a run stores.
+    """
+    shares = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
+    levels = np.round(shares * 255).astype(np.uint8)
+    return store_indexed(folder, levels, heat_palette())
+
+
+def heat_palette() -> bytes:
+    """The colours of a heat map, 256 × RGB, from harmless to damage."""
+    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
+    return ramp.reshape(256, 3)[:, ::-1].tobytes()

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERDICT = "verdict.json"
+BLOBS = "blobs"
 
 
 class _Schema(msgspec.Struct, frozen=True):
@@ -213,7 +214,7 @@ def blob_path(folder: Path, digest: str) -> Path:
             f"{digest!r} is no SHA-256, so {folder} can have no picture of that name: a file in it"
             " is damaged, or was made to lead elsewhere"
         )
-    return folder / "blobs" / digest[:2] / f"{digest}.png"
+    return folder / BLOBS / digest[:2] / f"{digest}.png"
 
 
 def make_ending(record: CaseRecord) -> CaseEnding:
@@ -261,7 +262,7 @@ def _read_ending(row: Mapping[str, object], folder: Path) -> CaseEnding:
 
 def find_newest(runs_folder: Path) -> Path:
     """The newest run under a folder of runs. Raises UsageError where there is none."""
-    runs = [path.parent for path in runs_folder.glob(f"*/{MANIFEST}")]
+    runs = [path.parent for path in runs_folder.glob(f"[!.]*/{MANIFEST}")]
     if not runs:
         raise UsageError(
             f"there is no run in {runs_folder}. Run `editproof run` first, or name the run's folder"

@@ -5,16 +5,16 @@ pictures included.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from editproof.harness.pictures.links import bring, bring_picture
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import Case, CaseRecord
+from editproof.harness.retention.cache_pruning import note_use
 
 
 class Cache:
@@ -36,15 +36,20 @@ class Cache:
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
         except (DamagedError, FileNotFoundError):
-            return None  # another version, damaged, or cleaned up: the case is run again
+            return None  # another version, damaged, or pruned: the case is run again
+        note_use(path)
         return replace(record, case=case, cached=True)
 
     def put(self, record: CaseRecord, run_folder: Path) -> None:
-        """Keep a finished case, unless it failed or its pipeline names no fingerprint."""
+        """Keep a finished case, unless it failed or its pipeline names no fingerprint. Of a picture
+        that is here already, the run keeps no second copy.
+        """
         if not record.case.key or record.error is not None:
             return
         for digest in pictures_of(record):
-            bring(blob_path(run_folder, digest), blob_path(self._folder, digest))
+            here, there = blob_path(self._folder, digest), blob_path(run_folder, digest)
+            bring(there, here)
+            bring_picture(here, there)
         write_json(self._record_path(record.case.key), record)
 
     def _record_path(self, key: str) -> Path:
@@ -95,18 +100,3 @@ def _check(path: Path, digest: str) -> None:
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
         path.unlink()
         raise FileNotFoundError(path)
-
-
-def bring(source: Path, target: Path) -> None:
-    """Put a file in a second place without a second copy, where the file system allows."""
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        pass  # another run was quicker
-    except FileNotFoundError:
-        raise
-    except OSError:
-        shutil.copyfile(source, target)

@@ -53,7 +53,6 @@ HELD_BYTES = 256 << 20
 earlier ones.
 """
 
-SEQUENTIAL = cv2.COLORMAP_INFERNO
 DIVERGING = (
     (0.62, 0.86, 1.0),
     (0.10, 0.48, 0.88),
@@ -123,7 +122,6 @@ def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
 
 def palettes() -> dict[str, bytes]:
     """The two sets of colours, 256 × RGB."""
-    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), SEQUENTIAL).reshape(256, 3)[:, ::-1]
     stops = np.asarray(DIVERGING)
     places = np.linspace(0, len(stops) - 1, 256)
     mixed = np.stack(
@@ -131,7 +129,7 @@ def palettes() -> dict[str, bytes]:
         axis=1,
     )
     return {
-        "sequential": ramp.tobytes(),
+        "sequential": pictures.heat_palette(),
         "diverging": np.round(mixed * 255).astype(np.uint8).tobytes(),
     }
 

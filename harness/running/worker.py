@@ -298,9 +298,7 @@ class Worker:
         expected = scene.prepared.reference.expected
         shown = {"actual": record.blobs["actual"]}
         if expected is not None:
-            shown["difference"] = pictures.store(
-                self._setup.folder, pictures.difference(expected, actual)
-            )
+            shown["difference"] = pictures.store_difference(self._setup.folder, expected, actual)
         return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
     def _scene(self, case: Case) -> _Scene:

@@ -18,6 +18,8 @@ from platformdirs import user_cache_path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import make_plain, read_file
 from editproof.harness.records.types import Waiver
+from editproof.harness.retention.durations import parse_duration
+from editproof.harness.retention.sizes import parse_size
 
 T = TypeVar("T")
 
@@ -44,6 +46,24 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     folder: str = ""
     """Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
+    max_size: str = "20 GB"
+    """How large it may be after a run; empty: as large as it gets."""
+
+    def __post_init__(self) -> None:
+        if self.max_size:
+            parse_size(self.max_size, "cache.max_size")
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`: how long `editproof runs prune` leaves a run."""
+
+    runs: str = "30 days"
+    failed: str = "90 days"
+    """A run that failed, or was not judged."""
+
+    def __post_init__(self) -> None:
+        parse_duration(self.runs, "retention.runs")
+        parse_duration(self.failed, "retention.failed")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Findings that somebody answers for until a day, beside the suite's."""
     lpips: LpipsSettings = LpipsSettings()
     cache: CacheSettings = CacheSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     def __post_init__(self) -> None:
         if self.jobs < 0:
@@ -102,6 +123,12 @@ class Project(msgspec.Struct, frozen=True):
         return named or (
             str(self.path(self.settings.lpips.weights)) if self.settings.lpips.weights else ""
         )
+
+    @property
+    def max_cache_size(self) -> int | None:
+        """Bytes that the cache may hold after a run; None: any number."""
+        text = self.settings.cache.max_size
+        return parse_size(text, "cache.max_size") if text else None
 
     @property
     def cache_folder(self) -> Path:

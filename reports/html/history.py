@@ -50,7 +50,7 @@ def find_earlier_runs(run: Run) -> tuple[Moment, ...]:
     read is left out.
     """
     found: list[tuple[str, Path]] = []
-    for path in run.folder.resolve().parent.glob("*/manifest.json"):
+    for path in run.folder.resolve().parent.glob("[!.]*/manifest.json"):
         if (
             path.parent.name == run.folder.resolve().name
             or not (path.parent / MEASUREMENTS).is_file()

@@ -35,6 +35,7 @@ def test_a_run_measures_every_case_and_names_its_report(command: Command, folder
     said = json.loads(done.stdout)
     assert (said["cases"], said["finished"], said["errors"]) == (6, 6, [])
     assert Path(said["report"]).is_file()
+    assert 0 < said["shared_bytes"] < said["bytes"]
     run = only_run(folder)
     assert {(r.case.model.name, r.case.seed) for r in run.records} == {
         ("ns", 1),
