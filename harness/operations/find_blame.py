@@ -39,6 +39,7 @@ def find_blame(
     asked = blaming.find_case(run, case, findings)
     question = blaming.ask(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
     weights = find_weights(project.lpips_weights, download=False)
-    answer = blaming.blame(question, weights, timeout_s=project.settings.timeout_s)
+    settings = project.settings
+    answer = blaming.blame(question, weights, timeout_s=settings.timeout_s, limits=settings.limits)
     written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
     return replace(answer, bundle=str(written))

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from editproof.harness.records.errors import DamagedError
-from editproof.harness.records.json_files import read_json, write_json
+from editproof.harness.records.json_files import read_json, write_atomically, write_json
 from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import Case, CaseRecord
 
@@ -109,4 +108,4 @@ def bring(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:
-        shutil.copyfile(source, target)
+        write_atomically(target, source.read_bytes(), durable=False)
