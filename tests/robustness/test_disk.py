@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from editproof.harness.pictures.files import store
+from editproof.harness.pictures.files import digest_of, store
 from editproof.harness.processes.scratch import KEEP_S, Scratch, scratch_folder
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import Case, CaseRecord, Model
 
 pytestmark = pytest.mark.smoke
@@ -120,14 +122,13 @@ def test_a_journal_that_has_no_room_says_so(tmp_path: Path) -> None:
     check_message(caught.value, path)
 
 
-def test_a_picture_without_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_without_room_says_so(tmp_path: Path) -> None:
     """Pictures are most of what a run writes."""
-    import numpy as np
-
-    def refuse(*_: object) -> int:
-        raise OSError(errno.EDQUOT, "quota")
-
-    monkeypatch.setattr(Path, "write_bytes", refuse)
-    with pytest.raises(OSError, match=r"blobs/.*png") as caught:
-        store(tmp_path, np.zeros((8, 8, 3), np.float32))
-    assert caught.value.errno == errno.EDQUOT
+    image = np.zeros((8, 8, 3), np.float32)
+    path = blob_path(tmp_path, digest_of(image))
+    path.parent.mkdir(parents=True)
+    path.with_name(f".{path.name}.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="needed") as caught:
+        store(tmp_path, image)
+    check_message(caught.value, path)
+    assert not list(path.parent.iterdir())
