@@ -76,36 +76,38 @@ def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
     start, start_cpu = time.perf_counter(), time.process_time()
     result = pipeline(given)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
-    last_mb, plain = peak_mb(), _plain(check_result(promised, result))
-    peak = _largest(last_mb, plain.stages)
+    last_mb, plain = peak_mb(), _make_plain(check_result(promised, result))
+    peak = _find_peak(last_mb, plain.stages)
     del result
     gc.collect()  # what is left is held on purpose, or leaked
     return plain, Effort(seconds, cpu_s, peak, held_mb(), next(_turns))
 
 
-def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
-    """The stages of two pipelines that make something else of the same."""
+def list_differing_stages(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
+    """The stages of two pipelines that produce different outputs for the same input."""
     given, _ = _hand_over(request)
     names = find_differing_stages(_load_once(good), _load_once(bad), given)
     return tuple(_line(name) for name in names)
 
 
-def with_swapped(good: str, bad: str, request: EditRequest, from_bad: frozenset[str]) -> EditResult:
+def edit_with_swapped_stages(
+    good: str, bad: str, request: EditRequest, from_bad: frozenset[str]
+) -> EditResult:
     """The good pipeline's edit with some stages of the bad one."""
     given, promised = _hand_over(request)
     result = swap_stages(_load_once(good), _load_once(bad), given, from_bad)
-    return _plain(check_result(promised, result))
+    return _make_plain(check_result(promised, result))
 
 
 ANSWERS: dict[str, Callable[..., object]] = {
     "describe": describe,
     "edit": edit,
-    "differing": stages_that_differ,
-    "swapped": with_swapped,
+    "differing": list_differing_stages,
+    "swapped": edit_with_swapped_stages,
 }
 
 
-def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
+def _find_peak(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
     """The edit's peak: a pipeline that notes its stages' starts with each, so what came before
     the last is with them.
     """
@@ -144,7 +146,7 @@ def _own(array: Any) -> Any:
     return array if array is None or array.flags.writeable else array.copy()
 
 
-def _plain(result: EditResult) -> EditResult:
+def _make_plain(result: EditResult) -> EditResult:
     """The result without types that only the user's code knows, so that any process can read it."""
     stages = tuple(
         StageTrace(

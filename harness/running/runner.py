@@ -74,7 +74,7 @@ class RunConfig:
             self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
         )
 
-    def accepted(self, manifest: Manifest) -> Accepted | None:
+    def find_accepted(self, manifest: Manifest) -> Accepted | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
@@ -257,7 +257,7 @@ def _finish(
             keep(record)
         else:
             left.append(case)
-    setup = replace(config.setup, accepted=config.accepted(manifest))
+    setup = replace(config.setup, accepted=config.find_accepted(manifest))
     for record in in_workers(setup, config.jobs, [EditWork(case) for case in left]):
         keep(record)
         cache.put(record, config.folder)

@@ -145,7 +145,7 @@ class Worker:
         try:
             return self._edit(case, self._scene(case))
         except EditproofError as error:
-            return _failed(case, _failure(error), {})
+            return _make_failed_record(case, _make_case_error(error), {})
 
     def _measure_edits(self, records: tuple[CaseRecord, ...]) -> tuple[CaseRecord, ...]:
         try:
@@ -154,7 +154,7 @@ class Worker:
             if len(records) > 1:  # what is wrong with one is not the others' fault
                 alone = (self._measure_edits((record,)) for record in records)
                 return tuple(record for found in alone for record in found)
-            failure = _failure(error)
+            failure = _make_case_error(error)
             failed = replace(records[0], status="error", reason=failure.message, error=failure)
             return (failed,)
 
@@ -172,7 +172,7 @@ class Worker:
         try:
             result, effort = self._find_host(case.model.spec).edit(case.model.spec, request)
         except PipelineError as error:
-            return _failed(case, error.error, scene.blobs)
+            return _make_failed_record(case, error.error, scene.blobs)
         return self._record(case, scene, result, effort)
 
     def _find_host(self, spec: str) -> PipelineProcess:
@@ -210,11 +210,11 @@ class Worker:
             turn=effort.turn,
         )
         if result.image is None:
-            return self._unmeasured(record)
+            return self._explain_absence(record)
         actual = as_delivered(result.image)
         pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
         self._look(pictured, scene, actual)
-        return self._with_numbers(
+        return self._add_numbers(
             pictured, scene, actual, measure(scene.prepared, self._metrics, actual)
         )
 
@@ -249,7 +249,9 @@ class Worker:
             raise UsageError(
                 "the scene is drawn otherwise now than when the edit was made. Run it again"
             )
-        yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
+        yield from (
+            self._explain_absence(record) for record in made if "actual" not in record.blobs
+        )
         pictured = [record for record in made if "actual" in record.blobs]
         step = most_together(scene.prepared)
         for first in range(0, len(pictured), step):
@@ -260,16 +262,16 @@ class Worker:
             ]
             numbers = measure_many(scene.prepared, self._metrics, images)
             for record, actual, rows in zip(some, images, numbers, strict=True):
-                yield self._with_numbers(record, scene, actual, rows)
+                yield self._add_numbers(record, scene, actual, rows)
 
-    def _unmeasured(self, record: CaseRecord) -> CaseRecord:
+    def _explain_absence(self, record: CaseRecord) -> CaseRecord:
         """The record of an edit without a picture."""
         reason = f"refused: {record.reason}"
         return replace(
             record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason))
         )
 
-    def _with_numbers(
+    def _add_numbers(
         self,
         record: CaseRecord,
         scene: _Scene,
@@ -327,10 +329,10 @@ class _Scene:
     blobs: dict[str, str]
 
 
-def _failure(error: EditproofError) -> CaseError:
+def _make_case_error(error: EditproofError) -> CaseError:
     """An error of ours as a case's."""
     return CaseError(type(error).__name__, str(error), traceback.format_exc())
 
 
-def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
+def _make_failed_record(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
     return CaseRecord(case, "error", error.message, 0.0, cached=False, blobs=blobs, error=error)
