@@ -17,10 +17,24 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    from editproof.harness.commands.stopping import (
+        STOPPED,
+        exit_code_of,
+        leave_at_once,
+        take_sigterm,
+    )
+
     try:
+        take_sigterm()
         from editproof.harness.commands.cli import app
 
         app(prog_name="editproof")
+    except KeyboardInterrupt as stop:  # before a command took over
+        leave_at_once(exit_code_of(stop))
+    except SystemExit as end:
+        if end.code in STOPPED:
+            leave_at_once(int(end.code))
+        raise
     except Exception as error:  # noqa: BLE001 - the outermost boundary: an exit code that CI can't take for a verdict
         with NamedTemporaryFile("w", prefix="editproof-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)

@@ -1,8 +1,8 @@
 """editproof in pytest: `pytest --editproof quick`, and the fixture `edit_gate`.
 
 Every pytest beside an installed editproof loads this file, so it needs pytest and the standard
-library only. The work is done by the command, in a process of its own: our names, imports, threads
-and warnings never meet those of the tests.
+library only, and what it imports of ours needs no more. The work is done by the command, in a
+process of its own: our names, imports, threads and warnings never meet those of the tests.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import fcntl
 import inspect
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,6 @@ from typing import Any
 
 import pytest
 
-COMMAND = (sys.executable, "-P", "-m", "editproof")
 COULD_NOT_BE_JUDGED = 3
 UNSURE = frozenset({"underpowered", "error", "not judged"})
 """Outcomes for which a run may end so without a reason of its own."""
@@ -246,22 +243,24 @@ def judge(arguments: Sequence[str], root: Path, baseline: str | Path | None = No
 
 SHOWN = pytest.StashKey[bool]()
 _RESULT = pytest.StashKey[Verdict | GateError]()
-_FOLDER = pytest.StashKey[Path]()
+_SCRATCH = pytest.StashKey[Any]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell each of xdist's workers where the verdict of them all is kept."""
     stash = node.config.stash
-    if _FOLDER not in stash:
-        stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="editproof-"))
-    node.workerinput["editproof"] = str(stash[_FOLDER] / "verdict.json")
+    if _SCRATCH not in stash:
+        from editproof.harness.processes.scratch import Scratch
+
+        stash[_SCRATCH] = Scratch()
+    node.workerinput["editproof"] = str(stash[_SCRATCH].path / "verdict.json")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Nothing of ours stays behind."""
-    if _FOLDER in config.stash:
-        shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
+    if _SCRATCH in config.stash:
+        config.stash[_SCRATCH].remove()
 
 
 def _verdict_of(config: pytest.Config) -> Verdict:
@@ -348,9 +347,11 @@ def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:
 
 
 def _editproof(arguments: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
-    """The command, started in pytest's rootdir, with the modules that the tests there can
-    import.
+    """The command, started in pytest's rootdir, with the modules that the tests there can import.
+    It ends with pytest, however that ends, and so does whatever its pipelines started.
     """
+    from editproof.harness.processes.guard import Order
+
     ours = [path for path in sys.path if path and Path(path).resolve().is_relative_to(root)]
     paths = os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {
@@ -359,16 +360,22 @@ def _editproof(arguments: Sequence[str], root: Path) -> subprocess.CompletedProc
         "PYTHONIOENCODING": "utf-8",
         **({"PYTHONPATH": paths} if paths else {}),
     }
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=root,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    order = Order(parent=os.getpid(), module="editproof", arguments=tuple(arguments))
+    lifeline, our_end = os.pipe()  # the system closes our end when we end
+    try:
+        return subprocess.run(
+            order.command(),
+            cwd=root,
+            env=env,
+            stdin=lifeline,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    finally:
+        os.close(lifeline)
+        os.close(our_end)
 
 
 def _error(done: subprocess.CompletedProcess[str]) -> str:

@@ -8,8 +8,8 @@ code), and lets results be cached; `stochastic: bool` says whether the seed matt
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,6 +25,9 @@ Mask = npt.NDArray[np.float32]
 Param = str | int | float | bool
 
 MAX_ARTEFACT_EDGE_PX = 16_384
+
+MAX_ENTRIES = 10_000
+"""Stages, or settings, that a result may name."""
 
 
 class ContractError(ValueError):
@@ -148,76 +151,99 @@ def check_request(request: EditRequest) -> None:
 
 
 def check_result(request: EditRequest, result: object) -> EditResult:
-    """Give the result back if it is what the contract asks for, else raise ContractError naming
-    what is not.
+    """Give the result, its arrays copied, if it is what the contract asks for, else raise
+    ContractError naming what is not.
+
+    Each field is read once and each array is looked at as the memory that it is, so what is given
+    is what was checked, whatever a subclass says of itself.
     """
-    if not isinstance(result, EditResult):
+    if not issubclass(type(result), EditResult) or not isinstance(result, EditResult):
         raise ContractError(
             f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult"
         )
-    if not isinstance(result.status, Status):
-        raise ContractError(f"result.status is {result.status!r}; it must be a pipelines.Status")
-    _check_notes(result)
-    if result.image is None:
-        if result.status is not Status.REFUSED:
+    status, image, stages, config = result.status, result.image, result.stages, result.config
+    if not isinstance(status, Status):
+        raise ContractError(f"result.status is {status!r}; it must be a pipelines.Status")
+    plain = EditResult(None, status, result.reason, _copy_stages(stages), _copy_config(config))
+    if image is None:
+        if status is not Status.REFUSED:
             raise ContractError(
-                f"result.image is None, but the status is {result.status.value}, not refused"
+                f"result.image is None, but the status is {status.value}, not refused"
             )
-        return result
-    check_image(result.image, "result.image")
-    if result.image.shape[:2] != _expected_size(request):
-        height, width = _expected_size(request)
+        return plain
+    return replace(plain, image=_copy_image(image, request))
+
+
+def _copy_image(image: object, request: EditRequest) -> Image:
+    height, width = _expected_size(request)
+    memory = _view_memory(image, "result.image", "H×W×3")
+    _check_shape(memory, "result.image", ndim=3, shape="H×W×3")
+    if memory.shape[:2] != (height, width):
         raise ContractError(
-            f"result.image is {_size(result.image)}; {height}×{width} was expected: "
+            f"result.image is {_size(memory)}; {height}×{width} was expected: "
             f"the input's {_size(request.image)} at scale {request.scale}"
         )
-    return result
+    return _copy_values(memory, "result.image")
 
 
-def _check_notes(result: EditResult) -> None:
-    """Raise ContractError unless stages and config are of the types that they should be."""
-    if not isinstance(result.stages, tuple | list):
+def _copy_config(config: object) -> dict[str, Param]:
+    if not isinstance(config, Mapping):
         raise ContractError(
-            f"result.stages is {type(result.stages).__name__}; it must be a tuple of StageTrace"
+            f"result.config is {type(config).__name__}; it must be a mapping of names to values"
         )
-    if not isinstance(result.config, Mapping):
+    _check_length(config, "result.config")
+    return dict(config.items())
+
+
+def _copy_stages(stages: object) -> tuple[StageTrace, ...]:
+    if not isinstance(stages, tuple | list):
         raise ContractError(
-            f"result.config is {type(result.config).__name__}; it must be a mapping of names to"
-            " values"
+            f"result.stages is {type(stages).__name__}; it must be a tuple of StageTrace"
         )
-    for stage in result.stages:
-        if not isinstance(stage, StageTrace):
-            raise ContractError(
-                f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace"
-            )
-        if not _is_amount(stage.seconds):
-            raise ContractError(
-                f"stage {stage.name!r} has seconds {stage.seconds!r}; it must be a finite number, 0"
-                " or more"
-            )
-        if stage.peak_mb is not None and not _is_amount(stage.peak_mb):
-            raise ContractError(
-                f"stage {stage.name!r} has peak_mb {stage.peak_mb!r}; it must be a finite number, 0"
-                " or more, or None"
-            )
-        if stage.artefact is not None:
-            _check_artefact(stage.artefact, f"the artefact of stage {stage.name!r}")
+    _check_length(stages, "result.stages")
+    return tuple(_copy_stage(stage) for stage in stages)
+
+
+def _check_length(entries: Sized, name: str) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise ContractError(f"{name} has {len(entries)} entries; at most {MAX_ENTRIES} are kept")
+
+
+def _copy_stage(stage: object) -> StageTrace:
+    if not isinstance(stage, StageTrace):
+        raise ContractError(
+            f"result.stages holds a {type(stage).__name__}; it must hold pipelines.StageTrace"
+        )
+    name, seconds, peak_mb, artefact = stage.name, stage.seconds, stage.peak_mb, stage.artefact
+    if not _is_amount(seconds):
+        raise ContractError(
+            f"stage {name!r} has seconds {seconds!r}; it must be a finite number, 0 or more"
+        )
+    if peak_mb is not None and not _is_amount(peak_mb):
+        raise ContractError(
+            f"stage {name!r} has peak_mb {peak_mb!r}; it must be a finite number, 0 or more, or"
+            " None"
+        )
+    if artefact is not None:
+        artefact = _copy_artefact(artefact, f"the artefact of stage {name!r}")
+    return StageTrace(name, seconds, stage.decision, artefact, peak_mb)
 
 
 def _is_amount(number: object) -> bool:
     return isinstance(number, int | float) and math.isfinite(number) and number >= 0
 
 
-def _check_artefact(artefact: object, where: str) -> None:
-    if isinstance(artefact, np.ndarray) and max(artefact.shape, default=0) > MAX_ARTEFACT_EDGE_PX:
+def _copy_artefact(artefact: object, where: str) -> Image | Mask:
+    memory = _view_memory(artefact, where, "H×W")
+    if max(memory.shape, default=0) > MAX_ARTEFACT_EDGE_PX:
         raise ContractError(
-            f"{where} has shape {artefact.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are"
-            " kept"
+            f"{where} has shape {memory.shape}; at most {MAX_ARTEFACT_EDGE_PX} px an edge are kept"
         )
-    if isinstance(artefact, np.ndarray) and artefact.ndim == 3:
-        check_image(artefact, where)
+    if memory.ndim == 3:
+        _check_shape(memory, where, ndim=3, shape="H×W×3")
     else:
-        check_plane(artefact, where)
+        _check_shape(memory, where, ndim=2, shape="H×W")
+    return _copy_values(memory, where)
 
 
 def _expected_size(request: EditRequest) -> tuple[int, int]:
@@ -236,7 +262,14 @@ def check_plane(plane: object, name: str) -> None:
 
 
 def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
-    if not isinstance(array, np.ndarray):
+    memory = _view_memory(array, name, shape)
+    _check_shape(memory, name, ndim=ndim, shape=shape)
+    _check_values(memory, name)
+
+
+def _view_memory(array: object, name: str, shape: str) -> npt.NDArray[Any]:
+    """The array's memory as a plain array: a subclass may say anything of itself."""
+    if not issubclass(type(array), np.ndarray) or not isinstance(array, np.ndarray):
         raise ContractError(
             f"{name} is {type(array).__name__}; it must be a NumPy array, float32 {shape}"
         )
@@ -245,10 +278,17 @@ def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
             f"{name} is a masked array; fill it, since what lies under the mask would be"
             " measured, too"
         )
+    return np.ndarray.view(array, np.ndarray)
+
+
+def _check_shape(array: npt.NDArray[Any], name: str, *, ndim: int, shape: str) -> None:
     if array.ndim != ndim or (ndim == 3 and array.shape[2] != 3) or array.size == 0:
         raise ContractError(f"{name} has shape {array.shape}; it must be {shape}")
     if array.dtype != np.float32:
         raise ContractError(f"{name} is {array.dtype}; it must be float32 in [0, 1]")
+
+
+def _check_values(array: npt.NDArray[Any], name: str) -> None:
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
         raise ContractError(
@@ -260,5 +300,12 @@ def _check_array(array: object, name: str, *, ndim: int, shape: str) -> None:
         )
 
 
-def _size(array: npt.NDArray[np.float32]) -> str:
+def _copy_values(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    """A copy that nobody else holds, in this machine's byte order, and checked."""
+    copied = np.array(array, np.float32, order="C")
+    _check_values(copied, name)
+    return copied
+
+
+def _size(array: npt.NDArray[Any]) -> str:
     return f"{array.shape[0]}×{array.shape[1]}"

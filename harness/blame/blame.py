@@ -10,13 +10,10 @@ what each adds on average, over all orders in which they might come.
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,16 +23,18 @@ from editproof.harness.gate.statistics import measure_worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
+from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.tables import read_stages
-from editproof.harness.records.types import Case, CaseError, Finding, Outcome, Param, Region
+from editproof.harness.records.types import Case, Finding, Outcome, Param, Region
 from editproof.harness.records.wording import name_case, name_few
 from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.running.pipeline_process import DIED, PipelineError, PipelineProcess
 from editproof.harness.suites.cases import ID_LENGTH
 from editproof.harness.suites.suite import parse_model
 from editproof.harness.suites.tasks import Task, crop_task, make_task
@@ -212,7 +211,12 @@ def _no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
 
 
 def blame(
-    question: Question, weights: LpipsWeights, *, timeout_s: float, trust: Trust = NO_TRUST
+    question: Question,
+    weights: LpipsWeights,
+    *,
+    timeout_s: float,
+    limits: ProcessLimits = DEFAULT_LIMITS,
+    trust: Trust = NO_TRUST,
 ) -> Blame:
     """Answer. Where stages can't be swapped, the answer's notes say why. Raises UsageError where a
     pipeline that was named to stand for the run's or the baseline's can't be loaded, and where the
@@ -246,9 +250,9 @@ def blame(
         return replace(known, first=first, notes=tuple(notes))
     for spec, where, option in ((q.good, q.baseline, "--good"), (q.bad, q.run, "--bad")):
         trusted_pipeline(spec, trust, where=where.folder, option=f"{option} '{spec}'")
-    with _host(timeout_s) as call:
-        _check_named(q, call)
-        swapper = _Swapper(q, weights, call)
+    with _host(limits, timeout_s) as host:
+        _check_named(q, host)
+        swapper = _Swapper(q, weights, host)
         if q.case.own:
             check_settings(swapper.config, trust, where=f"the case {name_case(q.case)}")
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
@@ -264,14 +268,14 @@ def _otherwise_ended(q: Question) -> Iterator[str]:
         yield f"the edit was {ends[0]} in the baseline and is {ends[1]} in the run"
 
 
-def _check_named(q: Question, call: Call) -> None:
+def _check_named(q: Question, host: PipelineProcess) -> None:
     """Raise UsageError where a pipeline that somebody named, not the runs, can't be loaded."""
     for option, spec, where in (("--good", q.good, q.baseline), ("--bad", q.bad, q.run)):
         if spec != where.manifest.pipelines[q.case.model.name].spec:
             try:
-                call("describe", spec)
-            except _PipelineError as error:
-                raise UsageError(f"{option} {spec}: {error}") from error
+                host.describe(spec)
+            except PipelineError as error:
+                raise UsageError(f"{option} {spec}: {_describe_error(error, host)}") from error
 
 
 def _recorded(q: Question) -> Blame:
@@ -349,45 +353,32 @@ def _no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) 
     )
 
 
-Call = Callable[..., Any]
-
-
 @contextmanager
-def _host(timeout_s: float) -> Iterator[Call]:
-    """A process for both pipelines: one can't take the other's stage in a process of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="editproof-blame-"))
-    log = folder / "pipelines.log"
-    host = Child("editproof.harness.running.pipeline_host", log=log)
-    died = False
-
-    def call(*message: object) -> Any:
-        nonlocal died
+def _host(limits: ProcessLimits, timeout_s: float) -> Iterator[PipelineProcess]:
+    """A process for both pipelines: one can't take the other's stage in a process of its own. Its
+    log is kept where it died.
+    """
+    with scratch_folder() as scratch:
+        host = PipelineProcess(scratch.path / "pipelines.log", limits, timeout_s)
         try:
-            reply = host.call(message, timeout_s=timeout_s)
-        except ChildDiedError as error:
-            died = True
-            raise _PipelineError(f"{error}. The pipelines' log is {log}") from error
-        if isinstance(reply, CaseError):
-            raise _PipelineError(f"{reply.kind}: {reply.message}")
-        return reply
-
-    try:
-        yield call
-    finally:
-        host.stop()
-        if not died:
-            shutil.rmtree(folder, ignore_errors=True)
+            yield host
+        finally:
+            host.stop()
+            if host.has_died:
+                scratch.keep()
 
 
-class _PipelineError(Exception):
-    """What a pipeline raised, in a line."""
+def _describe_error(error: PipelineError, host: PipelineProcess) -> str:
+    if error.error.kind == DIED:
+        return f"{error}. The pipelines' log is {host.log}"
+    return f"{error.error.kind}: {error}"
 
 
 class _Swapper:
     """Makes the edits with swapped stages, each once, and measures them."""
 
-    def __init__(self, q: Question, weights: LpipsWeights, call: Call) -> None:
-        self._q, self._call = q, call
+    def __init__(self, q: Question, weights: LpipsWeights, host: PipelineProcess) -> None:
+        self._q, self._host = q, host
         self._metric: Metric = get_metric(q.key.metric, weights)
         task = make_task(q.case)
         self._whole = Task(replace(task.request, seed=q.case.seed), task.reference)
@@ -401,8 +392,9 @@ class _Swapper:
     def answer(self, known: Blame) -> Blame:
         try:
             return self._answered(known)
-        except _PipelineError as error:
-            return replace(known, notes=(*known.notes, f"stages could not be swapped: {error}"))
+        except PipelineError as error:
+            note = f"stages could not be swapped: {_describe_error(error, self._host)}"
+            return replace(known, notes=(*known.notes, note))
 
     def _answered(self, known: Blame) -> Blame:
         self._show(self._whole)
@@ -418,7 +410,7 @@ class _Swapper:
         notes = [*known.notes, *self._not_reproduced(known, *ends)]
         crop = self._cropped(*ends)
         good, bad = self._ends() or ends
-        players = tuple(self._call("differing", self._q.good, self._q.bad, self._task.request))
+        players = self._host.find_differing_stages(self._q.good, self._q.bad, self._task.request)
         shares = self._shares(players) if players else ()
         if not players:
             notes.append(
@@ -450,8 +442,7 @@ class _Swapper:
         return None if good is None or bad is None else (good, bad)
 
     def _edited(self, spec: str) -> EditResult:
-        result: EditResult = self._call("edit", spec, self._task.request)[0]
-        return result
+        return self._host.edit(spec, self._task.request)[0]
 
     def _measured(self, result: EditResult) -> float | None:
         if result.image is None:
@@ -535,7 +526,9 @@ class _Swapper:
         worse than perfect.
         """
         if from_bad not in self._made:
-            result = self._call("swapped", self._q.good, self._q.bad, self._task.request, from_bad)
+            result = self._host.edit_with_swapped_stages(
+                self._q.good, self._q.bad, self._task.request, from_bad
+            )
             value = self._measured(result)
             better = self._metric.better
             self._made[from_bad] = (

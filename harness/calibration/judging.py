@@ -9,9 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +24,14 @@ from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
 from editproof.harness.pictures import files as pictures
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.child import (
+    TRANSFER_S,
+    Child,
+    ChildDiedError,
+    stop_all,
+    wait_for_any,
+)
+from editproof.harness.processes.serving import Requests
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError, join_one_line
@@ -48,6 +53,10 @@ CALLED_OUT = {
     Outcome.WAIVED,
 }
 """Findings whose stage counts as named."""
+
+
+JUDGE_TIMEOUT_S = 86_400.0
+"""How long all judges may be silent: blame edits one case up to 256 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +88,22 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
         for judge in judges:
             judge.send(judging)
             judge.send(waiting.popleft())
-        busy: dict[Any, Child] = {judge.connection: judge for judge in judges}
+        busy = list(judges)
         while busy:
-            for connection in wait(list(busy)):
-                judge = busy[connection]
+            for judge in wait_for_any(busy, JUDGE_TIMEOUT_S) or busy:
                 said = _received(judge, log)
                 yield said
                 if waiting:
                     judge.send(waiting.popleft())
                 else:
-                    del busy[connection]
+                    busy.remove(judge)
     finally:
-        for judge in judges:
-            judge.stop()
+        stop_all(judges)
 
 
 def _received(judge: Child, log: Path) -> TrialOutcome:
     try:
-        said = judge.receive()
+        said = judge.receive(timeout_s=TRANSFER_S)
     except ChildDiedError as error:
         raise IncompleteError(f"a judge's process died: {error}. Its log is in {log}") from error
     if isinstance(said, TrialOutcome):
@@ -104,19 +111,19 @@ def _received(judge: Child, log: Path) -> TrialOutcome:
     raise IncompleteError(f"{said}. The traceback is in {log}")
 
 
-def main(connection: Connection[Any, Any]) -> None:
+def main(requests: Requests) -> None:
     """Answer each trial with its outcome, or with what went wrong."""
     judge: Judge | None = None
     while True:
-        said = connection.recv()
+        said = requests.receive()
         if isinstance(said, Judging):
             judge = Judge(said)
         elif judge is not None:
             try:
-                connection.send(judge(said))
+                requests.answer(judge(said))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
-                connection.send(
+                requests.answer(
                     f"{said.kind} {said.name} ({said.models}) could not be judged:"
                     f" {join_one_line(error)}"
                 )

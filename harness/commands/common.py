@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from editproof.harness.commands.stopping import exit_code_of
 from editproof.harness.records.errors import EditproofError, plain_line
 from editproof.harness.records.types import ExitCode
 
@@ -94,7 +95,8 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
     """Errors meant for a person become one line on standard error and their exit code; `--json`
     says the same as JSON.
 
-    `goes_on` says how to continue what Ctrl-C has stopped.
+    `goes_on` says how to continue what Ctrl-C or SIGTERM has stopped, where no note of the
+    exception does.
     """
     try:
         yield
@@ -112,11 +114,13 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
             ExitCode.INCOMPLETE,
             as_json=as_json,
         )
-    except KeyboardInterrupt:
-        _fail(f"stopped. {goes_on}" if goes_on else "stopped", ExitCode.INCOMPLETE, as_json=as_json)
+    except KeyboardInterrupt as stop:
+        hint = " ".join(getattr(stop, "__notes__", [])) or goes_on
+        line = f"stopped. {hint}" if hint else "stopped"
+        _fail(line, exit_code_of(stop), as_json=as_json)
 
 
-def _fail(message: str, code: ExitCode, *, as_json: bool) -> NoReturn:
+def _fail(message: str, code: int, *, as_json: bool) -> NoReturn:
     line = plain_line(message)
     if as_json:
         typer.echo(json.dumps({"error": line, "exit_code": int(code)}, ensure_ascii=False))

@@ -13,7 +13,7 @@ def draw_maps_of_findings(run: Run, project: Project) -> None:
     """Draw the heat maps of the cases that a finding calls out. Where none does, nobody waits for
     maps.
     """
-    called = maps.called_out(run)
+    called = maps.find_called_out(run)
     if called:
         draw_maps(run, project, most=min(len(called), maps.MOST))
 

@@ -53,7 +53,10 @@ def find_blame(
         data=[run.folder, accepted.run.folder],
     )
     weights = find_weights(project.lpips_weights, download=False)
-    answer = blaming.blame(question, weights, timeout_s=project.settings.timeout_s, trust=allowed)
+    settings = project.settings
+    answer = blaming.blame(
+        question, weights, timeout_s=settings.timeout_s, limits=settings.limits, trust=allowed
+    )
     written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
     own = any(beyond_shipped(spec) for spec in (question.good, question.bad))
     again = f"cd {shlex.quote(str(written))} && python repro.py{' --trust' if own else ''}"

@@ -16,13 +16,15 @@ from editproof.harness.operations.project import (
     NO_BASELINE,
     add_metrics,
     choose_jobs,
-    choose_new_folder,
     find_baseline_folder,
     find_suite,
     find_suite_weights,
     load_run,
+    make_new_folder,
     make_printer,
+    removing_if_empty,
 )
+from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Suite
@@ -49,11 +51,12 @@ def measure_run(
     """Measure a run's edits again and judge them; give the new run with its verdict."""
     source = load_run(folder, project)
     suite = add_metrics(source.manifest.suite, asked.metrics)
-    out = asked.out.resolve() if asked.out else choose_new_folder(project, suite)
-    config = _make_config(suite, out, asked, project, make_printer(console, quiet=quiet))
-    with progress.show_progress(console, quiet=quiet) as report:
-        measured = remeasure(source, config, report)
-    return judge_run(measured, asked.baseline, project)
+    out = asked.out.resolve() if asked.out else make_new_folder(project, suite)
+    with removing_if_empty(None if asked.out else out):
+        config = _make_config(suite, out, asked, project, make_printer(console, quiet=quiet))
+        with progress.show_progress(console, quiet=quiet) as report:
+            measured = remeasure(source, config, report)
+        return judge_run(measured, asked.baseline, project)
 
 
 def measure_baseline(
@@ -65,12 +68,12 @@ def measure_baseline(
         raise UsageError(NO_BASELINE.format(target))
     warn = make_printer(console, quiet=quiet)
     with (
-        tempfile.TemporaryDirectory(prefix="editproof-") as parts,
+        scratch_folder() as parts,
         progress.show_progress(console, quiet=quiet) as report,
     ):
 
         def again(source: Run) -> Run:
-            part = Path(tempfile.mkdtemp(dir=parts))
+            part = Path(tempfile.mkdtemp(dir=parts.path))
             wanted = add_metrics(source.manifest.suite, asked.metrics)
             return remeasure(source, _make_config(wanted, part, asked, project, warn), report)
 
@@ -88,4 +91,5 @@ def _make_config(
         timeout_s=project.settings.timeout_s,
         cache=None,
         weights=find_suite_weights(project, suite, warn),
+        limits=project.settings.limits,
     )

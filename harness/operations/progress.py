@@ -4,6 +4,7 @@ with --quiet.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,11 @@ def show_progress(console: Console, *, quiet: bool) -> Iterator[Report]:
             yield report
     else:
         yield _Lines(console).report
+
+
+def say_on_stderr(line: str) -> None:
+    """Print a line about what is waited for; above the bar where there is one."""
+    sys.stderr.write(f"editproof: {line}\n")
 
 
 def show_pairs(console: Console, what: str, *, quiet: bool = False) -> PairsReport:

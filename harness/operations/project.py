@@ -4,10 +4,11 @@ settings say.
 
 from __future__ import annotations
 
-import glob
+import itertools
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -52,12 +53,31 @@ def find_suite(name: str, project: Project) -> Suite:
     )
 
 
-def choose_new_folder(project: Project, suite: Suite) -> Path:
-    """Where a new run of the suite goes: SUITE-TIME, with a number where that is taken."""
+def make_new_folder(project: Project, suite: Suite) -> Path:
+    """Make the folder of a new run of the suite: SUITE-TIME, with a number where that is taken.
+
+    Whoever makes it has it: two runs that start in one second get two.
+    """
     runs_folder = project.path(project.settings.runs)
     stem = f"{suite.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"  # noqa: DTZ005 - a name for a person here
-    taken = [path.name for path in runs_folder.glob(f"{glob.escape(stem)}*")]
-    return runs_folder / (f"{stem}-{len(taken) + 1}" if taken else stem)
+    for number in itertools.count(1):
+        folder = runs_folder / (stem if number == 1 else f"{stem}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
+
+
+@contextmanager
+def removing_if_empty(folder: Path | None) -> Iterator[None]:
+    """Leave no empty folder behind where what was to go into it failed; None: none was made."""
+    try:
+        yield
+    except BaseException:
+        if folder:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def find_baseline(

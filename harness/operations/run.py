@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +15,13 @@ from editproof.harness.operations import progress
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
     choose_jobs,
-    choose_new_folder,
     find_baseline,
     find_noise_floor,
     find_suite,
     find_suite_weights,
+    make_new_folder,
     make_printer,
+    removing_if_empty,
 )
 from editproof.harness.operations.prune_cache import keep_cache_small
 from editproof.harness.records import runs
@@ -69,22 +72,42 @@ class RunRequest:
 def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: bool) -> Run:
     """Run what was asked for and judge it; give the run with its verdict."""
     warn = make_printer(console, quiet=quiet)
-    config = _make_config(asked, project, warn)
-    check_margins(
-        config.suite, find_noise_floor(config.suite, project)
-    )  # before anybody has waited for the run
-    with progress.show_progress(console, quiet=quiet) as report:
-        done = runner.run(config, report, warn)
-    judged = judge_run(
-        done,
-        asked.baseline,
-        project,
-        progress.show_pairs(console, "pairs of pictures", quiet=quiet),
-        first_run=True,
-    )
+    say = None if quiet else progress.say_on_stderr
+    config = replace(_make_config(asked, project, warn), say=say)
+    with removing_if_empty(None if asked.out else config.folder), _saying_how_to_go_on(config):
+        check_margins(
+            config.suite, find_noise_floor(config.suite, project)
+        )  # before anybody has waited for the run
+        with progress.show_progress(console, quiet=quiet) as report:
+            done = runner.run(config, report, warn)
+        judged = judge_run(
+            done,
+            asked.baseline,
+            project,
+            progress.show_pairs(console, "pairs of pictures", quiet=quiet),
+            first_run=True,
+        )
     if config.cache:
         keep_cache_small(config.cache, project, warn)
     return judged
+
+
+@contextmanager
+def _saying_how_to_go_on(config: RunConfig) -> Iterator[None]:
+    """Note on Ctrl-C and SIGTERM which command continues the run."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        folder = config.folder
+        if (folder / "manifest.json").is_file():
+            here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+            stop.add_note(
+                f"`editproof run --resume --out {shlex.quote(str(here))}` continues the run in"
+                f" {here}"
+            )
+        else:
+            stop.add_note("Nothing was run yet")
+        raise
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
@@ -117,7 +140,6 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
     suite = suite or _choose_suite(asked, project)
     return RunConfig(
         suite=suite,
-        folder=resumed or (asked.out.resolve() if asked.out else choose_new_folder(project, suite)),
         resume=resumed is not None,
         jobs=choose_jobs(asked.jobs, project),
         timeout_s=asked.timeout_s or settings.timeout_s,
@@ -125,6 +147,9 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         weights=find_suite_weights(project, suite, warn),
         baseline=find_baseline(asked.baseline, suite, project, first_run=True),
         trust=trust,
+        limits=settings.limits,
+        # last, since it makes a folder
+        folder=resumed or (asked.out.resolve() if asked.out else make_new_folder(project, suite)),
     )
 
 

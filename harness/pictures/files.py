@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from editproof.harness.metrics.colour.delta_e00 import delta_e_map, lab
 from editproof.harness.metrics.core.metric import Area, Image, Plane
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import png_size, read_file
+from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import blob_path
 
 Levels = npt.NDArray[np.uint8]
@@ -117,10 +117,7 @@ def _keep(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = blob_path(folder, digest)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{digest}.{os.getpid()}")
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_atomically(path, data, durable=False)
     return digest
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from editproof.harness.records.disk import naming_full_disk
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.json_files import add_checksum, decode_json, has_checksum
 from editproof.harness.records.types import CaseRecord
@@ -30,7 +31,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -42,9 +43,12 @@ class Journal:
 
     def append(self, record: CaseRecord) -> None:
         """Write one finished case and force it to disk."""
-        self._file.write(add_checksum(msgspec.json.encode(record)) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = add_checksum(msgspec.json.encode(record)) + b"\n"
+        with naming_full_disk(self._path, len(line)):
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

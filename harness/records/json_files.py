@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from editproof.harness.records.disk import naming_full_disk
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import make_plain, may_hold_control, read_file
 
@@ -25,15 +26,18 @@ _CHECKSUM = re.compile(rb',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}\s*\Z')
 """The last member of an object, with the bracket that closes it."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never half of it."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it. `durable`:
+    it is on the disk afterwards.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("wb") as file:
+        with naming_full_disk(path, len(data)), partial.open("wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
 
     What is there already, of the same pictures, is kept.
     """
-    chosen = need_look(run, most)
+    chosen = choose_cases(run, most)
     before = load_maps(run.folder)
     known = before.pictures | before.skipped
     if all(record.case.id in known for record in chosen) and _same_pictures(before, chosen):
@@ -81,12 +81,12 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
     studio = _Studio(run.folder, _metrics(run, weights))
     for record in _by_scene(chosen):
         studio.take(record)
-    maps = studio.finished()
+    maps = studio.collect_maps()
     write_maps(run.folder, maps)
     return maps
 
 
-def called_out(run: Run) -> tuple[str, ...]:
+def find_called_out(run: Run) -> tuple[str, ...]:
     """Ids of the cases that a finding names that is not a pass, in the verdict's order."""
     findings = run.verdict.findings if run.verdict else ()
     called = [finding for finding in findings if finding.outcome is not Outcome.PASS]
@@ -96,7 +96,7 @@ def called_out(run: Run) -> tuple[str, ...]:
     )
 
 
-def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
+def choose_cases(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
     """Finished cases with a picture, those first that need a person most: what findings name, in
     the verdict's order, then where no finding names any of a family and model, its last rung, then
     the others."""
@@ -114,7 +114,7 @@ def need_look(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
         group = (record.case.family, record.case.model.name)
         if group not in seen and (group not in last or record.case.step > last[group].case.step):
             last[group] = record
-    ids = [*called_out(run), *good, *(record.case.id for record in last.values())]
+    ids = [*find_called_out(run), *good, *(record.case.id for record in last.values())]
     ranked = dict.fromkeys([*ids, *(records if most is None else ())])
     found = [records[case_id] for case_id in ranked if case_id in records]
     return tuple(found if most is None else found[:most])
@@ -173,7 +173,7 @@ def _by_scene(records: Sequence[CaseRecord]) -> Iterator[CaseRecord]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _WaitingMap:
     """A map that waits for its scale."""
 
     case_id: str
@@ -198,7 +198,7 @@ class _Studio:
     pictures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     scales: dict[str, MapScale] = field(default_factory=dict)
-    _held: list[_Held] = field(default_factory=list)
+    _held: list[_WaitingMap] = field(default_factory=list)
     _held_bytes: int = 0
     _scene: tuple[object, ...] = ()
     _prepared: Prepared | None = None
@@ -219,10 +219,10 @@ class _Studio:
                 self._keep(
                     record.case.id,
                     metric.name,
-                    _shrunk(metric.map(prepared.parts[metric.name], actual)),
+                    _shrink(metric.map(prepared.parts[metric.name], actual)),
                 )
 
-    def finished(self) -> Maps:
+    def collect_maps(self) -> Maps:
         """Everything drawn."""
         self._release()
         colours = {name: colours.hex() for name, colours in palettes().items()}
@@ -256,7 +256,7 @@ class _Studio:
         if metric in self.scales:
             self._store(case_id, metric, plane)
             return
-        held = _Held(case_id, metric, zlib.compress(plane.tobytes(), 1), plane.shape)
+        held = _WaitingMap(case_id, metric, zlib.compress(plane.tobytes(), 1), plane.shape)
         self._held.append(held)
         self._held_bytes += len(held.packed)
         if self._held_bytes > HELD_BYTES:
@@ -309,7 +309,7 @@ def _sample(plane: Half) -> Half:
     return plane[:: max(1, plane.shape[0] // SAMPLED), :: max(1, plane.shape[1] // SAMPLED)].ravel()
 
 
-def _shrunk(plane: Plane) -> Half:
+def _shrink(plane: Plane) -> Half:
     factor = LONGEST_PX / max(plane.shape)
     if factor < 1:
         size = (round(plane.shape[1] * factor), round(plane.shape[0] * factor))

@@ -13,12 +13,13 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from editproof.harness.processes.serving import Requests
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import CaseError, Effort, Param
@@ -27,32 +28,38 @@ from editproof.pipelines.loader import fingerprint, load, source_hash
 from editproof.pipelines.memory import forget_peak, held_mb, peak_mb
 from editproof.pipelines.swap import find_differing_stages, swap_stages
 
+MAX_INTEGER = 2**63 - 1
+"""What a table's column of integers holds."""
+
 MAX_MESSAGE = 500
 MAX_TRACEBACK = 20_000
 """Characters of a foreign text that are kept."""
 
+MAX_READ = 16 * MAX_MESSAGE
+"""Characters that a line is made from: blanks count, and cleaning a long text takes seconds."""
 
-def main(connection: Connection[Any, Any]) -> None:
-    """Answer messages until the connection closes."""
+
+def main(requests: Requests) -> None:
+    """Answer requests until the parent is done."""
     import cv2
 
     cv2.setNumThreads(1)
     while True:
-        message = connection.recv()
+        message = requests.receive()
         try:
             reply: object = ANSWERS[message[0]](*message[1:])
         except Exception as error:  # noqa: BLE001 - the per-case boundary: whatever a pipeline raises is that case's result
             reply = CaseError(
                 _line(type(error).__name__),
-                _one_line(error),
-                strip_control(traceback.format_exc())[-MAX_TRACEBACK:],
+                _line(error) or _line(type(error).__name__),
+                strip_control(_format_traceback(error)[-MAX_TRACEBACK:]),
             )
-        connection.send(reply)
+        requests.answer(reply)
 
 
 def describe(spec: str) -> PipelineInfo:
     """Load a pipeline and say what it is."""
-    pipeline = _loaded(spec)
+    pipeline = _load_once(spec)
     stochastic = bool(getattr(pipeline, "stochastic", True))
     return PipelineInfo(
         spec, strip_control(fingerprint(spec, pipeline)), source_hash(spec), stochastic
@@ -65,41 +72,44 @@ _turns = itertools.count()
 
 def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
     """Make one edit; give its result, reduced to plain data, and what it cost."""
-    pipeline = _loaded(spec)
+    pipeline = _load_once(spec)
+    given, promised = _hand_over(request)
     forget_peak()
     start, start_cpu = time.perf_counter(), time.process_time()
-    result = pipeline(request)
+    result = pipeline(given)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
-    last_mb, plain = peak_mb(), _plain(check_result(request, result))
-    peak = _largest(last_mb, plain.stages)
+    last_mb, plain = peak_mb(), _make_plain(check_result(promised, result))
+    peak = _find_peak(last_mb, plain.stages)
     del result
     gc.collect()  # what is left is held on purpose, or leaked
     return plain, Effort(seconds, cpu_s, peak, held_mb(), next(_turns))
 
 
-def stages_that_differ(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
-    """The stages of two pipelines that make something else of the same."""
-    return tuple(
-        _line(name) for name in find_differing_stages(_loaded(good), _loaded(bad), request)
-    )
+def list_differing_stages(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
+    """The stages of two pipelines that produce different outputs for the same input."""
+    given, _ = _hand_over(request)
+    names = find_differing_stages(_load_once(good), _load_once(bad), given)
+    return tuple(_line(name) for name in names)
 
 
-def with_swapped(good: str, bad: str, request: EditRequest, from_bad: frozenset[str]) -> EditResult:
+def edit_with_swapped_stages(
+    good: str, bad: str, request: EditRequest, from_bad: frozenset[str]
+) -> EditResult:
     """The good pipeline's edit with some stages of the bad one."""
-    return _plain(
-        check_result(request, swap_stages(_loaded(good), _loaded(bad), request, from_bad))
-    )
+    given, promised = _hand_over(request)
+    result = swap_stages(_load_once(good), _load_once(bad), given, from_bad)
+    return _make_plain(check_result(promised, result))
 
 
 ANSWERS: dict[str, Callable[..., object]] = {
     "describe": describe,
     "edit": edit,
-    "differing": stages_that_differ,
-    "swapped": with_swapped,
+    "differing": list_differing_stages,
+    "swapped": edit_with_swapped_stages,
 }
 
 
-def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
+def _find_peak(last_mb: float | None, stages: Sequence[StageTrace]) -> float | None:
     """The edit's peak: a pipeline that notes its stages' starts with each, so what came before
     the last is with them.
     """
@@ -108,42 +118,80 @@ def _largest(last_mb: float | None, stages: Sequence[StageTrace]) -> float | Non
 
 
 @cache
-def _loaded(spec: str) -> Pipeline:
+def _load_once(spec: str) -> Pipeline:
     """A pipeline is loaded once a process."""
     return load(spec)
 
 
-def _plain(result: EditResult) -> EditResult:
+def _hand_over(request: EditRequest) -> tuple[EditRequest, EditRequest]:
+    """The request for the pipeline to keep, its arrays its own to write into; and what its result
+    is checked against, which it can't reach. It holds the size alone, not the picture.
+    """
+    size = np.broadcast_to(np.float32(0), request.image.shape)
+    given = replace(
+        request,
+        image=_own(request.image),
+        mask=_own(request.mask),
+        strokes_add=_own(request.strokes_add),
+        strokes_subtract=_own(request.strokes_subtract),
+        protect={name: _own(plane) for name, plane in request.protect.items()},
+        config=dict(request.config),
+        metadata=dict(request.metadata),
+    )
+    return given, EditRequest(size, scale=request.scale)
+
+
+def _own(array: Any) -> Any:
+    """The array where it can be written into, else a copy: it came through a pipe, so nobody else
+    has it.
+    """
+    return array if array is None or array.flags.writeable else array.copy()
+
+
+def _make_plain(result: EditResult) -> EditResult:
     """The result without types that only the user's code knows, so that any process can read it."""
     stages = tuple(
         StageTrace(
             _line(s.name),
             float(s.seconds),
             _line(s.decision),
-            _array(s.artefact),
+            s.artefact,
             None if s.peak_mb is None else float(s.peak_mb),
         )
         for s in result.stages
     )
     config = {_line(name): _param(value) for name, value in result.config.items()}
-    return EditResult(_array(result.image), result.status, _line(result.reason), stages, config)
-
-
-def _array(array: Any) -> Any:
-    return None if array is None else np.array(array, np.float32, subok=False)
+    return EditResult(result.image, result.status, _line(result.reason), stages, config)
 
 
 def _param(value: object) -> Param:
-    if type(value) is float and not math.isfinite(value):
-        return str(value)
-    return value if type(value) in {int, float, bool} else _line(value)  # type: ignore[return-value]
-
-
-def _one_line(error: Exception) -> str:
-    return _line(error) or _line(type(error).__name__)
+    """A setting as a record can hold it: a number that JSON can't say becomes text."""
+    if type(value) is bool:
+        return value
+    if type(value) is int and abs(value) <= MAX_INTEGER:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    return _line(value)
 
 
 def _line(text: object) -> str:
     """A foreign text as one line that any file and any terminal can hold."""
-    words = " ".join(strip_control(str(text)).split())
+    words = " ".join(_text(text)[:MAX_READ].split())
     return "".join(char if char.isprintable() else "�" for char in words)[:MAX_MESSAGE]
+
+
+def _text(text: object) -> str:
+    """A foreign text without what UTF-8 can't say."""
+    try:
+        said = str(text)
+    except Exception as error:  # noqa: BLE001 - foreign code, too
+        return f"a {type(text).__name__} that can't be shown ({type(error).__name__})"
+    return str.encode(said, "utf-8", "replace").decode()
+
+
+def _format_traceback(error: Exception) -> str:
+    try:
+        return _text("".join(traceback.format_exception(error)))
+    except Exception as other:  # noqa: BLE001 - it asks the error for its text, its cause and its notes
+        return f"{_line(type(error).__name__)}: the traceback can't be shown: {_line(other)}"

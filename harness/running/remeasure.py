@@ -49,7 +49,7 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     ]
     journal = Journal(config.folder)
     try:
-        for done, record in enumerate(_measured(source, config, made), start=1):
+        for done, record in enumerate(_measure_edits(source, config, made), start=1):
             journal.append(record)
             progress(record, done, len(made))
     finally:
@@ -74,7 +74,9 @@ def _manifest(source: Run, config: RunConfig) -> Manifest:
     )
 
 
-def _measured(source: Run, config: RunConfig, made: Sequence[CaseRecord]) -> Iterator[CaseRecord]:
+def _measure_edits(
+    source: Run, config: RunConfig, made: Sequence[CaseRecord]
+) -> Iterator[CaseRecord]:
     """The records with their new numbers: first those that can have none, then the others as they
     are finished.
     """
@@ -90,7 +92,7 @@ def _measured(source: Run, config: RunConfig, made: Sequence[CaseRecord]) -> Ite
             if record.error is not None:
                 yield record
             elif trouble:
-                yield _failed(record, trouble)
+                yield _make_failed_record(record, trouble)
             else:
                 whole.append(record)
         parts = (whole[first : first + AT_A_TIME] for first in range(0, len(whole), AT_A_TIME))
@@ -138,7 +140,7 @@ def _is_whole(path: Path) -> bool:
     return hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
 
 
-def _failed(record: CaseRecord, why: str) -> CaseRecord:
+def _make_failed_record(record: CaseRecord, why: str) -> CaseRecord:
     reason = f"{why}. Run it again"
     return replace(
         record, status="error", reason=reason, error=CaseError("NotMeasured", reason, reason)

@@ -5,8 +5,6 @@ rest in workers.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.pictures.differences import Accepted
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.scratch import Scratch, scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -29,11 +27,18 @@ from editproof.harness.records.manifest import (
 )
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import plan_comparisons
+from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import CaseError, CaseRecord, Model, Suite
+from editproof.harness.records.types import CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
-from editproof.harness.running.worker import LOAD_TIMEOUT_S, EditWork, WorkerSetup
+from editproof.harness.running.pipeline_process import (
+    DIED,
+    PipelineError,
+    PipelineProcess,
+    Say,
+)
+from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
 from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
 from editproof.harness.suites.trust import NO_TRUST, Trust
@@ -60,13 +65,19 @@ class RunConfig:
     """
     trust: Trust = NO_TRUST
     """What its cases may use."""
+    limits: ProcessLimits = DEFAULT_LIMITS
+    """Of each process."""
+    say: Say | None = None
+    """Called with a line about what is waited for."""
 
     @property
     def setup(self) -> WorkerSetup:
         """What its workers are told."""
-        return WorkerSetup(self.suite.metrics, self.weights, self.folder, self.timeout_s)
+        return WorkerSetup(
+            self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
+        )
 
-    def accepted(self, manifest: Manifest) -> Accepted | None:
+    def find_accepted(self, manifest: Manifest) -> Accepted | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
@@ -114,7 +125,7 @@ def _manifest(config: RunConfig) -> Manifest:
             f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own"
             " cases, and a model"
         )
-    pipelines = describe(suite.models)
+    pipelines = describe(suite.models, config.limits, config.say)
     stated = versions()
     return Manifest(
         schema=SCHEMA,
@@ -129,49 +140,54 @@ def _manifest(config: RunConfig) -> Manifest:
     )
 
 
-def describe(models: Sequence[Model]) -> dict[str, PipelineInfo]:
-    """Load every pipeline once and ask what it is: each file's in a process of its own, all at a
-    time.
+def describe(
+    models: Sequence[Model],
+    limits: ProcessLimits = DEFAULT_LIMITS,
+    say: Say | None = None,
+) -> dict[str, PipelineInfo]:
+    """Load every pipeline once and ask what it is, each file's in a process of its own.
 
-    Raises UsageError where one can't be had.
+    Raises UsageError where one can't be had. Its log is kept then, since the error names what lies
+    there.
     """
-    logs = Path(tempfile.mkdtemp(prefix="editproof-"))
-    modules = list(dict.fromkeys(parse(model.spec).module for model in models))
-    hosts = {
-        m: Child("editproof.harness.running.pipeline_host", log=logs / f"{n}.log")
-        for n, m in enumerate(modules)
-    }
-    try:
-        described = {
-            model.name: _describe(hosts[parse(model.spec).module], model, logs) for model in models
+    with scratch_folder() as scratch:
+        modules = list(dict.fromkeys(parse(model.spec).module for model in models))
+        hosts = {
+            module: PipelineProcess(scratch.path / f"{number}.log", limits, limits.load_timeout_s)
+            for number, module in enumerate(modules)
         }
-    finally:
-        for host in hosts.values():
-            host.stop()
-    shutil.rmtree(
-        logs, ignore_errors=True
-    )  # stays where a pipeline can't be had: the error names what lies there
-    return described
+        try:
+            return {
+                model.name: _describe(hosts[parse(model.spec).module], model, scratch, say)
+                for model in models
+            }
+        finally:
+            for host in hosts.values():
+                host.stop()
 
 
-def _describe(host: Child, model: Model, logs: Path) -> PipelineInfo:
+def _describe(
+    host: PipelineProcess, model: Model, scratch: Scratch, say: Say | None
+) -> PipelineInfo:
     try:
-        reply = host.call(("describe", model.spec), timeout_s=LOAD_TIMEOUT_S)
-    except ChildDiedError as error:
-        raise UsageError(f"loading the pipeline {model.spec} failed: {error}") from error
-    if isinstance(reply, CaseError):
-        if reply.kind == "ContractError":
+        return host.describe(model.spec, say)
+    except PipelineError as failure:
+        error = failure.error
+        if error.kind == "ContractError":
             raise UsageError(
-                f"pipeline {model.spec}: {reply.message.removeprefix(f'{model.spec}: ')}"
-            )
-        path = logs / "traceback.txt"
-        path.write_text(reply.traceback)
+                f"pipeline {model.spec}: {error.message.removeprefix(f'{model.spec}: ')}"
+            ) from failure
+        scratch.keep()
+        if error.kind == DIED:
+            raise UsageError(
+                f"loading the pipeline {model.spec} failed: {error.message}. Its log: {host.log}"
+            ) from failure
+        path = scratch.path / "traceback.txt"
+        path.write_text(error.traceback)
         raise UsageError(
-            f"pipeline {model.spec}: loading it raised {reply.kind}: {reply.message}. Traceback:"
+            f"pipeline {model.spec}: loading it raised {error.kind}: {error.message}. Traceback:"
             f" {path}"
-        )
-    info: PipelineInfo = reply
-    return info
+        ) from failure
 
 
 def _check_resumable(folder: Path) -> None:
@@ -244,7 +260,7 @@ def _finish(
             keep(record)
         else:
             left.append(case)
-    setup = replace(config.setup, accepted=config.accepted(manifest))
+    setup = replace(config.setup, accepted=config.find_accepted(manifest))
     for record in in_workers(setup, config.jobs, [EditWork(case) for case in left]):
         keep(record)
         cache.put(record, config.folder)

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image, Metric
@@ -20,8 +18,9 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.metrics.core.visibility import compare
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import FILE, Accepted, Pair, append, viewing_of
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.serving import Requests
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
+from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import blob_path
 from editproof.harness.records.types import (
     Case,
@@ -40,13 +39,14 @@ from editproof.harness.running.measure import (
     prepare,
     reasons,
 )
+from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess
 from editproof.harness.suites.tasks import Task, make_task
 from editproof.pipelines.contract import EditRequest, EditResult
 from editproof.pipelines.loader import parse
 from editproof.vectors.drawing.region_picture import REGION_COLOURS, paint_regions
 
-LOAD_TIMEOUT_S = 600.0
-"""How long a pipeline may take to load its models."""
+MEASURE_TIMEOUT_S = 3600.0
+"""How long a scene may take to draw, and an edit to measure: longer than the largest does."""
 
 SCENES_KEPT = 2
 """Prepared scenes held at a time: cases come scene by scene, so more would only cost memory."""
@@ -66,11 +66,18 @@ class WorkerSetup:
     """The worker's, for its logs."""
     accepted: Accepted | None = None
     """What its pictures are compared with; None: there is no baseline."""
+    limits: ProcessLimits = DEFAULT_LIMITS
+    """Of each process."""
 
     @property
     def logs(self) -> Path:
         """Where it and its pipelines write what they print."""
         return self.folder / "logs"
+
+    def longest_s(self, work: Work) -> float:
+        """How long the worker may take over that before it is taken for hanging."""
+        edit_s = self.limits.load_timeout_s + self.timeout_s if isinstance(work, EditWork) else 0.0
+        return (edit_s + MEASURE_TIMEOUT_S) * len(work.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +110,17 @@ Work = EditWork | MeasureWork
 """What a worker does in one go; all of it is of one scene."""
 
 
-def main(connection: Connection[Any, Any]) -> None:
-    """Take the set-up, then work, until the connection closes; answer each with the records of its
+def main(requests: Requests) -> None:
+    """Take the set-up, then work, until the parent is done; answer each with the records of its
     cases.
     """
     import cv2
 
     cv2.setNumThreads(1)  # torch and BLAS take it from the environment
-    worker = Worker(connection.recv())
+    worker = Worker(requests.receive())
     try:
         while True:
-            connection.send(worker.take(connection.recv()))
+            requests.answer(worker.take(requests.receive()))
     finally:
         worker.close()
 
@@ -126,8 +133,7 @@ class Worker:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._scenes: OrderedDict[tuple[object, ...], _Scene] = OrderedDict()
-        self._hosts: dict[str, Child] = {}
-        self._loaded: set[str] = set()
+        self._hosts: dict[str, PipelineProcess] = {}
 
     def take(self, work: Work) -> tuple[CaseRecord, ...]:
         """Do the work; whatever goes wrong is the cases' own error."""
@@ -139,7 +145,7 @@ class Worker:
         try:
             return self._edit(case, self._scene(case))
         except EditproofError as error:
-            return _failed(case, _failure(error), {})
+            return _make_failed_record(case, _make_case_error(error), {})
 
     def _measure_edits(self, records: tuple[CaseRecord, ...]) -> tuple[CaseRecord, ...]:
         try:
@@ -148,7 +154,7 @@ class Worker:
             if len(records) > 1:  # what is wrong with one is not the others' fault
                 alone = (self._measure_edits((record,)) for record in records)
                 return tuple(record for found in alone for record in found)
-            failure = _failure(error)
+            failure = _make_case_error(error)
             failed = replace(records[0], status="error", reason=failure.message, error=failure)
             return (failed,)
 
@@ -164,40 +170,18 @@ class Worker:
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
         request = replace(scene.request, seed=case.seed)
         try:
-            reply = self._call(case.model.spec, request)
-        except ChildDiedError as error:
-            self._drop(case.model.spec)  # the next case gets a fresh one
-            return _failed(
-                case, CaseError("PipelineDied", str(error), error.said or str(error)), scene.blobs
-            )
-        if isinstance(reply, CaseError):
-            return _failed(case, reply, scene.blobs)
-        result, effort = reply
+            result, effort = self._find_host(case.model.spec).edit(case.model.spec, request)
+        except PipelineError as error:
+            return _make_failed_record(case, error.error, scene.blobs)
         return self._record(case, scene, result, effort)
 
-    def _call(self, spec: str, request: EditRequest) -> tuple[EditResult, Effort] | CaseError:
-        """Have the pipeline's process make the edit. Pipelines from different files never share a
-        process.
-        """
+    def _find_host(self, spec: str) -> PipelineProcess:
+        """The process for a pipeline. Pipelines from different files never share one."""
         module = parse(spec).module
         if module not in self._hosts:
             log = self._setup.logs / f"{self._setup.name}-pipeline-{len(self._hosts)}.log"
-            self._hosts[module] = Child("editproof.harness.running.pipeline_host", log=log)
-        host = self._hosts[module]
-        if spec not in self._loaded:  # loading has a limit of its own
-            told = host.call(("describe", spec), timeout_s=LOAD_TIMEOUT_S)
-            if isinstance(told, CaseError):
-                return told
-            self._loaded.add(spec)
-        reply: tuple[EditResult, Effort] | CaseError = host.call(
-            ("edit", spec, request), timeout_s=self._setup.timeout_s
-        )
-        return reply
-
-    def _drop(self, spec: str) -> None:
-        module = parse(spec).module
-        self._hosts.pop(module).stop()
-        self._loaded = {loaded for loaded in self._loaded if parse(loaded).module != module}
+            self._hosts[module] = PipelineProcess(log, self._setup.limits, self._setup.timeout_s)
+        return self._hosts[module]
 
     def _record(self, case: Case, scene: _Scene, result: EditResult, effort: Effort) -> CaseRecord:
         folder = self._setup.folder
@@ -226,11 +210,11 @@ class Worker:
             turn=effort.turn,
         )
         if result.image is None:
-            return self._unmeasured(record)
+            return self._explain_absence(record)
         actual = as_delivered(result.image)
         pictured = replace(record, blobs={"actual": pictures.store(folder, actual)})
         self._look(pictured, scene, actual)
-        return self._with_numbers(
+        return self._add_numbers(
             pictured, scene, actual, measure(scene.prepared, self._metrics, actual)
         )
 
@@ -265,7 +249,9 @@ class Worker:
             raise UsageError(
                 "the scene is drawn otherwise now than when the edit was made. Run it again"
             )
-        yield from (self._unmeasured(record) for record in made if "actual" not in record.blobs)
+        yield from (
+            self._explain_absence(record) for record in made if "actual" not in record.blobs
+        )
         pictured = [record for record in made if "actual" in record.blobs]
         step = most_together(scene.prepared)
         for first in range(0, len(pictured), step):
@@ -276,16 +262,16 @@ class Worker:
             ]
             numbers = measure_many(scene.prepared, self._metrics, images)
             for record, actual, rows in zip(some, images, numbers, strict=True):
-                yield self._with_numbers(record, scene, actual, rows)
+                yield self._add_numbers(record, scene, actual, rows)
 
-    def _unmeasured(self, record: CaseRecord) -> CaseRecord:
+    def _explain_absence(self, record: CaseRecord) -> CaseRecord:
         """The record of an edit without a picture."""
         reason = f"refused: {record.reason}"
         return replace(
             record, measurements=tuple(row for m in self._metrics for row in reasons(m, reason))
         )
 
-    def _with_numbers(
+    def _add_numbers(
         self,
         record: CaseRecord,
         scene: _Scene,
@@ -341,10 +327,10 @@ class _Scene:
     blobs: dict[str, str]
 
 
-def _failure(error: EditproofError) -> CaseError:
+def _make_case_error(error: EditproofError) -> CaseError:
     """An error of ours as a case's."""
     return CaseError(type(error).__name__, str(error), traceback.format_exc())
 
 
-def _failed(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
+def _make_failed_record(case: Case, error: CaseError, blobs: dict[str, str]) -> CaseRecord:
     return CaseRecord(case, "error", error.message, 0.0, cached=False, blobs=blobs, error=error)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import wait
 
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.child import (
+    TRANSFER_S,
+    Child,
+    ChildDiedError,
+    stop_all,
+    wait_for_any,
+)
 from editproof.harness.records.types import CaseError, CaseRecord
 from editproof.harness.running.worker import Work, WorkerSetup
 
@@ -22,14 +29,14 @@ def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[
         for worker in workers:
             worker.start(queue.next_for(worker.number))
         while busy := [worker for worker in workers if worker.work]:
-            ready = wait([worker.child.connection for worker in busy])
+            patience_s = min(worker.time_left_s() for worker in busy)
+            ready = wait_for_any([worker.child for worker in busy], patience_s)
             for worker in busy:
-                if worker.child.connection in ready:
+                if worker.child in ready or worker.time_left_s() <= 0:
                     yield from worker.finish()
                     worker.start(queue.next_for(worker.number))
     finally:
-        for worker in workers:
-            worker.child.stop()
+        stop_all([worker.child for worker in workers])
 
 
 class _SceneQueue:
@@ -61,18 +68,24 @@ class _Worker:
         self.number = number
         self.work: Work | None = None
         self._setup = replace(setup, name=f"worker-{number}")
-        self.child = self._spawn()
+        self._deadline = 0.0
+        self.child = self._start_child()
 
     def start(self, work: Work | None) -> None:
         """Hand over work; None: the worker rests."""
         self.work = work
         if work is None:
             return
-        try:
+        if not self.child.is_ready():  # it died between two cases
+            self.child.stop()
+            self.child = self._start_child()
+        self._deadline = time.monotonic() + self._setup.longest_s(work)
+        with suppress(ChildDiedError):  # `finish` finds out
             self.child.send(work)
-        except ChildDiedError:  # it died between two cases
-            self.child = self._spawn()
-            self.child.send(work)
+
+    def time_left_s(self) -> float:
+        """Until the worker is taken for hanging."""
+        return max(0.0, self._deadline - time.monotonic())
 
     def finish(self) -> tuple[CaseRecord, ...]:
         """The records of the work at hand; where the worker itself died, error records, and a fresh
@@ -80,21 +93,25 @@ class _Worker:
         """
         if self.work is None:
             raise RuntimeError("the worker has nothing at hand")
+        patience_s = TRANSFER_S if self.time_left_s() else 0.0
+        longest_s = self._setup.longest_s(self.work)
         try:
-            records: tuple[CaseRecord, ...] = self.child.receive()
+            records: tuple[CaseRecord, ...] = self.child.receive(timeout_s=patience_s, of=longest_s)
         except ChildDiedError as error:
-            self.child = self._spawn()
+            self.child = self._start_child()
             summary = f"the worker died: {error}"
-            failure = CaseError("WorkerDied", summary, error.said or summary)
+            failure = CaseError("WorkerDied", summary, error.printed or summary)
             return tuple(
                 CaseRecord(case, "error", summary, 0.0, cached=False, error=failure)
                 for case in self.work.cases
             )
         return records
 
-    def _spawn(self) -> Child:
+    def _start_child(self) -> Child:
         child = Child(
-            "editproof.harness.running.worker", log=self._setup.logs / f"{self._setup.name}.log"
+            "editproof.harness.running.worker",
+            log=self._setup.logs / f"{self._setup.name}.log",
+            max_log_bytes=self._setup.limits.max_log_bytes,
         )
         child.send(self._setup)
         return child

@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import make_plain, read_file
+from editproof.harness.records.process_limits import LOAD_TIMEOUT_S, MAX_LOG_MIB, ProcessLimits
 from editproof.harness.records.types import Waiver
 from editproof.harness.retention.durations import parse_duration
 from editproof.harness.retention.sizes import parse_size
@@ -24,6 +25,7 @@ from editproof.harness.retention.sizes import parse_size
 T = TypeVar("T")
 
 MAX_TIMEOUT_S = 86_400.0
+MOST_LOG_MIB = 1024
 
 MOST_TOML_BYTES = 1 << 20
 """Of a settings, suite or case file: a million lines would take the parser ten seconds."""
@@ -82,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Worker processes; 0: one a core."""
     timeout_s: float = 300.0
     """How long one edit may take."""
+    load_timeout_s: float = LOAD_TIMEOUT_S
+    """How long a pipeline may take to load."""
+    max_log_mib: int = MAX_LOG_MIB
+    """How much is kept of what a worker or a pipeline's process prints: the first and the last half
+    of it.
+    """
     noise: str = ""
     """File of the measured noise floor (`editproof noise`) that margins come from; empty: the
     suite's.
@@ -99,8 +107,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("jobs must be at least 1, or 0 for one a core")
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise ValueError(f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
+        if not 0 < self.load_timeout_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"load_timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
+        if not 1 <= self.max_log_mib <= MOST_LOG_MIB:
+            raise ValueError(f"max_log_mib must be at least 1 and at most {MOST_LOG_MIB}")
         for waiver in self.waivers:
             check_waiver(waiver)
+
+    @property
+    def limits(self) -> ProcessLimits:
+        """What a pipeline's process may take."""
+        return ProcessLimits(self.load_timeout_s, self.max_log_mib)
 
 
 class Project(msgspec.Struct, frozen=True):

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.conftest import command, folder  # noqa: F401 - fixtures
 from tests.robustness.received import cli, tiny_start, work  # noqa: F401 - fixtures
+from tests.robustness.tagging import tagged  # noqa: F401 - likewise
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where it is, a thousand flushes take no time
 COUNTS = pytest.StashKey[Counter[str]]()
@@ -29,8 +31,8 @@ def in_memory(tmp_path: Path) -> Iterator[Path]:
     if not SHARED_MEMORY.is_dir():
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as place:
+        yield Path(place)
 
 
 @pytest.fixture

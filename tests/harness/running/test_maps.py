@@ -94,9 +94,9 @@ def colours_at(run: Run, digest: str) -> Plane:
 def test_what_a_finding_calls_out_gets_maps_without_being_asked(run: Run) -> None:
     """Passes do not."""
     first, second, *_ = run.records
-    assert maps.called_out(run) == ()
+    assert maps.find_called_out(run) == ()
     found = judged(run, finding(first, Outcome.PASS), finding(second, Outcome.REGRESSED))
-    assert maps.called_out(found) == (second.case.id,)
+    assert maps.find_called_out(found) == (second.case.id,)
 
 
 def test_maps_are_drawn_of_the_last_rungs_first(run: Run) -> None:
@@ -145,16 +145,16 @@ def test_findings_choose_the_cases(run: Run) -> None:
         finding(second, Outcome.REGRESSED),
         finding(first, Outcome.WAIVED),
     )
-    ids = [record.case.id for record in maps.need_look(found, None)]
+    ids = [record.case.id for record in maps.choose_cases(found, None)]
     assert ids[:3] == [second.case.id, first.case.id, third.case.id]
     assert set(ids) == {record.case.id for record in run.records}
-    assert [record.case.id for record in maps.need_look(found, 1)] == [second.case.id]
+    assert [record.case.id for record in maps.choose_cases(found, 1)] == [second.case.id]
 
 
 def test_cases_without_a_picture_have_no_maps(run: Run) -> None:
     """There is nothing to draw of an edit that was refused or failed."""
     bare = run.with_records(tuple(replace(record, blobs={}) for record in run.records))
-    assert maps.need_look(bare, None) == ()
+    assert maps.choose_cases(bare, None) == ()
 
 
 def test_nothing_is_drawn_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
