@@ -18,7 +18,7 @@ import numpy as np
 
 from editproof.harness.faults import effects
 from editproof.harness.metrics.core.lpips_weights import find_weights
-from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.metrics.core.visibility import (
     SHIFT_DE00,
@@ -111,13 +111,13 @@ KINDS: tuple[Kind, ...] = (
         "a patch blurred",
         "px (σ)",
         (0.3, 0.5, 1),
-        lambda image, s: _patch(image, effects.blurred(image, s)),
+        lambda image, s: _patch(image, effects.blur(image, s)),
     ),
-    Kind("everything blurred", "px (σ)", (0.3, 0.5, 1), effects.blurred),
-    Kind("JPEG, 4:2:0", "100 - quality", (0, 2, 5, 10, 20), effects.compressed),
-    Kind("moved to the right", "px", (0.05, 0.1, 0.25, 0.5), effects.shifted),
-    Kind("colours paler", "share of the chroma", (0.02, 0.05, 0.1), effects.faded),
-    Kind("hues turned", "degrees", (1, 2, 5), effects.turned_hue),
+    Kind("everything blurred", "px (σ)", (0.3, 0.5, 1), effects.blur),
+    Kind("JPEG, 4:2:0", "100 - quality", (0, 2, 5, 10, 20), effects.compress_as_jpeg),
+    Kind("moved to the right", "px", (0.05, 0.1, 0.25, 0.5), effects.shift_right),
+    Kind("colours paler", "share of the chroma", (0.02, 0.05, 0.1), effects.fade_colours),
+    Kind("hues turned", "degrees", (1, 2, 5), effects.turn_hue),
     Kind("the rim repeated", "px", (1, 2, 4), _rim),
 )
 
@@ -126,7 +126,7 @@ def _tried() -> Iterator[Tried]:
     weights = find_weights("", download=False)
     metrics = [get_metric(name, weights) for name in METRICS]
     for ground, image in _grounds():
-        prepared = prepare(whole(image), metrics)
+        prepared = prepare(make_reference(image), metrics)
         for kind in KINDS:
             for strength in kind.strengths:
                 changed = as_delivered(np.clip(kind.change(image, strength), 0, 1))

@@ -1,6 +1,4 @@
-"""A bundle: everything that is needed to see one case's regression again, on another machine
-too.
-"""
+"""A bundle: a folder that reproduces one case's regression, also on another machine."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from editproof.harness.blame.blame import Blame, Question
+from editproof.harness.blame.outcome import Blame
+from editproof.harness.blame.question import Question
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.suites.tasks import make_task
@@ -21,15 +20,12 @@ SCRIPT = Path(__file__).with_name("repro.py")
 
 
 def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
-    """Write everything that is needed to see it again into a new folder, and how: `python
-    repro.py`.
+    """Write everything that `python repro.py` needs into a new folder.
 
-    Raises UsageError where the folder is there and is no bundle.
+    Raises UsageError if the folder exists and is not a bundle.
     """
     if folder.exists() and not (folder / "bundle.json").is_file():
-        raise UsageError(
-            f"{folder} is there and is no bundle of ours: name another folder with --out"
-        )
+        raise UsageError(f"{folder} exists and is not a bundle. Name another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     task = make_task(question.case)
     request, reference = replace(task.request, seed=question.case.seed), task.reference
@@ -57,8 +53,8 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
         "config": dict(request.config),
         "metadata": dict(request.metadata),
         "boxes": reference.boxes,
-        "good": _from_anywhere(question.good),
-        "bad": _from_anywhere(question.bad),
+        "good": _make_absolute(question.good),
+        "bad": _make_absolute(question.bad),
         "metric": question.key.metric,
         "region": question.key.region,
         "stat": question.key.stat,
@@ -72,8 +68,8 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
     return folder
 
 
-def _from_anywhere(spec: str) -> str:
-    """The pipeline's name, its file's path absolute: the bundle is another folder."""
+def _make_absolute(spec: str) -> str:
+    """Make the path in a pipeline's spec absolute, since the bundle is another folder."""
     target, mark, query = spec.partition("?")
     path, colon, factory = target.rpartition(":")
     return (

@@ -1,12 +1,11 @@
-"""See a regression again: `python repro.py`, in an environment that has editproof and both
-pipelines.
+"""Reproduce a regression: `python repro.py`, in an environment with editproof and both pipelines.
 
-Edits the request beside this file by the good and the bad pipeline, prints the number that got
-worse, and writes good.png, bad.png and difference.png (×16). Where a pipeline lies elsewhere:
-`python repro.py --good there/edit.py:build`, and `--bad`. A pipeline that did not ship with
-editproof must be named so, or allowed with `--trust`.
+It edits the request beside this file with the good and the bad pipeline and prints the number that
+got worse. It writes good.png, bad.png and difference.png (×16). If a pipeline is in another place,
+name it: `python repro.py --good there/edit.py:build`, or `--bad`. A pipeline that did not ship with
+editproof must be named in this way, or allowed with `--trust`.
 
-A bundle from a stranger holds a stranger's script. See it again without running that one:
+A bundle from a stranger holds a stranger's script. Reproduce it without running that script:
 `python -m editproof.harness.blame.repro FOLDER`.
 """
 
@@ -39,11 +38,11 @@ from editproof.pipelines.loader import load
 from editproof.vectors.scene import Box
 
 MOST_BYTES = 4 << 30
-"""Of the request's arrays, unpacked."""
+"""Largest size of the request's arrays, unpacked."""
 
 
 class About(msgspec.Struct, frozen=True):
-    """`bundle.json`, as far as it is needed here."""
+    """The part of `bundle.json` that is needed here."""
 
     prompt: str
     seed: int
@@ -59,7 +58,7 @@ class About(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Edit twice, measure, say."""
+    """Edit with both pipelines, measure, and print the numbers."""
     asked = _parse()
     try:
         _reproduce(asked)
@@ -69,7 +68,7 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="See a regression again: edit, measure, write pictures."
+        description="Reproduce a regression: edit, measure, write pictures."
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(__file__).parent, help="default: this one"
@@ -87,10 +86,10 @@ def _parse() -> argparse.Namespace:
 def _reproduce(asked: argparse.Namespace) -> None:
     folder = asked.folder.resolve()
     about = _read_about(folder)
-    pipelines = _trusted(asked, about, folder)
+    pipelines = _choose_pipelines(asked, about, folder)
     if pipelines["good"] == pipelines["bad"]:
         sys.stdout.write(
-            "both pipelines have one name, so both edits are the same: name the good version,"
+            "both pipelines have the same name, so both edits are equal. Name the good version:"
             " --good PIPELINE\n"
         )
     request, reference = _read_request(folder, about)
@@ -99,30 +98,30 @@ def _reproduce(asked: argparse.Namespace) -> None:
     prepared = prepare(reference, [metric])
     images: dict[str, Image] = {}
     for side, spec in pipelines.items():
-        result = _edited(side, spec, request)
+        result = _edit(side, spec, request)
         if result.image is None:
-            _say(f"{side}: {spec}: refused: {result.reason}")
+            _print_line(f"{side}: {spec}: refused: {result.reason}")
             continue
         images[side] = as_delivered(result.image)
         rows = measure(prepared, [metric], images[side])
         row = next(row for row in rows if (row.region, row.stat) == (about.region, about.stat))
         found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
-        _say(f"{side}: {spec}: {row.metric} {row.stat} in {row.region}: {found}")
-        _write(folder, side, images[side])
+        _print_line(f"{side}: {spec}: {row.metric} {row.stat} in {row.region}: {found}")
+        _write_png(folder, side, images[side])
     if len(images) == 2:
-        _write(folder, "difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
+        _write_png(folder, "difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
 
 
 def _read_about(folder: Path) -> About:
     check_no_links(folder)
     path = folder / "bundle.json"
     if not path.is_file():
-        raise UsageError(f"{folder} is no bundle of `editproof blame`: it has no bundle.json")
+        raise UsageError(f"{folder} is not a bundle of `editproof blame`: it has no bundle.json")
     return decode_json(read_file(path), About, path, shown=False)
 
 
-def _trusted(asked: argparse.Namespace, about: About, folder: Path) -> dict[str, str]:
-    """The two pipelines. Raises UsageError where the bundle names one that the user did not."""
+def _choose_pipelines(asked: argparse.Namespace, about: About, folder: Path) -> dict[str, str]:
+    """Choose both pipelines. Raises UsageError if the bundle names one that is not trusted."""
     named = [text for text in (asked.good, asked.bad) if text]
     trust = trust_of(find_settings(Path.cwd()), everything=asked.trust, named=named, data=[folder])
     check_settings(about.config, trust, where=folder)
@@ -147,19 +146,19 @@ def _read_request(folder: Path, about: About) -> tuple[EditRequest, Reference]:
         file=read_file(file) if file.is_file() else b"",
         strokes_add=arrays.get("strokes_add"),
         strokes_subtract=arrays.get("strokes_subtract"),
-        protect=_under("protect.", arrays),
+        protect=_select_prefix("protect.", arrays),
     )
     reference = Reference(
-        areas=_under("area.", arrays),  # type: ignore[arg-type]
+        areas=_select_prefix("area.", arrays),  # type: ignore[arg-type]
         boxes=tuple(about.boxes),
         scale=about.scale,
-        **_under("reference.", arrays),
+        **_select_prefix("reference.", arrays),
     )
     return request, reference
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of the request. Raises UsageError where the file is damaged, or too large."""
+    """Read the request's arrays. Raises UsageError if the file is damaged or too large."""
     try:
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(member.file_size for member in packed.infolist())
@@ -174,16 +173,16 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     return arrays
 
 
-def _edited(side: str, spec: str, request: EditRequest) -> Any:
+def _edit(side: str, spec: str, request: EditRequest) -> Any:
     try:
         return check_result(request, load(spec)(request))
     except ContractError as error:
         raise UsageError(
-            f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE"
+            f"{side}: {error}. If the pipeline is in another place, name it: --{side} PIPELINE"
         ) from error
 
 
-def _under(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+def _select_prefix(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()
@@ -191,11 +190,11 @@ def _under(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str,
     }
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{strip_control(line)}\n")
 
 
-def _write(folder: Path, name: str, image: Image) -> None:
+def _write_png(folder: Path, name: str, image: Image) -> None:
     Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(folder / f"{name}.png")
 
 

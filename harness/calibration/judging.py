@@ -1,6 +1,6 @@
-"""Has the gate and the other gates judge the trials of a run, in processes of their own.
+"""Processes that judge the trials of a run: the gate, and other gates.
 
-The gate looks at pictures, which takes seconds each: every core looks at another trial's.
+Judging pictures takes seconds for each trial, so every core judges another trial.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from editproof.harness.blame.blame import Question, blame
-from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
-from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
-from editproof.harness.calibration.part import Part, Whole
+from editproof.harness.blame.blame import blame
+from editproof.harness.blame.question import Question
+from editproof.harness.calibration.gates import Gate, ScoreGate, load_gates, load_plugin_gates
+from editproof.harness.calibration.outcome import PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
+from editproof.harness.calibration.sides import LoadedRun, SideRun
 from editproof.harness.gate.first_stage import KeptStages, find_first_difference
 from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
@@ -43,7 +44,7 @@ from editproof.harness.suites.tasks import make_task
 from editproof.pipelines.contract import Mask
 
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
-"""What a changed picture is where nobody sees the change."""
+"""Outcomes of a changed picture whose change nobody can see."""
 
 CALLED_OUT = {
     Outcome.REGRESSED,
@@ -52,7 +53,7 @@ CALLED_OUT = {
     Outcome.UNDERPOWERED,
     Outcome.WAIVED,
 }
-"""Findings whose stage counts as named."""
+"""Outcomes of findings whose stage counts as named."""
 
 
 JUDGE_TIMEOUT_S = 86_400.0
@@ -60,24 +61,24 @@ JUDGE_TIMEOUT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class JudgeConfig:
     """What a judge needs to know."""
 
     suite: Suite
     folder: Path
-    """The calibration's. A run that was made elsewhere is named by its absolute path."""
+    """The calibration's folder. A run from another environment is named by its absolute path."""
     weights: LpipsWeights
     timeout_s: float
 
     def folder_of(self, run: str) -> Path:
-        """Where a side's run lies."""
+        """Folder of a side's run."""
         return self.folder / run
 
 
-def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[TrialOutcome]:
-    """Judge every trial, in `jobs` processes; outcomes come as they are ready.
+def judge_all(judging: JudgeConfig, trials: Sequence[Trial], jobs: int) -> Iterator[TrialOutcome]:
+    """Judge every trial in `jobs` processes, and yield the outcomes as they come.
 
-    Raises IncompleteError where the gate raised, or a judge's process ended.
+    Raises IncompleteError if the gate raised, or if a judge's process ended.
     """
     waiting = deque(trials)
     log = judging.folder / "judges"
@@ -91,8 +92,8 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
         busy = list(judges)
         while busy:
             for judge in wait_for_any(busy, JUDGE_TIMEOUT_S) or busy:
-                said = _received(judge, log)
-                yield said
+                reply = _receive_outcome(judge, log)
+                yield reply
                 if waiting:
                     judge.send(waiting.popleft())
                 else:
@@ -101,30 +102,30 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
         stop_all(judges)
 
 
-def _received(judge: Child, log: Path) -> TrialOutcome:
+def _receive_outcome(judge: Child, log: Path) -> TrialOutcome:
     try:
-        said = judge.receive(timeout_s=TRANSFER_S)
+        reply = judge.receive(timeout_s=TRANSFER_S)
     except ChildDiedError as error:
         raise IncompleteError(f"a judge's process died: {error}. Its log is in {log}") from error
-    if isinstance(said, TrialOutcome):
-        return said
-    raise IncompleteError(f"{said}. The traceback is in {log}")
+    if isinstance(reply, TrialOutcome):
+        return reply
+    raise IncompleteError(f"{reply}. The traceback is in {log}")
 
 
 def main(requests: Requests) -> None:
-    """Answer each trial with its outcome, or with what went wrong."""
+    """Answer each trial with its outcome, or with an error message."""
     judge: Judge | None = None
     while True:
-        said = requests.receive()
-        if isinstance(said, Judging):
-            judge = Judge(said)
+        asked = requests.receive()
+        if isinstance(asked, JudgeConfig):
+            judge = Judge(asked)
         elif judge is not None:
             try:
-                requests.answer(judge(said))
+                requests.answer(judge(asked))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
                 requests.answer(
-                    f"{said.kind} {said.name} ({said.models}) could not be judged:"
+                    f"{asked.kind} {asked.name} ({asked.models}) could not be judged:"
                     f" {join_one_line(error)}"
                 )
 
@@ -132,71 +133,73 @@ def main(requests: Requests) -> None:
 class Judge:
     """Judges the trials of a chunk."""
 
-    def __init__(self, judging: Judging) -> None:
+    def __init__(self, judging: JudgeConfig) -> None:
         self._judging = judging
-        self._wholes: dict[str, Whole] = {}
+        self._runs: dict[str, LoadedRun] = {}
         self._traces: dict[str, KeptStages] = {}
-        own = self._whole(BASELINE).run.manifest
-        self._known = {(case.scene, case.model.name, case.seed): case.id for case in own.cases}
+        baseline = self._read_run(BASELINE).run.manifest
+        self._baseline_ids = {
+            (case.scene, case.model.name, case.seed): case.id for case in baseline.cases
+        }
         self._first = judging.suite.models[0].name
-        self._gates = gates(judging.weights)
+        self._gates = load_gates(judging.weights)
         self._masks: dict[tuple[object, ...], Mask] = {}
 
     def __call__(self, trial: Trial) -> TrialOutcome:
-        """The gate's word, and that of the others."""
-        accepted, new = self._part(trial.accepted), self._part(trial.new)
+        """Judge a trial by the gate and by the other gates."""
+        accepted, new = self._read_side(trial.accepted), self._read_side(trial.new)
         result = judge(new, Baseline(accepted))
         verdict, partners = result.verdict, result.pairing.ids if result.pairing else {}
-        return _outcome(
+        return _make_outcome(
             trial,
             verdict,
-            differs=_differing(new, accepted, partners),
-            stage=self._stage(trial, verdict, new, accepted, partners),
-            blamed=self._blamed(verdict, new, accepted) if trial.blame else "",
-            peers=self._peers(new, accepted, partners) if trial.peers else {},
+            differs=_count_differing(new, accepted, partners),
+            stage=self._find_stage(trial, verdict, new, accepted, partners),
+            blamed=self._blame_stage(verdict, new, accepted) if trial.blame else "",
+            peers=self._ask_gates(new, accepted, partners) if trial.peers else {},
         )
 
-    def _whole(self, run: str) -> Whole:
-        if run not in self._wholes:
-            self._wholes[run] = Whole(runs.load(self._judging.folder_of(run)), self._judging.suite)
-        return self._wholes[run]
+    def _read_run(self, run: str) -> LoadedRun:
+        if run not in self._runs:
+            self._runs[run] = LoadedRun(
+                runs.load(self._judging.folder_of(run)), self._judging.suite
+            )
+        return self._runs[run]
 
-    def _part(self, side: Side) -> Part:
-        return self._whole(side.run).part(side, self._known)
+    def _read_side(self, side: Side) -> SideRun:
+        return self._read_run(side.run).select_side(side, self._baseline_ids)
 
-    def _stage(
+    def _find_stage(
         self,
         trial: Trial,
         verdict: Verdict,
-        new: Part,
-        accepted: Part,
+        new: SideRun,
+        accepted: SideRun,
         partners: Mapping[str, str],
     ) -> str:
-        """The first stage that any finding names; artefacts are compared on the same seed only."""
-        ours, theirs = self._kept(trial.new.run), self._kept(trial.accepted.run)
+        """The first stage that a finding names. Artefacts are compared on the same seed only."""
+        ours, theirs = self._read_traces(trial.new.run), self._read_traces(trial.accepted.run)
         for finding in verdict.findings:
             if finding.outcome not in CALLED_OUT:
                 continue
             if finding.stage:
                 return finding.stage
             other = partners.get(finding.case_id, "")
-            if not other or _seed(new, finding.case_id) != _seed(accepted, other):
+            if not other or _seed_of(new, finding.case_id) != _seed_of(accepted, other):
                 continue
-            kept = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
-            if kept[0] and kept[1] and (stage := find_first_difference(kept[0], kept[1])):
+            traces = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
+            if traces[0] and traces[1] and (stage := find_first_difference(traces[0], traces[1])):
                 return stage
         return ""
 
-    def _kept(self, run: str) -> KeptStages:
+    def _read_traces(self, run: str) -> KeptStages:
         if run not in self._traces:
             folder = self._judging.folder_of(run)
-            self._traces[run] = read_stages(folder, self._whole(run).run.endings.keys())
+            self._traces[run] = read_stages(folder, self._read_run(run).run.endings.keys())
         return self._traces[run]
 
-    def _blamed(self, verdict: Verdict, new: Part, accepted: Part) -> str:
-        """The stage that blame names in the case to look at of the worst finding that has a
-        number.
-        """
+    def _blame_stage(self, verdict: Verdict, new: SideRun, accepted: SideRun) -> str:
+        """The stage that blame names for the worst finding with a number."""
         finding = next((one for one in verdict.findings if _can_be_blamed(one)), None)
         if finding is None or finding.evidence is None or finding.case_id not in new.column_of:
             return ""
@@ -211,36 +214,45 @@ class Judge:
         question = Question(new, accepted, case, case.id, key, good, bad)
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
-    def _peers(self, new: Part, accepted: Part, partners: Mapping[str, str]) -> dict[str, PeerWord]:
-        """The other gates, on the first seed of each scene of the first model of either kind."""
-        cases = [case for case in self._first_seeds(new) if case.id in partners]
-        images = [(_picture(accepted, partners[case.id]), _picture(new, case.id)) for case in cases]
+    def _ask_gates(
+        self, new: SideRun, accepted: SideRun, partners: Mapping[str, str]
+    ) -> dict[str, PeerVerdict]:
+        """Ask the other gates about the first seed of each scene, for the first model and the
+        stochastic ones.
+        """
+        cases = [case for case in self._choose_cases(new) if case.id in partners]
+        images = [
+            (_load_picture(accepted, partners[case.id]), _load_picture(new, case.id))
+            for case in cases
+        ]
         if any(
             (one is None) != (other is None) for one, other in images
         ):  # refused on one side: every gate sees that
             return {
-                gate.name: PeerWord(failed=True, reason="a picture is missing")
+                gate.name: PeerVerdict(failed=True, reason="a picture is missing")
                 for gate in self._gates
             }
-        there = [
+        pictured = [
             (case, one, other)
             for case, (one, other) in zip(cases, images, strict=True)
             if one is not None
         ]
-        before = [one for _, one, _ in there]
-        after = [other for _, _, other in there if other is not None]
-        masks: list[Mask | None] = [self._mask(case) if foreign() else None for case, _, _ in there]
-        answers = [_picture(new, case.id, "expected") for case, _, _ in there]
-        return {gate.name: ask(gate, before, after, masks, answers) for gate in self._gates}
+        before = [one for _, one, _ in pictured]
+        after = [other for _, _, other in pictured if other is not None]
+        masks: list[Mask | None] = [
+            self._get_edit_mask(case) if load_plugin_gates() else None for case, _, _ in pictured
+        ]
+        answers = [_load_picture(new, case.id, "expected") for case, _, _ in pictured]
+        return {gate.name: ask_gate(gate, before, after, masks, answers) for gate in self._gates}
 
-    def _mask(self, case: Case) -> Mask:
-        """Where the edit is, at the picture's size."""
+    def _get_edit_mask(self, case: Case) -> Mask:
+        """The edit's region, at the picture's size."""
         if case.scene_key not in self._masks:
             area = make_task(case).reference.areas["edit"]
             self._masks[case.scene_key] = np.asarray(area, np.float32)
         return self._masks[case.scene_key]
 
-    def _first_seeds(self, run: Part) -> list[Case]:
+    def _choose_cases(self, run: SideRun) -> list[Case]:
         first: dict[tuple[str, str], Case] = {}
         stochastic = {
             name for name, pipeline in run.manifest.pipelines.items() if pipeline.stochastic
@@ -252,26 +264,26 @@ class Judge:
         return list(first.values())
 
 
-def ask(
+def ask_gate(
     gate: Gate | ScoreGate,
     accepted: Sequence[Image],
     new: Sequence[Image],
     masks: Sequence[Mask | None],
     answers: Sequence[Image | None],
-) -> PeerWord:
-    """What a gate says; one that raises says nothing, and its error is kept."""
+) -> PeerVerdict:
+    """Ask a gate. If it raises, the error is stored and the gate has no answer."""
     try:
         passes, reason = (
-            _scored(gate, accepted, new, answers)
+            _compare_scores(gate, accepted, new, answers)
             if isinstance(gate, ScoreGate)
             else gate.judge(accepted, new, masks)
         )
     except Exception as error:  # noqa: BLE001 - somebody else's gate may raise anything
-        return PeerWord(failed=None, reason=f"{type(error).__name__}: {error}")
-    return PeerWord(failed=not passes, reason=reason)
+        return PeerVerdict(failed=None, reason=f"{type(error).__name__}: {error}")
+    return PeerVerdict(failed=not passes, reason=reason)
 
 
-def _scored(
+def _compare_scores(
     gate: ScoreGate,
     accepted: Sequence[Image],
     new: Sequence[Image],
@@ -286,29 +298,29 @@ def _scored(
     return True, ""
 
 
-def _can_be_seen(change: Change) -> bool:
-    """Whether a changed picture is visibly another one: also where the gate takes that for what
-    seeds do.
+def _is_visible(change: Change) -> bool:
+    """Whether a changed picture is visibly different, even if the gate attributes that to the
+    seed.
     """
     return change.whole >= WHOLE_JOD or change.worst >= WORST_JOD or change.outcome not in NOT_SEEN
 
 
-def _outcome(
+def _make_outcome(
     trial: Trial,
     verdict: Verdict,
     *,
     differs: int,
     stage: str,
     blamed: str,
-    peers: Mapping[str, PeerWord],
+    peers: Mapping[str, PeerVerdict],
 ) -> TrialOutcome:
-    """What is kept of a verdict: the only place that knows its fields."""
+    """Select what is stored of a verdict. Only this function knows the verdict's fields."""
     leading = next(iter(verdict.findings), None)
     ended = any(
         finding.rule == "status" and finding.outcome is not Outcome.PASS
         for finding in verdict.findings
     )
-    said = [finding.text for finding in verdict.findings[:1]] or list(verdict.invalid)
+    texts = [finding.text for finding in verdict.findings[:1]] or list(verdict.invalid)
     return TrialOutcome(
         kind=trial.kind,
         name=trial.name,
@@ -323,12 +335,10 @@ def _outcome(
         worst=max((change.worst for change in verdict.changes), default=0.0),
         differs=differs,
         changed=len(verdict.changes),
-        visible=ended or any(_can_be_seen(change) for change in verdict.changes),
-        step=round(
-            sum(change.step or 0.0 for change in verdict.changes if _can_be_seen(change)), 4
-        ),
+        visible=ended or any(_is_visible(change) for change in verdict.changes),
+        step=round(sum(change.step or 0.0 for change in verdict.changes if _is_visible(change)), 4),
         leading=leading.words if leading else "",
-        top=said[0] if said else "",
+        top=texts[0] if texts else "",
         stage=stage,
         blamed=blamed,
         peers=dict(peers),
@@ -341,19 +351,19 @@ def _can_be_blamed(finding: Finding) -> bool:
     )
 
 
-def _differing(new: Part, accepted: Part, partners: Mapping[str, str]) -> int:
-    """How many pictures are not the accepted ones, bit for bit."""
+def _count_differing(new: SideRun, accepted: SideRun, partners: Mapping[str, str]) -> int:
+    """Count the pictures that differ from the accepted ones in any bit."""
     pairs = [(new.endings[mine], accepted.endings[theirs]) for mine, theirs in partners.items()]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 
-def _seed(part: Part, case_id: str) -> int | None:
-    column = part.column_of.get(case_id)
-    return None if column is None else part.manifest.cases[column].seed
+def _seed_of(side: SideRun, case_id: str) -> int | None:
+    column = side.column_of.get(case_id)
+    return None if column is None else side.manifest.cases[column].seed
 
 
-def _picture(part: Part, case_id: str, which: str = "actual") -> Image | None:
-    """A picture of a case, H×W×3 in [0, 1]; None: there is none."""
-    ended = part.endings.get(case_id)
-    digest = str(getattr(ended, which)) if ended else ""
-    return pictures.find([part.folder], digest)
+def _load_picture(side: SideRun, case_id: str, kind: str = "actual") -> Image | None:
+    """Load a picture of a case, H×W×3 in [0, 1]; None: there is none."""
+    ended = side.endings.get(case_id)
+    digest = str(getattr(ended, kind)) if ended else ""
+    return pictures.find([side.folder], digest)

@@ -1,10 +1,9 @@
-"""Runs the trials of a calibration, has them judged, and keeps what is said of each, line by line.
+"""Makes the runs of a calibration, has their trials judged, and stores each outcome as a line.
 
-    OUT/CHUNK/            a run that holds many trials; its pictures are dropped once all of them
-                          are judged
-    OUT/outcomes.jsonl    what became of each trial
+    OUT/CHUNK/            a run that holds many trials; once judged, its pictures are removed
+    OUT/outcomes.jsonl    the outcome of each trial
 
-Whatever was run or judged is not done again: a calibration that was stopped goes on where it was.
+What was run or judged before is not done again, so a stopped calibration continues.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editproof.harness.calibration.judging import Judging, judge_all
+from editproof.harness.calibration.judging import JudgeConfig, judge_all
 from editproof.harness.calibration.outcome import (
     TrialOutcome,
     append_outcome,
     drop_torn_line,
     read_outcomes,
 )
-from editproof.harness.calibration.part import Whole
 from editproof.harness.calibration.plan import BASELINE, Chunk, Side
+from editproof.harness.calibration.sides import LoadedRun
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
@@ -37,8 +36,8 @@ from editproof.harness.suites.cases import versions
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrating:
-    """How a calibration is run."""
+class CalibrationConfig:
+    """How to run a calibration."""
 
     suite: Suite
     folder: Path
@@ -46,30 +45,30 @@ class Calibrating:
     timeout_s: float
     weights: LpipsWeights
     keep: bool = False
-    """Keep the pictures of runs that have been judged."""
+    """Whether to keep the pictures of judged runs."""
 
 
 def calibrate(
-    config: Calibrating, chunks: Sequence[Chunk], progress: Progress, warn: Warn
+    config: CalibrationConfig, chunks: Sequence[Chunk], progress: Progress, warn: Warn
 ) -> list[TrialOutcome]:
-    """Run and judge every chunk that has not been, the baseline first; every outcome, in the order
-    of the plan.
+    """Run and judge every chunk that is not done, the baseline first. Return all outcomes in the
+    plan's order.
 
-    Raises UsageError where the folder holds another calibration, or a run that was made elsewhere
+    Raises UsageError if the folder holds another calibration, or if a run from another environment
     is of another suite.
     """
-    _check_same(config)
+    _check_folder(config)
     for chunk in chunks:
-        _check_elsewhere(chunk)
+        _check_external_run(chunk)
     drop_torn_line(config.folder)
     done = {outcome.key: outcome for outcome in read_outcomes(config.folder)}
-    judging = Judging(config.suite, config.folder, config.weights, config.timeout_s)
-    ahead, behind = sum(_cases(config, chunk) for chunk in chunks), 0
+    judging = JudgeConfig(config.suite, config.folder, config.weights, config.timeout_s)
+    ahead, behind = sum(_count_cases(config, chunk) for chunk in chunks), 0
     for chunk in chunks:
         left = [trial for trial in chunk.trials if trial.key not in done]
         if (left or chunk.name == BASELINE) and not chunk.folder:
-            _run(config, chunk, _offset(progress, behind, ahead), warn)
-        behind += _cases(config, chunk)
+            _run_chunk(config, chunk, _offset_progress(progress, behind, ahead), warn)
+        behind += _count_cases(config, chunk)
         for outcome in judge_all(judging, left, config.jobs):
             append_outcome(config.folder, outcome)
             done[outcome.key] = outcome
@@ -78,8 +77,8 @@ def calibrate(
     return [done[trial.key] for chunk in chunks for trial in chunk.trials if trial.key in done]
 
 
-def _cases(config: Calibrating, chunk: Chunk) -> int:
-    """About how many cases a chunk has: for the progress bar."""
+def _count_cases(config: CalibrationConfig, chunk: Chunk) -> int:
+    """Approximate number of cases in a chunk, for the progress bar."""
     if chunk.folder:
         return 0
     folder = config.folder / chunk.name
@@ -88,9 +87,9 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
     return len(chunk.suite.variants) * len(chunk.suite.models) * len(chunk.suite.seeds)
 
 
-def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> None:
-    """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of
-    what it is to be judged for, is run again.
+def _run_chunk(config: CalibrationConfig, chunk: Chunk, progress: Progress, warn: Warn) -> None:
+    """Run a chunk unless it is done. A run of other trials, or without the pictures that are still
+    to be judged, is made again.
     """
     folder = config.folder / chunk.name
     resume, finished = (folder / "manifest.json").is_file(), (folder / CASES).is_file()
@@ -101,26 +100,25 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
         resume = finished = False
     if finished:
         return
-    told = RunConfig(
+    run_config = RunConfig(
         chunk.suite, folder, resume, config.jobs, config.timeout_s, None, config.weights
     )
-    runner.run(replace(told, baseline=_counterparts(config, chunk)), progress, warn)
+    runner.run(replace(run_config, baseline=_select_accepted(config, chunk)), progress, warn)
 
 
-def _counterparts(config: Calibrating, chunk: Chunk) -> Baseline | None:
-    """What the workers may look at each picture beside while it is at hand: the accepted pictures
-    of its first trial, under the names that models have in the chunk. Whatever else is compared is
-    looked at by the gate.
+def _select_accepted(config: CalibrationConfig, chunk: Chunk) -> Baseline | None:
+    """The accepted pictures that workers compare each new picture with: those of its first trial,
+    under the chunk's model names. The gate compares all others.
     """
     accepted = _accepted_models(chunk)
     if not accepted:
         return None
-    whole = Whole(runs.load(config.folder / BASELINE), config.suite)
-    return Baseline(whole.part(Side(BASELINE, tuple(accepted.items())), {}))
+    baseline = LoadedRun(runs.load(config.folder / BASELINE), config.suite)
+    return Baseline(baseline.select_side(Side(BASELINE, tuple(accepted.items())), {}))
 
 
 def _accepted_models(chunk: Chunk) -> Mapping[str, str]:
-    """Model in the chunk -> the model of the suite's own run that it is first judged beside."""
+    """Model of the chunk -> model of the suite's own run that it is first compared with."""
     found: dict[str, str] = {}
     for trial in chunk.trials:
         if trial.new.run != chunk.name or trial.accepted.run != BASELINE or chunk.name == BASELINE:
@@ -131,44 +129,44 @@ def _accepted_models(chunk: Chunk) -> Mapping[str, str]:
     return found
 
 
-def _offset(progress: Progress, behind: int, ahead: int) -> Progress:
+def _offset_progress(progress: Progress, behind: int, ahead: int) -> Progress:
     return lambda record, done, _total: progress(record, min(behind + done, ahead), ahead)
 
 
-def _check_elsewhere(chunk: Chunk) -> None:
-    """Raise UsageError where a run that was made elsewhere can't be judged beside the suite's
-    own.
+def _check_external_run(chunk: Chunk) -> None:
+    """Raise UsageError if a run from another environment cannot be compared with the suite's own
+    run.
     """
     if not chunk.folder:
         return
-    there = load_manifest(Path(chunk.folder))
-    asked, made = chunk.suite, there.suite
-    if any(manifest_differences(asked, made, "size", "scale", "scene_seed", "seeds", "metrics")):
+    found = load_manifest(Path(chunk.folder))
+    wanted, existing = chunk.suite, found.suite
+    if any(
+        manifest_differences(wanted, existing, "size", "scale", "scene_seed", "seeds", "metrics")
+    ):
         raise UsageError(
-            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name}"
-            " there"
+            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite"
+            f" {wanted.name} there"
         )
-    missing = {model.name for model in asked.models} - {model.name for model in made.models}
-    if missing or not set(asked.variants) <= set(made.variants):
+    missing = {model.name for model in wanted.models} - {model.name for model in existing.models}
+    if missing or not set(wanted.variants) <= set(existing.variants):
         raise UsageError(
-            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name}"
-            " there"
+            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite"
+            f" {wanted.name} there"
         )
 
 
-def _check_same(config: Calibrating) -> None:
-    """Raise UsageError where the folder holds a calibration of other pipelines, or is something
-    else.
-    """
+def _check_folder(config: CalibrationConfig) -> None:
+    """Raise UsageError if the folder holds a calibration of other pipelines, or something else."""
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
-        there = load_manifest(manifest.parent)
-        if (there.suite, there.editproof) != (config.suite, versions()["editproof"]):
+        found = load_manifest(manifest.parent)
+        if (found.suite, found.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
                 f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"
                 " another version of editproof. Name another folder with --out, or remove it"
             )
     elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):
         raise UsageError(
-            f"{config.folder} is there and is no calibration. Name another folder with --out"
+            f"{config.folder} exists and is not a calibration. Name another folder with --out"
         )

@@ -1,28 +1,31 @@
-"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost,
-and no change.
+"""Compare two runs, or two models of one run: is B better than A, and which numbers changed?
 
-The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none
-says more than the answer: a row of pictures that nobody can tell apart, or of an aspect that is
-even, is no change.
+The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and never
+more than the answer. A row counts as no change if nobody can tell its pictures apart, or if its
+aspect is even.
 
-Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where
-both sides are deterministic any change is real, and only its size is asked for. Otherwise a change
-counts where it is larger than its margin *and* significant against the noise between seeds: a
-two-sided t-test of the mean change on these very scenes, corrected over all rows by Holm's method
-at 5 %. The interval that is shown tells something else: how far the change differs from scene to
-scene.
+Where both sides are deterministic, any change is real. Otherwise a change counts if it is larger
+than its margin *and* significant against the noise between seeds. The test is a two-sided t-test of
+the mean change on these scenes, corrected over all rows by Holm's method at 5 %. The interval shown
+is something else: it says how much the change differs from scene to scene.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from editproof.harness.compare import answer
-from editproof.harness.compare.answer import Judged
+from editproof.harness.compare.answer import Judgement
+from editproof.harness.compare.pairs import (
+    PairGroup,
+    label_of,
+    match_models,
+    model_names,
+    pair_cases,
+)
 from editproof.harness.gate import statistics as comparison
 from editproof.harness.gate.looks import LookOptions
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
@@ -43,17 +46,15 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
-from editproof.harness.records.pairing import is_stochastic
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Region
-from editproof.harness.records.wording import count_noun, format_probability
-from editproof.harness.records.wording import name_few as named
+from editproof.harness.records.types import Region
+from editproof.harness.records.wording import format_probability
 
 ALARM = 0.05
-"""Chance that one row or more is called won or lost though nothing changed."""
+"""Probability that at least one row is called won or lost although nothing changed."""
 
 STATS = ("mean", "octave_5", "worst")
-"""Which statistic stands for a metric: the first of these that it has, else the first with a
+"""The statistic that stands for a metric: the first of these that it has, else the first with a
 margin, else its first.
 """
 
@@ -66,35 +67,31 @@ VISIBLE: Mapping[str, float] = {
     "px": 0.05,
     "L*": 0.1,
 }
-"""Changes below these are no change where neither the suite nor the metric names a margin, by unit:
-a tenth of what an eye can tell."""
+"""Smallest change that counts, by unit, where neither the suite nor the metric has a margin: a
+tenth of what an eye can tell.
+"""
 
 RANKED_BY = (
     NumberKey("lpips", "edit", "mean"),
     NumberKey("delta_e00", "edit", "mean"),
     NumberKey("psnr", "edit", "mean"),
 )
-"""What gains and losses are ranked by: the first that both have."""
+"""The number that ranks gains and losses: the first of these that both sides have."""
 
 HUE = NumberKey("hue_offset", "edit", "mean")
+
 FINE = NumberKey("spectral_energy", "edit", "octave_5")
+
 NEITHER = "measured on neither side"
+
 UNSEEN = "nobody can see a difference"
+
 EVEN = "too little, or too unsure, to count for its aspect"
+
 SHOWN = 12
-"""Gains, and losses, that are shown."""
+"""Number of gains, and of losses, to show."""
+
 SHOWN_OF_A_FAMILY = 3
-
-
-class _Group(NamedTuple):
-    """The pairs of one family and model: columns of A and of B."""
-
-    family: str
-    model: str
-    a: list[int]
-    b: list[int]
-    exact: bool
-    """Nothing is left to chance."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +102,8 @@ class _Numbers:
     a: NumberGrid
     b: NumberGrid
 
-    def both(self, key: NumberKey, group: _Group) -> tuple[Values, Values]:
-        """The paired values of both sides; NaN: none."""
+    def paired_values(self, key: NumberKey, group: PairGroup) -> tuple[Values, Values]:
+        """The paired values of both sides; NaN: not measured."""
         row = self.keys.index(key)
         return self.a.values[row, group.a], self.b.values[row, group.b]
 
@@ -119,39 +116,39 @@ def compare(
     noise: NoiseFloor = NO_NOISE,
     looking: LookOptions | None = None,
 ) -> Comparison:
-    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are
-    looked at as the gate does.
+    """Compare B with A. `models` names one model of A and one of B. The gate decides which
+    differences are visible.
 
-    Raises UsageError where the two can't be compared: another suite, other metrics, no case in
+    Raises UsageError if the runs cannot be compared: another suite, other metrics, or no case in
     common.
     """
-    _check(a.manifest, b.manifest)
-    swaps = _swaps(a, b, models)
-    groups, left_out = _pair(a, b, swaps)
-    keys = _keys(a, b)
+    _check_comparable(a.manifest, b.manifest)
+    swaps = match_models(a, b, models)
+    groups, left_out = pair_cases(a, b, swaps)
+    keys = _compared_keys(a, b)
     numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
-    labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
-    judged = answer.judge(a, b, labels, noise=noise, looking=looking or LookOptions())
-    costs = tuple(_costs(a, b, groups, ranked_by, numbers))
-    take = answer.choose(judged, costs)
-    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
-    rows = [_within(row, judged) for row in _judged(rows)]
+    labels = [(swaps[name], name, label_of(swaps[name], name)) for name in swaps]
+    judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or LookOptions())
+    costs = tuple(_compare_costs(a, b, groups, ranked_by, numbers))
+    take = answer.choose_side(judged, costs)
+    rows = [row for group in groups for key in keys if (row := _make_row(b, group, key, numbers))]
+    rows = [_limit_to_answer(row, judged) for row in _judge_rows(rows)]
     shown = [group for group in groups if (group.family, group.model) in judged.shown]
-    pairs = [pair for group in shown for pair in _pairs(a, group, ranked_by, numbers, b)]
+    pairs = [pair for group in shown for pair in _make_pairs(a, group, ranked_by, numbers, b)]
     smallest = {group.family: _tolerance(b.manifest, ranked_by, group.family) for group in groups}
     return Comparison(
         suite=a.manifest.suite.name,
-        a=_side(a, models[0] if models else "", b),
-        b=_side(b, models[1] if models else "", a),
+        a=_describe_side(a, models[0] if models else "", b),
+        b=_describe_side(b, models[1] if models else "", a),
         pairs=sum(len(group.a) for group in groups),
         left_out=tuple(left_out),
-        rows=tuple(sorted(rows, key=_order)),
-        drift=tuple(_drift(group, numbers) for group in groups),
+        rows=tuple(sorted(rows, key=_sort_key)),
+        drift=tuple(_measure_drift(group, numbers) for group in groups),
         costs=costs,
         quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
-        losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
-        gains=_largest(
+        losses=_largest_changes([pair for pair in pairs if pair.change > smallest[pair.family]]),
+        gains=_largest_changes(
             [
                 replace(pair, change=-pair.change)
                 for pair in pairs
@@ -159,7 +156,7 @@ def compare(
             ],
             sign=-1.0,
         ),
-        answer=answer.answer(judged, costs, take),
+        answer=answer.write_answer(judged, costs, take),
         take=take,
         aspects=judged.aspects,
         pictures=judged.pictures,
@@ -168,8 +165,8 @@ def compare(
     )
 
 
-def _check(a: Manifest, b: Manifest) -> None:
-    """Raise UsageError where numbers of the two mean different things, naming what differs."""
+def _check_comparable(a: Manifest, b: Manifest) -> None:
+    """Raise UsageError if a number means something else in A than in B, and name what differs."""
     for one in manifest_differences(a.suite, b.suite, "name", "size", "scale", "scene_seed"):
         if one.name == "name":
             raise UsageError(
@@ -190,121 +187,13 @@ def _check(a: Manifest, b: Manifest) -> None:
         raise UsageError("A and B have no metric in common")
 
 
-def _swaps(a: Run, b: Run, models: tuple[str, str] | None) -> dict[str, str]:
-    """Model of B -> the model of A that it is compared with."""
-    ours, theirs = _models(a), _models(b)
-    if models is None:
-        common = [name for name in theirs if name in ours]
-        if not common and len(ours) == len(theirs) == 1:
-            common = theirs
-            return {theirs[0]: ours[0]}
-        if not common:
-            raise UsageError(
-                f"A ran {named(ours)}, B {named(theirs)}: no model in common. "
-                f"Say which to compare: --models {ours[0]},{theirs[0]}"
-            )
-        return {name: name for name in common}
-    for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
-        if name not in known:
-            raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
-    if models[0] == models[1] and a.folder == b.folder:
-        raise UsageError(
-            f"--models: {models[0]} is compared with itself. Name two models of the run"
-        )
-    return {models[1]: models[0]}
-
-
-def _models(run: Run) -> list[str]:
-    return list(dict.fromkeys(case.model.name for case in run.manifest.cases))
-
-
-def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
-    """Pairs by family and model, and what found no partner."""
-    ours, theirs = _scenes(a), _scenes(b)
-    groups: dict[tuple[str, str], _Group] = {}
-    alone = 0
-    for (scene, model), columns in theirs.items():
-        if model not in swaps:
-            continue
-        before = ours.get((scene, swaps[model]), [])
-        exact = not is_stochastic(a, swaps[model]) and not is_stochastic(b, model)
-        pairs = _seeds(a, b, before, columns, swaps[model], model)
-        alone += not pairs
-        family = b.manifest.cases[columns[0]].family
-        label = _label(swaps[model], model)
-        group = groups.setdefault((family, label), _Group(family, label, [], [], exact))
-        group.a.extend(left for left, _ in pairs)
-        group.b.extend(right for _, right in pairs)
-    found = [group for group in groups.values() if group.a]
-    if not found:
-        raise UsageError(
-            "A and B have no finished case in common, so there is nothing to compare. `editproof"
-            " run` both whole"
-        )
-    left_out = []
-    if alone:
-        left_out.append(f"{alone} scenes of B have no finished case in A")
-    compared = {column for group in found for column in group.a}
-    missed = sum(
-        case.model.name in swaps.values()
-        and case.id in a.endings
-        and a.column_of[case.id] not in compared
-        for case in a.manifest.cases
-    )
-    if missed:
-        left_out.append(f"{count_noun(missed, 'case')} of A without a partner in B")
-    other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
-    if other:
-        left_out.append(f"A has no model that is called {named(other)}")
-    return found, left_out
-
-
-def _label(of_a: str, of_b: str) -> str:
-    """What two models are called together: `ns`, or `ns → patch`."""
-    return of_b if of_a == of_b else f"{of_a} → {of_b}"
-
-
-def _scenes(run: Run) -> dict[tuple[tuple[object, ...], str], list[int]]:
-    """Scene and model -> columns of its finished cases, in the order of the manifest."""
-    found: dict[tuple[tuple[object, ...], str], list[int]] = {}
-    for column, case in enumerate(run.manifest.cases):
-        if case.id in run.endings:
-            found.setdefault((_scene(case), case.model.name), []).append(column)
-    return found
-
-
-def _scene(case: Case) -> tuple[object, ...]:
-    return (case.family, case.name, case.size, case.scale, case.scene_seed)
-
-
-def _seeds(
-    a: Run, b: Run, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
-) -> list[tuple[int, int]]:
-    """Seed by seed; a deterministic side's one case beside each of the other's; else, on other
-    seeds, in order.
-    """
-    if not ours or not theirs:
-        return []
-    if not is_stochastic(a, model_a):
-        return [(ours[0], column) for column in theirs]
-    if not is_stochastic(b, model_b):
-        return [(column, theirs[0]) for column in ours]
-    seeds = {a.manifest.cases[column].seed: column for column in ours}
-    same = [
-        (seeds[seed], column)
-        for column in theirs
-        if (seed := b.manifest.cases[column].seed) in seeds
-    ]
-    return same or list(zip(ours, theirs, strict=False))
-
-
-def _keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
-    """What is compared: of every metric and region that both have, one statistic."""
+def _compared_keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
+    """One statistic of every metric and region that both sides have."""
     known = b.number_keys()
-    both = set(a.number_keys())
+    paired_values = set(a.number_keys())
     stats: dict[tuple[str, Region], list[str]] = {}
     for key in known:
-        if key in both:
+        if key in paired_values:
             stats.setdefault((key.metric, key.region), []).append(key.stat)
     found = [
         NumberKey(
@@ -318,84 +207,93 @@ def _keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
         for (metric, region), has in stats.items()
     ]
     return tuple(
-        dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)])
+        dict.fromkeys(
+            [*found, *(key for key in (HUE, FINE) if key in paired_values and key in known)]
+        )
     )
 
 
-def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None:
-    """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
+def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Row | None:
+    """One number of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
     if ((states_a == ABSENT) & (states_b == ABSENT)).all():
         return None
-    info = b.manifest.metrics[key.metric]
-    tolerance = _tolerance(b.manifest, key, group.family)
-    now, then = numbers.b.values[at, group.b], numbers.a.values[at, group.a]
     measured = (states_a == MEASURED) & (states_b == MEASURED)
-    blank = Row(
-        group.family,
-        group.model,
-        info.identity,
-        key.region,
-        key.stat,
-        info.unit_of(key.stat),
-        info.better,
-        "not comparable",
-        "",
-        None,
-        None,
-        None,
-        None,
-        None,
-        int(measured.sum()),
-        0,
-        0,
-        tolerance,
-        _aspect(b, key.metric),
-    )
-    one_sided = (states_a == MEASURED) != (states_b == MEASURED)
-    if one_sided.any():
-        pair = int(np.flatnonzero(one_sided)[0])
-        side, grid, column = (
-            ("A", numbers.a, group.a[pair])
-            if states_a[pair] != MEASURED
-            else ("B", numbers.b, group.b[pair])
-        )
-        reason = (
-            grid.reason(at, column)
-            if grid.states[at, column] > MEASURED
-            else "the scene has no such region there"
-        )
-        return replace(
-            blank,
-            why=(
-                f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"
-                f" {side}: {reason}"
-            ),
-        )
+    blank = _blank_row(b, group, key, int(measured.sum()))
+    if ((states_a == MEASURED) != (states_b == MEASURED)).any():
+        return replace(blank, why=_explain_one_sided(group, at, numbers))
     if not measured.any():
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
-    change = comparison.measure_worsening(now[measured], then[measured], info.better)
+    then, now = (values[measured] for values in numbers.paired_values(key, group))
+    change = comparison.measure_worsening(now, then, blank.better)
     means = comparison.means(change[None])
     low, high = (float(end[0]) for end in means.interval())
     certain = group.exact or len(change) < 2
     scenes = np.array([b.manifest.cases[column].name for column in group.b])
     return replace(
         blank,
-        a=float(then[measured].mean()),
-        b=float(now[measured].mean()),
+        a=float(then.mean()),
+        b=float(now.mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None if certain else _two_sided(change, means, comparison.group_scenes(scenes[measured])),
-        worse=int((change > tolerance).sum()),
-        improved=int((change < -tolerance).sum()),
+        p=None
+        if certain
+        else _two_sided_p(change, means, comparison.group_scenes(scenes[measured])),
+        worse=int((change > blank.tolerance).sum()),
+        improved=int((change < -blank.tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",
     )
 
 
-def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
-    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by
-    the spread of all pairs.
+def _blank_row(b: Run, group: PairGroup, key: NumberKey, samples: int) -> Row:
+    """A row without numbers."""
+    info = b.manifest.metrics[key.metric]
+    return Row(
+        family=group.family,
+        model=group.model,
+        metric=info.identity,
+        region=key.region,
+        stat=key.stat,
+        unit=info.unit_of(key.stat),
+        better=info.better,
+        outcome="not comparable",
+        why="",
+        a=None,
+        b=None,
+        change=None,
+        interval=None,
+        p=None,
+        samples=samples,
+        worse=0,
+        improved=0,
+        tolerance=_tolerance(b.manifest, key, group.family),
+        aspect=_aspect_name(b, key.metric),
+    )
+
+
+def _explain_one_sided(group: PairGroup, at: int, numbers: _Numbers) -> str:
+    """Say how many pairs were measured on one side only, and why the first of them was."""
+    measured_a = numbers.a.states[at, group.a] == MEASURED
+    one_sided = measured_a != (numbers.b.states[at, group.b] == MEASURED)
+    pair = int(np.flatnonzero(one_sided)[0])
+    side, grid, column = (
+        ("B", numbers.b, group.b[pair]) if measured_a[pair] else ("A", numbers.a, group.a[pair])
+    )
+    reason = (
+        grid.reason(at, column)
+        if grid.states[at, column] > MEASURED
+        else "the scene has no such region there"
+    )
+    return (
+        f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"
+        f" {side}: {reason}"
+    )
+
+
+def _two_sided_p(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
+    """Probability of such a mean change under the noise between seeds. Without two seeds, the
+    spread of all pairs stands in.
     """
     if not means.mean[0]:
         return 1.0
@@ -417,29 +315,30 @@ def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scene
 
 
 def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
-    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else
-    the metric's own, else what nobody sees."""
+    """Smallest change that counts: the suite's margin for the number, else for the metric, else the
+    metric's own, else what nobody can see.
+    """
     margins = [
         m
         for m in manifest.suite.margins
         if m.metric == key.metric and (not m.families or family in m.families)
     ]
-    own = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
+    own_margins = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
     alike = [m.margin for m in margins if m.stat == key.stat]
     info = manifest.metrics[key.metric]
     usual = [info.margins[key.stat]] if key.stat in info.margins else list(info.margins.values())
-    return min(own or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
+    return min(own_margins or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
 
 
-def _judged(rows: Sequence[Row]) -> Iterable[Row]:
+def _judge_rows(rows: Sequence[Row]) -> Iterable[Row]:
     corrected = comparison.correct_by_holm(
         np.array([np.nan if row.p is None else row.p for row in rows])
     )
     for row, p in zip(rows, corrected, strict=True):
-        yield row if row.change is None else _outcome(row, None if row.p is None else float(p))
+        yield row if row.change is None else _judge_row(row, None if row.p is None else float(p))
 
 
-def _outcome(row: Row, p: float | None) -> Row:
+def _judge_row(row: Row, p: float | None) -> Row:
     if row.change is None:
         return row
     larger = abs(row.change) > row.tolerance
@@ -455,10 +354,8 @@ def _outcome(row: Row, p: float | None) -> Row:
     return replace(row, outcome=outcome, p=p, why=why)
 
 
-def _within(row: Row, judged: Judged) -> Row:
-    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its
-    aspect is even.
-    """
+def _limit_to_answer(row: Row, judged: Judgement) -> Row:
+    """Call a row unchanged if nobody can see a difference, or if its aspect is even."""
     if row.outcome not in {"lost", "won"}:
         return row
     if (row.family, row.model) not in judged.shown:
@@ -467,16 +364,14 @@ def _within(row: Row, judged: Judged) -> Row:
     return replace(row, outcome="unchanged", why=EVEN) if even else row
 
 
-def _aspect(run: Run, metric: str) -> str:
-    """What a metric is about; empty: its package is not here, and the run does not say."""
+def _aspect_name(run: Run, metric: str) -> str:
+    """The aspect of a metric; empty: its package is missing and the run does not name it."""
     known = run.manifest.metrics[metric].aspect or metric in all_names()
     return find_aspect(run, metric) if known else ""
 
 
-def _order(row: Row) -> tuple[bool, int, float]:
-    """Largest first, in margins or a twentieth of what was there; what has no number at all comes
-    last.
-    """
+def _sort_key(row: Row) -> tuple[bool, int, float]:
+    """Largest change first, in margins or twentieths of A's value; rows without numbers last."""
     size = (
         0.0
         if row.change is None
@@ -485,8 +380,10 @@ def _order(row: Row) -> tuple[bool, int, float]:
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
-def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> Iterable[Pair]:
-    then, now = numbers.both(key, group)
+def _make_pairs(
+    a: Run, group: PairGroup, key: NumberKey, numbers: _Numbers, b: Run
+) -> Iterable[Pair]:
+    then, now = numbers.paired_values(key, group)
     changes = comparison.measure_worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
         if not np.isnan(change):
@@ -502,49 +399,59 @@ def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> 
             )
 
 
-def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
-    """The pairs with the largest change, few of a family and one of a scene; their change turned by
-    `sign` again.
+def _largest_changes(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
+    """The pairs with the largest change, few of each family and one of each scene. `sign` turns
+    their change back.
     """
-    kept: list[Pair] = []
+    selected: list[Pair] = []
     for pair in sorted(pairs, key=lambda one: -one.change):
-        family = [other for other in kept if other.family == pair.family]
+        family = [other for other in selected if other.family == pair.family]
         if len(family) < SHOWN_OF_A_FAMILY and not any(
             (o.name, o.model) == (pair.name, pair.model) for o in family
         ):
-            kept.append(pair)
-    return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
+            selected.append(pair)
+    return tuple(replace(pair, change=sign * pair.change) for pair in selected[:SHOWN])
 
 
-def _drift(group: _Group, numbers: _Numbers) -> Drift:
-    hue = _means(HUE, group, numbers)
-    fine = _means(FINE, group, numbers)
+def _measure_drift(group: PairGroup, numbers: _Numbers) -> Drift:
+    hue = _mean_values(HUE, group, numbers)
+    fine = _mean_values(FINE, group, numbers)
     return Drift(group.family, group.model, *hue, *fine)
 
 
-def _means(key: NumberKey, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
+def _mean_values(
+    key: NumberKey, group: PairGroup, numbers: _Numbers
+) -> tuple[float | None, float | None]:
     if key not in numbers.keys:
         return None, None
-    then, now = numbers.both(key, group)
-    both = ~np.isnan(then) & ~np.isnan(now)
-    return (float(then[both].mean()), float(now[both].mean())) if both.any() else (None, None)
+    then, now = numbers.paired_values(key, group)
+    paired_values = ~np.isnan(then) & ~np.isnan(now)
+    return (
+        (float(then[paired_values].mean()), float(now[paired_values].mean()))
+        if paired_values.any()
+        else (None, None)
+    )
 
 
-def _costs(
-    a: Run, b: Run, groups: Sequence[_Group], key: NumberKey, numbers: _Numbers
+def _compare_costs(
+    a: Run, b: Run, groups: Sequence[PairGroup], key: NumberKey, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
-        own = [group for group in groups if group.model == model]
-        merged = _Group(
-            "", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact
+        model_groups = [group for group in groups if group.model == model]
+        merged = PairGroup(
+            "",
+            model,
+            [c for g in model_groups for c in g.a],
+            [c for g in model_groups for c in g.b],
+            model_groups[0].exact,
         )
-        quality = _means(key, merged, numbers)
-        seconds_a, memory_a, cpu_a = _cost(a, merged.a)
-        seconds_b, memory_b, cpu_b = _cost(b, merged.b)
+        quality = _mean_values(key, merged, numbers)
+        seconds_a, memory_a, cpu_a = _edit_cost(a, merged.a)
+        seconds_b, memory_b, cpu_b = _edit_cost(b, merged.b)
         yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
 
 
-def _cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
+def _edit_cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
     """Seconds, memory and processor time of an edit."""
     ended = [run.endings[run.manifest.cases[column].id] for column in dict.fromkeys(columns)]
     made = [end for end in ended if not end.cached and not end.error]
@@ -557,15 +464,15 @@ def _cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None,
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """None: there is none, or one is not known."""
+    """The mean; None: there is no value, or one is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def _side(run: Run, model: str, other: Run) -> Side:
+def _describe_side(run: Run, model: str, other: Run) -> Side:
     folder = run.folder.resolve()
     label = model or folder.name
     if model and folder != other.folder.resolve():
         label = f"{model} of {folder.name}"
-    found = (model,) if model else tuple(_models(run))
+    found = (model,) if model else tuple(model_names(run))
     return Side(label, str(folder), run.manifest.created, found, run.manifest.editproof)

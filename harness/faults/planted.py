@@ -1,8 +1,10 @@
-"""The reference pipeline with a fault in one of its stages, run as any pipeline is:
+"""The reference pipeline with a fault or a harmless change in one of its stages, run as any
+pipeline is:
 
 editproof run --pipeline
-"ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns" editproof run
---pipeline "ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
+"ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
+editproof run --pipeline
+"ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from editproof.harness.faults.harmless import Harmless, Way, get_harmless
-from editproof.harness.faults.stages import Plant, StageFault, get_fault
+from editproof.harness.faults.harmless import EditChange, HarmlessChange, get_harmless
+from editproof.harness.faults.planting import Plant
+from editproof.harness.faults.stages import StageFault, get_fault
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, EditResult, Image, Param
 from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
@@ -27,28 +30,29 @@ HERE = Path(__file__).parent
 
 
 class PlantedPipeline(ReferencePipeline):
-    """The reference pipeline, one of its stages faulty."""
+    """The reference pipeline with one faulty stage."""
 
     def __init__(self, config: ReferenceConfig, fault: StageFault, strength: float) -> None:
-        def faulty(stage: Stage) -> Stage:
+        def plant_fault(stage: Stage) -> Stage:
             return lambda edit: fault.plant(stage, edit, strength)
 
         program = tuple(
-            (name, faulty(stage) if name == fault.stage else stage) for name, stage in STAGES
+            (name, plant_fault(stage) if name == fault.stage else stage) for name, stage in STAGES
         )
         super().__init__(config, program)
         self._fault, self._strength = fault, strength
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the fault."""
-        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_code()}"
+        """The reference pipeline's fingerprint and the fault's."""
+        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_hash_code()}"
 
 
 def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeline:
-    """The reference pipeline on these settings with a fault of that strength; 0: its nominal one.
+    """Build the reference pipeline with these settings and a fault. Strength 0 means the nominal
+    one.
 
-    Raises UsageError where there is no such fault, ContractError on an unknown setting or a wrong
+    Raises UsageError if there is no such fault, and ContractError on an unknown setting or a wrong
     value.
     """
     found = get_fault(fault)
@@ -59,15 +63,15 @@ def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeli
 class HarmlessPipeline(ReferencePipeline):
     """The reference pipeline with a harmless change."""
 
-    def __init__(self, config: ReferenceConfig, way: Way, label: str) -> None:
+    def __init__(self, config: ReferenceConfig, way: EditChange, label: str) -> None:
         planted = dict(way.stages)
-        program = tuple((name, _in_place_of(stage, planted.get(name))) for name, stage in STAGES)
+        program = tuple((name, _replace_stage(stage, planted.get(name))) for name, stage in STAGES)
         super().__init__(config, program)
         self._way, self._label = way, label
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """As the reference's."""
-        with in_threads(self._way.threads) if self._way.threads else nullcontext():
+        """Edit as the reference pipeline does, with the change."""
+        with limit_threads(self._way.threads) if self._way.threads else nullcontext():
             result = super().__call__(request)
         if self._way.finished is None or result.image is None:
             return result
@@ -75,63 +79,67 @@ class HarmlessPipeline(ReferencePipeline):
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the change."""
-        return f"{super().fingerprint} harmless {self._label} {_code()}"
+        """The reference pipeline's fingerprint and the change's."""
+        return f"{super().fingerprint} harmless {self._label} {_hash_code()}"
 
 
 def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipeline:
-    """The reference pipeline on these settings with a harmless change; `side=before`: as its
-    accepted edits are made.
+    """Build the reference pipeline with these settings and a harmless change. `side=before` builds
+    the pipeline of its accepted edits.
 
-    Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong
+    Raises UsageError if there is no such change, and ContractError on an unknown setting or a wrong
     value.
     """
-    found: Harmless = get_harmless(kind)
-    way = found.way if side == "after" else found.before or Way()
+    found: HarmlessChange = get_harmless(kind)
+    way = found.after if side == "after" else found.before or EditChange()
     config = ReferenceConfig().with_settings({**settings, **dict(way.settings)})
     return HarmlessPipeline(config, way, f"{kind} {side}")
 
 
-def _in_place_of(stage: Stage, plant: Plant | None) -> Stage:
+def _replace_stage(stage: Stage, plant: Plant | None) -> Stage:
     return stage if plant is None else lambda edit: plant(stage, edit, 1.0)
 
 
-def _code() -> str:
-    """Hash of the code of all faults and harmless changes."""
+def _hash_code() -> str:
+    """Hash the code of all faults and harmless changes."""
     return hashlib.sha256(
         b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
     ).hexdigest()[:16]
 
 
 class RepeatedPipeline(ReferencePipeline):
-    """The reference pipeline, run in another way that must not matter."""
+    """The reference pipeline, run in another way that must not change the picture."""
 
     def __init__(self, config: ReferenceConfig, threads: int, png: int) -> None:
         super().__init__(config)
         self._threads, self._png = threads, png
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """As the reference's."""
-        with in_threads(self._threads) if self._threads else nullcontext():
-            return super().__call__(replace(request, image=through_png(request.image, self._png)))
+        """Edit as the reference pipeline does."""
+        with limit_threads(self._threads) if self._threads else nullcontext():
+            return super().__call__(
+                replace(request, image=round_trip_png(request.image, self._png))
+            )
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the way."""
+        """The reference pipeline's fingerprint and how it is run."""
         return f"{super().fingerprint} threads {self._threads} png {self._png}"
 
 
 def again(threads: int = 0, png: int = -1, **settings: Param) -> RepeatedPipeline:
-    """The reference pipeline on these settings, with so many threads (0: as it is), its input
-    through a PNG file of that compression level, 0 to 9 (-1: none). Raises ContractError on an
-    unknown setting or a wrong value.
+    """Build the reference pipeline with these settings and another way of running it. `threads` 0
+    leaves the threads as they are. The input goes through a PNG file of compression `png`, 0 to 9;
+    -1 means no file.
+
+    Raises ContractError on an unknown setting or a wrong value.
     """
     return RepeatedPipeline(ReferenceConfig().with_settings(settings), int(threads), int(png))
 
 
 @contextmanager
-def in_threads(count: int) -> Iterator[None]:
-    """OpenCV and torch compute in so many threads."""
+def limit_threads(count: int) -> Iterator[None]:
+    """Let OpenCV and torch compute in that many threads until the end of the block."""
     import torch
 
     before = cv2.getNumThreads(), torch.get_num_threads()
@@ -144,10 +152,8 @@ def in_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before[1])
 
 
-def through_png(image: Image, level: int) -> Image:
-    """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it
-    is.
-    """
+def round_trip_png(image: Image, level: int) -> Image:
+    """Write the picture to an 8-bit PNG file and read it again. A level below 0 changes nothing."""
     if level < 0:
         return image
     pixels = np.asarray(np.rint(image * 255), np.uint8)

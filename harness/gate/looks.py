@@ -16,17 +16,17 @@ from typing import Literal
 
 import msgspec
 
+from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
 from editproof.harness.metrics.core.metric import Areas
 from editproof.harness.metrics.core.visibility import (
     BLIND_PSNR_DB,
     Difference,
     compare,
-    compare_blind,
-    sample_kept,
-    why_blind,
+    compare_without_model,
+    measure_kept_sample,
 )
 from editproof.harness.pictures import files as pictures
-from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -120,7 +120,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    pair: Pair
+    pair: PicturePair
     case: Case
     """Of the run; its scene says where regions lie."""
     other: str = ""
@@ -209,7 +209,9 @@ def _plan_tasks(
             other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
             for digest in accepted:
                 yield _Task(
-                    Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)),
+                    PicturePair(
+                        digest, mine.actual, mine.expected, viewing_of(viewing, case.family)
+                    ),
                     case,
                     other,
                 )
@@ -228,7 +230,7 @@ def _plan_seed_tasks(
         if before and after:
             yield (
                 before == after,
-                _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case),
+                _Task(PicturePair(before, after, "", viewing_of(viewing, case.family)), case),
             )
 
 
@@ -236,7 +238,7 @@ def _look_at_scene(
     run: Run,
     baseline: Baseline,
     scene: Scene,
-    known: Mapping[Pair, Difference],
+    known: Mapping[PicturePair, Difference],
     viewing: Sequence[Viewing],
 ) -> Iterator[Look]:
     for column, partner in zip(scene.ours, scene.partners, strict=True):
@@ -246,7 +248,7 @@ def _look_at_scene(
             yield Look(column, partner, accepted.index(mine.actual), "unchanged")
             continue
         look_at = viewing_of(viewing, case.family)
-        pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
+        pairs = [PicturePair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
         measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
         if not measured:
             refused = "refused" in {mine.status, _read_ending(baseline.run, partner)[1].status}
@@ -262,12 +264,12 @@ def _measure_tasks(
     tasks: Sequence[_Task],
     store: DifferenceStore,
     looking: LookOptions,
-) -> tuple[dict[Pair, Difference], str]:
+) -> tuple[dict[PicturePair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.
     """
-    known: dict[Pair, Difference] = {}
-    missing: dict[Pair, _Task] = {}
+    known: dict[PicturePair, Difference] = {}
+    missing: dict[PicturePair, _Task] = {}
     folders = [run.folder, baseline.run.folder]
     for task in tasks:
         if task.pair.accepted == task.pair.image:
@@ -279,7 +281,7 @@ def _measure_tasks(
             missing[task.pair] = task
     if not missing:
         return known, ""
-    blind = why_blind() if len(known) < len({*known, *missing}) else ""
+    blind = explain_unavailable() if len(known) < len({*known, *missing}) else ""
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
         results = pool.map(
             lambda task: (
@@ -319,8 +321,8 @@ def _compare_task(
         pictures.find(folders, digest) for digest in (task.other, task.pair.expected)
     )
     if known or blind:
-        kept = sample_kept(accepted, image, other) if other is not None else None
-        return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
+        kept = measure_kept_sample(accepted, image, other) if other is not None else None
+        return msgspec.structs.replace(known or compare_without_model(accepted, image), kept=kept)
     areas = draw_areas(task.case, image.shape[:2])
     return compare(
         accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other

@@ -6,9 +6,10 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from editproof.harness.blame import blame as blaming
-from editproof.harness.blame import bundle
-from editproof.harness.blame.blame import Blame
+from editproof.harness.blame.blame import blame
+from editproof.harness.blame.bundle import write_bundle
+from editproof.harness.blame.outcome import Blame
+from editproof.harness.blame.question import find_case, make_question
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations.project import find_baseline, find_run_folder
 from editproof.harness.records import runs
@@ -43,8 +44,8 @@ def find_blame(
         )
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
-    asked = blaming.find_case(run, case, findings)
-    question = blaming.ask(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
+    asked = find_case(run, case, findings)
+    question = make_question(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
     _check_files(asked, run.folder)
     allowed = trust_of(
         project,
@@ -54,10 +55,10 @@ def find_blame(
     )
     weights = find_weights(project.lpips_weights, download=False)
     settings = project.settings
-    answer = blaming.blame(
+    answer = blame(
         question, weights, timeout_s=settings.timeout_s, limits=settings.limits, trust=allowed
     )
-    written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
+    written = write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
     own = any(beyond_shipped(spec) for spec in (question.good, question.bad))
     again = f"cd {shlex.quote(str(written))} && python repro.py{' --trust' if own else ''}"
     return replace(answer, bundle=str(written), see_again=again)

@@ -1,10 +1,10 @@
-"""Differences between pictures that were measured once, and what is accepted for each case.
+"""Differences that were measured between pictures, and the accepted pictures of a run.
 
-They are kept by what was compared: both pictures' and the right answer's hashes, the viewing
-condition, and the versions of the code. They are no part of a case's record, since the same picture
-may meet another baseline tomorrow.
+A difference is stored by what was compared: the hashes of both pictures and of the right answer,
+the viewing condition, and the versions of the code. It is not part of a case's record, since the
+same picture may be compared with another baseline tomorrow.
 
-differences.jsonl       in a run's folder: a line each, written by its workers and by the gate
+differences.jsonl       in a run's folder: one line each, written by its workers and by the gate
 differences/ab/….json   in the cache
 """
 
@@ -20,7 +20,8 @@ from pathlib import Path
 
 import msgspec
 
-from editproof.harness.metrics.core.visibility import PACKAGE, VERSION, Difference
+from editproof.harness.metrics.core.colorvideovdp import PACKAGE
+from editproof.harness.metrics.core.visibility import VERSION, Difference
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import (
@@ -37,33 +38,33 @@ FILE = "differences.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two pictures that are compared, and the right answer; by their hashes."""
+class PicturePair:
+    """Two pictures to compare, and the right answer, by their hashes."""
 
     accepted: str
     image: str
     expected: str
-    """Empty: it is not known."""
+    """Empty: it is unknown."""
     viewing: Viewing
 
     @property
     def key(self) -> str:
-        """What the result is found by."""
+        """The key under which the result is stored."""
         look = (self.viewing.display, self.viewing.distance_m, self.viewing.zoom)
-        told = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        identity = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """What a run's pictures are compared with while they are at hand."""
+class BaselinePictures:
+    """The accepted pictures that a run's pictures are compared with."""
 
     folder: Path
-    """Where the accepted pictures lie."""
+    """Folder of the accepted pictures."""
     pictures: Mapping[str, AcceptedPictures]
     """By case id of the run."""
     viewing: tuple[Viewing, ...]
-    """As the suite's."""
+    """The suite's viewing conditions."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -72,40 +73,38 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class DifferenceStore:
-    """The differences of a run's folder, and behind it those of the cache."""
+    """The differences in a run's folder, backed by those in the cache."""
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self._path, self._cache = folder / FILE, cache
-        self._known = _read(self._path)
+        self._known = _read_differences(self._path)
 
-    def get(self, pair: Pair) -> Difference | None:
-        """What was measured of a pair; None: it has not been, yet."""
+    def get(self, pair: PicturePair) -> Difference | None:
+        """Return the difference of a pair; None: it has not been measured."""
         key = pair.key
-        if key not in self._known and self._cache and (found := _from_cache(self._cache, key)):
+        if key not in self._known and self._cache and (found := _read_cached(self._cache, key)):
             self._known[key] = found
-            append(self._path, key, found)
+            append_difference(self._path, key, found)
         return self._known.get(key)
 
-    def put(self, pair: Pair, difference: Difference) -> None:
-        """Keep a result, in the cache as well."""
+    def put(self, pair: PicturePair, difference: Difference) -> None:
+        """Store a result, in the cache as well."""
         key = pair.key
         self._known[key] = difference
-        append(self._path, key, difference)
+        append_difference(self._path, key, difference)
         if self._cache:
-            write_json(_cached(self._cache, key), difference)
+            write_json(_cache_path(self._cache, key), difference)
 
 
-def append(path: Path, key: str, difference: Difference) -> None:
-    """Add a line. Several processes may: a short write to a file opened for appending is not torn
-    apart.
-    """
+def append_difference(path: Path, key: str, difference: Difference) -> None:
+    """Append a line. Several processes may do so: a short write in append mode is not torn."""
     with path.open("ab", buffering=0) as file:
         file.write(add_checksum(msgspec.json.encode(_Line(key, difference))) + b"\n")
 
 
 def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
-    """How a family's pictures are looked at: the last entry that names it, else the last one for
-    all.
+    """The viewing condition of a family: the last entry that names it, else the last one for all
+    families.
     """
     fitting = [one for one in viewing if not one.families or family in one.families]
     named = [one for one in fitting if one.families]
@@ -113,8 +112,8 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
     return Viewing(chosen.display, chosen.distance_m, chosen.zoom)
 
 
-def _read(path: Path) -> dict[str, Difference]:
-    """What the file says. A line that is torn, damaged or of another version says nothing: the
+def _read_differences(path: Path) -> dict[str, Difference]:
+    """Read the file. A line that is torn, damaged or of another version is skipped, and its
     difference is measured again.
     """
     found: dict[str, Difference] = {}
@@ -127,8 +126,8 @@ def _read(path: Path) -> dict[str, Difference]:
     return found
 
 
-def _from_cache(cache: Path, key: str) -> Difference | None:
-    path = _cached(cache, key)
+def _read_cached(cache: Path, key: str) -> Difference | None:
+    path = _cache_path(cache, key)
     try:
         found = read_json(path, Difference, verified=True)
     except (OSError, DamagedError):
@@ -137,7 +136,7 @@ def _from_cache(cache: Path, key: str) -> Difference | None:
     return found
 
 
-def _cached(cache: Path, key: str) -> Path:
+def _cache_path(cache: Path, key: str) -> Path:
     return cache / "differences" / key[:2] / f"{key}.json"
 
 

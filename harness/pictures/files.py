@@ -1,4 +1,4 @@
-"""The pictures that a case leaves behind, as content-addressed PNG files."""
+"""The pictures of a case, as PNG files that are named by their content."""
 
 from __future__ import annotations
 
@@ -23,26 +23,24 @@ Levels = npt.NDArray[np.uint8]
 """H×W."""
 
 OUTLINE_SHARE = 400
-"""A region's outline is one pixel thick for this many of the picture's longer edge."""
+"""A region's outline is one pixel thick for each of this many pixels of the longer edge."""
 
 MOST_PIXELS = 178_956_970
-"""Of a picture that is read: Pillow's own limit."""
+"""Largest picture that is read: Pillow's own limit."""
 
 DELTA_E_WHITE = 20.0
-"""The difference picture's brightest colour stands for this ΔE00 and more."""
+"""ΔE00 from which on the difference picture shows its brightest colour."""
 
 
 def store(folder: Path, image: Image | Plane) -> str:
-    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256.
-    Written once only.
+    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/`, and return its
+    SHA-256. An existing file is kept.
     """
-    return _keep(folder, _encoded(image))
+    return _write_blob(folder, _encode_png(image))
 
 
 def load(path: Path) -> Image:
-    """A picture as it was stored. Raises DamagedError where it is gone, or is not what was, or is
-    larger than any edit.
-    """
+    """Load a stored picture. Raises DamagedError if it is missing, damaged or too large."""
     size = png_size(path) or (0, 0)
     if size[0] * size[1] > MOST_PIXELS:
         raise DamagedError(f"the picture {path} is {size[0]}×{size[1]}, too large to be read")
@@ -58,12 +56,12 @@ def load(path: Path) -> Image:
 
 
 def is_intact(path: Path, data: bytes) -> bool:
-    """Whether a file holds the picture that it is named by."""
+    """Whether a file holds the picture that its name says."""
     return bool(data) and hashlib.sha256(data).hexdigest() == path.stem
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Where a picture lies, in the first of the folders that has it; None: in none, or the hash is
+    """Path of a picture in the first folder that has it; None: no folder has it, or the hash is
     empty.
     """
     if not digest:
@@ -73,30 +71,30 @@ def path_in(folders: Iterable[Path], digest: str) -> Path | None:
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:
-    """A picture by its hash; None: the hash is empty, or no folder has it."""
+    """Load a picture by its hash; None: the hash is empty, or no folder has it."""
     path = path_in(folders, digest)
     return load(path) if path else None
 
 
 def digest_of(image: Image | Plane) -> str:
-    """The SHA-256 under which `store` would keep a picture."""
-    return hashlib.sha256(_encoded(image)).hexdigest()
+    """The SHA-256 under which `store` would write a picture."""
+    return hashlib.sha256(_encode_png(image)).hexdigest()
 
 
 def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
-    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None:
-    all opaque).
+    """Store H×W palette indices as `store` does. `palette` has three bytes for each colour,
+    `alphas` one (None: all opaque).
     """
     picture = Pil.fromarray(levels).convert("P")
     picture.putpalette(palette)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
-    return _keep(folder, buffer.getvalue())
+    return _write_blob(folder, buffer.getvalue())
 
 
 def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
-    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere.
-    `colour` is RGB in [0, 1].
+    """The line just outside a region, for `store_indexed`, transparent elsewhere. `colour` is RGB
+    in [0, 1].
     """
     thickness = max(1, round(max(area.shape) / OUTLINE_SHARE))
     kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
@@ -105,7 +103,7 @@ def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
     return levels, bytes([0, 0, 0, *(round(255 * part) for part in colour)]), bytes([0, 255])
 
 
-def _encoded(image: Image | Plane) -> bytes:
+def _encode_png(image: Image | Plane) -> bytes:
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     if not done:
@@ -113,7 +111,7 @@ def _encoded(image: Image | Plane) -> bytes:
     return bytes(data.tobytes())
 
 
-def _keep(folder: Path, data: bytes) -> str:
+def _write_blob(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = blob_path(folder, digest)
     if not path.exists():
@@ -122,8 +120,8 @@ def _keep(folder: Path, data: bytes) -> str:
 
 
 def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
-    """The picture with every pixel repeated, so that it has the height and width of `shape`, a
-    multiple of its own.
+    """Repeat every pixel so that the picture has the height and width of `shape`, a multiple of its
+    own.
     """
     factor = shape[0] // image.shape[0]
     return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)

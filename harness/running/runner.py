@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.pictures.differences import Accepted
+from editproof.harness.pictures.differences import BaselinePictures
 from editproof.harness.processes.scratch import Scratch, scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
@@ -77,11 +77,11 @@ class RunConfig:
             self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
         )
 
-    def find_accepted(self, manifest: Manifest) -> Accepted | None:
+    def find_accepted(self, manifest: Manifest) -> BaselinePictures | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
-        return Accepted(
+        return BaselinePictures(
             self.baseline.run.folder,
             plan_comparisons(manifest, self.baseline),
             manifest.suite.viewing,

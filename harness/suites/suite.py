@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.metrics.core.colorvideovdp import check_display
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, check_name, stats_of
-from editproof.harness.metrics.core.visibility import check_display
 from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.types import (
     FAIL_ON,

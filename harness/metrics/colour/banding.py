@@ -1,4 +1,4 @@
-"""Banding: do smooth gradients come out in steps?"""
+"""Banding: do smooth gradients show steps?"""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
+    select_areas,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 MIN_STEP = 3
-"""In 8-bit levels: rounding gives steps of 1, a change of tone curve now and then one of 2."""
+"""In 8-bit levels. Rounding gives steps of 1, and a changed tone curve sometimes steps of 2."""
 
 MAX_STEP = 20
-"""4 bits a channel give steps of 17; what is higher is an edge."""
+"""4 bits a channel give steps of 17. Higher steps are edges."""
 
 RUN_PX = 3
-"""So many equal pixels on both sides make a step a contour; noise does not leave them equal."""
+"""Equal pixels on both sides that make a step a contour. Noise does not leave so many equal."""
 
 SMOOTH_PX = 2.0
-"""Scale at which the expected picture is looked at to see whether it is smooth."""
+"""Scale at which the expected picture is checked for smoothness."""
 
 MAX_SLOPE = 1.5
-"""Levels per pixel that a smooth place may rise by."""
+"""Largest slope of a smooth place, in levels per pixel."""
 
 MAX_ROUGHNESS = 3.0
-"""Deviation in levels around its own blur that a smooth place may have."""
+"""Largest deviation of a smooth place from its own blur, in levels."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 NOT_SMOOTH = "the region has no smooth place"
 
 Levels = npt.NDArray[np.uint8]
 """H×W×3."""
 
 
-class Prepared(NamedTuple):
-    """Where the expected image is smooth, in all and by region, its own contours, H×W, and the
-    regions that are empty.
+class PreparedContours(NamedTuple):
+    """Smooth places of the expected image, in total and by region, its own contours, H×W, and the
+    empty regions.
     """
 
     smooth: Area
@@ -59,8 +60,8 @@ class Prepared(NamedTuple):
 
 
 def contours(levels: Levels) -> Plane:
-    """Squared height of the steps between flat runs, summed over both directions, mean of R, G and
-    B. H×W in levels².
+    """Squared height of the steps between flat runs, summed over both directions and averaged over
+    R, G and B. H×W in levels².
     """
     upright = np.asarray(cv2.transpose(_steps(np.asarray(cv2.transpose(levels)))))
     height = np.square(_steps(levels), dtype=np.float32) + np.square(upright, dtype=np.float32)
@@ -69,16 +70,16 @@ def contours(levels: Levels) -> Plane:
     )
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = _levels(known(reference.expected))
-    smooth = _smooth(expected)
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
+def _prepare(reference: Reference) -> PreparedContours:
+    expected = _to_levels(require_part(reference.expected))
+    smooth = _find_smooth(expected)
+    areas = select_areas(reference, REGIONS)
     empty = frozenset(region for region, area in areas.items() if not area.any())
     smooth_areas = {region: area & smooth for region, area in areas.items()}
-    return Prepared(smooth, contours(expected), covers(smooth_areas), empty)
+    return PreparedContours(smooth, contours(expected), make_covers(smooth_areas), empty)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedContours, actual: Image) -> list[Value]:
     values = pool(_excess(prepared, actual), prepared.covers, better="lower", convert=math.sqrt)
     return [
         (
@@ -90,19 +91,19 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """Height of the false steps of every smooth pixel, in levels."""
+def _map(prepared: PreparedContours, actual: Image) -> Plane:
+    """Height of the false steps at every smooth pixel, in levels."""
     return np.asarray(np.sqrt(_excess(prepared, actual) * prepared.smooth), np.float32)
 
 
-def _excess(prepared: Prepared, actual: Image) -> Plane:
-    """Squared step heights beyond those that the expected image has itself within a pixel."""
-    return np.maximum(contours(_levels(actual)) - prepared.contours, 0)
+def _excess(prepared: PreparedContours, actual: Image) -> Plane:
+    """Squared step heights above those of the expected image within a pixel."""
+    return np.maximum(contours(_to_levels(actual)) - prepared.contours, 0)
 
 
 def _steps(levels: Levels) -> Levels:
-    """Height of the step between each pixel and the next in its row where both sides are flat runs,
-    else 0. H×W×3.
+    """Height of the step to the next pixel in the row if both sides are flat runs, else 0.
+    H×W×3.
     """
     height = np.zeros_like(levels)
     if levels.shape[1] < 2 * RUN_PX:
@@ -118,8 +119,8 @@ def _steps(levels: Levels) -> Levels:
     return height
 
 
-def _smooth(levels: Levels) -> Area:
-    """Where the picture rises slowly, and is near to its own blur; nowhere in one that holds no two
+def _find_smooth(levels: Levels) -> Area:
+    """Where the picture rises slowly and stays near its own blur; nowhere if it cannot hold two
     runs.
     """
     if max(levels.shape[:2]) < 2 * RUN_PX:
@@ -137,7 +138,7 @@ def _smooth(levels: Levels) -> Area:
     return np.asarray(smooth.all(axis=-1), bool)
 
 
-def _levels(image: Image) -> Levels:
+def _to_levels(image: Image) -> Levels:
     return np.asarray(np.rint(image.clip(0, 1) * 255), np.uint8)
 
 
@@ -150,21 +151,22 @@ BANDING = Metric(
     range=(0.0, 29.0),
     stats=("mean", "worst"),
     source=(
-        "Own; false contours as steps between flat runs in places where the right answer is smooth,"
-        " after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND)"
+        "Own method: false contours, measured as steps between flat runs where the right answer"
+        " is smooth, after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND)"
     ),
     formula=(
-        "sqrt(mean(step^2)) over smooth places of expected; step: 3 to 20 8-bit levels between two"
-        " runs of 3 equal pixels, in rows and in columns; less the expected picture's own"
+        "sqrt(mean(step^2)) over smooth places of expected; a step is 3 to 20 8-bit levels"
+        " between two runs of 3 equal pixels, in rows and in columns; minus the expected picture's"
+        " own steps"
     ),
     sees=(
-        "Skies and gradients that came out in steps: too few bits, a palette, a tone curve that was"
-        " stretched. The outline of a faint flat ghost on a smooth ground counts as well."
+        "Skies and gradients that show steps: too few bits, a palette, a stretched tone curve."
+        " The outline of a faint flat ghost on a smooth background counts as well."
     ),
     misses=(
-        "Steps of one or two levels, steps that noise hides, and those in texture, where nobody"
-        " sees them. Steps of more than 20 levels are edges: a gradient of fewer than 14 colours a"
-        " channel reads 0 (see ssim, delta_e00), and so do blocks of a codec with soft borders."
+        "Steps of one or two levels, steps that noise hides, and steps in texture, where nobody"
+        " sees them. Steps above 20 levels count as edges, so a gradient of fewer than 14 colours"
+        " a channel reads 0 (see ssim, delta_e00). Codec blocks with soft borders read 0 as well."
     ),
     example="banded",
     aspect="colour and tone",
@@ -173,6 +175,6 @@ BANDING = Metric(
     margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": 0.0813342, "worst": 0.287074},
     golden_pair="paper",
-    regions=MEASURED,
+    regions=REGIONS,
     map=_map,
 )

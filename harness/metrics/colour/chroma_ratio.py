@@ -1,4 +1,4 @@
-"""Chroma ratio: have colours paled, or become gaudy?"""
+"""Chroma ratio: are colours washed out, or oversaturated?"""
 
 from __future__ import annotations
 
@@ -8,58 +8,68 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import chroma, lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 FLOOR = 3.0
-"""A mean C* that is hardly seen: what is below counts as this much, so that two greys are equally
-grey, noisy or not.
+"""A mean C* that is hardly visible. Lower values count as this, so that two greys are equally grey
+with or without noise.
 """
 
 
-class Prepared(NamedTuple):
-    """The expected image's C*, H×W, its sums over each region and their pixels, and the regions."""
+class PreparedChroma(NamedTuple):
+    """The expected image's C*, H×W, its sum and its pixel count in each region, and the regions."""
 
     chroma: Plane
     sums: Mapping[Region, tuple[Sums, Sums]]
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    plane = chroma(lab32(known(reference.expected)))
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedChroma:
+    plane = chroma(lab32(require_part(reference.expected)))
+    covers = make_covers(reference.areas)
     ones = np.ones_like(plane)
-    return Prepared(
+    return PreparedChroma(
         plane,
-        {region: (sums(plane, part), sums(ones, part)) for region, part in parts.items()},
-        parts,
+        {
+            region: (sum_region(plane, cover), sum_region(ones, cover))
+            for region, cover in covers.items()
+        },
+        covers,
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedChroma, actual: Image) -> list[Value]:
     plane = chroma(lab32(actual))
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if part.pixels:
+    for region, cover in prepared.covers.items():
+        if cover.pixels:
             values += mean_and_worst(
-                region, part, _decibels, sums(plane, part), *prepared.sums[region]
+                region, cover, _decibels, sum_region(plane, cover), *prepared.sums[region]
             )
         else:
-            values += unmeasured([region], STATS, EMPTY)
+            values += unmeasured_values([region], STATS, EMPTY)
     return values
 
 
 def _decibels(actual: Numbers, expected: Numbers, pixels: Numbers) -> Numbers:
-    """Actual over expected mean, neither less than the floor."""
+    """Ratio of the actual to the expected mean, both at least the floor."""
     return np.asarray(
         20 * np.log10(np.maximum(actual, FLOOR * pixels) / np.maximum(expected, FLOOR * pixels))
     )
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedChroma, actual: Image) -> Plane:
     """The ratio at every pixel, in dB."""
     measured, expected = (
         np.maximum(plane, np.float32(FLOOR)) for plane in (chroma(lab32(actual)), prepared.chroma)
@@ -80,13 +90,13 @@ CHROMA_RATIO = Metric(
         "20 log10(max(3, mean C* of actual) / max(3, mean C* of expected)), C* = sqrt(a^2 + b^2)"
     ),
     sees=(
-        "Washed-out colours (negative; 5 % less is -0.4 dB), gaudy ones, and greys that took a tint"
-        " (positive)."
+        "Washed-out colours (negative; 5 % less is -0.4 dB), oversaturated ones, and greys that"
+        " took on a tint (positive)."
     ),
     misses=(
-        "Whether it is the right colour: hues that turned keep their chroma (see hue_offset,"
-        " delta_e00). Noise has chroma of its own: 2 % of it makes a photograph 0.5 dB more"
-        " colourful, a grey one 3 dB (see grain)."
+        "Whether the colour is right: a rotated hue keeps its chroma (see hue_offset, delta_e00)."
+        " Noise adds chroma of its own: 2 % of noise makes a colour photograph 0.5 dB more"
+        " colourful and a grey one 3 dB (see grain)."
     ),
     example="washed_out",
     aspect="colour and tone",

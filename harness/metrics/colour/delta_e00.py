@@ -9,9 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
-from editproof.harness.metrics.core.strips import STRIP_PX, by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
+from editproof.harness.metrics.core.strips import STRIP_PX, compute_by_strips
 
 Wide = npt.NDArray[np.float64]
 
@@ -23,12 +30,12 @@ XYZ_FROM_RGB = np.array(
     ],
 )
 D65 = np.array([0.95047, 1.0, 1.08883])
-"""IEC 61966-2-1, CIE 15: the digits that scikit-image and OpenCV take."""
+"""IEC 61966-2-1, CIE 15, with the digits of scikit-image and OpenCV."""
 
 POW25_7 = 25.0**7
 
 
-class Prepared(NamedTuple):
+class PreparedLab(NamedTuple):
     """The expected image in CIELAB, H×W×3, and the regions."""
 
     lab: Wide
@@ -36,14 +43,14 @@ class Prepared(NamedTuple):
 
 
 def delta_e_map(expected_lab: Wide, actual: Image) -> Plane:
-    """CIEDE2000 of every pixel. H×W, 0 is equal, about 1 is just noticeable."""
-    return by_strips(
+    """CIEDE2000 of every pixel, H×W. 0 is equal, and about 1 is just noticeable."""
+    return compute_by_strips(
         lambda rows: ciede2000(expected_lab[rows], lab(actual[rows])), *actual.shape[:2]
     )
 
 
 def lab(image: Image) -> Wide:
-    """CIELAB under D65 of an sRGB-encoded image. H×W×3: L* in [0, 100], a* and b*."""
+    """CIELAB under D65 of an sRGB image, H×W×3: L* in [0, 100], a* and b*."""
     encoded = image.astype(np.float64)
     linear = np.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
     xyz = cv2.transform(linear, XYZ_FROM_RGB / D65[:, None])
@@ -58,12 +65,12 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     """Colour difference of two CIELAB images of one shape, …×3 (Sharma, Wu & Dalal 2005, eq. 2-22;
     kL = kC = kH = 1).
 
-    Hues are kept as vectors instead of angles: of all the paper's trigonometry, one arc tangent and
-    one sine remain.
+    Hues are vectors and not angles, so only one arc tangent and one sine of the paper's
+    trigonometry remain.
     """
     l1, a1, b1 = np.moveaxis(one, -1, 0).copy()
     l2, a2, b2 = np.moveaxis(other, -1, 0).copy()
-    stretch = 1.5 - 0.5 * _seventh((length(a1, b1) + length(a2, b2)) / 2)
+    stretch = 1.5 - 0.5 * _chroma_weight((length(a1, b1) + length(a2, b2)) / 2)
     a1, a2 = stretch * a1, stretch * a2
     c1, c2 = length(a1, b1), length(a2, b2)
     chroma = (c1 + c2) / 2
@@ -73,11 +80,13 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = _hue_difference(a1, b1, a2, b2, c1 * c2) / (1 + 0.015 * chroma * _hue_weight(cos, sin))
     return np.asarray(
-        np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + _rotation(chroma, cos, sin) * dc * dh, 0))
+        np.sqrt(
+            np.maximum(dl * dl + dc * dc + dh * dh + _rotation_term(chroma, cos, sin) * dc * dh, 0)
+        )
     )
 
 
-def _seventh(chroma: Wide) -> Wide:
+def _chroma_weight(chroma: Wide) -> Wide:
     """sqrt(C^7 / (C^7 + 25^7))"""
     cube = chroma * chroma * chroma
     power = cube * cube * chroma
@@ -85,7 +94,7 @@ def _seventh(chroma: Wide) -> Wide:
 
 
 def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tuple[Wide, Wide]:
-    """Cosine and sine of the hue halfway between two colours (eq. 14); a grey has none, and takes
+    """Cosine and sine of the hue halfway between two colours (eq. 14). A grey has no hue and takes
     the other's.
     """
     inverse1, inverse2 = (1 / np.where(c > 0, c, np.inf) for c in (c1, c2))
@@ -102,7 +111,7 @@ def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tup
 
 
 def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wide:
-    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product; product: C1
+    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product. `product` is C1
     C2.
     """
     cross, dot = a1 * b2 - a2 * b1, a1 * a2 + b1 * b2
@@ -112,7 +121,7 @@ def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wi
 
 
 def _hue_weight(cos: Wide, sin: Wide) -> Wide:
-    """T (eq. 15), with the cosines of multiples of the hue by the addition theorems."""
+    """T (eq. 15), with cosines of multiples of the hue from the addition theorems."""
     cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
     cos3, sin3 = cos2 * cos - sin2 * sin, sin2 * cos + cos2 * sin
     cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * cos2 * sin2
@@ -126,25 +135,27 @@ def _hue_weight(cos: Wide, sin: Wide) -> Wide:
     )
 
 
-def _rotation(chroma: Wide, cos: Wide, sin: Wide) -> Wide:
-    """R_T (eq. 16, 17, 21): blue's hue and chroma hang together."""
+def _rotation_term(chroma: Wide, cos: Wide, sin: Wide) -> Wide:
+    """R_T (eq. 16, 17, 21): the interaction of hue and chroma in blue."""
     hue = np.degrees(np.arctan2(sin, cos))
     hue = np.where(hue < 0, hue + 360, hue)
     turn = np.radians(60) * np.exp(-np.square((hue - 275) / 25))
-    return np.asarray(-2 * _seventh(chroma) * np.sin(turn.astype(np.float32)))
+    return np.asarray(-2 * _chroma_weight(chroma) * np.sin(turn.astype(np.float32)))
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedLab:
+    expected = require_part(reference.expected)
     strips = np.array_split(expected, -(-expected.shape[0] * expected.shape[1] // STRIP_PX))
-    return Prepared(np.concatenate([lab(strip) for strip in strips]), covers(reference.areas))
+    return PreparedLab(
+        np.concatenate([lab(strip) for strip in strips]), make_covers(reference.areas)
+    )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedLab, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p95", "p99"))
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedLab, actual: Image) -> Plane:
     return delta_e_map(prepared.lab, actual)
 
 
@@ -159,12 +170,12 @@ DELTA_E00 = Metric(
     source="CIE 142-2001 (Sharma, Wu & Dalal 2005), sRGB under D65",
     formula="CIEDE2000(Lab(actual), Lab(expected)) of every pixel",
     sees=(
-        "Colour and lightness that differ, in steps of what an eye just notices: tints, drift,"
+        "Differences in colour and lightness, in steps that an eye just notices: tints, drift,"
         " washed-out fills."
     ),
     misses=(
-        "Structure: it compares pixel by pixel, so fine noise counts and a smooth but wrong shape"
-        " of the right colour hardly does (see ssim, lpips)."
+        "Structure. It compares pixel by pixel, so fine noise counts, and a smooth wrong shape of"
+        " the right colour hardly counts (see ssim, lpips)."
     ),
     example="washed_out",
     aspect="colour and tone",

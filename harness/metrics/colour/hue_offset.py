@@ -1,4 +1,4 @@
-"""Hue offset: by how much, and which way, have colours turned?"""
+"""Hue offset: how far, and in which direction, did hues rotate?"""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import Lab, lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Cover, Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Cover, Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 MIN_CHROMA = 5.0
-"""Root mean square C* of what is expected, below which a region or a window has no hue to speak of.
-"""
+"""Root mean square C* of the expected picture below which a region or window has no clear hue."""
 
 MIN_KEPT = 0.1
-"""Share of its chroma that a region must have kept for its hue to be told."""
+"""Share of its chroma that a region must keep for its hue to be measured."""
 
 GREY = (
     f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {MIN_KEPT:.0%} of what"
@@ -27,66 +33,64 @@ GREY = (
 )
 
 
-class Prepared(NamedTuple):
-    """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what
-    MIN_CHROMA asks for.
-    """
+class PreparedHues(NamedTuple):
+    """The expected image's Lab, H×W×3, how colourful each region is, and the regions."""
 
     lab: Lab
     strength: Mapping[Region, tuple[Sums, Sums]]
-    """Σ C*² of each region, and its pixels."""
+    """Σ C*² of each region, and its pixel count."""
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = lab32(known(reference.expected))
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedHues:
+    expected = lab32(require_part(reference.expected))
+    covers = make_covers(reference.areas)
     square = np.square(expected[..., 1:]).sum(axis=-1)
     strength = {
-        region: (sums(square, part), sums(np.ones_like(square), part))
-        for region, part in parts.items()
+        region: (sum_region(square, cover), sum_region(np.ones_like(square), cover))
+        for region, cover in covers.items()
     }
-    return Prepared(expected, strength, parts)
+    return PreparedHues(expected, strength, covers)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    along, across = _turn(prepared.lab, lab32(actual))
+def _measure(prepared: PreparedHues, actual: Image) -> list[Value]:
+    along, across = _hue_products(prepared.lab, lab32(actual))
     values = []
-    for region, part in prepared.covers.items():
-        values += _region(region, part, prepared.strength[region], along, across)
+    for region, cover in prepared.covers.items():
+        values += _measure_region(region, cover, prepared.strength[region], along, across)
     return values
 
 
-def _region(
-    region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
+def _measure_region(
+    region: Region, cover: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
 ) -> list[Value]:
-    if not part.pixels:
-        return unmeasured([region], STATS, EMPTY)
-    planes = (sums(along, part), sums(across, part), *strength)
+    if not cover.pixels:
+        return unmeasured_values([region], STATS, EMPTY)
+    planes = (sum_region(along, cover), sum_region(across, cover), *strength)
     return mean_and_worst(
-        region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
+        region, cover, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
     )
 
 
 def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) -> Numbers:
-    """The rotation in degrees that turns the expected colours best onto the actual ones; NaN where
+    """The rotation in degrees that best maps the expected colours to the actual ones; NaN where
     they are too grey.
     """
     coloured = (square >= MIN_CHROMA**2 * pixels) & (np.hypot(along, across) >= MIN_KEPT * square)
     return np.asarray(np.where(coloured, np.degrees(np.arctan2(across, along)), np.nan))
 
 
-def _turn(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
+def _hue_products(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
     """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of
-    the turn, times C* twice.
+    the rotation, times both C*.
     """
     (a, b), (other_a, other_b) = ((lab[..., 1], lab[..., 2]) for lab in (expected, actual))
     return a * other_a + b * other_b, a * other_b - b * other_a
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The signed hue difference ΔH* of every pixel: in units of Lab, so that greys do not count."""
-    along, across = _turn(prepared.lab, lab32(actual))
+def _map(prepared: PreparedHues, actual: Image) -> Plane:
+    """The signed hue difference ΔH* of every pixel, in units of Lab, so that greys do not count."""
+    along, across = _hue_products(prepared.lab, lab32(actual))
     angle = np.arctan2(across, along)
     return np.asarray(2 * np.sqrt(np.hypot(along, across)) * np.sin(angle / 2), np.float32)
 
@@ -108,12 +112,12 @@ HUE_OFFSET = Metric(
         " differences weighted by C C'"
     ),
     sees=(
-        "Colours that turned: white balance, a wrong colour matrix, swapped primaries. Positive is"
+        "Rotated hues: white balance, a wrong colour matrix, swapped primaries. Positive is"
         " counter-clockwise in the a* b* plane, from red towards yellow."
     ),
     misses=(
-        "Colours that paled or greys that took a tint (see chroma_ratio, delta_e00), and turns that"
-        " cancel within a window (see its map)."
+        "Colours that faded and greys that took on a tint (see chroma_ratio, delta_e00), and"
+        " rotations that cancel within a window (see its map)."
     ),
     example="hue_drift",
     aspect="colour and tone",

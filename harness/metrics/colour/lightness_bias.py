@@ -7,27 +7,36 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 
 
-class Prepared(NamedTuple):
+class PreparedLightness(NamedTuple):
     """The expected image's L*, H×W, and the regions."""
 
     lightness: Plane
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(_lightness(known(reference.expected)), covers(reference.areas))
+def _prepare(reference: Reference) -> PreparedLightness:
+    return PreparedLightness(
+        _lightness(require_part(reference.expected)), make_covers(reference.areas)
+    )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedLightness, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="zero")
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """L* of actual less that of expected."""
+def _map(prepared: PreparedLightness, actual: Image) -> Plane:
+    """L* of actual minus L* of expected."""
     return np.asarray(_lightness(actual) - prepared.lightness, np.float32)
 
 
@@ -46,12 +55,12 @@ LIGHTNESS_BIAS = Metric(
     source="CIE 15:2004, L* under D65",
     formula="mean(L*(actual) - L*(expected))",
     sees=(
-        "Exposure, gamma or tone curves that moved: negative is darker than expected, positive"
+        "Changes of exposure, gamma or tone curve: negative is darker than expected, positive is"
         " lighter."
     ),
     misses=(
-        "Errors that cancel within a window, like noise and shifted edges (see psnr, registration),"
-        " and colour at equal lightness (see hue_offset, chroma_ratio)."
+        "Errors that cancel within a window, such as noise and shifted edges (see psnr,"
+        " registration), and colour at equal lightness (see hue_offset, chroma_ratio)."
     ),
     example="lightness_drift",
     aspect="colour and tone",

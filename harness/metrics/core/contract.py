@@ -1,5 +1,5 @@
-"""What every metric keeps, ours and other packages': checked on the golden pair before it measures
-anything.
+"""What every metric must satisfy, ours and those of other packages. It is checked on the golden
+pair before the metric is used.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from editproof.harness.metrics.core.golden import check_golden, pair_of
-from editproof.harness.metrics.core.metric import Metric, Value, known
+from editproof.harness.metrics.core.golden import check_golden, get_pair
+from editproof.harness.metrics.core.metric import Metric, Value, require_part
 from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
 
 
 @cache
 def check_metric(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden
-    pair as it should.
+    """Raise IncompleteError unless the metric satisfies its own declaration and has the right
+    values on the golden pair.
 
-    Looks once a process at a metric that does.
+    A metric that does is checked once in each process.
     """
     try:
-        found = next(problems(metric), "")
+        found = next(find_problems(metric), "")
     except EditproofError:
         raise
     except Exception as error:  # anybody's code
@@ -33,34 +33,36 @@ def check_metric(metric: Metric) -> None:
     check_golden(metric)
 
 
-def problems(metric: Metric) -> Iterator[str]:
-    """What is wrong with a metric, first things first."""
-    reference, actual = pair_of(metric)
+def find_problems(metric: Metric) -> Iterator[str]:
+    """Say what is wrong with a metric, the first problem first."""
+    reference, actual = get_pair(metric)
     if metric.missing(reference):
         return
     prepared = metric.prepare(reference)
     values = metric.measure(prepared, actual)
-    yield from _undeclared(metric, values)
-    yield from _impossible(metric, values)
+    yield from _find_undeclared(metric, values)
+    yield from _find_impossible(metric, values)
     if metric.measure(prepared, actual) != values:
-        yield "measured twice, the same picture gives two numbers"
+        yield "the same picture, measured twice, gives two numbers"
     if "expected" in metric.needs:
-        yield from _unfair(metric, metric.measure(prepared, known(reference.expected)))
+        yield from _find_imperfect(
+            metric, metric.measure(prepared, require_part(reference.expected))
+        )
 
 
-def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Statistics that are not those that it declares, in any region."""
+def _find_undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Regions whose statistics differ from the declared ones."""
     for region in metric.regions:
         stats = tuple(value.stat for value in values if value.region == region)
         if stats != metric.stats:
             yield (
-                f"in {region} it gives {', '.join(stats) or 'nothing'}; it says that it gives"
+                f"in {region} it returns {', '.join(stats) or 'nothing'}, but it declares"
                 f" {', '.join(metric.stats)}"
             )
 
 
-def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Values outside its range, and those that are neither a number nor a reason."""
+def _find_impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Values outside the metric's range, and values without either a number or a reason."""
     for value in values:
         if (value.value is None) != bool(value.reason):
             yield (
@@ -71,8 +73,8 @@ def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
             yield f"{value.stat} in {value.region} is {fault}"
 
 
-def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Values of the right answer itself that are not the best."""
+def _find_imperfect(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+    """Values of the right answer itself that are not the best possible."""
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
         if value.value is not None and not math.isclose(

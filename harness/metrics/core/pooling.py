@@ -1,7 +1,7 @@
-"""From a value per pixel to statistics of a region: the mean, a tail, the worst window.
+"""From a value for each pixel to statistics of a region: the mean, a tail, the worst window.
 
-What depends on the regions alone (where each lies, which windows see enough of it) is a `Cover`; a
-metric makes them once per reference, in its `prepare`.
+A `Cover` holds what depends on a region alone: its place, and which windows see enough of it. A
+metric makes the covers once for each reference, in its `prepare`.
 """
 
 from __future__ import annotations
@@ -13,33 +13,41 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Areas, Plane, Value
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Areas,
+    Image,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Better, Region
 
 WINDOW_PX = 64
-"""Edge of the windows that the worst is sought among; the whole image where that is smaller."""
+"""Edge of a window; a smaller image is one window."""
 
 STRIDE_PX = 8
 """Distance between neighbouring windows."""
 
 MIN_WINDOW_PX = 64
-"""A window counts where the region covers at least this many of its pixels, so that one pixel is
+"""A window counts if the region covers at least this many of its pixels, so that a single pixel is
 never the worst window.
 """
 
 SAMPLED = 4096
-"""So many values tell about where a percentile lies."""
+"""Sample size that narrows down a percentile."""
 
 
 Table = npt.NDArray[np.float64]
-"""Summed-area table, one row and column more than its plane: the sum of everything above and left
-of each corner.
+"""Summed-area table with one more row and column than its plane: the sum of everything above and
+left of each corner.
 """
 
 
 class Edges(NamedTuple):
-    """Where windows begin and end along one axis, the end excluded. The last one touches the
+    """Start and stop of windows along one axis, stop excluded. The last window touches the
     border.
     """
 
@@ -53,8 +61,8 @@ class Edges(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """A region, cut out to its bounding box, and how many of its pixels each window of the picture
-    sees.
+    """A region, cut to its bounding box, and the number of its pixels in each window of the
+    picture.
     """
 
     box: tuple[slice, slice]
@@ -70,21 +78,33 @@ class Cover(NamedTuple):
 Covers = Mapping[Region, Cover]
 
 
-def covers(areas: Areas) -> Covers:
+def make_covers(areas: Areas) -> Covers:
     """The cover of every region."""
-    return {region: cover(area) for region, area in areas.items()}
+    return {region: make_cover(area) for region, area in areas.items()}
 
 
-def cover(area: Area | Cover) -> Cover:
-    """What pooling over an area needs to know of it. A cover is its own."""
+def make_cover(area: Area | Cover) -> Cover:
+    """Compute what pooling over an area needs to know about it. A cover is returned as it is."""
     if isinstance(area, Cover):
         return area
-    box = _bounding_box(area)
+    box = bounding_box(area)
     inside = np.ascontiguousarray(area[box])
-    ys, xs = (_edges(length) for length in area.shape)
-    counts = _window_sums(_summed(inside.view(np.uint8)), box, ys, xs)
+    ys, xs = (_window_edges(length) for length in area.shape)
+    counts = _window_sums(_integrate(inside.view(np.uint8)), box, ys, xs)
     enough = np.where(counts >= MIN_WINDOW_PX, counts, np.nan)
     return Cover(box, inside, int(inside.sum()), enough, ys, xs)
+
+
+class PreparedPicture(NamedTuple):
+    """The expected image and the regions: all that a metric needs that pools a map of them."""
+
+    expected: Image
+    covers: Covers
+
+
+def prepare_picture(reference: Reference) -> PreparedPicture:
+    """Prepare the expected image and the regions."""
+    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
 def pool(
@@ -95,29 +115,30 @@ def pool(
     tails: Sequence[str] = (),
     convert: Callable[[float], float] = float,
 ) -> list[Value]:
-    """Mean, the percentiles that `tails` names (`p01`, `p99`), and worst window of every region.
+    """Mean, percentiles and worst window of every region. `tails` names the percentiles, such as
+    `p01`.
 
     `plane` is H×W. `better` says which end is worst; with `zero` it is the largest magnitude.
-    `convert` turns a pooled value into the metric's unit, e.g. a mean squared error into dB.
+    `convert` turns a pooled value into the metric's unit, such as a mean squared error into dB.
     """
     values = []
     for region, area in areas.items():
-        part = cover(area)
-        if not part.pixels:
-            values += unmeasured([region], ["mean", *tails, "worst"], EMPTY)
+        cover = make_cover(area)
+        if not cover.pixels:
+            values += unmeasured_values([region], ["mean", *tails, "worst"], EMPTY)
             continue
-        table = _table(plane, part)
-        values.append(Value(region, "mean", convert(float(table[-1, -1]) / part.pixels)))
-        inside = _values(plane, part) if tails else plane[:0]
+        table = _summed_area_table(plane, cover)
+        values.append(Value(region, "mean", convert(float(table[-1, -1]) / cover.pixels)))
+        inside = _values_inside(plane, cover) if tails else plane[:0]
         values += [
             Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails
         ]
-        values.append(_worst(table, part, region, better, convert))
+        values.append(_find_worst(table, cover, region, better, convert))
     return values
 
 
-def unmeasured(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
-    """Rows that say why there is no number."""
+def unmeasured_values(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
+    """Values without a number, with the reason."""
     return [Value(region, stat, None, reason) for region in regions for stat in stats]
 
 
@@ -129,30 +150,30 @@ def worst_window(
     better: Better,
     convert: Callable[[float], float] = float,
 ) -> Value:
-    """The worst among the region's means in every 64×64 window (stride 8), and where it is."""
-    part = cover(area)
-    return _worst(_table(plane, part), part, region, better, convert)
+    """The worst mean of the region in any 64×64 window (stride 8), and its place."""
+    cover = make_cover(area)
+    return _find_worst(_summed_area_table(plane, cover), cover, region, better, convert)
 
 
-def window_sums(plane: Plane, part: Cover) -> tuple[float, npt.NDArray[np.float64]]:
-    """Sum of the plane over the region, and over what each window holds of it, rows×columns."""
-    table = _table(plane, part)
-    return float(table[-1, -1]), _window_sums(table, part.box, part.ys, part.xs)
+def window_sums(plane: Plane, cover: Cover) -> tuple[float, npt.NDArray[np.float64]]:
+    """Sum of the plane over the region, and over the region's part of each window, rows×columns."""
+    table = _summed_area_table(plane, cover)
+    return float(table[-1, -1]), _window_sums(table, cover.box, cover.ys, cover.xs)
 
 
-def region_mean(plane: Plane, part: Cover) -> float:
+def region_mean(plane: Plane, cover: Cover) -> float:
     """Mean over a region that is not empty."""
-    return float(_table(plane, part)[-1, -1]) / part.pixels
+    return float(_summed_area_table(plane, cover)[-1, -1]) / cover.pixels
 
 
-def at_every_pixel(
+def interpolate_windows(
     grid: npt.NDArray[np.floating],
     ys: npt.NDArray[np.intp],
     xs: npt.NDArray[np.intp],
     shape: tuple[int, ...],
 ) -> Plane:
-    """A number a window, rows×columns, at every pixel of an H×W picture: interpolated between the
-    windows' centres.
+    """Interpolate one number for each window, rows×columns, between the windows' centres to every
+    pixel of an H×W picture.
     """
     places = (
         np.interp(np.arange(length), centres, np.arange(len(centres))).astype(np.float32)
@@ -165,23 +186,23 @@ def at_every_pixel(
 
 
 def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
-    """As NumPy's, between neighbours linear, in a fraction of the time: only what can be near a
-    tail is put in order.
+    """As NumPy's linear percentile, in a fraction of the time: only values near the tail are
+    sorted.
     """
     position = (values.size - 1) * percent / 100
     below = int(position)
     above = min(below + 1, values.size - 1)
-    near, smaller = _near(values, below, above)
+    near, smaller = _select_tail(values, below, above)
     placed = np.partition(near, (below - smaller, above - smaller))
     low, high = float(placed[below - smaller]), float(placed[above - smaller])
     return low + (high - low) * (position - below)
 
 
-def _near(
+def _select_tail(
     values: npt.NDArray[np.floating], below: int, above: int
 ) -> tuple[npt.NDArray[np.floating], int]:
-    """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a
-    limit that a sample tells.
+    """Select values that hold two ranks in a tail, by a limit from a sample. Also returns how many
+    smaller ones are left out.
     """
     sample = values[:: max(values.size // SAMPLED, 1)]
     share = sample.size / values.size
@@ -196,33 +217,35 @@ def _near(
     return values, 0
 
 
-def _worst(
-    table: Table, part: Cover, region: Region, better: Better, convert: Callable[[float], float]
+def _find_worst(
+    table: Table, cover: Cover, region: Region, better: Better, convert: Callable[[float], float]
 ) -> Value:
-    means = _window_sums(table, part.box, part.ys, part.xs) / part.counts
+    means = _window_sums(table, cover.box, cover.ys, cover.xs) / cover.counts
     badness = {"higher": -means, "lower": means, "zero": np.abs(means)}[better]
     if not np.isfinite(badness).any():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(badness)), badness.shape)
-    y, x = int(part.ys.centre[row]), int(part.xs.centre[column])
+    y, x = int(cover.ys.centre[row]), int(cover.xs.centre[column])
     return Value(region, "worst", convert(float(means[row, column])), y=y, x=x)
 
 
-def _values(plane: Plane, part: Cover) -> npt.NDArray[np.floating]:
+def _values_inside(plane: Plane, cover: Cover) -> npt.NDArray[np.floating]:
     """The plane's values in the region."""
-    cut = plane[part.box]
-    return cut.ravel() if part.pixels == cut.size else cut[part.inside]
+    cut = plane[cover.box]
+    return cut.ravel() if cover.pixels == cut.size else cut[cover.inside]
 
 
-def _table(plane: Plane, part: Cover) -> Table:
+def _summed_area_table(plane: Plane, cover: Cover) -> Table:
     """Summed-area table of the plane within the region's box, 0 where the region is not."""
     cut = np.ascontiguousarray(
-        plane[part.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
+        plane[cover.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
     )
-    return _summed(cut if part.pixels == cut.size else cv2.copyTo(cut, part.inside.view(np.uint8)))
+    return _integrate(
+        cut if cover.pixels == cut.size else cv2.copyTo(cut, cover.inside.view(np.uint8))
+    )
 
 
-def _summed(plane: npt.NDArray[Any]) -> Table:
+def _integrate(plane: npt.NDArray[Any]) -> Table:
     return (
         np.asarray(cv2.integral(plane, sdepth=cv2.CV_64F), np.float64)
         if plane.size
@@ -233,28 +256,28 @@ def _summed(plane: npt.NDArray[Any]) -> Table:
 def _window_sums(
     table: Table, box: tuple[slice, slice], ys: Edges, xs: Edges
 ) -> npt.NDArray[np.float64]:
-    """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is
-    0.
+    """Sum of each window, rows×columns, from a table of the plane within `box`. Outside the box it
+    is 0.
     """
-    y, x = _within(box[0], ys), _within(box[1], xs)
+    y, x = _clip_edges(box[0], ys), _clip_edges(box[1], xs)
     strips = table[y.stop] - table[y.start]
     return np.asarray(strips[:, x.stop] - strips[:, x.start], np.float64)
 
 
-def _within(part: slice, edges: Edges) -> Edges:
-    """The windows' edges counted from where the part begins, and none outside it."""
-    return Edges(*(np.clip(edge - part.start, 0, part.stop - part.start) for edge in edges))
+def _clip_edges(span: slice, edges: Edges) -> Edges:
+    """The windows' edges, counted from the start of a span and clipped to it."""
+    return Edges(*(np.clip(edge - span.start, 0, span.stop - span.start) for edge in edges))
 
 
-def _bounding_box(area: Area) -> tuple[slice, slice]:
-    """The smallest box that holds the area; empty where the area is."""
+def bounding_box(area: Area) -> tuple[slice, slice]:
+    """The smallest box that holds the area; empty if the area is."""
     rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return slice(0, 0), slice(0, 0)
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _edges(length: int) -> Edges:
+def _window_edges(length: int) -> Edges:
     size = min(WINDOW_PX, length)
     start = np.unique(np.append(np.arange(0, length - size + 1, STRIDE_PX), length - size))
     return Edges(start, start + size)

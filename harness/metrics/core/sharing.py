@@ -1,4 +1,4 @@
-"""What several metrics make of one and the same picture is made once."""
+"""Results that several metrics need of one picture are computed once."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import Image
 
-Made = TypeVar("Made", bound=npt.NDArray[np.floating[Any]])
+Result = TypeVar("Result", bound=npt.NDArray[np.floating[Any]])
 
 
 class _Shared(NamedTuple):
     image: Image
-    made: dict[Callable[[Image], Any], Any]
+    results: dict[Callable[[Image], Any], Any]
 
 
 _now: ContextVar[_Shared | None] = ContextVar("_now", default=None)
 
 
 @contextmanager
-def sharing(image: Image) -> Iterator[None]:
-    """Until the end of the block, functions that are marked `once` keep what they made of this very
+def share_results(image: Image) -> Iterator[None]:
+    """Until the end of the block, functions marked `compute_once` keep their result for this
     array.
     """
     token = _now.set(_Shared(image, {}))
@@ -36,19 +36,19 @@ def sharing(image: Image) -> Iterator[None]:
         _now.reset(token)
 
 
-def once(make: Callable[[Image], Made]) -> Callable[[Image], Made]:
-    """Mark a pure function of a picture: what is shared of it can't be written to."""
+def compute_once(make: Callable[[Image], Result]) -> Callable[[Image], Result]:
+    """Mark a pure function of a picture. A shared result is read-only."""
 
     @wraps(make)
-    def made(image: Image) -> Made:
+    def results(image: Image) -> Result:
         shared = _now.get()
         if shared is None or shared.image is not image:
             return make(image)
-        if make not in shared.made:
+        if make not in shared.results:
             result = make(image)
             result.flags.writeable = False
-            shared.made[make] = result
-        kept: Made = shared.made[make]
-        return kept
+            shared.results[make] = result
+        shared_result: Result = shared.results[make]
+        return shared_result
 
-    return made
+    return results

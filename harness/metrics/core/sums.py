@@ -1,5 +1,5 @@
-"""Statistics of a region that are made of several sums over it, e.g. a ratio: of the whole region,
-and of its windows.
+"""Statistics made of several sums over a region, such as a ratio: of the whole region, and of its
+windows.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ class Sums(NamedTuple):
     """A plane, summed over a region."""
 
     total: Numbers
-    """Of the whole region; no dimensions."""
+    """Of the whole region, without dimensions."""
     windows: Numbers
     """Rows×columns of windows; NaN where the region covers too little."""
 
 
-def sums(plane: Plane, part: Cover) -> Sums:
-    """Sum over the region, and over what each window holds of it."""
-    total, windows = window_sums(plane, part)
-    return Sums(np.asarray(total), np.where(np.isnan(part.counts), np.nan, windows))
+def sum_region(plane: Plane, cover: Cover) -> Sums:
+    """Sum over the region, and over its part of each window."""
+    total, windows = window_sums(plane, cover)
+    return Sums(np.asarray(total), np.where(np.isnan(cover.counts), np.nan, windows))
 
 
 def mean_and_worst(
     region: Region,
-    part: Cover,
+    cover: Cover,
     combine: Callable[..., Numbers],
     *planes: Sums,
     no_mean: str = "",
     no_window: str = "",
 ) -> list[Value]:
-    """`combine` of the whole region's sums, and of that window's in which its magnitude is largest.
+    """`combine` the sums of the whole region, and those of the window with the largest magnitude.
 
-    `combine` gives NaN where the sums mean nothing; `no_mean` and `no_window` say why.
+    `combine` returns NaN where the sums mean nothing. `no_mean` and `no_window` are the reasons
+    then.
     """
     mean = float(combine(*(plane.total for plane in planes)))
     windows = combine(*(plane.windows for plane in planes))
@@ -53,8 +54,8 @@ def mean_and_worst(
         Value(region, "mean", None, no_mean) if np.isnan(mean) else Value(region, "mean", mean)
     ]
     if np.isnan(windows).all():
-        reason = TOO_SMALL if np.isnan(part.counts).all() else no_window
+        reason = TOO_SMALL if np.isnan(cover.counts).all() else no_window
         return [*values, Value(region, "worst", None, reason)]
     row, column = np.unravel_index(int(np.nanargmax(np.abs(windows))), windows.shape)
-    y, x = int(part.ys.centre[row]), int(part.xs.centre[column])
+    y, x = int(cover.ys.centre[row]), int(cover.xs.centre[column])
     return [*values, Value(region, "worst", float(windows[row, column]), y=y, x=x)]

@@ -1,4 +1,4 @@
-"""Grain: is the noise inside the edit that of its surroundings, and is it still there elsewhere?"""
+"""Grain: does the noise in the edit match its surroundings, and is it unchanged elsewhere?"""
 
 from __future__ import annotations
 
@@ -12,52 +12,60 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    select_areas,
+)
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 SIGMAS_PX = (1.0, 2.0, 4.0)
-"""Each band is what one Gaussian takes away and the one before it left: about an octave, finest
-first.
-"""
+"""Each band is the difference of two Gaussians: about an octave, finest first."""
 
 BANDS = ("fine", "medium", "coarse")
 STATS = (*BANDS, "mean")
 
 STRUCTURE_PX = 3.0
-"""Scale at which structure is told from grain."""
+"""Scale that separates structure from grain."""
 
 FLAT_SHARE = 1 / 3
-"""The share of a region that is taken: where it has least structure."""
+"""Share of a region that is measured: where it has least structure."""
 
 MIN_PX = 64
-"""Fewer pixels without structure say nothing about noise."""
+"""Fewer flat pixels say nothing about noise."""
 
 GAP_PX = 4
-"""So near to the edit nothing else is measured: the finest band reaches so far."""
+"""Width of the band around the edit that is not measured, since the finest band reaches that
+far.
+"""
 
 AROUND_PX = 48
-"""How far the edit's surroundings reach."""
+"""Width of the edit's surroundings."""
 
 FLOOR = 0.5 / 255
-"""About what rounding to 8 bits leaves, added in squares to both sides: below it two places are
-equally clean.
+"""About what rounding to 8 bits leaves. It is added in squares to both sides, so that below it two
+places are equally clean.
 """
 
 LOCAL_PX = 6.0
-"""σ of the neighbourhood that the map looks at around a pixel."""
+"""σ of the neighbourhood around a pixel, for the map."""
 
 MIN_FLAT = 0.02
 """Share of that neighbourhood that must be flat."""
 
 BESIDE = ("edit", "around")
-"""What the edit's value is made of."""
+"""What the value of `edit` is made of."""
 
 MAD_TO_SIGMA = 1.4826
-"""Deviation of a normal distribution over its median absolute value."""
+"""Standard deviation of a normal distribution divided by its median absolute value."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 
 NO_EXPECTED = (
     "no expected picture is known, so only the edit can be compared, with its surroundings"
@@ -77,23 +85,23 @@ Places = tuple[npt.NDArray[np.intp], ...]
 """Rows and columns of pixels."""
 
 
-class Prepared(NamedTuple):
-    """The regions, and where their flat places lie and how noisy those are in the expected
-    image.
-    """
+class PreparedGrain(NamedTuple):
+    """The regions, their flat places, and the noise there in the expected image."""
 
     expected: Image | None
     areas: Mapping[Region, Area]
     places: Mapping[str, Area]
-    """What is measured: the regions, away from the edit, and `around`, its surroundings."""
+    """What is measured: the regions without the edit's rim, and `around`, the edit's
+    surroundings.
+    """
     flat: Mapping[str, Places]
     """Where those have least structure; empty: no expected image is known."""
     sigmas: Mapping[str, Sigmas]
-    """Of the same, in the expected image."""
+    """Deviations there, in the expected image."""
 
 
 def bands(plane: npt.NDArray[np.float32]) -> Bands:
-    """Detail of luma by octave: differences of Gaussians, finest first. 3×H×W."""
+    """Detail of luma by octave, as differences of Gaussians, finest first. 3×H×W."""
     blurred = [
         plane,
         *(
@@ -104,78 +112,86 @@ def bands(plane: npt.NDArray[np.float32]) -> Bands:
     return np.stack([fine - coarse for fine, coarse in itertools.pairwise(blurred)])
 
 
-def _prepare(reference: Reference) -> Prepared:
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
-    places = _measured_places(areas)
+def _prepare(reference: Reference) -> PreparedGrain:
+    areas = select_areas(reference, REGIONS)
+    places = _split_places(areas)
     if reference.expected is None:
-        return Prepared(None, areas, places, {}, {})
-    plane = _plane(reference.expected)
-    flat = _flat_places(plane, places)
-    return Prepared(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
+        return PreparedGrain(None, areas, places, {}, {})
+    plane = _luma32(reference.expected)
+    flat = _find_flat_places(plane, places)
+    return PreparedGrain(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    plane = _plane(actual)
-    flat = _flat(prepared, plane)
+def _measure(prepared: PreparedGrain, actual: Image) -> list[Value]:
+    plane = _luma32(actual)
+    flat = _get_flat_places(prepared, plane)
     sigmas = _deviations(bands(plane), flat)
-    return [value for region in prepared.areas for value in _region(prepared, sigmas, region)]
+    return [
+        value for region in prepared.areas for value in _measure_region(prepared, sigmas, region)
+    ]
 
 
-def _flat(prepared: Prepared, plane: npt.NDArray[np.float32]) -> Mapping[str, Places]:
-    """Where the expected image is flat; where none is known, where the actual one is."""
+def _get_flat_places(
+    prepared: PreparedGrain, plane: npt.NDArray[np.float32]
+) -> Mapping[str, Places]:
+    """Flat places of the expected image, or of the actual one if none is known."""
     beside = {place: area for place, area in prepared.places.items() if place in BESIDE}
-    return prepared.flat or _flat_places(plane, beside)
+    return prepared.flat or _find_flat_places(plane, beside)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB;
-    0 where there are none.
+def _map(prepared: PreparedGrain, actual: Image) -> Plane:
+    """Change of the deviation at the flat places around every pixel, mean of the bands, in dB; 0
+    without flat places.
 
-    Without an expected image: in the edit, over that of its surroundings.
+    Without an expected image: of the edit, relative to its surroundings.
     """
-    plane = _plane(actual)
-    flat = _flat(prepared, plane)
-    shown = np.zeros(plane.shape, np.float32)
-    for at in flat.values():
-        shown[at] = 1
-    detail, share = bands(plane), _around(shown)
+    plane = _luma32(actual)
+    flat = _get_flat_places(prepared, plane)
+    is_flat = np.zeros(plane.shape, np.float32)
+    for pixels in flat.values():
+        is_flat[pixels] = 1
+    detail, share = bands(plane), _blur_locally(is_flat)
     if prepared.expected is not None:
-        then = _local(bands(_plane(prepared.expected)), shown, share)
+        before = _local_deviations(bands(_luma32(prepared.expected)), is_flat, share)
     elif "around" in flat and "edit" in prepared.areas:
-        then = _deviations(detail, flat)["around"][:, None, None]
+        before = _deviations(detail, flat)["around"][:, None, None]
         share = np.where(prepared.areas["edit"], share, 0)
     else:
         return np.zeros(plane.shape)
-    change = (20 * np.log10(_local(detail, shown, share) / then)).mean(axis=0)
+    change = (20 * np.log10(_local_deviations(detail, is_flat, share) / before)).mean(axis=0)
     return np.where(share >= MIN_FLAT, change, 0.0)
 
 
-def _local(detail: Bands, shown: Plane, share: Plane) -> Plane:
-    """Deviation of each band at the flat places around every pixel, the floor added. 3×H×W."""
-    squares = np.stack([_around(band * band * shown) for band in detail])
+def _local_deviations(detail: Bands, is_flat: Plane, share: Plane) -> Plane:
+    """Deviation of each band at the flat places around every pixel, with the floor. 3×H×W."""
+    squares = np.stack([_blur_locally(band * band * is_flat) for band in detail])
     return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
 
 
-def _around(plane: npt.NDArray[np.float32]) -> Plane:
+def _blur_locally(plane: npt.NDArray[np.float32]) -> Plane:
     return np.asarray(
         cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32
     )
 
 
-def _region(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> list[Value]:
+def _measure_region(
+    prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], region: Region
+) -> list[Value]:
     """Every band of one region in dB, and their mean."""
-    reason = _reason(prepared, sigmas, region)
+    reason = _explain_unmeasured(prepared, sigmas, region)
     if reason:
-        return unmeasured([region], STATS, reason)
-    change = _change(prepared, sigmas, region)
+        return unmeasured_values([region], STATS, reason)
+    change = _deviation_change(prepared, sigmas, region)
     if region == "edit":
-        change = change - _change(prepared, sigmas, "around")
+        change = change - _deviation_change(prepared, sigmas, "around")
     values = [*change, change.mean()]
     return [Value(region, stat, float(value)) for stat, value in zip(STATS, values, strict=True)]
 
 
-def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> str:
-    """Why a region can't be measured; empty: it can."""
+def _explain_unmeasured(
+    prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], region: Region
+) -> str:
+    """Say why a region cannot be measured; empty: it can."""
     if not prepared.areas[region].any():
         return EMPTY
     if not prepared.sigmas and region != "edit":
@@ -185,8 +201,8 @@ def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) ->
     return NO_SURROUNDINGS if region == "edit" and "around" not in sigmas else ""
 
 
-def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
-    """Actual over expected deviation of each band, in dB; the actual one where nothing is
+def _deviation_change(prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
+    """Actual over expected deviation of each band, in dB; the actual deviation if nothing is
     expected.
     """
     expected = prepared.sigmas.get(place, np.ones(len(BANDS)))
@@ -194,19 +210,20 @@ def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sig
 
 
 def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigmas]:
-    """Robust deviation of each band at each region's flat places, the floor added."""
+    """Robust deviation of each band at each region's flat places, with the floor."""
     return {
         place: np.array(
-            [np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail]
+            [
+                np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[pixels]))), FLOOR)
+                for band in detail
+            ]
         )
-        for place, at in flat.items()
+        for place, pixels in flat.items()
     }
 
 
-def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
-    """The regions, those beside the edit without what lies right at it, and the edit's
-    surroundings.
-    """
+def _split_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
+    """The regions, those beside the edit without its rim, and the edit's surroundings."""
     edit = areas.get("edit")
     if edit is None or not edit.any():
         return {str(region): area for region, area in areas.items()}
@@ -220,14 +237,16 @@ def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
     return {**places, "around": around}
 
 
-def _flat_places(plane: npt.NDArray[np.float32], areas: Mapping[str, Area]) -> Mapping[str, Places]:
-    """Where each area has least structure; areas with too few such places are left out."""
+def _find_flat_places(
+    plane: npt.NDArray[np.float32], areas: Mapping[str, Area]
+) -> Mapping[str, Places]:
+    """Where each area has least structure. Areas with too few such places are left out."""
     structure = _structure(plane)
-    places = {name: _flattest(structure, area) for name, area in areas.items()}
-    return {name: at for name, at in places.items() if at[0].size >= MIN_PX}
+    places = {name: _find_flattest(structure, area) for name, area in areas.items()}
+    return {name: pixels for name, pixels in places.items() if pixels[0].size >= MIN_PX}
 
 
-def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
+def _find_flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
     inside = structure[area]
     if not inside.size:
         return np.nonzero(area)
@@ -236,7 +255,7 @@ def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
 
 
 def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Slope of smoothed luma, which grain hardly moves, spread to its neighbourhood. H×W."""
+    """Slope of smoothed luma, spread over its neighbourhood. Grain hardly changes it. H×W."""
     smooth = cv2.GaussianBlur(plane, (0, 0), STRUCTURE_PX, borderType=cv2.BORDER_REFLECT)
     slopes = (
         cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT)
@@ -248,7 +267,7 @@ def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     )
 
 
-def _plane(image: Image) -> npt.NDArray[np.float32]:
+def _luma32(image: Image) -> npt.NDArray[np.float32]:
     return luma(image).astype(np.float32)
 
 
@@ -261,8 +280,9 @@ GRAIN = Metric(
     range=(-56.0, 56.0),
     stats=STATS,
     source=(
-        "Deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from the median"
-        " absolute value (Donoho & Johnstone 1994), where the expected picture has least structure"
+        "Standard deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from"
+        " the median absolute value (Donoho & Johnstone 1994), where the expected picture has"
+        " least structure"
     ),
     formula=(
         "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median"
@@ -270,13 +290,14 @@ GRAIN = Metric(
         " log10(sigma(edit) / sigma(around)) of actual"
     ),
     sees=(
-        "In edit a fill smoother (negative) or noisier than its surroundings; in ring, keep and all"
-        " a picture that was denoised or gained noise; in which octave: fine, medium, coarse."
+        "In edit: a fill that is smoother (negative) or noisier (positive) than its surroundings."
+        " In ring, keep and all: a picture that was denoised or gained noise. Each by octave:"
+        " fine, medium, coarse."
     ),
     misses=(
         "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures"
-        " that have no flat place it reads the texture's strength (see local_contrast,"
-        " spectral_energy), and even noise, the same everywhere, reads up to 2 dB in edit there."
+        " without flat places it measures the texture itself (see local_contrast,"
+        " spectral_energy). There, even uniform noise reads up to 2 dB in edit."
     ),
     example="grain_lost",
     aspect="detail",
@@ -284,7 +305,7 @@ GRAIN = Metric(
     measure=_measure,
     margins={"mean": 0.5, "fine": 0.5},
     golden={"fine": -1.93062, "medium": -1.28219, "coarse": 0.0783526, "mean": -1.04482},
-    regions=MEASURED,
+    regions=REGIONS,
     needs=(),
     map=_map,
 )

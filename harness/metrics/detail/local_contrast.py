@@ -1,4 +1,4 @@
-"""Local contrast: has the picture gone flat, or harsh, where the edit was?"""
+"""Local contrast: did the edit make the picture flatter, or harsher?"""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool, region_mean, unmeasured
-from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import (
+    Covers,
+    make_covers,
+    pool,
+    region_mean,
+    unmeasured_values,
+)
+from editproof.harness.metrics.core.strips import compute_by_strips
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 SIGMA_PX = 4.0
-"""Scale of the neighbourhood whose contrast is taken."""
+"""Scale of the neighbourhood."""
 
 REACH_PX = 16
-"""How far that neighbourhood reaches: OpenCV ends a Gaussian at 4 σ."""
+"""Reach of the neighbourhood: OpenCV cuts a Gaussian at 4 σ."""
 
 FLOOR = 1 / 255
-"""Contrast of one 8-bit level: below it two flat places are equally flat."""
+"""Contrast of one 8-bit level. Below it, two flat places are equally flat."""
 
 SIGMAS_PX = (8.0, 4.0, 2.0, 1.0)
-"""Band k lies between Gaussians of this σ and, for the next finer bound, half of it; the last
-reaches to the pixel.
+"""Band k lies between the Gaussian of this σ and that of half of it. The last band reaches to the
+pixel.
 """
 
 BANDS = tuple(f"band_{number}" for number in range(1, len(SIGMAS_PX) + 1))
-"""About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px).
+"""About an octave each: `band_1` (coarsest, details of about 25 px) to `band_4` (finest, 1 to 3
+px).
 """
 
 DARKEST = 8 / 255
-"""Floor of the local mean that a band is divided by, so that black does not blow up to infinite
-contrast.
-"""
+"""Floor of the local mean that a band is divided by, so that black has no infinite contrast."""
 
 STATS = ("mean", "worst", *BANDS)
 
@@ -53,8 +65,8 @@ def rms_contrast(image: Image) -> npt.NDArray[np.float64]:
 
 
 def band_contrasts(image: Image) -> list[Plane]:
-    """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the
-    low-pass beneath it.
+    """Peli's band-limited contrast of luma, H×W each, coarsest first: a band-pass divided by the
+    low-pass below it.
     """
     plane = np.asarray(luma(image), np.float32)
     low = [*(_blur(plane, sigma) for sigma in SIGMAS_PX), plane]
@@ -63,9 +75,9 @@ def band_contrasts(image: Image) -> list[Plane]:
     ]
 
 
-class Prepared(NamedTuple):
-    """The expected image's luma, its local mean and variance, H×W; its contrast in each band of
-    each region; the regions.
+class PreparedContrast(NamedTuple):
+    """The expected image's luma with its local mean and variance, H×W, its contrast by band and
+    region, and the regions.
     """
 
     luma: Plane
@@ -75,19 +87,19 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedContrast:
+    expected = require_part(reference.expected)
     wide = luma(expected)
-    regions = covers(reference.areas)
+    regions = make_covers(reference.areas)
     moments = (wide, _blur(wide, SIGMA_PX), np.square(rms_contrast(expected)))
-    bands = _by_region(band_contrasts(expected), regions)
+    bands = _rms_by_region(band_contrasts(expected), regions)
     plane, mean, variance = (moment.astype(np.float32) for moment in moments)
-    return Prepared(plane, mean, variance, bands, regions)
+    return PreparedContrast(plane, mean, variance, bands, regions)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedContrast, actual: Image) -> list[Value]:
     pooled = pool(_map(prepared, actual), prepared.covers, better="zero")
-    bands = _by_region(band_contrasts(actual), prepared.covers)
+    bands = _rms_by_region(band_contrasts(actual), prepared.covers)
     return [
         value
         for region in prepared.covers
@@ -100,32 +112,36 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 def _band_values(region: Region, expected: list[float], actual: list[float]) -> list[Value]:
     if not expected:
-        return unmeasured([region], BANDS, EMPTY)
+        return unmeasured_values([region], BANDS, EMPTY)
     return [
         Value(region, stat, float(20 * np.log10((a + FLOOR) / (e + FLOOR))))
         for stat, e, a in zip(BANDS, expected, actual, strict=True)
     ]
 
 
-def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
-    """Root mean square of every band over each region; none where it is empty."""
+def _rms_by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
+    """Root mean square of every band over each region; empty for an empty region."""
     squares = [band * band for band in bands]
     return {
         region: (
-            [float(np.sqrt(region_mean(square, part))) for square in squares] if part.pixels else []
+            [float(np.sqrt(region_mean(square, cover))) for square in squares]
+            if cover.pixels
+            else []
         )
-        for region, part in regions.items()
+        for region, cover in regions.items()
     }
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than
+def _map(prepared: PreparedContrast, actual: Image) -> Plane:
+    """Actual over expected contrast of every pixel, H×W in dB. Negative is flatter than
     expected.
     """
-    return by_strips(lambda rows: _ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX)
+    return compute_by_strips(
+        lambda rows: _contrast_ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX
+    )
 
 
-def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
+def _contrast_ratio(prepared: PreparedContrast, actual: Image, rows: slice) -> Plane:
     """By the moments of the difference, as in ssim.py: variance(x + d) = variance(x) + 2 cov(x, d)
     + variance(d).
     """
@@ -133,8 +149,8 @@ def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
     difference = np.asarray(luma(actual[rows]) - plane, np.float32)
     shift = _blur(difference, SIGMA_PX)
     spread = _blur(difference * difference, SIGMA_PX) - shift * shift
-    tied = _blur(plane * difference, SIGMA_PX) - mean * shift
-    other = np.maximum(variance + 2 * tied + spread, 0)
+    covariance = _blur(plane * difference, SIGMA_PX) - mean * shift
+    other = np.maximum(variance + 2 * covariance + spread, 0)
     return np.asarray(20 * np.log10((np.sqrt(other) + FLOOR) / (np.sqrt(variance) + FLOOR)))
 
 
@@ -160,10 +176,13 @@ LOCAL_CONTRAST = Metric(
         " the bands likewise, with the rms over the region of band-pass / low-pass"
     ),
     sees=(
-        "Fills that are flatter or harsher than what they replace; washed-out areas after"
-        " harmonising."
+        "Fills with less or more contrast than what they replace, and areas that harmonising"
+        " washed out."
     ),
-    misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
+    misses=(
+        "The structure that makes up the contrast, and colour without lightness (see ssim,"
+        " delta_e00)."
+    ),
     example="denoised",
     aspect="detail",
     prepare=_prepare,

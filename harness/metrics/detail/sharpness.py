@@ -18,33 +18,34 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
+    select_areas,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 FINE_PX = 0.7
 COARSE_PX = 1.4
-"""Scales of the two Gaussians through which a gradient is taken."""
+"""Scales of the two Gaussians for gradients."""
 
 MIN_GRADIENT = 0.01
-"""Of luma per pixel, at the coarse scale: weaker edges are texture."""
+"""Of luma per pixel, at the coarse scale. Weaker edges are texture."""
 
 MOST_DB = 60.0
-"""What is left of an edge that is gone altogether has no width to speak of."""
+"""Bound for edges that are gone, which have no width."""
 
 MIN_GROWTH = 1e-3
-"""Floor of a squared ratio of gradients less 1: an edge wider than 38 px."""
+"""Floor of a squared ratio of gradients minus 1: an edge wider than 38 px."""
 
 AROUND_PX = 33
-"""Edge of the neighbourhood that the map looks at around a pixel."""
+"""Edge of the neighbourhood around a pixel, for the map."""
 
 MIN_EDGE_PX = 16
-"""So many pixels of strong edges that must hold."""
+"""Pixels of strong edges that the neighbourhood must hold."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
 
 NO_EDGE = "the expected picture has no strong edge in this region"
 NO_WINDOW = "no window holds enough strong edges"
@@ -53,9 +54,9 @@ Gradient = npt.NDArray[np.float32]
 """H×W: luma per pixel."""
 
 
-class Prepared(NamedTuple):
-    """The expected image; where it has strong edges, by region, the sums of its gradients there,
-    and the empty regions.
+class PreparedEdges(NamedTuple):
+    """The expected image, its strong edges by region, the sums of its gradients there, and the
+    empty regions.
     """
 
     image: Image
@@ -65,47 +66,52 @@ class Prepared(NamedTuple):
     empty: frozenset[Region]
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedEdges:
+    expected = require_part(reference.expected)
     plane = luma(expected).astype(np.float32)
-    ridge = _ridges(plane)
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
-    parts = covers({region: area & ridge for region, area in areas.items()})
+    ridge = _find_ridges(plane)
+    areas = select_areas(reference, REGIONS)
+    covers = make_covers({region: area & ridge for region, area in areas.items()})
     empty = frozenset(region for region, area in areas.items() if not area.any())
-    return Prepared(expected, parts, _sums(plane, parts), empty)
+    return PreparedEdges(expected, covers, _sum_gradients(plane, covers), empty)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    measured = _sums(luma(actual).astype(np.float32), prepared.covers)
+def _measure(prepared: PreparedEdges, actual: Image) -> list[Value]:
+    measured = _sum_gradients(luma(actual).astype(np.float32), prepared.covers)
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if not part.pixels:
-            values += unmeasured([region], STATS, EMPTY if region in prepared.empty else NO_EDGE)
+    for region, cover in prepared.covers.items():
+        if not cover.pixels:
+            values += unmeasured_values(
+                [region], STATS, EMPTY if region in prepared.empty else NO_EDGE
+            )
             continue
         planes = (*measured[region], *prepared.expected[region])
-        values += mean_and_worst(region, part, _decibels, *planes, no_window=NO_WINDOW)
+        values += mean_and_worst(region, cover, _decibels, *planes, no_window=NO_WINDOW)
     return values
 
 
-def _sums(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
+def _sum_gradients(plane: Gradient, covers: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
     """Fine and coarse gradients, summed over the edges of each region and window."""
     fine, coarse = (_gradient(plane, scale) for scale in (FINE_PX, COARSE_PX))
-    return {region: (sums(fine, part), sums(coarse, part)) for region, part in parts.items()}
+    return {
+        region: (sum_region(fine, cover), sum_region(coarse, cover))
+        for region, cover in covers.items()
+    }
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The change of width of the strong edges around every pixel, in dB; 0 where there are few."""
+def _map(prepared: PreparedEdges, actual: Image) -> Plane:
+    """Change of width of the strong edges around every pixel, in dB; 0 where there are few."""
     expected, measured = (luma(image).astype(np.float32) for image in (prepared.image, actual))
-    ridge = _ridges(expected).astype(np.float32)
+    ridge = _find_ridges(expected).astype(np.float32)
     widths = [
-        _around(ridge * _gradient(p, scale))
+        _sum_around(ridge * _gradient(p, scale))
         for p in (measured, expected)
         for scale in (FINE_PX, COARSE_PX)
     ]
-    return np.where(_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
+    return np.where(_sum_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
 
 
-def _around(plane: Gradient) -> Numbers:
+def _sum_around(plane: Gradient) -> Numbers:
     """Sum over the neighbourhood of every pixel."""
     size = (AROUND_PX, AROUND_PX)
     return np.asarray(
@@ -124,20 +130,18 @@ def _decibels(
 
 
 def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
-    """Variance of the Gaussian that an edge is blurred by, seen through the fine scale, in px²; in
-    all 0.8 px² more.
+    """Squared width of an edge in px²: the variance of its blur plus 0.8 px², from the fine scale
+    and the method.
 
-    A step blurred by s has a gradient of 1/sqrt(s² + scale²) times its height at its middle: two
-    scales tell s, whatever the height.
+    A step blurred by s has a gradient at its middle of 1/sqrt(s² + scale²) times its height. Two
+    scales give s for any height.
     """
     growth = np.square(fine / np.maximum(coarse, 1e-12)) - 1
     return np.asarray((COARSE_PX**2 - FINE_PX**2) / np.maximum(growth, MIN_GROWTH))
 
 
-def _ridges(plane: Gradient) -> Area:
-    """The middles of strong edges: where the gradient is largest along the axis that it runs
-    along.
-    """
+def _find_ridges(plane: Gradient) -> Area:
+    """Middles of strong edges: where the gradient is largest along its own axis."""
     smooth = _smooth(plane, COARSE_PX)
     across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
     gradient = length(across, down)
@@ -150,7 +154,7 @@ def _ridges(plane: Gradient) -> Area:
 
 
 def _gradient(plane: Gradient, scale: float) -> Gradient:
-    """The strongest gradient within a pixel, so that an edge that moved a little is not one that
+    """The strongest gradient within a pixel, so that a slightly moved edge does not count as
     softened.
     """
     smooth = _smooth(plane, scale)
@@ -188,14 +192,14 @@ SHARPNESS = Metric(
         " at scale 0.7 px / at 1.4 px, over the strong edges of expected"
     ),
     sees=(
-        "Edges that softened (negative; a blur of σ 0.6 px: about -1 dB) or were sharpened"
+        "Edges that were softened (negative; a blur of σ 0.6 px reads about -1 dB) or sharpened"
         " (positive), at any contrast."
     ),
     misses=(
-        "Blur where the expected picture has no strong edge (see spectral_energy), edges that are"
-        " gone altogether or moved by more than a pixel (see ssim, registration). From a blur of"
-        " some σ 8 px on, edges are gone rather than wide and it says less; noise sharpens what it"
-        " is laid over: 1 dB for noise of 4 % (see grain)."
+        "Blur where the expected picture has no strong edge (see spectral_energy), and edges that"
+        " are gone or moved by more than a pixel (see ssim, registration). Beyond a blur of about"
+        " σ 8 px, edges vanish rather than widen, so it reads less. Noise reads as sharpening:"
+        " noise of 4 % gives 1 dB (see grain)."
     ),
     example="sharpened",
     aspect="detail",
@@ -203,6 +207,6 @@ SHARPNESS = Metric(
     measure=_measure,
     margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": -0.896676, "worst": -3.10265},
-    regions=MEASURED,
+    regions=REGIONS,
     map=_map,
 )

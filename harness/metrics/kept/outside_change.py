@@ -1,4 +1,4 @@
-"""Has anything changed that nobody asked to change? Outside the edit, against the input itself."""
+"""Outside change: did anything change outside the edit, compared with the input itself?"""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import (
     Area,
-    Areas,
     Image,
     Metric,
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
+    select_areas,
 )
-from editproof.harness.metrics.core.pooling import percentile, unmeasured
+from editproof.harness.metrics.core.pooling import percentile, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -28,9 +28,9 @@ REGIONS: tuple[Region, ...] = ("ring", "keep")
 Levels = npt.NDArray[np.float32]
 
 
-class Prepared(NamedTuple):
-    """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None:
-    the region is empty.
+class PreparedInput(NamedTuple):
+    """The input in 8-bit levels, h×w×3, and its pixels that lie wholly in each region; None: the
+    region is empty.
     """
 
     levels: Levels
@@ -38,28 +38,30 @@ class Prepared(NamedTuple):
     scale: int
 
 
-def _prepare(reference: Reference) -> Prepared:
-    levels = np.round(known(reference.input) * np.float32(255))
-    areas: Areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+def _prepare(reference: Reference) -> PreparedInput:
+    levels = np.round(require_part(reference.input) * np.float32(255))
+    areas = select_areas(reference, REGIONS)
     inside = {
-        region: _wholly(area, reference.scale) if area.any() else None
+        region: _find_whole_pixels(area, reference.scale) if area.any() else None
         for region, area in areas.items()
     }
-    return Prepared(levels, inside, reference.scale)
+    return PreparedInput(levels, inside, reference.scale)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    change = _change(prepared, actual)
+def _measure(prepared: PreparedInput, actual: Image) -> list[Value]:
+    change = _largest_change(prepared, actual)
     return [
         value
         for region, inside in prepared.inside.items()
-        for value in _region(prepared, change, region, inside)
+        for value in _measure_region(prepared, change, region, inside)
     ]
 
 
-def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | None) -> list[Value]:
+def _measure_region(
+    prepared: PreparedInput, change: Levels, region: Region, inside: Area | None
+) -> list[Value]:
     if inside is None or not inside.any():
-        return unmeasured(
+        return unmeasured_values(
             [region], STATS, EMPTY if inside is None else "no input pixel lies wholly in the region"
         )
     levels = change[inside]
@@ -79,9 +81,9 @@ def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | N
     ]
 
 
-def _change(prepared: Prepared, actual: Image) -> Levels:
-    """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1,
-    averages above. h×w.
+def _largest_change(prepared: PreparedInput, actual: Image) -> Levels:
+    """Largest change of R, G or B at every input pixel, h×w, in levels: whole numbers at scale 1,
+    averages above.
     """
     levels = np.round(actual * np.float32(255))
     height, width = prepared.levels.shape[:2]
@@ -93,9 +95,9 @@ def _change(prepared: Prepared, actual: Image) -> Levels:
     return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The change in levels, 0 outside the regions. Output."""
-    change = _change(prepared, actual)
+def _map(prepared: PreparedInput, actual: Image) -> Plane:
+    """The change in levels; 0 outside the regions. Output."""
+    change = _largest_change(prepared, actual)
     somewhere = np.zeros(change.shape, bool)
     for inside in prepared.inside.values():
         somewhere |= False if inside is None else inside
@@ -103,8 +105,8 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     return np.kron(np.where(somewhere, change, 0.0), block)
 
 
-def _wholly(area: Area, scale: int) -> Area:
-    """Input pixels all of whose output pixels lie in the area."""
+def _find_whole_pixels(area: Area, scale: int) -> Area:
+    """Input pixels whose output pixels all lie in the area."""
     height, width = (size // scale for size in area.shape)
     return np.asarray(
         area[: height * scale, : width * scale]
@@ -122,24 +124,24 @@ OUTSIDE_CHANGE = Metric(
     range=(0.0, 255.0),
     stats=STATS,
     source=(
-        "Counting: 8-bit pixels of the output against those of the input; no reference, no seed, no"
-        " statistics"
+        "Pixel count: 8-bit pixels of the output against those of the input; no right answer, no"
+        " seed, no statistics"
     ),
     formula=(
-        "change = max over R, G, B of |actual - input| in levels of 255; share of pixels (0 to 1)"
-        " where it is at least 1, its 99th percentile, its maximum. Above scale 1 the output is"
-        " first averaged over the pixels that one input pixel became: its own upscaler's departure"
-        " from the input counts too"
+        "change = max over R, G, B of |actual - input| in 8-bit levels; share of pixels (0 to 1)"
+        " with a change of at least 1, its 99th percentile, its maximum. Above scale 1, the output"
+        " is first averaged over the pixels of each input pixel, so the upscaler's own departure"
+        " from the input counts as well"
     ),
     sees=(
-        "What is outside the edit and not what was handed in: repainting, recompression, a tint; at"
-        " scale 1 every pixel of it."
+        "Any change outside the edit: repainting, recompression, a tint. At scale 1 it sees every"
+        " single pixel."
     ),
     misses=(
-        "Whether the change does harm: above scale 1 any sharpening changes edges, and of a poor"
-        " capture the right answer itself differs from the input. What averages out within one"
-        " input pixel: at scale 2 an output pixel counts by a quarter, and a checkerboard of single"
-        " pixels not at all (see psnr, ssim in keep)."
+        "Whether the change does harm. Above scale 1 any sharpening changes edges, and for a poor"
+        " capture the right answer itself differs from the input. Changes that average out within"
+        " one input pixel: at scale 2 an output pixel counts for a quarter, and a checkerboard of"
+        " single pixels not at all (see psnr, ssim in keep)."
     ),
     example="outside_changed",
     aspect="what had to be kept",

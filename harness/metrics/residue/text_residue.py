@@ -1,4 +1,4 @@
-"""Can a text detector still find the text that had to go?"""
+"""Does a text detector still find the text that had to go?"""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 from editproof.vectors.scene import Box
@@ -30,37 +30,40 @@ KINDS = frozenset({"text", "watermark"})
 """Kinds of boxes that hold a line of text."""
 
 FOUND = 0.5
-"""A line is found where the detector's boxes cover at least this share of it."""
+"""A line counts as found if the detector's boxes cover at least this share of it."""
 
 
-class Prepared(NamedTuple):
-    """The lines of text that had to go and that the detector sees before the edit, but not in the
-    right answer.
+class PreparedText(NamedTuple):
+    """Lines of text to remove that the detector finds before the edit, but not in the right
+    answer.
     """
 
     lines: tuple[ocr.Bounds, ...]
-    """Output pixels."""
+    """In output pixels."""
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedText:
     if not area_of(reference, "edit").any():
-        return Prepared((), EMPTY)
+        return PreparedText((), EMPTY)
     boxes = [
         box
         for box in reference.boxes
-        if box.kind in KINDS and _goes(box, known(reference.overlay) > 0)
+        if box.kind in KINDS and _is_on_overlay(box, require_part(reference.overlay) > 0)
     ]
     if not boxes:
-        return Prepared((), "no text was laid over this scene")
-    expected, scale = known(reference.expected), reference.scale
-    before, after = ocr.text_area(_enlarged(known(reference.input), scale)), ocr.text_area(expected)
+        return PreparedText((), "no text was laid over this scene")
+    expected, scale = require_part(reference.expected), reference.scale
+    before, after = (
+        ocr.text_area(_enlarge(require_part(reference.input), scale)),
+        ocr.text_area(expected),
+    )
     lines = [ocr.bounds_of(box, expected.shape, scale) for box in boxes]
     seen = [line for line in lines if before[line].mean() >= FOUND]
     judged = tuple(line for line in seen if after[line].mean() < FOUND)
     if judged:
-        return Prepared(judged, "")
-    return Prepared(
+        return PreparedText(judged, "")
+    return PreparedText(
         (),
         (
             "OCR sees text in the right answer, too"
@@ -70,24 +73,24 @@ def _prepare(reference: Reference) -> Prepared:
     )
 
 
-def _goes(box: Box, overlay: Area) -> bool:
-    """Whether a box lies on the overlay: its text covers some of it, what another overlay crosses
-    hardly any.
+def _is_on_overlay(box: Box, overlay: Area) -> bool:
+    """Whether a box lies on the overlay. Its own text covers some of it; another overlay that
+    crosses it covers little.
     """
     part = overlay[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)]
     return bool(part.size and part.mean() > 0.05)
 
 
-def _enlarged(image: Image, scale: int) -> Image:
+def _enlarge(image: Image, scale: int) -> Image:
     if scale == 1:
         return image
     size = (image.shape[1] * scale, image.shape[0] * scale)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).clip(0, 1), np.float32)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedText, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
     area = ocr.text_area(actual)
     shares = np.array([area[line].mean() for line in prepared.lines])
     return [
@@ -96,8 +99,8 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """1 where the detector still sees a line that had to go. Output."""
+def _map(prepared: PreparedText, actual: Image) -> Plane:
+    """1 where the detector still finds a line that had to go. Output."""
     plane = np.zeros(actual.shape[:2])
     area = ocr.text_area(actual) if prepared.lines else plane
     for line in prepared.lines:
@@ -118,15 +121,15 @@ TEXT_RESIDUE = Metric(
         " 2017); PP-OCRv6"
     ),
     formula=(
-        "share of the lines that had to go that the detector's boxes still cover by half (found),"
-        " and the share of those lines' area that they cover (covered); of the lines that it sees"
-        " before the edit and not in the expected picture"
+        "found: share of the lines to remove of which the detector's boxes still cover at least"
+        " half; covered: share of those lines' area that the boxes cover. Only lines count that"
+        " the detector sees before the edit and not in the expected picture"
     ),
-    sees="Text that anybody still reads: skipped lines, half-erased letters, strong ghosts.",
+    sees="Text that is still readable: skipped lines, half-erased letters, strong ghosts.",
     misses=(
-        "Ghosts too faint for a detector, which an eye still finds (see ghost), and scripts in"
-        " which it is weak. It takes 0.2 s of a core for each picture of 512×512 px, so no suite"
-        " measures it unless asked."
+        "Ghosts that are too faint for a detector but visible to an eye (see ghost), and scripts"
+        " that the detector reads poorly. It takes 0.2 s of one core for each picture of 512×512"
+        " px, so a suite measures it only if it names it."
     ),
     example="text_left",
     aspect="ghosts and residue",

@@ -1,4 +1,4 @@
-"""Straight steps along the borders of a tiling, where the borders are known."""
+"""Straight steps along the borders of a known tiling."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.metrics.seams.steps import (
     FLOOR,
     SEGMENT_PX,
     Segments,
-    borders,
-    segments,
-    steps,
+    cut_segments,
+    find_borders,
+    measure_steps,
 )
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -33,7 +33,7 @@ STATS = ("residual", "alone", "worst")
 REGIONS: tuple[Region, ...] = ("seams",)
 
 APART_PX = 12
-"""Lines are compared with what lies up to this far beside them, input pixels."""
+"""Largest distance of the lines that a border is compared with, in input pixels."""
 
 LIMIT_DB = 60.0
 
@@ -41,7 +41,7 @@ Levels = npt.NDArray[np.float64]
 
 
 class Line(NamedTuple):
-    """The band of a border, and where the lines that it is compared with are. Output pixels."""
+    """The band of a border, and the lines beside it for comparison. Output pixels."""
 
     start: int
     stop: int
@@ -49,36 +49,32 @@ class Line(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The borders across one axis (0: horizontal lines), and the segments that they are cut
-    into.
-    """
+    """The borders across one axis (0: horizontal lines), and their segments."""
 
     axis: int
     lines: tuple[Line, ...]
     segments: Segments
 
 
-class Prepared(NamedTuple):
-    """The expected image, the borders, and how far the right answer's own steps stand out on
-    them.
-    """
+class PreparedBorders(NamedTuple):
+    """The expected image, the borders, and how far its own steps stand out on them."""
 
     expected: Image
     axes: tuple[Axis, ...]
-    own: float
+    expected_excess: float
     reason: str
 
 
 class Steps(NamedTuple):
-    """Squared steps on the lines and beside them, lines×segments, of a picture; one row each."""
+    """Squared steps of a picture on the lines and beside them, lines×segments each."""
 
     on: Levels
     beside: Levels
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected, area = known(reference.expected), area_of(reference, "seams")
-    axes = tuple(_axis(area, axis, reference.scale) for axis in (0, 1))
+def _prepare(reference: Reference) -> PreparedBorders:
+    expected, area = require_part(reference.expected), area_of(reference, "seams")
+    axes = tuple(_find_lines(area, axis, reference.scale) for axis in (0, 1))
     found = any(axis.lines for axis in axes)
     reason = (
         EMPTY
@@ -87,29 +83,34 @@ def _prepare(reference: Reference) -> Prepared:
         if found
         else "no straight border with something beside it lies in the region"
     )
-    own = _excess([_measured(axis, expected) for axis in axes if axis.lines]) if found else 0.0
-    return Prepared(expected, tuple(axis for axis in axes if axis.lines), own, reason)
+    expected_excess = (
+        _excess([_measure_bands(axis, expected) for axis in axes if axis.lines]) if found else 0.0
+    )
+    return PreparedBorders(
+        expected, tuple(axis for axis in axes if axis.lines), expected_excess, reason
+    )
 
 
-def _axis(area: Area, axis: int, scale: int) -> Axis:
-    """The borders that the mask holds: rows (or columns) that it covers nearly all along."""
+def _find_lines(area: Area, axis: int, scale: int) -> Axis:
+    """The borders that the mask holds: rows or columns that it covers almost completely."""
     length = area.shape[axis]
-    bands = borders(area, axis)
+    bands = find_borders(area, axis)
     full = np.zeros(length, bool)
     for start, stop in bands:
         full[start:stop] = True
     lines = [
-        Line(start, stop, _beside((start, stop), full, APART_PX * scale)) for start, stop in bands
+        Line(start, stop, _find_bands_beside((start, stop), full, APART_PX * scale))
+        for start, stop in bands
     ]
-    kept = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
-    return Axis(axis, kept, segments(area.shape[1 - axis], SEGMENT_PX * scale))
+    inside = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
+    return Axis(axis, inside, cut_segments(area.shape[1 - axis], SEGMENT_PX * scale))
 
 
-def _beside(
+def _find_bands_beside(
     band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int
 ) -> tuple[tuple[int, int], ...]:
-    """Bands of the same width on both sides that hold no border, up to `apart` away, half a width
-    between them.
+    """Bands of the same width on both sides, half a width apart and up to `apart` away, without a
+    border.
     """
     start, stop = band
     width = stop - start
@@ -127,21 +128,21 @@ def _beside(
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedBorders, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
-    residual = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
-    alone = _excess([_measured(axis, actual) for axis in prepared.axes])
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
+    residual = [_measure_bands(axis, actual - prepared.expected) for axis in prepared.axes]
+    alone = _excess([_measure_bands(axis, actual) for axis in prepared.axes])
     return [
         Value("seams", "residual", max(_excess(residual), 0.0)),
-        Value("seams", "alone", max(alone - prepared.own, 0.0)),
-        _worst(prepared.axes, residual),
+        Value("seams", "alone", max(alone - prepared.expected_excess, 0.0)),
+        _find_worst(prepared.axes, residual),
     ]
 
 
-def _measured(axis: Axis, image: Image) -> Steps:
-    """Each segment's largest squared step within each band, and beside it on average."""
-    squared = np.square(steps(image, axis.axis, axis.segments))
+def _measure_bands(axis: Axis, image: Image) -> Steps:
+    """Each segment's largest squared step within each band, and the average beside it."""
+    squared = np.square(measure_steps(image, axis.axis, axis.segments))
     on = np.stack([squared[line.start : line.stop + 1].max(axis=0) for line in axis.lines])
     beside = [
         np.mean([squared[start : stop + 1].max(axis=0) for start, stop in line.beside], axis=0)
@@ -151,18 +152,16 @@ def _measured(axis: Axis, image: Image) -> Steps:
 
 
 def _excess(measured: list[Steps]) -> float:
-    """How far steps on the lines stand out from those beside them, all taken together. dB."""
+    """How far all steps on the lines stand out from those beside them, in dB."""
     on = np.concatenate([part.on.ravel() for part in measured]).mean()
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
     return _decibels(on, beside)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0
-    elsewhere.
-    """
+def _map(prepared: PreparedBorders, actual: Image) -> Plane:
+    """How far each segment's step on a border stands out, in dB; 0 elsewhere."""
     plane = np.zeros(actual.shape[:2])
-    measured = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
+    measured = [_measure_bands(axis, actual - prepared.expected) for axis in prepared.axes]
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
     for axis, part in zip(prepared.axes, measured, strict=True):
         lines = plane if axis.axis == 0 else plane.T
@@ -177,8 +176,8 @@ def _decibels(on: float, beside: float) -> float:
     return float(np.clip(10 * np.log10((on + FLOOR) / (beside + FLOOR)), -LIMIT_DB, LIMIT_DB))
 
 
-def _worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
-    """The segment whose step is largest, against what lies beside the lines on average; and its
+def _find_worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
+    """The segment with the largest step, relative to the average beside the lines, and its
     place.
     """
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
@@ -204,20 +203,20 @@ SEAM_ENERGY = Metric(
         " to 12 px beside"
     ),
     formula=(
-        "10 log10(mean of step^2 on the borders / mean of step^2 beside them), a step being the"
-        " change across a line of the mean along 32 px: of actual minus expected (residual), of"
-        " actual itself over expected itself (alone), and of the one segment that stands out most"
-        " (worst); floor a tenth of an 8-bit level, 0 where nothing stands out"
+        "10 log10(mean of step^2 on the borders / mean of step^2 beside them). A step is the"
+        " change across a line of the mean along 32 px. residual: of actual minus expected; alone:"
+        " of actual, relative to expected; worst: of the segment that stands out most. The floor"
+        " is a tenth of an 8-bit level; 0 means that nothing stands out"
     ),
     sees=(
-        "Tiles that do not meet in tone: a step of one level in 255 on a smooth ground is some"
-        " 20 dB."
+        "Tiles whose tones do not match: a step of one 8-bit level on a smooth background reads"
+        " about 20 dB."
     ),
     misses=(
-        "Seams elsewhere than the scene's tiling has them (see seam_grid), and tiles that meet in"
-        " tone but not in texture (see ssim, lpips in seams). Worst is the loudest of many"
-        " segments, so without any seam noise and blur leave it 3 to 8 dB, and an edge of the"
-        " picture on a border reads as a seam where the edge was softened."
+        "Seams away from the scene's tiling (see seam_grid), and tiles that match in tone but not"
+        " in texture (see ssim, lpips in seams). Worst is the maximum over many segments, so noise"
+        " and blur alone give it 3 to 8 dB. If an edge of the picture lies on a border and was"
+        " softened, it reads as a seam."
     ),
     example="hard_seams",
     aspect="seams",

@@ -1,4 +1,4 @@
-"""A grid of straight steps with a period that nobody told us: tiles, strips, blocks of a codec."""
+"""A grid of straight steps with an unknown period: tiles, strips, codec blocks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from editproof.harness.metrics.core.metric import (
     Value,
     area_of,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.seams.steps import FLOOR, Segments, segments, steps
+from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.seams.steps import FLOOR, Segments, cut_segments, measure_steps
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -26,82 +26,80 @@ STATS = ("horizontal", "vertical")
 REGIONS: tuple[Region, ...] = ("all",)
 
 MIN_PERIOD = 8
-"""The smallest period, output pixels: the blocks of JPEG."""
+"""Smallest period, in output pixels: JPEG's blocks."""
 
 LENGTHS_PX = (8, 32)
-"""Lengths over which steps are averaged, output pixels: short ones for small tiles, long ones for
-faint seams.
+"""Lengths over which steps are averaged, in output pixels: short for small tiles, long for faint
+seams.
 """
 
 MIN_LINES = 3
-"""A grid has at least as many lines."""
+"""Least number of lines in a grid."""
 
 AROUND = 13
-"""A line is compared with the median of so many around it."""
+"""Number of lines for the median that a line is compared with."""
 
 CERTAIN = 6.0
-"""Standard deviations that the best grid must stand out by: among the 10^5 that are tried, chance
-reaches 4.5.
+"""Standard deviations by which the best grid must stand out. Chance reaches 4.5 among the 10^5 that
+are tried.
 """
 
 BORDER_PX = 4
-"""Lines this near to the border are left out: interpolation rings there."""
+"""Lines this near to the border are left out, since interpolation rings there."""
 
 LEAST_DB = 3.0
-"""What the grid must stand out by, on average and in the median of its lines: one strong edge of
-the picture is no grid.
+"""Least excess of a grid, on average and in the median of its lines, since one strong edge is not a
+grid.
 """
 
 LIMIT_DB = 30.0
-"""What a single line may stand out by."""
+"""Largest excess of a single line."""
 
 Profile = npt.NDArray[np.float64]
-"""How far each line's step stands out from its neighbours', dB."""
+"""How far each line's step stands out from its neighbours', in dB."""
 
 
 class Grid(NamedTuple):
-    """Lines at `first`, `first + period`, …, output pixels, and how far they stand out, dB."""
+    """Lines at `first`, `first + period`, …, in output pixels, and their excess in dB."""
 
     period: int
     first: int
     excess: float
 
 
-class Prepared(NamedTuple):
-    """The expected image, where it is known, and whether there is something to measure."""
+class PreparedPicture(NamedTuple):
+    """The expected image, if known, and the region `all`."""
 
     expected: Image | None
     area: Area
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(reference.expected, area_of(reference, "all"))
+def _prepare(reference: Reference) -> PreparedPicture:
+    return PreparedPicture(reference.expected, area_of(reference, "all"))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     if not prepared.area.any():
-        return unmeasured(REGIONS, STATS, EMPTY)
-    image = _looked_at(prepared, actual)
-    return [_value(image, axis) for axis in (0, 1)]
+        return unmeasured_values(REGIONS, STATS, EMPTY)
+    image = _residual(prepared, actual)
+    return [_measure_axis(image, axis) for axis in (0, 1)]
 
 
-def _looked_at(prepared: Prepared, actual: Image) -> Image:
+def _residual(prepared: PreparedPicture, actual: Image) -> Image:
     return actual if prepared.expected is None else actual - prepared.expected
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """Beside each line of a grid that was found, how far the step across it stands out there, in
-    dB; 0 elsewhere.
-    """
-    image = _looked_at(prepared, actual)
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
+    """Beside each line of a grid, how far the step across it stands out, in dB; 0 elsewhere."""
+    image = _residual(prepared, actual)
     plane = np.zeros(image.shape[:2])
     for axis, lines in ((0, plane), (1, plane.T)):
         grid = find_grid(image, axis) if _is_large(image, axis) else None
         if grid is None:
             continue
-        pieces = segments(image.shape[1 - axis], LENGTHS_PX[-1])
+        pieces = cut_segments(image.shape[1 - axis], LENGTHS_PX[-1])
         decibels = _decibels(image, axis, pieces)
-        excess = np.clip(decibels - _median(decibels), 0, LIMIT_DB)
+        excess = np.clip(decibels - _running_median(decibels), 0, LIMIT_DB)
         for line in range(grid.first, image.shape[axis], grid.period):
             band = lines[line - 1 : line + 1]
             np.maximum(band, np.repeat(excess[line - 1], pieces.sizes), out=band)
@@ -112,7 +110,7 @@ def _is_large(image: Image, axis: int) -> bool:
     return bool(image.shape[axis] >= MIN_LINES * MIN_PERIOD + 2 * BORDER_PX)
 
 
-def _value(image: Image, axis: int) -> Value:
+def _measure_axis(image: Image, axis: int) -> Value:
     stat = STATS[axis]
     if not _is_large(image, axis):
         return Value(
@@ -127,8 +125,8 @@ def _value(image: Image, axis: int) -> Value:
 
 
 def find_grid(image: Image, axis: int) -> Grid | None:
-    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most certainly;
-    None: none does.
+    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most; None: none
+    does.
 
     All periods from MIN_PERIOD to a third of the image are tried, at every phase.
     """
@@ -142,13 +140,13 @@ def find_grid(image: Image, axis: int) -> Grid | None:
 class _Candidate(NamedTuple):
     grid: Grid
     certainty: float
-    """Standard deviations."""
+    """In standard deviations."""
     typical: float
-    """The mean or the median of its lines, whichever is less. dB."""
+    """Mean or median of its lines, whichever is less, in dB."""
 
 
 def _best_grid(standing_out: Profile) -> _Candidate:
-    """The grid of a profile that begins BORDER_PX from the border."""
+    """The best grid of a profile that starts BORDER_PX from the border."""
     size = standing_out.size
     padded = np.append(standing_out, np.zeros(size))
     score, period, first = max(
@@ -163,8 +161,8 @@ def _best_grid(standing_out: Profile) -> _Candidate:
 
 
 def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, int]:
-    """Score, period and first line of the grid of that period that scores best: sum over root of
-    the number of lines.
+    """Score, period and first line of the best grid of that period. The score is the sum over the
+    root of the number of lines.
     """
     rows = -(-size // period)
     sums = np.add.reduce(padded[: rows * period].reshape(rows, period))
@@ -181,29 +179,28 @@ def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, in
 
 
 def _profile(image: Image, axis: int, length: int) -> Profile:
-    """How far the steps along segments of a `length` stand out, from BORDER_PX on to as far from
-    the other border.
+    """How far the steps along segments of a `length` stand out, without BORDER_PX lines at either
+    border.
 
-    In dB first and then averaged over the segments, so that quiet parts of a busy picture count as
-    much as loud ones.
+    Values are averaged over the segments in dB, so that quiet parts of a busy picture count as much
+    as loud ones.
     """
-    decibels = _decibels(image, axis, segments(image.shape[1 - axis], length)).mean(axis=-1)
-    standing_out = np.clip(decibels - _median(decibels), -LIMIT_DB, LIMIT_DB)
+    decibels = _decibels(image, axis, cut_segments(image.shape[1 - axis], length)).mean(axis=-1)
+    standing_out = np.clip(decibels - _running_median(decibels), -LIMIT_DB, LIMIT_DB)
     return np.asarray(standing_out[BORDER_PX - 1 : 1 - BORDER_PX], np.float64)
 
 
 def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
-    """Squared steps before every line but the first, lines×segments, dB."""
-    return np.asarray(10 * np.log10(np.square(steps(image, axis, pieces))[1:-1] + FLOOR))
+    """Squared steps before every line but the first, lines×segments, in dB."""
+    return np.asarray(10 * np.log10(np.square(measure_steps(image, axis, pieces))[1:-1] + FLOOR))
 
 
-def _median(values: Profile) -> Profile:
-    """Of AROUND lines around each, for lines or lines×segments; the ends mirrored."""
-    wide = np.pad(
-        values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect"
-    )
-    around = np.lib.stride_tricks.sliding_window_view(wide, AROUND, axis=0)
-    return np.asarray(np.median(around, axis=-1), np.float64)
+def _running_median(values: Profile) -> Profile:
+    """Median of AROUND lines around each, for lines or lines×segments; the ends are mirrored."""
+    from scipy.ndimage import median_filter
+
+    size = (AROUND, *([1] * (values.ndim - 1)))
+    return np.asarray(median_filter(values, size=size, mode="mirror"), np.float64)
 
 
 SEAM_GRID = Metric(
@@ -218,19 +215,19 @@ SEAM_GRID = Metric(
         "Comb search over all periods and phases on the profile of straight steps (see seam_energy)"
     ),
     formula=(
-        "10 log10 of step^2 across each line, less the median of 13 lines around, averaged over the"
-        " lines of the grid that stands out most; 0 unless by 6 standard deviations and by 3 dB. Of"
-        " actual minus expected, or of actual alone where no expected picture is known. The place"
-        " is the grid's first line"
+        "10 log10 of step^2 across each line, minus the median of 13 lines around it, averaged"
+        " over the lines of the most prominent grid. 0 unless the grid stands out by 6 standard"
+        " deviations and by 3 dB. Measured on actual minus expected, or on actual alone if no"
+        " expected picture is known. The place is the grid's first line"
     ),
     sees=(
-        "Tiles, strips and codec blocks at any period from 8 px to nearly a third of the picture,"
-        " untold where they are."
+        "Tiles, strips and codec blocks at any period from 8 px to about a third of the picture."
+        " It does not need to know where they are."
     ),
     misses=(
-        "A single seam, a pattern of tiles without steps (see tile_peak), tiles that are not evenly"
-        " spaced, and, where no expected picture is known, the difference between seams and"
-        " straight joints that belong there: bricks, window panes (see seam_energy)."
+        "A single seam, tile patterns without steps (see tile_peak), and unevenly spaced tiles."
+        " Without an expected picture, it cannot tell seams from straight joints that belong"
+        " there, such as bricks or window panes (see seam_energy)."
     ),
     example="hard_seams",
     aspect="seams",

@@ -1,5 +1,5 @@
-"""A peak in the spectrum at the period of a known tiling: what every tile does in the same way,
-without a step anywhere.
+"""A peak in the spectrum at the period of a known tiling: what repeats in every tile without a
+step.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.seams.steps import tiling
+from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.seams.steps import find_tiling
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -29,14 +29,16 @@ STATS = ("peak", "amplitude")
 REGIONS: tuple[Region, ...] = ("seams",)
 
 LEAST_TILES = 4.0
-"""Along an axis: with fewer, what lies between two harmonics can't be told from them."""
+"""Least number of tiles along an axis. With fewer, harmonics cannot be separated from what lies
+between them.
+"""
 
 HARMONICS = 8
 SHORTEST_PX = 4.0
-"""Harmonics of a shorter period are left out."""
+"""Harmonics with a shorter period are left out."""
 
 FLOOR = 0.05
-"""In 8-bit levels: what rounding leaves of nothing."""
+"""In 8-bit levels: what rounding leaves on a flat picture."""
 
 LIMIT_DB = 60.0
 FEW = f"the tiling has fewer than {LEAST_TILES:g} tiles along either axis"
@@ -45,18 +47,18 @@ Wide = npt.NDArray[np.float64]
 
 
 class Axis(NamedTuple):
-    """A tiling's waves along one axis (0: y)."""
+    """The waves of a tiling along one axis (0: y)."""
 
     axis: int
     on: npt.NDArray[np.complex128]
-    """Harmonics×pixels: times a profile, the wave's complex amplitude."""
+    """Harmonics×pixels: multiplied by a profile, they give each wave's complex amplitude."""
     between: npt.NDArray[np.complex128]
-    """The same halfway between the harmonics."""
+    """Waves halfway between the harmonics."""
 
 
-class Prepared(NamedTuple):
-    """The expected image's luma in 8-bit levels and the axes that hold enough tiles; or why there
-    is nothing to measure.
+class PreparedWaves(NamedTuple):
+    """The expected image's luma in 8-bit levels and the axes with enough tiles, or why it cannot be
+    measured.
     """
 
     luma: Plane
@@ -64,18 +66,18 @@ class Prepared(NamedTuple):
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedWaves:
     area = area_of(reference, "seams")
-    plane = 255 * luma(known(reference.expected))
+    plane = 255 * luma(require_part(reference.expected))
     if not area.any():
-        return Prepared(plane, (), EMPTY)
-    axes = tuple(axis for number in (0, 1) if (axis := _axis(area, number)) is not None)
-    return Prepared(plane, axes, "" if axes else FEW)
+        return PreparedWaves(plane, (), EMPTY)
+    axes = tuple(axis for number in (0, 1) if (axis := _make_axis(area, number)) is not None)
+    return PreparedWaves(plane, axes, "" if axes else FEW)
 
 
-def _axis(area: Area, axis: int) -> Axis | None:
-    """The waves of an axis; None: too few tiles lie along it."""
-    length, found = area.shape[axis], tiling(area, axis)
+def _make_axis(area: Area, axis: int) -> Axis | None:
+    """Make the waves of an axis; None: it holds too few tiles."""
+    length, found = area.shape[axis], find_tiling(area, axis)
     if found is None or length / found[1] < LEAST_TILES:
         return None
     period = found[1]
@@ -88,23 +90,23 @@ def _axis(area: Area, axis: int) -> Axis | None:
 
 
 def _waves(frequencies: Wide, length: int) -> npt.NDArray[np.complex128]:
-    """Hann-windowed waves of these frequencies, cycles a pixel; a wave of amplitude 1 has one of 1
-    under its own.
+    """Hann-windowed waves of these frequencies, in cycles a pixel, scaled so that a wave of
+    amplitude 1 gives 1.
     """
     window = np.hanning(length + 2)[1:-1]
     phases = 2j * np.pi * frequencies[:, None] * np.arange(length)
     return np.asarray(2 / window.sum() * window * np.exp(-phases))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedWaves, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
     residual = 255 * luma(actual) - prepared.luma
-    peaks, amplitudes = zip(*(_peak(axis, residual) for axis in prepared.axes), strict=True)
+    peaks, amplitudes = zip(*(_find_peak(axis, residual) for axis in prepared.axes), strict=True)
     return [Value("seams", "peak", max(peaks)), Value("seams", "amplitude", max(amplitudes))]
 
 
-def _peak(axis: Axis, residual: Plane) -> tuple[float, float]:
+def _find_peak(axis: Axis, residual: Plane) -> tuple[float, float]:
     """How far the strongest harmonic stands out from what lies between them, in dB, and its
     amplitude in levels.
     """
@@ -116,8 +118,8 @@ def _peak(axis: Axis, residual: Plane) -> tuple[float, float]:
 
 
 def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
-    """Of the residual's mean along the lines of the tiling, less a straight slope: at the
-    harmonics, and between them.
+    """Amplitudes at the harmonics and between them, of the residual's mean along the tiling's lines
+    without its linear trend.
     """
     profile = residual.mean(axis=1 - axis.axis, dtype=np.float64)
     places = np.arange(len(profile))
@@ -125,10 +127,8 @@ def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
     return np.abs(axis.on @ level), np.abs(axis.between @ level)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """What the harmonics make of the residual, in levels: the pattern itself. 0 where there is no
-    tiling.
-    """
+def _map(prepared: PreparedWaves, actual: Image) -> Plane:
+    """The pattern that the harmonics form, in levels; 0 without a tiling."""
     residual = 255 * luma(actual) - prepared.luma
     plane = np.zeros(residual.shape)
     for axis in prepared.axes:
@@ -154,17 +154,17 @@ TILE_PEAK = Metric(
     formula=(
         "A(f) = amplitude of the wave f in the profile of luma of actual - expected, Hann window,"
         " 8-bit levels; peak = 20 log10(max A(k / tile) / rms A((k + 1/2) / tile)), k from 1 to 8,"
-        " floor 0.05 levels, of the worse axis; amplitude = max A(k / tile)"
+        " floor 0.05 levels, on the worse axis; amplitude = max A(k / tile)"
     ),
     sees=(
-        "What every tile does alike: lighter in the middle, darker to one side, without a step"
-        " anywhere. A wave of half a level stands out by some 20 dB on a smooth ground; up to 8 dB"
-        " is noise, and up to 13 dB what a fill leaves of itself."
+        "Shading that repeats in every tile without a step: lighter in the middle, or darker on"
+        " one side. A wave of half a level reads about 20 dB on a smooth background. Noise reads"
+        " up to 8 dB, and a sound fill up to 13 dB."
     ),
     misses=(
-        "Whose the period is: letters or stripes left at the tiles' pitch are a peak, too. Tiles"
-        " that differ from one another (see seam_energy), patterns in colour alone, and tilings"
-        " that the scene does not ask for (see seam_grid) or that have fewer than four tiles."
+        "Where the period comes from: letters or stripes at the tiles' pitch also give a peak."
+        " Tiles that differ from one another (see seam_energy), patterns in colour alone, tilings"
+        " that the scene does not declare (see seam_grid), and fewer than four tiles."
     ),
     example="tile_shading",
     aspect="seams",

@@ -1,4 +1,4 @@
-"""ColorVideoVDP: how much worse than the right answer a viewer finds the picture."""
+"""ColorVideoVDP: how much worse a viewer finds the picture than the right answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.metric import (
     Areas,
     Image,
@@ -14,46 +14,49 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
+from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Region, Viewing
 
 STATS = ("mean", "worst")
 
 VIEWING = Viewing()
-"""A 4K monitor, one picture pixel a display pixel. A suite's own viewing condition holds for the
-gate alone: a number of this metric means the same in every run."""
+"""A 4K monitor with one picture pixel for each display pixel. A suite's own viewing condition
+applies to the gate only, so this metric's numbers mean the same in every run.
+"""
 
 
-class Prepared(NamedTuple):
+class PreparedPicture(NamedTuple):
     """The expected image and the regions."""
 
     expected: Image
     areas: Areas
 
 
-def _prepare(reference: Reference) -> Prepared:
-    visibility.require()
-    return Prepared(known(reference.expected), reference.areas)
+def _prepare(reference: Reference) -> PreparedPicture:
+    colorvideovdp.require_package()
+    return PreparedPicture(require_part(reference.expected), reference.areas)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    found = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=prepared.areas)
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
+    found = colorvideovdp.pool_regions(
+        actual, prepared.expected, viewing=VIEWING, areas=prepared.areas
+    )
     values: list[Value] = []
     for region in prepared.areas:
         if region not in found:
-            values += unmeasured([region], STATS, EMPTY)
+            values += unmeasured_values([region], STATS, EMPTY)
             continue
         values += [
             Value(region, "mean", found[region].whole),
-            _worst(region, found[region].windows),
+            _find_worst(region, found[region].windows),
         ]
     return values
 
 
-def _worst(region: Region, windows: visibility.Grid) -> Value:
+def _find_worst(region: Region, windows: colorvideovdp.Grid) -> Value:
     if np.isnan(windows.lost).all():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(windows.lost)), windows.lost.shape)
@@ -66,13 +69,13 @@ def _worst(region: Region, windows: visibility.Grid) -> Value:
     )
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """JOD lost around every pixel: of its window."""
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
+    """JOD lost in the window around every pixel."""
     everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
-    windows = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=everywhere)[
-        "all"
-    ].windows
-    return at_every_pixel(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
+    windows = colorvideovdp.pool_regions(
+        actual, prepared.expected, viewing=VIEWING, areas=everywhere
+    )["all"].windows
+    return interpolate_windows(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
 
 
 CVVDP = Metric(
@@ -88,18 +91,18 @@ CVVDP = Metric(
         " standard_4k"
     ),
     formula=(
-        "10 - JOD. The contrast difference in each band and colour channel, as the eye masks it,"
-        " pooled over the region; at 1 JOD lost, three of four people prefer the right answer. Over"
-        " the whole picture it is the package's own number"
+        "10 - JOD: the contrast difference in each band and colour channel, with visual masking,"
+        " pooled over the region. At 1 JOD lost, three of four people prefer the right answer."
+        " Over the whole picture it is the package's own number"
     ),
     sees=(
-        "What somebody sees who compares the picture with the right answer on a 4K monitor, in one"
-        " scale for blur, noise, tints, ghosts and seams."
+        "What a viewer sees who compares the picture with the right answer on a 4K monitor. Blur,"
+        " noise, tints, ghosts and seams share one scale."
     ),
     misses=(
-        "Which property changed, a slight tint of a large plain area (see delta_e00), and what a"
-        " magnifying glass shows. It takes about half a second for 512×512 px. Coarse bands reach"
-        " beyond a region: damage beside it counts a little."
+        "Which property changed, a slight tint of a large plain area (see delta_e00), and what"
+        " only a magnifier shows. It takes about half a second for 512×512 px. Coarse bands reach"
+        " beyond a region, so damage beside it counts a little."
     ),
     example="compressed",
     aspect="structure",

@@ -1,25 +1,21 @@
-"""FLIP: the difference that somebody sees who flips between the two pictures."""
+"""FLIP: the difference that a person sees when flipping between two pictures."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
-
-
-class Prepared(NamedTuple):
-    """The expected image and the regions."""
-
-    expected: Image
-    covers: Covers
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Value,
+)
+from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepare_picture
 
 
 def flip_map(expected: Image, actual: Image) -> Plane:
-    """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px.
-    H×W in [0, 1].
+    """LDR-FLIP of every pixel, H×W in [0, 1], at 67 pixels per degree: 0.7 m from a display that is
+    0.7 m and 3840 px wide.
     """
     from flip_evaluator import evaluate
 
@@ -29,15 +25,11 @@ def flip_map(expected: Image, actual: Image) -> Plane:
     return np.asarray(plane, np.float32).reshape(actual.shape[:2])
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(known(reference.expected), covers(reference.areas))
-
-
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p99",))
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
     return flip_map(prepared.expected, actual)
 
 
@@ -54,20 +46,20 @@ FLIP = Metric(
         " authors' flip-evaluator"
     ),
     formula=(
-        "dc^(1 - df) of every pixel: dc a colour difference after the eye's contrast sensitivity,"
-        " df of edges and points"
+        "dc^(1 - df) of every pixel: dc is a colour difference filtered by the eye's contrast"
+        " sensitivity, df is a difference of edges and points"
     ),
     sees=(
-        "What an eye sees that alternates between both pictures on a desktop display: colour, edges"
-        " and points at once."
+        "What an eye sees when both pictures alternate on a desktop display: colour, edges and"
+        " points in one number."
     ),
     misses=(
-        "What a magnifying glass shows, and which property changed; it takes about half a second"
-        " for 512×512 px, ten times as long as the others (see delta_e00, ssim)."
+        "What only a magnifier shows, and which property changed (see delta_e00, ssim). It takes"
+        " about half a second for 512×512 px, ten times as long as the other metrics."
     ),
     example="compressed",
     aspect="structure",
-    prepare=_prepare,
+    prepare=prepare_picture,
     measure=_measure,
     margins={"mean": 0.01, "worst": 0.03},
     golden={"mean": 0.106411, "p99": 0.306846, "worst": 0.201853},

@@ -17,18 +17,23 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
+from editproof.harness.metrics.core.pooling import (
+    Covers,
+    make_covers,
+    unmeasured_values,
+    worst_window,
+)
 from editproof.harness.metrics.structure.ssim import BORDER, C1, C2, SIGMA, SIZE
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, finest first."""
+"""Exponents of the scales, finest first."""
 
 MIN_PX = SIZE * 2 ** (len(WEIGHTS) - 1)
-"""Edge of the smallest image whose coarsest scale still holds a window."""
+"""Edge of the smallest image whose coarsest scale holds a window."""
 
 STATS = ("mean", "worst")
 SMALL = f"the image is smaller than {MIN_PX}×{MIN_PX} px, too small for {len(WEIGHTS)} scales"
@@ -37,16 +42,16 @@ Small = npt.NDArray[np.float32]
 
 
 class Moments(NamedTuple):
-    """One scale of a picture's luma, with its local mean and variance. H×W of that scale."""
+    """Luma of one scale, with its local mean and variance, H×W of that scale."""
 
     plane: Small
     mean: Small
     variance: Small
 
 
-class Prepared(NamedTuple):
-    """The expected image's scales, and each region's weight at every pixel of every scale; no
-    scales: it is too small.
+class PreparedScales(NamedTuple):
+    """The expected image's scales, and each region's weight at every pixel of every scale. Without
+    scales, the image is too small.
     """
 
     scales: tuple[Moments, ...]
@@ -54,35 +59,35 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedScales:
+    expected = require_part(reference.expected)
+    covers = make_covers(reference.areas)
     if min(expected.shape[:2]) < MIN_PX:
-        return Prepared((), {}, parts)
+        return PreparedScales((), {}, covers)
     scales = tuple(_moments(plane) for plane in _pyramid(luma(expected).astype(np.float32)))
-    return Prepared(scales, _weights(reference.areas), parts)
+    return PreparedScales(scales, _region_weights(reference.areas), covers)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedScales, actual: Image) -> list[Value]:
     maps = _similarities(prepared, actual)
-    plane = _product(maps, actual.shape[:2])
+    plane = _combine_scales(maps, actual.shape[:2])
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if not part.pixels or not maps:
-            values += unmeasured([region], STATS, SMALL if part.pixels else EMPTY)
+    for region, cover in prepared.covers.items():
+        if not cover.pixels or not maps:
+            values += unmeasured_values([region], STATS, SMALL if cover.pixels else EMPTY)
             continue
-        values.append(Value(region, "mean", _pooled(maps, prepared.weights[region])))
-        values.append(worst_window(plane, part, region, better="higher"))
+        values.append(Value(region, "mean", _pool_scales(maps, prepared.weights[region])))
+        values.append(worst_window(plane, cover, region, better="higher"))
     return values
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
-    """The product of the scales at every pixel, H×W in [0, 1]; 1 where the image is too small."""
-    return _product(_similarities(prepared, actual), actual.shape[:2])
+def _map(prepared: PreparedScales, actual: Image) -> Plane:
+    """Product over the scales at every pixel, H×W in [0, 1]; 1 if the image is too small."""
+    return _combine_scales(_similarities(prepared, actual), actual.shape[:2])
 
 
-def _similarities(prepared: Prepared, actual: Image) -> list[Small]:
-    """Contrast and structure of every scale, times luminance at the coarsest; none: the image is
+def _similarities(prepared: PreparedScales, actual: Image) -> list[Small]:
+    """Contrast and structure of every scale, times luminance at the coarsest; empty: the image is
     too small.
     """
     if not prepared.scales:
@@ -106,8 +111,10 @@ def _similarity(expected: Moments, plane: Small, *, luminance: bool) -> Small:
     return np.asarray(similarity, np.float32)
 
 
-def _pooled(maps: list[Small], weights: tuple[Small, ...]) -> float:
-    """Each scale averaged over a region, then multiplied with the scales' exponents. In [0, 1]."""
+def _pool_scales(maps: list[Small], weights: tuple[Small, ...]) -> float:
+    """Average each scale over a region, and multiply the means with the scales' exponents. In [0,
+    1].
+    """
     means = (
         float((plane * weight).sum(dtype=np.float64))
         for plane, weight in zip(maps, weights, strict=True)
@@ -117,8 +124,8 @@ def _pooled(maps: list[Small], weights: tuple[Small, ...]) -> float:
     )
 
 
-def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
-    """The same of every pixel, H×W; 1 where there are no scales."""
+def _combine_scales(maps: list[Small], shape: tuple[int, ...]) -> Plane:
+    """Product over the scales at every pixel, H×W; 1 without scales."""
     product = np.ones(shape, np.float32)
     for plane, exponent in zip(maps, WEIGHTS, strict=False):
         powered = np.maximum(plane, 0) ** np.float32(exponent)
@@ -126,17 +133,18 @@ def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
     return product
 
 
-def _weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
+def _region_weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
     return {
-        region: tuple(_weight(plane) for plane in _pyramid(area.astype(np.float32)))
+        region: tuple(_region_weight(plane) for plane in _pyramid(area.astype(np.float32)))
         for region, area in areas.items()
     }
 
 
-def _weight(share: Small) -> Small:
-    """How much of a region each pixel of a scale holds, in all 1. Without the border, as the
-    windows there are cut off: but where a region lies wholly in the border, its windows are
-    mirrored.
+def _region_weight(share: Small) -> Small:
+    """Share of a region in each pixel of a scale; the sum is 1.
+
+    The picture's border is left out, since its windows are cut. A region that lies wholly in the
+    border uses mirrored windows.
     """
     inner = np.zeros_like(share)
     inner[BORDER:-BORDER, BORDER:-BORDER] = share[BORDER:-BORDER, BORDER:-BORDER]
@@ -145,8 +153,8 @@ def _weight(share: Small) -> Small:
 
 
 def _pyramid(plane: Small) -> list[Small]:
-    """The plane at every scale: each pixel the mean of 2×2 of the scale before; an odd last row or
-    column is left out.
+    """The plane at every scale: each pixel is the mean of 2×2 pixels of the scale before. An odd
+    last row or column is dropped.
     """
     planes = [plane]
     for _ in WEIGHTS[1:]:
@@ -187,12 +195,12 @@ MS_SSIM = Metric(
         " at the coarsest; the means are taken over the region at each scale"
     ),
     sees=(
-        "Lost or invented structure at any viewing distance: what ssim sees, and also coarse smears"
-        " and uneven lighting that fill its window."
+        "Lost or invented structure at any viewing distance: what ssim sees, and also smears and"
+        " uneven lighting that are larger than its window."
     ),
     misses=(
-        "Colour (see delta_e00), and strictness about place: coarse windows are 176 px wide and"
-        " look beyond a small region (see ssim)."
+        "Colour (see delta_e00), and the exact place of the damage: coarse windows are 176 px"
+        " wide and look beyond a small region (see ssim)."
     ),
     example="blurred",
     aspect="structure",

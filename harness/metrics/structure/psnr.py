@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from editproof.harness.metrics.core.luma import mean_of_channels
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
-from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Value,
+)
+from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepare_picture
+from editproof.harness.metrics.core.strips import compute_by_strips
 
 MIN_MSE = 1e-10
-"""Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can
-hold.
-"""
+"""Floor of the mean squared error. Equal images score 100 dB, which tables and gates can hold."""
 
 
-class Prepared(NamedTuple):
-    """The expected image and the regions."""
-
-    expected: Image
-    covers: Covers
-
-
-def residual_map(prepared: Prepared, actual: Image) -> Plane:
-    """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
+def residual_map(prepared: PreparedPicture, actual: Image) -> Plane:
+    """Root mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
     return np.sqrt(_squared_error(prepared, actual))
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(known(reference.expected), covers(reference.areas))
-
-
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
     return pool(
         _squared_error(prepared, actual), prepared.covers, better="lower", convert=_decibels
     )
 
 
-def _squared_error(prepared: Prepared, actual: Image) -> Plane:
-    return by_strips(
+def _squared_error(prepared: PreparedPicture, actual: Image) -> Plane:
+    return compute_by_strips(
         lambda rows: mean_of_channels(np.square(actual[rows] - prepared.expected[rows])),
         *actual.shape[:2],
     )
@@ -64,12 +55,12 @@ PSNR = Metric(
     formula="10 log10(1 / mean((actual - expected)^2))",
     sees="Any difference in any pixel, by its size: noise, blur, shifts, wrong colours.",
     misses=(
-        "How a difference looks: a shift by one pixel costs as much as a smear, and over a large"
-        " region a small hole is averaged away (see the worst window)."
+        "How a difference looks: a shift by one pixel costs as much as a smear. Over a large"
+        " region, a small hole averages out (see the worst window)."
     ),
     example="soft_fill",
     aspect="structure",
-    prepare=_prepare,
+    prepare=prepare_picture,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.0},
     unseen=50.0,

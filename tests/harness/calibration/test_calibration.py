@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from editproof.harness.calibration import command, judging, trials
-from editproof.harness.calibration.command import Asked
-from editproof.harness.calibration.judging import Judge, Judging
-from editproof.harness.calibration.outcome import OUTCOMES, PeerWord, TrialOutcome, read_outcomes
-from editproof.harness.calibration.page import write_page
+from editproof.harness.calibration.command import CalibrationRequest
+from editproof.harness.calibration.judging import Judge, JudgeConfig
+from editproof.harness.calibration.outcome import OUTCOMES, PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import (
     BASELINE,
     FIRST_FRESH_SEED,
@@ -25,21 +23,7 @@ from editproof.harness.calibration.plan import (
     Chunk,
     Extent,
     Trial,
-    plan,
-)
-from editproof.harness.calibration.rates import (
-    Rate,
-    alarms,
-    caught,
-    failed,
-    harmless_failed,
-    improved,
-    leading,
-    listed,
-    named_first,
-    peer_rates,
-    repairs_failed,
-    repairs_improved,
+    plan_chunks,
 )
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
@@ -80,45 +64,10 @@ patch = "reference?inpaint.model=patch&harmonise.grain=true"
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""
 
-COUNTERPARTS = trials._counterparts
+COUNTERPARTS = trials._select_accepted
 
 SEEN = 0.5
 """JOD of every change in the stand-in's eyes that is no rounding."""
-
-
-@pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    (tmp_path / "small.toml").write_text(SUITE)
-    return load_suite("small.toml", tmp_path)
-
-
-def outcome(
-    kind: str, name: str, share: float = 0.0, code: int = 0, **more: object
-) -> TrialOutcome:
-    fields: dict[str, object] = {
-        "kind": kind,
-        "name": name,
-        "share": share,
-        "model_kind": "deterministic",
-        "models": "ns",
-        "seeds": (),
-        "against": (),
-        "exit_code": code,
-        "outcome": "regressed" if code else "invisible",
-        "whole": 0.0,
-        "worst": 0.0,
-        "step": 0.0,
-        "differs": 1,
-        "changed": 1,
-        "visible": code != 0,
-        "leading": "",
-        "top": "",
-        "stage": "",
-        "blamed": "",
-        "peers": {},
-        **more,
-    }
-    return TrialOutcome(**fields)  # type: ignore[arg-type]
 
 
 def trials_of(chunks: Sequence[Chunk], kind: str) -> list[Trial]:
@@ -128,7 +77,7 @@ def trials_of(chunks: Sequence[Chunk], kind: str) -> list[Trial]:
 def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
     """At every strength, for every kind of model, a switch in both directions; the repair is the
     fault with its sides swapped."""
-    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=3), stochastic=["patch"])
     assert chunks[0].name == BASELINE
     wanted = {
         (fault.name, share, models)
@@ -155,7 +104,7 @@ def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
     """Every model is a pipeline, every side names models of its run, and no trial is planned
     twice.
     """
-    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=3), stochastic=["patch"])
     models = {chunk.name: {model.name for model in chunk.suite.models} for chunk in chunks}
     for trial in (trial for chunk in chunks for trial in chunk.trials):
         for side in (trial.accepted, trial.new):
@@ -171,7 +120,7 @@ def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
 
 def test_every_harmless_change_is_planned(suite: Suite) -> None:
     """For both kinds of model; where another way is accepted, it is made in the same run."""
-    chunks = plan(suite, Extent(reruns=0), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=0), stochastic=["patch"])
     planned = trials_of(chunks, "harmless")
     assert {(t.name, t.models) for t in planned} == {
         (c.name, m) for c in HARMLESS for m in ("ns", "patch")
@@ -186,7 +135,7 @@ def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
     takes.
     """
     quick = tuple(change for change in HARMLESS if change.quick)
-    chunks = plan(
+    chunks = plan_chunks(
         suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"]
     )
     for kind in ("fault", "repair"):
@@ -204,7 +153,7 @@ def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
 
 
 def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
-    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=25), stochastic=["patch"])
     reruns = [trial for trial in trials_of(chunks, "clean") if trial.name == OTHER_SEEDS]
     seeds = [seed for trial in reruns for seed in trial.new.seeds]
     assert len(reruns) == 25
@@ -214,7 +163,7 @@ def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
 
 def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
     """Every one once, with another one for its baseline."""
-    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=25), stochastic=["patch"])
     pairs = [trial for trial in trials_of(chunks, "clean") if trial.name == ONE_ANOTHER]
     assert (
         len({trial.new.seeds for trial in pairs})
@@ -226,7 +175,7 @@ def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
 
 def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
     with pytest.raises(UsageError, match="reference pipeline"):
-        plan(replace(suite, models=(Model("mine", "mine.py:build"),)))
+        plan_chunks(replace(suite, models=(Model("mine", "mine.py:build"),)))
 
 
 def stand_in(run: Run, baseline: Baseline) -> Verdict:
@@ -263,13 +212,13 @@ def stand_in(run: Run, baseline: Baseline) -> Verdict:
     )
 
 
-def here(judging_: Judging, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
+def here(judging_: JudgeConfig, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
     """Judges in this process, where the stand-in is."""
     judge = Judge(judging_)
     return (judge(trial) for trial in left)
 
 
-def asked(folder: Path, **more: object) -> Asked:
+def asked(folder: Path, **more: object) -> CalibrationRequest:
     fields: dict[str, object] = {
         "folder": folder,
         "page": None,
@@ -282,7 +231,7 @@ def asked(folder: Path, **more: object) -> Asked:
         "keep": False,
         **more,
     }
-    return Asked(**fields)  # type: ignore[arg-type]
+    return CalibrationRequest(**fields)  # type: ignore[arg-type]
 
 
 def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
@@ -293,7 +242,7 @@ def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
         assert fault.fails
         assert fault.visible
         assert fault.stage == "harmonise"
-        assert fault.peers["any pixel"] == PeerWord(
+        assert fault.peers["any pixel"] == PeerVerdict(
             failed=True, reason=fault.peers["any pixel"].reason
         )
         assert repair.stage == "harmonise"
@@ -320,7 +269,7 @@ def test_from_end_to_end_and_again(
     monkeypatch.setattr(judging, "judge", stand_in)
     monkeypatch.setattr(trials, "judge_all", here)
     monkeypatch.setattr(
-        trials, "_counterparts", lambda *_: None
+        trials, "_select_accepted", lambda *_: None
     )  # looking takes longer than all the rest
     seen: list[CaseRecord] = []
 
@@ -344,8 +293,8 @@ def test_from_end_to_end_and_again(
     grown = run(faults=("hue_drift", "lightness_drift"))
     assert len(grown) > len(outcomes)
     assert all(one in grown for one in outcomes)
-    config = trials.Calibrating(suite, tmp_path / "out", 1, 60, WEIGHTS)
-    chunk = plan(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
+    config = trials.CalibrationConfig(suite, tmp_path / "out", 1, 60, WEIGHTS)
+    chunk = plan_chunks(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
     beside = COUNTERPARTS(config, chunk)
     assert beside is not None
     found = plan_comparisons(load_manifest(tmp_path / "out" / chunk.name), beside)
@@ -379,148 +328,6 @@ def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> 
     assert kinds["fault", "hue_drift", 1.0, "ns"].fails
     assert not kinds["repair", "hue_drift", 1.0, "ns"].fails
     assert not kinds["harmless", "png_9", 0.0, "ns"].fails
-
-
-def test_a_torn_line_is_no_outcome(tmp_path: Path) -> None:
-    line = msgspec.json.encode(outcome("clean", "other seeds"))
-    (tmp_path / OUTCOMES).write_bytes(line + b"\n" + line[:20])
-    assert len(read_outcomes(tmp_path)) == 1
-
-
-def test_rates_count_what_happened_and_how_sure_that_is() -> None:
-    """0 of 200 leaves up to 1.8 %, by Clopper and Pearson. What can be seen and what can't are
-    counted apart.
-    """
-    assert list(Rate(0, 200).interval) == pytest.approx([0.0, 0.01828], abs=1e-4)
-    assert Rate(200, 200).interval[1] == 1.0
-    outcomes = [
-        outcome("fault", "ghost", 1.0, 1, stage="inpaint"),
-        outcome("fault", "ghost", 0.5, 0, visible=True),
-        outcome("fault", "halo", 1.0, 3, stage="upscale"),
-        outcome("fault", "halo", 0.5, 0, changed=0),
-        outcome("fault", "soft_fill", 0.5, 0),
-        outcome("fault", "not_harmonised", 0.5, 0, changed=0, differs=0),
-        outcome("fault", "halo", 1.0, 0, visible=True, model_kind="switched"),
-        outcome("repair", "ghost", 1.0, 0, visible=True, outcome="improved"),
-        outcome("repair", "ghost", 0.5, 1),
-        outcome("repair", "halo", 1.0, 0),
-        outcome("harmless", "jpeg_95_420", 0.0, 1),
-        outcome("harmless", "float16", 0.0, 1, visible=False),
-        outcome("harmless", "bfloat16", 0.0, 0),
-        outcome("clean", "other seeds", 0.0, 1),
-        outcome("clean", "other seeds", 0.0, 0),
-    ]
-    assert str(caught(outcomes, 1.0)) == "2 of 2"
-    assert str(caught(outcomes, 0.5)) == "0 of 1"
-    assert str(caught(outcomes, 1.0, kinds=("switched",))) == "0 of 1"
-    assert str(listed(outcomes)) == "1 of 2"
-    assert str(named_first(outcomes, 1.0)) == "1 of 2"
-    assert str(repairs_failed(outcomes)) == "1 of 3"
-    assert str(repairs_improved(outcomes)) == "1 of 2"
-    assert str(harmless_failed(outcomes, visible=False)) == "1 of 2"
-    assert str(harmless_failed(outcomes, visible=True)) == "1 of 1"
-    assert str(alarms(outcomes)["other seeds"]) == "1 of 2"
-
-
-def test_trials_are_sorted_by_where_they_lead_whatever_was_meant() -> None:
-    """Half of the most visible change is plain; an edit that is refused leads where it was meant
-    to.
-    """
-    seen = {"visible": True, "worst": 1.0}
-    helps = outcome("fault", "soft_fill", 1.0, 0, step=-0.6, outcome="improved", **seen)
-    harms = outcome("repair", "soft_fill", 1.0, 1, step=0.6, **seen)
-    aside = outcome("fault", "ghost", 1.0, 0, step=0.4, **seen)
-    refused = outcome("fault", "mask_inverted", 1.0, 1, visible=True, worst=0.0)
-    unseen = outcome("fault", "ghost", 0.5, 0, step=2.0)
-    switched = outcome("fault", "ghost", 1.0, 0, step=2.0, model_kind="switched", **seen)
-    every = [helps, harms, aside, refused, unseen, switched]
-    assert leading(every, "towards") == [helps]
-    assert leading(every, "away") == [harms, refused]
-    assert leading(every, "neither") == [aside]
-    assert (str(failed(leading(every, "away"))), str(improved([helps, aside]))) == (
-        "2 of 2",
-        "1 of 2",
-    )
-
-
-def test_a_gate_that_raises_counts_in_no_rate() -> None:
-    """Its errors are counted aloud."""
-    said = {
-        "fails": PeerWord(failed=True, reason="x"),
-        "raises": PeerWord(failed=None, reason="KeyError: 1"),
-    }
-    outcomes = [
-        outcome("fault", "ghost", 1.0, 1, peers=said),
-        outcome("repair", "ghost", 1.0, 0, peers=said),
-    ]
-    fails, raises = (peer_rates(outcomes, name) for name in ("fails", "raises"))
-    assert (str(fails.caught[1.0]), str(fails.repairs), fails.errors) == ("1 of 1", "1 of 1", 0)
-    assert (raises.caught, str(raises.repairs), raises.errors, raises.error) == (
-        {},
-        "0 of 0",
-        2,
-        "KeyError: 1",
-    )
-
-
-def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
-    """Each with its count and interval; then what was wrong, in words, and every change, fault and
-    repair.
-    """
-    from editproof.harness.running import runner
-    from editproof.harness.running.runner import RunConfig
-
-    folder = tmp_path / "run"
-    runner.run(
-        RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None
-    )
-    peers = {
-        "odiff": PeerWord(failed=True, reason="3 pixels"),
-        "mine": PeerWord(failed=None, reason="KeyError: 1"),
-    }
-    outcomes = [
-        outcome("fault", "ghost", 1.0, 0, visible=True, worst=0.4, peers=peers),
-        outcome("repair", "ghost", 1.0, 0, visible=True, outcome="improved"),
-        outcome("harmless", "float16", 0.0, 0),
-        outcome(
-            "clean",
-            "other seeds",
-            0.0,
-            1,
-            top="the fill is blurrier",
-            model_kind="stochastic",
-            seeds=(100_000, 1),
-        ),
-        outcome(
-            "switch",
-            "another model",
-            0.0,
-            0,
-            model_kind="switched",
-            models="patch → ns",
-            outcome="traded",
-        ),
-    ]
-    page = write_page(
-        tmp_path / "page.md", load_manifest(folder), outcomes, "editproof calibrate"
-    ).read_text()
-    opening = page.split("##")[0]
-    assert "| clean reruns | 1 of 1 | 100.0% | 2.5% to 100.0% |" in opening
-    assert "| harmless changes that nobody can see | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
-    assert "| repairs | 0 of 1 | 0.0% | 0.0% to 97.5% |" in opening
-    assert (
-        "| faults that somebody can see, at nominal strength | 0 of 1 | 0.0% | 0.0% to 97.5% |"
-        in opening
-    )
-    assert "the fill is blurrier" in page
-    assert "- mine raised in 1 trials, which count in no rate. First: KeyError: 1" in page
-    assert "| float16 | through float16 | ns | 0.000 | 0.000 | no | invisible | 0 |" in page
-    fault = get_fault("ghost")
-    assert (
-        f"| inpaint | ghost | {fault.about} | 0.02 share of it | 0.40 | - ↑ | none | odiff |"
-        in page
-    )
-    assert "The switch patch → ns alone: traded." in page
 
 
 def test_an_unknown_change_is_refused(suite: Suite, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from editproof.harness.gate import looks
 from editproof.harness.gate.judge import judge
 from editproof.harness.gate.looks import Look, LookOptions, Looks, look
-from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.visibility import Difference
-from editproof.harness.pictures.differences import DifferenceStore, Pair
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.pairing import pair
@@ -62,8 +62,8 @@ def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("nothing should be measured here")
 
     monkeypatch.setattr(looks, "compare", refuse)
-    monkeypatch.setattr(looks, "compare_blind", refuse)
-    monkeypatch.setattr(looks, "why_blind", refuse)
+    monkeypatch.setattr(looks, "compare_without_model", refuse)
+    monkeypatch.setattr(looks, "explain_unavailable", refuse)
 
 
 @pytest.mark.usefixtures("nobody_looks")
@@ -101,7 +101,7 @@ def test_what_workers_and_the_cache_know_is_not_measured_again(tmp_path: Path) -
     now = run_of(scored(case(), "b"), folder=tmp_path / "now")
     for folder in (now.folder, tmp_path / "elsewhere"):
         folder.mkdir()
-    known = Pair(hashed("a"), hashed("b"), "", Viewing())
+    known = PicturePair(hashed("a"), hashed("b"), "", Viewing())
     DifferenceStore(tmp_path / "elsewhere", tmp_path / "cache").put(known, VISIBLE)
     assert one_look(now, before).state == "unknown"  # nobody knows, and the pictures are not there
     (found,) = seen(now, before, looking=LookOptions(cache=tmp_path / "cache")).by_column.values()
@@ -192,7 +192,7 @@ def test_without_the_package_limits_stand_in_and_it_is_said(
     def missing() -> None:
         raise IncompleteError("ColorVideoVDP cannot be loaded: no. Install it")
 
-    monkeypatch.setattr(visibility, "_package", missing)
+    monkeypatch.setattr(colorvideovdp, "_package", missing)
     hole = ACCEPTED.copy()
     hole[20:40, 20:40] = 0
     nearly = ACCEPTED.copy()
@@ -280,7 +280,7 @@ def test_what_a_worker_measured_says_whether_the_sample_was_kept(tmp_path: Path)
     before = seeds(tmp_path / "before", *accepted)
     now = seeds(tmp_path / "now", *(image * np.float32(0.9) for image in accepted))
     for old, new in zip(before.records, now.records, strict=True):
-        pair_of = Pair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
+        pair_of = PicturePair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
         DifferenceStore(now.folder).put(pair_of, VISIBLE)
     found = seen(now, before)
     assert [one.difference.whole for one in found.by_column.values() if one.difference] == [

@@ -1,4 +1,4 @@
-"""One side of a trial, as the gate sees a run."""
+"""One side of a trial, in the form in which the gate reads a run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from editproof.harness.records.types import Case, Model, Suite
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part(Run):
-    """Some columns of a run, under the names of the suite: numbers that were read once for all
-    trials. Its pictures lie in the run's folder, under the hashes in `ended`.
+class SideRun(Run):
+    """Some columns of a run, under the suite's names. Its numbers are read once for all trials. Its
+    pictures lie in the run's folder, under the hashes in `endings`.
     """
 
     numbers: NumberGrid
@@ -28,14 +28,14 @@ class Part(Run):
     def number_grid(
         self, keys: Sequence[NumberKey], case_ids: Sequence[str] | None = None
     ) -> NumberGrid:
-        """These numbers of all cases, or of those named; ABSENT where the run has none."""
-        at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
+        """These numbers of all cases, or of `case_ids` only; ABSENT where the run has none."""
+        rows = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
         if case_ids is not None:
             columns = np.array([self.column_of[case_id] for case_id in case_ids], np.intp)
-        there = (at >= 0)[:, None]
-        values = np.where(there, self.numbers.values[np.ix_(at, columns)], np.nan)
-        states = np.where(there, self.numbers.states[np.ix_(at, columns)], ABSENT)
+        is_known = (rows >= 0)[:, None]
+        values = np.where(is_known, self.numbers.values[np.ix_(rows, columns)], np.nan)
+        states = np.where(is_known, self.numbers.states[np.ix_(rows, columns)], ABSENT)
         return NumberGrid(values, states, self.numbers.reasons)
 
     def number_keys(self) -> tuple[NumberKey, ...]:
@@ -43,11 +43,11 @@ class Part(Run):
         return tuple(self.rows)
 
 
-class Whole:
+class LoadedRun:
     """A run of many trials, read once."""
 
     def __init__(self, run: Run, suite: Suite) -> None:
-        """`suite`: what was calibrated, whose rules hold."""
+        """`suite` is what is calibrated. Its rules hold."""
         self.run, self._suite = run, suite
         keys = run.number_keys()
         self._numbers, self._rows = (
@@ -55,21 +55,22 @@ class Whole:
             {key: row for row, key in enumerate(keys)},
         )
 
-    def part(self, side: Side, known: Mapping[tuple[str, str, int], str]) -> Part:
-        """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the
-        suite's own run; a seed that is not in it gets an id of its own. A name that the suite does
-        not have stands for a model of that name.
+    def select_side(self, side: Side, case_ids: Mapping[tuple[str, str, int], str]) -> SideRun:
+        """Select one side of a trial, as a run of the suite.
+
+        `case_ids` maps scene, model and seed to the id in the suite's own run. Other seeds get an
+        id of their own. A name that the suite does not have stands for a model of that name.
         """
         suite = {model.name: model for model in self._suite.models}
-        called: dict[str, list[str]] = {}
+        names_of_run: dict[str, list[str]] = {}
         for was, now in side.models:
-            called.setdefault(now, []).append(was)
+            names_of_run.setdefault(now, []).append(was)
         columns, cases, origin = [], [], {}
         for column, case in enumerate(self.run.manifest.cases):
             if side.seeds and case.seed not in side.seeds:
                 continue
-            for name in called.get(case.model.name, ()):
-                case_id = known.get((case.scene, name, case.seed), f"{case.id}-{name}")
+            for name in names_of_run.get(case.model.name, ()):
+                case_id = case_ids.get((case.scene, name, case.seed), f"{case.id}-{name}")
                 columns.append(column)
                 cases.append(
                     replace(case, id=case_id, model=suite.get(name, Model(name, case.model.spec)))
@@ -85,7 +86,7 @@ class Whole:
             self._numbers.states[:, columns],
             self._numbers.reasons,
         )
-        return Part(
+        return SideRun(
             self.run.folder,
             self._manifest(side, tuple(cases)),
             ended,
@@ -95,8 +96,8 @@ class Whole:
         )
 
     def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
-        whole, called = self.run.manifest, dict(side.models)
-        models = tuple(model for model in self._suite.models if model.name in called)
+        whole, names_of_run = self.run.manifest, dict(side.models)
+        models = tuple(model for model in self._suite.models if model.name in names_of_run)
         suite = replace(self._suite, models=models, seeds=side.seeds or self._suite.seeds)
         pipelines = {was: whole.pipelines[now] for was, now in side.models}
         return replace(whole, suite=suite, pipelines=pipelines, cases=cases)
