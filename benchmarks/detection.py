@@ -23,7 +23,7 @@ from scipy.stats import t as student
 
 from editproof.harness.faults.pictures import FAULTS, Fault
 from editproof.harness.metrics.core.lpips_weights import find_weights
-from editproof.harness.metrics.core.metric import Image, Metric, known
+from editproof.harness.metrics.core.metric import Image, Metric, require_part
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.running.measure import Prepared, as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
@@ -111,7 +111,7 @@ def _bench(name: str, vector: Vector, step: int, seed: int, metrics: Sequence[Me
 
 def _edited(task: Task, seed: int) -> Image:
     pipeline = reference.build(**{"inpaint.model": "patch", "harmonise.grain": True})
-    return as_delivered(known(pipeline(replace(task.request, seed=seed)).image))
+    return as_delivered(require_part(pipeline(replace(task.request, seed=seed)).image))
 
 
 def _numbers(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> Numbers:

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image as Pil
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights, find_weights
-from editproof.harness.metrics.core.metric import Image, Metric, known
+from editproof.harness.metrics.core.metric import Image, Metric, require_part
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.types import Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
@@ -301,7 +301,8 @@ def _conditioning(folder: Path) -> Result:
     ]
     pictures = {
         label: [
-            as_delivered(known(reference.build(**values)(task.request).image)) for task in tasks
+            as_delivered(require_part(reference.build(**values)(task.request).image))
+            for task in tasks
         ]
         for label, values in settings.items()
     }
@@ -390,7 +391,7 @@ def _numbers(
 
 def _picture(task: Task, shown: Mapping[str, Image]) -> Pil.Image:
     """The right answer and every variant, around the edit, as crops side by side."""
-    expected = known(task.reference.expected)
+    expected = require_part(task.reference.expected)
     ys, xs = np.nonzero(task.reference.areas["edit"])
     top, left = (
         int(np.clip(along.mean() - CROP_PX / 2, 0, edge - CROP_PX))

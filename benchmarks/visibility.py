@@ -18,7 +18,7 @@ import numpy as np
 
 from editproof.harness.faults import effects
 from editproof.harness.metrics.core.lpips_weights import find_weights
-from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.metrics.core.visibility import (
     SHIFT_DE00,
@@ -126,7 +126,7 @@ def _tried() -> Iterator[Tried]:
     weights = find_weights("", download=False)
     metrics = [get_metric(name, weights) for name in METRICS]
     for ground, image in _grounds():
-        prepared = prepare(whole(image), metrics)
+        prepared = prepare(make_reference(image), metrics)
         for kind in KINDS:
             for strength in kind.strengths:
                 changed = as_delivered(np.clip(kind.change(image, strength), 0, 1))

@@ -17,7 +17,12 @@ from pathlib import Path
 
 from editproof.harness.gate.looks import LookOptions, draw_areas
 from editproof.harness.gate.noise_floors import Several
-from editproof.harness.metrics.core.visibility import Difference, compare, compare_blind, why_blind
+from editproof.harness.metrics.core.visibility import (
+    Difference,
+    compare,
+    compare_without_model,
+    explain_unavailable,
+)
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
@@ -265,8 +270,8 @@ class _Case:
         accepted, image = (pictures.load(path) for path in paths if path)
         if accepted.shape != image.shape:
             return NOTHING_ALIKE
-        if why_blind():
-            return compare_blind(accepted, image)
+        if explain_unavailable():
+            return compare_without_model(accepted, image)
         expected = pictures.path_in(self._folders, ended.expected) if ended.expected else None
         found = compare(
             accepted,

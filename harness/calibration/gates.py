@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.metrics.core.metric import Image, Metric, whole
+from editproof.harness.metrics.core.metric import Image, Metric, make_reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.measure import measure, prepare
@@ -311,7 +311,7 @@ def _mean_of(metric: Metric) -> Callable[[Image, Image], float]:
     """
 
     def mean(reference: Image, picture: Image) -> float:
-        rows = measure(prepare(whole(reference), [metric]), [metric], picture)
+        rows = measure(prepare(make_reference(reference), [metric]), [metric], picture)
         row = next(row for row in rows if row.stat == "mean" and row.region == "all")
         if row.value is None:
             raise ValueError(f"{metric.name} has no value: {row.reason}")

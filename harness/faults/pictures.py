@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from editproof.harness.faults import effects
 from editproof.harness.faults.effects import clipped
-from editproof.harness.metrics.core.metric import Area, Image, Reference, known
-from editproof.harness.metrics.seams.steps import borders, tiling
-from editproof.harness.records.errors import unknown_name_error
+from editproof.harness.metrics.core.metric import Area, Image, Reference, require_part
+from editproof.harness.metrics.seams.steps import find_borders, find_tiling
+from editproof.harness.records.errors import unknown
 
 TILE_PX = 64
 """Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
@@ -57,17 +57,17 @@ def get_fault(name: str) -> Fault:
 
 def _ghost(image: Image, reference: Reference, strength: float) -> Image:
     """A share of the overlay stays."""
-    alpha = strength * _enlarged(known(reference.overlay), reference.scale)
-    colour = _enlarged(known(reference.overlay_rgb), reference.scale)
+    alpha = strength * _enlarged(require_part(reference.overlay), reference.scale)
+    colour = _enlarged(require_part(reference.overlay_rgb), reference.scale)
     return clipped(image + alpha[..., None] * (colour - image))
 
 
 def _text_left(image: Image, reference: Reference, strength: float) -> Image:
     """The first columns of the overlay stay whole."""
-    alpha = _enlarged(known(reference.overlay), reference.scale)
+    alpha = _enlarged(require_part(reference.overlay), reference.scale)
     columns = np.flatnonzero(alpha.max(axis=0) > 0)
     alpha[:, columns[max(round(strength * len(columns)), 1) :]] = 0
-    colour = _enlarged(known(reference.overlay_rgb), reference.scale)
+    colour = _enlarged(require_part(reference.overlay_rgb), reference.scale)
     return clipped(image + alpha[..., None] * (colour - image))
 
 
@@ -117,7 +117,7 @@ def _tile_shading(image: Image, reference: Reference, strength: float) -> Image:
 
 def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
     """How far every row (axis 0) or column (axis 1) is into its tile, in tiles."""
-    first, period = tiling(seams, axis) or (0.0, float(TILE_PX))
+    first, period = find_tiling(seams, axis) or (0.0, float(TILE_PX))
     return np.asarray((np.arange(seams.shape[axis]) - first) / period)
 
 
@@ -127,7 +127,7 @@ def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
     """
     if not seams.any():
         return np.arange(seams.shape[axis]) // TILE_PX
-    middles = [(start + stop) // 2 for start, stop in borders(seams, axis)]
+    middles = [(start + stop) // 2 for start, stop in find_borders(seams, axis)]
     return np.searchsorted(middles, np.arange(seams.shape[axis]), side="right")
 
 

@@ -21,9 +21,9 @@ from editproof.harness.metrics.core.visibility import (
     BLIND_PSNR_DB,
     Difference,
     compare,
-    compare_blind,
-    sample_kept,
-    why_blind,
+    compare_without_model,
+    explain_unavailable,
+    measure_kept_sample,
 )
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
@@ -279,7 +279,7 @@ def _measure_tasks(
             missing[task.pair] = task
     if not missing:
         return known, ""
-    blind = why_blind() if len(known) < len({*known, *missing}) else ""
+    blind = explain_unavailable() if len(known) < len({*known, *missing}) else ""
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
         results = pool.map(
             lambda task: (
@@ -319,9 +319,9 @@ def _compare_task(
         pictures.find(folders, digest) for digest in (task.other, task.pair.expected)
     )
     if known or blind:
-        kept = sample_kept(accepted, image, other) if other is not None else None
-        return msgspec.structs.replace(known or compare_blind(accepted, image), kept=kept)
-    areas = draw_areas(task.case, image.shape[:2])
+        kept = measure_kept_sample(accepted, image, other) if other is not None else None
+        return msgspec.structs.replace(known or compare_without_model(accepted, image), kept=kept)
+    areas = areas_now(task.case, image.shape[:2])
     return compare(
         accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other
     )

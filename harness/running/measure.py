@@ -17,12 +17,12 @@ from editproof.harness.metrics.core.metric import (
     Metric,
     Reference,
     Value,
-    read_only,
-    read_only_reference,
+    make_read_only,
+    make_reference_read_only,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.core.sharing import sharing
-from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
+from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.core.sharing import share_results
+from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
 from editproof.harness.records.types import Measurement
 
 T = TypeVar("T")
@@ -48,11 +48,11 @@ def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
     Raises IncompleteError where a metric is not fit to be used: there is no other way to a
     measurement than through here.
     """
-    untouched = read_only_reference(reference)
+    untouched = make_reference_read_only(reference)
     known = [metric for metric in metrics if not metric.missing(untouched)]
     for metric in known:
         check_metric(metric)
-    with nullcontext() if untouched.expected is None else sharing(untouched.expected):
+    with nullcontext() if untouched.expected is None else share_results(untouched.expected):
         return Prepared(
             untouched, {metric.name: _kept(metric, metric.prepare, untouched) for metric in known}
         )
@@ -73,7 +73,7 @@ def measure_many(
     """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them
     together.
     """
-    untouched = [read_only(image) for image in images]
+    untouched = [make_read_only(image) for image in images]
     together = {
         metric.name: _kept(metric, _together, metric, prepared.parts[metric.name], untouched)
         for metric in metrics
@@ -100,7 +100,7 @@ def _rows(
 ) -> tuple[Measurement, ...]:
     """The table of one edit; `measured` is what is known already, by metric."""
     rows: list[Measurement] = []
-    with sharing(image):
+    with share_results(image):
         for metric in metrics:
             if metric.name not in prepared.parts:
                 rows += reasons(metric, metric.missing(prepared.reference))
@@ -148,7 +148,7 @@ def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
 
 def reasons(metric: Metric, reason: str) -> tuple[Measurement, ...]:
     """What stands in the table where a metric could not measure."""
-    values = unmeasured(metric.regions, metric.stats, reason)
+    values = unmeasured_values(metric.regions, metric.stats, reason)
     return tuple(
         Measurement(metric.identity, v.region, v.stat, None, metric.unit_of(v.stat), reason)
         for v in values

@@ -11,7 +11,7 @@ from PIL import Image as Pil
 
 from editproof.harness.faults.pictures import get_fault
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, known
+from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, require_part
 from editproof.harness.metrics.core.registry import METRICS, all_names, get_metric
 from editproof.harness.running.measure import as_delivered
 from editproof.harness.suites.tasks import make_scene_task
@@ -127,7 +127,7 @@ def draw_example(metric: Metric) -> tuple[Pil.Image, str] | None:
     """
     reference = _make_reference(metric)
     fault, prepared = get_fault(metric.example), metric.prepare(reference)
-    right = known(reference.expected)
+    right = require_part(reference.expected)
     wrong, strong = (
         as_delivered(fault.plant(right, reference, fault.nominal * times))
         for times in (1.0, STRONGER)

@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -40,14 +40,14 @@ MAX_SLOPE = 1.5
 MAX_ROUGHNESS = 3.0
 """Deviation in levels around its own blur that a smooth place may have."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 NOT_SMOOTH = "the region has no smooth place"
 
 Levels = npt.NDArray[np.uint8]
 """H×W×3."""
 
 
-class Prepared(NamedTuple):
+class PreparedContours(NamedTuple):
     """Where the expected image is smooth, in all and by region, its own contours, H×W, and the
     regions that are empty.
     """
@@ -69,16 +69,16 @@ def contours(levels: Levels) -> Plane:
     )
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = _levels(known(reference.expected))
-    smooth = _smooth(expected)
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
+def _prepare(reference: Reference) -> PreparedContours:
+    expected = _to_levels(require_part(reference.expected))
+    smooth = _find_smooth(expected)
+    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
     empty = frozenset(region for region, area in areas.items() if not area.any())
     smooth_areas = {region: area & smooth for region, area in areas.items()}
-    return Prepared(smooth, contours(expected), covers(smooth_areas), empty)
+    return PreparedContours(smooth, contours(expected), make_covers(smooth_areas), empty)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedContours, actual: Image) -> list[Value]:
     values = pool(_excess(prepared, actual), prepared.covers, better="lower", convert=math.sqrt)
     return [
         (
@@ -90,14 +90,14 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedContours, actual: Image) -> Plane:
     """Height of the false steps of every smooth pixel, in levels."""
     return np.asarray(np.sqrt(_excess(prepared, actual) * prepared.smooth), np.float32)
 
 
-def _excess(prepared: Prepared, actual: Image) -> Plane:
+def _excess(prepared: PreparedContours, actual: Image) -> Plane:
     """Squared step heights beyond those that the expected image has itself within a pixel."""
-    return np.maximum(contours(_levels(actual)) - prepared.contours, 0)
+    return np.maximum(contours(_to_levels(actual)) - prepared.contours, 0)
 
 
 def _steps(levels: Levels) -> Levels:
@@ -118,7 +118,7 @@ def _steps(levels: Levels) -> Levels:
     return height
 
 
-def _smooth(levels: Levels) -> Area:
+def _find_smooth(levels: Levels) -> Area:
     """Where the picture rises slowly, and is near to its own blur; nowhere in one that holds no two
     runs.
     """
@@ -137,7 +137,7 @@ def _smooth(levels: Levels) -> Area:
     return np.asarray(smooth.all(axis=-1), bool)
 
 
-def _levels(image: Image) -> Levels:
+def _to_levels(image: Image) -> Levels:
     return np.asarray(np.rint(image.clip(0, 1) * 255), np.uint8)
 
 
@@ -173,6 +173,6 @@ BANDING = Metric(
     margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": 0.0813342, "worst": 0.287074},
     golden_pair="paper",
-    regions=MEASURED,
+    regions=REGIONS,
     map=_map,
 )

@@ -8,9 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import chroma, lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -20,7 +27,7 @@ grey, noisy or not.
 """
 
 
-class Prepared(NamedTuple):
+class PreparedChroma(NamedTuple):
     """The expected image's C*, H×W, its sums over each region and their pixels, and the regions."""
 
     chroma: Plane
@@ -28,27 +35,30 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    plane = chroma(lab32(known(reference.expected)))
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedChroma:
+    plane = chroma(lab32(require_part(reference.expected)))
+    parts = make_covers(reference.areas)
     ones = np.ones_like(plane)
-    return Prepared(
+    return PreparedChroma(
         plane,
-        {region: (sums(plane, part), sums(ones, part)) for region, part in parts.items()},
+        {
+            region: (sum_region(plane, part), sum_region(ones, part))
+            for region, part in parts.items()
+        },
         parts,
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedChroma, actual: Image) -> list[Value]:
     plane = chroma(lab32(actual))
     values: list[Value] = []
     for region, part in prepared.covers.items():
         if part.pixels:
             values += mean_and_worst(
-                region, part, _decibels, sums(plane, part), *prepared.sums[region]
+                region, part, _decibels, sum_region(plane, part), *prepared.sums[region]
             )
         else:
-            values += unmeasured([region], STATS, EMPTY)
+            values += unmeasured_values([region], STATS, EMPTY)
     return values
 
 
@@ -59,7 +69,7 @@ def _decibels(actual: Numbers, expected: Numbers, pixels: Numbers) -> Numbers:
     )
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedChroma, actual: Image) -> Plane:
     """The ratio at every pixel, in dB."""
     measured, expected = (
         np.maximum(plane, np.float32(FLOOR)) for plane in (chroma(lab32(actual)), prepared.chroma)

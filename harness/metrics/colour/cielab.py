@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
 from editproof.harness.metrics.core.metric import Image
-from editproof.harness.metrics.core.sharing import once
+from editproof.harness.metrics.core.sharing import compute_once
 
 TO_XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
@@ -27,12 +27,12 @@ Lab = npt.NDArray[np.float32]
 """H×W×3: L* in [0, 100], a* and b*."""
 
 
-@once
+@compute_once
 def lab32(image: Image) -> Lab:
     """CIELAB (CIE 15:2004) under D65 of an sRGB-encoded image, to within 0.001. A sixth of
     scikit-image's time.
     """
-    xyz = cv2.transform(_linear(image), TO_XYZ / WHITE[:, None])
+    xyz = cv2.transform(_to_linear(image), TO_XYZ / WHITE[:, None])
     roots = np.where(
         xyz > np.float32(0.008856), np.cbrt(xyz), np.float32(7.787) * xyz + np.float32(16 / 116)
     )
@@ -44,7 +44,7 @@ def chroma(lab: Lab) -> npt.NDArray[np.float32]:
     return length(lab[..., 1], lab[..., 2])
 
 
-def _linear(image: Image) -> Image:
+def _to_linear(image: Image) -> Image:
     """Light from sRGB's code values (IEC 61966-2-1)."""
     curve = ((image + np.float32(0.055)) * np.float32(1 / 1.055)) ** np.float32(2.4)
     return np.asarray(

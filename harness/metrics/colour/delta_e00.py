@@ -9,9 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
-from editproof.harness.metrics.core.strips import STRIP_PX, by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
+from editproof.harness.metrics.core.strips import STRIP_PX, compute_by_strips
 
 Wide = npt.NDArray[np.float64]
 
@@ -28,7 +35,7 @@ D65 = np.array([0.95047, 1.0, 1.08883])
 POW25_7 = 25.0**7
 
 
-class Prepared(NamedTuple):
+class PreparedLab(NamedTuple):
     """The expected image in CIELAB, H×W×3, and the regions."""
 
     lab: Wide
@@ -37,7 +44,7 @@ class Prepared(NamedTuple):
 
 def delta_e_map(expected_lab: Wide, actual: Image) -> Plane:
     """CIEDE2000 of every pixel. H×W, 0 is equal, about 1 is just noticeable."""
-    return by_strips(
+    return compute_by_strips(
         lambda rows: ciede2000(expected_lab[rows], lab(actual[rows])), *actual.shape[:2]
     )
 
@@ -63,7 +70,7 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     """
     l1, a1, b1 = np.moveaxis(one, -1, 0).copy()
     l2, a2, b2 = np.moveaxis(other, -1, 0).copy()
-    stretch = 1.5 - 0.5 * _seventh((length(a1, b1) + length(a2, b2)) / 2)
+    stretch = 1.5 - 0.5 * _chroma_weight((length(a1, b1) + length(a2, b2)) / 2)
     a1, a2 = stretch * a1, stretch * a2
     c1, c2 = length(a1, b1), length(a2, b2)
     chroma = (c1 + c2) / 2
@@ -73,11 +80,13 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = _hue_difference(a1, b1, a2, b2, c1 * c2) / (1 + 0.015 * chroma * _hue_weight(cos, sin))
     return np.asarray(
-        np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + _rotation(chroma, cos, sin) * dc * dh, 0))
+        np.sqrt(
+            np.maximum(dl * dl + dc * dc + dh * dh + _rotation_term(chroma, cos, sin) * dc * dh, 0)
+        )
     )
 
 
-def _seventh(chroma: Wide) -> Wide:
+def _chroma_weight(chroma: Wide) -> Wide:
     """sqrt(C^7 / (C^7 + 25^7))"""
     cube = chroma * chroma * chroma
     power = cube * cube * chroma
@@ -126,25 +135,27 @@ def _hue_weight(cos: Wide, sin: Wide) -> Wide:
     )
 
 
-def _rotation(chroma: Wide, cos: Wide, sin: Wide) -> Wide:
+def _rotation_term(chroma: Wide, cos: Wide, sin: Wide) -> Wide:
     """R_T (eq. 16, 17, 21): blue's hue and chroma hang together."""
     hue = np.degrees(np.arctan2(sin, cos))
     hue = np.where(hue < 0, hue + 360, hue)
     turn = np.radians(60) * np.exp(-np.square((hue - 275) / 25))
-    return np.asarray(-2 * _seventh(chroma) * np.sin(turn.astype(np.float32)))
+    return np.asarray(-2 * _chroma_weight(chroma) * np.sin(turn.astype(np.float32)))
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedLab:
+    expected = require_part(reference.expected)
     strips = np.array_split(expected, -(-expected.shape[0] * expected.shape[1] // STRIP_PX))
-    return Prepared(np.concatenate([lab(strip) for strip in strips]), covers(reference.areas))
+    return PreparedLab(
+        np.concatenate([lab(strip) for strip in strips]), make_covers(reference.areas)
+    )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedLab, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p95", "p99"))
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedLab, actual: Image) -> Plane:
     return delta_e_map(prepared.lab, actual)
 
 

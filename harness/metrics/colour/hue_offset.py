@@ -8,9 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import Lab, lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Cover, Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Cover, Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -27,7 +34,7 @@ GREY = (
 )
 
 
-class Prepared(NamedTuple):
+class PreparedHues(NamedTuple):
     """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what
     MIN_CHROMA asks for.
     """
@@ -38,31 +45,31 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = lab32(known(reference.expected))
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedHues:
+    expected = lab32(require_part(reference.expected))
+    parts = make_covers(reference.areas)
     square = np.square(expected[..., 1:]).sum(axis=-1)
     strength = {
-        region: (sums(square, part), sums(np.ones_like(square), part))
+        region: (sum_region(square, part), sum_region(np.ones_like(square), part))
         for region, part in parts.items()
     }
-    return Prepared(expected, strength, parts)
+    return PreparedHues(expected, strength, parts)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    along, across = _turn(prepared.lab, lab32(actual))
+def _measure(prepared: PreparedHues, actual: Image) -> list[Value]:
+    along, across = _hue_products(prepared.lab, lab32(actual))
     values = []
     for region, part in prepared.covers.items():
-        values += _region(region, part, prepared.strength[region], along, across)
+        values += _measure_region(region, part, prepared.strength[region], along, across)
     return values
 
 
-def _region(
+def _measure_region(
     region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
 ) -> list[Value]:
     if not part.pixels:
-        return unmeasured([region], STATS, EMPTY)
-    planes = (sums(along, part), sums(across, part), *strength)
+        return unmeasured_values([region], STATS, EMPTY)
+    planes = (sum_region(along, part), sum_region(across, part), *strength)
     return mean_and_worst(
         region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
     )
@@ -76,7 +83,7 @@ def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) ->
     return np.asarray(np.where(coloured, np.degrees(np.arctan2(across, along)), np.nan))
 
 
-def _turn(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
+def _hue_products(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
     """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of
     the turn, times C* twice.
     """
@@ -84,9 +91,9 @@ def _turn(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
     return a * other_a + b * other_b, a * other_b - b * other_a
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedHues, actual: Image) -> Plane:
     """The signed hue difference ΔH* of every pixel: in units of Lab, so that greys do not count."""
-    along, across = _turn(prepared.lab, lab32(actual))
+    along, across = _hue_products(prepared.lab, lab32(actual))
     angle = np.arctan2(across, along)
     return np.asarray(2 * np.sqrt(np.hypot(along, across)) * np.sin(angle / 2), np.float32)
 

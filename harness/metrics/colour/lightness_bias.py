@@ -7,26 +7,35 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.colour.cielab import lab32
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 
 
-class Prepared(NamedTuple):
+class PreparedLightness(NamedTuple):
     """The expected image's L*, H×W, and the regions."""
 
     lightness: Plane
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(_lightness(known(reference.expected)), covers(reference.areas))
+def _prepare(reference: Reference) -> PreparedLightness:
+    return PreparedLightness(
+        _lightness(require_part(reference.expected)), make_covers(reference.areas)
+    )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedLightness, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="zero")
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedLightness, actual: Image) -> Plane:
     """L* of actual less that of expected."""
     return np.asarray(_lightness(actual) - prepared.lightness, np.float32)
 

@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from editproof.harness.metrics.core.golden import check_golden, pair_of
-from editproof.harness.metrics.core.metric import Metric, Value, known
-from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
+from editproof.harness.metrics.core.golden import check_golden, get_pair
+from editproof.harness.metrics.core.metric import Metric, Value, require_part
+from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
 
 
 @cache
@@ -21,7 +21,7 @@ def check_metric(metric: Metric) -> None:
     Looks once a process at a metric that does.
     """
     try:
-        found = next(problems(metric), "")
+        found = next(find_problems(metric), "")
     except EditproofError:
         raise
     except Exception as error:  # anybody's code
@@ -33,22 +33,24 @@ def check_metric(metric: Metric) -> None:
     check_golden(metric)
 
 
-def problems(metric: Metric) -> Iterator[str]:
+def find_problems(metric: Metric) -> Iterator[str]:
     """What is wrong with a metric, first things first."""
-    reference, actual = pair_of(metric)
+    reference, actual = get_pair(metric)
     if metric.missing(reference):
         return
     prepared = metric.prepare(reference)
     values = metric.measure(prepared, actual)
-    yield from _undeclared(metric, values)
-    yield from _impossible(metric, values)
+    yield from _find_undeclared(metric, values)
+    yield from _find_impossible(metric, values)
     if metric.measure(prepared, actual) != values:
         yield "measured twice, the same picture gives two numbers"
     if "expected" in metric.needs:
-        yield from _unfair(metric, metric.measure(prepared, known(reference.expected)))
+        yield from _find_imperfect(
+            metric, metric.measure(prepared, require_part(reference.expected))
+        )
 
 
-def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+def _find_undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Statistics that are not those that it declares, in any region."""
     for region in metric.regions:
         stats = tuple(value.stat for value in values if value.region == region)
@@ -59,7 +61,7 @@ def _undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
             )
 
 
-def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+def _find_impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Values outside its range, and those that are neither a number nor a reason."""
     for value in values:
         if (value.value is None) != bool(value.reason):
@@ -71,7 +73,7 @@ def _impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
             yield f"{value.stat} in {value.region} is {fault}"
 
 
-def _unfair(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
+def _find_imperfect(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
     """Values of the right answer itself that are not the best."""
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:

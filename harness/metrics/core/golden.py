@@ -19,8 +19,8 @@ from editproof.harness.metrics.core.metric import (
     Metric,
     Plane,
     Reference,
-    read_only,
-    read_only_reference,
+    make_read_only,
+    make_reference_read_only,
 )
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.types import Region
@@ -55,18 +55,18 @@ def golden_values(metric: Metric) -> dict[str, float]:
     """Every statistic of the golden pair, in `all` or else the metric's first region; NaN where
     there is none.
     """
-    reference, actual = pair_of(metric)
+    reference, actual = get_pair(metric)
     region = "all" if "all" in metric.regions else metric.regions[0]
     values = metric.measure(metric.prepare(reference), actual)
     return {v.stat: np.nan if v.value is None else v.value for v in values if v.region == region}
 
 
-def pair_of(metric: Metric) -> tuple[Reference, Image]:
+def get_pair(metric: Metric) -> tuple[Reference, Image]:
     """The golden pair that a metric names; nobody can change it for the others."""
-    reference, actual = {"texture": golden_pair, "paper": worded_pair, "tiles": tiled_pair}[
+    reference, actual = {"texture": golden_pair, "paper": printed_pair, "tiles": tiled_pair}[
         metric.golden_pair
     ]()
-    return read_only_reference(reference), read_only(actual)
+    return make_reference_read_only(reference), make_read_only(actual)
 
 
 @cache
@@ -97,16 +97,16 @@ def golden_pair() -> tuple[Reference, Image]:
             "seams": seams,
             "border": border(EDGE_PX, EDGE_PX, 1),
         },
-        expected=_float32(expected),
-        input=_float32(_lay(expected, colour, overlay)),
+        expected=_to_float32(expected),
+        input=_to_float32(_lay_over(expected, colour, overlay)),
         overlay=overlay.astype(np.float32),
-        overlay_rgb=_float32(colour),
+        overlay_rgb=_to_float32(colour),
     )
-    return reference, _damaged(expected, colour, overlay, y, x)
+    return reference, _damage(expected, colour, overlay, y, x)
 
 
 @cache
-def worded_pair() -> tuple[Reference, Image]:
+def printed_pair() -> tuple[Reference, Image]:
     """A printed line that must stay and two that must go: of the first the end is lost, of the
     others one is still there.
     """
@@ -120,11 +120,11 @@ def worded_pair() -> tuple[Reference, Image]:
     boxes = tuple(
         patch_box("text", word[0], patch, 1) for word, patch in zip(words, patches, strict=True)
     )
-    serial, sample, copy = (_coverage(patch.coverage, patch.y, patch.x) for patch in patches)
+    serial, sample, copy = (_place_letters(patch.coverage, patch.y, patch.x) for patch in patches)
     y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
     paper = np.stack([0.95 - 0.05 * x, 0.93 - 0.05 * y, 0.85 + 0 * x], axis=-1)
     ink = np.broadcast_to(np.array([0.1, 0.12, 0.3]), paper.shape)
-    expected = _lay(paper, ink, serial)
+    expected = _lay_over(paper, ink, serial)
     overlay = 0.9 * np.maximum(sample, copy)
     areas: dict[Region, Area] = {
         "all": overlay >= 0,
@@ -137,13 +137,15 @@ def worded_pair() -> tuple[Reference, Image]:
     }
     reference = Reference(
         areas=areas,
-        expected=_float32(expected),
-        input=_float32(_lay(expected, ink, overlay)),
+        expected=_to_float32(expected),
+        input=_to_float32(_lay_over(expected, ink, overlay)),
         overlay=overlay.astype(np.float32),
-        overlay_rgb=_float32(ink),
+        overlay_rgb=_to_float32(ink),
         boxes=boxes,
     )
-    return reference, _float32(_lay(_lay(paper, ink, serial * (x < 0.45)), ink, 0.7 * sample))
+    return reference, _to_float32(
+        _lay_over(_lay_over(paper, ink, serial * (x < 0.45)), ink, 0.7 * sample)
+    )
 
 
 @cache
@@ -155,10 +157,10 @@ def tiled_pair() -> tuple[Reference, Image]:
     seams = border[:, None] | border
     shade = -0.01 * (np.cos(2 * np.pi * phase)[:, None] + np.cos(2 * np.pi * phase))
     shaded = np.round((damaged + shade[..., None]).clip(0, 1) * 255) / 255
-    return replace(reference, areas={**reference.areas, "seams": seams}), _float32(shaded)
+    return replace(reference, areas={**reference.areas, "seams": seams}), _to_float32(shaded)
 
 
-def _coverage(letters: npt.NDArray[np.uint8], top: int, left: int) -> Plane:
+def _place_letters(letters: npt.NDArray[np.uint8], top: int, left: int) -> Plane:
     """Letters on an empty plane."""
     plane = np.zeros((EDGE_PX, EDGE_PX))
     plane[top : top + letters.shape[0], left : left + letters.shape[1]] = letters / 255
@@ -171,16 +173,16 @@ def _box_area(box: Box) -> Area:
     return area
 
 
-def _damaged(expected: Plane, colour: Plane, overlay: Plane, y: Plane, x: Plane) -> Image:
+def _damage(expected: Plane, colour: Plane, overlay: Plane, y: Plane, x: Plane) -> Image:
     """A ghost of the overlay, a tint on the right, a step along the middle, and a soft lower
     third.
     """
-    actual = _lay(expected, colour, 0.12 * overlay)
+    actual = _lay_over(expected, colour, 0.12 * overlay)
     actual[..., 0] += 0.03 * (x > 0.5)
     actual[..., 2] -= 0.02 * (y > 0.5)
     soft = (actual + np.roll(actual, 1, axis=1) + np.roll(actual, -1, axis=1)) / 3
     actual = np.where((y > 0.66)[..., None], soft, actual)
-    return _float32(np.round(actual.clip(0, 1) * 255) / 255)
+    return _to_float32(np.round(actual.clip(0, 1) * 255) / 255)
 
 
 def _bars(y: Plane, x: Plane) -> Plane:
@@ -189,9 +191,9 @@ def _bars(y: Plane, x: Plane) -> Plane:
     return np.asarray(0.8 * bars)
 
 
-def _lay(under: Plane, colour: Plane, alpha: Plane) -> Plane:
+def _lay_over(under: Plane, colour: Plane, alpha: Plane) -> Plane:
     return np.asarray(under * (1 - alpha[..., None]) + colour * alpha[..., None])
 
 
-def _float32(image: Plane) -> Image:
+def _to_float32(image: Plane) -> Image:
     return np.asarray(image, np.float32)

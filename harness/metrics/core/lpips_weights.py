@@ -72,12 +72,12 @@ def find_weights(setting: str, *, download: bool) -> LpipsWeights:
     UsageError.
     """
     folder = Path(setting).expanduser()
-    others = _others([folder, _hub_folder()] if setting else [_hub_folder()])
+    others = _find_others([folder, _hub_folder()] if setting else [_hub_folder()])
     if setting:
-        return _alex(_from_setting(folder), others)
+        return _make_alex(_find_in_setting(folder), others)
     cached = _hub_folder() / ALEXNET_URL.rsplit("/", 1)[1]
     if cached.is_file() or (download and _download(cached)):
-        return _alex(cached, others)
+        return _make_alex(cached, others)
     path = _package_file("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth")
     note = (
         "LPIPS: no AlexNet weights here and no download, so shift-tolerant LPIPS is measured"
@@ -87,7 +87,7 @@ def find_weights(setting: str, *, download: bool) -> LpipsWeights:
     return LpipsWeights("st-alex", path, _sha256(path), path, note, others)
 
 
-def _others(folders: list[Path]) -> Mapping[str, Path]:
+def _find_others(folders: list[Path]) -> Mapping[str, Path]:
     """The other networks' files that are in one of the folders."""
     found = {}
     for variant, names in OTHERS.items():
@@ -97,7 +97,7 @@ def _others(folders: list[Path]) -> Mapping[str, Path]:
     return found
 
 
-def _from_setting(path: Path) -> Path:
+def _find_in_setting(path: Path) -> Path:
     place = "lpips.weights / EDITPROOF_LPIPS_WEIGHTS"
     if path.is_dir():
         candidates = [path / _SAFETENSORS_NAME, path / ALEXNET_URL.rsplit("/", 1)[1]]
@@ -112,14 +112,14 @@ def _from_setting(path: Path) -> Path:
         raise UsageError(
             f"{place} is {path}; it must be a .safetensors or .pth file, or a folder with one"
         )
-    if not _looks_whole(path):
+    if not _is_whole(path):
         raise UsageError(
             f"{place} is {path}, which is damaged, or no {path.suffix} file. Fetch it again"
         )
     return path
 
 
-def _looks_whole(path: Path) -> bool:
+def _is_whole(path: Path) -> bool:
     """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors
     begins with its header.
     """
@@ -135,7 +135,7 @@ def _looks_whole(path: Path) -> bool:
             return False
 
 
-def _alex(path: Path, others: Mapping[str, Path]) -> LpipsWeights:
+def _make_alex(path: Path, others: Mapping[str, Path]) -> LpipsWeights:
     return LpipsWeights(
         "alex", path, _sha256(path), _package_file("lpips", "weights/v0.1/alex.pth"), "", others
     )

@@ -59,14 +59,14 @@ ROUNDING = 1e-5
 """Of a metric's range: so far its numbers may lie outside, by the rounding of floats."""
 
 
-def known(part: T | None) -> T:
+def require_part(part: T | None) -> T:
     """A part of the reference that a metric's `needs` promise; ValueError where it is not there."""
     if part is None:
         raise ValueError("the metric uses a part of the reference that its `needs` do not name")
     return part
 
 
-def read_only(image: Image) -> Image:
+def make_read_only(image: Image) -> Image:
     """The same picture, float32, in which nobody can change a pixel for those who measure it
     next.
     """
@@ -75,10 +75,10 @@ def read_only(image: Image) -> Image:
     return view
 
 
-def read_only_reference(reference: Reference) -> Reference:
+def make_reference_read_only(reference: Reference) -> Reference:
     """The same reference, of which nobody can change a pixel or a region."""
 
-    def locked(part: Any) -> Any:
+    def lock(part: Any) -> Any:
         if isinstance(part, np.ndarray):
             part = part.view()
             part.flags.writeable = False
@@ -86,9 +86,9 @@ def read_only_reference(reference: Reference) -> Reference:
 
     return replace(
         reference,
-        areas={region: locked(area) for region, area in reference.areas.items()},
+        areas={region: lock(area) for region, area in reference.areas.items()},
         **{
-            name: locked(getattr(reference, name))
+            name: lock(getattr(reference, name))
             for name in ("expected", "input", "overlay", "overlay_rgb")
         },
     )
@@ -99,7 +99,7 @@ def area_of(reference: Reference, region: Region) -> Area:
     return reference.areas.get(region, np.zeros((1, 1), bool))
 
 
-def whole(expected: Image) -> Reference:
+def make_reference(expected: Image) -> Reference:
     """A reference that knows the right answer and nothing else: one region, `all`."""
     return Reference({"all": np.ones(expected.shape[:2], bool)}, expected)
 
@@ -207,11 +207,11 @@ class Metric:
 
     def missing(self, reference: Reference) -> str:
         """Why this can't be measured against `reference`; empty: it can."""
-        lacks = [need for need in self.needs if _unknown(getattr(reference, need))]
+        lacks = [need for need in self.needs if _is_unknown(getattr(reference, need))]
         return f"no {_NEEDS[lacks[0]]} is known for this scene" if lacks else ""
 
 
-def _unknown(part: Any) -> bool:
+def _is_unknown(part: Any) -> bool:
     return part is None or (isinstance(part, tuple) and not part)
 
 

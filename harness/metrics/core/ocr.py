@@ -29,24 +29,24 @@ Bounds = tuple[slice, slice]
 
 def text_area(image: Image) -> Area:
     """Where the detector sees text: H×W."""
-    found = _engine()(_pixels(image), use_det=True, use_cls=False, use_rec=False)
+    found = _load_engine()(_to_bgr(image), use_det=True, use_cls=False, use_rec=False)
     area = np.zeros(image.shape[:2], np.uint8)
     if found.boxes is not None:
         scores = found.scores if found.scores is not None else [1.0] * len(found.boxes)
         for corners, score in zip(found.boxes, scores, strict=True):
-            if score >= MIN_CONFIDENCE and _height(corners) <= MAX_HEIGHT * image.shape[0]:
+            if score >= MIN_CONFIDENCE and _line_height(corners) <= MAX_HEIGHT * image.shape[0]:
                 cv2.fillPoly(area, [np.round(corners).astype(np.int32)], 1)
     return area.astype(bool)
 
 
-def _height(corners: npt.NDArray[np.float32]) -> float:
+def _line_height(corners: npt.NDArray[np.float32]) -> float:
     """Of a quadrangle of (x, y), from its upper left corner clockwise: the shorter of its sides."""
     return float(min(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[1]))))
 
 
 def read_line(image: Image, bounds: Bounds) -> str:
     """The line of text that lies within `bounds`; empty where nothing can be read."""
-    found = _engine()(_pixels(image[bounds]), use_det=False, use_cls=False, use_rec=True)
+    found = _load_engine()(_to_bgr(image[bounds]), use_det=False, use_cls=False, use_rec=True)
     return "" if not found.txts else str(found.txts[0])
 
 
@@ -77,13 +77,13 @@ def character_errors(read: str, text: str) -> float:
     return min(row[-1] / max(len(other), 1), 1.0)
 
 
-def _pixels(image: Image) -> npt.NDArray[np.uint8]:
+def _to_bgr(image: Image) -> npt.NDArray[np.uint8]:
     """8-bit BGR, as the engine takes it."""
     return np.ascontiguousarray(np.round(image[..., ::-1] * 255).astype(np.uint8))
 
 
 @cache
-def _engine() -> Any:
+def _load_engine() -> Any:
     from rapidocr import RapidOCR
 
     return RapidOCR(

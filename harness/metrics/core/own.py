@@ -7,7 +7,14 @@ from functools import wraps
 
 import numpy as np
 
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Reference,
+    Value,
+    require_part,
+)
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Better, Region
 
@@ -39,10 +46,12 @@ def metric(
         return float((actual - expected)[region][:, 0].mean())
     """
 
-    def made(number: Number) -> Metric:
+    def make_metric(number: Number) -> Metric:
         @wraps(number)  # so that whoever looks for the code finds the user's
         def measure(reference: Reference, actual: Image) -> list[Value]:
-            return [_value(number, reference, actual, region) for region in reference.areas]
+            return [
+                _measure_region(number, reference, actual, region) for region in reference.areas
+            ]
 
         return Metric(
             name=name,
@@ -62,14 +71,14 @@ def metric(
             golden={},
         )
 
-    return made
+    return make_metric
 
 
-def _value(number: Number, reference: Reference, actual: Image, region: Region) -> Value:
+def _measure_region(number: Number, reference: Reference, actual: Image, region: Region) -> Value:
     area = reference.areas[region]
     if not area.any():
         return Value(region, "mean", None, EMPTY)
-    value = float(number(known(reference.expected), actual, area))
+    value = float(number(require_part(reference.expected), actual, area))
     return (
         Value(region, "mean", value)
         if np.isfinite(value)

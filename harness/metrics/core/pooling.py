@@ -70,19 +70,19 @@ class Cover(NamedTuple):
 Covers = Mapping[Region, Cover]
 
 
-def covers(areas: Areas) -> Covers:
+def make_covers(areas: Areas) -> Covers:
     """The cover of every region."""
-    return {region: cover(area) for region, area in areas.items()}
+    return {region: make_cover(area) for region, area in areas.items()}
 
 
-def cover(area: Area | Cover) -> Cover:
+def make_cover(area: Area | Cover) -> Cover:
     """What pooling over an area needs to know of it. A cover is its own."""
     if isinstance(area, Cover):
         return area
     box = _bounding_box(area)
     inside = np.ascontiguousarray(area[box])
-    ys, xs = (_edges(length) for length in area.shape)
-    counts = _window_sums(_summed(inside.view(np.uint8)), box, ys, xs)
+    ys, xs = (_window_edges(length) for length in area.shape)
+    counts = _window_sums(_integrate(inside.view(np.uint8)), box, ys, xs)
     enough = np.where(counts >= MIN_WINDOW_PX, counts, np.nan)
     return Cover(box, inside, int(inside.sum()), enough, ys, xs)
 
@@ -102,21 +102,21 @@ def pool(
     """
     values = []
     for region, area in areas.items():
-        part = cover(area)
+        part = make_cover(area)
         if not part.pixels:
-            values += unmeasured([region], ["mean", *tails, "worst"], EMPTY)
+            values += unmeasured_values([region], ["mean", *tails, "worst"], EMPTY)
             continue
-        table = _table(plane, part)
+        table = _summed_area_table(plane, part)
         values.append(Value(region, "mean", convert(float(table[-1, -1]) / part.pixels)))
-        inside = _values(plane, part) if tails else plane[:0]
+        inside = _values_inside(plane, part) if tails else plane[:0]
         values += [
             Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails
         ]
-        values.append(_worst(table, part, region, better, convert))
+        values.append(_find_worst(table, part, region, better, convert))
     return values
 
 
-def unmeasured(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
+def unmeasured_values(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
     """Rows that say why there is no number."""
     return [Value(region, stat, None, reason) for region in regions for stat in stats]
 
@@ -130,22 +130,22 @@ def worst_window(
     convert: Callable[[float], float] = float,
 ) -> Value:
     """The worst among the region's means in every 64×64 window (stride 8), and where it is."""
-    part = cover(area)
-    return _worst(_table(plane, part), part, region, better, convert)
+    part = make_cover(area)
+    return _find_worst(_summed_area_table(plane, part), part, region, better, convert)
 
 
 def window_sums(plane: Plane, part: Cover) -> tuple[float, npt.NDArray[np.float64]]:
     """Sum of the plane over the region, and over what each window holds of it, rows×columns."""
-    table = _table(plane, part)
+    table = _summed_area_table(plane, part)
     return float(table[-1, -1]), _window_sums(table, part.box, part.ys, part.xs)
 
 
 def region_mean(plane: Plane, part: Cover) -> float:
     """Mean over a region that is not empty."""
-    return float(_table(plane, part)[-1, -1]) / part.pixels
+    return float(_summed_area_table(plane, part)[-1, -1]) / part.pixels
 
 
-def at_every_pixel(
+def interpolate_windows(
     grid: npt.NDArray[np.floating],
     ys: npt.NDArray[np.intp],
     xs: npt.NDArray[np.intp],
@@ -171,13 +171,13 @@ def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
     position = (values.size - 1) * percent / 100
     below = int(position)
     above = min(below + 1, values.size - 1)
-    near, smaller = _near(values, below, above)
+    near, smaller = _select_tail(values, below, above)
     placed = np.partition(near, (below - smaller, above - smaller))
     low, high = float(placed[below - smaller]), float(placed[above - smaller])
     return low + (high - low) * (position - below)
 
 
-def _near(
+def _select_tail(
     values: npt.NDArray[np.floating], below: int, above: int
 ) -> tuple[npt.NDArray[np.floating], int]:
     """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a
@@ -196,7 +196,7 @@ def _near(
     return values, 0
 
 
-def _worst(
+def _find_worst(
     table: Table, part: Cover, region: Region, better: Better, convert: Callable[[float], float]
 ) -> Value:
     means = _window_sums(table, part.box, part.ys, part.xs) / part.counts
@@ -208,21 +208,23 @@ def _worst(
     return Value(region, "worst", convert(float(means[row, column])), y=y, x=x)
 
 
-def _values(plane: Plane, part: Cover) -> npt.NDArray[np.floating]:
+def _values_inside(plane: Plane, part: Cover) -> npt.NDArray[np.floating]:
     """The plane's values in the region."""
     cut = plane[part.box]
     return cut.ravel() if part.pixels == cut.size else cut[part.inside]
 
 
-def _table(plane: Plane, part: Cover) -> Table:
+def _summed_area_table(plane: Plane, part: Cover) -> Table:
     """Summed-area table of the plane within the region's box, 0 where the region is not."""
     cut = np.ascontiguousarray(
         plane[part.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
     )
-    return _summed(cut if part.pixels == cut.size else cv2.copyTo(cut, part.inside.view(np.uint8)))
+    return _integrate(
+        cut if part.pixels == cut.size else cv2.copyTo(cut, part.inside.view(np.uint8))
+    )
 
 
-def _summed(plane: npt.NDArray[Any]) -> Table:
+def _integrate(plane: npt.NDArray[Any]) -> Table:
     return (
         np.asarray(cv2.integral(plane, sdepth=cv2.CV_64F), np.float64)
         if plane.size
@@ -236,12 +238,12 @@ def _window_sums(
     """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is
     0.
     """
-    y, x = _within(box[0], ys), _within(box[1], xs)
+    y, x = _clip_edges(box[0], ys), _clip_edges(box[1], xs)
     strips = table[y.stop] - table[y.start]
     return np.asarray(strips[:, x.stop] - strips[:, x.start], np.float64)
 
 
-def _within(part: slice, edges: Edges) -> Edges:
+def _clip_edges(part: slice, edges: Edges) -> Edges:
     """The windows' edges counted from where the part begins, and none outside it."""
     return Edges(*(np.clip(edge - part.start, 0, part.stop - part.start) for edge in edges))
 
@@ -254,7 +256,7 @@ def _bounding_box(area: Area) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _edges(length: int) -> Edges:
+def _window_edges(length: int) -> Edges:
     size = min(WINDOW_PX, length)
     start = np.unique(np.append(np.arange(0, length - size + 1, STRIDE_PX), length - size))
     return Edges(start, start + size)

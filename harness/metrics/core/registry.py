@@ -87,16 +87,16 @@ def get_metric(name: str, weights: LpipsWeights) -> Metric:
     name.
     """
     check_name(name)
-    return METRICS[name](weights) if name in METRICS else foreign()[name]
+    return METRICS[name](weights) if name in METRICS else load_plugin_metrics()[name]
 
 
 def all_names() -> tuple[str, ...]:
     """Names of our metrics, then of those that other packages offer."""
-    return (*METRICS, *foreign())
+    return (*METRICS, *load_plugin_metrics())
 
 
 @cache
-def foreign() -> dict[str, Metric]:
+def load_plugin_metrics() -> dict[str, Metric]:
     """Metrics that installed packages offer under ENTRY_POINTS, by name. Raises UsageError naming
     the package.
     """
@@ -120,5 +120,5 @@ def stats_of(name: str) -> tuple[str, ...]:
 
 def check_name(name: str) -> None:
     """Raise UsageError unless there is such a metric."""
-    if name not in METRICS and name not in foreign():
-        raise unknown_name_error("metric", name, all_names())
+    if name not in METRICS and name not in load_plugin_metrics():
+        raise unknown("metric", name, all_names())

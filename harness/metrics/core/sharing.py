@@ -13,21 +13,21 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import Image
 
-Made = TypeVar("Made", bound=npt.NDArray[np.floating[Any]])
+Result = TypeVar("Result", bound=npt.NDArray[np.floating[Any]])
 
 
 class _Shared(NamedTuple):
     image: Image
-    made: dict[Callable[[Image], Any], Any]
+    results: dict[Callable[[Image], Any], Any]
 
 
 _now: ContextVar[_Shared | None] = ContextVar("_now", default=None)
 
 
 @contextmanager
-def sharing(image: Image) -> Iterator[None]:
-    """Until the end of the block, functions that are marked `once` keep what they made of this very
-    array.
+def share_results(image: Image) -> Iterator[None]:
+    """Until the end of the block, functions that are marked `compute_once` keep what they made of
+    this array.
     """
     token = _now.set(_Shared(image, {}))
     try:
@@ -36,19 +36,19 @@ def sharing(image: Image) -> Iterator[None]:
         _now.reset(token)
 
 
-def once(make: Callable[[Image], Made]) -> Callable[[Image], Made]:
+def compute_once(make: Callable[[Image], Result]) -> Callable[[Image], Result]:
     """Mark a pure function of a picture: what is shared of it can't be written to."""
 
     @wraps(make)
-    def made(image: Image) -> Made:
+    def results(image: Image) -> Result:
         shared = _now.get()
         if shared is None or shared.image is not image:
             return make(image)
-        if make not in shared.made:
+        if make not in shared.results:
             result = make(image)
             result.flags.writeable = False
-            shared.made[make] = result
-        kept: Made = shared.made[make]
+            shared.results[make] = result
+        kept: Result = shared.results[make]
         return kept
 
-    return made
+    return results

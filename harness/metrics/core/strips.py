@@ -15,7 +15,7 @@ STRIP_PX = 16_384
 """
 
 
-def by_strips(
+def compute_by_strips(
     compute: Callable[[slice], Plane], height: int, width: int, *, halo: int = 0
 ) -> Plane:
     """The float32 plane, height×width or with channels, whose rows `compute(rows)` gives for any

@@ -29,7 +29,7 @@ class Sums(NamedTuple):
     """Rows×columns of windows; NaN where the region covers too little."""
 
 
-def sums(plane: Plane, part: Cover) -> Sums:
+def sum_region(plane: Plane, part: Cover) -> Sums:
     """Sum over the region, and over what each window holds of it."""
     total, windows = window_sums(plane, part)
     return Sums(np.asarray(total), np.where(np.isnan(part.counts), np.nan, windows))

@@ -147,7 +147,7 @@ def condition_of(viewing: Viewing) -> Condition:
     )
 
 
-def why_blind() -> str:
+def explain_unavailable() -> str:
     """Why the package cannot be used here; empty: it can."""
     try:
         _package()
@@ -178,28 +178,28 @@ def compare(
     weight = windows.squares
     visible = weight.any()
     regions = {
-        str(name): float(observer.lost(_pooled(maps, area)))
+        str(name): float(observer.lost(_pool_region(maps, area)))
         for name, area in (areas or {}).items()
         if area.any()
     }
     return Difference(
-        whole=_short(whole),
-        worst=_short(float(lost[row, column])),
+        whole=_round_number(whole),
+        worst=_round_number(float(lost[row, column])),
         y=windows.centre(int(row), 0),
         x=windows.centre(int(column), 1),
-        shift=_short(_colour_shift(accepted, image)),
-        regions={name: _short(value) for name, value in regions.items()},
-        parts=_rounded(observer.parts(windows.energy(weight))) if visible else {},
+        shift=_round_number(_colour_shift(accepted, image)),
+        regions={name: _round_number(value) for name, value in regions.items()},
+        parts=_round_numbers(observer.parts(windows.energy(weight))) if visible else {},
         steps=(
-            _steps(observer, accepted, image, expected, weight)
+            _measure_steps(observer, accepted, image, expected, weight)
             if visible and expected is not None
             else {}
         ),
-        kept=sample_kept(accepted, image, other) if other is not None else None,
+        kept=measure_kept_sample(accepted, image, other) if other is not None else None,
     )
 
 
-def sample_kept(accepted: Image, image: Image, other: Image) -> float | None:
+def measure_kept_sample(accepted: Image, image: Image, other: Image) -> float | None:
     """As `Difference.kept`: where a picture lies between the accepted one of its seed, 1, and that
     of another seed, -1, along what tells these two apart. Two unrelated samples are some thousand
     pixels of noise apart, so this is near 0 for them.
@@ -211,10 +211,10 @@ def sample_kept(accepted: Image, image: Image, other: Image) -> float | None:
     if squares == 0:
         return None
     middle = (np.asarray(accepted, np.float64) + other) / 2
-    return _short(2 * float(((image - middle) * apart).sum()) / squares)
+    return _round_number(2 * float(((image - middle) * apart).sum()) / squares)
 
 
-def compare_blind(accepted: Image, image: Image) -> Difference:
+def compare_without_model(accepted: Image, image: Image) -> Difference:
     """Whether two pictures differ visibly, judged without the package: by the PSNR of the worst
     window.
     """
@@ -225,7 +225,7 @@ def compare_blind(accepted: Image, image: Image) -> Difference:
     return Difference(
         0.0,
         WORST_JOD if psnr < BLIND_PSNR_DB else 0.0,
-        shift=_short(_colour_shift(accepted, image)),
+        shift=_round_number(_colour_shift(accepted, image)),
     )
 
 
@@ -241,7 +241,7 @@ def _colour_shift(accepted: Image, image: Image) -> float:
     return float(deltaE_ciede2000(*(rgb2lab(mean) for mean in means)).max())
 
 
-def _steps(
+def _measure_steps(
     observer: _Observer,
     accepted: Image,
     image: Image,
@@ -253,24 +253,26 @@ def _steps(
     for picture in (accepted, image):
         _, maps = observer.look(picture, expected)
         energy = _Windows(maps, expected.shape[:2]).energy(weight)
-        sides.append(_rounded({"all": float(observer.lost(energy)), **observer.parts(energy)}))
+        sides.append(
+            _round_numbers({"all": float(observer.lost(energy)), **observer.parts(energy)})
+        )
     return {name: Step(sides[0][name], sides[1][name]) for name in sides[0]}
 
 
-def _short(value: float) -> float:
+def _round_number(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _rounded(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: _short(value) for name, value in values.items()}
+def _round_numbers(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: _round_number(value) for name, value in values.items()}
 
 
-def _pooled(maps: Maps, area: Area) -> Energy:
+def _pool_region(maps: Maps, area: Area) -> Energy:
     """Over a region."""
-    return np.stack([_weighted(band, area.astype(np.float32)) for band in maps], axis=-1)
+    return np.stack([_weighted_rms(band, area.astype(np.float32)) for band in maps], axis=-1)
 
 
-def _weighted(
+def _weighted_rms(
     band: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
     height, width = band.shape[1:]
@@ -288,7 +290,7 @@ class _Windows:
         self._shape, self._cells = shape, cells
         self._span = tuple(min(WINDOW_PX // CELL_PX, count) for count in cells)
         self._squares = np.stack(
-            [np.stack([self._resized(np.square(channel)) for channel in band]) for band in maps],
+            [np.stack([self._resize(np.square(channel)) for channel in band]) for band in maps],
             axis=-1,
         )  # channels × rows × columns × bands
 
@@ -327,11 +329,13 @@ class _Windows:
 
     def grid(self, observer: _Observer, area: Area) -> Grid:
         """JOD lost in each window, over what it sees of the region."""
-        share = self._resized(area.astype(np.float32))
-        seen = self._sums(share)
+        share = self._resize(area.astype(np.float32))
+        seen = self._sum_windows(share)
         table = np.stack(
             [
-                np.stack([self._sums(band * share) for band in np.moveaxis(channel, -1, 0)], -1)
+                np.stack(
+                    [self._sum_windows(band * share) for band in np.moveaxis(channel, -1, 0)], -1
+                )
                 for channel in self._squares
             ],
             axis=-2,
@@ -345,7 +349,7 @@ class _Windows:
         )
         return Grid(lost, ys, xs)
 
-    def _sums(self, cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    def _sum_windows(self, cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Over each window."""
         down, right = self._span
         table = np.asarray(cv2.integral(np.ascontiguousarray(cells), sdepth=cv2.CV_64F), np.float64)
@@ -360,11 +364,13 @@ class _Windows:
         """The middle of a window, in pixels along an axis."""
         return min(int((index + self._span[axis] / 2) * CELL_PX), self._shape[axis] - 1)
 
-    def _resized(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _resize(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         rows, columns = self._cells
         finer = plane.shape[0] >= rows
-        how = cv2.INTER_AREA if finer else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(plane, (columns, rows), interpolation=how), np.float32)
+        interpolation = cv2.INTER_AREA if finer else cv2.INTER_LINEAR
+        return np.asarray(
+            cv2.resize(plane, (columns, rows), interpolation=interpolation), np.float32
+        )
 
 
 class _Collector:
@@ -423,7 +429,10 @@ class _Observer:
         """JOD lost over the whole picture, and the difference maps."""
         import torch
 
-        pair = [_padded(np.rint(picture * 255).astype(np.uint8)) for picture in (image, reference)]
+        pair = [
+            _pad_to_minimum(np.rint(picture * 255).astype(np.uint8))
+            for picture in (image, reference)
+        ]
         with torch.no_grad():
             jod, _ = self._model.predict(*pair, dim_order="HWC")
         maps = tuple(band / np.float32(self._integration) for band in self._collector.maps)
@@ -457,7 +466,7 @@ class _Observer:
         }
 
 
-def _padded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _pad_to_minimum(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     missing = [max(MIN_PX - length, 0) for length in pixels.shape[:2]]
     return (
         np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
@@ -549,16 +558,16 @@ class Grid(NamedTuple):
     """The windows' centres, in pixels."""
 
 
-class Pooled(NamedTuple):
+class RegionLoss(NamedTuple):
     """JOD lost over a region, and in each window of it."""
 
     whole: float
     windows: Grid
 
 
-def pooled(
+def pool_regions(
     image: Image, expected: Image, *, viewing: Viewing, areas: Areas
-) -> dict[Region, Pooled]:
+) -> dict[Region, RegionLoss]:
     """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each
     region that is not empty.
 
@@ -567,14 +576,14 @@ def pooled(
     observer = _observer(condition_of(viewing), _threads())
     whole, maps = observer.look(image, expected)
     windows = _Windows(maps, image.shape[:2])
-    found: dict[Region, Pooled] = {}
+    found: dict[Region, RegionLoss] = {}
     for region, area in areas.items():
         if area.any():
-            over = whole if region == "all" else float(observer.lost(_pooled(maps, area)))
-            found[region] = Pooled(over, windows.grid(observer, area))
+            over = whole if region == "all" else float(observer.lost(_pool_region(maps, area)))
+            found[region] = RegionLoss(over, windows.grid(observer, area))
     return found
 
 
-def require() -> None:
+def require_package() -> None:
     """Raise IncompleteError, with what to install, where the package cannot be used."""
     _package()

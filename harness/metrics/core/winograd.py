@@ -50,7 +50,7 @@ class Kernels(NamedTuple):
     """Tile×points, likewise."""
 
 
-def suits(weight: Tensor, stride: int) -> bool:
+def is_suitable(weight: Tensor, stride: int) -> bool:
     """Whether a layer, out×in×k×k, gains by it, and where it is: a GPU's own library does the
     like.
     """
@@ -62,7 +62,7 @@ def suits(weight: Tensor, stride: int) -> bool:
     )
 
 
-def transform(weight: Tensor) -> Kernels:
+def transform_kernels(weight: Tensor) -> Kernels:
     """The kernels of a layer, out×in×k×k."""
     import torch
 
@@ -98,7 +98,7 @@ def _matrices(tile: int, kernel: int) -> tuple[Matrix, Matrix, Matrix]:
     return there * balance[:, None], of_kernel / balance[:, None], back
 
 
-def pays(x: Tensor, kernels: Kernels, zeros: int) -> bool:
+def is_worthwhile(x: Tensor, kernels: Kernels, zeros: int) -> bool:
     """Whether maps, n×in×H×W, are large enough."""
     reach = kernels.edge - kernels.tile
     height, width = (length + 2 * zeros - reach for length in x.shape[2:])
@@ -125,24 +125,26 @@ def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:
     for first in range(0, rows, step):
         last = min(first + step, rows)
         strips.append(
-            _strip(padded[:, first * tile : last * tile + reach], kernels, last - first, columns)
+            _convolve_strip(
+                padded[:, first * tile : last * tile + reach], kernels, last - first, columns
+            )
         )
     whole = strips[0] if len(strips) == 1 else torch.cat(strips, dim=1)
     return whole[:, :height, :width].add(bias).permute(0, 3, 1, 2)
 
 
-def _strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> Tensor:
+def _convolve_strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> Tensor:
     """Some rows of tiles of the results, n×h×w×out, from the maps n×H×W×in below them."""
     tile, edge, count = kernels.tile, kernels.edge, len(part)
     tiles = part.unfold(1, edge, tile).unfold(2, edge, tile).permute(4, 5, 0, 1, 2, 3)
-    points = _both_axes(kernels.evaluate, tiles.reshape(edge, -1))
+    points = _multiply_both_axes(kernels.evaluate, tiles.reshape(edge, -1))
     products = points.view(edge * edge, count * rows * columns, -1) @ kernels.at_points
-    results = _both_axes(kernels.interpolate, products.view(edge, -1))
+    results = _multiply_both_axes(kernels.interpolate, products.view(edge, -1))
     parts = results.view(tile, tile, count, rows, columns, -1).permute(2, 3, 0, 4, 1, 5)
     return parts.reshape(count, rows * tile, columns * tile, -1)
 
 
-def _both_axes(matrix: Tensor, values: Tensor) -> Tensor:
+def _multiply_both_axes(matrix: Tensor, values: Tensor) -> Tensor:
     """Squares of n×n numbers, n×(n·rest), multiplied by the matrix m×n along both axes:
     m×m×rest.
     """

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from editproof.harness.metrics.core.length import length
 from editproof.harness.metrics.core.luma import luma
 from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -57,7 +57,7 @@ BESIDE = ("edit", "around")
 MAD_TO_SIGMA = 1.4826
 """Deviation of a normal distribution over its median absolute value."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 
 NO_EXPECTED = (
     "no expected picture is known, so only the edit can be compared, with its surroundings"
@@ -77,7 +77,7 @@ Places = tuple[npt.NDArray[np.intp], ...]
 """Rows and columns of pixels."""
 
 
-class Prepared(NamedTuple):
+class PreparedGrain(NamedTuple):
     """The regions, and where their flat places lie and how noisy those are in the expected
     image.
     """
@@ -104,77 +104,85 @@ def bands(plane: npt.NDArray[np.float32]) -> Bands:
     return np.stack([fine - coarse for fine, coarse in itertools.pairwise(blurred)])
 
 
-def _prepare(reference: Reference) -> Prepared:
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
-    places = _measured_places(areas)
+def _prepare(reference: Reference) -> PreparedGrain:
+    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    places = _split_places(areas)
     if reference.expected is None:
-        return Prepared(None, areas, places, {}, {})
-    plane = _plane(reference.expected)
-    flat = _flat_places(plane, places)
-    return Prepared(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
+        return PreparedGrain(None, areas, places, {}, {})
+    plane = _luma32(reference.expected)
+    flat = _find_flat_places(plane, places)
+    return PreparedGrain(reference.expected, areas, places, flat, _deviations(bands(plane), flat))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    plane = _plane(actual)
-    flat = _flat(prepared, plane)
+def _measure(prepared: PreparedGrain, actual: Image) -> list[Value]:
+    plane = _luma32(actual)
+    flat = _get_flat_places(prepared, plane)
     sigmas = _deviations(bands(plane), flat)
-    return [value for region in prepared.areas for value in _region(prepared, sigmas, region)]
+    return [
+        value for region in prepared.areas for value in _measure_region(prepared, sigmas, region)
+    ]
 
 
-def _flat(prepared: Prepared, plane: npt.NDArray[np.float32]) -> Mapping[str, Places]:
+def _get_flat_places(
+    prepared: PreparedGrain, plane: npt.NDArray[np.float32]
+) -> Mapping[str, Places]:
     """Where the expected image is flat; where none is known, where the actual one is."""
     beside = {place: area for place, area in prepared.places.items() if place in BESIDE}
-    return prepared.flat or _flat_places(plane, beside)
+    return prepared.flat or _find_flat_places(plane, beside)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedGrain, actual: Image) -> Plane:
     """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB;
     0 where there are none.
 
     Without an expected image: in the edit, over that of its surroundings.
     """
-    plane = _plane(actual)
-    flat = _flat(prepared, plane)
+    plane = _luma32(actual)
+    flat = _get_flat_places(prepared, plane)
     shown = np.zeros(plane.shape, np.float32)
     for at in flat.values():
         shown[at] = 1
-    detail, share = bands(plane), _around(shown)
+    detail, share = bands(plane), _blur_locally(shown)
     if prepared.expected is not None:
-        then = _local(bands(_plane(prepared.expected)), shown, share)
+        then = _local_deviations(bands(_luma32(prepared.expected)), shown, share)
     elif "around" in flat and "edit" in prepared.areas:
         then = _deviations(detail, flat)["around"][:, None, None]
         share = np.where(prepared.areas["edit"], share, 0)
     else:
         return np.zeros(plane.shape)
-    change = (20 * np.log10(_local(detail, shown, share) / then)).mean(axis=0)
+    change = (20 * np.log10(_local_deviations(detail, shown, share) / then)).mean(axis=0)
     return np.where(share >= MIN_FLAT, change, 0.0)
 
 
-def _local(detail: Bands, shown: Plane, share: Plane) -> Plane:
+def _local_deviations(detail: Bands, shown: Plane, share: Plane) -> Plane:
     """Deviation of each band at the flat places around every pixel, the floor added. 3×H×W."""
-    squares = np.stack([_around(band * band * shown) for band in detail])
+    squares = np.stack([_blur_locally(band * band * shown) for band in detail])
     return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
 
 
-def _around(plane: npt.NDArray[np.float32]) -> Plane:
+def _blur_locally(plane: npt.NDArray[np.float32]) -> Plane:
     return np.asarray(
         cv2.GaussianBlur(plane, (0, 0), LOCAL_PX, borderType=cv2.BORDER_REFLECT), np.float32
     )
 
 
-def _region(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> list[Value]:
+def _measure_region(
+    prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], region: Region
+) -> list[Value]:
     """Every band of one region in dB, and their mean."""
-    reason = _reason(prepared, sigmas, region)
+    reason = _explain_unmeasured(prepared, sigmas, region)
     if reason:
-        return unmeasured([region], STATS, reason)
-    change = _change(prepared, sigmas, region)
+        return unmeasured_values([region], STATS, reason)
+    change = _deviation_change(prepared, sigmas, region)
     if region == "edit":
-        change = change - _change(prepared, sigmas, "around")
+        change = change - _deviation_change(prepared, sigmas, "around")
     values = [*change, change.mean()]
     return [Value(region, stat, float(value)) for stat, value in zip(STATS, values, strict=True)]
 
 
-def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) -> str:
+def _explain_unmeasured(
+    prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], region: Region
+) -> str:
     """Why a region can't be measured; empty: it can."""
     if not prepared.areas[region].any():
         return EMPTY
@@ -185,7 +193,7 @@ def _reason(prepared: Prepared, sigmas: Mapping[str, Sigmas], region: Region) ->
     return NO_SURROUNDINGS if region == "edit" and "around" not in sigmas else ""
 
 
-def _change(prepared: Prepared, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
+def _deviation_change(prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
     """Actual over expected deviation of each band, in dB; the actual one where nothing is
     expected.
     """
@@ -203,7 +211,7 @@ def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigma
     }
 
 
-def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
+def _split_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
     """The regions, those beside the edit without what lies right at it, and the edit's
     surroundings.
     """
@@ -220,14 +228,16 @@ def _measured_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
     return {**places, "around": around}
 
 
-def _flat_places(plane: npt.NDArray[np.float32], areas: Mapping[str, Area]) -> Mapping[str, Places]:
+def _find_flat_places(
+    plane: npt.NDArray[np.float32], areas: Mapping[str, Area]
+) -> Mapping[str, Places]:
     """Where each area has least structure; areas with too few such places are left out."""
     structure = _structure(plane)
-    places = {name: _flattest(structure, area) for name, area in areas.items()}
+    places = {name: _find_flattest(structure, area) for name, area in areas.items()}
     return {name: at for name, at in places.items() if at[0].size >= MIN_PX}
 
 
-def _flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
+def _find_flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
     inside = structure[area]
     if not inside.size:
         return np.nonzero(area)
@@ -248,7 +258,7 @@ def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     )
 
 
-def _plane(image: Image) -> npt.NDArray[np.float32]:
+def _luma32(image: Image) -> npt.NDArray[np.float32]:
     return luma(image).astype(np.float32)
 
 
@@ -284,7 +294,7 @@ GRAIN = Metric(
     measure=_measure,
     margins={"mean": 0.5, "fine": 0.5},
     golden={"fine": -1.93062, "medium": -1.28219, "coarse": 0.0783526, "mean": -1.04482},
-    regions=MEASURED,
+    regions=REGIONS,
     needs=(),
     map=_map,
 )

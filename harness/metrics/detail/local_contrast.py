@@ -11,9 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool, region_mean, unmeasured
-from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import (
+    Covers,
+    make_covers,
+    pool,
+    region_mean,
+    unmeasured_values,
+)
+from editproof.harness.metrics.core.strips import compute_by_strips
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -63,7 +76,7 @@ def band_contrasts(image: Image) -> list[Plane]:
     ]
 
 
-class Prepared(NamedTuple):
+class PreparedContrast(NamedTuple):
     """The expected image's luma, its local mean and variance, H×W; its contrast in each band of
     each region; the regions.
     """
@@ -75,19 +88,19 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedContrast:
+    expected = require_part(reference.expected)
     wide = luma(expected)
-    regions = covers(reference.areas)
+    regions = make_covers(reference.areas)
     moments = (wide, _blur(wide, SIGMA_PX), np.square(rms_contrast(expected)))
-    bands = _by_region(band_contrasts(expected), regions)
+    bands = _rms_by_region(band_contrasts(expected), regions)
     plane, mean, variance = (moment.astype(np.float32) for moment in moments)
-    return Prepared(plane, mean, variance, bands, regions)
+    return PreparedContrast(plane, mean, variance, bands, regions)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedContrast, actual: Image) -> list[Value]:
     pooled = pool(_map(prepared, actual), prepared.covers, better="zero")
-    bands = _by_region(band_contrasts(actual), prepared.covers)
+    bands = _rms_by_region(band_contrasts(actual), prepared.covers)
     return [
         value
         for region in prepared.covers
@@ -100,14 +113,14 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
 
 def _band_values(region: Region, expected: list[float], actual: list[float]) -> list[Value]:
     if not expected:
-        return unmeasured([region], BANDS, EMPTY)
+        return unmeasured_values([region], BANDS, EMPTY)
     return [
         Value(region, stat, float(20 * np.log10((a + FLOOR) / (e + FLOOR))))
         for stat, e, a in zip(BANDS, expected, actual, strict=True)
     ]
 
 
-def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
+def _rms_by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
     """Root mean square of every band over each region; none where it is empty."""
     squares = [band * band for band in bands]
     return {
@@ -118,14 +131,16 @@ def _by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[floa
     }
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedContrast, actual: Image) -> Plane:
     """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than
     expected.
     """
-    return by_strips(lambda rows: _ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX)
+    return compute_by_strips(
+        lambda rows: _contrast_ratio(prepared, actual, rows), *actual.shape[:2], halo=REACH_PX
+    )
 
 
-def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
+def _contrast_ratio(prepared: PreparedContrast, actual: Image, rows: slice) -> Plane:
     """By the moments of the difference, as in ssim.py: variance(x + d) = variance(x) + 2 cov(x, d)
     + variance(d).
     """
@@ -133,8 +148,8 @@ def _ratio(prepared: Prepared, actual: Image, rows: slice) -> Plane:
     difference = np.asarray(luma(actual[rows]) - plane, np.float32)
     shift = _blur(difference, SIGMA_PX)
     spread = _blur(difference * difference, SIGMA_PX) - shift * shift
-    tied = _blur(plane * difference, SIGMA_PX) - mean * shift
-    other = np.maximum(variance + 2 * tied + spread, 0)
+    covariance = _blur(plane * difference, SIGMA_PX) - mean * shift
+    other = np.maximum(variance + 2 * covariance + spread, 0)
     return np.asarray(20 * np.log10((np.sqrt(other) + FLOOR) / (np.sqrt(variance) + FLOOR)))
 
 

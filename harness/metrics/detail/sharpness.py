@@ -18,10 +18,10 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured
-from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sums
+from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
+from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -44,7 +44,7 @@ AROUND_PX = 33
 MIN_EDGE_PX = 16
 """So many pixels of strong edges that must hold."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
 
 NO_EDGE = "the expected picture has no strong edge in this region"
 NO_WINDOW = "no window holds enough strong edges"
@@ -53,7 +53,7 @@ Gradient = npt.NDArray[np.float32]
 """H×W: luma per pixel."""
 
 
-class Prepared(NamedTuple):
+class PreparedEdges(NamedTuple):
     """The expected image; where it has strong edges, by region, the sums of its gradients there,
     and the empty regions.
     """
@@ -65,47 +65,51 @@ class Prepared(NamedTuple):
     empty: frozenset[Region]
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedEdges:
+    expected = require_part(reference.expected)
     plane = luma(expected).astype(np.float32)
-    ridge = _ridges(plane)
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
-    parts = covers({region: area & ridge for region, area in areas.items()})
+    ridge = _find_ridges(plane)
+    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    parts = make_covers({region: area & ridge for region, area in areas.items()})
     empty = frozenset(region for region, area in areas.items() if not area.any())
-    return Prepared(expected, parts, _sums(plane, parts), empty)
+    return PreparedEdges(expected, parts, _sum_gradients(plane, parts), empty)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    measured = _sums(luma(actual).astype(np.float32), prepared.covers)
+def _measure(prepared: PreparedEdges, actual: Image) -> list[Value]:
+    measured = _sum_gradients(luma(actual).astype(np.float32), prepared.covers)
     values: list[Value] = []
     for region, part in prepared.covers.items():
         if not part.pixels:
-            values += unmeasured([region], STATS, EMPTY if region in prepared.empty else NO_EDGE)
+            values += unmeasured_values(
+                [region], STATS, EMPTY if region in prepared.empty else NO_EDGE
+            )
             continue
         planes = (*measured[region], *prepared.expected[region])
         values += mean_and_worst(region, part, _decibels, *planes, no_window=NO_WINDOW)
     return values
 
 
-def _sums(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
+def _sum_gradients(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
     """Fine and coarse gradients, summed over the edges of each region and window."""
     fine, coarse = (_gradient(plane, scale) for scale in (FINE_PX, COARSE_PX))
-    return {region: (sums(fine, part), sums(coarse, part)) for region, part in parts.items()}
+    return {
+        region: (sum_region(fine, part), sum_region(coarse, part)) for region, part in parts.items()
+    }
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedEdges, actual: Image) -> Plane:
     """The change of width of the strong edges around every pixel, in dB; 0 where there are few."""
     expected, measured = (luma(image).astype(np.float32) for image in (prepared.image, actual))
-    ridge = _ridges(expected).astype(np.float32)
+    ridge = _find_ridges(expected).astype(np.float32)
     widths = [
-        _around(ridge * _gradient(p, scale))
+        _sum_around(ridge * _gradient(p, scale))
         for p in (measured, expected)
         for scale in (FINE_PX, COARSE_PX)
     ]
-    return np.where(_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
+    return np.where(_sum_around(ridge) >= MIN_EDGE_PX, _decibels(*widths), 0.0)
 
 
-def _around(plane: Gradient) -> Numbers:
+def _sum_around(plane: Gradient) -> Numbers:
     """Sum over the neighbourhood of every pixel."""
     size = (AROUND_PX, AROUND_PX)
     return np.asarray(
@@ -134,7 +138,7 @@ def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
     return np.asarray((COARSE_PX**2 - FINE_PX**2) / np.maximum(growth, MIN_GROWTH))
 
 
-def _ridges(plane: Gradient) -> Area:
+def _find_ridges(plane: Gradient) -> Area:
     """The middles of strong edges: where the gradient is largest along the axis that it runs
     along.
     """
@@ -203,6 +207,6 @@ SHARPNESS = Metric(
     measure=_measure,
     margins={"mean": 0.3, "worst": 1.0},
     golden={"mean": -0.896676, "worst": -3.10265},
-    regions=MEASURED,
+    regions=REGIONS,
     map=_map,
 )

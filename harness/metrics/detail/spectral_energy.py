@@ -17,9 +17,9 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
+from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -78,7 +78,7 @@ def spectra(image: Image) -> Spectra:
     energy a²/2 there.
     """
     plane = luma(image)
-    ys, xs = (_corners(length) for length in plane.shape)
+    ys, xs = (_window_corners(length) for length in plane.shape)
     means = _weighted_sums(plane, ys, xs).astype(np.float32)
     views = np.lib.stride_tricks.sliding_window_view(
         plane.astype(np.float32), (WINDOW_PX, WINDOW_PX)
@@ -97,11 +97,11 @@ def _energies(blocks: npt.NDArray[np.float32]) -> Wide:
 
     spectrum = rfft2(blocks * np.outer(_hann(), _hann()).astype(np.float32), workers=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    return np.asarray(power.reshape(len(blocks), -1) @ _slices(), np.float64)
+    return np.asarray(power.reshape(len(blocks), -1) @ _bin_weights(), np.float64)
 
 
 @cache
-def _slices() -> npt.NDArray[np.float32]:
+def _bin_weights() -> npt.NDArray[np.float32]:
     """What each bin of a window's half spectrum adds to each octave and direction, bins×9."""
     fy, fx = np.fft.fftfreq(WINDOW_PX)[:, None], np.fft.rfftfreq(WINDOW_PX)[None, :]
     radius, angle = np.hypot(fy, fx), np.degrees(np.arctan2(fy, fx))
@@ -116,7 +116,7 @@ def _slices() -> npt.NDArray[np.float32]:
     ).astype(np.float32)
 
 
-class Prepared(NamedTuple):
+class PreparedSpectra(NamedTuple):
     """The expected image's spectra, and how much of each region each window sees."""
 
     spectra: Spectra | None
@@ -124,18 +124,19 @@ class Prepared(NamedTuple):
     shares: Mapping[Region, Shares]
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedSpectra:
+    expected = require_part(reference.expected)
     if min(expected.shape[:2]) < WINDOW_PX:
-        return Prepared(None, dict.fromkeys(reference.areas, np.zeros((1, 1))))
-    return Prepared(
-        spectra(expected), {region: _share(area) for region, area in reference.areas.items()}
+        return PreparedSpectra(None, dict.fromkeys(reference.areas, np.zeros((1, 1))))
+    return PreparedSpectra(
+        spectra(expected),
+        {region: _window_shares(area) for region, area in reference.areas.items()},
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedSpectra, actual: Image) -> list[Value]:
     if prepared.spectra is None:
-        return unmeasured(
+        return unmeasured_values(
             prepared.shares, STATS, f"the image is smaller than the {WINDOW_PX}×{WINDOW_PX} window"
         )
     other = spectra(actual)
@@ -143,21 +144,21 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     return [
         v
         for region, share in prepared.shares.items()
-        for v in _region(prepared.spectra, other, local, region, share)
+        for v in _measure_region(prepared.spectra, other, local, region, share)
     ]
 
 
-def _share(area: Area) -> Shares:
+def _window_shares(area: Area) -> Shares:
     """How much of the Hann weight of each window lies in the region; 0 below MIN_SHARE; NaN: the
     region is empty.
     """
     if not area.any():
         return np.full((1, 1), np.nan)
-    share = _weighted_sums(area, *(_corners(length) for length in area.shape))
+    share = _weighted_sums(area, *(_window_corners(length) for length in area.shape))
     return np.where(share >= MIN_SHARE, share, 0.0)
 
 
-def _region(
+def _measure_region(
     expected: Spectra, actual: Spectra, local: Wide, region: Region, share: Shares
 ) -> list[Value]:
     """Each energy over the region's windows, weighted by how much of the region each sees; and the
@@ -166,9 +167,9 @@ def _region(
     local: the change of each octave in each window, in dB.
     """
     if np.isnan(share).any():
-        return unmeasured([region], STATS, EMPTY)
+        return unmeasured_values([region], STATS, EMPTY)
     if not share.any():
-        return unmeasured([region], STATS, f"no window holds {MIN_SHARE:.0%} of the region")
+        return unmeasured_values([region], STATS, f"no window holds {MIN_SHARE:.0%} of the region")
     totals = [np.tensordot(share, part.energies, 2) / share.sum() for part in (actual, expected)]
     changes = [float(change) for change in _decibels(*totals)]
     row, column, band = np.unravel_index(
@@ -178,14 +179,14 @@ def _region(
     y, x = int(expected.ys[row]) + half, int(expected.xs[column]) + half
     worst = Value(region, "worst", float(local[row, column, band]), y=y, x=x)
     octaves, sectors = changes[: len(BANDS)], changes[len(BANDS) :]
-    return [*_values(region, OCTAVES, octaves), worst, *_values(region, SECTORS, sectors)]
+    return [*_make_values(region, OCTAVES, octaves), worst, *_make_values(region, SECTORS, sectors)]
 
 
-def _values(region: Region, stats: Sequence[str], values: Sequence[float]) -> list[Value]:
+def _make_values(region: Region, stats: Sequence[str], values: Sequence[float]) -> list[Value]:
     return [Value(region, stat, value) for stat, value in zip(stats, values, strict=True)]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedSpectra, actual: Image) -> Plane:
     """The largest change of any band, in dB, at the windows' centres, interpolated to every
     pixel.
     """
@@ -195,7 +196,7 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     local = _decibels(spectra(actual).energy, expected.energy)
     strongest = np.take_along_axis(local, np.abs(local).argmax(axis=-1)[..., None], axis=-1)[..., 0]
     ys, xs = (corners + WINDOW_PX // 2 for corners in (expected.ys, expected.xs))
-    return at_every_pixel(strongest, ys, xs, actual.shape)
+    return interpolate_windows(strongest, ys, xs, actual.shape)
 
 
 def _decibels(actual: Wide, expected: Wide) -> Wide:
@@ -207,12 +208,13 @@ def _weighted_sums(plane: Plane | Area, ys: npt.NDArray[np.intp], xs: npt.NDArra
     separable, two matrix products.
     """
     down, across = (
-        _windows(corners, length) for corners, length in zip((ys, xs), plane.shape, strict=True)
+        _hann_weights(corners, length)
+        for corners, length in zip((ys, xs), plane.shape, strict=True)
     )
     return np.asarray(down @ plane @ across.T, np.float64)
 
 
-def _windows(corners: npt.NDArray[np.intp], length: int) -> Wide:
+def _hann_weights(corners: npt.NDArray[np.intp], length: int) -> Wide:
     """Each window's Hann weights along one axis, windows×length; each row's sum is 1."""
     weights = np.zeros((len(corners), length))
     np.put_along_axis(
@@ -221,7 +223,7 @@ def _windows(corners: npt.NDArray[np.intp], length: int) -> Wide:
     return weights
 
 
-def _corners(length: int) -> npt.NDArray[np.intp]:
+def _window_corners(length: int) -> npt.NDArray[np.intp]:
     """Where windows begin along one axis; the last one touches the border."""
     return np.unique(np.append(np.arange(0, length - WINDOW_PX + 1, STRIDE_PX), length - WINDOW_PX))
 

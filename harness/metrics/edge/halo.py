@@ -16,9 +16,14 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Cover, cover, unmeasured, worst_window
+from editproof.harness.metrics.core.pooling import (
+    Cover,
+    make_cover,
+    unmeasured_values,
+    worst_window,
+)
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -52,30 +57,30 @@ class Side(NamedTuple):
     rim: Cover
 
 
-class Prepared(NamedTuple):
+class PreparedSides(NamedTuple):
     """The expected image's luma in 8-bit levels, and the side of the edge that each region is."""
 
     luma: npt.NDArray[np.float64]
     sides: dict[Region, Side]
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedSides:
     areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
-    edit = areas.get("edit", np.zeros_like(known(reference.expected)[..., 0], bool))
-    sides = {region: _side(area, edit, reference.scale) for region, area in areas.items()}
-    return Prepared(255 * luma(known(reference.expected)), sides)
+    edit = areas.get("edit", np.zeros_like(require_part(reference.expected)[..., 0], bool))
+    sides = {region: _find_side(area, edit, reference.scale) for region, area in areas.items()}
+    return PreparedSides(255 * luma(require_part(reference.expected)), sides)
 
 
-def _side(area: Area, edit: Area, scale: int) -> Side:
+def _find_side(area: Area, edit: Area, scale: int) -> Side:
     """The part of a region within reach of the edit's edge, by distance."""
-    depth = _depth(edit) / scale
+    depth = _edge_distance(edit) / scale
     near = area & (depth < REACH_PX)
-    rim = cover(area & (depth < RIM_PX))
+    rim = make_cover(area & (depth < RIM_PX))
     reason = "" if rim.pixels else NO_EDGE if area.any() else EMPTY
     return Side(reason, depth[near].astype(np.intp), near, rim)
 
 
-def _depth(edit: Area) -> npt.NDArray[np.float32]:
+def _edge_distance(edit: Area) -> npt.NDArray[np.float32]:
     """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it;
     without one, infinite.
     """
@@ -96,18 +101,18 @@ def profile(side: Side, residual: Plane) -> Profile:
         return np.asarray(sums / counts, np.float64)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedSides, actual: Image) -> list[Value]:
     residual = _residual(prepared, actual)
     return [
         value
         for region, side in prepared.sides.items()
-        for value in _region(region, side, residual)
+        for value in _measure_region(region, side, residual)
     ]
 
 
-def _region(region: Region, side: Side, residual: Plane) -> list[Value]:
+def _measure_region(region: Region, side: Side, residual: Plane) -> list[Value]:
     if side.reason:
-        return unmeasured([region], STATS, side.reason)
+        return unmeasured_values([region], STATS, side.reason)
     means = profile(side, residual)
     worst = worst_window(residual, side.rim, region, better="zero")
     rim = residual[side.rim.box][side.rim.inside]
@@ -115,11 +120,11 @@ def _region(region: Region, side: Side, residual: Plane) -> list[Value]:
     return [Value(region, "rim", float(rim.mean())), Value(region, "peak", float(peak)), worst]
 
 
-def _residual(prepared: Prepared, actual: Image) -> Plane:
+def _residual(prepared: PreparedSides, actual: Image) -> Plane:
     return 255 * luma(actual) - prepared.luma
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedSides, actual: Image) -> Plane:
     """The residual within reach of the edge, in levels; 0 elsewhere."""
     near = np.any([side.near for side in prepared.sides.values()], axis=0)
     return np.where(near, _residual(prepared, actual), 0.0)

@@ -83,7 +83,7 @@ class Motion(NamedTuple):
         """The motion that moves by `first` and then by this one."""
         return Motion(self.factor * first.factor, self.factor * first.offset + self.offset)
 
-    def resized(self, times: float) -> Motion:
+    def resize(self, times: float) -> Motion:
         """The same motion in a picture so many times as large."""
         return Motion(self.factor, self.offset * times)
 
@@ -91,7 +91,7 @@ class Motion(NamedTuple):
 NO_MOTION = Motion()
 
 
-def undo(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
+def undo_motion(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
     """The picture moved back, and where it shows what was there before. H×W."""
     a, b = motion
     matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
@@ -113,8 +113,8 @@ def find_motion(expected: Plane32, actual: Plane32) -> Motion:
     """
     if min(expected.shape) < LEAST_PX:
         return NO_MOTION
-    detail = _detail(expected)
-    unmoved = _likeness(detail, _detail(actual), np.ones(expected.shape, bool))
+    detail = _extract_detail(expected)
+    unmoved = _likeness(detail, _extract_detail(actual), np.ones(expected.shape, bool))
     if unmoved >= UNMOVED:
         return NO_MOTION
     ranked = [(_score(detail, actual, motion), motion) for motion in _candidates(expected, actual)]
@@ -131,10 +131,10 @@ def find_motion(expected: Plane32, actual: Plane32) -> Motion:
         and 1 - score <= BETTER * (1 - unmoved)
         and _is_possible(motion, expected.shape)
     )
-    return _simplest(motion, expected.shape) if accepted else NO_MOTION
+    return _simplify(motion, expected.shape) if accepted else NO_MOTION
 
 
-def _simplest(motion: Motion, shape: tuple[int, ...]) -> Motion:
+def _simplify(motion: Motion, shape: tuple[int, ...]) -> Motion:
     """A shift by whole pixels, where the turn and scale move nothing far: the pixels themselves are
     compared then.
     """
@@ -149,24 +149,24 @@ def _candidates(expected: Plane32, actual: Plane32) -> list[Motion]:
     """A shift, a turn and scale about the middle, and a turn and scale about the middle with a
     shift.
     """
-    centre, factor = _centre(expected.shape), _turn(expected, actual)
+    centre, factor = _centre(expected.shape), _find_turn(expected, actual)
     about = Motion(factor, centre - factor * centre)
-    back, _ = undo(actual, about)
+    back, _ = undo_motion(actual, about)
     return [
-        Motion(1, _shift(expected, actual)),
+        Motion(1, _find_shift(expected, actual)),
         about,
-        about.after(Motion(1, _shift(expected, back))),
+        about.after(Motion(1, _find_shift(expected, back))),
     ]
 
 
-def _shift(expected: Plane32, actual: Plane32) -> complex:
+def _find_shift(expected: Plane32, actual: Plane32) -> complex:
     """By phase correlation (Kuglin & Hines 1975)."""
     window = cv2.createHanningWindow(expected.shape[::-1], cv2.CV_32F)
-    (dx, dy), _ = cv2.phaseCorrelate(_detail(expected), _detail(actual), window)
+    (dx, dy), _ = cv2.phaseCorrelate(_extract_detail(expected), _extract_detail(actual), window)
     return complex(dx, dy)
 
 
-def _turn(expected: Plane32, actual: Plane32) -> complex:
+def _find_turn(expected: Plane32, actual: Plane32) -> complex:
     """By phase correlation of the spectra, over the logarithm of the frequency (Reddy & Chatterji
     1996).
     """
@@ -223,8 +223,10 @@ def _score(detail: Plane32, actual: Plane32, motion: Motion) -> float:
     """How alike the detail is after the motion is undone; -1 where too little of the picture is
     left.
     """
-    back, inside = undo(actual, motion)
-    return _likeness(detail, _detail(back), inside) if inside.mean() >= LEAST_OVERLAP else -1.0
+    back, inside = undo_motion(actual, motion)
+    return (
+        _likeness(detail, _extract_detail(back), inside) if inside.mean() >= LEAST_OVERLAP else -1.0
+    )
 
 
 def _likeness(one: Plane32, other: Plane32, inside: Inside) -> float:
@@ -233,7 +235,7 @@ def _likeness(one: Plane32, other: Plane32, inside: Inside) -> float:
     return float(a @ b / max(math.sqrt(float(a @ a) * float(b @ b)), 1e-12))
 
 
-def _detail(plane: Plane32) -> Plane32:
+def _extract_detail(plane: Plane32) -> Plane32:
     return np.asarray(
         plane - cv2.blur(plane, (DETAIL_PX, DETAIL_PX), borderType=cv2.BORDER_REFLECT), np.float32
     )

@@ -23,14 +23,14 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
 from editproof.harness.metrics.core.pooling import (
     STRIDE_PX,
     WINDOW_PX,
-    at_every_pixel,
-    cover,
-    unmeasured,
+    interpolate_windows,
+    make_cover,
+    unmeasured_values,
 )
 from editproof.harness.metrics.geometry.motion import (
     LOOKED_AT_PX,
@@ -38,7 +38,7 @@ from editproof.harness.metrics.geometry.motion import (
     Motion,
     Points,
     find_motion,
-    undo,
+    undo_motion,
 )
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Region
@@ -106,7 +106,7 @@ BORDER_PX = 3
 TAPS = 4
 """Half the length of the interpolation kernel."""
 
-MEASURED: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
+REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
 STATS = ("shift", "dy", "dx", "worst", "scale", "rotation")
 SMALL = f"the image is smaller than {MIN_PX}×{MIN_PX} px"
 NO_STRUCTURE = "the region has too little structure to tell a shift in both directions"
@@ -136,7 +136,7 @@ class Fit(NamedTuple):
     """Deviation of the shift in its worst direction, for a residual of deviation 1, in pixels of
     the level.
     """
-    leaning: tuple[complex, complex]
+    turn_bias: tuple[complex, complex]
     """What the fit takes for a shift where everything grows by 1 about the region's middle, and
     where it turns by 1 rad.
     """
@@ -163,7 +163,7 @@ class Windows(NamedTuple):
     """
 
 
-class Part(NamedTuple):
+class RegionFit(NamedTuple):
     """One region: its fits, coarsest first, and its windows; or why it can't be measured."""
 
     fits: Mapping[int, Fit]
@@ -173,15 +173,15 @@ class Part(NamedTuple):
     """The mean place of its pixels, in pixels of the picture."""
 
 
-class Prepared(NamedTuple):
+class PreparedRegions(NamedTuple):
     """The expected image's luma and levels, and each region's part."""
 
     expected: Plane32
     levels: Mapping[int, Plane32]
-    parts: Mapping[Region, Part]
+    parts: Mapping[Region, RegionFit]
 
 
-class Moved(NamedTuple):
+class RegionMove(NamedTuple):
     """How a region's content moved: its shift by the fit of all its pixels, and what its windows
     say.
     """
@@ -195,35 +195,37 @@ class Moved(NamedTuple):
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
-    plane = _plane(known(reference.expected))
+def _prepare(reference: Reference) -> PreparedRegions:
+    plane = _plane(require_part(reference.expected))
     levels = _levels(plane)
     bases = {level: _basis(each) for level, each in levels.items()}
-    areas = {region: area for region, area in reference.areas.items() if region in MEASURED}
-    return Prepared(plane, levels, {region: _part(bases, area) for region, area in areas.items()})
+    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    return PreparedRegions(
+        plane, levels, {region: _prepare_region(bases, area) for region, area in areas.items()}
+    )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    levels, motion = _moved_back(prepared, actual)
+def _measure(prepared: PreparedRegions, actual: Image) -> list[Value]:
+    levels, motion = _undo_motion(prepared, actual)
     values: list[Value] = []
     for region, part in prepared.parts.items():
         values += (
-            unmeasured([region], STATS, part.reason)
+            unmeasured_values([region], STATS, part.reason)
             if part.reason
-            else _region(prepared, levels, motion, region)
+            else _measure_region(prepared, levels, motion, region)
         )
     return values
 
 
-def _moved_back(prepared: Prepared, actual: Image) -> tuple[Mapping[int, Plane32], Motion]:
+def _undo_motion(prepared: PreparedRegions, actual: Image) -> tuple[Mapping[int, Plane32], Motion]:
     """The levels of what is there, after a motion of the whole picture is undone, and that motion
     in pixels.
     """
     plane = _plane(actual)
-    motion = _find_motion(prepared.expected, plane)
+    motion = _find_picture_motion(prepared.expected, plane)
     if motion == NO_MOTION:
         return _levels(plane), motion
-    back, inside = undo(plane, motion)
+    back, inside = undo_motion(plane, motion)
     # What was never there says nothing: it is filled with what the rest makes of the expected
     # picture.
     gain, offset = np.polyfit(prepared.expected[inside], back[inside], 1)
@@ -233,7 +235,7 @@ def _moved_back(prepared: Prepared, actual: Image) -> tuple[Mapping[int, Plane32
     )
 
 
-def _find_motion(expected: Plane32, actual: Plane32) -> Motion:
+def _find_picture_motion(expected: Plane32, actual: Plane32) -> Motion:
     """Of the whole picture, in its pixels."""
     times = 1
     while max(expected.shape) > LOOKED_AT_PX:
@@ -241,50 +243,52 @@ def _find_motion(expected: Plane32, actual: Plane32) -> Motion:
             np.asarray(cv2.pyrDown(plane), np.float32) for plane in (expected, actual)
         )
         times *= 2
-    return find_motion(expected, actual).resized(times)
+    return find_motion(expected, actual).resize(times)
 
 
-def _region(
-    prepared: Prepared, levels: Mapping[int, Plane32], motion: Motion, region: Region
+def _measure_region(
+    prepared: PreparedRegions, levels: Mapping[int, Plane32], motion: Motion, region: Region
 ) -> list[Value]:
     part = prepared.parts[region]
-    moved = _moved(prepared, levels, part)
+    moved = _find_moves(prepared, levels, part)
     if moved is None:
-        return unmeasured([region], STATS, UNLIKE)
+        return unmeasured_values([region], STATS, UNLIKE)
     shift = motion.at(part.middle + moved.shift) - part.middle
     numbers = {"shift": abs(shift), "dy": shift.imag, "dx": shift.real}
     return [
         *(Value(region, stat, value) for stat, value in numbers.items()),
-        _worst(moved, motion, region, part.windows),
-        *_turn(moved, motion, region),
+        _find_worst(moved, motion, region, part.windows),
+        *_turn_values(moved, motion, region),
     ]
 
 
-def _turn(moved: Moved, motion: Motion, region: Region) -> list[Value]:
+def _turn_values(moved: RegionMove, motion: Motion, region: Region) -> list[Value]:
     """Scale and rotation, of the picture and the region together."""
     if moved.turn is None and motion.factor == 1:
-        return unmeasured([region], ("scale", "rotation"), moved.reason)
+        return unmeasured_values([region], ("scale", "rotation"), moved.reason)
     whole = motion if moved.turn is None else motion.after(moved.turn)
     return [Value(region, "scale", whole.scale), Value(region, "rotation", whole.rotation)]
 
 
-def _moved(prepared: Prepared, levels: Mapping[int, Plane32], part: Part) -> Moved | None:
+def _find_moves(
+    prepared: PreparedRegions, levels: Mapping[int, Plane32], part: RegionFit
+) -> RegionMove | None:
     """How a region's content moved; None: it is not what is expected."""
-    dy, dx, slope = _shift(levels, part.fits)
+    dy, dx, slope = _fit_shift(levels, part.fits)
     shift = complex(dx, dy)
     if slope < MIN_SLOPE or abs(shift) > MAX_SHIFT_PX:
         return None
     if part.windows is None:
-        return Moved(shift, np.full((1, 1), np.nan + 0j), None, TOO_FEW)
-    moves, turn, reason = _turned(prepared, levels, part.windows, shift)
+        return RegionMove(shift, np.full((1, 1), np.nan + 0j), None, TOO_FEW)
+    moves, turn, reason = _refine_turn(prepared, levels, part.windows, shift)
     if turn is not None:
-        grown, turned = part.fits[LEVELS[-1]].leaning
+        grown, turned = part.fits[LEVELS[-1]].turn_bias
         shift -= 2 ** LEVELS[-1] * ((turn.factor.real - 1) * grown + turn.factor.imag * turned)
-    return Moved(shift, moves, turn, reason)
+    return RegionMove(shift, moves, turn, reason)
 
 
-def _turned(
-    prepared: Prepared, levels: Mapping[int, Plane32], windows: Windows, shift: complex
+def _refine_turn(
+    prepared: PreparedRegions, levels: Mapping[int, Plane32], windows: Windows, shift: complex
 ) -> tuple[Points, Motion | None, str]:
     """How far each window's content moved, and the scale and rotation in that: fitted, undone, and
     fitted again.
@@ -293,11 +297,11 @@ def _turned(
     plane = levels[level]
     height, width = plane.shape
     motion, times = Motion(1, shift), 2**level
-    back = _sampled(
+    back = _sample(
         plane, shift.imag / times, shift.real / times, (slice(0, height), slice(0, width))
     )
     for _ in range(TURNS):
-        moves = motion.at(windows.places + _steps(prepared, back, windows)) - windows.places
+        moves = motion.at(windows.places + _measure_steps(prepared, back, windows)) - windows.places
         moves[np.abs(moves) > MAX_SHIFT_PX] = np.nan
         found, reason = _fit_turn(windows, moves)
         if found is None:
@@ -306,7 +310,7 @@ def _turned(
         motion = found
         if farthest < TURNED_PX:
             break
-        back, inside = undo(plane, motion.resized(1 / times))
+        back, inside = undo_motion(plane, motion.resize(1 / times))
         back = np.where(inside, back, prepared.levels[level])
     return moves, motion, ""
 
@@ -340,7 +344,9 @@ def _fit_turn(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
     return Motion(complex(1 + growth), complex(mean - growth * middle)), ""
 
 
-def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[float, float, float]:
+def _fit_shift(
+    levels: Mapping[int, Plane32], fits: Mapping[int, Fit]
+) -> tuple[float, float, float]:
     """Gauss-Newton from coarse to fine: how far what is expected has moved down and right, and the
     slope of actual on it.
     """
@@ -349,7 +355,7 @@ def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[floa
         scale = 2.0**level
         for _ in range(STEPS):
             residual = (
-                _sampled(levels[level], dy / scale, dx / scale, fit.box)[fit.inside] - fit.expected
+                _sample(levels[level], dy / scale, dx / scale, fit.box)[fit.inside] - fit.expected
             )
             down, right, gain, _ = (float(number) for number in fit.solver @ residual)
             slope = 1 + gain
@@ -361,7 +367,9 @@ def _shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[floa
     return dy, dx, slope
 
 
-def _worst(moved: Moved, motion: Motion, region: Region, windows: Windows | None) -> Value:
+def _find_worst(
+    moved: RegionMove, motion: Motion, region: Region, windows: Windows | None
+) -> Value:
     """The window whose content moved farthest."""
     if windows is None:
         return Value(region, "worst", None, TOO_SMALL)
@@ -378,13 +386,13 @@ def _worst(moved: Moved, motion: Motion, region: Region, windows: Windows | None
     )
 
 
-def _distances(moved: Moved, motion: Motion, windows: Windows) -> Wide:
+def _distances(moved: RegionMove, motion: Motion, windows: Windows) -> Wide:
     """How far each window's content moved in all, rows×columns. NaN where that is unknown."""
     distance = np.abs(motion.at(windows.places + moved.windows) - windows.places)
     return np.where(windows.weights >= 1 / MAX_ERROR_PX**2, distance, np.nan)
 
 
-def _steps(prepared: Prepared, back: Plane32, windows: Windows) -> Points:
+def _measure_steps(prepared: PreparedRegions, back: Plane32, windows: Windows) -> Points:
     """How far each window's content is still from its place, by one step. NaN where that is
     unknown.
     """
@@ -397,40 +405,41 @@ def _steps(prepared: Prepared, back: Plane32, windows: Windows) -> Points:
     return np.where(1 + gain >= MIN_SLOPE, -(2**level) * (right + 1j * down), np.nan)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedRegions, actual: Image) -> Plane:
     """How far the content around every pixel moved, in px: of its window, 64 px wide; 0 where that
     can't be told.
     """
-    levels, motion = _moved_back(prepared, actual)
+    levels, motion = _undo_motion(prepared, actual)
     plane: Plane = np.zeros(actual.shape[:2])
     for part in prepared.parts.values():
         if part.reason or part.windows is None:
             continue
-        moved = _moved(prepared, levels, part)
+        moved = _find_moves(prepared, levels, part)
         if moved is not None:
             distances = np.nan_to_num(_distances(moved, motion, part.windows))
             plane = np.maximum(
-                plane, at_every_pixel(distances, part.windows.ys, part.windows.xs, actual.shape)
+                plane,
+                interpolate_windows(distances, part.windows.ys, part.windows.xs, actual.shape),
             )
     return plane
 
 
-def _part(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Part:
+def _prepare_region(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> RegionFit:
     if not area.any():
-        return Part({}, None, EMPTY)
+        return RegionFit({}, None, EMPTY)
     if not bases:
-        return Part({}, None, SMALL)
+        return RegionFit({}, None, SMALL)
     middle = _middle(area)
     fits = {
-        level: _fit(basis, _reduced(area, basis[0].shape), middle / 2**level)
+        level: _prepare_fit(basis, _reduce_area(area, basis[0].shape), middle / 2**level)
         for level, basis in bases.items()
     }
     finest = fits[LEVELS[-1]]
-    if finest is None or not _tells(finest.error):
-        return Part({}, None, NO_STRUCTURE)
-    return Part(
-        {level: fit for level, fit in fits.items() if fit is not None and _tells(fit.error)},
-        _windows(bases, area),
+    if finest is None or not _is_accurate(finest.error):
+        return RegionFit({}, None, NO_STRUCTURE)
+    return RegionFit(
+        {level: fit for level, fit in fits.items() if fit is not None and _is_accurate(fit.error)},
+        _prepare_windows(bases, area),
         "",
         middle,
     )
@@ -443,12 +452,12 @@ def _middle(area: Area) -> complex:
     return complex(x, y)
 
 
-def _tells(error: float) -> bool:
+def _is_accurate(error: float) -> bool:
     """Whether noise of one 8-bit level leaves a shift at the finest level accurate enough."""
     return bool(error <= MAX_ERROR_PX * 255 / 2 ** LEVELS[-1])
 
 
-def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
+def _prepare_fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
     """The solver of one region, about its middle, at one level; None: the region has too few pixels
     there, or no structure.
     """
@@ -470,11 +479,11 @@ def _fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
         basis[2][box][inside],
         solver,
         error,
-        _leaning(columns_of, inverse, area, middle),
+        _turn_bias(columns_of, inverse, area, middle),
     )
 
 
-def _leaning(
+def _turn_bias(
     columns_of: Wide, inverse: Wide, area: Area, middle: complex
 ) -> tuple[complex, complex]:
     """What a fit takes for a shift where its pixels grow, and turn, about the middle."""
@@ -489,13 +498,13 @@ def _leaning(
     return complex(grown[1], grown[0]), complex(turned[1], turned[0])
 
 
-def _windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Windows | None:
+def _prepare_windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Windows | None:
     """The windows of a region at the finest level; None: it covers too little of each."""
     level = LEVELS[-1]
     basis = bases[level]
-    part = cover(area)
+    part = make_cover(area)
     height, width = basis[0].shape
-    inside = _reduced(area, (height, width))
+    inside = _reduce_area(area, (height, width))
     masked = tuple(np.asarray(plane * inside, np.float32) for plane in basis)
     rows, columns = (
         (edges.start >> level, np.minimum(edges.stop >> level, length))
@@ -513,10 +522,12 @@ def _windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Windows | 
     if np.isnan(inverse).all():
         return None
     weights = np.nan_to_num(1 / _errors(inverse) ** 2)
-    return windows._replace(inverse=inverse, places=_places(inside, windows), weights=weights)
+    return windows._replace(
+        inverse=inverse, places=_window_places(inside, windows), weights=weights
+    )
 
 
-def _places(inside: Area, windows: Windows) -> Points:
+def _window_places(inside: Area, windows: Windows) -> Points:
     """The middle of what each window sees of the region, in pixels of the picture."""
     seen = np.asarray(inside, np.float32)
     y, x = (np.arange(length, dtype=np.float32) for length in inside.shape)
@@ -539,11 +550,11 @@ def _errors(inverse: Wide) -> Wide:
     """How far noise of one 8-bit level moves each window's shift in its worst direction, in pixels
     of the picture.
     """
-    deviation = np.sqrt(np.maximum(_largest(inverse[..., :2, :2]), 0))
+    deviation = np.sqrt(np.maximum(_largest_eigenvalues(inverse[..., :2, :2]), 0))
     return np.asarray(2 ** LEVELS[-1] / 255 * deviation)
 
 
-def _largest(matrices: Wide) -> Wide:
+def _largest_eigenvalues(matrices: Wide) -> Wide:
     """Of symmetric 2×2 matrices, the larger eigenvalue; NaN stays NaN."""
     mean = (matrices[..., 0, 0] + matrices[..., 1, 1]) / 2
     return np.asarray(
@@ -567,7 +578,7 @@ def _basis(plane: Plane32) -> tuple[Plane32, ...]:
     return np.asarray(down, np.float32), np.asarray(right, np.float32), plane, np.ones_like(plane)
 
 
-def _reduced(area: Area, shape: tuple[int, ...]) -> Area:
+def _reduce_area(area: Area, shape: tuple[int, ...]) -> Area:
     """The region at a level: the pixels that it covers by more than half, without the picture's
     border.
     """
@@ -590,7 +601,7 @@ def _levels(plane: Plane32) -> Mapping[int, Plane32]:
     return {level: planes[level] for level in LEVELS if min(planes[level].shape) >= MIN_LEVEL_PX}
 
 
-def _sampled(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> Plane32:
+def _sample(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> Plane32:
     """The plane at every pixel of the box, displaced by (dy, dx): a windowed sinc along each
     axis.
     """
@@ -602,7 +613,7 @@ def _sampled(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> 
         slice(max(side.start - reach, 0), min(side.stop + reach, length))
         for side, length in zip(box, (height, width), strict=True)
     )
-    kernels = (_sinc(dx, reach), _sinc(dy, reach))
+    kernels = (_sinc_weights(dx, reach), _sinc_weights(dy, reach))
     moved = cv2.sepFilter2D(
         np.ascontiguousarray(plane[rows, columns]), -1, *kernels, borderType=cv2.BORDER_REFLECT
     )
@@ -613,7 +624,7 @@ def _sampled(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> 
     return np.asarray(moved[inner], np.float32)
 
 
-def _sinc(distance: float, reach: int) -> Plane32:
+def _sinc_weights(distance: float, reach: int) -> Plane32:
     """Weights of the pixels up to `reach` away that give the value `distance` away (Lanczos)."""
     away = np.arange(-reach, reach + 1) - distance
     weights = np.where(np.abs(away) < TAPS, np.sinc(away) * np.sinc(away / TAPS), 0.0)
@@ -658,7 +669,7 @@ REGISTRATION = Metric(
     measure=_measure,
     margins={"shift": 0.05, "worst": 0.2, "scale": 0.05, "rotation": 0.05},
     golden={"shift": 0.0503588, "dy": -9.40731e-05, "dx": 0.0503588, "worst": 0.157409},
-    regions=MEASURED,
+    regions=REGIONS,
     units={"scale": "%", "rotation": "°"},
     map=_map,
     map_better="lower",

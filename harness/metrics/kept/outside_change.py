@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import percentile, unmeasured
+from editproof.harness.metrics.core.pooling import percentile, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -28,7 +28,7 @@ REGIONS: tuple[Region, ...] = ("ring", "keep")
 Levels = npt.NDArray[np.float32]
 
 
-class Prepared(NamedTuple):
+class PreparedInput(NamedTuple):
     """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None:
     the region is empty.
     """
@@ -38,28 +38,30 @@ class Prepared(NamedTuple):
     scale: int
 
 
-def _prepare(reference: Reference) -> Prepared:
-    levels = np.round(known(reference.input) * np.float32(255))
+def _prepare(reference: Reference) -> PreparedInput:
+    levels = np.round(require_part(reference.input) * np.float32(255))
     areas: Areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
     inside = {
-        region: _wholly(area, reference.scale) if area.any() else None
+        region: _find_whole_pixels(area, reference.scale) if area.any() else None
         for region, area in areas.items()
     }
-    return Prepared(levels, inside, reference.scale)
+    return PreparedInput(levels, inside, reference.scale)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    change = _change(prepared, actual)
+def _measure(prepared: PreparedInput, actual: Image) -> list[Value]:
+    change = _largest_change(prepared, actual)
     return [
         value
         for region, inside in prepared.inside.items()
-        for value in _region(prepared, change, region, inside)
+        for value in _measure_region(prepared, change, region, inside)
     ]
 
 
-def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | None) -> list[Value]:
+def _measure_region(
+    prepared: PreparedInput, change: Levels, region: Region, inside: Area | None
+) -> list[Value]:
     if inside is None or not inside.any():
-        return unmeasured(
+        return unmeasured_values(
             [region], STATS, EMPTY if inside is None else "no input pixel lies wholly in the region"
         )
     levels = change[inside]
@@ -79,7 +81,7 @@ def _region(prepared: Prepared, change: Levels, region: Region, inside: Area | N
     ]
 
 
-def _change(prepared: Prepared, actual: Image) -> Levels:
+def _largest_change(prepared: PreparedInput, actual: Image) -> Levels:
     """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1,
     averages above. h×w.
     """
@@ -93,9 +95,9 @@ def _change(prepared: Prepared, actual: Image) -> Levels:
     return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedInput, actual: Image) -> Plane:
     """The change in levels, 0 outside the regions. Output."""
-    change = _change(prepared, actual)
+    change = _largest_change(prepared, actual)
     somewhere = np.zeros(change.shape, bool)
     for inside in prepared.inside.values():
         somewhere |= False if inside is None else inside
@@ -103,7 +105,7 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     return np.kron(np.where(somewhere, change, 0.0), block)
 
 
-def _wholly(area: Area, scale: int) -> Area:
+def _find_whole_pixels(area: Area, scale: int) -> Area:
     """Input pixels all of whose output pixels lie in the area."""
     height, width = (size // scale for size in area.shape)
     return np.asarray(

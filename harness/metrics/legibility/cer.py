@@ -17,9 +17,9 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 from editproof.vectors.scene import Box
@@ -43,49 +43,51 @@ class Line(NamedTuple):
     text: str
     bounds: ocr.Bounds
     """Output pixels."""
-    own: float
+    expected_error: float
     """Character error rate in the right answer."""
 
 
-class Prepared(NamedTuple):
+class PreparedLines(NamedTuple):
     """The lines that OCR reads in the right answer."""
 
     lines: tuple[Line, ...]
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedLines:
     area = area_of(reference, "protect")
     if not area.any():
-        return Prepared((), EMPTY)
-    expected = known(reference.expected)
+        return PreparedLines((), EMPTY)
+    expected = require_part(reference.expected)
     boxes = [
-        box for box in reference.boxes if box.kind in KINDS and _stays(box, area, reference.scale)
+        box
+        for box in reference.boxes
+        if box.kind in KINDS and _is_protected_text(box, area, reference.scale)
     ]
     if not boxes:
-        return Prepared((), "the protected features hold no text that is known")
-    lines = [_line(box, expected, reference.scale) for box in boxes]
-    readable = tuple(line for line in lines if line.own <= READABLE)
-    return Prepared(
+        return PreparedLines((), "the protected features hold no text that is known")
+    lines = [_read_line(box, expected, reference.scale) for box in boxes]
+    readable = tuple(line for line in lines if line.expected_error <= READABLE)
+    return PreparedLines(
         readable, "" if readable else "OCR can't read it in the expected picture either"
     )
 
 
-def _stays(box: Box, area: Area, scale: int) -> bool:
+def _is_protected_text(box: Box, area: Area, scale: int) -> bool:
     """Whether a box is a protected feature with something to read."""
     part = area[ocr.bounds_of(box, area.shape, scale)]
     return bool(box.label.strip() and part.size and part.mean() > 0.5)
 
 
-def _line(box: Box, expected: Image, scale: int) -> Line:
+def _read_line(box: Box, expected: Image, scale: int) -> Line:
     bounds = ocr.bounds_of(box, expected.shape, scale, margin_px=MARGIN_PX)
     return Line(box.label, bounds, ocr.character_errors(ocr.read_line(expected, bounds), box.label))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedLines, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
-    rates = [_added(line, actual) for line in prepared.lines]
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
+    rates = [_added_error(line, actual) for line in prepared.lines]
     worst = int(np.argmax(rates))
     y, x = ((part.start + part.stop) // 2 for part in prepared.lines[worst].bounds)
     return [
@@ -94,17 +96,20 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedLines, actual: Image) -> Plane:
     """The error rate of each protected line within its box; 0 elsewhere. Output."""
     plane = np.zeros(actual.shape[:2])
     for line in prepared.lines:
-        plane[line.bounds] = np.maximum(plane[line.bounds], _added(line, actual))
+        plane[line.bounds] = np.maximum(plane[line.bounds], _added_error(line, actual))
     return plane
 
 
-def _added(line: Line, actual: Image) -> float:
+def _added_error(line: Line, actual: Image) -> float:
     """Character error rate over that in the right answer."""
-    return max(ocr.character_errors(ocr.read_line(actual, line.bounds), line.text) - line.own, 0.0)
+    return max(
+        ocr.character_errors(ocr.read_line(actual, line.bounds), line.text) - line.expected_error,
+        0.0,
+    )
 
 
 CER = Metric(

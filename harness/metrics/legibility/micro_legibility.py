@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, STRIDE_PX, unmeasured
+from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, STRIDE_PX, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -42,7 +42,7 @@ FLOOR = (1 / 255) ** 2
 Wide = npt.NDArray[np.float32]
 
 
-class Prepared(NamedTuple):
+class PreparedStrokes(NamedTuple):
     """The strokes of the expected picture, cut to the protected features with a margin. Output
     size.
     """
@@ -58,19 +58,19 @@ class Prepared(NamedTuple):
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedStrokes:
     area, coarse = area_of(reference, "protect"), COARSE_PX * reference.scale
     rows, columns = (
-        _span(np.flatnonzero(area.any(axis=axis)), round(3 * coarse)) for axis in (1, 0)
+        _span_around(np.flatnonzero(area.any(axis=axis)), round(3 * coarse)) for axis in (1, 0)
     )
     inside = area[rows, columns].astype(np.float32)
     if not area.any():
-        return Prepared((rows, columns), inside, inside, inside, coarse, EMPTY)
-    strokes = _strokes(known(reference.expected)[rows, columns], coarse)
-    return Prepared((rows, columns), strokes, inside, _sums(inside), coarse, "")
+        return PreparedStrokes((rows, columns), inside, inside, inside, coarse, EMPTY)
+    strokes = _extract_strokes(require_part(reference.expected)[rows, columns], coarse)
+    return PreparedStrokes((rows, columns), strokes, inside, _sum_windows(inside), coarse, "")
 
 
-def _span(places: npt.NDArray[np.intp], margin: int) -> slice:
+def _span_around(places: npt.NDArray[np.intp], margin: int) -> slice:
     return (
         slice(max(int(places[0]) - margin, 0), int(places[-1]) + 1 + margin)
         if places.size
@@ -78,18 +78,18 @@ def _span(places: npt.NDArray[np.intp], margin: int) -> slice:
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedStrokes, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
     common, mean = _energies(prepared, actual)
     whole = float(common.sum(dtype=np.float64) / mean.sum(dtype=np.float64))
-    return [Value("protect", "mean", whole), _worst(prepared, common, mean)]
+    return [Value("protect", "mean", whole), _find_worst(prepared, common, mean)]
 
 
-def _worst(prepared: Prepared, common: Wide, mean: Wide) -> Value:
+def _find_worst(prepared: PreparedStrokes, common: Wide, mean: Wide) -> Value:
     """The window with the least agreement, and its centre."""
     at = np.s_[STRIDE_PX // 2 :: STRIDE_PX, STRIDE_PX // 2 :: STRIDE_PX]
-    counts, above, below = prepared.counts[at], _sums(common)[at], _sums(mean)[at]
+    counts, above, below = prepared.counts[at], _sum_windows(common)[at], _sum_windows(mean)[at]
     enough = counts >= MIN_WINDOW_PX
     if not enough.any():
         return Value("protect", "worst", None, NO_WINDOW)
@@ -102,36 +102,39 @@ def _worst(prepared: Prepared, common: Wide, mean: Wide) -> Value:
     )
 
 
-def _energies(prepared: Prepared, actual: Image) -> tuple[Wide, Wide]:
+def _energies(prepared: PreparedStrokes, actual: Image) -> tuple[Wide, Wide]:
     """What the two pictures' strokes have in common at every pixel, and their mean energy; 0
     outside the region.
     """
-    other = _strokes(actual[prepared.box], prepared.coarse)
+    other = _extract_strokes(actual[prepared.box], prepared.coarse)
     common = (prepared.strokes * other + FLOOR) * prepared.inside
     mean = ((prepared.strokes * prepared.strokes + other * other) / 2 + FLOOR) * prepared.inside
     return np.asarray(common, np.float32), np.asarray(mean, np.float32)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedStrokes, actual: Image) -> Plane:
     """Agreement in the window around every pixel, 1 where nothing is protected. Output."""
     plane = np.ones(actual.shape[:2])
     if not prepared.reason:
         common, mean = _energies(prepared, actual)
         within = prepared.inside > 0
-        plane[prepared.box] = np.where(within, _sums(common) / np.where(within, _sums(mean), 1), 1)
+        plane[prepared.box] = np.where(
+            within, _sum_windows(common) / np.where(within, _sum_windows(mean), 1), 1
+        )
     return plane
 
 
-def _strokes(image: Image, coarse: float) -> Wide:
+def _extract_strokes(image: Image, coarse: float) -> Wide:
     """Luma between FINE_PX and `coarse`."""
     plane = luma(image).astype(np.float32)
-    ground = cv2.GaussianBlur(plane, (0, 0), coarse, borderType=cv2.BORDER_REFLECT)
+    background = cv2.GaussianBlur(plane, (0, 0), coarse, borderType=cv2.BORDER_REFLECT)
     return np.asarray(
-        cv2.GaussianBlur(plane, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT) - ground, np.float32
+        cv2.GaussianBlur(plane, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT) - background,
+        np.float32,
     )
 
 
-def _sums(plane: Wide) -> Wide:
+def _sum_windows(plane: Wide) -> Wide:
     """Sum of the window around every pixel."""
     size = (WINDOW_PX, WINDOW_PX)
     return np.asarray(

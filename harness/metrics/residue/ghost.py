@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -61,7 +61,7 @@ Box = tuple[slice, slice]
 Wide = npt.NDArray[np.float32]
 
 
-class Prepared(NamedTuple):
+class PreparedTemplate(NamedTuple):
     """What a ghost of the overlay would look like, and all that follows from it. Input size, cut to
     the overlay.
     """
@@ -74,42 +74,54 @@ class Prepared(NamedTuple):
     template: Wide
     energy: npt.NDArray[np.floating]
     """Of the template, by block."""
-    hue: Wide
+    direction: Wide
     """The template's main colour direction, of length 1: noise is looked at along it."""
     spectrum: npt.NDArray[np.complex64]
-    """Conjugate transform of the template along `hue`, over its energy."""
+    """Conjugate transform of the template along `direction`, over its energy."""
     far: npt.NDArray[np.bool_]
     """Displacements that count as noise."""
     reason: str
     """Why there is no value; empty: there is."""
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected, overlay = known(reference.expected), known(reference.overlay)
+def _prepare(reference: Reference) -> PreparedTemplate:
+    expected, overlay = require_part(reference.expected), require_part(reference.overlay)
     under = cv2.GaussianBlur(
-        _averaged(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT
+        _average_down(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT
     )
-    residue = np.asarray(overlay[..., None] * (known(reference.overlay_rgb) - under), np.float32)
-    box = _box_around(overlay > 0)
-    template = np.ascontiguousarray(_fine(_enlarged(residue, reference.scale))[box])
+    residue = np.asarray(
+        overlay[..., None] * (require_part(reference.overlay_rgb) - under), np.float32
+    )
+    box = _find_box(overlay > 0)
+    template = np.ascontiguousarray(
+        _remove_coarse(_imitate_upscaler(residue, reference.scale))[box]
+    )
     if not area_of(reference, "edit").any():
-        return _nothing(reference, EMPTY)
+        return _prepare_nothing(reference, EMPTY)
     if not template.size or float(np.abs(template).max()) < FAINT:
-        return _nothing(reference, "the overlay can't be told from what is under it")
-    hue = _main_direction(template)
-    along = template @ hue
+        return _prepare_nothing(reference, "the overlay can't be told from what is under it")
+    direction = _main_direction(template)
+    along = template @ direction
     spectrum = np.conj(np.fft.rfft2(along)) / np.square(along).sum()
-    energy = _by_block(template * template)
-    return Prepared(
-        expected, reference.scale, box, template, energy, hue, spectrum, _far(along.shape), ""
+    energy = _sum_blocks(template * template)
+    return PreparedTemplate(
+        expected,
+        reference.scale,
+        box,
+        template,
+        energy,
+        direction,
+        spectrum,
+        _find_far(along.shape),
+        "",
     )
 
 
-def _nothing(reference: Reference, reason: str) -> Prepared:
+def _prepare_nothing(reference: Reference, reason: str) -> PreparedTemplate:
     none = np.zeros((0, 0), np.float32)
     nowhere = (slice(0, 0), slice(0, 0))
-    return Prepared(
-        known(reference.expected),
+    return PreparedTemplate(
+        require_part(reference.expected),
         reference.scale,
         nowhere,
         none,
@@ -128,10 +140,10 @@ def _main_direction(template: Wide) -> Wide:
     return np.asarray(vectors[:, -1], np.float32)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedTemplate, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
-    amplitude, noise = _fit(prepared, _residual(prepared, actual))
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
+    amplitude, noise = _fit_amplitude(prepared, _residual(prepared, actual))
     return [
         Value("edit", "amplitude", float(np.clip(amplitude, -1, 1))),
         Value(
@@ -142,13 +154,13 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _fit(prepared: Prepared, residual: Wide) -> tuple[float, float]:
+def _fit_amplitude(prepared: PreparedTemplate, residual: Wide) -> tuple[float, float]:
     """Share of the overlay that is left, by least squares, and its standard deviation.
 
     Three things make it uncertain: what the blocks disagree on, what the template finds where it
     does not belong, and LEAST.
     """
-    products = _by_block(prepared.template * residual)
+    products = _sum_blocks(prepared.template * residual)
     energy = prepared.energy.sum()
     amplitude = float(products.sum() / energy)
     blocks = energy**2 / np.square(prepared.energy).sum()
@@ -159,20 +171,20 @@ def _fit(prepared: Prepared, residual: Wide) -> tuple[float, float]:
         / max(blocks - 1, 0.5)
     )
     rest = residual - np.float32(amplitude) * prepared.template
-    elsewhere = _displaced(prepared, rest)
+    elsewhere = _fit_displaced(prepared, rest)
     chance = np.square(elsewhere).mean() if elsewhere.size else 0.0
     return amplitude, float(np.sqrt(scatter + chance + LEAST**2))
 
 
-def _displaced(prepared: Prepared, rest: Wide) -> Wide:
+def _fit_displaced(prepared: PreparedTemplate, rest: Wide) -> Wide:
     """Amplitude of the template in what the fit leaves, at every displacement that counts as
     noise.
     """
-    products = np.fft.rfft2(rest @ prepared.hue) * prepared.spectrum
+    products = np.fft.rfft2(rest @ prepared.direction) * prepared.spectrum
     return np.asarray(np.fft.irfft2(products, s=rest.shape[:2])[prepared.far], np.float32)
 
 
-def _residual(prepared: Prepared, actual: Image) -> Wide:
+def _residual(prepared: PreparedTemplate, actual: Image) -> Wide:
     """Fine structure of actual minus expected around the overlay, input size."""
     margin = round(4 * FINE_PX)
     rows, columns = (
@@ -182,13 +194,13 @@ def _residual(prepared: Prepared, actual: Image) -> Wide:
     fine = np.s_[
         rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale
     ]
-    wide = _fine(_averaged(actual[fine] - prepared.expected[fine], scale))
+    wide = _remove_coarse(_average_down(actual[fine] - prepared.expected[fine], scale))
     height, width = prepared.template.shape[:2]
     y, x = prepared.box[0].start - rows.start, prepared.box[1].start - columns.start
     return wide[y : y + height, x : x + width]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedTemplate, actual: Image) -> Plane:
     """The amplitude near every pixel, as a share of the overlay; 0 where there is none. Output."""
     plane = np.zeros(actual.shape[:2])
     if prepared.reason:
@@ -208,13 +220,13 @@ def _map(prepared: Prepared, actual: Image) -> Plane:
     return plane
 
 
-def _fine(image: Wide) -> Wide:
+def _remove_coarse(image: Wide) -> Wide:
     return np.asarray(
         image - cv2.GaussianBlur(image, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT), np.float32
     )
 
 
-def _averaged(image: Image, scale: int) -> Image:
+def _average_down(image: Image, scale: int) -> Image:
     """Area average down to input size: what an upscaler invents, or fails to, is no ghost."""
     height, width = image.shape[0] // scale, image.shape[1] // scale
     return (
@@ -224,41 +236,43 @@ def _averaged(image: Image, scale: int) -> Image:
     )
 
 
-def _enlarged(residue: Wide, scale: int) -> Wide:
+def _imitate_upscaler(residue: Wide, scale: int) -> Wide:
     """What is seen at input size of a residue that a cubic upscaler enlarged: fine strokes lose
     some of their height.
     """
     if scale == 1:
         return residue
     height, width = (size * scale for size in residue.shape[:2])
-    return _averaged(
+    return _average_down(
         np.asarray(cv2.resize(residue, (width, height), interpolation=cv2.INTER_CUBIC)), scale
     )
 
 
-def _by_block(plane: Wide) -> npt.NDArray[np.float64]:
+def _sum_blocks(plane: Wide) -> npt.NDArray[np.float64]:
     """Sum of each block and all channels."""
     ys, xs = (np.arange(0, size, BLOCK_PX) for size in plane.shape[:2])
     rows = np.add.reduceat(plane.sum(axis=-1, dtype=np.float64), ys, axis=0)
     return np.asarray(np.add.reduceat(rows, xs, axis=1), np.float64)
 
 
-def _far(shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _find_far(shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Cyclic displacements of at least APART_PX along y or x."""
     y, x = (np.minimum(np.arange(size), size - np.arange(size)) for size in shape)
     return (y[:, None] >= APART_PX) | (x[None, :] >= APART_PX)
 
 
-def _box_around(area: npt.NDArray[np.bool_]) -> Box:
+def _find_box(area: npt.NDArray[np.bool_]) -> Box:
     """The overlay's bounding box with its margin, a size that transforms quickly where the picture
     has room.
     """
     spans = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
-    rows, columns = (_span(along, size) for along, size in zip(spans, area.shape, strict=True))
+    rows, columns = (
+        _span_around(along, size) for along, size in zip(spans, area.shape, strict=True)
+    )
     return rows, columns
 
 
-def _span(along: npt.NDArray[np.intp], size: int) -> slice:
+def _span_around(along: npt.NDArray[np.intp], size: int) -> slice:
     if not along.size:
         return slice(0, 0)
     start, stop = max(int(along[0]) - MARGIN_PX, 0), min(int(along[-1]) + 1 + MARGIN_PX, size)

@@ -16,9 +16,9 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 from editproof.vectors.scene import Box
@@ -33,7 +33,7 @@ FOUND = 0.5
 """A line is found where the detector's boxes cover at least this share of it."""
 
 
-class Prepared(NamedTuple):
+class PreparedText(NamedTuple):
     """The lines of text that had to go and that the detector sees before the edit, but not in the
     right answer.
     """
@@ -43,24 +43,27 @@ class Prepared(NamedTuple):
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedText:
     if not area_of(reference, "edit").any():
-        return Prepared((), EMPTY)
+        return PreparedText((), EMPTY)
     boxes = [
         box
         for box in reference.boxes
-        if box.kind in KINDS and _goes(box, known(reference.overlay) > 0)
+        if box.kind in KINDS and _is_on_overlay(box, require_part(reference.overlay) > 0)
     ]
     if not boxes:
-        return Prepared((), "no text was laid over this scene")
-    expected, scale = known(reference.expected), reference.scale
-    before, after = ocr.text_area(_enlarged(known(reference.input), scale)), ocr.text_area(expected)
+        return PreparedText((), "no text was laid over this scene")
+    expected, scale = require_part(reference.expected), reference.scale
+    before, after = (
+        ocr.text_area(_enlarge(require_part(reference.input), scale)),
+        ocr.text_area(expected),
+    )
     lines = [ocr.bounds_of(box, expected.shape, scale) for box in boxes]
     seen = [line for line in lines if before[line].mean() >= FOUND]
     judged = tuple(line for line in seen if after[line].mean() < FOUND)
     if judged:
-        return Prepared(judged, "")
-    return Prepared(
+        return PreparedText(judged, "")
+    return PreparedText(
         (),
         (
             "OCR sees text in the right answer, too"
@@ -70,7 +73,7 @@ def _prepare(reference: Reference) -> Prepared:
     )
 
 
-def _goes(box: Box, overlay: Area) -> bool:
+def _is_on_overlay(box: Box, overlay: Area) -> bool:
     """Whether a box lies on the overlay: its text covers some of it, what another overlay crosses
     hardly any.
     """
@@ -78,16 +81,16 @@ def _goes(box: Box, overlay: Area) -> bool:
     return bool(part.size and part.mean() > 0.05)
 
 
-def _enlarged(image: Image, scale: int) -> Image:
+def _enlarge(image: Image, scale: int) -> Image:
     if scale == 1:
         return image
     size = (image.shape[1] * scale, image.shape[0] * scale)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).clip(0, 1), np.float32)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedText, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
     area = ocr.text_area(actual)
     shares = np.array([area[line].mean() for line in prepared.lines])
     return [
@@ -96,7 +99,7 @@ def _measure(prepared: Prepared, actual: Image) -> list[Value]:
     ]
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedText, actual: Image) -> Plane:
     """1 where the detector still sees a line that had to go. Output."""
     plane = np.zeros(actual.shape[:2])
     area = ocr.text_area(actual) if prepared.lines else plane

@@ -15,16 +15,16 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
+from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.metrics.seams.steps import (
     FLOOR,
     SEGMENT_PX,
     Segments,
-    borders,
-    segments,
-    steps,
+    cut_segments,
+    find_borders,
+    measure_steps,
 )
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -58,14 +58,14 @@ class Axis(NamedTuple):
     segments: Segments
 
 
-class Prepared(NamedTuple):
+class PreparedBorders(NamedTuple):
     """The expected image, the borders, and how far the right answer's own steps stand out on
     them.
     """
 
     expected: Image
     axes: tuple[Axis, ...]
-    own: float
+    expected_excess: float
     reason: str
 
 
@@ -76,9 +76,9 @@ class Steps(NamedTuple):
     beside: Levels
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected, area = known(reference.expected), area_of(reference, "seams")
-    axes = tuple(_axis(area, axis, reference.scale) for axis in (0, 1))
+def _prepare(reference: Reference) -> PreparedBorders:
+    expected, area = require_part(reference.expected), area_of(reference, "seams")
+    axes = tuple(_find_lines(area, axis, reference.scale) for axis in (0, 1))
     found = any(axis.lines for axis in axes)
     reason = (
         EMPTY
@@ -87,25 +87,30 @@ def _prepare(reference: Reference) -> Prepared:
         if found
         else "no straight border with something beside it lies in the region"
     )
-    own = _excess([_measured(axis, expected) for axis in axes if axis.lines]) if found else 0.0
-    return Prepared(expected, tuple(axis for axis in axes if axis.lines), own, reason)
+    expected_excess = (
+        _excess([_measure_bands(axis, expected) for axis in axes if axis.lines]) if found else 0.0
+    )
+    return PreparedBorders(
+        expected, tuple(axis for axis in axes if axis.lines), expected_excess, reason
+    )
 
 
-def _axis(area: Area, axis: int, scale: int) -> Axis:
+def _find_lines(area: Area, axis: int, scale: int) -> Axis:
     """The borders that the mask holds: rows (or columns) that it covers nearly all along."""
     length = area.shape[axis]
-    bands = borders(area, axis)
+    bands = find_borders(area, axis)
     full = np.zeros(length, bool)
     for start, stop in bands:
         full[start:stop] = True
     lines = [
-        Line(start, stop, _beside((start, stop), full, APART_PX * scale)) for start, stop in bands
+        Line(start, stop, _find_bands_beside((start, stop), full, APART_PX * scale))
+        for start, stop in bands
     ]
     kept = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
-    return Axis(axis, kept, segments(area.shape[1 - axis], SEGMENT_PX * scale))
+    return Axis(axis, kept, cut_segments(area.shape[1 - axis], SEGMENT_PX * scale))
 
 
-def _beside(
+def _find_bands_beside(
     band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int
 ) -> tuple[tuple[int, int], ...]:
     """Bands of the same width on both sides that hold no border, up to `apart` away, half a width
@@ -127,21 +132,21 @@ def _beside(
     )
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedBorders, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
-    residual = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
-    alone = _excess([_measured(axis, actual) for axis in prepared.axes])
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
+    residual = [_measure_bands(axis, actual - prepared.expected) for axis in prepared.axes]
+    alone = _excess([_measure_bands(axis, actual) for axis in prepared.axes])
     return [
         Value("seams", "residual", max(_excess(residual), 0.0)),
-        Value("seams", "alone", max(alone - prepared.own, 0.0)),
-        _worst(prepared.axes, residual),
+        Value("seams", "alone", max(alone - prepared.expected_excess, 0.0)),
+        _find_worst(prepared.axes, residual),
     ]
 
 
-def _measured(axis: Axis, image: Image) -> Steps:
+def _measure_bands(axis: Axis, image: Image) -> Steps:
     """Each segment's largest squared step within each band, and beside it on average."""
-    squared = np.square(steps(image, axis.axis, axis.segments))
+    squared = np.square(measure_steps(image, axis.axis, axis.segments))
     on = np.stack([squared[line.start : line.stop + 1].max(axis=0) for line in axis.lines])
     beside = [
         np.mean([squared[start : stop + 1].max(axis=0) for start, stop in line.beside], axis=0)
@@ -157,12 +162,12 @@ def _excess(measured: list[Steps]) -> float:
     return _decibels(on, beside)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedBorders, actual: Image) -> Plane:
     """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0
     elsewhere.
     """
     plane = np.zeros(actual.shape[:2])
-    measured = [_measured(axis, actual - prepared.expected) for axis in prepared.axes]
+    measured = [_measure_bands(axis, actual - prepared.expected) for axis in prepared.axes]
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
     for axis, part in zip(prepared.axes, measured, strict=True):
         lines = plane if axis.axis == 0 else plane.T
@@ -177,7 +182,7 @@ def _decibels(on: float, beside: float) -> float:
     return float(np.clip(10 * np.log10((on + FLOOR) / (beside + FLOOR)), -LIMIT_DB, LIMIT_DB))
 
 
-def _worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
+def _find_worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
     """The segment whose step is largest, against what lies beside the lines on average; and its
     place.
     """

@@ -17,8 +17,8 @@ from editproof.harness.metrics.core.metric import (
     Value,
     area_of,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.seams.steps import FLOOR, Segments, segments, steps
+from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.seams.steps import FLOOR, Segments, cut_segments, measure_steps
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -67,41 +67,41 @@ class Grid(NamedTuple):
     excess: float
 
 
-class Prepared(NamedTuple):
+class PreparedPicture(NamedTuple):
     """The expected image, where it is known, and whether there is something to measure."""
 
     expected: Image | None
     area: Area
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(reference.expected, area_of(reference, "all"))
+def _prepare(reference: Reference) -> PreparedPicture:
+    return PreparedPicture(reference.expected, area_of(reference, "all"))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     if not prepared.area.any():
-        return unmeasured(REGIONS, STATS, EMPTY)
-    image = _looked_at(prepared, actual)
-    return [_value(image, axis) for axis in (0, 1)]
+        return unmeasured_values(REGIONS, STATS, EMPTY)
+    image = _residual(prepared, actual)
+    return [_measure_axis(image, axis) for axis in (0, 1)]
 
 
-def _looked_at(prepared: Prepared, actual: Image) -> Image:
+def _residual(prepared: PreparedPicture, actual: Image) -> Image:
     return actual if prepared.expected is None else actual - prepared.expected
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
     """Beside each line of a grid that was found, how far the step across it stands out there, in
     dB; 0 elsewhere.
     """
-    image = _looked_at(prepared, actual)
+    image = _residual(prepared, actual)
     plane = np.zeros(image.shape[:2])
     for axis, lines in ((0, plane), (1, plane.T)):
         grid = find_grid(image, axis) if _is_large(image, axis) else None
         if grid is None:
             continue
-        pieces = segments(image.shape[1 - axis], LENGTHS_PX[-1])
+        pieces = cut_segments(image.shape[1 - axis], LENGTHS_PX[-1])
         decibels = _decibels(image, axis, pieces)
-        excess = np.clip(decibels - _median(decibels), 0, LIMIT_DB)
+        excess = np.clip(decibels - _running_median(decibels), 0, LIMIT_DB)
         for line in range(grid.first, image.shape[axis], grid.period):
             band = lines[line - 1 : line + 1]
             np.maximum(band, np.repeat(excess[line - 1], pieces.sizes), out=band)
@@ -112,7 +112,7 @@ def _is_large(image: Image, axis: int) -> bool:
     return bool(image.shape[axis] >= MIN_LINES * MIN_PERIOD + 2 * BORDER_PX)
 
 
-def _value(image: Image, axis: int) -> Value:
+def _measure_axis(image: Image, axis: int) -> Value:
     stat = STATS[axis]
     if not _is_large(image, axis):
         return Value(
@@ -187,17 +187,17 @@ def _profile(image: Image, axis: int, length: int) -> Profile:
     In dB first and then averaged over the segments, so that quiet parts of a busy picture count as
     much as loud ones.
     """
-    decibels = _decibels(image, axis, segments(image.shape[1 - axis], length)).mean(axis=-1)
-    standing_out = np.clip(decibels - _median(decibels), -LIMIT_DB, LIMIT_DB)
+    decibels = _decibels(image, axis, cut_segments(image.shape[1 - axis], length)).mean(axis=-1)
+    standing_out = np.clip(decibels - _running_median(decibels), -LIMIT_DB, LIMIT_DB)
     return np.asarray(standing_out[BORDER_PX - 1 : 1 - BORDER_PX], np.float64)
 
 
 def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
     """Squared steps before every line but the first, lines×segments, dB."""
-    return np.asarray(10 * np.log10(np.square(steps(image, axis, pieces))[1:-1] + FLOOR))
+    return np.asarray(10 * np.log10(np.square(measure_steps(image, axis, pieces))[1:-1] + FLOOR))
 
 
-def _median(values: Profile) -> Profile:
+def _running_median(values: Profile) -> Profile:
     """Of AROUND lines around each, for lines or lines×segments; the ends mirrored."""
     wide = np.pad(
         values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect"

@@ -33,7 +33,7 @@ class Segments(NamedTuple):
         return int(self.starts[index] + self.sizes[index] // 2)
 
 
-def borders(area: Area, axis: int) -> list[tuple[int, int]]:
+def find_borders(area: Area, axis: int) -> list[tuple[int, int]]:
     """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each
     begins and ends.
     """
@@ -42,20 +42,20 @@ def borders(area: Area, axis: int) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
 
 
-def tiling(area: Area, axis: int) -> tuple[float, float] | None:
+def find_tiling(area: Area, axis: int) -> tuple[float, float] | None:
     """Where the first border lies and how far it is from one to the next, along an axis, in pixels;
     None: fewer than two.
     """
-    middles = [(start + stop) / 2 for start, stop in borders(area, axis)]
+    middles = [(start + stop) / 2 for start, stop in find_borders(area, axis)]
     return (middles[0], float(np.median(np.diff(middles)))) if len(middles) > 1 else None
 
 
-def segments(length: int, size: int) -> Segments:
+def cut_segments(length: int, size: int) -> Segments:
     """Cut a line into pieces of `size`, the last up to twice as long."""
     return Segments(np.arange(max(length // size, 1)) * size, length)
 
 
-def steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
+def measure_steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
     """Step before every row (axis 0) or column (axis 1), lines×segments, the first and a last one
     0.
 

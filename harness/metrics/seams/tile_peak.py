@@ -18,10 +18,10 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     area_of,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import unmeasured
-from editproof.harness.metrics.seams.steps import tiling
+from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.seams.steps import find_tiling
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
@@ -54,7 +54,7 @@ class Axis(NamedTuple):
     """The same halfway between the harmonics."""
 
 
-class Prepared(NamedTuple):
+class PreparedWaves(NamedTuple):
     """The expected image's luma in 8-bit levels and the axes that hold enough tiles; or why there
     is nothing to measure.
     """
@@ -64,18 +64,18 @@ class Prepared(NamedTuple):
     reason: str
 
 
-def _prepare(reference: Reference) -> Prepared:
+def _prepare(reference: Reference) -> PreparedWaves:
     area = area_of(reference, "seams")
-    plane = 255 * luma(known(reference.expected))
+    plane = 255 * luma(require_part(reference.expected))
     if not area.any():
-        return Prepared(plane, (), EMPTY)
-    axes = tuple(axis for number in (0, 1) if (axis := _axis(area, number)) is not None)
-    return Prepared(plane, axes, "" if axes else FEW)
+        return PreparedWaves(plane, (), EMPTY)
+    axes = tuple(axis for number in (0, 1) if (axis := _make_axis(area, number)) is not None)
+    return PreparedWaves(plane, axes, "" if axes else FEW)
 
 
-def _axis(area: Area, axis: int) -> Axis | None:
+def _make_axis(area: Area, axis: int) -> Axis | None:
     """The waves of an axis; None: too few tiles lie along it."""
-    length, found = area.shape[axis], tiling(area, axis)
+    length, found = area.shape[axis], find_tiling(area, axis)
     if found is None or length / found[1] < LEAST_TILES:
         return None
     period = found[1]
@@ -96,15 +96,15 @@ def _waves(frequencies: Wide, length: int) -> npt.NDArray[np.complex128]:
     return np.asarray(2 / window.sum() * window * np.exp(-phases))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedWaves, actual: Image) -> list[Value]:
     if prepared.reason:
-        return unmeasured(REGIONS, STATS, prepared.reason)
+        return unmeasured_values(REGIONS, STATS, prepared.reason)
     residual = 255 * luma(actual) - prepared.luma
-    peaks, amplitudes = zip(*(_peak(axis, residual) for axis in prepared.axes), strict=True)
+    peaks, amplitudes = zip(*(_find_peak(axis, residual) for axis in prepared.axes), strict=True)
     return [Value("seams", "peak", max(peaks)), Value("seams", "amplitude", max(amplitudes))]
 
 
-def _peak(axis: Axis, residual: Plane) -> tuple[float, float]:
+def _find_peak(axis: Axis, residual: Plane) -> tuple[float, float]:
     """How far the strongest harmonic stands out from what lies between them, in dB, and its
     amplitude in levels.
     """
@@ -125,7 +125,7 @@ def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
     return np.abs(axis.on @ level), np.abs(axis.between @ level)
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedWaves, actual: Image) -> Plane:
     """What the harmonics make of the residual, in levels: the pattern itself. 0 where there is no
     tiling.
     """

@@ -14,9 +14,9 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import at_every_pixel, unmeasured
+from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Region, Viewing
 
@@ -27,33 +27,35 @@ VIEWING = Viewing()
 gate alone: a number of this metric means the same in every run."""
 
 
-class Prepared(NamedTuple):
+class PreparedPicture(NamedTuple):
     """The expected image and the regions."""
 
     expected: Image
     areas: Areas
 
 
-def _prepare(reference: Reference) -> Prepared:
-    visibility.require()
-    return Prepared(known(reference.expected), reference.areas)
+def _prepare(reference: Reference) -> PreparedPicture:
+    visibility.require_package()
+    return PreparedPicture(require_part(reference.expected), reference.areas)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
-    found = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=prepared.areas)
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
+    found = visibility.pool_regions(
+        actual, prepared.expected, viewing=VIEWING, areas=prepared.areas
+    )
     values: list[Value] = []
     for region in prepared.areas:
         if region not in found:
-            values += unmeasured([region], STATS, EMPTY)
+            values += unmeasured_values([region], STATS, EMPTY)
             continue
         values += [
             Value(region, "mean", found[region].whole),
-            _worst(region, found[region].windows),
+            _find_worst(region, found[region].windows),
         ]
     return values
 
 
-def _worst(region: Region, windows: visibility.Grid) -> Value:
+def _find_worst(region: Region, windows: visibility.Grid) -> Value:
     if np.isnan(windows.lost).all():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(windows.lost)), windows.lost.shape)
@@ -66,13 +68,13 @@ def _worst(region: Region, windows: visibility.Grid) -> Value:
     )
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
     """JOD lost around every pixel: of its window."""
     everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
-    windows = visibility.pooled(actual, prepared.expected, viewing=VIEWING, areas=everywhere)[
+    windows = visibility.pool_regions(actual, prepared.expected, viewing=VIEWING, areas=everywhere)[
         "all"
     ].windows
-    return at_every_pixel(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
+    return interpolate_windows(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
 
 
 CVVDP = Metric(

@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 
 
-class Prepared(NamedTuple):
+class PreparedPicture(NamedTuple):
     """The expected image and the regions."""
 
     expected: Image
@@ -29,15 +36,15 @@ def flip_map(expected: Image, actual: Image) -> Plane:
     return np.asarray(plane, np.float32).reshape(actual.shape[:2])
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(known(reference.expected), covers(reference.areas))
+def _prepare(reference: Reference) -> PreparedPicture:
+    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     return pool(_map(prepared, actual), prepared.covers, better="lower", tails=("p99",))
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedPicture, actual: Image) -> Plane:
     return flip_map(prepared.expected, actual)
 
 

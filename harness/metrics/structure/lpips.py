@@ -24,9 +24,14 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
+from editproof.harness.metrics.core.pooling import (
+    Covers,
+    make_covers,
+    unmeasured_values,
+    worst_window,
+)
 from editproof.harness.metrics.structure import lpips_networks
 from editproof.harness.metrics.structure.lpips_networks import Box, Features, Span, Step
 from editproof.harness.records.errors import IncompleteError
@@ -49,7 +54,7 @@ Layer = npt.NDArray[np.float32]
 """h×w: the distance at every pixel of one feature map."""
 
 
-class Kind(NamedTuple):
+class NetworkKind(NamedTuple):
     """One of the networks that there is an LPIPS on."""
 
     steps: Callable[[lpips_networks.Weights], list[Step]]
@@ -67,15 +72,15 @@ class Kind(NamedTuple):
     """
 
 
-KINDS: Mapping[str, Kind] = {
-    "alex": Kind(
+KINDS: Mapping[str, NetworkKind] = {
+    "alex": NetworkKind(
         lpips_networks.alexnet,
         5,
         "AlexNet",
         "Zhang et al. 2018, v0.1, AlexNet",
         golden={"mean": 0.0277107, "worst": 0.0679364},
     ),
-    "st-alex": Kind(
+    "st-alex": NetworkKind(
         lpips_networks.shift_tolerant_alexnet,
         5,
         "AlexNet",
@@ -89,14 +94,14 @@ KINDS: Mapping[str, Kind] = {
         },
         {"mean": 0.0531201, "worst": 0.134161},
     ),
-    "vgg": Kind(
+    "vgg": NetworkKind(
         lpips_networks.vgg16,
         5,
         "VGG16",
         "Zhang et al. 2018, v0.1, VGG16",
         file_hash="397923af",
     ),
-    "squeeze": Kind(
+    "squeeze": NetworkKind(
         lpips_networks.squeezenet,
         7,
         "SqueezeNet 1.1",
@@ -114,7 +119,7 @@ class Network(NamedTuple):
     """One weight per channel for each of its feature maps, 1×C×1×1."""
 
 
-class Prepared(NamedTuple):
+class PreparedFeatures(NamedTuple):
     """The expected image, its feature maps, how much each pixel of each map counts for each region,
     and the regions.
     """
@@ -129,20 +134,20 @@ class Prepared(NamedTuple):
 
 def lpips_metric(weights: LpipsWeights) -> Metric:
     """LPIPS on AlexNet's weights, or what stands in for them; they are loaded at the first use."""
-    return _metric("lpips", weights.variant, weights)
+    return _make_metric("lpips", weights.variant, weights)
 
 
 def lpips_vgg_metric(weights: LpipsWeights) -> Metric:
     """LPIPS on VGG16: unmeasured where its weights are not here."""
-    return _metric("lpips_vgg", "vgg", weights.other("vgg"))
+    return _make_metric("lpips_vgg", "vgg", weights.other("vgg"))
 
 
 def lpips_squeeze_metric(weights: LpipsWeights) -> Metric:
     """LPIPS on SqueezeNet 1.1: unmeasured where its weights are not here."""
-    return _metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
+    return _make_metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
 
 
-def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
+def _make_metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
     loaded: list[Network] = []
 
     def network(found: LpipsWeights) -> Network:
@@ -150,23 +155,26 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             loaded.append(load_network(found))
         return loaded[0]
 
-    def prepare(reference: Reference) -> Prepared:
-        expected = known(reference.expected)
+    def prepare(reference: Reference) -> PreparedFeatures:
+        expected = require_part(reference.expected)
         if weights is None or min(expected.shape[:2]) < MIN_EDGE_PX:
-            return Prepared(expected, [], [], covers(reference.areas))
-        maps = features(network(weights), expected).maps
+            return PreparedFeatures(expected, [], [], make_covers(reference.areas))
+        maps = extract_features(network(weights), expected).maps
         areas = list(reference.areas.values())
-        return Prepared(
-            expected, maps, [_shares(areas, m.shape[2:]) for m in maps], covers(reference.areas)
+        return PreparedFeatures(
+            expected,
+            maps,
+            [_region_shares(areas, m.shape[2:]) for m in maps],
+            make_covers(reference.areas),
         )
 
-    def layers(prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
-        return _layers(network(known(weights)), prepared, images)
+    def layers(prepared: PreparedFeatures, images: Sequence[Image]) -> Iterator[list[Layer]]:
+        return _compute_layers(network(require_part(weights)), prepared, images)
 
-    def measure(prepared: Prepared, actual: Image) -> list[Value]:
+    def measure(prepared: PreparedFeatures, actual: Image) -> list[Value]:
         return measure_many(prepared, [actual])[0]
 
-    def measure_many(prepared: Prepared, images: Sequence[Image]) -> list[list[Value]]:
+    def measure_many(prepared: PreparedFeatures, images: Sequence[Image]) -> list[list[Value]]:
         if prepared.maps:
             return [_pool(found, prepared) for found in layers(prepared, images)]
         small = (
@@ -174,11 +182,15 @@ def _metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             " take"
         )
         reason = f"no {KINDS[kind].network} weights: {_WHERE}" if weights is None else small
-        return [unmeasured(prepared.covers, STATS, reason) for _ in images]
+        return [unmeasured_values(prepared.covers, STATS, reason) for _ in images]
 
-    def plane(prepared: Prepared, actual: Image) -> Plane:
+    def plane(prepared: PreparedFeatures, actual: Image) -> Plane:
         shape = actual.shape[:2]
-        return _plane(next(layers(prepared, [actual])), shape) if prepared.maps else np.zeros(shape)
+        return (
+            _distance_map(next(layers(prepared, [actual])), shape)
+            if prepared.maps
+            else np.zeros(shape)
+        )
 
     return Metric(
         name=name,
@@ -233,7 +245,10 @@ def load_network(weights: LpipsWeights) -> Network:
     device = find_device()
     state = read_weights(weights.path)
     try:
-        plain = {name: weight.to(device) for name, weight in _renamed(state, kind.prefixes).items()}
+        plain = {
+            name: weight.to(device)
+            for name, weight in _rename_weights(state, kind.prefixes).items()
+        }
         steps = kind.steps(plain)
         head_state = state if weights.heads == weights.path else read_weights(weights.heads)
         heads = [
@@ -246,7 +261,7 @@ def load_network(weights: LpipsWeights) -> Network:
     return Network(steps, heads)
 
 
-def features(
+def extract_features(
     network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None
 ) -> Features:
     """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from
@@ -259,10 +274,12 @@ def features(
         batch = images if images.ndim == 4 else images[None]
         pictures = torch.from_numpy(np.require(batch, requirements=["C", "W"])).permute(0, 3, 1, 2)
         normal = torch.addcmul(-(1 + shift) / scale, pictures, 2 / scale)
-        return lpips_networks.run(network.steps, normal.to(network.heads[0].device), like, changed)
+        return lpips_networks.run_network(
+            network.steps, normal.to(network.heads[0].device), like, changed
+        )
 
 
-def distances(
+def measure_distances(
     network: Network, expected: Sequence[Any], actual: Features, number: int = 0
 ) -> list[Layer]:
     """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS
@@ -273,11 +290,12 @@ def distances(
     with torch.inference_mode():
         rows = zip(expected, actual.maps, actual.boxes, network.heads, strict=True)
         return [
-            _distance(one, other[number : number + 1], box, head) for one, other, box, head in rows
+            _measure_layer(one, other[number : number + 1], box, head)
+            for one, other, box, head in rows
         ]
 
 
-def _distance(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
+def _measure_layer(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> Layer:
     (top, bottom), (left, right) = box
     one, other = (m[:, :, top:bottom, left:right] for m in (expected, actual))
     difference = (other * _inverse_length(other)).addcmul_(one, _inverse_length(one), value=-1)
@@ -296,36 +314,41 @@ def _inverse_length(maps: Tensor) -> Tensor:
     return inverse
 
 
-def _layers(network: Network, prepared: Prepared, images: Sequence[Image]) -> Iterator[list[Layer]]:
+def _compute_layers(
+    network: Network, prepared: PreparedFeatures, images: Sequence[Image]
+) -> Iterator[list[Layer]]:
     """The distances of each image. On a GPU all go through the network together; on a processor,
     where a batch is no faster and rounds otherwise, one by one.
     """
     step = 1 if network.heads[0].device.type == "cpu" else max(len(images), 1)
     for first in range(0, len(images), step):
-        yield from _together(network, prepared, images[first : first + step])
+        yield from _compute_batch(network, prepared, images[first : first + step])
 
 
-def _together(
-    network: Network, prepared: Prepared, images: Sequence[Image]
+def _compute_batch(
+    network: Network, prepared: PreparedFeatures, images: Sequence[Image]
 ) -> Iterator[list[Layer]]:
     """The distances of each image; those that differ from the expected one go through the network
     in one batch.
     """
-    boxes = [_changed(prepared.expected, image) for image in images]
+    boxes = [_find_changed(prepared.expected, image) for image in images]
     changed = [number for number, box in enumerate(boxes) if box is not None]
     if changed:
         stacked = np.stack([images[number] for number in changed])
-        found = features(
-            network, stacked, prepared.maps, _around([box for box in boxes if box is not None])
+        found = extract_features(
+            network,
+            stacked,
+            prepared.maps,
+            _enclosing_box([box for box in boxes if box is not None]),
         )
     for number in range(len(images)):
         if number in changed:
-            yield distances(network, prepared.maps, found, changed.index(number))
+            yield measure_distances(network, prepared.maps, found, changed.index(number))
         else:
             yield [np.zeros(tuple(m.shape[2:]), np.float32) for m in prepared.maps]
 
 
-def _around(boxes: Sequence[Box]) -> Box:
+def _enclosing_box(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds them all."""
     rows, columns = (
         Span(min(span.start for span in spans), max(span.stop for span in spans))
@@ -334,7 +357,7 @@ def _around(boxes: Sequence[Box]) -> Box:
     return rows, columns
 
 
-def _changed(expected: Image, actual: Image) -> Box | None:
+def _find_changed(expected: Image, actual: Image) -> Box | None:
     """The smallest box outside which the images are equal; None: they are."""
     differs = (expected != actual).reshape(len(expected), -1)
     rows = np.flatnonzero(differs.any(axis=1))
@@ -344,7 +367,7 @@ def _changed(expected: Image, actual: Image) -> Box | None:
     return Span(int(rows[0]), int(rows[-1]) + 1), Span(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
+def _region_shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
     """A map's pixels count by how much of the region each covers. Regions×(h·w)."""
     rows = [
         cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel()
@@ -355,23 +378,23 @@ def _shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
     )
 
 
-def _pool(layers: Sequence[Layer], prepared: Prepared) -> list[Value]:
+def _pool(layers: Sequence[Layer], prepared: PreparedFeatures) -> list[Value]:
     """LPIPS over each region, by the shares; worst window by the map."""
-    plane = _plane(layers, prepared.expected.shape[:2])
+    plane = _distance_map(layers, prepared.expected.shape[:2])
     means = np.stack(
         [share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)]
     )
     values = []
     for total, (region, part) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
         if not part.pixels:
-            values += unmeasured([region], STATS, EMPTY)
+            values += unmeasured_values([region], STATS, EMPTY)
             continue
         values.append(Value(region, "mean", float(total)))
         values.append(worst_window(plane, part, region, better="lower"))
     return values
 
 
-def _plane(layers: Sequence[Layer], shape: tuple[int, ...]) -> Plane:
+def _distance_map(layers: Sequence[Layer], shape: tuple[int, ...]) -> Plane:
     """The distance at every pixel: all layers, interpolated."""
     height, width = shape
     plane = np.zeros((height, width), np.float32)
@@ -380,7 +403,9 @@ def _plane(layers: Sequence[Layer], shape: tuple[int, ...]) -> Plane:
     return plane
 
 
-def _renamed(state: lpips_networks.Weights, prefixes: Mapping[str, str]) -> lpips_networks.Weights:
+def _rename_weights(
+    state: lpips_networks.Weights, prefixes: Mapping[str, str]
+) -> lpips_networks.Weights:
     return {
         plain + name.removeprefix(prefix): weight
         for prefix, plain in prefixes.items()

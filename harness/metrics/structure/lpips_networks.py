@@ -62,7 +62,7 @@ class Features(NamedTuple):
     boxes: list[Box]
 
 
-def run(
+def run_network(
     steps: Sequence[Step], picture: Tensor, known: Sequence[Any] = (), changed: Box | None = None
 ) -> Features:
     """The tapped maps of pictures, n×3×H×W.
@@ -70,18 +70,18 @@ def run(
     `known` are those of one that they differ from in the box `changed` at most; without them all is
     computed.
     """
-    box = changed or _whole(picture)
+    box = changed or _whole_box(picture)
     features = Features([], [])
     before = picture
-    for number, chain in enumerate(_chains(steps)):
-        box, patch = _patch(chain, before, box)
+    for number, chain in enumerate(_split_chains(steps)):
+        box, patch = _compute_patch(chain, before, box)
         before = _paste(known[number], patch, box) if known else patch
         features.maps.append(before)
         features.boxes.append(box)
     return features
 
 
-def _chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
+def _split_chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
     """The steps from one tapped map to the next."""
     chain: list[Step] = []
     for step in steps:
@@ -91,7 +91,7 @@ def _chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
             chain = []
 
 
-def _patch(chain: Sequence[Step], before: Tensor, changed: Box) -> tuple[Box, Tensor]:
+def _compute_patch(chain: Sequence[Step], before: Tensor, changed: Box) -> tuple[Box, Tensor]:
     """What a chain makes of a change in the map before it: the box of its last map that the change
     reaches, and its content.
 
@@ -101,13 +101,13 @@ def _patch(chain: Sequence[Step], before: Tensor, changed: Box) -> tuple[Box, Te
     shapes: list[tuple[int, int]] = [(before.shape[2], before.shape[3])]
     for step in chain:
         shapes.append((step.length(shapes[-1][0]), step.length(shapes[-1][1])))
-        changed = _along(_reached, changed, step, shapes[-1])
+        changed = _apply_both_axes(_span_after, changed, step, shapes[-1])
     wanted = [changed]
     for step, shape in zip(reversed(chain), reversed(shapes[:-1]), strict=True):
-        wanted.insert(0, _along(_held, wanted[0], step, shape))
+        wanted.insert(0, _apply_both_axes(_span_before, wanted[0], step, shape))
     patch = _cut(before, wanted[0])
     for step, after, shape in zip(chain, wanted[1:], shapes[:-1], strict=True):
-        patch = _apply(step, patch, _along(_beyond, after, step, shape))
+        patch = _apply(step, patch, _apply_both_axes(_overhang, after, step, shape))
     return changed, patch
 
 
@@ -135,19 +135,19 @@ def _paste(whole: Tensor, patch: Tensor, box: Box) -> Tensor:
     return pasted
 
 
-def _whole(picture: Tensor) -> Box:
+def _whole_box(picture: Tensor) -> Box:
     height, width = picture.shape[2:]
     return Span(0, height), Span(0, width)
 
 
-def _along(
+def _apply_both_axes(
     rule: Callable[[Span, Step, int], Span], box: Box, step: Step, shape: tuple[int, int]
 ) -> Box:
     """A rule for one axis, along both."""
     return rule(box[0], step, shape[0]), rule(box[1], step, shape[1])
 
 
-def _reached(span: Span, step: Step, length: int) -> Span:
+def _span_after(span: Span, step: Step, length: int) -> Span:
     """The pixels after a step, `length` of them, whose windows hold one of the span; the last where
     none does.
     """
@@ -159,20 +159,20 @@ def _reached(span: Span, step: Step, length: int) -> Span:
     return _clip(Span(first, max(last + more, first) + 1), length)
 
 
-def _held(span: Span, step: Step, length: int) -> Span:
+def _span_before(span: Span, step: Step, length: int) -> Span:
     """The pixels before a step, `length` of them, that the span's windows hold."""
-    return _clip(_windows(span, step), length)
+    return _clip(_window_span(span, step), length)
 
 
-def _beyond(span: Span, step: Step, length: int) -> Span:
+def _overhang(span: Span, step: Step, length: int) -> Span:
     """How far the span's windows reach over the map before the step, at its beginning and at its
     end.
     """
-    windows = _windows(span, step)
+    windows = _window_span(span, step)
     return Span(max(-windows.start, 0), max(windows.stop - length, 0))
 
 
-def _windows(span: Span, step: Step) -> Span:
+def _window_span(span: Span, step: Step) -> Span:
     """From the first pixel of the first window to the last of the last."""
     start = span.start * step.stride - step.padding
     return Span(start, start + (span.stop - 1 - span.start) * step.stride + step.size)
@@ -250,10 +250,10 @@ def _conv(
 
     weight = weights[f"{name}.weight"].float().contiguous(memory_format=torch.channels_last)
     bias = weights[f"{name}.bias"].float()
-    kernels = winograd.transform(weight) if winograd.suits(weight, stride) else None
+    kernels = winograd.transform_kernels(weight) if winograd.is_suitable(weight, stride) else None
 
     def apply(x: Tensor, zeros: int) -> Tensor:
-        if kernels is not None and winograd.pays(x, kernels, zeros):
+        if kernels is not None and winograd.is_worthwhile(x, kernels, zeros):
             y = winograd.convolve(x, kernels, bias, zeros)
         else:
             y = conv2d(x, weight, bias, stride=stride, padding=zeros)

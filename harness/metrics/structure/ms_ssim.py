@@ -17,9 +17,14 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, unmeasured, worst_window
+from editproof.harness.metrics.core.pooling import (
+    Covers,
+    make_covers,
+    unmeasured_values,
+    worst_window,
+)
 from editproof.harness.metrics.structure.ssim import BORDER, C1, C2, SIGMA, SIZE
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -44,7 +49,7 @@ class Moments(NamedTuple):
     variance: Small
 
 
-class Prepared(NamedTuple):
+class PreparedScales(NamedTuple):
     """The expected image's scales, and each region's weight at every pixel of every scale; no
     scales: it is too small.
     """
@@ -54,34 +59,34 @@ class Prepared(NamedTuple):
     covers: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
-    parts = covers(reference.areas)
+def _prepare(reference: Reference) -> PreparedScales:
+    expected = require_part(reference.expected)
+    parts = make_covers(reference.areas)
     if min(expected.shape[:2]) < MIN_PX:
-        return Prepared((), {}, parts)
+        return PreparedScales((), {}, parts)
     scales = tuple(_moments(plane) for plane in _pyramid(luma(expected).astype(np.float32)))
-    return Prepared(scales, _weights(reference.areas), parts)
+    return PreparedScales(scales, _region_weights(reference.areas), parts)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedScales, actual: Image) -> list[Value]:
     maps = _similarities(prepared, actual)
-    plane = _product(maps, actual.shape[:2])
+    plane = _combine_scales(maps, actual.shape[:2])
     values: list[Value] = []
     for region, part in prepared.covers.items():
         if not part.pixels or not maps:
-            values += unmeasured([region], STATS, SMALL if part.pixels else EMPTY)
+            values += unmeasured_values([region], STATS, SMALL if part.pixels else EMPTY)
             continue
-        values.append(Value(region, "mean", _pooled(maps, prepared.weights[region])))
+        values.append(Value(region, "mean", _pool_scales(maps, prepared.weights[region])))
         values.append(worst_window(plane, part, region, better="higher"))
     return values
 
 
-def _map(prepared: Prepared, actual: Image) -> Plane:
+def _map(prepared: PreparedScales, actual: Image) -> Plane:
     """The product of the scales at every pixel, H×W in [0, 1]; 1 where the image is too small."""
-    return _product(_similarities(prepared, actual), actual.shape[:2])
+    return _combine_scales(_similarities(prepared, actual), actual.shape[:2])
 
 
-def _similarities(prepared: Prepared, actual: Image) -> list[Small]:
+def _similarities(prepared: PreparedScales, actual: Image) -> list[Small]:
     """Contrast and structure of every scale, times luminance at the coarsest; none: the image is
     too small.
     """
@@ -106,7 +111,7 @@ def _similarity(expected: Moments, plane: Small, *, luminance: bool) -> Small:
     return np.asarray(similarity, np.float32)
 
 
-def _pooled(maps: list[Small], weights: tuple[Small, ...]) -> float:
+def _pool_scales(maps: list[Small], weights: tuple[Small, ...]) -> float:
     """Each scale averaged over a region, then multiplied with the scales' exponents. In [0, 1]."""
     means = (
         float((plane * weight).sum(dtype=np.float64))
@@ -117,7 +122,7 @@ def _pooled(maps: list[Small], weights: tuple[Small, ...]) -> float:
     )
 
 
-def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
+def _combine_scales(maps: list[Small], shape: tuple[int, ...]) -> Plane:
     """The same of every pixel, H×W; 1 where there are no scales."""
     product = np.ones(shape, np.float32)
     for plane, exponent in zip(maps, WEIGHTS, strict=False):
@@ -126,14 +131,14 @@ def _product(maps: list[Small], shape: tuple[int, ...]) -> Plane:
     return product
 
 
-def _weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
+def _region_weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
     return {
-        region: tuple(_weight(plane) for plane in _pyramid(area.astype(np.float32)))
+        region: tuple(_region_weight(plane) for plane in _pyramid(area.astype(np.float32)))
         for region, area in areas.items()
     }
 
 
-def _weight(share: Small) -> Small:
+def _region_weight(share: Small) -> Small:
     """How much of a region each pixel of a scale holds, in all 1. Without the border, as the
     windows there are cut off: but where a region lies wholly in the border, its windows are
     mirrored.

@@ -8,9 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.metrics.core.luma import mean_of_channels
-from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, Value, known
-from editproof.harness.metrics.core.pooling import Covers, covers, pool
-from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.metrics.core.metric import (
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
+from editproof.harness.metrics.core.strips import compute_by_strips
 
 MIN_MSE = 1e-10
 """Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can
@@ -18,31 +25,31 @@ hold.
 """
 
 
-class Prepared(NamedTuple):
+class PreparedPicture(NamedTuple):
     """The expected image and the regions."""
 
     expected: Image
     covers: Covers
 
 
-def residual_map(prepared: Prepared, actual: Image) -> Plane:
+def residual_map(prepared: PreparedPicture, actual: Image) -> Plane:
     """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
     return np.sqrt(_squared_error(prepared, actual))
 
 
-def _prepare(reference: Reference) -> Prepared:
-    return Prepared(known(reference.expected), covers(reference.areas))
+def _prepare(reference: Reference) -> PreparedPicture:
+    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     # "lower" pools the squared error; converted, the worst window is the one with the lowest PSNR.
     return pool(
         _squared_error(prepared, actual), prepared.covers, better="lower", convert=_decibels
     )
 
 
-def _squared_error(prepared: Prepared, actual: Image) -> Plane:
-    return by_strips(
+def _squared_error(prepared: PreparedPicture, actual: Image) -> Plane:
+    return compute_by_strips(
         lambda rows: mean_of_channels(np.square(actual[rows] - prepared.expected[rows])),
         *actual.shape[:2],
     )

@@ -17,10 +17,10 @@ from editproof.harness.metrics.core.metric import (
     Plane,
     Reference,
     Value,
-    known,
+    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, covers, pool, unmeasured
-from editproof.harness.metrics.core.strips import by_strips
+from editproof.harness.metrics.core.pooling import Covers, make_covers, pool, unmeasured_values
+from editproof.harness.metrics.core.strips import compute_by_strips
 from editproof.harness.records.reasons import EMPTY
 
 SIZE = 11
@@ -39,7 +39,7 @@ implementation.
 Float = TypeVar("Float", bound=npt.NDArray[np.floating[Any]])
 
 
-class Prepared(NamedTuple):
+class PreparedMoments(NamedTuple):
     """The expected image's moments, float32 H×W×3, the regions, and the regions without the
     border.
     """
@@ -51,24 +51,26 @@ class Prepared(NamedTuple):
     inner: Covers
 
 
-def _prepare(reference: Reference) -> Prepared:
-    expected = known(reference.expected)
+def _prepare(reference: Reference) -> PreparedMoments:
+    expected = require_part(reference.expected)
     shape = expected.shape[:2]
-    mean = by_strips(lambda rows: _blur(expected[rows].astype(np.float64)), *shape, halo=BORDER)
-    variance = by_strips(
+    mean = compute_by_strips(
+        lambda rows: _blur(expected[rows].astype(np.float64)), *shape, halo=BORDER
+    )
+    variance = compute_by_strips(
         lambda rows: _variance(expected[rows].astype(np.float64)), *shape, halo=BORDER
     )
-    inner = covers({region: _without_border(area) for region, area in reference.areas.items()})
-    return Prepared(expected, mean, variance, reference.areas, inner)
+    inner = make_covers({region: _remove_border(area) for region, area in reference.areas.items()})
+    return PreparedMoments(expected, mean, variance, reference.areas, inner)
 
 
-def _without_border(area: Area) -> Area:
+def _remove_border(area: Area) -> Area:
     inner = np.zeros_like(area)
     inner[BORDER:-BORDER, BORDER:-BORDER] = area[BORDER:-BORDER, BORDER:-BORDER]
     return inner
 
 
-def ssim_map(expected: Prepared, actual: Image) -> Plane:
+def ssim_map(expected: PreparedMoments, actual: Image) -> Plane:
     """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1].
 
     The actual image's moments are the expected one's and those of the difference: single precision
@@ -77,34 +79,36 @@ def ssim_map(expected: Prepared, actual: Image) -> Plane:
     = v(expected) + 2 cov(expected, d) + v(d). So with l = 2 m(expected) m(actual) + C1 and s = 2
     cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
     """
-    return by_strips(lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER)
+    return compute_by_strips(
+        lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER
+    )
 
 
-def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
-    image, own_mean, own_variance = (
+def _ssim(expected: PreparedMoments, actual: Image, rows: slice) -> Image:
+    image, expected_mean, expected_variance = (
         expected.image[rows],
         expected.mean[rows],
         expected.variance[rows],
     )
     difference = actual[rows] - image
-    tied = image - CENTRE
-    tied *= difference
-    tied, shift = _blur(tied), _blur(difference)
+    covariance = image - CENTRE
+    covariance *= difference
+    covariance, shift = _blur(covariance), _blur(difference)
     np.multiply(difference, difference, out=difference)
     spread = _blur(difference)
     shifted = np.multiply(shift, shift, out=difference)
     spread -= shifted
     # In place: a strip's planes stay in the cache.
-    about = own_mean - CENTRE
+    about = expected_mean - CENTRE
     about *= shift
-    tied -= about
-    tied += own_variance
-    structure = tied
+    covariance -= about
+    covariance += expected_variance
+    structure = covariance
     structure *= 2
     structure += C2
     luminance = shift
-    luminance += own_mean
-    luminance *= own_mean
+    luminance += expected_mean
+    luminance *= expected_mean
     luminance *= 2
     luminance += C1
     spread += structure
@@ -115,10 +119,12 @@ def _ssim(expected: Prepared, actual: Image, rows: slice) -> Image:
     return mean_of_channels(structure)
 
 
-def _measure(prepared: Prepared, actual: Image) -> list[Value]:
+def _measure(prepared: PreparedMoments, actual: Image) -> list[Value]:
     areas = prepared.areas
     if min(actual.shape[:2]) < SIZE:
-        return unmeasured(areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window")
+        return unmeasured_values(
+            areas, STATS, f"the image is smaller than the {SIZE}×{SIZE} window"
+        )
     values = pool(ssim_map(prepared, actual), prepared.inner, better="higher", tails=("p01",))
     beside = f"the region lies within {BORDER} px of the image border, where SSIM is not defined"
     return [

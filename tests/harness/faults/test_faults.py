@@ -9,7 +9,7 @@ import pytest
 
 from editproof.harness.faults.pictures import FAULTS, Fault, get_fault
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
-from editproof.harness.metrics.core.metric import Image, Reference, known
+from editproof.harness.metrics.core.metric import Image, Reference, require_part
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Region
@@ -79,10 +79,10 @@ def right(reference: Reference) -> Image:
 
 def good_edit(reference: Reference, seed: int) -> Image:
     """The right answer with grain; another seed has other grain in the edit, and there only."""
-    shape = known(reference.expected).shape
+    shape = require_part(reference.expected).shape
     noise, own = (np.random.default_rng(s).normal(0, 2 / 255, shape) for s in (99, seed))
     grain = np.where(reference.areas["edit"][..., None], own, noise)
-    return as_delivered(np.clip(known(reference.expected) + grain, 0, 1).astype(np.float32))
+    return as_delivered(np.clip(require_part(reference.expected) + grain, 0, 1).astype(np.float32))
 
 
 @pytest.fixture(params=FAULTS, ids=lambda fault: fault.name)

@@ -62,8 +62,8 @@ def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("nothing should be measured here")
 
     monkeypatch.setattr(looks, "compare", refuse)
-    monkeypatch.setattr(looks, "compare_blind", refuse)
-    monkeypatch.setattr(looks, "why_blind", refuse)
+    monkeypatch.setattr(looks, "compare_without_model", refuse)
+    monkeypatch.setattr(looks, "explain_unavailable", refuse)
 
 
 @pytest.mark.usefixtures("nobody_looks")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.colour.banding import BANDING, NOT_SMOOTH, contours
-from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.metric import Image, make_reference
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     blurred,
@@ -114,7 +114,7 @@ def test_a_banded_fill_is_read_in_the_edit() -> None:
     assert numbers["edit", "mean"] > 1
     assert numbers["keep", "mean"] < 0.2  # the patch's own outline
     assert BANDING.map is not None
-    plane = BANDING.map(BANDING.prepare(whole(picture)), actual)
+    plane = BANDING.map(BANDING.prepare(make_reference(picture)), actual)
     assert plane[area].max() > 5
     assert plane[:64].max() == 0
 
@@ -122,5 +122,5 @@ def test_a_banded_fill_is_read_in_the_edit() -> None:
 def test_texture_has_no_smooth_place() -> None:
     """The reason says so."""
     texture = np.random.default_rng(0).random((128, 128, 3), dtype=np.float32)
-    values = BANDING.measure(BANDING.prepare(whole(texture)), texture)
+    values = BANDING.measure(BANDING.prepare(make_reference(texture)), texture)
     assert [value.reason for value in values] == [NOT_SMOOTH] * 2

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 
 from editproof.harness.faults.pictures import get_fault
-from editproof.harness.metrics.core.golden import check_golden, golden_values, pair_of
+from editproof.harness.metrics.core.golden import check_golden, get_pair, golden_values
 from editproof.harness.metrics.core.lpips_weights import find_weights
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Reference, Value, known
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Reference,
+    Value,
+    require_part,
+)
 from editproof.harness.metrics.core.registry import METRICS, check_name, get_metric
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.reasons import EMPTY
@@ -170,7 +177,7 @@ def test_regions_that_it_does_not_measure_are_left_out(metric: Metric) -> None:
     """A scene has every region; a metric that is about some of them says nothing about the
     others.
     """
-    reference, actual = pair_of(metric)
+    reference, actual = get_pair(metric)
     assert {v.region for v in measured(metric, reference, actual)} == set(metric.regions)
 
 
@@ -203,8 +210,8 @@ def test_its_map_shows_where_the_damage_is(metric: Metric, picture: Image) -> No
     something is wrong.
     """
     if "boxes" in metric.needs or metric.golden_pair == "tiles":
-        reference, damaged = pair_of(metric)
-        wrong = (damaged != known(reference.expected)).any(axis=2)
+        reference, damaged = get_pair(metric)
+        wrong = (damaged != require_part(reference.expected)).any(axis=2)
     else:
         reference, damaged = damaged_corner(metric, picture)
         wrong = np.zeros(damaged.shape[:2], bool)
@@ -297,7 +304,7 @@ def test_it_is_a_pure_function(
 
 def test_what_the_reference_lacks_is_said(metric: Metric) -> None:
     """Nothing that it needs may be missing without a reason."""
-    reference, _ = pair_of(metric)
+    reference, _ = get_pair(metric)
     assert not metric.missing(reference)
     for need in metric.needs:
         unknown: dict[str, Any] = {need: None}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.core import visibility
-from editproof.harness.metrics.core.metric import Image, known, whole
+from editproof.harness.metrics.core.metric import Image, make_reference, require_part
 from editproof.harness.metrics.structure.cvvdp import CVVDP
 from editproof.harness.records.errors import IncompleteError
 from tests.harness.metrics.planted import (
@@ -30,7 +30,7 @@ def picture() -> Image:
 
 def test_it_is_the_package_s_number(picture: Image) -> None:
     """Over the whole picture, to the last digits that it gives."""
-    CVVDP.prepare(whole(picture))
+    CVVDP.prepare(make_reference(picture))
     import pycvvdp
 
     actual = delivered(blurred(picture, 1))
@@ -69,7 +69,7 @@ def test_it_is_lost_where_the_damage_is(picture: Image) -> None:
     plane = CVVDP.map(CVVDP.prepare(reference), actual)
     assert plane.shape == picture.shape[:2]
     assert plane[128, 128] > 4 * plane[20, 20]
-    assert plane.max() == pytest.approx(known(worst.value))
+    assert plane.max() == pytest.approx(require_part(worst.value))
 
 
 def test_a_missing_package_is_said_in_one_line(
@@ -79,6 +79,6 @@ def test_a_missing_package_is_said_in_one_line(
     monkeypatch.setitem(sys.modules, "pycvvdp", None)
     visibility._package.cache_clear()
     with pytest.raises(IncompleteError, match="pip install cvvdp") as error:
-        CVVDP.prepare(whole(picture))
+        CVVDP.prepare(make_reference(picture))
     assert "\n" not in str(error.value)
     visibility._package.cache_clear()

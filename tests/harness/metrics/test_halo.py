@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from editproof.harness.metrics.core.metric import Image, Reference
-from editproof.harness.metrics.edge.halo import HALO, Prepared, profile
+from editproof.harness.metrics.edge.halo import HALO, PreparedSides, profile
 
 SIZE = 128
 
@@ -48,7 +48,7 @@ def test_its_sign_and_side(levels: float, scale: int) -> None:
 def test_its_width(width: int, scale: int) -> None:
     """The profile falls where the rim ends, in input pixels."""
     reference, distance = scene(scale)
-    prepared: Prepared = HALO.prepare(reference)
+    prepared: PreparedSides = HALO.prepare(reference)
     actual = lighter(reference, (distance <= 0) & (distance > -width * scale), 20)
     means = profile(prepared.sides["edit"], 255 * actual[..., 0].astype(np.float64) - prepared.luma)
     assert (means[:width] > 10).all()

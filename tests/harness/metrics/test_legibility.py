@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editproof.harness.metrics.core.golden import worded_pair
+from editproof.harness.metrics.core.golden import printed_pair
 from editproof.harness.metrics.core.metric import Image, Metric, Reference, Value
 from editproof.harness.metrics.core.ocr import character_errors, text_area
 from editproof.harness.metrics.legibility.cer import CER
@@ -108,7 +108,7 @@ def test_character_errors_are_counted() -> None:
 
 def test_text_that_went_is_gone_and_text_that_stayed_is_there() -> None:
     """Of two words that had to go one is left; of the printed line the end is lost."""
-    reference, actual = worded_pair()
+    reference, actual = printed_pair()
     assert reference.expected is not None
     assert number(values(TEXT_RESIDUE, reference, actual)["edit", "found"]) == 0.5
     assert number(values(CER, reference, actual)["protect", "worst"]) > 0.3
@@ -120,7 +120,7 @@ def test_text_that_went_is_gone_and_text_that_stayed_is_there() -> None:
 
 def test_what_ocr_cannot_read_in_the_right_answer_is_no_ones_fault() -> None:
     """The reason says so, in both directions."""
-    reference, actual = worded_pair()
+    reference, actual = printed_pair()
     assert reference.expected is not None
     grey = np.full_like(reference.expected, 0.5)
     unreadable = Reference(

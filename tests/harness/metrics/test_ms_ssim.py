@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.structure.ms_ssim import MIN_PX, MS_SSIM, SMALL
 from tests.harness.metrics.planted import (
     Fault,
@@ -80,7 +80,7 @@ def test_a_damaged_edit_is_read_in_the_edit() -> None:
     assert 1 - numbers["edit", "mean"] > 5 * (1 - numbers["keep", "mean"])
     assert numbers["all", "worst"] < numbers["all", "mean"]
     assert MS_SSIM.map is not None
-    plane = MS_SSIM.map(MS_SSIM.prepare(whole(picture)), actual)
+    plane = MS_SSIM.map(MS_SSIM.prepare(make_reference(picture)), actual)
     assert plane[area].mean() < plane[~area].mean()
 
 
@@ -88,5 +88,5 @@ def test_a_small_picture_says_so() -> None:
     """Below 176 px the coarsest scale holds no window."""
     assert MIN_PX == 176
     picture = photograph("coffee")[:175, :300]
-    values = MS_SSIM.measure(MS_SSIM.prepare(whole(picture)), picture)
+    values = MS_SSIM.measure(MS_SSIM.prepare(make_reference(picture)), picture)
     assert {value.reason for value in values} == {SMALL}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.core import registry
-from editproof.harness.metrics.core.contract import check_metric, problems
+from editproof.harness.metrics.core.contract import check_metric, find_problems
 from editproof.harness.metrics.core.golden import EDGE_PX, golden_pair
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import (
@@ -21,8 +21,8 @@ from editproof.harness.metrics.core.metric import (
     Metric,
     Reference,
     Value,
-    known,
-    whole,
+    make_reference,
+    require_part,
 )
 from editproof.harness.metrics.core.own import metric
 from editproof.harness.records.errors import IncompleteError, UsageError
@@ -53,7 +53,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
         monkeypatch.setattr(
             plugins, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else []
         )
-        registry.foreign.cache_clear()
+        registry.load_plugin_metrics.cache_clear()
 
     return offered
 
@@ -61,7 +61,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
 @pytest.fixture(autouse=True)
 def forget() -> None:
     """What one test offered is gone for the next."""
-    registry.foreign.cache_clear()
+    registry.load_plugin_metrics.cache_clear()
 
 
 def test_a_function_is_a_metric() -> None:
@@ -71,7 +71,9 @@ def test_a_function_is_a_metric() -> None:
         value.region: value.value for value in redness.measure(redness.prepare(reference), actual)
     }
     edit = reference.areas["edit"]
-    assert values["edit"] == pytest.approx((actual - known(reference.expected))[edit][:, 0].mean())
+    assert values["edit"] == pytest.approx(
+        (actual - require_part(reference.expected))[edit][:, 0].mean()
+    )
     assert set(values) == set(reference.areas)
     check_metric(redness)
 
@@ -153,7 +155,7 @@ def test_ours_keep_their_word(name: str) -> None:
     """The same check, on every metric that needs no weights of its own."""
     from editproof.harness.metrics.core.lpips_weights import find_weights
 
-    assert list(problems(registry.get_metric(name, find_weights("", download=False)))) == []
+    assert list(find_problems(registry.get_metric(name, find_weights("", download=False)))) == []
 
 
 def later(change: Callable[[Value], Value]) -> Metric:
@@ -168,7 +170,7 @@ def later(change: Callable[[Value], Value]) -> Metric:
 
 def one_row(bad: Metric) -> Measurement:
     picture = np.full((20, 20, 3), 0.5, np.float32)
-    return measure(prepare(whole(picture), [bad]), [bad], picture)[0]
+    return measure(prepare(make_reference(picture), [bad]), [bad], picture)[0]
 
 
 def test_numpys_numbers_are_numbers() -> None:

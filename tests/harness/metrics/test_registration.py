@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editproof.harness.metrics.core.metric import Image, Reference, known, whole
+from editproof.harness.metrics.core.metric import Image, Reference, make_reference, require_part
 from editproof.harness.metrics.geometry.motion import NO_MOTION, Motion, find_motion
 from editproof.harness.metrics.geometry.registration import (
     MAX_SHIFT_PX,
@@ -136,7 +136,7 @@ def test_what_can_not_be_told_is_said() -> None:
     flat = grey(np.full((128, 128), 0.5))
     stripes = grey(np.broadcast_to(0.5 + 0.3 * np.sin(np.arange(128) / 3), (128, 128)))
     for picture in (flat, stripes):
-        values = REGISTRATION.measure(REGISTRATION.prepare(whole(picture)), picture)
+        values = REGISTRATION.measure(REGISTRATION.prepare(make_reference(picture)), picture)
         assert {value.reason for value in values} == {NO_STRUCTURE}
     coffee, other = photograph("coffee")[:256, :256], photograph("chelsea")[:256, :256]
     values = REGISTRATION.measure(
@@ -149,7 +149,8 @@ def test_what_can_not_be_told_is_said() -> None:
 def motion_of(picture: Image, actual: Image) -> dict[str, float]:
     """Every statistic of the whole picture."""
     return {
-        stat: number for (_, stat), number in measured(REGISTRATION, whole(picture), actual).items()
+        stat: number
+        for (_, stat), number in measured(REGISTRATION, make_reference(picture), actual).items()
     }
 
 
@@ -178,8 +179,8 @@ def test_a_turn_and_zoom_of_a_drawn_scene(
 ) -> None:
     """Where there is little but paper and a few words, too."""
     check_motion(
-        known(
-            make_scene_task(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected
+        require_part(
+            task_of(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected
         ),
         scale,
         rotation,
@@ -256,6 +257,6 @@ def test_motions_follow_each_other() -> None:
     """First the one, then the other; sizes do not change scale and rotation."""
     first, second = Motion(1.1 + 0.2j, 3 - 4j), Motion(0.9j, 5 + 1j)
     assert second.after(first).at(7 + 2j) == pytest.approx(second.at(first.at(7 + 2j)))
-    assert first.resized(2).at(14 + 4j) == pytest.approx(2 * first.at(7 + 2j))
+    assert first.resize(2).at(14 + 4j) == pytest.approx(2 * first.at(7 + 2j))
     assert Motion(1.25 * 1j).rotation == pytest.approx(90)
     assert Motion(1.25 * 1j).scale == pytest.approx(25)

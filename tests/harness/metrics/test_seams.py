@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editproof.harness.metrics.core.metric import Image, Reference, whole
+from editproof.harness.metrics.core.metric import Image, Reference, make_reference
 from editproof.harness.metrics.seams.seam_energy import SEAM_ENERGY
 from editproof.harness.metrics.seams.seam_grid import SEAM_GRID, find_grid
-from editproof.harness.metrics.seams.steps import segments, steps
+from editproof.harness.metrics.seams.steps import cut_segments, measure_steps
 from editproof.harness.running.measure import as_delivered
 from editproof.vectors.regions import seams, tile_borders
 
@@ -59,11 +59,11 @@ def test_a_step_is_what_it_is_drawn_as() -> None:
     """A step of one level before row 20, and none elsewhere."""
     image = np.zeros((40, 70, 3), np.float32)
     image[20:] = 1 / 255
-    across = steps(image, 0, segments(70, 32))
+    across = measure_steps(image, 0, cut_segments(70, 32))
     assert across.shape == (41, 2)
     assert across[20] == pytest.approx(1 / 255)
     assert np.delete(across, 20, axis=0) == pytest.approx(0)
-    assert steps(image, 1, segments(40, 32)) == pytest.approx(0)
+    assert measure_steps(image, 1, cut_segments(40, 32)) == pytest.approx(0)
 
 
 def test_a_seam_of_one_level_is_found_on_a_gradient(gradient: Image) -> None:
@@ -147,14 +147,14 @@ def test_noise_is_no_grid(photograph: Image, gradient: Image, seed: int) -> None
     noise = np.random.default_rng(seed).normal(0, 0.03, photograph.shape)
     for image in (photograph, gradient):
         noisy = np.clip(image + noise, 0, 1).astype(np.float32)
-        for reference in (whole(image), Reference(whole(image).areas)):
+        for reference in (make_reference(image), Reference(make_reference(image).areas)):
             values = SEAM_GRID.measure(SEAM_GRID.prepare(reference), noisy)
             assert [v.value for v in values] == [0.0, 0.0]
 
 
 def test_it_needs_no_expected_picture(gradient: Image) -> None:
     """Tiles are found in a picture of which nothing is known."""
-    reference = Reference(whole(gradient).areas)
+    reference = Reference(make_reference(gradient).areas)
     assert not SEAM_GRID.missing(reference)
     values = SEAM_GRID.measure(SEAM_GRID.prepare(reference), tiled(gradient, 1))
     assert all(v.value is not None and v.value > 3 for v in values)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from editproof.harness.metrics.core.metric import Image, whole
+from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.detail.sharpness import FINE_PX, NO_EDGE, SHARPNESS
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
@@ -100,7 +100,9 @@ def test_a_soft_fill_is_read_in_the_edit() -> None:
     assert numbers["edit", "mean"] < -2
     assert abs(numbers["keep", "mean"]) < 0.1
     (worst,) = [
-        v for v in SHARPNESS.measure(SHARPNESS.prepare(whole(picture)), actual) if v.stat == "worst"
+        v
+        for v in SHARPNESS.measure(SHARPNESS.prepare(make_reference(picture)), actual)
+        if v.stat == "worst"
     ]
     assert worst.y is not None
     assert worst.x is not None
@@ -113,5 +115,5 @@ def test_a_soft_fill_is_read_in_the_edit() -> None:
 def test_a_picture_without_edges_says_so() -> None:
     """A soft gradient has none."""
     soft = grey(np.broadcast_to(np.linspace(0.2, 0.8, 128), (128, 128)))
-    values = SHARPNESS.measure(SHARPNESS.prepare(whole(soft)), soft)
+    values = SHARPNESS.measure(SHARPNESS.prepare(make_reference(soft)), soft)
     assert [value.reason for value in values] == [NO_EDGE] * 2

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from editproof.harness.metrics.colour.delta_e00 import DELTA_E00, ciede2000, lab
 from editproof.harness.metrics.core.golden import check_golden
 from editproof.harness.metrics.core.lpips_weights import ALEXNET_URL, OTHERS, find_weights
-from editproof.harness.metrics.core.metric import Area, Image, Metric, whole
+from editproof.harness.metrics.core.metric import Area, Image, Metric, make_reference
 from editproof.harness.metrics.core.pooling import percentile, pool
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.metrics.detail.local_contrast import LOCAL_CONTRAST
@@ -34,7 +34,7 @@ from tests.gpu import on_a_gpu
 
 
 def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
-    values = metric.measure(metric.prepare(whole(expected)), actual)
+    values = metric.measure(metric.prepare(make_reference(expected)), actual)
     (value,) = [v.value for v in values if v.stat == "mean"]
     assert value is not None
     return value
@@ -71,7 +71,7 @@ def test_ssim_is_scikit_images_in_wangs_settings(
     actual = ((1 - strength) * picture + strength * (1 - picture)).astype(np.float32)
     reference, plane = wangs_ssim(picture, actual)
     assert mean_of_all(SSIM, picture, actual) == pytest.approx(reference, abs=1e-6)
-    ours = ssim_map(SSIM.prepare(whole(picture)), actual)
+    ours = ssim_map(SSIM.prepare(make_reference(picture)), actual)
     assert np.asarray(ours[10:30, 10:40], np.float64) == pytest.approx(
         plane[10:30, 10:40], abs=2e-5
     )
@@ -171,7 +171,7 @@ def test_halved_amplitude_is_minus_six_decibels() -> None:
     strong, weak = (
         np.repeat(0.5 + gain * full, 3, axis=2).astype(np.float32) for gain in (1.0, 0.5)
     )
-    values = SPECTRAL_ENERGY.measure(SPECTRAL_ENERGY.prepare(whole(strong)), weak)
+    values = SPECTRAL_ENERGY.measure(SPECTRAL_ENERGY.prepare(make_reference(strong)), weak)
     bands = {value.stat: value.value for value in values}
     for octave in ("octave_3", "octave_4", "octave_5"):
         assert bands[octave] == pytest.approx(-6.02, abs=0.05)
@@ -206,7 +206,7 @@ def test_a_lost_direction_shows_in_its_sector_alone(sector: str, angle: float) -
         for gone in (None, angle)
     )
     values = SPECTRAL_ENERGY.measure(
-        SPECTRAL_ENERGY.prepare(whole(full.astype(np.float32))), lacking.astype(np.float32)
+        SPECTRAL_ENERGY.prepare(make_reference(full.astype(np.float32))), lacking.astype(np.float32)
     )
     changes = {
         value.stat: value.value
@@ -227,7 +227,7 @@ def test_a_flatter_octave_shows_in_its_band(band: str, period: int) -> None:
         np.repeat(np.sin(2 * np.pi * x / period)[None, :, None], 192, axis=0), 3, axis=2
     )
     strong, weak = ((0.5 + gain * wave).astype(np.float32) for gain in (0.1, 0.05))
-    values = LOCAL_CONTRAST.measure(LOCAL_CONTRAST.prepare(whole(strong)), weak)
+    values = LOCAL_CONTRAST.measure(LOCAL_CONTRAST.prepare(make_reference(strong)), weak)
     changes = {
         value.stat: value.value
         for value in values
@@ -267,9 +267,10 @@ def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], k
         theirs = package.LPIPS(net=kind, pnet_rand=True, verbose=False).eval()
     network = network_of(theirs.state_dict(), kind)
     pair = (np.ascontiguousarray(pair[0][:97, :130]), np.ascontiguousarray(pair[1][:97, :130]))
-    one, other = (lpips.features(network, image) for image in pair)
+    one, other = (lpips.extract_features(network, image) for image in pair)
     ours = sum(
-        float(layer.mean(dtype=np.float64)) for layer in lpips.distances(network, one.maps, other)
+        float(layer.mean(dtype=np.float64))
+        for layer in lpips.measure_distances(network, one.maps, other)
     )
     tensors = [torch.from_numpy(image.transpose(2, 0, 1).copy())[None] for image in pair]
     with torch.inference_mode():
@@ -302,14 +303,16 @@ def test_only_what_an_edit_reaches_is_computed(
     actual = expected.copy()
     part = (slice(*box[:2]), slice(*box[2:]))
     actual[part] = noisy[part]
-    known = lpips.features(network, expected)
-    whole_picture = lpips.features(network, actual)
-    changed = lpips._changed(expected, actual)
-    partly = lpips.features(network, actual, known.maps, changed)
+    known = lpips.extract_features(network, expected)
+    whole_picture = lpips.extract_features(network, actual)
+    changed = lpips._find_changed(expected, actual)
+    partly = lpips.extract_features(network, actual, known.maps, changed)
     assert changed == (box[:2], box[2:])
     for one, other in zip(whole_picture.maps, partly.maps, strict=True):
         assert one.numpy() == pytest.approx(other.numpy(), abs=2e-5 * float(one.abs().max()))
-    layers = (lpips.distances(network, known.maps, found) for found in (whole_picture, partly))
+    layers = (
+        lpips.measure_distances(network, known.maps, found) for found in (whole_picture, partly)
+    )
     for one, other in zip(*layers, strict=True):
         assert one == pytest.approx(other, abs=1e-6)
 
@@ -333,8 +336,9 @@ def measured_by(
     network: lpips.Network, expected: Image, edits: list[Image]
 ) -> list[list[lpips.Layer]]:
     """The distances of several edits, on the network's device."""
-    maps = lpips.features(network, expected).maps
-    return list(lpips._layers(network, lpips.Prepared(expected, maps, [], {}), edits))
+    maps = lpips.extract_features(network, expected).maps
+    prepared = lpips.PreparedFeatures(expected, maps, [], {})
+    return list(lpips._compute_layers(network, prepared, edits))
 
 
 @cache
@@ -351,7 +355,7 @@ def random_network(kind: str) -> lpips.Network:
     steps = lpips.KINDS[kind].steps(
         {name: weight.to(device) for name, weight in network.features.state_dict().items()}
     )
-    maps = lpips_networks.run(steps, torch.rand(1, 3, 64, 64).to(device)).maps
+    maps = lpips_networks.run_network(steps, torch.rand(1, 3, 64, 64).to(device)).maps
     return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1).to(device) for m in maps])
 
 
@@ -400,7 +404,7 @@ def test_absent_weights_are_a_reason(pair: tuple[Image, Image], name: str) -> No
     """Never random weights, never a crash."""
     metric = get_metric(name, find_weights("", download=False))
     check_golden(metric)
-    for value in metric.measure(metric.prepare(whole(pair[0])), pair[1]):
+    for value in metric.measure(metric.prepare(make_reference(pair[0])), pair[1]):
         assert value.value is None
         assert "weights" in value.reason
         assert "\n" not in value.reason

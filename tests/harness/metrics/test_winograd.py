@@ -20,7 +20,7 @@ def test_it_is_as_exact_as_a_direct_one(kernel: int, zeros: int, size: tuple[int
     x = torch.rand(2, 64, *size)
     weight, bias = torch.randn(70, 64, kernel, kernel), torch.randn(70)
     exact = conv2d(x.double(), weight.double(), bias.double(), padding=zeros)
-    found = winograd.convolve(x, winograd.transform(weight), bias, zeros)
+    found = winograd.convolve(x, winograd.transform_kernels(weight), bias, zeros)
     assert found.shape == exact.shape
     assert float((found - exact).abs().max()) < 1e-5 * float(exact.abs().max())
 
@@ -30,10 +30,10 @@ def test_it_is_used_where_it_is_faster() -> None:
     import torch
 
     wide, narrow = torch.rand(64, 64, 3, 3), torch.rand(64, 16, 3, 3)
-    assert winograd.suits(wide, 1)
-    assert not winograd.suits(narrow, 1)
-    assert not winograd.suits(wide, 2)
-    assert not winograd.suits(torch.rand(64, 64, 11, 11), 1)
-    kernels = winograd.transform(wide)
-    assert winograd.pays(torch.rand(1, 64, 16, 16), kernels, 1)
-    assert not winograd.pays(torch.rand(1, 64, 16, 16), kernels, 0)
+    assert winograd.is_suitable(wide, 1)
+    assert not winograd.is_suitable(narrow, 1)
+    assert not winograd.is_suitable(wide, 2)
+    assert not winograd.is_suitable(torch.rand(64, 64, 11, 11), 1)
+    kernels = winograd.transform_kernels(wide)
+    assert winograd.is_worthwhile(torch.rand(1, 64, 16, 16), kernels, 1)
+    assert not winograd.is_worthwhile(torch.rand(1, 64, 16, 16), kernels, 0)

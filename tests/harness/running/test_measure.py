@@ -10,9 +10,9 @@ import pytest
 from editproof.harness.metrics.core.golden import golden_pair
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Image, Value, whole
+from editproof.harness.metrics.core.metric import Image, Value, make_reference
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.metrics.core.sharing import once, sharing
+from editproof.harness.metrics.core.sharing import compute_once, share_results
 from editproof.harness.running.measure import measure, measure_many, most_together, prepare
 from tests.gpu import on_a_gpu
 
@@ -69,7 +69,8 @@ def test_how_many_are_measured_together_goes_by_their_size() -> None:
     sizes = {512: 8, 1024: 2, 4096: 1}
     pictures = {size: np.broadcast_to(np.float32(0.5), (size, size, 3)) for size in sizes}
     assert {
-        size: most_together(prepare(whole(picture), [])) for size, picture in pictures.items()
+        size: most_together(prepare(make_reference(picture), []))
+        for size, picture in pictures.items()
     } == sizes
 
 
@@ -94,13 +95,13 @@ def test_what_metrics_share_is_made_once() -> None:
     """Of the picture that is measured, and of no other; afterwards nothing is kept."""
     calls = []
 
-    @once
+    @compute_once
     def doubled(image: Image) -> Image:
         calls.append(image.shape)
         return image * 2
 
     one, other = np.ones((4, 4, 3), np.float32), np.ones((5, 4, 3), np.float32)
-    with sharing(one):
+    with share_results(one):
         assert doubled(one) is doubled(one)
         assert not doubled(one).flags.writeable
         doubled(other)
@@ -128,5 +129,5 @@ def test_a_metric_that_lacks_something_says_so() -> None:
     """In as many rows as it has statistics."""
     _, damaged = golden_pair()
     ghost = get_metric("ghost", find_weights("", download=False))
-    rows = measure(prepare(whole(damaged), [ghost]), [ghost], damaged)
+    rows = measure(prepare(make_reference(damaged), [ghost]), [ghost], damaged)
     assert [row.reason for row in rows] == ["no overlay that had to go is known for this scene"] * 2

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from editproof.harness.metrics.core.metric import Reference, known
+from editproof.harness.metrics.core.metric import Reference, require_part
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites import own_cases
 from editproof.pipelines.contract import EditRequest
@@ -62,7 +62,7 @@ def test_every_kind_of_file(tmp_path: Path, ending: str) -> None:
     assert request.mask is not None
     assert request.file == (tmp_path / "one" / f"input.{ending}").read_bytes()
     assert set(np.unique(request.mask)) == {0.0, 1.0}
-    assert known(reference.expected).shape == (*SHAPE, 3)
+    assert require_part(reference.expected).shape == (*SHAPE, 3)
     assert np.array_equal(reference.areas["edit"], request.mask > 0)
     parts = [reference.areas[region].astype(int) for region in ("edit", "ring", "keep")]
     assert np.array_equal(np.sum(parts, axis=0), np.ones(SHAPE))
@@ -115,7 +115,7 @@ def test_expected_tells_the_scale(tmp_path: Path) -> None:
     case(tmp_path, "twice", expected=(80, 120))
     request, reference = read(tmp_path, "twice")
     assert request.scale == 2
-    assert reference.areas["edit"].sum() == 4 * (known(request.mask) > 0).sum()
+    assert reference.areas["edit"].sum() == 4 * (require_part(request.mask) > 0).sum()
 
 
 def test_facts(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.colour.delta_e00 import DELTA_E00
-from editproof.harness.metrics.core.metric import known
+from editproof.harness.metrics.core.metric import require_part
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.records.types import REGIONS
 from editproof.harness.suites.tasks import Task, crop_task, make_scene_task
@@ -37,7 +37,7 @@ def test_a_black_rim_is_found_in_the_border(scale: int) -> None:
     inside.
     """
     reference = drawn(scale).reference
-    expected = known(reference.expected)
+    expected = require_part(reference.expected)
     black = expected.copy()
     inside = np.zeros(expected.shape[:2], bool)
     inside[2:-2, 2:-2] = True
