@@ -25,7 +25,7 @@ import numpy as np
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.metrics.core.visibility import PARTS, Difference, Step
-from editproof.harness.pictures.differences import FILE, Pair, viewing_of
+from editproof.harness.pictures.differences import FILE, PicturePair, viewing_of
 from editproof.harness.records import runs
 from editproof.harness.records.manifest import (
     SCHEMA,
@@ -184,7 +184,7 @@ def _write_differences(folder: Path, suite: Suite, cases: Sequence[Case]) -> Non
     lines = []
     for case in cases:
         if _has_changed(case):
-            pair = Pair(
+            pair = PicturePair(
                 case.id, f"{case.id} changed", "expected", viewing_of(suite.viewing, case.family)
             )
             lines.append(msgspec.json.encode({"key": pair.key, "difference": difference}))

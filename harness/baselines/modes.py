@@ -24,7 +24,7 @@ from editproof.harness.metrics.core.visibility import (
     explain_unavailable,
 )
 from editproof.harness.pictures import files as pictures
-from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.pairing import list_answers
@@ -257,8 +257,8 @@ class _Case:
     def _measure_difference(self, one: str, other: str) -> Difference | None:
         """Measured before, or now. None: a picture is gone."""
         paths = [pictures.path_in(self._folders, digest) for digest in (one, other)]
-        ended = self._read_ending()
-        pair = Pair(
+        ended = self._ended()
+        pair = PicturePair(
             one,
             other,
             ended.expected,

@@ -67,7 +67,7 @@ SAME = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class StageEffect:
     """What one stage has to do with it."""
 
     stage: str
@@ -94,7 +94,7 @@ class Blame:
     after: float | None
     first: str
     """The first stage whose artefact is not the baseline's; empty: see `notes`."""
-    shares: tuple[Share, ...] = ()
+    shares: tuple[StageEffect, ...] = ()
     """Largest effect first; none: nothing was swapped, and `notes` says why."""
     good: float | None = None
     """What the good pipeline makes of it today, on what was edited."""
@@ -161,9 +161,9 @@ def find_case(run: Run, asked: str, findings: Sequence[Finding]) -> Case:
     return ranked[0]
 
 
-def ask(
-    run: Run,
-    baseline: Run,
+def make_question(
+    run: Sheet,
+    baseline: Sheet,
     case: Case,
     findings: Sequence[Finding],
     *,
@@ -178,8 +178,8 @@ def ask(
     baseline has no such case on the same seed, either side's is an error, the run has no such
     number, or `good` or `bad` names no pipeline.
     """
-    if run.endings[case.id].error:
-        raise UsageError(_no_picture(run, case, run.endings[case.id]))
+    if run.ended[case.id].error:
+        raise UsageError(_explain_no_picture(run, case, run.ended[case.id]))
     pairing = pair(run, baseline)
     others = match_seeds(run, baseline, pairing, [case.id])
     if case.id not in others:
@@ -196,14 +196,14 @@ def ask(
         run.manifest.pipelines[case.model.name],
         baseline.manifest.pipelines[case.model.name],
     )
-    key = _key(run, baseline, case, others[case.id], findings, metric)
+    key = _choose_key(run, baseline, case, others[case.id], findings, metric)
     good, bad = (parse_model(text).spec if text else "" for text in (good, bad))
     return Question(
         run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec
     )
 
 
-def _no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
+def _explain_no_picture(run: Sheet, case: Case, ended: Ended) -> str:
     return (
         f"{run.folder} has an error and no picture of {name_case(case)}: {ended.error}:"
         f" {ended.reason}. Its traceback is in that run's report"
@@ -223,10 +223,10 @@ def blame(
     run or the baseline names one that the user does not trust.
     """
     q = question
-    known = _recorded(q)
+    known = _read_recorded(q)
     traces = read_stages(q.run.folder, [q.case.id]), read_stages(q.baseline.folder, [q.other])
-    first = find_first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
-    notes = [*_otherwise_ended(q)]
+    first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
+    notes = [*_note_other_ending(q)]
     if (
         q.good == q.bad
         and not first
@@ -240,7 +240,7 @@ def blame(
         )
         return replace(known, notes=(note,))
     if not first:
-        notes.append(_no_first_stage(q, traces))
+        notes.append(_explain_no_first_stage(q, traces))
     if q.good == q.bad:
         notes.append(
             "the run's pipeline and the baseline's have one name, so what differs is code or files,"
@@ -248,18 +248,16 @@ def blame(
             " beside this one and name it: --good path/to/good.py:build"
         )
         return replace(known, first=first, notes=tuple(notes))
-    for spec, where, option in ((q.good, q.baseline, "--good"), (q.bad, q.run, "--bad")):
-        trusted_pipeline(spec, trust, where=where.folder, option=f"{option} '{spec}'")
-    with _host(limits, timeout_s) as host:
-        _check_named(q, host)
-        swapper = _Swapper(q, weights, host)
+    with _start_host(timeout_s) as call:
+        _check_named_pipelines(q, call)
+        swapper = _Swapper(q, weights, call)
         if q.case.own:
             check_settings(swapper.config, trust, where=f"the case {name_case(q.case)}")
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
 
 
-def _otherwise_ended(q: Question) -> Iterator[str]:
-    before, after = q.baseline.endings[q.other], q.run.endings[q.case.id]
+def _note_other_ending(q: Question) -> Iterator[str]:
+    before, after = q.baseline.ended[q.other], q.run.ended[q.case.id]
     if before.status != after.status:
         ends = [
             f"{ended.status.replace('_', ' ')}{f' ({ended.reason})' if ended.reason else ''}"
@@ -268,7 +266,7 @@ def _otherwise_ended(q: Question) -> Iterator[str]:
         yield f"the edit was {ends[0]} in the baseline and is {ends[1]} in the run"
 
 
-def _check_named(q: Question, host: PipelineProcess) -> None:
+def _check_named_pipelines(q: Question, call: Call) -> None:
     """Raise UsageError where a pipeline that somebody named, not the runs, can't be loaded."""
     for option, spec, where in (("--good", q.good, q.baseline), ("--bad", q.bad, q.run)):
         if spec != where.manifest.pipelines[q.case.model.name].spec:
@@ -278,24 +276,24 @@ def _check_named(q: Question, host: PipelineProcess) -> None:
                 raise UsageError(f"{option} {spec}: {_describe_error(error, host)}") from error
 
 
-def _recorded(q: Question) -> Blame:
+def _read_recorded(q: Question) -> Blame:
     """What the run and the baseline say of the number in question."""
     info = q.run.manifest.metrics[q.key.metric]
-    before, after = _value(q.baseline, q.other, q.key), _value(q.run, q.case.id, q.key)
+    before, after = _read_value(q.baseline, q.other, q.key), _read_value(q.run, q.case.id, q.key)
     return Blame(
         q.case, info.identity, q.key.region, q.key.stat, info.unit_of(q.key.stat), before, after, ""
     )
 
 
-def _value(where: Run, case_id: str, key: NumberKey) -> float | None:
-    grid = where.number_grid([key])
-    column = where.column_of[case_id]
+def _read_value(where: Sheet, case_id: str, key: Key) -> float | None:
+    grid = where.grid([key])
+    column = where.columns[case_id]
     return float(grid.values[0, column]) if grid.states[0, column] == MEASURED else None
 
 
-def _key(
-    run: Run, baseline: Run, case: Case, other: str, findings: Sequence[Finding], metric: str
-) -> NumberKey:
+def _choose_key(
+    run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
+) -> Key:
     if metric:
         asked = metric.split("/")
         fitting = [key for key in run.number_keys() if list(key)[: len(asked)] == asked]
@@ -314,14 +312,14 @@ def _key(
             evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics
         ]
         if known:
-            return NumberKey(metric_name(known[0].metric), known[0].region, known[0].stat)
-        fitting = list(run.number_keys())
-    return _most_changed(run, baseline, case, other, fitting)
+            return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
+        fitting = list(run.keys())
+    return _find_most_changed(run, baseline, case, other, fitting)
 
 
-def _most_changed(
-    run: Run, baseline: Run, case: Case, other: str, keys: Sequence[NumberKey]
-) -> NumberKey:
+def _find_most_changed(
+    run: Sheet, baseline: Sheet, case: Case, other: str, keys: Sequence[Key]
+) -> Key:
     """The number that got worse by most, in spreads of that number over the baseline's cases."""
     ours, theirs = run.number_grid(keys), baseline.number_grid(keys)
     at, there = run.column_of[case.id], baseline.column_of[other]
@@ -339,7 +337,7 @@ def _most_changed(
     return found
 
 
-def _no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) -> str:
+def _explain_no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) -> str:
     if not traces[0].get(q.case.id):
         return (
             "the pipeline keeps no stages, so no first one can be named: give EditResult.stages"
@@ -354,12 +352,15 @@ def _no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) 
 
 
 @contextmanager
-def _host(limits: ProcessLimits, timeout_s: float) -> Iterator[PipelineProcess]:
-    """A process for both pipelines: one can't take the other's stage in a process of its own. Its
-    log is kept where it died.
-    """
-    with scratch_folder() as scratch:
-        host = PipelineProcess(scratch.path / "pipelines.log", limits, timeout_s)
+def _start_host(timeout_s: float) -> Iterator[Call]:
+    """A process for both pipelines: one can't take the other's stage in a process of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="editproof-blame-"))
+    log = folder / "pipelines.log"
+    host = Child("editproof.harness.running.pipeline_host", log=log)
+    died = False
+
+    def call(*message: object) -> Any:
+        nonlocal died
         try:
             yield host
         finally:
@@ -391,14 +392,13 @@ class _Swapper:
 
     def answer(self, known: Blame) -> Blame:
         try:
-            return self._answered(known)
-        except PipelineError as error:
-            note = f"stages could not be swapped: {_describe_error(error, self._host)}"
-            return replace(known, notes=(*known.notes, note))
+            return self._swap_stages(known)
+        except _PipelineError as error:
+            return replace(known, notes=(*known.notes, f"stages could not be swapped: {error}"))
 
-    def _answered(self, known: Blame) -> Blame:
-        self._show(self._whole)
-        ends = self._ends()
+    def _swap_stages(self, known: Blame) -> Blame:
+        self._set_task(self._whole)
+        ends = self._measure_ends()
         if ends is None:
             return replace(
                 known,
@@ -407,11 +407,11 @@ class _Swapper:
                     "one of the pipelines has no such number here: nothing was swapped",
                 ),
             )
-        notes = [*known.notes, *self._not_reproduced(known, *ends)]
-        crop = self._cropped(*ends)
-        good, bad = self._ends() or ends
-        players = self._host.find_differing_stages(self._q.good, self._q.bad, self._task.request)
-        shares = self._shares(players) if players else ()
+        notes = [*known.notes, *self._note_differences(known, *ends)]
+        crop = self._crop_to_damage(*ends)
+        good, bad = self._measure_ends() or ends
+        players = tuple(self._call("differing", self._q.good, self._q.bad, self._task.request))
+        shares = self._share_out(players) if players else ()
         if not players:
             notes.append(
                 "no stage makes anything else of the same: both pipelines do the same on this case"
@@ -431,20 +431,21 @@ class _Swapper:
             notes=tuple(notes),
         )
 
-    def _show(self, task: Task) -> None:
+    def _set_task(self, task: Task) -> None:
         """From now on, edit this."""
         self._task = task
         self._prepared = prepare(task.reference, [self._metric])
         self._made = {}
 
-    def _ends(self) -> tuple[float, float] | None:
-        good, bad = (self._measured(self._edited(spec)) for spec in (self._q.good, self._q.bad))
+    def _measure_ends(self) -> tuple[float, float] | None:
+        good, bad = (self._measure(self._edit(spec)) for spec in (self._q.good, self._q.bad))
         return None if good is None or bad is None else (good, bad)
 
-    def _edited(self, spec: str) -> EditResult:
-        return self._host.edit(spec, self._task.request)[0]
+    def _edit(self, spec: str) -> EditResult:
+        result: EditResult = self._call("edit", spec, self._task.request)[0]
+        return result
 
-    def _measured(self, result: EditResult) -> float | None:
+    def _measure(self, result: EditResult) -> float | None:
         if result.image is None:
             return None
         key = self._q.key
@@ -453,7 +454,7 @@ class _Swapper:
             (row.value for row in rows if (row.region, row.stat) == (key.region, key.stat)), None
         )
 
-    def _not_reproduced(self, known: Blame, good: float, bad: float) -> Iterator[str]:
+    def _note_differences(self, known: Blame, good: float, bad: float) -> Iterator[str]:
         pairs = (("good", good, known.before, "baseline"), ("bad", bad, known.after, "run"))
         span = abs((known.after or 0.0) - (known.before or 0.0))
         for name, now, then, where in pairs:
@@ -463,30 +464,33 @@ class _Swapper:
                     f" {where}: code, files or libraries have changed since"
                 )
 
-    def _cropped(self, good: float, bad: float) -> tuple[int, int, int, int] | None:
+    def _crop_to_damage(self, good: float, bad: float) -> tuple[int, int, int, int] | None:
         """Go on with a crop around the damage, where the picture is large and the crop shows the
         change too.
         """
-        box = _box(self._whole.request, self._whole.reference)
+        box = _find_crop(self._whole.request, self._whole.reference)
         if box is None or {"boxes"} & set(self._metric.needs):
             return None
-        self._show(crop_task(self._whole, box))
-        ends = self._ends()
+        self._set_task(crop_task(self._whole, box))
+        ends = self._measure_ends()
         if (
             ends
             and (ends[1] - ends[0]) * (bad - good) > 0
             and abs(ends[1] - ends[0]) >= REPRODUCED * abs(bad - good)
         ):
             return box
-        self._show(self._whole)
+        self._set_task(self._whole)
         return None
 
-    def _shares(self, players: Sequence[str]) -> tuple[Share, ...] | None:
+    def _share_out(self, players: Sequence[str]) -> tuple[StageEffect, ...] | None:
         """Each stage's part in the change; None: a combination has no number."""
         everything = frozenset(players)
-        none, whole = self._worse(frozenset()), self._worse(everything)
+        none, whole = self._measure_badness(frozenset()), self._measure_badness(everything)
         singles = {
-            stage: (self._worse(frozenset([stage])), self._worse(everything - {stage}))
+            stage: (
+                self._measure_badness(frozenset([stage])),
+                self._measure_badness(everything - {stage}),
+            )
             for stage in players
         }
         if none is None or whole is None:
@@ -496,40 +500,38 @@ class _Swapper:
             if alone is None or without is None:
                 return None
             effect = (
-                self._shapley(stage, players)
+                self._shapley_value(stage, players)
                 if len(players) <= MOST_STAGES
                 else ((alone - none) + (whole - without))
                 / 2  # the two orders that are always affordable
             )
             if effect is None:
                 return None
-            shares.append(Share(stage, effect, alone - none, whole - without))
+            shares.append(StageEffect(stage, effect, alone - none, whole - without))
         return tuple(shares)
 
-    def _shapley(self, stage: str, players: Sequence[str]) -> float | None:
+    def _shapley_value(self, stage: str, players: Sequence[str]) -> float | None:
         others = [name for name in players if name != stage]
         count, total = len(players), 0.0
         for size in range(count):
             weight = math.factorial(size) * math.factorial(count - size - 1) / math.factorial(count)
             for chosen in combinations(others, size):
                 before, after = (
-                    self._worse(frozenset(chosen)),
-                    self._worse(frozenset([*chosen, stage])),
+                    self._measure_badness(frozenset(chosen)),
+                    self._measure_badness(frozenset([*chosen, stage])),
                 )
                 if before is None or after is None:
                     return None
                 total += weight * (after - before)
         return total
 
-    def _worse(self, from_bad: frozenset[str]) -> float | None:
+    def _measure_badness(self, from_bad: frozenset[str]) -> float | None:
         """How bad the edit is with these stages of the bad pipeline, in the metric's unit, above 0:
         worse than perfect.
         """
         if from_bad not in self._made:
-            result = self._host.edit_with_swapped_stages(
-                self._q.good, self._q.bad, self._task.request, from_bad
-            )
-            value = self._measured(result)
+            result = self._call("swapped", self._q.good, self._q.bad, self._task.request, from_bad)
+            value = self._measure(result)
             better = self._metric.better
             self._made[from_bad] = (
                 None
@@ -539,7 +541,7 @@ class _Swapper:
         return self._made[from_bad]
 
 
-def _box(request: EditRequest, reference: Reference) -> tuple[int, int, int, int] | None:
+def _find_crop(request: EditRequest, reference: Reference) -> tuple[int, int, int, int] | None:
     """The mask's surroundings, in input pixels, where the picture is so large that cropping pays;
     None: it does not.
     """

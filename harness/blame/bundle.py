@@ -57,8 +57,8 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
         "config": dict(request.config),
         "metadata": dict(request.metadata),
         "boxes": reference.boxes,
-        "good": _from_anywhere(question.good),
-        "bad": _from_anywhere(question.bad),
+        "good": _make_absolute(question.good),
+        "bad": _make_absolute(question.bad),
         "metric": question.key.metric,
         "region": question.key.region,
         "stat": question.key.stat,
@@ -72,7 +72,7 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
     return folder
 
 
-def _from_anywhere(spec: str) -> str:
+def _make_absolute(spec: str) -> str:
     """The pipeline's name, its file's path absolute: the bundle is another folder."""
     target, mark, query = spec.partition("?")
     path, colon, factory = target.rpartition(":")

@@ -147,13 +147,13 @@ def _read_request(folder: Path, about: About) -> tuple[EditRequest, Reference]:
         file=read_file(file) if file.is_file() else b"",
         strokes_add=arrays.get("strokes_add"),
         strokes_subtract=arrays.get("strokes_subtract"),
-        protect=_under("protect.", arrays),
+        protect=_select_prefix("protect.", arrays),
     )
     reference = Reference(
-        areas=_under("area.", arrays),  # type: ignore[arg-type]
-        boxes=tuple(about.boxes),
-        scale=about.scale,
-        **_under("reference.", arrays),
+        areas=_select_prefix("area.", arrays),  # type: ignore[arg-type]
+        boxes=tuple(Box(**box) for box in about["boxes"]),
+        scale=about["scale"],
+        **_select_prefix("reference.", arrays),
     )
     return request, reference
 
@@ -161,29 +161,35 @@ def _read_request(folder: Path, about: About) -> tuple[EditRequest, Reference]:
 def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """The arrays of the request. Raises UsageError where the file is damaged, or too large."""
     try:
-        with zipfile.ZipFile(path) as packed:
-            unpacked = sum(member.file_size for member in packed.infolist())
-        if unpacked > MOST_BYTES:
-            raise UsageError(f"{path} would unpack to {unpacked} bytes: at most {MOST_BYTES}")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} can't be read: {error}") from error
-    if "image" not in arrays:
-        raise UsageError(f"{path} holds no image")
-    return arrays
+        prepared = prepare(reference, [metric])
+    except EditproofError as error:
+        sys.exit(str(error))
+    images: dict[str, Image] = {}
+    for side in ("good", "bad"):
+        try:
+            result = check_result(request, load(named[side])(request))
+        except ContractError as error:
+            sys.exit(
+                f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE"
+            )
+        if result.image is None:
+            sys.stdout.write(f"{side}: {named[side]}: refused: {result.reason}\n")
+            continue
+        images[side] = as_delivered(result.image)
+        rows = measure(prepared, [metric], images[side])
+        row = next(
+            row for row in rows if (row.region, row.stat) == (about["region"], about["stat"])
+        )
+        found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
+        sys.stdout.write(
+            f"{side}: {named[side]}: {row.metric} {row.stat} in {row.region}: {found}\n"
+        )
+        _write_png(side, images[side])
+    if len(images) == 2:
+        _write_png("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
 
 
-def _edited(side: str, spec: str, request: EditRequest) -> Any:
-    try:
-        return check_result(request, load(spec)(request))
-    except ContractError as error:
-        raise UsageError(
-            f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE"
-        ) from error
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+def _select_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()
@@ -191,12 +197,8 @@ def _under(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str,
     }
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{strip_control(line)}\n")
-
-
-def _write(folder: Path, name: str, image: Image) -> None:
-    Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(folder / f"{name}.png")
+def _write_png(name: str, image: Image) -> None:
+    Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(HERE / f"{name}.png")
 
 
 if __name__ == "__main__":

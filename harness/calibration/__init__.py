@@ -2,7 +2,7 @@
 them as it judges any run.
 
 plan.py     which runs, and which trials each of them holds
-part.py     one side of a trial, as the gate sees a run
+sides.py    one side of a trial, as the gate sees a run
 trials.py   runs them, has them judged
 judging.py  the processes that judge: the gate, and the others
 gates.py    the gates that people use today, and those of other packages

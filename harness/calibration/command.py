@@ -8,8 +8,8 @@ from pathlib import Path
 
 from editproof.harness.calibration.outcome import TrialOutcome
 from editproof.harness.calibration.page import write_page
-from editproof.harness.calibration.plan import BASELINE, RERUNS, SHARES, Extent, plan
-from editproof.harness.calibration.trials import Calibrating, calibrate
+from editproof.harness.calibration.plan import BASELINE, RERUNS, SHARES, Extent, plan_chunks
+from editproof.harness.calibration.trials import CalibrationConfig, calibrate
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
@@ -26,7 +26,7 @@ QUICK_SCENES = (Variant("logo", 2), Variant("microprint", 2))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CalibrationRequest:
     """What was asked for on the command line."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class CalibrationResult:
     """What came of it."""
 
     outcomes: tuple[TrialOutcome, ...]
@@ -56,39 +56,46 @@ class Calibrated:
 
 
 def run(
-    asked: Asked, suite: Suite, weights: LpipsWeights, progress: Progress, warn: Warn
-) -> Calibrated:
+    request: CalibrationRequest, suite: Suite, weights: LpipsWeights, progress: Progress, warn: Warn
+) -> CalibrationResult:
     """Calibrate the gate on a suite of the reference pipeline, and write the page.
 
     Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a
     change is not known.
     """
-    seeded = [name for name, said in runner.describe(suite.models).items() if said.stochastic]
+    seeded = [
+        name
+        for name, description in runner.describe(suite.models).items()
+        if description.stochastic
+    ]
     suite = replace(suite, folders=(), waivers=())
-    if asked.quick:
-        suite = _quick(suite, seeded)
-    chunks = plan(
+    if request.quick:
+        suite = _reduce_suite(suite, seeded)
+    chunks = plan_chunks(
         suite,
-        _extent(asked),
+        _choose_extent(request),
         stochastic=[model.name for model in suite.models if model.name in seeded],
     )
-    config = Calibrating(
+    config = CalibrationConfig(
         suite=suite,
-        folder=asked.folder,
-        jobs=asked.jobs or runner.default_jobs(),
-        timeout_s=asked.timeout_s,
+        folder=request.folder,
+        jobs=request.jobs or runner.default_jobs(),
+        timeout_s=request.timeout_s,
         weights=weights,
-        keep=asked.keep,
+        keep=request.keep,
     )
     outcomes = calibrate(config, chunks, progress, warn)
-    manifest = load_manifest(asked.folder / BASELINE)
+    manifest = runs.load_manifest(request.folder / BASELINE)
     page = write_page(
-        asked.page or asked.folder / "calibration.md", manifest, outcomes, _command(asked)
+        request.page or request.folder / "calibration.md",
+        manifest,
+        outcomes,
+        _write_command(request),
     )
-    return Calibrated(tuple(outcomes), page)
+    return CalibrationResult(tuple(outcomes), page)
 
 
-def _quick(suite: Suite, seeded: Sequence[str]) -> Suite:
+def _reduce_suite(suite: Suite, seeded: Sequence[str]) -> Suite:
     """Two small scenes, the first deterministic model and the first stochastic one."""
     scenes = (
         tuple(variant for variant in suite.variants if variant in QUICK_SCENES)
@@ -100,30 +107,34 @@ def _quick(suite: Suite, seeded: Sequence[str]) -> Suite:
     return replace(suite, variants=scenes, size=size, models=(*fixed[:1], *varied[:1]), budgets=())
 
 
-def _extent(asked: Asked) -> Extent:
-    chosen = tuple(get_harmless(name) for name in asked.harmless)
-    every = tuple(change for change in HARMLESS if change.quick or not asked.quick)
+def _choose_extent(request: CalibrationRequest) -> Extent:
+    chosen = tuple(get_harmless(name) for name in request.harmless)
+    every = tuple(change for change in HARMLESS if change.quick or not request.quick)
     return Extent(
-        faults=tuple(get_fault(name) for name in asked.faults) or STAGE_FAULTS,
+        faults=tuple(get_fault(name) for name in request.faults) or STAGE_FAULTS,
         harmless=chosen or every,
-        shares=QUICK_SHARES if asked.quick else SHARES,
+        shares=QUICK_SHARES if request.quick else SHARES,
         reruns=(
-            asked.reruns if asked.reruns is not None else QUICK_RERUNS if asked.quick else RERUNS
+            request.reruns
+            if request.reruns is not None
+            else QUICK_RERUNS
+            if request.quick
+            else RERUNS
         ),
-        folders=tuple(folder.resolve() for folder in asked.folders),
-        in_turns=asked.quick,
+        folders=tuple(folder.resolve() for folder in request.folders),
+        in_turns=request.quick,
     )
 
 
-def _command(asked: Asked) -> str:
+def _write_command(request: CalibrationRequest) -> str:
     """As somebody would write it."""
     parts: Sequence[str] = (
         "editproof calibrate",
-        *([asked.suite] if asked.suite else []),
-        *(["--quick"] if asked.quick else []),
-        *(f"--fault {name}" for name in asked.faults),
-        *(f"--harmless {name}" for name in asked.harmless),
-        *([f"--reruns {asked.reruns}"] if asked.reruns is not None else []),
-        *(f"--rerun {folder.name}" for folder in asked.folders),
+        *([request.suite] if request.suite else []),
+        *(["--quick"] if request.quick else []),
+        *(f"--fault {name}" for name in request.faults),
+        *(f"--harmless {name}" for name in request.harmless),
+        *([f"--reruns {request.reruns}"] if request.reruns is not None else []),
+        *(f"--rerun {folder.name}" for folder in request.folders),
     )
     return " ".join(parts)

@@ -26,10 +26,10 @@ from editproof.vectors.plugins import PluginError, load_plugins
 ENTRY_POINTS = "editproof.gates"
 """Group under which other packages offer gates: a Gate, or several in a list or tuple."""
 
-Word = tuple[bool, str]
+GateAnswer = tuple[bool, str]
 """Whether the run passes, and why not."""
 
-Judge = Callable[[Sequence[Image], Sequence[Image], Sequence[Mask | None]], Word]
+Judge = Callable[[Sequence[Image], Sequence[Image], Sequence[Mask | None]], GateAnswer]
 """`judge(accepted, new, masks)`: one of each for every case; pictures of one size, a mask of the
 same, 1 where the edit is.
 """
@@ -88,11 +88,11 @@ Order = Literal["columns", "rows"]
 """Which neighbours are looked at first: of equally dark ones the first is taken."""
 
 
-def gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
+def load_gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
     """Ours, then those of other packages. Raises UsageError where an offer is no gate, or two have
     one name.
     """
-    found = (*_ours(weights), *foreign())
+    found = (*_make_gates(weights), *load_plugin_gates())
     names = [gate.name for gate in found]
     for name in names:
         if names.count(name) > 1:
@@ -101,7 +101,7 @@ def gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
 
 
 @cache
-def foreign() -> tuple[Gate, ...]:
+def load_plugin_gates() -> tuple[Gate, ...]:
     """Gates that installed packages offer. Raises UsageError naming the package."""
     try:
         return load_plugins(ENTRY_POINTS, Gate)
@@ -109,43 +109,49 @@ def foreign() -> tuple[Gate, ...]:
         raise UsageError(str(error)) from error
 
 
-def left_out() -> str:
+def explain_missing_gate() -> str:
     """Which gate is not asked, and why; empty: all are."""
-    return _no_dists()
+    return _explain_missing_dists()
 
 
-def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
+def _make_gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
     psnr, ssim, lpips, flip = (
-        _mean_of(get_metric(name, weights)) for name in ("psnr", "ssim", "lpips", "flip")
+        _make_mean(get_metric(name, weights)) for name in ("psnr", "ssim", "lpips", "flip")
     )
     found: tuple[Gate | ScoreGate, ...] = (
-        Gate("any pixel", "any pixel differs (exact comparison)", _every(_identical)),
+        Gate("any pixel", "any pixel differs (exact comparison)", _judge_each(_check_identical)),
         Gate(
             "1 % of pixels",
             "more than 1 % of pixels differ by pixelmatch's distance at threshold"
             f" {PIXEL_THRESHOLD:g}",
-            _every(
-                lambda accepted, new: _limited(
-                    "share of pixels", _share_past(accepted, new), most=MAX_SHARE
+            _judge_each(
+                lambda accepted, new: _check_at_most(
+                    "share of pixels", _differing_share(accepted, new), most=MAX_SHARE
                 )
             ),
         ),
         Gate(
             "pixelmatch",
             f"any pixel differs, threshold {PIXEL_THRESHOLD:g}, anti-aliased ones left out",
-            _every(
-                lambda accepted, new: _limited("pixels", pixelmatch_count(accepted, new), most=0)
+            _judge_each(
+                lambda accepted, new: _check_at_most(
+                    "pixels", pixelmatch_count(accepted, new), most=0
+                )
             ),
         ),
         Gate(
             "odiff",
             f"any pixel differs, threshold {PIXEL_THRESHOLD:g}, with --antialiasing",
-            _every(lambda accepted, new: _limited("pixels", odiff_count(accepted, new), most=0)),
+            _judge_each(
+                lambda accepted, new: _check_at_most("pixels", odiff_count(accepted, new), most=0)
+            ),
         ),
         Gate(
             "SSIM > 0.95",
             "SSIM with the accepted picture",
-            _every(lambda accepted, new: _more("SSIM", ssim(accepted, new), MIN_SSIM)),
+            _judge_each(
+                lambda accepted, new: _check_more_than("SSIM", ssim(accepted, new), MIN_SSIM)
+            ),
         ),
         ScoreGate(
             "98 % of SSIM",
@@ -156,19 +162,25 @@ def _ours(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
         Gate(
             "LPIPS, PSNR",
             "LPIPS at most 0.1 and PSNR at least 30 dB, with the accepted picture",
-            _every(lambda accepted, new: _close(psnr, lpips, accepted, new)),
+            _judge_each(lambda accepted, new: _check_psnr_and_lpips(psnr, lpips, accepted, new)),
         ),
         Gate(
             "FLIP < 0.05",
             "mean FLIP with the accepted picture",
-            _every(lambda accepted, new: _limited("FLIP", flip(accepted, new), most=MAX_FLIP)),
+            _judge_each(
+                lambda accepted, new: _check_at_most("FLIP", flip(accepted, new), most=MAX_FLIP)
+            ),
         ),
     )
-    if not _no_dists():
+    if not _explain_missing_dists():
         dists = Gate(
             "DISTS < 0.1",
             "DISTS with the accepted picture",
-            _every(lambda accepted, new: _limited("DISTS", _dists(accepted, new), most=MAX_DISTS)),
+            _judge_each(
+                lambda accepted, new: _check_at_most(
+                    "DISTS", _measure_dists(accepted, new), most=MAX_DISTS
+                )
+            ),
         )
         found = (*found, dists)
     return found
@@ -181,7 +193,7 @@ def pixelmatch_count(accepted: Image, new: Image) -> int:
     A pixel is anti-aliased (Vyšniauskas 2009) where it has a darker and a brighter neighbour and
     few equal ones, and the darkest or the brightest of them lies in an even area of both pictures.
     """
-    return _real_count(accepted, new, "columns")
+    return _count_differing(accepted, new, "columns")
 
 
 def odiff_count(accepted: Image, new: Image) -> int:
@@ -190,23 +202,25 @@ def odiff_count(accepted: Image, new: Image) -> int:
     Its rule is pixelmatch's, but for this: one end may lie in an even area of one picture, and the
     other end of the other.
     """
-    return _real_count(accepted, new, "rows")
+    return _count_differing(accepted, new, "rows")
 
 
-def _real_count(accepted: Image, new: Image, order: Order) -> int:
+def _count_differing(accepted: Image, new: Image, order: Order) -> int:
     one, other = (np.rint(picture * 255).astype(np.int64) for picture in (accepted, new))
-    ys, xs = np.nonzero(_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2)
-    excused = _antialiased(one, other, ys, xs, order) | _antialiased(other, one, ys, xs, order)
+    ys, xs = np.nonzero(_colour_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2)
+    excused = _are_antialiased(one, other, ys, xs, order) | _are_antialiased(
+        other, one, ys, xs, order
+    )
     return int(np.count_nonzero(~excused))
 
 
-def _distance(one: Levels, other: Levels) -> npt.NDArray[np.float64]:
+def _colour_distance(one: Levels, other: Levels) -> npt.NDArray[np.float64]:
     """Kotsarenko & Ramos 2010, H×W, of pictures in 8-bit levels."""
     change = (one - other).astype(np.float64) @ _TO_YIQ.T
     return np.asarray(np.square(change) @ _YIQ_WEIGHTS, np.float64)
 
 
-def _antialiased(
+def _are_antialiased(
     image: Levels, other: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], order: Order
 ) -> npt.NDArray[np.bool_]:
     """Whether each pixel (y, x) of a picture is anti-aliased."""
@@ -225,7 +239,10 @@ def _antialiased(
     each = np.arange(len(ys))
     both = (change[each, low] < 0) & (change[each, high] > 0)
     even = [
-        [_even(p, around_y[each, end], around_x[each, end]) for end in (low, high)]
+        [
+            _have_even_surroundings(p, around_y[each, end], around_x[each, end])
+            for end in (low, high)
+        ]
         for p in (image, other)
     ]
     if order == "columns":
@@ -235,7 +252,7 @@ def _antialiased(
     return np.asarray(few & both & calm, bool)
 
 
-def _even(
+def _have_even_surroundings(
     image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
     """Whether each pixel has three neighbours or more of its own colour; the picture's border
@@ -261,12 +278,12 @@ def _neighbours(
     return around_y.clip(0, shape[0] - 1), around_x.clip(0, shape[1] - 1), inside
 
 
-def _every(passes: Callable[[Image, Image], str]) -> Judge:
+def _judge_each(passes: Callable[[Image, Image], str]) -> Judge:
     """Judge case by case; the first reason fails the run."""
 
     def judge(
         accepted: Sequence[Image], new: Sequence[Image], _masks: Sequence[Mask | None]
-    ) -> Word:
+    ) -> GateAnswer:
         for one, other in zip(accepted, new, strict=True):
             reason = "" if np.array_equal(one, other) else passes(one, other)
             if reason:
@@ -276,36 +293,36 @@ def _every(passes: Callable[[Image, Image], str]) -> Judge:
     return judge
 
 
-def _identical(accepted: Image, new: Image) -> str:
+def _check_identical(accepted: Image, new: Image) -> str:
     count = int((accepted != new).any(axis=2).sum())
     return f"{count} pixels differ" if count else ""
 
 
-def _share_past(accepted: Image, new: Image) -> float:
+def _differing_share(accepted: Image, new: Image) -> float:
     one, other = (np.rint(picture * 255).astype(np.int64) for picture in (accepted, new))
-    return float((_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2).mean())
+    return float((_colour_distance(one, other) > YIQ_MAX * PIXEL_THRESHOLD**2).mean())
 
 
-def _limited(what: str, value: float, *, most: float) -> str:
+def _check_at_most(what: str, value: float, *, most: float) -> str:
     return f"{what}: {value:.4g}, at most {most:g}" if value > most else ""
 
 
-def _more(what: str, value: float, least: float) -> str:
+def _check_more_than(what: str, value: float, least: float) -> str:
     return "" if value > least else f"{what}: {value:.4g}, more than {least:g} is wanted"
 
 
-def _close(
+def _check_psnr_and_lpips(
     psnr: Callable[[Image, Image], float],
     lpips: Callable[[Image, Image], float],
     accepted: Image,
     new: Image,
 ) -> str:
-    return _limited("LPIPS", lpips(accepted, new), most=MAX_LPIPS) or _limited(
+    return _check_at_most("LPIPS", lpips(accepted, new), most=MAX_LPIPS) or _check_at_most(
         "decibels short of 30", MIN_PSNR_DB - psnr(accepted, new), most=0
     )
 
 
-def _mean_of(metric: Metric) -> Callable[[Image, Image], float]:
+def _make_mean(metric: Metric) -> Callable[[Image, Image], float]:
     """The metric's mean over the whole picture. Raises ValueError where it could not be
     measured.
     """
@@ -320,7 +337,7 @@ def _mean_of(metric: Metric) -> Callable[[Image, Image], float]:
     return mean
 
 
-def _no_dists() -> str:
+def _explain_missing_dists() -> str:
     """Why DISTS is not asked; empty: it can be. Its weights are never downloaded."""
     try:
         import piq  # noqa: F401
@@ -336,7 +353,7 @@ def _no_dists() -> str:
     )
 
 
-def _dists(accepted: Image, new: Image) -> float:
+def _measure_dists(accepted: Image, new: Image) -> float:
     import torch
 
     pair = [
@@ -344,11 +361,11 @@ def _dists(accepted: Image, new: Image) -> float:
         for p in (accepted, new)
     ]
     with torch.no_grad():
-        return float(_dists_model()(*pair))
+        return float(_load_dists()(*pair))
 
 
 @cache
-def _dists_model() -> Any:
+def _load_dists() -> Any:
     import piq
 
     return piq.DISTS()

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from editproof.harness.blame.blame import Question, blame
-from editproof.harness.calibration.gates import Gate, ScoreGate, foreign, gates
-from editproof.harness.calibration.outcome import PeerWord, TrialOutcome
-from editproof.harness.calibration.part import Part, Whole
+from editproof.harness.calibration.gates import Gate, ScoreGate, load_gates, load_plugin_gates
+from editproof.harness.calibration.outcome import PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
-from editproof.harness.gate.first_stage import KeptStages, find_first_difference
-from editproof.harness.gate.judge import judge
+from editproof.harness.calibration.sides import LoadedRun, SideSheet
+from editproof.harness.gate.first_stage import KeptStages, first_difference, read_stages
+from editproof.harness.gate.judge import judge_sheet
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
@@ -60,7 +60,7 @@ JUDGE_TIMEOUT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class JudgeConfig:
     """What a judge needs to know."""
 
     suite: Suite
@@ -74,7 +74,7 @@ class Judging:
         return self.folder / run
 
 
-def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[TrialOutcome]:
+def judge_all(judging: JudgeConfig, trials: Sequence[Trial], jobs: int) -> Iterator[TrialOutcome]:
     """Judge every trial, in `jobs` processes; outcomes come as they are ready.
 
     Raises IncompleteError where the gate raised, or a judge's process ended.
@@ -90,9 +90,10 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
             judge.send(waiting.popleft())
         busy = list(judges)
         while busy:
-            for judge in wait_for_any(busy, JUDGE_TIMEOUT_S) or busy:
-                said = _received(judge, log)
-                yield said
+            for connection in wait(list(busy)):
+                judge = busy[connection]
+                reply = _receive_outcome(judge, log)
+                yield reply
                 if waiting:
                     judge.send(waiting.popleft())
                 else:
@@ -101,99 +102,98 @@ def judge_all(judging: Judging, trials: Sequence[Trial], jobs: int) -> Iterator[
         stop_all(judges)
 
 
-def _received(judge: Child, log: Path) -> TrialOutcome:
+def _receive_outcome(judge: Child, log: Path) -> TrialOutcome:
     try:
-        said = judge.receive(timeout_s=TRANSFER_S)
+        reply = judge.receive()
     except ChildDiedError as error:
         raise IncompleteError(f"a judge's process died: {error}. Its log is in {log}") from error
-    if isinstance(said, TrialOutcome):
-        return said
-    raise IncompleteError(f"{said}. The traceback is in {log}")
+    if isinstance(reply, TrialOutcome):
+        return reply
+    raise IncompleteError(f"{reply}. The traceback is in {log}")
 
 
 def main(requests: Requests) -> None:
     """Answer each trial with its outcome, or with what went wrong."""
     judge: Judge | None = None
     while True:
-        said = requests.receive()
-        if isinstance(said, Judging):
-            judge = Judge(said)
+        reply = connection.recv()
+        if isinstance(reply, JudgeConfig):
+            judge = Judge(reply)
         elif judge is not None:
             try:
-                requests.answer(judge(said))
+                connection.send(judge(reply))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
-                requests.answer(
-                    f"{said.kind} {said.name} ({said.models}) could not be judged:"
-                    f" {join_one_line(error)}"
+                connection.send(
+                    f"{reply.kind} {reply.name} ({reply.models}) could not be judged:"
+                    f" {one_line(error)}"
                 )
 
 
 class Judge:
     """Judges the trials of a chunk."""
 
-    def __init__(self, judging: Judging) -> None:
+    def __init__(self, judging: JudgeConfig) -> None:
         self._judging = judging
-        self._wholes: dict[str, Whole] = {}
+        self._runs: dict[str, LoadedRun] = {}
         self._traces: dict[str, KeptStages] = {}
-        own = self._whole(BASELINE).run.manifest
-        self._known = {(case.scene, case.model.name, case.seed): case.id for case in own.cases}
+        baseline = self._read_run(BASELINE).sheet.manifest
+        self._baseline_ids = {
+            (case.scene, case.model.name, case.seed): case.id for case in baseline.cases
+        }
         self._first = judging.suite.models[0].name
-        self._gates = gates(judging.weights)
+        self._gates = load_gates(judging.weights)
         self._masks: dict[tuple[object, ...], Mask] = {}
 
     def __call__(self, trial: Trial) -> TrialOutcome:
         """The gate's word, and that of the others."""
-        accepted, new = self._part(trial.accepted), self._part(trial.new)
-        result = judge(new, Baseline(accepted))
-        verdict, partners = result.verdict, result.pairing.ids if result.pairing else {}
-        return _outcome(
+        accepted, new = self._read_side(trial.accepted), self._read_side(trial.new)
+        verdict = judge_sheet(new, Baseline(accepted))
+        return _make_outcome(
             trial,
             verdict,
-            differs=_differing(new, accepted, partners),
-            stage=self._stage(trial, verdict, new, accepted, partners),
-            blamed=self._blamed(verdict, new, accepted) if trial.blame else "",
-            peers=self._peers(new, accepted, partners) if trial.peers else {},
+            differs=_count_differing(new, accepted),
+            stage=self._find_stage(trial, verdict, new, accepted),
+            blamed=self._blame_stage(verdict, new, accepted) if trial.blame else "",
+            peers=self._ask_gates(new, accepted) if trial.peers else {},
         )
 
-    def _whole(self, run: str) -> Whole:
-        if run not in self._wholes:
-            self._wholes[run] = Whole(runs.load(self._judging.folder_of(run)), self._judging.suite)
-        return self._wholes[run]
+    def _read_run(self, run: str) -> LoadedRun:
+        if run not in self._runs:
+            self._runs[run] = LoadedRun(
+                sheet.load(self._judging.folder_of(run)), self._judging.suite
+            )
+        return self._runs[run]
 
-    def _part(self, side: Side) -> Part:
-        return self._whole(side.run).part(side, self._known)
+    def _read_side(self, side: Side) -> SideSheet:
+        return self._read_run(side.run).select_side(side, self._baseline_ids)
 
-    def _stage(
-        self,
-        trial: Trial,
-        verdict: Verdict,
-        new: Part,
-        accepted: Part,
-        partners: Mapping[str, str],
+    def _find_stage(
+        self, trial: Trial, verdict: Verdict, new: SideSheet, accepted: SideSheet
     ) -> str:
         """The first stage that any finding names; artefacts are compared on the same seed only."""
-        ours, theirs = self._kept(trial.new.run), self._kept(trial.accepted.run)
+        others = pair(new, accepted).ids
+        ours, theirs = self._read_traces(trial.new.run), self._read_traces(trial.accepted.run)
         for finding in verdict.findings:
             if finding.outcome not in CALLED_OUT:
                 continue
             if finding.stage:
                 return finding.stage
-            other = partners.get(finding.case_id, "")
-            if not other or _seed(new, finding.case_id) != _seed(accepted, other):
+            other = others.get(finding.case_id, "")
+            if not other or _seed_of(new, finding.case_id) != _seed_of(accepted, other):
                 continue
             kept = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
             if kept[0] and kept[1] and (stage := find_first_difference(kept[0], kept[1])):
                 return stage
         return ""
 
-    def _kept(self, run: str) -> KeptStages:
+    def _read_traces(self, run: str) -> KeptStages:
         if run not in self._traces:
             folder = self._judging.folder_of(run)
-            self._traces[run] = read_stages(folder, self._whole(run).run.endings.keys())
+            self._traces[run] = read_stages(folder, self._read_run(run).sheet.ended.keys())
         return self._traces[run]
 
-    def _blamed(self, verdict: Verdict, new: Part, accepted: Part) -> str:
+    def _blame_stage(self, verdict: Verdict, new: SideSheet, accepted: SideSheet) -> str:
         """The stage that blame names in the case to look at of the worst finding that has a
         number.
         """
@@ -211,15 +211,19 @@ class Judge:
         question = Question(new, accepted, case, case.id, key, good, bad)
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
-    def _peers(self, new: Part, accepted: Part, partners: Mapping[str, str]) -> dict[str, PeerWord]:
+    def _ask_gates(self, new: SideSheet, accepted: SideSheet) -> dict[str, PeerVerdict]:
         """The other gates, on the first seed of each scene of the first model of either kind."""
-        cases = [case for case in self._first_seeds(new) if case.id in partners]
-        images = [(_picture(accepted, partners[case.id]), _picture(new, case.id)) for case in cases]
+        others = pair(new, accepted).ids
+        cases = [case for case in self._choose_cases(new) if case.id in others]
+        images = [
+            (_load_picture(accepted, others[case.id]), _load_picture(new, case.id))
+            for case in cases
+        ]
         if any(
             (one is None) != (other is None) for one, other in images
         ):  # refused on one side: every gate sees that
             return {
-                gate.name: PeerWord(failed=True, reason="a picture is missing")
+                gate.name: PeerVerdict(failed=True, reason="a picture is missing")
                 for gate in self._gates
             }
         there = [
@@ -229,18 +233,20 @@ class Judge:
         ]
         before = [one for _, one, _ in there]
         after = [other for _, _, other in there if other is not None]
-        masks: list[Mask | None] = [self._mask(case) if foreign() else None for case, _, _ in there]
-        answers = [_picture(new, case.id, "expected") for case, _, _ in there]
-        return {gate.name: ask(gate, before, after, masks, answers) for gate in self._gates}
+        masks: list[Mask | None] = [
+            self._get_edit_mask(case) if load_plugin_gates() else None for case, _, _ in there
+        ]
+        answers = [_load_picture(new, case.id, "expected") for case, _, _ in there]
+        return {gate.name: ask_gate(gate, before, after, masks, answers) for gate in self._gates}
 
-    def _mask(self, case: Case) -> Mask:
+    def _get_edit_mask(self, case: Case) -> Mask:
         """Where the edit is, at the picture's size."""
         if case.scene_key not in self._masks:
             area = make_task(case).reference.areas["edit"]
             self._masks[case.scene_key] = np.asarray(area, np.float32)
         return self._masks[case.scene_key]
 
-    def _first_seeds(self, run: Part) -> list[Case]:
+    def _choose_cases(self, run: SideSheet) -> list[Case]:
         first: dict[tuple[str, str], Case] = {}
         stochastic = {
             name for name, pipeline in run.manifest.pipelines.items() if pipeline.stochastic
@@ -252,26 +258,26 @@ class Judge:
         return list(first.values())
 
 
-def ask(
+def ask_gate(
     gate: Gate | ScoreGate,
     accepted: Sequence[Image],
     new: Sequence[Image],
     masks: Sequence[Mask | None],
     answers: Sequence[Image | None],
-) -> PeerWord:
+) -> PeerVerdict:
     """What a gate says; one that raises says nothing, and its error is kept."""
     try:
         passes, reason = (
-            _scored(gate, accepted, new, answers)
+            _compare_scores(gate, accepted, new, answers)
             if isinstance(gate, ScoreGate)
             else gate.judge(accepted, new, masks)
         )
     except Exception as error:  # noqa: BLE001 - somebody else's gate may raise anything
-        return PeerWord(failed=None, reason=f"{type(error).__name__}: {error}")
-    return PeerWord(failed=not passes, reason=reason)
+        return PeerVerdict(failed=None, reason=f"{type(error).__name__}: {error}")
+    return PeerVerdict(failed=not passes, reason=reason)
 
 
-def _scored(
+def _compare_scores(
     gate: ScoreGate,
     accepted: Sequence[Image],
     new: Sequence[Image],
@@ -286,21 +292,21 @@ def _scored(
     return True, ""
 
 
-def _can_be_seen(change: Change) -> bool:
+def _is_visible(change: Change) -> bool:
     """Whether a changed picture is visibly another one: also where the gate takes that for what
     seeds do.
     """
     return change.whole >= WHOLE_JOD or change.worst >= WORST_JOD or change.outcome not in NOT_SEEN
 
 
-def _outcome(
+def _make_outcome(
     trial: Trial,
     verdict: Verdict,
     *,
     differs: int,
     stage: str,
     blamed: str,
-    peers: Mapping[str, PeerWord],
+    peers: Mapping[str, PeerVerdict],
 ) -> TrialOutcome:
     """What is kept of a verdict: the only place that knows its fields."""
     leading = next(iter(verdict.findings), None)
@@ -308,7 +314,7 @@ def _outcome(
         finding.rule == "status" and finding.outcome is not Outcome.PASS
         for finding in verdict.findings
     )
-    said = [finding.text for finding in verdict.findings[:1]] or list(verdict.invalid)
+    texts = [finding.text for finding in verdict.findings[:1]] or list(verdict.invalid)
     return TrialOutcome(
         kind=trial.kind,
         name=trial.name,
@@ -323,12 +329,10 @@ def _outcome(
         worst=max((change.worst for change in verdict.changes), default=0.0),
         differs=differs,
         changed=len(verdict.changes),
-        visible=ended or any(_can_be_seen(change) for change in verdict.changes),
-        step=round(
-            sum(change.step or 0.0 for change in verdict.changes if _can_be_seen(change)), 4
-        ),
+        visible=ended or any(_is_visible(change) for change in verdict.changes),
+        step=round(sum(change.step or 0.0 for change in verdict.changes if _is_visible(change)), 4),
         leading=leading.words if leading else "",
-        top=said[0] if said else "",
+        top=texts[0] if texts else "",
         stage=stage,
         blamed=blamed,
         peers=dict(peers),
@@ -341,19 +345,19 @@ def _can_be_blamed(finding: Finding) -> bool:
     )
 
 
-def _differing(new: Part, accepted: Part, partners: Mapping[str, str]) -> int:
+def _count_differing(new: SideSheet, accepted: SideSheet) -> int:
     """How many pictures are not the accepted ones, bit for bit."""
     pairs = [(new.endings[mine], accepted.endings[theirs]) for mine, theirs in partners.items()]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 
-def _seed(part: Part, case_id: str) -> int | None:
-    column = part.column_of.get(case_id)
-    return None if column is None else part.manifest.cases[column].seed
+def _seed_of(side: SideSheet, case_id: str) -> int | None:
+    column = side.columns.get(case_id)
+    return None if column is None else side.manifest.cases[column].seed
 
 
-def _picture(part: Part, case_id: str, which: str = "actual") -> Image | None:
+def _load_picture(side: SideSheet, case_id: str, kind: str = "actual") -> Image | None:
     """A picture of a case, H×W×3 in [0, 1]; None: there is none."""
-    ended = part.endings.get(case_id)
-    digest = str(getattr(ended, which)) if ended else ""
-    return pictures.find([part.folder], digest)
+    ended = side.ended.get(case_id)
+    digest = str(getattr(ended, kind)) if ended else ""
+    return pictures.find([side.folder], digest)

@@ -12,7 +12,7 @@ from editproof.harness.records.errors import UsageError
 OUTCOMES = "outcomes.jsonl"
 
 
-class PeerWord(msgspec.Struct, frozen=True):
+class PeerVerdict(msgspec.Struct, frozen=True):
     """What another gate says of a trial."""
 
     failed: bool | None
@@ -61,7 +61,7 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     """The stage that answers for most of it when stages are swapped; empty: it was not asked, or
     nobody knows.
     """
-    peers: dict[str, PeerWord]
+    peers: dict[str, PeerVerdict]
     """Other gates; empty: they were not asked."""
 
     @property

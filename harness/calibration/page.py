@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from editproof.harness.calibration.gates import gates, left_out
+from editproof.harness.calibration.gates import explain_missing_gate, load_gates
 from editproof.harness.calibration.outcome import TrialOutcome
 from editproof.harness.calibration.plan import MODEL_KINDS, PEER_RERUNS
 from editproof.harness.calibration.rates import (
-    WAYS,
+    DIRECTIONS,
     Rate,
-    alarms,
-    blamed,
-    caught,
-    chosen,
-    failed,
-    harmless_failed,
-    improved,
-    leading,
-    listed,
-    named_first,
+    blame_rate,
+    catch_rate,
+    failure_rate,
+    false_alarms,
+    harmless_failure_rate,
+    improvement_rate,
+    listing_rate,
     peer_names,
     peer_rates,
-    repairs_failed,
-    repairs_improved,
-    total,
+    repair_failure_rate,
+    repair_improvement_rate,
+    select_direction,
+    select_outcomes,
+    stage_naming_rate,
+    sum_rates,
 )
 from editproof.harness.faults.harmless import HARMLESS
 from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
@@ -43,33 +43,33 @@ def write_page(
 ) -> Path:
     """Write the page. `manifest`: of the baseline."""
     lines = [
-        *_opening(outcomes),
-        *_how(manifest, command),
-        *_ways(outcomes),
-        *_kinds(outcomes),
-        *_alarms(outcomes),
-        *_stages(outcomes),
-        *_beside(outcomes),
-        *_harmless(outcomes),
-        *_faults(outcomes),
+        *_summarise(outcomes),
+        *_describe_setup(manifest, command),
+        *_tabulate_directions(outcomes),
+        *_tabulate_models(outcomes),
+        *_tabulate_reruns(outcomes),
+        *_tabulate_stages(outcomes),
+        *_tabulate_gates(outcomes),
+        *_tabulate_harmless(outcomes),
+        *_tabulate_faults(outcomes),
     ]
     write_atomically(path, ("\n".join(lines).rstrip() + "\n").encode())
     return path
 
 
-def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """The four numbers."""
     yield "# Calibration: how often the gate is wrong\n"
     yield "| of these | so many fail the build | rate | 95 % interval |"
     yield "|---|---:|---:|---:|"
     rows = (
-        ("clean reruns", total(alarms(outcomes).values())),
-        ("harmless changes that nobody can see", harmless_failed(outcomes, visible=False)),
-        ("repairs", repairs_failed(outcomes)),
-        ("faults that somebody can see, at nominal strength", caught(outcomes, 1.0)),
+        ("clean reruns", sum_rates(false_alarms(outcomes).values())),
+        ("harmless changes that nobody can see", harmless_failure_rate(outcomes, visible=False)),
+        ("repairs", repair_failure_rate(outcomes)),
+        ("faults that somebody can see, at nominal strength", catch_rate(outcomes, 1.0)),
     )
     for what, rate in rows:
-        yield f"| {what} | {rate} | {_share(rate)} | {_interval(rate)} |"
+        yield f"| {what} | {rate} | {_format_percentage(rate)} | {_format_interval(rate)} |"
     yield ""
     yield (
         "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot"
@@ -78,7 +78,7 @@ def _opening(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     )
 
 
-def _how(manifest: Manifest, command: str) -> Iterator[str]:
+def _describe_setup(manifest: Manifest, command: str) -> Iterator[str]:
     suite = manifest.suite
     models = ", ".join(f"`{model.name}`" for model in suite.models)
     yield (
@@ -97,16 +97,19 @@ def _how(manifest: Manifest, command: str) -> Iterator[str]:
         "- *Repairs* are faults turned round: the faulty run is the baseline, and the sound one is"
         " judged.\n"
     )
-    said = [f"editproof {manifest.editproof}", *(f"{k} {v}" for k, v in manifest.machine.items())]
+    versions = [
+        f"editproof {manifest.editproof}",
+        *(f"{k} {v}" for k, v in manifest.machine.items()),
+    ]
     yield (
         "Machine and versions:"
-        f" {', '.join([*said, 'Python ' + manifest.versions.get('python', '?')])}.\n"
+        f" {', '.join([*versions, 'Python ' + manifest.versions.get('python', '?')])}.\n"
     )
 
 
-def _ways(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """By where trials lead, whatever was meant by them."""
-    if not any(leading(outcomes, way) for way in WAYS):
+    if not any(select_direction(outcomes, direction) for direction in DIRECTIONS):
         return
     yield "## By where the change leads\n"
     yield (
@@ -122,17 +125,17 @@ def _ways(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         "towards": ("towards the right answer", "be called improved"),
         "neither": ("neither way plainly", "either"),
     }
-    for way in WAYS:
-        own = leading(outcomes, way)
-        what, should = words[way]
-        rates = " | ".join(_with_interval(one) for one in (failed(own), improved(own)))
+    for direction in DIRECTIONS:
+        own = select_direction(outcomes, direction)
+        what, should = words[direction]
+        rates = " | ".join(_format_rate(one) for one in (failure_rate(own), improvement_rate(own)))
         yield f"| {what} | {len(own)} | {should} | {rates} |"
     yield ""
 
 
-def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+def _tabulate_models(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """By model kind."""
-    shares = _shares(outcomes)
+    shares = _strengths(outcomes)
     yield "## By model\n"
     yield (
         "A switched run has one model's pictures in the baseline and another's in the run, under"
@@ -149,24 +152,24 @@ def _kinds(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
             continue
         kinds = (kind,)
         rates = [
-            harmless_failed(outcomes, visible=False, kinds=kinds),
-            harmless_failed(outcomes, visible=True, kinds=kinds),
-            repairs_failed(outcomes, kinds=kinds),
-            repairs_improved(outcomes, kinds=kinds),
-            *(caught(outcomes, share, kinds=kinds) for share in shares),
-            listed(outcomes, kinds=kinds),
+            harmless_failure_rate(outcomes, visible=False, kinds=kinds),
+            harmless_failure_rate(outcomes, visible=True, kinds=kinds),
+            repair_failure_rate(outcomes, kinds=kinds),
+            repair_improvement_rate(outcomes, kinds=kinds),
+            *(catch_rate(outcomes, share, kinds=kinds) for share in shares),
+            listing_rate(outcomes, kinds=kinds),
         ]
-        yield f"| {kind} | " + " | ".join(_with_interval(rate) for rate in rates) + " |"
+        yield f"| {kind} | " + " | ".join(_format_rate(rate) for rate in rates) + " |"
     yield ""
     yield from (
         f"- The switch {one.models} alone: {one.outcome}. {one.top}"
-        for one in chosen(outcomes, "switch")
+        for one in select_outcomes(outcomes, "switch")
     )
     yield ""
 
 
-def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    rates = alarms(outcomes)
+def _tabulate_reruns(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    rates = false_alarms(outcomes)
     if not rates:
         return
     yield "## Clean reruns\n"
@@ -176,14 +179,16 @@ def _alarms(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     )
     yield "| what was done again | false alarms | 95 % interval |"
     yield "|---|---:|---:|"
-    for name, rate in [*rates.items(), ("all", total(rates.values()))]:
-        yield f"| {name} | {rate} | {_interval(rate)} |"
+    for name, rate in [*rates.items(), ("all", sum_rates(rates.values()))]:
+        yield f"| {name} | {rate} | {_format_interval(rate)} |"
     yield ""
-    yield from _wrong([one for one in chosen(outcomes, "clean") if one.fails])
+    yield from _list_wrong_verdicts(
+        [one for one in select_outcomes(outcomes, "clean") if one.fails]
+    )
 
 
-def _stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    if not chosen(outcomes, "fault"):
+def _tabulate_stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    if not select_outcomes(outcomes, "fault"):
         return
     yield "## The stage to look at\n"
     yield (
@@ -192,24 +197,24 @@ def _stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     )
     yield "| strength | faults caught whose stage is named first | 95 % interval |"
     yield "|---|---:|---:|"
-    for share in _shares(outcomes):
-        rate = named_first(outcomes, share)
-        yield f"| {share:g} × | {rate} | {_interval(rate)} |"
+    for share in _strengths(outcomes):
+        rate = stage_naming_rate(outcomes, share)
+        yield f"| {share:g} × | {rate} | {_format_interval(rate)} |"
     yield ""
-    swapped = blamed(outcomes)
+    swapped = blame_rate(outcomes)
     if swapped.of:
         yield (
             "`editproof blame` swaps stages instead. The planted stage answers for most of the"
-            f" damage in {swapped}, interval {_interval(swapped)}.\n"
+            f" damage in {swapped}, interval {_format_interval(swapped)}.\n"
         )
 
 
-def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+def _tabulate_gates(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     names = peer_names(outcomes)
     if not names:
         return
-    shares = _shares(outcomes)
-    about = {gate.name: gate.about for gate in gates(NO_WEIGHTS)}
+    shares = _strengths(outcomes)
+    about = {gate.name: gate.about for gate in load_gates(NO_WEIGHTS)}
     yield "## Beside the gates that people use today\n"
     yield (
         "Each looks at the first seed of every scene, of the first model and of the stochastic"
@@ -223,11 +228,11 @@ def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     )
     yield "|---|---|---:|---:|---:|" + "---:|" * len(shares)
     ours = [
-        total(alarms(outcomes).values()),
-        harmless_failed(outcomes, visible=False),
-        repairs_failed(outcomes),
+        sum_rates(false_alarms(outcomes).values()),
+        harmless_failure_rate(outcomes, visible=False),
+        repair_failure_rate(outcomes),
     ]
-    ours += [caught(outcomes, share) for share in shares]
+    ours += [catch_rate(outcomes, share) for share in shares]
     yield (
         "| **editproof** | what is visible, and for the worse | "
         + " | ".join(f"**{rate}**" for rate in ours)
@@ -249,12 +254,12 @@ def _beside(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
                 f" {rates.error}"
             )
     yield ""
-    yield from [*errors, *([f"- {left_out()}."] if left_out() else [])]
+    yield from [*errors, *([f"- {explain_missing_gate()}."] if explain_missing_gate() else [])]
     yield ""
 
 
-def _harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    found = chosen(outcomes, "harmless")
+def _tabulate_harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    found = select_outcomes(outcomes, "harmless")
     if not found:
         return
     about = {change.name: change.about for change in HARMLESS}
@@ -273,11 +278,11 @@ def _harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
             f" {one.outcome} | {one.exit_code} |"
         )
     yield ""
-    yield from _wrong([one for one in found if one.fails and not one.visible])
+    yield from _list_wrong_verdicts([one for one in found if one.fails and not one.visible])
 
 
-def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    found = {one.name for one in chosen(outcomes, "fault")}
+def _tabulate_faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+    found = {one.name for one in select_outcomes(outcomes, "fault")}
     if not found:
         return
     yield "## Every fault and its repair\n"
@@ -286,11 +291,11 @@ def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         " called improved, `=` passed, `!` failed. JOD is the worst window's, the largest over all"
         " models.\n"
     )
-    shares = _shares(outcomes)
+    shares = _strengths(outcomes)
     tried = [
         kind
         for kind in MODEL_KINDS
-        if any(one.model_kind == kind for one in chosen(outcomes, "fault"))
+        if any(one.model_kind == kind for one in select_outcomes(outcomes, "fault"))
     ]
     heads = "".join(f" {kind} {share:g} × |" for share in shares for kind in tried)
     yield (
@@ -299,14 +304,16 @@ def _faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     )
     yield "|---|---|---|---:|---:|" + ":-:|" * (len(shares) * len(tried)) + "---|---|"
     yield from (
-        _fault(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found
+        _fault_row(fault, outcomes, shares, tried) for fault in STAGE_FAULTS if fault.name in found
     )
     yield ""
-    missed = [one for one in chosen(outcomes, "fault") if one.visible and not one.fails]
-    yield from _wrong([*missed, *(one for one in chosen(outcomes, "repair") if one.fails)])
+    missed = [one for one in select_outcomes(outcomes, "fault") if one.visible and not one.fails]
+    yield from _list_wrong_verdicts(
+        [*missed, *(one for one in select_outcomes(outcomes, "repair") if one.fails)]
+    )
 
 
-def _fault(
+def _fault_row(
     fault: StageFault,
     outcomes: Sequence[TrialOutcome],
     shares: Sequence[float],
@@ -318,15 +325,15 @@ def _fault(
         for share in shares
         for kind in tried
     ]
-    faults = chosen(own, "fault")
+    faults = select_outcomes(own, "fault")
     strongest = [one for one in faults if one.share == max(other.share for other in faults)]
     stages = dict.fromkeys(one.stage for one in strongest if one.stage)
     named = "yes" if set(stages) == {fault.stage} else ", ".join(stages) or "none"
-    asked = [one for one in strongest if one.peers]
+    judged = [one for one in strongest if one.peers]
     failing = dict.fromkeys(
-        name for one in asked for name, word in one.peers.items() if word.failed
+        name for one in judged for name, word in one.peers.items() if word.failed
     )
-    peers = ", ".join(failing) or ("none" if asked else "not asked")
+    peers = ", ".join(failing) or ("none" if judged else "not asked")
     jod = max((one.worst for one in strongest), default=0.0)
     return (
         f"| {fault.stage} | {fault.name} | {fault.about} | {fault.nominal:g} {fault.unit} |"
@@ -343,7 +350,7 @@ def _sign(one: TrialOutcome) -> str:
     return "+" if one.exit_code == 1 else "3"
 
 
-def _wrong(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
+def _list_wrong_verdicts(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """Wrong verdicts, in words."""
     for one in outcomes[:MOST_WRONG]:
         where = f"{one.models}, seeds {one.seeds[0]} and on" if one.seeds else one.models
@@ -357,18 +364,18 @@ def _wrong(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         yield ""
 
 
-def _shares(outcomes: Sequence[TrialOutcome]) -> list[float]:
-    return sorted({one.share for one in chosen(outcomes, "fault")}, reverse=True)
+def _strengths(outcomes: Sequence[TrialOutcome]) -> list[float]:
+    return sorted({one.share for one in select_outcomes(outcomes, "fault")}, reverse=True)
 
 
-def _share(rate: Rate) -> str:
+def _format_percentage(rate: Rate) -> str:
     return f"{rate.count / rate.of:.1%}" if rate.of else "not tried"
 
 
-def _interval(rate: Rate) -> str:
+def _format_interval(rate: Rate) -> str:
     low, high = rate.interval
     return f"{low:.1%} to {high:.1%}"
 
 
-def _with_interval(rate: Rate) -> str:
-    return f"{rate} ({_interval(rate)})" if rate.of else "not tried"
+def _format_rate(rate: Rate) -> str:
+    return f"{rate} ({_format_interval(rate)})" if rate.of else "not tried"

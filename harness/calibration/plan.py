@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from editproof.harness.faults.harmless import HARMLESS, Harmless
+from editproof.harness.faults.harmless import HARMLESS, HarmlessChange
 from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Model, Suite
@@ -109,7 +109,7 @@ class Extent:
     """How much is tried."""
 
     faults: tuple[StageFault, ...] = STAGE_FAULTS
-    harmless: tuple[Harmless, ...] = HARMLESS
+    harmless: tuple[HarmlessChange, ...] = HARMLESS
     shares: tuple[float, ...] = SHARES
     reruns: int = RERUNS
     folders: tuple[Path, ...] = ()
@@ -141,7 +141,7 @@ class _Models:
 EVERYTHING = Extent()
 
 
-def plan(
+def plan_chunks(
     suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()
 ) -> list[Chunk]:
     """What is to be run, the baseline first. `stochastic` names the suite's models whose seed
@@ -151,17 +151,17 @@ def plan(
     planted.
     """
     models = _Models(suite, stochastic)
-    chunks = [_baseline(suite, models), *_elsewhere(suite, models, extent.folders)]
-    chunks += _harmless(suite, models, extent)
-    chunks += _faults(suite, models, extent)
+    chunks = [_plan_baseline(suite, models), *_plan_external_runs(suite, models, extent.folders)]
+    chunks += _plan_harmless(suite, models, extent)
+    chunks += _plan_faults(suite, models, extent)
     if not extent.in_turns:
-        chunks.append(_ways(suite, models))
+        chunks.append(_plan_ways(suite, models))
     if stochastic:
-        chunks += _fresh_seeds(suite, models, extent)
+        chunks += _plan_fresh_seeds(suite, models, extent)
     return chunks
 
 
-def _baseline(suite: Suite, models: _Models) -> Chunk:
+def _plan_baseline(suite: Suite, models: _Models) -> Chunk:
     """The suite's own run, and what the gate says of a switch alone."""
     trials = [
         Trial(
@@ -169,16 +169,16 @@ def _baseline(suite: Suite, models: _Models) -> Chunk:
             "another model",
             0.0,
             "switched",
-            _names(was, now),
-            _own_side(was, was),
-            _own_side(was, now),
+            _switch_label(was, now),
+            _baseline_side(was, was),
+            _baseline_side(was, now),
         )
         for was, now in models.switches
     ]
     return Chunk(BASELINE, suite, tuple(trials))
 
 
-def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterator[Chunk]:
+def _plan_external_runs(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterator[Chunk]:
     for folder in folders:
         trials = [
             Trial(
@@ -186,9 +186,9 @@ def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterat
                 f"run {folder.name}",
                 0.0,
                 kind,
-                _said(group),
-                _same(BASELINE, group),
-                _same(str(folder), group),
+                _join_names(group),
+                _keep_names(BASELINE, group),
+                _keep_names(str(folder), group),
                 peers=True,
             )
             for kind, group in models.groups.items()
@@ -196,63 +196,69 @@ def _elsewhere(suite: Suite, models: _Models, folders: Iterable[Path]) -> Iterat
         yield Chunk(str(folder), suite, tuple(trials), str(folder))
 
 
-def _harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
+def _plan_harmless(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     changes = iter(enumerate(extent.harmless))
     number = 0
     while group := list(
         islice(changes, len(extent.harmless) if extent.in_turns else HARMLESS_A_RUN)
     ):
         name = f"harmless-{number:02}"
-        own: dict[str, Model] = {}
+        run_models: dict[str, Model] = {}
         trials = [
-            _changed(name, change, kind, models.groups[kind], own)
+            _plan_change(name, change, kind, models.groups[kind], run_models)
             for index, change in group
-            for kind in _turn(tuple(models.groups), index, extent)
+            for kind in _choose_kinds(tuple(models.groups), index, extent)
         ]
-        yield Chunk(name, replace(suite, models=tuple(own.values())), tuple(trials))
+        yield Chunk(name, replace(suite, models=tuple(run_models.values())), tuple(trials))
         number += 1
 
 
-def _changed(
-    run: str, change: Harmless, kind: ModelKind, group: Sequence[Model], own: dict[str, Model]
+def _plan_change(
+    run: str,
+    change: HarmlessChange,
+    kind: ModelKind,
+    group: Sequence[Model],
+    run_models: dict[str, Model],
 ) -> Trial:
-    """One harmless change of some models; what they are called in the run is added to `own`."""
+    """Plan one harmless change of some models, and add the changed models to `run_models`."""
 
-    def made(model: Model, side: str) -> str:
+    def add_model(model: Model, side: str) -> str:
         called = f"{model.name} {change.name} {side}"
-        own[called] = Model(called, _spec("harmless", f"kind={change.name}&side={side}", model))
+        run_models[called] = Model(
+            called, _make_spec("harmless", f"kind={change.name}&side={side}", model)
+        )
         return called
 
-    new = Side(run, tuple((model.name, made(model, "after")) for model in group))
-    accepted = _same(BASELINE, group)
+    new = Side(run, tuple((model.name, add_model(model, "after")) for model in group))
+    accepted = _keep_names(BASELINE, group)
     if change.before:
-        accepted = Side(run, tuple((model.name, made(model, "before")) for model in group))
-    return Trial("harmless", change.name, 0.0, kind, _said(group), accepted, new, peers=True)
+        accepted = Side(run, tuple((model.name, add_model(model, "before")) for model in group))
+    return Trial("harmless", change.name, 0.0, kind, _join_names(group), accepted, new, peers=True)
 
 
-def _faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
+def _plan_faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     order = {fault.name: index for index, fault in enumerate(extent.faults)}
-    for name, faults in _runs_of(extent):
-        own: dict[str, Model] = {}
+    for name, faults in _group_faults(extent):
+        run_models: dict[str, Model] = {}
         trials: list[Trial] = []
         for fault in faults:
             for share in (
                 extent.shares if not fault.settings else (1.0,)
             ):  # a setting is there or is not
-                for kind in _turn(models.kinds, order[fault.name], extent):
-                    trials += _planted(name, fault, share, kind, models, own)
-        wanted = tuple(_without_repeats(trials, extent))
+                for kind in _choose_kinds(models.kinds, order[fault.name], extent):
+                    trials += _plan_fault(name, fault, share, kind, models, run_models)
+        wanted = tuple(_drop_repeats(trials, extent))
         used = {
             called
             for trial in wanted
             for side in (trial.accepted, trial.new)
             for _, called in side.models
         }
-        planted = tuple(model for called, model in own.items() if called in used)
+        planted = tuple(model for called, model in run_models.items() if called in used)
         yield Chunk(name, replace(suite, models=planted), wanted)
 
 
-def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
+def _group_faults(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
     """Faults by the run that holds them: a stage's each; where they take turns one for all, since
     starting takes longer.
     """
@@ -265,20 +271,21 @@ def _runs_of(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
     yield from ((f"faults-{stage}", faults) for stage, faults in by_stage.items() if faults)
 
 
-def _planted(
+def _plan_fault(
     run: str,
     fault: StageFault,
     share: float,
     kind: ModelKind,
     models: _Models,
-    own: dict[str, Model],
+    run_models: dict[str, Model],
 ) -> Iterator[Trial]:
-    """A fault, and its repair; what models are called in the run is added to `own`."""
+    """Plan a fault and its repair, and add the faulty models to `run_models`."""
 
-    def made(model: Model) -> str:
+    def add_model(model: Model) -> str:
         called = f"{model.name} {fault.name} {share:g}"
-        own[called] = Model(
-            called, _spec("build", f"fault={fault.name}&strength={share * fault.nominal:g}", model)
+        run_models[called] = Model(
+            called,
+            _make_spec("build", f"fault={fault.name}&strength={share * fault.nominal:g}", model),
         )
         return called
 
@@ -286,29 +293,31 @@ def _planted(
     if asked:
         group = models.groups[kind]
         sound, faulty = (
-            _same(BASELINE, group),
-            Side(run, tuple((model.name, made(model)) for model in group)),
+            _keep_names(BASELINE, group),
+            Side(run, tuple((model.name, add_model(model)) for model in group)),
         )
         blame = share == 1.0 and kind == "deterministic"
-        yield Trial("fault", fault.name, share, kind, _said(group), sound, faulty, asked, blame)
-        yield Trial("repair", fault.name, share, kind, _said(group), faulty, sound, asked)
+        yield Trial(
+            "fault", fault.name, share, kind, _join_names(group), sound, faulty, asked, blame
+        )
+        yield Trial("repair", fault.name, share, kind, _join_names(group), faulty, sound, asked)
         return
     for was, now in models.switches:
-        label = _names(was, now)
-        faulty = Side(run, ((was.name, made(now)),))
-        yield Trial("fault", fault.name, share, kind, label, _own_side(was, was), faulty)
+        label = _switch_label(was, now)
+        faulty = Side(run, ((was.name, add_model(now)),))
+        yield Trial("fault", fault.name, share, kind, label, _baseline_side(was, was), faulty)
         yield Trial(
             "repair",
             fault.name,
             share,
             kind,
             label,
-            Side(run, ((was.name, made(was)),)),
-            _own_side(was, now),
+            Side(run, ((was.name, add_model(was)),)),
+            _baseline_side(was, now),
         )
 
 
-def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
+def _drop_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
     """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and
     repairs are no other gate's affair: to most of them they are what the fault is.
     """
@@ -322,7 +331,7 @@ def _without_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]
         seen.add(key)
 
 
-def _turn(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
+def _choose_kinds(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
     """All kinds. In turns two of three go to the first, which is the quickest to judge, and the
     others share the rest.
     """
@@ -332,28 +341,32 @@ def _turn(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[Mo
     return (others[index // 3 % len(others)],) if index % 3 == 2 else (kinds[0],)
 
 
-def _ways(suite: Suite, models: _Models) -> Chunk:
-    own: dict[str, Model] = {}
+def _plan_ways(suite: Suite, models: _Models) -> Chunk:
+    run_models: dict[str, Model] = {}
     trials: list[Trial] = []
     for way, params in WAYS.items():
         for kind, group in models.groups.items():
             pairs = []
             for model in group:
                 called = f"{model.name} {way}"
-                own[called] = Model(called, _spec("again", params, model))
+                run_models[called] = Model(called, _make_spec("again", params, model))
                 pairs.append((model.name, called))
             new = Side("clean-ways", tuple(pairs))
-            trials.append(Trial("clean", way, 0.0, kind, _said(group), _same(BASELINE, group), new))
-    return Chunk("clean-ways", replace(suite, models=tuple(own.values())), tuple(trials))
+            trials.append(
+                Trial(
+                    "clean", way, 0.0, kind, _join_names(group), _keep_names(BASELINE, group), new
+                )
+            )
+    return Chunk("clean-ways", replace(suite, models=tuple(run_models.values())), tuple(trials))
 
 
-def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
+def _plan_fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
     """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's
     own run, and against the next rerun, since one baseline may happen to be an easy one.
     Deterministic models are left out: nothing of them changes.
     """
     group = models.groups["stochastic"]
-    said, count = _said(group), len(suite.seeds)
+    label, count = _join_names(group), len(suite.seeds)
     for number, start in enumerate(range(0, extent.reruns, RERUNS_A_RUN)):
         name = f"clean-seeds-{number:02}"
         firsts = [
@@ -361,7 +374,7 @@ def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
             for rerun in range(start, min(start + RERUNS_A_RUN, extent.reruns))
         ]
         sides = [
-            replace(_same(name, group), seeds=tuple(range(first, first + count)))
+            replace(_keep_names(name, group), seeds=tuple(range(first, first + count)))
             for first in firsts
         ]
         trials = [
@@ -370,8 +383,8 @@ def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
                 OTHER_SEEDS,
                 0.0,
                 "stochastic",
-                said,
-                _same(BASELINE, group),
+                label,
+                _keep_names(BASELINE, group),
                 side,
                 start + index < PEER_RERUNS,
             )
@@ -380,36 +393,38 @@ def _fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
         if len(sides) > 1 and not extent.in_turns:
             following = (*sides[1:], sides[0])
             trials += [
-                Trial("clean", ONE_ANOTHER, 0.0, "stochastic", said, other, side)
+                Trial("clean", ONE_ANOTHER, 0.0, "stochastic", label, other, side)
                 for side, other in zip(sides, following, strict=True)
             ]
         seeds = tuple(seed for side in sides for seed in side.seeds)
         yield Chunk(name, replace(suite, models=group, seeds=seeds), tuple(trials))
 
 
-def _same(run: str, group: Iterable[Model]) -> Side:
+def _keep_names(run: str, group: Iterable[Model]) -> Side:
     """These models under their own names."""
     return Side(run, tuple((model.name, model.name) for model in group))
 
 
-def _own_side(was: Model, now: Model) -> Side:
+def _baseline_side(was: Model, now: Model) -> Side:
     """Of the suite's own run: one model under another's name."""
     return Side(BASELINE, ((was.name, now.name),))
 
 
-def _said(group: Iterable[Model]) -> str:
+def _join_names(group: Iterable[Model]) -> str:
     return ", ".join(model.name for model in group)
 
 
-def _names(was: Model, now: Model) -> str:
+def _switch_label(was: Model, now: Model) -> str:
     return f"{was.name} → {now.name}"
 
 
-def _spec(factory: str, params: str, model: Model) -> str:
+def _make_spec(factory: str, params: str, model: Model) -> str:
     if parse(model.spec).module != OWN:
         raise UsageError(
             f"{model.spec}: faults are planted in the reference pipeline's stages; name models of"
             " it only"
         )
-    own = model.spec.partition("?")[2]
-    return f"editproof.harness.faults.planted:{factory}?{'&'.join(filter(None, [params, own]))}"
+    run_models = model.spec.partition("?")[2]
+    return (
+        f"editproof.harness.faults.planted:{factory}?{'&'.join(filter(None, [params, run_models]))}"
+    )

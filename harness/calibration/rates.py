@@ -11,10 +11,10 @@ from editproof.harness.faults.stages import STAGE_FAULTS
 from editproof.harness.records.types import Outcome
 from editproof.pipelines.swap import ORDER
 
-Way = Literal["away", "towards", "neither"]
+Direction = Literal["away", "towards", "neither"]
 """Of the right answer."""
 
-WAYS: tuple[Way, ...] = get_args(Way)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 PLAIN_SHARE = 0.5
 """So large a share of the most visible change must all visible changes lead one way, in sum."""
@@ -64,7 +64,7 @@ class PeerRates:
     """What it raised first; empty: nothing."""
 
 
-def chosen(
+def select_outcomes(
     outcomes: Iterable[TrialOutcome], kind: str, *, kinds: Sequence[str] = (), share: float = 0.0
 ) -> list[TrialOutcome]:
     """Outcomes of a kind of trial; of these model kinds (none: all) and at this strength (0:
@@ -79,56 +79,65 @@ def chosen(
     ]
 
 
-def rate(outcomes: Iterable[TrialOutcome], happened: Callable[[TrialOutcome], bool]) -> Rate:
+def count_rate(outcomes: Iterable[TrialOutcome], happened: Callable[[TrialOutcome], bool]) -> Rate:
     """How often it happened."""
-    listed = list(outcomes)
-    return Rate(sum(map(happened, listed)), len(listed))
+    trials = list(outcomes)
+    return Rate(sum(map(happened, trials)), len(trials))
 
 
-def alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
+def false_alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
     """Clean reruns that fail the build, by what was done again."""
-    clean = chosen(outcomes, "clean")
+    clean = select_outcomes(outcomes, "clean")
     return {
-        name: rate([one for one in clean if one.name == name], _fails)
+        name: count_rate([one for one in clean if one.name == name], _fails)
         for name in dict.fromkeys(o.name for o in clean)
     }
 
 
-def harmless_failed(
+def harmless_failure_rate(
     outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
     """Harmless changes that fail the build, among those that somebody can see or among those that
     nobody can.
     """
-    return rate(
-        (one for one in chosen(outcomes, "harmless", kinds=kinds) if one.visible == visible), _fails
+    return count_rate(
+        (
+            one
+            for one in select_outcomes(outcomes, "harmless", kinds=kinds)
+            if one.visible == visible
+        ),
+        _fails,
     )
 
 
-def repairs_failed(
+def repair_failure_rate(
     outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0
 ) -> Rate:
     """Repairs that fail the build."""
-    return rate(chosen(outcomes, "repair", kinds=kinds, share=share), _fails)
+    return count_rate(select_outcomes(outcomes, "repair", kinds=kinds, share=share), _fails)
 
 
-def repairs_improved(
+def repair_improvement_rate(
     outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS, share: float = 0.0
 ) -> Rate:
     """Visible repairs that are called an improvement."""
-    visible = [one for one in chosen(outcomes, "repair", kinds=kinds, share=share) if one.visible]
-    return improved(visible)
+    visible = [
+        one for one in select_outcomes(outcomes, "repair", kinds=kinds, share=share) if one.visible
+    ]
+    return improvement_rate(visible)
 
 
-def leading(outcomes: Iterable[TrialOutcome], way: Way) -> list[TrialOutcome]:
+def select_direction(outcomes: Iterable[TrialOutcome], direction: Direction) -> list[TrialOutcome]:
     """Visible faults and repairs whose pictures lead that way, as ColorVideoVDP sees it, whatever
     was meant by them.
     """
-    asked = [one for one in outcomes if one.kind in {"fault", "repair"} and one.visible]
-    return [one for one in asked if one.model_kind in OWN_KINDS and way_of(one) == way]
+    visible = [one for one in outcomes if one.kind in {"fault", "repair"} and one.visible]
+    return [
+        one for one in visible if one.model_kind in OWN_KINDS and direction_of(one) == direction
+    ]
 
 
-def way_of(outcome: TrialOutcome) -> Way:
+def direction_of(outcome: TrialOutcome) -> Direction:
     """Where a trial's visible changes lead. An edit that ends otherwise leads where it was
     meant.
     """
@@ -139,51 +148,60 @@ def way_of(outcome: TrialOutcome) -> Way:
     return "away" if outcome.step > 0 else "towards"
 
 
-def failed(outcomes: Iterable[TrialOutcome]) -> Rate:
+def failure_rate(outcomes: Iterable[TrialOutcome]) -> Rate:
     """Trials that fail the build."""
-    return rate(outcomes, _fails)
+    return count_rate(outcomes, _fails)
 
 
-def improved(outcomes: Iterable[TrialOutcome]) -> Rate:
+def improvement_rate(outcomes: Iterable[TrialOutcome]) -> Rate:
     """Trials that are called an improvement."""
-    return rate(outcomes, lambda one: one.outcome == Outcome.IMPROVED.value)
+    return count_rate(outcomes, lambda one: one.outcome == Outcome.IMPROVED.value)
 
 
-def caught(
+def catch_rate(
     outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
     """Visible faults that fail the build: a regression, or a run that can't be judged."""
-    return rate(
-        (one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.visible), _fails
+    return count_rate(
+        (
+            one
+            for one in select_outcomes(outcomes, "fault", kinds=kinds, share=share)
+            if one.visible
+        ),
+        _fails,
     )
 
 
-def listed(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
+def listing_rate(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
     """Faults that nobody can see and that changed a picture, of which the gate lists pictures as
     changed.
     """
     unseen = [
-        one for one in chosen(outcomes, "fault", kinds=kinds) if not one.visible and one.differs
+        one
+        for one in select_outcomes(outcomes, "fault", kinds=kinds)
+        if not one.visible and one.differs
     ]
-    return rate(unseen, lambda one: one.changed > 0)
+    return count_rate(unseen, lambda one: one.changed > 0)
 
 
-def named_first(
+def stage_naming_rate(
     outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
     """Faults that are caught, whose stage is named first."""
     stages = {fault.name: fault.stage for fault in STAGE_FAULTS}
-    found = [one for one in chosen(outcomes, "fault", kinds=kinds, share=share) if one.fails]
-    return rate(found, lambda one: one.stage == stages.get(one.name))
+    found = [
+        one for one in select_outcomes(outcomes, "fault", kinds=kinds, share=share) if one.fails
+    ]
+    return count_rate(found, lambda one: one.stage == stages.get(one.name))
 
 
-def blamed(outcomes: Sequence[TrialOutcome]) -> Rate:
+def blame_rate(outcomes: Sequence[TrialOutcome]) -> Rate:
     """Faults for which stages were swapped, whose stage answers for most of it."""
     right = {
         fault.name: {fault.stage, *([ORDER] if fault.settings else [])} for fault in STAGE_FAULTS
     }
-    asked = [one for one in chosen(outcomes, "fault") if one.blamed]
-    return rate(asked, lambda one: one.blamed in right.get(one.name, set()))
+    swapped = [one for one in select_outcomes(outcomes, "fault") if one.blamed]
+    return count_rate(swapped, lambda one: one.blamed in right.get(one.name, set()))
 
 
 def peer_names(outcomes: Iterable[TrialOutcome]) -> tuple[str, ...]:
@@ -193,26 +211,28 @@ def peer_names(outcomes: Iterable[TrialOutcome]) -> tuple[str, ...]:
 
 def peer_rates(outcomes: Sequence[TrialOutcome], peer: str) -> PeerRates:
     """What another gate says of the trials that it was asked about."""
-    said = [(one, one.peers[peer]) for one in outcomes if peer in one.peers]
-    raised = [word.reason for _, word in said if word.failed is None]
-    known = [one for one, word in said if word.failed is not None]
+    answers = [(one, one.peers[peer]) for one in outcomes if peer in one.peers]
+    raised = [word.reason for _, word in answers if word.failed is None]
+    known = [one for one, word in answers if word.failed is not None]
 
-    def failed(of: Iterable[TrialOutcome]) -> Rate:
-        return rate(of, lambda one: bool(one.peers[peer].failed))
+    def rate_of(of: Iterable[TrialOutcome]) -> Rate:
+        return count_rate(of, lambda one: bool(one.peers[peer].failed))
 
-    faults = [one for one in chosen(known, "fault", kinds=OWN_KINDS) if one.visible]
+    faults = [one for one in select_outcomes(known, "fault", kinds=OWN_KINDS) if one.visible]
     shares = sorted({one.share for one in faults}, reverse=True)
     return PeerRates(
-        failed(chosen(known, "clean")),
-        failed(one for one in chosen(known, "harmless", kinds=OWN_KINDS) if not one.visible),
-        failed(chosen(known, "repair", kinds=OWN_KINDS)),
-        {share: failed(one for one in faults if one.share == share) for share in shares},
+        rate_of(select_outcomes(known, "clean")),
+        rate_of(
+            one for one in select_outcomes(known, "harmless", kinds=OWN_KINDS) if not one.visible
+        ),
+        rate_of(select_outcomes(known, "repair", kinds=OWN_KINDS)),
+        {share: rate_of(one for one in faults if one.share == share) for share in shares},
         len(raised),
         raised[0] if raised else "",
     )
 
 
-def total(rates: Iterable[Rate]) -> Rate:
+def sum_rates(rates: Iterable[Rate]) -> Rate:
     """All of them together."""
     every = list(rates)
     return Rate(sum(one.count for one in every), sum(one.of for one in every))

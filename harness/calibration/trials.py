@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editproof.harness.calibration.judging import Judging, judge_all
+from editproof.harness.calibration.judging import JudgeConfig, judge_all
 from editproof.harness.calibration.outcome import (
     TrialOutcome,
     append_outcome,
     drop_torn_line,
     read_outcomes,
 )
-from editproof.harness.calibration.part import Whole
 from editproof.harness.calibration.plan import BASELINE, Chunk, Side
+from editproof.harness.calibration.sides import LoadedRun
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
@@ -37,7 +37,7 @@ from editproof.harness.suites.cases import versions
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrating:
+class CalibrationConfig:
     """How a calibration is run."""
 
     suite: Suite
@@ -50,7 +50,7 @@ class Calibrating:
 
 
 def calibrate(
-    config: Calibrating, chunks: Sequence[Chunk], progress: Progress, warn: Warn
+    config: CalibrationConfig, chunks: Sequence[Chunk], progress: Progress, warn: Warn
 ) -> list[TrialOutcome]:
     """Run and judge every chunk that has not been, the baseline first; every outcome, in the order
     of the plan.
@@ -58,18 +58,18 @@ def calibrate(
     Raises UsageError where the folder holds another calibration, or a run that was made elsewhere
     is of another suite.
     """
-    _check_same(config)
+    _check_folder(config)
     for chunk in chunks:
-        _check_elsewhere(chunk)
+        _check_external_run(chunk)
     drop_torn_line(config.folder)
     done = {outcome.key: outcome for outcome in read_outcomes(config.folder)}
-    judging = Judging(config.suite, config.folder, config.weights, config.timeout_s)
-    ahead, behind = sum(_cases(config, chunk) for chunk in chunks), 0
+    judging = JudgeConfig(config.suite, config.folder, config.weights, config.timeout_s)
+    ahead, behind = sum(_count_cases(config, chunk) for chunk in chunks), 0
     for chunk in chunks:
         left = [trial for trial in chunk.trials if trial.key not in done]
         if (left or chunk.name == BASELINE) and not chunk.folder:
-            _run(config, chunk, _offset(progress, behind, ahead), warn)
-        behind += _cases(config, chunk)
+            _run_chunk(config, chunk, _offset_progress(progress, behind, ahead), warn)
+        behind += _count_cases(config, chunk)
         for outcome in judge_all(judging, left, config.jobs):
             append_outcome(config.folder, outcome)
             done[outcome.key] = outcome
@@ -78,7 +78,7 @@ def calibrate(
     return [done[trial.key] for chunk in chunks for trial in chunk.trials if trial.key in done]
 
 
-def _cases(config: Calibrating, chunk: Chunk) -> int:
+def _count_cases(config: CalibrationConfig, chunk: Chunk) -> int:
     """About how many cases a chunk has: for the progress bar."""
     if chunk.folder:
         return 0
@@ -88,7 +88,7 @@ def _cases(config: Calibrating, chunk: Chunk) -> int:
     return len(chunk.suite.variants) * len(chunk.suite.models) * len(chunk.suite.seeds)
 
 
-def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> None:
+def _run_chunk(config: CalibrationConfig, chunk: Chunk, progress: Progress, warn: Warn) -> None:
     """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of
     what it is to be judged for, is run again.
     """
@@ -101,13 +101,13 @@ def _run(config: Calibrating, chunk: Chunk, progress: Progress, warn: Warn) -> N
         resume = finished = False
     if finished:
         return
-    told = RunConfig(
+    run_config = RunConfig(
         chunk.suite, folder, resume, config.jobs, config.timeout_s, None, config.weights
     )
-    runner.run(replace(told, baseline=_counterparts(config, chunk)), progress, warn)
+    runner.run(replace(run_config, baseline=_select_accepted(config, chunk)), progress, warn)
 
 
-def _counterparts(config: Calibrating, chunk: Chunk) -> Baseline | None:
+def _select_accepted(config: CalibrationConfig, chunk: Chunk) -> Baseline | None:
     """What the workers may look at each picture beside while it is at hand: the accepted pictures
     of its first trial, under the names that models have in the chunk. Whatever else is compared is
     looked at by the gate.
@@ -115,8 +115,8 @@ def _counterparts(config: Calibrating, chunk: Chunk) -> Baseline | None:
     accepted = _accepted_models(chunk)
     if not accepted:
         return None
-    whole = Whole(runs.load(config.folder / BASELINE), config.suite)
-    return Baseline(whole.part(Side(BASELINE, tuple(accepted.items())), {}))
+    baseline = LoadedRun(sheet.load(config.folder / BASELINE), config.suite)
+    return Baseline(baseline.select_side(Side(BASELINE, tuple(accepted.items())), {}))
 
 
 def _accepted_models(chunk: Chunk) -> Mapping[str, str]:
@@ -131,18 +131,18 @@ def _accepted_models(chunk: Chunk) -> Mapping[str, str]:
     return found
 
 
-def _offset(progress: Progress, behind: int, ahead: int) -> Progress:
+def _offset_progress(progress: Progress, behind: int, ahead: int) -> Progress:
     return lambda record, done, _total: progress(record, min(behind + done, ahead), ahead)
 
 
-def _check_elsewhere(chunk: Chunk) -> None:
+def _check_external_run(chunk: Chunk) -> None:
     """Raise UsageError where a run that was made elsewhere can't be judged beside the suite's
     own.
     """
     if not chunk.folder:
         return
-    there = load_manifest(Path(chunk.folder))
-    asked, made = chunk.suite, there.suite
+    found = runs.load_manifest(Path(chunk.folder))
+    asked, made = chunk.suite, found.suite
     if any(manifest_differences(asked, made, "size", "scale", "scene_seed", "seeds", "metrics")):
         raise UsageError(
             f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name}"
@@ -156,14 +156,14 @@ def _check_elsewhere(chunk: Chunk) -> None:
         )
 
 
-def _check_same(config: Calibrating) -> None:
+def _check_folder(config: CalibrationConfig) -> None:
     """Raise UsageError where the folder holds a calibration of other pipelines, or is something
     else.
     """
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
-        there = load_manifest(manifest.parent)
-        if (there.suite, there.editproof) != (config.suite, versions()["editproof"]):
+        found = runs.load_manifest(manifest.parent)
+        if (found.suite, found.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
                 f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"
                 " another version of editproof. Name another folder with --out, or remove it"

@@ -17,7 +17,7 @@ from editproof.harness.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from editproof.harness.calibration.command import Calibrated
+    from editproof.harness.calibration.command import CalibrationResult
 
 app = typer.Typer()
 
@@ -99,10 +99,10 @@ def calibrate(
     the gates that people use today say of the same pictures.
     """
     with errors(as_json, goes_on="The same command goes on where it was"):
-        from editproof.harness.calibration.command import Asked
+        from editproof.harness.calibration.command import CalibrationRequest
         from editproof.harness.operations.calibrate import calibrate_gate
 
-        asked = Asked(
+        asked = CalibrationRequest(
             out,
             page,
             quick,
@@ -129,20 +129,20 @@ def calibrate(
         console().print(f"page: {done.page}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _make_rows(done: Calibrated) -> list[dict[str, str]]:
+def _rows(done: CalibrationResult) -> list[dict[str, str]]:
     """The four numbers."""
     from editproof.harness.calibration.rates import (
-        alarms,
-        caught,
-        harmless_failed,
-        repairs_failed,
-        total,
+        catch_rate,
+        false_alarms,
+        harmless_failure_rate,
+        repair_failure_rate,
+        sum_rates,
     )
 
     rates = {
-        "clean reruns that fail": total(alarms(done.outcomes).values()),
-        "invisible harmless changes that fail": harmless_failed(done.outcomes, visible=False),
-        "repairs that fail": repairs_failed(done.outcomes),
-        "visible faults that fail, at nominal strength": caught(done.outcomes, 1.0),
+        "clean reruns that fail": sum_rates(false_alarms(done.outcomes).values()),
+        "invisible harmless changes that fail": harmless_failure_rate(done.outcomes, visible=False),
+        "repairs that fail": repair_failure_rate(done.outcomes),
+        "visible faults that fail, at nominal strength": catch_rate(done.outcomes, 1.0),
     }
     return [{"what": what, "how many": str(rate)} for what, rate in rates.items()]

@@ -44,7 +44,7 @@ MOVED_WORDS: Mapping[AspectOutcome, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """What the gate says of B beside A."""
 
     pictures: Pictures
@@ -54,7 +54,7 @@ class Judged:
     notes: tuple[str, ...]
     seen_by: str
 
-    def of(self, outcome: AspectOutcome) -> list[AspectAnswer]:
+    def with_outcome(self, outcome: AspectOutcome) -> list[AspectAnswer]:
         """The aspects of that outcome, those that moved most first."""
         return sorted(
             (one for one in self.aspects if one.outcome == outcome),
@@ -62,37 +62,37 @@ class Judged:
         )
 
 
-def judge(
-    a: Run,
-    b: Run,
+def judge_models(
+    a: Sheet,
+    b: Sheet,
     labels: Sequence[tuple[str, str, str]],
     *,
     noise: NoiseFloor,
-    looking: LookOptions,
-) -> Judged:
+    looking: Looking,
+) -> Judgement:
     """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are
     called together.
     """
-    before = presented(a, {of_a: label for of_a, _, label in labels})
-    after = presented(b, {of_b: label for _, of_b, label in labels})
-    found = gate.compare(after, Baseline(before), group_columns(after), gate.Rules(noise), looking)
-    measured = _measured(before, after, noise)
+    before = rename_models(a, {of_a: label for of_a, _, label in labels})
+    after = rename_models(b, {of_b: label for _, of_b, label in labels})
+    found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
+    measured = _measured_aspects(before, after, noise)
     looks = found.looks
     shown = {
         (scene.family, scene.model)
         for scene in found.pairing.scenes
         if looks.of(scene.ours, "visible") or looks.of(scene.ours, "unknown")
     }
-    return Judged(
-        _pictures(before, after, looks),
-        tuple(_aspect(place, found, measured) for place in range(len(ASPECTS))),
+    return Judgement(
+        _count_pictures(before, after, looks),
+        tuple(_judge_aspect(place, found, measured) for place in range(len(ASPECTS))),
         frozenset(shown),
         tuple(one.text for one in found.findings if one.outcome is Outcome.UNDERPOWERED),
         looks.seen_by,
     )
 
 
-def presented(run: Run, names: Mapping[str, str]) -> Run:
+def rename_models(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
     """These models of a run as a run of their own, each under the name that it is given."""
     manifest = run.manifest
     cases = tuple(
@@ -113,7 +113,7 @@ def presented(run: Run, names: Mapping[str, str]) -> Run:
     return replace(run, manifest=renamed, endings=ended)
 
 
-def _measured(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
+def _measured_aspects(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
     """Aspects of which both sides have a number that is compared."""
     keys = list_keys(b, a, noise)
     there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
@@ -124,7 +124,7 @@ def _measured(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
     )
 
 
-def _pictures(a: Run, b: Run, looks: Looks) -> Pictures:
+def _count_pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
     states = [look.state for look in looks.by_column.values()]
     alone = {"a": 0, "b": 0}
     for look in looks.by_column.values():
@@ -144,7 +144,7 @@ def _pictures(a: Run, b: Run, looks: Looks) -> Pictures:
     )
 
 
-def _aspect(place: int, found: gate.BaselineComparison, measured: frozenset[str]) -> AspectAnswer:
+def _judge_aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> AspectAnswer:
     """What became of one aspect, over everything that moved."""
     lost = float(sum(one.lost[place] for one in found.scored))
     won = float(sum(one.won[place] for one in found.scored))
@@ -159,20 +159,22 @@ def _aspect(place: int, found: gate.BaselineComparison, measured: frozenset[str]
     )
 
 
-def choose(judged: Judged, costs: Sequence[Cost]) -> Take:
+def choose_side(judged: Judgement, costs: Sequence[Cost]) -> Take:
     """Which side to take. One that refuses what the other does is not taken for its pictures' sake
     alone.
     """
-    votes = {vote for vote in (_by_aspects(judged.aspects), _by_count(judged.pictures)) if vote}
+    votes = {
+        vote for vote in (_vote_by_aspects(judged.aspects), _vote_by_count(judged.pictures)) if vote
+    }
     if votes:
         return votes.pop() if len(votes) == 1 else "either"
-    dearer = _times(costs)
+    dearer = _time_ratio(costs)
     if dearer is None or 1 / CHEAPER < dearer < CHEAPER:
         return "either"
     return "a" if dearer > 1 else "b"
 
 
-def _by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
+def _vote_by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
     """By what was won and lost on the whole, in margins; and no side is taken that is worse on more
     aspects than better.
     """
@@ -188,25 +190,29 @@ def _by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
     return "a" if lost > PLAIN * won and ahead <= 0 else "either"
 
 
-def _by_count(pictures: Pictures) -> Take | None:
+def _vote_by_count(pictures: Pictures) -> Take | None:
     if pictures.only_a == pictures.only_b:
         return None
     return "a" if pictures.only_a > pictures.only_b else "b"
 
 
-def answer(judged: Judged, costs: Sequence[Cost], take: Take) -> str:
+def write_answer(judged: Judgement, costs: Sequence[Cost], take: Take) -> str:
     """What B is beside A, what it costs, and which to take."""
-    parts = [f"{_what(judged)}{_price(costs)}.", *_refused(judged.pictures), _advice(judged, take)]
+    parts = [
+        f"{_describe_b(judged)}{_describe_cost(costs)}.",
+        *_describe_refusals(judged.pictures),
+        _advise(judged, take),
+    ]
     if judged.notes and take == "b":
         parts.append("But look first at what is not proved.")
     return " ".join(parts)
 
 
-def _what(judged: Judged) -> str:
+def _describe_b(judged: Judgement) -> str:
     """What B is, without costs."""
     seen, known = judged.pictures, judged.pictures.compared
-    if any(judged.of(outcome) for outcome in MOVED):
-        return _moved(judged)
+    if any(judged.with_outcome(outcome) for outcome in MOVED):
+        return _describe_moved(judged)
     if not known:
         return "There is no picture that both A and B made"
     if seen.same == known:
@@ -224,55 +230,56 @@ def _what(judged: Judged) -> str:
     )
 
 
-def _moved(judged: Judged) -> str:
+def _describe_moved(judged: Judgement) -> str:
     """On how many aspects it is better, worse, or both; the first count says of how many."""
-    found = {outcome: judged.of(outcome) for outcome in MOVED}
+    found = {outcome: judged.with_outcome(outcome) for outcome in MOVED}
     order = [outcome for outcome in MOVED if found[outcome]]
     if "traded" not in order[:1]:
         order += [outcome for outcome in MOVED[:2] if outcome not in order]
     measured = sum(one.outcome != "not measured" for one in judged.aspects)
-    told = []
+    parts = []
     for place, outcome in enumerate(order):
-        of = "" if place else f" of {count_noun(measured, 'aspect')}"
-        told.append(
-            f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of}{_named(found[outcome])}"
+        of_all = "" if place else f" of {counted(measured, 'aspect')}"
+        parts.append(
+            f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of_all}"
+            f"{_list_aspects(found[outcome])}"
         )
-    return f"B is {', '.join(told)}"
+    return f"B is {', '.join(parts)}"
 
 
-def _named(aspects: Sequence[AspectAnswer]) -> str:
+def _list_aspects(aspects: Sequence[AspectAnswer]) -> str:
     """` (detail, seams)`; empty: there is none."""
     return f" ({', '.join(one.aspect for one in aspects)})" if aspects else ""
 
 
-def _refused(pictures: Pictures) -> Iterable[str]:
+def _describe_refusals(pictures: Pictures) -> Iterable[str]:
     if pictures.only_a:
         yield f"B made no picture in {pictures.only_a} of the pairs in which A did."
     if pictures.only_b:
         yield f"A made no picture in {pictures.only_b} of the pairs in which B did."
 
 
-def _price(costs: Sequence[Cost]) -> str:
+def _describe_cost(costs: Sequence[Cost]) -> str:
     """`; 1.7 × the time and 2 × the memory`; empty: as much."""
-    cpu, time, memory = _times(costs, "cpu"), _times(costs), _memory(costs)
-    what = "the processor time" if cpu is not None else "the time"
-    told = [
-        f"{ratio:.2g} × {of}"
-        for ratio, of in ((time, what), (memory, "the memory"))
-        if ratio and _is_other(ratio)
+    cpu, time, memory = _time_ratio(costs, "cpu"), _time_ratio(costs), _memory_ratio(costs)
+    time_name = "the processor time" if cpu is not None else "the time"
+    parts = [
+        f"{ratio:.2g} × {what}"
+        for ratio, what in ((time, time_name), (memory, "the memory"))
+        if ratio and _is_notable(ratio)
     ]
-    return f"; {' and '.join(told)}" if told else ""
+    return f"; {' and '.join(parts)}" if parts else ""
 
 
-def _is_other(ratio: float) -> bool:
+def _is_notable(ratio: float) -> bool:
     return ratio >= DEAR or ratio <= 1 / DEAR
 
 
-def _times(costs: Sequence[Cost], of: str = "") -> float | None:
+def _time_ratio(costs: Sequence[Cost], kind: str = "") -> float | None:
     """How many times A's time an edit of B takes: processor time, where both sides know it, else
     wall time.
     """
-    for name in (of,) if of else ("cpu", "seconds"):
+    for name in (kind,) if kind else ("cpu", "seconds"):
         known = [(getattr(one, f"{name}_a"), getattr(one, f"{name}_b")) for one in costs]
         both = [
             (before, after) for before, after in known if before is not None and after is not None
@@ -283,31 +290,37 @@ def _times(costs: Sequence[Cost], of: str = "") -> float | None:
     return None
 
 
-def _memory(costs: Sequence[Cost]) -> float | None:
+def _memory_ratio(costs: Sequence[Cost]) -> float | None:
     """How many times A's memory B holds at most."""
     both = [(one.memory_a, one.memory_b) for one in costs if one.memory_a and one.memory_b]
     return max(after for _, after in both) / max(before for before, _ in both) if both else None
 
 
-def _advice(judged: Judged, take: Take) -> str:
+def _advise(judged: Judgement, take: Take) -> str:
     """Which to take, and what speaks against it."""
-    better, worse = ([one.aspect for one in judged.of(outcome)] for outcome in ("better", "worse"))
+    better, worse = (
+        [one.aspect for one in judged.with_outcome(outcome)] for outcome in ("better", "worse")
+    )
     if take == "either":
         if better and worse:
-            return f"Take B for {_or(better, 'and')}, A for {_or(worse, 'and')}."
-        if better or worse or judged.of("traded"):
+            return f"Take B for {_join_words(better, 'and')}, A for {_join_words(worse, 'and')}."
+        if better or worse or judged.with_outcome("traded"):
             return "It depends on the scene: look at the pictures."
         return "Take either."
     side, against = ("Take B", worse) if take == "b" else ("Keep A", better)
     if against:
         verb = "matter" if len(against) > 1 or against[0] in PLURAL else "matters"
-        return f"{side} unless {_or(against, 'or')} {verb} more to you."
+        return f"{side} unless {_join_words(against, 'or')} {verb} more to you."
     moved = (
-        better or worse or judged.of("traded") or judged.pictures.only_a or judged.pictures.only_b
+        better
+        or worse
+        or judged.with_outcome("traded")
+        or judged.pictures.only_a
+        or judged.pictures.only_b
     )
     return f"{side}." if moved else f"{side}: it costs less."
 
 
-def _or(words: Sequence[str], last: str) -> str:
+def _join_words(words: Sequence[str], last: str) -> str:
     """`detail`, `detail or seams`, `detail, seams or legibility`."""
     return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from editproof.harness.compare import answer
-from editproof.harness.compare.answer import Judged
+from editproof.harness.compare.answer import Judgement
 from editproof.harness.gate import statistics as comparison
 from editproof.harness.gate.looks import LookOptions
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
@@ -105,7 +105,7 @@ class _Numbers:
     a: NumberGrid
     b: NumberGrid
 
-    def both(self, key: NumberKey, group: _Group) -> tuple[Values, Values]:
+    def paired_values(self, key: Key, group: _Group) -> tuple[Values, Values]:
         """The paired values of both sides; NaN: none."""
         row = self.keys.index(key)
         return self.a.values[row, group.a], self.b.values[row, group.b]
@@ -125,33 +125,33 @@ def compare(
     Raises UsageError where the two can't be compared: another suite, other metrics, no case in
     common.
     """
-    _check(a.manifest, b.manifest)
-    swaps = _swaps(a, b, models)
-    groups, left_out = _pair(a, b, swaps)
-    keys = _keys(a, b)
-    numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
+    _check_comparable(a.manifest, b.manifest)
+    swaps = _match_models(a, b, models)
+    groups, left_out = _pair_cases(a, b, swaps)
+    keys = _compared_keys(a, b)
+    numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
-    judged = answer.judge(a, b, labels, noise=noise, looking=looking or LookOptions())
-    costs = tuple(_costs(a, b, groups, ranked_by, numbers))
-    take = answer.choose(judged, costs)
-    rows = [row for group in groups for key in keys if (row := _row(b, group, key, numbers))]
-    rows = [_within(row, judged) for row in _judged(rows)]
+    judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or Looking())
+    costs = tuple(_compare_costs(a, b, groups, ranked_by, numbers))
+    take = answer.choose_side(judged, costs)
+    rows = [row for group in groups for key in keys if (row := _make_row(b, group, key, numbers))]
+    rows = [_limit_to_answer(row, judged) for row in _judge_rows(rows)]
     shown = [group for group in groups if (group.family, group.model) in judged.shown]
-    pairs = [pair for group in shown for pair in _pairs(a, group, ranked_by, numbers, b)]
+    pairs = [pair for group in shown for pair in _make_pairs(a, group, ranked_by, numbers, b)]
     smallest = {group.family: _tolerance(b.manifest, ranked_by, group.family) for group in groups}
     return Comparison(
         suite=a.manifest.suite.name,
-        a=_side(a, models[0] if models else "", b),
-        b=_side(b, models[1] if models else "", a),
+        a=_describe_side(a, models[0] if models else "", b),
+        b=_describe_side(b, models[1] if models else "", a),
         pairs=sum(len(group.a) for group in groups),
         left_out=tuple(left_out),
-        rows=tuple(sorted(rows, key=_order)),
-        drift=tuple(_drift(group, numbers) for group in groups),
+        rows=tuple(sorted(rows, key=_sort_key)),
+        drift=tuple(_measure_drift(group, numbers) for group in groups),
         costs=costs,
         quality=f"{ranked_by.metric} {ranked_by.stat} in {ranked_by.region}",
-        losses=_largest([pair for pair in pairs if pair.change > smallest[pair.family]]),
-        gains=_largest(
+        losses=_largest_changes([pair for pair in pairs if pair.change > smallest[pair.family]]),
+        gains=_largest_changes(
             [
                 replace(pair, change=-pair.change)
                 for pair in pairs
@@ -159,7 +159,7 @@ def compare(
             ],
             sign=-1.0,
         ),
-        answer=answer.answer(judged, costs, take),
+        answer=answer.write_answer(judged, costs, take),
         take=take,
         aspects=judged.aspects,
         pictures=judged.pictures,
@@ -168,7 +168,7 @@ def compare(
     )
 
 
-def _check(a: Manifest, b: Manifest) -> None:
+def _check_comparable(a: Manifest, b: Manifest) -> None:
     """Raise UsageError where numbers of the two mean different things, naming what differs."""
     for one in manifest_differences(a.suite, b.suite, "name", "size", "scale", "scene_seed"):
         if one.name == "name":
@@ -190,9 +190,9 @@ def _check(a: Manifest, b: Manifest) -> None:
         raise UsageError("A and B have no metric in common")
 
 
-def _swaps(a: Run, b: Run, models: tuple[str, str] | None) -> dict[str, str]:
+def _match_models(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
     """Model of B -> the model of A that it is compared with."""
-    ours, theirs = _models(a), _models(b)
+    ours, theirs = _model_names(a), _model_names(b)
     if models is None:
         common = [name for name in theirs if name in ours]
         if not common and len(ours) == len(theirs) == 1:
@@ -214,21 +214,21 @@ def _swaps(a: Run, b: Run, models: tuple[str, str] | None) -> dict[str, str]:
     return {models[1]: models[0]}
 
 
-def _models(run: Run) -> list[str]:
-    return list(dict.fromkeys(case.model.name for case in run.manifest.cases))
+def _model_names(sheet: Sheet) -> list[str]:
+    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
 
 
-def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
+def _pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
     """Pairs by family and model, and what found no partner."""
-    ours, theirs = _scenes(a), _scenes(b)
+    ours, theirs = _columns_by_scene(a), _columns_by_scene(b)
     groups: dict[tuple[str, str], _Group] = {}
     alone = 0
     for (scene, model), columns in theirs.items():
         if model not in swaps:
             continue
         before = ours.get((scene, swaps[model]), [])
-        exact = not is_stochastic(a, swaps[model]) and not is_stochastic(b, model)
-        pairs = _seeds(a, b, before, columns, swaps[model], model)
+        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
+        pairs = _pair_seeds(a, b, before, columns, swaps[model], model)
         alone += not pairs
         family = b.manifest.cases[columns[0]].family
         label = _label(swaps[model], model)
@@ -252,8 +252,8 @@ def _pair(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[_Group], list[
         for case in a.manifest.cases
     )
     if missed:
-        left_out.append(f"{count_noun(missed, 'case')} of A without a partner in B")
-    other = [name for name in _models(b) if name not in {*swaps, *_models(a)}]
+        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
+    other = [name for name in _model_names(b) if name not in {*swaps, *_model_names(a)}]
     if other:
         left_out.append(f"A has no model that is called {named(other)}")
     return found, left_out
@@ -264,21 +264,21 @@ def _label(of_a: str, of_b: str) -> str:
     return of_b if of_a == of_b else f"{of_a} → {of_b}"
 
 
-def _scenes(run: Run) -> dict[tuple[tuple[object, ...], str], list[int]]:
+def _columns_by_scene(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
     """Scene and model -> columns of its finished cases, in the order of the manifest."""
     found: dict[tuple[tuple[object, ...], str], list[int]] = {}
-    for column, case in enumerate(run.manifest.cases):
-        if case.id in run.endings:
-            found.setdefault((_scene(case), case.model.name), []).append(column)
+    for column, case in enumerate(sheet.manifest.cases):
+        if case.id in sheet.ended:
+            found.setdefault((_scene_key(case), case.model.name), []).append(column)
     return found
 
 
-def _scene(case: Case) -> tuple[object, ...]:
+def _scene_key(case: Case) -> tuple[object, ...]:
     return (case.family, case.name, case.size, case.scale, case.scene_seed)
 
 
-def _seeds(
-    a: Run, b: Run, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
+def _pair_seeds(
+    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
 ) -> list[tuple[int, int]]:
     """Seed by seed; a deterministic side's one case beside each of the other's; else, on other
     seeds, in order.
@@ -298,13 +298,13 @@ def _seeds(
     return same or list(zip(ours, theirs, strict=False))
 
 
-def _keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
+def _compared_keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
     """What is compared: of every metric and region that both have, one statistic."""
-    known = b.number_keys()
-    both = set(a.number_keys())
+    known = b.keys()
+    paired_values = set(a.keys())
     stats: dict[tuple[str, Region], list[str]] = {}
     for key in known:
-        if key in both:
+        if key in paired_values:
             stats.setdefault((key.metric, key.region), []).append(key.stat)
     found = [
         NumberKey(
@@ -318,11 +318,13 @@ def _keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
         for (metric, region), has in stats.items()
     ]
     return tuple(
-        dict.fromkeys([*found, *(key for key in (HUE, FINE) if key in both and key in known)])
+        dict.fromkeys(
+            [*found, *(key for key in (HUE, FINE) if key in paired_values and key in known)]
+        )
     )
 
 
-def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None:
+def _make_row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
     """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
@@ -351,7 +353,7 @@ def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None
         0,
         0,
         tolerance,
-        _aspect(b, key.metric),
+        _aspect_name(b, key.metric),
     )
     one_sided = (states_a == MEASURED) != (states_b == MEASURED)
     if one_sided.any():
@@ -386,14 +388,14 @@ def _row(b: Run, group: _Group, key: NumberKey, numbers: _Numbers) -> Row | None
         b=float(now[measured].mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None if certain else _two_sided(change, means, comparison.group_scenes(scenes[measured])),
+        p=None if certain else _two_sided_p(change, means, comparison.scenes_of(scenes[measured])),
         worse=int((change > tolerance).sum()),
         improved=int((change < -tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",
     )
 
 
-def _two_sided(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
+def _two_sided_p(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
     """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by
     the spread of all pairs.
     """
@@ -431,15 +433,13 @@ def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
     return min(own or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
 
 
-def _judged(rows: Sequence[Row]) -> Iterable[Row]:
-    corrected = comparison.correct_by_holm(
-        np.array([np.nan if row.p is None else row.p for row in rows])
-    )
+def _judge_rows(rows: Sequence[Row]) -> Iterable[Row]:
+    corrected = comparison.holm(np.array([np.nan if row.p is None else row.p for row in rows]))
     for row, p in zip(rows, corrected, strict=True):
-        yield row if row.change is None else _outcome(row, None if row.p is None else float(p))
+        yield row if row.change is None else _judge_row(row, None if row.p is None else float(p))
 
 
-def _outcome(row: Row, p: float | None) -> Row:
+def _judge_row(row: Row, p: float | None) -> Row:
     if row.change is None:
         return row
     larger = abs(row.change) > row.tolerance
@@ -455,7 +455,7 @@ def _outcome(row: Row, p: float | None) -> Row:
     return replace(row, outcome=outcome, p=p, why=why)
 
 
-def _within(row: Row, judged: Judged) -> Row:
+def _limit_to_answer(row: Row, judged: Judgement) -> Row:
     """The row, no louder than the answer: unchanged where nobody can see a difference, or where its
     aspect is even.
     """
@@ -467,13 +467,13 @@ def _within(row: Row, judged: Judged) -> Row:
     return replace(row, outcome="unchanged", why=EVEN) if even else row
 
 
-def _aspect(run: Run, metric: str) -> str:
+def _aspect_name(sheet: Sheet, metric: str) -> str:
     """What a metric is about; empty: its package is not here, and the run does not say."""
     known = run.manifest.metrics[metric].aspect or metric in all_names()
     return find_aspect(run, metric) if known else ""
 
 
-def _order(row: Row) -> tuple[bool, int, float]:
+def _sort_key(row: Row) -> tuple[bool, int, float]:
     """Largest first, in margins or a twentieth of what was there; what has no number at all comes
     last.
     """
@@ -485,9 +485,9 @@ def _order(row: Row) -> tuple[bool, int, float]:
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
-def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> Iterable[Pair]:
-    then, now = numbers.both(key, group)
-    changes = comparison.measure_worsening(now, then, b.manifest.metrics[key.metric].better)
+def _make_pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> Iterable[Pair]:
+    then, now = numbers.paired_values(key, group)
+    changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
         if not np.isnan(change):
             ours, theirs = a.manifest.cases[left], b.manifest.cases[right]
@@ -502,7 +502,7 @@ def _pairs(a: Run, group: _Group, key: NumberKey, numbers: _Numbers, b: Run) -> 
             )
 
 
-def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
+def _largest_changes(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
     """The pairs with the largest change, few of a family and one of a scene; their change turned by
     `sign` again.
     """
@@ -516,35 +516,41 @@ def _largest(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
     return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
 
 
-def _drift(group: _Group, numbers: _Numbers) -> Drift:
-    hue = _means(HUE, group, numbers)
-    fine = _means(FINE, group, numbers)
+def _measure_drift(group: _Group, numbers: _Numbers) -> Drift:
+    hue = _mean_values(HUE, group, numbers)
+    fine = _mean_values(FINE, group, numbers)
     return Drift(group.family, group.model, *hue, *fine)
 
 
-def _means(key: NumberKey, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
+def _mean_values(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
     if key not in numbers.keys:
         return None, None
-    then, now = numbers.both(key, group)
-    both = ~np.isnan(then) & ~np.isnan(now)
-    return (float(then[both].mean()), float(now[both].mean())) if both.any() else (None, None)
+    then, now = numbers.paired_values(key, group)
+    paired_values = ~np.isnan(then) & ~np.isnan(now)
+    return (
+        (float(then[paired_values].mean()), float(now[paired_values].mean()))
+        if paired_values.any()
+        else (None, None)
+    )
 
 
-def _costs(
-    a: Run, b: Run, groups: Sequence[_Group], key: NumberKey, numbers: _Numbers
+def _compare_costs(
+    a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
         own = [group for group in groups if group.model == model]
         merged = _Group(
             "", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact
         )
-        quality = _means(key, merged, numbers)
-        seconds_a, memory_a, cpu_a = _cost(a, merged.a)
-        seconds_b, memory_b, cpu_b = _cost(b, merged.b)
+        quality = _mean_values(key, merged, numbers)
+        seconds_a, memory_a, cpu_a = _edit_cost(a, merged.a)
+        seconds_b, memory_b, cpu_b = _edit_cost(b, merged.b)
         yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
 
 
-def _cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
+def _edit_cost(
+    sheet: Sheet, columns: Iterable[int]
+) -> tuple[float | None, float | None, float | None]:
     """Seconds, memory and processor time of an edit."""
     ended = [run.endings[run.manifest.cases[column].id] for column in dict.fromkeys(columns)]
     made = [end for end in ended if not end.cached and not end.error]
@@ -562,10 +568,10 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def _side(run: Run, model: str, other: Run) -> Side:
-    folder = run.folder.resolve()
+def _describe_side(sheet: Sheet, model: str, other: Sheet) -> Side:
+    folder = sheet.folder.resolve()
     label = model or folder.name
     if model and folder != other.folder.resolve():
         label = f"{model} of {folder.name}"
-    found = (model,) if model else tuple(_models(run))
-    return Side(label, str(folder), run.manifest.created, found, run.manifest.editproof)
+    found = (model,) if model else tuple(_model_names(sheet))
+    return Side(label, str(folder), sheet.manifest.created, found, sheet.manifest.editproof)

@@ -25,145 +25,145 @@ _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]
 Levels = npt.NDArray[np.uint8]
 
 
-def half_a_level_up(image: Image) -> Image:
+def add_half_level(image: Image) -> Image:
     """Half a level brighter."""
-    return _clipped(image + np.float32(0.5) / _LEVELS)
+    return _clip(image + np.float32(0.5) / _LEVELS)
 
 
-def truncated(image: Image) -> Image:
+def truncate(image: Image) -> Image:
     """Cut to whole levels. What lies on a level, but for the rounding of floats, stays there."""
-    return _clipped(np.floor(image * _LEVELS + np.float32(1e-3)) / _LEVELS)
+    return _clip(np.floor(image * _LEVELS + np.float32(1e-3)) / _LEVELS)
 
 
-def rounded_up_at_half(image: Image) -> Image:
+def round_halves_up(image: Image) -> Image:
     """Rounded to whole levels, halves upwards."""
-    return _clipped(np.floor(image * _LEVELS + np.float32(0.5)) / _LEVELS)
+    return _clip(np.floor(image * _LEVELS + np.float32(0.5)) / _LEVELS)
 
 
-def ordered_dither(image: Image) -> Image:
+def dither_ordered(image: Image) -> Image:
     """Rounded by an ordered dither of ±0.5 levels."""
     height, width = image.shape[:2]
     tile = np.tile(
         (_BAYER + np.float32(0.5)) / 16 - np.float32(0.5), (height // 4 + 1, width // 4 + 1)
     )
-    return through_8_bits(_clipped(image + (tile[:height, :width] / _LEVELS)[..., None]))
+    return round_to_8_bits(_clip(image + (tile[:height, :width] / _LEVELS)[..., None]))
 
 
-def random_dither(image: Image) -> Image:
+def dither_randomly(image: Image) -> Image:
     """Rounded by a triangular dither of ±1 level."""
     draw = np.random.default_rng(_SEED).random((2, *image.shape), dtype=np.float32)
-    return through_8_bits(_clipped(image + (draw[0] - draw[1]) / _LEVELS))
+    return round_to_8_bits(_clip(image + (draw[0] - draw[1]) / _LEVELS))
 
 
-def noisy(image: Image, sigma: float) -> Image:
+def add_noise(image: Image, sigma: float) -> Image:
     """Normal noise of so many levels."""
     draw = np.random.default_rng(_SEED).standard_normal(image.shape, dtype=np.float32)
-    return _clipped(image + draw * np.float32(sigma) / _LEVELS)
+    return _clip(image + draw * np.float32(sigma) / _LEVELS)
 
 
-def through_8_bits(image: Image) -> Image:
+def round_to_8_bits(image: Image) -> Image:
     """Rounded to whole levels."""
     return _from_levels(_to_levels(image))
 
 
-def plane_through_8_bits(mask: Mask) -> Mask:
+def round_mask_to_8_bits(mask: Mask) -> Mask:
     """A mask, rounded to whole levels."""
     return np.asarray(np.rint(mask * _LEVELS) / _LEVELS, np.float32)
 
 
-def through_16_bits(image: Image) -> Image:
+def round_to_16_bits(image: Image) -> Image:
     """Rounded to 65 536 levels."""
-    return _clipped(
+    return _clip(
         np.rint(image * np.float32(65535)).astype(np.uint16).astype(np.float32) / np.float32(65535)
     )
 
 
-def through_float16(image: Image) -> Image:
+def round_to_float16(image: Image) -> Image:
     """Rounded to half precision."""
     return image.astype(np.float16).astype(np.float32)
 
 
-def through_bfloat16(image: Image) -> Image:
+def round_to_bfloat16(image: Image) -> Image:
     """Rounded to eight significant bits, to nearest and halves to even."""
     bits = np.ascontiguousarray(image, np.float32).view(np.uint32)
     rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     return (rounded & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-def through_png(image: Image, level: int) -> Image:
+def round_trip_png(image: Image, level: int) -> Image:
     """Written as a PNG of that compression level, 0 to 9, and read again."""
-    return _through_file(image, "PNG", compress_level=level)
+    return _round_trip_file(image, "PNG", compress_level=level)
 
 
-def through_tiff(image: Image) -> Image:
+def round_trip_tiff(image: Image) -> Image:
     """Written as a TIFF, LZW, and read again."""
-    return _through_file(image, "TIFF", compression="tiff_lzw")
+    return _round_trip_file(image, "TIFF", compression="tiff_lzw")
 
 
-def through_webp_lossless(image: Image) -> Image:
+def round_trip_webp_lossless(image: Image) -> Image:
     """Written as a lossless WebP and read again."""
-    return _through_file(image, "WEBP", lossless=True)
+    return _round_trip_file(image, "WEBP", lossless=True)
 
 
-def through_webp(image: Image, quality: int) -> Image:
+def round_trip_webp(image: Image, quality: int) -> Image:
     """Written as a WebP of that quality and read again."""
-    return _through_file(image, "WEBP", quality=quality)
+    return _round_trip_file(image, "WEBP", quality=quality)
 
 
-def through_jpeg(image: Image, quality: int, subsampling: str) -> Image:
+def round_trip_jpeg(image: Image, quality: int, subsampling: str) -> Image:
     """Written as a JPEG of that quality and subsampling and read again."""
-    return _through_file(image, "JPEG", quality=quality, subsampling=subsampling)
+    return _round_trip_file(image, "JPEG", quality=quality, subsampling=subsampling)
 
 
-def through_linear_light(image: Image) -> Image:
+def round_trip_linear(image: Image) -> Image:
     """By sRGB's curve to linear light and back."""
-    return _clipped(_encoded(_decoded(image)))
+    return _clip(_from_linear(_to_linear(image)))
 
 
-def through_linear_16_bits(image: Image) -> Image:
+def round_trip_linear_16_bits(image: Image) -> Image:
     """As linear light, kept in 16 bits."""
-    return _clipped(_encoded(through_16_bits(_decoded(image))))
+    return _clip(_from_linear(round_to_16_bits(_to_linear(image))))
 
 
-def through_linear_float16(image: Image) -> Image:
+def round_trip_linear_float16(image: Image) -> Image:
     """As linear light, kept in half precision."""
-    return _clipped(_encoded(through_float16(_decoded(image))))
+    return _clip(_from_linear(round_to_float16(_to_linear(image))))
 
 
-def through_gamma_tables(image: Image) -> Image:
+def round_trip_gamma_tables(image: Image) -> Image:
     """By an exponent of 2.2 and back; each curve is a table that is read at the nearest entry."""
     steps = np.linspace(0, 1, _TABLE)
     there, back = (np.asarray(steps**exponent, np.float32) for exponent in (2.2, 1 / 2.2))
-    return _clipped(_looked_up(_looked_up(image, there), back))
+    return _clip(_look_up(_look_up(image, there), back))
 
 
-def through_ycbcr(image: Image) -> Image:
+def round_trip_ycbcr(image: Image) -> Image:
     """By OpenCV's YCbCr in 8 bits and back."""
     return _from_levels(
         cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB)
     )
 
 
-def through_ycbcr_float32(image: Image) -> Image:
+def round_trip_ycbcr_float32(image: Image) -> Image:
     """By OpenCV's YCbCr in float32 and back."""
-    return _clipped(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB))
+    return _clip(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB))
 
 
-def through_lab_8_bits(image: Image) -> Image:
+def round_trip_lab_8_bits(image: Image) -> Image:
     """By OpenCV's Lab in 8 bits and back."""
     return _from_levels(
         cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2LAB), cv2.COLOR_LAB2RGB)
     )
 
 
-def through_lab(image: Image) -> Image:
+def round_trip_lab(image: Image) -> Image:
     """By scikit-image's Lab and back."""
     from skimage.color import lab2rgb, rgb2lab
 
-    return _clipped(lab2rgb(rgb2lab(image)))
+    return _clip(lab2rgb(rgb2lab(image)))
 
 
-def through_hsv_8_bits(image: Image) -> Image:
+def round_trip_hsv_8_bits(image: Image) -> Image:
     """By OpenCV's HSV in 8 bits and back; its hue has 256 steps."""
     return _from_levels(
         cv2.cvtColor(
@@ -172,19 +172,19 @@ def through_hsv_8_bits(image: Image) -> Image:
     )
 
 
-def through_hsv(image: Image) -> Image:
+def round_trip_hsv(image: Image) -> Image:
     """By OpenCV's HSV in float32 and back."""
-    return _clipped(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), cv2.COLOR_HSV2RGB))
+    return _clip(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), cv2.COLOR_HSV2RGB))
 
 
-def through_xyz(image: Image) -> Image:
+def round_trip_xyz(image: Image) -> Image:
     """By scikit-image's XYZ and back."""
     from skimage.color import rgb2xyz, xyz2rgb
 
-    return _clipped(xyz2rgb(rgb2xyz(image)))
+    return _clip(xyz2rgb(rgb2xyz(image)))
 
 
-def through_icc_lab(image: Image) -> Image:
+def round_trip_icc_lab(image: Image) -> Image:
     """By LittleCMS from an sRGB profile to a Lab profile in 8 bits, and back."""
     from PIL import ImageCms
 
@@ -198,14 +198,14 @@ def through_icc_lab(image: Image) -> Image:
     return _from_levels(np.asarray(returned))
 
 
-def _through_file(image: Image, format_: str, **options: Any) -> Image:
+def _round_trip_file(image: Image, format_: str, **options: Any) -> Image:
     file = io.BytesIO()
     Pil.fromarray(_to_levels(image)).save(file, format_, **options)
     with Pil.open(file) as opened:
         return _from_levels(np.asarray(opened.convert("RGB")))
 
 
-def _decoded(image: Image) -> Image:
+def _to_linear(image: Image) -> Image:
     """Linear light, IEC 61966-2-1."""
     low = image / np.float32(12.92)
     return np.asarray(
@@ -214,14 +214,14 @@ def _decoded(image: Image) -> Image:
     )
 
 
-def _encoded(light: Image) -> Image:
+def _from_linear(light: Image) -> Image:
     """sRGB of linear light."""
     low = light * np.float32(12.92)
     high = np.float32(1.055) * np.maximum(light, 0) ** np.float32(1 / 2.4) - np.float32(0.055)
     return np.asarray(np.where(light <= 0.0031308, low, high), np.float32)
 
 
-def _looked_up(image: Image, table: npt.NDArray[np.float32]) -> Image:
+def _look_up(image: Image, table: npt.NDArray[np.float32]) -> Image:
     return np.asarray(table[np.rint(image * np.float32(_TABLE - 1)).astype(np.intp)], np.float32)
 
 
@@ -233,5 +233,5 @@ def _from_levels(levels: npt.NDArray[Any]) -> Image:
     return np.asarray(levels, np.float32) / _LEVELS
 
 
-def _clipped(image: npt.NDArray[Any]) -> Image:
+def _clip(image: npt.NDArray[Any]) -> Image:
     return np.asarray(image, np.float32).clip(0, 1)

@@ -18,27 +18,27 @@ RIM_PX = 2.0
 """How far a halo reaches, px (1/e)."""
 
 
-def blurred(image: Image, sigma_px: float) -> Image:
+def blur(image: Image, sigma_px: float) -> Image:
     """By a Gaussian."""
     return np.asarray(
         cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32
     )
 
 
-def denoised(image: Image, share: float) -> Image:
+def denoise(image: Image, share: float) -> Image:
     """A share of the grain is gone; edges stay."""
     smooth = np.asarray(
         cv2.bilateralFilter(image, 0, 0.08, 1.5, borderType=cv2.BORDER_REFLECT), np.float32
     )
-    return clipped(image + np.float32(min(share, 1.0)) * (smooth - image))
+    return clip_to_float32(image + np.float32(min(share, 1.0)) * (smooth - image))
 
 
-def sharpened(image: Image, amount: float) -> Image:
+def sharpen(image: Image, amount: float) -> Image:
     """By an unsharp mask of σ 1 px."""
-    return clipped(image + np.float32(amount) * (image - blurred(image, 1.0)))
+    return clip_to_float32(image + np.float32(amount) * (image - blur(image, 1.0)))
 
 
-def turned_hue(image: Image, degrees: float) -> Image:
+def turn_hue(image: Image, degrees: float) -> Image:
     """All hues turned in Lab's plane of a and b."""
     lab = to_lab(image)
     a, b = lab[..., 1].copy(), lab[..., 2].copy()
@@ -47,22 +47,22 @@ def turned_hue(image: Image, degrees: float) -> Image:
     return from_lab(lab)
 
 
-def lighter(image: Image, amount: float) -> Image:
+def lighten(image: Image, amount: float) -> Image:
     """By so much L*."""
     return from_lab(to_lab(image) + np.array([amount, 0, 0]))
 
 
-def faded(image: Image, share: float) -> Image:
+def fade_colours(image: Image, share: float) -> Image:
     """A share of the chroma is gone."""
     return from_lab(to_lab(image) * np.array([1, 1 - share, 1 - share]))
 
 
-def bent(image: Image, change: float) -> Image:
+def bend_tone_curve(image: Image, change: float) -> Image:
     """The tone curve's exponent is larger by `change`."""
     return np.asarray(image ** np.float32(1 + change), np.float32)
 
 
-def shifted(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[np.float32]:
+def shift_right(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[np.float32]:
     """Moved to the right, H×W or H×W×3, by bilinear interpolation, the border repeated."""
     matrix = np.array([[1, 0, right_px], [0, 1, 0]], np.float64)
     size = (image.shape[1], image.shape[0])
@@ -71,7 +71,7 @@ def shifted(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[np.f
     )
 
 
-def compressed(image: Image, loss: float) -> Image:
+def compress_as_jpeg(image: Image, loss: float) -> Image:
     """A JPEG of quality `100 - loss`, 4:2:0."""
     file = io.BytesIO()
     Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(
@@ -81,21 +81,23 @@ def compressed(image: Image, loss: float) -> Image:
         return np.asarray(decoded, np.float32) / np.float32(255)
 
 
-def banded(image: Image, levels: float) -> Image:
+def reduce_levels(image: Image, levels: float) -> Image:
     """Steps of so many 8-bit levels."""
     steps = np.float32(255 / levels)
-    return clipped(np.round(image * steps) / steps)
+    return clip_to_float32(np.round(image * steps) / steps)
 
 
-def chequered(image: Image, levels: float) -> Image:
+def add_chequers(image: Image, levels: float) -> Image:
     """The finest pattern that a picture holds, as upsampling by transposed convolution leaves it;
     peak to peak, 8 bits.
     """
     rows, columns = (np.arange(edge) for edge in image.shape[:2])
-    return clipped(image + (((rows[:, None] + columns) % 2 - 0.5) * levels / 255)[..., None])
+    return clip_to_float32(
+        image + (((rows[:, None] + columns) % 2 - 0.5) * levels / 255)[..., None]
+    )
 
 
-def rimmed(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image:
+def add_rim(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image:
     """A bright rim along the edge of `inside`, on either side; peak in 8-bit levels."""
     area = inside.astype(np.uint8)
     if not area.any():
@@ -103,7 +105,7 @@ def rimmed(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image:
     distance = cv2.distanceTransform(area, cv2.DIST_L2, 5) + cv2.distanceTransform(
         1 - area, cv2.DIST_L2, 5
     )
-    return clipped(image + (levels / 255 * np.exp(-distance / RIM_PX))[..., None])
+    return clip_to_float32(image + (levels / 255 * np.exp(-distance / RIM_PX))[..., None])
 
 
 def chessboard(shape: tuple[int, ...], tile_px: int) -> Plane:
@@ -123,9 +125,9 @@ def from_lab(lab: npt.NDArray[np.float64]) -> Image:
     """sRGB, clipped."""
     from skimage.color import lab2rgb
 
-    return clipped(np.asarray(lab2rgb(lab), np.float32))
+    return clip_to_float32(np.asarray(lab2rgb(lab), np.float32))
 
 
-def clipped(image: npt.NDArray[Any]) -> Image:
+def clip_to_float32(image: npt.NDArray[Any]) -> Image:
     """In [0, 1], float32."""
     return np.asarray(image, np.float32).clip(0, 1)

@@ -19,12 +19,12 @@ _LOBES = 4
 """Of OpenCV's Lanczos."""
 
 
-def _opencv(flag: int, image: Image, scale: int) -> Image:
+def _enlarge_by_opencv(flag: int, image: Image, scale: int) -> Image:
     size = (image.shape[1] * scale, image.shape[0] * scale)
     return np.asarray(cv2.resize(image, size, interpolation=flag), np.float32)
 
 
-def _pillow(kernel: Pil.Resampling, image: Image, scale: int) -> Image:
+def _enlarge_by_pillow(kernel: Pil.Resampling, image: Image, scale: int) -> Image:
     """Channel by channel, in float32."""
     size = (image.shape[1] * scale, image.shape[0] * scale)
     channels = [
@@ -34,7 +34,7 @@ def _pillow(kernel: Pil.Resampling, image: Image, scale: int) -> Image:
     return np.stack([np.asarray(channel, np.float32) for channel in channels], axis=-1)
 
 
-def _torch(mode: str, image: Image, scale: int) -> Image:
+def _enlarge_by_torch(mode: str, image: Image, scale: int) -> Image:
     import torch
 
     options: dict[str, Any] = {} if mode == "area" else {"align_corners": False}
@@ -44,7 +44,7 @@ def _torch(mode: str, image: Image, scale: int) -> Image:
     return np.ascontiguousarray(large[0].numpy().transpose(1, 2, 0))
 
 
-def _skimage(order: int, image: Image, scale: int) -> Image:
+def _enlarge_by_skimage(order: int, image: Image, scale: int) -> Image:
     from skimage.transform import resize
 
     shape = (image.shape[0] * scale, image.shape[1] * scale, 3)
@@ -55,7 +55,7 @@ def _skimage(order: int, image: Image, scale: int) -> Image:
 
 def numpy_lanczos(image: Image, scale: int) -> Image:
     """Lanczos of four lobes as two matrix products, in float64."""
-    down, right = (_matrix(length, scale) for length in image.shape[:2])
+    down, right = (_lanczos_matrix(length, scale) for length in image.shape[:2])
     return np.asarray(
         np.einsum("yh,hwc,xw->yxc", down, image.astype(np.float64), right, optimize=True),
         np.float32,
@@ -67,7 +67,8 @@ def torch_lanczos(image: Image, scale: int) -> Image:
     import torch
 
     down, right = (
-        torch.from_numpy(_matrix(length, scale).astype(np.float32)) for length in image.shape[:2]
+        torch.from_numpy(_lanczos_matrix(length, scale).astype(np.float32))
+        for length in image.shape[:2]
     )
     planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     with torch.no_grad():
@@ -76,7 +77,7 @@ def torch_lanczos(image: Image, scale: int) -> Image:
 
 
 @cache
-def _matrix(length: int, scale: int) -> npt.NDArray[np.float64]:
+def _lanczos_matrix(length: int, scale: int) -> npt.NDArray[np.float64]:
     """Rows: what each output pixel takes from every input pixel; sums are 1, and the border is
     repeated.
     """
@@ -93,15 +94,15 @@ def _matrix(length: int, scale: int) -> npt.NDArray[np.float64]:
     return matrix
 
 
-opencv_lanczos: Enlarge = partial(_opencv, cv2.INTER_LANCZOS4)
-opencv_bicubic: Enlarge = partial(_opencv, cv2.INTER_CUBIC)
-opencv_bilinear: Enlarge = partial(_opencv, cv2.INTER_LINEAR)
-pillow_lanczos: Enlarge = partial(_pillow, Pil.Resampling.LANCZOS)
-pillow_bicubic: Enlarge = partial(_pillow, Pil.Resampling.BICUBIC)
-pillow_bilinear: Enlarge = partial(_pillow, Pil.Resampling.BILINEAR)
-pillow_box: Enlarge = partial(_pillow, Pil.Resampling.BOX)
-torch_bicubic: Enlarge = partial(_torch, "bicubic")
-torch_bilinear: Enlarge = partial(_torch, "bilinear")
-torch_area: Enlarge = partial(_torch, "area")
-skimage_bicubic: Enlarge = partial(_skimage, 3)
-skimage_bilinear: Enlarge = partial(_skimage, 1)
+opencv_lanczos: Enlarge = partial(_enlarge_by_opencv, cv2.INTER_LANCZOS4)
+opencv_bicubic: Enlarge = partial(_enlarge_by_opencv, cv2.INTER_CUBIC)
+opencv_bilinear: Enlarge = partial(_enlarge_by_opencv, cv2.INTER_LINEAR)
+pillow_lanczos: Enlarge = partial(_enlarge_by_pillow, Pil.Resampling.LANCZOS)
+pillow_bicubic: Enlarge = partial(_enlarge_by_pillow, Pil.Resampling.BICUBIC)
+pillow_bilinear: Enlarge = partial(_enlarge_by_pillow, Pil.Resampling.BILINEAR)
+pillow_box: Enlarge = partial(_enlarge_by_pillow, Pil.Resampling.BOX)
+torch_bicubic: Enlarge = partial(_enlarge_by_torch, "bicubic")
+torch_bilinear: Enlarge = partial(_enlarge_by_torch, "bilinear")
+torch_area: Enlarge = partial(_enlarge_by_torch, "area")
+skimage_bicubic: Enlarge = partial(_enlarge_by_skimage, 3)
+skimage_bilinear: Enlarge = partial(_enlarge_by_skimage, 1)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.faults import effects
-from editproof.harness.faults.effects import clipped
+from editproof.harness.faults.effects import clip_to_float32
 from editproof.harness.metrics.core.metric import Area, Image, Reference, require_part
 from editproof.harness.metrics.seams.steps import find_borders, find_tiling
 from editproof.harness.records.errors import unknown
@@ -55,39 +55,39 @@ def get_fault(name: str) -> Fault:
     raise unknown_name_error("fault", name, [fault.name for fault in FAULTS])
 
 
-def _ghost(image: Image, reference: Reference, strength: float) -> Image:
+def _leave_ghost(image: Image, reference: Reference, strength: float) -> Image:
     """A share of the overlay stays."""
-    alpha = strength * _enlarged(require_part(reference.overlay), reference.scale)
-    colour = _enlarged(require_part(reference.overlay_rgb), reference.scale)
-    return clipped(image + alpha[..., None] * (colour - image))
+    alpha = strength * _enlarge(require_part(reference.overlay), reference.scale)
+    colour = _enlarge(require_part(reference.overlay_rgb), reference.scale)
+    return clip_to_float32(image + alpha[..., None] * (colour - image))
 
 
-def _text_left(image: Image, reference: Reference, strength: float) -> Image:
+def _leave_letters(image: Image, reference: Reference, strength: float) -> Image:
     """The first columns of the overlay stay whole."""
-    alpha = _enlarged(require_part(reference.overlay), reference.scale)
+    alpha = _enlarge(require_part(reference.overlay), reference.scale)
     columns = np.flatnonzero(alpha.max(axis=0) > 0)
     alpha[:, columns[max(round(strength * len(columns)), 1) :]] = 0
-    colour = _enlarged(require_part(reference.overlay_rgb), reference.scale)
-    return clipped(image + alpha[..., None] * (colour - image))
+    colour = _enlarge(require_part(reference.overlay_rgb), reference.scale)
+    return clip_to_float32(image + alpha[..., None] * (colour - image))
 
 
-def _soft_fill(image: Image, reference: Reference, strength: float) -> Image:
-    return np.where(reference.areas["edit"][..., None], effects.blurred(image, strength), image)
+def _blur_fill(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["edit"][..., None], effects.blur(image, strength), image)
 
 
-def _grain_lost(image: Image, reference: Reference, strength: float) -> Image:
-    return np.where(reference.areas["edit"][..., None], effects.denoised(image, strength), image)
+def _remove_grain(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["edit"][..., None], effects.denoise(image, strength), image)
 
 
-def _halo(image: Image, reference: Reference, strength: float) -> Image:
-    return effects.rimmed(image, reference.areas["edit"], strength)
+def _add_halo(image: Image, reference: Reference, strength: float) -> Image:
+    return effects.add_rim(image, reference.areas["edit"], strength)
 
 
-def _microprint_lost(image: Image, reference: Reference, strength: float) -> Image:
-    return np.where(reference.areas["protect"][..., None], effects.blurred(image, strength), image)
+def _blur_microprint(image: Image, reference: Reference, strength: float) -> Image:
+    return np.where(reference.areas["protect"][..., None], effects.blur(image, strength), image)
 
 
-def _outside_changed(image: Image, reference: Reference, strength: float) -> Image:
+def _brighten_outside(image: Image, reference: Reference, strength: float) -> Image:
     """One patch in `keep`, as far from the edit as it gets."""
     keep = reference.areas["keep"].astype(np.uint8)
     keep[[0, -1]], keep[:, [0, -1]] = 0, 0
@@ -95,24 +95,24 @@ def _outside_changed(image: Image, reference: Reference, strength: float) -> Ima
     changed = image.copy()
     half = PATCH_PX // 2
     changed[max(y - half, 0) : y + half, max(x - half, 0) : x + half] += np.float32(strength / 255)
-    return clipped(changed)
+    return clip_to_float32(changed)
 
 
-def _hard_seams(image: Image, reference: Reference, strength: float) -> Image:
+def _add_seams(image: Image, reference: Reference, strength: float) -> Image:
     """Every second tile is brighter, as where tiles are normalised one by one and not blended."""
     rows, columns = (_tile_numbers(reference.areas["seams"], axis) for axis in (0, 1))
     step = np.where((rows[:, None] + columns) % 2, 0.5, -0.5) * strength / 255
-    return clipped(image + step[..., None])
+    return clip_to_float32(image + step[..., None])
 
 
-def _tile_shading(image: Image, reference: Reference, strength: float) -> Image:
+def _shade_tiles(image: Image, reference: Reference, strength: float) -> Image:
     """Every tile is lighter in its middle, as where a network's own border darkens what it
     makes.
     """
     rows, columns = (_tile_phases(reference.areas["seams"], axis) for axis in (0, 1))
     waves = [-0.5 * np.cos(2 * np.pi * phases) for phases in (rows, columns)]
     shade = (waves[0][:, None] + waves[1]) / 2 * strength / 255
-    return clipped(image + shade[..., None].astype(np.float32))
+    return clip_to_float32(image + shade[..., None].astype(np.float32))
 
 
 def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
@@ -131,7 +131,7 @@ def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
     return np.searchsorted(middles, np.arange(seams.shape[axis]), side="right")
 
 
-def _everywhere(
+def _apply_everywhere(
     effect: Callable[[Image, float], Image],
 ) -> Callable[[Image, Reference, float], Image]:
     """The same to the whole picture."""
@@ -139,18 +139,25 @@ def _everywhere(
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("ghost", "inpaint", "a trace of the overlay stays", "share of the overlay", 0.02, _ghost),
+    Fault(
+        "ghost",
+        "inpaint",
+        "a trace of the overlay stays",
+        "share of the overlay",
+        0.02,
+        _leave_ghost,
+    ),
     Fault(
         "text_left",
         "detect",
         "the first letters stay",
         "share of the overlay's width",
         0.1,
-        _text_left,
+        _leave_letters,
     ),
-    Fault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _soft_fill),
+    Fault("soft_fill", "inpaint", "the fill is blurred", "σ, px", 1.0, _blur_fill),
     Fault(
-        "grain_lost", "harmonise", "the fill has no grain", "share of the grain", 0.5, _grain_lost
+        "grain_lost", "harmonise", "the fill has no grain", "share of the grain", 0.5, _remove_grain
     ),
     Fault(
         "denoised",
@@ -158,11 +165,11 @@ FAULTS: tuple[Fault, ...] = (
         "grain is gone everywhere",
         "share of the grain",
         0.5,
-        _everywhere(effects.denoised),
+        _apply_everywhere(effects.denoise),
     ),
-    Fault("halo", "blend", "a bright rim around the edit", "8-bit levels", 4.0, _halo),
+    Fault("halo", "blend", "a bright rim around the edit", "8-bit levels", 4.0, _add_halo),
     Fault(
-        "microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _microprint_lost
+        "microprint_lost", "mask", "what must survive is blurred", "σ, px", 1.5, _blur_microprint
     ),
     Fault(
         "outside_changed",
@@ -170,19 +177,24 @@ FAULTS: tuple[Fault, ...] = (
         "a patch far from the edit is brighter",
         "8-bit levels",
         4.0,
-        _outside_changed,
+        _brighten_outside,
     ),
-    Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _hard_seams),
+    Fault("hard_seams", "inpaint", "tiles differ in brightness", "8-bit levels", 2.0, _add_seams),
     Fault(
         "tile_shading",
         "inpaint",
         "every tile is lighter in its middle",
         "8-bit levels",
         4.0,
-        _tile_shading,
+        _shade_tiles,
     ),
     Fault(
-        "hue_drift", "harmonise", "all hues turn", "degrees", 2.0, _everywhere(effects.turned_hue)
+        "hue_drift",
+        "harmonise",
+        "all hues turn",
+        "degrees",
+        2.0,
+        _apply_everywhere(effects.turn_hue),
     ),
     Fault(
         "lightness_drift",
@@ -190,7 +202,7 @@ FAULTS: tuple[Fault, ...] = (
         "everything gets lighter",
         "L*",
         1.0,
-        _everywhere(effects.lighter),
+        _apply_everywhere(effects.lighten),
     ),
     Fault(
         "washed_out",
@@ -198,7 +210,7 @@ FAULTS: tuple[Fault, ...] = (
         "colours fade",
         "share of the chroma",
         0.05,
-        _everywhere(effects.faded),
+        _apply_everywhere(effects.fade_colours),
     ),
     Fault(
         "gamma_drift",
@@ -206,16 +218,18 @@ FAULTS: tuple[Fault, ...] = (
         "the tone curve bends",
         "change of the exponent",
         0.03,
-        _everywhere(effects.bent),
+        _apply_everywhere(effects.bend_tone_curve),
     ),
-    Fault("blurred", "upscale", "everything is softer", "σ, px", 0.6, _everywhere(effects.blurred)),
+    Fault(
+        "blurred", "upscale", "everything is softer", "σ, px", 0.6, _apply_everywhere(effects.blur)
+    ),
     Fault(
         "sharpened",
         "upscale",
         "everything is harsher",
         "amount of an unsharp mask",
         0.3,
-        _everywhere(effects.sharpened),
+        _apply_everywhere(effects.sharpen),
     ),
     Fault(
         "shifted",
@@ -223,7 +237,7 @@ FAULTS: tuple[Fault, ...] = (
         "everything moves to the right",
         "px",
         0.5,
-        _everywhere(effects.shifted),
+        _apply_everywhere(effects.shift_right),
     ),
     Fault(
         "compressed",
@@ -231,10 +245,15 @@ FAULTS: tuple[Fault, ...] = (
         "a JPEG in between",
         "100 - quality",
         10.0,
-        _everywhere(effects.compressed),
+        _apply_everywhere(effects.compress_as_jpeg),
     ),
     Fault(
-        "banded", "upscale", "fewer levels", "8-bit levels a step", 4.0, _everywhere(effects.banded)
+        "banded",
+        "upscale",
+        "fewer levels",
+        "8-bit levels a step",
+        4.0,
+        _apply_everywhere(effects.reduce_levels),
     ),
     Fault(
         "chequered",
@@ -242,13 +261,13 @@ FAULTS: tuple[Fault, ...] = (
         "a pattern of single pixels",
         "8-bit levels",
         2.0,
-        _everywhere(effects.chequered),
+        _apply_everywhere(effects.add_chequers),
     ),
 )
 """Every fault, by the stage's place in the pipeline and then as they came up."""
 
 
-def _enlarged(plane: npt.NDArray[np.floating], scale: int) -> Plane:
+def _enlarge(plane: npt.NDArray[np.floating], scale: int) -> Plane:
     height, width = plane.shape[:2]
     large = cv2.resize(
         np.asarray(plane, np.float32),

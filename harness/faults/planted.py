@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from editproof.harness.faults.harmless import Harmless, Way, get_harmless
+from editproof.harness.faults.harmless import EditChange, HarmlessChange, get_harmless
 from editproof.harness.faults.stages import Plant, StageFault, get_fault
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, EditResult, Image, Param
@@ -30,11 +30,11 @@ class PlantedPipeline(ReferencePipeline):
     """The reference pipeline, one of its stages faulty."""
 
     def __init__(self, config: ReferenceConfig, fault: StageFault, strength: float) -> None:
-        def faulty(stage: Stage) -> Stage:
+        def plant_fault(stage: Stage) -> Stage:
             return lambda edit: fault.plant(stage, edit, strength)
 
         program = tuple(
-            (name, faulty(stage) if name == fault.stage else stage) for name, stage in STAGES
+            (name, plant_fault(stage) if name == fault.stage else stage) for name, stage in STAGES
         )
         super().__init__(config, program)
         self._fault, self._strength = fault, strength
@@ -42,7 +42,7 @@ class PlantedPipeline(ReferencePipeline):
     @cached_property
     def fingerprint(self) -> str:
         """As the reference's, with the fault."""
-        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_code()}"
+        return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_hash_code()}"
 
 
 def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeline:
@@ -59,15 +59,15 @@ def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeli
 class HarmlessPipeline(ReferencePipeline):
     """The reference pipeline with a harmless change."""
 
-    def __init__(self, config: ReferenceConfig, way: Way, label: str) -> None:
+    def __init__(self, config: ReferenceConfig, way: EditChange, label: str) -> None:
         planted = dict(way.stages)
-        program = tuple((name, _in_place_of(stage, planted.get(name))) for name, stage in STAGES)
+        program = tuple((name, _replace_stage(stage, planted.get(name))) for name, stage in STAGES)
         super().__init__(config, program)
         self._way, self._label = way, label
 
     def __call__(self, request: EditRequest) -> EditResult:
         """As the reference's."""
-        with in_threads(self._way.threads) if self._way.threads else nullcontext():
+        with limit_threads(self._way.threads) if self._way.threads else nullcontext():
             result = super().__call__(request)
         if self._way.finished is None or result.image is None:
             return result
@@ -76,7 +76,7 @@ class HarmlessPipeline(ReferencePipeline):
     @cached_property
     def fingerprint(self) -> str:
         """As the reference's, with the change."""
-        return f"{super().fingerprint} harmless {self._label} {_code()}"
+        return f"{super().fingerprint} harmless {self._label} {_hash_code()}"
 
 
 def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipeline:
@@ -86,17 +86,17 @@ def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipel
     Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong
     value.
     """
-    found: Harmless = get_harmless(kind)
-    way = found.way if side == "after" else found.before or Way()
+    found: HarmlessChange = get_harmless(kind)
+    way = found.after if side == "after" else found.before or EditChange()
     config = ReferenceConfig().with_settings({**settings, **dict(way.settings)})
     return HarmlessPipeline(config, way, f"{kind} {side}")
 
 
-def _in_place_of(stage: Stage, plant: Plant | None) -> Stage:
+def _replace_stage(stage: Stage, plant: Plant | None) -> Stage:
     return stage if plant is None else lambda edit: plant(stage, edit, 1.0)
 
 
-def _code() -> str:
+def _hash_code() -> str:
     """Hash of the code of all faults and harmless changes."""
     return hashlib.sha256(
         b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
@@ -112,8 +112,10 @@ class RepeatedPipeline(ReferencePipeline):
 
     def __call__(self, request: EditRequest) -> EditResult:
         """As the reference's."""
-        with in_threads(self._threads) if self._threads else nullcontext():
-            return super().__call__(replace(request, image=through_png(request.image, self._png)))
+        with limit_threads(self._threads) if self._threads else nullcontext():
+            return super().__call__(
+                replace(request, image=round_trip_png(request.image, self._png))
+            )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -130,7 +132,7 @@ def again(threads: int = 0, png: int = -1, **settings: Param) -> RepeatedPipelin
 
 
 @contextmanager
-def in_threads(count: int) -> Iterator[None]:
+def limit_threads(count: int) -> Iterator[None]:
     """OpenCV and torch compute in so many threads."""
     import torch
 
@@ -144,7 +146,7 @@ def in_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before[1])
 
 
-def through_png(image: Image, level: int) -> Image:
+def round_trip_png(image: Image, level: int) -> Image:
     """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it
     is.
     """

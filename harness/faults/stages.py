@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from editproof.harness.faults import effects
-from editproof.harness.faults.effects import Plane, clipped
-from editproof.harness.records.errors import unknown_name_error
+from editproof.harness.faults.effects import Plane, clip_to_float32
+from editproof.harness.records.errors import unknown
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import Image, Mask, Param, Status
 from editproof.pipelines.edit import Edit, Step
@@ -130,7 +130,7 @@ def _blended(spoil: Spoil) -> Plant:
     return plant
 
 
-def _everywhere(effect: Callable[[Image, float], Image]) -> Spoil:
+def _apply_everywhere(effect: Callable[[Image, float], Image]) -> Spoil:
     return lambda image, _, strength: effect(image, strength)
 
 
@@ -145,7 +145,7 @@ def _with_settings(change: Callable[[ReferenceConfig, float], dict[str, Param]])
     return plant
 
 
-def _sometimes(plant: Plant) -> Plant:
+def _plant_in_share(plant: Plant) -> Plant:
     """Happens to a share of the pictures, always to the same ones."""
 
     def planted(stage: Stage, edit: Edit, strength: float) -> Step:
@@ -156,17 +156,17 @@ def _sometimes(plant: Plant) -> Plant:
     return planted
 
 
-def _skipped(stage: Stage, edit: Edit, strength: float) -> Step:
+def _skip_stage(stage: Stage, edit: Edit, strength: float) -> Step:
     """A share of what the stage does to the picture is not done."""
     step = stage(edit)
-    image = clipped(step.edit.image + np.float32(strength) * (edit.image - step.edit.image))
+    image = clip_to_float32(step.edit.image + np.float32(strength) * (edit.image - step.edit.image))
     return replace(step, edit=replace(step.edit, image=image), artefact=image)
 
 
 # Masks
 
 
-def _without_last_letters(mask: Mask, _: Edit, strength: float) -> Mask:
+def _drop_last_letters(mask: Mask, _: Edit, strength: float) -> Mask:
     columns = np.flatnonzero(mask.max(axis=0) > 0)
     left = mask.copy()
     if len(columns):
@@ -174,14 +174,14 @@ def _without_last_letters(mask: Mask, _: Edit, strength: float) -> Mask:
     return left
 
 
-def _grown(mask: Mask, _: Edit, strength: float) -> Mask:
+def _grow(mask: Mask, _: Edit, strength: float) -> Mask:
     size = 2 * round(strength) + 1
     return np.asarray(
         cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))), np.float32
     )
 
 
-def _shrunk(mask: Mask, _: Edit, strength: float) -> Mask:
+def _shrink(mask: Mask, _: Edit, strength: float) -> Mask:
     inside = (mask == 1).astype(np.uint8)
     if not inside.any():
         return mask
@@ -189,26 +189,30 @@ def _shrunk(mask: Mask, _: Edit, strength: float) -> Mask:
     return np.where(depth > strength, np.float32(1), np.float32(0))
 
 
-def _hardened(mask: Mask, _: Edit, strength: float) -> Mask:
+def _harden(mask: Mask, _: Edit, strength: float) -> Mask:
     return mask + np.float32(strength) * ((mask >= 0.5).astype(np.float32) - mask)
 
 
 # Fills
 
 
-def _ghost(fill: Image, edit: Edit, strength: float) -> Image:
+def _leave_ghost(fill: Image, edit: Edit, strength: float) -> Image:
     return fill + np.float32(strength) * (edit.request.image - fill)
 
 
-def _stepped(fill: Image, _: Edit, strength: float) -> Image:
-    return clipped(fill + (effects.chessboard(fill.shape, TILE_PX) * strength / 255)[..., None])
+def _brighten_every_second_tile(fill: Image, _: Edit, strength: float) -> Image:
+    return clip_to_float32(
+        fill + (effects.chessboard(fill.shape, TILE_PX) * strength / 255)[..., None]
+    )
 
 
-def _uneven(fill: Image, _: Edit, strength: float) -> Image:
-    return clipped(fill * (1 + 2 * strength * effects.chessboard(fill.shape, TILE_PX))[..., None])
+def _amplify_every_second_tile(fill: Image, _: Edit, strength: float) -> Image:
+    return clip_to_float32(
+        fill * (1 + 2 * strength * effects.chessboard(fill.shape, TILE_PX))[..., None]
+    )
 
 
-def _overflown(fill: Image, edit: Edit, strength: float) -> Image:
+def _overflow_to_black(fill: Image, edit: Edit, strength: float) -> Image:
     """Black where half precision has overflown: a box in the middle of the hole."""
     rows, columns = np.nonzero(edit.mask > 0)
     if not len(rows):
@@ -221,7 +225,7 @@ def _overflown(fill: Image, edit: Edit, strength: float) -> Image:
     return np.where(near[..., None], np.float32(0), fill)
 
 
-def _hallucinated(fill: Image, edit: Edit, strength: float) -> Image:
+def _draw_letters(fill: Image, edit: Edit, strength: float) -> Image:
     """Letters that nobody asked for."""
     drawn = np.zeros(fill.shape[:2], np.uint8)
     rows, columns = np.nonzero(edit.mask > 0)
@@ -238,14 +242,14 @@ def _hallucinated(fill: Image, edit: Edit, strength: float) -> Image:
             1,
             cv2.LINE_AA,
         )
-    return clipped(fill - (drawn / np.float32(255) * strength / 255)[..., None])
+    return clip_to_float32(fill - (drawn / np.float32(255) * strength / 255)[..., None])
 
 
-def _seedless(stage: Stage, edit: Edit, _: float) -> Step:
+def _ignore_seed(stage: Stage, edit: Edit, _: float) -> Step:
     return stage(replace(edit, request=replace(edit.request, seed=0)))
 
 
-def _blurred_text(stage: Stage, edit: Edit, strength: float) -> Step:
+def _blur_text(stage: Stage, edit: Edit, strength: float) -> Step:
     """The first columns of what must go are blurred and counted as done."""
     step = stage(edit)
     hole = step.edit.mask > 0
@@ -253,7 +257,7 @@ def _blurred_text(stage: Stage, edit: Edit, strength: float) -> Step:
     part = np.zeros(hole.shape, bool)
     part[:, columns[: round(strength * len(columns))]] = True
     done = part & hole
-    fill = np.where(done[..., None], effects.blurred(edit.image, 3.0), step.edit.fill)
+    fill = np.where(done[..., None], effects.blur(edit.image, 3.0), step.edit.fill)
     before = np.zeros(hole.shape, bool) if step.edit.filled is None else step.edit.filled
     return replace(step, edit=replace(step.edit, fill=fill, filled=before | done), artefact=fill)
 
@@ -261,22 +265,24 @@ def _blurred_text(stage: Stage, edit: Edit, strength: float) -> Step:
 # Blending
 
 
-def _haloed(image: Image, edit: Edit, strength: float) -> Image:
-    return effects.rimmed(image, edit.mask > 0, strength)
+def _add_halo(image: Image, edit: Edit, strength: float) -> Image:
+    return effects.add_rim(image, edit.mask > 0, strength)
 
 
-def _premultiplied(image: Image, edit: Edit, strength: float) -> Image:
+def _apply_alpha_twice(image: Image, edit: Edit, strength: float) -> Image:
     """Alpha is applied twice to the fill, so that the soft edge gets dark."""
     alpha = edit.mask[..., None]
-    return np.where(alpha > 0, clipped(image - strength * (alpha - alpha**2) * edit.fill), image)
+    return np.where(
+        alpha > 0, clip_to_float32(image - strength * (alpha - alpha**2) * edit.fill), image
+    )
 
 
-def _pasted_beside(stage: Stage, edit: Edit, strength: float) -> Step:
-    step = stage(replace(edit, fill=effects.shifted(edit.fill, strength)))
+def _paste_beside(stage: Stage, edit: Edit, strength: float) -> Step:
+    step = stage(replace(edit, fill=effects.shift_right(edit.fill, strength)))
     return replace(step, edit=replace(step.edit, fill=edit.fill))
 
 
-def _outside_changed(image: Image, edit: Edit, strength: float) -> Image:
+def _brighten_outside(image: Image, edit: Edit, strength: float) -> Image:
     """One patch, as far from the mask as it gets."""
     free = (edit.mask == 0).astype(np.uint8)
     free[[0, -1]], free[:, [0, -1]] = 0, 0
@@ -285,21 +291,21 @@ def _outside_changed(image: Image, edit: Edit, strength: float) -> Image:
     half = PATCH_PX // 2
     changed = image.copy()
     changed[max(y - half, 0) : y + half, max(x - half, 0) : x + half] += np.float32(strength / 255)
-    return clipped(changed)
+    return clip_to_float32(changed)
 
 
 # Enlarging
 
 
-def _bicubic(stage: Stage, edit: Edit, strength: float) -> Step:
+def _enlarge_bicubically(stage: Stage, edit: Edit, strength: float) -> Step:
     step = stage(edit)
     size = (step.edit.image.shape[1], step.edit.image.shape[0])
     other = cv2.resize(edit.image, size, interpolation=cv2.INTER_CUBIC)
-    image = clipped(step.edit.image + np.float32(strength) * (other - step.edit.image))
+    image = clip_to_float32(step.edit.image + np.float32(strength) * (other - step.edit.image))
     return replace(step, edit=replace(step.edit, image=image), artefact=image)
 
 
-def _redone(image: Image, edit: Edit, strength: float) -> Image:
+def _redo_some_tiles(image: Image, edit: Edit, strength: float) -> Image:
     """Every so many tiles, what was good is made again by a model that is not."""
     tile = effects.chessboard(image.shape, TILE_PX)
     rows, columns = (np.arange(edge) // TILE_PX for edge in image.shape[:2])
@@ -313,44 +319,46 @@ def _redone(image: Image, edit: Edit, strength: float) -> Image:
 # Harmonising
 
 
-def _hole_of(image: Image, edit: Edit) -> Plane:
+def _enlarged_mask(image: Image, edit: Edit) -> Plane:
     height, width = image.shape[:2]
     return np.asarray(
         cv2.resize(edit.mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
     )[..., None]
 
 
-def _grainless(image: Image, edit: Edit, strength: float) -> Image:
-    return np.where(_hole_of(image, edit) > 0, effects.denoised(image, strength), image)
+def _remove_grain(image: Image, edit: Edit, strength: float) -> Image:
+    return np.where(_enlarged_mask(image, edit) > 0, effects.denoise(image, strength), image)
 
 
-def _grainy(image: Image, edit: Edit, strength: float) -> Image:
+def _add_grain(image: Image, edit: Edit, strength: float) -> Image:
     noise = np.random.default_rng(edit.request.seed + 1).standard_normal(
         image.shape[:2], dtype=np.float32
     )
-    return clipped(image + _hole_of(image, edit) * (noise * strength / 255)[..., None])
+    return clip_to_float32(
+        image + _enlarged_mask(image, edit) * (noise * strength / 255)[..., None]
+    )
 
 
-def _repeated_grain(image: Image, edit: Edit, strength: float) -> Image:
+def _repeat_grain(image: Image, edit: Edit, strength: float) -> Image:
     """Each tile gets the same noise."""
     tile = np.random.default_rng(edit.request.seed + 1).standard_normal(
         (GRAIN_TILE_PX, GRAIN_TILE_PX)
     )
     times = [-(-edge // GRAIN_TILE_PX) for edge in image.shape[:2]]
     noise = np.tile(tile, times)[: image.shape[0], : image.shape[1]].astype(np.float32)
-    return clipped(image + (noise * strength / 255)[..., None])
+    return clip_to_float32(image + (noise * strength / 255)[..., None])
 
 
 # Verifying
 
 
-def _distrustful(stage: Stage, edit: Edit, _: float) -> Step:
+def _ask_for_review(stage: Stage, edit: Edit, _: float) -> Step:
     step = stage(edit)
     spoiled = replace(step.edit, status=Status.NEEDS_REVIEW, reason="needs a look")
     return replace(step, edit=spoiled, decision="needs review: needs a look")
 
 
-def _as_it_is(stage: Stage, edit: Edit, _: float) -> Step:
+def _run_unchanged(stage: Stage, edit: Edit, _: float) -> Step:
     return stage(edit)
 
 
@@ -364,7 +372,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "red and blue change places",
         _PICTURES,
         1.0,
-        _sometimes(_decoded(lambda image, _, __: np.ascontiguousarray(image[..., ::-1]))),
+        _plant_in_share(_decoded(lambda image, _, __: np.ascontiguousarray(image[..., ::-1]))),
     ),
     StageFault(
         "rotation_ignored",
@@ -372,7 +380,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a picture is read upside down, and its mask is not",
         _PICTURES,
         1.0,
-        _sometimes(_decoded(lambda image, _, __: np.ascontiguousarray(image[::-1, ::-1]))),
+        _plant_in_share(_decoded(lambda image, _, __: np.ascontiguousarray(image[::-1, ::-1]))),
     ),
     StageFault(
         "profile_ignored",
@@ -380,7 +388,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a picture's tone curve is taken for another",
         "change of the exponent",
         0.03,
-        _decoded(_everywhere(effects.bent)),
+        _decoded(_apply_everywhere(effects.bend_tone_curve)),
     ),
     StageFault(
         "jpeg_before",
@@ -388,7 +396,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a JPEG in front of it all",
         "100 - quality",
         10.0,
-        _decoded(_everywhere(effects.compressed)),
+        _decoded(_apply_everywhere(effects.compress_as_jpeg)),
     ),
     StageFault(
         "letters_left",
@@ -396,7 +404,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the last letters are not found",
         "share of the mask's width",
         0.1,
-        _mask(_without_last_letters),
+        _mask(_drop_last_letters),
     ),
     StageFault(
         "stale_mask",
@@ -404,7 +412,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the mask of another picture, mirrored",
         _PICTURES,
         1.0,
-        _sometimes(_mask(lambda mask, _, __: np.ascontiguousarray(mask[:, ::-1]))),
+        _plant_in_share(_mask(lambda mask, _, __: np.ascontiguousarray(mask[:, ::-1]))),
     ),
     StageFault(
         "mask_inverted",
@@ -412,7 +420,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "what must go and what must stay change places",
         _PICTURES,
         1.0,
-        _sometimes(_mask(lambda mask, _, __: 1 - mask)),
+        _plant_in_share(_mask(lambda mask, _, __: 1 - mask)),
     ),
     StageFault(
         "mask_dilated",
@@ -420,7 +428,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the mask grows too far, over fine print too",
         "px",
         4.0,
-        _mask(_grown),
+        _mask(_grow),
     ),
     StageFault(
         "mask_eroded",
@@ -428,7 +436,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the mask leaves a rim of what must go",
         "px",
         1.0,
-        _mask(_shrunk),
+        _mask(_shrink),
     ),
     StageFault(
         "mask_shifted",
@@ -436,7 +444,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the mask lies beside what must go",
         "px",
         2.0,
-        _mask(lambda mask, _, strength: effects.shifted(mask, strength)),
+        _mask(lambda mask, _, strength: effects.shift_right(mask, strength)),
     ),
     StageFault(
         "mask_hardened",
@@ -444,7 +452,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the soft edge is cut",
         "share of the softness",
         1.0,
-        _mask(_hardened),
+        _mask(_harden),
     ),
     StageFault(
         "mask_unrefined",
@@ -452,7 +460,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the mask from before its refinement is handed on",
         _PICTURES,
         1.0,
-        _sometimes(
+        _plant_in_share(
             _mask(lambda mask, edit, __: mask if edit.request.mask is None else edit.request.mask)
         ),
     ),
@@ -462,10 +470,15 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "text is blurred that could be removed",
         "share of its width",
         0.2,
-        _blurred_text,
+        _blur_text,
     ),
     StageFault(
-        "ghost", "inpaint", "a trace of what must go stays", "share of it", 0.02, _fill(_ghost)
+        "ghost",
+        "inpaint",
+        "a trace of what must go stays",
+        "share of it",
+        0.02,
+        _fill(_leave_ghost),
     ),
     StageFault(
         "soft_fill",
@@ -473,7 +486,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill is blurred",
         "σ, px",
         1.0,
-        _fill(_everywhere(effects.blurred)),
+        _fill(_apply_everywhere(effects.blur)),
     ),
     StageFault(
         "tile_steps",
@@ -481,10 +494,15 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill's tiles differ in brightness",
         _LEVELS,
         4.0,
-        _fill(_stepped),
+        _fill(_brighten_every_second_tile),
     ),
     StageFault(
-        "tile_gain", "inpaint", "the fill's tiles differ in gain", "share", 0.03, _fill(_uneven)
+        "tile_gain",
+        "inpaint",
+        "the fill's tiles differ in gain",
+        "share",
+        0.03,
+        _fill(_amplify_every_second_tile),
     ),
     StageFault(
         "context_lost",
@@ -499,7 +517,12 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         ),
     ),
     StageFault(
-        "overflow", "inpaint", "half precision overflows to black", "px", 8.0, _fill(_overflown)
+        "overflow",
+        "inpaint",
+        "half precision overflows to black",
+        "px",
+        8.0,
+        _fill(_overflow_to_black),
     ),
     StageFault(
         "faded_fill",
@@ -507,7 +530,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill loses its colour, as in a poor encoder",
         "share of the chroma",
         0.15,
-        _fill(_everywhere(effects.faded)),
+        _fill(_apply_everywhere(effects.fade_colours)),
     ),
     StageFault(
         "dark_fill",
@@ -515,10 +538,10 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill is darker",
         "L*",
         1.5,
-        _fill(lambda fill, _, strength: effects.lighter(fill, -strength)),
+        _fill(lambda fill, _, strength: effects.lighten(fill, -strength)),
     ),
     StageFault(
-        "hallucinated", "inpaint", "letters appear in the fill", _LEVELS, 12.0, _fill(_hallucinated)
+        "hallucinated", "inpaint", "letters appear in the fill", _LEVELS, 12.0, _fill(_draw_letters)
     ),
     StageFault(
         "banded_fill",
@@ -526,7 +549,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill has few levels",
         "8-bit levels a step",
         6.0,
-        _fill(_everywhere(effects.banded)),
+        _fill(_apply_everywhere(effects.reduce_levels)),
     ),
     StageFault(
         "seed_ignored",
@@ -534,19 +557,19 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "every seed gives the same picture",
         _PICTURES,
         1.0,
-        _sometimes(_seedless),
+        _plant_in_share(_ignore_seed),
     ),
-    StageFault("halo", "blend", "a bright rim around the fill", _LEVELS, 4.0, _blended(_haloed)),
+    StageFault("halo", "blend", "a bright rim around the fill", _LEVELS, 4.0, _blended(_add_halo)),
     StageFault(
         "premultiplied",
         "blend",
         "alpha is applied twice: a dark edge",
         "share",
         1.0,
-        _blended(_premultiplied),
+        _blended(_apply_alpha_twice),
     ),
     StageFault(
-        "pasted_beside", "blend", "the fill is pasted beside its place", "px", 2.0, _pasted_beside
+        "pasted_beside", "blend", "the fill is pasted beside its place", "px", 2.0, _paste_beside
     ),
     StageFault(
         "outside_changed",
@@ -554,7 +577,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a patch far from the mask changes",
         _LEVELS,
         4.0,
-        _blended(_outside_changed),
+        _blended(_brighten_outside),
     ),
     StageFault(
         "model_round_trip",
@@ -562,16 +585,18 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the whole picture has been through the model",
         "σ of a blur, px",
         0.5,
-        _blended(_everywhere(effects.blurred)),
+        _blended(_apply_everywhere(effects.blur)),
     ),
-    StageFault("bicubic", "upscale", "bicubic in place of Lanczos", "share", 1.0, _bicubic),
+    StageFault(
+        "bicubic", "upscale", "bicubic in place of Lanczos", "share", 1.0, _enlarge_bicubically
+    ),
     StageFault(
         "sharpened",
         "upscale",
         "everything is harsher",
         "amount of an unsharp mask",
         0.3,
-        _picture(_everywhere(effects.sharpened)),
+        _picture(_apply_everywhere(effects.sharpen)),
     ),
     StageFault(
         "blurred",
@@ -579,7 +604,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "everything is softer",
         "σ, px",
         0.6,
-        _picture(_everywhere(effects.blurred)),
+        _picture(_apply_everywhere(effects.blur)),
     ),
     StageFault(
         "shifted",
@@ -587,7 +612,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "everything moves to the right",
         "px",
         0.5,
-        _picture(_everywhere(effects.shifted)),
+        _picture(_apply_everywhere(effects.shift_right)),
     ),
     StageFault(
         "compressed",
@@ -595,10 +620,15 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a JPEG in between",
         "100 - quality",
         10.0,
-        _picture(_everywhere(effects.compressed)),
+        _picture(_apply_everywhere(effects.compress_as_jpeg)),
     ),
     StageFault(
-        "tile_seams", "upscale", "tiles differ in brightness", _LEVELS, 2.0, _picture(_stepped)
+        "tile_seams",
+        "upscale",
+        "tiles differ in brightness",
+        _LEVELS,
+        2.0,
+        _picture(_brighten_every_second_tile),
     ),
     StageFault(
         "chequered",
@@ -606,7 +636,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "a pattern of single pixels",
         _LEVELS,
         2.0,
-        _picture(_everywhere(effects.chequered)),
+        _picture(_apply_everywhere(effects.add_chequers)),
     ),
     StageFault(
         "banded",
@@ -614,7 +644,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "fewer levels",
         "8-bit levels a step",
         4.0,
-        _picture(_everywhere(effects.banded)),
+        _picture(_apply_everywhere(effects.reduce_levels)),
     ),
     StageFault(
         "denoised",
@@ -622,7 +652,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "grain is gone everywhere",
         "share of the grain",
         0.5,
-        _picture(_everywhere(effects.denoised)),
+        _picture(_apply_everywhere(effects.denoise)),
     ),
     StageFault(
         "wrong_order",
@@ -630,7 +660,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "enlarged first, filled then",
         "is set",
         1.0,
-        _as_it_is,
+        _run_unchanged,
         (("order.upscale_first", True),),
     ),
     StageFault(
@@ -639,7 +669,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "what was good is made again, worse",
         "share of the tiles",
         0.25,
-        _picture(_redone),
+        _picture(_redo_some_tiles),
     ),
     StageFault(
         "hue_drift",
@@ -647,7 +677,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "all hues turn",
         "degrees",
         2.0,
-        _picture(_everywhere(effects.turned_hue)),
+        _picture(_apply_everywhere(effects.turn_hue)),
     ),
     StageFault(
         "lightness_drift",
@@ -655,7 +685,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "everything gets lighter",
         "L*",
         1.0,
-        _picture(_everywhere(effects.lighter)),
+        _picture(_apply_everywhere(effects.lighten)),
     ),
     StageFault(
         "washed_out",
@@ -663,7 +693,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "colours fade",
         "share of the chroma",
         0.05,
-        _picture(_everywhere(effects.faded)),
+        _picture(_apply_everywhere(effects.fade_colours)),
     ),
     StageFault(
         "gamma_drift",
@@ -671,7 +701,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the tone curve bends",
         "change of the exponent",
         0.03,
-        _picture(_everywhere(effects.bent)),
+        _picture(_apply_everywhere(effects.bend_tone_curve)),
     ),
     StageFault(
         "grain_lost",
@@ -679,7 +709,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill loses its grain",
         "share of the grain",
         0.5,
-        _picture(_grainless),
+        _picture(_remove_grain),
     ),
     StageFault(
         "grain_added",
@@ -687,7 +717,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "the fill gets grain that nothing around it has",
         _LEVELS + " (σ)",
         1.5,
-        _picture(_grainy),
+        _picture(_add_grain),
     ),
     StageFault(
         "grain_repeated",
@@ -695,16 +725,16 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "every tile gets the same noise",
         _LEVELS + " (σ)",
         1.0,
-        _picture(_repeated_grain),
+        _picture(_repeat_grain),
     ),
-    StageFault("not_harmonised", "harmonise", "the stage is dropped", "share", 1.0, _skipped),
+    StageFault("not_harmonised", "harmonise", "the stage is dropped", "share", 1.0, _skip_stage),
     StageFault(
         "distrustful",
         "verify",
         "good results are sent to review",
         _PICTURES,
         1.0,
-        _sometimes(_distrustful),
+        _plant_in_share(_ask_for_review),
     ),
 )
 """Every fault, by the stage's place in the pipeline."""

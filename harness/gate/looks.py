@@ -26,7 +26,7 @@ from editproof.harness.metrics.core.visibility import (
     measure_kept_sample,
 )
 from editproof.harness.pictures import files as pictures
-from editproof.harness.pictures.differences import DifferenceStore, Pair, viewing_of
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -120,7 +120,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    pair: Pair
+    pair: PicturePair
     case: Case
     """Of the run; its scene says where regions lie."""
     other: str = ""
@@ -209,7 +209,9 @@ def _plan_tasks(
             other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
             for digest in accepted:
                 yield _Task(
-                    Pair(digest, mine.actual, mine.expected, viewing_of(viewing, case.family)),
+                    PicturePair(
+                        digest, mine.actual, mine.expected, viewing_of(viewing, case.family)
+                    ),
                     case,
                     other,
                 )
@@ -228,7 +230,7 @@ def _plan_seed_tasks(
         if before and after:
             yield (
                 before == after,
-                _Task(Pair(before, after, "", viewing_of(viewing, case.family)), case),
+                _Task(PicturePair(before, after, "", viewing_of(viewing, case.family)), case),
             )
 
 
@@ -236,7 +238,7 @@ def _look_at_scene(
     run: Run,
     baseline: Baseline,
     scene: Scene,
-    known: Mapping[Pair, Difference],
+    known: Mapping[PicturePair, Difference],
     viewing: Sequence[Viewing],
 ) -> Iterator[Look]:
     for column, partner in zip(scene.ours, scene.partners, strict=True):
@@ -246,7 +248,7 @@ def _look_at_scene(
             yield Look(column, partner, accepted.index(mine.actual), "unchanged")
             continue
         look_at = viewing_of(viewing, case.family)
-        pairs = [Pair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
+        pairs = [PicturePair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
         measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
         if not measured:
             refused = "refused" in {mine.status, _read_ending(baseline.run, partner)[1].status}
@@ -256,19 +258,15 @@ def _look_at_scene(
         yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
 
 
-def _measure_tasks(
-    run: Run,
-    baseline: Baseline,
-    tasks: Sequence[_Task],
-    store: DifferenceStore,
-    looking: LookOptions,
-) -> tuple[dict[Pair, Difference], str]:
+def _measured(
+    run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+) -> tuple[dict[PicturePair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.
     """
-    known: dict[Pair, Difference] = {}
-    missing: dict[Pair, _Task] = {}
-    folders = [run.folder, baseline.run.folder]
+    known: dict[PicturePair, Difference] = {}
+    missing: dict[PicturePair, _Task] = {}
+    folders = [run.folder, baseline.sheet.folder]
     for task in tasks:
         if task.pair.accepted == task.pair.image:
             continue

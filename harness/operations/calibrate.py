@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from editproof.harness.calibration import command
-from editproof.harness.calibration.command import Asked as Calibration
-from editproof.harness.calibration.command import Calibrated
+from editproof.harness.calibration.command import CalibrationRequest as Calibration
+from editproof.harness.calibration.command import CalibrationResult
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations import progress
 from editproof.harness.operations.project import find_suite, make_printer
@@ -15,7 +15,7 @@ from editproof.harness.suites.settings import Project
 
 def calibrate_gate(
     asked: Calibration, suite: str, project: Project, console: Console, *, quiet: bool
-) -> Calibrated:
+) -> CalibrationResult:
     """Measure the gate's own error rates."""
     named = find_suite(suite, project)
     warn = make_printer(console, quiet=quiet)

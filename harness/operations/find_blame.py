@@ -44,13 +44,8 @@ def find_blame(
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
     asked = blaming.find_case(run, case, findings)
-    question = blaming.ask(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
-    _check_files(asked, run.folder)
-    allowed = trust_of(
-        project,
-        everything=trust,
-        named=[text for text in (good, bad) if text],
-        data=[run.folder, accepted.run.folder],
+    question = blaming.make_question(
+        run, accepted.sheet, asked, findings, metric=metric, good=good, bad=bad
     )
     weights = find_weights(project.lpips_weights, download=False)
     settings = project.settings

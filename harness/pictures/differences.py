@@ -37,7 +37,7 @@ FILE = "differences.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PicturePair:
     """Two pictures that are compared, and the right answer; by their hashes."""
 
     accepted: str
@@ -50,12 +50,12 @@ class Pair:
     def key(self) -> str:
         """What the result is found by."""
         look = (self.viewing.display, self.viewing.distance_m, self.viewing.zoom)
-        told = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        identity = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedPictures:
     """What a run's pictures are compared with while they are at hand."""
 
     folder: Path
@@ -76,26 +76,26 @@ class DifferenceStore:
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self._path, self._cache = folder / FILE, cache
-        self._known = _read(self._path)
+        self._known = _read_differences(self._path)
 
-    def get(self, pair: Pair) -> Difference | None:
+    def get(self, pair: PicturePair) -> Difference | None:
         """What was measured of a pair; None: it has not been, yet."""
         key = pair.key
-        if key not in self._known and self._cache and (found := _from_cache(self._cache, key)):
+        if key not in self._known and self._cache and (found := _read_cached(self._cache, key)):
             self._known[key] = found
-            append(self._path, key, found)
+            append_difference(self._path, key, found)
         return self._known.get(key)
 
-    def put(self, pair: Pair, difference: Difference) -> None:
+    def put(self, pair: PicturePair, difference: Difference) -> None:
         """Keep a result, in the cache as well."""
         key = pair.key
         self._known[key] = difference
-        append(self._path, key, difference)
+        append_difference(self._path, key, difference)
         if self._cache:
-            write_json(_cached(self._cache, key), difference)
+            write_atomically(_cache_path(self._cache, key), msgspec.json.encode(difference))
 
 
-def append(path: Path, key: str, difference: Difference) -> None:
+def append_difference(path: Path, key: str, difference: Difference) -> None:
     """Add a line. Several processes may: a short write to a file opened for appending is not torn
     apart.
     """
@@ -113,10 +113,8 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
     return Viewing(chosen.display, chosen.distance_m, chosen.zoom)
 
 
-def _read(path: Path) -> dict[str, Difference]:
-    """What the file says. A line that is torn, damaged or of another version says nothing: the
-    difference is measured again.
-    """
+def _read_differences(path: Path) -> dict[str, Difference]:
+    """What the file says; a line that is torn or of another version says nothing."""
     found: dict[str, Difference] = {}
     for line in read_file(path).split(b"\n") if path.is_file() else ():
         try:
@@ -127,17 +125,16 @@ def _read(path: Path) -> dict[str, Difference]:
     return found
 
 
-def _from_cache(cache: Path, key: str) -> Difference | None:
-    path = _cached(cache, key)
+def _read_cached(cache: Path, key: str) -> Difference | None:
     try:
-        found = read_json(path, Difference, verified=True)
-    except (OSError, DamagedError):
+        return msgspec.json.decode(_cache_path(cache, key).read_bytes(), type=Difference)
+    except (OSError, msgspec.MsgspecError):
         return None
     note_use(path)
     return found
 
 
-def _cached(cache: Path, key: str) -> Path:
+def _cache_path(cache: Path, key: str) -> Path:
     return cache / "differences" / key[:2] / f"{key}.json"
 
 

@@ -36,7 +36,7 @@ def store(folder: Path, image: Image | Plane) -> str:
     """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256.
     Written once only.
     """
-    return _keep(folder, _encoded(image))
+    return _write_blob(folder, _encode_png(image))
 
 
 def load(path: Path) -> Image:
@@ -80,7 +80,7 @@ def find(folders: Iterable[Path], digest: str) -> Image | None:
 
 def digest_of(image: Image | Plane) -> str:
     """The SHA-256 under which `store` would keep a picture."""
-    return hashlib.sha256(_encoded(image)).hexdigest()
+    return hashlib.sha256(_encode_png(image)).hexdigest()
 
 
 def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
@@ -91,7 +91,7 @@ def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | 
     picture.putpalette(palette)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
-    return _keep(folder, buffer.getvalue())
+    return _write_blob(folder, buffer.getvalue())
 
 
 def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
@@ -105,7 +105,7 @@ def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
     return levels, bytes([0, 0, 0, *(round(255 * part) for part in colour)]), bytes([0, 255])
 
 
-def _encoded(image: Image | Plane) -> bytes:
+def _encode_png(image: Image | Plane) -> bytes:
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     if not done:
@@ -113,7 +113,7 @@ def _encoded(image: Image | Plane) -> bytes:
     return bytes(data.tobytes())
 
 
-def _keep(folder: Path, data: bytes) -> str:
+def _write_blob(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = blob_path(folder, digest)
     if not path.exists():

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.pictures.differences import Accepted
-from editproof.harness.processes.scratch import Scratch, scratch_folder
+from editproof.harness.pictures.differences import AcceptedPictures
+from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -77,13 +77,13 @@ class RunConfig:
             self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
         )
 
-    def find_accepted(self, manifest: Manifest) -> Accepted | None:
+    def accepted(self, manifest: Manifest) -> AcceptedPictures | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
-        return Accepted(
-            self.baseline.run.folder,
-            plan_comparisons(manifest, self.baseline),
+        return AcceptedPictures(
+            self.baseline.sheet.folder,
+            accepted_pictures(manifest, self.baseline),
             manifest.suite.viewing,
         )
 

@@ -17,8 +17,14 @@ from editproof.harness.metrics.core.metric import Image, Metric
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.metrics.core.visibility import compare
 from editproof.harness.pictures import files as pictures
-from editproof.harness.pictures.differences import FILE, Accepted, Pair, append, viewing_of
-from editproof.harness.processes.serving import Requests
+from editproof.harness.pictures.differences import (
+    FILE,
+    AcceptedPictures,
+    PicturePair,
+    append_difference,
+    viewing_of,
+)
+from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import blob_path
@@ -64,7 +70,7 @@ class WorkerSetup:
     """Longest that one edit may take."""
     name: str = ""
     """The worker's, for its logs."""
-    accepted: Accepted | None = None
+    accepted: AcceptedPictures | None = None
     """What its pictures are compared with; None: there is no baseline."""
     limits: ProcessLimits = DEFAULT_LIMITS
     """Of each process."""
@@ -232,13 +238,15 @@ class Worker:
             before = pictures.find([accepted.folder], digest)
             if before is None or before.shape != actual.shape:
                 continue
-            pair = Pair(digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing)
+            pair = PicturePair(
+                digest, record.blobs["actual"], scene.blobs.get("expected", ""), viewing
+            )
             areas, expected = scene.prepared.reference.areas, scene.prepared.reference.expected
             with suppress(IncompleteError):  # the package is not here: the gate says so
                 difference = compare(
                     before, actual, viewing=viewing, areas=areas, expected=expected, other=other
                 )
-                append(self._setup.folder / FILE, pair.key, difference)
+                append_difference(self._setup.folder / FILE, pair.key, difference)
 
     def _measure_again(self, made: Sequence[CaseRecord], scene: _Scene) -> Iterator[CaseRecord]:
         """The records with the numbers that their pictures have now. What was refused has none, now

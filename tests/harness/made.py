@@ -13,10 +13,9 @@ import numpy.typing as npt
 from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures import files as pictures
-from editproof.harness.pictures.differences import DifferenceStore, Pair
-from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
-from editproof.harness.records.runs import Run
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair
+from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
+from editproof.harness.records.sheet import Baseline, sheet_of
 from editproof.harness.records.types import (
     Aspect,
     Budget,
@@ -164,7 +163,9 @@ def hashed(picture: str) -> str:
 def see(folder: Path, before: str, after: str, difference: Difference = VISIBLE) -> None:
     """Let the run in a folder know how two pictures that are only names differ."""
     folder.mkdir(exist_ok=True, parents=True)
-    DifferenceStore(folder).put(Pair(hashed(before), hashed(after), "", Viewing()), difference)
+    DifferenceStore(folder).put(
+        PicturePair(hashed(before), hashed(after), "", Viewing()), difference
+    )
 
 
 def judge_beside(now: Run, before: Run | None, **options: Any) -> Verdict:

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from editproof.harness.calibration import command, judging, trials
-from editproof.harness.calibration.command import Asked
-from editproof.harness.calibration.judging import Judge, Judging
-from editproof.harness.calibration.outcome import OUTCOMES, PeerWord, TrialOutcome, read_outcomes
+from editproof.harness.calibration.command import CalibrationRequest
+from editproof.harness.calibration.judging import Judge, JudgeConfig
+from editproof.harness.calibration.outcome import OUTCOMES, PeerVerdict, TrialOutcome, read_outcomes
 from editproof.harness.calibration.page import write_page
 from editproof.harness.calibration.plan import (
     BASELINE,
@@ -25,21 +25,21 @@ from editproof.harness.calibration.plan import (
     Chunk,
     Extent,
     Trial,
-    plan,
+    plan_chunks,
 )
 from editproof.harness.calibration.rates import (
     Rate,
-    alarms,
-    caught,
-    failed,
-    harmless_failed,
-    improved,
-    leading,
-    listed,
-    named_first,
+    catch_rate,
+    failure_rate,
+    false_alarms,
+    harmless_failure_rate,
+    improvement_rate,
+    listing_rate,
     peer_rates,
-    repairs_failed,
-    repairs_improved,
+    repair_failure_rate,
+    repair_improvement_rate,
+    select_direction,
+    stage_naming_rate,
 )
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
@@ -80,7 +80,7 @@ patch = "reference?inpaint.model=patch&harmonise.grain=true"
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""
 
-COUNTERPARTS = trials._counterparts
+COUNTERPARTS = trials._select_accepted
 
 SEEN = 0.5
 """JOD of every change in the stand-in's eyes that is no rounding."""
@@ -128,7 +128,7 @@ def trials_of(chunks: Sequence[Chunk], kind: str) -> list[Trial]:
 def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
     """At every strength, for every kind of model, a switch in both directions; the repair is the
     fault with its sides swapped."""
-    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=3), stochastic=["patch"])
     assert chunks[0].name == BASELINE
     wanted = {
         (fault.name, share, models)
@@ -155,7 +155,7 @@ def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
     """Every model is a pipeline, every side names models of its run, and no trial is planned
     twice.
     """
-    chunks = plan(suite, Extent(reruns=3), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=3), stochastic=["patch"])
     models = {chunk.name: {model.name for model in chunk.suite.models} for chunk in chunks}
     for trial in (trial for chunk in chunks for trial in chunk.trials):
         for side in (trial.accepted, trial.new):
@@ -171,7 +171,7 @@ def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
 
 def test_every_harmless_change_is_planned(suite: Suite) -> None:
     """For both kinds of model; where another way is accepted, it is made in the same run."""
-    chunks = plan(suite, Extent(reruns=0), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=0), stochastic=["patch"])
     planned = trials_of(chunks, "harmless")
     assert {(t.name, t.models) for t in planned} == {
         (c.name, m) for c in HARMLESS for m in ("ns", "patch")
@@ -186,7 +186,7 @@ def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
     takes.
     """
     quick = tuple(change for change in HARMLESS if change.quick)
-    chunks = plan(
+    chunks = plan_chunks(
         suite, Extent(shares=(1.0,), harmless=quick, reruns=20, in_turns=True), stochastic=["patch"]
     )
     for kind in ("fault", "repair"):
@@ -204,7 +204,7 @@ def test_a_quick_plan_tries_each_once(suite: Suite) -> None:
 
 
 def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
-    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=25), stochastic=["patch"])
     reruns = [trial for trial in trials_of(chunks, "clean") if trial.name == OTHER_SEEDS]
     seeds = [seed for trial in reruns for seed in trial.new.seeds]
     assert len(reruns) == 25
@@ -214,7 +214,7 @@ def test_clean_reruns_have_seeds_that_nobody_else_has(suite: Suite) -> None:
 
 def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
     """Every one once, with another one for its baseline."""
-    chunks = plan(suite, Extent(reruns=25), stochastic=["patch"])
+    chunks = plan_chunks(suite, Extent(reruns=25), stochastic=["patch"])
     pairs = [trial for trial in trials_of(chunks, "clean") if trial.name == ONE_ANOTHER]
     assert (
         len({trial.new.seeds for trial in pairs})
@@ -226,7 +226,7 @@ def test_clean_reruns_are_judged_beside_one_another(suite: Suite) -> None:
 
 def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
     with pytest.raises(UsageError, match="reference pipeline"):
-        plan(replace(suite, models=(Model("mine", "mine.py:build"),)))
+        plan_chunks(replace(suite, models=(Model("mine", "mine.py:build"),)))
 
 
 def stand_in(run: Run, baseline: Baseline) -> Verdict:
@@ -263,13 +263,13 @@ def stand_in(run: Run, baseline: Baseline) -> Verdict:
     )
 
 
-def here(judging_: Judging, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
+def here(judging_: JudgeConfig, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
     """Judges in this process, where the stand-in is."""
     judge = Judge(judging_)
     return (judge(trial) for trial in left)
 
 
-def asked(folder: Path, **more: object) -> Asked:
+def asked(folder: Path, **more: object) -> CalibrationRequest:
     fields: dict[str, object] = {
         "folder": folder,
         "page": None,
@@ -282,7 +282,7 @@ def asked(folder: Path, **more: object) -> Asked:
         "keep": False,
         **more,
     }
-    return Asked(**fields)  # type: ignore[arg-type]
+    return CalibrationRequest(**fields)  # type: ignore[arg-type]
 
 
 def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
@@ -293,7 +293,7 @@ def check_populations(outcomes: Sequence[TrialOutcome]) -> None:
         assert fault.fails
         assert fault.visible
         assert fault.stage == "harmonise"
-        assert fault.peers["any pixel"] == PeerWord(
+        assert fault.peers["any pixel"] == PeerVerdict(
             failed=True, reason=fault.peers["any pixel"].reason
         )
         assert repair.stage == "harmonise"
@@ -320,7 +320,7 @@ def test_from_end_to_end_and_again(
     monkeypatch.setattr(judging, "judge", stand_in)
     monkeypatch.setattr(trials, "judge_all", here)
     monkeypatch.setattr(
-        trials, "_counterparts", lambda *_: None
+        trials, "_select_accepted", lambda *_: None
     )  # looking takes longer than all the rest
     seen: list[CaseRecord] = []
 
@@ -344,8 +344,8 @@ def test_from_end_to_end_and_again(
     grown = run(faults=("hue_drift", "lightness_drift"))
     assert len(grown) > len(outcomes)
     assert all(one in grown for one in outcomes)
-    config = trials.Calibrating(suite, tmp_path / "out", 1, 60, WEIGHTS)
-    chunk = plan(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
+    config = trials.CalibrationConfig(suite, tmp_path / "out", 1, 60, WEIGHTS)
+    chunk = plan_chunks(suite, Extent((get_fault("hue_drift"),), ()), stochastic=["patch"])[1]
     beside = COUNTERPARTS(config, chunk)
     assert beside is not None
     found = plan_comparisons(load_manifest(tmp_path / "out" / chunk.name), beside)
@@ -410,16 +410,16 @@ def test_rates_count_what_happened_and_how_sure_that_is() -> None:
         outcome("clean", "other seeds", 0.0, 1),
         outcome("clean", "other seeds", 0.0, 0),
     ]
-    assert str(caught(outcomes, 1.0)) == "2 of 2"
-    assert str(caught(outcomes, 0.5)) == "0 of 1"
-    assert str(caught(outcomes, 1.0, kinds=("switched",))) == "0 of 1"
-    assert str(listed(outcomes)) == "1 of 2"
-    assert str(named_first(outcomes, 1.0)) == "1 of 2"
-    assert str(repairs_failed(outcomes)) == "1 of 3"
-    assert str(repairs_improved(outcomes)) == "1 of 2"
-    assert str(harmless_failed(outcomes, visible=False)) == "1 of 2"
-    assert str(harmless_failed(outcomes, visible=True)) == "1 of 1"
-    assert str(alarms(outcomes)["other seeds"]) == "1 of 2"
+    assert str(catch_rate(outcomes, 1.0)) == "2 of 2"
+    assert str(catch_rate(outcomes, 0.5)) == "0 of 1"
+    assert str(catch_rate(outcomes, 1.0, kinds=("switched",))) == "0 of 1"
+    assert str(listing_rate(outcomes)) == "1 of 2"
+    assert str(stage_naming_rate(outcomes, 1.0)) == "1 of 2"
+    assert str(repair_failure_rate(outcomes)) == "1 of 3"
+    assert str(repair_improvement_rate(outcomes)) == "1 of 2"
+    assert str(harmless_failure_rate(outcomes, visible=False)) == "1 of 2"
+    assert str(harmless_failure_rate(outcomes, visible=True)) == "1 of 1"
+    assert str(false_alarms(outcomes)["other seeds"]) == "1 of 2"
 
 
 def test_trials_are_sorted_by_where_they_lead_whatever_was_meant() -> None:
@@ -434,10 +434,13 @@ def test_trials_are_sorted_by_where_they_lead_whatever_was_meant() -> None:
     unseen = outcome("fault", "ghost", 0.5, 0, step=2.0)
     switched = outcome("fault", "ghost", 1.0, 0, step=2.0, model_kind="switched", **seen)
     every = [helps, harms, aside, refused, unseen, switched]
-    assert leading(every, "towards") == [helps]
-    assert leading(every, "away") == [harms, refused]
-    assert leading(every, "neither") == [aside]
-    assert (str(failed(leading(every, "away"))), str(improved([helps, aside]))) == (
+    assert select_direction(every, "towards") == [helps]
+    assert select_direction(every, "away") == [harms, refused]
+    assert select_direction(every, "neither") == [aside]
+    assert (
+        str(failure_rate(select_direction(every, "away"))),
+        str(improvement_rate([helps, aside])),
+    ) == (
         "2 of 2",
         "1 of 2",
     )
@@ -446,8 +449,8 @@ def test_trials_are_sorted_by_where_they_lead_whatever_was_meant() -> None:
 def test_a_gate_that_raises_counts_in_no_rate() -> None:
     """Its errors are counted aloud."""
     said = {
-        "fails": PeerWord(failed=True, reason="x"),
-        "raises": PeerWord(failed=None, reason="KeyError: 1"),
+        "fails": PeerVerdict(failed=True, reason="x"),
+        "raises": PeerVerdict(failed=None, reason="KeyError: 1"),
     }
     outcomes = [
         outcome("fault", "ghost", 1.0, 1, peers=said),
@@ -475,8 +478,8 @@ def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
         RunConfig(suite, folder, False, 1, 60, None, WEIGHTS), lambda *_: None, lambda _: None
     )
     peers = {
-        "odiff": PeerWord(failed=True, reason="3 pixels"),
-        "mine": PeerWord(failed=None, reason="KeyError: 1"),
+        "odiff": PeerVerdict(failed=True, reason="3 pixels"),
+        "mine": PeerVerdict(failed=None, reason="KeyError: 1"),
     }
     outcomes = [
         outcome("fault", "ghost", 1.0, 0, visible=True, worst=0.4, peers=peers),

@@ -17,13 +17,13 @@ from editproof.harness.calibration.gates import (
     YIQ_MAX,
     Gate,
     ScoreGate,
-    foreign,
-    gates,
-    left_out,
+    explain_missing_gate,
+    load_gates,
+    load_plugin_gates,
     odiff_count,
     pixelmatch_count,
 )
-from editproof.harness.calibration.judging import ask
+from editproof.harness.calibration.judging import ask_gate
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.records.errors import UsageError
@@ -41,9 +41,9 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     monkeypatch.setattr(
         plugins, "entry_points", lambda group: [point] if group == ENTRY_POINTS else []
     )
-    foreign.cache_clear()
+    load_plugin_gates.cache_clear()
     yield monkeypatch
-    foreign.cache_clear()
+    load_plugin_gates.cache_clear()
 
 
 def never(
@@ -56,7 +56,10 @@ MINE: object = Gate("mine", "fails always", never)
 
 
 def failing(accepted: Image, new: Image, answer: Image | None = None) -> set[str]:
-    words = {gate.name: ask(gate, [accepted], [new], [None], [answer]) for gate in gates(WEIGHTS)}
+    words = {
+        gate.name: ask_gate(gate, [accepted], [new], [None], [answer])
+        for gate in load_gates(WEIGHTS)
+    }
     assert all(word.failed is not None for word in words.values()), words
     assert all(bool(word.reason) == word.failed for word in words.values())
     return {name for name, word in words.items() if word.failed}
@@ -72,7 +75,7 @@ def test_they_judge_as_they_say() -> None:
     assert failing(picture, picture.copy(), picture) == set()
     assert failing(picture, picture + np.float32(1 / 255), picture) == {"any pixel"}
     assert {"any pixel", "1 % of pixels", "pixelmatch", "odiff"} <= failing(picture, patch, picture)
-    everything = {gate.name for gate in gates(WEIGHTS)}
+    everything = {gate.name for gate in load_gates(WEIGHTS)}
     assert failing(picture, 1 - picture, picture) == everything
 
 
@@ -80,13 +83,13 @@ def test_a_score_needs_the_right_answer() -> None:
     """Without one it passes; with one it looks at the scores alone, so a better picture passes as
     well.
     """
-    gate = next(one for one in gates(WEIGHTS) if isinstance(one, ScoreGate))
+    gate = next(one for one in load_gates(WEIGHTS) if isinstance(one, ScoreGate))
     generator = np.random.default_rng(1)
     answer = generator.random((64, 64, 3), dtype=np.float32)
     bad = np.asarray(answer * 0.5 + 0.25, np.float32)
-    assert ask(gate, [bad], [answer], [None], [answer]).failed is False
-    assert ask(gate, [answer], [bad], [None], [answer]).failed is True
-    assert ask(gate, [answer], [bad], [None], [None]).failed is False
+    assert ask_gate(gate, [bad], [answer], [None], [answer]).failed is False
+    assert ask_gate(gate, [answer], [bad], [None], [answer]).failed is True
+    assert ask_gate(gate, [answer], [bad], [None], [None]).failed is False
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -107,16 +110,16 @@ def test_what_is_anti_aliased_is_left_out() -> None:
     for seed in range(6):
         one, other = (drawing(np.random.default_rng(seed), moved=moved) for moved in (0.0, 0.6))
         levels = [np.rint(image * 255).astype(np.int64) for image in (one, other)]
-        past += int((module._distance(*levels) > YIQ_MAX * PIXEL_THRESHOLD**2).sum())
+        past += int((module._colour_distance(*levels) > YIQ_MAX * PIXEL_THRESHOLD**2).sum())
         counts = [counts[0] + pixelmatch_count(one, other), counts[1] + odiff_count(one, other)]
     assert 0 < counts[1] <= counts[0] < past
 
 
 def test_a_gate_of_another_package_joins(offer: pytest.MonkeyPatch) -> None:
     """It is asked after ours; what it raises is its own error."""
-    assert [gate.name for gate in gates(WEIGHTS)][-1] == "mine"
+    assert [gate.name for gate in load_gates(WEIGHTS)][-1] == "mine"
     picture = np.zeros((32, 32, 3), np.float32)
-    word = ask(gates(WEIGHTS)[-1], [picture], [picture], [None], [None])
+    word = ask_gate(load_gates(WEIGHTS)[-1], [picture], [picture], [None], [None])
     assert word.failed is None
     assert word.reason == "RuntimeError: no weights"
 
@@ -124,18 +127,20 @@ def test_a_gate_of_another_package_joins(offer: pytest.MonkeyPatch) -> None:
 def test_an_offer_that_is_no_gate_is_refused(offer: pytest.MonkeyPatch) -> None:
     offer.setitem(globals(), "MINE", "a string")
     with pytest.raises(UsageError, match="must be a Gate"):
-        gates(WEIGHTS)
+        load_gates(WEIGHTS)
 
 
 def test_two_gates_of_one_name_are_refused(offer: pytest.MonkeyPatch) -> None:
     offer.setitem(globals(), "MINE", Gate("odiff", "mine", never))
     with pytest.raises(UsageError, match="two gates are called 'odiff'"):
-        gates(WEIGHTS)
+        load_gates(WEIGHTS)
 
 
 def test_dists_is_asked_or_named() -> None:
     """Its weights are never downloaded: where they are not here, one line says so."""
-    assert bool(left_out()) != any(gate.name.startswith("DISTS") for gate in gates(WEIGHTS))
+    assert bool(explain_missing_gate()) != any(
+        gate.name.startswith("DISTS") for gate in load_gates(WEIGHTS)
+    )
 
 
 def drawing(generator: np.random.Generator, *, moved: float) -> Image:

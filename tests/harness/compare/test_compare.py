@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
 from editproof.harness.compare import answer
-from editproof.harness.compare.answer import Judged
+from editproof.harness.compare.answer import Judgement
 from editproof.harness.compare.compare import compare
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records.comparison import (
@@ -306,7 +306,7 @@ def test_two_models_of_one_run_are_looked_at(tmp_path: Path) -> None:
 
 def judged(
     pictures: Pictures | None = None, **outcomes: tuple[AspectOutcome, float, float]
-) -> Judged:
+) -> Judgement:
     """What the gate said: aspects by their names with _ for blanks -> outcome, lost, won."""
     known: dict[Aspect, tuple[AspectOutcome, float, float]] = {
         aspect: outcomes[aspect.replace(" ", "_")]
@@ -316,7 +316,7 @@ def judged(
     aspects = tuple(
         AspectAnswer(aspect, *known.get(aspect, ("even", 0.0, 0.0)), 0.5) for aspect in ASPECTS
     )
-    return Judged(pictures or Pictures(0, 0, 9, 0, 0, 0), aspects, frozenset(), (), "")
+    return Judgement(pictures or Pictures(0, 0, 9, 0, 0, 0), aspects, frozenset(), (), "")
 
 
 def cost(seconds: float, *, cpu: float | None = None, memory: float = 100.0) -> Cost:
@@ -324,10 +324,10 @@ def cost(seconds: float, *, cpu: float | None = None, memory: float = 100.0) -> 
     return Cost("m", 1.0, seconds, 100.0, memory, None, None, 1.0 if cpu else None, cpu)
 
 
-def said(found: Judged, *costs: Cost) -> tuple[str, str]:
+def said(found: Judgement, *costs: Cost) -> tuple[str, str]:
     """Which to take, and the answer."""
-    take = answer.choose(found, costs)
-    return take, answer.answer(found, costs, take)
+    take = answer.choose_side(found, costs)
+    return take, answer.write_answer(found, costs, take)
 
 
 def test_a_plain_win_names_what_speaks_against_it() -> None:

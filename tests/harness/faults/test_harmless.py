@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.faults import conversions, enlarging
-from editproof.harness.faults.harmless import HARMLESS, Harmless, get_harmless
+from editproof.harness.faults.harmless import HARMLESS, HarmlessChange, get_harmless
 from editproof.harness.faults.planted import harmless
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.records.errors import UsageError
@@ -69,7 +69,7 @@ def test_the_catalogue_is_what_was_asked_for() -> None:
 
 @pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.name)
 def test_a_picture_changes_as_it_says(
-    change: Harmless, request_: EditRequest, plain: Image
+    change: HarmlessChange, request_: EditRequest, plain: Image
 ) -> None:
     """Kept to the bit, or changed by some levels; in the contract's range, and the same when it is
     done again.
@@ -114,7 +114,7 @@ def test_bfloat16_is_torchs() -> None:
 
     values = np.random.default_rng(0).random((16, 16, 3), dtype=np.float32)
     expected = torch.from_numpy(values).to(torch.bfloat16).to(torch.float32).numpy()
-    np.testing.assert_array_equal(conversions.through_bfloat16(values), expected)
+    np.testing.assert_array_equal(conversions.round_to_bfloat16(values), expected)
 
 
 def test_the_same_kernel_gives_the_same_picture() -> None:

@@ -14,8 +14,7 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.visibility import Difference
-from editproof.harness.pictures.differences import DifferenceStore, Pair
-from editproof.harness.records.baseline import Baseline
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
@@ -101,7 +100,7 @@ def test_what_workers_and_the_cache_know_is_not_measured_again(tmp_path: Path) -
     now = run_of(scored(case(), "b"), folder=tmp_path / "now")
     for folder in (now.folder, tmp_path / "elsewhere"):
         folder.mkdir()
-    known = Pair(hashed("a"), hashed("b"), "", Viewing())
+    known = PicturePair(hashed("a"), hashed("b"), "", Viewing())
     DifferenceStore(tmp_path / "elsewhere", tmp_path / "cache").put(known, VISIBLE)
     assert one_look(now, before).state == "unknown"  # nobody knows, and the pictures are not there
     (found,) = seen(now, before, looking=LookOptions(cache=tmp_path / "cache")).by_column.values()
@@ -280,7 +279,7 @@ def test_what_a_worker_measured_says_whether_the_sample_was_kept(tmp_path: Path)
     before = seeds(tmp_path / "before", *accepted)
     now = seeds(tmp_path / "now", *(image * np.float32(0.9) for image in accepted))
     for old, new in zip(before.records, now.records, strict=True):
-        pair_of = Pair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
+        pair_of = PicturePair(old.blobs["actual"], new.blobs["actual"], "", Viewing())
         DifferenceStore(now.folder).put(pair_of, VISIBLE)
     found = seen(now, before)
     assert [one.difference.whole for one in found.by_column.values() if one.difference] == [

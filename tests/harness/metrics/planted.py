@@ -25,23 +25,23 @@ def photograph(name: str) -> Image:
     from skimage import data
 
     picture = np.asarray(getattr(data, name)(), np.float32) / np.float32(255)
-    picture = picture if picture.ndim == 3 else grey(picture)
+    picture = picture if picture.ndim == 3 else make_grey(picture)
     edge = min(picture.shape[0], picture.shape[1], 512)
     top, left = ((length - edge) // 2 for length in picture.shape[:2])
     return np.ascontiguousarray(picture[top : top + edge, left : left + edge])
 
 
-def delivered(image: npt.NDArray[np.floating]) -> Image:
+def deliver(image: npt.NDArray[np.floating]) -> Image:
     """Clipped and rounded to 8 bits."""
     return np.asarray(np.round(np.clip(image, 0, 1) * 255) / 255, np.float32)
 
 
-def grey(plane: npt.NDArray[np.floating]) -> Image:
+def make_grey(plane: npt.NDArray[np.floating]) -> Image:
     """A plane as a picture."""
     return np.repeat(plane[..., None], 3, axis=2).astype(np.float32)
 
 
-def patch(image: Image) -> Area:
+def middle_patch(image: Image) -> Area:
     """A square in the middle."""
     area = np.zeros(image.shape[:2], bool)
     height, width = image.shape[:2]
@@ -50,13 +50,13 @@ def patch(image: Image) -> Area:
     return area
 
 
-def parted(image: Image) -> Reference:
+def split_reference(image: Image) -> Reference:
     """The picture as what is expected, its middle as the edit, the rest kept."""
-    edit = patch(image)
+    edit = middle_patch(image)
     return Reference({"all": np.ones_like(edit), "edit": edit, "keep": ~edit}, image)
 
 
-def measured(
+def measure_all(
     metric: Metric, reference: Reference, actual: Image
 ) -> dict[tuple[Region, str], float]:
     """Every number by region and statistic; NaN where there is none."""
@@ -64,13 +64,13 @@ def measured(
     return {(v.region, v.stat): np.nan if v.value is None else v.value for v in values}
 
 
-def of_all(metric: Metric, expected: Image, actual: Image, stat: str = "mean") -> float:
+def measure_whole(metric: Metric, expected: Image, actual: Image, stat: str = "mean") -> float:
     """One statistic of the whole picture."""
     areas: Areas = {"all": np.ones(expected.shape[:2], bool)}
-    return measured(metric, Reference(areas, expected), actual)["all", stat]
+    return measure_all(metric, Reference(areas, expected), actual)["all", stat]
 
 
-def recoloured(
+def recolour(
     image: Image, *, degrees: float = 0.0, lightness: float = 0.0, gain: float = 1.0
 ) -> Image:
     """Hue turned, L* raised and chroma multiplied in CIELAB; not rounded."""
@@ -84,7 +84,7 @@ def recoloured(
         return np.asarray(lab2rgb(lab), np.float32)
 
 
-def shifted(image: Image, dy: float, dx: float) -> Image:
+def shift(image: Image, dy: float, dx: float) -> Image:
     """Moved down and right by the shift theorem, mirrored at the border; not rounded."""
     padded = np.pad(image, ((32, 32), (32, 32), (0, 0)), mode="reflect")
     down, right = (
@@ -96,7 +96,7 @@ def shifted(image: Image, dy: float, dx: float) -> Image:
     return np.asarray(moved[32:-32, 32:-32], np.float32)
 
 
-def turned(image: Image, factor: complex, shift: complex = 0j) -> Image:
+def turn(image: Image, factor: complex, shift: complex = 0j) -> Image:
     """Scaled and turned clockwise about its middle by a complex factor, then moved by x + iy;
     mirrored at the border.
     """
@@ -115,36 +115,36 @@ def turned(image: Image, factor: complex, shift: complex = 0j) -> Image:
     )
 
 
-def blurred(image: Image, sigma: float) -> Image:
+def blur(image: Image, sigma: float) -> Image:
     """Blurred by a Gaussian."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
-def noisy(image: Image, sigma_levels: float) -> Image:
+def add_noise(image: Image, sigma_levels: float) -> Image:
     """Normal noise of so many 8-bit levels on every value."""
     noise = np.random.default_rng(5).normal(0, sigma_levels / 255, image.shape)
     return np.asarray(image + noise, np.float32)
 
 
-def quantised(image: Image, bits: int) -> Image:
+def quantise(image: Image, bits: int) -> Image:
     """Rounded to fewer bits."""
     top = 2**bits - 1
     return np.asarray(np.round(image * top) / top, np.float32)
 
 
-def smoothed_patch(image: Image) -> Image:
+def smooth_patch(image: Image) -> Image:
     """The middle without its grain."""
-    area = patch(image)[..., None]
+    area = middle_patch(image)[..., None]
     return np.where(area, cv2.bilateralFilter(image, 0, 0.04, 3), image)
 
 
-def planted(fault: Fault) -> Fault:
+def plant(fault: Fault) -> Fault:
     """The fault as a customer gets it: in 8 bits."""
-    return lambda image: delivered(fault(image))
+    return lambda image: deliver(fault(image))
 
 
 BENIGN: dict[str, Fault] = {
-    "equal": planted(lambda image: image),
-    "noise": planted(partial(noisy, sigma_levels=0.5)),
+    "equal": plant(lambda image: image),
+    "noise": plant(partial(add_noise, sigma_levels=0.5)),
 }
 """What must hardly count: a copy, and noise of half a level."""

@@ -9,17 +9,17 @@ from editproof.harness.metrics.colour.banding import BANDING, NOT_SMOOTH, contou
 from editproof.harness.metrics.core.metric import Image, make_reference
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
-    blurred,
-    delivered,
-    grey,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    blur,
+    deliver,
+    make_grey,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    quantised,
-    recoloured,
+    quantise,
+    recolour,
+    split_reference,
 )
 
 SIZE = 256
@@ -27,7 +27,7 @@ SIZE = 256
 
 def gradient(levels_per_px: float = 0.25) -> Image:
     """A grey ramp along x, not rounded."""
-    return grey(np.broadcast_to(0.3 + levels_per_px / 255 * np.arange(SIZE), (SIZE, SIZE)))
+    return make_grey(np.broadcast_to(0.3 + levels_per_px / 255 * np.arange(SIZE), (SIZE, SIZE)))
 
 
 @pytest.mark.parametrize("slope", [0.05, 0.25, 0.7, 1.3])
@@ -36,15 +36,15 @@ def test_eight_bits_are_enough(slope: float) -> None:
     itself.
     """
     exact = gradient(slope)
-    assert of_all(BANDING, exact, delivered(exact)) == 0
-    assert of_all(BANDING, delivered(exact), delivered(exact)) == 0
+    assert measure_whole(BANDING, exact, deliver(exact)) == 0
+    assert measure_whole(BANDING, deliver(exact), deliver(exact)) == 0
 
 
 @pytest.mark.parametrize(("bits", "step"), [(5, 255 / 31), (6, 255 / 63), (4, 255 / 15)])
 def test_steps_of_known_height(bits: int, step: float) -> None:
     """A slope s in steps of q has s/q of them a pixel: a mean square of s q."""
     exact = gradient(0.25)
-    assert of_all(BANDING, exact, quantised(exact, bits)) == pytest.approx(
+    assert measure_whole(BANDING, exact, quantise(exact, bits)) == pytest.approx(
         np.sqrt(0.25 * step), rel=0.15
     )
 
@@ -52,7 +52,7 @@ def test_steps_of_known_height(bits: int, step: float) -> None:
 def test_fewer_bits_are_worse() -> None:
     """From 8 bits to 4, on a gradient and on photographs."""
     for picture in (gradient(), photograph("coffee"), photograph("chelsea")):
-        values = [of_all(BANDING, picture, quantised(picture, bits)) for bits in (8, 6, 5, 4)]
+        values = [measure_whole(BANDING, picture, quantise(picture, bits)) for bits in (8, 6, 5, 4)]
         assert values == sorted(values)
         assert values[0] == 0
         assert values[-1] > 1
@@ -62,14 +62,14 @@ def test_directions_count_alike() -> None:
     """A turned picture reads the same."""
     exact = gradient()
     turned = np.ascontiguousarray(exact.swapaxes(0, 1))
-    along, across = (of_all(BANDING, image, quantised(image, 5)) for image in (exact, turned))
+    along, across = (measure_whole(BANDING, image, quantise(image, 5)) for image in (exact, turned))
     assert along == pytest.approx(across, rel=1e-6)
 
 
 def test_the_expected_pictures_own_steps_are_free() -> None:
     """A drawing that is meant to have steps may have them."""
-    steps = quantised(gradient(), 5)
-    assert of_all(BANDING, steps, steps) == 0
+    steps = quantise(gradient(), 5)
+    assert measure_whole(BANDING, steps, steps) == 0
 
 
 @pytest.mark.parametrize(
@@ -94,23 +94,23 @@ def test_a_contour_is_a_low_step_between_flat_runs(what: str, row: list[int], sq
 def test_other_faults_are_no_banding(name: str) -> None:
     """Blur, noise, tints and lightness read less than a tenth of what 5 bits read."""
     picture = photograph(name)
-    banded = of_all(BANDING, picture, quantised(picture, 5))
+    banded = measure_whole(BANDING, picture, quantise(picture, 5))
     assert banded > 1
     for change in (
-        blurred(picture, 1),
-        noisy(picture, 2),
-        recoloured(picture, degrees=3),
-        recoloured(picture, lightness=1),
+        blur(picture, 1),
+        add_noise(picture, 2),
+        recolour(picture, degrees=3),
+        recolour(picture, lightness=1),
     ):
-        assert of_all(BANDING, picture, delivered(change)) < banded / 10
+        assert measure_whole(BANDING, picture, deliver(change)) < banded / 10
 
 
 def test_a_banded_fill_is_read_in_the_edit() -> None:
     """What was kept reads 0, and the map shows the place."""
     picture = gradient()
-    area = patch(picture)
-    actual = np.where(area[..., None], quantised(picture, 5), delivered(picture))
-    numbers = measured(BANDING, parted(picture), actual)
+    area = middle_patch(picture)
+    actual = np.where(area[..., None], quantise(picture, 5), deliver(picture))
+    numbers = measure_all(BANDING, split_reference(picture), actual)
     assert numbers["edit", "mean"] > 1
     assert numbers["keep", "mean"] < 0.2  # the patch's own outline
     assert BANDING.map is not None

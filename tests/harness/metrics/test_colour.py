@@ -16,15 +16,15 @@ from editproof.harness.metrics.colour.lightness_bias import LIGHTNESS_BIAS
 from editproof.harness.metrics.core.metric import Image, Metric, Reference
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
-    delivered,
-    grey,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    deliver,
+    make_grey,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    recoloured,
+    recolour,
+    split_reference,
 )
 
 COLOURS = (HUE_OFFSET, CHROMA_RATIO, LIGHTNESS_BIAS)
@@ -49,9 +49,9 @@ def test_lab_is_scikit_images(name: str) -> None:
 @pytest.mark.parametrize("degrees", [-30.0, -2.0, 0.5, 1.0, 2.0, 10.0])
 def test_a_turn_of_all_hues_reads_its_angle(muted: Image, degrees: float) -> None:
     """Positive is counter-clockwise."""
-    actual = recoloured(muted, degrees=degrees)
-    assert of_all(HUE_OFFSET, muted, actual) == pytest.approx(degrees, abs=0.01)
-    assert of_all(HUE_OFFSET, muted, actual, "worst") == pytest.approx(degrees, abs=0.01)
+    actual = recolour(muted, degrees=degrees)
+    assert measure_whole(HUE_OFFSET, muted, actual) == pytest.approx(degrees, abs=0.01)
+    assert measure_whole(HUE_OFFSET, muted, actual, "worst") == pytest.approx(degrees, abs=0.01)
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -60,7 +60,9 @@ def test_a_turn_of_two_degrees_reads_two(name: str) -> None:
     colours by more than that.
     """
     picture = photograph(name)
-    assert of_all(HUE_OFFSET, picture, recoloured(picture, degrees=2)) == pytest.approx(2, abs=0.1)
+    assert measure_whole(HUE_OFFSET, picture, recolour(picture, degrees=2)) == pytest.approx(
+        2, abs=0.1
+    )
 
 
 def test_red_towards_yellow_is_positive() -> None:
@@ -69,15 +71,15 @@ def test_red_towards_yellow_is_positive() -> None:
         np.broadcast_to(np.array(c, np.float32), (64, 64, 3))
         for c in ((0.8, 0.1, 0.1), (0.8, 0.3, 0.1))
     )
-    assert of_all(HUE_OFFSET, red, orange) > 5
-    assert of_all(HUE_OFFSET, orange, red) == pytest.approx(
-        -of_all(HUE_OFFSET, red, orange), abs=1e-4
+    assert measure_whole(HUE_OFFSET, red, orange) > 5
+    assert measure_whole(HUE_OFFSET, orange, red) == pytest.approx(
+        -measure_whole(HUE_OFFSET, red, orange), abs=1e-4
     )
 
 
 def test_a_hue_needs_a_colour(muted: Image) -> None:
     """Neither grey that took a tint nor colour that was lost has an angle; the reason says so."""
-    flat = grey(np.full((96, 96), 0.5))
+    flat = make_grey(np.full((96, 96), 0.5))
     for expected, actual in ((flat, muted), (muted, flat)):
         reference = Reference({"all": np.ones((96, 96), bool)}, expected)
         values = HUE_OFFSET.measure(HUE_OFFSET.prepare(reference), actual)
@@ -87,17 +89,17 @@ def test_a_hue_needs_a_colour(muted: Image) -> None:
 @pytest.mark.parametrize("gain", [0.5, 0.95, 0.975, 1.05])
 def test_chroma_times_a_gain(muted: Image, gain: float) -> None:
     """The gain itself in dB; paler is negative."""
-    value = of_all(CHROMA_RATIO, muted, recoloured(muted, gain=gain))
+    value = measure_whole(CHROMA_RATIO, muted, recolour(muted, gain=gain))
     assert value == pytest.approx(20 * np.log10(gain), abs=1e-3)
 
 
 def test_greys_are_equally_grey(muted: Image) -> None:
     """Noise on grey is no colour, a tint is; colour that is lost altogether falls to the floor."""
-    flat = grey(np.full((96, 96), 0.5))
-    assert of_all(CHROMA_RATIO, flat, noisy(flat, 1), "worst") == 0
+    flat = make_grey(np.full((96, 96), 0.5))
+    assert measure_whole(CHROMA_RATIO, flat, add_noise(flat, 1), "worst") == 0
     mean = float(chroma(lab32(muted)).mean(dtype=np.float64))
     for expected, actual, sign in ((flat, muted, 1), (muted, flat, -1)):
-        assert of_all(CHROMA_RATIO, expected, actual) == pytest.approx(
+        assert measure_whole(CHROMA_RATIO, expected, actual) == pytest.approx(
             sign * 20 * np.log10(mean / FLOOR), abs=1e-3
         )
 
@@ -105,7 +107,7 @@ def test_greys_are_equally_grey(muted: Image) -> None:
 @pytest.mark.parametrize("step", [-3.0, -0.5, 0.5, 1.0, 5.0])
 def test_lightness_plus_a_step(muted: Image, step: float) -> None:
     """The step itself, in its direction."""
-    assert of_all(LIGHTNESS_BIAS, muted, recoloured(muted, lightness=step)) == pytest.approx(
+    assert measure_whole(LIGHTNESS_BIAS, muted, recolour(muted, lightness=step)) == pytest.approx(
         step, abs=0.01
     )
 
@@ -120,9 +122,9 @@ def test_lightness_plus_a_step(muted: Image, step: float) -> None:
 )
 def test_each_sees_its_own_fault_only(muted: Image, own: Metric, change: dict[str, float]) -> None:
     """A turn is neither paler nor darker, and so on around."""
-    actual = recoloured(muted, **change)
+    actual = recolour(muted, **change)
     for metric in COLOURS:
-        value = of_all(metric, muted, actual)
+        value = measure_whole(metric, muted, actual)
         assert (abs(value) > 0.5) if metric is own else (abs(value) < 0.01), (metric.name, value)
 
 
@@ -130,9 +132,9 @@ def test_each_sees_its_own_fault_only(muted: Image, own: Metric, change: dict[st
 def test_a_fault_in_the_edit_is_read_in_the_edit(metric: Metric) -> None:
     """What was kept reads 0 exactly; the worst window is where the edit is."""
     picture = photograph("coffee")
-    changed = recoloured(picture, degrees=6, gain=0.85, lightness=2)
-    actual = delivered(np.where(patch(picture)[..., None], changed, picture))
-    numbers = measured(metric, parted(picture), actual)
+    changed = recolour(picture, degrees=6, gain=0.85, lightness=2)
+    actual = deliver(np.where(middle_patch(picture)[..., None], changed, picture))
+    numbers = measure_all(metric, split_reference(picture), actual)
     assert abs(numbers["edit", "mean"]) > 0.5
     assert numbers["keep", "mean"] == pytest.approx(0, abs=1e-6)
     assert abs(numbers["all", "mean"]) < abs(numbers["all", "worst"])
@@ -143,9 +145,9 @@ def test_a_fault_in_the_edit_is_read_in_the_edit(metric: Metric) -> None:
 def test_swapping_the_pictures_swaps_the_sign(step: float, degrees: float) -> None:
     """Actual against expected is minus expected against actual."""
     picture = photograph("chelsea")[100:180, 100:180]
-    actual = recoloured(picture, lightness=step, degrees=degrees, gain=1.02).clip(0, 1)
+    actual = recolour(picture, lightness=step, degrees=degrees, gain=1.02).clip(0, 1)
     for metric in COLOURS:
-        there, back = of_all(metric, picture, actual), of_all(metric, actual, picture)
+        there, back = measure_whole(metric, picture, actual), measure_whole(metric, actual, picture)
         assert there == pytest.approx(-back, abs=1e-3)
 
 
@@ -154,7 +156,7 @@ def test_noise_is_no_bias() -> None:
     nothing.
     """
     picture = photograph("coffee")
-    actual = noisy(picture, 2)
-    assert abs(of_all(HUE_OFFSET, picture, actual)) < 0.1
-    assert abs(of_all(CHROMA_RATIO, picture, actual)) < 0.1
-    assert abs(of_all(LIGHTNESS_BIAS, picture, actual)) < 0.1
+    actual = add_noise(picture, 2)
+    assert abs(measure_whole(HUE_OFFSET, picture, actual)) < 0.1
+    assert abs(measure_whole(CHROMA_RATIO, picture, actual)) < 0.1
+    assert abs(measure_whole(LIGHTNESS_BIAS, picture, actual)) < 0.1

@@ -12,14 +12,14 @@ from editproof.harness.metrics.core.metric import Image, make_reference, require
 from editproof.harness.metrics.structure.cvvdp import CVVDP
 from editproof.harness.records.errors import IncompleteError
 from tests.harness.metrics.planted import (
-    blurred,
-    delivered,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    blur,
+    deliver,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
+    split_reference,
 )
 
 
@@ -33,28 +33,28 @@ def test_it_is_the_package_s_number(picture: Image) -> None:
     CVVDP.prepare(make_reference(picture))
     import pycvvdp
 
-    actual = delivered(blurred(picture, 1))
+    actual = deliver(blur(picture, 1))
     model = pycvvdp.cvvdp(display_name="standard_4k", quiet=True)
     pair = [np.rint(image * 255).astype(np.uint8) for image in (actual, picture)]
     jod, _ = model.predict(*pair, dim_order="HWC")
-    assert of_all(CVVDP, picture, actual) == pytest.approx(10 - float(jod), abs=1e-5)
+    assert measure_whole(CVVDP, picture, actual) == pytest.approx(10 - float(jod), abs=1e-5)
 
 
 def test_more_damage_costs_more(picture: Image) -> None:
     """Blur and noise, each by its size; an equal picture costs exactly nothing."""
-    assert of_all(CVVDP, picture, picture) == 0.0
-    for fault, sizes in ((blurred, (0.5, 1, 2)), (noisy, (2, 6, 18))):
-        lost = [of_all(CVVDP, picture, delivered(fault(picture, size))) for size in sizes]
+    assert measure_whole(CVVDP, picture, picture) == 0.0
+    for fault, sizes in ((blur, (0.5, 1, 2)), (add_noise, (2, 6, 18))):
+        lost = [measure_whole(CVVDP, picture, deliver(fault(picture, size))) for size in sizes]
         assert lost == sorted(lost)
         assert lost[0] > 0.005
 
 
 def test_it_is_lost_where_the_damage_is(picture: Image) -> None:
     """In the edit, in the worst window there, and hardly in what was kept."""
-    area = patch(picture)[..., None]
-    actual = delivered(np.where(area, blurred(picture, 2), picture))
-    reference = parted(picture)
-    numbers = measured(CVVDP, reference, actual)
+    area = middle_patch(picture)[..., None]
+    actual = deliver(np.where(area, blur(picture, 2), picture))
+    reference = split_reference(picture)
+    numbers = measure_all(CVVDP, reference, actual)
     assert numbers["edit", "mean"] > 4 * numbers["keep", "mean"]
     assert numbers["all", "worst"] > numbers["all", "mean"]
     worst = next(

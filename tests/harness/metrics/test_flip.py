@@ -8,23 +8,23 @@ from flip_evaluator import evaluate
 
 from editproof.harness.metrics.structure.flip import FLIP, flip_map
 from tests.harness.metrics.planted import (
-    delivered,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    deliver,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    recoloured,
+    recolour,
+    split_reference,
 )
 
 
 def test_the_mean_is_the_packages() -> None:
     """As the authors' own command gives it."""
     picture = photograph("chelsea")
-    actual = delivered(noisy(picture, 6))
+    actual = deliver(add_noise(picture, 6))
     _, mean, parameters = evaluate(picture, actual, "LDR")
-    assert of_all(FLIP, picture, actual) == pytest.approx(mean, rel=1e-4)
+    assert measure_whole(FLIP, picture, actual) == pytest.approx(mean, rel=1e-4)
     assert parameters["ppd"] == pytest.approx(67, abs=0.1)
 
 
@@ -42,9 +42,11 @@ def test_a_tint_in_the_edit_is_read_in_the_edit() -> None:
     picture = photograph("chelsea")
     values = []
     for degrees in (5.0, 15.0, 40.0):
-        changed = delivered(recoloured(picture, degrees=degrees))
-        numbers = measured(
-            FLIP, parted(picture), np.where(patch(picture)[..., None], changed, picture)
+        changed = deliver(recolour(picture, degrees=degrees))
+        numbers = measure_all(
+            FLIP,
+            split_reference(picture),
+            np.where(middle_patch(picture)[..., None], changed, picture),
         )
         assert numbers["keep", "mean"] < numbers["edit", "mean"] / 20
         values.append(numbers["edit", "mean"])

@@ -10,21 +10,21 @@ from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.structure.ms_ssim import MIN_PX, MS_SSIM, SMALL
 from tests.harness.metrics.planted import (
     Fault,
-    blurred,
-    delivered,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    blur,
+    deliver,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    shifted,
+    shift,
+    split_reference,
 )
 
 FAULTS: dict[str, Fault] = {
-    "noise": lambda image: noisy(image, 12),
-    "blur": lambda image: blurred(image, 2),
-    "shift": lambda image: shifted(image, 1, 1),
+    "noise": lambda image: add_noise(image, 12),
+    "blur": lambda image: blur(image, 2),
+    "shift": lambda image: shift(image, 1, 1),
     "inverse": lambda image: 1 - image,
     "dark": lambda image: 0.6 * image,
 }
@@ -46,27 +46,28 @@ def test_it_is_piqs(name: str, fault: str) -> None:
     from piq import multi_scale_ssim
 
     picture = even(photograph(name))
-    actual = delivered(FAULTS[fault](picture))
+    actual = deliver(FAULTS[fault](picture))
     tensors = [torch.from_numpy(luma(image))[None, None] for image in (picture, actual)]
     reference = float(multi_scale_ssim(*tensors, data_range=1.0))
-    assert of_all(MS_SSIM, picture, actual) == pytest.approx(reference, abs=1e-4)
+    assert measure_whole(MS_SSIM, picture, actual) == pytest.approx(reference, abs=1e-4)
 
 
 def test_it_is_symmetric() -> None:
     """Which picture is the right one makes no difference."""
     picture = photograph("coffee")
-    actual = delivered(blurred(picture, 1))
-    assert of_all(MS_SSIM, picture, actual) == pytest.approx(
-        of_all(MS_SSIM, actual, picture), abs=1e-6
+    actual = deliver(blur(picture, 1))
+    assert measure_whole(MS_SSIM, picture, actual) == pytest.approx(
+        measure_whole(MS_SSIM, actual, picture), abs=1e-6
     )
 
 
 def test_more_damage_is_worse() -> None:
     """Monotone in blur and in noise."""
     picture = photograph("chelsea")
-    for fault in (blurred, noisy):
+    for fault in (blur, add_noise):
         values = [
-            of_all(MS_SSIM, picture, delivered(fault(picture, size))) for size in (0.5, 1, 2, 4)
+            measure_whole(MS_SSIM, picture, deliver(fault(picture, size)))
+            for size in (0.5, 1, 2, 4)
         ]
         assert values == sorted(values, reverse=True)
 
@@ -74,9 +75,9 @@ def test_more_damage_is_worse() -> None:
 def test_a_damaged_edit_is_read_in_the_edit() -> None:
     """More than in what was kept; and the map is darkest there."""
     picture = photograph("astronaut")
-    area = patch(picture)
-    actual = np.where(area[..., None], delivered(blurred(picture, 3)), picture)
-    numbers = measured(MS_SSIM, parted(picture), actual)
+    area = middle_patch(picture)
+    actual = np.where(area[..., None], deliver(blur(picture, 3)), picture)
+    numbers = measure_all(MS_SSIM, split_reference(picture), actual)
     assert 1 - numbers["edit", "mean"] > 5 * (1 - numbers["keep", "mean"])
     assert numbers["all", "worst"] < numbers["all", "mean"]
     assert MS_SSIM.map is not None

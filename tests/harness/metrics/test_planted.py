@@ -21,32 +21,32 @@ from tests.harness.metrics.planted import (
     BENIGN,
     PHOTOGRAPHS,
     Fault,
-    blurred,
-    measured,
-    parted,
+    blur,
+    measure_all,
     photograph,
-    planted,
-    quantised,
-    recoloured,
-    shifted,
-    smoothed_patch,
+    plant,
+    quantise,
+    recolour,
+    shift,
+    smooth_patch,
+    split_reference,
 )
 
 FACTOR = 5
 """How many times what a benign change reads a fault must read."""
 
 FAULTS: dict[str, tuple[Metric, Region, str, Fault]] = {
-    "hue 1°": (HUE_OFFSET, "all", "mean", partial(recoloured, degrees=1)),
-    "L* 0.5": (LIGHTNESS_BIAS, "all", "mean", partial(recoloured, lightness=0.5)),
-    "chroma -2.5 %": (CHROMA_RATIO, "all", "mean", partial(recoloured, gain=0.975)),
-    "blur 0.4 px": (SHARPNESS, "all", "mean", partial(blurred, sigma=0.4)),
-    "blur 0.6 px": (SHARPNESS, "all", "worst", partial(blurred, sigma=0.6)),
-    "shift 1/4 px": (REGISTRATION, "all", "shift", partial(shifted, dy=0, dx=0.25)),
-    "shift 1/4 px of the edit": (REGISTRATION, "edit", "shift", partial(shifted, dy=0.25, dx=0)),
-    "shift 1/4 px of a window": (REGISTRATION, "all", "worst", partial(shifted, dy=0.25, dx=0)),
-    "grain lost in the edit": (GRAIN, "edit", "fine", smoothed_patch),
-    "5 bits": (BANDING, "all", "mean", partial(quantised, bits=5)),
-    "6 bits": (BANDING, "all", "mean", partial(quantised, bits=6)),
+    "hue 1°": (HUE_OFFSET, "all", "mean", partial(recolour, degrees=1)),
+    "L* 0.5": (LIGHTNESS_BIAS, "all", "mean", partial(recolour, lightness=0.5)),
+    "chroma -2.5 %": (CHROMA_RATIO, "all", "mean", partial(recolour, gain=0.975)),
+    "blur 0.4 px": (SHARPNESS, "all", "mean", partial(blur, sigma=0.4)),
+    "blur 0.6 px": (SHARPNESS, "all", "worst", partial(blur, sigma=0.6)),
+    "shift 1/4 px": (REGISTRATION, "all", "shift", partial(shift, dy=0, dx=0.25)),
+    "shift 1/4 px of the edit": (REGISTRATION, "edit", "shift", partial(shift, dy=0.25, dx=0)),
+    "shift 1/4 px of a window": (REGISTRATION, "all", "worst", partial(shift, dy=0.25, dx=0)),
+    "grain lost in the edit": (GRAIN, "edit", "fine", smooth_patch),
+    "5 bits": (BANDING, "all", "mean", partial(quantise, bits=5)),
+    "6 bits": (BANDING, "all", "mean", partial(quantise, bits=6)),
 }
 
 
@@ -54,11 +54,13 @@ FAULTS: dict[str, tuple[Metric, Region, str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_small_fault_is_told_from_a_benign_change(fault: str, name: str) -> None:
     """By its own metric, whatever the photograph."""
-    metric, region, stat, plant = FAULTS[fault]
+    metric, region, stat, damage = FAULTS[fault]
     picture = photograph(name)
-    reference = parted(picture)
+    reference = split_reference(picture)
     benign = max(
-        abs(measured(metric, reference, change(picture))[region, stat])
+        abs(measure_all(metric, reference, change(picture))[region, stat])
         for change in BENIGN.values()
     )
-    assert abs(measured(metric, reference, planted(plant)(picture))[region, stat]) > FACTOR * benign
+    assert (
+        abs(measure_all(metric, reference, plant(damage)(picture))[region, stat]) > FACTOR * benign
+    )

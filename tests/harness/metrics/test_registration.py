@@ -26,18 +26,18 @@ from editproof.harness.suites.tasks import make_scene_task
 from editproof.vectors.registry import get_vector
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
-    blurred,
-    delivered,
-    grey,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    blur,
+    deliver,
+    make_grey,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    recoloured,
-    shifted,
-    turned,
+    recolour,
+    shift,
+    split_reference,
+    turn,
 )
 
 PRECISION_PX = 0.05
@@ -65,7 +65,7 @@ def test_a_known_shift(name: str, dy: float, dx: float) -> None:
     positive.
     """
     picture = photograph(name)
-    numbers = measured(REGISTRATION, parted(picture), delivered(shifted(picture, dy, dx)))
+    numbers = measure_all(REGISTRATION, split_reference(picture), deliver(shift(picture, dy, dx)))
     for region in ("all", "edit", "keep"):
         assert numbers[region, "dy"] == pytest.approx(dy, abs=PRECISION_PX)
         assert numbers[region, "dx"] == pytest.approx(dx, abs=PRECISION_PX)
@@ -81,13 +81,13 @@ def test_it_agrees_with_scikit_image(name: str, dy: float, dx: float) -> None:
     from skimage.registration import phase_cross_correlation
 
     picture = photograph(name)
-    actual = delivered(shifted(picture, dy, dx))
+    actual = deliver(shift(picture, dy, dx))
     window = np.outer(np.hanning(len(picture)), np.hanning(len(picture)))
     planes = [(image.mean(axis=-1) - image.mean()) * window for image in (actual, picture)]
     reference, _, _ = phase_cross_correlation(
         planes[1], planes[0], upsample_factor=100, normalization=None
     )
-    ours = [of_all(REGISTRATION, picture, actual, stat) for stat in ("dy", "dx")]
+    ours = [measure_whole(REGISTRATION, picture, actual, stat) for stat in ("dy", "dx")]
     assert ours == pytest.approx(-reference, abs=0.08)
 
 
@@ -96,19 +96,19 @@ def test_it_agrees_with_scikit_image(name: str, dy: float, dx: float) -> None:
 def test_any_shift_within_reach(dy: float, dx: float) -> None:
     """Found wherever it lies, and its opposite where the pictures are swapped."""
     picture = photograph("astronaut")[64:320, 64:320]
-    actual = shifted(picture, dy, dx)
-    assert of_all(REGISTRATION, picture, actual, "dy") == pytest.approx(dy, abs=0.1)
-    assert of_all(REGISTRATION, picture, actual, "dx") == pytest.approx(dx, abs=0.1)
-    assert of_all(REGISTRATION, actual, picture, "dy") == pytest.approx(-dy, abs=0.1)
+    actual = shift(picture, dy, dx)
+    assert measure_whole(REGISTRATION, picture, actual, "dy") == pytest.approx(dy, abs=0.1)
+    assert measure_whole(REGISTRATION, picture, actual, "dx") == pytest.approx(dx, abs=0.1)
+    assert measure_whole(REGISTRATION, actual, picture, "dy") == pytest.approx(-dy, abs=0.1)
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_a_part_that_moved(name: str) -> None:
     """The edit reads its shift, what was kept reads none, and the worst window is there."""
     picture = photograph(name)
-    area = patch(picture)
-    actual = delivered(np.where(area[..., None], shifted(picture, 0.5, -0.5), picture))
-    numbers = measured(REGISTRATION, parted(picture), actual)
+    area = middle_patch(picture)
+    actual = deliver(np.where(area[..., None], shift(picture, 0.5, -0.5), picture))
+    numbers = measure_all(REGISTRATION, split_reference(picture), actual)
     assert numbers["edit", "dy"] == pytest.approx(0.5, abs=0.1)
     assert numbers["edit", "dx"] == pytest.approx(-0.5, abs=0.1)
     assert numbers["keep", "shift"] < 0.02
@@ -120,21 +120,21 @@ def test_other_faults_are_no_shift(name: str) -> None:
     """Noise, blur, tints, lightness and contrast leave everything in its place."""
     picture = photograph(name)
     for change in (
-        noisy(picture, 2),
-        blurred(picture, 1),
-        recoloured(picture, degrees=5, gain=0.9),
-        recoloured(picture, lightness=2),
+        add_noise(picture, 2),
+        blur(picture, 1),
+        recolour(picture, degrees=5, gain=0.9),
+        recolour(picture, lightness=2),
         0.1 + 0.8 * picture,
     ):
-        assert of_all(REGISTRATION, picture, delivered(change), "shift") < 0.02
+        assert measure_whole(REGISTRATION, picture, deliver(change), "shift") < 0.02
 
 
 def test_what_can_not_be_told_is_said() -> None:
     """A flat picture, stripes that hide a shift along them, and a fill that shows something
     else.
     """
-    flat = grey(np.full((128, 128), 0.5))
-    stripes = grey(np.broadcast_to(0.5 + 0.3 * np.sin(np.arange(128) / 3), (128, 128)))
+    flat = make_grey(np.full((128, 128), 0.5))
+    stripes = make_grey(np.broadcast_to(0.5 + 0.3 * np.sin(np.arange(128) / 3), (128, 128)))
     for picture in (flat, stripes):
         values = REGISTRATION.measure(REGISTRATION.prepare(make_reference(picture)), picture)
         assert {value.reason for value in values} == {NO_STRUCTURE}
@@ -150,14 +150,14 @@ def motion_of(picture: Image, actual: Image) -> dict[str, float]:
     """Every statistic of the whole picture."""
     return {
         stat: number
-        for (_, stat), number in measured(REGISTRATION, make_reference(picture), actual).items()
+        for (_, stat), number in measure_all(REGISTRATION, make_reference(picture), actual).items()
     }
 
 
 def check_motion(picture: Image, scale: float, rotation: float, shift: complex) -> None:
     """What is planted is found, to 0.05 %, 0.02° and 0.1 px."""
     factor = cmath.rect(1 + scale / 100, math.radians(rotation))
-    found = motion_of(picture, delivered(turned(picture, factor, shift)))
+    found = motion_of(picture, deliver(turn(picture, factor, shift)))
     assert found["scale"] == pytest.approx(scale, abs=0.05)
     assert found["rotation"] == pytest.approx(rotation, abs=0.02)
     assert found["dx"] == pytest.approx(shift.real, abs=0.1)
@@ -196,12 +196,12 @@ def test_an_unmoved_picture(name: str) -> None:
     picture = photograph(name)
     assert set(motion_of(picture, picture).values()) == {0.0}
     for change in (
-        blurred(picture, 1),
-        noisy(picture, 8),
-        recoloured(picture, degrees=5, gain=0.9),
+        blur(picture, 1),
+        add_noise(picture, 8),
+        recolour(picture, degrees=5, gain=0.9),
         0.1 + 0.8 * picture,
     ):
-        found = motion_of(picture, delivered(change))
+        found = motion_of(picture, deliver(change))
         assert abs(found["scale"]) < 0.01
         assert abs(found["rotation"]) < 0.01
 
@@ -231,10 +231,10 @@ def test_a_part_that_turned() -> None:
     picture = photograph("astronaut")
     area = np.zeros(picture.shape[:2], bool)
     area[150:350, 150:350] = True
-    actual = delivered(
-        np.where(area[..., None], turned(picture, cmath.rect(1.004, math.radians(0.3))), picture)
+    actual = deliver(
+        np.where(area[..., None], turn(picture, cmath.rect(1.004, math.radians(0.3))), picture)
     )
-    numbers = measured(REGISTRATION, Reference({"edit": area, "keep": ~area}, picture), actual)
+    numbers = measure_all(REGISTRATION, Reference({"edit": area, "keep": ~area}, picture), actual)
     assert numbers["edit", "scale"] == pytest.approx(0.4, abs=0.05)
     assert numbers["edit", "rotation"] == pytest.approx(0.3, abs=0.05)
     assert abs(numbers["keep", "scale"]) < 0.01

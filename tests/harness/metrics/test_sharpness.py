@@ -12,17 +12,17 @@ from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.detail.sharpness import FINE_PX, NO_EDGE, SHARPNESS
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
-    blurred,
-    delivered,
-    grey,
-    measured,
-    noisy,
-    of_all,
-    parted,
-    patch,
+    add_noise,
+    blur,
+    deliver,
+    make_grey,
+    measure_all,
+    measure_whole,
+    middle_patch,
     photograph,
-    recoloured,
-    shifted,
+    recolour,
+    shift,
+    split_reference,
 )
 
 SIZE = 192
@@ -35,7 +35,7 @@ def edge(sigma: float, contrast: float = 0.6) -> Image:
     y, x = np.mgrid[0:SIZE, 0:SIZE] - SIZE / 2
     away = (x + 0.15 * y) / math.hypot(1, 0.15)
     curve = np.vectorize(math.erf)(away / (sigma * math.sqrt(2)))
-    return grey(0.5 + contrast / 2 * curve)
+    return make_grey(0.5 + contrast / 2 * curve)
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.8, 1.0), (0.8, 1.2), (1.0, 2.0), (1.5, 1.0)])
@@ -45,13 +45,13 @@ def test_an_edge_of_known_width(before: float, after: float) -> None:
     """
     seen = FINE_PX**2 + 1 / 3
     exact = 10 * math.log10((before**2 + seen) / (after**2 + seen))
-    assert of_all(SHARPNESS, edge(before), edge(after)) == pytest.approx(exact, rel=0.05)
+    assert measure_whole(SHARPNESS, edge(before), edge(after)) == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.parametrize("contrast", [0.2, 0.4, 0.9])
 def test_contrast_is_not_sharpness(contrast: float) -> None:
     """An edge of another height is as sharp."""
-    assert of_all(SHARPNESS, edge(1.0), edge(1.0, contrast)) == pytest.approx(0, abs=0.02)
+    assert measure_whole(SHARPNESS, edge(1.0), edge(1.0, contrast)) == pytest.approx(0, abs=0.02)
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -60,17 +60,18 @@ def test_a_blur_of_six_tenths_is_a_decibel(name: str) -> None:
     sign.
     """
     picture = photograph(name)
-    assert of_all(SHARPNESS, picture, delivered(blurred(picture, 0.6))) < -1
-    assert of_all(SHARPNESS, picture, delivered(blurred(picture, 0.4))) < -0.2
-    sharpened = picture + np.float32(0.3) * (picture - blurred(picture, 1.0))
-    assert of_all(SHARPNESS, picture, delivered(sharpened)) > 0.4
+    assert measure_whole(SHARPNESS, picture, deliver(blur(picture, 0.6))) < -1
+    assert measure_whole(SHARPNESS, picture, deliver(blur(picture, 0.4))) < -0.2
+    sharpened = picture + np.float32(0.3) * (picture - blur(picture, 1.0))
+    assert measure_whole(SHARPNESS, picture, deliver(sharpened)) > 0.4
 
 
 def test_more_blur_is_softer() -> None:
     """Monotone."""
     picture = photograph("coffee")
     values = [
-        of_all(SHARPNESS, picture, blurred(picture, sigma)) for sigma in (0.3, 0.5, 0.8, 1.3, 2.0)
+        measure_whole(SHARPNESS, picture, blur(picture, sigma))
+        for sigma in (0.3, 0.5, 0.8, 1.3, 2.0)
     ]
     assert values == sorted(values, reverse=True)
 
@@ -81,22 +82,22 @@ def test_other_faults_are_not_blur(name: str) -> None:
     px reads.
     """
     picture = photograph(name)
-    blur = abs(of_all(SHARPNESS, picture, blurred(picture, 0.6)))
+    damage = abs(measure_whole(SHARPNESS, picture, blur(picture, 0.6)))
     for change in (
-        noisy(picture, 1),
-        recoloured(picture, degrees=3),
-        recoloured(picture, lightness=1),
-        shifted(picture, 0, 0.25),
+        add_noise(picture, 1),
+        recolour(picture, degrees=3),
+        recolour(picture, lightness=1),
+        shift(picture, 0, 0.25),
     ):
-        assert abs(of_all(SHARPNESS, picture, delivered(change))) < blur / 10
+        assert abs(measure_whole(SHARPNESS, picture, deliver(change))) < damage / 10
 
 
 def test_a_soft_fill_is_read_in_the_edit() -> None:
     """What was kept, away from the fill's outline, stays at 0; the worst window is at the fill."""
     picture = photograph("coffee")
-    area = patch(picture)
-    actual = np.where(area[..., None], blurred(picture, 1.0), picture)
-    numbers = measured(SHARPNESS, parted(picture), actual)
+    area = middle_patch(picture)
+    actual = np.where(area[..., None], blur(picture, 1.0), picture)
+    numbers = measure_all(SHARPNESS, split_reference(picture), actual)
     assert numbers["edit", "mean"] < -2
     assert abs(numbers["keep", "mean"]) < 0.1
     (worst,) = [
@@ -114,6 +115,6 @@ def test_a_soft_fill_is_read_in_the_edit() -> None:
 
 def test_a_picture_without_edges_says_so() -> None:
     """A soft gradient has none."""
-    soft = grey(np.broadcast_to(np.linspace(0.2, 0.8, 128), (128, 128)))
+    soft = make_grey(np.broadcast_to(np.linspace(0.2, 0.8, 128), (128, 128)))
     values = SHARPNESS.measure(SHARPNESS.prepare(make_reference(soft)), soft)
     assert [value.reason for value in values] == [NO_EDGE] * 2

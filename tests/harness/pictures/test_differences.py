@@ -11,10 +11,16 @@ import pytest
 
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.pictures import differences
-from editproof.harness.pictures.differences import FILE, DifferenceStore, Pair, append, viewing_of
+from editproof.harness.pictures.differences import (
+    FILE,
+    DifferenceStore,
+    PicturePair,
+    append_difference,
+    viewing_of,
+)
 from editproof.harness.records.types import Viewing
 
-PAIR = Pair("a", "b", "e", Viewing())
+PAIR = PicturePair("a", "b", "e", Viewing())
 SEEN = Difference(0.1, 0.5, 3, 4, 1.5, {"edit": 0.2}, {"detail": 0.1}, {"all": Step(0.1, 0.2)})
 
 
@@ -26,7 +32,7 @@ def test_a_pair_is_known_by_everything_that_its_number_depends_on(
     """
     viewing = (Viewing("standard_fhd"), Viewing(distance_m=1.0), Viewing(zoom=2.0))
     others = [
-        Pair("b", "a", "e", Viewing()),
+        PicturePair("b", "a", "e", Viewing()),
         replace(PAIR, accepted="c"),
         replace(PAIR, image="c"),
         replace(PAIR, expected=""),
@@ -74,7 +80,7 @@ def test_a_torn_line_is_ignored(tmp_path: Path) -> None:
 
 def _write(path: Path, name: str) -> None:
     for number in range(200):
-        append(path, f"{name} {number}", SEEN)
+        append_difference(path, f"{name} {number}", SEEN)
 
 
 def test_several_processes_write_without_tearing_each_others_lines(tmp_path: Path) -> None:
@@ -83,7 +89,7 @@ def test_several_processes_write_without_tearing_each_others_lines(tmp_path: Pat
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(_write, path, name) for name in "ab"]:
             done.result()
-    assert set(differences._read(path)) == {
+    assert set(differences._read_differences(path)) == {
         f"{name} {number}" for name in "ab" for number in range(200)
     }
 

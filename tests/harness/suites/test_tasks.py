@@ -11,8 +11,8 @@ from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.records.types import REGIONS
 from editproof.harness.suites.tasks import Task, crop_task, make_scene_task
 from editproof.vectors.regions import BORDER_PX
-from editproof.vectors.registry import get_vector
-from tests.harness.metrics.planted import measured
+from editproof.vectors.registry import get
+from tests.harness.metrics.planted import measure_all
 
 SIZE = 96
 
@@ -42,7 +42,7 @@ def test_a_black_rim_is_found_in_the_border(scale: int) -> None:
     inside = np.zeros(expected.shape[:2], bool)
     inside[2:-2, 2:-2] = True
     black[~inside] = 0
-    psnr, delta = (measured(metric, reference, black) for metric in (PSNR, DELTA_E00))
+    psnr, delta = (measure_all(metric, reference, black) for metric in (PSNR, DELTA_E00))
     assert psnr["border", "mean"] < psnr["all", "mean"] - 3
     assert psnr["border", "mean"] < 15
     assert delta["border", "mean"] > 10

@@ -14,8 +14,8 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Model, Suite
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part(Run):
+@dataclass(frozen=True)
+class SideSheet(Sheet):
     """Some columns of a run, under the names of the suite: numbers that were read once for all
     trials. Its pictures lie in the run's folder, under the hashes in `ended`.
     """
@@ -43,7 +43,7 @@ class Part(Run):
         return tuple(self.rows)
 
 
-class Whole:
+class LoadedRun:
     """A run of many trials, read once."""
 
     def __init__(self, run: Run, suite: Suite) -> None:
@@ -55,21 +55,21 @@ class Whole:
             {key: row for row, key in enumerate(keys)},
         )
 
-    def part(self, side: Side, known: Mapping[tuple[str, str, int], str]) -> Part:
-        """A side of a trial as a run of the suite. `known`: scene, model and seed -> id in the
+    def select_side(self, side: Side, case_ids: Mapping[tuple[str, str, int], str]) -> SideSheet:
+        """A side of a trial as a run of the suite. `case_ids`: scene, model and seed -> id in the
         suite's own run; a seed that is not in it gets an id of its own. A name that the suite does
         not have stands for a model of that name.
         """
         suite = {model.name: model for model in self._suite.models}
-        called: dict[str, list[str]] = {}
+        names_of_run: dict[str, list[str]] = {}
         for was, now in side.models:
-            called.setdefault(now, []).append(was)
+            names_of_run.setdefault(now, []).append(was)
         columns, cases, origin = [], [], {}
         for column, case in enumerate(self.run.manifest.cases):
             if side.seeds and case.seed not in side.seeds:
                 continue
-            for name in called.get(case.model.name, ()):
-                case_id = known.get((case.scene, name, case.seed), f"{case.id}-{name}")
+            for name in names_of_run.get(case.model.name, ()):
+                case_id = case_ids.get((case.scene, name, case.seed), f"{case.id}-{name}")
                 columns.append(column)
                 cases.append(
                     replace(case, id=case_id, model=suite.get(name, Model(name, case.model.spec)))
@@ -85,8 +85,8 @@ class Whole:
             self._numbers.states[:, columns],
             self._numbers.reasons,
         )
-        return Part(
-            self.run.folder,
+        return SideSheet(
+            self.sheet.folder,
             self._manifest(side, tuple(cases)),
             ended,
             numbers=grid,
@@ -95,8 +95,8 @@ class Whole:
         )
 
     def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
-        whole, called = self.run.manifest, dict(side.models)
-        models = tuple(model for model in self._suite.models if model.name in called)
+        whole, names_of_run = self.sheet.manifest, dict(side.models)
+        models = tuple(model for model in self._suite.models if model.name in names_of_run)
         suite = replace(self._suite, models=models, seeds=side.seeds or self._suite.seeds)
         pipelines = {was: whole.pipelines[now] for was, now in side.models}
         return replace(whole, suite=suite, pipelines=pipelines, cases=cases)
