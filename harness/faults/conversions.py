@@ -1,5 +1,5 @@
-"""Ways in which a picture is stored or handed on: float32 H×W×3 in [0, 1], sRGB, in and out. All
-are pure functions.
+"""How a picture is rounded, stored or converted: float32 H×W×3 in [0, 1], sRGB, in and out. All
+functions are pure.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from PIL import Image as Pil
 from editproof.pipelines.contract import Image, Mask
 
 _SEED = 20_260
-"""Of all that is drawn at random here."""
+"""Seed of all random draws here."""
 _LEVELS = np.float32(255)
 _TABLE = 4096
-"""Entries of a tone curve's table."""
+"""Number of entries in a tone curve's table."""
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32)
 """Thresholds of an ordered dither (Bayer 1973), in sixteenths."""
 
@@ -26,22 +26,22 @@ Levels = npt.NDArray[np.uint8]
 
 
 def add_half_level(image: Image) -> Image:
-    """Half a level brighter."""
+    """Brighten by half a level."""
     return _clip(image + np.float32(0.5) / _LEVELS)
 
 
 def truncate(image: Image) -> Image:
-    """Cut to whole levels. What lies on a level, but for the rounding of floats, stays there."""
+    """Cut to whole levels. A value that lies on a level, apart from float rounding, stays there."""
     return _clip(np.floor(image * _LEVELS + np.float32(1e-3)) / _LEVELS)
 
 
 def round_halves_up(image: Image) -> Image:
-    """Rounded to whole levels, halves upwards."""
+    """Round to whole levels, halves upwards."""
     return _clip(np.floor(image * _LEVELS + np.float32(0.5)) / _LEVELS)
 
 
 def dither_ordered(image: Image) -> Image:
-    """Rounded by an ordered dither of ±0.5 levels."""
+    """Round with an ordered dither of ±0.5 levels."""
     height, width = image.shape[:2]
     tile = np.tile(
         (_BAYER + np.float32(0.5)) / 16 - np.float32(0.5), (height // 4 + 1, width // 4 + 1)
@@ -50,121 +50,123 @@ def dither_ordered(image: Image) -> Image:
 
 
 def dither_randomly(image: Image) -> Image:
-    """Rounded by a triangular dither of ±1 level."""
+    """Round with a triangular dither of ±1 level."""
     draw = np.random.default_rng(_SEED).random((2, *image.shape), dtype=np.float32)
     return round_to_8_bits(_clip(image + (draw[0] - draw[1]) / _LEVELS))
 
 
 def add_noise(image: Image, sigma: float) -> Image:
-    """Normal noise of so many levels."""
+    """Add normal noise; `sigma` is in 8-bit levels."""
     draw = np.random.default_rng(_SEED).standard_normal(image.shape, dtype=np.float32)
     return _clip(image + draw * np.float32(sigma) / _LEVELS)
 
 
 def round_to_8_bits(image: Image) -> Image:
-    """Rounded to whole levels."""
+    """Round to whole levels."""
     return _from_levels(_to_levels(image))
 
 
 def round_mask_to_8_bits(mask: Mask) -> Mask:
-    """A mask, rounded to whole levels."""
+    """Round a mask to whole levels."""
     return np.asarray(np.rint(mask * _LEVELS) / _LEVELS, np.float32)
 
 
 def round_to_16_bits(image: Image) -> Image:
-    """Rounded to 65 536 levels."""
+    """Round to 65 536 levels."""
     return _clip(
         np.rint(image * np.float32(65535)).astype(np.uint16).astype(np.float32) / np.float32(65535)
     )
 
 
 def round_to_float16(image: Image) -> Image:
-    """Rounded to half precision."""
+    """Round to half precision."""
     return image.astype(np.float16).astype(np.float32)
 
 
 def round_to_bfloat16(image: Image) -> Image:
-    """Rounded to eight significant bits, to nearest and halves to even."""
+    """Round to eight significant bits, halves to even."""
     bits = np.ascontiguousarray(image, np.float32).view(np.uint32)
     rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     return (rounded & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def round_trip_png(image: Image, level: int) -> Image:
-    """Written as a PNG of that compression level, 0 to 9, and read again."""
+    """Write a PNG of compression `level`, 0 to 9, and read it again."""
     return _round_trip_file(image, "PNG", compress_level=level)
 
 
 def round_trip_tiff(image: Image) -> Image:
-    """Written as a TIFF, LZW, and read again."""
+    """Write a TIFF with LZW compression, and read it again."""
     return _round_trip_file(image, "TIFF", compression="tiff_lzw")
 
 
 def round_trip_webp_lossless(image: Image) -> Image:
-    """Written as a lossless WebP and read again."""
+    """Write a lossless WebP, and read it again."""
     return _round_trip_file(image, "WEBP", lossless=True)
 
 
 def round_trip_webp(image: Image, quality: int) -> Image:
-    """Written as a WebP of that quality and read again."""
+    """Write a WebP of that quality, and read it again."""
     return _round_trip_file(image, "WEBP", quality=quality)
 
 
 def round_trip_jpeg(image: Image, quality: int, subsampling: str) -> Image:
-    """Written as a JPEG of that quality and subsampling and read again."""
+    """Write a JPEG of that quality and subsampling, and read it again."""
     return _round_trip_file(image, "JPEG", quality=quality, subsampling=subsampling)
 
 
 def round_trip_linear(image: Image) -> Image:
-    """By sRGB's curve to linear light and back."""
+    """Convert to linear light by sRGB's curve, and back."""
     return _clip(_from_linear(_to_linear(image)))
 
 
 def round_trip_linear_16_bits(image: Image) -> Image:
-    """As linear light, kept in 16 bits."""
+    """Convert to linear light in 16 bits, and back."""
     return _clip(_from_linear(round_to_16_bits(_to_linear(image))))
 
 
 def round_trip_linear_float16(image: Image) -> Image:
-    """As linear light, kept in half precision."""
+    """Convert to linear light in half precision, and back."""
     return _clip(_from_linear(round_to_float16(_to_linear(image))))
 
 
 def round_trip_gamma_tables(image: Image) -> Image:
-    """By an exponent of 2.2 and back; each curve is a table that is read at the nearest entry."""
+    """Apply an exponent of 2.2 and its inverse; each is a table that is read at the nearest
+    entry.
+    """
     steps = np.linspace(0, 1, _TABLE)
     there, back = (np.asarray(steps**exponent, np.float32) for exponent in (2.2, 1 / 2.2))
     return _clip(_look_up(_look_up(image, there), back))
 
 
 def round_trip_ycbcr(image: Image) -> Image:
-    """By OpenCV's YCbCr in 8 bits and back."""
+    """Convert to YCbCr in 8 bits and back, by OpenCV."""
     return _from_levels(
         cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB)
     )
 
 
 def round_trip_ycbcr_float32(image: Image) -> Image:
-    """By OpenCV's YCbCr in float32 and back."""
+    """Convert to YCbCr in float32 and back, by OpenCV."""
     return _clip(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), cv2.COLOR_YCrCb2RGB))
 
 
 def round_trip_lab_8_bits(image: Image) -> Image:
-    """By OpenCV's Lab in 8 bits and back."""
+    """Convert to Lab in 8 bits and back, by OpenCV."""
     return _from_levels(
         cv2.cvtColor(cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2LAB), cv2.COLOR_LAB2RGB)
     )
 
 
 def round_trip_lab(image: Image) -> Image:
-    """By scikit-image's Lab and back."""
+    """Convert to Lab and back, by scikit-image."""
     from skimage.color import lab2rgb, rgb2lab
 
     return _clip(lab2rgb(rgb2lab(image)))
 
 
 def round_trip_hsv_8_bits(image: Image) -> Image:
-    """By OpenCV's HSV in 8 bits and back; its hue has 256 steps."""
+    """Convert to HSV in 8 bits and back, by OpenCV; hue has 256 steps."""
     return _from_levels(
         cv2.cvtColor(
             cv2.cvtColor(_to_levels(image), cv2.COLOR_RGB2HSV_FULL), cv2.COLOR_HSV2RGB_FULL
@@ -173,19 +175,19 @@ def round_trip_hsv_8_bits(image: Image) -> Image:
 
 
 def round_trip_hsv(image: Image) -> Image:
-    """By OpenCV's HSV in float32 and back."""
+    """Convert to HSV in float32 and back, by OpenCV."""
     return _clip(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), cv2.COLOR_HSV2RGB))
 
 
 def round_trip_xyz(image: Image) -> Image:
-    """By scikit-image's XYZ and back."""
+    """Convert to XYZ and back, by scikit-image."""
     from skimage.color import rgb2xyz, xyz2rgb
 
     return _clip(xyz2rgb(rgb2xyz(image)))
 
 
 def round_trip_icc_lab(image: Image) -> Image:
-    """By LittleCMS from an sRGB profile to a Lab profile in 8 bits, and back."""
+    """Convert from an sRGB profile to a Lab profile in 8 bits and back, by LittleCMS."""
     from PIL import ImageCms
 
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
@@ -206,7 +208,7 @@ def _round_trip_file(image: Image, format_: str, **options: Any) -> Image:
 
 
 def _to_linear(image: Image) -> Image:
-    """Linear light, IEC 61966-2-1."""
+    """Convert sRGB to linear light (IEC 61966-2-1)."""
     low = image / np.float32(12.92)
     return np.asarray(
         np.where(image <= 0.04045, low, ((image + np.float32(0.055)) / np.float32(1.055)) ** 2.4),
@@ -215,7 +217,7 @@ def _to_linear(image: Image) -> Image:
 
 
 def _from_linear(light: Image) -> Image:
-    """sRGB of linear light."""
+    """Convert linear light to sRGB."""
     low = light * np.float32(12.92)
     high = np.float32(1.055) * np.maximum(light, 0) ** np.float32(1 / 2.4) - np.float32(0.055)
     return np.asarray(np.where(light <= 0.0031308, low, high), np.float32)

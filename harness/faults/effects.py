@@ -1,4 +1,4 @@
-"""What goes wrong with a picture, as pure functions: float32 H×W×3 in [0, 1], sRGB, in and out."""
+"""What damages a picture, as pure functions: float32 H×W×3 in [0, 1], sRGB, in and out."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from editproof.pipelines.contract import Image
 Plane = npt.NDArray[np.float32]
 
 RIM_PX = 2.0
-"""How far a halo reaches, px (1/e)."""
+"""Distance over which a halo falls to 1/e, in pixels."""
 
 
 def blur(image: Image, sigma_px: float) -> Image:
-    """By a Gaussian."""
+    """Blur by a Gaussian."""
     return np.asarray(
         cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32
     )
 
 
 def denoise(image: Image, share: float) -> Image:
-    """A share of the grain is gone; edges stay."""
+    """Remove a share of the grain and keep the edges."""
     smooth = np.asarray(
         cv2.bilateralFilter(image, 0, 0.08, 1.5, borderType=cv2.BORDER_REFLECT), np.float32
     )
@@ -34,12 +34,12 @@ def denoise(image: Image, share: float) -> Image:
 
 
 def sharpen(image: Image, amount: float) -> Image:
-    """By an unsharp mask of σ 1 px."""
+    """Sharpen by an unsharp mask of σ 1 px."""
     return clip_to_float32(image + np.float32(amount) * (image - blur(image, 1.0)))
 
 
 def turn_hue(image: Image, degrees: float) -> Image:
-    """All hues turned in Lab's plane of a and b."""
+    """Rotate all hues in Lab's a b plane."""
     lab = to_lab(image)
     a, b = lab[..., 1].copy(), lab[..., 2].copy()
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -48,22 +48,22 @@ def turn_hue(image: Image, degrees: float) -> Image:
 
 
 def lighten(image: Image, amount: float) -> Image:
-    """By so much L*."""
+    """Raise L* by `amount`."""
     return from_lab(to_lab(image) + np.array([amount, 0, 0]))
 
 
 def fade_colours(image: Image, share: float) -> Image:
-    """A share of the chroma is gone."""
+    """Remove a share of the chroma."""
     return from_lab(to_lab(image) * np.array([1, 1 - share, 1 - share]))
 
 
 def bend_tone_curve(image: Image, change: float) -> Image:
-    """The tone curve's exponent is larger by `change`."""
+    """Raise the tone curve's exponent by `change`."""
     return np.asarray(image ** np.float32(1 + change), np.float32)
 
 
 def shift_right(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[np.float32]:
-    """Moved to the right, H×W or H×W×3, by bilinear interpolation, the border repeated."""
+    """Shift to the right, H×W or H×W×3, with bilinear interpolation; the border is repeated."""
     matrix = np.array([[1, 0, right_px], [0, 1, 0]], np.float64)
     size = (image.shape[1], image.shape[0])
     return np.asarray(
@@ -72,7 +72,7 @@ def shift_right(image: npt.NDArray[np.float32], right_px: float) -> npt.NDArray[
 
 
 def compress_as_jpeg(image: Image, loss: float) -> Image:
-    """A JPEG of quality `100 - loss`, 4:2:0."""
+    """Compress as a JPEG of quality `100 - loss`, 4:2:0."""
     file = io.BytesIO()
     Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(
         file, "JPEG", quality=round(100 - loss), subsampling="4:2:0"
@@ -82,14 +82,14 @@ def compress_as_jpeg(image: Image, loss: float) -> Image:
 
 
 def reduce_levels(image: Image, levels: float) -> Image:
-    """Steps of so many 8-bit levels."""
+    """Round to steps of `levels` 8-bit levels."""
     steps = np.float32(255 / levels)
     return clip_to_float32(np.round(image * steps) / steps)
 
 
 def add_chequers(image: Image, levels: float) -> Image:
-    """The finest pattern that a picture holds, as upsampling by transposed convolution leaves it;
-    peak to peak, 8 bits.
+    """Add a checkerboard of single pixels, as transposed convolutions leave it; `levels` are 8-bit,
+    from peak to peak.
     """
     rows, columns = (np.arange(edge) for edge in image.shape[:2])
     return clip_to_float32(
@@ -98,7 +98,9 @@ def add_chequers(image: Image, levels: float) -> Image:
 
 
 def add_rim(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image:
-    """A bright rim along the edge of `inside`, on either side; peak in 8-bit levels."""
+    """Add a bright rim on both sides of the edge of `inside`; `levels` is its peak in 8-bit
+    levels.
+    """
     area = inside.astype(np.uint8)
     if not area.any():
         return image
@@ -109,25 +111,25 @@ def add_rim(image: Image, inside: npt.NDArray[np.bool_], levels: float) -> Image
 
 
 def chessboard(shape: tuple[int, ...], tile_px: int) -> Plane:
-    """H×W: +0.5 and -0.5 on every second tile."""
+    """Tiles of +0.5 and -0.5 in turn, H×W."""
     rows, columns = (np.arange(edge) // tile_px for edge in shape[:2])
     return np.asarray(np.where((rows[:, None] + columns) % 2, 0.5, -0.5), np.float32)
 
 
 def to_lab(image: Image) -> npt.NDArray[np.float64]:
-    """CIE Lab, D65."""
+    """Convert to CIE Lab, D65."""
     from skimage.color import rgb2lab
 
     return np.asarray(rgb2lab(image.astype(np.float64)), np.float64)
 
 
 def from_lab(lab: npt.NDArray[np.float64]) -> Image:
-    """sRGB, clipped."""
+    """Convert from CIE Lab to sRGB, and clip."""
     from skimage.color import lab2rgb
 
     return clip_to_float32(np.asarray(lab2rgb(lab), np.float32))
 
 
 def clip_to_float32(image: npt.NDArray[Any]) -> Image:
-    """In [0, 1], float32."""
+    """Clip to [0, 1], as float32."""
     return np.asarray(image, np.float32).clip(0, 1)

@@ -1,4 +1,6 @@
-"""The same kernels by several libraries: h×w×3 in [0, 1] in, (h·scale)×(w·scale)×3 out, float32."""
+"""The same enlargement kernels from several libraries: h×w×3 in [0, 1] in, (h·scale)×(w·scale)×3
+out, float32.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from editproof.pipelines.contract import Image
 Enlarge = Callable[[Image, int], Image]
 
 _LOBES = 4
-"""Of OpenCV's Lanczos."""
+"""Lobes of OpenCV's Lanczos kernel."""
 
 
 def _enlarge_by_opencv(flag: int, image: Image, scale: int) -> Image:
@@ -25,7 +27,7 @@ def _enlarge_by_opencv(flag: int, image: Image, scale: int) -> Image:
 
 
 def _enlarge_by_pillow(kernel: Pil.Resampling, image: Image, scale: int) -> Image:
-    """Channel by channel, in float32."""
+    """Enlarge each channel by itself, in float32."""
     size = (image.shape[1] * scale, image.shape[0] * scale)
     channels = [
         Pil.fromarray(np.ascontiguousarray(image[..., channel])).resize(size, kernel)
@@ -54,7 +56,7 @@ def _enlarge_by_skimage(order: int, image: Image, scale: int) -> Image:
 
 
 def numpy_lanczos(image: Image, scale: int) -> Image:
-    """Lanczos of four lobes as two matrix products, in float64."""
+    """Enlarge by a Lanczos kernel of four lobes as two matrix products, in float64."""
     down, right = (_lanczos_matrix(length, scale) for length in image.shape[:2])
     return np.asarray(
         np.einsum("yh,hwc,xw->yxc", down, image.astype(np.float64), right, optimize=True),
@@ -63,7 +65,7 @@ def numpy_lanczos(image: Image, scale: int) -> Image:
 
 
 def torch_lanczos(image: Image, scale: int) -> Image:
-    """Lanczos of four lobes as two matrix products of torch, in float32."""
+    """Enlarge by a Lanczos kernel of four lobes as two matrix products of torch, in float32."""
     import torch
 
     down, right = (
@@ -78,7 +80,7 @@ def torch_lanczos(image: Image, scale: int) -> Image:
 
 @cache
 def _lanczos_matrix(length: int, scale: int) -> npt.NDArray[np.float64]:
-    """Rows: what each output pixel takes from every input pixel; sums are 1, and the border is
+    """One row for each output pixel: its weight for every input pixel. Rows sum to 1; the border is
     repeated.
     """
     centres = (np.arange(length * scale) + 0.5) / scale - 0.5

@@ -1,8 +1,8 @@
-"""Faults to plant in a finished edit that went well: where the damage is, and how large, is known
+"""Faults to plant in a finished edit without damage. Place and size of the damage are then known
 exactly.
 
-Metrics are explained and tested with these. Each is what a real pipeline does when one of its
-stages goes wrong, at a strength that is just worth an engineer's time.
+Metrics are explained and tested with these. Each imitates a stage of a real pipeline that goes
+wrong. The nominal strength is just worth an engineer's time.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from editproof.harness.metrics.seams.steps import find_borders, find_tiling
 from editproof.harness.records.errors import unknown
 
 TILE_PX = 64
-"""Edge of the tiles of tiled faults in scenes that ask for no tiling, output pixels."""
+"""Edge of a tile where the scene declares no tiling, in output pixels."""
 PATCH_PX = 8
-"""Edge of the patch that changes outside the mask."""
+"""Edge of the patch that changes outside the mask, in output pixels."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -34,21 +34,21 @@ class Fault:
 
     name: str
     stage: str
-    """The stage of the reference pipeline that does this when it goes wrong."""
+    """The stage of the reference pipeline that would cause it."""
     about: str
     """What happens, in one clause."""
     unit: str
-    """Of the strength."""
+    """The unit of the strength."""
     nominal: float
-    """The strength that must never pass unseen."""
+    """The strength at which a metric must notice it."""
     plant: Callable[[Image, Reference, float], Image]
-    """`plant(image, reference, strength)`: the picture with the fault, H×W×3 in [0, 1]; a pure
-    function.
+    """`plant(image, reference, strength)` returns the picture with the fault, H×W×3 in [0, 1]. It
+    is a pure function.
     """
 
 
 def get_fault(name: str) -> Fault:
-    """The fault of that name. Raises UsageError with the nearest known name."""
+    """Return the fault of that name. Raises UsageError with the nearest known name."""
     for fault in FAULTS:
         if fault.name == name:
             return fault
@@ -56,14 +56,14 @@ def get_fault(name: str) -> Fault:
 
 
 def _leave_ghost(image: Image, reference: Reference, strength: float) -> Image:
-    """A share of the overlay stays."""
+    """Leave a share of the overlay."""
     alpha = strength * _enlarge(require_part(reference.overlay), reference.scale)
     colour = _enlarge(require_part(reference.overlay_rgb), reference.scale)
     return clip_to_float32(image + alpha[..., None] * (colour - image))
 
 
 def _leave_letters(image: Image, reference: Reference, strength: float) -> Image:
-    """The first columns of the overlay stay whole."""
+    """Leave the first columns of the overlay whole."""
     alpha = _enlarge(require_part(reference.overlay), reference.scale)
     columns = np.flatnonzero(alpha.max(axis=0) > 0)
     alpha[:, columns[max(round(strength * len(columns)), 1) :]] = 0
@@ -88,7 +88,7 @@ def _blur_microprint(image: Image, reference: Reference, strength: float) -> Ima
 
 
 def _brighten_outside(image: Image, reference: Reference, strength: float) -> Image:
-    """One patch in `keep`, as far from the edit as it gets."""
+    """Brighten one patch in `keep`, as far from the edit as possible."""
     keep = reference.areas["keep"].astype(np.uint8)
     keep[[0, -1]], keep[:, [0, -1]] = 0, 0
     y, x = np.unravel_index(int(cv2.distanceTransform(keep, cv2.DIST_L2, 5).argmax()), keep.shape)
@@ -99,16 +99,16 @@ def _brighten_outside(image: Image, reference: Reference, strength: float) -> Im
 
 
 def _add_seams(image: Image, reference: Reference, strength: float) -> Image:
-    """Every second tile is brighter, as where tiles are normalised one by one and not blended."""
+    """Brighten and darken tiles in turn, as when tiles are normalised one by one and not
+    blended.
+    """
     rows, columns = (_tile_numbers(reference.areas["seams"], axis) for axis in (0, 1))
     step = np.where((rows[:, None] + columns) % 2, 0.5, -0.5) * strength / 255
     return clip_to_float32(image + step[..., None])
 
 
 def _shade_tiles(image: Image, reference: Reference, strength: float) -> Image:
-    """Every tile is lighter in its middle, as where a network's own border darkens what it
-    makes.
-    """
+    """Lighten every tile in its middle, as when a network's padding darkens its border."""
     rows, columns = (_tile_phases(reference.areas["seams"], axis) for axis in (0, 1))
     waves = [-0.5 * np.cos(2 * np.pi * phases) for phases in (rows, columns)]
     shade = (waves[0][:, None] + waves[1]) / 2 * strength / 255
@@ -116,14 +116,14 @@ def _shade_tiles(image: Image, reference: Reference, strength: float) -> Image:
 
 
 def _tile_phases(seams: Area, axis: int) -> npt.NDArray[np.float64]:
-    """How far every row (axis 0) or column (axis 1) is into its tile, in tiles."""
+    """Position of every row (axis 0) or column (axis 1) within its tile, in tiles."""
     first, period = find_tiling(seams, axis) or (0.0, float(TILE_PX))
     return np.asarray((np.arange(seams.shape[axis]) - first) / period)
 
 
 def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
-    """Which tile every row (axis 0) or column (axis 1) lies in: by the scene's own seams, or where
-    it has none by TILE_PX.
+    """Number of the tile that holds each row (axis 0) or column (axis 1): by the scene's seams,
+    else by TILE_PX.
     """
     if not seams.any():
         return np.arange(seams.shape[axis]) // TILE_PX
@@ -134,7 +134,7 @@ def _tile_numbers(seams: Area, axis: int) -> npt.NDArray[np.intp]:
 def _apply_everywhere(
     effect: Callable[[Image, float], Image],
 ) -> Callable[[Image, Reference, float], Image]:
-    """The same to the whole picture."""
+    """Apply an effect to the whole picture."""
     return lambda image, _, strength: effect(image, strength)
 
 
@@ -264,7 +264,7 @@ FAULTS: tuple[Fault, ...] = (
         _apply_everywhere(effects.add_chequers),
     ),
 )
-"""Every fault, by the stage's place in the pipeline and then as they came up."""
+"""Every fault, in the order in which they were added."""
 
 
 def _enlarge(plane: npt.NDArray[np.floating], scale: int) -> Plane:

@@ -1,8 +1,10 @@
-"""The reference pipeline with a fault in one of its stages, run as any pipeline is:
+"""The reference pipeline with a fault or a harmless change in one of its stages, run as any
+pipeline is:
 
 editproof run --pipeline
-"ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns" editproof run
---pipeline "ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
+"ns=editproof.harness.faults.planted:build?fault=ghost&strength=0.02&inpaint.model=ns"
+editproof run --pipeline
+"ns=editproof.harness.faults.planted:harmless?kind=jpeg_100_444&inpaint.model=ns"
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import cv2
 import numpy as np
 
 from editproof.harness.faults.harmless import EditChange, HarmlessChange, get_harmless
-from editproof.harness.faults.stages import Plant, StageFault, get_fault
+from editproof.harness.faults.planting import Plant
+from editproof.harness.faults.stages import StageFault, get_fault
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, EditResult, Image, Param
 from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
@@ -27,7 +30,7 @@ HERE = Path(__file__).parent
 
 
 class PlantedPipeline(ReferencePipeline):
-    """The reference pipeline, one of its stages faulty."""
+    """The reference pipeline with one faulty stage."""
 
     def __init__(self, config: ReferenceConfig, fault: StageFault, strength: float) -> None:
         def plant_fault(stage: Stage) -> Stage:
@@ -41,14 +44,15 @@ class PlantedPipeline(ReferencePipeline):
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the fault."""
+        """The reference pipeline's fingerprint and the fault's."""
         return f"{super().fingerprint} fault {self._fault.name} {self._strength:g} {_hash_code()}"
 
 
 def build(fault: str, strength: float = 0.0, **settings: Param) -> PlantedPipeline:
-    """The reference pipeline on these settings with a fault of that strength; 0: its nominal one.
+    """Build the reference pipeline with these settings and a fault. Strength 0 means the nominal
+    one.
 
-    Raises UsageError where there is no such fault, ContractError on an unknown setting or a wrong
+    Raises UsageError if there is no such fault, and ContractError on an unknown setting or a wrong
     value.
     """
     found = get_fault(fault)
@@ -66,7 +70,7 @@ class HarmlessPipeline(ReferencePipeline):
         self._way, self._label = way, label
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """As the reference's."""
+        """Edit as the reference pipeline does, with the change."""
         with limit_threads(self._way.threads) if self._way.threads else nullcontext():
             result = super().__call__(request)
         if self._way.finished is None or result.image is None:
@@ -75,15 +79,15 @@ class HarmlessPipeline(ReferencePipeline):
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the change."""
+        """The reference pipeline's fingerprint and the change's."""
         return f"{super().fingerprint} harmless {self._label} {_hash_code()}"
 
 
 def harmless(kind: str, side: str = "after", **settings: Param) -> HarmlessPipeline:
-    """The reference pipeline on these settings with a harmless change; `side=before`: as its
-    accepted edits are made.
+    """Build the reference pipeline with these settings and a harmless change. `side=before` builds
+    the pipeline of its accepted edits.
 
-    Raises UsageError where there is no such change, ContractError on an unknown setting or a wrong
+    Raises UsageError if there is no such change, and ContractError on an unknown setting or a wrong
     value.
     """
     found: HarmlessChange = get_harmless(kind)
@@ -97,21 +101,21 @@ def _replace_stage(stage: Stage, plant: Plant | None) -> Stage:
 
 
 def _hash_code() -> str:
-    """Hash of the code of all faults and harmless changes."""
+    """Hash the code of all faults and harmless changes."""
     return hashlib.sha256(
         b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
     ).hexdigest()[:16]
 
 
 class RepeatedPipeline(ReferencePipeline):
-    """The reference pipeline, run in another way that must not matter."""
+    """The reference pipeline, run in another way that must not change the picture."""
 
     def __init__(self, config: ReferenceConfig, threads: int, png: int) -> None:
         super().__init__(config)
         self._threads, self._png = threads, png
 
     def __call__(self, request: EditRequest) -> EditResult:
-        """As the reference's."""
+        """Edit as the reference pipeline does."""
         with limit_threads(self._threads) if self._threads else nullcontext():
             return super().__call__(
                 replace(request, image=round_trip_png(request.image, self._png))
@@ -119,21 +123,23 @@ class RepeatedPipeline(ReferencePipeline):
 
     @cached_property
     def fingerprint(self) -> str:
-        """As the reference's, with the way."""
+        """The reference pipeline's fingerprint and how it is run."""
         return f"{super().fingerprint} threads {self._threads} png {self._png}"
 
 
 def again(threads: int = 0, png: int = -1, **settings: Param) -> RepeatedPipeline:
-    """The reference pipeline on these settings, with so many threads (0: as it is), its input
-    through a PNG file of that compression level, 0 to 9 (-1: none). Raises ContractError on an
-    unknown setting or a wrong value.
+    """Build the reference pipeline with these settings and another way of running it. `threads` 0
+    leaves the threads as they are. The input goes through a PNG file of compression `png`, 0 to 9;
+    -1 means no file.
+
+    Raises ContractError on an unknown setting or a wrong value.
     """
     return RepeatedPipeline(ReferenceConfig().with_settings(settings), int(threads), int(png))
 
 
 @contextmanager
 def limit_threads(count: int) -> Iterator[None]:
-    """OpenCV and torch compute in so many threads."""
+    """Let OpenCV and torch compute in that many threads until the end of the block."""
     import torch
 
     before = cv2.getNumThreads(), torch.get_num_threads()
@@ -147,9 +153,7 @@ def limit_threads(count: int) -> Iterator[None]:
 
 
 def round_trip_png(image: Image, level: int) -> Image:
-    """The picture written to a PNG file and read again: 8 bits as before. A level below 0: as it
-    is.
-    """
+    """Write the picture to an 8-bit PNG file and read it again. A level below 0 changes nothing."""
     if level < 0:
         return image
     pixels = np.asarray(np.rint(image * 255), np.uint8)

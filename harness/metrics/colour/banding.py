@@ -150,21 +150,22 @@ BANDING = Metric(
     range=(0.0, 29.0),
     stats=("mean", "worst"),
     source=(
-        "Own; false contours as steps between flat runs in places where the right answer is smooth,"
-        " after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND)"
+        "Own method: false contours, measured as steps between flat runs where the right answer"
+        " is smooth, after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND)"
     ),
     formula=(
-        "sqrt(mean(step^2)) over smooth places of expected; step: 3 to 20 8-bit levels between two"
-        " runs of 3 equal pixels, in rows and in columns; less the expected picture's own"
+        "sqrt(mean(step^2)) over smooth places of expected; a step is 3 to 20 8-bit levels"
+        " between two runs of 3 equal pixels, in rows and in columns; minus the expected picture's"
+        " own steps"
     ),
     sees=(
-        "Skies and gradients that came out in steps: too few bits, a palette, a tone curve that was"
-        " stretched. The outline of a faint flat ghost on a smooth ground counts as well."
+        "Skies and gradients that show steps: too few bits, a palette, a stretched tone curve."
+        " The outline of a faint flat ghost on a smooth background counts as well."
     ),
     misses=(
-        "Steps of one or two levels, steps that noise hides, and those in texture, where nobody"
-        " sees them. Steps of more than 20 levels are edges: a gradient of fewer than 14 colours a"
-        " channel reads 0 (see ssim, delta_e00), and so do blocks of a codec with soft borders."
+        "Steps of one or two levels, steps that noise hides, and steps in texture, where nobody"
+        " sees them. Steps above 20 levels count as edges, so a gradient of fewer than 14 colours"
+        " a channel reads 0 (see ssim, delta_e00). Codec blocks with soft borders read 0 as well."
     ),
     example="banded",
     aspect="colour and tone",

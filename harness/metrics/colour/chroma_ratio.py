@@ -90,13 +90,13 @@ CHROMA_RATIO = Metric(
         "20 log10(max(3, mean C* of actual) / max(3, mean C* of expected)), C* = sqrt(a^2 + b^2)"
     ),
     sees=(
-        "Washed-out colours (negative; 5 % less is -0.4 dB), gaudy ones, and greys that took a tint"
-        " (positive)."
+        "Washed-out colours (negative; 5 % less is -0.4 dB), oversaturated ones, and greys that"
+        " took on a tint (positive)."
     ),
     misses=(
-        "Whether it is the right colour: hues that turned keep their chroma (see hue_offset,"
-        " delta_e00). Noise has chroma of its own: 2 % of it makes a photograph 0.5 dB more"
-        " colourful, a grey one 3 dB (see grain)."
+        "Whether the colour is right: a rotated hue keeps its chroma (see hue_offset, delta_e00)."
+        " Noise adds chroma of its own: 2 % of noise makes a colour photograph 0.5 dB more"
+        " colourful and a grey one 3 dB (see grain)."
     ),
     example="washed_out",
     aspect="colour and tone",

@@ -170,12 +170,12 @@ DELTA_E00 = Metric(
     source="CIE 142-2001 (Sharma, Wu & Dalal 2005), sRGB under D65",
     formula="CIEDE2000(Lab(actual), Lab(expected)) of every pixel",
     sees=(
-        "Colour and lightness that differ, in steps of what an eye just notices: tints, drift,"
+        "Differences in colour and lightness, in steps that an eye just notices: tints, drift,"
         " washed-out fills."
     ),
     misses=(
-        "Structure: it compares pixel by pixel, so fine noise counts and a smooth but wrong shape"
-        " of the right colour hardly does (see ssim, lpips)."
+        "Structure. It compares pixel by pixel, so fine noise counts, and a smooth wrong shape of"
+        " the right colour hardly counts (see ssim, lpips)."
     ),
     example="washed_out",
     aspect="colour and tone",

@@ -115,12 +115,12 @@ HUE_OFFSET = Metric(
         " differences weighted by C C'"
     ),
     sees=(
-        "Colours that turned: white balance, a wrong colour matrix, swapped primaries. Positive is"
+        "Rotated hues: white balance, a wrong colour matrix, swapped primaries. Positive is"
         " counter-clockwise in the a* b* plane, from red towards yellow."
     ),
     misses=(
-        "Colours that paled or greys that took a tint (see chroma_ratio, delta_e00), and turns that"
-        " cancel within a window (see its map)."
+        "Colours that faded and greys that took on a tint (see chroma_ratio, delta_e00), and"
+        " rotations that cancel within a window (see its map)."
     ),
     example="hue_drift",
     aspect="colour and tone",

@@ -55,12 +55,12 @@ LIGHTNESS_BIAS = Metric(
     source="CIE 15:2004, L* under D65",
     formula="mean(L*(actual) - L*(expected))",
     sees=(
-        "Exposure, gamma or tone curves that moved: negative is darker than expected, positive"
+        "Changes of exposure, gamma or tone curve: negative is darker than expected, positive is"
         " lighter."
     ),
     misses=(
-        "Errors that cancel within a window, like noise and shifted edges (see psnr, registration),"
-        " and colour at equal lightness (see hue_offset, chroma_ratio)."
+        "Errors that cancel within a window, such as noise and shifted edges (see psnr,"
+        " registration), and colour at equal lightness (see hue_offset, chroma_ratio)."
     ),
     example="lightness_drift",
     aspect="colour and tone",

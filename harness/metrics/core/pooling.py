@@ -79,7 +79,7 @@ def make_cover(area: Area | Cover) -> Cover:
     """What pooling over an area needs to know of it. A cover is its own."""
     if isinstance(area, Cover):
         return area
-    box = _bounding_box(area)
+    box = bounding_box(area)
     inside = np.ascontiguousarray(area[box])
     ys, xs = (_window_edges(length) for length in area.shape)
     counts = _window_sums(_integrate(inside.view(np.uint8)), box, ys, xs)
@@ -248,7 +248,7 @@ def _clip_edges(part: slice, edges: Edges) -> Edges:
     return Edges(*(np.clip(edge - part.start, 0, part.stop - part.start) for edge in edges))
 
 
-def _bounding_box(area: Area) -> tuple[slice, slice]:
+def bounding_box(area: Area) -> tuple[slice, slice]:
     """The smallest box that holds the area; empty where the area is."""
     rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
     if not rows.size:

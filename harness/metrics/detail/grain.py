@@ -271,8 +271,9 @@ GRAIN = Metric(
     range=(-56.0, 56.0),
     stats=STATS,
     source=(
-        "Deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from the median"
-        " absolute value (Donoho & Johnstone 1994), where the expected picture has least structure"
+        "Standard deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from"
+        " the median absolute value (Donoho & Johnstone 1994), where the expected picture has"
+        " least structure"
     ),
     formula=(
         "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median"
@@ -280,13 +281,14 @@ GRAIN = Metric(
         " log10(sigma(edit) / sigma(around)) of actual"
     ),
     sees=(
-        "In edit a fill smoother (negative) or noisier than its surroundings; in ring, keep and all"
-        " a picture that was denoised or gained noise; in which octave: fine, medium, coarse."
+        "In edit: a fill that is smoother (negative) or noisier (positive) than its surroundings."
+        " In ring, keep and all: a picture that was denoised or gained noise. Each by octave:"
+        " fine, medium, coarse."
     ),
     misses=(
         "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures"
-        " that have no flat place it reads the texture's strength (see local_contrast,"
-        " spectral_energy), and even noise, the same everywhere, reads up to 2 dB in edit there."
+        " without flat places it measures the texture itself (see local_contrast,"
+        " spectral_energy). There, even uniform noise reads up to 2 dB in edit."
     ),
     example="grain_lost",
     aspect="detail",

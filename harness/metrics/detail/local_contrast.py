@@ -175,10 +175,13 @@ LOCAL_CONTRAST = Metric(
         " the bands likewise, with the rms over the region of band-pass / low-pass"
     ),
     sees=(
-        "Fills that are flatter or harsher than what they replace; washed-out areas after"
-        " harmonising."
+        "Fills with less or more contrast than what they replace, and areas that harmonising"
+        " washed out."
     ),
-    misses="What the contrast is made of, and colour without lightness (see ssim, delta_e00).",
+    misses=(
+        "The structure that makes up the contrast, and colour without lightness (see ssim,"
+        " delta_e00)."
+    ),
     example="denoised",
     aspect="detail",
     prepare=_prepare,

@@ -192,14 +192,14 @@ SHARPNESS = Metric(
         " at scale 0.7 px / at 1.4 px, over the strong edges of expected"
     ),
     sees=(
-        "Edges that softened (negative; a blur of σ 0.6 px: about -1 dB) or were sharpened"
+        "Edges that were softened (negative; a blur of σ 0.6 px reads about -1 dB) or sharpened"
         " (positive), at any contrast."
     ),
     misses=(
-        "Blur where the expected picture has no strong edge (see spectral_energy), edges that are"
-        " gone altogether or moved by more than a pixel (see ssim, registration). From a blur of"
-        " some σ 8 px on, edges are gone rather than wide and it says less; noise sharpens what it"
-        " is laid over: 1 dB for noise of 4 % (see grain)."
+        "Blur where the expected picture has no strong edge (see spectral_energy), and edges that"
+        " are gone or moved by more than a pixel (see ssim, registration). Beyond a blur of about"
+        " σ 8 px, edges vanish rather than widen, so it reads less. Noise reads as sharpening:"
+        " noise of 4 % gives 1 dB (see grain)."
     ),
     example="sharpened",
     aspect="detail",

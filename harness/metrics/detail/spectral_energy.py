@@ -250,14 +250,14 @@ SPECTRAL_ENERGY = Metric(
         " two by direction"
     ),
     sees=(
-        "Detail that is gone (negative) or invented (positive), in which octave and direction:"
-        " blurred fills, lost microprint, ringing, repeated patterns, smears along one direction."
+        "Detail that is lost (negative) or invented (positive), by octave and direction: blurred"
+        " fills, lost microprint, ringing, repeated patterns, smears along one direction."
     ),
     misses=(
-        "Whether the detail is the right one: other texture of the same strength scores 0 (see"
-        " ssim, lpips). A window looks 64 px wide, so a region smaller than that shares its number"
-        " with what lies around: a fill of 40 px that lost all its fine detail reads -3 dB, and a"
-        " hard rim around a flat fill is energy, too (see micro_legibility, grain, halo)."
+        "Whether the detail is the right one: another texture of the same strength scores 0 (see"
+        " ssim, lpips). A window is 64 px wide, so the number of a smaller region includes its"
+        " surroundings. A 40 px fill that lost all fine detail reads -3 dB, and a hard rim around"
+        " a flat fill counts as energy (see micro_legibility, grain, halo)."
     ),
     example="blurred",
     aspect="detail",

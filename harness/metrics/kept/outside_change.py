@@ -124,24 +124,24 @@ OUTSIDE_CHANGE = Metric(
     range=(0.0, 255.0),
     stats=STATS,
     source=(
-        "Counting: 8-bit pixels of the output against those of the input; no reference, no seed, no"
-        " statistics"
+        "Pixel count: 8-bit pixels of the output against those of the input; no right answer, no"
+        " seed, no statistics"
     ),
     formula=(
-        "change = max over R, G, B of |actual - input| in levels of 255; share of pixels (0 to 1)"
-        " where it is at least 1, its 99th percentile, its maximum. Above scale 1 the output is"
-        " first averaged over the pixels that one input pixel became: its own upscaler's departure"
-        " from the input counts too"
+        "change = max over R, G, B of |actual - input| in 8-bit levels; share of pixels (0 to 1)"
+        " with a change of at least 1, its 99th percentile, its maximum. Above scale 1, the output"
+        " is first averaged over the pixels of each input pixel, so the upscaler's own departure"
+        " from the input counts as well"
     ),
     sees=(
-        "What is outside the edit and not what was handed in: repainting, recompression, a tint; at"
-        " scale 1 every pixel of it."
+        "Any change outside the edit: repainting, recompression, a tint. At scale 1 it sees every"
+        " single pixel."
     ),
     misses=(
-        "Whether the change does harm: above scale 1 any sharpening changes edges, and of a poor"
-        " capture the right answer itself differs from the input. What averages out within one"
-        " input pixel: at scale 2 an output pixel counts by a quarter, and a checkerboard of single"
-        " pixels not at all (see psnr, ssim in keep)."
+        "Whether the change does harm. Above scale 1 any sharpening changes edges, and for a poor"
+        " capture the right answer itself differs from the input. Changes that average out within"
+        " one input pixel: at scale 2 an output pixel counts for a quarter, and a checkerboard of"
+        " single pixels not at all (see psnr, ssim in keep)."
     ),
     example="outside_changed",
     aspect="what had to be kept",

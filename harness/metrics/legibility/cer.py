@@ -124,17 +124,17 @@ CER = Metric(
         "Character error rate (Levenshtein 1966) of PP-OCRv6 on every protected line of known text"
     ),
     formula=(
-        "edits that turn what is read into what is written / characters written, less the same in"
-        " the expected picture"
+        "edits that turn the text read into the text printed / characters printed, minus the same"
+        " rate in the expected picture"
     ),
     sees=(
-        "Letters that became others or none: microprint and labels that a repainting or an upscaler"
-        " rewrote."
+        "Letters that were lost or turned into others: microprint and labels that a repainting or"
+        " an upscaler rewrote."
     ),
     misses=(
-        "Anything that OCR can't read in the expected picture either, and damage that it reads"
-        " through (see micro_legibility). It takes some 0.05 s of a core for each line, so no suite"
-        " measures it unless asked."
+        "Text that OCR cannot read in the expected picture either, and damage that OCR reads"
+        " through (see micro_legibility). It takes about 0.05 s of one core for each line, so a"
+        " suite measures it only if it names it."
     ),
     example="microprint_lost",
     aspect="legibility",

@@ -151,8 +151,8 @@ MICRO_LEGIBILITY = Metric(
     range=(-1.0, 1.0),
     stats=STATS,
     source=(
-        "Normalised correlation of band-passed luma, over the mean of both energies, so that fading"
-        " counts"
+        "Normalised correlation of band-passed luma, divided by the mean of both energies, so"
+        " that fading counts"
     ),
     formula=(
         "2 (sum(e a) + C) / (sum(e^2) + sum(a^2) + 2 C), e and a the expected and actual luma"
@@ -160,12 +160,12 @@ MICRO_LEGIBILITY = Metric(
         " whole region, and in the worst 32×32 window"
     ),
     sees=(
-        "Microprint and fine lines that were blurred, faded, moved or replaced: 1 untouched, 0"
-        " gone, below 0 inverted."
+        "Microprint and fine lines that were blurred, faded, moved or replaced. 1 means"
+        " untouched, 0 gone, below 0 inverted."
     ),
     misses=(
-        "Whether a letter became another one of the same weight in a long row: the worst window"
-        " tells more than the mean, and cer reads. Colour counts by its luma only."
+        "A letter that became another of the same weight in a long row: see the worst window, or"
+        " cer, which reads the text. Colour counts through its luma only."
     ),
     example="microprint_lost",
     aspect="legibility",

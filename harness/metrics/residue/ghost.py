@@ -288,25 +288,25 @@ GHOST = Metric(
     range=(-1.0, MOST_DB),
     stats=STATS,
     source=(
-        "Matched filter (Turin 1960) for alpha × (overlay colour - ground) on actual minus"
-        " expected, both at input size and less their blur of σ 2 px"
+        "Matched filter (Turin 1960) for alpha × (overlay colour - background) on actual minus"
+        " expected, both at input size and without their blur of σ 2 px"
     ),
     formula=(
-        "amplitude a = sum(t r) / sum(t^2), a share of the overlay: 0.01 is 1 % left, negative is"
-        " overcorrected; snr = 20 log10(|a| / its standard deviation), from 16×16 blocks and from"
-        " displaced templates, 0 dB at least: up to there a is lost in its noise, from 10 dB (three"
-        " deviations) on it is no chance"
+        "amplitude a = sum(t r) / sum(t^2), as a share of the overlay: 0.01 means 1 % left,"
+        " negative means overcorrected; snr = 20 log10(|a| / its standard deviation), at least 0"
+        " dB. The deviation comes from 16×16 blocks and from displaced templates. At 0 dB the"
+        " amplitude is lost in noise; from 10 dB (three deviations) on it is significant"
     ),
     sees=(
-        "The shape of what had to go, still faintly there: from 1 % on where 8 bits can hold it and"
-        " the rest is right; where the fill errs too, from 2 % on over smooth grounds and some 5 %"
-        " (coarse texture 30 %) over busy ones."
+        "A faint copy of the overlay: from 1 % on where the rest of the fill is right and 8 bits"
+        " can hold it. If the fill has other errors, it sees 2 % on smooth backgrounds, 5 % on"
+        " busy ones, and 30 % on coarse texture."
     ),
     misses=(
-        "Whatever is not shaped like the overlay (see ssim, lpips), and the inside of overlays"
-        " without fine structure: of a large plain sticker only the outline counts (see delta_e00)."
-        " A fill that is a little lighter than it should be, in the mask's own shape, is a ghost to"
-        " it: up to 12 dB."
+        "Anything that is not shaped like the overlay (see ssim, lpips), and the inside of"
+        " overlays without fine structure: of a large plain sticker only the outline counts (see"
+        " delta_e00). A fill that is slightly too light within the mask's shape looks like a"
+        " ghost, up to 12 dB."
     ),
     example="ghost",
     aspect="ghosts and residue",

@@ -121,15 +121,15 @@ TEXT_RESIDUE = Metric(
         " 2017); PP-OCRv6"
     ),
     formula=(
-        "share of the lines that had to go that the detector's boxes still cover by half (found),"
-        " and the share of those lines' area that they cover (covered); of the lines that it sees"
-        " before the edit and not in the expected picture"
+        "found: share of the lines to remove of which the detector's boxes still cover at least"
+        " half; covered: share of those lines' area that the boxes cover. Only lines count that"
+        " the detector sees before the edit and not in the expected picture"
     ),
-    sees="Text that anybody still reads: skipped lines, half-erased letters, strong ghosts.",
+    sees="Text that is still readable: skipped lines, half-erased letters, strong ghosts.",
     misses=(
-        "Ghosts too faint for a detector, which an eye still finds (see ghost), and scripts in"
-        " which it is weak. It takes 0.2 s of a core for each picture of 512×512 px, so no suite"
-        " measures it unless asked."
+        "Ghosts that are too faint for a detector but visible to an eye (see ghost), and scripts"
+        " that the detector reads poorly. It takes 0.2 s of one core for each picture of 512×512"
+        " px, so a suite measures it only if it names it."
     ),
     example="text_left",
     aspect="ghosts and residue",

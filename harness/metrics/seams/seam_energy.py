@@ -209,20 +209,20 @@ SEAM_ENERGY = Metric(
         " to 12 px beside"
     ),
     formula=(
-        "10 log10(mean of step^2 on the borders / mean of step^2 beside them), a step being the"
-        " change across a line of the mean along 32 px: of actual minus expected (residual), of"
-        " actual itself over expected itself (alone), and of the one segment that stands out most"
-        " (worst); floor a tenth of an 8-bit level, 0 where nothing stands out"
+        "10 log10(mean of step^2 on the borders / mean of step^2 beside them). A step is the"
+        " change across a line of the mean along 32 px. residual: of actual minus expected; alone:"
+        " of actual, relative to expected; worst: of the segment that stands out most. The floor"
+        " is a tenth of an 8-bit level; 0 means that nothing stands out"
     ),
     sees=(
-        "Tiles that do not meet in tone: a step of one level in 255 on a smooth ground is some"
-        " 20 dB."
+        "Tiles whose tones do not match: a step of one 8-bit level on a smooth background reads"
+        " about 20 dB."
     ),
     misses=(
-        "Seams elsewhere than the scene's tiling has them (see seam_grid), and tiles that meet in"
-        " tone but not in texture (see ssim, lpips in seams). Worst is the loudest of many"
-        " segments, so without any seam noise and blur leave it 3 to 8 dB, and an edge of the"
-        " picture on a border reads as a seam where the edge was softened."
+        "Seams away from the scene's tiling (see seam_grid), and tiles that match in tone but not"
+        " in texture (see ssim, lpips in seams). Worst is the maximum over many segments, so noise"
+        " and blur alone give it 3 to 8 dB. If an edge of the picture lies on a border and was"
+        " softened, it reads as a seam."
     ),
     example="hard_seams",
     aspect="seams",

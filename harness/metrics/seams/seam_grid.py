@@ -218,19 +218,19 @@ SEAM_GRID = Metric(
         "Comb search over all periods and phases on the profile of straight steps (see seam_energy)"
     ),
     formula=(
-        "10 log10 of step^2 across each line, less the median of 13 lines around, averaged over the"
-        " lines of the grid that stands out most; 0 unless by 6 standard deviations and by 3 dB. Of"
-        " actual minus expected, or of actual alone where no expected picture is known. The place"
-        " is the grid's first line"
+        "10 log10 of step^2 across each line, minus the median of 13 lines around it, averaged"
+        " over the lines of the most prominent grid. 0 unless the grid stands out by 6 standard"
+        " deviations and by 3 dB. Measured on actual minus expected, or on actual alone if no"
+        " expected picture is known. The place is the grid's first line"
     ),
     sees=(
-        "Tiles, strips and codec blocks at any period from 8 px to nearly a third of the picture,"
-        " untold where they are."
+        "Tiles, strips and codec blocks at any period from 8 px to about a third of the picture."
+        " It does not need to know where they are."
     ),
     misses=(
-        "A single seam, a pattern of tiles without steps (see tile_peak), tiles that are not evenly"
-        " spaced, and, where no expected picture is known, the difference between seams and"
-        " straight joints that belong there: bricks, window panes (see seam_energy)."
+        "A single seam, tile patterns without steps (see tile_peak), and unevenly spaced tiles."
+        " Without an expected picture, it cannot tell seams from straight joints that belong"
+        " there, such as bricks or window panes (see seam_energy)."
     ),
     example="hard_seams",
     aspect="seams",

@@ -154,17 +154,17 @@ TILE_PEAK = Metric(
     formula=(
         "A(f) = amplitude of the wave f in the profile of luma of actual - expected, Hann window,"
         " 8-bit levels; peak = 20 log10(max A(k / tile) / rms A((k + 1/2) / tile)), k from 1 to 8,"
-        " floor 0.05 levels, of the worse axis; amplitude = max A(k / tile)"
+        " floor 0.05 levels, on the worse axis; amplitude = max A(k / tile)"
     ),
     sees=(
-        "What every tile does alike: lighter in the middle, darker to one side, without a step"
-        " anywhere. A wave of half a level stands out by some 20 dB on a smooth ground; up to 8 dB"
-        " is noise, and up to 13 dB what a fill leaves of itself."
+        "Shading that repeats in every tile without a step: lighter in the middle, or darker on"
+        " one side. A wave of half a level reads about 20 dB on a smooth background. Noise reads"
+        " up to 8 dB, and a sound fill up to 13 dB."
     ),
     misses=(
-        "Whose the period is: letters or stripes left at the tiles' pitch are a peak, too. Tiles"
-        " that differ from one another (see seam_energy), patterns in colour alone, and tilings"
-        " that the scene does not ask for (see seam_grid) or that have fewer than four tiles."
+        "Where the period comes from: letters or stripes at the tiles' pitch also give a peak."
+        " Tiles that differ from one another (see seam_energy), patterns in colour alone, tilings"
+        " that the scene does not declare (see seam_grid), and fewer than four tiles."
     ),
     example="tile_shading",
     aspect="seams",

@@ -90,18 +90,18 @@ CVVDP = Metric(
         " standard_4k"
     ),
     formula=(
-        "10 - JOD. The contrast difference in each band and colour channel, as the eye masks it,"
-        " pooled over the region; at 1 JOD lost, three of four people prefer the right answer. Over"
-        " the whole picture it is the package's own number"
+        "10 - JOD: the contrast difference in each band and colour channel, with visual masking,"
+        " pooled over the region. At 1 JOD lost, three of four people prefer the right answer."
+        " Over the whole picture it is the package's own number"
     ),
     sees=(
-        "What somebody sees who compares the picture with the right answer on a 4K monitor, in one"
-        " scale for blur, noise, tints, ghosts and seams."
+        "What a viewer sees who compares the picture with the right answer on a 4K monitor. Blur,"
+        " noise, tints, ghosts and seams share one scale."
     ),
     misses=(
-        "Which property changed, a slight tint of a large plain area (see delta_e00), and what a"
-        " magnifying glass shows. It takes about half a second for 512×512 px. Coarse bands reach"
-        " beyond a region: damage beside it counts a little."
+        "Which property changed, a slight tint of a large plain area (see delta_e00), and what"
+        " only a magnifier shows. It takes about half a second for 512×512 px. Coarse bands reach"
+        " beyond a region, so damage beside it counts a little."
     ),
     example="compressed",
     aspect="structure",

@@ -61,16 +61,16 @@ FLIP = Metric(
         " authors' flip-evaluator"
     ),
     formula=(
-        "dc^(1 - df) of every pixel: dc a colour difference after the eye's contrast sensitivity,"
-        " df of edges and points"
+        "dc^(1 - df) of every pixel: dc is a colour difference filtered by the eye's contrast"
+        " sensitivity, df is a difference of edges and points"
     ),
     sees=(
-        "What an eye sees that alternates between both pictures on a desktop display: colour, edges"
-        " and points at once."
+        "What an eye sees when both pictures alternate on a desktop display: colour, edges and"
+        " points in one number."
     ),
     misses=(
-        "What a magnifying glass shows, and which property changed; it takes about half a second"
-        " for 512×512 px, ten times as long as the others (see delta_e00, ssim)."
+        "What only a magnifier shows, and which property changed (see delta_e00, ssim). It takes"
+        " about half a second for 512×512 px, ten times as long as the other metrics."
     ),
     example="compressed",
     aspect="structure",

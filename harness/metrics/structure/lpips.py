@@ -210,8 +210,8 @@ def _make_metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
             " fills."
         ),
         misses=(
-            "Small tints and grain, and anything finer than its first layer sees: micro-features"
-            " (see protect in ssim)."
+            "Small tints, grain, and anything finer than the first layer resolves, such as"
+            " microprint (see protect in ssim)."
         ),
         example="soft_fill",
         aspect="structure",

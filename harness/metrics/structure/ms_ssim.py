@@ -192,12 +192,12 @@ MS_SSIM = Metric(
         " at the coarsest; the means are taken over the region at each scale"
     ),
     sees=(
-        "Lost or invented structure at any viewing distance: what ssim sees, and also coarse smears"
-        " and uneven lighting that fill its window."
+        "Lost or invented structure at any viewing distance: what ssim sees, and also smears and"
+        " uneven lighting that are larger than its window."
     ),
     misses=(
-        "Colour (see delta_e00), and strictness about place: coarse windows are 176 px wide and"
-        " look beyond a small region (see ssim)."
+        "Colour (see delta_e00), and the exact place of the damage: coarse windows are 176 px"
+        " wide and look beyond a small region (see ssim)."
     ),
     example="blurred",
     aspect="structure",

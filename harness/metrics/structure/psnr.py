@@ -71,8 +71,8 @@ PSNR = Metric(
     formula="10 log10(1 / mean((actual - expected)^2))",
     sees="Any difference in any pixel, by its size: noise, blur, shifts, wrong colours.",
     misses=(
-        "How a difference looks: a shift by one pixel costs as much as a smear, and over a large"
-        " region a small hole is averaged away (see the worst window)."
+        "How a difference looks: a shift by one pixel costs as much as a smear. Over a large"
+        " region, a small hole averages out (see the worst window)."
     ),
     example="soft_fill",
     aspect="structure",

@@ -162,8 +162,8 @@ SSIM = Metric(
     ),
     sees="Lost or invented structure: blurred strokes, smears, seams through texture.",
     misses=(
-        "Colour shifts of flat areas (see delta_e00), and structure finer than its window once it"
-        " is averaged over a large region (see protect and the worst window)."
+        "Colour shifts of flat areas (see delta_e00). Over a large region, structure finer than"
+        " the window averages out (see protect and the worst window)."
     ),
     example="soft_fill",
     aspect="structure",

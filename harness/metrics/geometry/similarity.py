@@ -1,0 +1,100 @@
+"""Scale and rotation of a region, from how far its windows moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from editproof.harness.metrics.core.pooling import STRIDE_PX, WINDOW_PX
+from editproof.harness.metrics.geometry.motion import Motion, Points, undo_motion
+from editproof.harness.metrics.geometry.shift import LEVELS, MAX_SHIFT_PX, Plane32, sample_shifted
+from editproof.harness.metrics.geometry.windows import Windows, measure_moves
+
+TURNS = 3
+TURNED_PX = 0.05
+"""So many fits of scale and rotation at most, until one moves no window farther than this."""
+
+MIN_SPREAD_PX = 32.0
+"""Root mean square distance of a region's windows from their middle; below it they tell no scale
+and rotation.
+"""
+
+MIN_WINDOWS = 9
+DISAGREE_PX = 0.5
+"""Half of the windows must lie nearer than this to where scale and rotation put them."""
+
+ROBUST_PX = 0.01
+ROUNDS = 6
+"""The fit counts a window less the farther it lies beyond the median distance, at least this; it is
+repeated so often.
+"""
+
+MAX_GROWTH_ERROR = 2e-4
+"""They are told where noise of one 8-bit level moves them by less than this, in shares of 1 and in
+radians.
+"""
+
+TOO_FEW = "the region is too small, or has structure in too few places, to tell scale and rotation"
+AT_ODDS = "the region's parts did not move by one scale and rotation"
+
+
+def fit_similarity(
+    expected: Mapping[int, Plane32], actual: Mapping[int, Plane32], windows: Windows, shift: complex
+) -> tuple[Points, Motion | None, str]:
+    """How far each window's content moved, and the scale and rotation in that: fitted, undone, and
+    fitted again.
+    """
+    level = LEVELS[-1]
+    plane = actual[level]
+    height, width = plane.shape
+    motion, times = Motion(1, shift), 2**level
+    back = sample_shifted(
+        plane, shift.imag / times, shift.real / times, (slice(0, height), slice(0, width))
+    )
+    for _ in range(TURNS):
+        moves = (
+            motion.at(windows.places + measure_moves(expected[level], back, windows))
+            - windows.places
+        )
+        moves[np.abs(moves) > MAX_SHIFT_PX] = np.nan
+        found, reason = _fit_once(windows, moves)
+        if found is None:
+            return moves, None, reason
+        farthest = float(np.abs(found.at(windows.places) - motion.at(windows.places)).max())
+        motion = found
+        if farthest < TURNED_PX:
+            break
+        back, inside = undo_motion(plane, motion.resize(1 / times))
+        back = np.where(inside, back, expected[level])
+    return moves, motion, ""
+
+
+def _fit_once(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
+    """The similarity nearest to most windows' moves, or why there is none. Windows that stand apart
+    hardly count.
+    """
+    told = np.isfinite(moves) & (windows.weights > 0)
+    if told.sum() < MIN_WINDOWS:
+        return None, TOO_FEW
+    places, found, sure = windows.places[told], moves[told], windows.weights[told]
+    away = np.abs(places - np.average(places, weights=sure))
+    if math.sqrt(float(np.mean(away**2))) < MIN_SPREAD_PX:
+        return None, TOO_FEW
+    if (
+        float(np.sum(sure * away**2)) < (WINDOW_PX / STRIDE_PX / MAX_GROWTH_ERROR) ** 2
+    ):  # so many windows see each pixel
+        return None, TOO_FEW
+    weights = sure
+    for _ in range(ROUNDS):
+        middle, mean = (np.sum(weights * each) / weights.sum() for each in (places, found))
+        away = places - middle
+        growth = np.sum(weights * np.conj(away) * (found - mean)) / np.sum(
+            weights * np.abs(away) ** 2
+        )
+        distance = np.abs(found - mean - growth * away)
+        weights = sure / (1 + np.square(distance / max(2 * float(np.median(distance)), ROBUST_PX)))
+    if float(np.median(distance)) > DISAGREE_PX:
+        return None, AT_ODDS
+    return Motion(complex(1 + growth), complex(mean - growth * middle)), ""
