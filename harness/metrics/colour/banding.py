@@ -17,6 +17,7 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     require_part,
+    select_areas,
 )
 from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 from editproof.harness.records.reasons import EMPTY
@@ -72,7 +73,7 @@ def contours(levels: Levels) -> Plane:
 def _prepare(reference: Reference) -> PreparedContours:
     expected = _to_levels(require_part(reference.expected))
     smooth = _find_smooth(expected)
-    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     empty = frozenset(region for region, area in areas.items() if not area.any())
     smooth_areas = {region: area & smooth for region, area in areas.items()}
     return PreparedContours(smooth, contours(expected), make_covers(smooth_areas), empty)

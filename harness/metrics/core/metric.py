@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -97,6 +97,11 @@ def make_reference_read_only(reference: Reference) -> Reference:
 def area_of(reference: Reference, region: Region) -> Area:
     """Where a region lies; nowhere where the reference does not know it."""
     return reference.areas.get(region, np.zeros((1, 1), bool))
+
+
+def select_areas(reference: Reference, regions: Collection[Region]) -> dict[Region, Area]:
+    """Where those of the regions lie that the reference knows."""
+    return {region: area for region, area in reference.areas.items() if region in regions}
 
 
 def make_reference(expected: Image) -> Reference:

@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.metrics.core.metric import Area, Areas, Plane, Value
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Areas,
+    Image,
+    Plane,
+    Reference,
+    Value,
+    require_part,
+)
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Better, Region
 
@@ -85,6 +93,18 @@ def make_cover(area: Area | Cover) -> Cover:
     counts = _window_sums(_integrate(inside.view(np.uint8)), box, ys, xs)
     enough = np.where(counts >= MIN_WINDOW_PX, counts, np.nan)
     return Cover(box, inside, int(inside.sum()), enough, ys, xs)
+
+
+class PreparedPicture(NamedTuple):
+    """The expected image and the regions: all that a metric needs that pools a map of them."""
+
+    expected: Image
+    covers: Covers
+
+
+def prepare_picture(reference: Reference) -> PreparedPicture:
+    """Prepare the expected image and the regions."""
+    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
 def pool(

@@ -12,7 +12,15 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.length import length
 from editproof.harness.metrics.core.luma import luma
-from editproof.harness.metrics.core.metric import Area, Image, Metric, Plane, Reference, Value
+from editproof.harness.metrics.core.metric import (
+    Area,
+    Image,
+    Metric,
+    Plane,
+    Reference,
+    Value,
+    select_areas,
+)
 from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
@@ -105,7 +113,7 @@ def bands(plane: npt.NDArray[np.float32]) -> Bands:
 
 
 def _prepare(reference: Reference) -> PreparedGrain:
-    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     places = _split_places(areas)
     if reference.expected is None:
         return PreparedGrain(None, areas, places, {}, {})

@@ -19,6 +19,7 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     require_part,
+    select_areas,
 )
 from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
 from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
@@ -69,7 +70,7 @@ def _prepare(reference: Reference) -> PreparedEdges:
     expected = require_part(reference.expected)
     plane = luma(expected).astype(np.float32)
     ridge = _find_ridges(plane)
-    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     parts = make_covers({region: area & ridge for region, area in areas.items()})
     empty = frozenset(region for region, area in areas.items() if not area.any())
     return PreparedEdges(expected, parts, _sum_gradients(plane, parts), empty)

@@ -17,6 +17,7 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     require_part,
+    select_areas,
 )
 from editproof.harness.metrics.core.pooling import (
     Cover,
@@ -65,7 +66,7 @@ class PreparedSides(NamedTuple):
 
 
 def _prepare(reference: Reference) -> PreparedSides:
-    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     edit = areas.get("edit", np.zeros_like(require_part(reference.expected)[..., 0], bool))
     sides = {region: _find_side(area, edit, reference.scale) for region, area in areas.items()}
     return PreparedSides(255 * luma(require_part(reference.expected)), sides)

@@ -21,6 +21,7 @@ from editproof.harness.metrics.core.metric import (
     Reference,
     Value,
     require_part,
+    select_areas,
 )
 from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.metrics.geometry.motion import (
@@ -104,7 +105,7 @@ def _prepare(reference: Reference) -> PreparedRegions:
     plane = centred_luma(require_part(reference.expected))
     levels = make_pyramid(plane)
     bases = {level: image_basis(each) for level, each in levels.items()}
-    areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     return PreparedRegions(
         plane, levels, {region: _prepare_region(bases, area) for region, area in areas.items()}
     )

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import (
     Area,
-    Areas,
     Image,
     Metric,
     Plane,
     Reference,
     Value,
     require_part,
+    select_areas,
 )
 from editproof.harness.metrics.core.pooling import percentile, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
@@ -40,7 +40,7 @@ class PreparedInput(NamedTuple):
 
 def _prepare(reference: Reference) -> PreparedInput:
     levels = np.round(require_part(reference.input) * np.float32(255))
-    areas: Areas = {region: area for region, area in reference.areas.items() if region in REGIONS}
+    areas = select_areas(reference, REGIONS)
     inside = {
         region: _find_whole_pixels(area, reference.scale) if area.any() else None
         for region, area in areas.items()

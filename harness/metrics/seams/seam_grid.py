@@ -198,12 +198,11 @@ def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
 
 
 def _running_median(values: Profile) -> Profile:
-    """Of AROUND lines around each, for lines or lines×segments; the ends mirrored."""
-    wide = np.pad(
-        values, [(AROUND // 2, AROUND // 2), *([(0, 0)] * (values.ndim - 1))], mode="reflect"
-    )
-    around = np.lib.stride_tricks.sliding_window_view(wide, AROUND, axis=0)
-    return np.asarray(np.median(around, axis=-1), np.float64)
+    """Median of AROUND lines around each, for lines or lines×segments; the ends are mirrored."""
+    from scipy.ndimage import median_filter
+
+    size = (AROUND, *([1] * (values.ndim - 1)))
+    return np.asarray(median_filter(values, size=size, mode="mirror"), np.float64)
 
 
 SEAM_GRID = Metric(

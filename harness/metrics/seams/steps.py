@@ -34,12 +34,14 @@ class Segments(NamedTuple):
 
 
 def find_borders(area: Area, axis: int) -> list[tuple[int, int]]:
-    """Bands of rows (axis 0) or columns (axis 1) that a mask covers nearly all along: where each
-    begins and ends.
+    """Bands of rows (axis 0) or columns (axis 1) that a mask covers almost completely: start and
+    stop of each.
     """
+    from scipy import ndimage
+
     full = area.mean(axis=1 - axis) > 0.9
-    changes = np.flatnonzero(np.diff(np.concatenate([[False], full, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in changes.reshape(-1, 2)]
+    bands = ndimage.find_objects(ndimage.label(full)[0])
+    return [(band[0].start, band[0].stop) for band in bands]
 
 
 def find_tiling(area: Area, axis: int) -> tuple[float, float] | None:

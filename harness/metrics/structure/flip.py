@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from editproof.harness.metrics.core.metric import (
     Image,
     Metric,
     Plane,
-    Reference,
     Value,
-    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
-
-
-class PreparedPicture(NamedTuple):
-    """The expected image and the regions."""
-
-    expected: Image
-    covers: Covers
+from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepare_picture
 
 
 def flip_map(expected: Image, actual: Image) -> Plane:
@@ -34,10 +23,6 @@ def flip_map(expected: Image, actual: Image) -> Plane:
     pictures = (np.array(image, np.float32, order="C") for image in (expected, actual))
     plane, _, _ = evaluate(*pictures, "LDR", applyMagma=False, computeMeanError=False)
     return np.asarray(plane, np.float32).reshape(actual.shape[:2])
-
-
-def _prepare(reference: Reference) -> PreparedPicture:
-    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
 def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
@@ -74,7 +59,7 @@ FLIP = Metric(
     ),
     example="compressed",
     aspect="structure",
-    prepare=_prepare,
+    prepare=prepare_picture,
     measure=_measure,
     margins={"mean": 0.01, "worst": 0.03},
     golden={"mean": 0.106411, "p99": 0.306846, "worst": 0.201853},

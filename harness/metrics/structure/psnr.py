@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +11,9 @@ from editproof.harness.metrics.core.metric import (
     Image,
     Metric,
     Plane,
-    Reference,
     Value,
-    require_part,
 )
-from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
+from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepare_picture
 from editproof.harness.metrics.core.strips import compute_by_strips
 
 MIN_MSE = 1e-10
@@ -25,20 +22,9 @@ hold.
 """
 
 
-class PreparedPicture(NamedTuple):
-    """The expected image and the regions."""
-
-    expected: Image
-    covers: Covers
-
-
 def residual_map(prepared: PreparedPicture, actual: Image) -> Plane:
     """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
     return np.sqrt(_squared_error(prepared, actual))
-
-
-def _prepare(reference: Reference) -> PreparedPicture:
-    return PreparedPicture(require_part(reference.expected), make_covers(reference.areas))
 
 
 def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
@@ -76,7 +62,7 @@ PSNR = Metric(
     ),
     example="soft_fill",
     aspect="structure",
-    prepare=_prepare,
+    prepare=prepare_picture,
     measure=_measure,
     margins={"mean": 0.5, "worst": 1.0},
     unseen=50.0,
