@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from editproof.harness.metrics.core.colorvideovdp import PARTS
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
-from editproof.harness.metrics.core.visibility import PARTS, Difference, Step
+from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.pictures.differences import FILE, PicturePair, viewing_of
 from editproof.harness.records import runs
 from editproof.harness.records.manifest import (

@@ -17,12 +17,8 @@ from pathlib import Path
 
 from editproof.harness.gate.looks import LookOptions, draw_areas
 from editproof.harness.gate.noise_floors import Several
-from editproof.harness.metrics.core.visibility import (
-    Difference,
-    compare,
-    compare_without_model,
-    explain_unavailable,
-)
+from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
+from editproof.harness.metrics.core.visibility import Difference, compare, compare_without_model
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each

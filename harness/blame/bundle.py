@@ -1,6 +1,4 @@
-"""A bundle: everything that is needed to see one case's regression again, on another machine
-too.
-"""
+"""A bundle: a folder that reproduces one case's regression, also on another machine."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from editproof.harness.blame.blame import Blame, Question
+from editproof.harness.blame.outcome import Blame
+from editproof.harness.blame.question import Question
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.suites.tasks import make_task
@@ -21,10 +20,9 @@ SCRIPT = Path(__file__).with_name("repro.py")
 
 
 def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
-    """Write everything that is needed to see it again into a new folder, and how: `python
-    repro.py`.
+    """Write everything that `python repro.py` needs into a new folder.
 
-    Raises UsageError where the folder is there and is no bundle.
+    Raises UsageError if the folder exists and is not a bundle.
     """
     if folder.exists() and not (folder / "bundle.json").is_file():
         raise UsageError(
@@ -73,7 +71,7 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
 
 
 def _make_absolute(spec: str) -> str:
-    """The pipeline's name, its file's path absolute: the bundle is another folder."""
+    """Make the path in a pipeline's spec absolute, since the bundle is another folder."""
     target, mark, query = spec.partition("?")
     path, colon, factory = target.rpartition(":")
     return (

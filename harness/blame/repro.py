@@ -1,13 +1,8 @@
-"""See a regression again: `python repro.py`, in an environment that has editproof and both
-pipelines.
+"""Reproduce a regression: `python repro.py`, in an environment with editproof and both pipelines.
 
-Edits the request beside this file by the good and the bad pipeline, prints the number that got
-worse, and writes good.png, bad.png and difference.png (×16). Where a pipeline lies elsewhere:
-`python repro.py --good there/edit.py:build`, and `--bad`. A pipeline that did not ship with
-editproof must be named so, or allowed with `--trust`.
-
-A bundle from a stranger holds a stranger's script. See it again without running that one:
-`python -m editproof.harness.blame.repro FOLDER`.
+It edits the request beside this file with the good and the bad pipeline and prints the number that
+got worse. It writes good.png, bad.png and difference.png (×16). If a pipeline is in another place,
+name it: `python repro.py --good there/edit.py:build`, or `--bad`.
 """
 
 from __future__ import annotations
@@ -59,15 +54,8 @@ class About(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Edit twice, measure, say."""
-    asked = _parse()
-    try:
-        _reproduce(asked)
-    except (EditproofError, ContractError) as error:
-        sys.exit(strip_control(str(error)))
-
-
-def _parse() -> argparse.Namespace:
+    """Edit with both pipelines, measure, and print the numbers."""
+    about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(
         description="See a regression again: edit, measure, write pictures."
     )

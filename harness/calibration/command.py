@@ -1,4 +1,4 @@
-"""What `editproof calibrate` does."""
+"""`editproof calibrate`: choose the trials, run them, and write the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from editproof.harness.running.runner import Progress, Warn
 QUICK_RERUNS = 20
 QUICK_SHARES = (1.0,)
 QUICK_SIZE_PX = 128
-"""A quarter of the pixels of the suite `quick`: what is looked at takes seconds a megapixel."""
+"""A quarter of the pixels of the suite `quick`, since judging takes seconds a megapixel."""
 QUICK_SCENES = (Variant("logo", 2), Variant("microprint", 2))
 
 
@@ -33,23 +33,23 @@ class CalibrationRequest:
     page: Path | None
     quick: bool
     faults: tuple[str, ...]
-    """Empty: all."""
+    """Empty: all faults."""
     harmless: tuple[str, ...]
-    """Empty: all, or those of the quick form."""
+    """Empty: all harmless changes, or those of the quick form."""
     reruns: int | None
-    """None: as many as the form has."""
+    """None: the default of the form."""
     jobs: int
     timeout_s: float
     keep: bool
     folders: tuple[Path, ...] = ()
-    """Runs of the suite that were made elsewhere."""
+    """Runs of the suite that were made in another environment."""
     suite: str = ""
-    """As it was named; empty: it was not."""
+    """The suite as it was named; empty: it was not named."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationResult:
-    """What came of it."""
+    """The outcomes and the page."""
 
     outcomes: tuple[TrialOutcome, ...]
     page: Path
@@ -60,8 +60,8 @@ def run(
 ) -> CalibrationResult:
     """Calibrate the gate on a suite of the reference pipeline, and write the page.
 
-    Raises UsageError where the suite's models are not the reference pipeline's, or a fault or a
-    change is not known.
+    Raises UsageError if a model is not the reference pipeline, or if a fault or a change is
+    unknown.
     """
     seeded = [
         name
@@ -96,7 +96,9 @@ def run(
 
 
 def _reduce_suite(suite: Suite, seeded: Sequence[str]) -> Suite:
-    """Two small scenes, the first deterministic model and the first stochastic one."""
+    """Reduce the suite to two small scenes, the first deterministic model and the first stochastic
+    one.
+    """
     scenes = (
         tuple(variant for variant in suite.variants if variant in QUICK_SCENES)
         or suite.variants[:2]
@@ -127,7 +129,7 @@ def _choose_extent(request: CalibrationRequest) -> Extent:
 
 
 def _write_command(request: CalibrationRequest) -> str:
-    """As somebody would write it."""
+    """The command line that makes this request."""
     parts: Sequence[str] = (
         "editproof calibrate",
         *([request.suite] if request.suite else []),

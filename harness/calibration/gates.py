@@ -1,7 +1,7 @@
-"""The gates that people use today, on the same pictures, and those that other packages offer.
+"""Common gates, which judge the same pictures, and gates of other packages.
 
-Each is given the accepted pictures and the new ones, case by case, and says whether the run passes.
-Ours are written here from what their authors publish; none of their code is in them.
+Each gets the accepted pictures and the new ones, case by case, and says whether the run passes.
+Ours are written from what their authors publish. They contain none of their code.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ GateAnswer = tuple[bool, str]
 """Whether the run passes, and why not."""
 
 Judge = Callable[[Sequence[Image], Sequence[Image], Sequence[Mask | None]], GateAnswer]
-"""`judge(accepted, new, masks)`: one of each for every case; pictures of one size, a mask of the
-same, 1 where the edit is.
+"""`judge(accepted, new, masks)` gets one of each for every case: pictures of one size, and a mask
+of that size that is 1 in the edit.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A gate that knows nothing but pictures."""
+    """A gate that gets nothing but pictures."""
 
     name: str
     about: str
-    """What it asks, in one clause."""
+    """What it checks, in one clause."""
     judge: Judge
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreGate:
-    """A gate that scores pictures against the right answer, and compares scores."""
+    """A gate that scores pictures against the right answer and compares the scores."""
 
     name: str
     about: str
@@ -58,11 +58,11 @@ class ScoreGate:
 
 
 PIXEL_THRESHOLD = 0.1
-"""Default of pixelmatch, odiff and Playwright: a pixel differs where its distance is above YIQ_MAX
-× the square of this.
+"""Default of pixelmatch, odiff and Playwright. A pixel differs if its distance is above YIQ_MAX ×
+the square of this.
 """
 YIQ_MAX = 35_215.0
-"""The largest distance of two colours."""
+"""The largest distance between two colours."""
 _TO_YIQ = np.array(
     [
         [0.29889531, 0.58662247, 0.11448223],
@@ -73,7 +73,7 @@ _TO_YIQ = np.array(
 _YIQ_WEIGHTS = np.array([0.5053, 0.299, 0.1957])
 
 MAX_DISTS = 0.1
-"""Nobody publishes a limit for DISTS; it lies where ours for LPIPS does."""
+"""No limit for DISTS is published. This is our limit for LPIPS."""
 
 _DISTS_FILES = ("dists_weights.pt", "vgg16-397923af.pth")
 
@@ -85,12 +85,12 @@ MAX_FLIP = 0.05
 
 Levels = npt.NDArray[np.int64]
 Order = Literal["columns", "rows"]
-"""Which neighbours are looked at first: of equally dark ones the first is taken."""
+"""The order in which neighbours are searched. Of equally dark neighbours, the first is taken."""
 
 
 def load_gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
-    """Ours, then those of other packages. Raises UsageError where an offer is no gate, or two have
-    one name.
+    """Return our gates, then those of other packages. Raises UsageError if an entry point is not a
+    gate, or if two gates have one name.
     """
     found = (*_make_gates(weights), *load_plugin_gates())
     names = [gate.name for gate in found]
@@ -102,7 +102,7 @@ def load_gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
 
 @cache
 def load_plugin_gates() -> tuple[Gate, ...]:
-    """Gates that installed packages offer. Raises UsageError naming the package."""
+    """Return the gates of installed packages. Raises UsageError that names the package."""
     try:
         return load_plugins(ENTRY_POINTS, Gate)
     except PluginError as error:
@@ -110,7 +110,7 @@ def load_plugin_gates() -> tuple[Gate, ...]:
 
 
 def explain_missing_gate() -> str:
-    """Which gate is not asked, and why; empty: all are."""
+    """Say which gate is left out and why; empty: none is."""
     return _explain_missing_dists()
 
 
@@ -187,20 +187,20 @@ def _make_gates(weights: LpipsWeights) -> tuple[Gate | ScoreGate, ...]:
 
 
 def pixelmatch_count(accepted: Image, new: Image) -> int:
-    """Pixels that differ as pixelmatch counts them, at its default threshold, anti-aliased ones
-    left out.
+    """Count the pixels that differ as pixelmatch does, at its default threshold and without
+    anti-aliased pixels.
 
-    A pixel is anti-aliased (Vyšniauskas 2009) where it has a darker and a brighter neighbour and
-    few equal ones, and the darkest or the brightest of them lies in an even area of both pictures.
+    A pixel is anti-aliased (Vyšniauskas 2009) if it has a darker and a brighter neighbour and few
+    equal ones, and if the darkest or the brightest of them lies in an even area of both pictures.
     """
     return _count_differing(accepted, new, "columns")
 
 
 def odiff_count(accepted: Image, new: Image) -> int:
-    """Pixels that differ as odiff counts them with `--antialiasing`, at its default threshold.
+    """Count the pixels that differ as odiff does with `--antialiasing`, at its default threshold.
 
-    Its rule is pixelmatch's, but for this: one end may lie in an even area of one picture, and the
-    other end of the other.
+    Its rule is pixelmatch's with one difference: the darkest neighbour may lie in an even area of
+    one picture, and the brightest in an even area of the other.
     """
     return _count_differing(accepted, new, "rows")
 
@@ -215,7 +215,7 @@ def _count_differing(accepted: Image, new: Image, order: Order) -> int:
 
 
 def _colour_distance(one: Levels, other: Levels) -> npt.NDArray[np.float64]:
-    """Kotsarenko & Ramos 2010, H×W, of pictures in 8-bit levels."""
+    """Colour distance by Kotsarenko & Ramos 2010, H×W, of pictures in 8-bit levels."""
     change = (one - other).astype(np.float64) @ _TO_YIQ.T
     return np.asarray(np.square(change) @ _YIQ_WEIGHTS, np.float64)
 
@@ -255,7 +255,7 @@ def _are_antialiased(
 def _have_even_surroundings(
     image: Levels, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
-    """Whether each pixel has three neighbours or more of its own colour; the picture's border
+    """Whether each pixel has at least three neighbours of its own colour. The picture's border
     counts as one.
     """
     around_y, around_x, inside = _neighbours(ys, xs, image.shape, "rows")
@@ -266,8 +266,8 @@ def _have_even_surroundings(
 def _neighbours(
     ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], shape: tuple[int, ...], order: Order
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """The eight around each pixel: y, x, and whether they lie in the picture; those outside are
-    moved to its border.
+    """The eight neighbours of each pixel: y, x, and whether they lie in the picture. Those outside
+    are clipped to the border.
     """
     steps = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
     if order == "columns":
@@ -279,7 +279,7 @@ def _neighbours(
 
 
 def _judge_each(passes: Callable[[Image, Image], str]) -> Judge:
-    """Judge case by case; the first reason fails the run."""
+    """Judge case by case. The first reason fails the run."""
 
     def judge(
         accepted: Sequence[Image], new: Sequence[Image], _masks: Sequence[Mask | None]
@@ -323,8 +323,8 @@ def _check_psnr_and_lpips(
 
 
 def _make_mean(metric: Metric) -> Callable[[Image, Image], float]:
-    """The metric's mean over the whole picture. Raises ValueError where it could not be
-    measured.
+    """Make a function for the metric's mean over the whole picture. It raises ValueError if the
+    metric has no value.
     """
 
     def mean(reference: Image, picture: Image) -> float:
@@ -338,7 +338,7 @@ def _make_mean(metric: Metric) -> Callable[[Image, Image], float]:
 
 
 def _explain_missing_dists() -> str:
-    """Why DISTS is not asked; empty: it can be. Its weights are never downloaded."""
+    """Say why DISTS is left out; empty: it is not. Its weights are never downloaded."""
     try:
         import piq  # noqa: F401
         import torch

@@ -1,6 +1,6 @@
-"""Has the gate and the other gates judge the trials of a run, in processes of their own.
+"""Processes that judge the trials of a run: the gate, and other gates.
 
-The gate looks at pictures, which takes seconds each: every core looks at another trial's.
+Judging pictures takes seconds for each trial, so every core judges another trial.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from editproof.harness.blame.blame import Question, blame
+from editproof.harness.blame.blame import blame
+from editproof.harness.blame.question import Question
 from editproof.harness.calibration.gates import Gate, ScoreGate, load_gates, load_plugin_gates
 from editproof.harness.calibration.outcome import PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
@@ -43,7 +44,7 @@ from editproof.harness.suites.tasks import make_task
 from editproof.pipelines.contract import Mask
 
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
-"""What a changed picture is where nobody sees the change."""
+"""Outcomes of a changed picture whose change nobody can see."""
 
 CALLED_OUT = {
     Outcome.REGRESSED,
@@ -52,7 +53,7 @@ CALLED_OUT = {
     Outcome.UNDERPOWERED,
     Outcome.WAIVED,
 }
-"""Findings whose stage counts as named."""
+"""Outcomes of findings whose stage counts as named."""
 
 
 JUDGE_TIMEOUT_S = 86_400.0
@@ -65,19 +66,19 @@ class JudgeConfig:
 
     suite: Suite
     folder: Path
-    """The calibration's. A run that was made elsewhere is named by its absolute path."""
+    """The calibration's folder. A run from another environment is named by its absolute path."""
     weights: LpipsWeights
     timeout_s: float
 
     def folder_of(self, run: str) -> Path:
-        """Where a side's run lies."""
+        """Folder of a side's run."""
         return self.folder / run
 
 
 def judge_all(judging: JudgeConfig, trials: Sequence[Trial], jobs: int) -> Iterator[TrialOutcome]:
-    """Judge every trial, in `jobs` processes; outcomes come as they are ready.
+    """Judge every trial in `jobs` processes, and yield the outcomes as they come.
 
-    Raises IncompleteError where the gate raised, or a judge's process ended.
+    Raises IncompleteError if the gate raised, or if a judge's process ended.
     """
     waiting = deque(trials)
     log = judging.folder / "judges"
@@ -112,8 +113,8 @@ def _receive_outcome(judge: Child, log: Path) -> TrialOutcome:
     raise IncompleteError(f"{reply}. The traceback is in {log}")
 
 
-def main(requests: Requests) -> None:
-    """Answer each trial with its outcome, or with what went wrong."""
+def main(connection: Connection[Any, Any]) -> None:
+    """Answer each trial with its outcome, or with an error message."""
     judge: Judge | None = None
     while True:
         reply = connection.recv()
@@ -146,7 +147,7 @@ class Judge:
         self._masks: dict[tuple[object, ...], Mask] = {}
 
     def __call__(self, trial: Trial) -> TrialOutcome:
-        """The gate's word, and that of the others."""
+        """Judge a trial by the gate and by the other gates."""
         accepted, new = self._read_side(trial.accepted), self._read_side(trial.new)
         verdict = judge_sheet(new, Baseline(accepted))
         return _make_outcome(
@@ -171,7 +172,7 @@ class Judge:
     def _find_stage(
         self, trial: Trial, verdict: Verdict, new: SideSheet, accepted: SideSheet
     ) -> str:
-        """The first stage that any finding names; artefacts are compared on the same seed only."""
+        """The first stage that a finding names. Artefacts are compared on the same seed only."""
         others = pair(new, accepted).ids
         ours, theirs = self._read_traces(trial.new.run), self._read_traces(trial.accepted.run)
         for finding in verdict.findings:
@@ -194,9 +195,7 @@ class Judge:
         return self._traces[run]
 
     def _blame_stage(self, verdict: Verdict, new: SideSheet, accepted: SideSheet) -> str:
-        """The stage that blame names in the case to look at of the worst finding that has a
-        number.
-        """
+        """The stage that blame names for the worst finding with a number."""
         finding = next((one for one in verdict.findings if _can_be_blamed(one)), None)
         if finding is None or finding.evidence is None or finding.case_id not in new.column_of:
             return ""
@@ -212,7 +211,9 @@ class Judge:
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
     def _ask_gates(self, new: SideSheet, accepted: SideSheet) -> dict[str, PeerVerdict]:
-        """The other gates, on the first seed of each scene of the first model of either kind."""
+        """Ask the other gates about the first seed of each scene, for the first model and the
+        stochastic ones.
+        """
         others = pair(new, accepted).ids
         cases = [case for case in self._choose_cases(new) if case.id in others]
         images = [
@@ -240,7 +241,7 @@ class Judge:
         return {gate.name: ask_gate(gate, before, after, masks, answers) for gate in self._gates}
 
     def _get_edit_mask(self, case: Case) -> Mask:
-        """Where the edit is, at the picture's size."""
+        """The edit's region, at the picture's size."""
         if case.scene_key not in self._masks:
             area = make_task(case).reference.areas["edit"]
             self._masks[case.scene_key] = np.asarray(area, np.float32)
@@ -265,7 +266,7 @@ def ask_gate(
     masks: Sequence[Mask | None],
     answers: Sequence[Image | None],
 ) -> PeerVerdict:
-    """What a gate says; one that raises says nothing, and its error is kept."""
+    """Ask a gate. If it raises, the error is stored and the gate has no answer."""
     try:
         passes, reason = (
             _compare_scores(gate, accepted, new, answers)
@@ -293,8 +294,8 @@ def _compare_scores(
 
 
 def _is_visible(change: Change) -> bool:
-    """Whether a changed picture is visibly another one: also where the gate takes that for what
-    seeds do.
+    """Whether a changed picture is visibly different, even if the gate attributes that to the
+    seed.
     """
     return change.whole >= WHOLE_JOD or change.worst >= WORST_JOD or change.outcome not in NOT_SEEN
 
@@ -308,7 +309,7 @@ def _make_outcome(
     blamed: str,
     peers: Mapping[str, PeerVerdict],
 ) -> TrialOutcome:
-    """What is kept of a verdict: the only place that knows its fields."""
+    """Select what is stored of a verdict. Only this function knows the verdict's fields."""
     leading = next(iter(verdict.findings), None)
     ended = any(
         finding.rule == "status" and finding.outcome is not Outcome.PASS
@@ -346,8 +347,11 @@ def _can_be_blamed(finding: Finding) -> bool:
 
 
 def _count_differing(new: SideSheet, accepted: SideSheet) -> int:
-    """How many pictures are not the accepted ones, bit for bit."""
-    pairs = [(new.endings[mine], accepted.endings[theirs]) for mine, theirs in partners.items()]
+    """Count the pictures that differ from the accepted ones in any bit."""
+    pairs = [
+        (new.ended[mine], accepted.ended[theirs])
+        for mine, theirs in pair(new, accepted).ids.items()
+    ]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 
@@ -357,7 +361,7 @@ def _seed_of(side: SideSheet, case_id: str) -> int | None:
 
 
 def _load_picture(side: SideSheet, case_id: str, kind: str = "actual") -> Image | None:
-    """A picture of a case, H×W×3 in [0, 1]; None: there is none."""
+    """Load a picture of a case, H×W×3 in [0, 1]; None: there is none."""
     ended = side.ended.get(case_id)
     digest = str(getattr(ended, kind)) if ended else ""
     return pictures.find([side.folder], digest)

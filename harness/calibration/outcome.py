@@ -1,4 +1,4 @@
-"""What became of each trial, and the file that keeps it."""
+"""The outcome of each trial, and the file that stores it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ OUTCOMES = "outcomes.jsonl"
 
 
 class PeerVerdict(msgspec.Struct, frozen=True):
-    """What another gate says of a trial."""
+    """What another gate says about a trial."""
 
     failed: bool | None
-    """Whether it fails the run; None: it raised."""
+    """Whether it fails the run; None: it raised an error."""
     reason: str = ""
-    """Why it fails, or what it raised."""
+    """Why it fails the run, or what it raised."""
 
 
 class TrialOutcome(msgspec.Struct, frozen=True):
-    """What became of a trial."""
+    """The outcome of a trial."""
 
     kind: str
     name: str
@@ -30,54 +30,53 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     model_kind: str
     """`deterministic`, `stochastic` or `switched`."""
     models: str
-    """As a person says them: `ns`, or `patch → ns`."""
+    """For people: `ns`, or `patch → ns`."""
     seeds: tuple[int, ...]
-    """Of the new side; empty: the suite's."""
+    """Seeds of the new side; empty: the suite's."""
     against: tuple[int, ...]
-    """Of the accepted side; empty: the suite's."""
+    """Seeds of the accepted side; empty: the suite's."""
     exit_code: int
     outcome: str
-    """The gate's, as `Outcome`."""
+    """The verdict's outcome, as in `Outcome`."""
     whole: float
-    """JOD: the most visible change of a whole picture; 0: none changed."""
+    """The most visible change of a whole picture, in JOD; 0: none changed."""
     worst: float
-    """JOD: the most visible change of any window."""
+    """The most visible change of any window, in JOD."""
     step: float
-    """JOD: how much further from the right answer its visible changes lie, in sum; below 0: nearer.
+    """How much further from the right answer the visible changes lie, summed, in JOD; below 0:
+    nearer.
     """
     differs: int
-    """Pictures that are not the accepted one, by their hashes: counted here, not by the gate."""
+    """Pictures that differ from the accepted ones by their hashes, counted without the gate."""
     changed: int
-    """Pictures that the gate lists as changed, invisible ones too."""
+    """Pictures that the gate lists as changed, including invisible changes."""
     visible: bool
-    """Whether somebody can see a change: in a picture, or in how an edit ends."""
+    """Whether somebody can see a change, in a picture or in how an edit ends."""
     leading: str
     """The first finding, in words; empty: there is none."""
     top: str
-    """The first finding's text, or why the run could not be judged."""
+    """The text of the first finding, or why the run could not be judged."""
     stage: str
-    """The stage that is named first; empty: none is."""
+    """The stage that is named first; empty: none is named."""
     blamed: str
-    """The stage that answers for most of it when stages are swapped; empty: it was not asked, or
-    nobody knows.
-    """
+    """The stage with the largest effect when stages are swapped; empty: not asked, or unknown."""
     peers: dict[str, PeerVerdict]
-    """Other gates; empty: they were not asked."""
+    """Answers of other gates; empty: not asked."""
 
     @property
     def key(self) -> tuple[str, str, float, str, tuple[int, ...], tuple[int, ...]]:
-        """Which trial this is."""
+        """What identifies the trial."""
         return self.kind, self.name, self.share, self.models, self.seeds, self.against
 
     @property
     def fails(self) -> bool:
-        """Whether the build fails: a regression, or a run that can't be judged."""
+        """Whether the build fails: a regression, or a run that cannot be judged."""
         return self.exit_code != 0
 
 
 def read_outcomes(folder: Path) -> list[TrialOutcome]:
-    """What is known by now. A torn last line is none. Raises UsageError where another version wrote
-    it.
+    """Read the outcomes so far, without a torn last line. Raises UsageError if another version
+    wrote the file.
     """
     path = folder / OUTCOMES
     lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
@@ -91,13 +90,13 @@ def read_outcomes(folder: Path) -> list[TrialOutcome]:
 
 
 def append_outcome(folder: Path, outcome: TrialOutcome) -> None:
-    """Add a line."""
+    """Append an outcome to the file."""
     with (folder / OUTCOMES).open("ab") as file:
         file.write(msgspec.json.encode(outcome) + b"\n")
 
 
 def drop_torn_line(folder: Path) -> None:
-    """What a killed calibration was just writing is written again."""
+    """Remove the last line if a calibration was killed while writing it."""
     path = folder / OUTCOMES
     if path.is_file():
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)

@@ -1,4 +1,4 @@
-"""The page that says how good the gate is."""
+"""The page that reports how good the gate is."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Outcome
 
 MOST_WRONG = 20
-"""So many wrong verdicts of one population are listed."""
+"""Number of wrong verdicts to list for each kind of trial."""
 
 
 def write_page(
     path: Path, manifest: Manifest, outcomes: Sequence[TrialOutcome], command: str
 ) -> Path:
-    """Write the page. `manifest`: of the baseline."""
+    """Write the page. `manifest` is the baseline's."""
     lines = [
         *_summarise(outcomes),
         *_describe_setup(manifest, command),
@@ -58,9 +58,9 @@ def write_page(
 
 
 def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    """The four numbers."""
+    """The four main numbers."""
     yield "# Calibration: how often the gate is wrong\n"
-    yield "| of these | so many fail the build | rate | 95 % interval |"
+    yield "| runs | failed builds | rate | 95 % interval |"
     yield "|---|---:|---:|---:|"
     rows = (
         ("clean reruns", sum_rates(false_alarms(outcomes).values())),
@@ -72,9 +72,11 @@ def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         yield f"| {what} | {rate} | {_format_percentage(rate)} | {_format_interval(rate)} |"
     yield ""
     yield (
-        "The first three should pass. The last should fail: exit code 1, or 3 where the run cannot"
-        " be judged. Intervals are exact (Clopper and Pearson 1934). ColorVideoVDP says what can be"
-        " seen, picture by picture. Runs that also switch the model are counted apart.\n"
+        "The first three kinds should pass.\n"
+        "The last should fail, with exit code 1, or 3 if the run cannot be judged.\n"
+        "Intervals are exact (Clopper and Pearson 1934).\n"
+        "ColorVideoVDP decides for every picture whether a change is visible.\n"
+        "Runs that also switch the model are counted separately.\n"
     )
 
 
@@ -82,21 +84,16 @@ def _describe_setup(manifest: Manifest, command: str) -> Iterator[str]:
     suite = manifest.suite
     models = ", ".join(f"`{model.name}`" for model in suite.models)
     yield (
-        f"Made by `{command}`. The suite `{suite.name}` is run and accepted as the baseline:"
-        f" {len(suite.variants)} scenes of {suite.size} px, models {models}, seeds"
-        f" {', '.join(map(str, suite.seeds))}, {len(manifest.cases)} cases. The gate then judges"
-        " other runs beside it, as it would judge yours:\n"
+        f"`{command}` wrote this page.\n"
+        f"The suite `{suite.name}` is run once, and its run is accepted as the baseline.\n"
+        f"It has {len(suite.variants)} scenes of {suite.size} px, models {models}, seeds"
+        f" {', '.join(map(str, suite.seeds))}: {len(manifest.cases)} cases.\n"
+        "The gate then compares other runs with it, as it would compare yours:\n"
     )
-    yield (
-        "- *Clean reruns* change nothing but the seed, the threads, the batches or the input's"
-        " file."
-    )
+    yield ("- *Clean reruns* change only the seed, the threads, the batches or the input's file.")
     yield "- *Harmless changes* change how a picture is rounded, stored, enlarged or computed."
     yield "- *Faults* are planted in single stages of the reference pipeline."
-    yield (
-        "- *Repairs* are faults turned round: the faulty run is the baseline, and the sound one is"
-        " judged.\n"
-    )
+    yield "- *Repairs* are reversed faults: the faulty run is the baseline of the sound one.\n"
     versions = [
         f"editproof {manifest.editproof}",
         *(f"{k} {v}" for k, v in manifest.machine.items()),
@@ -108,22 +105,23 @@ def _describe_setup(manifest: Manifest, command: str) -> Iterator[str]:
 
 
 def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    """By where trials lead, whatever was meant by them."""
+    """Faults and repairs by the direction of their change."""
     if not any(select_direction(outcomes, direction) for direction in DIRECTIONS):
         return
-    yield "## By where the change leads\n"
+    yield "## By direction of the change\n"
     yield (
-        "Not every planted fault does harm: some scenes come out nearer to the right answer.\n"
-        "So each visible fault and repair is sorted by where ColorVideoVDP sees it lead.\n"
-        "It leads plainly one way where the steps of its pictures add up to at least half of its"
-        " most visible change.\n"
+        "Not every planted fault does harm: some bring a scene nearer to the right answer.\n"
+        "So each visible fault and repair is sorted by its direction, as ColorVideoVDP measures"
+        " it.\n"
+        "A direction is clear if its pictures' steps towards or away from the right answer add up"
+        " to at least half of its most visible change.\n"
     )
-    yield "| where it leads | trials | should | fail the build | called improved |"
+    yield "| direction | trials | should | fail the build | called improved |"
     yield "|---|---:|---|---:|---:|"
     words = {
         "away": ("away from the right answer", "fail"),
         "towards": ("towards the right answer", "be called improved"),
-        "neither": ("neither way plainly", "either"),
+        "neither": ("not clear", "either"),
     }
     for direction in DIRECTIONS:
         own = select_direction(outcomes, direction)
@@ -134,32 +132,19 @@ def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
 
 
 def _tabulate_models(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    """By model kind."""
+    """Rates by model kind."""
     shares = _strengths(outcomes)
     yield "## By model\n"
     yield (
-        "A switched run has one model's pictures in the baseline and another's in the run, under"
-        " one name. Its fault or repair comes on top.\n"
+        "A switched run compares one model with another under one name.\n"
+        "Its fault or repair is planted in addition.\n"
     )
-    heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
-    yield (
-        "| model | harmless, invisible: failed | harmless, visible: failed | repairs failed |"
-        f" visible repairs called improved |{heads} invisible faults listed as changed |"
-    )
-    yield "|---|---:|---:|---:|---:|" + "---:|" * len(shares) + "---:|"
-    for kind in MODEL_KINDS:
-        if not any(one.model_kind == kind for one in outcomes):
-            continue
-        kinds = (kind,)
-        rates = [
-            harmless_failure_rate(outcomes, visible=False, kinds=kinds),
-            harmless_failure_rate(outcomes, visible=True, kinds=kinds),
-            repair_failure_rate(outcomes, kinds=kinds),
-            repair_improvement_rate(outcomes, kinds=kinds),
-            *(catch_rate(outcomes, share, kinds=kinds) for share in shares),
-            listing_rate(outcomes, kinds=kinds),
-        ]
-        yield f"| {kind} | " + " | ".join(_format_rate(rate) for rate in rates) + " |"
+    found = [kind for kind in MODEL_KINDS if any(one.model_kind == kind for one in outcomes)]
+    yield f"| trials | {' | '.join(found)} |"
+    yield "|---|" + "---:|" * len(found)
+    columns = [_model_rates(outcomes, kind, shares) for kind in found]
+    for name in columns[0] if columns else ():
+        yield f"| {name} | {' | '.join(_format_rate(column[name]) for column in columns)} |"
     yield ""
     yield from (
         f"- The switch {one.models} alone: {one.outcome}. {one.top}"
@@ -168,16 +153,38 @@ def _tabulate_models(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     yield ""
 
 
+def _model_rates(
+    outcomes: Sequence[TrialOutcome], kind: str, shares: Sequence[float]
+) -> dict[str, Rate]:
+    """The rates of one model kind, by what they count."""
+    kinds = (kind,)
+    return {
+        "invisible harmless changes failed": harmless_failure_rate(
+            outcomes, visible=False, kinds=kinds
+        ),
+        "visible harmless changes failed": harmless_failure_rate(
+            outcomes, visible=True, kinds=kinds
+        ),
+        "repairs failed": repair_failure_rate(outcomes, kinds=kinds),
+        "visible repairs called improved": repair_improvement_rate(outcomes, kinds=kinds),
+        **{
+            f"visible faults caught at {share:g} ×": catch_rate(outcomes, share, kinds=kinds)
+            for share in shares
+        },
+        "invisible faults listed as changed": listing_rate(outcomes, kinds=kinds),
+    }
+
+
 def _tabulate_reruns(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     rates = false_alarms(outcomes)
     if not rates:
         return
     yield "## Clean reruns\n"
     yield (
-        "Reruns on other seeds are judged beside the suite's own run. Most are judged beside"
-        " another rerun as well, since one baseline may happen to be an easy one.\n"
+        "Reruns on other seeds are compared with the suite's own run.\n"
+        "Most are compared with another rerun as well, since one baseline may happen to be easy.\n"
     )
-    yield "| what was done again | false alarms | 95 % interval |"
+    yield "| rerun | false alarms | 95 % interval |"
     yield "|---|---:|---:|"
     for name, rate in [*rates.items(), ("all", sum_rates(rates.values()))]:
         yield f"| {name} | {rate} | {_format_interval(rate)} |"
@@ -192,8 +199,8 @@ def _tabulate_stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     yield "## The stage to look at\n"
     yield (
-        "The gate names the first stage whose artefact is not the baseline's. It compares what"
-        " stages keep, so a pipeline without stages gets no name.\n"
+        "The gate names the first stage whose artefact differs from the baseline's.\n"
+        "For a pipeline without artefacts, it names no stage.\n"
     )
     yield "| strength | faults caught whose stage is named first | 95 % interval |"
     yield "|---|---:|---:|"
@@ -204,8 +211,9 @@ def _tabulate_stages(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     swapped = blame_rate(outcomes)
     if swapped.of:
         yield (
-            "`editproof blame` swaps stages instead. The planted stage answers for most of the"
-            f" damage in {swapped}, interval {_format_interval(swapped)}.\n"
+            "`editproof blame` swaps stages instead.\n"
+            f"It blames the planted stage in {swapped} trials, interval"
+            f" {_format_interval(swapped)}.\n"
         )
 
 
@@ -215,16 +223,18 @@ def _tabulate_gates(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     shares = _strengths(outcomes)
     about = {gate.name: gate.about for gate in load_gates(NO_WEIGHTS)}
-    yield "## Beside the gates that people use today\n"
+    yield "## Compared with common gates\n"
     yield (
-        "Each looks at the first seed of every scene, of the first model and of the stochastic"
-        f" ones. It judges the first {PEER_RERUNS} clean reruns, and the harmless changes, repairs"
-        " and faults of unswitched models. What can be seen is the same for all gates.\n"
+        "Each gate gets the first seed of every scene, from the first model and the stochastic"
+        " ones.\n"
+        f"It judges the first {PEER_RERUNS} clean reruns, and all harmless changes, repairs and"
+        " faults without a switch.\n"
+        "Which changes are visible is the same for all gates.\n"
     )
     heads = "".join(f" visible faults caught at {share:g} × |" for share in shares)
     yield (
-        "| gate | what it asks | clean reruns failed | invisible harmless changes failed | repairs"
-        f" failed |{heads}"
+        "| gate | what it checks | clean reruns failed | invisible harmless changes failed |"
+        f" repairs failed |{heads}"
     )
     yield "|---|---|---:|---:|---:|" + "---:|" * len(shares)
     ours = [
@@ -234,7 +244,7 @@ def _tabulate_gates(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     ]
     ours += [catch_rate(outcomes, share) for share in shares]
     yield (
-        "| **editproof** | what is visible, and for the worse | "
+        "| **editproof** | visible changes for the worse | "
         + " | ".join(f"**{rate}**" for rate in ours)
         + " |"
     )
@@ -264,9 +274,9 @@ def _tabulate_harmless(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     about = {change.name: change.about for change in HARMLESS}
     yield "## Every harmless change\n"
-    yield "JOD is what a viewer loses: 1 JOD means that 75 % of people prefer the other picture.\n"
+    yield "At a loss of 1 JOD, 75 % of people prefer the other picture.\n"
     yield (
-        "| change | what is done otherwise | model | JOD, whole | JOD, worst window | can be seen |"
+        "| change | what is different | model | JOD, whole | JOD, worst window | visible |"
         " outcome | exit code |"
     )
     yield "|---|---|---|---:|---:|---|---|---:|"
@@ -287,9 +297,9 @@ def _tabulate_faults(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         return
     yield "## Every fault and its repair\n"
     yield (
-        "Faults: `+` caught, `3` not judged, `-` missed, `·` invisible and passed. Repairs: `↑`"
-        " called improved, `=` passed, `!` failed. JOD is the worst window's, the largest over all"
-        " models.\n"
+        "Faults: `+` caught, `3` not judged, `-` missed, `·` invisible and passed.\n"
+        "Repairs: `↑` called improved, `=` passed, `!` failed.\n"
+        "JOD is that of the worst window, the largest over all models.\n"
     )
     shares = _strengths(outcomes)
     tried = [
@@ -342,7 +352,7 @@ def _fault_row(
 
 
 def _sign(one: TrialOutcome) -> str:
-    """A trial in one letter."""
+    """One letter for a trial."""
     if one.kind == "repair":
         return "!" if one.fails else "↑" if one.outcome == Outcome.IMPROVED.value else "="
     if one.exit_code == 0:

@@ -1,7 +1,7 @@
-"""What a calibration runs: the suite as it is, clean reruns, harmless changes, and every fault,
-planted and repaired.
+"""What a calibration runs: the suite itself, clean reruns, harmless changes, and every fault with
+its repair.
 
-A run holds many trials, so that a scene is drawn and prepared once for all of them.
+A run holds many trials, so a scene is drawn and prepared once for all of them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from editproof.pipelines.loader import OWN, parse
 from editproof.pipelines.reference import STAGES
 
 SHARES = (1.0, 0.5)
-"""Strengths that are tried, in multiples of a fault's nominal one."""
+"""Strengths to try, in multiples of a fault's nominal strength."""
 RERUNS = 200
 RERUNS_A_RUN = 20
 PEER_RERUNS = 20
-"""Clean reruns that other gates judge: FLIP takes longer than an edit."""
+"""Clean reruns that other gates judge. FLIP takes longer than an edit."""
 FIRST_FRESH_SEED = 100_000
-"""Clean reruns count seeds from here: no suite uses them."""
+"""The first seed of clean reruns. No suite uses such seeds."""
 HARMLESS_A_RUN = 8
 
 WAYS = {
@@ -34,24 +34,24 @@ WAYS = {
     "small batches": "inpaint.payload_px=16384",
     "in by a PNG file": "png=9",
 }
-"""Clean reruns on the same seeds, in ways that must not matter: name -> parameters of
+"""Clean reruns on the same seeds, in ways that must not change the picture: name -> parameters of
 `harness/faults/planted.py:again`.
 """
 
 OTHER_SEEDS = "other seeds"
 ONE_ANOTHER = "other seeds, on both sides"
-"""Names of clean reruns on fresh seeds: beside the suite's own run, and beside one another."""
+"""Names of clean reruns on fresh seeds: compared with the suite's own run, and with one another."""
 
 BASELINE = "baseline"
-"""The chunk that is the suite's own run."""
+"""The chunk with the suite's own run."""
 
 Kind = Literal["baseline", "clean", "harmless", "repair", "fault", "switch"]
-"""`repair`: the faulty run is the baseline, and the sound one is judged. `switch`: another model,
-and nothing planted.
+"""`repair`: the faulty run is the baseline of the sound one. `switch`: another model, without a
+fault.
 """
 
 ModelKind = Literal["deterministic", "stochastic", "switched"]
-"""`switched`: the accepted pictures are one model's, the new ones another's."""
+"""`switched`: one model's pictures are accepted, and another's are new."""
 
 MODEL_KINDS: tuple[ModelKind, ...] = ("deterministic", "stochastic", "switched")
 
@@ -61,35 +61,35 @@ class Side:
     """One side of a trial: some columns of a run, under the suite's names."""
 
     run: str
-    """The chunk that it is in."""
+    """The chunk that holds it."""
     models: tuple[tuple[str, str], ...]
-    """Name in the suite, name in the run."""
+    """Pairs of a name in the suite and a name in the run."""
     seeds: tuple[int, ...] = ()
     """Empty: the suite's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run for the gate to judge, beside another one."""
+    """A run that the gate compares with another one."""
 
     kind: Kind
     name: str
-    """The fault or the harmless change, or what was done again in which way."""
+    """The fault, the harmless change, or the kind of rerun."""
     share: float
-    """Of the fault's nominal strength; 0: no fault."""
+    """Share of the fault's nominal strength; 0: no fault."""
     model_kind: ModelKind
     models: str
-    """Of the suite, as a person says them: `ns`, or `patch → ns`."""
+    """Models of the suite, for people: `ns`, or `patch → ns`."""
     accepted: Side
     new: Side
     peers: bool = False
-    """Whether other gates judge it."""
+    """Whether other gates judge it as well."""
     blame: bool = False
-    """Whether blame is asked which stage did it."""
+    """Whether blame is asked for the stage."""
 
     @property
     def key(self) -> tuple[str, str, float, str, tuple[int, ...], tuple[int, ...]]:
-        """Which trial this is."""
+        """What identifies the trial."""
         return self.kind, self.name, self.share, self.models, self.new.seeds, self.accepted.seeds
 
 
@@ -101,21 +101,23 @@ class Chunk:
     suite: Suite
     trials: tuple[Trial, ...]
     folder: str = ""
-    """A run that was made elsewhere; empty: it is made here."""
+    """A run from another environment; empty: this calibration makes the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is tried."""
+    """How much to try."""
 
     faults: tuple[StageFault, ...] = STAGE_FAULTS
     harmless: tuple[HarmlessChange, ...] = HARMLESS
     shares: tuple[float, ...] = SHARES
     reruns: int = RERUNS
     folders: tuple[Path, ...] = ()
-    """Runs of the suite that were made elsewhere: harmless changes, too."""
+    """Runs of the suite from other environments. They are tried as harmless changes."""
     in_turns: bool = False
-    """Every fault and every change in one model kind only, taking turns: for a look in minutes."""
+    """Try every fault and every change with one model kind only, in turns: for a result within
+    minutes.
+    """
 
 
 class _Models:
@@ -130,11 +132,11 @@ class _Models:
         if seeded:
             self.groups["stochastic"] = seeded
         self.switches = ((seeded[0], fixed[0]), (fixed[0], seeded[0])) if fixed and seeded else ()
-        """Accepted, new."""
+        """Pairs of an accepted and a new model."""
 
     @property
     def kinds(self) -> tuple[ModelKind, ...]:
-        """Those that there are."""
+        """The kinds that the suite has."""
         return (*self.groups, *(("switched",) if self.switches else ()))
 
 
@@ -144,11 +146,9 @@ EVERYTHING = Extent()
 def plan_chunks(
     suite: Suite, extent: Extent = EVERYTHING, *, stochastic: Sequence[str] = ()
 ) -> list[Chunk]:
-    """What is to be run, the baseline first. `stochastic` names the suite's models whose seed
-    matters.
+    """Plan the runs, the baseline first. `stochastic` names the models whose seed matters.
 
-    Raises UsageError where a model is not the reference pipeline, in whose stages faults are
-    planted.
+    Raises UsageError if a model is not the reference pipeline, in whose stages faults are planted.
     """
     models = _Models(suite, stochastic)
     chunks = [_plan_baseline(suite, models), *_plan_external_runs(suite, models, extent.folders)]
@@ -162,7 +162,7 @@ def plan_chunks(
 
 
 def _plan_baseline(suite: Suite, models: _Models) -> Chunk:
-    """The suite's own run, and what the gate says of a switch alone."""
+    """Plan the suite's own run, and the trials of a switch without a fault."""
     trials = [
         Trial(
             "switch",
@@ -259,8 +259,8 @@ def _plan_faults(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chun
 
 
 def _group_faults(extent: Extent) -> Iterator[tuple[str, list[StageFault]]]:
-    """Faults by the run that holds them: a stage's each; where they take turns one for all, since
-    starting takes longer.
+    """Faults by the run that holds them: one run for each stage, or one for all if they take turns,
+    since starting a run takes longer then.
     """
     by_stage = {
         stage: [fault for fault in extent.faults if fault.stage == stage] for stage, _ in STAGES
@@ -318,8 +318,8 @@ def _plan_fault(
 
 
 def _drop_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
-    """Where kinds take turns, a switch is tried in its first direction only, nobody is blamed, and
-    repairs are no other gate's affair: to most of them they are what the fault is.
+    """If kinds take turns, keep the first direction of a switch only, blame nobody, and let other
+    gates judge faults only: for most of them a repair is the same as its fault.
     """
     seen: set[tuple[str, str, float]] = set()
     for trial in trials:
@@ -332,8 +332,8 @@ def _drop_repeats(trials: Iterable[Trial], extent: Extent) -> Iterator[Trial]:
 
 
 def _choose_kinds(kinds: Sequence[ModelKind], index: int, extent: Extent) -> Sequence[ModelKind]:
-    """All kinds. In turns two of three go to the first, which is the quickest to judge, and the
-    others share the rest.
+    """All kinds; in turns, the first kind for two of three, since it is the quickest, and the
+    others for the rest.
     """
     if not extent.in_turns:
         return kinds
@@ -361,9 +361,10 @@ def _plan_ways(suite: Suite, models: _Models) -> Chunk:
 
 
 def _plan_fresh_seeds(suite: Suite, models: _Models, extent: Extent) -> Iterator[Chunk]:
-    """Each rerun has as many fresh seeds as the suite has, and is judged twice: against the suite's
-    own run, and against the next rerun, since one baseline may happen to be an easy one.
-    Deterministic models are left out: nothing of them changes.
+    """Plan reruns on fresh seeds, as many seeds as the suite has.
+
+    Each is judged twice: against the suite's own run and against the next rerun, since one baseline
+    may happen to be easy. Deterministic models are left out, since nothing would change.
     """
     group = models.groups["stochastic"]
     label, count = _join_names(group), len(suite.seeds)
@@ -406,7 +407,7 @@ def _keep_names(run: str, group: Iterable[Model]) -> Side:
 
 
 def _baseline_side(was: Model, now: Model) -> Side:
-    """Of the suite's own run: one model under another's name."""
+    """A side of the suite's own run: one model under another's name."""
     return Side(BASELINE, ((was.name, now.name),))
 
 

@@ -1,4 +1,4 @@
-"""From outcomes to rates."""
+"""Error rates, counted from outcomes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from editproof.harness.records.types import Outcome
 from editproof.pipelines.swap import ORDER
 
 Direction = Literal["away", "towards", "neither"]
-"""Of the right answer."""
+"""Relative to the right answer."""
 
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 PLAIN_SHARE = 0.5
-"""So large a share of the most visible change must all visible changes lead one way, in sum."""
+"""A direction is clear if the sum of all steps is at least this share of the most visible
+change.
+"""
 
 OWN_KINDS = ("deterministic", "stochastic")
-"""Model kinds in which nothing but the fault or the change differs."""
+"""Model kinds in which only the fault or the change differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,7 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % confidence interval, exact (Clopper & Pearson 1934); 0 to 1 where nothing was
-        tried.
-        """
+        """Exact 95 % confidence interval (Clopper & Pearson 1934); 0 to 1 if nothing was tried."""
         from scipy.stats import binomtest
 
         if not self.of:
@@ -48,7 +48,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class PeerRates:
-    """How often another gate is wrong, and how often it is right."""
+    """Error rates of another gate."""
 
     clean: Rate
     """Clean reruns that it fails."""
@@ -59,17 +59,15 @@ class PeerRates:
     caught: dict[float, Rate]
     """Multiple of the nominal strength -> visible faults that it fails."""
     errors: int
-    """Trials in which it raised. They count in no rate."""
+    """Trials in which it raised an error. They count in no rate."""
     error: str
-    """What it raised first; empty: nothing."""
+    """The first error that it raised; empty: none."""
 
 
 def select_outcomes(
     outcomes: Iterable[TrialOutcome], kind: str, *, kinds: Sequence[str] = (), share: float = 0.0
 ) -> list[TrialOutcome]:
-    """Outcomes of a kind of trial; of these model kinds (none: all) and at this strength (0:
-    all).
-    """
+    """Select outcomes by kind of trial, by model kinds (empty: all) and by strength (0: all)."""
     return [
         one
         for one in outcomes
@@ -80,13 +78,13 @@ def select_outcomes(
 
 
 def count_rate(outcomes: Iterable[TrialOutcome], happened: Callable[[TrialOutcome], bool]) -> Rate:
-    """How often it happened."""
+    """Count how often it happened."""
     trials = list(outcomes)
     return Rate(sum(map(happened, trials)), len(trials))
 
 
 def false_alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
-    """Clean reruns that fail the build, by what was done again."""
+    """Clean reruns that fail the build, by kind of rerun."""
     clean = select_outcomes(outcomes, "clean")
     return {
         name: count_rate([one for one in clean if one.name == name], _fails)
@@ -97,9 +95,7 @@ def false_alarms(outcomes: Sequence[TrialOutcome]) -> dict[str, Rate]:
 def harmless_failure_rate(
     outcomes: Sequence[TrialOutcome], *, visible: bool, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
-    """Harmless changes that fail the build, among those that somebody can see or among those that
-    nobody can.
-    """
+    """Harmless changes that fail the build, of the visible ones or of the invisible ones."""
     return count_rate(
         (
             one
@@ -128,9 +124,7 @@ def repair_improvement_rate(
 
 
 def select_direction(outcomes: Iterable[TrialOutcome], direction: Direction) -> list[TrialOutcome]:
-    """Visible faults and repairs whose pictures lead that way, as ColorVideoVDP sees it, whatever
-    was meant by them.
-    """
+    """Visible faults and repairs whose pictures move in that direction, by ColorVideoVDP."""
     visible = [one for one in outcomes if one.kind in {"fault", "repair"} and one.visible]
     return [
         one for one in visible if one.model_kind in OWN_KINDS and direction_of(one) == direction
@@ -138,9 +132,7 @@ def select_direction(outcomes: Iterable[TrialOutcome], direction: Direction) -> 
 
 
 def direction_of(outcome: TrialOutcome) -> Direction:
-    """Where a trial's visible changes lead. An edit that ends otherwise leads where it was
-    meant.
-    """
+    """Direction of a trial's visible changes. An edit that ends otherwise counts as intended."""
     if not outcome.worst:
         return "away" if outcome.kind == "fault" else "towards"
     if abs(outcome.step) < PLAIN_SHARE * outcome.worst:
@@ -161,7 +153,7 @@ def improvement_rate(outcomes: Iterable[TrialOutcome]) -> Rate:
 def catch_rate(
     outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
-    """Visible faults that fail the build: a regression, or a run that can't be judged."""
+    """Visible faults that fail the build: a regression, or a run that cannot be judged."""
     return count_rate(
         (
             one
@@ -173,9 +165,7 @@ def catch_rate(
 
 
 def listing_rate(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN_KINDS) -> Rate:
-    """Faults that nobody can see and that changed a picture, of which the gate lists pictures as
-    changed.
-    """
+    """Invisible faults that changed a picture and whose pictures the gate lists as changed."""
     unseen = [
         one
         for one in select_outcomes(outcomes, "fault", kinds=kinds)
@@ -187,7 +177,7 @@ def listing_rate(outcomes: Sequence[TrialOutcome], *, kinds: Sequence[str] = OWN
 def stage_naming_rate(
     outcomes: Sequence[TrialOutcome], share: float, *, kinds: Sequence[str] = OWN_KINDS
 ) -> Rate:
-    """Faults that are caught, whose stage is named first."""
+    """Caught faults whose stage is named first."""
     stages = {fault.name: fault.stage for fault in STAGE_FAULTS}
     found = [
         one for one in select_outcomes(outcomes, "fault", kinds=kinds, share=share) if one.fails
@@ -196,7 +186,7 @@ def stage_naming_rate(
 
 
 def blame_rate(outcomes: Sequence[TrialOutcome]) -> Rate:
-    """Faults for which stages were swapped, whose stage answers for most of it."""
+    """Faults with swapped stages whose own stage has the largest effect."""
     right = {
         fault.name: {fault.stage, *([ORDER] if fault.settings else [])} for fault in STAGE_FAULTS
     }
@@ -205,12 +195,12 @@ def blame_rate(outcomes: Sequence[TrialOutcome]) -> Rate:
 
 
 def peer_names(outcomes: Iterable[TrialOutcome]) -> tuple[str, ...]:
-    """Every other gate that was asked."""
+    """Names of the other gates that were asked."""
     return tuple(dict.fromkeys(name for one in outcomes for name in one.peers))
 
 
 def peer_rates(outcomes: Sequence[TrialOutcome], peer: str) -> PeerRates:
-    """What another gate says of the trials that it was asked about."""
+    """The rates of another gate, over the trials that it was asked about."""
     answers = [(one, one.peers[peer]) for one in outcomes if peer in one.peers]
     raised = [word.reason for _, word in answers if word.failed is None]
     known = [one for one, word in answers if word.failed is not None]
@@ -233,7 +223,7 @@ def peer_rates(outcomes: Sequence[TrialOutcome], peer: str) -> PeerRates:
 
 
 def sum_rates(rates: Iterable[Rate]) -> Rate:
-    """All of them together."""
+    """The rate over all of them."""
     every = list(rates)
     return Rate(sum(one.count for one in every), sum(one.of for one in every))
 

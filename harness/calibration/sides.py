@@ -1,4 +1,4 @@
-"""One side of a trial, as the gate sees a run."""
+"""One side of a trial, in the form in which the gate reads a run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from editproof.harness.records.types import Case, Model, Suite
 
 @dataclass(frozen=True)
 class SideSheet(Sheet):
-    """Some columns of a run, under the names of the suite: numbers that were read once for all
-    trials. Its pictures lie in the run's folder, under the hashes in `ended`.
+    """Some columns of a run, under the suite's names. Its numbers are read once for all trials. Its
+    pictures lie in the run's folder, under the hashes in `ended`.
     """
 
     numbers: NumberGrid
@@ -25,10 +25,8 @@ class SideSheet(Sheet):
     origin: dict[str, str]
     """Id of a case -> its id in the run's folder."""
 
-    def number_grid(
-        self, keys: Sequence[NumberKey], case_ids: Sequence[str] | None = None
-    ) -> NumberGrid:
-        """These numbers of all cases, or of those named; ABSENT where the run has none."""
+    def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
+        """These numbers of all cases, or of the cases in `ids`; ABSENT where the run has none."""
         at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
         if case_ids is not None:
@@ -46,19 +44,17 @@ class SideSheet(Sheet):
 class LoadedRun:
     """A run of many trials, read once."""
 
-    def __init__(self, run: Run, suite: Suite) -> None:
-        """`suite`: what was calibrated, whose rules hold."""
-        self.run, self._suite = run, suite
-        keys = run.number_keys()
-        self._numbers, self._rows = (
-            run.number_grid(keys),
-            {key: row for row, key in enumerate(keys)},
-        )
+    def __init__(self, sheet: Sheet, suite: Suite) -> None:
+        """`suite` is what is calibrated. Its rules hold."""
+        self.sheet, self._suite = sheet, suite
+        keys = sheet.keys()
+        self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
 
     def select_side(self, side: Side, case_ids: Mapping[tuple[str, str, int], str]) -> SideSheet:
-        """A side of a trial as a run of the suite. `case_ids`: scene, model and seed -> id in the
-        suite's own run; a seed that is not in it gets an id of its own. A name that the suite does
-        not have stands for a model of that name.
+        """Select one side of a trial, as a run of the suite.
+
+        `case_ids` maps scene, model and seed to the id in the suite's own run. Other seeds get an
+        id of their own. A name that the suite does not have stands for a model of that name.
         """
         suite = {model.name: model for model in self._suite.models}
         names_of_run: dict[str, list[str]] = {}

@@ -1,10 +1,9 @@
-"""Runs the trials of a calibration, has them judged, and keeps what is said of each, line by line.
+"""Makes the runs of a calibration, has their trials judged, and stores each outcome as a line.
 
-    OUT/CHUNK/            a run that holds many trials; its pictures are dropped once all of them
-                          are judged
-    OUT/outcomes.jsonl    what became of each trial
+    OUT/CHUNK/            a run that holds many trials; once judged, its pictures are removed
+    OUT/outcomes.jsonl    the outcome of each trial
 
-Whatever was run or judged is not done again: a calibration that was stopped goes on where it was.
+What was run or judged before is not done again, so a stopped calibration continues.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from editproof.harness.suites.cases import versions
 
 @dataclass(frozen=True, slots=True)
 class CalibrationConfig:
-    """How a calibration is run."""
+    """How to run a calibration."""
 
     suite: Suite
     folder: Path
@@ -46,16 +45,16 @@ class CalibrationConfig:
     timeout_s: float
     weights: LpipsWeights
     keep: bool = False
-    """Keep the pictures of runs that have been judged."""
+    """Whether to keep the pictures of judged runs."""
 
 
 def calibrate(
     config: CalibrationConfig, chunks: Sequence[Chunk], progress: Progress, warn: Warn
 ) -> list[TrialOutcome]:
-    """Run and judge every chunk that has not been, the baseline first; every outcome, in the order
-    of the plan.
+    """Run and judge every chunk that is not done, the baseline first. Return all outcomes in the
+    plan's order.
 
-    Raises UsageError where the folder holds another calibration, or a run that was made elsewhere
+    Raises UsageError if the folder holds another calibration, or if a run from another environment
     is of another suite.
     """
     _check_folder(config)
@@ -79,7 +78,7 @@ def calibrate(
 
 
 def _count_cases(config: CalibrationConfig, chunk: Chunk) -> int:
-    """About how many cases a chunk has: for the progress bar."""
+    """Approximate number of cases in a chunk, for the progress bar."""
     if chunk.folder:
         return 0
     folder = config.folder / chunk.name
@@ -89,8 +88,8 @@ def _count_cases(config: CalibrationConfig, chunk: Chunk) -> int:
 
 
 def _run_chunk(config: CalibrationConfig, chunk: Chunk, progress: Progress, warn: Warn) -> None:
-    """Run a chunk to its end, unless it is there. One with other trials, or without the pictures of
-    what it is to be judged for, is run again.
+    """Run a chunk unless it is done. A run of other trials, or without the pictures that are still
+    to be judged, is made again.
     """
     folder = config.folder / chunk.name
     resume, finished = (folder / "manifest.json").is_file(), (folder / CASES).is_file()
@@ -108,9 +107,8 @@ def _run_chunk(config: CalibrationConfig, chunk: Chunk, progress: Progress, warn
 
 
 def _select_accepted(config: CalibrationConfig, chunk: Chunk) -> Baseline | None:
-    """What the workers may look at each picture beside while it is at hand: the accepted pictures
-    of its first trial, under the names that models have in the chunk. Whatever else is compared is
-    looked at by the gate.
+    """The accepted pictures that workers compare each new picture with: those of its first trial,
+    under the chunk's model names. The gate compares all others.
     """
     accepted = _accepted_models(chunk)
     if not accepted:
@@ -120,7 +118,7 @@ def _select_accepted(config: CalibrationConfig, chunk: Chunk) -> Baseline | None
 
 
 def _accepted_models(chunk: Chunk) -> Mapping[str, str]:
-    """Model in the chunk -> the model of the suite's own run that it is first judged beside."""
+    """Model of the chunk -> model of the suite's own run that it is first compared with."""
     found: dict[str, str] = {}
     for trial in chunk.trials:
         if trial.new.run != chunk.name or trial.accepted.run != BASELINE or chunk.name == BASELINE:
@@ -136,8 +134,8 @@ def _offset_progress(progress: Progress, behind: int, ahead: int) -> Progress:
 
 
 def _check_external_run(chunk: Chunk) -> None:
-    """Raise UsageError where a run that was made elsewhere can't be judged beside the suite's
-    own.
+    """Raise UsageError if a run from another environment cannot be compared with the suite's own
+    run.
     """
     if not chunk.folder:
         return
@@ -157,9 +155,7 @@ def _check_external_run(chunk: Chunk) -> None:
 
 
 def _check_folder(config: CalibrationConfig) -> None:
-    """Raise UsageError where the folder holds a calibration of other pipelines, or is something
-    else.
-    """
+    """Raise UsageError if the folder holds a calibration of other pipelines, or something else."""
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
         found = runs.load_manifest(manifest.parent)

@@ -22,7 +22,7 @@ from editproof.harness.commands.common import (
 from editproof.harness.records.wording import name_case, number
 
 if TYPE_CHECKING:
-    from editproof.harness.blame.blame import Blame
+    from editproof.harness.blame.outcome import Blame
 
 app = typer.Typer()
 

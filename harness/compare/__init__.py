@@ -1,3 +1,3 @@
-"""Two runs or models side by side: which is better, in which aspect, at what cost. Nothing here
+"""Two runs or two models side by side: which is better, in which aspect, at what cost. Nothing here
 fails a build.
 """

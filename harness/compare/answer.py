@@ -1,8 +1,8 @@
-"""Is B better than A? The gate's three questions, asked of two models: aspect by aspect, then in
-two sentences.
+"""Is B better than A? The gate's three questions about two models, aspect by aspect, and the answer
+in two sentences.
 
-B is shown to the gate as a run, A as its baseline, both under one model's name. So the pairing, the
-visibility, the margins and the statistics of a comparison are the gate's own.
+The gate judges B as a run and A as its baseline, both under one model's name. So pairing,
+visibility, margins and statistics are the gate's own.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from editproof.harness.records.types import ASPECTS, Outcome
 from editproof.harness.records.wording import count_noun
 
 DEAR = 1.1
-"""Time or memory is spoken of from so many times the other's on."""
+"""Time or memory is mentioned if it is this many times the other's."""
 
 CHEAPER = 1.25
-"""Where pictures say nothing, the side is taken that takes so many times less time."""
+"""If the pictures do not decide, take the side that needs this many times less time."""
 
 PLURAL = frozenset({"ghosts and residue", "seams"})
-"""Aspects that `matter`; any other `matters`."""
+"""Aspects that take a plural verb."""
 
 
 MOVED: tuple[AspectOutcome, ...] = ("better", "worse", "traded")
@@ -45,17 +45,17 @@ MOVED_WORDS: Mapping[AspectOutcome, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the gate says of B beside A."""
+    """What the gate says about B beside A."""
 
     pictures: Pictures
     aspects: tuple[AspectAnswer, ...]
     shown: frozenset[tuple[str, str]]
-    """Families and models in which a picture differs visibly, or may."""
+    """Families and models with a picture that differs visibly, or may."""
     notes: tuple[str, ...]
     seen_by: str
 
     def with_outcome(self, outcome: AspectOutcome) -> list[AspectAnswer]:
-        """The aspects of that outcome, those that moved most first."""
+        """The aspects with that outcome, largest change first."""
         return sorted(
             (one for one in self.aspects if one.outcome == outcome),
             key=lambda one: -(one.lost + one.won),
@@ -70,8 +70,8 @@ def judge_models(
     noise: NoiseFloor,
     looking: Looking,
 ) -> Judgement:
-    """Compare B with A as the gate does. `labels`: a model of A, one of B, and what the two are
-    called together.
+    """Compare B with A as the gate does. `labels` has a model of A, one of B, and their common
+    name.
     """
     before = rename_models(a, {of_a: label for of_a, _, label in labels})
     after = rename_models(b, {of_b: label for _, of_b, label in labels})
@@ -93,8 +93,8 @@ def judge_models(
 
 
 def rename_models(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
-    """These models of a run as a run of their own, each under the name that it is given."""
-    manifest = run.manifest
+    """A run with these models only, under new names."""
+    manifest = sheet.manifest
     cases = tuple(
         replace(case, model=replace(case.model, name=names[case.model.name]))
         for case in manifest.cases
@@ -114,8 +114,8 @@ def rename_models(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
 
 
 def _measured_aspects(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
-    """Aspects of which both sides have a number that is compared."""
-    keys = list_keys(b, a, noise)
+    """Aspects in which both sides have a number that is compared."""
+    keys = keys_of(b, a, noise)
     there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
     return frozenset(
         find_aspect(b, key.metric)
@@ -145,7 +145,7 @@ def _count_pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
 
 
 def _judge_aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> AspectAnswer:
-    """What became of one aspect, over everything that moved."""
+    """Sum up what was lost and won in one aspect."""
     lost = float(sum(one.lost[place] for one in found.scored))
     won = float(sum(one.won[place] for one in found.scored))
     moved = [one.jod or 0.0 for one in found.scored if one.lost[place] + one.won[place] >= 1]
@@ -160,9 +160,7 @@ def _judge_aspect(place: int, found: gate.Comparison, measured: frozenset[str]) 
 
 
 def choose_side(judged: Judgement, costs: Sequence[Cost]) -> Take:
-    """Which side to take. One that refuses what the other does is not taken for its pictures' sake
-    alone.
-    """
+    """Choose which side to take. A side that refuses edits is not chosen for its pictures alone."""
     votes = {
         vote for vote in (_vote_by_aspects(judged.aspects), _vote_by_count(judged.pictures)) if vote
     }
@@ -175,8 +173,8 @@ def choose_side(judged: Judgement, costs: Sequence[Cost]) -> Take:
 
 
 def _vote_by_aspects(aspects: Iterable[AspectAnswer]) -> Take | None:
-    """By what was won and lost on the whole, in margins; and no side is taken that is worse on more
-    aspects than better.
+    """Vote by total loss and gain, in margins. A side that is worse in more aspects than it is
+    better gets no vote.
     """
     moved = [one for one in aspects if one.outcome in MOVED]
     lost, won = sum(one.lost for one in moved), sum(one.won for one in moved)
@@ -197,7 +195,7 @@ def _vote_by_count(pictures: Pictures) -> Take | None:
 
 
 def write_answer(judged: Judgement, costs: Sequence[Cost], take: Take) -> str:
-    """What B is beside A, what it costs, and which to take."""
+    """Say how B compares with A, what it costs, and which to take."""
     parts = [
         f"{_describe_b(judged)}{_describe_cost(costs)}.",
         *_describe_refusals(judged.pictures),
@@ -209,7 +207,7 @@ def write_answer(judged: Judgement, costs: Sequence[Cost], take: Take) -> str:
 
 
 def _describe_b(judged: Judgement) -> str:
-    """What B is, without costs."""
+    """Describe B's pictures, without the cost."""
     seen, known = judged.pictures, judged.pictures.compared
     if any(judged.with_outcome(outcome) for outcome in MOVED):
         return _describe_moved(judged)
@@ -231,7 +229,7 @@ def _describe_b(judged: Judgement) -> str:
 
 
 def _describe_moved(judged: Judgement) -> str:
-    """On how many aspects it is better, worse, or both; the first count says of how many."""
+    """Count the aspects in which B is better, worse or both; the first count names the total."""
     found = {outcome: judged.with_outcome(outcome) for outcome in MOVED}
     order = [outcome for outcome in MOVED if found[outcome]]
     if "traded" not in order[:1]:
@@ -248,7 +246,7 @@ def _describe_moved(judged: Judgement) -> str:
 
 
 def _list_aspects(aspects: Sequence[AspectAnswer]) -> str:
-    """` (detail, seams)`; empty: there is none."""
+    """` (detail, seams)`; empty if there is none."""
     return f" ({', '.join(one.aspect for one in aspects)})" if aspects else ""
 
 
@@ -260,7 +258,7 @@ def _describe_refusals(pictures: Pictures) -> Iterable[str]:
 
 
 def _describe_cost(costs: Sequence[Cost]) -> str:
-    """`; 1.7 × the time and 2 × the memory`; empty: as much."""
+    """`; 1.7 × the time and 2 × the memory`; empty if the cost is about the same."""
     cpu, time, memory = _time_ratio(costs, "cpu"), _time_ratio(costs), _memory_ratio(costs)
     time_name = "the processor time" if cpu is not None else "the time"
     parts = [
@@ -276,9 +274,7 @@ def _is_notable(ratio: float) -> bool:
 
 
 def _time_ratio(costs: Sequence[Cost], kind: str = "") -> float | None:
-    """How many times A's time an edit of B takes: processor time, where both sides know it, else
-    wall time.
-    """
+    """B's time for an edit over A's: processor time if both sides have it, else wall time."""
     for name in (kind,) if kind else ("cpu", "seconds"):
         known = [(getattr(one, f"{name}_a"), getattr(one, f"{name}_b")) for one in costs]
         both = [
@@ -291,13 +287,13 @@ def _time_ratio(costs: Sequence[Cost], kind: str = "") -> float | None:
 
 
 def _memory_ratio(costs: Sequence[Cost]) -> float | None:
-    """How many times A's memory B holds at most."""
+    """B's peak memory over A's."""
     both = [(one.memory_a, one.memory_b) for one in costs if one.memory_a and one.memory_b]
     return max(after for _, after in both) / max(before for before, _ in both) if both else None
 
 
 def _advise(judged: Judgement, take: Take) -> str:
-    """Which to take, and what speaks against it."""
+    """Name the side to take, and what speaks against it."""
     better, worse = (
         [one.aspect for one in judged.with_outcome(outcome)] for outcome in ("better", "worse")
     )

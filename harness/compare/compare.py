@@ -1,28 +1,31 @@
-"""Compare two runs, or two models of one run: whether B is better than A, then what is won, lost,
-and no change.
+"""Compare two runs, or two models of one run: is B better than A, and which numbers changed?
 
-The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and none
-says more than the answer: a row of pictures that nobody can tell apart, or of an aspect that is
-even, is no change.
+The answer is the gate's own (`answer.py`). The rows below it say which numbers changed, and never
+more than the answer. A row counts as no change if nobody can tell its pictures apart, or if its
+aspect is even.
 
-Cases are paired by scene and seed; a deterministic side stands for every seed of the other. Where
-both sides are deterministic any change is real, and only its size is asked for. Otherwise a change
-counts where it is larger than its margin *and* significant against the noise between seeds: a
-two-sided t-test of the mean change on these very scenes, corrected over all rows by Holm's method
-at 5 %. The interval that is shown tells something else: how far the change differs from scene to
-scene.
+Where both sides are deterministic, any change is real. Otherwise a change counts if it is larger
+than its margin *and* significant against the noise between seeds. The test is a two-sided t-test of
+the mean change on these scenes, corrected over all rows by Holm's method at 5 %. The interval shown
+is something else: it says how much the change differs from scene to scene.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from editproof.harness.compare import answer
 from editproof.harness.compare.answer import Judgement
+from editproof.harness.compare.pairs import (
+    PairGroup,
+    label_of,
+    match_models,
+    model_names,
+    pair_cases,
+)
 from editproof.harness.gate import statistics as comparison
 from editproof.harness.gate.looks import LookOptions
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
@@ -42,18 +45,16 @@ from editproof.harness.records.comparison import (
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
-from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
-from editproof.harness.records.pairing import is_stochastic
-from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Region
-from editproof.harness.records.wording import count_noun, format_probability
-from editproof.harness.records.wording import name_few as named
+from editproof.harness.records.runs import Manifest
+from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.types import Region
+from editproof.harness.records.wording import probability
 
 ALARM = 0.05
-"""Chance that one row or more is called won or lost though nothing changed."""
+"""Probability that at least one row is called won or lost although nothing changed."""
 
 STATS = ("mean", "octave_5", "worst")
-"""Which statistic stands for a metric: the first of these that it has, else the first with a
+"""The statistic that stands for a metric: the first of these that it has, else the first with a
 margin, else its first.
 """
 
@@ -66,35 +67,31 @@ VISIBLE: Mapping[str, float] = {
     "px": 0.05,
     "L*": 0.1,
 }
-"""Changes below these are no change where neither the suite nor the metric names a margin, by unit:
-a tenth of what an eye can tell."""
+"""Smallest change that counts, by unit, where neither the suite nor the metric has a margin: a
+tenth of what an eye can tell.
+"""
 
 RANKED_BY = (
     NumberKey("lpips", "edit", "mean"),
     NumberKey("delta_e00", "edit", "mean"),
     NumberKey("psnr", "edit", "mean"),
 )
-"""What gains and losses are ranked by: the first that both have."""
+"""The number that ranks gains and losses: the first of these that both sides have."""
 
-HUE = NumberKey("hue_offset", "edit", "mean")
-FINE = NumberKey("spectral_energy", "edit", "octave_5")
+HUE = Key("hue_offset", "edit", "mean")
+
+FINE = Key("spectral_energy", "edit", "octave_5")
+
 NEITHER = "measured on neither side"
+
 UNSEEN = "nobody can see a difference"
+
 EVEN = "too little, or too unsure, to count for its aspect"
+
 SHOWN = 12
-"""Gains, and losses, that are shown."""
+"""Number of gains, and of losses, to show."""
+
 SHOWN_OF_A_FAMILY = 3
-
-
-class _Group(NamedTuple):
-    """The pairs of one family and model: columns of A and of B."""
-
-    family: str
-    model: str
-    a: list[int]
-    b: list[int]
-    exact: bool
-    """Nothing is left to chance."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +102,8 @@ class _Numbers:
     a: NumberGrid
     b: NumberGrid
 
-    def paired_values(self, key: Key, group: _Group) -> tuple[Values, Values]:
-        """The paired values of both sides; NaN: none."""
+    def paired_values(self, key: Key, group: PairGroup) -> tuple[Values, Values]:
+        """The paired values of both sides; NaN: not measured."""
         row = self.keys.index(key)
         return self.a.values[row, group.a], self.b.values[row, group.b]
 
@@ -119,19 +116,19 @@ def compare(
     noise: NoiseFloor = NO_NOISE,
     looking: LookOptions | None = None,
 ) -> Comparison:
-    """Compare B with A; `models`: this model of A with that one of B. Pictures that differ are
-    looked at as the gate does.
+    """Compare B with A. `models` names one model of A and one of B. The gate decides which
+    differences are visible.
 
-    Raises UsageError where the two can't be compared: another suite, other metrics, no case in
+    Raises UsageError if the runs cannot be compared: another suite, other metrics, or no case in
     common.
     """
     _check_comparable(a.manifest, b.manifest)
-    swaps = _match_models(a, b, models)
-    groups, left_out = _pair_cases(a, b, swaps)
+    swaps = match_models(a, b, models)
+    groups, left_out = pair_cases(a, b, swaps)
     keys = _compared_keys(a, b)
     numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
-    labels = [(swaps[name], name, _label(swaps[name], name)) for name in swaps]
+    labels = [(swaps[name], name, label_of(swaps[name], name)) for name in swaps]
     judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or Looking())
     costs = tuple(_compare_costs(a, b, groups, ranked_by, numbers))
     take = answer.choose_side(judged, costs)
@@ -169,7 +166,7 @@ def compare(
 
 
 def _check_comparable(a: Manifest, b: Manifest) -> None:
-    """Raise UsageError where numbers of the two mean different things, naming what differs."""
+    """Raise UsageError if a number means something else in A than in B, and name what differs."""
     for one in manifest_differences(a.suite, b.suite, "name", "size", "scale", "scene_seed"):
         if one.name == "name":
             raise UsageError(
@@ -190,116 +187,8 @@ def _check_comparable(a: Manifest, b: Manifest) -> None:
         raise UsageError("A and B have no metric in common")
 
 
-def _match_models(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
-    """Model of B -> the model of A that it is compared with."""
-    ours, theirs = _model_names(a), _model_names(b)
-    if models is None:
-        common = [name for name in theirs if name in ours]
-        if not common and len(ours) == len(theirs) == 1:
-            common = theirs
-            return {theirs[0]: ours[0]}
-        if not common:
-            raise UsageError(
-                f"A ran {named(ours)}, B {named(theirs)}: no model in common. "
-                f"Say which to compare: --models {ours[0]},{theirs[0]}"
-            )
-        return {name: name for name in common}
-    for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
-        if name not in known:
-            raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
-    if models[0] == models[1] and a.folder == b.folder:
-        raise UsageError(
-            f"--models: {models[0]} is compared with itself. Name two models of the run"
-        )
-    return {models[1]: models[0]}
-
-
-def _model_names(sheet: Sheet) -> list[str]:
-    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
-
-
-def _pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[_Group], list[str]]:
-    """Pairs by family and model, and what found no partner."""
-    ours, theirs = _columns_by_scene(a), _columns_by_scene(b)
-    groups: dict[tuple[str, str], _Group] = {}
-    alone = 0
-    for (scene, model), columns in theirs.items():
-        if model not in swaps:
-            continue
-        before = ours.get((scene, swaps[model]), [])
-        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
-        pairs = _pair_seeds(a, b, before, columns, swaps[model], model)
-        alone += not pairs
-        family = b.manifest.cases[columns[0]].family
-        label = _label(swaps[model], model)
-        group = groups.setdefault((family, label), _Group(family, label, [], [], exact))
-        group.a.extend(left for left, _ in pairs)
-        group.b.extend(right for _, right in pairs)
-    found = [group for group in groups.values() if group.a]
-    if not found:
-        raise UsageError(
-            "A and B have no finished case in common, so there is nothing to compare. `editproof"
-            " run` both whole"
-        )
-    left_out = []
-    if alone:
-        left_out.append(f"{alone} scenes of B have no finished case in A")
-    compared = {column for group in found for column in group.a}
-    missed = sum(
-        case.model.name in swaps.values()
-        and case.id in a.endings
-        and a.column_of[case.id] not in compared
-        for case in a.manifest.cases
-    )
-    if missed:
-        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
-    other = [name for name in _model_names(b) if name not in {*swaps, *_model_names(a)}]
-    if other:
-        left_out.append(f"A has no model that is called {named(other)}")
-    return found, left_out
-
-
-def _label(of_a: str, of_b: str) -> str:
-    """What two models are called together: `ns`, or `ns → patch`."""
-    return of_b if of_a == of_b else f"{of_a} → {of_b}"
-
-
-def _columns_by_scene(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
-    """Scene and model -> columns of its finished cases, in the order of the manifest."""
-    found: dict[tuple[tuple[object, ...], str], list[int]] = {}
-    for column, case in enumerate(sheet.manifest.cases):
-        if case.id in sheet.ended:
-            found.setdefault((_scene_key(case), case.model.name), []).append(column)
-    return found
-
-
-def _scene_key(case: Case) -> tuple[object, ...]:
-    return (case.family, case.name, case.size, case.scale, case.scene_seed)
-
-
-def _pair_seeds(
-    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
-) -> list[tuple[int, int]]:
-    """Seed by seed; a deterministic side's one case beside each of the other's; else, on other
-    seeds, in order.
-    """
-    if not ours or not theirs:
-        return []
-    if not is_stochastic(a, model_a):
-        return [(ours[0], column) for column in theirs]
-    if not is_stochastic(b, model_b):
-        return [(column, theirs[0]) for column in ours]
-    seeds = {a.manifest.cases[column].seed: column for column in ours}
-    same = [
-        (seeds[seed], column)
-        for column in theirs
-        if (seed := b.manifest.cases[column].seed) in seeds
-    ]
-    return same or list(zip(ours, theirs, strict=False))
-
-
 def _compared_keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
-    """What is compared: of every metric and region that both have, one statistic."""
+    """One statistic of every metric and region that both sides have."""
     known = b.keys()
     paired_values = set(a.keys())
     stats: dict[tuple[str, Region], list[str]] = {}
@@ -324,8 +213,8 @@ def _compared_keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
     )
 
 
-def _make_row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | None:
-    """A measurement of a group, not judged yet; None: the family's scenes have no such region."""
+def _make_row(b: Sheet, group: PairGroup, key: Key, numbers: _Numbers) -> Row | None:
+    """One number of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
     if ((states_a == ABSENT) & (states_b == ABSENT)).all():
@@ -396,8 +285,8 @@ def _make_row(b: Sheet, group: _Group, key: Key, numbers: _Numbers) -> Row | Non
 
 
 def _two_sided_p(change: Values, means: comparison.Means, scenes: comparison.Scenes) -> float:
-    """How likely such a mean is by the noise between the seeds of a scene; without two seeds, by
-    the spread of all pairs.
+    """Probability of such a mean change under the noise between seeds. Without two seeds, the
+    spread of all pairs stands in.
     """
     if not means.mean[0]:
         return 1.0
@@ -418,9 +307,10 @@ def _two_sided_p(change: Values, means: comparison.Means, scenes: comparison.Sce
     )
 
 
-def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
-    """Below which a change is none: the suite's margin for it, else for the metric anywhere, else
-    the metric's own, else what nobody sees."""
+def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
+    """Smallest change that counts: the suite's margin for the number, else for the metric, else the
+    metric's own, else what nobody can see.
+    """
     margins = [
         m
         for m in manifest.suite.margins
@@ -456,9 +346,7 @@ def _judge_row(row: Row, p: float | None) -> Row:
 
 
 def _limit_to_answer(row: Row, judged: Judgement) -> Row:
-    """The row, no louder than the answer: unchanged where nobody can see a difference, or where its
-    aspect is even.
-    """
+    """Call a row unchanged if nobody can see a difference, or if its aspect is even."""
     if row.outcome not in {"lost", "won"}:
         return row
     if (row.family, row.model) not in judged.shown:
@@ -468,15 +356,13 @@ def _limit_to_answer(row: Row, judged: Judgement) -> Row:
 
 
 def _aspect_name(sheet: Sheet, metric: str) -> str:
-    """What a metric is about; empty: its package is not here, and the run does not say."""
-    known = run.manifest.metrics[metric].aspect or metric in all_names()
-    return find_aspect(run, metric) if known else ""
+    """The aspect of a metric; empty: its package is missing and the run does not name it."""
+    known = sheet.manifest.metrics[metric].aspect or metric in all_names()
+    return aspect_of(sheet, metric) if known else ""
 
 
 def _sort_key(row: Row) -> tuple[bool, int, float]:
-    """Largest first, in margins or a twentieth of what was there; what has no number at all comes
-    last.
-    """
+    """Largest change first, in margins or twentieths of A's value; rows without numbers last."""
     size = (
         0.0
         if row.change is None
@@ -485,7 +371,9 @@ def _sort_key(row: Row) -> tuple[bool, int, float]:
     return row.why.startswith(NEITHER), OUTCOMES.index(row.outcome), -size
 
 
-def _make_pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) -> Iterable[Pair]:
+def _make_pairs(
+    a: Sheet, group: PairGroup, key: Key, numbers: _Numbers, b: Sheet
+) -> Iterable[Pair]:
     then, now = numbers.paired_values(key, group)
     changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
@@ -503,8 +391,8 @@ def _make_pairs(a: Sheet, group: _Group, key: Key, numbers: _Numbers, b: Sheet) 
 
 
 def _largest_changes(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ...]:
-    """The pairs with the largest change, few of a family and one of a scene; their change turned by
-    `sign` again.
+    """The pairs with the largest change, few of each family and one of each scene. `sign` turns
+    their change back.
     """
     kept: list[Pair] = []
     for pair in sorted(pairs, key=lambda one: -one.change):
@@ -516,13 +404,15 @@ def _largest_changes(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ..
     return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
 
 
-def _measure_drift(group: _Group, numbers: _Numbers) -> Drift:
+def _measure_drift(group: PairGroup, numbers: _Numbers) -> Drift:
     hue = _mean_values(HUE, group, numbers)
     fine = _mean_values(FINE, group, numbers)
     return Drift(group.family, group.model, *hue, *fine)
 
 
-def _mean_values(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | None, float | None]:
+def _mean_values(
+    key: Key, group: PairGroup, numbers: _Numbers
+) -> tuple[float | None, float | None]:
     if key not in numbers.keys:
         return None, None
     then, now = numbers.paired_values(key, group)
@@ -535,11 +425,11 @@ def _mean_values(key: Key, group: _Group, numbers: _Numbers) -> tuple[float | No
 
 
 def _compare_costs(
-    a: Sheet, b: Sheet, groups: Sequence[_Group], key: Key, numbers: _Numbers
+    a: Sheet, b: Sheet, groups: Sequence[PairGroup], key: Key, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
         own = [group for group in groups if group.model == model]
-        merged = _Group(
+        merged = PairGroup(
             "", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact
         )
         quality = _mean_values(key, merged, numbers)
@@ -563,7 +453,7 @@ def _edit_cost(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """None: there is none, or one is not known."""
+    """The mean; None: there is no value, or one is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
@@ -573,5 +463,5 @@ def _describe_side(sheet: Sheet, model: str, other: Sheet) -> Side:
     label = model or folder.name
     if model and folder != other.folder.resolve():
         label = f"{model} of {folder.name}"
-    found = (model,) if model else tuple(_model_names(sheet))
+    found = (model,) if model else tuple(model_names(sheet))
     return Side(label, str(folder), sheet.manifest.created, found, sheet.manifest.editproof)

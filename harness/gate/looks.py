@@ -16,13 +16,13 @@ from typing import Literal
 
 import msgspec
 
+from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
 from editproof.harness.metrics.core.metric import Areas
 from editproof.harness.metrics.core.visibility import (
     BLIND_PSNR_DB,
     Difference,
     compare,
     compare_without_model,
-    explain_unavailable,
     measure_kept_sample,
 )
 from editproof.harness.pictures import files as pictures

@@ -6,9 +6,10 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from editproof.harness.blame import blame as blaming
-from editproof.harness.blame import bundle
-from editproof.harness.blame.blame import Blame
+from editproof.harness.blame.blame import blame
+from editproof.harness.blame.bundle import write_bundle
+from editproof.harness.blame.outcome import Blame
+from editproof.harness.blame.question import find_case, make_question
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations.project import find_baseline, find_run_folder
 from editproof.harness.records import runs
@@ -43,27 +44,11 @@ def find_blame(
         )
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
-    asked = blaming.find_case(run, case, findings)
-    question = blaming.make_question(
+    asked = find_case(run, case, findings)
+    question = make_question(
         run, accepted.sheet, asked, findings, metric=metric, good=good, bad=bad
     )
     weights = find_weights(project.lpips_weights, download=False)
-    settings = project.settings
-    answer = blaming.blame(
-        question, weights, timeout_s=settings.timeout_s, limits=settings.limits, trust=allowed
-    )
-    written = bundle.write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
-    own = any(beyond_shipped(spec) for spec in (question.good, question.bad))
-    again = f"cd {shlex.quote(str(written))} && python repro.py{' --trust' if own else ''}"
-    return replace(answer, bundle=str(written), see_again=again)
-
-
-def _check_files(case: Case, folder: Path) -> None:
-    """Raise UsageError where the files that a case names are not those that the run saw: a run that
-    came from elsewhere may name any file here, and the bundle would hold it.
-    """
-    if (case.own or case.folder) and current_id(case) != case.id:
-        raise UsageError(
-            f"{case.folder} does not hold what {name_case(case)} was in {folder}: its files are"
-            " others, or have changed. Run the suite again"
-        )
+    answer = blame(question, weights, timeout_s=project.settings.timeout_s)
+    written = write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
+    return replace(answer, bundle=str(written))

@@ -1,1 +1,3 @@
-"""Pictures by their hash, and what two of them differ by. Nothing here knows what a verdict is."""
+"""Pictures by their hash, and the differences between two of them. This room knows nothing about
+verdicts.
+"""

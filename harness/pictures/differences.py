@@ -1,10 +1,10 @@
-"""Differences between pictures that were measured once, and what is accepted for each case.
+"""Differences that were measured between pictures, and the accepted pictures of a run.
 
-They are kept by what was compared: both pictures' and the right answer's hashes, the viewing
-condition, and the versions of the code. They are no part of a case's record, since the same picture
-may meet another baseline tomorrow.
+A difference is stored by what was compared: the hashes of both pictures and of the right answer,
+the viewing condition, and the versions of the code. It is not part of a case's record, since the
+same picture may be compared with another baseline tomorrow.
 
-differences.jsonl       in a run's folder: a line each, written by its workers and by the gate
+differences.jsonl       in a run's folder: one line each, written by its workers and by the gate
 differences/ab/….json   in the cache
 """
 
@@ -20,16 +20,9 @@ from pathlib import Path
 
 import msgspec
 
-from editproof.harness.metrics.core.visibility import PACKAGE, VERSION, Difference
-from editproof.harness.records.errors import DamagedError
-from editproof.harness.records.foreign import read_file
-from editproof.harness.records.json_files import (
-    add_checksum,
-    decode_json,
-    read_json,
-    write_json,
-)
-from editproof.harness.records.pairing import AcceptedPictures
+from editproof.harness.metrics.core.colorvideovdp import PACKAGE
+from editproof.harness.metrics.core.visibility import VERSION, Difference
+from editproof.harness.records.pairing import Beside
 from editproof.harness.records.types import Viewing
 from editproof.harness.retention.cache_pruning import note_use
 
@@ -38,17 +31,17 @@ FILE = "differences.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class PicturePair:
-    """Two pictures that are compared, and the right answer; by their hashes."""
+    """Two pictures to compare, and the right answer, by their hashes."""
 
     accepted: str
     image: str
     expected: str
-    """Empty: it is not known."""
+    """Empty: it is unknown."""
     viewing: Viewing
 
     @property
     def key(self) -> str:
-        """What the result is found by."""
+        """The key under which the result is stored."""
         look = (self.viewing.display, self.viewing.distance_m, self.viewing.zoom)
         identity = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
@@ -56,14 +49,14 @@ class PicturePair:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedPictures:
-    """What a run's pictures are compared with while they are at hand."""
+    """The accepted pictures that a run's pictures are compared with."""
 
     folder: Path
-    """Where the accepted pictures lie."""
-    pictures: Mapping[str, AcceptedPictures]
+    """Folder of the accepted pictures."""
+    pictures: Mapping[str, Beside]
     """By case id of the run."""
     viewing: tuple[Viewing, ...]
-    """As the suite's."""
+    """The suite's viewing conditions."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -72,14 +65,14 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class DifferenceStore:
-    """The differences of a run's folder, and behind it those of the cache."""
+    """The differences in a run's folder, backed by those in the cache."""
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self._path, self._cache = folder / FILE, cache
         self._known = _read_differences(self._path)
 
     def get(self, pair: PicturePair) -> Difference | None:
-        """What was measured of a pair; None: it has not been, yet."""
+        """Return the difference of a pair; None: it has not been measured."""
         key = pair.key
         if key not in self._known and self._cache and (found := _read_cached(self._cache, key)):
             self._known[key] = found
@@ -87,7 +80,7 @@ class DifferenceStore:
         return self._known.get(key)
 
     def put(self, pair: PicturePair, difference: Difference) -> None:
-        """Keep a result, in the cache as well."""
+        """Store a result, in the cache as well."""
         key = pair.key
         self._known[key] = difference
         append_difference(self._path, key, difference)
@@ -96,16 +89,14 @@ class DifferenceStore:
 
 
 def append_difference(path: Path, key: str, difference: Difference) -> None:
-    """Add a line. Several processes may: a short write to a file opened for appending is not torn
-    apart.
-    """
+    """Append a line. Several processes may do so: a short write in append mode is not torn."""
     with path.open("ab", buffering=0) as file:
         file.write(add_checksum(msgspec.json.encode(_Line(key, difference))) + b"\n")
 
 
 def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
-    """How a family's pictures are looked at: the last entry that names it, else the last one for
-    all.
+    """The viewing condition of a family: the last entry that names it, else the last one for all
+    families.
     """
     fitting = [one for one in viewing if not one.families or family in one.families]
     named = [one for one in fitting if one.families]
@@ -114,7 +105,7 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
 
 
 def _read_differences(path: Path) -> dict[str, Difference]:
-    """What the file says; a line that is torn or of another version says nothing."""
+    """Read the file. A line that is torn or of another version is skipped."""
     found: dict[str, Difference] = {}
     for line in read_file(path).split(b"\n") if path.is_file() else ():
         try:

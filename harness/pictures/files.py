@@ -1,4 +1,4 @@
-"""The pictures that a case leaves behind, as content-addressed PNG files."""
+"""The pictures of a case, as PNG files that are named by their content."""
 
 from __future__ import annotations
 
@@ -23,32 +23,25 @@ Levels = npt.NDArray[np.uint8]
 """H×W."""
 
 OUTLINE_SHARE = 400
-"""A region's outline is one pixel thick for this many of the picture's longer edge."""
+"""A region's outline is one pixel thick for each of this many pixels of the longer edge."""
 
 MOST_PIXELS = 178_956_970
 """Of a picture that is read: Pillow's own limit."""
 
 DELTA_E_WHITE = 20.0
-"""The difference picture's brightest colour stands for this ΔE00 and more."""
+"""ΔE00 from which on the difference picture shows its brightest colour."""
 
 
 def store(folder: Path, image: Image | Plane) -> str:
-    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/` and give its SHA-256.
-    Written once only.
+    """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/`, and return its
+    SHA-256. An existing file is kept.
     """
     return _write_blob(folder, _encode_png(image))
 
 
 def load(path: Path) -> Image:
-    """A picture as it was stored. Raises DamagedError where it is gone, or is not what was, or is
-    larger than any edit.
-    """
-    size = png_size(path) or (0, 0)
-    if size[0] * size[1] > MOST_PIXELS:
-        raise DamagedError(f"the picture {path} is {size[0]}×{size[1]}, too large to be read")
-    data = read_file(path) if path.is_file() else b""
-    buffer = np.frombuffer(data, np.uint8)
-    pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if is_intact(path, data) else None
+    """Load a stored picture. Raises UsageError if it is missing or damaged."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
         raise DamagedError(
             f"the picture {path} is {'damaged' if data else 'gone'}. Run its case again, or restore"
@@ -63,29 +56,25 @@ def is_intact(path: Path, data: bytes) -> bool:
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Where a picture lies, in the first of the folders that has it; None: in none, or the hash is
-    empty.
-    """
-    if not digest:
-        return None
+    """Path of a picture in the first folder that has it; None: no folder has it."""
     paths = (blob_path(folder, digest) for folder in folders)
     return next((path for path in paths if path.is_file()), None)
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:
-    """A picture by its hash; None: the hash is empty, or no folder has it."""
-    path = path_in(folders, digest)
+    """Load a picture by its hash; None: the hash is empty, or no folder has it."""
+    path = path_in(folders, digest) if digest else None
     return load(path) if path else None
 
 
 def digest_of(image: Image | Plane) -> str:
-    """The SHA-256 under which `store` would keep a picture."""
+    """The SHA-256 under which `store` would write a picture."""
     return hashlib.sha256(_encode_png(image)).hexdigest()
 
 
 def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
-    """As `store`, of H×W palette indices: `palette` has three bytes a colour, `alphas` one (None:
-    all opaque).
+    """Store H×W palette indices as `store` does. `palette` has three bytes for each colour,
+    `alphas` one (None: all opaque).
     """
     picture = Pil.fromarray(levels).convert("P")
     picture.putpalette(palette)
@@ -95,8 +84,8 @@ def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | 
 
 
 def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
-    """The line around a region, just outside it, for `store_indexed`; transparent elsewhere.
-    `colour` is RGB in [0, 1].
+    """The line just outside a region, for `store_indexed`, transparent elsewhere. `colour` is RGB
+    in [0, 1].
     """
     thickness = max(1, round(max(area.shape) / OUTLINE_SHARE))
     kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
@@ -122,23 +111,15 @@ def _write_blob(folder: Path, data: bytes) -> str:
 
 
 def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
-    """The picture with every pixel repeated, so that it has the height and width of `shape`, a
-    multiple of its own.
+    """Repeat every pixel so that the picture has the height and width of `shape`, a multiple of its
+    own.
     """
     factor = shape[0] // image.shape[0]
     return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def store_difference(folder: Path, expected: Image, actual: Image) -> str:
-    """Store CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more. One byte a pixel
-    and a palette, since as colours these would be a third of all that a run stores.
-    """
-    shares = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
-    levels = np.round(shares * 255).astype(np.uint8)
-    return store_indexed(folder, levels, heat_palette())
-
-
-def heat_palette() -> bytes:
-    """The colours of a heat map, 256 × RGB, from harmless to damage."""
-    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
-    return ramp.reshape(256, 3)[:, ::-1].tobytes()
+def difference(expected: Image, actual: Image) -> Image:
+    """CIEDE2000 as a heat map: black is equal, the brightest colour is ΔE00 20 and more."""
+    levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
+    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.metric import (
     Areas,
     Image,
@@ -35,12 +35,12 @@ class PreparedPicture(NamedTuple):
 
 
 def _prepare(reference: Reference) -> PreparedPicture:
-    visibility.require_package()
+    colorvideovdp.require_package()
     return PreparedPicture(require_part(reference.expected), reference.areas)
 
 
 def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
-    found = visibility.pool_regions(
+    found = colorvideovdp.pool_regions(
         actual, prepared.expected, viewing=VIEWING, areas=prepared.areas
     )
     values: list[Value] = []
@@ -55,7 +55,7 @@ def _measure(prepared: PreparedPicture, actual: Image) -> list[Value]:
     return values
 
 
-def _find_worst(region: Region, windows: visibility.Grid) -> Value:
+def _find_worst(region: Region, windows: colorvideovdp.Grid) -> Value:
     if np.isnan(windows.lost).all():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(windows.lost)), windows.lost.shape)
@@ -71,9 +71,9 @@ def _find_worst(region: Region, windows: visibility.Grid) -> Value:
 def _map(prepared: PreparedPicture, actual: Image) -> Plane:
     """JOD lost around every pixel: of its window."""
     everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
-    windows = visibility.pool_regions(actual, prepared.expected, viewing=VIEWING, areas=everywhere)[
-        "all"
-    ].windows
+    windows = colorvideovdp.pool_regions(
+        actual, prepared.expected, viewing=VIEWING, areas=everywhere
+    )["all"].windows
     return interpolate_windows(np.nan_to_num(windows.lost), windows.ys, windows.xs, actual.shape)
 
 

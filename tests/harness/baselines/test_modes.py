@@ -14,7 +14,7 @@ from editproof.harness.baselines.modes import Modes
 from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
 from editproof.harness.gate.looks import Looking
-from editproof.harness.metrics.core.visibility import explain_unavailable
+from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
 from editproof.harness.records.sheet import Sheet, sheet_of
 from tests.harness.compare.test_compare import drawn, level, run_of, written
 from tests.harness.conftest import Command

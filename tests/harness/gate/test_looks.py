@@ -11,8 +11,8 @@ import pytest
 
 from editproof.harness.gate import looks
 from editproof.harness.gate.judge import judge
-from editproof.harness.gate.looks import Look, LookOptions, Looks, look
-from editproof.harness.metrics.core import visibility
+from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records.errors import IncompleteError
@@ -191,7 +191,7 @@ def test_without_the_package_limits_stand_in_and_it_is_said(
     def missing() -> None:
         raise IncompleteError("ColorVideoVDP cannot be loaded: no. Install it")
 
-    monkeypatch.setattr(visibility, "_package", missing)
+    monkeypatch.setattr(colorvideovdp, "_package", missing)
     hole = ACCEPTED.copy()
     hole[20:40, 20:40] = 0
     nearly = ACCEPTED.copy()

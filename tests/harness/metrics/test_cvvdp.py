@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from editproof.harness.metrics.core import visibility
+from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.metric import Image, make_reference, require_part
 from editproof.harness.metrics.structure.cvvdp import CVVDP
 from editproof.harness.records.errors import IncompleteError
@@ -77,8 +77,8 @@ def test_a_missing_package_is_said_in_one_line(
 ) -> None:
     """With what to install."""
     monkeypatch.setitem(sys.modules, "pycvvdp", None)
-    visibility._package.cache_clear()
+    colorvideovdp._package.cache_clear()
     with pytest.raises(IncompleteError, match="pip install cvvdp") as error:
         CVVDP.prepare(make_reference(picture))
     assert "\n" not in str(error.value)
-    visibility._package.cache_clear()
+    colorvideovdp._package.cache_clear()

@@ -1,0 +1,175 @@
+"""The question that blame answers: which case, which number, which two pipelines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from editproof.harness.gate.first_stage import same_seed
+from editproof.harness.gate.statistics import worsening
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import pair
+from editproof.harness.records.runs import metric_name
+from editproof.harness.records.sheet import MEASURED, Ended, Key, Sheet
+from editproof.harness.records.types import Case, Finding, Outcome
+from editproof.harness.records.wording import case_name, names
+from editproof.harness.suites.cases import ID_LENGTH
+from editproof.harness.suites.suite import parse_model
+
+CALLED_OUT = {
+    Outcome.REGRESSED,
+    Outcome.TRADED,
+    Outcome.CHANGED,
+    Outcome.UNDERPOWERED,
+    Outcome.WAIVED,
+}
+"""Outcomes of findings that a stage may be blamed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A case that got worse, the number that shows it, and the two pipelines."""
+
+    run: Sheet
+    baseline: Sheet
+    case: Case
+    other: str
+    """Id of the case in the baseline."""
+    key: Key
+    good: str
+    """Spec of the good pipeline, as `--pipeline` takes it."""
+    bad: str
+
+
+def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
+    """Find a case by its id, the beginning of its id, or `family/name`. Of several, return the
+    first that a finding names.
+
+    Raises UsageError if there is none, or if it is not clear which one is meant.
+    """
+    cases = [case for case in run.manifest.cases if case.id in run.ended]
+    by_id = [case for case in cases if len(asked) >= ID_LENGTH // 4 and case.id.startswith(asked)]
+    found = by_id or [case for case in cases if asked in {case.scene, case.family, case_name(case)}]
+    if not found:
+        known = names([case_name(case) for case in cases])
+        raise UsageError(
+            f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}"
+        )
+    called = [
+        case_id
+        for finding in findings
+        if finding.outcome in CALLED_OUT
+        for case_id in finding.cases
+    ]
+    ranked = sorted(
+        found, key=lambda case: called.index(case.id) if case.id in called else math.inf
+    )
+    if len(found) > 1 and ranked[0].id not in called:
+        raise UsageError(
+            f"{asked!r} fits {len(found)} cases, and no finding names one of them: "
+            f"{names([f'{case_name(case)} = {case.id}' for case in found])}. Give an id"
+        )
+    return ranked[0]
+
+
+def make_question(
+    run: Sheet,
+    baseline: Sheet,
+    case: Case,
+    findings: Sequence[Finding],
+    *,
+    metric: str = "",
+    good: str = "",
+    bad: str = "",
+) -> Question:
+    """Choose what to look into: the worst finding about the case, or about its family and model,
+    else the number that changed most.
+
+    `metric` is `NAME`, `NAME/REGION` or `NAME/REGION/STATISTIC`. Raises UsageError if the baseline
+    has no such case on the same seed, the case failed on either side, the run has no such number,
+    or `good` or `bad` names no pipeline.
+    """
+    if run.ended[case.id].error:
+        raise UsageError(_explain_no_picture(run, case, run.ended[case.id]))
+    pairing = pair(run, baseline)
+    others = same_seed(run, baseline, pairing, [case.id])
+    if case.id not in others:
+        how = (
+            "on another seed only, so every stochastic stage differs"
+            if case.id in pairing.ids
+            else "nowhere"
+        )
+        raise UsageError(
+            f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed:"
+            " run the suite on those of the baseline"
+        )
+    ours, theirs = (
+        run.manifest.pipelines[case.model.name],
+        baseline.manifest.pipelines[case.model.name],
+    )
+    key = _choose_key(run, baseline, case, others[case.id], findings, metric)
+    good, bad = (parse_model(text).spec if text else "" for text in (good, bad))
+    return Question(
+        run, baseline, case, others[case.id], key, good or theirs.spec, bad or ours.spec
+    )
+
+
+def _explain_no_picture(run: Sheet, case: Case, ended: Ended) -> str:
+    return (
+        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}:"
+        f" {ended.reason}. Its traceback is in that run's report"
+    )
+
+
+def read_value(where: Sheet, case_id: str, key: Key) -> float | None:
+    """Read a number of a case; None: it was not measured."""
+    grid = where.grid([key])
+    column = where.columns[case_id]
+    return float(grid.values[0, column]) if grid.states[0, column] == MEASURED else None
+
+
+def _choose_key(
+    run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
+) -> Key:
+    if metric:
+        asked = metric.split("/")
+        fitting = [key for key in run.keys() if list(key)[: len(asked)] == asked]  # noqa: SIM118 - no mapping
+        if not fitting:
+            raise UsageError(
+                f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or"
+                f" METRIC/REGION/STATISTIC; its metrics are: {', '.join(run.manifest.metrics)}"
+            )
+    else:
+        shown = [
+            finding.evidence
+            for finding in sorted(findings, key=lambda finding: finding.rule != "picture")
+            if finding.outcome in CALLED_OUT and case.id in finding.cases and finding.evidence
+        ]
+        known = [
+            evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics
+        ]
+        if known:
+            return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
+        fitting = list(run.keys())
+    return _find_most_changed(run, baseline, case, other, fitting)
+
+
+def _find_most_changed(
+    run: Sheet, baseline: Sheet, case: Case, other: str, keys: Sequence[Key]
+) -> Key:
+    """The number that got worse the most, relative to its spread over the baseline's cases."""
+    ours, theirs = run.grid(keys), baseline.grid(keys)
+    at, there = run.columns[case.id], baseline.columns[other]
+    best, found = 0.0, keys[0]
+    for row, key in enumerate(keys):
+        if ours.states[row, at] != MEASURED or theirs.states[row, there] != MEASURED:
+            continue
+        better = run.manifest.metrics[key.metric].better
+        change = float(worsening(ours.values[row, [at]], theirs.values[row, [there]], better)[0])
+        spread = float(np.nanstd(theirs.values[row])) or 1e-9
+        if change / spread > best:
+            best, found = change / spread, key
+    return found

@@ -1,0 +1,136 @@
+"""Which cases of A and B are compared: by model, scene and seed.
+
+A deterministic side stands for every seed of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.pairing import stochastic
+from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.types import Case
+from editproof.harness.records.wording import counted
+from editproof.harness.records.wording import names as named
+
+
+class PairGroup(NamedTuple):
+    """The pairs of one family and model, as columns of A and of B."""
+
+    family: str
+    model: str
+    a: list[int]
+    b: list[int]
+    exact: bool
+    """Whether both sides are deterministic."""
+
+
+def match_models(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
+    """Model of B -> the model of A that it is compared with."""
+    ours, theirs = model_names(a), model_names(b)
+    if models is None:
+        common = [name for name in theirs if name in ours]
+        if not common and len(ours) == len(theirs) == 1:
+            common = theirs
+            return {theirs[0]: ours[0]}
+        if not common:
+            raise UsageError(
+                f"A ran {named(ours)}, B {named(theirs)}: no model in common. "
+                f"Say which to compare: --models {ours[0]},{theirs[0]}"
+            )
+        return {name: name for name in common}
+    for name, known, side in ((models[0], ours, "A"), (models[1], theirs, "B")):
+        if name not in known:
+            raise UsageError(f"--models: {side} has no model {name!r}; it has {named(known)}")
+    if models[0] == models[1] and a.folder == b.folder:
+        raise UsageError(
+            f"--models: {models[0]} is compared with itself. Name two models of the run"
+        )
+    return {models[1]: models[0]}
+
+
+def model_names(sheet: Sheet) -> list[str]:
+    """The models of a run, in the order of its cases."""
+    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
+
+
+def pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[PairGroup], list[str]]:
+    """Pairs by family and model, and what has no partner."""
+    ours, theirs = _columns_by_scene(a), _columns_by_scene(b)
+    groups: dict[tuple[str, str], PairGroup] = {}
+    alone = 0
+    for (scene, model), columns in theirs.items():
+        if model not in swaps:
+            continue
+        before = ours.get((scene, swaps[model]), [])
+        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
+        pairs = _pair_seeds(a, b, before, columns, swaps[model], model)
+        alone += not pairs
+        family = b.manifest.cases[columns[0]].family
+        label = label_of(swaps[model], model)
+        group = groups.setdefault((family, label), PairGroup(family, label, [], [], exact))
+        group.a.extend(left for left, _ in pairs)
+        group.b.extend(right for _, right in pairs)
+    found = [group for group in groups.values() if group.a]
+    if not found:
+        raise UsageError(
+            "A and B have no finished case in common, so there is nothing to compare. `editproof"
+            " run` both whole"
+        )
+    left_out = []
+    if alone:
+        left_out.append(f"{alone} scenes of B have no finished case in A")
+    compared = {column for group in found for column in group.a}
+    missed = sum(
+        case.model.name in swaps.values()
+        and case.id in a.ended
+        and a.columns[case.id] not in compared
+        for case in a.manifest.cases
+    )
+    if missed:
+        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
+    other = [name for name in model_names(b) if name not in {*swaps, *model_names(a)}]
+    if other:
+        left_out.append(f"A has no model that is called {named(other)}")
+    return found, left_out
+
+
+def label_of(of_a: str, of_b: str) -> str:
+    """The common name of two models: `ns`, or `ns → patch`."""
+    return of_b if of_a == of_b else f"{of_a} → {of_b}"
+
+
+def _columns_by_scene(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
+    """Scene and model -> columns of its finished cases, in the manifest's order."""
+    found: dict[tuple[tuple[object, ...], str], list[int]] = {}
+    for column, case in enumerate(sheet.manifest.cases):
+        if case.id in sheet.ended:
+            found.setdefault((_scene_key(case), case.model.name), []).append(column)
+    return found
+
+
+def _scene_key(case: Case) -> tuple[object, ...]:
+    return (case.family, case.name, case.size, case.scale, case.scene_seed)
+
+
+def _pair_seeds(
+    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
+) -> list[tuple[int, int]]:
+    """Pair the same seeds. A deterministic side's case is paired with every seed of the other.
+    Different seeds are paired in order.
+    """
+    if not ours or not theirs:
+        return []
+    if not stochastic(a, model_a):
+        return [(ours[0], column) for column in theirs]
+    if not stochastic(b, model_b):
+        return [(column, theirs[0]) for column in ours]
+    seeds = {a.manifest.cases[column].seed: column for column in ours}
+    same = [
+        (seeds[seed], column)
+        for column in theirs
+        if (seed := b.manifest.cases[column].seed) in seeds
+    ]
+    return same or list(zip(ours, theirs, strict=False))
