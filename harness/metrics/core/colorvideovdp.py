@@ -35,28 +35,29 @@ CELL_PX = 8
 """Distance between neighbouring windows."""
 
 MIN_PX = 16
-"""Shorter pictures have no pyramid: they are mirrored to this size."""
+"""A picture needs this edge for a pyramid. Smaller ones are mirrored to this size."""
 
 Maps = tuple[npt.NDArray[np.float32], ...]
-"""A band each, finest first: channels (achromatic, red-green, yellow-violet) × height × width of
-the band; in contrast thresholds. The last is the base band."""
+"""One map for each band, finest first: channels (achromatic, red-green, yellow-violet) × height ×
+width of the band, in contrast thresholds. The last is the base band.
+"""
 
 Energy = npt.NDArray[np.float64]
 """Channels × bands: the root of the mean squared difference."""
 
 PARTS = ("detail", "structure", "tone", "colour")
-"""What a difference is made of: fine, middle and coarse bands of the luminance, and both colour
+"""What makes up a difference: fine, middle and coarse bands of luminance, and both colour
 channels.
 """
 
 FINE_CPD = 6.0
 
 COARSE_CPD = 0.8
-"""Where fine ends and where coarse begins, in cycles a degree of the visual field."""
+"""Limits of fine and coarse bands, in cycles per degree of the visual field."""
 
 
 class Condition(NamedTuple):
-    """A viewing condition, as the package wants it."""
+    """A viewing condition in the package's terms."""
 
     display: str
     pixels_per_degree: float
@@ -66,8 +67,8 @@ class Condition(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """JOD lost in each window of a picture, rows × columns; NaN where a window sees too little of
-    the region.
+    """JOD lost in each window of a picture, rows × columns; NaN if a window sees too little of the
+    region.
     """
 
     lost: npt.NDArray[np.float64]
@@ -84,7 +85,7 @@ class RegionLoss(NamedTuple):
 
 
 def condition_of(viewing: Viewing) -> Condition:
-    """The viewing condition that a suite names. Raises UsageError where the package has no such
+    """The viewing condition of a suite. Raises UsageError if the package does not know the
     display.
     """
     return Condition(
@@ -94,7 +95,7 @@ def condition_of(viewing: Viewing) -> Condition:
 
 
 def explain_unavailable() -> str:
-    """Why the package cannot be used here; empty: it can."""
+    """Say why the package cannot be used here; empty: it can."""
     try:
         _package()
     except IncompleteError as error:
@@ -103,7 +104,7 @@ def explain_unavailable() -> str:
 
 
 def require_package() -> None:
-    """Raise IncompleteError, with what to install, where the package cannot be used."""
+    """Raise IncompleteError that says what to install if the package cannot be used."""
     _package()
 
 
@@ -113,7 +114,7 @@ def pool_regions(
     """What a viewer sees of the difference between two pictures, H×W×3 in [0, 1], sRGB, in each
     region that is not empty.
 
-    Over `all` it is the package's own number. Raises IncompleteError where the package is missing.
+    Over `all` it is the package's own number. Raises IncompleteError if the package is missing.
     """
     observer = get_observer(viewing)
     whole, maps = observer.look(image, expected)
@@ -127,7 +128,7 @@ def pool_regions(
 
 
 def pool_region(maps: Maps, area: Area) -> Energy:
-    """Over a region."""
+    """Energy over a region."""
     return np.stack([_weighted_rms(band, area.astype(np.float32)) for band in maps], axis=-1)
 
 
@@ -154,7 +155,7 @@ class DifferenceWindows:
         )  # channels × rows × columns × bands
 
     def energies(self) -> npt.NDArray[np.float64]:
-        """Rows × columns × channels × bands."""
+        """Energy of each window: rows × columns × channels × bands."""
         down, right = self._span
         channels, _, _, bands = self._squares.shape
         sums = []
@@ -178,16 +179,16 @@ class DifferenceWindows:
 
     @property
     def squares(self) -> npt.NDArray[np.float64]:
-        """Rows × columns of cells: how much each differs, over all channels and bands."""
+        """Squared difference of each cell over all channels and bands: rows × columns."""
         return np.asarray(self._squares.sum(axis=(0, 3)), np.float64)
 
     def energy(self, weight: npt.NDArray[np.float64]) -> Energy:
-        """Channels × bands: over the picture, each cell counted by its weight."""
+        """Energy of the picture, each cell weighted: channels × bands."""
         mean = (self._squares * weight[None, :, :, None]).sum(axis=(1, 2)) / weight.sum()
         return np.asarray(np.sqrt(mean), np.float64)
 
     def grid(self, observer: Observer, area: Area) -> Grid:
-        """JOD lost in each window, over what it sees of the region."""
+        """JOD lost in each window, over its part of the region."""
         share = self._resize(area.astype(np.float32))
         seen = self._sum_windows(share)
         table = np.stack(
@@ -209,7 +210,7 @@ class DifferenceWindows:
         return Grid(lost, ys, xs)
 
     def _sum_windows(self, cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Over each window."""
+        """Sum over each window."""
         down, right = self._span
         table = np.asarray(cv2.integral(np.ascontiguousarray(cells), sdepth=cv2.CV_64F), np.float64)
         return (
@@ -220,7 +221,7 @@ class DifferenceWindows:
         )
 
     def centre(self, index: int, axis: int) -> int:
-        """The middle of a window, in pixels along an axis."""
+        """Centre of a window along an axis, in pixels."""
         return min(int((index + self._span[axis] / 2) * CELL_PX), self._shape[axis] - 1)
 
     def _resize(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -233,34 +234,34 @@ class DifferenceWindows:
 
 
 class _Collector:
-    """Takes the difference maps that the package offers to whoever wants to see its channels."""
+    """Takes the difference maps that the package hands to its channel dump."""
 
     def __init__(self) -> None:
         self.maps: list[npt.NDArray[np.float32]] = []
         self.frequencies: Sequence[float] = ()
 
     def open(self, _fps: float) -> None:
-        """A picture begins."""
+        """Begin a picture."""
         self.maps = []
 
     def dump_temp_ch(self, _channels: Any) -> None:
-        """Not wanted."""
+        """Ignore the temporal channels."""
 
     def dump_lpyr(self, pyramid: Any, _bands: Any) -> None:
-        """Note which frequencies the bands have, in cycles a degree."""
+        """Store the bands' frequencies, in cycles per degree."""
         self.frequencies = tuple(float(frequency) for frequency in pyramid.get_freqs())
 
     def set_diff_band(
         self, _width: int, _height: int, _ppd: float, _band: int, difference: Any
     ) -> None:
-        """Keep one band."""
+        """Store one band."""
         self.maps.append(difference[0, :, 0].cpu().numpy())
 
     def dump_diff(self) -> None:
-        """Not wanted."""
+        """Ignore the end of a picture."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
 class Observer:
@@ -298,7 +299,7 @@ class Observer:
         return max(10.0 - float(jod), 0.0), maps
 
     def lost(self, energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """JOD lost, of … × channels × bands: the package's own pooling."""
+        """JOD lost for energies, … × channels × bands, by the package's own pooling."""
         import torch
 
         leading = energy.shape[:-2]
@@ -310,7 +311,7 @@ class Observer:
         return np.maximum(10.0 - np.asarray(jod.cpu(), np.float64), 0.0).reshape(leading)
 
     def parts(self, energy: Energy) -> dict[str, float]:
-        """JOD lost of each of `PARTS` alone."""
+        """JOD lost for each of `PARTS` alone."""
         frequency = np.asarray(self._collector.frequencies)
         fine, coarse = frequency >= FINE_CPD, frequency < COARSE_CPD
         coarse[-1] = True
@@ -370,8 +371,8 @@ def _pixels_per_degree(display: str, distance_m: float) -> float:
 
 
 def check_display(display: str) -> None:
-    """Raise UsageError with the nearest known name unless the package knows the display. Where it
-    is missing, nobody does.
+    """Raise UsageError with the nearest known name unless the package knows the display. Without
+    the package, every name passes.
     """
     displays = _displays()
     if displays and display not in displays:
@@ -380,8 +381,8 @@ def check_display(display: str) -> None:
 
 @cache
 def _displays() -> Mapping[str, Any]:
-    """The package's displays; none where it is missing. The package itself is not imported, which
-    takes seconds.
+    """The package's displays; empty if it is missing. The package is not imported, since that takes
+    seconds.
     """
     found = find_spec("pycvvdp")
     if found is None or found.origin is None:
@@ -393,7 +394,7 @@ def _displays() -> Mapping[str, Any]:
 
 @cache
 def _package() -> Any:
-    """The package, imported without its noise. Raises IncompleteError where it cannot be."""
+    """Import the package without its output. Raises IncompleteError if that fails."""
     level, path = logging.root.manager.disable, list(sys.path)
     logging.disable(logging.CRITICAL)
     try:

@@ -1,5 +1,5 @@
-"""What every metric keeps, ours and other packages': checked on the golden pair before it measures
-anything.
+"""What every metric must satisfy, ours and those of other packages. It is checked on the golden
+pair before the metric is used.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from editproof.harness.records.errors import EditproofError, IncompleteError, on
 
 @cache
 def check_metric(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric keeps its own declaration and measures the golden
-    pair as it should.
+    """Raise IncompleteError unless the metric satisfies its own declaration and has the right
+    values on the golden pair.
 
-    Looks once a process at a metric that does.
+    A metric that does is checked once in each process.
     """
     try:
         found = next(find_problems(metric), "")
@@ -34,7 +34,7 @@ def check_metric(metric: Metric) -> None:
 
 
 def find_problems(metric: Metric) -> Iterator[str]:
-    """What is wrong with a metric, first things first."""
+    """Say what is wrong with a metric, the first problem first."""
     reference, actual = get_pair(metric)
     if metric.missing(reference):
         return
@@ -51,7 +51,7 @@ def find_problems(metric: Metric) -> Iterator[str]:
 
 
 def _find_undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Statistics that are not those that it declares, in any region."""
+    """Regions whose statistics differ from the declared ones."""
     for region in metric.regions:
         stats = tuple(value.stat for value in values if value.region == region)
         if stats != metric.stats:
@@ -62,7 +62,7 @@ def _find_undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
 
 
 def _find_impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Values outside its range, and those that are neither a number nor a reason."""
+    """Values outside the metric's range, and values without either a number or a reason."""
     for value in values:
         if (value.value is None) != bool(value.reason):
             yield (
@@ -74,7 +74,7 @@ def _find_impossible(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
 
 
 def _find_imperfect(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
-    """Values of the right answer itself that are not the best."""
+    """Values of the right answer itself that are not the best possible."""
     best = metric.range[1] if metric.better == "higher" else 0.0
     for value in values:
         if value.value is not None and not math.isclose(

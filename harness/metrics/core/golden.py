@@ -1,7 +1,7 @@
-"""A fixed pair of pictures: every metric measures it before it is used, and refuses where its
-number is off.
+"""A fixed pair of pictures that every metric measures before it is used. A metric with wrong values
+is rejected.
 
-A library that changed, weights that were not loaded, a processor that miscounts: each would give
+A library that changed, weights that were not loaded, or a faulty processor would otherwise give
 numbers that look like measurements.
 """
 
@@ -28,19 +28,17 @@ from editproof.vectors.regions import border
 from editproof.vectors.scene import Box
 
 EDGE_PX = 192
-"""The smallest size at which every metric measures."""
+"""The smallest size that every metric can measure."""
 
 TILES = 6
-"""Along each axis of the tiled pair."""
+"""Tiles along each axis of the tiled pair."""
 
 TOLERANCE = 1e-4
-"""Relative to the number and a fiftieth more: what float32 and another processor may change."""
+"""Relative to the number plus 0.02: room for float32 and other processors."""
 
 
 def check_golden(metric: Metric) -> None:
-    """Raise IncompleteError unless the metric measures the golden pair as it did when it was
-    written.
-    """
+    """Raise IncompleteError unless the metric has its golden values on the golden pair."""
     measured = golden_values(metric)
     for stat, golden in metric.golden.items():
         if not abs(measured[stat] - golden) <= TOLERANCE * (abs(golden) + 0.02):
@@ -52,8 +50,8 @@ def check_golden(metric: Metric) -> None:
 
 
 def golden_values(metric: Metric) -> dict[str, float]:
-    """Every statistic of the golden pair, in `all` or else the metric's first region; NaN where
-    there is none.
+    """Every statistic of the golden pair, in `all` or else in the metric's first region; NaN: not
+    measured.
     """
     reference, actual = get_pair(metric)
     region = "all" if "all" in metric.regions else metric.regions[0]
@@ -62,7 +60,7 @@ def golden_values(metric: Metric) -> dict[str, float]:
 
 
 def get_pair(metric: Metric) -> tuple[Reference, Image]:
-    """The golden pair that a metric names; nobody can change it for the others."""
+    """The golden pair that a metric names, read-only."""
     reference, actual = {"texture": golden_pair, "paper": printed_pair, "tiles": tiled_pair}[
         metric.golden_pair
     ]()
@@ -71,8 +69,8 @@ def get_pair(metric: Metric) -> tuple[Reference, Image]:
 
 @cache
 def golden_pair() -> tuple[Reference, Image]:
-    """A right answer, all that is known about it, and an edit of it with some of everything wrong:
-    ghost, tint, blur.
+    """A right answer with everything that can be known about it, and a damaged edit of it: ghost,
+    tint, step and blur.
     """
     y, x = np.mgrid[0:EDGE_PX, 0:EDGE_PX].astype(np.float64) / (EDGE_PX - 1)
     radius = np.hypot(x - 0.5, y - 0.5)
@@ -107,8 +105,8 @@ def golden_pair() -> tuple[Reference, Image]:
 
 @cache
 def printed_pair() -> tuple[Reference, Image]:
-    """A printed line that must stay and two that must go: of the first the end is lost, of the
-    others one is still there.
+    """A printed line that must stay, and two that must go. The edit loses the end of the first and
+    leaves one of the others.
     """
     from editproof.vectors.drawing.layers import Lettering, patch_box, text_patch
 
@@ -150,7 +148,7 @@ def printed_pair() -> tuple[Reference, Image]:
 
 @cache
 def tiled_pair() -> tuple[Reference, Image]:
-    """The golden pair in tiles, each of which is lighter in its middle."""
+    """The golden pair with tiles that are lighter in their middle."""
     reference, damaged = golden_pair()
     phase = (np.arange(EDGE_PX) + 0.5) * TILES / EDGE_PX
     border = np.abs(phase - np.round(phase)) * EDGE_PX / TILES < 1.6
@@ -161,7 +159,7 @@ def tiled_pair() -> tuple[Reference, Image]:
 
 
 def _place_letters(letters: npt.NDArray[np.uint8], top: int, left: int) -> Plane:
-    """Letters on an empty plane."""
+    """Place letters on an empty plane."""
     plane = np.zeros((EDGE_PX, EDGE_PX))
     plane[top : top + letters.shape[0], left : left + letters.shape[1]] = letters / 255
     return plane
@@ -174,8 +172,8 @@ def _box_area(box: Box) -> Area:
 
 
 def _damage(expected: Plane, colour: Plane, overlay: Plane, y: Plane, x: Plane) -> Image:
-    """A ghost of the overlay, a tint on the right, a step along the middle, and a soft lower
-    third.
+    """Add a ghost of the overlay, a tint on the right, a step along the middle, and blur in the
+    lower third.
     """
     actual = _lay_over(expected, colour, 0.12 * overlay)
     actual[..., 0] += 0.03 * (x > 0.5)

@@ -1,4 +1,6 @@
-"""Where LPIPS gets its backbone from, without a download if possible. Imports nothing heavy."""
+"""Where LPIPS gets its backbone, without a download if possible. This module imports nothing
+heavy.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from pathlib import Path
 from editproof.harness.records.errors import UsageError
 
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-"""torchvision's ImageNet AlexNet; the name carries the start of the file's SHA-256."""
+"""torchvision's ImageNet AlexNet. The name holds the first digits of the file's SHA-256."""
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -26,8 +28,9 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "vgg": ("vgg16-397923af.pth",),
     "squeeze": ("squeezenet1_1_features.safetensors", "squeezenet1_1-b8a52dc0.pth"),
 }
-"""The other networks' files, as torchvision names them and where they prove themselves by their
-numbers as safetensors. They are used where they are, never downloaded."""
+"""Files of the other networks, as torchvision names them, and as safetensors where golden values
+check them. They are used if present, and never downloaded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,18 @@ class LpipsWeights:
     """The backbone that was found."""
 
     variant: str
-    """`alex`, or `st-alex` where only the shift-tolerant LPIPS is here."""
+    """`alex`, or `st-alex` if only the shift-tolerant LPIPS is present."""
     path: Path
     sha256: str
     heads: Path
-    """Weights of the linear heads; the same file for `st-alex`."""
+    """Weights of the linear heads; for `st-alex` the same file."""
     note: str
-    """One line for the person, where this is not what they may expect; else empty."""
+    """One line for the user if this is not the expected backbone; else empty."""
     others: Mapping[str, Path] = field(default_factory=dict)
-    """`vgg`, `squeeze` -> its file, where there is one."""
+    """`vgg`, `squeeze` -> its file, if present."""
 
     def other(self, variant: str) -> LpipsWeights | None:
-        """The weights of another network; None: they are not here."""
+        """The weights of another network; None: they are not present."""
         if variant not in self.others:
             return None
         path = self.others[variant]
@@ -55,21 +58,21 @@ class LpipsWeights:
         )
 
     def digest(self, metrics: Collection[str]) -> str:
-        """Hash of what these metrics load."""
+        """Hash of the weights that these metrics load."""
         used = [self.other(variant) for variant in self.others if f"lpips_{variant}" in metrics]
         return "+".join([self.sha256, *(weights.sha256 for weights in used if weights)])
 
 
 NO_WEIGHTS = LpipsWeights("alex", Path(), "", Path(), "")
-"""Stands in where LPIPS is not measured."""
+"""Stands in if LPIPS is not measured."""
 
 
 def find_weights(setting: str, *, download: bool) -> LpipsWeights:
-    """AlexNet from `setting` (a file or a folder), torch's hub cache, or torchvision's download;
-    else shift-tolerant LPIPS.
+    """Find AlexNet in `setting` (a file or a folder), torch's hub cache, or torchvision's download;
+    else take shift-tolerant LPIPS.
 
-    `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS; where it is given, it must hold. Raises
-    UsageError.
+    `setting` is `lpips.weights` or EDITPROOF_LPIPS_WEIGHTS. Raises UsageError if it is given and
+    holds no weights.
     """
     folder = Path(setting).expanduser()
     others = _find_others([folder, _hub_folder()] if setting else [_hub_folder()])
@@ -88,7 +91,7 @@ def find_weights(setting: str, *, download: bool) -> LpipsWeights:
 
 
 def _find_others(folders: list[Path]) -> Mapping[str, Path]:
-    """The other networks' files that are in one of the folders."""
+    """Files of the other networks in these folders."""
     found = {}
     for variant, names in OTHERS.items():
         files = [folder / name for folder in folders for name in names if (folder / name).is_file()]
@@ -120,7 +123,7 @@ def _find_in_setting(path: Path) -> Path:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file is of its kind, without loading it: a .pth is a zip archive, a .safetensors
+    """Whether the file is complete, without loading it: a .pth is a zip archive, and a .safetensors
     begins with its header.
     """
     if path.suffix == ".pth":
@@ -142,14 +145,16 @@ def _make_alex(path: Path, others: Mapping[str, Path]) -> LpipsWeights:
 
 
 def _hub_folder() -> Path:
-    """torch.hub's checkpoint folder, as torch itself finds it."""
+    """torch.hub's checkpoint folder, found as torch does."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", f"{cache}/torch")
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def _download(target: Path) -> bool:
-    """Fetch AlexNet (233 MB) into torch's hub cache; False where the network does not give it."""
+    """Download AlexNet (233 MB) into torch's hub cache. Returns False if the network does not
+    deliver it.
+    """
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     digest = hashlib.sha256()
     try:
@@ -170,7 +175,7 @@ def _download(target: Path) -> bool:
 
 
 def _package_file(package: str, name: str) -> Path:
-    """A file inside an installed package, found without importing it."""
+    """Find a file inside an installed package without importing it."""
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / name

@@ -1,6 +1,4 @@
-"""One value a pixel from three: luma, which the metrics of structure look at, and the mean of the
-channels.
-"""
+"""One value for each pixel: luma, for metrics of structure, and the mean of the channels."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def luma(image: Image) -> npt.NDArray[np.float64]:
 
 
 def mean_of_channels(image: Image) -> Image:
-    """Mean of the three values of every pixel, H×W. Several times as fast as NumPy's over so short
+    """Mean of the three values of every pixel, H×W. Several times faster than NumPy along so short
     an axis.
     """
     return np.asarray(cv2.transform(image, MEAN), np.float32).reshape(image.shape[:2])

@@ -17,7 +17,7 @@ Image = npt.NDArray[np.float32]
 """H×W×3, sRGB-encoded, in [0, 1]."""
 
 Plane = npt.NDArray[np.floating[Any]]
-"""H×W: one value a pixel."""
+"""H×W: one value for each pixel."""
 
 Area = npt.NDArray[np.bool_]
 """H×W: where a region lies."""
@@ -25,7 +25,7 @@ Area = npt.NDArray[np.bool_]
 Areas = Mapping[Region, Area]
 
 Need = Literal["expected", "input", "overlay", "boxes"]
-"""What a metric must know beside the picture that it measures, by its name in Reference."""
+"""What a metric needs besides the picture, by its name in Reference."""
 
 Pair = Literal["texture", "paper", "tiles"]
 
@@ -34,7 +34,7 @@ Pair = Literal["texture", "paper", "tiles"]
 class Reference:
     """What is known about the right answer.
 
-    "Output" is the size of the measured picture, "input" that of the pipeline's input.
+    "Output" means at the size of the measured picture, "input" at the size of the pipeline's input.
     """
 
     areas: Areas
@@ -42,7 +42,7 @@ class Reference:
     expected: Image | None = None
     """The right answer. Output."""
     input: Image | None = None
-    """What the pipeline was given. Input."""
+    """The picture that the pipeline was given. Input."""
     overlay: Plane | None = None
     """Alpha of what had to go, in [0, 1]. Input."""
     overlay_rgb: Image | None = None
@@ -56,27 +56,27 @@ class Reference:
 T = TypeVar("T")
 
 ROUNDING = 1e-5
-"""Of a metric's range: so far its numbers may lie outside, by the rounding of floats."""
+"""Share of a metric's range by which float rounding may exceed it."""
 
 
 def require_part(part: T | None) -> T:
-    """A part of the reference that a metric's `needs` promise; ValueError where it is not there."""
+    """Return a part of the reference that the metric's `needs` declare. Raises ValueError if it is
+    missing.
+    """
     if part is None:
         raise ValueError("the metric uses a part of the reference that its `needs` do not name")
     return part
 
 
 def make_read_only(image: Image) -> Image:
-    """The same picture, float32, in which nobody can change a pixel for those who measure it
-    next.
-    """
+    """The same picture as float32, read-only, so that no metric can change it for the next."""
     view = np.asarray(image, np.float32).view()
     view.flags.writeable = False
     return view
 
 
 def make_reference_read_only(reference: Reference) -> Reference:
-    """The same reference, of which nobody can change a pixel or a region."""
+    """The same reference with read-only pictures and regions."""
 
     def lock(part: Any) -> Any:
         if isinstance(part, np.ndarray):
@@ -95,17 +95,17 @@ def make_reference_read_only(reference: Reference) -> Reference:
 
 
 def area_of(reference: Reference, region: Region) -> Area:
-    """Where a region lies; nowhere where the reference does not know it."""
+    """A region's area; empty if the reference does not know the region."""
     return reference.areas.get(region, np.zeros((1, 1), bool))
 
 
 def select_areas(reference: Reference, regions: Collection[Region]) -> dict[Region, Area]:
-    """Where those of the regions lie that the reference knows."""
+    """The areas of those regions that the reference knows."""
     return {region: area for region, area in reference.areas.items() if region in regions}
 
 
 def make_reference(expected: Image) -> Reference:
-    """A reference that knows the right answer and nothing else: one region, `all`."""
+    """A reference that knows only the right answer, with one region: `all`."""
     return Reference({"all": np.ones(expected.shape[:2], bool)}, expected)
 
 
@@ -126,18 +126,18 @@ class Value:
 class Metric:
     """How one property of an edit is measured.
 
-    `prepare(reference)` does once what depends on the right answer alone, and is shared by all
-    models and seeds; `measure(prepared, actual)` gives every statistic of every region of the
-    reference that the metric measures.
+    `prepare(reference)` computes what depends on the right answer alone; all models and seeds share
+    it. `measure(prepared, actual)` returns every statistic of every region that the metric
+    measures.
     """
 
     name: str
     variant: str
-    """What tells its values from those of the same metric with other weights; mostly empty."""
+    """Distinguishes values with other weights; mostly empty."""
     version: int
-    """Raised when its values change."""
+    """Raised when the metric's values change."""
     unit: str
-    """Of its statistics, but for those in `units`."""
+    """Of all statistics except those in `units`."""
     better: Better
     range: tuple[float, float]
     """Of all its statistics."""
@@ -146,53 +146,53 @@ class Metric:
     source: str
     """Paper or standard."""
     formula: str
-    """In plain characters, as somebody would write it in an e-mail."""
+    """In plain characters, as in an e-mail."""
     sees: str
-    """One or two sentences: which damage moves it."""
+    """Which damage changes its value."""
     misses: str
-    """One or two sentences: which damage does not, and what to look at instead."""
+    """Which damage does not, and what to look at instead."""
     example: str
-    """A fault of harness/faults/pictures.py that it is for."""
+    """A fault of harness/faults/pictures.py that it detects."""
     prepare: Callable[[Reference], Any]
     measure: Callable[[Any, Image], list[Value]]
     golden: Mapping[str, float]
-    """Statistic -> its value in `all`, or else in the metric's first region, on the golden pair
-    (golden.py).
+    """Statistic -> its value on the golden pair (golden.py), in `all` or else in the metric's first
+    region.
     """
     golden_pair: Pair = "texture"
-    """Which of the golden pairs shows what it is for: a texture, words on smooth paper, or tiles.
-    """
+    """The golden pair that suits it: a texture, printed words on paper, or tiles."""
     regions: tuple[Region, ...] = REGIONS
-    """Where it means something."""
+    """Regions in which it is meaningful."""
     aspect: Aspect = "structure"
-    """What it is about: each metric belongs to one aspect."""
+    """The aspect that it belongs to."""
     unseen: float | None = None
-    """Values beyond this, on the good side, look alike to everybody: the gate takes them for it. Of
-    statistics in `unit`.
+    """Values beyond this, on the good side, look the same to everybody, and the gate treats them as
+    equal. For statistics in `unit`.
     """
     needs: tuple[Need, ...] = ("expected",)
     measure_many: Callable[[Any, Sequence[Image]], list[list[Value]]] | None = None
-    """`measure_many(prepared, images)`: what `measure` gives of each, on a GPU faster; None: they
-    are measured one by one.
+    """`measure_many(prepared, images)` returns what `measure` returns for each, faster on a GPU;
+    None: they are measured one by one.
     """
     units: Mapping[str, str] = field(default_factory=dict)
-    """Statistic -> its unit, where that is not `unit`."""
+    """Statistic -> its unit, if that is not `unit`."""
     margins: Mapping[str, float] = field(default_factory=dict)
     """Statistic -> how much worse than the baseline it may get before somebody should look, in its
-    unit: what the gate goes by where a suite says nothing else. A statistic without one is not
-    compared by itself."""
+    unit. The gate uses it unless the suite has a margin. A statistic without a margin is not
+    compared by itself.
+    """
     map: Callable[[Any, Image], Plane] | None = None
-    """`map(prepared, actual)`: the damage at every pixel, H×W at output size; None: it has no
-    where.
+    """`map(prepared, actual)` returns the damage at every pixel, H×W at output size; None: the
+    metric has no map.
     """
     map_unit: str | None = None
-    """Of the map's values; None: the metric's own."""
+    """Unit of the map; None: the metric's own."""
     map_better: Better | None = None
-    """Which way the map's values are good; None: as the metric's own."""
+    """Which values of the map are good; None: as for the metric."""
 
     @property
     def identity(self) -> str:
-        """`name[variant]@version`: numbers of two identities are never compared."""
+        """`name[variant]@version`. Numbers of two identities are never compared."""
         return (
             f"{self.name}[{self.variant}]@{self.version}"
             if self.variant
@@ -204,14 +204,14 @@ class Metric:
         return self.units.get(stat, self.unit)
 
     def impossible(self, number: float) -> str:
-        """What is wrong with a number, if the metric can't give it; empty: it can."""
+        """Say why the metric cannot have this value; empty: it can."""
         low, high = self.range
         slack = ROUNDING * (high - low)
         inside = math.isfinite(number) and low - slack <= number <= high + slack
         return "" if inside else f"{number:g}; its range is {low:g} to {high:g}"
 
     def missing(self, reference: Reference) -> str:
-        """Why this can't be measured against `reference`; empty: it can."""
+        """Say why this cannot be measured against `reference`; empty: it can."""
         lacks = [need for need in self.needs if _is_unknown(getattr(reference, need))]
         return f"no {_NEEDS[lacks[0]]} is known for this scene" if lacks else ""
 

@@ -17,18 +17,18 @@ from editproof.harness.metrics.core.metric import Area, Image
 from editproof.vectors.scene import Box
 
 MIN_CONFIDENCE = 0.4
-"""Lines that the detector is less sure of are dropped."""
+"""Lines with a lower confidence of the detector are dropped."""
 
 MAX_HEIGHT = 0.25
-"""Lines higher than this share of the picture are dropped: in a picture without any structure, all
-of it is "text".
+"""Lines higher than this share of the picture are dropped. In a picture without structure, the
+detector takes all of it for text.
 """
 
 Bounds = tuple[slice, slice]
 
 
 def text_area(image: Image) -> Area:
-    """Where the detector sees text: H×W."""
+    """Where the detector finds text: H×W."""
     found = _load_engine()(_to_bgr(image), use_det=True, use_cls=False, use_rec=False)
     area = np.zeros(image.shape[:2], np.uint8)
     if found.boxes is not None:
@@ -40,19 +40,19 @@ def text_area(image: Image) -> Area:
 
 
 def _line_height(corners: npt.NDArray[np.float32]) -> float:
-    """Of a quadrangle of (x, y), from its upper left corner clockwise: the shorter of its sides."""
+    """The shorter side of a quadrangle of (x, y), given clockwise from its upper left corner."""
     return float(min(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[1]))))
 
 
 def read_line(image: Image, bounds: Bounds) -> str:
-    """The line of text that lies within `bounds`; empty where nothing can be read."""
+    """Read the line of text within `bounds`; empty: nothing is readable."""
     found = _load_engine()(_to_bgr(image[bounds]), use_det=False, use_cls=False, use_rec=True)
     return "" if not found.txts else str(found.txts[0])
 
 
 def bounds_of(box: Box, shape: tuple[int, ...], scale: int, *, margin_px: int = 0) -> Bounds:
-    """A box of input pixels as rows and columns of an output of `shape`, `margin_px` input pixels
-    larger.
+    """A box in input pixels as rows and columns of an output of `shape`, enlarged by `margin_px`
+    input pixels.
     """
     height, width = shape[:2]
     return (
@@ -62,8 +62,8 @@ def bounds_of(box: Box, shape: tuple[int, ...], scale: int, *, margin_px: int = 
 
 
 def character_errors(read: str, text: str) -> float:
-    """Character error rate: Levenshtein distance over the text's length, without spaces. 0: read
-    right; 1 at most.
+    """Character error rate: Levenshtein distance divided by the text's length, without spaces. From
+    0, read correctly, to 1.
     """
     one, other = ("".join(line.split()) for line in (read, text))
     row = list(range(len(other) + 1))
@@ -78,7 +78,7 @@ def character_errors(read: str, text: str) -> float:
 
 
 def _to_bgr(image: Image) -> npt.NDArray[np.uint8]:
-    """8-bit BGR, as the engine takes it."""
+    """Convert to 8-bit BGR, as the engine expects."""
     return np.ascontiguousarray(np.round(image[..., ::-1] * 255).astype(np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""A metric from one function: the short way for a user's own."""
+"""A metric made from one function: the short way for a package's own metric."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Better, Region
 
 Number = Callable[[Image, Image, Area], float]
-"""(expected, actual, region) -> a number; NaN where it means nothing. Images are H×W×3 sRGB in [0,
-1], the region H×W.
+"""(expected, actual, region) -> a number; NaN where it is undefined. Images are H×W×3 sRGB in [0,
+1], the region is H×W.
 """
 
 

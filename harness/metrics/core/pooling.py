@@ -1,7 +1,7 @@
-"""From a value per pixel to statistics of a region: the mean, a tail, the worst window.
+"""From a value for each pixel to statistics of a region: the mean, a tail, the worst window.
 
-What depends on the regions alone (where each lies, which windows see enough of it) is a `Cover`; a
-metric makes them once per reference, in its `prepare`.
+A `Cover` holds what depends on a region alone: its place, and which windows see enough of it. A
+metric makes the covers once for each reference, in its `prepare`.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.types import Better, Region
 
 WINDOW_PX = 64
-"""Edge of the windows that the worst is sought among; the whole image where that is smaller."""
+"""Edge of a window; a smaller image is one window."""
 
 STRIDE_PX = 8
 """Distance between neighbouring windows."""
 
 MIN_WINDOW_PX = 64
-"""A window counts where the region covers at least this many of its pixels, so that one pixel is
+"""A window counts if the region covers at least this many of its pixels, so that a single pixel is
 never the worst window.
 """
 
 SAMPLED = 4096
-"""So many values tell about where a percentile lies."""
+"""Sample size that narrows down a percentile."""
 
 
 Table = npt.NDArray[np.float64]
-"""Summed-area table, one row and column more than its plane: the sum of everything above and left
-of each corner.
+"""Summed-area table with one more row and column than its plane: the sum of everything above and
+left of each corner.
 """
 
 
 class Edges(NamedTuple):
-    """Where windows begin and end along one axis, the end excluded. The last one touches the
+    """Start and stop of windows along one axis, stop excluded. The last window touches the
     border.
     """
 
@@ -61,8 +61,8 @@ class Edges(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """A region, cut out to its bounding box, and how many of its pixels each window of the picture
-    sees.
+    """A region, cut to its bounding box, and the number of its pixels in each window of the
+    picture.
     """
 
     box: tuple[slice, slice]
@@ -84,7 +84,7 @@ def make_covers(areas: Areas) -> Covers:
 
 
 def make_cover(area: Area | Cover) -> Cover:
-    """What pooling over an area needs to know of it. A cover is its own."""
+    """Compute what pooling over an area needs to know about it. A cover is returned as it is."""
     if isinstance(area, Cover):
         return area
     box = bounding_box(area)
@@ -115,10 +115,11 @@ def pool(
     tails: Sequence[str] = (),
     convert: Callable[[float], float] = float,
 ) -> list[Value]:
-    """Mean, the percentiles that `tails` names (`p01`, `p99`), and worst window of every region.
+    """Mean, percentiles and worst window of every region. `tails` names the percentiles, such as
+    `p01`.
 
     `plane` is H×W. `better` says which end is worst; with `zero` it is the largest magnitude.
-    `convert` turns a pooled value into the metric's unit, e.g. a mean squared error into dB.
+    `convert` turns a pooled value into the metric's unit, such as a mean squared error into dB.
     """
     values = []
     for region, area in areas.items():
@@ -137,7 +138,7 @@ def pool(
 
 
 def unmeasured_values(regions: Iterable[Region], stats: Sequence[str], reason: str) -> list[Value]:
-    """Rows that say why there is no number."""
+    """Values without a number, with the reason."""
     return [Value(region, stat, None, reason) for region in regions for stat in stats]
 
 
@@ -149,13 +150,13 @@ def worst_window(
     better: Better,
     convert: Callable[[float], float] = float,
 ) -> Value:
-    """The worst among the region's means in every 64×64 window (stride 8), and where it is."""
+    """The worst mean of the region in any 64×64 window (stride 8), and its place."""
     part = make_cover(area)
     return _find_worst(_summed_area_table(plane, part), part, region, better, convert)
 
 
 def window_sums(plane: Plane, part: Cover) -> tuple[float, npt.NDArray[np.float64]]:
-    """Sum of the plane over the region, and over what each window holds of it, rows×columns."""
+    """Sum of the plane over the region, and over the region's part of each window, rows×columns."""
     table = _summed_area_table(plane, part)
     return float(table[-1, -1]), _window_sums(table, part.box, part.ys, part.xs)
 
@@ -171,8 +172,8 @@ def interpolate_windows(
     xs: npt.NDArray[np.intp],
     shape: tuple[int, ...],
 ) -> Plane:
-    """A number a window, rows×columns, at every pixel of an H×W picture: interpolated between the
-    windows' centres.
+    """Interpolate one number for each window, rows×columns, between the windows' centres to every
+    pixel of an H×W picture.
     """
     places = (
         np.interp(np.arange(length), centres, np.arange(len(centres))).astype(np.float32)
@@ -185,8 +186,8 @@ def interpolate_windows(
 
 
 def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
-    """As NumPy's, between neighbours linear, in a fraction of the time: only what can be near a
-    tail is put in order.
+    """As NumPy's linear percentile, in a fraction of the time: only values near the tail are
+    sorted.
     """
     position = (values.size - 1) * percent / 100
     below = int(position)
@@ -200,8 +201,8 @@ def percentile(values: npt.NDArray[np.floating], percent: float) -> float:
 def _select_tail(
     values: npt.NDArray[np.floating], below: int, above: int
 ) -> tuple[npt.NDArray[np.floating], int]:
-    """Values that hold those of two ranks in a tail, and how many smaller ones are left out: by a
-    limit that a sample tells.
+    """Select values that hold two ranks in a tail, by a limit from a sample. Also returns how many
+    smaller ones are left out.
     """
     sample = values[:: max(values.size // SAMPLED, 1)]
     share = sample.size / values.size
@@ -255,8 +256,8 @@ def _integrate(plane: npt.NDArray[Any]) -> Table:
 def _window_sums(
     table: Table, box: tuple[slice, slice], ys: Edges, xs: Edges
 ) -> npt.NDArray[np.float64]:
-    """Sum of each window, rows×columns, from a table of what lies within `box`; outside it all is
-    0.
+    """Sum of each window, rows×columns, from a table of the plane within `box`. Outside the box it
+    is 0.
     """
     y, x = _clip_edges(box[0], ys), _clip_edges(box[1], xs)
     strips = table[y.stop] - table[y.start]
@@ -264,12 +265,12 @@ def _window_sums(
 
 
 def _clip_edges(part: slice, edges: Edges) -> Edges:
-    """The windows' edges counted from where the part begins, and none outside it."""
+    """The windows' edges, counted from the part's start and clipped to it."""
     return Edges(*(np.clip(edge - part.start, 0, part.stop - part.start) for edge in edges))
 
 
 def bounding_box(area: Area) -> tuple[slice, slice]:
-    """The smallest box that holds the area; empty where the area is."""
+    """The smallest box that holds the area; empty if the area is."""
     rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return slice(0, 0), slice(0, 0)

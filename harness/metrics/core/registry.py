@@ -1,5 +1,5 @@
-"""Every metric by name, in the order in which tables show them. To add one: write its file, add its
-line here.
+"""Every metric by name, in the order of all tables. To add one, write its file and add its line
+here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.vectors.plugins import PluginError, load_plugins
 
 ENTRY_POINTS = "editproof.metrics"
-"""Group under which other packages offer metrics: a Metric, or several in a list or tuple."""
+"""Entry point group of other packages' metrics: a Metric, or several in a list or tuple."""
 
 METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "psnr": lambda _: PSNR,
@@ -75,31 +75,30 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
 }
 
 SLOW = ("flip", "cvvdp", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
-"""Several hundred milliseconds each, or weights that few have: measured where a suite names them.
+"""They take several hundred milliseconds, or need weights that few people have. They are measured
+if a suite names them.
 """
 
 EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)
-"""What a suite measures that names no metrics."""
+"""What a suite measures if it names no metrics."""
 
 
 def get_metric(name: str, weights: LpipsWeights) -> Metric:
-    """The metric of that name, ours or another package's. Raises UsageError with the nearest known
-    name.
+    """Return the metric of that name, ours or another package's. Raises UsageError with the nearest
+    known name.
     """
     check_name(name)
     return METRICS[name](weights) if name in METRICS else load_plugin_metrics()[name]
 
 
 def all_names() -> tuple[str, ...]:
-    """Names of our metrics, then of those that other packages offer."""
+    """Names of our metrics, then of other packages' metrics."""
     return (*METRICS, *load_plugin_metrics())
 
 
 @cache
 def load_plugin_metrics() -> dict[str, Metric]:
-    """Metrics that installed packages offer under ENTRY_POINTS, by name. Raises UsageError naming
-    the package.
-    """
+    """Load the metrics of installed packages, by name. Raises UsageError that names the package."""
     try:
         metrics = load_plugins(ENTRY_POINTS, Metric)
     except PluginError as error:
@@ -114,7 +113,7 @@ def load_plugin_metrics() -> dict[str, Metric]:
 
 
 def stats_of(name: str) -> tuple[str, ...]:
-    """The statistics that a metric gives."""
+    """The statistics of a metric."""
     return get_metric(name, NO_WEIGHTS).stats
 
 

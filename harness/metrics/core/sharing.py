@@ -1,4 +1,4 @@
-"""What several metrics make of one and the same picture is made once."""
+"""Results that several metrics need of one picture are computed once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _now: ContextVar[_Shared | None] = ContextVar("_now", default=None)
 
 @contextmanager
 def share_results(image: Image) -> Iterator[None]:
-    """Until the end of the block, functions that are marked `compute_once` keep what they made of
-    this array.
+    """Until the end of the block, functions marked `compute_once` keep their result for this
+    array.
     """
     token = _now.set(_Shared(image, {}))
     try:
@@ -37,7 +37,7 @@ def share_results(image: Image) -> Iterator[None]:
 
 
 def compute_once(make: Callable[[Image], Result]) -> Callable[[Image], Result]:
-    """Mark a pure function of a picture: what is shared of it can't be written to."""
+    """Mark a pure function of a picture. A shared result is read-only."""
 
     @wraps(make)
     def results(image: Image) -> Result:

@@ -1,5 +1,5 @@
-"""A plane computed strip by strip: intermediate results stay in the processor's cache, and small
-however large the picture.
+"""Planes computed strip by strip, so that intermediate results stay small and in the processor's
+cache.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import numpy as np
 from editproof.harness.metrics.core.metric import Plane
 
 STRIP_PX = 16_384
-"""About so many pixels a strip: a dozen of its intermediate planes fit into a second-level cache.
+"""Approximate pixels in a strip. A dozen of its intermediate planes fit into a second-level
+cache.
 """
 
 
 def compute_by_strips(
     compute: Callable[[slice], Plane], height: int, width: int, *, halo: int = 0
 ) -> Plane:
-    """The float32 plane, height×width or with channels, whose rows `compute(rows)` gives for any
-    slice of rows.
+    """Compute a float32 plane, height×width or with channels, from `compute(rows)` for slices of
+    rows.
 
-    `halo` is how many rows above and below a row its value depends on: `compute` is given as many
-    more, where there are.
+    `halo` is the number of rows above and below that a row's value depends on. `compute` gets that
+    many more rows, where they exist.
     """
     strips = []
     step = max(STRIP_PX // width, 8 * halo, 1)

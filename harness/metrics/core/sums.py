@@ -1,5 +1,5 @@
-"""Statistics of a region that are made of several sums over it, e.g. a ratio: of the whole region,
-and of its windows.
+"""Statistics made of several sums over a region, such as a ratio: of the whole region, and of its
+windows.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Sums(NamedTuple):
     """A plane, summed over a region."""
 
     total: Numbers
-    """Of the whole region; no dimensions."""
+    """Of the whole region, without dimensions."""
     windows: Numbers
     """Rows×columns of windows; NaN where the region covers too little."""
 
 
 def sum_region(plane: Plane, part: Cover) -> Sums:
-    """Sum over the region, and over what each window holds of it."""
+    """Sum over the region, and over its part of each window."""
     total, windows = window_sums(plane, part)
     return Sums(np.asarray(total), np.where(np.isnan(part.counts), np.nan, windows))
 
@@ -43,9 +43,10 @@ def mean_and_worst(
     no_mean: str = "",
     no_window: str = "",
 ) -> list[Value]:
-    """`combine` of the whole region's sums, and of that window's in which its magnitude is largest.
+    """`combine` the sums of the whole region, and those of the window with the largest magnitude.
 
-    `combine` gives NaN where the sums mean nothing; `no_mean` and `no_window` say why.
+    `combine` returns NaN where the sums mean nothing. `no_mean` and `no_window` are the reasons
+    then.
     """
     mean = float(combine(*(plane.total for plane in planes)))
     windows = combine(*(plane.windows for plane in planes))

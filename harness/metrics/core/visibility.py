@@ -35,65 +35,68 @@ WHOLE_JOD = 0.03
 WORST_JOD = 0.2
 
 SHIFT_DE00 = 1.0
-"""From these on, a difference counts as visible: JOD over the whole picture, JOD in one window, or
-the difference between the mean colours of a window, which the model, made for contrasts, does not
-see on plain ground. They lie between changes that nobody sees (1 level on a plain patch: .02, .17)
-and those that one does (2 levels: .09, .63); see docs/visibility.md."""
+"""From these values on, a difference counts as visible: JOD over the whole picture, JOD in one
+window, or ΔE00 between the mean colours of a window. The model is made for contrasts and does not
+see the last on plain areas. The limits lie between changes that nobody sees (1 level on a plain
+patch: .02, .17) and those that people see (2 levels: .09, .63); see docs/visibility.md.
+"""
 
 BLIND_PSNR_DB = 45.0
-"""Without the package, a difference counts as visible where a window's PSNR is below this."""
+"""Without the package, a difference counts as visible if the PSNR of a window is below this."""
 
 
 class Step(msgspec.Struct, frozen=True):
-    """How far two pictures are from the right answer where they differ: JOD lost."""
+    """JOD lost to the right answer before and after, where the two pictures differ."""
 
     before: float
     after: float
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What a viewer sees of the difference between an accepted picture and a new one. JOD lost: 0
-    is nothing.
+    """What a viewer sees of the difference between an accepted picture and a new one, in JOD lost.
+    0 means nothing.
     """
 
     whole: float
     """Over the whole picture."""
     worst: float
-    """In the window, 64×64 px, that differs most."""
+    """In the 64×64 window that differs most."""
     y: int = 0
     x: int = 0
-    """Its centre, in pixels."""
+    """The window's centre, in pixels."""
     shift: float = 0.0
-    """ΔE00 between the mean colours of the window where they differ most."""
+    """Largest ΔE00 between the mean colours of a window."""
     regions: dict[str, float] = {}
-    """Over each region that the scene has."""
+    """In each region that the scene has."""
     parts: dict[str, float] = {}
     """Where they differ: what a viewer would see of each of `PARTS` alone."""
     steps: dict[str, Step] = {}
-    """`all` and each of `PARTS`: how far both are from the right answer where they differ. Empty:
-    there is none.
+    """`all` and each of `PARTS`: distance of both from the right answer where they differ. Empty:
+    no right answer is known.
     """
 
     kept: float | None = None
-    """How far the seed's sample was kept: 1 where the new picture is the accepted one, changed; 0
-    where it is as near to the accepted picture of another seed. None: no other seed is known, or
-    its picture is the same.
+    """How much of the seed's sample was kept. 1: the new picture is the accepted one with a change;
+    0: it is as near to the accepted picture of another seed. None: there is no other seed, or its
+    picture is the same.
     """
 
     @property
     def visible(self) -> bool:
-        """Whether anybody can see it."""
+        """Whether somebody can see it."""
         return self.whole >= WHOLE_JOD or self.worst >= WORST_JOD or self.shift >= SHIFT_DE00
 
     @property
     def jod(self) -> float:
-        """How visible it is, in one number: in the worst window."""
+        """How visible it is, in one number: the maximum over the whole picture and the worst
+        window.
+        """
         return max(self.whole, self.worst)
 
     @property
     def step(self) -> float:
-        """How much further from the right answer the new picture is; below 0: nearer; 0 also where
-        there is none.
+        """How much further from the right answer the new picture is; below 0: nearer; 0 also
+        without a right answer.
         """
         return self.steps["all"].after - self.steps["all"].before if "all" in self.steps else 0.0
 
@@ -109,8 +112,8 @@ def compare(
 ) -> Difference:
     """What a viewer sees of the difference between two pictures of one size, H×W×3 in [0, 1], sRGB.
 
-    `areas` are regions at their size, `expected` the right answer, `other` the accepted picture of
-    another seed. Raises IncompleteError where the package is missing.
+    `areas` are regions at their size, `expected` is the right answer, and `other` is the accepted
+    picture of another seed. Raises IncompleteError if the package is missing.
     """
     observer = get_observer(viewing)
     whole, maps = observer.look(image, accepted)
@@ -142,9 +145,10 @@ def compare(
 
 
 def measure_kept_sample(accepted: Image, image: Image, other: Image) -> float | None:
-    """As `Difference.kept`: where a picture lies between the accepted one of its seed, 1, and that
-    of another seed, -1, along what tells these two apart. Two unrelated samples are some thousand
-    pixels of noise apart, so this is near 0 for them.
+    """Position of a picture between the accepted one of its seed, 1, and that of another seed, -1,
+    along the difference of these two.
+
+    Two unrelated samples differ by the noise of thousands of pixels, so they give a value near 0.
     """
     if accepted.shape != other.shape:
         return None
@@ -157,9 +161,7 @@ def measure_kept_sample(accepted: Image, image: Image, other: Image) -> float | 
 
 
 def compare_without_model(accepted: Image, image: Image) -> Difference:
-    """Whether two pictures differ visibly, judged without the package: by the PSNR of the worst
-    window.
-    """
+    """Judge a difference without the package, by the PSNR of the worst window."""
     squares = np.square(np.asarray(accepted, np.float64) - image).mean(axis=2)
     span = tuple(min(WINDOW_PX, length) for length in squares.shape)
     worst = float(cv2.blur(squares, span[::-1], borderType=cv2.BORDER_REFLECT).max())
@@ -172,7 +174,7 @@ def compare_without_model(accepted: Image, image: Image) -> Difference:
 
 
 def _colour_shift(accepted: Image, image: Image) -> float:
-    """ΔE00 between the mean colours of the window where they differ most."""
+    """Largest ΔE00 between the mean colours of a window."""
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     span = tuple(max(min(WINDOW_PX, length) // CELL_PX * CELL_PX, 1) for length in image.shape[:2])
@@ -190,7 +192,9 @@ def _measure_steps(
     expected: Image,
     weight: npt.NDArray[np.float64],
 ) -> dict[str, Step]:
-    """How far both are from the right answer, each place counted by how much they differ there."""
+    """Distance of both pictures from the right answer. Each place counts by how much they differ
+    there.
+    """
     sides = []
     for picture in (accepted, image):
         _, maps = observer.look(picture, expected)

@@ -1,9 +1,9 @@
-"""Convolutions with a third of the multiplications, for networks that run on a processor (Winograd
-1980, Lavin & Gray 2016).
+"""Convolutions with a third of the multiplications, for networks on a processor (Winograd 1980,
+Lavin & Gray 2016).
 
-A tile of the map and the kernel are both evaluated as polynomials at a few points, multiplied
-there, and the tile of the result is interpolated. In float32 the values are as near to the exact
-ones as a direct convolution's.
+A tile of the map and the kernel are evaluated as polynomials at a few points and multiplied there.
+The tile of the result is interpolated. In float32 the values are as accurate as those of a direct
+convolution.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILES = {3: 4, 5: 3}
-"""Edge of a kernel -> of the tile of the result that it is used with."""
+"""Edge of a kernel -> edge of the tile of the result."""
 
 POINTS = (0.0, 1.0, -1.0, 2.0, -0.5, -2.0)
-"""Where polynomials are evaluated, besides infinity: as many as tile and kernel ask for (Barabasz
-et al. 2020).
+"""Where polynomials are evaluated, besides infinity. Tile and kernel say how many are needed
+(Barabasz et al. 2020).
 """
 
 MIN_CHANNELS = 64
-"""With fewer on either side, going to the points and back costs more than it saves."""
+"""With fewer channels on either side, the transforms cost more than they save."""
 
 MIN_PIXELS = 256
-"""For smaller results, reading the transformed kernels takes longer than the direct convolution."""
+"""For smaller results, reading the transformed kernels takes longer than a direct convolution."""
 
 CHUNK_TILES = 1024
-"""So many tiles at a time, so that memory is bounded however large the map."""
+"""Tiles computed at a time, which bounds the memory for any map."""
 
 Matrix = npt.NDArray[np.float64]
 
 
 class Kernels(NamedTuple):
-    """A layer's kernels at the points, and the way there and back."""
+    """A layer's kernels at the points, and the transforms to and from them."""
 
     tile: int
     edge: int
-    """Of a tile of the map before: a tile of the result and what its windows reach beyond."""
+    """Edge of a tile of the input map: the result's tile and the windows' reach."""
     at_points: Tensor
     """Points²×in×out channels."""
     evaluate: Tensor
     """Points×edge, along either axis."""
     interpolate: Tensor
-    """Tile×points, likewise."""
+    """Tile×points, along either axis."""
 
 
 def is_suitable(weight: Tensor, stride: int) -> bool:
-    """Whether a layer, out×in×k×k, gains by it, and where it is: a GPU's own library does the
-    like.
+    """Whether a layer, out×in×k×k, gains from it on its device. A GPU's library does the same by
+    itself.
     """
     return (
         weight.device.type == "cpu"
@@ -63,7 +63,7 @@ def is_suitable(weight: Tensor, stride: int) -> bool:
 
 
 def transform_kernels(weight: Tensor) -> Kernels:
-    """The kernels of a layer, out×in×k×k."""
+    """Transform the kernels of a layer, out×in×k×k."""
     import torch
 
     kernel = weight.shape[2]
@@ -77,7 +77,7 @@ def transform_kernels(weight: Tensor) -> Kernels:
 
 
 def _matrices(tile: int, kernel: int) -> tuple[Matrix, Matrix, Matrix]:
-    """To the points from a tile of the map and from a kernel, and back to a tile of the result
+    """The transforms of a tile and of a kernel to the points, and back to a tile of the result
     (Toom & Cook).
     """
     edge = tile + kernel - 1
@@ -106,8 +106,8 @@ def is_worthwhile(x: Tensor, kernels: Kernels, zeros: int) -> bool:
 
 
 def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:
-    """The layer's results, n×out×h×w, of maps n×in×H×W with so many zeros around. In memory,
-    channels come last.
+    """Convolve maps, n×in×H×W, that are padded with `zeros` zeros. Returns n×out×h×w, channels last
+    in memory.
     """
     import torch
     from torch.nn.functional import pad
@@ -134,7 +134,7 @@ def convolve(x: Tensor, kernels: Kernels, bias: Tensor, zeros: int) -> Tensor:
 
 
 def _convolve_strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> Tensor:
-    """Some rows of tiles of the results, n×h×w×out, from the maps n×H×W×in below them."""
+    """Some rows of tiles of the result, n×h×w×out, from the padded maps below them, n×H×W×in."""
     tile, edge, count = kernels.tile, kernels.edge, len(part)
     tiles = part.unfold(1, edge, tile).unfold(2, edge, tile).permute(4, 5, 0, 1, 2, 3)
     points = _multiply_both_axes(kernels.evaluate, tiles.reshape(edge, -1))
@@ -145,8 +145,6 @@ def _convolve_strip(part: Tensor, kernels: Kernels, rows: int, columns: int) -> 
 
 
 def _multiply_both_axes(matrix: Tensor, values: Tensor) -> Tensor:
-    """Squares of n×n numbers, n×(n·rest), multiplied by the matrix m×n along both axes:
-    m×m×rest.
-    """
+    """Multiply squares of n×n numbers, n×(n·rest), by the m×n matrix along both axes: m×m×rest."""
     m, n = matrix.shape
     return matrix @ (matrix @ values).view(m, n, -1)
