@@ -1,4 +1,4 @@
-"""Banding: do smooth gradients come out in steps?"""
+"""Banding: do smooth gradients show steps?"""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 MIN_STEP = 3
-"""In 8-bit levels: rounding gives steps of 1, a change of tone curve now and then one of 2."""
+"""In 8-bit levels. Rounding gives steps of 1, and a changed tone curve sometimes steps of 2."""
 
 MAX_STEP = 20
-"""4 bits a channel give steps of 17; what is higher is an edge."""
+"""4 bits a channel give steps of 17. Higher steps are edges."""
 
 RUN_PX = 3
-"""So many equal pixels on both sides make a step a contour; noise does not leave them equal."""
+"""Equal pixels on both sides that make a step a contour. Noise does not leave so many equal."""
 
 SMOOTH_PX = 2.0
-"""Scale at which the expected picture is looked at to see whether it is smooth."""
+"""Scale at which the expected picture is checked for smoothness."""
 
 MAX_SLOPE = 1.5
-"""Levels per pixel that a smooth place may rise by."""
+"""Largest slope of a smooth place, in levels per pixel."""
 
 MAX_ROUGHNESS = 3.0
-"""Deviation in levels around its own blur that a smooth place may have."""
+"""Largest deviation of a smooth place from its own blur, in levels."""
 
 REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 NOT_SMOOTH = "the region has no smooth place"
@@ -49,8 +49,8 @@ Levels = npt.NDArray[np.uint8]
 
 
 class PreparedContours(NamedTuple):
-    """Where the expected image is smooth, in all and by region, its own contours, H×W, and the
-    regions that are empty.
+    """Smooth places of the expected image, in total and by region, its own contours, H×W, and the
+    empty regions.
     """
 
     smooth: Area
@@ -60,8 +60,8 @@ class PreparedContours(NamedTuple):
 
 
 def contours(levels: Levels) -> Plane:
-    """Squared height of the steps between flat runs, summed over both directions, mean of R, G and
-    B. H×W in levels².
+    """Squared height of the steps between flat runs, summed over both directions and averaged over
+    R, G and B. H×W in levels².
     """
     upright = np.asarray(cv2.transpose(_steps(np.asarray(cv2.transpose(levels)))))
     height = np.square(_steps(levels), dtype=np.float32) + np.square(upright, dtype=np.float32)
@@ -92,18 +92,18 @@ def _measure(prepared: PreparedContours, actual: Image) -> list[Value]:
 
 
 def _map(prepared: PreparedContours, actual: Image) -> Plane:
-    """Height of the false steps of every smooth pixel, in levels."""
+    """Height of the false steps at every smooth pixel, in levels."""
     return np.asarray(np.sqrt(_excess(prepared, actual) * prepared.smooth), np.float32)
 
 
 def _excess(prepared: PreparedContours, actual: Image) -> Plane:
-    """Squared step heights beyond those that the expected image has itself within a pixel."""
+    """Squared step heights above those of the expected image within a pixel."""
     return np.maximum(contours(_to_levels(actual)) - prepared.contours, 0)
 
 
 def _steps(levels: Levels) -> Levels:
-    """Height of the step between each pixel and the next in its row where both sides are flat runs,
-    else 0. H×W×3.
+    """Height of the step to the next pixel in the row if both sides are flat runs, else 0.
+    H×W×3.
     """
     height = np.zeros_like(levels)
     if levels.shape[1] < 2 * RUN_PX:
@@ -120,7 +120,7 @@ def _steps(levels: Levels) -> Levels:
 
 
 def _find_smooth(levels: Levels) -> Area:
-    """Where the picture rises slowly, and is near to its own blur; nowhere in one that holds no two
+    """Where the picture rises slowly and stays near its own blur; nowhere if it cannot hold two
     runs.
     """
     if max(levels.shape[:2]) < 2 * RUN_PX:

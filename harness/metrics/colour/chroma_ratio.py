@@ -1,4 +1,4 @@
-"""Chroma ratio: have colours paled, or become gaudy?"""
+"""Chroma ratio: are colours washed out, or oversaturated?"""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 FLOOR = 3.0
-"""A mean C* that is hardly seen: what is below counts as this much, so that two greys are equally
-grey, noisy or not.
+"""A mean C* that is hardly visible. Lower values count as this, so that two greys are equally grey
+with or without noise.
 """
 
 
 class PreparedChroma(NamedTuple):
-    """The expected image's C*, H×W, its sums over each region and their pixels, and the regions."""
+    """The expected image's C*, H×W, its sum and its pixel count in each region, and the regions."""
 
     chroma: Plane
     sums: Mapping[Region, tuple[Sums, Sums]]
@@ -63,7 +63,7 @@ def _measure(prepared: PreparedChroma, actual: Image) -> list[Value]:
 
 
 def _decibels(actual: Numbers, expected: Numbers, pixels: Numbers) -> Numbers:
-    """Actual over expected mean, neither less than the floor."""
+    """Ratio of the actual to the expected mean, both at least the floor."""
     return np.asarray(
         20 * np.log10(np.maximum(actual, FLOOR * pixels) / np.maximum(expected, FLOOR * pixels))
     )

@@ -29,7 +29,7 @@ Lab = npt.NDArray[np.float32]
 
 @compute_once
 def lab32(image: Image) -> Lab:
-    """CIELAB (CIE 15:2004) under D65 of an sRGB-encoded image, to within 0.001. A sixth of
+    """CIELAB (CIE 15:2004) under D65 of an sRGB image, accurate to 0.001, in a sixth of
     scikit-image's time.
     """
     xyz = cv2.transform(_to_linear(image), TO_XYZ / WHITE[:, None])
@@ -45,7 +45,7 @@ def chroma(lab: Lab) -> npt.NDArray[np.float32]:
 
 
 def _to_linear(image: Image) -> Image:
-    """Light from sRGB's code values (IEC 61966-2-1)."""
+    """Convert sRGB values to linear light (IEC 61966-2-1)."""
     curve = ((image + np.float32(0.055)) * np.float32(1 / 1.055)) ** np.float32(2.4)
     return np.asarray(
         np.where(image > np.float32(0.04045), curve, image * np.float32(1 / 12.92)), np.float32

@@ -30,7 +30,7 @@ XYZ_FROM_RGB = np.array(
     ],
 )
 D65 = np.array([0.95047, 1.0, 1.08883])
-"""IEC 61966-2-1, CIE 15: the digits that scikit-image and OpenCV take."""
+"""IEC 61966-2-1, CIE 15, with the digits of scikit-image and OpenCV."""
 
 POW25_7 = 25.0**7
 
@@ -43,14 +43,14 @@ class PreparedLab(NamedTuple):
 
 
 def delta_e_map(expected_lab: Wide, actual: Image) -> Plane:
-    """CIEDE2000 of every pixel. H×W, 0 is equal, about 1 is just noticeable."""
+    """CIEDE2000 of every pixel, H×W. 0 is equal, and about 1 is just noticeable."""
     return compute_by_strips(
         lambda rows: ciede2000(expected_lab[rows], lab(actual[rows])), *actual.shape[:2]
     )
 
 
 def lab(image: Image) -> Wide:
-    """CIELAB under D65 of an sRGB-encoded image. H×W×3: L* in [0, 100], a* and b*."""
+    """CIELAB under D65 of an sRGB image, H×W×3: L* in [0, 100], a* and b*."""
     encoded = image.astype(np.float64)
     linear = np.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
     xyz = cv2.transform(linear, XYZ_FROM_RGB / D65[:, None])
@@ -65,8 +65,8 @@ def ciede2000(one: Wide, other: Wide) -> Wide:
     """Colour difference of two CIELAB images of one shape, …×3 (Sharma, Wu & Dalal 2005, eq. 2-22;
     kL = kC = kH = 1).
 
-    Hues are kept as vectors instead of angles: of all the paper's trigonometry, one arc tangent and
-    one sine remain.
+    Hues are vectors and not angles, so only one arc tangent and one sine of the paper's
+    trigonometry remain.
     """
     l1, a1, b1 = np.moveaxis(one, -1, 0).copy()
     l2, a2, b2 = np.moveaxis(other, -1, 0).copy()
@@ -94,7 +94,7 @@ def _chroma_weight(chroma: Wide) -> Wide:
 
 
 def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tuple[Wide, Wide]:
-    """Cosine and sine of the hue halfway between two colours (eq. 14); a grey has none, and takes
+    """Cosine and sine of the hue halfway between two colours (eq. 14). A grey has no hue and takes
     the other's.
     """
     inverse1, inverse2 = (1 / np.where(c > 0, c, np.inf) for c in (c1, c2))
@@ -111,7 +111,7 @@ def _mean_hue(a1: Wide, b1: Wide, c1: Wide, a2: Wide, b2: Wide, c2: Wide) -> tup
 
 
 def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wide:
-    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product; product: C1
+    """2 sqrt(C1 C2) sin(Δh / 2) (eq. 11), from the vectors' cross and dot product. `product` is C1
     C2.
     """
     cross, dot = a1 * b2 - a2 * b1, a1 * a2 + b1 * b2
@@ -121,7 +121,7 @@ def _hue_difference(a1: Wide, b1: Wide, a2: Wide, b2: Wide, product: Wide) -> Wi
 
 
 def _hue_weight(cos: Wide, sin: Wide) -> Wide:
-    """T (eq. 15), with the cosines of multiples of the hue by the addition theorems."""
+    """T (eq. 15), with cosines of multiples of the hue from the addition theorems."""
     cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
     cos3, sin3 = cos2 * cos - sin2 * sin, sin2 * cos + cos2 * sin
     cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * cos2 * sin2
@@ -136,7 +136,7 @@ def _hue_weight(cos: Wide, sin: Wide) -> Wide:
 
 
 def _rotation_term(chroma: Wide, cos: Wide, sin: Wide) -> Wide:
-    """R_T (eq. 16, 17, 21): blue's hue and chroma hang together."""
+    """R_T (eq. 16, 17, 21): the interaction of hue and chroma in blue."""
     hue = np.degrees(np.arctan2(sin, cos))
     hue = np.where(hue < 0, hue + 360, hue)
     turn = np.radians(60) * np.exp(-np.square((hue - 275) / 25))

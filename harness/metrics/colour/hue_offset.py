@@ -1,4 +1,4 @@
-"""Hue offset: by how much, and which way, have colours turned?"""
+"""Hue offset: how far, and in which direction, did hues rotate?"""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 MIN_CHROMA = 5.0
-"""Root mean square C* of what is expected, below which a region or a window has no hue to speak of.
-"""
+"""Root mean square C* of the expected picture below which a region or window has no clear hue."""
 
 MIN_KEPT = 0.1
-"""Share of its chroma that a region must have kept for its hue to be told."""
+"""Share of its chroma that a region must keep for its hue to be measured."""
 
 GREY = (
     f"its colours are too grey: below a C* of {MIN_CHROMA:g}, or less than {MIN_KEPT:.0%} of what"
@@ -35,13 +34,11 @@ GREY = (
 
 
 class PreparedHues(NamedTuple):
-    """The expected image's Lab, H×W×3, and by region how far that is from grey: Σ C*² less what
-    MIN_CHROMA asks for.
-    """
+    """The expected image's Lab, H×W×3, how colourful each region is, and the regions."""
 
     lab: Lab
     strength: Mapping[Region, tuple[Sums, Sums]]
-    """Σ C*² of each region, and its pixels."""
+    """Σ C*² of each region, and its pixel count."""
     covers: Covers
 
 
@@ -76,7 +73,7 @@ def _measure_region(
 
 
 def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) -> Numbers:
-    """The rotation in degrees that turns the expected colours best onto the actual ones; NaN where
+    """The rotation in degrees that best maps the expected colours to the actual ones; NaN where
     they are too grey.
     """
     coloured = (square >= MIN_CHROMA**2 * pixels) & (np.hypot(along, across) >= MIN_KEPT * square)
@@ -85,14 +82,14 @@ def _angle(along: Numbers, across: Numbers, square: Numbers, pixels: Numbers) ->
 
 def _hue_products(expected: Lab, actual: Lab) -> tuple[Plane, Plane]:
     """Inner and outer product of expected and actual (a*, b*) at every pixel: cosine and sine of
-    the turn, times C* twice.
+    the rotation, times both C*.
     """
     (a, b), (other_a, other_b) = ((lab[..., 1], lab[..., 2]) for lab in (expected, actual))
     return a * other_a + b * other_b, a * other_b - b * other_a
 
 
 def _map(prepared: PreparedHues, actual: Image) -> Plane:
-    """The signed hue difference ΔH* of every pixel: in units of Lab, so that greys do not count."""
+    """The signed hue difference ΔH* of every pixel, in units of Lab, so that greys do not count."""
     along, across = _hue_products(prepared.lab, lab32(actual))
     angle = np.arctan2(across, along)
     return np.asarray(2 * np.sqrt(np.hypot(along, across)) * np.sin(angle / 2), np.float32)

@@ -36,7 +36,7 @@ def _measure(prepared: PreparedLightness, actual: Image) -> list[Value]:
 
 
 def _map(prepared: PreparedLightness, actual: Image) -> Plane:
-    """L* of actual less that of expected."""
+    """L* of actual minus L* of expected."""
     return np.asarray(_lightness(actual) - prepared.lightness, np.float32)
 
 

@@ -1,1 +1,1 @@
-"""Is fine detail there, and no more than there was: blur, noise, grain?"""
+"""Is fine detail there, and no more than before: blur, noise, grain?"""

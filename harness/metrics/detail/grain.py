@@ -1,4 +1,4 @@
-"""Grain: is the noise inside the edit that of its surroundings, and is it still there elsewhere?"""
+"""Grain: does the noise in the edit match its surroundings, and is it unchanged elsewhere?"""
 
 from __future__ import annotations
 
@@ -26,44 +26,44 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 SIGMAS_PX = (1.0, 2.0, 4.0)
-"""Each band is what one Gaussian takes away and the one before it left: about an octave, finest
-first.
-"""
+"""Each band is the difference of two Gaussians: about an octave, finest first."""
 
 BANDS = ("fine", "medium", "coarse")
 STATS = (*BANDS, "mean")
 
 STRUCTURE_PX = 3.0
-"""Scale at which structure is told from grain."""
+"""Scale that separates structure from grain."""
 
 FLAT_SHARE = 1 / 3
-"""The share of a region that is taken: where it has least structure."""
+"""Share of a region that is measured: where it has least structure."""
 
 MIN_PX = 64
-"""Fewer pixels without structure say nothing about noise."""
+"""Fewer flat pixels say nothing about noise."""
 
 GAP_PX = 4
-"""So near to the edit nothing else is measured: the finest band reaches so far."""
+"""Width of the band around the edit that is not measured, since the finest band reaches that
+far.
+"""
 
 AROUND_PX = 48
-"""How far the edit's surroundings reach."""
+"""Width of the edit's surroundings."""
 
 FLOOR = 0.5 / 255
-"""About what rounding to 8 bits leaves, added in squares to both sides: below it two places are
-equally clean.
+"""About what rounding to 8 bits leaves. It is added in squares to both sides, so that below it two
+places are equally clean.
 """
 
 LOCAL_PX = 6.0
-"""σ of the neighbourhood that the map looks at around a pixel."""
+"""σ of the neighbourhood around a pixel, for the map."""
 
 MIN_FLAT = 0.02
 """Share of that neighbourhood that must be flat."""
 
 BESIDE = ("edit", "around")
-"""What the edit's value is made of."""
+"""What the value of `edit` is made of."""
 
 MAD_TO_SIGMA = 1.4826
-"""Deviation of a normal distribution over its median absolute value."""
+"""Standard deviation of a normal distribution divided by its median absolute value."""
 
 REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep")
 
@@ -86,22 +86,22 @@ Places = tuple[npt.NDArray[np.intp], ...]
 
 
 class PreparedGrain(NamedTuple):
-    """The regions, and where their flat places lie and how noisy those are in the expected
-    image.
-    """
+    """The regions, their flat places, and the noise there in the expected image."""
 
     expected: Image | None
     areas: Mapping[Region, Area]
     places: Mapping[str, Area]
-    """What is measured: the regions, away from the edit, and `around`, its surroundings."""
+    """What is measured: the regions without the edit's rim, and `around`, the edit's
+    surroundings.
+    """
     flat: Mapping[str, Places]
     """Where those have least structure; empty: no expected image is known."""
     sigmas: Mapping[str, Sigmas]
-    """Of the same, in the expected image."""
+    """Deviations there, in the expected image."""
 
 
 def bands(plane: npt.NDArray[np.float32]) -> Bands:
-    """Detail of luma by octave: differences of Gaussians, finest first. 3×H×W."""
+    """Detail of luma by octave, as differences of Gaussians, finest first. 3×H×W."""
     blurred = [
         plane,
         *(
@@ -134,16 +134,16 @@ def _measure(prepared: PreparedGrain, actual: Image) -> list[Value]:
 def _get_flat_places(
     prepared: PreparedGrain, plane: npt.NDArray[np.float32]
 ) -> Mapping[str, Places]:
-    """Where the expected image is flat; where none is known, where the actual one is."""
+    """Flat places of the expected image, or of the actual one if none is known."""
     beside = {place: area for place, area in prepared.places.items() if place in BESIDE}
     return prepared.flat or _find_flat_places(plane, beside)
 
 
 def _map(prepared: PreparedGrain, actual: Image) -> Plane:
-    """The change of the deviation, mean of the bands, at the flat places around every pixel, in dB;
-    0 where there are none.
+    """Change of the deviation at the flat places around every pixel, mean of the bands, in dB; 0
+    without flat places.
 
-    Without an expected image: in the edit, over that of its surroundings.
+    Without an expected image: of the edit, relative to its surroundings.
     """
     plane = _luma32(actual)
     flat = _get_flat_places(prepared, plane)
@@ -163,7 +163,7 @@ def _map(prepared: PreparedGrain, actual: Image) -> Plane:
 
 
 def _local_deviations(detail: Bands, shown: Plane, share: Plane) -> Plane:
-    """Deviation of each band at the flat places around every pixel, the floor added. 3×H×W."""
+    """Deviation of each band at the flat places around every pixel, with the floor. 3×H×W."""
     squares = np.stack([_blur_locally(band * band * shown) for band in detail])
     return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
 
@@ -191,7 +191,7 @@ def _measure_region(
 def _explain_unmeasured(
     prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], region: Region
 ) -> str:
-    """Why a region can't be measured; empty: it can."""
+    """Say why a region cannot be measured; empty: it can."""
     if not prepared.areas[region].any():
         return EMPTY
     if not prepared.sigmas and region != "edit":
@@ -202,7 +202,7 @@ def _explain_unmeasured(
 
 
 def _deviation_change(prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], place: str) -> Sigmas:
-    """Actual over expected deviation of each band, in dB; the actual one where nothing is
+    """Actual over expected deviation of each band, in dB; the actual deviation if nothing is
     expected.
     """
     expected = prepared.sigmas.get(place, np.ones(len(BANDS)))
@@ -210,7 +210,7 @@ def _deviation_change(prepared: PreparedGrain, sigmas: Mapping[str, Sigmas], pla
 
 
 def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigmas]:
-    """Robust deviation of each band at each region's flat places, the floor added."""
+    """Robust deviation of each band at each region's flat places, with the floor."""
     return {
         place: np.array(
             [np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail]
@@ -220,9 +220,7 @@ def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigma
 
 
 def _split_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
-    """The regions, those beside the edit without what lies right at it, and the edit's
-    surroundings.
-    """
+    """The regions, those beside the edit without its rim, and the edit's surroundings."""
     edit = areas.get("edit")
     if edit is None or not edit.any():
         return {str(region): area for region, area in areas.items()}
@@ -239,7 +237,7 @@ def _split_places(areas: Mapping[Region, Area]) -> Mapping[str, Area]:
 def _find_flat_places(
     plane: npt.NDArray[np.float32], areas: Mapping[str, Area]
 ) -> Mapping[str, Places]:
-    """Where each area has least structure; areas with too few such places are left out."""
+    """Where each area has least structure. Areas with too few such places are left out."""
     structure = _structure(plane)
     places = {name: _find_flattest(structure, area) for name, area in areas.items()}
     return {name: at for name, at in places.items() if at[0].size >= MIN_PX}
@@ -254,7 +252,7 @@ def _find_flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:
 
 
 def _structure(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Slope of smoothed luma, which grain hardly moves, spread to its neighbourhood. H×W."""
+    """Slope of smoothed luma, spread over its neighbourhood. Grain hardly changes it. H×W."""
     smooth = cv2.GaussianBlur(plane, (0, 0), STRUCTURE_PX, borderType=cv2.BORDER_REFLECT)
     slopes = (
         cv2.Sobel(smooth, cv2.CV_32F, *axes, borderType=cv2.BORDER_REFLECT)

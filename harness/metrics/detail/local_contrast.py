@@ -1,4 +1,4 @@
-"""Local contrast: has the picture gone flat, or harsh, where the edit was?"""
+"""Local contrast: did the edit make the picture flatter, or harsher?"""
 
 from __future__ import annotations
 
@@ -31,27 +31,26 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 SIGMA_PX = 4.0
-"""Scale of the neighbourhood whose contrast is taken."""
+"""Scale of the neighbourhood."""
 
 REACH_PX = 16
-"""How far that neighbourhood reaches: OpenCV ends a Gaussian at 4 σ."""
+"""Reach of the neighbourhood: OpenCV cuts a Gaussian at 4 σ."""
 
 FLOOR = 1 / 255
-"""Contrast of one 8-bit level: below it two flat places are equally flat."""
+"""Contrast of one 8-bit level. Below it, two flat places are equally flat."""
 
 SIGMAS_PX = (8.0, 4.0, 2.0, 1.0)
-"""Band k lies between Gaussians of this σ and, for the next finer bound, half of it; the last
-reaches to the pixel.
+"""Band k lies between the Gaussian of this σ and that of half of it. The last band reaches to the
+pixel.
 """
 
 BANDS = tuple(f"band_{number}" for number in range(1, len(SIGMAS_PX) + 1))
-"""About an octave each: `band_1` (coarsest, details of some 25 px) to `band_4` (finest, 1 to 3 px).
+"""About an octave each: `band_1` (coarsest, details of about 25 px) to `band_4` (finest, 1 to 3
+px).
 """
 
 DARKEST = 8 / 255
-"""Floor of the local mean that a band is divided by, so that black does not blow up to infinite
-contrast.
-"""
+"""Floor of the local mean that a band is divided by, so that black has no infinite contrast."""
 
 STATS = ("mean", "worst", *BANDS)
 
@@ -66,8 +65,8 @@ def rms_contrast(image: Image) -> npt.NDArray[np.float64]:
 
 
 def band_contrasts(image: Image) -> list[Plane]:
-    """Peli's band-limited contrast of luma, H×W each, coarsest band first: a band-pass over the
-    low-pass beneath it.
+    """Peli's band-limited contrast of luma, H×W each, coarsest first: a band-pass divided by the
+    low-pass below it.
     """
     plane = np.asarray(luma(image), np.float32)
     low = [*(_blur(plane, sigma) for sigma in SIGMAS_PX), plane]
@@ -77,8 +76,8 @@ def band_contrasts(image: Image) -> list[Plane]:
 
 
 class PreparedContrast(NamedTuple):
-    """The expected image's luma, its local mean and variance, H×W; its contrast in each band of
-    each region; the regions.
+    """The expected image's luma with its local mean and variance, H×W, its contrast by band and
+    region, and the regions.
     """
 
     luma: Plane
@@ -121,7 +120,7 @@ def _band_values(region: Region, expected: list[float], actual: list[float]) -> 
 
 
 def _rms_by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[float]]:
-    """Root mean square of every band over each region; none where it is empty."""
+    """Root mean square of every band over each region; empty for an empty region."""
     squares = [band * band for band in bands]
     return {
         region: (
@@ -132,7 +131,7 @@ def _rms_by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[
 
 
 def _map(prepared: PreparedContrast, actual: Image) -> Plane:
-    """Actual over expected contrast of every pixel. H×W in dB; negative is flatter than
+    """Actual over expected contrast of every pixel, H×W in dB. Negative is flatter than
     expected.
     """
     return compute_by_strips(

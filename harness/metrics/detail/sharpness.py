@@ -28,22 +28,22 @@ from editproof.harness.records.types import Region
 
 FINE_PX = 0.7
 COARSE_PX = 1.4
-"""Scales of the two Gaussians through which a gradient is taken."""
+"""Scales of the two Gaussians for gradients."""
 
 MIN_GRADIENT = 0.01
-"""Of luma per pixel, at the coarse scale: weaker edges are texture."""
+"""Of luma per pixel, at the coarse scale. Weaker edges are texture."""
 
 MOST_DB = 60.0
-"""What is left of an edge that is gone altogether has no width to speak of."""
+"""Bound for edges that are gone, which have no width."""
 
 MIN_GROWTH = 1e-3
-"""Floor of a squared ratio of gradients less 1: an edge wider than 38 px."""
+"""Floor of a squared ratio of gradients minus 1: an edge wider than 38 px."""
 
 AROUND_PX = 33
-"""Edge of the neighbourhood that the map looks at around a pixel."""
+"""Edge of the neighbourhood around a pixel, for the map."""
 
 MIN_EDGE_PX = 16
-"""So many pixels of strong edges that must hold."""
+"""Pixels of strong edges that the neighbourhood must hold."""
 
 REGIONS: tuple[Region, ...] = ("all", "edit", "ring", "keep", "protect")
 
@@ -55,8 +55,8 @@ Gradient = npt.NDArray[np.float32]
 
 
 class PreparedEdges(NamedTuple):
-    """The expected image; where it has strong edges, by region, the sums of its gradients there,
-    and the empty regions.
+    """The expected image, its strong edges by region, the sums of its gradients there, and the
+    empty regions.
     """
 
     image: Image
@@ -99,7 +99,7 @@ def _sum_gradients(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums
 
 
 def _map(prepared: PreparedEdges, actual: Image) -> Plane:
-    """The change of width of the strong edges around every pixel, in dB; 0 where there are few."""
+    """Change of width of the strong edges around every pixel, in dB; 0 where there are few."""
     expected, measured = (luma(image).astype(np.float32) for image in (prepared.image, actual))
     ridge = _find_ridges(expected).astype(np.float32)
     widths = [
@@ -129,20 +129,18 @@ def _decibels(
 
 
 def _square_width(fine: Numbers, coarse: Numbers) -> Numbers:
-    """Variance of the Gaussian that an edge is blurred by, seen through the fine scale, in px²; in
-    all 0.8 px² more.
+    """Squared width of an edge in px²: the variance of its blur plus 0.8 px², from the fine scale
+    and the method.
 
-    A step blurred by s has a gradient of 1/sqrt(s² + scale²) times its height at its middle: two
-    scales tell s, whatever the height.
+    A step blurred by s has a gradient at its middle of 1/sqrt(s² + scale²) times its height. Two
+    scales give s for any height.
     """
     growth = np.square(fine / np.maximum(coarse, 1e-12)) - 1
     return np.asarray((COARSE_PX**2 - FINE_PX**2) / np.maximum(growth, MIN_GROWTH))
 
 
 def _find_ridges(plane: Gradient) -> Area:
-    """The middles of strong edges: where the gradient is largest along the axis that it runs
-    along.
-    """
+    """Middles of strong edges: where the gradient is largest along its own axis."""
     smooth = _smooth(plane, COARSE_PX)
     across, down = np.abs(_slope(smooth, 1)), np.abs(_slope(smooth, 0))
     gradient = length(across, down)
@@ -155,7 +153,7 @@ def _find_ridges(plane: Gradient) -> Area:
 
 
 def _gradient(plane: Gradient, scale: float) -> Gradient:
-    """The strongest gradient within a pixel, so that an edge that moved a little is not one that
+    """The strongest gradient within a pixel, so that a slightly moved edge does not count as
     softened.
     """
     smooth = _smooth(plane, scale)

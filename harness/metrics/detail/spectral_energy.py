@@ -1,4 +1,4 @@
-"""Spectral energy by octave band: is the detail there, and no more than there was?"""
+"""Spectral energy by octave: is the detail there, and no more than before?"""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from editproof.harness.records.types import Region
 WINDOW_PX = 64
 STRIDE_PX = 16
 BANDS: tuple[tuple[float, float], ...] = tuple((2.0**-k, 2.0 ** (1 - k)) for k in (6, 5, 4, 3, 2))
-"""Octaves in cycles per pixel, `octave_1` (coarsest: 1/64 to 1/32) to `octave_5` (finest: 1/4 to
-1/2).
+"""Octaves in cycles per pixel, from `octave_1` (coarsest: 1/64 to 1/32) to `octave_5` (finest: 1/4
+to 1/2).
 """
 
 DIRECTIONS = (0, 45, 90, 135)
-"""Degrees from the x axis towards y, of the direction in which the picture varies: vertical strokes
-are `toward_0`.
+"""Direction in which the picture varies, in degrees from the x axis towards y. Vertical strokes are
+`toward_0`.
 """
 
 FINE = (BANDS[-2][0], BANDS[-1][1])
-"""The octaves whose energy is told by direction."""
+"""The octaves whose energy is split by direction."""
 
 OCTAVES = tuple(f"octave_{number}" for number in range(1, len(BANDS) + 1))
 SECTORS = tuple(f"toward_{degrees}" for degrees in DIRECTIONS)
 STATS = (*OCTAVES, "worst", *SECTORS)
 
 FLOOR = (0.25 / 255) ** 2
-"""Energy of a quarter of an 8-bit level: below it two bands are equally empty."""
+"""Energy of a quarter of an 8-bit level. Below it, two bands are equally empty."""
 
 MIN_SHARE = 0.02
-"""A window counts for a region that holds at least this share of the window's Hann weight."""
+"""A window counts for a region that holds at least this share of its Hann weight."""
 
 
 Shares = npt.NDArray[np.float64]
@@ -71,11 +71,11 @@ class Spectra(NamedTuple):
 
 
 def spectra(image: Image) -> Spectra:
-    """Mean squared luma in each octave band of each Hann-windowed 64×64 window (stride 16), and by
-    direction in the finest.
+    """Mean squared luma in each octave of each Hann-windowed 64×64 window (stride 16), and by
+    direction in the finest octaves.
 
-    Needs an image of at least 64×64 px. By Parseval, a sinusoid of amplitude a in one band has the
-    energy a²/2 there.
+    Needs an image of at least 64×64 px. By Parseval, a sinusoid of amplitude a within one octave
+    has the energy a²/2 there.
     """
     plane = luma(image)
     ys, xs = (_window_corners(length) for length in plane.shape)
@@ -90,8 +90,8 @@ def spectra(image: Image) -> Spectra:
 
 
 def _energies(blocks: npt.NDArray[np.float32]) -> Wide:
-    """Octaves, then directions, of each of n blocks, n×64×64 with mean 0: n×9. Row by row, so that
-    it stays in cache.
+    """Octaves, then directions, of n blocks, n×64×64 with mean 0: n×9. One row of blocks at a time
+    stays in cache.
     """
     from scipy.fft import rfft2
 
@@ -117,7 +117,7 @@ def _bin_weights() -> npt.NDArray[np.float32]:
 
 
 class PreparedSpectra(NamedTuple):
-    """The expected image's spectra, and how much of each region each window sees."""
+    """The expected image's spectra, and each window's share of each region."""
 
     spectra: Spectra | None
     """None: the image is smaller than a window."""
@@ -149,7 +149,7 @@ def _measure(prepared: PreparedSpectra, actual: Image) -> list[Value]:
 
 
 def _window_shares(area: Area) -> Shares:
-    """How much of the Hann weight of each window lies in the region; 0 below MIN_SHARE; NaN: the
+    """Share of each window's Hann weight that lies in the region; 0 below MIN_SHARE; NaN: the
     region is empty.
     """
     if not area.any():
@@ -161,10 +161,10 @@ def _window_shares(area: Area) -> Shares:
 def _measure_region(
     expected: Spectra, actual: Spectra, local: Wide, region: Region, share: Shares
 ) -> list[Value]:
-    """Each energy over the region's windows, weighted by how much of the region each sees; and the
-    worst window.
+    """Each energy over the region's windows, weighted by their share of the region, and the worst
+    window.
 
-    local: the change of each octave in each window, in dB.
+    `local` is the change of each octave in each window, in dB.
     """
     if np.isnan(share).any():
         return unmeasured_values([region], STATS, EMPTY)
@@ -187,9 +187,7 @@ def _make_values(region: Region, stats: Sequence[str], values: Sequence[float]) 
 
 
 def _map(prepared: PreparedSpectra, actual: Image) -> Plane:
-    """The largest change of any band, in dB, at the windows' centres, interpolated to every
-    pixel.
-    """
+    """The largest change of any band, in dB, interpolated between the windows' centres."""
     expected = prepared.spectra
     if expected is None:
         return np.zeros(actual.shape[:2])
@@ -204,8 +202,8 @@ def _decibels(actual: Wide, expected: Wide) -> Wide:
 
 
 def _weighted_sums(plane: Plane | Area, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp]) -> Wide:
-    """The plane's mean in every window, weighted by Hann, rows×columns: as the weights are
-    separable, two matrix products.
+    """Hann-weighted mean of the plane in every window, rows×columns. The weights are separable, so
+    two matrix products are enough.
     """
     down, across = (
         _hann_weights(corners, length)
@@ -215,7 +213,7 @@ def _weighted_sums(plane: Plane | Area, ys: npt.NDArray[np.intp], xs: npt.NDArra
 
 
 def _hann_weights(corners: npt.NDArray[np.intp], length: int) -> Wide:
-    """Each window's Hann weights along one axis, windows×length; each row's sum is 1."""
+    """Hann weights of each window along one axis, windows×length. Each row sums to 1."""
     weights = np.zeros((len(corners), length))
     np.put_along_axis(
         weights, corners[:, None] + np.arange(WINDOW_PX), _hann() / _hann().sum(), axis=1
@@ -224,7 +222,7 @@ def _hann_weights(corners: npt.NDArray[np.intp], length: int) -> Wide:
 
 
 def _window_corners(length: int) -> npt.NDArray[np.intp]:
-    """Where windows begin along one axis; the last one touches the border."""
+    """Where windows start along one axis. The last one touches the border."""
     return np.unique(np.append(np.arange(0, length - WINDOW_PX + 1, STRIDE_PX), length - WINDOW_PX))
 
 

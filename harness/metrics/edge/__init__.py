@@ -1,1 +1,1 @@
-"""Does the edge of the edit show?"""
+"""Is the edge of the edit visible?"""

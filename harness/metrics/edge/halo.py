@@ -32,16 +32,16 @@ STATS = ("rim", "peak", "worst")
 REGIONS: tuple[Region, ...] = ("edit", "ring")
 
 REACH_PX = 8
-"""How far from the edge it looks, input pixels: bins of one each."""
+"""Distance from the edge that is measured, in input pixels, in bins of one."""
 
 RIM_PX = 2
-"""Width of the rim, input pixels: as far as a dilated mask or an interpolation kernel reaches."""
+"""Width of the rim in input pixels: the reach of a dilated mask or an interpolation kernel."""
 
 NO_EDGE = f"no edge of the edit is within {RIM_PX:g} px of the region"
 
 Profile = npt.NDArray[np.float64]
-"""Mean residual by distance to the edge, REACH_PX bins of one input pixel, 8-bit levels; NaN where
-there is nothing.
+"""Mean residual by distance to the edge, in REACH_PX bins of one input pixel and in 8-bit levels;
+NaN: the bin is empty.
 """
 
 
@@ -49,17 +49,19 @@ class Side(NamedTuple):
     """One side of the edge."""
 
     reason: str
-    """Why nothing can be measured; empty: it can."""
+    """Why it cannot be measured; empty: it can."""
 
     bins: npt.NDArray[np.intp]
-    """Bin of every pixel of the side within reach."""
+    """Bin of every pixel within reach."""
     near: Area
-    """Those pixels. Output."""
+    """The pixels within reach. Output."""
     rim: Cover
 
 
 class PreparedSides(NamedTuple):
-    """The expected image's luma in 8-bit levels, and the side of the edge that each region is."""
+    """The expected image's luma in 8-bit levels, and the side of the edge that each region
+    covers.
+    """
 
     luma: npt.NDArray[np.float64]
     sides: dict[Region, Side]
@@ -82,8 +84,8 @@ def _find_side(area: Area, edit: Area, scale: int) -> Side:
 
 
 def _edge_distance(edit: Area) -> npt.NDArray[np.float32]:
-    """Distance of every pixel's centre to the edge, output pixels: half of one for those beside it;
-    without one, infinite.
+    """Distance of every pixel's centre to the edge, in output pixels: 0.5 beside it, infinite
+    without one.
     """
     if edit.all() or not edit.any():
         return np.full(edit.shape, np.inf, np.float32)
@@ -95,7 +97,7 @@ def _edge_distance(edit: Area) -> npt.NDArray[np.float32]:
 
 
 def profile(side: Side, residual: Plane) -> Profile:
-    """Mean residual in each bin of distance, from the edge on."""
+    """Mean residual in each bin of distance, nearest first."""
     counts = np.bincount(side.bins, minlength=REACH_PX)
     sums = np.bincount(side.bins, residual[side.near], minlength=REACH_PX)
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""A picture that was moved, turned or scaled as a whole: how, if that explains it better than no
+"""How a picture moved as a whole: shifted, rotated or scaled, if that explains it better than no
 motion.
 """
 
@@ -19,55 +19,53 @@ Place = TypeVar("Place", complex, Points)
 """Places or distances in pixels: x + iy."""
 
 LOOKED_AT_PX = 384
-"""A motion is sought in a picture whose longer edge is at most this."""
+"""Longest edge of the picture in which a motion is searched."""
 
 LEAST_PX = 32
-"""And whose shorter edge is at least this."""
+"""Shortest edge of that picture."""
 
 DETAIL_PX = 17
-"""Edge of the box whose mean is taken off a picture, so that its detail is compared and not its
-large tones.
-"""
+"""Edge of the box whose mean is subtracted, so that detail is compared and not large tones."""
 
 UNMOVED = 0.9
-"""Two pictures whose detail correlates so well have not moved far: no motion is sought."""
+"""If the detail of two pictures correlates this well, no motion is searched."""
 
 ALIKE = 0.6
-"""The detail of the same picture, moved back, correlates at least so well."""
+"""After a motion is undone, the detail must correlate at least this well."""
 
 BETTER = 0.6
-"""A motion must leave at most this share of what no motion leaves unexplained."""
+"""A motion must leave at most this share of the error without it."""
 
 MOST_SHIFT = 0.25
-"""Of the picture's edge."""
+"""Share of the picture's edge."""
 
 MOST_SCALE = 1.5
 MOST_DEGREES = 45.0
 
 LEAST_OVERLAP = 0.3
-"""Share of the picture that is still there after the motion."""
+"""Share of the picture that must remain after the motion."""
 
 WHOLE_PX = 0.5
-"""A turn and scale that move no pixel farther than this are left to the refinement."""
+"""A rotation and scale that move no pixel farther than this are left to the refinement."""
 
 ANGLES, FREQUENCIES = 360, 256
 LOWEST = 6.0
-"""Of a spectrum over the logarithm of the frequency: how finely it is sampled, and its lowest
-frequency, in waves a picture.
+"""Sampling of a spectrum over angle and the logarithm of frequency, and its lowest frequency in
+waves a picture.
 """
 
 REFINED = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
 
 
 class Motion(NamedTuple):
-    """A similarity: what was expected at p = x + iy lies at factor · p + offset. In pixels."""
+    """A similarity: content expected at p = x + iy lies at factor · p + offset. In pixels."""
 
     factor: complex = 1 + 0j
     offset: complex = 0j
 
     @property
     def scale(self) -> float:
-        """In %: 0 is the same size, positive larger."""
+        """In %: 0 is the same size, and positive is larger."""
         return 100 * (abs(self.factor) - 1)
 
     @property
@@ -76,15 +74,15 @@ class Motion(NamedTuple):
         return math.degrees(cmath.phase(self.factor))
 
     def at(self, place: Place) -> Place:
-        """Where what was expected at a place lies."""
+        """Where content expected at a place lies."""
         return self.factor * place + self.offset
 
     def after(self, first: Motion) -> Motion:
-        """The motion that moves by `first` and then by this one."""
+        """The motion that applies `first` and then this one."""
         return Motion(self.factor * first.factor, self.factor * first.offset + self.offset)
 
     def resize(self, times: float) -> Motion:
-        """The same motion in a picture so many times as large."""
+        """The same motion in a picture that is `times` as large."""
         return Motion(self.factor, self.offset * times)
 
 
@@ -92,7 +90,7 @@ NO_MOTION = Motion()
 
 
 def undo_motion(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
-    """The picture moved back, and where it shows what was there before. H×W."""
+    """Move the picture back. Also returns where it shows known content. H×W each."""
     a, b = motion
     matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
     height, width = plane.shape
@@ -108,8 +106,8 @@ def undo_motion(plane: Plane32, motion: Motion) -> tuple[Plane32, Inside]:
 
 
 def find_motion(expected: Plane32, actual: Plane32) -> Motion:
-    """How `actual` was moved as a whole; NO_MOTION where that explains it as well, or nothing does.
-    H×W each.
+    """How `actual` moved as a whole, H×W each; NO_MOTION if that is as good an explanation, or if
+    nothing fits.
     """
     if min(expected.shape) < LEAST_PX:
         return NO_MOTION
@@ -135,8 +133,8 @@ def find_motion(expected: Plane32, actual: Plane32) -> Motion:
 
 
 def _simplify(motion: Motion, shape: tuple[int, ...]) -> Motion:
-    """A shift by whole pixels, where the turn and scale move nothing far: the pixels themselves are
-    compared then.
+    """Round to a shift by whole pixels if rotation and scale hardly move anything. The pixels can
+    then be compared as they are.
     """
     centre = _centre(shape)
     if abs(motion.factor - 1) * abs(centre) > WHOLE_PX:
@@ -146,9 +144,7 @@ def _simplify(motion: Motion, shape: tuple[int, ...]) -> Motion:
 
 
 def _candidates(expected: Plane32, actual: Plane32) -> list[Motion]:
-    """A shift, a turn and scale about the middle, and a turn and scale about the middle with a
-    shift.
-    """
+    """A shift; a rotation and scale about the middle; and both."""
     centre, factor = _centre(expected.shape), _find_turn(expected, actual)
     about = Motion(factor, centre - factor * centre)
     back, _ = undo_motion(actual, about)
@@ -160,14 +156,14 @@ def _candidates(expected: Plane32, actual: Plane32) -> list[Motion]:
 
 
 def _find_shift(expected: Plane32, actual: Plane32) -> complex:
-    """By phase correlation (Kuglin & Hines 1975)."""
+    """Find a shift by phase correlation (Kuglin & Hines 1975)."""
     window = cv2.createHanningWindow(expected.shape[::-1], cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(_extract_detail(expected), _extract_detail(actual), window)
     return complex(dx, dy)
 
 
 def _find_turn(expected: Plane32, actual: Plane32) -> complex:
-    """By phase correlation of the spectra, over the logarithm of the frequency (Reddy & Chatterji
+    """Find rotation and scale by phase correlation of the log-polar spectra (Reddy & Chatterji
     1996).
     """
     one, other = (_spectrum(plane) for plane in (expected, actual))
@@ -178,7 +174,7 @@ def _find_turn(expected: Plane32, actual: Plane32) -> complex:
 
 
 def _spectrum(plane: Plane32) -> Plane32:
-    """Logarithm of the magnitude: angles from 0 to 180° × frequencies, each frequency less its
+    """Logarithm of the magnitude, angles from 0 to 180° × frequencies, minus each frequency's
     mean.
     """
     (height, width), edge = plane.shape, _edge(plane)
@@ -201,8 +197,8 @@ def _edge(plane: Plane32) -> int:
 
 
 def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
-    """By the enhanced correlation coefficient (Evangelidis & Psarakis 2008); the same motion where
-    that does not converge.
+    """Refine by the enhanced correlation coefficient (Evangelidis & Psarakis 2008). If it does not
+    converge, the motion stays the same.
     """
     (a, b), (c, d) = (
         (motion.factor.real, motion.factor.imag),
@@ -220,8 +216,8 @@ def _refine(expected: Plane32, actual: Plane32, motion: Motion) -> Motion:
 
 
 def _score(detail: Plane32, actual: Plane32, motion: Motion) -> float:
-    """How alike the detail is after the motion is undone; -1 where too little of the picture is
-    left.
+    """How well the detail matches after the motion is undone; -1 if too little of the picture
+    remains.
     """
     back, inside = undo_motion(actual, motion)
     return (

@@ -1,8 +1,8 @@
-"""Registration: is everything where it should be, as large as it should be, and upright?
+"""Registration: is everything in its place, at its size, and upright?
 
-A motion of the whole picture that a gradient cannot follow is sought first (motion.py) and undone.
-What remains is fitted by Gauss-Newton steps in each region, and in each window of a region: the
-windows tell scale and rotation.
+A motion of the whole picture is searched first (motion.py) and undone. What remains is fitted in
+each region (shift.py) and in each window of a region (windows.py). The windows give scale and
+rotation (similarity.py).
 """
 
 from __future__ import annotations
@@ -70,17 +70,17 @@ UNLIKE = (
 
 
 class RegionFit(NamedTuple):
-    """One region: its fits, coarsest first, and its windows; or why it can't be measured."""
+    """One region: its fits, coarsest first, and its windows; or why it cannot be measured."""
 
     fits: Mapping[int, Fit]
     windows: Windows | None
     reason: str
     middle: complex = 0j
-    """The mean place of its pixels, in pixels of the picture."""
+    """Mean place of its pixels, in pixels of the picture."""
 
 
 class PreparedRegions(NamedTuple):
-    """The expected image's luma and levels, and each region's part."""
+    """The expected image's luma and pyramid, and the fit of each region."""
 
     expected: Plane32
     levels: Mapping[int, Plane32]
@@ -88,16 +88,16 @@ class PreparedRegions(NamedTuple):
 
 
 class RegionMove(NamedTuple):
-    """How a region's content moved: its shift by the fit of all its pixels, and what its windows
-    say.
-    """
+    """How a region's content moved: its shift from all pixels, and what its windows say."""
 
     shift: complex
-    """At the region's middle, in pixels, without the picture's own motion."""
+    """At the region's middle, in pixels, without the motion of the whole picture."""
     windows: Points
-    """Rows×columns: how far each window's content moved, likewise; NaN where that is unknown."""
+    """Rows×columns: how far each window's content moved, without the motion of the whole picture;
+    NaN where it is unknown.
+    """
     turn: Motion | None
-    """Scale and rotation, and a shift; None: the windows do not tell."""
+    """Scale, rotation and a shift; None: the windows do not tell."""
     reason: str
 
 
@@ -124,8 +124,8 @@ def _measure(prepared: PreparedRegions, actual: Image) -> list[Value]:
 
 
 def _undo_motion(prepared: PreparedRegions, actual: Image) -> tuple[Mapping[int, Plane32], Motion]:
-    """The levels of what is there, after a motion of the whole picture is undone, and that motion
-    in pixels.
+    """The actual picture's pyramid with the motion of the whole picture undone, and that motion in
+    pixels.
     """
     plane = centred_luma(actual)
     motion = _find_picture_motion(prepared.expected, plane)
@@ -144,7 +144,7 @@ def _undo_motion(prepared: PreparedRegions, actual: Image) -> tuple[Mapping[int,
 
 
 def _find_picture_motion(expected: Plane32, actual: Plane32) -> Motion:
-    """Of the whole picture, in its pixels."""
+    """Find the motion of the whole picture, in its pixels."""
     times = 1
     while max(expected.shape) > LOOKED_AT_PX:
         expected, actual = (
@@ -171,7 +171,7 @@ def _measure_region(
 
 
 def _turn_values(moved: RegionMove, motion: Motion, region: Region) -> list[Value]:
-    """Scale and rotation, of the picture and the region together."""
+    """Scale and rotation of the picture and the region together."""
     if moved.turn is None and motion.factor == 1:
         return unmeasured_values([region], ("scale", "rotation"), moved.reason)
     whole = motion if moved.turn is None else motion.after(moved.turn)
@@ -181,7 +181,7 @@ def _turn_values(moved: RegionMove, motion: Motion, region: Region) -> list[Valu
 def _find_moves(
     prepared: PreparedRegions, levels: Mapping[int, Plane32], part: RegionFit
 ) -> RegionMove | None:
-    """How a region's content moved; None: it is not what is expected."""
+    """How a region's content moved; None: it is not the expected content."""
     dy, dx, slope = fit_shift(levels, part.fits)
     shift = complex(dx, dy)
     if slope < MIN_SLOPE or abs(shift) > MAX_SHIFT_PX:
@@ -215,14 +215,14 @@ def _find_worst(
 
 
 def _distances(moved: RegionMove, motion: Motion, windows: Windows) -> Wide:
-    """How far each window's content moved in all, rows×columns. NaN where that is unknown."""
+    """How far each window's content moved in total, rows×columns; NaN where it is unknown."""
     distance = np.abs(motion.at(windows.places + moved.windows) - windows.places)
     return np.where(windows.weights >= 1 / MAX_ERROR_PX**2, distance, np.nan)
 
 
 def _map(prepared: PreparedRegions, actual: Image) -> Plane:
-    """How far the content around every pixel moved, in px: of its window, 64 px wide; 0 where that
-    can't be told.
+    """How far the content of the 64 px window around every pixel moved, in px; 0 where it is
+    unknown.
     """
     levels, motion = _undo_motion(prepared, actual)
     plane: Plane = np.zeros(actual.shape[:2])

@@ -1,7 +1,7 @@
-"""How far the content of a region has moved: Gauss-Newton steps over a pyramid, coarse to fine.
+"""How far the content of a region moved: Gauss-Newton steps over a pyramid, from coarse to fine.
 
-The expected picture's slopes are fixed (inverse compositional form), so each region's solver is
-prepared once.
+The slopes are those of the expected picture (inverse compositional form), so each region's solver
+is prepared once.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ MIN_LEVEL_PX = 16
 
 STEPS = 5
 SETTLED_PX = 0.002
-"""At each level so many steps at most, until one is shorter than this, in pixels of the level."""
+"""Number of steps at each level, until one is shorter than this, in pixels of the level."""
 
 MAX_STEP_PX = 2.0
-"""How far a step may go, in pixels of the level: gradients tell no more."""
+"""Longest step in pixels of the level. Gradients reach no further."""
 
 MAX_SHIFT_PX = 16.0
-"""How far a region may have moved beyond what the whole picture did."""
+"""Largest shift of a region beyond the motion of the whole picture."""
 
 MAX_ERROR_PX = 0.02
-"""A region or window is measured where noise of one 8-bit level moves its shift by less than this.
-"""
+"""A region or window is measured if noise of one 8-bit level moves its shift by at most this."""
 
 BORDER_PX = 3
-"""In pixels of a level: so near to its border a shifted picture shows what nobody expects."""
+"""Width of the border in pixels of a level that is left out, since a shifted picture shows unknown
+content there.
+"""
 
 TAPS = 4
 """Half the length of the interpolation kernel."""
@@ -49,8 +50,8 @@ Wide = npt.NDArray[np.float64]
 
 
 class Fit(NamedTuple):
-    """How a region's residual at one level tells the shift: least squares for (dy, dx, gain,
-    offset).
+    """How the residual of a region at one level gives the shift, by least squares for (dy, dx,
+    gain, offset).
     """
 
     box: tuple[slice, slice]
@@ -58,21 +59,21 @@ class Fit(NamedTuple):
     expected: Plane32
     """N: the expected values of the region's pixels."""
     solver: Plane32
-    """4×N: times the residual gives the step in y and x, the change of gain and the offset."""
+    """4×N: multiplied by the residual, it gives the step in y and x, the change of gain, and the
+    offset.
+    """
     error: float
-    """Deviation of the shift in its worst direction, for a residual of deviation 1, in pixels of
-    the level.
+    """Standard deviation of the shift in its worst direction for a residual of deviation 1, in
+    pixels of the level.
     """
     turn_bias: tuple[complex, complex]
-    """What the fit takes for a shift where everything grows by 1 about the region's middle, and
-    where it turns by 1 rad.
+    """The shift that the fit reports if the content grows by 1, or rotates by 1 rad, about the
+    region's middle.
     """
 
 
 def fit_shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[float, float, float]:
-    """Gauss-Newton from coarse to fine: how far what is expected has moved down and right, and the
-    slope of actual on it.
-    """
+    """Fit the shift down and right, and the slope of actual over expected, from coarse to fine."""
     dy = dx = slope = 0.0
     for level, fit in fits.items():
         scale = 2.0**level
@@ -92,8 +93,8 @@ def fit_shift(levels: Mapping[int, Plane32], fits: Mapping[int, Fit]) -> tuple[f
 
 
 def prepare_fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit | None:
-    """The solver of one region, about its middle, at one level; None: the region has too few pixels
-    there, or no structure.
+    """Prepare the solver of a region at one level; None: the region has too few pixels or no
+    structure.
     """
     if area.sum() < 4 * len(basis):
         return None
@@ -119,7 +120,7 @@ def prepare_fit(basis: tuple[Plane32, ...], area: Area, middle: complex) -> Fit 
 def _turn_bias(
     columns_of: Wide, inverse: Wide, area: Area, middle: complex
 ) -> tuple[complex, complex]:
-    """What a fit takes for a shift where its pixels grow, and turn, about the middle."""
+    """The shift that a fit reports if its pixels grow, and if they rotate, about the middle."""
     rows, columns = (
         places - at for places, at in zip(np.nonzero(area), (middle.imag, middle.real), strict=True)
     )
@@ -132,7 +133,7 @@ def _turn_bias(
 
 
 def is_accurate(error: float) -> bool:
-    """Whether noise of one 8-bit level leaves a shift at the finest level accurate enough."""
+    """Whether noise of one 8-bit level leaves the shift at the finest level accurate enough."""
     return bool(error <= MAX_ERROR_PX * 255 / 2 ** LEVELS[-1])
 
 
@@ -146,7 +147,7 @@ def image_basis(plane: Plane32) -> tuple[Plane32, ...]:
 
 
 def reduce_area(area: Area, shape: tuple[int, ...]) -> Area:
-    """The region at a level: the pixels that it covers by more than half, without the picture's
+    """The region at a level: pixels that it covers by more than half, without the picture's
     border.
     """
     share = cv2.resize(area.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
@@ -164,8 +165,8 @@ def make_pyramid(plane: Plane32) -> Mapping[int, Plane32]:
 
 
 def sample_shifted(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice]) -> Plane32:
-    """The plane at every pixel of the box, displaced by (dy, dx): a windowed sinc along each
-    axis.
+    """Sample the plane at every pixel of the box, displaced by (dy, dx), by a windowed sinc along
+    each axis.
     """
     if dy == 0 and dx == 0:
         return plane[box]
@@ -187,12 +188,12 @@ def sample_shifted(plane: Plane32, dy: float, dx: float, box: tuple[slice, slice
 
 
 def _sinc_weights(distance: float, reach: int) -> Plane32:
-    """Weights of the pixels up to `reach` away that give the value `distance` away (Lanczos)."""
+    """Lanczos weights of pixels up to `reach` away for the value `distance` away."""
     away = np.arange(-reach, reach + 1) - distance
     weights = np.where(np.abs(away) < TAPS, np.sinc(away) * np.sinc(away / TAPS), 0.0)
     return np.asarray(weights / weights.sum(), np.float32)
 
 
 def centred_luma(image: Image) -> Plane32:
-    """Luma, less grey, so that gain and offset hardly mix."""
+    """Luma minus 0.5, so that gain and offset are nearly independent."""
     return np.asarray(luma(image) - 0.5, np.float32)

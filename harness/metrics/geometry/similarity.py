@@ -14,11 +14,11 @@ from editproof.harness.metrics.geometry.windows import Windows, measure_moves
 
 TURNS = 3
 TURNED_PX = 0.05
-"""So many fits of scale and rotation at most, until one moves no window farther than this."""
+"""Number of fits of scale and rotation, until one moves no window farther than this."""
 
 MIN_SPREAD_PX = 32.0
-"""Root mean square distance of a region's windows from their middle; below it they tell no scale
-and rotation.
+"""Least root mean square distance of a region's windows from their middle for scale and
+rotation.
 """
 
 MIN_WINDOWS = 9
@@ -27,12 +27,12 @@ DISAGREE_PX = 0.5
 
 ROBUST_PX = 0.01
 ROUNDS = 6
-"""The fit counts a window less the farther it lies beyond the median distance, at least this; it is
-repeated so often.
+"""The fit gives windows beyond the median distance, or beyond ROBUST_PX, a lower weight. It is
+repeated this often.
 """
 
 MAX_GROWTH_ERROR = 2e-4
-"""They are told where noise of one 8-bit level moves them by less than this, in shares of 1 and in
+"""Largest error of scale and rotation for noise of one 8-bit level, as a share of 1 and in
 radians.
 """
 
@@ -43,8 +43,8 @@ AT_ODDS = "the region's parts did not move by one scale and rotation"
 def fit_similarity(
     expected: Mapping[int, Plane32], actual: Mapping[int, Plane32], windows: Windows, shift: complex
 ) -> tuple[Points, Motion | None, str]:
-    """How far each window's content moved, and the scale and rotation in that: fitted, undone, and
-    fitted again.
+    """Fit scale and rotation to the windows' moves, undo them, and fit again. Also returns how far
+    each window's content moved.
     """
     level = LEVELS[-1]
     plane = actual[level]
@@ -72,7 +72,7 @@ def fit_similarity(
 
 
 def _fit_once(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
-    """The similarity nearest to most windows' moves, or why there is none. Windows that stand apart
+    """Fit the similarity that is nearest to most windows' moves, or say why there is none. Outliers
     hardly count.
     """
     told = np.isfinite(moves) & (windows.weights > 0)

@@ -1,4 +1,4 @@
-"""How far the content of each window of a region has moved, all windows in one step."""
+"""How far the content of each window of a region moved, for all windows in one step."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from editproof.harness.metrics.geometry.shift import (
 )
 
 MAX_DOUBT_PX = 10 * MAX_ERROR_PX
-"""A window helps to tell scale and rotation up to here: there are many."""
+"""Error up to which a window is used for scale and rotation. They average over many windows."""
 
 MIN_SLOPE = 0.5
-"""What is there must follow what is expected at least so much to be called the same, shifted."""
+"""Least slope of actual over expected at which the content counts as the same, moved."""
 
 
 class Windows(NamedTuple):
-    """The same for each window of the finest level at once."""
+    """The fit of each window at the finest level."""
 
     basis: tuple[Plane32, ...]
     """Four planes, 0 outside the region: the slopes along y and x, the expected values, and 1."""
     inverse: Wide
-    """Rows×columns×4×4; NaN where a window tells nothing."""
+    """Rows×columns×4×4; NaN if a window cannot be fitted."""
     rows: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
     columns: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-    """Where windows begin and end, in pixels of the level."""
+    """Start and stop of windows, in pixels of the level."""
     ys: npt.NDArray[np.intp]
     xs: npt.NDArray[np.intp]
-    """Their centres, in pixels of the picture."""
+    """Centres of windows, in pixels of the picture."""
     places: Points
-    """Rows×columns: the middle of what each sees of the region, in pixels of the picture."""
+    """Rows×columns: middle of each window's part of the region, in pixels of the picture."""
     weights: Wide
-    """Rows×columns: how surely each tells a shift, 1 over the variance in px² for noise of one
-    8-bit level; or 0.
+    """Rows×columns: 1 over the variance of each shift in px², for noise of one 8-bit level;
+    or 0.
     """
 
 
 def prepare_windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Windows | None:
-    """The windows of a region at the finest level; None: it covers too little of each."""
+    """Prepare a region's windows at the finest level; None: it covers too little of each."""
     level = LEVELS[-1]
     basis = bases[level]
     part = make_cover(area)
@@ -78,9 +78,7 @@ def prepare_windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Win
 
 
 def measure_moves(expected: Plane32, back: Plane32, windows: Windows) -> Points:
-    """How far each window's content is still from its place, by one step. NaN where that is
-    unknown.
-    """
+    """Remaining displacement of each window's content, by one step; NaN where it is unknown."""
     level = LEVELS[-1]
     residual = back - expected
     right_side = np.stack(
@@ -91,7 +89,7 @@ def measure_moves(expected: Plane32, back: Plane32, windows: Windows) -> Points:
 
 
 def _window_places(inside: Area, windows: Windows) -> Points:
-    """The middle of what each window sees of the region, in pixels of the picture."""
+    """Middle of each window's part of the region, in pixels of the picture."""
     seen = np.asarray(inside, np.float32)
     y, x = (np.arange(length, dtype=np.float32) for length in inside.shape)
     total = np.maximum(_window_sums(seen, windows), 1)
@@ -100,8 +98,8 @@ def _window_places(inside: Area, windows: Windows) -> Points:
 
 
 def _inverses(normal: Wide, enough: npt.NDArray[np.bool_]) -> Wide:
-    """The inverse of every window's normal equations; NaN where it sees too little of the region or
-    its structure.
+    """Inverse of every window's normal equations; NaN if it sees too little of the region or its
+    structure.
     """
     ridge = 1e-6 * np.eye(4)
     inverse: Wide = np.asarray(np.linalg.inv(normal + ridge), np.float64)
@@ -118,7 +116,7 @@ def _errors(inverse: Wide) -> Wide:
 
 
 def _largest_eigenvalues(matrices: Wide) -> Wide:
-    """Of symmetric 2×2 matrices, the larger eigenvalue; NaN stays NaN."""
+    """The larger eigenvalue of symmetric 2×2 matrices. NaN stays NaN."""
     mean = (matrices[..., 0, 0] + matrices[..., 1, 1]) / 2
     return np.asarray(
         mean + np.hypot((matrices[..., 0, 0] - matrices[..., 1, 1]) / 2, matrices[..., 0, 1])

@@ -1,1 +1,1 @@
-"""Did anything change that had to be kept?"""
+"""Did anything change that had to stay?"""

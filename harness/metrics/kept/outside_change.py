@@ -1,4 +1,4 @@
-"""Has anything changed that nobody asked to change? Outside the edit, against the input itself."""
+"""Outside change: did anything change outside the edit, compared with the input itself?"""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Levels = npt.NDArray[np.float32]
 
 
 class PreparedInput(NamedTuple):
-    """The input in 8-bit levels, h×w×3, and which of its pixels lie wholly in each region; None:
-    the region is empty.
+    """The input in 8-bit levels, h×w×3, and its pixels that lie wholly in each region; None: the
+    region is empty.
     """
 
     levels: Levels
@@ -82,8 +82,8 @@ def _measure_region(
 
 
 def _largest_change(prepared: PreparedInput, actual: Image) -> Levels:
-    """Largest change of R, G or B at every input pixel, in levels: whole numbers at scale 1,
-    averages above. h×w.
+    """Largest change of R, G or B at every input pixel, h×w, in levels: whole numbers at scale 1,
+    averages above.
     """
     levels = np.round(actual * np.float32(255))
     height, width = prepared.levels.shape[:2]
@@ -96,7 +96,7 @@ def _largest_change(prepared: PreparedInput, actual: Image) -> Levels:
 
 
 def _map(prepared: PreparedInput, actual: Image) -> Plane:
-    """The change in levels, 0 outside the regions. Output."""
+    """The change in levels; 0 outside the regions. Output."""
     change = _largest_change(prepared, actual)
     somewhere = np.zeros(change.shape, bool)
     for inside in prepared.inside.values():
@@ -106,7 +106,7 @@ def _map(prepared: PreparedInput, actual: Image) -> Plane:
 
 
 def _find_whole_pixels(area: Area, scale: int) -> Area:
-    """Input pixels all of whose output pixels lie in the area."""
+    """Input pixels whose output pixels all lie in the area."""
     height, width = (size // scale for size in area.shape)
     return np.asarray(
         area[: height * scale, : width * scale]

@@ -1,1 +1,1 @@
-"""Can protected text and fine print still be read?"""
+"""Are protected text and fine print still readable?"""

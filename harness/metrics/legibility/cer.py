@@ -1,4 +1,4 @@
-"""Can protected text still be read? The character error rate of OCR, over that in the right
+"""Is protected text still readable? The character error rate of OCR, above that in the right
 answer.
 """
 
@@ -31,10 +31,10 @@ KINDS = frozenset({"text", "microprint"})
 """Kinds of boxes that hold a line of text."""
 
 READABLE = 0.25
-"""Character error rate in the right answer, above which OCR is no judge of the line."""
+"""Largest character error rate in the right answer at which OCR can judge a line."""
 
 MARGIN_PX = 2
-"""Free border around a line that is read, input pixels."""
+"""Margin around a line for OCR, in input pixels."""
 
 
 class Line(NamedTuple):
@@ -42,13 +42,13 @@ class Line(NamedTuple):
 
     text: str
     bounds: ocr.Bounds
-    """Output pixels."""
+    """In output pixels."""
     expected_error: float
     """Character error rate in the right answer."""
 
 
 class PreparedLines(NamedTuple):
-    """The lines that OCR reads in the right answer."""
+    """The lines that OCR can read in the right answer."""
 
     lines: tuple[Line, ...]
     reason: str
@@ -74,7 +74,7 @@ def _prepare(reference: Reference) -> PreparedLines:
 
 
 def _is_protected_text(box: Box, area: Area, scale: int) -> bool:
-    """Whether a box is a protected feature with something to read."""
+    """Whether a box is a protected feature with text."""
     part = area[ocr.bounds_of(box, area.shape, scale)]
     return bool(box.label.strip() and part.size and part.mean() > 0.5)
 
@@ -105,7 +105,7 @@ def _map(prepared: PreparedLines, actual: Image) -> Plane:
 
 
 def _added_error(line: Line, actual: Image) -> float:
-    """Character error rate over that in the right answer."""
+    """Character error rate above that in the right answer."""
     return max(
         ocr.character_errors(ocr.read_line(actual, line.bounds), line.text) - line.expected_error,
         0.0,

@@ -1,4 +1,4 @@
-"""Are the strokes of protected features still there, each in its place and as strong as it was?"""
+"""Are the strokes of protected features still in place, and as strong as before?"""
 
 from __future__ import annotations
 
@@ -26,35 +26,33 @@ STATS = ("mean", "worst")
 REGIONS: tuple[Region, ...] = ("protect",)
 
 COARSE_PX = 3.0
-"""σ of what is ground and not stroke, input pixels."""
+"""σ of the background, in input pixels."""
 
 FINE_PX = 0.7
-"""σ of what is noise and not stroke, output pixels."""
+"""σ of noise, in output pixels."""
 
 WINDOW_PX = 32
-"""Edge of the windows that the worst is sought among, output pixels: some letters of microprint."""
+"""Edge of a window in output pixels: some letters of microprint."""
 
 NO_WINDOW = f"no {WINDOW_PX}×{WINDOW_PX} window holds {MIN_WINDOW_PX} px of the region"
 
 FLOOR = (1 / 255) ** 2
-"""Energy of one 8-bit level: below it there are no strokes to lose."""
+"""Energy of one 8-bit level. Below it there are no strokes to lose."""
 
 Wide = npt.NDArray[np.float32]
 
 
 class PreparedStrokes(NamedTuple):
-    """The strokes of the expected picture, cut to the protected features with a margin. Output
-    size.
-    """
+    """The strokes of the expected picture, cut to the protected features with a margin. Output."""
 
     box: tuple[slice, slice]
     strokes: Wide
     inside: Wide
-    """1 in the region, 0 beside it."""
+    """1 in the region, 0 elsewhere."""
     counts: Wide
     """Pixels of the region in the window around each pixel."""
     coarse: float
-    """σ of the ground, output pixels."""
+    """σ of the background, in output pixels."""
     reason: str
 
 
@@ -103,8 +101,8 @@ def _find_worst(prepared: PreparedStrokes, common: Wide, mean: Wide) -> Value:
 
 
 def _energies(prepared: PreparedStrokes, actual: Image) -> tuple[Wide, Wide]:
-    """What the two pictures' strokes have in common at every pixel, and their mean energy; 0
-    outside the region.
+    """Common energy of both pictures' strokes at every pixel, and their mean energy; 0 outside the
+    region.
     """
     other = _extract_strokes(actual[prepared.box], prepared.coarse)
     common = (prepared.strokes * other + FLOOR) * prepared.inside
@@ -113,7 +111,7 @@ def _energies(prepared: PreparedStrokes, actual: Image) -> tuple[Wide, Wide]:
 
 
 def _map(prepared: PreparedStrokes, actual: Image) -> Plane:
-    """Agreement in the window around every pixel, 1 where nothing is protected. Output."""
+    """Agreement in the window around every pixel; 1 where nothing is protected. Output."""
     plane = np.ones(actual.shape[:2])
     if not prepared.reason:
         common, mean = _energies(prepared, actual)
@@ -125,7 +123,7 @@ def _map(prepared: PreparedStrokes, actual: Image) -> Plane:
 
 
 def _extract_strokes(image: Image, coarse: float) -> Wide:
-    """Luma between FINE_PX and `coarse`."""
+    """Luma between the scales FINE_PX and `coarse`."""
     plane = luma(image).astype(np.float32)
     background = cv2.GaussianBlur(plane, (0, 0), coarse, borderType=cv2.BORDER_REFLECT)
     return np.asarray(

@@ -1,4 +1,4 @@
-"""Is the overlay still there, however faintly? A matched filter for its own shape and colour."""
+"""Is a faint copy of the overlay left? A matched filter for its shape and colour."""
 
 from __future__ import annotations
 
@@ -26,62 +26,61 @@ STATS = ("amplitude", "snr")
 REGIONS: tuple[Region, ...] = ("edit",)
 
 FINE_PX = 2.0
-"""σ of what is taken for smooth, input pixels: the overlay's strokes and edges stand, the error of
-a soft fill goes.
+"""σ of the blur that is subtracted, in input pixels. The overlay's strokes and edges remain, and
+errors of a soft fill go.
 """
 
 UNDER_PX = 6.0
-"""σ of the ground under the overlay in the template, input pixels. With the ground's own texture in
-it, every fill that loses that texture would look like a ghost: five times as many false alarms on
-photographs."""
+"""σ of the background under the overlay in the template, in input pixels. If the template held the
+background's texture, every fill that loses the texture would look like a ghost: five times as many
+false alarms on photographs.
+"""
 
 BLOCK_PX = 16
-"""Edge of the blocks that each give an amplitude, input pixels: a ghost has one amplitude
-everywhere, a bad fill has not.
+"""Edge of blocks that each give an amplitude, in input pixels. A ghost has one amplitude
+everywhere, a bad fill does not.
 """
 
 APART_PX = 8
-"""Displacements from here on are noise, input pixels: four times FINE_PX, where the template
-forgets itself.
+"""Least displacement that counts as noise, in input pixels: four times FINE_PX, where the template
+no longer matches itself.
 """
 
 MARGIN_PX = 24
-"""How far around the overlay displaced templates are tried, input pixels."""
+"""Margin around the overlay for displaced templates, in input pixels."""
 
 LEAST = 1e-3
-"""A thousandth of an overlay, the least uncertainty: no display shows it."""
+"""Least uncertainty, as a share of the overlay. No display shows a thousandth."""
 
 MOST_DB = -20 * math.log10(LEAST)
-"""All of the overlay over the least uncertainty."""
+"""The whole overlay over the least uncertainty."""
 
 FAINT = 0.5 / 255
-"""Peak of a template that an 8-bit picture can't hold."""
+"""Peak of a template that an 8-bit picture cannot hold."""
 
 Box = tuple[slice, slice]
 Wide = npt.NDArray[np.float32]
 
 
 class PreparedTemplate(NamedTuple):
-    """What a ghost of the overlay would look like, and all that follows from it. Input size, cut to
-    the overlay.
-    """
+    """The template of a ghost, and what is computed from it. Input size, cut to the overlay."""
 
     expected: Image
-    """Output: the whole right answer."""
+    """The whole right answer. Output."""
     scale: int
     box: Box
-    """Where the template lies in the input."""
+    """Place of the template in the input."""
     template: Wide
     energy: npt.NDArray[np.floating]
-    """Of the template, by block."""
+    """Energy of the template by block."""
     direction: Wide
-    """The template's main colour direction, of length 1: noise is looked at along it."""
+    """The template's main colour direction, of length 1. Noise is measured along it."""
     spectrum: npt.NDArray[np.complex64]
-    """Conjugate transform of the template along `direction`, over its energy."""
+    """Conjugate transform of the template along `direction`, divided by its energy."""
     far: npt.NDArray[np.bool_]
     """Displacements that count as noise."""
     reason: str
-    """Why there is no value; empty: there is."""
+    """Why there is no value; empty: there is one."""
 
 
 def _prepare(reference: Reference) -> PreparedTemplate:
@@ -134,7 +133,7 @@ def _prepare_nothing(reference: Reference, reason: str) -> PreparedTemplate:
 
 
 def _main_direction(template: Wide) -> Wide:
-    """The eigenvector of the largest eigenvalue of the colours' second moments."""
+    """Eigenvector of the largest eigenvalue of the colours' second moments."""
     colours = template.reshape(-1, 3)
     _, vectors = np.linalg.eigh((colours.T @ colours).astype(np.float64))
     return np.asarray(vectors[:, -1], np.float32)
@@ -157,8 +156,8 @@ def _measure(prepared: PreparedTemplate, actual: Image) -> list[Value]:
 def _fit_amplitude(prepared: PreparedTemplate, residual: Wide) -> tuple[float, float]:
     """Share of the overlay that is left, by least squares, and its standard deviation.
 
-    Three things make it uncertain: what the blocks disagree on, what the template finds where it
-    does not belong, and LEAST.
+    Three things make it uncertain: disagreement between blocks, matches of displaced templates, and
+    LEAST.
     """
     products = _sum_blocks(prepared.template * residual)
     energy = prepared.energy.sum()
@@ -185,7 +184,7 @@ def _fit_displaced(prepared: PreparedTemplate, rest: Wide) -> Wide:
 
 
 def _residual(prepared: PreparedTemplate, actual: Image) -> Wide:
-    """Fine structure of actual minus expected around the overlay, input size."""
+    """Fine structure of actual minus expected around the overlay. Input size."""
     margin = round(4 * FINE_PX)
     rows, columns = (
         slice(max(part.start - margin, 0), part.stop + margin) for part in prepared.box
@@ -227,7 +226,7 @@ def _remove_coarse(image: Wide) -> Wide:
 
 
 def _average_down(image: Image, scale: int) -> Image:
-    """Area average down to input size: what an upscaler invents, or fails to, is no ghost."""
+    """Average down to input size, so that what an upscaler adds or loses is no ghost."""
     height, width = image.shape[0] // scale, image.shape[1] // scale
     return (
         image
@@ -237,9 +236,7 @@ def _average_down(image: Image, scale: int) -> Image:
 
 
 def _imitate_upscaler(residue: Wide, scale: int) -> Wide:
-    """What is seen at input size of a residue that a cubic upscaler enlarged: fine strokes lose
-    some of their height.
-    """
+    """A residue as it looks at input size after a cubic upscaler, which flattens fine strokes."""
     if scale == 1:
         return residue
     height, width = (size * scale for size in residue.shape[:2])
@@ -249,7 +246,7 @@ def _imitate_upscaler(residue: Wide, scale: int) -> Wide:
 
 
 def _sum_blocks(plane: Wide) -> npt.NDArray[np.float64]:
-    """Sum of each block and all channels."""
+    """Sum of each block over all channels."""
     ys, xs = (np.arange(0, size, BLOCK_PX) for size in plane.shape[:2])
     rows = np.add.reduceat(plane.sum(axis=-1, dtype=np.float64), ys, axis=0)
     return np.asarray(np.add.reduceat(rows, xs, axis=1), np.float64)
@@ -262,7 +259,7 @@ def _find_far(shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 
 def _find_box(area: npt.NDArray[np.bool_]) -> Box:
-    """The overlay's bounding box with its margin, a size that transforms quickly where the picture
+    """Bounding box of the overlay with its margin, of a size that transforms quickly if the picture
     has room.
     """
     spans = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))

@@ -1,4 +1,4 @@
-"""Can a text detector still find the text that had to go?"""
+"""Does a text detector still find the text that had to go?"""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ KINDS = frozenset({"text", "watermark"})
 """Kinds of boxes that hold a line of text."""
 
 FOUND = 0.5
-"""A line is found where the detector's boxes cover at least this share of it."""
+"""A line counts as found if the detector's boxes cover at least this share of it."""
 
 
 class PreparedText(NamedTuple):
-    """The lines of text that had to go and that the detector sees before the edit, but not in the
-    right answer.
+    """Lines of text to remove that the detector finds before the edit, but not in the right
+    answer.
     """
 
     lines: tuple[ocr.Bounds, ...]
-    """Output pixels."""
+    """In output pixels."""
     reason: str
 
 
@@ -74,8 +74,8 @@ def _prepare(reference: Reference) -> PreparedText:
 
 
 def _is_on_overlay(box: Box, overlay: Area) -> bool:
-    """Whether a box lies on the overlay: its text covers some of it, what another overlay crosses
-    hardly any.
+    """Whether a box lies on the overlay. Its own text covers some of it; another overlay that
+    crosses it covers little.
     """
     part = overlay[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)]
     return bool(part.size and part.mean() > 0.05)
@@ -100,7 +100,7 @@ def _measure(prepared: PreparedText, actual: Image) -> list[Value]:
 
 
 def _map(prepared: PreparedText, actual: Image) -> Plane:
-    """1 where the detector still sees a line that had to go. Output."""
+    """1 where the detector still finds a line that had to go. Output."""
     plane = np.zeros(actual.shape[:2])
     area = ocr.text_area(actual) if prepared.lines else plane
     for line in prepared.lines:

@@ -1,1 +1,1 @@
-"""Do tile borders show?"""
+"""Are tile borders visible?"""

@@ -1,4 +1,4 @@
-"""Straight steps along the borders of a tiling, where the borders are known."""
+"""Straight steps along the borders of a known tiling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATS = ("residual", "alone", "worst")
 REGIONS: tuple[Region, ...] = ("seams",)
 
 APART_PX = 12
-"""Lines are compared with what lies up to this far beside them, input pixels."""
+"""Largest distance of the lines that a border is compared with, in input pixels."""
 
 LIMIT_DB = 60.0
 
@@ -41,7 +41,7 @@ Levels = npt.NDArray[np.float64]
 
 
 class Line(NamedTuple):
-    """The band of a border, and where the lines that it is compared with are. Output pixels."""
+    """The band of a border, and the lines beside it for comparison. Output pixels."""
 
     start: int
     stop: int
@@ -49,9 +49,7 @@ class Line(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The borders across one axis (0: horizontal lines), and the segments that they are cut
-    into.
-    """
+    """The borders across one axis (0: horizontal lines), and their segments."""
 
     axis: int
     lines: tuple[Line, ...]
@@ -59,9 +57,7 @@ class Axis(NamedTuple):
 
 
 class PreparedBorders(NamedTuple):
-    """The expected image, the borders, and how far the right answer's own steps stand out on
-    them.
-    """
+    """The expected image, the borders, and how far its own steps stand out on them."""
 
     expected: Image
     axes: tuple[Axis, ...]
@@ -70,7 +66,7 @@ class PreparedBorders(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Squared steps on the lines and beside them, lines×segments, of a picture; one row each."""
+    """Squared steps of a picture on the lines and beside them, lines×segments each."""
 
     on: Levels
     beside: Levels
@@ -96,7 +92,7 @@ def _prepare(reference: Reference) -> PreparedBorders:
 
 
 def _find_lines(area: Area, axis: int, scale: int) -> Axis:
-    """The borders that the mask holds: rows (or columns) that it covers nearly all along."""
+    """The borders that the mask holds: rows or columns that it covers almost completely."""
     length = area.shape[axis]
     bands = find_borders(area, axis)
     full = np.zeros(length, bool)
@@ -113,8 +109,8 @@ def _find_lines(area: Area, axis: int, scale: int) -> Axis:
 def _find_bands_beside(
     band: tuple[int, int], full: npt.NDArray[np.bool_], apart: int
 ) -> tuple[tuple[int, int], ...]:
-    """Bands of the same width on both sides that hold no border, up to `apart` away, half a width
-    between them.
+    """Bands of the same width on both sides, half a width apart and up to `apart` away, without a
+    border.
     """
     start, stop = band
     width = stop - start
@@ -145,7 +141,7 @@ def _measure(prepared: PreparedBorders, actual: Image) -> list[Value]:
 
 
 def _measure_bands(axis: Axis, image: Image) -> Steps:
-    """Each segment's largest squared step within each band, and beside it on average."""
+    """Each segment's largest squared step within each band, and the average beside it."""
     squared = np.square(measure_steps(image, axis.axis, axis.segments))
     on = np.stack([squared[line.start : line.stop + 1].max(axis=0) for line in axis.lines])
     beside = [
@@ -156,16 +152,14 @@ def _measure_bands(axis: Axis, image: Image) -> Steps:
 
 
 def _excess(measured: list[Steps]) -> float:
-    """How far steps on the lines stand out from those beside them, all taken together. dB."""
+    """How far all steps on the lines stand out from those beside them, in dB."""
     on = np.concatenate([part.on.ravel() for part in measured]).mean()
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean()
     return _decibels(on, beside)
 
 
 def _map(prepared: PreparedBorders, actual: Image) -> Plane:
-    """On the borders, how far each segment's step stands out from those beside the lines, in dB; 0
-    elsewhere.
-    """
+    """How far each segment's step on a border stands out, in dB; 0 elsewhere."""
     plane = np.zeros(actual.shape[:2])
     measured = [_measure_bands(axis, actual - prepared.expected) for axis in prepared.axes]
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean() if measured else 0.0
@@ -183,7 +177,7 @@ def _decibels(on: float, beside: float) -> float:
 
 
 def _find_worst(axes: tuple[Axis, ...], measured: list[Steps]) -> Value:
-    """The segment whose step is largest, against what lies beside the lines on average; and its
+    """The segment with the largest step, relative to the average beside the lines, and its
     place.
     """
     beside = np.concatenate([part.beside.ravel() for part in measured]).mean()

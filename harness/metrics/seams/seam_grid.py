@@ -1,4 +1,4 @@
-"""A grid of straight steps with a period that nobody told us: tiles, strips, blocks of a codec."""
+"""A grid of straight steps with an unknown period: tiles, strips, codec blocks."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ STATS = ("horizontal", "vertical")
 REGIONS: tuple[Region, ...] = ("all",)
 
 MIN_PERIOD = 8
-"""The smallest period, output pixels: the blocks of JPEG."""
+"""Smallest period, in output pixels: JPEG's blocks."""
 
 LENGTHS_PX = (8, 32)
-"""Lengths over which steps are averaged, output pixels: short ones for small tiles, long ones for
-faint seams.
+"""Lengths over which steps are averaged, in output pixels: short for small tiles, long for faint
+seams.
 """
 
 MIN_LINES = 3
-"""A grid has at least as many lines."""
+"""Least number of lines in a grid."""
 
 AROUND = 13
-"""A line is compared with the median of so many around it."""
+"""Number of lines for the median that a line is compared with."""
 
 CERTAIN = 6.0
-"""Standard deviations that the best grid must stand out by: among the 10^5 that are tried, chance
-reaches 4.5.
+"""Standard deviations by which the best grid must stand out. Chance reaches 4.5 among the 10^5 that
+are tried.
 """
 
 BORDER_PX = 4
-"""Lines this near to the border are left out: interpolation rings there."""
+"""Lines this near to the border are left out, since interpolation rings there."""
 
 LEAST_DB = 3.0
-"""What the grid must stand out by, on average and in the median of its lines: one strong edge of
-the picture is no grid.
+"""Least excess of a grid, on average and in the median of its lines, since one strong edge is not a
+grid.
 """
 
 LIMIT_DB = 30.0
-"""What a single line may stand out by."""
+"""Largest excess of a single line."""
 
 Profile = npt.NDArray[np.float64]
-"""How far each line's step stands out from its neighbours', dB."""
+"""How far each line's step stands out from its neighbours', in dB."""
 
 
 class Grid(NamedTuple):
-    """Lines at `first`, `first + period`, …, output pixels, and how far they stand out, dB."""
+    """Lines at `first`, `first + period`, …, in output pixels, and their excess in dB."""
 
     period: int
     first: int
@@ -68,7 +68,7 @@ class Grid(NamedTuple):
 
 
 class PreparedPicture(NamedTuple):
-    """The expected image, where it is known, and whether there is something to measure."""
+    """The expected image, if known, and the region `all`."""
 
     expected: Image | None
     area: Area
@@ -90,9 +90,7 @@ def _residual(prepared: PreparedPicture, actual: Image) -> Image:
 
 
 def _map(prepared: PreparedPicture, actual: Image) -> Plane:
-    """Beside each line of a grid that was found, how far the step across it stands out there, in
-    dB; 0 elsewhere.
-    """
+    """Beside each line of a grid, how far the step across it stands out, in dB; 0 elsewhere."""
     image = _residual(prepared, actual)
     plane = np.zeros(image.shape[:2])
     for axis, lines in ((0, plane), (1, plane.T)):
@@ -127,8 +125,8 @@ def _measure_axis(image: Image, axis: int) -> Value:
 
 
 def find_grid(image: Image, axis: int) -> Grid | None:
-    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most certainly;
-    None: none does.
+    """The grid of horizontal (axis 0) or vertical (axis 1) steps that stands out most; None: none
+    does.
 
     All periods from MIN_PERIOD to a third of the image are tried, at every phase.
     """
@@ -142,13 +140,13 @@ def find_grid(image: Image, axis: int) -> Grid | None:
 class _Candidate(NamedTuple):
     grid: Grid
     certainty: float
-    """Standard deviations."""
+    """In standard deviations."""
     typical: float
-    """The mean or the median of its lines, whichever is less. dB."""
+    """Mean or median of its lines, whichever is less, in dB."""
 
 
 def _best_grid(standing_out: Profile) -> _Candidate:
-    """The grid of a profile that begins BORDER_PX from the border."""
+    """The best grid of a profile that starts BORDER_PX from the border."""
     size = standing_out.size
     padded = np.append(standing_out, np.zeros(size))
     score, period, first = max(
@@ -163,8 +161,8 @@ def _best_grid(standing_out: Profile) -> _Candidate:
 
 
 def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, int]:
-    """Score, period and first line of the grid of that period that scores best: sum over root of
-    the number of lines.
+    """Score, period and first line of the best grid of that period. The score is the sum over the
+    root of the number of lines.
     """
     rows = -(-size // period)
     sums = np.add.reduce(padded[: rows * period].reshape(rows, period))
@@ -181,11 +179,11 @@ def _best_phase(padded: Profile, size: int, period: int) -> tuple[float, int, in
 
 
 def _profile(image: Image, axis: int, length: int) -> Profile:
-    """How far the steps along segments of a `length` stand out, from BORDER_PX on to as far from
-    the other border.
+    """How far the steps along segments of a `length` stand out, without BORDER_PX lines at either
+    border.
 
-    In dB first and then averaged over the segments, so that quiet parts of a busy picture count as
-    much as loud ones.
+    Values are averaged over the segments in dB, so that quiet parts of a busy picture count as much
+    as loud ones.
     """
     decibels = _decibels(image, axis, cut_segments(image.shape[1 - axis], length)).mean(axis=-1)
     standing_out = np.clip(decibels - _running_median(decibels), -LIMIT_DB, LIMIT_DB)
@@ -193,7 +191,7 @@ def _profile(image: Image, axis: int, length: int) -> Profile:
 
 
 def _decibels(image: Image, axis: int, pieces: Segments) -> Profile:
-    """Squared steps before every line but the first, lines×segments, dB."""
+    """Squared steps before every line but the first, lines×segments, in dB."""
     return np.asarray(10 * np.log10(np.square(measure_steps(image, axis, pieces))[1:-1] + FLOOR))
 
 

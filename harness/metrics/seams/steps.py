@@ -1,4 +1,4 @@
-"""Steps across straight lines: what tile borders leave, and texture hardly does."""
+"""Steps across straight lines. Tile borders leave them, texture hardly does."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy.typing as npt
 from editproof.harness.metrics.core.metric import Area, Image
 
 SEGMENT_PX = 32
-"""Length over which a step is averaged: texture cancels, a seam does not."""
+"""Length over which a step is averaged. Texture cancels out, a seam does not."""
 
 FLOOR = (0.1 / 255) ** 2
-"""Squared step of a tenth of an 8-bit level, what rounding leaves of nothing."""
+"""Squared step of a tenth of an 8-bit level, which rounding leaves on a flat picture."""
 
 
 class Segments(NamedTuple):
-    """Where the pieces of a line begin; the last ends with the line."""
+    """Where the pieces of a line start. The last one ends with the line."""
 
     starts: npt.NDArray[np.intp]
     length: int
 
     @property
     def sizes(self) -> npt.NDArray[np.intp]:
-        """Pixels in each."""
+        """Pixels in each segment."""
         return np.diff(np.append(self.starts, self.length))
 
     def centre(self, index: int) -> int:
-        """The pixel in the middle of one."""
+        """The pixel in the middle of a segment."""
         return int(self.starts[index] + self.sizes[index] // 2)
 
 
@@ -45,24 +45,24 @@ def find_borders(area: Area, axis: int) -> list[tuple[int, int]]:
 
 
 def find_tiling(area: Area, axis: int) -> tuple[float, float] | None:
-    """Where the first border lies and how far it is from one to the next, along an axis, in pixels;
-    None: fewer than two.
+    """Place of the first border and distance from one to the next along an axis, in pixels; None:
+    fewer than two.
     """
     middles = [(start + stop) / 2 for start, stop in find_borders(area, axis)]
     return (middles[0], float(np.median(np.diff(middles)))) if len(middles) > 1 else None
 
 
 def cut_segments(length: int, size: int) -> Segments:
-    """Cut a line into pieces of `size`, the last up to twice as long."""
+    """Cut a line into pieces of `size`. The last may be up to twice as long."""
     return Segments(np.arange(max(length // size, 1)) * size, length)
 
 
 def measure_steps(image: Image, axis: int, pieces: Segments) -> npt.NDArray[np.float64]:
-    """Step before every row (axis 0) or column (axis 1), lines×segments, the first and a last one
-    0.
+    """Step before every row (axis 0) or column (axis 1), lines×segments. The first step and one
+    after the last line are 0.
 
-    A step is the change of the mean along a segment, from one line to the next; of R, G and B their
-    root mean square.
+    A step is the change of a segment's mean from one line to the next, as the root mean square over
+    R, G and B.
     """
     count = len(pieces.starts)
     size = (count, image.shape[0]) if axis == 0 else (image.shape[1], count)

@@ -1,5 +1,5 @@
-"""A peak in the spectrum at the period of a known tiling: what every tile does in the same way,
-without a step anywhere.
+"""A peak in the spectrum at the period of a known tiling: what repeats in every tile without a
+step.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ STATS = ("peak", "amplitude")
 REGIONS: tuple[Region, ...] = ("seams",)
 
 LEAST_TILES = 4.0
-"""Along an axis: with fewer, what lies between two harmonics can't be told from them."""
+"""Least number of tiles along an axis. With fewer, harmonics cannot be separated from what lies
+between them.
+"""
 
 HARMONICS = 8
 SHORTEST_PX = 4.0
-"""Harmonics of a shorter period are left out."""
+"""Harmonics with a shorter period are left out."""
 
 FLOOR = 0.05
-"""In 8-bit levels: what rounding leaves of nothing."""
+"""In 8-bit levels: what rounding leaves on a flat picture."""
 
 LIMIT_DB = 60.0
 FEW = f"the tiling has fewer than {LEAST_TILES:g} tiles along either axis"
@@ -45,18 +47,18 @@ Wide = npt.NDArray[np.float64]
 
 
 class Axis(NamedTuple):
-    """A tiling's waves along one axis (0: y)."""
+    """The waves of a tiling along one axis (0: y)."""
 
     axis: int
     on: npt.NDArray[np.complex128]
-    """Harmonics×pixels: times a profile, the wave's complex amplitude."""
+    """Harmonics×pixels: multiplied by a profile, they give each wave's complex amplitude."""
     between: npt.NDArray[np.complex128]
-    """The same halfway between the harmonics."""
+    """Waves halfway between the harmonics."""
 
 
 class PreparedWaves(NamedTuple):
-    """The expected image's luma in 8-bit levels and the axes that hold enough tiles; or why there
-    is nothing to measure.
+    """The expected image's luma in 8-bit levels and the axes with enough tiles, or why it cannot be
+    measured.
     """
 
     luma: Plane
@@ -74,7 +76,7 @@ def _prepare(reference: Reference) -> PreparedWaves:
 
 
 def _make_axis(area: Area, axis: int) -> Axis | None:
-    """The waves of an axis; None: too few tiles lie along it."""
+    """Make the waves of an axis; None: it holds too few tiles."""
     length, found = area.shape[axis], find_tiling(area, axis)
     if found is None or length / found[1] < LEAST_TILES:
         return None
@@ -88,8 +90,8 @@ def _make_axis(area: Area, axis: int) -> Axis | None:
 
 
 def _waves(frequencies: Wide, length: int) -> npt.NDArray[np.complex128]:
-    """Hann-windowed waves of these frequencies, cycles a pixel; a wave of amplitude 1 has one of 1
-    under its own.
+    """Hann-windowed waves of these frequencies, in cycles a pixel, scaled so that a wave of
+    amplitude 1 gives 1.
     """
     window = np.hanning(length + 2)[1:-1]
     phases = 2j * np.pi * frequencies[:, None] * np.arange(length)
@@ -116,8 +118,8 @@ def _find_peak(axis: Axis, residual: Plane) -> tuple[float, float]:
 
 
 def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
-    """Of the residual's mean along the lines of the tiling, less a straight slope: at the
-    harmonics, and between them.
+    """Amplitudes at the harmonics and between them, of the residual's mean along the tiling's lines
+    without its linear trend.
     """
     profile = residual.mean(axis=1 - axis.axis, dtype=np.float64)
     places = np.arange(len(profile))
@@ -126,9 +128,7 @@ def _amplitudes(axis: Axis, residual: Plane) -> tuple[Wide, Wide]:
 
 
 def _map(prepared: PreparedWaves, actual: Image) -> Plane:
-    """What the harmonics make of the residual, in levels: the pattern itself. 0 where there is no
-    tiling.
-    """
+    """The pattern that the harmonics form, in levels; 0 without a tiling."""
     residual = 255 * luma(actual) - prepared.luma
     plane = np.zeros(residual.shape)
     for axis in prepared.axes:

@@ -1,4 +1,4 @@
-"""ColorVideoVDP: how much worse than the right answer a viewer finds the picture."""
+"""ColorVideoVDP: how much worse a viewer finds the picture than the right answer."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from editproof.harness.records.types import Region, Viewing
 STATS = ("mean", "worst")
 
 VIEWING = Viewing()
-"""A 4K monitor, one picture pixel a display pixel. A suite's own viewing condition holds for the
-gate alone: a number of this metric means the same in every run."""
+"""A 4K monitor with one picture pixel for each display pixel. A suite's own viewing condition
+applies to the gate only, so this metric's numbers mean the same in every run.
+"""
 
 
 class PreparedPicture(NamedTuple):
@@ -69,7 +70,7 @@ def _find_worst(region: Region, windows: colorvideovdp.Grid) -> Value:
 
 
 def _map(prepared: PreparedPicture, actual: Image) -> Plane:
-    """JOD lost around every pixel: of its window."""
+    """JOD lost in the window around every pixel."""
     everywhere: Areas = {"all": np.ones(actual.shape[:2], bool)}
     windows = colorvideovdp.pool_regions(
         actual, prepared.expected, viewing=VIEWING, areas=everywhere

@@ -1,4 +1,4 @@
-"""FLIP: the difference that somebody sees who flips between the two pictures."""
+"""FLIP: the difference that a person sees when flipping between two pictures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepar
 
 
 def flip_map(expected: Image, actual: Image) -> Plane:
-    """LDR-FLIP of every pixel, at 67 pixels per degree: 0.7 m from a 0.7 m wide display of 3840 px.
-    H×W in [0, 1].
+    """LDR-FLIP of every pixel, H×W in [0, 1], at 67 pixels per degree: 0.7 m from a display that is
+    0.7 m and 3840 px wide.
     """
     from flip_evaluator import evaluate
 

@@ -1,10 +1,10 @@
-"""Learned perceptual distance: LPIPS on AlexNet, or its shift-tolerant sibling, on VGG16 and on
+"""LPIPS, a learned perceptual distance, on AlexNet or its shift-tolerant variant, VGG16 and
 SqueezeNet.
 
-The networks are written out (lpips_networks.py), rather than called in the `lpips` package, so that
-the expected image's features are computed once, an edit's only where it changed something, regions
-can be pooled, and neither torchvision nor a download is needed. A test holds the values to the
-package's own.
+The networks are written out (lpips_networks.py) and not called in the `lpips` package. So the
+expected image's features are computed once, and an edit's only where it changed something. Regions
+can be pooled, and neither torchvision nor a download is needed. A test compares the values with the
+package's.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SCALE = (0.458, 0.448, 0.450)
 """Of the input in [-1, 1], from the LPIPS code."""
 
 MIN_EDGE_PX = 32
-"""Smaller images leave AlexNet's last layers nothing."""
+"""For smaller images, AlexNet's last layers are empty."""
 
 STATS = ("mean", "worst")
 
@@ -55,21 +55,19 @@ Layer = npt.NDArray[np.float32]
 
 
 class NetworkKind(NamedTuple):
-    """One of the networks that there is an LPIPS on."""
+    """A network that LPIPS can use."""
 
     steps: Callable[[lpips_networks.Weights], list[Step]]
     layers: int
-    """How many feature maps it has."""
+    """Number of feature maps."""
     network: str
     source: str
     prefixes: Mapping[str, str] = {"features.": ""}
-    """How its weights are named in their file -> as torchvision does."""
+    """Prefix of its weights in their file -> torchvision's prefix."""
     golden: Mapping[str, float] = {}
-    """A test holds the means to the packages that the networks come from."""
+    """A test compares the means with the packages that the networks come from."""
     file_hash: str = ""
-    """Where there is no golden value: how the SHA-256 of its file begins, the only one that is
-    taken.
-    """
+    """First digits of the only SHA-256 that is accepted, for a network without golden values."""
 
 
 KINDS: Mapping[str, NetworkKind] = {
@@ -116,11 +114,11 @@ class Network(NamedTuple):
 
     steps: Sequence[Step]
     heads: Sequence[Tensor]
-    """One weight per channel for each of its feature maps, 1×C×1×1."""
+    """For each feature map, one weight for each channel, 1×C×1×1."""
 
 
 class PreparedFeatures(NamedTuple):
-    """The expected image, its feature maps, how much each pixel of each map counts for each region,
+    """The expected image, its feature maps, how much each of their pixels counts in each region,
     and the regions.
     """
 
@@ -128,22 +126,24 @@ class PreparedFeatures(NamedTuple):
     maps: list[Any]
     """Empty: the image is too small, or there are no weights."""
     shares: list[Layer]
-    """For each map, regions×(h·w); every row sums to 1, or to 0 where the region is empty."""
+    """For each map, regions×(h·w). Every row sums to 1, or to 0 if the region is empty."""
     covers: Covers
 
 
 def lpips_metric(weights: LpipsWeights) -> Metric:
-    """LPIPS on AlexNet's weights, or what stands in for them; they are loaded at the first use."""
+    """LPIPS on AlexNet, or on what stands in for it. The weights are loaded when they are first
+    used.
+    """
     return _make_metric("lpips", weights.variant, weights)
 
 
 def lpips_vgg_metric(weights: LpipsWeights) -> Metric:
-    """LPIPS on VGG16: unmeasured where its weights are not here."""
+    """LPIPS on VGG16; unmeasured without its weights."""
     return _make_metric("lpips_vgg", "vgg", weights.other("vgg"))
 
 
 def lpips_squeeze_metric(weights: LpipsWeights) -> Metric:
-    """LPIPS on SqueezeNet 1.1: unmeasured where its weights are not here."""
+    """LPIPS on SqueezeNet 1.1; unmeasured without its weights."""
     return _make_metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
 
 
@@ -232,7 +232,7 @@ _WHERE = (
 
 
 def load_network(weights: LpipsWeights) -> Network:
-    """Read the weights. Raises IncompleteError where they are not the network's."""
+    """Load the weights. Raises IncompleteError if they are not the network's."""
     kind = KINDS[weights.variant]
     if not weights.sha256.startswith(
         kind.file_hash
@@ -264,8 +264,8 @@ def load_network(weights: LpipsWeights) -> Network:
 def extract_features(
     network: Network, images: Image, like: Sequence[Any] = (), changed: Box | None = None
 ) -> Features:
-    """The feature maps. images: (n×)H×W×3 in [0, 1]; `like` are those of one that they differ from
-    in `changed` at most.
+    """Compute the feature maps of images, (n×)H×W×3 in [0, 1]. `like` are the maps of an image from
+    which they differ only in the box `changed`.
     """
     import torch
 
@@ -282,7 +282,7 @@ def extract_features(
 def measure_distances(
     network: Network, expected: Sequence[Any], actual: Features, number: int = 0
 ) -> list[Layer]:
-    """Weighted squared distance at every pixel of every feature map, of one of the pictures; LPIPS
+    """Weighted squared distance at every pixel of every feature map, for one of the pictures. LPIPS
     sums their means.
     """
     import torch
@@ -307,7 +307,7 @@ def _measure_layer(expected: Tensor, actual: Tensor, box: Box, head: Tensor) -> 
 
 
 def _inverse_length(maps: Tensor) -> Tensor:
-    """1 / the length over the channels, 1×1×h×w."""
+    """1 / length over the channels, 1×1×h×w."""
     import torch
 
     inverse: Tensor = 1 / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + 1e-10)
@@ -317,8 +317,8 @@ def _inverse_length(maps: Tensor) -> Tensor:
 def _compute_layers(
     network: Network, prepared: PreparedFeatures, images: Sequence[Image]
 ) -> Iterator[list[Layer]]:
-    """The distances of each image. On a GPU all go through the network together; on a processor,
-    where a batch is no faster and rounds otherwise, one by one.
+    """The distances of each image. A GPU takes all images at once. A processor takes them one by
+    one, since a batch is no faster there and rounds differently.
     """
     step = 1 if network.heads[0].device.type == "cpu" else max(len(images), 1)
     for first in range(0, len(images), step):
@@ -328,7 +328,7 @@ def _compute_layers(
 def _compute_batch(
     network: Network, prepared: PreparedFeatures, images: Sequence[Image]
 ) -> Iterator[list[Layer]]:
-    """The distances of each image; those that differ from the expected one go through the network
+    """The distances of each image. Images that differ from the expected one go through the network
     in one batch.
     """
     boxes = [_find_changed(prepared.expected, image) for image in images]
@@ -349,7 +349,7 @@ def _compute_batch(
 
 
 def _enclosing_box(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds them all."""
+    """The smallest box that holds all boxes."""
     rows, columns = (
         Span(min(span.start for span in spans), max(span.stop for span in spans))
         for spans in zip(*boxes, strict=True)
@@ -358,7 +358,7 @@ def _enclosing_box(boxes: Sequence[Box]) -> Box:
 
 
 def _find_changed(expected: Image, actual: Image) -> Box | None:
-    """The smallest box outside which the images are equal; None: they are."""
+    """The smallest box that holds all differences; None: there are none."""
     differs = (expected != actual).reshape(len(expected), -1)
     rows = np.flatnonzero(differs.any(axis=1))
     if not rows.size:
@@ -368,7 +368,7 @@ def _find_changed(expected: Image, actual: Image) -> Box | None:
 
 
 def _region_shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
-    """A map's pixels count by how much of the region each covers. Regions×(h·w)."""
+    """Weights of a map's pixels by how much of each region they cover. Regions×(h·w)."""
     rows = [
         cv2.resize(area.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel()
         for area in areas
@@ -379,7 +379,7 @@ def _region_shares(areas: Sequence[Area], shape: tuple[int, int]) -> Layer:
 
 
 def _pool(layers: Sequence[Layer], prepared: PreparedFeatures) -> list[Value]:
-    """LPIPS over each region, by the shares; worst window by the map."""
+    """LPIPS of each region by the shares, and its worst window by the map."""
     plane = _distance_map(layers, prepared.expected.shape[:2])
     means = np.stack(
         [share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)]
@@ -415,7 +415,7 @@ def _rename_weights(
 
 
 def read_weights(path: Any) -> lpips_networks.Weights:
-    """A network's weights by name, from a .safetensors or a .pth file."""
+    """Read a network's weights by name, from a .safetensors or .pth file."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

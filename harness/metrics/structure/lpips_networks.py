@@ -1,9 +1,8 @@
-"""The convolutional networks that LPIPS looks through, written out, and run only where a picture
-differs from a known one.
+"""The convolutional networks of LPIPS, computed only where a picture differs from a known one.
 
-A network is a chain of steps, each of which looks through a window. Some steps are tapped: their
-maps are LPIPS' features. A pixel that changes reaches the maps only through the windows that hold
-it, so of the maps of an edited picture only a box is computed; the rest is the unedited picture's.
+A network is a chain of steps, each with a window. The maps of tapped steps are LPIPS' features. A
+changed pixel affects only the windows that contain it. So only a box of an edited picture's maps is
+computed, and the rest is copied from the unedited picture's.
 """
 
 from __future__ import annotations
@@ -17,33 +16,35 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Weights: TypeAlias = "Mapping[str, Tensor]"
-"""By torchvision's names, without `features.`."""
+"""Under torchvision's names, without `features.`."""
 
 Padding = Literal["constant", "reflect"]
 
 
 class Step(NamedTuple):
-    """One step and its window, square, in pixels of the map before it."""
+    """One step and its square window, in pixels of the map before it."""
 
     run: Callable[[Any, int], Any]
-    """`run(map, zeros)`: the map after it, with so many zeros put around the map before."""
+    """`run(map, zeros)` returns the map after it, with `zeros` rows and columns of zeros around the
+    map before.
+    """
     size: int = 1
     stride: int = 1
     padding: int = 0
     beyond: Padding = "constant"
-    """What lies beyond the border: zeros, or the map mirrored."""
+    """What lies beyond the border: zeros, or the mirrored map."""
     ragged: bool = False
-    """Whether a window may reach over the lower and right border."""
+    """Whether a window may extend beyond the lower and right border."""
     tapped: bool = False
 
     def length(self, before: int) -> int:
-        """Edge of the map after it."""
+        """Edge of the map after the step."""
         room = before + 2 * self.padding - self.size
         return (-(-room // self.stride) if self.ragged else room // self.stride) + 1
 
 
 class Span(NamedTuple):
-    """Pixels `start` to `stop`, the end excluded, along one axis."""
+    """Pixels from `start` to `stop` along one axis, stop excluded."""
 
     start: int
     stop: int
@@ -54,8 +55,8 @@ Box = tuple[Span, Span]
 
 
 class Features(NamedTuple):
-    """The feature maps of n pictures, n×C×h×w each, and where each may differ from the known
-    picture's.
+    """The feature maps of n pictures, n×C×h×w each, and the boxes in which they may differ from the
+    known picture's.
     """
 
     maps: list[Any]
@@ -65,10 +66,10 @@ class Features(NamedTuple):
 def run_network(
     steps: Sequence[Step], picture: Tensor, known: Sequence[Any] = (), changed: Box | None = None
 ) -> Features:
-    """The tapped maps of pictures, n×3×H×W.
+    """Compute the tapped maps of pictures, n×3×H×W.
 
-    `known` are those of one that they differ from in the box `changed` at most; without them all is
-    computed.
+    `known` are the maps of a picture from which they differ only in the box `changed`. Without
+    them, everything is computed.
     """
     box = changed or _whole_box(picture)
     features = Features([], [])
@@ -82,7 +83,7 @@ def run_network(
 
 
 def _split_chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The steps from one tapped map to the next."""
+    """Split the steps after each tapped one."""
     chain: list[Step] = []
     for step in steps:
         chain.append(step)
@@ -92,11 +93,10 @@ def _split_chains(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 
 def _compute_patch(chain: Sequence[Step], before: Tensor, changed: Box) -> tuple[Box, Tensor]:
-    """What a chain makes of a change in the map before it: the box of its last map that the change
-    reaches, and its content.
+    """Compute what a change in the map before a chain affects: the box of the last map, and its
+    content.
 
-    The maps between need to be known around that box only, so they are computed there and never
-    kept.
+    The maps in between are computed around that box only, and not kept.
     """
     shapes: list[tuple[int, int]] = [(before.shape[2], before.shape[3])]
     for step in chain:
@@ -143,13 +143,13 @@ def _whole_box(picture: Tensor) -> Box:
 def _apply_both_axes(
     rule: Callable[[Span, Step, int], Span], box: Box, step: Step, shape: tuple[int, int]
 ) -> Box:
-    """A rule for one axis, along both."""
+    """Apply a rule for one axis along both."""
     return rule(box[0], step, shape[0]), rule(box[1], step, shape[1])
 
 
 def _span_after(span: Span, step: Step, length: int) -> Span:
-    """The pixels after a step, `length` of them, whose windows hold one of the span; the last where
-    none does.
+    """The pixels after a step, of `length`, whose windows contain a pixel of the span; the last one
+    if none does.
     """
     first = -(-(span.start + step.padding - step.size + 1) // step.stride)
     last = (span.stop - 1 + step.padding) // step.stride
@@ -160,12 +160,12 @@ def _span_after(span: Span, step: Step, length: int) -> Span:
 
 
 def _span_before(span: Span, step: Step, length: int) -> Span:
-    """The pixels before a step, `length` of them, that the span's windows hold."""
+    """The pixels before a step, of `length`, that the span's windows contain."""
     return _clip(_window_span(span, step), length)
 
 
 def _overhang(span: Span, step: Step, length: int) -> Span:
-    """How far the span's windows reach over the map before the step, at its beginning and at its
+    """How far the span's windows extend beyond the map before the step, at its start and its
     end.
     """
     windows = _window_span(span, step)
@@ -173,7 +173,7 @@ def _overhang(span: Span, step: Step, length: int) -> Span:
 
 
 def _window_span(span: Span, step: Step) -> Span:
-    """From the first pixel of the first window to the last of the last."""
+    """From the first pixel of the first window to the last pixel of the last window."""
     start = span.start * step.stride - step.padding
     return Span(start, start + (span.stop - 1 - span.start) * step.stride + step.size)
 
@@ -194,7 +194,7 @@ def alexnet(weights: Weights) -> list[Step]:
 
 
 def shift_tolerant_alexnet(weights: Weights) -> list[Step]:
-    """AlexNet with every stride replaced by a blur and a stride of 2 (Ghildyal & Liu 2022, fig. 4):
+    """AlexNet with a blur and a stride of 2 in place of every stride (Ghildyal & Liu 2022, fig. 4):
     five tapped maps.
     """
     return [
@@ -211,7 +211,7 @@ def shift_tolerant_alexnet(weights: Weights) -> list[Step]:
 
 def vgg16(weights: Weights) -> list[Step]:
     """Simonyan & Zisserman 2015, configuration D: the last map before each pooling is tapped, five
-    in all.
+    in total.
     """
     blocks = (("0", "2"), ("5", "7"), ("10", "12", "14"), ("17", "19", "21"), ("24", "26", "28"))
     steps = []
@@ -263,7 +263,7 @@ def _conv(
 
 
 def _fire(weights: Weights, name: str, *, tapped: bool = False) -> Iterator[Step]:
-    """SqueezeNet's module: a narrow layer, then one that is half 1×1 and half 3×3."""
+    """SqueezeNet's module: a narrow layer, then a layer that is half 1×1 and half 3×3."""
     import torch
 
     yield _conv(weights, f"{name}.squeeze")
@@ -286,7 +286,7 @@ def _max_pool(size: int, stride: int, *, ragged: bool = False) -> Step:
 
 
 def _blur_down(channels: int, *, rectified: bool = False) -> Step:
-    """Binomial 3×3 blur with mirrored borders, every second pixel kept."""
+    """Binomial 3×3 blur with mirrored borders that keeps every second pixel."""
     import torch
     from torch.nn.functional import conv2d
 

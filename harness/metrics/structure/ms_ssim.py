@@ -30,10 +30,10 @@ from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.types import Region
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, finest first."""
+"""Exponents of the scales, finest first."""
 
 MIN_PX = SIZE * 2 ** (len(WEIGHTS) - 1)
-"""Edge of the smallest image whose coarsest scale still holds a window."""
+"""Edge of the smallest image whose coarsest scale holds a window."""
 
 STATS = ("mean", "worst")
 SMALL = f"the image is smaller than {MIN_PX}×{MIN_PX} px, too small for {len(WEIGHTS)} scales"
@@ -42,7 +42,7 @@ Small = npt.NDArray[np.float32]
 
 
 class Moments(NamedTuple):
-    """One scale of a picture's luma, with its local mean and variance. H×W of that scale."""
+    """Luma of one scale, with its local mean and variance, H×W of that scale."""
 
     plane: Small
     mean: Small
@@ -50,8 +50,8 @@ class Moments(NamedTuple):
 
 
 class PreparedScales(NamedTuple):
-    """The expected image's scales, and each region's weight at every pixel of every scale; no
-    scales: it is too small.
+    """The expected image's scales, and each region's weight at every pixel of every scale. Without
+    scales, the image is too small.
     """
 
     scales: tuple[Moments, ...]
@@ -82,12 +82,12 @@ def _measure(prepared: PreparedScales, actual: Image) -> list[Value]:
 
 
 def _map(prepared: PreparedScales, actual: Image) -> Plane:
-    """The product of the scales at every pixel, H×W in [0, 1]; 1 where the image is too small."""
+    """Product over the scales at every pixel, H×W in [0, 1]; 1 if the image is too small."""
     return _combine_scales(_similarities(prepared, actual), actual.shape[:2])
 
 
 def _similarities(prepared: PreparedScales, actual: Image) -> list[Small]:
-    """Contrast and structure of every scale, times luminance at the coarsest; none: the image is
+    """Contrast and structure of every scale, times luminance at the coarsest; empty: the image is
     too small.
     """
     if not prepared.scales:
@@ -112,7 +112,9 @@ def _similarity(expected: Moments, plane: Small, *, luminance: bool) -> Small:
 
 
 def _pool_scales(maps: list[Small], weights: tuple[Small, ...]) -> float:
-    """Each scale averaged over a region, then multiplied with the scales' exponents. In [0, 1]."""
+    """Average each scale over a region, and multiply the means with the scales' exponents. In [0,
+    1].
+    """
     means = (
         float((plane * weight).sum(dtype=np.float64))
         for plane, weight in zip(maps, weights, strict=True)
@@ -123,7 +125,7 @@ def _pool_scales(maps: list[Small], weights: tuple[Small, ...]) -> float:
 
 
 def _combine_scales(maps: list[Small], shape: tuple[int, ...]) -> Plane:
-    """The same of every pixel, H×W; 1 where there are no scales."""
+    """Product over the scales at every pixel, H×W; 1 without scales."""
     product = np.ones(shape, np.float32)
     for plane, exponent in zip(maps, WEIGHTS, strict=False):
         powered = np.maximum(plane, 0) ** np.float32(exponent)
@@ -139,9 +141,10 @@ def _region_weights(areas: Areas) -> Mapping[Region, tuple[Small, ...]]:
 
 
 def _region_weight(share: Small) -> Small:
-    """How much of a region each pixel of a scale holds, in all 1. Without the border, as the
-    windows there are cut off: but where a region lies wholly in the border, its windows are
-    mirrored.
+    """Share of a region in each pixel of a scale; the sum is 1.
+
+    The picture's border is left out, since its windows are cut. A region that lies wholly in the
+    border uses mirrored windows.
     """
     inner = np.zeros_like(share)
     inner[BORDER:-BORDER, BORDER:-BORDER] = share[BORDER:-BORDER, BORDER:-BORDER]
@@ -150,8 +153,8 @@ def _region_weight(share: Small) -> Small:
 
 
 def _pyramid(plane: Small) -> list[Small]:
-    """The plane at every scale: each pixel the mean of 2×2 of the scale before; an odd last row or
-    column is left out.
+    """The plane at every scale: each pixel is the mean of 2×2 pixels of the scale before. An odd
+    last row or column is dropped.
     """
     planes = [plane]
     for _ in WEIGHTS[1:]:

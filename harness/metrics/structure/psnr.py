@@ -17,13 +17,11 @@ from editproof.harness.metrics.core.pooling import PreparedPicture, pool, prepar
 from editproof.harness.metrics.core.strips import compute_by_strips
 
 MIN_MSE = 1e-10
-"""Floor of the mean squared error: equal images score 100 dB, a number that tables and gates can
-hold.
-"""
+"""Floor of the mean squared error. Equal images score 100 dB, which tables and gates can hold."""
 
 
 def residual_map(prepared: PreparedPicture, actual: Image) -> Plane:
-    """Root of the mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
+    """Root mean squared error over R, G and B at every pixel. H×W in [0, 1]."""
     return np.sqrt(_squared_error(prepared, actual))
 
 

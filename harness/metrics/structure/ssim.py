@@ -28,11 +28,11 @@ SIGMA = 1.5
 C1 = 0.01**2
 C2 = 0.03**2
 CENTRE = np.float32(0.5)
-"""Taken from values before they are multiplied, for half the rounding."""
+"""Subtracted from values before they are multiplied, which halves the rounding error."""
 
 STATS = ("mean", "p01", "worst")
 BORDER = SIZE // 2
-"""Pixels this near to the image border have no full window and are left out, as in Wang's own
+"""Pixels this near to the image border have no full window. They are left out, as in Wang's
 implementation.
 """
 
@@ -73,11 +73,11 @@ def _remove_border(area: Area) -> Area:
 def ssim_map(expected: PreparedMoments, actual: Image) -> Plane:
     """SSIM of every pixel, averaged over R, G and B. H×W in [-1, 1].
 
-    The actual image's moments are the expected one's and those of the difference: single precision
-    then is enough, as nothing large is subtracted from anything large. With d = actual - expected
-    and means m, variances v, cov(expected, actual) = v(expected) + cov(expected, d), and v(actual)
-    = v(expected) + 2 cov(expected, d) + v(d). So with l = 2 m(expected) m(actual) + C1 and s = 2
-    cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
+    The actual image's moments are computed from the expected one's and those of the difference.
+    Single precision is enough then, since no large values are subtracted. With d = actual -
+    expected, means m and variances v: cov(expected, actual) = v(expected) + cov(expected, d), and
+    v(actual) = v(expected) + 2 cov(expected, d) + v(d). With l = 2 m(expected) m(actual) + C1 and s
+    = 2 cov(expected, actual) + C2, SSIM is l s / ((l + m(d)²) (s + v(d))).
     """
     return compute_by_strips(
         lambda rows: _ssim(expected, actual, rows), *actual.shape[:2], halo=BORDER
