@@ -36,17 +36,17 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
         and not notes
     ):
         note = (
-            "this number and every stage's picture are the baseline's: there is nothing to blame a"
-            " stage for"
+            "there is nothing to blame a stage for: this number and every stage's artefact equal"
+            " the baseline's"
         )
         return replace(known, notes=(note,))
     if not first:
         notes.append(_explain_no_first_stage(q, traces))
     if q.good == q.bad:
         notes.append(
-            "the run's pipeline and the baseline's have one name, so what differs is code or files,"
-            " and the old ones are not here. To have stages swapped, check the good version out"
-            " beside this one and name it: --good path/to/good.py:build"
+            "the run and the baseline name the same pipeline, so its code or files changed. To swap"
+            " stages, check out the good version beside this one and name it:"
+            " --good path/to/good.py:build"
         )
         return replace(known, first=first, notes=tuple(notes))
     with start_host(timeout_s) as call:
@@ -87,12 +87,14 @@ def _read_recorded(q: Question) -> Blame:
 def _explain_no_first_stage(q: Question, traces: tuple[dict[str, Any], dict[str, Any]]) -> str:
     if not traces[0].get(q.case.id):
         return (
-            "the pipeline keeps no stages, so no first one can be named: give EditResult.stages"
-            " their artefacts"
+            "the pipeline stores no stages, so the first one that differs is unknown. Return their"
+            " artefacts in EditResult.stages"
         )
     if not traces[1].get(q.other):
-        return "the baseline keeps no stages of this case: accept a run of this editproof"
+        return (
+            "the baseline stores no stages of this case. Accept a run of this version of editproof"
+        )
     return (
-        "every stage made the baseline's picture, to the bit: what differs is not in what the"
-        " stages show"
+        "every stage's artefact equals the baseline's, bit for bit: the difference is outside the"
+        " stages"
     )

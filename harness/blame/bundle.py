@@ -25,9 +25,7 @@ def write_bundle(folder: Path, question: Question, answer: Blame) -> Path:
     Raises UsageError if the folder exists and is not a bundle.
     """
     if folder.exists() and not (folder / "bundle.json").is_file():
-        raise UsageError(
-            f"{folder} is there and is no bundle of ours: name another folder with --out"
-        )
+        raise UsageError(f"{folder} exists and is not a bundle. Name another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     task = make_task(question.case)
     request, reference = replace(task.request, seed=question.case.seed), task.reference

@@ -44,19 +44,22 @@ class Question:
     bad: str
 
 
-def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
+def find_case(run: Sheet, wanted: str, findings: Sequence[Finding]) -> Case:
     """Find a case by its id, the beginning of its id, or `family/name`. Of several, return the
     first that a finding names.
 
     Raises UsageError if there is none, or if it is not clear which one is meant.
     """
     cases = [case for case in run.manifest.cases if case.id in run.ended]
-    by_id = [case for case in cases if len(asked) >= ID_LENGTH // 4 and case.id.startswith(asked)]
-    found = by_id or [case for case in cases if asked in {case.scene, case.family, case_name(case)}]
+    by_id = [case for case in cases if len(wanted) >= ID_LENGTH // 4 and case.id.startswith(wanted)]
+    found = by_id or [
+        case for case in cases if wanted in {case.scene, case.family, case_name(case)}
+    ]
     if not found:
         known = names([case_name(case) for case in cases])
         raise UsageError(
-            f"{run.folder} has no finished case {asked!r}. There are, by FAMILY/NAME or id: {known}"
+            f"{run.folder} has no finished case {wanted!r}. Its cases are, by FAMILY/NAME"
+            f" or id: {known}"
         )
     called = [
         case_id
@@ -69,7 +72,7 @@ def find_case(run: Sheet, asked: str, findings: Sequence[Finding]) -> Case:
     )
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
-            f"{asked!r} fits {len(found)} cases, and no finding names one of them: "
+            f"{wanted!r} fits {len(found)} cases, and no finding names one of them: "
             f"{names([f'{case_name(case)} = {case.id}' for case in found])}. Give an id"
         )
     return ranked[0]
@@ -97,14 +100,14 @@ def make_question(
     pairing = pair(run, baseline)
     others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
-        how = (
+        found = (
             "on another seed only, so every stochastic stage differs"
             if case.id in pairing.ids
             else "nowhere"
         )
         raise UsageError(
-            f"{baseline.folder} has {case_name(case)} {how}. Blame needs both sides on one seed:"
-            " run the suite on those of the baseline"
+            f"{baseline.folder} has {case_name(case)} {found}. Blame needs the same seed on both"
+            " sides. Run the suite on the baseline's seeds"
         )
     ours, theirs = (
         run.manifest.pipelines[case.model.name],
@@ -119,8 +122,8 @@ def make_question(
 
 def _explain_no_picture(run: Sheet, case: Case, ended: Ended) -> str:
     return (
-        f"{run.folder} has an error and no picture of {case_name(case)}: {ended.error}:"
-        f" {ended.reason}. Its traceback is in that run's report"
+        f"{case_name(case)} failed in {run.folder}, so it has no picture: {ended.error}:"
+        f" {ended.reason}. The traceback is in that run's report"
     )
 
 
@@ -135,21 +138,23 @@ def _choose_key(
     run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
 ) -> Key:
     if metric:
-        asked = metric.split("/")
-        fitting = [key for key in run.keys() if list(key)[: len(asked)] == asked]  # noqa: SIM118 - no mapping
+        wanted = metric.split("/")
+        fitting = [key for key in run.keys() if list(key)[: len(wanted)] == wanted]  # noqa: SIM118 - no mapping
         if not fitting:
             raise UsageError(
                 f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or"
                 f" METRIC/REGION/STATISTIC; its metrics are: {', '.join(run.manifest.metrics)}"
             )
     else:
-        shown = [
+        evidence_shown = [
             finding.evidence
             for finding in sorted(findings, key=lambda finding: finding.rule != "picture")
             if finding.outcome in CALLED_OUT and case.id in finding.cases and finding.evidence
         ]
         known = [
-            evidence for evidence in shown if metric_name(evidence.metric) in run.manifest.metrics
+            evidence
+            for evidence in evidence_shown
+            if metric_name(evidence.metric) in run.manifest.metrics
         ]
         if known:
             return Key(metric_name(known[0].metric), known[0].region, known[0].stat)

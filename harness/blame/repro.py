@@ -78,7 +78,7 @@ def _reproduce(asked: argparse.Namespace) -> None:
     pipelines = _trusted(asked, about, folder)
     if pipelines["good"] == pipelines["bad"]:
         sys.stdout.write(
-            "both pipelines have one name, so both edits are the same: name the good version,"
+            "both pipelines have the same name, so both edits are equal. Name the good version:"
             " --good PIPELINE\n"
         )
     request, reference = _read_request(folder, about)
@@ -158,7 +158,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             result = check_result(request, load(named[side])(request))
         except ContractError as error:
             sys.exit(
-                f"{side}: {error}. Where the pipeline lies elsewhere, name it: --{side} PIPELINE"
+                f"{side}: {error}. If the pipeline is in another place, name it: --{side} PIPELINE"
             )
         if result.image is None:
             sys.stdout.write(f"{side}: {named[side]}: refused: {result.reason}\n")

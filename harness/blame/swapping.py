@@ -107,7 +107,7 @@ class Swapper:
                 known,
                 notes=(
                     *known.notes,
-                    "one of the pipelines has no such number here: nothing was swapped",
+                    "no stage was swapped: one of the pipelines does not have this number",
                 ),
             )
         notes = [*known.notes, *self._note_differences(known, *ends)]
@@ -116,13 +116,11 @@ class Swapper:
         players = tuple(self._call("differing", self._q.good, self._q.bad, self._task.request))
         shares = self._share_out(players) if players else ()
         if not players:
-            notes.append(
-                "no stage makes anything else of the same: both pipelines do the same on this case"
-            )
+            notes.append("no stage produces a different output for the same input on this case")
         elif shares is None:
             notes.append(
-                f"with some of {', '.join(players)} swapped the edit is refused: its effect can't"
-                " be shared out"
+                f"with some of {', '.join(players)} swapped the edit is refused, so their shares"
+                " are unknown"
             )
         return replace(
             known,
@@ -163,8 +161,8 @@ class Swapper:
         for name, now, then, where in pairs:
             if then is not None and abs(now - then) > max(SAME * span, 1e-6):
                 yield (
-                    f"the {name} pipeline makes {now:.4g} of it today and made {then:.4g} in the"
-                    f" {where}: code, files or libraries have changed since"
+                    f"the {name} pipeline gives {now:.4g} today and gave {then:.4g} in the {where}:"
+                    " code, files or libraries have changed since"
                 )
 
     def _crop_to_damage(self, good: float, bad: float) -> tuple[int, int, int, int] | None:

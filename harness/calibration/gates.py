@@ -347,7 +347,7 @@ def _explain_missing_dists() -> str:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     missing = [name for name in _DISTS_FILES if not (folder / name).is_file()]
     return (
-        f"DISTS is left out: its weights are not here ({', '.join(missing)} in torch's hub folder)"
+        f"DISTS is left out: torch's hub folder lacks its weights ({', '.join(missing)})"
         if missing
         else ""
     )

@@ -183,8 +183,8 @@ class Judge:
             other = others.get(finding.case_id, "")
             if not other or _seed_of(new, finding.case_id) != _seed_of(accepted, other):
                 continue
-            kept = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
-            if kept[0] and kept[1] and (stage := find_first_difference(kept[0], kept[1])):
+            traces = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
+            if traces[0] and traces[1] and (stage := first_difference(traces[0], traces[1])):
                 return stage
         return ""
 
@@ -227,17 +227,17 @@ class Judge:
                 gate.name: PeerVerdict(failed=True, reason="a picture is missing")
                 for gate in self._gates
             }
-        there = [
+        pictured = [
             (case, one, other)
             for case, (one, other) in zip(cases, images, strict=True)
             if one is not None
         ]
-        before = [one for _, one, _ in there]
-        after = [other for _, _, other in there if other is not None]
+        before = [one for _, one, _ in pictured]
+        after = [other for _, _, other in pictured if other is not None]
         masks: list[Mask | None] = [
-            self._get_edit_mask(case) if load_plugin_gates() else None for case, _, _ in there
+            self._get_edit_mask(case) if load_plugin_gates() else None for case, _, _ in pictured
         ]
-        answers = [_load_picture(new, case.id, "expected") for case, _, _ in there]
+        answers = [_load_picture(new, case.id, "expected") for case, _, _ in pictured]
         return {gate.name: ask_gate(gate, before, after, masks, answers) for gate in self._gates}
 
     def _get_edit_mask(self, case: Case) -> Mask:

@@ -124,10 +124,12 @@ def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         "neither": ("not clear", "either"),
     }
     for direction in DIRECTIONS:
-        own = select_direction(outcomes, direction)
+        selected = select_direction(outcomes, direction)
         what, should = words[direction]
-        rates = " | ".join(_format_rate(one) for one in (failure_rate(own), improvement_rate(own)))
-        yield f"| {what} | {len(own)} | {should} | {rates} |"
+        rates = " | ".join(
+            _format_rate(one) for one in (failure_rate(selected), improvement_rate(selected))
+        )
+        yield f"| {what} | {len(selected)} | {should} | {rates} |"
     yield ""
 
 
@@ -329,13 +331,15 @@ def _fault_row(
     shares: Sequence[float],
     tried: Sequence[str],
 ) -> str:
-    own = [one for one in outcomes if one.name == fault.name and one.kind in {"fault", "repair"}]
+    selected = [
+        one for one in outcomes if one.name == fault.name and one.kind in {"fault", "repair"}
+    ]
     cells = [
-        " ".join(_sign(one) for one in own if one.share == share and one.model_kind == kind)
+        " ".join(_sign(one) for one in selected if one.share == share and one.model_kind == kind)
         for share in shares
         for kind in tried
     ]
-    faults = select_outcomes(own, "fault")
+    faults = select_outcomes(selected, "fault")
     strongest = [one for one in faults if one.share == max(other.share for other in faults)]
     stages = dict.fromkeys(one.stage for one in strongest if one.stage)
     named = "yes" if set(stages) == {fault.stage} else ", ".join(stages) or "none"

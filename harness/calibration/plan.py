@@ -289,8 +289,8 @@ def _plan_fault(
         )
         return called
 
-    asked = kind != "switched"
-    if asked:
+    has_peers = kind != "switched"
+    if has_peers:
         group = models.groups[kind]
         sound, faulty = (
             _keep_names(BASELINE, group),
@@ -298,9 +298,9 @@ def _plan_fault(
         )
         blame = share == 1.0 and kind == "deterministic"
         yield Trial(
-            "fault", fault.name, share, kind, _join_names(group), sound, faulty, asked, blame
+            "fault", fault.name, share, kind, _join_names(group), sound, faulty, has_peers, blame
         )
-        yield Trial("repair", fault.name, share, kind, _join_names(group), faulty, sound, asked)
+        yield Trial("repair", fault.name, share, kind, _join_names(group), faulty, sound, has_peers)
         return
     for was, now in models.switches:
         label = _switch_label(was, now)
@@ -422,8 +422,8 @@ def _switch_label(was: Model, now: Model) -> str:
 def _make_spec(factory: str, params: str, model: Model) -> str:
     if parse(model.spec).module != OWN:
         raise UsageError(
-            f"{model.spec}: faults are planted in the reference pipeline's stages; name models of"
-            " it only"
+            f"{model.spec} is not the reference pipeline, in whose stages faults are planted. Name"
+            " its models only"
         )
     run_models = model.spec.partition("?")[2]
     return (

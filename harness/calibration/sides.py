@@ -27,14 +27,14 @@ class SideSheet(Sheet):
 
     def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
         """These numbers of all cases, or of the cases in `ids`; ABSENT where the run has none."""
-        at = np.array([self.rows.get(key, -1) for key in keys], np.intp)
+        rows = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
-        if case_ids is not None:
-            columns = np.array([self.column_of[case_id] for case_id in case_ids], np.intp)
-        there = (at >= 0)[:, None]
-        values = np.where(there, self.numbers.values[np.ix_(at, columns)], np.nan)
-        states = np.where(there, self.numbers.states[np.ix_(at, columns)], ABSENT)
-        return NumberGrid(values, states, self.numbers.reasons)
+        if ids is not None:
+            columns = np.array([self.columns[case_id] for case_id in ids], np.intp)
+        is_known = (rows >= 0)[:, None]
+        values = np.where(is_known, self.numbers.values[np.ix_(rows, columns)], np.nan)
+        states = np.where(is_known, self.numbers.states[np.ix_(rows, columns)], ABSENT)
+        return Grid(values, states, self.numbers.reasons)
 
     def number_keys(self) -> tuple[NumberKey, ...]:
         """Every number that the run has."""

@@ -140,17 +140,19 @@ def _check_external_run(chunk: Chunk) -> None:
     if not chunk.folder:
         return
     found = runs.load_manifest(Path(chunk.folder))
-    asked, made = chunk.suite, found.suite
-    if any(manifest_differences(asked, made, "size", "scale", "scene_seed", "seeds", "metrics")):
+    wanted, existing = chunk.suite, found.suite
+    if any(
+        manifest_differences(wanted, existing, "size", "scale", "scene_seed", "seeds", "metrics")
+    ):
         raise UsageError(
-            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite {asked.name}"
-            " there"
+            f"{chunk.folder} is a run of other scenes, seeds or metrics. Run the suite"
+            f" {wanted.name} there"
         )
-    missing = {model.name for model in asked.models} - {model.name for model in made.models}
-    if missing or not set(asked.variants) <= set(made.variants):
+    missing = {model.name for model in wanted.models} - {model.name for model in existing.models}
+    if missing or not set(wanted.variants) <= set(existing.variants):
         raise UsageError(
-            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite {asked.name}"
-            " there"
+            f"{chunk.folder} lacks some of the suite's scenes or models. Run the suite"
+            f" {wanted.name} there"
         )
 
 
@@ -166,5 +168,5 @@ def _check_folder(config: CalibrationConfig) -> None:
             )
     elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):
         raise UsageError(
-            f"{config.folder} is there and is no calibration. Name another folder with --out"
+            f"{config.folder} exists and is not a calibration. Name another folder with --out"
         )

@@ -316,11 +316,11 @@ def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
         for m in manifest.suite.margins
         if m.metric == key.metric and (not m.families or family in m.families)
     ]
-    own = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
+    own_margins = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
     alike = [m.margin for m in margins if m.stat == key.stat]
     info = manifest.metrics[key.metric]
     usual = [info.margins[key.stat]] if key.stat in info.margins else list(info.margins.values())
-    return min(own or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
+    return min(own_margins or alike or usual or [VISIBLE.get(info.unit_of(key.stat), 0.0)])
 
 
 def _judge_rows(rows: Sequence[Row]) -> Iterable[Row]:
@@ -394,14 +394,14 @@ def _largest_changes(pairs: Sequence[Pair], sign: float = 1.0) -> tuple[Pair, ..
     """The pairs with the largest change, few of each family and one of each scene. `sign` turns
     their change back.
     """
-    kept: list[Pair] = []
+    selected: list[Pair] = []
     for pair in sorted(pairs, key=lambda one: -one.change):
-        family = [other for other in kept if other.family == pair.family]
+        family = [other for other in selected if other.family == pair.family]
         if len(family) < SHOWN_OF_A_FAMILY and not any(
             (o.name, o.model) == (pair.name, pair.model) for o in family
         ):
-            kept.append(pair)
-    return tuple(replace(pair, change=sign * pair.change) for pair in kept[:SHOWN])
+            selected.append(pair)
+    return tuple(replace(pair, change=sign * pair.change) for pair in selected[:SHOWN])
 
 
 def _measure_drift(group: PairGroup, numbers: _Numbers) -> Drift:
@@ -428,9 +428,13 @@ def _compare_costs(
     a: Sheet, b: Sheet, groups: Sequence[PairGroup], key: Key, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
-        own = [group for group in groups if group.model == model]
+        model_groups = [group for group in groups if group.model == model]
         merged = PairGroup(
-            "", model, [c for g in own for c in g.a], [c for g in own for c in g.b], own[0].exact
+            "",
+            model,
+            [c for g in model_groups for c in g.a],
+            [c for g in model_groups for c in g.b],
+            model_groups[0].exact,
         )
         quality = _mean_values(key, merged, numbers)
         seconds_a, memory_a, cpu_a = _edit_cost(a, merged.a)

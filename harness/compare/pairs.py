@@ -76,8 +76,7 @@ def pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[PairG
     found = [group for group in groups.values() if group.a]
     if not found:
         raise UsageError(
-            "A and B have no finished case in common, so there is nothing to compare. `editproof"
-            " run` both whole"
+            "A and B have no finished case in common. Finish both runs with `editproof run`"
         )
     left_out = []
     if alone:

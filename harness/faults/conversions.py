@@ -135,8 +135,8 @@ def round_trip_gamma_tables(image: Image) -> Image:
     entry.
     """
     steps = np.linspace(0, 1, _TABLE)
-    there, back = (np.asarray(steps**exponent, np.float32) for exponent in (2.2, 1 / 2.2))
-    return _clip(_look_up(_look_up(image, there), back))
+    forward, back = (np.asarray(steps**exponent, np.float32) for exponent in (2.2, 1 / 2.2))
+    return _clip(_look_up(_look_up(image, forward), back))
 
 
 def round_trip_ycbcr(image: Image) -> Image:
@@ -191,9 +191,9 @@ def round_trip_icc_lab(image: Image) -> Image:
     from PIL import ImageCms
 
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-    there = ImageCms.buildTransform(srgb, lab, "RGB", "LAB")
+    forward = ImageCms.buildTransform(srgb, lab, "RGB", "LAB")
     back = ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
-    converted = ImageCms.applyTransform(Pil.fromarray(_to_levels(image)), there)
+    converted = ImageCms.applyTransform(Pil.fromarray(_to_levels(image)), forward)
     if converted is None:
         raise ValueError("LittleCMS gave no picture")
     returned = ImageCms.applyTransform(converted, back)

@@ -37,25 +37,25 @@ class PreparedChroma(NamedTuple):
 
 def _prepare(reference: Reference) -> PreparedChroma:
     plane = chroma(lab32(require_part(reference.expected)))
-    parts = make_covers(reference.areas)
+    covers = make_covers(reference.areas)
     ones = np.ones_like(plane)
     return PreparedChroma(
         plane,
         {
-            region: (sum_region(plane, part), sum_region(ones, part))
-            for region, part in parts.items()
+            region: (sum_region(plane, cover), sum_region(ones, cover))
+            for region, cover in covers.items()
         },
-        parts,
+        covers,
     )
 
 
 def _measure(prepared: PreparedChroma, actual: Image) -> list[Value]:
     plane = chroma(lab32(actual))
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if part.pixels:
+    for region, cover in prepared.covers.items():
+        if cover.pixels:
             values += mean_and_worst(
-                region, part, _decibels, sum_region(plane, part), *prepared.sums[region]
+                region, cover, _decibels, sum_region(plane, cover), *prepared.sums[region]
             )
         else:
             values += unmeasured_values([region], STATS, EMPTY)

@@ -44,31 +44,31 @@ class PreparedHues(NamedTuple):
 
 def _prepare(reference: Reference) -> PreparedHues:
     expected = lab32(require_part(reference.expected))
-    parts = make_covers(reference.areas)
+    covers = make_covers(reference.areas)
     square = np.square(expected[..., 1:]).sum(axis=-1)
     strength = {
-        region: (sum_region(square, part), sum_region(np.ones_like(square), part))
-        for region, part in parts.items()
+        region: (sum_region(square, cover), sum_region(np.ones_like(square), cover))
+        for region, cover in covers.items()
     }
-    return PreparedHues(expected, strength, parts)
+    return PreparedHues(expected, strength, covers)
 
 
 def _measure(prepared: PreparedHues, actual: Image) -> list[Value]:
     along, across = _hue_products(prepared.lab, lab32(actual))
     values = []
-    for region, part in prepared.covers.items():
-        values += _measure_region(region, part, prepared.strength[region], along, across)
+    for region, cover in prepared.covers.items():
+        values += _measure_region(region, cover, prepared.strength[region], along, across)
     return values
 
 
 def _measure_region(
-    region: Region, part: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
+    region: Region, cover: Cover, strength: tuple[Sums, Sums], along: Plane, across: Plane
 ) -> list[Value]:
-    if not part.pixels:
+    if not cover.pixels:
         return unmeasured_values([region], STATS, EMPTY)
-    planes = (sum_region(along, part), sum_region(across, part), *strength)
+    planes = (sum_region(along, cover), sum_region(across, cover), *strength)
     return mean_and_worst(
-        region, part, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
+        region, cover, _angle, *planes, no_mean=GREY, no_window=f"in every window {GREY}"
     )
 
 

@@ -43,7 +43,7 @@ def find_problems(metric: Metric) -> Iterator[str]:
     yield from _find_undeclared(metric, values)
     yield from _find_impossible(metric, values)
     if metric.measure(prepared, actual) != values:
-        yield "measured twice, the same picture gives two numbers"
+        yield "the same picture, measured twice, gives two numbers"
     if "expected" in metric.needs:
         yield from _find_imperfect(
             metric, metric.measure(prepared, require_part(reference.expected))
@@ -56,7 +56,7 @@ def _find_undeclared(metric: Metric, values: Sequence[Value]) -> Iterator[str]:
         stats = tuple(value.stat for value in values if value.region == region)
         if stats != metric.stats:
             yield (
-                f"in {region} it gives {', '.join(stats) or 'nothing'}; it says that it gives"
+                f"in {region} it returns {', '.join(stats) or 'nothing'}, but it declares"
                 f" {', '.join(metric.stats)}"
             )
 

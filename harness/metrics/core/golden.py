@@ -43,9 +43,9 @@ def check_golden(metric: Metric) -> None:
     for stat, golden in metric.golden.items():
         if not abs(measured[stat] - golden) <= TOLERANCE * (abs(golden) + 0.02):
             raise IncompleteError(
-                f"{metric.identity} is off: {stat} of the golden pair measures"
-                f" {measured[stat]:.6g}, it should be {golden:.6g}. A library or the weights that"
-                " it uses are not what they should be; see `editproof doctor`"
+                f"{metric.identity} is off: {stat} of the golden pair is {measured[stat]:.6g} and"
+                f" should be {golden:.6g}. A library or weights that it uses are wrong. See"
+                " `editproof doctor`"
             )
 
 

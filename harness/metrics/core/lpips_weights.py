@@ -48,7 +48,7 @@ class LpipsWeights:
     others: Mapping[str, Path] = field(default_factory=dict)
     """`vgg`, `squeeze` -> its file, if present."""
 
-    def other(self, variant: str) -> LpipsWeights | None:
+    def get_other(self, variant: str) -> LpipsWeights | None:
         """The weights of another network; None: they are not present."""
         if variant not in self.others:
             return None
@@ -59,7 +59,7 @@ class LpipsWeights:
 
     def digest(self, metrics: Collection[str]) -> str:
         """Hash of the weights that these metrics load."""
-        used = [self.other(variant) for variant in self.others if f"lpips_{variant}" in metrics]
+        used = [self.get_other(variant) for variant in self.others if f"lpips_{variant}" in metrics]
         return "+".join([self.sha256, *(weights.sha256 for weights in used if weights)])
 
 

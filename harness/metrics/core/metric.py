@@ -64,7 +64,7 @@ def require_part(part: T | None) -> T:
     missing.
     """
     if part is None:
-        raise ValueError("the metric uses a part of the reference that its `needs` do not name")
+        raise ValueError("the metric uses a part of the reference that its `needs` do not declare")
     return part
 
 

@@ -123,17 +123,17 @@ def pool(
     """
     values = []
     for region, area in areas.items():
-        part = make_cover(area)
-        if not part.pixels:
+        cover = make_cover(area)
+        if not cover.pixels:
             values += unmeasured_values([region], ["mean", *tails, "worst"], EMPTY)
             continue
-        table = _summed_area_table(plane, part)
-        values.append(Value(region, "mean", convert(float(table[-1, -1]) / part.pixels)))
-        inside = _values_inside(plane, part) if tails else plane[:0]
+        table = _summed_area_table(plane, cover)
+        values.append(Value(region, "mean", convert(float(table[-1, -1]) / cover.pixels)))
+        inside = _values_inside(plane, cover) if tails else plane[:0]
         values += [
             Value(region, tail, convert(percentile(inside, int(tail[1:])))) for tail in tails
         ]
-        values.append(_find_worst(table, part, region, better, convert))
+        values.append(_find_worst(table, cover, region, better, convert))
     return values
 
 
@@ -151,19 +151,19 @@ def worst_window(
     convert: Callable[[float], float] = float,
 ) -> Value:
     """The worst mean of the region in any 64×64 window (stride 8), and its place."""
-    part = make_cover(area)
-    return _find_worst(_summed_area_table(plane, part), part, region, better, convert)
+    cover = make_cover(area)
+    return _find_worst(_summed_area_table(plane, cover), cover, region, better, convert)
 
 
-def window_sums(plane: Plane, part: Cover) -> tuple[float, npt.NDArray[np.float64]]:
+def window_sums(plane: Plane, cover: Cover) -> tuple[float, npt.NDArray[np.float64]]:
     """Sum of the plane over the region, and over the region's part of each window, rows×columns."""
-    table = _summed_area_table(plane, part)
-    return float(table[-1, -1]), _window_sums(table, part.box, part.ys, part.xs)
+    table = _summed_area_table(plane, cover)
+    return float(table[-1, -1]), _window_sums(table, cover.box, cover.ys, cover.xs)
 
 
-def region_mean(plane: Plane, part: Cover) -> float:
+def region_mean(plane: Plane, cover: Cover) -> float:
     """Mean over a region that is not empty."""
-    return float(_summed_area_table(plane, part)[-1, -1]) / part.pixels
+    return float(_summed_area_table(plane, cover)[-1, -1]) / cover.pixels
 
 
 def interpolate_windows(
@@ -218,30 +218,30 @@ def _select_tail(
 
 
 def _find_worst(
-    table: Table, part: Cover, region: Region, better: Better, convert: Callable[[float], float]
+    table: Table, cover: Cover, region: Region, better: Better, convert: Callable[[float], float]
 ) -> Value:
-    means = _window_sums(table, part.box, part.ys, part.xs) / part.counts
+    means = _window_sums(table, cover.box, cover.ys, cover.xs) / cover.counts
     badness = {"higher": -means, "lower": means, "zero": np.abs(means)}[better]
     if not np.isfinite(badness).any():
         return Value(region, "worst", None, TOO_SMALL)
     row, column = np.unravel_index(int(np.nanargmax(badness)), badness.shape)
-    y, x = int(part.ys.centre[row]), int(part.xs.centre[column])
+    y, x = int(cover.ys.centre[row]), int(cover.xs.centre[column])
     return Value(region, "worst", convert(float(means[row, column])), y=y, x=x)
 
 
-def _values_inside(plane: Plane, part: Cover) -> npt.NDArray[np.floating]:
+def _values_inside(plane: Plane, cover: Cover) -> npt.NDArray[np.floating]:
     """The plane's values in the region."""
-    cut = plane[part.box]
-    return cut.ravel() if part.pixels == cut.size else cut[part.inside]
+    cut = plane[cover.box]
+    return cut.ravel() if cover.pixels == cut.size else cut[cover.inside]
 
 
-def _summed_area_table(plane: Plane, part: Cover) -> Table:
+def _summed_area_table(plane: Plane, cover: Cover) -> Table:
     """Summed-area table of the plane within the region's box, 0 where the region is not."""
     cut = np.ascontiguousarray(
-        plane[part.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
+        plane[cover.box], plane.dtype if plane.dtype in (np.float32, np.float64) else np.float64
     )
     return _integrate(
-        cut if part.pixels == cut.size else cv2.copyTo(cut, part.inside.view(np.uint8))
+        cut if cover.pixels == cut.size else cv2.copyTo(cut, cover.inside.view(np.uint8))
     )
 
 
@@ -264,9 +264,9 @@ def _window_sums(
     return np.asarray(strips[:, x.stop] - strips[:, x.start], np.float64)
 
 
-def _clip_edges(part: slice, edges: Edges) -> Edges:
-    """The windows' edges, counted from the part's start and clipped to it."""
-    return Edges(*(np.clip(edge - part.start, 0, part.stop - part.start) for edge in edges))
+def _clip_edges(span: slice, edges: Edges) -> Edges:
+    """The windows' edges, counted from the start of a span and clipped to it."""
+    return Edges(*(np.clip(edge - span.start, 0, span.stop - span.start) for edge in edges))
 
 
 def bounding_box(area: Area) -> tuple[slice, slice]:

@@ -48,7 +48,7 @@ def compute_once(make: Callable[[Image], Result]) -> Callable[[Image], Result]:
             result = make(image)
             result.flags.writeable = False
             shared.results[make] = result
-        kept: Result = shared.results[make]
-        return kept
+        shared_result: Result = shared.results[make]
+        return shared_result
 
     return results

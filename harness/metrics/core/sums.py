@@ -29,15 +29,15 @@ class Sums(NamedTuple):
     """Rows×columns of windows; NaN where the region covers too little."""
 
 
-def sum_region(plane: Plane, part: Cover) -> Sums:
+def sum_region(plane: Plane, cover: Cover) -> Sums:
     """Sum over the region, and over its part of each window."""
-    total, windows = window_sums(plane, part)
-    return Sums(np.asarray(total), np.where(np.isnan(part.counts), np.nan, windows))
+    total, windows = window_sums(plane, cover)
+    return Sums(np.asarray(total), np.where(np.isnan(cover.counts), np.nan, windows))
 
 
 def mean_and_worst(
     region: Region,
-    part: Cover,
+    cover: Cover,
     combine: Callable[..., Numbers],
     *planes: Sums,
     no_mean: str = "",
@@ -54,8 +54,8 @@ def mean_and_worst(
         Value(region, "mean", None, no_mean) if np.isnan(mean) else Value(region, "mean", mean)
     ]
     if np.isnan(windows).all():
-        reason = TOO_SMALL if np.isnan(part.counts).all() else no_window
+        reason = TOO_SMALL if np.isnan(cover.counts).all() else no_window
         return [*values, Value(region, "worst", None, reason)]
     row, column = np.unravel_index(int(np.nanargmax(np.abs(windows))), windows.shape)
-    y, x = int(part.ys.centre[row]), int(part.xs.centre[column])
+    y, x = int(cover.ys.centre[row]), int(cover.xs.centre[column])
     return [*values, Value(region, "worst", float(windows[row, column]), y=y, x=x)]

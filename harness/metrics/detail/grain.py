@@ -147,24 +147,24 @@ def _map(prepared: PreparedGrain, actual: Image) -> Plane:
     """
     plane = _luma32(actual)
     flat = _get_flat_places(prepared, plane)
-    shown = np.zeros(plane.shape, np.float32)
-    for at in flat.values():
-        shown[at] = 1
-    detail, share = bands(plane), _blur_locally(shown)
+    is_flat = np.zeros(plane.shape, np.float32)
+    for pixels in flat.values():
+        is_flat[pixels] = 1
+    detail, share = bands(plane), _blur_locally(is_flat)
     if prepared.expected is not None:
-        then = _local_deviations(bands(_luma32(prepared.expected)), shown, share)
+        before = _local_deviations(bands(_luma32(prepared.expected)), is_flat, share)
     elif "around" in flat and "edit" in prepared.areas:
-        then = _deviations(detail, flat)["around"][:, None, None]
+        before = _deviations(detail, flat)["around"][:, None, None]
         share = np.where(prepared.areas["edit"], share, 0)
     else:
         return np.zeros(plane.shape)
-    change = (20 * np.log10(_local_deviations(detail, shown, share) / then)).mean(axis=0)
+    change = (20 * np.log10(_local_deviations(detail, is_flat, share) / before)).mean(axis=0)
     return np.where(share >= MIN_FLAT, change, 0.0)
 
 
-def _local_deviations(detail: Bands, shown: Plane, share: Plane) -> Plane:
+def _local_deviations(detail: Bands, is_flat: Plane, share: Plane) -> Plane:
     """Deviation of each band at the flat places around every pixel, with the floor. 3×H×W."""
-    squares = np.stack([_blur_locally(band * band * shown) for band in detail])
+    squares = np.stack([_blur_locally(band * band * is_flat) for band in detail])
     return np.asarray(np.sqrt(squares / np.maximum(share, MIN_FLAT) + FLOOR**2), np.float64)
 
 
@@ -213,9 +213,12 @@ def _deviations(detail: Bands, flat: Mapping[str, Places]) -> Mapping[str, Sigma
     """Robust deviation of each band at each region's flat places, with the floor."""
     return {
         place: np.array(
-            [np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[at]))), FLOOR) for band in detail]
+            [
+                np.hypot(MAD_TO_SIGMA * float(np.median(np.abs(band[pixels]))), FLOOR)
+                for band in detail
+            ]
         )
-        for place, at in flat.items()
+        for place, pixels in flat.items()
     }
 
 
@@ -240,7 +243,7 @@ def _find_flat_places(
     """Where each area has least structure. Areas with too few such places are left out."""
     structure = _structure(plane)
     places = {name: _find_flattest(structure, area) for name, area in areas.items()}
-    return {name: at for name, at in places.items() if at[0].size >= MIN_PX}
+    return {name: pixels for name, pixels in places.items() if pixels[0].size >= MIN_PX}
 
 
 def _find_flattest(structure: npt.NDArray[np.float32], area: Area) -> Places:

@@ -124,9 +124,11 @@ def _rms_by_region(bands: list[Plane], regions: Covers) -> Mapping[Region, list[
     squares = [band * band for band in bands]
     return {
         region: (
-            [float(np.sqrt(region_mean(square, part))) for square in squares] if part.pixels else []
+            [float(np.sqrt(region_mean(square, cover))) for square in squares]
+            if cover.pixels
+            else []
         )
-        for region, part in regions.items()
+        for region, cover in regions.items()
     }
 
 

@@ -71,30 +71,31 @@ def _prepare(reference: Reference) -> PreparedEdges:
     plane = luma(expected).astype(np.float32)
     ridge = _find_ridges(plane)
     areas = select_areas(reference, REGIONS)
-    parts = make_covers({region: area & ridge for region, area in areas.items()})
+    covers = make_covers({region: area & ridge for region, area in areas.items()})
     empty = frozenset(region for region, area in areas.items() if not area.any())
-    return PreparedEdges(expected, parts, _sum_gradients(plane, parts), empty)
+    return PreparedEdges(expected, covers, _sum_gradients(plane, covers), empty)
 
 
 def _measure(prepared: PreparedEdges, actual: Image) -> list[Value]:
     measured = _sum_gradients(luma(actual).astype(np.float32), prepared.covers)
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if not part.pixels:
+    for region, cover in prepared.covers.items():
+        if not cover.pixels:
             values += unmeasured_values(
                 [region], STATS, EMPTY if region in prepared.empty else NO_EDGE
             )
             continue
         planes = (*measured[region], *prepared.expected[region])
-        values += mean_and_worst(region, part, _decibels, *planes, no_window=NO_WINDOW)
+        values += mean_and_worst(region, cover, _decibels, *planes, no_window=NO_WINDOW)
     return values
 
 
-def _sum_gradients(plane: Gradient, parts: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
+def _sum_gradients(plane: Gradient, covers: Covers) -> Mapping[Region, tuple[Sums, Sums]]:
     """Fine and coarse gradients, summed over the edges of each region and window."""
     fine, coarse = (_gradient(plane, scale) for scale in (FINE_PX, COARSE_PX))
     return {
-        region: (sum_region(fine, part), sum_region(coarse, part)) for region, part in parts.items()
+        region: (sum_region(fine, cover), sum_region(coarse, cover))
+        for region, cover in covers.items()
     }
 
 

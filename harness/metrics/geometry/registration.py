@@ -64,8 +64,8 @@ STATS = ("shift", "dy", "dx", "worst", "scale", "rotation")
 SMALL = f"the image is smaller than {MIN_PX}×{MIN_PX} px"
 NO_STRUCTURE = "the region has too little structure to tell a shift in both directions"
 UNLIKE = (
-    "what is in the region is not what is expected: neither where it should be, nor moved with the"
-    f" whole picture, nor moved by at most {MAX_SHIFT_PX:g} px beside it"
+    "the region's content is not the expected one: it was replaced, or it moved by more than"
+    f" {MAX_SHIFT_PX:g} px relative to the whole picture"
 )
 
 
@@ -84,7 +84,7 @@ class PreparedRegions(NamedTuple):
 
     expected: Plane32
     levels: Mapping[int, Plane32]
-    parts: Mapping[Region, RegionFit]
+    regions: Mapping[Region, RegionFit]
 
 
 class RegionMove(NamedTuple):
@@ -114,10 +114,10 @@ def _prepare(reference: Reference) -> PreparedRegions:
 def _measure(prepared: PreparedRegions, actual: Image) -> list[Value]:
     levels, motion = _undo_motion(prepared, actual)
     values: list[Value] = []
-    for region, part in prepared.parts.items():
+    for region, region_fit in prepared.regions.items():
         values += (
-            unmeasured_values([region], STATS, part.reason)
-            if part.reason
+            unmeasured_values([region], STATS, region_fit.reason)
+            if region_fit.reason
             else _measure_region(prepared, levels, motion, region)
         )
     return values
@@ -157,15 +157,15 @@ def _find_picture_motion(expected: Plane32, actual: Plane32) -> Motion:
 def _measure_region(
     prepared: PreparedRegions, levels: Mapping[int, Plane32], motion: Motion, region: Region
 ) -> list[Value]:
-    part = prepared.parts[region]
-    moved = _find_moves(prepared, levels, part)
+    region_fit = prepared.regions[region]
+    moved = _find_moves(prepared, levels, region_fit)
     if moved is None:
         return unmeasured_values([region], STATS, UNLIKE)
-    shift = motion.at(part.middle + moved.shift) - part.middle
+    shift = motion.at(region_fit.middle + moved.shift) - region_fit.middle
     numbers = {"shift": abs(shift), "dy": shift.imag, "dx": shift.real}
     return [
         *(Value(region, stat, value) for stat, value in numbers.items()),
-        _find_worst(moved, motion, region, part.windows),
+        _find_worst(moved, motion, region, region_fit.windows),
         *_turn_values(moved, motion, region),
     ]
 
@@ -179,18 +179,18 @@ def _turn_values(moved: RegionMove, motion: Motion, region: Region) -> list[Valu
 
 
 def _find_moves(
-    prepared: PreparedRegions, levels: Mapping[int, Plane32], part: RegionFit
+    prepared: PreparedRegions, levels: Mapping[int, Plane32], region_fit: RegionFit
 ) -> RegionMove | None:
     """How a region's content moved; None: it is not the expected content."""
-    dy, dx, slope = fit_shift(levels, part.fits)
+    dy, dx, slope = fit_shift(levels, region_fit.fits)
     shift = complex(dx, dy)
     if slope < MIN_SLOPE or abs(shift) > MAX_SHIFT_PX:
         return None
-    if part.windows is None:
+    if region_fit.windows is None:
         return RegionMove(shift, np.full((1, 1), np.nan + 0j), None, TOO_FEW)
-    moves, turn, reason = fit_similarity(prepared.levels, levels, part.windows, shift)
+    moves, turn, reason = fit_similarity(prepared.levels, levels, region_fit.windows, shift)
     if turn is not None:
-        grown, turned = part.fits[LEVELS[-1]].turn_bias
+        grown, turned = region_fit.fits[LEVELS[-1]].turn_bias
         shift -= 2 ** LEVELS[-1] * ((turn.factor.real - 1) * grown + turn.factor.imag * turned)
     return RegionMove(shift, moves, turn, reason)
 
@@ -226,15 +226,17 @@ def _map(prepared: PreparedRegions, actual: Image) -> Plane:
     """
     levels, motion = _undo_motion(prepared, actual)
     plane: Plane = np.zeros(actual.shape[:2])
-    for part in prepared.parts.values():
-        if part.reason or part.windows is None:
+    for region_fit in prepared.regions.values():
+        if region_fit.reason or region_fit.windows is None:
             continue
-        moved = _find_moves(prepared, levels, part)
+        moved = _find_moves(prepared, levels, region_fit)
         if moved is not None:
-            distances = np.nan_to_num(_distances(moved, motion, part.windows))
+            distances = np.nan_to_num(_distances(moved, motion, region_fit.windows))
             plane = np.maximum(
                 plane,
-                interpolate_windows(distances, part.windows.ys, part.windows.xs, actual.shape),
+                interpolate_windows(
+                    distances, region_fit.windows.ys, region_fit.windows.xs, actual.shape
+                ),
             )
     return plane
 

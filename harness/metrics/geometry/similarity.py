@@ -75,26 +75,28 @@ def _fit_once(windows: Windows, moves: Points) -> tuple[Motion | None, str]:
     """Fit the similarity that is nearest to most windows' moves, or say why there is none. Outliers
     hardly count.
     """
-    told = np.isfinite(moves) & (windows.weights > 0)
-    if told.sum() < MIN_WINDOWS:
+    is_known = np.isfinite(moves) & (windows.weights > 0)
+    if is_known.sum() < MIN_WINDOWS:
         return None, TOO_FEW
-    places, found, sure = windows.places[told], moves[told], windows.weights[told]
-    away = np.abs(places - np.average(places, weights=sure))
+    places, moved, certainty = windows.places[is_known], moves[is_known], windows.weights[is_known]
+    away = np.abs(places - np.average(places, weights=certainty))
     if math.sqrt(float(np.mean(away**2))) < MIN_SPREAD_PX:
         return None, TOO_FEW
     if (
-        float(np.sum(sure * away**2)) < (WINDOW_PX / STRIDE_PX / MAX_GROWTH_ERROR) ** 2
+        float(np.sum(certainty * away**2)) < (WINDOW_PX / STRIDE_PX / MAX_GROWTH_ERROR) ** 2
     ):  # so many windows see each pixel
         return None, TOO_FEW
-    weights = sure
+    weights = certainty
     for _ in range(ROUNDS):
-        middle, mean = (np.sum(weights * each) / weights.sum() for each in (places, found))
+        middle, mean = (np.sum(weights * each) / weights.sum() for each in (places, moved))
         away = places - middle
-        growth = np.sum(weights * np.conj(away) * (found - mean)) / np.sum(
+        growth = np.sum(weights * np.conj(away) * (moved - mean)) / np.sum(
             weights * np.abs(away) ** 2
         )
-        distance = np.abs(found - mean - growth * away)
-        weights = sure / (1 + np.square(distance / max(2 * float(np.median(distance)), ROBUST_PX)))
+        distance = np.abs(moved - mean - growth * away)
+        weights = certainty / (
+            1 + np.square(distance / max(2 * float(np.median(distance)), ROBUST_PX))
+        )
     if float(np.median(distance)) > DISAGREE_PX:
         return None, AT_ODDS
     return Motion(complex(1 + growth), complex(mean - growth * middle)), ""

@@ -52,23 +52,23 @@ def prepare_windows(bases: Mapping[int, tuple[Plane32, ...]], area: Area) -> Win
     """Prepare a region's windows at the finest level; None: it covers too little of each."""
     level = LEVELS[-1]
     basis = bases[level]
-    part = make_cover(area)
+    cover = make_cover(area)
     height, width = basis[0].shape
     inside = reduce_area(area, (height, width))
     masked = tuple(np.asarray(plane * inside, np.float32) for plane in basis)
     rows, columns = (
         (edges.start >> level, np.minimum(edges.stop >> level, length))
-        for edges, length in ((part.ys, height), (part.xs, width))
+        for edges, length in ((cover.ys, height), (cover.xs, width))
     )
     blank = np.zeros((rows[0].size, columns[0].size, 4, 4))
     nowhere = np.zeros(blank.shape[:2])
     windows = Windows(
-        masked, blank, rows, columns, part.ys.centre, part.xs.centre, nowhere + 0j, nowhere
+        masked, blank, rows, columns, cover.ys.centre, cover.xs.centre, nowhere + 0j, nowhere
     )
     for i in range(4):
         for j in range(4):
             blank[..., i, j] = _window_sums(masked[i] * masked[j], windows)
-    inverse = _inverses(blank, np.isfinite(part.counts))
+    inverse = _inverses(blank, np.isfinite(cover.counts))
     if np.isnan(inverse).all():
         return None
     weights = np.nan_to_num(1 / _errors(inverse) ** 2)
@@ -103,8 +103,8 @@ def _inverses(normal: Wide, enough: npt.NDArray[np.bool_]) -> Wide:
     """
     ridge = 1e-6 * np.eye(4)
     inverse: Wide = np.asarray(np.linalg.inv(normal + ridge), np.float64)
-    told = enough & (_errors(inverse) <= MAX_DOUBT_PX)
-    return np.where(told[..., None, None], inverse, np.nan)
+    is_usable = enough & (_errors(inverse) <= MAX_DOUBT_PX)
+    return np.where(is_usable[..., None, None], inverse, np.nan)
 
 
 def _errors(inverse: Wide) -> Wide:

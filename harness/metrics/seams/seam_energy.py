@@ -102,8 +102,8 @@ def _find_lines(area: Area, axis: int, scale: int) -> Axis:
         Line(start, stop, _find_bands_beside((start, stop), full, APART_PX * scale))
         for start, stop in bands
     ]
-    kept = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
-    return Axis(axis, kept, cut_segments(area.shape[1 - axis], SEGMENT_PX * scale))
+    inside = tuple(line for line in lines if line.beside and line.start > 0 and line.stop < length)
+    return Axis(axis, inside, cut_segments(area.shape[1 - axis], SEGMENT_PX * scale))
 
 
 def _find_bands_beside(

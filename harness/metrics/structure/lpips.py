@@ -139,12 +139,12 @@ def lpips_metric(weights: LpipsWeights) -> Metric:
 
 def lpips_vgg_metric(weights: LpipsWeights) -> Metric:
     """LPIPS on VGG16; unmeasured without its weights."""
-    return _make_metric("lpips_vgg", "vgg", weights.other("vgg"))
+    return _make_metric("lpips_vgg", "vgg", weights.get_other("vgg"))
 
 
 def lpips_squeeze_metric(weights: LpipsWeights) -> Metric:
     """LPIPS on SqueezeNet 1.1; unmeasured without its weights."""
-    return _make_metric("lpips_squeeze", "squeeze", weights.other("squeeze"))
+    return _make_metric("lpips_squeeze", "squeeze", weights.get_other("squeeze"))
 
 
 def _make_metric(name: str, kind: str, weights: LpipsWeights | None) -> Metric:
@@ -385,12 +385,12 @@ def _pool(layers: Sequence[Layer], prepared: PreparedFeatures) -> list[Value]:
         [share @ layer.ravel() for share, layer in zip(prepared.shares, layers, strict=True)]
     )
     values = []
-    for total, (region, part) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
-        if not part.pixels:
+    for total, (region, cover) in zip(means.sum(axis=0), prepared.covers.items(), strict=True):
+        if not cover.pixels:
             values += unmeasured_values([region], STATS, EMPTY)
             continue
         values.append(Value(region, "mean", float(total)))
-        values.append(worst_window(plane, part, region, better="lower"))
+        values.append(worst_window(plane, cover, region, better="lower"))
     return values
 
 

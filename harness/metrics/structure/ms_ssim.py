@@ -61,23 +61,23 @@ class PreparedScales(NamedTuple):
 
 def _prepare(reference: Reference) -> PreparedScales:
     expected = require_part(reference.expected)
-    parts = make_covers(reference.areas)
+    covers = make_covers(reference.areas)
     if min(expected.shape[:2]) < MIN_PX:
-        return PreparedScales((), {}, parts)
+        return PreparedScales((), {}, covers)
     scales = tuple(_moments(plane) for plane in _pyramid(luma(expected).astype(np.float32)))
-    return PreparedScales(scales, _region_weights(reference.areas), parts)
+    return PreparedScales(scales, _region_weights(reference.areas), covers)
 
 
 def _measure(prepared: PreparedScales, actual: Image) -> list[Value]:
     maps = _similarities(prepared, actual)
     plane = _combine_scales(maps, actual.shape[:2])
     values: list[Value] = []
-    for region, part in prepared.covers.items():
-        if not part.pixels or not maps:
-            values += unmeasured_values([region], STATS, SMALL if part.pixels else EMPTY)
+    for region, cover in prepared.covers.items():
+        if not cover.pixels or not maps:
+            values += unmeasured_values([region], STATS, SMALL if cover.pixels else EMPTY)
             continue
         values.append(Value(region, "mean", _pool_scales(maps, prepared.weights[region])))
-        values.append(worst_window(plane, part, region, better="higher"))
+        values.append(worst_window(plane, cover, region, better="higher"))
     return values
 
 

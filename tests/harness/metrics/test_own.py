@@ -131,7 +131,7 @@ BAD: list[tuple[str, Metric]] = [
     ("the right answer itself is 1", metric("m", better="zero", range=(0, 1))(one)),
     ("its range is 0 to 0.001", metric("m", better="lower", range=(0, 0.001))(error)),
     ("two numbers", metric("m", better="zero", range=(0, 999))(counter)),
-    ("it says that it gives mean, p99", replace(redness, stats=("mean", "p99"))),
+    ("it declares mean, p99", replace(redness, stats=("mean", "p99"))),
     ("it failed: ValueError: too dark", metric("m", better="zero", range=(0, 1))(raising)),
     (
         "it failed: ValueError: assignment destination is read-only",

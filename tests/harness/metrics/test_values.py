@@ -418,7 +418,7 @@ def test_a_vgg_that_is_not_torchvisions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vgg16_features.safetensors").write_bytes(b"nor this")
     (tmp_path / "alexnet_features.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}\0")
     found = find_weights(str(tmp_path), download=False)
-    vgg = found.other("vgg")
+    vgg = found.get_other("vgg")
     assert vgg is not None
     assert vgg.path.suffix == ".pth"
     assert found.digest(["lpips"]) != found.digest(["lpips", "lpips_vgg"])
