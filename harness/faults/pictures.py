@@ -226,7 +226,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "sharpened",
         "upscale",
-        "everything is harsher",
+        "everything is oversharpened",
         "amount of an unsharp mask",
         0.3,
         _apply_everywhere(effects.sharpen),
@@ -242,7 +242,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "compressed",
         "upscale",
-        "a JPEG in between",
+        "the picture is compressed as a JPEG in between",
         "100 - quality",
         10.0,
         _apply_everywhere(effects.compress_as_jpeg),
@@ -250,7 +250,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "banded",
         "upscale",
-        "fewer levels",
+        "the picture has too few levels",
         "8-bit levels a step",
         4.0,
         _apply_everywhere(effects.reduce_levels),
@@ -258,7 +258,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "chequered",
         "upscale",
-        "a pattern of single pixels",
+        "a checkerboard of single pixels appears",
         "8-bit levels",
         2.0,
         _apply_everywhere(effects.add_chequers),

@@ -79,7 +79,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "profile_ignored",
         "decode",
-        "a picture's tone curve is taken for another",
+        "the wrong tone curve is assumed for a picture",
         "change of the exponent",
         0.03,
         spoil_input(apply_everywhere(effects.bend_tone_curve)),
@@ -87,7 +87,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "jpeg_before",
         "decode",
-        "a JPEG in front of it all",
+        "the input was compressed as a JPEG",
         "100 - quality",
         10.0,
         spoil_input(apply_everywhere(effects.compress_as_jpeg)),
@@ -103,7 +103,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "stale_mask",
         "detect",
-        "the mask of another picture, mirrored",
+        "the mask is mirrored, as if from another picture",
         _PICTURES,
         1.0,
         plant_in_share(spoil_mask(lambda mask, _, __: np.ascontiguousarray(mask[:, ::-1]))),
@@ -119,7 +119,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "mask_dilated",
         "refine_mask",
-        "the mask grows too far, over fine print too",
+        "the mask is too large and covers fine print",
         "px",
         4.0,
         spoil_mask(damage.grow),
@@ -135,7 +135,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "mask_shifted",
         "refine_mask",
-        "the mask lies beside what must go",
+        "the mask is shifted",
         "px",
         2.0,
         spoil_mask(lambda mask, _, strength: effects.shift_right(mask, strength)),
@@ -143,7 +143,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "mask_hardened",
         "refine_mask",
-        "the soft edge is cut",
+        "the mask's soft edge is cut",
         "share of the softness",
         1.0,
         spoil_mask(damage.harden),
@@ -151,7 +151,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "mask_unrefined",
         "check_mask",
-        "the mask from before its refinement is handed on",
+        "the unrefined mask is used",
         _PICTURES,
         1.0,
         plant_in_share(
@@ -163,7 +163,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "text_blurred",
         "remove_text",
-        "text is blurred that could be removed",
+        "removable text is only blurred",
         "share of its width",
         0.2,
         damage.blur_text,
@@ -247,7 +247,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "banded_fill",
         "inpaint",
-        "the fill has few levels",
+        "the fill has too few levels",
         "8-bit levels a step",
         6.0,
         spoil_fill(apply_everywhere(effects.reduce_levels)),
@@ -274,7 +274,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "pasted_beside",
         "blend",
-        "the fill is pasted beside its place",
+        "the fill is pasted a few pixels off",
         "px",
         2.0,
         damage.paste_beside,
@@ -290,7 +290,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "model_round_trip",
         "blend",
-        "the whole picture has been through the model",
+        "the model re-encodes the whole picture",
         "σ of a blur, px",
         0.5,
         spoil_blend(apply_everywhere(effects.blur)),
@@ -306,7 +306,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "sharpened",
         "upscale",
-        "everything is harsher",
+        "everything is oversharpened",
         "amount of an unsharp mask",
         0.3,
         spoil_image(apply_everywhere(effects.sharpen)),
@@ -330,7 +330,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "compressed",
         "upscale",
-        "a JPEG in between",
+        "the picture is compressed as a JPEG in between",
         "100 - quality",
         10.0,
         spoil_image(apply_everywhere(effects.compress_as_jpeg)),
@@ -346,7 +346,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "chequered",
         "upscale",
-        "a pattern of single pixels",
+        "a checkerboard of single pixels appears",
         _LEVELS,
         2.0,
         spoil_image(apply_everywhere(effects.add_chequers)),
@@ -354,7 +354,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "banded",
         "upscale",
-        "fewer levels",
+        "the picture has too few levels",
         "8-bit levels a step",
         4.0,
         spoil_image(apply_everywhere(effects.reduce_levels)),
@@ -370,7 +370,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "wrong_order",
         "upscale",
-        "enlarged first, filled then",
+        "the picture is enlarged before it is filled",
         "is set",
         1.0,
         run_unchanged,
@@ -379,7 +379,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "redone",
         "check_upscale",
-        "what was good is made again, worse",
+        "good tiles are replaced by worse ones",
         "share of the tiles",
         0.25,
         spoil_image(damage.redo_some_tiles),
@@ -427,7 +427,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "grain_added",
         "harmonise",
-        "the fill gets grain that nothing around it has",
+        "the fill gets grain that its surroundings do not have",
         _LEVELS + " (σ)",
         1.5,
         spoil_image(damage.add_grain),
@@ -440,7 +440,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         1.0,
         spoil_image(damage.repeat_grain),
     ),
-    StageFault("not_harmonised", "harmonise", "the stage is dropped", "share", 1.0, skip_stage),
+    StageFault("not_harmonised", "harmonise", "the stage is skipped", "share", 1.0, skip_stage),
     StageFault(
         "distrustful",
         "verify",
