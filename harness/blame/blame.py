@@ -13,9 +13,10 @@ from typing import Any
 from editproof.harness.blame.outcome import Blame
 from editproof.harness.blame.question import Question, read_value
 from editproof.harness.blame.swapping import Call, PipelineError, Swapper, start_host
-from editproof.harness.gate.first_stage import first_difference, read_stages
+from editproof.harness.gate.first_stage import first_difference
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.tables import read_stages
 
 
 def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:
@@ -56,7 +57,7 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
 
 
 def _note_other_ending(q: Question) -> Iterator[str]:
-    before, after = q.baseline.ended[q.other], q.run.ended[q.case.id]
+    before, after = q.baseline.endings[q.other], q.run.endings[q.case.id]
     if before.status != after.status:
         ends = [
             f"{ended.status.replace('_', ' ')}{f' ({ended.reason})' if ended.reason else ''}"

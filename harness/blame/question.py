@@ -11,9 +11,10 @@ import numpy as np
 from editproof.harness.gate.first_stage import same_seed
 from editproof.harness.gate.statistics import worsening
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
-from editproof.harness.records.runs import metric_name
-from editproof.harness.records.sheet import MEASURED, Ended, Key, Sheet
+from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case, Finding, Outcome
 from editproof.harness.records.wording import case_name, names
 from editproof.harness.suites.cases import ID_LENGTH
@@ -33,24 +34,24 @@ CALLED_OUT = {
 class Question:
     """A case that got worse, the number that shows it, and the two pipelines."""
 
-    run: Sheet
-    baseline: Sheet
+    run: Run
+    baseline: Run
     case: Case
     other: str
     """Id of the case in the baseline."""
-    key: Key
+    key: NumberKey
     good: str
     """Spec of the good pipeline, as `--pipeline` takes it."""
     bad: str
 
 
-def find_case(run: Sheet, wanted: str, findings: Sequence[Finding]) -> Case:
+def find_case(run: Run, wanted: str, findings: Sequence[Finding]) -> Case:
     """Find a case by its id, the beginning of its id, or `family/name`. Of several, return the
     first that a finding names.
 
     Raises UsageError if there is none, or if it is not clear which one is meant.
     """
-    cases = [case for case in run.manifest.cases if case.id in run.ended]
+    cases = [case for case in run.manifest.cases if case.id in run.endings]
     by_id = [case for case in cases if len(wanted) >= ID_LENGTH // 4 and case.id.startswith(wanted)]
     found = by_id or [
         case for case in cases if wanted in {case.scene, case.family, case_name(case)}
@@ -79,8 +80,8 @@ def find_case(run: Sheet, wanted: str, findings: Sequence[Finding]) -> Case:
 
 
 def make_question(
-    run: Sheet,
-    baseline: Sheet,
+    run: Run,
+    baseline: Run,
     case: Case,
     findings: Sequence[Finding],
     *,
@@ -95,8 +96,8 @@ def make_question(
     has no such case on the same seed, the case failed on either side, the run has no such number,
     or `good` or `bad` names no pipeline.
     """
-    if run.ended[case.id].error:
-        raise UsageError(_explain_no_picture(run, case, run.ended[case.id]))
+    if run.endings[case.id].error:
+        raise UsageError(_explain_no_picture(run, case, run.endings[case.id]))
     pairing = pair(run, baseline)
     others = same_seed(run, baseline, pairing, [case.id])
     if case.id not in others:
@@ -120,26 +121,26 @@ def make_question(
     )
 
 
-def _explain_no_picture(run: Sheet, case: Case, ended: Ended) -> str:
+def _explain_no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     return (
         f"{case_name(case)} failed in {run.folder}, so it has no picture: {ended.error}:"
         f" {ended.reason}. The traceback is in that run's report"
     )
 
 
-def read_value(where: Sheet, case_id: str, key: Key) -> float | None:
+def read_value(where: Run, case_id: str, key: NumberKey) -> float | None:
     """Read a number of a case; None: it was not measured."""
-    grid = where.grid([key])
-    column = where.columns[case_id]
+    grid = where.number_grid([key])
+    column = where.column_of[case_id]
     return float(grid.values[0, column]) if grid.states[0, column] == MEASURED else None
 
 
 def _choose_key(
-    run: Sheet, baseline: Sheet, case: Case, other: str, findings: Sequence[Finding], metric: str
-) -> Key:
+    run: Run, baseline: Run, case: Case, other: str, findings: Sequence[Finding], metric: str
+) -> NumberKey:
     if metric:
         wanted = metric.split("/")
-        fitting = [key for key in run.keys() if list(key)[: len(wanted)] == wanted]  # noqa: SIM118 - no mapping
+        fitting = [key for key in run.number_keys() if list(key)[: len(wanted)] == wanted]
         if not fitting:
             raise UsageError(
                 f"the run has no number {metric!r}. Write METRIC, METRIC/REGION or"
@@ -157,17 +158,17 @@ def _choose_key(
             if metric_name(evidence.metric) in run.manifest.metrics
         ]
         if known:
-            return Key(metric_name(known[0].metric), known[0].region, known[0].stat)
-        fitting = list(run.keys())
+            return NumberKey(metric_name(known[0].metric), known[0].region, known[0].stat)
+        fitting = list(run.number_keys())
     return _find_most_changed(run, baseline, case, other, fitting)
 
 
 def _find_most_changed(
-    run: Sheet, baseline: Sheet, case: Case, other: str, keys: Sequence[Key]
-) -> Key:
+    run: Run, baseline: Run, case: Case, other: str, keys: Sequence[NumberKey]
+) -> NumberKey:
     """The number that got worse the most, relative to its spread over the baseline's cases."""
-    ours, theirs = run.grid(keys), baseline.grid(keys)
-    at, there = run.columns[case.id], baseline.columns[other]
+    ours, theirs = run.number_grid(keys), baseline.number_grid(keys)
+    at, there = run.column_of[case.id], baseline.column_of[other]
     best, found = 0.0, keys[0]
     for row, key in enumerate(keys):
         if ours.states[row, at] != MEASURED or theirs.states[row, there] != MEASURED:

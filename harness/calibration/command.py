@@ -85,7 +85,7 @@ def run(
         keep=request.keep,
     )
     outcomes = calibrate(config, chunks, progress, warn)
-    manifest = runs.load_manifest(request.folder / BASELINE)
+    manifest = load_manifest(request.folder / BASELINE)
     page = write_page(
         request.page or request.folder / "calibration.md",
         manifest,

@@ -18,9 +18,9 @@ from editproof.harness.blame.question import Question
 from editproof.harness.calibration.gates import Gate, ScoreGate, load_gates, load_plugin_gates
 from editproof.harness.calibration.outcome import PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
-from editproof.harness.calibration.sides import LoadedRun, SideSheet
-from editproof.harness.gate.first_stage import KeptStages, first_difference, read_stages
-from editproof.harness.gate.judge import judge_sheet
+from editproof.harness.calibration.sides import LoadedRun, SideRun
+from editproof.harness.gate.first_stage import KeptStages, first_difference
+from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
@@ -138,7 +138,7 @@ class Judge:
         self._judging = judging
         self._runs: dict[str, LoadedRun] = {}
         self._traces: dict[str, KeptStages] = {}
-        baseline = self._read_run(BASELINE).sheet.manifest
+        baseline = self._read_run(BASELINE).run.manifest
         self._baseline_ids = {
             (case.scene, case.model.name, case.seed): case.id for case in baseline.cases
         }
@@ -149,38 +149,43 @@ class Judge:
     def __call__(self, trial: Trial) -> TrialOutcome:
         """Judge a trial by the gate and by the other gates."""
         accepted, new = self._read_side(trial.accepted), self._read_side(trial.new)
-        verdict = judge_sheet(new, Baseline(accepted))
+        result = judge(new, Baseline(accepted))
+        verdict, partners = result.verdict, result.pairing.ids if result.pairing else {}
         return _make_outcome(
             trial,
             verdict,
-            differs=_count_differing(new, accepted),
-            stage=self._find_stage(trial, verdict, new, accepted),
+            differs=_count_differing(new, accepted, partners),
+            stage=self._find_stage(trial, verdict, new, accepted, partners),
             blamed=self._blame_stage(verdict, new, accepted) if trial.blame else "",
-            peers=self._ask_gates(new, accepted) if trial.peers else {},
+            peers=self._ask_gates(new, accepted, partners) if trial.peers else {},
         )
 
     def _read_run(self, run: str) -> LoadedRun:
         if run not in self._runs:
             self._runs[run] = LoadedRun(
-                sheet.load(self._judging.folder_of(run)), self._judging.suite
+                runs.load(self._judging.folder_of(run)), self._judging.suite
             )
         return self._runs[run]
 
-    def _read_side(self, side: Side) -> SideSheet:
+    def _read_side(self, side: Side) -> SideRun:
         return self._read_run(side.run).select_side(side, self._baseline_ids)
 
     def _find_stage(
-        self, trial: Trial, verdict: Verdict, new: SideSheet, accepted: SideSheet
+        self,
+        trial: Trial,
+        verdict: Verdict,
+        new: SideRun,
+        accepted: SideRun,
+        partners: Mapping[str, str],
     ) -> str:
         """The first stage that a finding names. Artefacts are compared on the same seed only."""
-        others = pair(new, accepted).ids
         ours, theirs = self._read_traces(trial.new.run), self._read_traces(trial.accepted.run)
         for finding in verdict.findings:
             if finding.outcome not in CALLED_OUT:
                 continue
             if finding.stage:
                 return finding.stage
-            other = others.get(finding.case_id, "")
+            other = partners.get(finding.case_id, "")
             if not other or _seed_of(new, finding.case_id) != _seed_of(accepted, other):
                 continue
             traces = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
@@ -191,10 +196,10 @@ class Judge:
     def _read_traces(self, run: str) -> KeptStages:
         if run not in self._traces:
             folder = self._judging.folder_of(run)
-            self._traces[run] = read_stages(folder, self._read_run(run).sheet.ended.keys())
+            self._traces[run] = read_stages(folder, self._read_run(run).run.endings.keys())
         return self._traces[run]
 
-    def _blame_stage(self, verdict: Verdict, new: SideSheet, accepted: SideSheet) -> str:
+    def _blame_stage(self, verdict: Verdict, new: SideRun, accepted: SideRun) -> str:
         """The stage that blame names for the worst finding with a number."""
         finding = next((one for one in verdict.findings if _can_be_blamed(one)), None)
         if finding is None or finding.evidence is None or finding.case_id not in new.column_of:
@@ -210,14 +215,15 @@ class Judge:
         question = Question(new, accepted, case, case.id, key, good, bad)
         return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
 
-    def _ask_gates(self, new: SideSheet, accepted: SideSheet) -> dict[str, PeerVerdict]:
+    def _ask_gates(
+        self, new: SideRun, accepted: SideRun, partners: Mapping[str, str]
+    ) -> dict[str, PeerVerdict]:
         """Ask the other gates about the first seed of each scene, for the first model and the
         stochastic ones.
         """
-        others = pair(new, accepted).ids
-        cases = [case for case in self._choose_cases(new) if case.id in others]
+        cases = [case for case in self._choose_cases(new) if case.id in partners]
         images = [
-            (_load_picture(accepted, others[case.id]), _load_picture(new, case.id))
+            (_load_picture(accepted, partners[case.id]), _load_picture(new, case.id))
             for case in cases
         ]
         if any(
@@ -247,7 +253,7 @@ class Judge:
             self._masks[case.scene_key] = np.asarray(area, np.float32)
         return self._masks[case.scene_key]
 
-    def _choose_cases(self, run: SideSheet) -> list[Case]:
+    def _choose_cases(self, run: SideRun) -> list[Case]:
         first: dict[tuple[str, str], Case] = {}
         stochastic = {
             name for name, pipeline in run.manifest.pipelines.items() if pipeline.stochastic
@@ -346,22 +352,19 @@ def _can_be_blamed(finding: Finding) -> bool:
     )
 
 
-def _count_differing(new: SideSheet, accepted: SideSheet) -> int:
+def _count_differing(new: SideRun, accepted: SideRun, partners: Mapping[str, str]) -> int:
     """Count the pictures that differ from the accepted ones in any bit."""
-    pairs = [
-        (new.ended[mine], accepted.ended[theirs])
-        for mine, theirs in pair(new, accepted).ids.items()
-    ]
+    pairs = [(new.endings[mine], accepted.endings[theirs]) for mine, theirs in partners.items()]
     return sum(ours.actual != theirs.actual for ours, theirs in pairs)
 
 
-def _seed_of(side: SideSheet, case_id: str) -> int | None:
-    column = side.columns.get(case_id)
+def _seed_of(side: SideRun, case_id: str) -> int | None:
+    column = side.column_of.get(case_id)
     return None if column is None else side.manifest.cases[column].seed
 
 
-def _load_picture(side: SideSheet, case_id: str, kind: str = "actual") -> Image | None:
+def _load_picture(side: SideRun, case_id: str, kind: str = "actual") -> Image | None:
     """Load a picture of a case, H×W×3 in [0, 1]; None: there is none."""
-    ended = side.ended.get(case_id)
+    ended = side.endings.get(case_id)
     digest = str(getattr(ended, kind)) if ended else ""
     return pictures.find([side.folder], digest)

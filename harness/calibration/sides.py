@@ -14,10 +14,10 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Model, Suite
 
 
-@dataclass(frozen=True)
-class SideSheet(Sheet):
+@dataclass(frozen=True, kw_only=True)
+class SideRun(Run):
     """Some columns of a run, under the suite's names. Its numbers are read once for all trials. Its
-    pictures lie in the run's folder, under the hashes in `ended`.
+    pictures lie in the run's folder, under the hashes in `endings`.
     """
 
     numbers: NumberGrid
@@ -25,16 +25,18 @@ class SideSheet(Sheet):
     origin: dict[str, str]
     """Id of a case -> its id in the run's folder."""
 
-    def grid(self, keys: Sequence[Key], ids: Sequence[str] | None = None) -> Grid:
-        """These numbers of all cases, or of the cases in `ids`; ABSENT where the run has none."""
+    def number_grid(
+        self, keys: Sequence[NumberKey], case_ids: Sequence[str] | None = None
+    ) -> NumberGrid:
+        """These numbers of all cases, or of `case_ids` only; ABSENT where the run has none."""
         rows = np.array([self.rows.get(key, -1) for key in keys], np.intp)
         columns = np.arange(self.numbers.values.shape[1])
-        if ids is not None:
-            columns = np.array([self.columns[case_id] for case_id in ids], np.intp)
+        if case_ids is not None:
+            columns = np.array([self.column_of[case_id] for case_id in case_ids], np.intp)
         is_known = (rows >= 0)[:, None]
         values = np.where(is_known, self.numbers.values[np.ix_(rows, columns)], np.nan)
         states = np.where(is_known, self.numbers.states[np.ix_(rows, columns)], ABSENT)
-        return Grid(values, states, self.numbers.reasons)
+        return NumberGrid(values, states, self.numbers.reasons)
 
     def number_keys(self) -> tuple[NumberKey, ...]:
         """Every number that the run has."""
@@ -44,13 +46,16 @@ class SideSheet(Sheet):
 class LoadedRun:
     """A run of many trials, read once."""
 
-    def __init__(self, sheet: Sheet, suite: Suite) -> None:
+    def __init__(self, run: Run, suite: Suite) -> None:
         """`suite` is what is calibrated. Its rules hold."""
-        self.sheet, self._suite = sheet, suite
-        keys = sheet.keys()
-        self._numbers, self._rows = sheet.grid(keys), {key: row for row, key in enumerate(keys)}
+        self.run, self._suite = run, suite
+        keys = run.number_keys()
+        self._numbers, self._rows = (
+            run.number_grid(keys),
+            {key: row for row, key in enumerate(keys)},
+        )
 
-    def select_side(self, side: Side, case_ids: Mapping[tuple[str, str, int], str]) -> SideSheet:
+    def select_side(self, side: Side, case_ids: Mapping[tuple[str, str, int], str]) -> SideRun:
         """Select one side of a trial, as a run of the suite.
 
         `case_ids` maps scene, model and seed to the id in the suite's own run. Other seeds get an
@@ -81,8 +86,8 @@ class LoadedRun:
             self._numbers.states[:, columns],
             self._numbers.reasons,
         )
-        return SideSheet(
-            self.sheet.folder,
+        return SideRun(
+            self.run.folder,
             self._manifest(side, tuple(cases)),
             ended,
             numbers=grid,
@@ -91,7 +96,7 @@ class LoadedRun:
         )
 
     def _manifest(self, side: Side, cases: tuple[Case, ...]) -> Manifest:
-        whole, names_of_run = self.sheet.manifest, dict(side.models)
+        whole, names_of_run = self.run.manifest, dict(side.models)
         models = tuple(model for model in self._suite.models if model.name in names_of_run)
         suite = replace(self._suite, models=models, seeds=side.seeds or self._suite.seeds)
         pipelines = {was: whole.pipelines[now] for was, now in side.models}

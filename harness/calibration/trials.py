@@ -113,7 +113,7 @@ def _select_accepted(config: CalibrationConfig, chunk: Chunk) -> Baseline | None
     accepted = _accepted_models(chunk)
     if not accepted:
         return None
-    baseline = LoadedRun(sheet.load(config.folder / BASELINE), config.suite)
+    baseline = LoadedRun(runs.load(config.folder / BASELINE), config.suite)
     return Baseline(baseline.select_side(Side(BASELINE, tuple(accepted.items())), {}))
 
 
@@ -139,7 +139,7 @@ def _check_external_run(chunk: Chunk) -> None:
     """
     if not chunk.folder:
         return
-    found = runs.load_manifest(Path(chunk.folder))
+    found = load_manifest(Path(chunk.folder))
     wanted, existing = chunk.suite, found.suite
     if any(
         manifest_differences(wanted, existing, "size", "scale", "scene_seed", "seeds", "metrics")
@@ -160,7 +160,7 @@ def _check_folder(config: CalibrationConfig) -> None:
     """Raise UsageError if the folder holds a calibration of other pipelines, or something else."""
     manifest = config.folder / BASELINE / "manifest.json"
     if manifest.is_file():
-        found = runs.load_manifest(manifest.parent)
+        found = load_manifest(manifest.parent)
         if (found.suite, found.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
                 f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"

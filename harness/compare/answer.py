@@ -63,8 +63,8 @@ class Judgement:
 
 
 def judge_models(
-    a: Sheet,
-    b: Sheet,
+    a: Run,
+    b: Run,
     labels: Sequence[tuple[str, str, str]],
     *,
     noise: NoiseFloor,
@@ -92,9 +92,9 @@ def judge_models(
     )
 
 
-def rename_models(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
+def rename_models(run: Run, names: Mapping[str, str]) -> Run:
     """A run with these models only, under new names."""
-    manifest = sheet.manifest
+    manifest = run.manifest
     cases = tuple(
         replace(case, model=replace(case.model, name=names[case.model.name]))
         for case in manifest.cases
@@ -113,7 +113,7 @@ def rename_models(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
     return replace(run, manifest=renamed, endings=ended)
 
 
-def _measured_aspects(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
+def _measured_aspects(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
     """Aspects in which both sides have a number that is compared."""
     keys = keys_of(b, a, noise)
     there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
@@ -124,7 +124,7 @@ def _measured_aspects(a: Sheet, b: Sheet, noise: NoiseFloor) -> frozenset[str]:
     )
 
 
-def _count_pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
+def _count_pictures(a: Run, b: Run, looks: Looks) -> Pictures:
     states = [look.state for look in looks.by_column.values()]
     alone = {"a": 0, "b": 0}
     for look in looks.by_column.values():
@@ -144,7 +144,9 @@ def _count_pictures(a: Sheet, b: Sheet, looks: Looks) -> Pictures:
     )
 
 
-def _judge_aspect(place: int, found: gate.Comparison, measured: frozenset[str]) -> AspectAnswer:
+def _judge_aspect(
+    place: int, found: gate.BaselineComparison, measured: frozenset[str]
+) -> AspectAnswer:
     """Sum up what was lost and won in one aspect."""
     lost = float(sum(one.lost[place] for one in found.scored))
     won = float(sum(one.won[place] for one in found.scored))

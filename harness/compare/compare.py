@@ -45,8 +45,8 @@ from editproof.harness.records.comparison import (
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
-from editproof.harness.records.runs import Manifest
-from editproof.harness.records.sheet import ABSENT, MEASURED, Grid, Key, Sheet
+from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Region
 from editproof.harness.records.wording import probability
 
@@ -78,9 +78,9 @@ RANKED_BY = (
 )
 """The number that ranks gains and losses: the first of these that both sides have."""
 
-HUE = Key("hue_offset", "edit", "mean")
+HUE = NumberKey("hue_offset", "edit", "mean")
 
-FINE = Key("spectral_energy", "edit", "octave_5")
+FINE = NumberKey("spectral_energy", "edit", "octave_5")
 
 NEITHER = "measured on neither side"
 
@@ -102,7 +102,7 @@ class _Numbers:
     a: NumberGrid
     b: NumberGrid
 
-    def paired_values(self, key: Key, group: PairGroup) -> tuple[Values, Values]:
+    def paired_values(self, key: NumberKey, group: PairGroup) -> tuple[Values, Values]:
         """The paired values of both sides; NaN: not measured."""
         row = self.keys.index(key)
         return self.a.values[row, group.a], self.b.values[row, group.b]
@@ -126,7 +126,7 @@ def compare(
     swaps = match_models(a, b, models)
     groups, left_out = pair_cases(a, b, swaps)
     keys = _compared_keys(a, b)
-    numbers = _Numbers(keys, a.grid(keys), b.grid(keys))
+    numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     labels = [(swaps[name], name, label_of(swaps[name], name)) for name in swaps]
     judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or Looking())
@@ -187,10 +187,10 @@ def _check_comparable(a: Manifest, b: Manifest) -> None:
         raise UsageError("A and B have no metric in common")
 
 
-def _compared_keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
+def _compared_keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
     """One statistic of every metric and region that both sides have."""
-    known = b.keys()
-    paired_values = set(a.keys())
+    known = b.number_keys()
+    paired_values = set(a.number_keys())
     stats: dict[tuple[str, Region], list[str]] = {}
     for key in known:
         if key in paired_values:
@@ -213,7 +213,7 @@ def _compared_keys(a: Sheet, b: Sheet) -> tuple[Key, ...]:
     )
 
 
-def _make_row(b: Sheet, group: PairGroup, key: Key, numbers: _Numbers) -> Row | None:
+def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Row | None:
     """One number of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
@@ -307,7 +307,7 @@ def _two_sided_p(change: Values, means: comparison.Means, scenes: comparison.Sce
     )
 
 
-def _tolerance(manifest: Manifest, key: Key, family: str) -> float:
+def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
     """Smallest change that counts: the suite's margin for the number, else for the metric, else the
     metric's own, else what nobody can see.
     """
@@ -355,10 +355,10 @@ def _limit_to_answer(row: Row, judged: Judgement) -> Row:
     return replace(row, outcome="unchanged", why=EVEN) if even else row
 
 
-def _aspect_name(sheet: Sheet, metric: str) -> str:
+def _aspect_name(run: Run, metric: str) -> str:
     """The aspect of a metric; empty: its package is missing and the run does not name it."""
-    known = sheet.manifest.metrics[metric].aspect or metric in all_names()
-    return aspect_of(sheet, metric) if known else ""
+    known = run.manifest.metrics[metric].aspect or metric in all_names()
+    return aspect_of(run, metric) if known else ""
 
 
 def _sort_key(row: Row) -> tuple[bool, int, float]:
@@ -372,7 +372,7 @@ def _sort_key(row: Row) -> tuple[bool, int, float]:
 
 
 def _make_pairs(
-    a: Sheet, group: PairGroup, key: Key, numbers: _Numbers, b: Sheet
+    a: Run, group: PairGroup, key: NumberKey, numbers: _Numbers, b: Run
 ) -> Iterable[Pair]:
     then, now = numbers.paired_values(key, group)
     changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
@@ -411,7 +411,7 @@ def _measure_drift(group: PairGroup, numbers: _Numbers) -> Drift:
 
 
 def _mean_values(
-    key: Key, group: PairGroup, numbers: _Numbers
+    key: NumberKey, group: PairGroup, numbers: _Numbers
 ) -> tuple[float | None, float | None]:
     if key not in numbers.keys:
         return None, None
@@ -425,7 +425,7 @@ def _mean_values(
 
 
 def _compare_costs(
-    a: Sheet, b: Sheet, groups: Sequence[PairGroup], key: Key, numbers: _Numbers
+    a: Run, b: Run, groups: Sequence[PairGroup], key: NumberKey, numbers: _Numbers
 ) -> Iterable[Cost]:
     for model in dict.fromkeys(group.model for group in groups):
         model_groups = [group for group in groups if group.model == model]
@@ -442,9 +442,7 @@ def _compare_costs(
         yield Cost(model, seconds_a, seconds_b, memory_a, memory_b, *quality, cpu_a, cpu_b)
 
 
-def _edit_cost(
-    sheet: Sheet, columns: Iterable[int]
-) -> tuple[float | None, float | None, float | None]:
+def _edit_cost(run: Run, columns: Iterable[int]) -> tuple[float | None, float | None, float | None]:
     """Seconds, memory and processor time of an edit."""
     ended = [run.endings[run.manifest.cases[column].id] for column in dict.fromkeys(columns)]
     made = [end for end in ended if not end.cached and not end.error]
@@ -462,10 +460,10 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def _describe_side(sheet: Sheet, model: str, other: Sheet) -> Side:
-    folder = sheet.folder.resolve()
+def _describe_side(run: Run, model: str, other: Run) -> Side:
+    folder = run.folder.resolve()
     label = model or folder.name
     if model and folder != other.folder.resolve():
         label = f"{model} of {folder.name}"
-    found = (model,) if model else tuple(model_names(sheet))
-    return Side(label, str(folder), sheet.manifest.created, found, sheet.manifest.editproof)
+    found = (model,) if model else tuple(model_names(run))
+    return Side(label, str(folder), run.manifest.created, found, run.manifest.editproof)

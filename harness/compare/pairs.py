@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import stochastic
-from editproof.harness.records.sheet import Sheet
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case
 from editproof.harness.records.wording import counted
 from editproof.harness.records.wording import names as named
@@ -27,7 +27,7 @@ class PairGroup(NamedTuple):
     """Whether both sides are deterministic."""
 
 
-def match_models(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str, str]:
+def match_models(a: Run, b: Run, models: tuple[str, str] | None) -> dict[str, str]:
     """Model of B -> the model of A that it is compared with."""
     ours, theirs = model_names(a), model_names(b)
     if models is None:
@@ -51,12 +51,12 @@ def match_models(a: Sheet, b: Sheet, models: tuple[str, str] | None) -> dict[str
     return {models[1]: models[0]}
 
 
-def model_names(sheet: Sheet) -> list[str]:
+def model_names(run: Run) -> list[str]:
     """The models of a run, in the order of its cases."""
-    return list(dict.fromkeys(case.model.name for case in sheet.manifest.cases))
+    return list(dict.fromkeys(case.model.name for case in run.manifest.cases))
 
 
-def pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[PairGroup], list[str]]:
+def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup], list[str]]:
     """Pairs by family and model, and what has no partner."""
     ours, theirs = _columns_by_scene(a), _columns_by_scene(b)
     groups: dict[tuple[str, str], PairGroup] = {}
@@ -84,8 +84,8 @@ def pair_cases(a: Sheet, b: Sheet, swaps: Mapping[str, str]) -> tuple[list[PairG
     compared = {column for group in found for column in group.a}
     missed = sum(
         case.model.name in swaps.values()
-        and case.id in a.ended
-        and a.columns[case.id] not in compared
+        and case.id in a.endings
+        and a.column_of[case.id] not in compared
         for case in a.manifest.cases
     )
     if missed:
@@ -101,11 +101,11 @@ def label_of(of_a: str, of_b: str) -> str:
     return of_b if of_a == of_b else f"{of_a} → {of_b}"
 
 
-def _columns_by_scene(sheet: Sheet) -> dict[tuple[tuple[object, ...], str], list[int]]:
+def _columns_by_scene(run: Run) -> dict[tuple[tuple[object, ...], str], list[int]]:
     """Scene and model -> columns of its finished cases, in the manifest's order."""
     found: dict[tuple[tuple[object, ...], str], list[int]] = {}
-    for column, case in enumerate(sheet.manifest.cases):
-        if case.id in sheet.ended:
+    for column, case in enumerate(run.manifest.cases):
+        if case.id in run.endings:
             found.setdefault((_scene_key(case), case.model.name), []).append(column)
     return found
 
@@ -115,7 +115,7 @@ def _scene_key(case: Case) -> tuple[object, ...]:
 
 
 def _pair_seeds(
-    a: Sheet, b: Sheet, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
+    a: Run, b: Run, ours: Sequence[int], theirs: Sequence[int], model_a: str, model_b: str
 ) -> list[tuple[int, int]]:
     """Pair the same seeds. A deterministic side's case is paired with every seed of the other.
     Different seeds are paired in order.

@@ -259,14 +259,14 @@ def _look_at_scene(
 
 
 def _measured(
-    run: Sheet, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+    run: Run, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
 ) -> tuple[dict[PicturePair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.
     """
     known: dict[PicturePair, Difference] = {}
     missing: dict[PicturePair, _Task] = {}
-    folders = [run.folder, baseline.sheet.folder]
+    folders = [run.folder, baseline.run.folder]
     for task in tasks:
         if task.pair.accepted == task.pair.image:
             continue

@@ -45,9 +45,7 @@ def find_blame(
     verdict = runs.load_verdict(run.folder)
     findings = verdict.findings if verdict else ()
     asked = find_case(run, case, findings)
-    question = make_question(
-        run, accepted.sheet, asked, findings, metric=metric, good=good, bad=bad
-    )
+    question = make_question(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
     weights = find_weights(project.lpips_weights, download=False)
     answer = blame(question, weights, timeout_s=project.settings.timeout_s)
     written = write_bundle(out or Path(f"blame-{asked.id}"), question, answer)

@@ -22,6 +22,13 @@ import msgspec
 
 from editproof.harness.metrics.core.colorvideovdp import PACKAGE
 from editproof.harness.metrics.core.visibility import VERSION, Difference
+from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.json_files import (
+    add_checksum,
+    decode_json,
+    read_json,
+    write_json,
+)
 from editproof.harness.records.pairing import Beside
 from editproof.harness.records.types import Viewing
 from editproof.harness.retention.cache_pruning import note_use
@@ -85,7 +92,7 @@ class DifferenceStore:
         self._known[key] = difference
         append_difference(self._path, key, difference)
         if self._cache:
-            write_atomically(_cache_path(self._cache, key), msgspec.json.encode(difference))
+            write_json(_cache_path(self._cache, key), difference)
 
 
 def append_difference(path: Path, key: str, difference: Difference) -> None:
@@ -105,7 +112,9 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
 
 
 def _read_differences(path: Path) -> dict[str, Difference]:
-    """Read the file. A line that is torn or of another version is skipped."""
+    """Read the file. A line that is torn, damaged or of another version is skipped, and its
+    difference is measured again.
+    """
     found: dict[str, Difference] = {}
     for line in read_file(path).split(b"\n") if path.is_file() else ():
         try:
@@ -118,8 +127,8 @@ def _read_differences(path: Path) -> dict[str, Difference]:
 
 def _read_cached(cache: Path, key: str) -> Difference | None:
     try:
-        return msgspec.json.decode(_cache_path(cache, key).read_bytes(), type=Difference)
-    except (OSError, msgspec.MsgspecError):
+        return read_json(_cache_path(cache, key), Difference, verified=True)
+    except (OSError, DamagedError):
         return None
     note_use(path)
     return found

@@ -40,8 +40,10 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 
 def load(path: Path) -> Image:
-    """Load a stored picture. Raises UsageError if it is missing or damaged."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    """Load a stored picture. Raises DamagedError if it is missing or damaged."""
+    data = path.read_bytes() if path.is_file() else b""
+    buffer = np.frombuffer(data, np.uint8)
+    pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if is_intact(path, data) else None
     if pixels is None:
         raise DamagedError(
             f"the picture {path} is {'damaged' if data else 'gone'}. Run its case again, or restore"
@@ -51,7 +53,7 @@ def load(path: Path) -> Image:
 
 
 def is_intact(path: Path, data: bytes) -> bool:
-    """Whether a file holds the picture that it is named by."""
+    """Whether a file holds the picture that its name says."""
     return bool(data) and hashlib.sha256(data).hexdigest() == path.stem
 
 

@@ -82,7 +82,7 @@ class RunConfig:
         if self.baseline is None:
             return None
         return AcceptedPictures(
-            self.baseline.sheet.folder,
+            self.baseline.run.folder,
             accepted_pictures(manifest, self.baseline),
             manifest.suite.viewing,
         )

@@ -14,8 +14,9 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
-from editproof.harness.records.runs import SCHEMA, Manifest, MetricInfo, PipelineInfo, Run
-from editproof.harness.records.sheet import Baseline, sheet_of
+from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
+from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     Aspect,
     Budget,

@@ -14,7 +14,7 @@ import pytest
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.accepted_side import keep_accepted_side
 from editproof.harness.gate.judge import judge
-from editproof.harness.pictures.differences import DifferenceStore, Pair
+from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import load_accepted_cases
 from editproof.harness.records.errors import EditproofError
@@ -27,7 +27,7 @@ from tests.harness.baselines.test_baseline import pictured, run_in, seen  # noqa
 from tests.harness.made import VISIBLE, case, measured
 from tests.robustness.damaging import DAMAGES, damage
 
-PAIR = Pair("a" * 64, "c" * 64, "", Viewing())
+PAIR = PicturePair("a" * 64, "c" * 64, "", Viewing())
 
 CACHED = replace(measured(33.0), case=replace(case(9), key="k" * 16))
 """A case in the cache."""

@@ -15,7 +15,7 @@ from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
 from editproof.harness.gate.looks import Looking
 from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
-from editproof.harness.records.sheet import Sheet, sheet_of
+from editproof.harness.records.runs import Run
 from tests.harness.compare.test_compare import drawn, level, run_of, written
 from tests.harness.conftest import Command
 
@@ -52,8 +52,8 @@ def test_invisible_differences_alone_are_no_second_outcome(tmp_path: Path) -> No
 
 def test_nothing_is_measured_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three cases with the same two pictures one is measured, and none the second time."""
-    sheets = reruns(tmp_path, 0, 40)
-    before = modes.find(sheets, Looking())
+    reruns = make_reruns(tmp_path, 0, 40)
+    before = modes.find(reruns, Looking())
     if explain_unavailable():
         pytest.skip("what is measured without ColorVideoVDP is not kept")
     monkeypatch.setattr(modes, "compare", None)

@@ -15,6 +15,7 @@ from editproof.harness.gate.looks import Look, Looking, Looks, look
 from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
