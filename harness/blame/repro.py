@@ -57,7 +57,7 @@ def main() -> None:
     """Edit with both pipelines, measure, and print the numbers."""
     about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(
-        description="See a regression again: edit, measure, write pictures."
+        description="Reproduce a regression: edit, measure, write pictures."
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(__file__).parent, help="default: this one"
@@ -81,73 +81,10 @@ def _reproduce(asked: argparse.Namespace) -> None:
             "both pipelines have the same name, so both edits are equal. Name the good version:"
             " --good PIPELINE\n"
         )
-    request, reference = _read_request(folder, about)
-    weights = find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
-    metric = get_metric(about.metric, weights)
-    prepared = prepare(reference, [metric])
-    images: dict[str, Image] = {}
-    for side, spec in pipelines.items():
-        result = _edited(side, spec, request)
-        if result.image is None:
-            _say(f"{side}: {spec}: refused: {result.reason}")
-            continue
-        images[side] = as_delivered(result.image)
-        rows = measure(prepared, [metric], images[side])
-        row = next(row for row in rows if (row.region, row.stat) == (about.region, about.stat))
-        found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
-        _say(f"{side}: {spec}: {row.metric} {row.stat} in {row.region}: {found}")
-        _write(folder, side, images[side])
-    if len(images) == 2:
-        _write(folder, "difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
-
-
-def _read_about(folder: Path) -> About:
-    check_no_links(folder)
-    path = folder / "bundle.json"
-    if not path.is_file():
-        raise UsageError(f"{folder} is no bundle of `editproof blame`: it has no bundle.json")
-    return decode_json(read_file(path), About, path, shown=False)
-
-
-def _trusted(asked: argparse.Namespace, about: About, folder: Path) -> dict[str, str]:
-    """The two pipelines. Raises UsageError where the bundle names one that the user did not."""
-    named = [text for text in (asked.good, asked.bad) if text]
-    trust = trust_of(find_settings(Path.cwd()), everything=asked.trust, named=named, data=[folder])
-    check_settings(about.config, trust, where=folder)
-    sides = {"good": (asked.good, about.good), "bad": (asked.bad, about.bad)}
-    return {
-        side: mine or trusted_pipeline(told, trust, where=folder, option=f"--{side} '{told}'")
-        for side, (mine, told) in sides.items()
-    }
-
-
-def _read_request(folder: Path, about: About) -> tuple[EditRequest, Reference]:
-    arrays = _read_arrays(folder / "request.npz")
-    file = folder / "request.file"
-    request = EditRequest(
-        image=arrays["image"],
-        mask=arrays.get("mask"),
-        prompt=about.prompt,
-        seed=about.seed,
-        scale=about.scale,
-        config=about.config,
-        metadata=about.metadata,
-        file=read_file(file) if file.is_file() else b"",
-        strokes_add=arrays.get("strokes_add"),
-        strokes_subtract=arrays.get("strokes_subtract"),
-        protect=_select_prefix("protect.", arrays),
+    request, reference = _load_request(about)
+    metric = get_metric(
+        about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
     )
-    reference = Reference(
-        areas=_select_prefix("area.", arrays),  # type: ignore[arg-type]
-        boxes=tuple(Box(**box) for box in about["boxes"]),
-        scale=about["scale"],
-        **_select_prefix("reference.", arrays),
-    )
-    return request, reference
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of the request. Raises UsageError where the file is damaged, or too large."""
     try:
         prepared = prepare(reference, [metric])
     except EditproofError as error:
@@ -175,6 +112,32 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         _write_png(side, images[side])
     if len(images) == 2:
         _write_png("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
+
+
+def _load_request(about: dict[str, Any]) -> tuple[EditRequest, Reference]:
+    """Load the request and what is known about its right answer."""
+    with np.load(HERE / "request.npz") as file:
+        arrays = dict(file)
+    request = EditRequest(
+        image=arrays["image"],
+        mask=arrays.get("mask"),
+        prompt=about["prompt"],
+        seed=about["seed"],
+        scale=about["scale"],
+        config=about["config"],
+        metadata=about["metadata"],
+        file=(HERE / "request.file").read_bytes() if (HERE / "request.file").is_file() else b"",
+        strokes_add=arrays.get("strokes_add"),
+        strokes_subtract=arrays.get("strokes_subtract"),
+        protect=_select_prefix("protect.", arrays),
+    )
+    reference = Reference(
+        areas=_select_prefix("area.", arrays),  # type: ignore[arg-type]
+        boxes=tuple(Box(**box) for box in about["boxes"]),
+        scale=about["scale"],
+        **_select_prefix("reference.", arrays),
+    )
+    return request, reference
 
 
 def _select_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -219,68 +219,73 @@ def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Ro
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
     if ((states_a == ABSENT) & (states_b == ABSENT)).all():
         return None
-    info = b.manifest.metrics[key.metric]
-    tolerance = _tolerance(b.manifest, key, group.family)
-    now, then = numbers.b.values[at, group.b], numbers.a.values[at, group.a]
     measured = (states_a == MEASURED) & (states_b == MEASURED)
-    blank = Row(
-        group.family,
-        group.model,
-        info.identity,
-        key.region,
-        key.stat,
-        info.unit_of(key.stat),
-        info.better,
-        "not comparable",
-        "",
-        None,
-        None,
-        None,
-        None,
-        None,
-        int(measured.sum()),
-        0,
-        0,
-        tolerance,
-        _aspect_name(b, key.metric),
-    )
-    one_sided = (states_a == MEASURED) != (states_b == MEASURED)
-    if one_sided.any():
-        pair = int(np.flatnonzero(one_sided)[0])
-        side, grid, column = (
-            ("A", numbers.a, group.a[pair])
-            if states_a[pair] != MEASURED
-            else ("B", numbers.b, group.b[pair])
-        )
-        reason = (
-            grid.reason(at, column)
-            if grid.states[at, column] > MEASURED
-            else "the scene has no such region there"
-        )
-        return replace(
-            blank,
-            why=(
-                f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"
-                f" {side}: {reason}"
-            ),
-        )
+    blank = _blank_row(b, group, key, int(measured.sum()))
+    if ((states_a == MEASURED) != (states_b == MEASURED)).any():
+        return replace(blank, why=_explain_one_sided(group, at, numbers))
     if not measured.any():
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
-    change = comparison.measure_worsening(now[measured], then[measured], info.better)
+    then, now = (values[measured] for values in numbers.paired_values(key, group))
+    change = comparison.worsening(now, then, blank.better)
     means = comparison.means(change[None])
     low, high = (float(end[0]) for end in means.interval())
     certain = group.exact or len(change) < 2
     scenes = np.array([b.manifest.cases[column].name for column in group.b])
     return replace(
         blank,
-        a=float(then[measured].mean()),
-        b=float(now[measured].mean()),
+        a=float(then.mean()),
+        b=float(now.mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
         p=None if certain else _two_sided_p(change, means, comparison.scenes_of(scenes[measured])),
-        worse=int((change > tolerance).sum()),
-        improved=int((change < -tolerance).sum()),
+        worse=int((change > blank.tolerance).sum()),
+        improved=int((change < -blank.tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",
+    )
+
+
+def _blank_row(b: Run, group: PairGroup, key: NumberKey, samples: int) -> Row:
+    """A row without numbers."""
+    info = b.manifest.metrics[key.metric]
+    return Row(
+        family=group.family,
+        model=group.model,
+        metric=info.identity,
+        region=key.region,
+        stat=key.stat,
+        unit=info.unit_of(key.stat),
+        better=info.better,
+        outcome="not comparable",
+        why="",
+        a=None,
+        b=None,
+        change=None,
+        interval=None,
+        p=None,
+        samples=samples,
+        worse=0,
+        improved=0,
+        tolerance=_tolerance(b.manifest, key, group.family),
+        aspect=_aspect_name(b, key.metric),
+    )
+
+
+def _explain_one_sided(group: PairGroup, at: int, numbers: _Numbers) -> str:
+    """Say how many pairs were measured on one side only, and why the first of them was."""
+    measured_a = numbers.a.states[at, group.a] == MEASURED
+    one_sided = measured_a != (numbers.b.states[at, group.b] == MEASURED)
+    pair = int(np.flatnonzero(one_sided)[0])
+    side, grid, column = (
+        ("B", numbers.b, group.b[pair]) if measured_a[pair] else ("A", numbers.a, group.a[pair])
+    )
+    reason = (
+        grid.reason(at, column)
+        if grid.states[at, column] > MEASURED
+        else "the scene has no such region there"
+    )
+    return (
+        f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"
+        f" {side}: {reason}"
     )
 
 
