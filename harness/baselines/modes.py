@@ -253,7 +253,7 @@ class _Case:
     def _measure_difference(self, one: str, other: str) -> Difference | None:
         """Measured before, or now. None: a picture is gone."""
         paths = [pictures.path_in(self._folders, digest) for digest in (one, other)]
-        ended = self._ended()
+        ended = self._read_ending()
         pair = PicturePair(
             one,
             other,

@@ -13,7 +13,7 @@ from typing import Any
 from editproof.harness.blame.outcome import Blame
 from editproof.harness.blame.question import Question, read_value
 from editproof.harness.blame.swapping import Call, PipelineError, Swapper, start_host
-from editproof.harness.gate.first_stage import first_difference
+from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.tables import read_stages
@@ -27,7 +27,7 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
     q = question
     known = _read_recorded(q)
     traces = read_stages(q.run.folder, [q.case.id]), read_stages(q.baseline.folder, [q.other])
-    first = first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
+    first = find_first_difference(traces[0].get(q.case.id, []), traces[1].get(q.other, []))
     notes = [*_note_other_ending(q)]
     if (
         q.good == q.bad

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from editproof.harness.gate.first_stage import same_seed
-from editproof.harness.gate.statistics import worsening
+from editproof.harness.gate.first_stage import match_seeds
+from editproof.harness.gate.statistics import measure_worsening
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import CaseEnding, Run
 from editproof.harness.records.types import Case, Finding, Outcome
-from editproof.harness.records.wording import case_name, names
+from editproof.harness.records.wording import name_case, name_few
 from editproof.harness.suites.cases import ID_LENGTH
 from editproof.harness.suites.suite import parse_model
 
@@ -54,10 +54,10 @@ def find_case(run: Run, wanted: str, findings: Sequence[Finding]) -> Case:
     cases = [case for case in run.manifest.cases if case.id in run.endings]
     by_id = [case for case in cases if len(wanted) >= ID_LENGTH // 4 and case.id.startswith(wanted)]
     found = by_id or [
-        case for case in cases if wanted in {case.scene, case.family, case_name(case)}
+        case for case in cases if wanted in {case.scene, case.family, name_case(case)}
     ]
     if not found:
-        known = names([case_name(case) for case in cases])
+        known = name_few([name_case(case) for case in cases])
         raise UsageError(
             f"{run.folder} has no finished case {wanted!r}. Its cases are, by FAMILY/NAME"
             f" or id: {known}"
@@ -74,7 +74,7 @@ def find_case(run: Run, wanted: str, findings: Sequence[Finding]) -> Case:
     if len(found) > 1 and ranked[0].id not in called:
         raise UsageError(
             f"{wanted!r} fits {len(found)} cases, and no finding names one of them: "
-            f"{names([f'{case_name(case)} = {case.id}' for case in found])}. Give an id"
+            f"{name_few([f'{name_case(case)} = {case.id}' for case in found])}. Give an id"
         )
     return ranked[0]
 
@@ -99,7 +99,7 @@ def make_question(
     if run.endings[case.id].error:
         raise UsageError(_explain_no_picture(run, case, run.endings[case.id]))
     pairing = pair(run, baseline)
-    others = same_seed(run, baseline, pairing, [case.id])
+    others = match_seeds(run, baseline, pairing, [case.id])
     if case.id not in others:
         found = (
             "on another seed only, so every stochastic stage differs"
@@ -107,7 +107,7 @@ def make_question(
             else "nowhere"
         )
         raise UsageError(
-            f"{baseline.folder} has {case_name(case)} {found}. Blame needs the same seed on both"
+            f"{baseline.folder} has {name_case(case)} {found}. Blame needs the same seed on both"
             " sides. Run the suite on the baseline's seeds"
         )
     ours, theirs = (
@@ -123,7 +123,7 @@ def make_question(
 
 def _explain_no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     return (
-        f"{case_name(case)} failed in {run.folder}, so it has no picture: {ended.error}:"
+        f"{name_case(case)} failed in {run.folder}, so it has no picture: {ended.error}:"
         f" {ended.reason}. The traceback is in that run's report"
     )
 
@@ -174,7 +174,9 @@ def _find_most_changed(
         if ours.states[row, at] != MEASURED or theirs.states[row, there] != MEASURED:
             continue
         better = run.manifest.metrics[key.metric].better
-        change = float(worsening(ours.values[row, [at]], theirs.values[row, [there]], better)[0])
+        change = float(
+            measure_worsening(ours.values[row, [at]], theirs.values[row, [there]], better)[0]
+        )
         spread = float(np.nanstd(theirs.values[row])) or 1e-9
         if change / spread > best:
             best, found = change / spread, key

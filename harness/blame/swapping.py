@@ -21,7 +21,7 @@ import numpy as np
 
 from editproof.harness.blame.outcome import Blame, StageEffect
 from editproof.harness.blame.question import Question
-from editproof.harness.gate.statistics import worsening
+from editproof.harness.gate.statistics import measure_worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
@@ -237,7 +237,7 @@ class Swapper:
             self._made[from_bad] = (
                 None
                 if value is None
-                else float(worsening(np.array([value]), np.zeros(1), better)[0])
+                else float(measure_worsening(np.array([value]), np.zeros(1), better)[0])
             )
         return self._made[from_bad]
 

@@ -19,7 +19,7 @@ from editproof.harness.calibration.gates import Gate, ScoreGate, load_gates, loa
 from editproof.harness.calibration.outcome import PeerVerdict, TrialOutcome
 from editproof.harness.calibration.plan import BASELINE, Side, Trial
 from editproof.harness.calibration.sides import LoadedRun, SideRun
-from editproof.harness.gate.first_stage import KeptStages, first_difference
+from editproof.harness.gate.first_stage import KeptStages, find_first_difference
 from editproof.harness.gate.judge import judge
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
@@ -127,7 +127,7 @@ def main(connection: Connection[Any, Any]) -> None:
                 traceback.print_exc()
                 connection.send(
                     f"{reply.kind} {reply.name} ({reply.models}) could not be judged:"
-                    f" {one_line(error)}"
+                    f" {join_one_line(error)}"
                 )
 
 
@@ -189,7 +189,7 @@ class Judge:
             if not other or _seed_of(new, finding.case_id) != _seed_of(accepted, other):
                 continue
             traces = ours.get(new.origin[finding.case_id]), theirs.get(accepted.origin[other])
-            if traces[0] and traces[1] and (stage := first_difference(traces[0], traces[1])):
+            if traces[0] and traces[1] and (stage := find_first_difference(traces[0], traces[1])):
                 return stage
         return ""
 

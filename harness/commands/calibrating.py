@@ -129,7 +129,7 @@ def calibrate(
         console().print(f"page: {done.page}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _rows(done: CalibrationResult) -> list[dict[str, str]]:
+def _make_rows(done: CalibrationResult) -> list[dict[str, str]]:
     """The four numbers."""
     from editproof.harness.calibration.rates import (
         catch_rate,

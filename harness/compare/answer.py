@@ -68,14 +68,14 @@ def judge_models(
     labels: Sequence[tuple[str, str, str]],
     *,
     noise: NoiseFloor,
-    looking: Looking,
+    looking: LookOptions,
 ) -> Judgement:
     """Compare B with A as the gate does. `labels` has a model of A, one of B, and their common
     name.
     """
     before = rename_models(a, {of_a: label for of_a, _, label in labels})
     after = rename_models(b, {of_b: label for _, of_b, label in labels})
-    found = gate.compare(after, Baseline(before), groups_of(after), gate.Rules(noise), looking)
+    found = gate.compare(after, Baseline(before), group_columns(after), gate.Rules(noise), looking)
     measured = _measured_aspects(before, after, noise)
     looks = found.looks
     shown = {
@@ -115,7 +115,7 @@ def rename_models(run: Run, names: Mapping[str, str]) -> Run:
 
 def _measured_aspects(a: Run, b: Run, noise: NoiseFloor) -> frozenset[str]:
     """Aspects in which both sides have a number that is compared."""
-    keys = keys_of(b, a, noise)
+    keys = list_keys(b, a, noise)
     there = [(run.number_grid(keys).states == MEASURED).any(axis=1) for run in (a, b)]
     return frozenset(
         find_aspect(b, key.metric)
@@ -239,7 +239,7 @@ def _describe_moved(judged: Judgement) -> str:
     measured = sum(one.outcome != "not measured" for one in judged.aspects)
     parts = []
     for place, outcome in enumerate(order):
-        of_all = "" if place else f" of {counted(measured, 'aspect')}"
+        of_all = "" if place else f" of {count_noun(measured, 'aspect')}"
         parts.append(
             f"{MOVED_WORDS[outcome]} on {len(found[outcome]) or 'none'}{of_all}"
             f"{_list_aspects(found[outcome])}"

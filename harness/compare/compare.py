@@ -48,7 +48,7 @@ from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Region
-from editproof.harness.records.wording import probability
+from editproof.harness.records.wording import format_probability
 
 ALARM = 0.05
 """Probability that at least one row is called won or lost although nothing changed."""
@@ -129,7 +129,7 @@ def compare(
     numbers = _Numbers(keys, a.number_grid(keys), b.number_grid(keys))
     ranked_by = next((key for key in RANKED_BY if key in keys), keys[0])
     labels = [(swaps[name], name, label_of(swaps[name], name)) for name in swaps]
-    judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or Looking())
+    judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or LookOptions())
     costs = tuple(_compare_costs(a, b, groups, ranked_by, numbers))
     take = answer.choose_side(judged, costs)
     rows = [row for group in groups for key in keys if (row := _make_row(b, group, key, numbers))]
@@ -226,7 +226,7 @@ def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Ro
     if not measured.any():
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
     then, now = (values[measured] for values in numbers.paired_values(key, group))
-    change = comparison.worsening(now, then, blank.better)
+    change = comparison.measure_worsening(now, then, blank.better)
     means = comparison.means(change[None])
     low, high = (float(end[0]) for end in means.interval())
     certain = group.exact or len(change) < 2
@@ -237,7 +237,9 @@ def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Ro
         b=float(now.mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None if certain else _two_sided_p(change, means, comparison.scenes_of(scenes[measured])),
+        p=None
+        if certain
+        else _two_sided_p(change, means, comparison.group_scenes(scenes[measured])),
         worse=int((change > blank.tolerance).sum()),
         improved=int((change < -blank.tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",
@@ -329,7 +331,9 @@ def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
 
 
 def _judge_rows(rows: Sequence[Row]) -> Iterable[Row]:
-    corrected = comparison.holm(np.array([np.nan if row.p is None else row.p for row in rows]))
+    corrected = comparison.correct_by_holm(
+        np.array([np.nan if row.p is None else row.p for row in rows])
+    )
     for row, p in zip(rows, corrected, strict=True):
         yield row if row.change is None else _judge_row(row, None if row.p is None else float(p))
 
@@ -363,7 +367,7 @@ def _limit_to_answer(row: Row, judged: Judgement) -> Row:
 def _aspect_name(run: Run, metric: str) -> str:
     """The aspect of a metric; empty: its package is missing and the run does not name it."""
     known = run.manifest.metrics[metric].aspect or metric in all_names()
-    return aspect_of(run, metric) if known else ""
+    return find_aspect(run, metric) if known else ""
 
 
 def _sort_key(row: Row) -> tuple[bool, int, float]:
@@ -380,7 +384,7 @@ def _make_pairs(
     a: Run, group: PairGroup, key: NumberKey, numbers: _Numbers, b: Run
 ) -> Iterable[Pair]:
     then, now = numbers.paired_values(key, group)
-    changes = comparison.worsening(now, then, b.manifest.metrics[key.metric].better)
+    changes = comparison.measure_worsening(now, then, b.manifest.metrics[key.metric].better)
     for left, right, change in zip(group.a, group.b, changes, strict=True):
         if not np.isnan(change):
             ours, theirs = a.manifest.cases[left], b.manifest.cases[right]

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.pairing import stochastic
+from editproof.harness.records.pairing import is_stochastic
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case
-from editproof.harness.records.wording import counted
-from editproof.harness.records.wording import names as named
+from editproof.harness.records.wording import count_noun
+from editproof.harness.records.wording import name_few as named
 
 
 class PairGroup(NamedTuple):
@@ -65,7 +65,7 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
         if model not in swaps:
             continue
         before = ours.get((scene, swaps[model]), [])
-        exact = not stochastic(a, swaps[model]) and not stochastic(b, model)
+        exact = not is_stochastic(a, swaps[model]) and not is_stochastic(b, model)
         pairs = _pair_seeds(a, b, before, columns, swaps[model], model)
         alone += not pairs
         family = b.manifest.cases[columns[0]].family
@@ -89,7 +89,7 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
         for case in a.manifest.cases
     )
     if missed:
-        left_out.append(f"{counted(missed, 'case')} of A without a partner in B")
+        left_out.append(f"{count_noun(missed, 'case')} of A without a partner in B")
     other = [name for name in model_names(b) if name not in {*swaps, *model_names(a)}]
     if other:
         left_out.append(f"A has no model that is called {named(other)}")
@@ -122,9 +122,9 @@ def _pair_seeds(
     """
     if not ours or not theirs:
         return []
-    if not stochastic(a, model_a):
+    if not is_stochastic(a, model_a):
         return [(ours[0], column) for column in theirs]
-    if not stochastic(b, model_b):
+    if not is_stochastic(b, model_b):
         return [(column, theirs[0]) for column in ours]
     seeds = {a.manifest.cases[column].seed: column for column in ours}
     same = [

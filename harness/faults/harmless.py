@@ -20,7 +20,7 @@ from editproof.harness.faults.planting import (
     spoil_image,
     spoil_mask,
 )
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 from editproof.pipelines.contract import Image, Mask, Param
 from editproof.pipelines.edit import Edit, Step
 

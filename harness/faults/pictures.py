@@ -18,7 +18,7 @@ from editproof.harness.faults import effects
 from editproof.harness.faults.effects import clip_to_float32
 from editproof.harness.metrics.core.metric import Area, Image, Reference, require_part
 from editproof.harness.metrics.seams.steps import find_borders, find_tiling
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 
 TILE_PX = 64
 """Edge of a tile where the scene declares no tiling, in output pixels."""

@@ -26,7 +26,7 @@ from editproof.harness.faults.planting import (
     spoil_input,
     spoil_mask,
 )
-from editproof.harness.records.errors import unknown
+from editproof.harness.records.errors import unknown_name_error
 from editproof.pipelines.contract import Param
 
 

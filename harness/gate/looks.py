@@ -258,8 +258,12 @@ def _look_at_scene(
         yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
 
 
-def _measured(
-    run: Run, baseline: Baseline, tasks: Sequence[_Task], store: DifferenceStore, looking: Looking
+def _measure_tasks(
+    run: Run,
+    baseline: Baseline,
+    tasks: Sequence[_Task],
+    store: DifferenceStore,
+    looking: LookOptions,
 ) -> tuple[dict[PicturePair, Difference], str]:
     """What every pair differs by: known, or measured now; and why it was measured blind, if it was.
     A pair of which a picture is gone is left out.
@@ -319,7 +323,7 @@ def _compare_task(
     if known or blind:
         kept = measure_kept_sample(accepted, image, other) if other is not None else None
         return msgspec.structs.replace(known or compare_without_model(accepted, image), kept=kept)
-    areas = areas_now(task.case, image.shape[:2])
+    areas = draw_areas(task.case, image.shape[:2])
     return compare(
         accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other
     )

@@ -29,7 +29,7 @@ from editproof.harness.records.json_files import (
     read_json,
     write_json,
 )
-from editproof.harness.records.pairing import Beside
+from editproof.harness.records.pairing import AcceptedPictures
 from editproof.harness.records.types import Viewing
 from editproof.harness.retention.cache_pruning import note_use
 
@@ -55,12 +55,12 @@ class PicturePair:
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedPictures:
+class BaselinePictures:
     """The accepted pictures that a run's pictures are compared with."""
 
     folder: Path
     """Folder of the accepted pictures."""
-    pictures: Mapping[str, Beside]
+    pictures: Mapping[str, AcceptedPictures]
     """By case id of the run."""
     viewing: tuple[Viewing, ...]
     """The suite's viewing conditions."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
-from editproof.harness.pictures.differences import AcceptedPictures
+from editproof.harness.pictures.differences import BaselinePictures
 from editproof.harness.processes.child import Child, ChildDiedError
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
@@ -77,13 +77,13 @@ class RunConfig:
             self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
         )
 
-    def accepted(self, manifest: Manifest) -> AcceptedPictures | None:
+    def accepted(self, manifest: Manifest) -> BaselinePictures | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None
-        return AcceptedPictures(
+        return BaselinePictures(
             self.baseline.run.folder,
-            accepted_pictures(manifest, self.baseline),
+            plan_comparisons(manifest, self.baseline),
             manifest.suite.viewing,
         )
 

@@ -19,7 +19,7 @@ from editproof.harness.metrics.core.visibility import compare
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import (
     FILE,
-    AcceptedPictures,
+    BaselinePictures,
     PicturePair,
     append_difference,
     viewing_of,
@@ -70,7 +70,7 @@ class WorkerSetup:
     """Longest that one edit may take."""
     name: str = ""
     """The worker's, for its logs."""
-    accepted: AcceptedPictures | None = None
+    accepted: BaselinePictures | None = None
     """What its pictures are compared with; None: there is no baseline."""
     limits: ProcessLimits = DEFAULT_LIMITS
     """Of each process."""

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import Area, Areas, Image
 from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, WINDOW_PX
-from editproof.harness.records.errors import IncompleteError, unknown
+from editproof.harness.records.errors import IncompleteError, unknown_name_error
 from editproof.harness.records.types import Region, Viewing
 
 PACKAGE = "cvvdp"
@@ -376,7 +376,7 @@ def check_display(display: str) -> None:
     """
     displays = _displays()
     if displays and display not in displays:
-        raise unknown("display", display, displays)
+        raise unknown_name_error("display", display, displays)
 
 
 @cache

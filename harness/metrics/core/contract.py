@@ -10,7 +10,7 @@ from functools import cache
 
 from editproof.harness.metrics.core.golden import check_golden, get_pair
 from editproof.harness.metrics.core.metric import Metric, Value, require_part
-from editproof.harness.records.errors import EditproofError, IncompleteError, one_line
+from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
 
 
 @cache

@@ -120,4 +120,4 @@ def stats_of(name: str) -> tuple[str, ...]:
 def check_name(name: str) -> None:
     """Raise UsageError unless there is such a metric."""
     if name not in METRICS and name not in load_plugin_metrics():
-        raise unknown("metric", name, all_names())
+        raise unknown_name_error("metric", name, all_names())

@@ -13,7 +13,7 @@ from editproof.harness.baselines import acceptance, baseline_folder, modes
 from editproof.harness.baselines.modes import Modes
 from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
-from editproof.harness.gate.looks import Looking
+from editproof.harness.gate.looks import LookOptions
 from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
 from editproof.harness.records.runs import Run
 from tests.harness.compare.test_compare import drawn, level, run_of, written
@@ -53,7 +53,7 @@ def test_invisible_differences_alone_are_no_second_outcome(tmp_path: Path) -> No
 def test_nothing_is_measured_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three cases with the same two pictures one is measured, and none the second time."""
     reruns = make_reruns(tmp_path, 0, 40)
-    before = modes.find(reruns, Looking())
+    before = modes.find(reruns, LookOptions())
     if explain_unavailable():
         pytest.skip("what is measured without ColorVideoVDP is not kept")
     monkeypatch.setattr(modes, "compare", None)

@@ -11,7 +11,7 @@ import pytest
 
 from editproof.harness.gate import looks
 from editproof.harness.gate.judge import judge
-from editproof.harness.gate.looks import Look, Looking, Looks, look
+from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.metrics.core import colorvideovdp
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
