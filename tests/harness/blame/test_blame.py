@@ -171,7 +171,6 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
         (("nothing/9",), "no finished case"),
         (("logo",), "fits"),
         (("logo/1 ns seed 1", "--metric", "beauty"), "no number"),
-        (("logo/1 ns seed 1", "--baseline", "nowhere"), "no baseline"),
         (("logo/1 ns seed 1", "--out", "."), "not a bundle"),
     ],
 )
