@@ -20,8 +20,8 @@ from editproof.harness.metrics.geometry.registration import (
 )
 from editproof.harness.metrics.geometry.shift import MAX_SHIFT_PX
 from editproof.harness.metrics.geometry.similarity import TOO_FEW
-from editproof.harness.suites.tasks import task_of
-from editproof.vectors.registry import get as get_vector
+from editproof.harness.suites.tasks import make_scene_task
+from editproof.vectors.registry import get_vector
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     add_noise,
@@ -178,7 +178,7 @@ def test_a_turn_and_zoom_of_a_drawn_scene(
     """Where there is little but paper and a few words, too."""
     check_motion(
         require_part(
-            task_of(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected
+            make_scene_task(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected
         ),
         scale,
         rotation,

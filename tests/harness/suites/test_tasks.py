@@ -11,7 +11,7 @@ from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.records.types import REGIONS
 from editproof.harness.suites.tasks import Task, crop_task, make_scene_task
 from editproof.vectors.regions import BORDER_PX
-from editproof.vectors.registry import get
+from editproof.vectors.registry import get_vector
 from tests.harness.metrics.planted import measure_all
 
 SIZE = 96
