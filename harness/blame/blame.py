@@ -17,12 +17,17 @@ from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.tables import read_stages
+from editproof.harness.records.wording import name_case
+from editproof.harness.suites.trust import NO_TRUST, Trust, check_settings, trusted_pipeline
 
 
-def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Blame:
+def blame(
+    question: Question, weights: LpipsWeights, *, timeout_s: float, trust: Trust = NO_TRUST
+) -> Blame:
     """Answer a question. Where stages cannot be swapped, the notes of the answer say why.
 
-    Raises UsageError if a pipeline that was named on the command line cannot be loaded.
+    Raises UsageError if a pipeline that was named on the command line cannot be loaded, or if the
+    run or the baseline names one that the user does not trust.
     """
     q = question
     known = _read_recorded(q)
@@ -50,9 +55,13 @@ def blame(question: Question, weights: LpipsWeights, *, timeout_s: float) -> Bla
             " --good path/to/good.py:build"
         )
         return replace(known, first=first, notes=tuple(notes))
+    for spec, where, option in ((q.good, q.baseline, "--good"), (q.bad, q.run, "--bad")):
+        trusted_pipeline(spec, trust, where=where.folder, option=f"{option} '{spec}'")
     with start_host(timeout_s) as call:
         _check_named_pipelines(q, call)
         swapper = Swapper(q, weights, call)
+        if q.case.own:
+            check_settings(swapper.config, trust, where=f"the case {name_case(q.case)}")
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
 
 

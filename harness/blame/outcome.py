@@ -47,6 +47,8 @@ class Blame:
     notes: tuple[str, ...] = ()
     bundle: str = ""
     """Folder that reproduces the regression; empty: none was written."""
+    see_again: str = ""
+    """The command that reproduces it; empty: there is no bundle."""
 
     @property
     def stage(self) -> str:

@@ -2,7 +2,11 @@
 
 It edits the request beside this file with the good and the bad pipeline and prints the number that
 got worse. It writes good.png, bad.png and difference.png (×16). If a pipeline is in another place,
-name it: `python repro.py --good there/edit.py:build`, or `--bad`.
+name it: `python repro.py --good there/edit.py:build`, or `--bad`. A pipeline that did not ship with
+editproof must be named in this way, or allowed with `--trust`.
+
+A bundle from a stranger holds a stranger's script. Reproduce it without running that script:
+`python -m editproof.harness.blame.repro FOLDER`.
 """
 
 from __future__ import annotations
@@ -34,11 +38,11 @@ from editproof.pipelines.loader import load
 from editproof.vectors.scene import Box
 
 MOST_BYTES = 4 << 30
-"""Of the request's arrays, unpacked."""
+"""Largest size of the request's arrays, unpacked."""
 
 
 class About(msgspec.Struct, frozen=True):
-    """`bundle.json`, as far as it is needed here."""
+    """The part of `bundle.json` that is needed here."""
 
     prompt: str
     seed: int
@@ -55,7 +59,14 @@ class About(msgspec.Struct, frozen=True):
 
 def main() -> None:
     """Edit with both pipelines, measure, and print the numbers."""
-    about = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))
+    asked = _parse()
+    try:
+        _reproduce(asked)
+    except (EditproofError, ContractError) as error:
+        sys.exit(strip_control(str(error)))
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Reproduce a regression: edit, measure, write pictures."
     )
@@ -75,72 +86,103 @@ def main() -> None:
 def _reproduce(asked: argparse.Namespace) -> None:
     folder = asked.folder.resolve()
     about = _read_about(folder)
-    pipelines = _trusted(asked, about, folder)
+    pipelines = _choose_pipelines(asked, about, folder)
     if pipelines["good"] == pipelines["bad"]:
         sys.stdout.write(
             "both pipelines have the same name, so both edits are equal. Name the good version:"
             " --good PIPELINE\n"
         )
-    request, reference = _load_request(about)
-    metric = get_metric(
-        about["metric"], find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
-    )
-    try:
-        prepared = prepare(reference, [metric])
-    except EditproofError as error:
-        sys.exit(str(error))
+    request, reference = _read_request(folder, about)
+    weights = find_weights(find_settings(Path.cwd()).lpips_weights, download=False)
+    metric = get_metric(about.metric, weights)
+    prepared = prepare(reference, [metric])
     images: dict[str, Image] = {}
-    for side in ("good", "bad"):
-        try:
-            result = check_result(request, load(named[side])(request))
-        except ContractError as error:
-            sys.exit(
-                f"{side}: {error}. If the pipeline is in another place, name it: --{side} PIPELINE"
-            )
+    for side, spec in pipelines.items():
+        result = _edit(side, spec, request)
         if result.image is None:
-            sys.stdout.write(f"{side}: {named[side]}: refused: {result.reason}\n")
+            _print_line(f"{side}: {spec}: refused: {result.reason}")
             continue
         images[side] = as_delivered(result.image)
         rows = measure(prepared, [metric], images[side])
-        row = next(
-            row for row in rows if (row.region, row.stat) == (about["region"], about["stat"])
-        )
+        row = next(row for row in rows if (row.region, row.stat) == (about.region, about.stat))
         found = row.reason if row.value is None else f"{row.value:.6g} {row.unit}"
-        sys.stdout.write(
-            f"{side}: {named[side]}: {row.metric} {row.stat} in {row.region}: {found}\n"
-        )
-        _write_png(side, images[side])
+        _print_line(f"{side}: {spec}: {row.metric} {row.stat} in {row.region}: {found}")
+        _write_png(folder, side, images[side])
     if len(images) == 2:
-        _write_png("difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
+        _write_png(folder, "difference", np.clip(16 * np.abs(images["bad"] - images["good"]), 0, 1))
 
 
-def _load_request(about: dict[str, Any]) -> tuple[EditRequest, Reference]:
-    """Load the request and what is known about its right answer."""
-    with np.load(HERE / "request.npz") as file:
-        arrays = dict(file)
+def _read_about(folder: Path) -> About:
+    check_no_links(folder)
+    path = folder / "bundle.json"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a bundle of `editproof blame`: it has no bundle.json")
+    return decode_json(read_file(path), About, path, shown=False)
+
+
+def _choose_pipelines(asked: argparse.Namespace, about: About, folder: Path) -> dict[str, str]:
+    """Choose both pipelines. Raises UsageError if the bundle names one that is not trusted."""
+    named = [text for text in (asked.good, asked.bad) if text]
+    trust = trust_of(find_settings(Path.cwd()), everything=asked.trust, named=named, data=[folder])
+    check_settings(about.config, trust, where=folder)
+    sides = {"good": (asked.good, about.good), "bad": (asked.bad, about.bad)}
+    return {
+        side: mine or trusted_pipeline(told, trust, where=folder, option=f"--{side} '{told}'")
+        for side, (mine, told) in sides.items()
+    }
+
+
+def _read_request(folder: Path, about: About) -> tuple[EditRequest, Reference]:
+    arrays = _read_arrays(folder / "request.npz")
+    file = folder / "request.file"
     request = EditRequest(
         image=arrays["image"],
         mask=arrays.get("mask"),
-        prompt=about["prompt"],
-        seed=about["seed"],
-        scale=about["scale"],
-        config=about["config"],
-        metadata=about["metadata"],
-        file=(HERE / "request.file").read_bytes() if (HERE / "request.file").is_file() else b"",
+        prompt=about.prompt,
+        seed=about.seed,
+        scale=about.scale,
+        config=about.config,
+        metadata=about.metadata,
+        file=read_file(file) if file.is_file() else b"",
         strokes_add=arrays.get("strokes_add"),
         strokes_subtract=arrays.get("strokes_subtract"),
         protect=_select_prefix("protect.", arrays),
     )
     reference = Reference(
         areas=_select_prefix("area.", arrays),  # type: ignore[arg-type]
-        boxes=tuple(Box(**box) for box in about["boxes"]),
-        scale=about["scale"],
+        boxes=tuple(about.boxes),
+        scale=about.scale,
         **_select_prefix("reference.", arrays),
     )
     return request, reference
 
 
-def _select_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read the request's arrays. Raises UsageError if the file is damaged or too large."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(member.file_size for member in packed.infolist())
+        if unpacked > MOST_BYTES:
+            raise UsageError(f"{path} would unpack to {unpacked} bytes: at most {MOST_BYTES}")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} can't be read: {error}") from error
+    if "image" not in arrays:
+        raise UsageError(f"{path} holds no image")
+    return arrays
+
+
+def _edit(side: str, spec: str, request: EditRequest) -> Any:
+    try:
+        return check_result(request, load(spec)(request))
+    except ContractError as error:
+        raise UsageError(
+            f"{side}: {error}. If the pipeline is in another place, name it: --{side} PIPELINE"
+        ) from error
+
+
+def _select_prefix(prefix: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()
@@ -148,8 +190,12 @@ def _select_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.n
     }
 
 
-def _write_png(name: str, image: Image) -> None:
-    Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(HERE / f"{name}.png")
+def _print_line(line: str) -> None:
+    sys.stdout.write(f"{strip_control(line)}\n")
+
+
+def _write_png(folder: Path, name: str, image: Image) -> None:
+    Pil.fromarray(np.asarray(np.rint(image * 255), np.uint8)).save(folder / f"{name}.png")
 
 
 if __name__ == "__main__":

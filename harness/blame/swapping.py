@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
@@ -26,7 +26,7 @@ from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.processes.child import Child, ChildDiedError
-from editproof.harness.records.types import CaseError
+from editproof.harness.records.types import CaseError, Param
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.tasks import Task, crop_task, make_task
 from editproof.pipelines.contract import EditRequest, EditResult
@@ -91,6 +91,11 @@ class Swapper:
         task = make_task(q.case)
         self._whole = Task(replace(task.request, seed=q.case.seed), task.reference)
         self._made: dict[frozenset[str], float | None] = {}
+
+    @property
+    def config(self) -> Mapping[str, Param]:
+        """The settings that the case asks for."""
+        return self._whole.request.config
 
     def answer(self, known: Blame) -> Blame:
         """Add each stage's share to what is known. If a pipeline fails, a note says so."""

@@ -46,7 +46,27 @@ def find_blame(
     findings = verdict.findings if verdict else ()
     asked = find_case(run, case, findings)
     question = make_question(run, accepted.run, asked, findings, metric=metric, good=good, bad=bad)
+    _check_files(asked, run.folder)
+    allowed = trust_of(
+        project,
+        everything=trust,
+        named=[text for text in (good, bad) if text],
+        data=[run.folder, accepted.run.folder],
+    )
     weights = find_weights(project.lpips_weights, download=False)
-    answer = blame(question, weights, timeout_s=project.settings.timeout_s)
+    answer = blame(question, weights, timeout_s=project.settings.timeout_s, trust=allowed)
     written = write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
-    return replace(answer, bundle=str(written))
+    own = any(beyond_shipped(spec) for spec in (question.good, question.bad))
+    again = f"cd {shlex.quote(str(written))} && python repro.py{' --trust' if own else ''}"
+    return replace(answer, bundle=str(written), see_again=again)
+
+
+def _check_files(case: Case, folder: Path) -> None:
+    """Raise UsageError where the files that a case names are not those that the run saw: a run that
+    came from elsewhere may name any file here, and the bundle would hold it.
+    """
+    if (case.own or case.folder) and current_id(case) != case.id:
+        raise UsageError(
+            f"{case.folder} does not hold what {name_case(case)} was in {folder}: its files are"
+            " others, or have changed. Run the suite again"
+        )

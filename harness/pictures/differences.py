@@ -23,6 +23,7 @@ import msgspec
 from editproof.harness.metrics.core.colorvideovdp import PACKAGE
 from editproof.harness.metrics.core.visibility import VERSION, Difference
 from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import (
     add_checksum,
     decode_json,
@@ -126,8 +127,9 @@ def _read_differences(path: Path) -> dict[str, Difference]:
 
 
 def _read_cached(cache: Path, key: str) -> Difference | None:
+    path = _cache_path(cache, key)
     try:
-        return read_json(_cache_path(cache, key), Difference, verified=True)
+        found = read_json(path, Difference, verified=True)
     except (OSError, DamagedError):
         return None
     note_use(path)

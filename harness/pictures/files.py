@@ -26,7 +26,7 @@ OUTLINE_SHARE = 400
 """A region's outline is one pixel thick for each of this many pixels of the longer edge."""
 
 MOST_PIXELS = 178_956_970
-"""Of a picture that is read: Pillow's own limit."""
+"""Largest picture that is read: Pillow's own limit."""
 
 DELTA_E_WHITE = 20.0
 """ΔE00 from which on the difference picture shows its brightest colour."""
@@ -40,8 +40,11 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 
 def load(path: Path) -> Image:
-    """Load a stored picture. Raises DamagedError if it is missing or damaged."""
-    data = path.read_bytes() if path.is_file() else b""
+    """Load a stored picture. Raises DamagedError if it is missing, damaged or too large."""
+    size = png_size(path) or (0, 0)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DamagedError(f"the picture {path} is {size[0]}×{size[1]}, too large to be read")
+    data = read_file(path) if path.is_file() else b""
     buffer = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if is_intact(path, data) else None
     if pixels is None:
@@ -58,14 +61,18 @@ def is_intact(path: Path, data: bytes) -> bool:
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Path of a picture in the first folder that has it; None: no folder has it."""
+    """Path of a picture in the first folder that has it; None: no folder has it, or the hash is
+    empty.
+    """
+    if not digest:
+        return None
     paths = (blob_path(folder, digest) for folder in folders)
     return next((path for path in paths if path.is_file()), None)
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:
     """Load a picture by its hash; None: the hash is empty, or no folder has it."""
-    path = path_in(folders, digest) if digest else None
+    path = path_in(folders, digest)
     return load(path) if path else None
 
 
@@ -120,8 +127,16 @@ def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
     return image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def difference(expected: Image, actual: Image) -> Image:
-    """CIEDE2000 as a heat map: black is equal, the brightest colour is ΔE00 20 and more."""
-    levels = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
-    heat = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return np.asarray(heat[..., ::-1], np.float32) / np.float32(255)
+def store_difference(folder: Path, expected: Image, actual: Image) -> str:
+    """Store CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more. One byte a pixel
+    and a palette, since as colours these would be a third of all that a run stores.
+    """
+    shares = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
+    levels = np.round(shares * 255).astype(np.uint8)
+    return store_indexed(folder, levels, heat_palette())
+
+
+def heat_palette() -> bytes:
+    """The colours of a heat map, 256 × RGB, from harmless to damage."""
+    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
+    return ramp.reshape(256, 3)[:, ::-1].tobytes()
