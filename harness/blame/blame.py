@@ -12,17 +12,24 @@ from typing import Any
 
 from editproof.harness.blame.outcome import Blame
 from editproof.harness.blame.question import Question, read_value
-from editproof.harness.blame.swapping import Call, PipelineError, Swapper, start_host
+from editproof.harness.blame.swapping import Swapper, describe_error, start_host
 from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.tables import read_stages
 from editproof.harness.records.wording import name_case
+from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess
 from editproof.harness.suites.trust import NO_TRUST, Trust, check_settings, trusted_pipeline
 
 
 def blame(
-    question: Question, weights: LpipsWeights, *, timeout_s: float, trust: Trust = NO_TRUST
+    question: Question,
+    weights: LpipsWeights,
+    *,
+    timeout_s: float,
+    limits: ProcessLimits = DEFAULT_LIMITS,
+    trust: Trust = NO_TRUST,
 ) -> Blame:
     """Answer a question. Where stages cannot be swapped, the notes of the answer say why.
 
@@ -57,9 +64,9 @@ def blame(
         return replace(known, first=first, notes=tuple(notes))
     for spec, where, option in ((q.good, q.baseline, "--good"), (q.bad, q.run, "--bad")):
         trusted_pipeline(spec, trust, where=where.folder, option=f"{option} '{spec}'")
-    with start_host(timeout_s) as call:
-        _check_named_pipelines(q, call)
-        swapper = Swapper(q, weights, call)
+    with start_host(limits, timeout_s) as host:
+        _check_named_pipelines(q, host)
+        swapper = Swapper(q, weights, host)
         if q.case.own:
             check_settings(swapper.config, trust, where=f"the case {name_case(q.case)}")
         return swapper.answer(replace(known, first=first, notes=tuple(notes)))
@@ -75,14 +82,14 @@ def _note_other_ending(q: Question) -> Iterator[str]:
         yield f"the edit was {ends[0]} in the baseline and is {ends[1]} in the run"
 
 
-def _check_named_pipelines(q: Question, call: Call) -> None:
+def _check_named_pipelines(q: Question, host: PipelineProcess) -> None:
     """Raise UsageError if a pipeline that was named on the command line cannot be loaded."""
     for option, spec, where in (("--good", q.good, q.baseline), ("--bad", q.bad, q.run)):
         if spec != where.manifest.pipelines[q.case.model.name].spec:
             try:
-                call("describe", spec)
+                host.describe(spec)
             except PipelineError as error:
-                raise UsageError(f"{option} {spec}: {error}") from error
+                raise UsageError(f"{option} {spec}: {describe_error(error, host)}") from error
 
 
 def _read_recorded(q: Question) -> Blame:

@@ -8,14 +8,10 @@ adds on average, over all orders in which the stages could be swapped.
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +21,11 @@ from editproof.harness.gate.statistics import measure_worsening
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.processes.child import Child, ChildDiedError
-from editproof.harness.records.types import CaseError, Param
+from editproof.harness.processes.scratch import scratch_folder
+from editproof.harness.records.process_limits import ProcessLimits
+from editproof.harness.records.types import Param
 from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.running.pipeline_process import DIED, PipelineError, PipelineProcess
 from editproof.harness.suites.tasks import Task, crop_task, make_task
 from editproof.pipelines.contract import EditRequest, EditResult
 
@@ -46,47 +44,34 @@ REPRODUCED = 0.5
 SAME = 1e-3
 """Share of the change by which a repeated number may differ."""
 
-Call = Callable[..., Any]
-
 
 @contextmanager
-def start_host(timeout_s: float) -> Iterator[Call]:
-    """Start one process for both pipelines. A stage of one cannot be used in a process of the
-    other.
+def start_host(limits: ProcessLimits, timeout_s: float) -> Iterator[PipelineProcess]:
+    """Start one process for both pipelines, since a stage of one cannot be used in a process of the
+    other. Its log is kept if it dies.
     """
-    folder = Path(tempfile.mkdtemp(prefix="editproof-blame-"))
-    log = folder / "pipelines.log"
-    host = Child("editproof.harness.running.pipeline_host", log=log)
-    died = False
-
-    def call(*message: object) -> Any:
-        nonlocal died
+    with scratch_folder() as scratch:
+        host = PipelineProcess(scratch.path / "pipelines.log", limits, timeout_s)
         try:
-            reply = host.call(message, timeout_s=timeout_s)
-        except ChildDiedError as error:
-            died = True
-            raise PipelineError(f"{error}. The pipelines' log is {log}") from error
-        if isinstance(reply, CaseError):
-            raise PipelineError(f"{reply.kind}: {reply.message}")
-        return reply
-
-    try:
-        yield call
-    finally:
-        host.stop()
-        if not died:
-            shutil.rmtree(folder, ignore_errors=True)
+            yield host
+        finally:
+            host.stop()
+            if host.has_died:
+                scratch.keep()
 
 
-class PipelineError(Exception):
+def describe_error(error: PipelineError, host: PipelineProcess) -> str:
     """What a pipeline raised, as one line."""
+    if error.error.kind == DIED:
+        return f"{error}. The pipelines' log is {host.log}"
+    return f"{error.error.kind}: {error}"
 
 
 class Swapper:
     """Makes each edit with swapped stages once, and measures it."""
 
-    def __init__(self, q: Question, weights: LpipsWeights, call: Call) -> None:
-        self._q, self._call = q, call
+    def __init__(self, q: Question, weights: LpipsWeights, host: PipelineProcess) -> None:
+        self._q, self._host = q, host
         self._metric: Metric = get_metric(q.key.metric, weights)
         task = make_task(q.case)
         self._whole = Task(replace(task.request, seed=q.case.seed), task.reference)
@@ -102,7 +87,8 @@ class Swapper:
         try:
             return self._swap_stages(known)
         except PipelineError as error:
-            return replace(known, notes=(*known.notes, f"stages could not be swapped: {error}"))
+            note = f"stages could not be swapped: {describe_error(error, self._host)}"
+            return replace(known, notes=(*known.notes, note))
 
     def _swap_stages(self, known: Blame) -> Blame:
         self._set_task(self._whole)
@@ -118,7 +104,7 @@ class Swapper:
         notes = [*known.notes, *self._note_differences(known, *ends)]
         crop = self._crop_to_damage(*ends)
         good, bad = self._measure_ends() or ends
-        players = tuple(self._call("differing", self._q.good, self._q.bad, self._task.request))
+        players = self._host.find_differing_stages(self._q.good, self._q.bad, self._task.request)
         shares = self._share_out(players) if players else ()
         if not players:
             notes.append("no stage produces a different output for the same input on this case")
@@ -148,8 +134,7 @@ class Swapper:
         return None if good is None or bad is None else (good, bad)
 
     def _edit(self, spec: str) -> EditResult:
-        result: EditResult = self._call("edit", spec, self._task.request)[0]
-        return result
+        return self._host.edit(spec, self._task.request)[0]
 
     def _measure(self, result: EditResult) -> float | None:
         if result.image is None:
@@ -236,7 +221,9 @@ class Swapper:
         perfect.
         """
         if from_bad not in self._made:
-            result = self._call("swapped", self._q.good, self._q.bad, self._task.request, from_bad)
+            result = self._host.edit_with_swapped_stages(
+                self._q.good, self._q.bad, self._task.request, from_bad
+            )
             value = self._measure(result)
             better = self._metric.better
             self._made[from_bad] = (

@@ -57,7 +57,7 @@ CALLED_OUT = {
 
 
 JUDGE_TIMEOUT_S = 86_400.0
-"""How long all judges may be silent: blame edits one case up to 256 times."""
+"""Longest silence of all judges: blame edits one case up to 256 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,7 @@ def judge_all(judging: JudgeConfig, trials: Sequence[Trial], jobs: int) -> Itera
             judge.send(waiting.popleft())
         busy = list(judges)
         while busy:
-            for connection in wait(list(busy)):
-                judge = busy[connection]
+            for judge in wait_for_any(busy, JUDGE_TIMEOUT_S) or busy:
                 reply = _receive_outcome(judge, log)
                 yield reply
                 if waiting:
@@ -105,7 +104,7 @@ def judge_all(judging: JudgeConfig, trials: Sequence[Trial], jobs: int) -> Itera
 
 def _receive_outcome(judge: Child, log: Path) -> TrialOutcome:
     try:
-        reply = judge.receive()
+        reply = judge.receive(timeout_s=TRANSFER_S)
     except ChildDiedError as error:
         raise IncompleteError(f"a judge's process died: {error}. Its log is in {log}") from error
     if isinstance(reply, TrialOutcome):
@@ -113,19 +112,19 @@ def _receive_outcome(judge: Child, log: Path) -> TrialOutcome:
     raise IncompleteError(f"{reply}. The traceback is in {log}")
 
 
-def main(connection: Connection[Any, Any]) -> None:
+def main(requests: Requests) -> None:
     """Answer each trial with its outcome, or with an error message."""
     judge: Judge | None = None
     while True:
-        reply = connection.recv()
+        reply = requests.receive()
         if isinstance(reply, JudgeConfig):
             judge = Judge(reply)
         elif judge is not None:
             try:
-                connection.send(judge(reply))
+                requests.answer(judge(reply))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
-                connection.send(
+                requests.answer(
                     f"{reply.kind} {reply.name} ({reply.models}) could not be judged:"
                     f" {join_one_line(error)}"
                 )

@@ -54,7 +54,10 @@ def find_blame(
         data=[run.folder, accepted.run.folder],
     )
     weights = find_weights(project.lpips_weights, download=False)
-    answer = blame(question, weights, timeout_s=project.settings.timeout_s, trust=allowed)
+    settings = project.settings
+    answer = blame(
+        question, weights, timeout_s=settings.timeout_s, limits=settings.limits, trust=allowed
+    )
     written = write_bundle(out or Path(f"blame-{asked.id}"), question, answer)
     own = any(beyond_shipped(spec) for spec in (question.good, question.bad))
     again = f"cd {shlex.quote(str(written))} && python repro.py{' --trust' if own else ''}"

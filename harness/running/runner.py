@@ -12,7 +12,7 @@ from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.pictures.differences import BaselinePictures
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.scratch import Scratch, scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -77,7 +77,7 @@ class RunConfig:
             self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
         )
 
-    def accepted(self, manifest: Manifest) -> BaselinePictures | None:
+    def find_accepted(self, manifest: Manifest) -> BaselinePictures | None:
         """The accepted pictures of the run's cases."""
         if self.baseline is None:
             return None

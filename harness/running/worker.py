@@ -24,7 +24,7 @@ from editproof.harness.pictures.differences import (
     append_difference,
     viewing_of,
 )
-from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.processes.serving import Requests
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import blob_path
