@@ -47,7 +47,7 @@ SAME = 1e-3
 
 @contextmanager
 def start_host(limits: ProcessLimits, timeout_s: float) -> Iterator[PipelineProcess]:
-    """Start one process for both pipelines. A stage of one cannot be used in a process of the
+    """Start one process for both pipelines, since a stage of one cannot be used in a process of the
     other. Its log is kept if it dies.
     """
     with scratch_folder() as scratch:
@@ -61,7 +61,7 @@ def start_host(limits: ProcessLimits, timeout_s: float) -> Iterator[PipelineProc
 
 
 def describe_error(error: PipelineError, host: PipelineProcess) -> str:
-    """What a pipeline raised, or where the log of its process is."""
+    """What a pipeline raised, as one line."""
     if error.error.kind == DIED:
         return f"{error}. The pipelines' log is {host.log}"
     return f"{error.error.kind}: {error}"
@@ -87,13 +87,8 @@ class Swapper:
         try:
             return self._swap_stages(known)
         except PipelineError as error:
-            return replace(
-                known,
-                notes=(
-                    *known.notes,
-                    f"stages could not be swapped: {describe_error(error, self._host)}",
-                ),
-            )
+            note = f"stages could not be swapped: {describe_error(error, self._host)}"
+            return replace(known, notes=(*known.notes, note))
 
     def _swap_stages(self, known: Blame) -> Blame:
         self._set_task(self._whole)

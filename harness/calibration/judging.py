@@ -57,7 +57,7 @@ CALLED_OUT = {
 
 
 JUDGE_TIMEOUT_S = 86_400.0
-"""How long all judges may be silent: blame edits one case up to 256 times."""
+"""Longest silence of all judges: blame edits one case up to 256 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +116,16 @@ def main(requests: Requests) -> None:
     """Answer each trial with its outcome, or with an error message."""
     judge: Judge | None = None
     while True:
-        asked = requests.receive()
-        if isinstance(asked, JudgeConfig):
-            judge = Judge(asked)
+        reply = requests.receive()
+        if isinstance(reply, JudgeConfig):
+            judge = Judge(reply)
         elif judge is not None:
             try:
-                requests.answer(judge(asked))
+                requests.answer(judge(reply))
             except Exception as error:  # noqa: BLE001 - the parent says it, with the trial
                 traceback.print_exc()
                 requests.answer(
-                    f"{asked.kind} {asked.name} ({asked.models}) could not be judged:"
+                    f"{reply.kind} {reply.name} ({reply.models}) could not be judged:"
                     f" {join_one_line(error)}"
                 )
 

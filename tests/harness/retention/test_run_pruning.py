@@ -21,7 +21,7 @@ from editproof.harness.retention.run_pruning import (
     remove_run,
     sweep_leftovers,
 )
-from tests.harness.made import run_of
+from tests.harness.made import measured, run_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RULE = RetentionRule(passed=timedelta(days=30), failed=timedelta(days=90))
@@ -31,7 +31,8 @@ FAIL = replace(PASS, exit_code=ExitCode.REGRESSION, outcome=Outcome.REGRESSED)
 
 def make_run(folder: Path, *, days: float, verdict: Verdict | None = PASS) -> Path:
     """A run that many days old."""
-    manifest = replace(run_of().manifest, created=(NOW - timedelta(days=days)).isoformat())
+    created = (NOW - timedelta(days=days)).isoformat()
+    manifest = replace(run_of(measured(35.0)).manifest, created=created)
     write_manifest(folder, manifest)
     picture = folder / "blobs" / "ab" / "picture.png"
     picture.parent.mkdir(parents=True)
