@@ -97,7 +97,7 @@ def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     regressed = [finding for finding in judged["findings"] if finding["outcome"] == "regressed"]
     assert regressed
     assert {finding["stage"] for finding in regressed if "ns" in finding["models"]} == {"harmonise"}
-    said = answer(command, "logo/1", "--metric", "hue_offset/all/mean")
+    said = answer(command, "logo/1", "--metric", "hue_offset/all/mean", "--trust")
     assert (said["first"], said["stage"]) == ("harmonise", "harmonise")
     (share,) = said["shares"]
     assert share["effect"] == pytest.approx(abs(said["bad"]) - abs(said["good"]), abs=1e-6)
