@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from editproof.harness.metrics.core import winograd
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -250,13 +248,9 @@ def _conv(
 
     weight = weights[f"{name}.weight"].float().contiguous(memory_format=torch.channels_last)
     bias = weights[f"{name}.bias"].float()
-    kernels = winograd.transform_kernels(weight) if winograd.is_suitable(weight, stride) else None
 
     def apply(x: Tensor, zeros: int) -> Tensor:
-        if kernels is not None and winograd.is_worthwhile(x, kernels, zeros):
-            y = winograd.convolve(x, kernels, bias, zeros)
-        else:
-            y = conv2d(x, weight, bias, stride=stride, padding=zeros)
+        y = conv2d(x, weight, bias, stride=stride, padding=zeros)
         return y.relu_() if rectified else y
 
     return Step(apply, weight.shape[2], stride, padding, tapped=tapped)

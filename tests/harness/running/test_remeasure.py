@@ -148,7 +148,7 @@ def test_a_baseline_that_lost_a_picture_stays_as_it_was(command: Command, run: R
     blob_path(Path("baselines/small"), run.records[0].blobs["actual"]).unlink()
     done = command("baseline", "measure")
     assert done.returncode == 3
-    assert "left as it was: 1 of 2 pictures could not be measured" in done.stderr
+    assert "left as it was: 1 of its 2 pictures could not be measured" in done.stderr
     assert (run.folder.parent / "baselines/small/journal.jsonl").read_bytes() == before
 
 
