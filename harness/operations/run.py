@@ -74,7 +74,8 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
     warn = make_printer(console, quiet=quiet)
     say = None if quiet else progress.say_on_stderr
     config = replace(_make_config(asked, project, warn), say=say)
-    with removing_if_empty(None if asked.out else config.folder), _saying_how_to_go_on(config):
+    claimed = None if asked.out else config.folder
+    with removing_if_empty(claimed), _saying_how_to_go_on(asked, config, project):
         check_margins(
             config.suite, find_noise_floor(config.suite, project)
         )  # before anybody has waited for the run
@@ -93,21 +94,34 @@ def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: b
 
 
 @contextmanager
-def _saying_how_to_go_on(config: RunConfig) -> Iterator[None]:
+def _saying_how_to_go_on(asked: RunRequest, config: RunConfig, project: Project) -> Iterator[None]:
     """Note on Ctrl-C and SIGTERM which command continues the run."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        folder = config.folder
-        if (folder / "manifest.json").is_file():
-            here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-            stop.add_note(
-                f"`editproof run --resume --out {shlex.quote(str(here))}` continues the run in"
-                f" {here}"
-            )
-        else:
+        if not (config.folder / "manifest.json").is_file():
             stop.add_note("Nothing was run yet")
+            raise
+        here, start = config.folder, Path.cwd()
+        here = here.relative_to(start) if here.is_relative_to(start) else here
+        words = ["editproof", "run", "--resume", "--out", str(here)]
+        words += [word for text in asked.pipelines for word in ("--pipeline", text)]
+        words += ["--trust"] if _needs_trust(asked, config, project) else []
+        stop.add_note(f"`{shlex.join(words)}` continues the run in {here}")
         raise
+
+
+def _needs_trust(asked: RunRequest, config: RunConfig, project: Project) -> bool:
+    """Whether the run can be resumed with --trust only: its suite, which the user named, names
+    pipelines that nobody else does.
+    """
+    trust = trust_of(project, everything=False, named=asked.pipelines, data=[config.folder])
+    try:
+        for model in config.suite.models:
+            trusted_pipeline(model.spec, trust, where=config.folder, option="")
+    except UsageError:
+        return True
+    return asked.trust
 
 
 def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:

@@ -44,7 +44,7 @@ LOOK_EVERY_S = 1.0
 END_WITHIN_S = 5.0
 """How long we try to end the family: a process that waits for a device can't be ended."""
 
-OTHERS_END_WITHIN_S = 0.7
+OTHERS_END_WITHIN_S = 3.0
 """How long guards below us have to end their own families and to write their logs."""
 
 NAME = "editproof-guard"
@@ -169,12 +169,15 @@ def _reap(child: int) -> int | None:
 def _end_family(child: int, status: int | None) -> int:
     """End every process that descends from the child; give the child's status."""
     start = time.monotonic()
+    if IS_LINUX and _has_children():
+        for pid in find_descendants(os.getpid()):
+            _signal(pid, signal.SIGCONT)  # a pipeline may have stopped its guard
     while (waited_s := time.monotonic() - start) < END_WITHIN_S:
         if IS_LINUX:
             for pid in find_descendants(
                 os.getpid(), spare=NAME if waited_s < OTHERS_END_WITHIN_S else ""
             ):
-                _kill(pid)
+                _signal(pid, signal.SIGKILL)
         elif status is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child, signal.SIGKILL)
@@ -195,9 +198,9 @@ def _has_children() -> bool:
     return True
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
 
 
 def _end_like(status: int) -> NoReturn:

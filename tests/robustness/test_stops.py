@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -70,10 +71,11 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     _, said = run.communicate(timeout=SHORT_S)
     assert run.returncode == code
     assert wait_until(lambda: not tagged())
-    hint = "editproof: stopped. `editproof run --resume --out 'my run'` continues the run in my run"
-    assert said.splitlines() == [hint]
+    words = ("run", "--resume", "--out", "my run", "--pipeline", "mine.py:build")
+    hint = f"`editproof {shlex.join(words)}` continues the run in my run"
+    assert said.splitlines() == [f"editproof: stopped. {hint}"]
     (folder / "quick").touch()
-    resumed = command("run", "--resume", "--out", "my run", "--no-cache")
+    resumed = command(*words, "--no-cache")
     assert resumed.returncode == 0, resumed.stderr
     assert len(editproof.load(folder / "my run").records) == 2
 
