@@ -15,6 +15,7 @@ from PIL import Image
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric, stats_of
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.types import (
@@ -26,7 +27,6 @@ from editproof.harness.records.types import (
     CaseRecord,
     Change,
     Evidence,
-    ExitCode,
     Finding,
     Judgement,
     Measurement,

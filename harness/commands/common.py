@@ -14,7 +14,7 @@ import typer
 
 from editproof.harness.commands.stopping import exit_code_of
 from editproof.harness.records.errors import EditproofError, plain_line
-from editproof.harness.records.types import ExitCode
+from editproof.harness.records.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,7 +25,7 @@ from editproof.harness.commands.common import (
     find_project,
     print_table,
 )
-from editproof.harness.records.types import ExitCode
+from editproof.harness.records.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from editproof.harness.records.runs import Run

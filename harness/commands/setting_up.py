@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from editproof.harness.commands.common import Json, errors, find_project, print_table
-from editproof.harness.records.types import ExitCode
+from editproof.harness.records.exit_codes import ExitCode
 
 app = typer.Typer()
 

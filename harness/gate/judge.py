@@ -36,6 +36,7 @@ from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.pairing import Pairing, pair
 from editproof.harness.records.runs import Run
@@ -44,7 +45,6 @@ from editproof.harness.records.types import (
     FAIL_ON,
     OUTCOMES,
     Change,
-    ExitCode,
     Finding,
     Judgement,
     Outcome,

@@ -11,8 +11,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.plain_text import strip_control
-from editproof.harness.records.types import ExitCode
 
 LONGEST = 2000
 """Characters of a message: a foreign name in it may be of any length."""

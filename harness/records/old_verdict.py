@@ -11,15 +11,8 @@ import re
 
 import msgspec
 
-from editproof.harness.records.types import (
-    OUTCOMES,
-    Evidence,
-    ExitCode,
-    Finding,
-    Outcome,
-    Region,
-    Verdict,
-)
+from editproof.harness.records.exit_codes import ExitCode
+from editproof.harness.records.types import OUTCOMES, Evidence, Finding, Outcome, Region, Verdict
 
 SCHEMA = 1
 

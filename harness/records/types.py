@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Literal, get_args
 
 from editproof.harness.records.digests import Digest
+from editproof.harness.records.exit_codes import ExitCode
 
 Param = str | int | float | bool
 
@@ -35,15 +36,6 @@ VERDICT_SCHEMA = 2
 
 Better = Literal["higher", "lower", "zero"]
 """Which way a measurement is good; `zero`: the nearer to 0 the better."""
-
-
-class ExitCode(IntEnum):
-    """What a command's exit status means."""
-
-    OK = 0
-    REGRESSION = 1
-    USAGE = 2
-    INCOMPLETE = 3
 
 
 class Outcome(StrEnum):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from editproof.harness.records.types import Case
+if TYPE_CHECKING:
+    from editproof.harness.records.types import Case
+
 
 SMALLEST = 1e-9
 """A p below it is not written out."""

@@ -19,10 +19,10 @@ from editproof.harness.records.errors import (
     UsageError,
     unknown_name_error,
 )
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.manifest import MANIFEST, load_manifest
 from editproof.harness.records.runs import load_verdict
-from editproof.harness.records.types import ExitCode
 
 GONE = ".removed"
 """End of the name of a run that is being removed; the name begins with a dot."""

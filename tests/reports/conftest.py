@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from editproof.harness.records import runs
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import (
     SCHEMA,
@@ -33,7 +34,6 @@ from editproof.harness.records.types import (
     CaseRecord,
     Change,
     Evidence,
-    ExitCode,
     Finding,
     Judgement,
     Margin,

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
 from editproof.harness.records import runs
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import (
     Change,
     Evidence,
-    ExitCode,
     Finding,
     Judgement,
     Model,

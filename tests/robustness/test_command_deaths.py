@@ -143,7 +143,7 @@ def test_run(
     """It is resumed, or begun again where nothing was written; every case is there once."""
     monkeypatch.setattr(runner, "in_workers", stand_in)
     described = runner.describe(small.models)
-    monkeypatch.setattr(runner, "describe", lambda models: described)
+    monkeypatch.setattr(runner, "describe", lambda *_: described)
     folder = in_memory / "run"
     config = RunConfig(small, folder, False, 1, 60.0, in_memory / "cache", NO_WEIGHTS)
 
@@ -178,7 +178,9 @@ def test_measure(
 ) -> None:
     """The run that is measured is only read; the new folder is removed and measured again."""
     first, _ = runs
-    monkeypatch.setattr(remeasuring, "_measured", lambda source, config, made: iter(source.records))
+    monkeypatch.setattr(
+        remeasuring, "_measure_edits", lambda source, config, made: iter(source.records)
+    )
     folder = in_memory / "again"
     config = RunConfig(small, folder, False, 1, 60.0, None, NO_WEIGHTS)
 

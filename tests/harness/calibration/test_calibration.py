@@ -30,13 +30,13 @@ from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.pairing import pair, plan_comparisons
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     CaseRecord,
     Change,
-    ExitCode,
     Finding,
     Model,
     Outcome,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
     Budget,
     Case,
     CaseRecord,
-    ExitCode,
     Finding,
     Margin,
     Measurement,

@@ -12,13 +12,14 @@ import pytest
 from editproof.harness.baselines import acceptance
 from editproof.harness.records import runs
 from editproof.harness.records.errors import IncompleteError, UsageError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import MetricInfo, write_manifest
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.runs import Run, load
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Budget, ExitCode, Limit, Outcome, Waiver
+from editproof.harness.records.types import Budget, Limit, Outcome, Waiver
 from tests.harness.made import BUDGET, MARGIN, failed, judge_beside, measured, of_pictures, run_of
 
 

@@ -17,9 +17,10 @@ from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import ExitCode, Outcome, Viewing
+from editproof.harness.records.types import Outcome, Viewing
 from tests.harness.made import (
     MARGIN,
     VISIBLE,

@@ -15,11 +15,12 @@ from editproof.harness.commands.cli import app
 from editproof.harness.gate import noise_floors as floors
 from editproof.harness.gate.noise_floors import Floor, NoiseFloor
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import MetricInfo, write_manifest
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import ExitCode, Margin, Outcome
+from editproof.harness.records.types import Margin, Outcome
 from tests.harness.made import MARGIN, judge_beside, measured, of_pictures, run_of, sampled
 
 KEY = NumberKey("psnr", "edit", "mean")

@@ -22,9 +22,10 @@ from editproof.harness.gate.seeds import (
 )
 from editproof.harness.gate.seeds import test as compare_scores
 from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.records.types import ASPECTS, Finding, Outcome, Verdict
 from tests.harness.made import (
     INVISIBLE,
     METRICS,

@@ -18,9 +18,10 @@ from editproof.harness.operations.draw_maps import parse_map_count
 from editproof.harness.pictures.files import outline, store_indexed
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, ExitCode, Finding, Outcome, Verdict
+from editproof.harness.records.types import CaseRecord, Finding, Outcome, Verdict
 from editproof.harness.running import maps
 
 SUITE = """
@@ -254,7 +255,7 @@ def test_palettes_are_dark_where_nothing_is_wrong() -> None:
 
 def test_an_old_file_is_no_file(tmp_path: Path) -> None:
     """Maps of another schema are drawn again; a damaged file is said to be damaged."""
-    write_maps(tmp_path, Maps(schema=0, pictures={"a": "b"}))
+    write_maps(tmp_path, Maps(schema=0, pictures={"a": "b" * 64}))
     assert load_maps(tmp_path) == Maps()
     (tmp_path / "maps.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import editproof
+from editproof.harness.baselines import baseline_folder
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records.runs import Run, blob_path
@@ -162,7 +163,7 @@ def test_what_is_missing_stays_missing(command: Command, run: Run) -> None:
     assert done.returncode == 3
     assert "Finish the run that it measures, and measure it again" in done.stdout
     assert "edits:   of run, " in done.stdout
-    resumed = command("run", "--resume", "--out", "again")
+    resumed = command("run", "--resume", "--out", "again", "--trust")
     assert resumed.returncode == 2
     assert "it holds the edits of another run" in resumed.stderr
 
@@ -180,11 +181,16 @@ def test_a_baseline_knows_its_scenes_again(command: Command, run: Run) -> None:
     nothing is replaced.
     """
     assert command("baseline", "accept", "run").returncode == 0
-    journal = Path("baselines/small/journal.jsonl")
+    folder = Path("baselines/small")
     known = run.records[0].blobs["expected"]
-    assert known in journal.read_text()
-    assert not blob_path(Path("baselines/small"), known).exists()
-    journal.write_text(journal.read_text().replace(known, "0" * 64))
+    state = baseline_folder.read_state(folder)
+    assert known in {record.blobs["expected"] for record in state.records}
+    assert not blob_path(folder, known).exists()
+    elsewhere = [
+        replace(record, blobs={**record.blobs, "expected": "0" * 64}) for record in state.records
+    ]
+    with baseline_folder.lock(folder):
+        baseline_folder.put_state(folder, state, replace(state, records=tuple(elsewhere)), [])
     done = command("baseline", "measure")
     assert done.returncode == 3
     assert "left as it was" in done.stderr
