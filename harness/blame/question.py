@@ -152,13 +152,20 @@ def _choose_key(
             for finding in sorted(findings, key=lambda finding: finding.rule != "picture")
             if finding.outcome in CALLED_OUT and case.id in finding.cases and finding.evidence
         ]
-        known = [
-            evidence
+        shown = [
+            NumberKey(metric_name(evidence.metric), evidence.region, evidence.stat)
             for evidence in evidence_shown
-            if metric_name(evidence.metric) in run.manifest.metrics
         ]
-        if known:
-            return NumberKey(metric_name(known[0].metric), known[0].region, known[0].stat)
+        # a finding of many cases shows a number that this case need not have
+        known = (
+            key
+            for key in shown
+            if key.metric in run.manifest.metrics
+            and read_value(run, case.id, key) is not None
+            and read_value(baseline, other, key) is not None
+        )
+        if key := next(known, None):
+            return key
         fitting = list(run.number_keys())
     return _find_most_changed(run, baseline, case, other, fitting)
 
