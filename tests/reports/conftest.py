@@ -482,3 +482,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(run_folder: Path) -> runs.Run:
     """The same run, read."""
     return runs.load(run_folder)
+
+
+@pytest.fixture
+def manifest(run: runs.Run) -> Manifest:
+    """Of a suite with two models."""
+    return run.manifest
