@@ -14,10 +14,12 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from editproof.harness.records import runs
+from editproof.harness.records.types import CaseRecord, Outcome
 from editproof.reports.html.report import write_report
+from tests.e2e.viewing import DESK, Open
 from tests.reports.conftest import make_run
 
 FLAGS = (
@@ -41,8 +43,6 @@ BAD = (
     "--pipeline",
     "patch=reference?inpaint.model=patch&harmonise.grain=false",
 )
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -199,3 +199,56 @@ def editproof(here: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def record(run: runs.Run) -> CaseRecord:
+    """A case that regressed."""
+    assert run.verdict is not None
+    ids = [
+        finding.case_id for finding in run.verdict.findings if finding.outcome is Outcome.REGRESSED
+    ]
+    return next(one for one in run.records if one.case.id == ids[0])
+
+
+@pytest.fixture
+def view(browser: Browser, run: runs.Run, record: CaseRecord) -> Iterator[Open]:
+    """Opens a case; whatever the page complains about fails the test."""
+    contexts = []
+    complaints: list[str] = []
+
+    def visit(
+        state: str = "",
+        *,
+        case: str = "",
+        index: str = "",
+        size: ViewportSize = DESK,
+        motion: bool = True,
+        dark: bool = False,
+    ) -> Page:
+        context = browser.new_context(
+            viewport=size,
+            reduced_motion="no-preference" if motion else "reduce",
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in {"error", "warning"} else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        address = index or (run.folder / "report" / "index.html").as_uri()
+        page.goto(f"{address}#case={case or record.case.id}{state}")
+        page.wait_for_selector("#viewer:not([hidden]) #v-title:not(:empty)")
+        until(
+            page, "[...document.querySelectorAll('.v-plane img')].every((image) => image.complete)"
+        )
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
