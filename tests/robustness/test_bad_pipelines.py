@@ -23,6 +23,8 @@ from editproof.harness.suites.suite import load_suite
 from editproof.harness.suites.tasks import make_task
 from tests.robustness.tagging import TAG, find_tagged, wait_until
 
+pytestmark = pytest.mark.slow
+
 FAILURES = {
     "base_exception": "exit code 1; it last printed: *NoExceptionError: not an Exception",
     "system_exit": "exit code 1; it last printed: : :error::left",
@@ -87,7 +89,11 @@ HARMLESS = (
 """They get the right picture. The last one leaves its process unable to load another pipeline."""
 
 ALONE = ("deletes_itself",)
-"""In a file of its own."""
+"""They get the right picture, once."""
+
+OWN_FILE = (*ALONE, "limits_memory")
+"""Each has a file, and so a process, of its own: what it does to that would trouble the next one.
+"""
 
 MAX_LOG_MIB = 1
 
@@ -105,12 +111,12 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Every pipeline's case: all of one scene and one worker, a good one after each."""
     folder = tmp_path_factory.mktemp("bad")
     source = Path(__file__).with_name("bad_pipelines.py").read_text()
-    for name in ("bad", "alone", "fine"):
+    for name in ("bad", "fine", *OWN_FILE):
         (folder / f"{name}.py").write_text(source)
     lines = ['name = "bad"', "size = 64", "seeds = [1]", 'metrics = ["psnr"]', "[vectors]"]
     lines += ["logo = [1]", "[models]"]
     for number, how in enumerate((*FAILURES, *HARMLESS, *ALONE)):
-        module = "alone" if how in ALONE else "bad"
+        module = how if how in OWN_FILE else "bad"
         lines.append(f'{how} = "{folder}/{module}.py:build?how={how}"')
         lines.append(f'after_{how} = "{folder}/fine.py:build?how=good&n={number}"')
     (folder / "bad.toml").write_text("\n".join(lines))

@@ -84,7 +84,7 @@ def numbers_in(folder: Path) -> list[float | None]:
     ("name", "exchanges"),
     [
         ("accept", True),
-        ("accept", False),
+        pytest.param("accept", False, marks=pytest.mark.slow),
         *(
             pytest.param(name, exchanges, marks=pytest.mark.slow)
             for name in ("accept a part", "measure again", "undo")

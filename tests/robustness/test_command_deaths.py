@@ -98,6 +98,7 @@ def test_report(
     assert count > 50
 
 
+@pytest.mark.slow
 def test_noise(in_memory: Path, project: Project, count_attempt: Callable[[str], None]) -> None:
     """The file is there whole, or not at all; the runs are only read."""
     reruns = [
@@ -134,6 +135,7 @@ def stand_in(_setup: object, _jobs: int, works: Sequence[EditWork]) -> list[Case
     return [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
 
 
+@pytest.mark.slow
 def test_run(
     in_memory: Path,
     small: Suite,
@@ -169,6 +171,7 @@ def test_run(
     assert count > 20
 
 
+@pytest.mark.slow
 def test_measure(
     runs: tuple[Run, Run],
     in_memory: Path,

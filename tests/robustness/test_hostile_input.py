@@ -38,6 +38,8 @@ from editproof.pipelines.files import (
 from tests.harness.conftest import Start
 from tests.robustness.received import Cli, drop_tables
 
+pytestmark = pytest.mark.slow
+
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

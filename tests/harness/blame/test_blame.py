@@ -104,6 +104,7 @@ def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     assert share["effect"] == pytest.approx(6, abs=1.5)
 
 
+@pytest.mark.slow
 def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> None:
     """Two stages differ: each gets its part, and together they are the whole change."""
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic&mask.dilate_px=2")

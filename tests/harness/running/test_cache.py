@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import editproof
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.acceptance import AcceptRequest
@@ -118,6 +120,7 @@ ns = "reference?inpaint.model=ns"
 """
 
 
+@pytest.mark.slow
 def test_a_second_unchanged_run_takes_a_tenth_of_the_first_ones_bytes(
     command: Command, folder: Path
 ) -> None:
