@@ -33,6 +33,7 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.types import Outcome
+from editproof.harness.setup.pages import wrap_lines
 
 MOST_WRONG = 20
 """Number of wrong verdicts to list for each kind of trial."""
@@ -53,7 +54,8 @@ def write_page(
         *_tabulate_harmless(outcomes),
         *_tabulate_faults(outcomes),
     ]
-    write_atomically(path, ("\n".join(lines).rstrip() + "\n").encode())
+    text = wrap_lines("\n".join(lines).rstrip())
+    write_atomically(path, f"{text}\n".encode())
     return path
 
 

@@ -14,6 +14,7 @@ from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image, Metric, Plane, Reference, require_part
 from editproof.harness.metrics.core.registry import METRICS, all_names, get_metric
 from editproof.harness.running.measure import as_delivered
+from editproof.harness.setup.pages import wrap_lines
 from editproof.harness.suites.tasks import make_scene_task
 from editproof.vectors.registry import get_vector
 
@@ -109,14 +110,21 @@ def write_page(page: Path, weights: LpipsWeights) -> Path:
     for metric, paragraphs in explain_all_metrics(weights):
         if metric.name not in METRICS:
             continue
-        parts += [f"## {metric.name}\n", *(f"{paragraph}\n" for paragraph in paragraphs)]
+        parts += [
+            f"## {metric.name}\n",
+            *(f"{wrap_lines(paragraph)}\n" for paragraph in paragraphs),
+        ]
         shown = draw_example(metric)
         if shown is not None:
             picture, caption = shown
             picture.quantize(256, dither=Pil.Dither.FLOYDSTEINBERG).save(
                 pictures / f"{metric.name}.png", optimize=True
             )
-            parts += [f"![{caption}]({pictures.name}/{metric.name}.png)\n", f"*{caption}*\n"]
+            alt = f"what {metric.name} measures"
+            parts += [
+                f"![{alt}]({pictures.name}/{metric.name}.png)\n",
+                f"{wrap_lines(f'*{caption}*')}\n",
+            ]
     page.write_text("\n".join(parts), encoding="utf-8")
     return page
 

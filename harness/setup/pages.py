@@ -8,6 +8,9 @@ import textwrap
 COLUMNS = 100
 """Width of a page's lines. A longer sentence goes on in the next line."""
 
+_LEAD = re.compile(r"(?: *(?:- |\d+\. )| *)")
+"""What a line begins with: its indent, and the mark of a list entry."""
+
 _SENTENCE_END = re.compile(r"(?<=[.?!])(?<!e\.g\.)(?<!i\.e\.)\s+")
 
 
@@ -21,6 +24,19 @@ def wrap_sentences(text: str, *, indent: str = "") -> str:
         )
     ]
     return f"\n{indent}".join(lines)
+
+
+def wrap_lines(text: str) -> str:
+    """Wrap the sentences of a whole page; headings, tables and code stay as they are."""
+    lines, is_code = [], False
+    for line in text.split("\n"):
+        is_code ^= line.startswith("```")
+        if is_code or not line or line.startswith(("#", "|", "```", "<", "!")):
+            lines.append(line)
+            continue
+        lead = _LEAD.match(line)[0]  # type: ignore[index]
+        lines.append(lead + wrap_sentences(line.removeprefix(lead), indent=" " * len(lead)))
+    return "\n".join(lines)
 
 
 def list_entry(name: str, text: str, *, marker: str = "-") -> str:
