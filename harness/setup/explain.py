@@ -43,7 +43,8 @@ The regions are `all`, `edit` (what had to go), `ring` (around it), `keep` (what
 `worst` is the worst 64×64 window, with its place.
 
 Each picture shows three things: the right answer, the same with a planted fault, and where the
-metric sees the fault. A metric without a map shows where the two pictures differ.
+metric sees the fault.
+A metric without a map shows where the two pictures differ.
 The fault has {STRONGER:g} times the strength that must never pass unseen.
 """
 BETTER = {

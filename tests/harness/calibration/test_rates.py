@@ -198,7 +198,7 @@ def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
         in opening
     )
     assert "the fill is blurrier" in page
-    assert "- mine raised in 1 trials, which count in no rate. First: KeyError: 1" in page
+    assert "- mine raised in 1 trials, which count in no rate.\n  First: KeyError: 1" in page
     assert "| float16 | through float16 | ns | 0.000 | 0.000 | no | invisible | 0 |" in page
     fault = get_fault("ghost")
     assert (

@@ -9,6 +9,7 @@ import pytest
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.registry import METRICS, get_metric
 from editproof.harness.setup import explain
+from editproof.harness.setup.pages import wrap_lines
 
 PAGE = Path(__file__).parents[3] / "docs" / "measurements.md"
 
@@ -22,5 +23,5 @@ def test_the_page_has_every_metric_as_it_is(name: str) -> None:
     assert explain.INTRODUCTION in page
     section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
     for paragraph in explain.explain_metric(get_metric(name, find_weights("", download=False))):
-        assert paragraph in section
+        assert wrap_lines(paragraph) in section
     assert f"measurements/{name}.png" in section
