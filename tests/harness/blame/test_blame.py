@@ -160,9 +160,8 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
         "from editproof.pipelines import reference\n\ndef build():\n    return"
         " reference.build(**{'blend.mode': 'feather'})\n"
     )
-    said = answer(
-        command, "logo/2", "--baseline", "own", "--metric", "psnr", "--good", "good.py:build"
-    )
+    named = ("--good", "good.py:build", "--bad", "mine.py:build")
+    said = answer(command, "logo/2", "--baseline", "own", "--metric", "psnr", *named)
     assert said["stage"] == "blend"
 
 

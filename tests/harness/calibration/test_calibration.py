@@ -27,6 +27,7 @@ from editproof.harness.calibration.plan import (
 )
 from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
+from editproof.harness.gate.judge import GateResult
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
@@ -178,11 +179,12 @@ def test_a_pipeline_of_somebody_elses_is_refused(suite: Suite) -> None:
         plan_chunks(replace(suite, models=(Model("mine", "mine.py:build"),)))
 
 
-def stand_in(run: Run, baseline: Baseline) -> Verdict:
+def stand_in(run: Run, baseline: Baseline) -> GateResult:
     """In place of the gate: every picture that is not the accepted one is worse, unless it is one
     of a clean rerun.
     """
-    paired = pair(run, baseline.run).ids
+    pairing = pair(run, baseline.run)
+    paired = pairing.ids
     seeds = {case.id: case.seed for case in run.manifest.cases}
     other = any(seed >= FIRST_FRESH_SEED for seed in seeds.values())
     changed = [
@@ -200,7 +202,7 @@ def stand_in(run: Run, baseline: Baseline) -> Verdict:
         if spoiled
         else []
     )
-    return Verdict(
+    verdict = Verdict(
         exit_code=ExitCode.REGRESSION if spoiled else ExitCode.OK,
         outcome=found,
         invalid=(),
@@ -210,6 +212,7 @@ def stand_in(run: Run, baseline: Baseline) -> Verdict:
         unchanged=len(paired) - len(changed),
         baseline=str(baseline.run.folder),
     )
+    return GateResult(verdict, pairing)
 
 
 def here(judging_: JudgeConfig, left: Sequence[Trial], _jobs: int) -> Iterator[TrialOutcome]:
