@@ -41,6 +41,7 @@ from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.tables import read_stages
 from editproof.harness.records.types import Case, Change, Finding, Outcome, Suite, Verdict
 from editproof.harness.suites.tasks import make_task
+from editproof.harness.suites.trust import Trust
 from editproof.pipelines.contract import Mask
 
 NOT_SEEN = {Outcome.INVISIBLE, Outcome.UNCHANGED}
@@ -55,6 +56,9 @@ CALLED_OUT = {
 }
 """Outcomes of findings whose stage counts as named."""
 
+
+PLANTED = "editproof.harness.faults.planted:"
+"""What the name of a pipeline with a fault begins with."""
 
 JUDGE_TIMEOUT_S = 86_400.0
 """Longest silence of all judges: blame edits one case up to 256 times."""
@@ -212,7 +216,14 @@ class Judge:
             for manifest in (accepted.manifest, new.manifest)
         )
         question = Question(new, accepted, case, case.id, key, good, bad)
-        return blame(question, self._judging.weights, timeout_s=self._judging.timeout_s).stage
+        # the plan planted these faults; whatever else a folder names is not ours to run
+        planted = frozenset(spec for spec in (good, bad) if spec.startswith(PLANTED))
+        return blame(
+            question,
+            self._judging.weights,
+            timeout_s=self._judging.timeout_s,
+            trust=Trust(pipelines=planted),
+        ).stage
 
     def _ask_gates(
         self, new: SideRun, accepted: SideRun, partners: Mapping[str, str]
