@@ -48,7 +48,7 @@ def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
 
 
 def list_left_out(run: Run, groups: Groups) -> Iterable[str]:
-    """Which budgets of a narrowed suite were not judged, since what is left of it has no such
+    """Which budgets of a narrowed suite were not judged, since what is left of it lacks the
     number.
     """
     if not run.manifest.suite.narrowed:

@@ -41,7 +41,7 @@ def bring_picture(source: Path, target: Path) -> None:
 
 def share(source: Path, target: Path) -> None:
     """Let the target be a link to the source, if nothing else holds the target's file and the
-    source is intact. Raises OSError where the file system makes no such link.
+    source is intact. Raises OSError where the file system cannot link.
     """
     ours, theirs = target.stat(), source.stat()
     if ours.st_nlink > 1 or os.path.samestat(ours, theirs):

@@ -34,7 +34,7 @@ _BROKEN_PICKLE = (
 
 
 class ChannelError(Exception):
-    """There is no message."""
+    """No message came, or none that can be read."""
 
 
 class ClosedError(ChannelError):
@@ -46,7 +46,7 @@ class LateError(ChannelError):
 
 
 class GarbledError(ChannelError):
-    """What came is no message of ours."""
+    """What came is not a message of ours."""
 
 
 class Channel:
@@ -84,7 +84,7 @@ class Channel:
         """
         mark, number, size = _HEADER.unpack(self._read(_HEADER.size, deadline))
         if mark != _MARK or size > MAX_MESSAGE_BYTES:
-            raise GarbledError("what came is no message")
+            raise GarbledError("what came is not a message")
         data = self._read(size, deadline)
         try:
             return number, pickle.loads(data)  # noqa: S301 - of a process that we started

@@ -59,7 +59,7 @@ def find_descendants(ancestor: int, spare: str = "") -> list[int]:
 
 
 def start_of(pid: int) -> int:
-    """When a process began, in clock ticks since the system did; 0: there is no such process, or
+    """When a process began, in clock ticks since the system did; 0: the process does not exist, or
     the system does not say.
     """
     _, fields = _read_stat(_PROC / str(pid))

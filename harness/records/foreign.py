@@ -60,7 +60,7 @@ def check_no_links(folder: Path) -> None:
 
 
 def png_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in the header of a PNG; None where there is no such file or it is no PNG."""
+    """Width and height in the header of a PNG; None if the file is missing or not a PNG."""
     try:
         with path.open("rb") as file:
             head = file.read(24)

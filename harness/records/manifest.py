@@ -90,8 +90,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read what a run is, without its numbers. Raises UsageError where the folder is no run, or a
-    link lies in it, and DamagedError.
+    """Read what a run is, without its numbers.
+
+    Raises UsageError where the folder is not a run, or a link lies in it, and DamagedError.
     """
     path = folder / MANIFEST
     if not path.is_file():

@@ -27,6 +27,7 @@ import msgspec
 
 from editproof.harness.records import tables
 from editproof.harness.records.digests import is_digest
+from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import make_plain, read_file
 from editproof.harness.records.journal import read_journal
@@ -62,29 +63,6 @@ class Unread(Enum):
     """In place of a verdict that is read from the run's folder when it is asked for."""
 
     UNREAD = "unread"
-
-
-@dataclass(frozen=True, slots=True)
-class CaseEnding:
-    """How a case ended: its record without numbers and stages."""
-
-    status: str
-    """As CaseRecord's."""
-    reason: str
-    seconds: float
-    peak_mb: float | None
-    cached: bool
-    error: str
-    """Kind of the error; empty: none."""
-    cpu_s: float | None = None
-    held_mb: float | None = None
-    turn: int | None = None
-    """As CaseRecord's."""
-    actual: str = ""
-    expected: str = ""
-    input: str = ""
-    regions: str = ""
-    """Hashes of its pictures; empty: there is none, or it is not known."""
 
 
 @dataclass(frozen=True)
@@ -217,26 +195,10 @@ def blob_path(folder: Path, digest: str) -> Path:
     return folder / BLOBS / digest[:2] / f"{digest}.png"
 
 
-def make_ending(record: CaseRecord) -> CaseEnding:
-    """How the record's case ended."""
-    return CaseEnding(
-        record.status,
-        record.reason,
-        record.seconds,
-        record.peak_mb,
-        record.cached,
-        record.error.kind if record.error else "",
-        record.cpu_s,
-        record.held_mb,
-        record.turn,
-        *(record.blobs.get(picture, "") for picture in tables.PICTURES),
-    )
-
-
 def load(folder: Path | str) -> Run:
     """Read a run folder, finished or not: its tables where they are up to date, else its journal.
 
-    Raises UsageError where the folder is no run, and DamagedError where a file is damaged.
+    Raises UsageError where the folder is not a run, and DamagedError where a file is damaged.
     """
     folder = Path(folder)
     manifest = load_manifest(folder)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, read_json, write_json
@@ -21,33 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEASUREMENTS = "measurements.parquet"
-
-
 CASES = "cases.parquet"
 STAGES = "stages.parquet"
 TABLES = (MEASUREMENTS, CASES, STAGES)
 TABLE_INDEX = "tables.json"
 
 
-PICTURES = ("actual", "expected", "input", "regions")
-"""Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether
-two scenes are the same.
-"""
-
-
-CASE_COLUMNS = [
-    "case_id",
-    "status",
-    "reason",
-    "seconds",
-    "peak_mb",
-    "cached",
-    "error",
-    "cpu_s",
-    "held_mb",
-    "turn",
-    *PICTURES,
-]
+CASE_COLUMNS = ["case_id", *(field.name for field in fields(CaseEnding))]
 """Of `cases.parquet`."""
 
 
@@ -240,21 +221,10 @@ def make_case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     """How each case ended, one row a case."""
     import pandas as pd
 
+    endings = ((record.case.id, make_ending(record)) for record in records)
     rows = [
-        (
-            record.case.id,
-            record.status,
-            record.reason,
-            record.seconds,
-            record.peak_mb,
-            record.cached,
-            record.error.kind if record.error else "",
-            record.cpu_s,
-            record.held_mb,
-            record.turn,
-            *(record.blobs.get(picture, "") for picture in PICTURES),
-        )
-        for record in records
+        (case_id, *(getattr(ending, name) for name in CASE_COLUMNS[1:]))
+        for case_id, ending in endings
     ]
     kinds = {"seconds": "float64", "peak_mb": "Float64", "cached": "bool"}
     kinds |= {"cpu_s": "Float64", "held_mb": "Float64", "turn": "Int64"}

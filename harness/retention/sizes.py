@@ -42,7 +42,7 @@ def parse_size(text: str, name: str) -> int:
     size = round(float(match[1]) * UNITS[match[2]]) if match else 0
     if not 0 < size <= MAX_SIZE:
         raise ValueError(
-            f"{name} is {text!r}, which is no size: write a number above 0 and a unit"
+            f"{name} is {text!r}, which is not a size: write a number above 0 and a unit"
             f' ({", ".join(UNITS)}), such as "10 GB"'
         )
     return size

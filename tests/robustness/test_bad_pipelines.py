@@ -63,7 +63,7 @@ FAILURES = {
     "limits_memory": "Unable to allocate",
     "uses_up_time": "signal",
     "half_message": "no answer within 3 s",
-    "flood": "no message",
+    "flood": "not a message",
     "stray_answer": "answered request 12345",
 }
 """What the case's reason holds; `*` stands for anything."""

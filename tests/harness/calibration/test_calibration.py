@@ -46,21 +46,7 @@ from editproof.harness.records.types import (
 )
 from editproof.harness.suites.suite import load_suite
 from editproof.pipelines.loader import load
-
-SUITE = """
-name = "small"
-size = 64
-seeds = [1, 2]
-metrics = ["psnr", "ssim", "hue_offset"]
-
-[vectors]
-logo = [1]
-
-[models]
-ns = "reference?inpaint.model=ns"
-patch = "reference?inpaint.model=patch&harmonise.grain=true"
-"""
-
+from tests.harness.calibration.conftest import SUITE
 
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""

@@ -89,7 +89,7 @@ def test_the_cache_is_pruned_by_age_and_by_size(cache: Path) -> None:
     ("arguments", "part"),
     [
         (("cache", "prune", "--older-than", "30"), "--older-than is '30', which is no duration"),
-        (("cache", "prune", "--max-size", "10GB"), "--max-size is '10GB', which is no size"),
+        (("cache", "prune", "--max-size", "10GB"), "--max-size is '10GB', which is not a size"),
         (("runs", "prune", "nowhere"), "no run 'nowhere'"),
         (("runs", "prune", "/etc"), "does not lie in"),
         (("runs", "prune", "--baseline", "nowhere"), "nowhere is not a baseline"),

@@ -42,7 +42,7 @@ def test_a_number_and_a_unit(text: str, size: int) -> None:
 )
 def test_anything_else_is_refused_by_name(text: str) -> None:
     """The message names the setting, what it is, and what to write."""
-    with pytest.raises(ValueError, match=r"cache\.max_size is .*which is no size.*10 GB"):
+    with pytest.raises(ValueError, match=r"cache\.max_size is .*which is not a size.*10 GB"):
         parse_size(text, "cache.max_size")
 
 
