@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.processes.serving import Requests
+from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import CaseError, Effort, Param
@@ -177,7 +178,7 @@ def _param(value: object) -> Param:
 
 def _line(text: object) -> str:
     """A foreign text as one line that any file and any terminal can hold."""
-    words = " ".join(_text(text)[:MAX_READ].split())
+    words = " ".join(plain_line(_text(text)[:MAX_READ]).split())
     return "".join(char if char.isprintable() else "�" for char in words)[:MAX_MESSAGE]
 
 
