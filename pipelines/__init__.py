@@ -8,6 +8,8 @@ result = pipeline(EditRequest(image=image, scale=2))
 """
 
 from editproof.pipelines.contract import (
+    Capabilities,
+    CaseName,
     ContractError,
     EditRequest,
     EditResult,
@@ -19,6 +21,8 @@ from editproof.pipelines.contract import (
 )
 
 __all__ = [
+    "Capabilities",
+    "CaseName",
     "ContractError",
     "EditRequest",
     "EditResult",

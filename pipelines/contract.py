@@ -1,8 +1,9 @@
 """The edit contract: what a pipeline is given, what it gives back, and the checks on both.
 
-A pipeline is any callable `EditRequest -> EditResult`. Two optional attributes tell the harness
+A pipeline is any callable `EditRequest -> EditResult`. Three optional attributes tell the harness
 more about it: `fingerprint: str` names everything that determines its output (weights, settings,
-code), and lets results be cached; `stochastic: bool` says whether the seed matters (assumed true).
+code), and lets results be cached; `stochastic: bool` says whether the seed matters (assumed true);
+`capabilities: Capabilities` says what it can be asked for (assumed: everything).
 """
 
 from __future__ import annotations
@@ -43,6 +44,21 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CaseName:
+    """Which case asks for an edit. For pipelines that look pictures up, and for logs."""
+
+    family: str = ""
+    name: str = ""
+    """Within its family: the step, or the name of the user's own case."""
+    model: str = ""
+    id: str = ""
+    """The case's, the same in every run."""
+
+    def __str__(self) -> str:
+        return f"{self.family}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class EditRequest:
     """One edit to make."""
 
@@ -66,6 +82,7 @@ class EditRequest:
     """What somebody brushed over to keep it. Wins over everything else."""
     protect: Mapping[str, Mask] = field(default_factory=dict)
     """Micro-features that must survive, by name."""
+    case: CaseName = CaseName()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,35 @@ class EditResult:
     stages: tuple[StageTrace, ...] = ()
     config: Mapping[str, Param] = field(default_factory=dict)
     """The exact settings used, by dotted name."""
+    waited_s: float = 0.0
+    """How long the call waited for its turn at a service: not part of the edit's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a pipeline can be asked for. The suite fits itself to it."""
+
+    scales: tuple[int, ...] = ()
+    """Output pixels per input pixel that it can make; empty: any."""
+    needs_mask: bool = False
+    """Whether it can't find out itself what to replace."""
+    needs_prompt: bool = False
+    takes_seed: bool = True
+    """Whether the same seed can be asked for twice. Where not, edits are repeats."""
+    smallest_px: int = 1
+    """Shortest edge of an input that it accepts."""
+    largest_px: int = MAX_ARTEFACT_EDGE_PX
+    """Longest edge of an input that it accepts."""
+    multiple_px: int = 1
+    """Both edges of an input must be multiples of it."""
+    keeps_outside: bool | None = None
+    """Whether pixels outside the mask come back as they were; None: not known."""
+    remote: bool = False
+    """Whether it is a service, which may change between two edits."""
+    concurrency: int = 0
+    """Edits that it makes at a time, over all workers; 0: any number."""
+    price: float = 0.0
+    """Of one edit, in the user's currency."""
 
 
 class Pipeline(Protocol):
@@ -123,6 +169,34 @@ class StagedPipeline(Protocol):
 
     def finish(self, edit: Any, traces: Sequence[StageTrace]) -> EditResult:
         """The result of what the last stage handed on."""
+
+
+def check_capabilities(stated: object) -> Capabilities:
+    """Give what a pipeline says that it can do. Raises ContractError where it can't be meant."""
+    if not isinstance(stated, Capabilities):
+        raise ContractError(
+            f"the pipeline's capabilities are {type(stated).__name__}; they must be"
+            " pipelines.Capabilities"
+        )
+    amounts = {
+        **{f"scales[{number}]": scale for number, scale in enumerate(stated.scales)},
+        "smallest_px": stated.smallest_px,
+        "largest_px": stated.largest_px,
+        "multiple_px": stated.multiple_px,
+    }
+    for name, amount in amounts.items():
+        if not isinstance(amount, int) or amount < 1:
+            raise ContractError(f"capabilities.{name} is {amount!r}; it must be 1 or more")
+    if stated.smallest_px > stated.largest_px:
+        raise ContractError(
+            f"capabilities.smallest_px is {stated.smallest_px}, above largest_px"
+            f" {stated.largest_px}"
+        )
+    if not isinstance(stated.concurrency, int) or stated.concurrency < 0:
+        raise ContractError(f"capabilities.concurrency is {stated.concurrency!r}; 0 is no limit")
+    if not _is_amount(stated.price):
+        raise ContractError(f"capabilities.price is {stated.price!r}; it must be 0 or more")
+    return stated
 
 
 def check_request(request: EditRequest) -> None:
@@ -162,9 +236,16 @@ def check_result(request: EditRequest, result: object) -> EditResult:
             f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult"
         )
     status, image, stages, config = result.status, result.image, result.stages, result.config
+    waited_s = result.waited_s
+    if not _is_amount(waited_s):
+        raise ContractError(
+            f"result.waited_s is {waited_s!r}; it must be a finite number, 0 or more"
+        )
     if not isinstance(status, Status):
         raise ContractError(f"result.status is {status!r}; it must be a pipelines.Status")
-    plain = EditResult(None, status, result.reason, _copy_stages(stages), _copy_config(config))
+    plain = EditResult(
+        None, status, result.reason, _copy_stages(stages), _copy_config(config), float(waited_s)
+    )
     if image is None:
         if status is not Status.REFUSED:
             raise ContractError(

@@ -2,6 +2,7 @@
 
     reference                                   the reference pipeline
     reference?inpaint.model=patch               the same with settings
+    iopaint:http://127.0.0.1:8080               an adapter: see adapters/names.py
     package.module:factory?key=value            a factory that Python can import
     path/to/file.py:factory?key=value           a factory in a file
 
@@ -17,13 +18,16 @@ import importlib
 import importlib.util
 import inspect
 import math
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
+from editproof.pipelines.adapters.names import PACKAGE as ADAPTERS
+from editproof.pipelines.adapters.names import find_adapter, suggest_adapter
 from editproof.pipelines.contract import ContractError, Param, Pipeline
 
 REFERENCE = "reference"
@@ -31,6 +35,8 @@ OWN = "editproof.pipelines.reference"
 
 RENAMED = frozenset({"harness", "pipelines", "reports", "vectors"})
 """Our packages that had these names of their own in 0.1."""
+
+LONGEST_LABEL = 60
 
 _START = Path.cwd()
 """Relative paths start here, wherever a pipeline may change to."""
@@ -45,28 +51,68 @@ class PipelineSpec:
     """Dotted module, or the path of a .py file."""
     factory: str
     params: tuple[tuple[str, Param], ...]
+    label: str
+    """What it is called where the user gives it no name."""
+    reaches: str
+    """What it would run, read or contact, in words; empty: its parameters say it."""
 
     @property
     def is_file(self) -> bool:
         """Whether `module` is a path."""
         return self.module.endswith(".py")
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether its code came with us, and its fingerprint holds it."""
+        return self.module == OWN or self.module.startswith(f"{ADAPTERS}.")
+
 
 def parse(text: str) -> PipelineSpec:
     """Take a pipeline's name apart. Raises ContractError where it is none."""
+    if adapter := find_adapter(text):
+        fields = adapter.fields
+        label = re.sub(r"[^\w .-]", " ", f"{adapter.name} {fields.label}")[:LONGEST_LABEL]
+        table = (("table", adapter.json),)
+        return PipelineSpec(text, adapter.module, "build", table, label, fields.reaches)
     target, _, query = text.partition("?")
-    if query and not all("=" in part for part in query.split("&")):
-        raise ContractError(f"{text!r}: what follows '?' must be key=value&key=value")
-    params = tuple((key, _value(value)) for key, value in parse_qsl(query, keep_blank_values=True))
+    params = tuple(_parameter(part, text) for part in query.split("&") if query)
+    values = ",".join(str(value) for _, value in params)
+    tail = f"[{values}]" if values else ""
     if target == REFERENCE:
-        return PipelineSpec(text, OWN, "build", params)
+        return PipelineSpec(text, OWN, "build", params, f"{REFERENCE}{tail}", "")
     module, colon, factory = target.rpartition(":")
     if not colon or not module or not factory.isidentifier():
         raise ContractError(
-            f"{text!r} names no pipeline: use reference, path/to/file.py:factory or"
-            " package.module:factory"
+            f"{text!r} names no pipeline: use reference, an adapter and what it is pointed at"
+            " (iopaint:URL), path/to/file.py:factory or package.module:factory"
+            + suggest_adapter(text)
         )
-    return PipelineSpec(text, module, factory, params)
+    stem = Path(module).stem if module.endswith(".py") else module
+    label = f"{stem}{tail}"
+    place = f"the file {Path(module).expanduser()}" if stem != module else f"the module {module}"
+    given = ", ".join(f"{key}={value!r}" for key, value in params)
+    return PipelineSpec(text, module, factory, params, label, f"run {factory}({given}) of {place}")
+
+
+def _parameter(part: str, text: str) -> tuple[str, Param]:
+    """A key and its value. A plus is a plus: `%20` is a blank."""
+    key, equals, value = part.partition("=")
+    if not equals:
+        raise ContractError(f"{text!r}: what follows '?' must be key=value&key=value")
+    return unquote(key), _value(unquote(value))
+
+
+def locate(text: str, base: Path) -> str:
+    """A pipeline's name with the files that it names made absolute: relative ones start at `base`.
+    Raises ContractError where it names no pipeline.
+    """
+    if adapter := find_adapter(text):
+        return adapter.locate(base) if adapter.fields.FILES else text
+    spec = parse(text)
+    if not spec.is_file:
+        return text
+    path = (base / Path(spec.module).expanduser()).resolve()
+    return f"{path}{text[len(spec.module) :]}"
 
 
 def load(text: str) -> Pipeline:
@@ -106,7 +152,7 @@ def source_hash(text: str) -> str:
     fingerprint.
     """
     spec = parse(text)
-    if spec.module == OWN:
+    if spec.is_shipped:
         return ""
     path = (
         _path(spec)
@@ -145,7 +191,7 @@ def _check_factory(spec: PipelineSpec, module: str, factory: object) -> None:
 
 
 def _import_module(spec: PipelineSpec) -> Any:
-    if spec.module != OWN:
+    if not spec.is_shipped:
         _make_importable(_START)
     try:
         return importlib.import_module(spec.module)

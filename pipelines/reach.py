@@ -7,11 +7,10 @@ one that names a file, until it is listed here as something else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import Param
-from editproof.pipelines.loader import OWN, PipelineSpec, parse
+from editproof.pipelines.loader import OWN, parse
 from editproof.pipelines.models.names import CLASSICAL, DIFFUSERS, MICROFILL, SPANDREL
 from editproof.pipelines.stages.upscalers import UPSCALERS
 
@@ -56,7 +55,7 @@ def beyond_shipped(spec: str) -> tuple[str, ...]:
     parsed = parse(spec)
     if (parsed.module, parsed.factory) == (OWN, "build"):
         return settings_beyond_shipped(dict(parsed.params))
-    return (_call(parsed),)
+    return (parsed.reaches,)
 
 
 def settings_beyond_shipped(settings: Mapping[str, Param]) -> tuple[str, ...]:
@@ -68,16 +67,6 @@ def text_settings() -> frozenset[str]:
     """Names of the reference pipeline's settings that are texts: models, files, words."""
     settings = ReferenceConfig().as_settings()
     return frozenset(name for name, value in settings.items() if isinstance(value, str))
-
-
-def _call(parsed: PipelineSpec) -> str:
-    given = ", ".join(f"{key}={value!r}" for key, value in parsed.params)
-    place = (
-        f"the file {Path(parsed.module).expanduser()}"
-        if parsed.is_file
-        else f"the module {parsed.module}"
-    )
-    return f"run {parsed.factory}({given}) of {place}"
 
 
 def _beyond(settings: Mapping[str, Param]) -> Iterator[str]:

@@ -32,10 +32,11 @@ from editproof.harness.records.types import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
 from editproof.harness.suites.settings import Project
-from editproof.harness.suites.suite import narrow_suite, parse_folder, parse_model
+from editproof.harness.suites.suite import narrow_suite, parse_folder
 from editproof.harness.suites.trust import (
     Trust,
     pipelines_of_settings,
+    read_pipelines,
     trust_of,
     trusted_pipeline,
 )
@@ -150,7 +151,7 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         named=asked.pipelines,
         data=[resumed] if resumed else [],
     )
-    suite = _read_trusted_suite(asked, resumed, trust) if resumed else None
+    suite = _read_trusted_suite(asked, project, resumed, trust) if resumed else None
     suite = suite or _choose_suite(asked, project)
     return RunConfig(
         suite=suite,
@@ -176,13 +177,16 @@ def _find_resumed(asked: RunRequest, project: Project) -> Path | None:
     )
 
 
-def _read_trusted_suite(asked: RunRequest, folder: Path, trust: Trust) -> Suite | None:
+def _read_trusted_suite(
+    asked: RunRequest, project: Project, folder: Path, trust: Trust
+) -> Suite | None:
     """The suite of the run to resume, where nothing else is asked for. Raises UsageError where it
     has a pipeline that the user does not trust.
     """
     suite = load_manifest(folder).suite
     known = {model.spec for model in suite.models}
-    if not asked.names_no_suite or {parse_model(text).spec for text in asked.pipelines} - known:
+    named = {model.spec for model in read_pipelines(asked.pipelines, project)}
+    if not asked.names_no_suite or named - known:
         return None
     for model in suite.models:
         trusted_pipeline(
@@ -192,7 +196,7 @@ def _read_trusted_suite(asked: RunRequest, folder: Path, trust: Trust) -> Suite 
 
 
 def _choose_suite(asked: RunRequest, project: Project) -> Suite:
-    pipelines = [parse_model(text) for text in asked.pipelines] or pipelines_of_settings(project)
+    pipelines = read_pipelines(asked.pipelines, project) or pipelines_of_settings(project)
     _check_distinct(pipelines)
     suite = find_suite(asked.suite, project)
     return narrow_suite(

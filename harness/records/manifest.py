@@ -10,6 +10,7 @@ from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import decode_json, has_checksum, write_json
 from editproof.harness.records.types import Better, Case, Suite
+from editproof.pipelines.contract import Capabilities
 
 MANIFEST = "manifest.json"
 
@@ -28,6 +29,8 @@ class PipelineInfo:
     source: str
     """Hash of the file that holds its factory; empty for the reference."""
     stochastic: bool
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """What it can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

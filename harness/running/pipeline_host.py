@@ -24,7 +24,15 @@ from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import CaseError, Effort, Param
-from editproof.pipelines.contract import EditRequest, EditResult, Pipeline, StageTrace, check_result
+from editproof.pipelines.contract import (
+    Capabilities,
+    EditRequest,
+    EditResult,
+    Pipeline,
+    StageTrace,
+    check_capabilities,
+    check_result,
+)
 from editproof.pipelines.loader import fingerprint, load, source_hash
 from editproof.pipelines.memory import forget_peak, held_mb, peak_mb
 from editproof.pipelines.swap import find_differing_stages, swap_stages
@@ -63,7 +71,11 @@ def describe(spec: str) -> PipelineInfo:
     pipeline = _load_once(spec)
     stochastic = bool(getattr(pipeline, "stochastic", True))
     return PipelineInfo(
-        spec, strip_control(fingerprint(spec, pipeline)), source_hash(spec), stochastic
+        spec,
+        strip_control(fingerprint(spec, pipeline)),
+        source_hash(spec),
+        stochastic,
+        check_capabilities(getattr(pipeline, "capabilities", Capabilities())),
     )
 
 
@@ -81,6 +93,7 @@ def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
     last_mb, plain = peak_mb(), _make_plain(check_result(promised, result))
     peak = _find_peak(last_mb, plain.stages)
+    seconds = max(0.0, seconds - plain.waited_s)
     del result
     gc.collect()  # what is left is held on purpose, or leaked
     return plain, Effort(seconds, cpu_s, peak, held_mb(), next(_turns))
@@ -162,7 +175,7 @@ def _make_plain(result: EditResult) -> EditResult:
         for s in result.stages
     )
     config = {_line(name): _param(value) for name, value in result.config.items()}
-    return EditResult(result.image, result.status, _line(result.reason), stages, config)
+    return replace(result, reason=_line(result.reason), stages=stages, config=config)
 
 
 def _param(value: object) -> Param:

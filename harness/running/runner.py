@@ -88,6 +88,11 @@ class RunConfig:
         )
 
 
+SAYS_ALL = frozenset(
+    {"ContractError", "AdapterError", "AnswerError", "ServiceError", "ServiceGoneError"}
+)
+"""Kinds of errors on loading whose message says what to do, so that no traceback is kept."""
+
 Progress = Callable[[CaseRecord, int, int], None]
 """Called with each finished case, how many are done, and how many there are."""
 
@@ -173,7 +178,7 @@ def _describe(
         return host.describe(model.spec, say)
     except PipelineError as failure:
         error = failure.error
-        if error.kind == "ContractError":
+        if error.kind in SAYS_ALL:
             raise UsageError(
                 f"pipeline {model.spec}: {error.message.removeprefix(f'{model.spec}: ')}"
             ) from failure

@@ -47,7 +47,7 @@ from editproof.harness.running.measure import (
 )
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess
 from editproof.harness.suites.tasks import Task, make_task
-from editproof.pipelines.contract import EditRequest, EditResult
+from editproof.pipelines.contract import CaseName, EditRequest, EditResult
 from editproof.pipelines.loader import parse
 from editproof.vectors.drawing.region_picture import REGION_COLOURS, paint_regions
 
@@ -174,7 +174,8 @@ class Worker:
         return [get_metric(name, self._setup.weights) for name in self._setup.metrics]
 
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
-        request = replace(scene.request, seed=case.seed)
+        name = CaseName(case.family, case.name, case.model.name, case.id)
+        request = replace(scene.request, seed=case.seed, case=name)
         try:
             result, effort = self._find_host(case.model.spec).edit(case.model.spec, request)
         except PipelineError as error:

@@ -24,6 +24,9 @@ from editproof.harness.retention.sizes import parse_size
 
 T = TypeVar("T")
 
+PipelineTable = str | dict[str, Any]
+"""A pipeline's name, or an adapter with its fields."""
+
 MAX_TIMEOUT_S = 86_400.0
 MOST_LOG_MIB = 1024
 
@@ -76,8 +79,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folder of runs."""
     baseline: str = ""
     """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
-    pipelines: dict[str, str] = {}
-    """Name -> pipeline; empty: the suite's own models."""
+    pipelines: dict[str, PipelineTable] = {}
+    """Name -> pipeline, or a table that tells an adapter what it needs; empty: the suite's own
+    models.
+    """
     trust_cases: bool = False
     """Whether own cases may use files outside their folder, and settings that load other models."""
     jobs: int = 0

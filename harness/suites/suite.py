@@ -26,9 +26,10 @@ from editproof.harness.records.types import (
     Viewing,
     Waiver,
 )
-from editproof.harness.suites.settings import check_waiver, convert_shown, read_toml
+from editproof.harness.suites.settings import PipelineTable, check_waiver, convert_shown, read_toml
+from editproof.pipelines.adapters.names import name_table
 from editproof.pipelines.contract import ContractError
-from editproof.pipelines.loader import parse
+from editproof.pipelines.loader import locate, parse
 from editproof.vectors import Vector
 from editproof.vectors.plugins import PluginError
 from editproof.vectors.registry import all_vectors
@@ -43,8 +44,8 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A suite's TOML file."""
 
     name: str
-    models: dict[str, str]
-    """Name -> pipeline."""
+    models: dict[str, PipelineTable]
+    """Name -> pipeline, or a table that tells an adapter what it needs."""
     vectors: dict[str, list[int]] = {}
     """Family -> steps."""
     folders: dict[str, str] = {}
@@ -163,11 +164,22 @@ def parse_model(text: str) -> Model:
         parsed = parse(spec)
     except ContractError as error:
         raise UsageError(str(error)) from error
-    stem = Path(parsed.module).stem if parsed.is_file else spec.partition("?")[0].partition(":")[0]
-    query = ",".join(str(value) for _, value in parsed.params)
-    label = name or (f"{stem}[{query}]" if query else stem)
+    label = name or parsed.label
     check_label(label, "a pipeline's name")
     return Model(label, spec)
+
+
+def name_model(name: str, table: PipelineTable, base: Path) -> Model:
+    """A pipeline that a file describes, its files made absolute: relative ones start at `base`.
+    Raises UsageError.
+    """
+    check_label(name, "a pipeline's name")
+    try:
+        if isinstance(table, str):
+            return Model(name, locate(parse_model(table).spec, base))
+        return Model(name, name_table(table, f"pipelines.{name}").locate(base))
+    except ContractError as error:
+        raise UsageError(str(error)) from error
 
 
 def parse_folder(text: str, base: Path) -> CaseFolder:
@@ -210,9 +222,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
     if not file.seeds or not file.metrics:
         raise UsageError("seeds and metrics must each name at least one")
     _check_seeds((*file.seeds, file.scene_seed))
-    for label, spec in file.models.items():
-        check_label(label, "a model's name")
-        parse(spec)
+    models = tuple(name_model(name, table, base) for name, table in file.models.items())
     return Suite(
         name=file.name,
         about=file.about,
@@ -225,7 +235,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
             for family, steps in file.vectors.items()
             for step in sorted(set(steps))
         ),
-        models=tuple(Model(name, spec) for name, spec in file.models.items()),
+        models=models,
         metrics=tuple(dict.fromkeys(file.metrics)),
         budgets=file.budgets,
         margins=file.margins,

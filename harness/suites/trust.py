@@ -14,7 +14,7 @@ from pathlib import Path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Model, Param
 from editproof.harness.suites.settings import Project
-from editproof.harness.suites.suite import check_label, parse_model
+from editproof.harness.suites.suite import name_model, parse_model
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.loader import parse
 from editproof.pipelines.reach import beyond_shipped, settings_beyond_shipped
@@ -39,14 +39,21 @@ NO_TRUST = Trust()
 
 def pipelines_of_settings(project: Project) -> list[Model]:
     """The settings' pipelines, their files made absolute."""
-    models = []
-    for name, text in project.settings.pipelines.items():
-        check_label(name, f"{project.source}: a pipeline's name")
-        target, mark, query = parse_model(text).spec.partition("?")
-        path, colon, factory = target.rpartition(":")
-        absolute = f"{project.path(path)}{colon}{factory}" if path.endswith(".py") else target
-        models.append(Model(name, f"{absolute}{mark}{query}"))
-    return models
+    try:
+        return [
+            name_model(name, table, project.folder)
+            for name, table in project.settings.pipelines.items()
+        ]
+    except UsageError as error:
+        raise UsageError(f"{project.source}: {error}") from error
+
+
+def read_pipelines(texts: Sequence[str], project: Project) -> list[Model]:
+    """The pipelines that the command line names: by a name under `[pipelines]` in the settings, or
+    as `[NAME=]PIPELINE`. Raises UsageError.
+    """
+    named = {model.name: model for model in pipelines_of_settings(project)}
+    return [named.get(text) or parse_model(text) for text in texts]
 
 
 def trust_of(
@@ -55,7 +62,7 @@ def trust_of(
     """What the user allows: all (`--trust`), or the pipelines that the command line or the settings
     name. Settings that lie in one of the `data` folders came with it, and allow nothing.
     """
-    specs = [parse_model(text).spec for text in named]
+    specs = [model.spec for model in read_pipelines(named, project)]
     if any(project.folder.resolve().is_relative_to(folder.resolve()) for folder in data):
         return Trust(everything, frozenset(specs))
     specs += [model.spec for model in pipelines_of_settings(project)]

@@ -1,0 +1,19 @@
+"""What goes wrong with pipelines of others, in one line each."""
+
+from __future__ import annotations
+
+
+class AdapterError(RuntimeError):
+    """The edit could not be had: what was asked, what came back, and what to do."""
+
+
+class ServiceError(AdapterError):
+    """A service answered with an error, or not in time."""
+
+
+class ServiceGoneError(AdapterError):
+    """A service refuses connections: it is not running, or not there."""
+
+
+class AnswerError(AdapterError):
+    """What came back is not the picture that was asked for."""

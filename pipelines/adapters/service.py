@@ -1,0 +1,74 @@
+"""What every adapter of a service does around its own requests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from editproof.pipelines.adapters.client import Client
+from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
+from editproof.pipelines.adapters.pictures import read_picture
+from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace
+from editproof.pipelines.versions import code_hash
+
+F = TypeVar("F", bound=AdapterFields)
+S = TypeVar("S", bound=ServerFields)
+
+STAGE = "service"
+"""The stage that the service itself is, in a result."""
+
+
+def read_table(table: str, kind: type[F]) -> F:
+    """The fields of a pipeline's name, which were checked when it was parsed."""
+    return msgspec.json.decode(table.encode(), type=kind)
+
+
+class Service(ABC, Generic[S]):
+    """A pipeline that asks a service."""
+
+    fingerprint = ""
+    """Empty: the service says nothing of itself that would tell one release from another."""
+
+    def __init__(self, fields: S) -> None:
+        """Raises ContractError where a secret is not set."""
+        self.fields = fields
+        self.client = Client(fields)
+        self.capabilities = fields.capabilities
+        self.stochastic = fields.stochastic
+
+    def __call__(self, request: EditRequest) -> EditResult:
+        """Make one edit, when it is this process's turn."""
+        with self.client.edit() as waited_s:
+            start = time.perf_counter()
+            result = self.make_edit(request)
+        made = replace(result.stages[-1], seconds=time.perf_counter() - start)
+        return replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
+
+    @abstractmethod
+    def make_edit(self, request: EditRequest) -> EditResult:
+        """Ask for one edit."""
+
+    def read_result(
+        self, data: bytes, request: EditRequest, config: Mapping[str, Param]
+    ) -> EditResult:
+        """The result that holds the picture of an answer. `config`: what is known of how it was
+        made.
+        """
+        picture = read_picture(data, request, self.fields, self.fields.address)
+        stage = StageTrace(STAGE, 0.0, picture.changes)
+        resized = {"resize": "back"} if picture.was_resized else {}
+        return EditResult(picture.image, stages=(stage,), config={**config, **resized})
+
+    def identify(self, stated: Mapping[str, Any]) -> str:
+        """A fingerprint from what the service says of itself: it, the fields that change pictures,
+        and our code.
+        """
+        text = json.dumps(stated, sort_keys=True, default=str)
+        return f"{hashlib.sha256(text.encode()).hexdigest()[:16]} {code_hash()}"
