@@ -30,6 +30,7 @@ def entered() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_what_a_gpu_refuses_is_refused(mistake: str) -> None:
     """With and without gradients."""

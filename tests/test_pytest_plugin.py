@@ -183,6 +183,7 @@ def test_xdist_runs_a_suite_once_and_our_names_may_be_theirs(
     assert not list(tmp_path.glob("editproof-*"))
 
 
+@pytest.mark.slow
 def test_edit_gate_gives_the_verdict(project: pytest.Pytester) -> None:
     """For a name, and for a function of the tests' own module, which imports what the tests can
     import.

@@ -35,7 +35,6 @@ from editproof.pipelines.contract import (
 )
 from editproof.pipelines.loader import fingerprint, load, source_hash
 from editproof.pipelines.memory import forget_peak, held_mb, peak_mb
-from editproof.pipelines.swap import find_differing_stages, swap_stages
 
 MAX_INTEGER = 2**63 - 1
 """What a table's column of integers holds."""
@@ -101,6 +100,8 @@ def edit(spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
 
 def list_differing_stages(good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
     """The stages of two pipelines that produce different outputs for the same input."""
+    from editproof.pipelines.swap import find_differing_stages  # brings the reference pipeline
+
     given, _ = _hand_over(request)
     names = find_differing_stages(_load_once(good), _load_once(bad), given)
     return tuple(_line(name) for name in names)
@@ -110,6 +111,8 @@ def edit_with_swapped_stages(
     good: str, bad: str, request: EditRequest, from_bad: frozenset[str]
 ) -> EditResult:
     """The good pipeline's edit with some stages of the bad one."""
+    from editproof.pipelines.swap import swap_stages
+
     given, promised = _hand_over(request)
     result = swap_stages(_load_once(good), _load_once(bad), given, from_bad)
     return _make_plain(check_result(promised, result))

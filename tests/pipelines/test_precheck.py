@@ -65,6 +65,7 @@ def test_one_masked_pixel_of_a_large_picture_is_not_overlooked() -> None:
     assert proxy.sum() == 1.0
 
 
+@pytest.mark.slow
 def test_faint_small_text_is_looked_for() -> None:
     image = np.full((1200, 800, 3), 0.5, np.float32)
     image = with_text(image, "tiny", (700, 1100), size=0.3, thickness=1)
@@ -145,6 +146,7 @@ def test_the_estimate_knows_what_the_detector_is_shown() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
     """A hole across the picture costs more than a compact one of the same size; more steps cost a
     diffusion model more.

@@ -278,6 +278,7 @@ def test_lost_pictures(run: runs.Run, tmp_path: Path) -> None:
     assert not (index.parent / "thumbs").exists()
 
 
+@pytest.mark.slow
 def test_same_bytes_again(run: runs.Run, tmp_path: Path) -> None:
     """The same run gives the same report, byte by byte."""
     first, second = (write_report(run, tmp_path / name).parent for name in ("a", "b"))

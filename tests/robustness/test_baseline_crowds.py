@@ -28,6 +28,7 @@ def accept_in_turn(folder: Path, target: Path) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_writers_at_once_take_turns(in_memory: Path) -> None:
     """Each acceptance is there once, the files are one run's, and whoever waited was told."""
     target = in_memory / "base"

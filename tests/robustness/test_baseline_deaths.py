@@ -80,18 +80,9 @@ def numbers_in(folder: Path) -> list[float | None]:
     return [record.measurements[0].value for record in baseline.run.records]
 
 
-@pytest.mark.parametrize(
-    ("name", "exchanges"),
-    [
-        ("accept", True),
-        pytest.param("accept", False, marks=pytest.mark.slow),
-        *(
-            pytest.param(name, exchanges, marks=pytest.mark.slow)
-            for name in ("accept a part", "measure again", "undo")
-            for exchanges in (True, False)
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("exchanges", [True, False])
+@pytest.mark.parametrize("name", ["accept", "accept a part", "measure again", "undo"])
 def test_no_death_loses_or_tears_the_baseline(
     first: Run,
     second: Run,
@@ -129,6 +120,7 @@ def test_no_death_loses_or_tears_the_baseline(
     assert set(done) == {True, False}
 
 
+@pytest.mark.slow
 def test_a_first_baseline_is_there_or_not(
     first: Run, in_memory: Path, count_attempt: Callable[[str], None]
 ) -> None:

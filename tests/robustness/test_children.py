@@ -94,6 +94,7 @@ def test_what_came_unasked_is_seen_before_the_next_request(child: Child) -> None
     assert wait_until(lambda: not child.is_ready())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "how"),
     [

@@ -60,6 +60,7 @@ def restorer(folder: Path) -> Callable[[], None]:
     return restore
 
 
+@pytest.mark.slow
 def test_gate(
     runs: tuple[Run, Run], project: Project, count_attempt: Callable[[str], None]
 ) -> None:

@@ -72,6 +72,7 @@ def name_pipeline(folder: Path, spec: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(11))
 def test_blame_and_resume_load_nothing_that_a_run_names(
     cli: Cli, work: Path, marker: Path, number: int
@@ -100,6 +101,7 @@ def test_blame_loads_nothing_that_a_baseline_names(cli: Cli, work: Path, marker:
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_commands_that_edit_nothing_load_nothing(cli: Cli, work: Path, marker: Path) -> None:
     name_pipeline(work / "received", evil_specs(work, marker)[1])
     name_pipeline(work / "before", evil_specs(work, marker)[2])
@@ -267,6 +269,7 @@ def test_functions_classes_and_what_a_package_exports_are_factories(
     assert callable(load(f"ours:{factory}"))
 
 
+@pytest.mark.slow
 def test_pipelines_are_started_at_known_places_only() -> None:
     """A new place must ask `trusted_pipeline` about whatever data name, and be added here."""
     starters = set()

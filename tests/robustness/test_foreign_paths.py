@@ -217,6 +217,7 @@ def own_case(work: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["up", "absolute", "linked protect", "mask", "expected", "input"])
 def test_a_cases_files_stay_in_the_folder_of_cases(
     cli: Cli, work: Path, own_case: Path, way: str

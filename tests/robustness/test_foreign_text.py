@@ -79,6 +79,7 @@ def test_what_a_pipeline_says_is_plain(cli: Cli, work: Path) -> None:
         check_plain(text)
 
 
+@pytest.mark.slow
 def test_what_a_received_run_says_is_plain(cli: Cli, work: Path) -> None:
     """Reasons, kinds of errors, and names of families, models and stages."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from editproof.harness.records.runs import find_newest
 from editproof.harness.retention.run_pruning import find_runs, remove_run, sweep_leftovers
 from tests.harness.retention.test_run_pruning import make_run
 from tests.robustness.dying import deaths
 
 
+@pytest.mark.slow
 def test_a_killed_removal_leaves_a_whole_run_or_none(in_memory: Path) -> None:
     """Wherever it dies. What it leaves is found by nobody, and the next one removes it."""
     runs = in_memory / "runs"

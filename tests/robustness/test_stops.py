@@ -57,10 +57,8 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_stopped_says_how_to_go_on(
     command: Command, folder: Path, tagged: Tagged, number: signal.Signals, code: int
 ) -> None:
@@ -80,6 +78,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     assert len(editproof.load(folder / "my run").records) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_while_it_loads_leaves_nothing(folder: Path, tagged: Tagged) -> None:
     """No folder, no process; and before, it said what it was waiting for."""
     run = start(folder, "--pipeline", "mine.py:build?how=slow")
@@ -105,6 +104,7 @@ def test_loading_has_a_limit_that_can_be_set(command: Command, folder: Path) -> 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_run_that_is_killed(folder: Path, tagged: Tagged) -> None:
     """Not a pipeline that holds the interpreter's lock, nor what it started in another session."""
     run = start(folder, "--pipeline", "mine.py:build")
@@ -143,6 +143,7 @@ def build():
 """
 
 
+@pytest.mark.slow
 def test_a_fork_shifts_no_picture_to_the_next_seed(command: Command, folder: Path) -> None:
     """Each seed's picture is its own."""
     (folder / "forks.py").write_text(FORKS)

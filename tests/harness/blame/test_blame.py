@@ -85,6 +85,7 @@ def test_the_first_difference_is_the_first_stage_that_made_something_else() -> N
     )
 
 
+@pytest.mark.slow
 def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     command: Command, accepted: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_the_first_stage_that_differs_is_the_planted_one(
         np.testing.assert_array_equal(found.image, again.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ghost", "hue_drift", "sharpened", "halo", "tile_seams", "grain_added", "faded_fill"]
 )

@@ -126,6 +126,7 @@ def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     assert get_fault(metric.example)
 
 
+@pytest.mark.slow
 def test_where_in_memory_a_picture_lies_is_not_seen(
     metric: Metric, reference: Reference, noisy: Image
 ) -> None:
@@ -145,6 +146,7 @@ def test_where_in_memory_a_picture_lies_is_not_seen(
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_it_checks_itself(metric: Metric) -> None:
     """The golden pair measures what it measured in every statistic, and a number that is off is
     refused with both values.

@@ -106,6 +106,7 @@ def test_character_errors_are_counted() -> None:
     assert character_errors("kitten", "sitting") == 3 / 7
 
 
+@pytest.mark.slow
 def test_text_that_went_is_gone_and_text_that_stayed_is_there() -> None:
     """Of two words that had to go one is left; of the printed line the end is lost."""
     reference, actual = printed_pair()

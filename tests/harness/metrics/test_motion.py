@@ -9,6 +9,7 @@ from editproof.harness.metrics.geometry.shift import centred_luma
 from tests.harness.metrics.planted import PHOTOGRAPHS, photograph
 
 
+@pytest.mark.slow
 def test_another_picture_is_no_motion() -> None:
     """Whatever shift, turn and zoom would fit best, the reason stays."""
     names = (*PHOTOGRAPHS, "camera", "brick", "gravel")

@@ -38,6 +38,7 @@ def even(image: Image) -> Image:
     return np.ascontiguousarray(image[:edge, :edge])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", ["coffee", "chelsea"])
 def test_it_is_piqs(name: str, fault: str) -> None:

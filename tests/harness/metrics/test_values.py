@@ -317,6 +317,7 @@ def test_only_what_an_edit_reaches_is_computed(
         assert one == pytest.approx(other, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(lpips.KINDS))
 def test_a_gpu_measures_what_a_processor_does(pair: tuple[Image, Image], kind: str) -> None:
     """Several edits at a time, of which it computes what changed; every network."""

@@ -92,6 +92,7 @@ def colours_at(run: Run, digest: str) -> Plane:
     return np.asarray(Image.open(run.blob(digest)).convert("RGB"), np.float64)
 
 
+@pytest.mark.slow
 def test_what_a_finding_calls_out_gets_maps_without_being_asked(run: Run) -> None:
     """Passes do not."""
     first, second, *_ = run.records

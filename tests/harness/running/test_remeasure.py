@@ -22,6 +22,8 @@ from editproof.harness.running.worker import MeasureWork, Worker, WorkerSetup
 from editproof.harness.suites.tasks import make_task
 from tests.harness.conftest import SMALL_SUITE, Command, Start, make_start
 
+pytestmark = pytest.mark.slow
+
 ENLARGING = """
 def build():
     def edit(request):
@@ -123,7 +125,6 @@ def test_a_picture_that_is_gone_or_damaged_fails_alone(command: Command, run: Ru
     assert second.measurements == run.records[1].measurements
 
 
-@pytest.mark.slow
 def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path) -> None:
     """The edit is of another picture than the one that lies there now."""
     case = folder / "mine" / "case"
@@ -140,7 +141,6 @@ def test_a_scene_that_has_changed_is_not_measured(command: Command, folder: Path
     assert "the scene is another now" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_baseline_of_another_version_is_measured_in_its_place(command: Command, run: Run) -> None:
     """Until then the gate can't judge, and says what to do; further answers are measured, too, and
     it can be taken back.

@@ -49,6 +49,7 @@ def test_a_run_measures_every_case_and_names_its_report(command: Command, folder
     )
 
 
+@pytest.mark.slow
 def test_an_unchanged_run_comes_from_the_cache_with_the_same_numbers(
     command: Command, folder: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_killed_run_resumes_with_the_same_numbers(command: Command, folder: Pa
     assert numbers(editproof.load(folder / "killed")) == numbers(editproof.load(folder / "whole"))
 
 
+@pytest.mark.slow
 def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) -> None:
     """Resuming with another pipeline is refused, and the message names what differs."""
     assert (
@@ -118,6 +120,7 @@ def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_our_names_in_the_users_folder_do_no_harm(command: Command, folder: Path) -> None:
     """A folder with its own pipelines/, reports/, vectors/ and harness.py works, also where
     PYTHONPATH points to it.
@@ -175,6 +178,7 @@ def write_pipelines(folder: Path) -> None:
     helper.write_text("from own_pipelines import SETTING as SCALE\n")
 
 
+@pytest.mark.slow
 def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, folder: Path) -> None:
     """Factories in a file take parameters, may wrap ours, may print, and find the helpers in a
     package beside them.

@@ -39,6 +39,7 @@ def newest(folder: Path) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path) -> None:
     """What can't be measured says why; the table counts it; an accepted run is a baseline for the
     next.

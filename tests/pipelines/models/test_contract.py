@@ -64,6 +64,7 @@ def crop(height: int = 61, width: int = 45) -> Arguments:
     )
 
 
+@pytest.mark.slow
 def test_a_fill_is_a_picture_of_the_same_size(model: FillModel) -> None:
     """float32 in [0, 1], finite; the arguments are left as they were."""
     image, hole, soft = crop()
@@ -101,6 +102,7 @@ def test_the_same_seed_gives_the_same_bits(
     assert np.array_equal(fill, model(*crop(), 2)) != model.stochastic
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_is_not_seen(model: FillModel) -> None:
     """Within one level of 8 bits."""
     fills = []
@@ -243,6 +245,7 @@ def test_crops_denoised_together_are_nearly_those_denoised_alone(model: Diffusio
 NETWORKS = {*SEVERAL, "spandrel"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NETWORKS), indirect=True)
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -305,6 +308,7 @@ def test_a_batch_of_several_sizes_or_a_wrong_crop_is_one_clear_error(model: Fill
         model.fill_many([crops[0], crops[2]._replace(hole=np.ones((48, 56), bool))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
 def test_the_payload_is_not_seen_in_an_edit(name: str, sources: dict[str, str]) -> None:
     """A hole of many tiles, filled one tile at a time or all of them at once, through the whole

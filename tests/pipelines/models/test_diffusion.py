@@ -262,6 +262,7 @@ def test_a_black_fill_by_a_safety_checker_is_no_fill(
         fill(stable_diffusion)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
 def test_kept_steps_are_artefacts_of_the_whole_pipeline(name: str, scheduler: str) -> None:
     """Of a hole in two parts, one of them in tiles: pictures of the whole image, in order, changed
