@@ -29,6 +29,7 @@ from urllib.parse import unquote
 from editproof.pipelines.adapters.names import PACKAGE as ADAPTERS
 from editproof.pipelines.adapters.names import find_adapter, suggest_adapter
 from editproof.pipelines.contract import ContractError, Param, Pipeline
+from editproof.pipelines.field_errors import suggest
 
 REFERENCE = "reference"
 OWN = "editproof.pipelines.reference"
@@ -166,7 +167,10 @@ def _factory(spec: PipelineSpec) -> Callable[..., Any]:
     module = _import_file(spec) if spec.is_file else _import_module(spec)
     factory = getattr(module, spec.factory, None)
     if factory is None:
-        raise ContractError(f"{spec.text}: {spec.module} has no {spec.factory!r}")
+        own = [name for name, value in vars(module).items() if callable(value)]
+        raise ContractError(
+            f"{spec.text}: {spec.module} has no {spec.factory!r}{suggest(spec.factory, own)}"
+        )
     _check_factory(spec, module.__name__, factory)
     return factory  # type: ignore[no-any-return]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import decode_json, has_checksum, write_json
+from editproof.harness.records.old_names import rename_models
 from editproof.harness.records.types import Better, Case, Suite
 from editproof.pipelines.contract import Capabilities
 
@@ -114,7 +115,7 @@ def load_manifest(folder: Path) -> Manifest:
     if manifest.has_checksums and not has_checksum(data):
         raise DamagedError(f"{path} is damaged: it has no checksum")
     _check_names(manifest, path)
-    return manifest
+    return manifest if manifest.has_checksums else rename_models(manifest)
 
 
 def _check_names(manifest: Manifest, path: Path) -> None:

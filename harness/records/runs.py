@@ -41,6 +41,7 @@ from editproof.harness.records.number_grid import (
     keys_of_records,
     keys_of_table,
 )
+from editproof.harness.records.old_names import rename_record
 from editproof.harness.records.old_verdict import SCHEMA as OLD_SCHEMA
 from editproof.harness.records.old_verdict import read_old
 from editproof.harness.records.tables import TableIndex
@@ -262,6 +263,8 @@ def load_verdict(folder: Path) -> Verdict | None:
 
 def _read_from_journal(folder: Path, manifest: Manifest) -> Run:
     records = read_journal(folder, verified=manifest.has_checksums)
+    if not manifest.has_checksums:  # of 0.1
+        records = tuple(map(rename_record, records))
     _check_metrics(manifest, records, folder)
     return Run.of_records(folder, manifest, records, Unread.UNREAD)
 

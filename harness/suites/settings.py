@@ -21,6 +21,7 @@ from editproof.harness.records.process_limits import LOAD_TIMEOUT_S, MAX_LOG_MIB
 from editproof.harness.records.types import Waiver
 from editproof.harness.retention.durations import parse_duration
 from editproof.harness.retention.sizes import parse_size
+from editproof.pipelines.field_errors import explain_invalid
 
 T = TypeVar("T")
 
@@ -238,4 +239,4 @@ def convert(table: dict[str, Any], kind: type[T], where: object) -> T:
     except RecursionError as error:
         raise UsageError(f"{where}: it is nested too deeply") from error
     except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {str(error).replace('`$.', '`')}") from error
+        raise UsageError(f"{where}: {explain_invalid(error, kind)}") from error

@@ -10,10 +10,8 @@ for an environment variable, which is read where the request is made.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +22,7 @@ import msgspec
 
 from editproof.pipelines.adapters.fields import AdapterFields
 from editproof.pipelines.contract import ContractError, Pipeline
+from editproof.pipelines.field_errors import explain_invalid, suggest
 
 ADAPTERS = ("cmd", "comfyui", "http", "iopaint", "openai", "outputs")
 
@@ -90,12 +89,6 @@ def name_table(table: Mapping[str, Any], where: str) -> NamedAdapter:
     return _named(str(name), fields, where)
 
 
-def suggest(name: str, known: tuple[str, ...]) -> str:
-    """`. Did you mean …?` where something is near; else empty."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {close[0]!r}?" if close else ""
-
-
 def suggest_adapter(text: str) -> str:
     """`. Did you mean …?` where a pipeline's name starts nearly as an adapter's; else empty."""
     return suggest(text.partition(":")[0], ADAPTERS)
@@ -111,18 +104,7 @@ def _named(name: str, table: Mapping[str, Any], where: str) -> NamedAdapter:
     try:
         return NamedAdapter(name, table, msgspec.convert(dict(table), kind))
     except msgspec.ValidationError as error:
-        raise ContractError(f"{where}: {_explain(error, kind)}") from error
-
-
-def _explain(error: msgspec.ValidationError, kind: type[AdapterFields]) -> str:
-    """What is wrong with which field."""
-    message = str(error).replace("`$.", "`")
-    unknown = re.fullmatch(r"Object contains unknown field `(.*?)`(.*)", message)
-    if not unknown:
-        return message
-    return (
-        f"there is no field {unknown[1]!r}{unknown[2]}{suggest(unknown[1], kind.__struct_fields__)}"
-    )
+        raise ContractError(f"{where}: {explain_invalid(error, kind)}") from error
 
 
 def _read_target(name: str, target: str, text: str) -> dict[str, Any]:

@@ -101,3 +101,22 @@ def test_an_import_by_an_old_name_is_told_the_new_one(
 def is_ours(path: str) -> bool:
     """Whether the bare name `pipelines` can be found there: in the repository it can."""
     return (Path(path or ".") / "pipelines" / "loader.py").is_file()
+
+
+def test_a_plus_is_a_plus() -> None:
+    """A blank is `%20`."""
+    values = dict(parse("a.py:b?name=sd+lora&words=two%20words&c%2B=1").params)
+    assert values == {"name": "sd+lora", "words": "two words", "c+": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("iopiant:http://127.0.0.1", "iopaint"), ("comfy:graph.json", "comfyui")]
+)
+def test_what_was_probably_meant_is_said(text: str, meant: str) -> None:
+    with pytest.raises(ContractError, match=f"Did you mean `{meant}`"):
+        parse(text)
+
+
+def test_a_factory_that_was_probably_meant_is_said(mine: Path) -> None:
+    with pytest.raises(ContractError, match=r"has no 'biuld'\. Did you mean `build`"):
+        load(f"{mine}:biuld")

@@ -181,7 +181,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     (r"mask\.png: it is no picture", lambda place: (place / "mask.png").write_bytes(b"")),
     (r"input\.png and .*input\.webp have one name", lambda place: save(place / "input.webp")),
     (
-        r"case\.toml: .*unknown field `promt`",
+        r"case\.toml: there is no field `promt`",
         lambda place: (place / "case.toml").write_text('promt = "x"'),
     ),
     (r"case\.toml is not valid TOML", lambda place: (place / "case.toml").write_text("prompt =")),
