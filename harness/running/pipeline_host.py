@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.processes.serving import Requests
-from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.types import CaseError, Effort, Param
@@ -194,8 +193,9 @@ def _param(value: object) -> Param:
 
 def _line(text: object) -> str:
     """A foreign text as one line that any file and any terminal can hold."""
-    words = " ".join(plain_line(_text(text)[:MAX_READ]).split())
-    return "".join(char if char.isprintable() else "�" for char in words)[:MAX_MESSAGE]
+    words = " ".join(_text(text)[:MAX_READ].split())
+    shown = "".join(char if char.isprintable() else "�" for char in words)
+    return strip_control(shown)[:MAX_MESSAGE]
 
 
 def _text(text: object) -> str:
