@@ -103,6 +103,15 @@ def run(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Run every case, and leave the cache alone.")
     ] = False,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="Stop before the edits cost more, by the pipelines' prices. --resume continues.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
     baseline: Baseline = None,
     only_list: Annotated[
         bool,
@@ -141,6 +150,7 @@ def run(
             cache=not no_cache,
             baseline=baseline,
             trust=trust,
+            max_cost=max_cost,
         )
         if only_list:
             print_table(plan_run(asked, find_project()), as_json=as_json)

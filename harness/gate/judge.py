@@ -36,6 +36,7 @@ from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.canaries import list_canary_notes
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.pairing import Pairing, pair
@@ -151,7 +152,11 @@ def judge(
         )
     findings = sorted((_waive(finding, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
-    notes = [*_list_waiver_notes(all_waivers, found, day), *list_left_out(run, groups)]
+    notes = [
+        *list_canary_notes(run.folder),
+        *_list_waiver_notes(all_waivers, found, day),
+        *list_left_out(run, groups),
+    ]
     if baseline and compared:
         notes += [
             *validity.list_notes(run, baseline, compared.pairing, compared.looks),

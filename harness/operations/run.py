@@ -61,6 +61,8 @@ class RunRequest:
     baseline: Path | None
     trust: bool = False
     """Load what the run to resume names, or a case, though the user did not name it."""
+    max_cost: float | None = None
+    """Most that the edits may cost; None: any amount."""
 
     @property
     def names_no_suite(self) -> bool:
@@ -163,6 +165,7 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         baseline=find_baseline(asked.baseline, suite, project, first_run=True),
         trust=trust,
         limits=settings.limits,
+        max_cost=asked.max_cost,
         # last, since it makes a folder
         folder=resumed or (asked.out.resolve() if asked.out else make_new_folder(project, suite)),
     )

@@ -5,7 +5,8 @@ rest in workers.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ from editproof.harness.pictures.differences import BaselinePictures
 from editproof.harness.processes.scratch import Scratch, scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.canaries import write_canaries
+from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.manifest import (
@@ -30,8 +32,9 @@ from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import CaseRecord, Model, Suite
+from editproof.harness.records.types import Case, CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
+from editproof.harness.running.canary import check_services
 from editproof.harness.running.pipeline_process import (
     DIED,
     PipelineError,
@@ -69,6 +72,8 @@ class RunConfig:
     """Of each process."""
     say: Say | None = None
     """Called with a line about what is waited for."""
+    max_cost: float | None = None
+    """Most that this command's edits may cost, in the user's currency; None: any amount."""
 
     @property
     def setup(self) -> WorkerSetup:
@@ -110,9 +115,10 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     finished = _open(config, manifest)
     journal = Journal(config.folder)
     try:
-        _finish(config, manifest, finished, journal, progress, warn)
+        made = _finish(config, manifest, finished, journal, progress, warn)
     finally:
         journal.close()
+    _check_services(config, manifest, made)
     result = runs.load(config.folder)
     write_tables(config.folder, result.records)
     return result
@@ -244,8 +250,12 @@ def _finish(
     journal: Journal,
     progress: Progress,
     warn: Warn,
-) -> None:
-    """Do every case that is not finished: from the cache where it is there, else in workers."""
+) -> list[CaseRecord]:
+    """Do every case that is not finished: from the cache where it is there, else in workers. Gives
+    the records of the edits that were made now.
+
+    Raises IncompleteError where `max_cost` does not pay for all.
+    """
     cache = CarefulCache(config.cache, warn)
     done = len(finished)
     total = len(manifest.cases)
@@ -265,7 +275,45 @@ def _finish(
             keep(record)
         else:
             left.append(case)
+    paid, cost = _take_affordable(left, manifest.pipelines, config.max_cost)
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
-    for record in in_workers(setup, config.jobs, [EditWork(case) for case in left]):
+    made = []
+    for record in in_workers(setup, config.jobs, [EditWork(case) for case in paid]):
         keep(record)
         cache.put(record, config.folder)
+        made.append(record)
+    if cost:
+        warn(f"{len(made)} edits were made, for {cost:g} by the prices of their pipelines")
+    if len(paid) < len(left):
+        raise IncompleteError(
+            f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
+            f" more to spend, `editproof run --resume --out {shlex.quote(str(config.folder))}"
+            " --max-cost AMOUNT` continues"
+        )
+    return made
+
+
+def _take_affordable(
+    cases: Sequence[Case], pipelines: Mapping[str, PipelineInfo], most: float | None
+) -> tuple[list[Case], float]:
+    """The first cases that cost no more than that together, and what they cost."""
+    paid: list[Case] = []
+    cost = 0.0
+    for case in cases:
+        price = pipelines[case.model.name].capabilities.price
+        if most is not None and cost + price > most:
+            break
+        paid.append(case)
+        cost += price
+    return paid, cost
+
+
+def _check_services(config: RunConfig, manifest: Manifest, made: Sequence[CaseRecord]) -> None:
+    """Write down whether the services that made edits answer as they did."""
+    models = {model.name: model for model in config.suite.models}
+
+    def describe_again(name: str) -> PipelineInfo:
+        return describe([models[name]], config.limits, config.say)[name]
+
+    if canaries := check_services(manifest, made, config.setup, describe_again):
+        write_canaries(config.folder, canaries)

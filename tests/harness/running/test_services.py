@@ -1,0 +1,104 @@
+"""Runs against services: what they cost, and whether they changed meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from editproof.harness.records.canaries import list_canary_notes, read_canaries
+from editproof.harness.records.manifest import PipelineInfo
+from editproof.harness.records.types import Case, Model
+from editproof.harness.running.runner import _take_affordable
+from editproof.pipelines import Capabilities
+from tests.harness.conftest import Command
+
+SUITE = """
+name = "tiny"
+size = 64
+scale = 1
+seeds = [1, 2]
+metrics = ["psnr"]
+[models]
+paid = "paid.py:build"
+[vectors]
+logo = [1, 2]
+"""
+
+PAID = """
+from pathlib import Path
+
+from editproof.pipelines import Capabilities, EditResult
+
+def build():
+    def edit(request):
+        calls = len(list(Path("calls").iterdir()))
+        (Path("calls") / str(calls)).touch()
+        how = Path("how").read_text()
+        deployed = how == "deploys" and calls >= 4
+        level = calls / 10 if how == "varies" else 0.5 if deployed else request.seed / 10
+        return EditResult(request.image * 0 + level)
+    edit.capabilities = Capabilities(remote=True, price=0.5)
+    if Path("how").read_text() == "renames":
+        edit.fingerprint = str(len(list(Path("calls").iterdir())) > 3)
+    return edit
+"""
+
+Run = Callable[..., Path]
+
+
+@pytest.fixture
+def service(folder: Path) -> Path:
+    (folder / "tiny.toml").write_text(SUITE)
+    (folder / "paid.py").write_text(PAID)
+    (folder / "calls").mkdir()
+    (folder / "how").write_text("stays")
+    return folder
+
+
+def make_case(number: int) -> Case:
+    return Case(str(number), "", "logo", number, {}, 64, 1, 7, Model("paid", "paid.py:build"), 1)
+
+
+@pytest.mark.parametrize(("most", "paid"), [(None, 5), (2.5, 5), (1.2, 2), (0.0, 0)])
+def test_no_more_is_done_than_is_paid_for(most: float | None, paid: int) -> None:
+    info = PipelineInfo("paid.py:build", "", "", True, Capabilities(price=0.5))
+    cases = [make_case(number) for number in range(5)]
+    assert _take_affordable(cases, {"paid": info}, most) == (cases[:paid], paid * 0.5)
+
+
+@pytest.mark.slow
+def test_a_run_that_costs_too_much_stops_and_goes_on(command: Command, service: Path) -> None:
+    words = ("run", "tiny.toml", "--out", "run", "--no-cache")
+    stopped = command(*words, "--max-cost", "1.2")
+    assert stopped.returncode == 3
+    assert "--max-cost 1.2 is reached: 2 of 4 cases are done" in stopped.stderr
+    assert len(list((service / "calls").iterdir())) == 2
+    done = command(*words, "--resume", "--max-cost", "5")
+    assert done.returncode == 0, done.stderr
+    assert "2 edits were made, for 1 by the prices" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "state", "said"),
+    [
+        ("stays", "same", ""),
+        ("deploys", "changed", "the service of paid changed during this run"),
+        ("renames", "changed", "it names itself"),
+        ("varies", "varies", "answers the same request differently each time"),
+    ],
+)
+def test_a_service_that_changes_meanwhile_is_noticed(
+    command: Command, service: Path, how: str, state: str, said: str
+) -> None:
+    (service / "how").write_text(how)
+    done = command("run", "tiny.toml", "--out", "run", "--no-cache", "--jobs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert read_canaries(service / "run")["paid"].state == state
+    notes = list(list_canary_notes(service / "run"))
+    assert len(notes) == bool(said)
+    assert all(said in note for note in notes)
+    assert all(note in json.loads(done.stdout)["verdict"]["notes"] for note in notes)
