@@ -4,6 +4,7 @@ one takes its place where it died.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -39,13 +40,17 @@ class PipelineProcess:
     process where the last one ended, or said something that nobody had asked for.
     """
 
-    def __init__(self, log: Path, limits: ProcessLimits, timeout_s: float) -> None:
+    def __init__(
+        self, log: Path, limits: ProcessLimits, timeout_s: float, *, askers: int = 1
+    ) -> None:
+        """`askers`: how many processes may ask the same service at a time."""
         self.log = log
         """What the pipelines print."""
         self.has_died = False
         """Whether a process of it ended, or had to be ended."""
         self._limits = limits
         self._timeout_s = timeout_s
+        self._askers = askers
         self._child: Child | None = None
         self._infos: dict[str, PipelineInfo] = {}
 
@@ -63,8 +68,14 @@ class PipelineProcess:
     def edit(self, spec: str, request: EditRequest) -> tuple[EditResult, Effort]:
         """Make one edit."""
         child = self._load(spec)
-        answer: tuple[EditResult, Effort] = self._ask(child, self._timeout_s, "edit", spec, request)
+        timeout_s = self._timeout_s * self._count_turns(spec)
+        answer: tuple[EditResult, Effort] = self._ask(child, timeout_s, "edit", spec, request)
         return answer
+
+    def _count_turns(self, spec: str) -> int:
+        """How many edits may have to end before this one does: others' and itself."""
+        at_once = self._infos[spec].capabilities.concurrency
+        return math.ceil(self._askers / at_once) if at_once else 1
 
     def find_differing_stages(self, good: str, bad: str, request: EditRequest) -> tuple[str, ...]:
         """The stages of two pipelines that produce different outputs for the same input."""

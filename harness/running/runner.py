@@ -79,7 +79,12 @@ class RunConfig:
     def setup(self) -> WorkerSetup:
         """What its workers are told."""
         return WorkerSetup(
-            self.suite.metrics, self.weights, self.folder, self.timeout_s, limits=self.limits
+            self.suite.metrics,
+            self.weights,
+            self.folder,
+            self.timeout_s,
+            limits=self.limits,
+            jobs=self.jobs,
         )
 
     def find_accepted(self, manifest: Manifest) -> BaselinePictures | None:

@@ -74,6 +74,8 @@ class WorkerSetup:
     """What its pictures are compared with; None: there is no baseline."""
     limits: ProcessLimits = DEFAULT_LIMITS
     """Of each process."""
+    jobs: int = 1
+    """How many workers there are: they take turns at a service."""
 
     @property
     def logs(self) -> Path:
@@ -82,8 +84,9 @@ class WorkerSetup:
 
     def longest_s(self, work: Work) -> float:
         """How long the worker may take over that before it is taken for hanging."""
-        edit_s = self.limits.load_timeout_s + self.timeout_s if isinstance(work, EditWork) else 0.0
-        return (edit_s + MEASURE_TIMEOUT_S) * len(work.cases)
+        edit_s = self.limits.load_timeout_s + self.timeout_s * self.jobs
+        made_s = edit_s if isinstance(work, EditWork) else 0.0
+        return (made_s + MEASURE_TIMEOUT_S) * len(work.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,9 @@ class Worker:
         module = parse(spec).module
         if module not in self._hosts:
             log = self._setup.logs / f"{self._setup.name}-pipeline-{len(self._hosts)}.log"
-            self._hosts[module] = PipelineProcess(log, self._setup.limits, self._setup.timeout_s)
+            self._hosts[module] = PipelineProcess(
+                log, self._setup.limits, self._setup.timeout_s, askers=self._setup.jobs
+            )
         return self._hosts[module]
 
     def _record(self, case: Case, scene: _Scene, result: EditResult, effort: Effort) -> CaseRecord:
