@@ -118,6 +118,11 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
         _check_resumable(config.folder)
     manifest = _manifest(config)
     finished = _open(config, manifest)
+    if config.cache and (unnamed := _list_unnamed_services(manifest)):
+        warn(
+            f"edits of {', '.join(unnamed)} are not cached: the service does not say what it runs,"
+            " so it may change unnoticed"
+        )
     journal = Journal(config.folder)
     try:
         made = _finish(config, manifest, finished, journal, progress, warn)
@@ -296,6 +301,15 @@ def _finish(
             " --max-cost AMOUNT` continues"
         )
     return made
+
+
+def _list_unnamed_services(manifest: Manifest) -> list[str]:
+    """Models whose service says nothing of itself that would tell one version from another."""
+    return [
+        name
+        for name, info in manifest.pipelines.items()
+        if info.capabilities.remote and not info.fingerprint
+    ]
 
 
 def _take_affordable(

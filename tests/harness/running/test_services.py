@@ -71,9 +71,10 @@ def test_no_more_is_done_than_is_paid_for(most: float | None, paid: int) -> None
 
 @pytest.mark.slow
 def test_a_run_that_costs_too_much_stops_and_goes_on(command: Command, service: Path) -> None:
-    words = ("run", "tiny.toml", "--out", "run", "--no-cache")
+    words = ("run", "tiny.toml", "--out", "run")
     stopped = command(*words, "--max-cost", "1.2")
     assert stopped.returncode == 3
+    assert stopped.stdout.count("edits of paid are not cached") == 1
     assert "--max-cost 1.2 is reached: 2 of 4 cases are done" in stopped.stderr
     assert len(list((service / "calls").iterdir())) == 2
     done = command(*words, "--resume", "--max-cost", "5")
