@@ -84,6 +84,15 @@ def run(
         list[int],
         typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable."),
     ] = [],  # noqa: B006
+    turns: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Edit each output again, N edits in a row. 0: the suite's. Needs scale 1.",
+            min=0,
+            max=20,
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)
     ] = None,
@@ -134,6 +143,7 @@ def run(
             seeds=tuple(seed),
             folders=tuple(cases),
             grounds=grounds,
+            turns=turns,
             out=out,
             resume=resume,
             jobs=jobs,

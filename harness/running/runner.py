@@ -257,15 +257,15 @@ def _finish(
         progress(record, done, total)
 
     left = []
+    before = None
     for case in manifest.cases:
-        if case.id in finished:
-            continue
-        record = cache.get(case, config.folder)
-        if record:
+        record = finished.get(case.id)
+        if record is None and (record := cache.get(case, config.folder)):
             keep(record)
-        else:
-            left.append(case)
+        if record is None:
+            left.append(EditWork(case, before if before and case.follows(before.case) else None))
+        before = record
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
-    for record in in_workers(setup, config.jobs, [EditWork(case) for case in left]):
+    for record in in_workers(setup, config.jobs, left):
         keep(record)
         cache.put(record, config.folder)

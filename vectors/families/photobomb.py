@@ -48,13 +48,22 @@ Part = tuple[int, Plane]
 """Index of its colour, and its outline as points (y, x)."""
 
 
-def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, ground: str) -> Scene:
+def draw(
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    subject: str,
+    coverage: float,
+    ground: str,
+    turn: int = 1,
+) -> Scene:
     """Put a subject that covers `coverage` of the image before a ground: a bird in the middle,
-    others near the bottom.
+    others near the bottom. In each turn it is another one at another place.
     """
     if subject not in SUBJECTS:
         raise ValueError(f"no subject is called {subject!r}; there are: {', '.join(SUBJECTS)}")
-    rng = np.random.default_rng((seed, 20))
+    rng = np.random.default_rng((seed, 20) if turn == 1 else (seed, 20, turn))
     out_px = size * scale
     clean = (
         SCENERY[ground](seed, out_px, scale)
@@ -255,5 +264,6 @@ VECTOR = Vector(
         {"subject": "person", "coverage": 0.09, "ground": "tiles"},
     ),
     draw=draw,
+    moves=True,
     version=2,
 )
