@@ -103,7 +103,8 @@ class Vector:
     kinds of input, each with its own shape."""
     moves: bool = False
     """Whether what must go lies elsewhere in each turn, where an output is edited again. `draw`
-    then takes `turn`, 1 or above. False: every turn edits the same place."""
+    then takes `turn`, 1 or above, and `edit` is every place that was edited by then. False: every
+    turn edits the same place."""
     version: int = 1
     """Goes up when the drawing changes, so that results of two drawings are never compared."""
 

@@ -291,6 +291,7 @@ def _show(
     if quiet:
         return
     from editproof.harness.retention.sizes import describe_size, measure_folder
+    from editproof.reports.common.drift import list_drift_lines
     from editproof.reports.common.text import make_case_table
     from editproof.reports.common.verdict import list_jod_lines
     from editproof.reports.terminal.verdict_table import (
@@ -311,6 +312,7 @@ def _show(
         *list_reason_lines(verdict),
         *note_lines(verdict),
         *list_verdict(verdict),
+        *list_drift_lines(run),
     ]
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []

@@ -66,7 +66,8 @@ def find_vector(case: Case) -> Vector:
 
 def find_drawn_case(case: Case) -> Case:
     """The case whose scene a case is measured by: itself where its vector moves what must go, else
-    the first turn, whose mask and right answer hold in every turn. Raises UsageError as `make_task`.
+    the first turn, whose mask and right answer hold in every turn. Raises UsageError as
+    `make_task`.
     """
     moves = case.turn > 1 and not case.own and find_vector(case).moves
     return case if moves else replace(case, turn=1)
