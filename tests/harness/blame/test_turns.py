@@ -44,7 +44,7 @@ def test_a_later_turn_is_told_with_its_first_turns_stage(
     (finding,) = [one for one in verdict["findings"] if one["rule"] == "picture"]
     assert finding["stage"] == "inpaint"
     assert len(finding["cases"]) == 2
-    done = command("blame", "logo/2 turn 2", "worse")
+    done = command("blame", "logo/2 turn 2", "--run", "worse")
     assert done.returncode == 2
     assert "edits what turn 1 made" in done.stderr
     first = done.stderr.split("editproof blame ")[1].split()[0]
