@@ -53,6 +53,8 @@ class CaseName:
     model: str = ""
     id: str = ""
     """The case's, the same in every run."""
+    turn: int = 1
+    """Above 1: the input is what the turn before gave."""
 
     def __str__(self) -> str:
         return f"{self.family}/{self.name}"

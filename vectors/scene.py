@@ -101,11 +101,16 @@ class Vector:
     graded: bool = True
     """Whether the steps are degrees of one difficulty, on an input of size×size. False: they are
     kinds of input, each with its own shape."""
+    moves: bool = False
+    """Whether what must go lies elsewhere in each turn, where an output is edited again. `draw`
+    then takes `turn`, 1 or above, and `edit` is every place that was edited by then. False: every
+    turn edits the same place."""
     version: int = 1
     """Goes up when the drawing changes, so that results of two drawings are never compared."""
 
-    def render(self, seed: int, size: int, *, step: int, scale: int = 2) -> Scene:
-        """Draw step `step` (1 is the easiest) with an input of size×size pixels.
+    def render(self, seed: int, size: int, *, step: int, scale: int = 2, turn: int = 1) -> Scene:
+        """Draw step `step` (1 is the easiest) with an input of size×size pixels. The scene of a
+        later `turn` is another only where the vector moves; the right answer never is.
 
         The same arguments give the same bits. Raises ValueError on a step that the ladder does not
         have, or a size outside 64 to 2048.
@@ -114,4 +119,5 @@ class Vector:
             raise ValueError(f"{self.family} has steps 1 to {len(self.ladder)}, not {step}")
         if not 64 <= size <= 2048:
             raise ValueError(f"size must be 64 to 2048 px, not {size}")
-        return self.draw(seed, size, scale, **self.ladder[step - 1])
+        moved = {"turn": turn} if self.moves else {}
+        return self.draw(seed, size, scale, **self.ladder[step - 1], **moved)

@@ -99,6 +99,8 @@ def make_question(
     """
     if run.endings[case.id].error:
         raise UsageError(_explain_no_picture(run, case, run.endings[case.id]))
+    if case.turn > 1:
+        raise UsageError(_explain_later_turn(run, case))
     pairing = pair(run, baseline)
     others = match_seeds(run, baseline, pairing, [case.id])
     if case.id not in others:
@@ -126,6 +128,17 @@ def _explain_no_picture(run: Run, case: Case, ended: CaseEnding) -> str:
     return (
         f"{name_case(case)} failed in {run.folder}, so it has no picture: {ended.error}:"
         f" {ended.reason}. The traceback is in that run's report"
+    )
+
+
+def _explain_later_turn(run: Run, case: Case) -> str:
+    first = next(
+        (one.id for one in run.manifest.cases if one.turn == 1 and one.chain == case.chain), "ID"
+    )
+    return (
+        f"{name_case(case)} edits what turn {case.turn - 1} made, so its stages were not given the"
+        " same picture on both sides, and none of them can be blamed. Blame its first turn:"
+        f" editproof blame {first}"
     )
 
 

@@ -68,7 +68,7 @@ def run(
         for name, description in runner.describe(suite.models).items()
         if description.stochastic
     ]
-    suite = replace(suite, folders=(), waivers=())
+    suite = replace(suite, folders=(), waivers=(), turns=1)
     if request.quick:
         suite = _reduce_suite(suite, seeded)
     chunks = plan_chunks(

@@ -84,6 +84,15 @@ def run(
         list[int],
         typer.Option(metavar="INT", help="These seeds instead of the suite's. Repeatable."),
     ] = [],  # noqa: B006
+    turns: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Edit each output again, N edits in a row. 0: the suite's. Needs scale 1.",
+            min=0,
+            max=20,
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)
     ] = None,
@@ -143,6 +152,7 @@ def run(
             seeds=tuple(seed),
             folders=tuple(cases),
             grounds=grounds,
+            turns=turns,
             out=out,
             resume=resume,
             jobs=jobs,
@@ -291,6 +301,7 @@ def _show(
     if quiet:
         return
     from editproof.harness.retention.sizes import describe_size, measure_folder
+    from editproof.reports.common.drift import list_drift_lines
     from editproof.reports.common.text import make_case_table
     from editproof.reports.common.verdict import list_jod_lines
     from editproof.reports.terminal.verdict_table import (
@@ -311,6 +322,7 @@ def _show(
         *list_reason_lines(verdict),
         *note_lines(verdict),
         *list_verdict(verdict),
+        *list_drift_lines(run),
     ]
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []

@@ -39,22 +39,25 @@ def find_first_stages(
 ) -> dict[int, str]:
     """For each of these columns of the run, the first stage that differs from its accepted case's.
 
-    Only where both sides ran on one seed: on another, every stochastic stage differs.
+    Only where both sides ran on one seed: on another, every stochastic stage differs. A later turn
+    has the stage of its chain's first turn: after that, both sides are given different pictures.
     """
-    pairs = match_seeds(
-        run, baseline, pairing, [run.manifest.cases[column].id for column in dict.fromkeys(columns)]
-    )
+    cases = run.manifest.cases
+    first = {case.chain: column for column, case in enumerate(cases) if case.turn == 1}
+    starts = {column: first.get(cases[column].chain, column) for column in dict.fromkeys(columns)}
+    pairs = match_seeds(run, baseline, pairing, [cases[column].id for column in starts.values()])
     if not pairs:
         return {}
     ours, theirs = (
         read_stages(run.folder, pairs.keys()),
         read_stages(baseline.folder, set(pairs.values())),
     )
-    return {
+    found = {
         run.column_of[mine]: find_first_difference(ours[mine], theirs[yours])
         for mine, yours in pairs.items()
         if mine in ours and yours in theirs
     }
+    return {column: found[start] for column, start in starts.items() if start in found}
 
 
 def match_seeds(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:

@@ -46,6 +46,9 @@ from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS
 
+Group = tuple[object, ...]
+"""Family and model, and the turn."""
+
 ALARM = 0.0003
 """Chance of one false alarm or more among all families and aspects of a run, if scores were normal.
 Metrics have heavier tails: measured on clean reruns, alarms are some three times as frequent as
@@ -137,7 +140,12 @@ def judge(
         (score(numbers, one.new - one.middle), score(numbers, one.old - one.middle))
         for one in samples
     ]
-    tested = test(scores, [(sample.scene.family, sample.scene.model) for sample in samples])
+    # A turn's pictures come from the turn before, so each turn is averaged by itself.
+    groups = [
+        (one.scene.family, one.scene.model, run.manifest.cases[one.scene.ours[0]].turn)
+        for one in samples
+    ]
+    tested = test(scores, groups)
     moved: list[Scored] = []
     unproved: list[Unproved] = []
     for place, sample in enumerate(samples):
@@ -165,9 +173,9 @@ def score(numbers: Numbers, moved: Values) -> Values:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), np.float64)
 
 
-def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[tuple[str, str]]) -> Tested:
-    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: family and
-    model of each scene.
+def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Tested:
+    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: which scenes
+    are averaged together.
     """
     count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
     change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
@@ -248,7 +256,7 @@ def _list_pictures(at: int, new: Values, old: Values, own: Values, freedom: Valu
 
 
 def _group_families(
-    change: Values, error: Values, freedom: Values, groups: Sequence[tuple[str, str]]
+    change: Values, error: Values, freedom: Values, groups: Sequence[Group]
 ) -> Values:
     """How likely each family's mean change is by chance, at each of its scenes; not corrected.
     `error`: each scene's own, or the one drawn towards all scenes' where that is larger. Of three

@@ -16,6 +16,7 @@ from editproof.harness.operations.project import (
     read_fail_on,
 )
 from editproof.harness.records import runs
+from editproof.harness.records.drift import measure_drift
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.runs import Run
 from editproof.harness.retention.sizes import measure_folder
@@ -67,6 +68,9 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
             {"case": case_id, "kind": ending.error, "message": ending.reason}
             for case_id, ending in run.endings.items()
             if ending.error
+        ],
+        "drift": [
+            asdict(drift) for drift in (*measure_drift(run), *measure_drift(run, by_family=True))
         ],
         "bytes": size.total,
         "shared_bytes": size.shared,

@@ -53,6 +53,7 @@ class RunRequest:
     seeds: tuple[int, ...]
     folders: tuple[str, ...]
     grounds: Path | None
+    turns: int
     out: Path | None
     resume: bool
     jobs: int
@@ -68,7 +69,7 @@ class RunRequest:
     def names_no_suite(self) -> bool:
         """Whether neither suite nor anything of it but pipelines was asked for."""
         return self == replace(
-            self, suite="", models=(), families=(), seeds=(), folders=(), grounds=None
+            self, suite="", models=(), families=(), seeds=(), folders=(), grounds=None, turns=0
         )
 
 
@@ -210,6 +211,7 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
         seeds=asked.seeds,
         folders=[parse_folder(text, Path.cwd()) for text in asked.folders],
         grounds=str(asked.grounds.resolve()) if asked.grounds else "",
+        turns=asked.turns,
     )
 
 

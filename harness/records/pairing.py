@@ -32,6 +32,9 @@ Subject = tuple[str, str, str]
 _SCENE = ("expected", "input", "regions")
 """Pictures that tell whether a scene is the same, by their hashes."""
 
+_SCENE_OF_LATER_TURN = ("expected", "regions")
+"""The same of a later turn, whose input is an output."""
+
 
 class Scene(NamedTuple):
     """One scene of one model: what this run has of it, and what was accepted."""
@@ -98,7 +101,12 @@ def pair(run: Run, baseline: Run) -> Pairing:
         accepted = theirs.get(subject, [])
         if not accepted:
             new += [run.manifest.cases[column].id for column in columns]
-        elif not _is_same_scene(run, baseline, columns, accepted):
+        elif not _is_same_scene(run, baseline, columns, accepted) or not _is_same_scene(
+            run,
+            baseline,
+            _find_first_turn(run, ours, columns),
+            _find_first_turn(baseline, theirs, accepted),
+        ):
             altered += [run.manifest.cases[column].id for column in columns]
         else:
             mode = modes[subject[2]]
@@ -266,15 +274,26 @@ def _is_same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequenc
         mine.request and yours.request and mine.request != yours.request
     ):
         return False
-    return _has_same_pictures(run.endings[mine.id], baseline.endings[yours.id])
+    names = _SCENE if mine.turn == 1 else _SCENE_OF_LATER_TURN
+    return _has_same_pictures(run.endings[mine.id], baseline.endings[yours.id], names)
+
+
+def _find_first_turn(
+    run: Run, by_subject: Mapping[Subject, list[int]], columns: list[int]
+) -> list[int]:
+    """Columns of the first turns of a scene and model, by those of any turn; these where there are
+    none.
+    """
+    case = run.manifest.cases[columns[0]]
+    return by_subject.get((case.family, case.first_turn_name, case.model.name), columns)
 
 
 def _identity(case: Case) -> tuple[object, ...]:
     return (case.size, case.scale, case.scene_seed, tuple(sorted(case.params.items())))
 
 
-def _has_same_pictures(ours: CaseEnding, theirs: CaseEnding) -> bool:
-    pairs = [(getattr(ours, name), getattr(theirs, name)) for name in _SCENE]
+def _has_same_pictures(ours: CaseEnding, theirs: CaseEnding, names: Sequence[str]) -> bool:
+    pairs = [(getattr(ours, name), getattr(theirs, name)) for name in names]
     return all(mine == yours for mine, yours in pairs if mine and yours)
 
 

@@ -122,8 +122,8 @@ class Run:
 
     @property
     def measurements(self) -> pd.DataFrame:
-        """One row a number: case_id, vector, family, step, model, seed, metric, region, stat,
-        value, unit, reason, y, x.
+        """One row a number: case_id, vector, family, step, turn, model, seed, metric, region,
+        stat, value, unit, reason, y, x.
         """
         return tables.make_measurement_table(self.records)
 

@@ -189,6 +189,7 @@ def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
             "vector": record.case.scene,
             "family": record.case.family,
             "step": record.case.step,
+            "turn": record.case.turn,
             "params": msgspec.json.encode(record.case.params).decode(),
             "model": record.case.model.name,
             "seed": record.case.seed,
@@ -202,6 +203,7 @@ def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
         "vector",
         "family",
         "step",
+        "turn",
         "params",
         "model",
         "seed",
@@ -213,7 +215,14 @@ def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     columns += ["unit", "reason", "y", "x"]
     table = pd.DataFrame(rows, columns=columns)
     return table.astype(
-        {"step": "int64", "seed": "int64", "value": "float64", "y": "Int64", "x": "Int64"}
+        {
+            "step": "int64",
+            "turn": "int64",
+            "seed": "int64",
+            "value": "float64",
+            "y": "Int64",
+            "x": "Int64",
+        }
     )
 
 

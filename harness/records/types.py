@@ -221,6 +221,10 @@ class Suite:
     """Outcomes that fail the build. `traded` does where what is lost is more visible than what is
     won.
     """
+    turns: int | Mapping[str, int] = 1
+    """How many times each output is edited in a row: of all families, or by family; one that is not
+    named: once.
+    """
     narrowed: bool = False
     """Whether somebody took only some of its families or models, so that a rule may have nothing
     left to judge.
@@ -259,11 +263,18 @@ class Case:
     """The user's own case: hash of what is asked beside its pictures (prompt, settings, boxes);
     empty: not known.
     """
+    turn: int = 1
+    """1: the scene is edited. Above: the output of the turn before is edited again."""
+
+    @property
+    def first_turn_name(self) -> str:
+        """Within its family: the name in the user's folder, or the rung's number."""
+        return self.own or str(self.step)
 
     @property
     def name(self) -> str:
-        """Within its family: the name in the user's folder, or the rung's number."""
-        return self.own or str(self.step)
+        """As `first_turn_name`, and which turn it is, after the first: `3 turn 2`."""
+        return self.first_turn_name + (f" turn {self.turn}" if self.turn > 1 else "")
 
     @property
     def scene(self) -> str:
@@ -274,6 +285,16 @@ class Case:
     def scene_key(self) -> tuple[object, ...]:
         """Equal for cases that ask the same of different models and seeds."""
         return (self.family, self.name, self.size, self.scale, self.scene_seed, self.folder)
+
+    @property
+    def chain(self) -> tuple[object, ...]:
+        """Equal for the turns of one scene, model and seed."""
+        scene = (self.family, self.first_turn_name, self.size, self.scale, self.scene_seed)
+        return (*scene, self.folder, self.model.name, self.seed)
+
+    def follows(self, other: Case) -> bool:
+        """Whether it edits the output of the other case."""
+        return self.turn == other.turn + 1 and self.chain == other.chain
 
 
 @dataclass(frozen=True, slots=True)

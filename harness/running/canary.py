@@ -32,8 +32,8 @@ def check_services(
 
 
 def _find_first(model: str, made: Sequence[CaseRecord]) -> CaseRecord | None:
-    """The first edit of the model that gave a picture."""
-    own = (record for record in made if record.case.model.name == model)
+    """The first edit of the model that gave a picture and needs no turn before it."""
+    own = (r for r in made if r.case.model.name == model and r.case.turn == 1)
     return next((record for record in own if "actual" in record.blobs), None)
 
 

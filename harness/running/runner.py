@@ -32,7 +32,7 @@ from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Case, CaseRecord, Model, Suite
+from editproof.harness.records.types import CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
 from editproof.harness.running.canary import check_services
 from editproof.harness.running.pipeline_process import (
@@ -277,18 +277,18 @@ def _finish(
         progress(record, done, total)
 
     left = []
+    before = None
     for case in manifest.cases:
-        if case.id in finished:
-            continue
-        record = cache.get(case, config.folder)
-        if record:
+        record = finished.get(case.id)
+        if record is None and (record := cache.get(case, config.folder)):
             keep(record)
-        else:
-            left.append(case)
+        if record is None:
+            left.append(EditWork(case, before if before and case.follows(before.case) else None))
+        before = record
     paid, cost = _take_affordable(left, manifest.pipelines, config.max_cost)
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
     made = []
-    for record in in_workers(setup, config.jobs, [EditWork(case) for case in paid]):
+    for record in in_workers(setup, config.jobs, paid):
         keep(record)
         cache.put(record, config.folder)
         made.append(record)
@@ -313,16 +313,16 @@ def _list_unnamed_services(manifest: Manifest) -> list[str]:
 
 
 def _take_affordable(
-    cases: Sequence[Case], pipelines: Mapping[str, PipelineInfo], most: float | None
-) -> tuple[list[Case], float]:
-    """The first cases that cost no more than that together, and what they cost."""
-    paid: list[Case] = []
+    work: Sequence[EditWork], pipelines: Mapping[str, PipelineInfo], most: float | None
+) -> tuple[list[EditWork], float]:
+    """The first edits that cost no more than that together, and what they cost."""
+    paid: list[EditWork] = []
     cost = 0.0
-    for case in cases:
-        price = pipelines[case.model.name].capabilities.price
+    for edit in work:
+        price = pipelines[edit.case.model.name].capabilities.price
         if most is not None and cost + price > most:
             break
-        paid.append(case)
+        paid.append(edit)
         cost += price
     return paid, cost
 

@@ -36,6 +36,7 @@ from editproof.harness.records.types import (
     Measurement,
     StageRecord,
 )
+from editproof.harness.running.chains import check_turn_before, refuse_turn
 from editproof.harness.running.measure import (
     Prepared,
     as_delivered,
@@ -46,7 +47,8 @@ from editproof.harness.running.measure import (
     reasons,
 )
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess
-from editproof.harness.suites.tasks import Task, make_task
+from editproof.harness.suites.tasks import Task, find_drawn_case, make_task
+from editproof.harness.suites.turns import derive_seed, edit_again
 from editproof.pipelines.contract import CaseName, EditRequest, EditResult
 from editproof.pipelines.loader import parse
 from editproof.vectors.drawing.region_picture import REGION_COLOURS, paint_regions
@@ -94,6 +96,9 @@ class EditWork:
     """An edit to make and measure."""
 
     case: Case
+    before: CaseRecord | None = None
+    """The turn before, where it had ended when the work was handed out. None: the case is a first
+    turn, or its worker has made the turn before."""
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -143,18 +148,38 @@ class Worker:
         self._setup = setup
         self._scenes: OrderedDict[tuple[object, ...], _Scene] = OrderedDict()
         self._hosts: dict[str, PipelineProcess] = {}
+        self._last: CaseRecord | None = None
+        """Of the last edit: what the next turn edits."""
 
     def take(self, work: Work) -> tuple[CaseRecord, ...]:
         """Do the work; whatever goes wrong is the cases' own error."""
         if isinstance(work, EditWork):
-            return (self._edit_case(work.case),)
+            self._last = self._edit_case(work.case, work.before or self._last)
+            return (self._last,)
         return self._measure_edits(work.records)
 
-    def _edit_case(self, case: Case) -> CaseRecord:
+    def _edit_case(self, case: Case, before: CaseRecord | None) -> CaseRecord:
         try:
-            return self._edit(case, self._scene(case))
+            scene = self._scene(case)
+            if case.turn == 1:
+                return self._edit(case, scene)
+            return self._edit_output(case, scene, check_turn_before(case, before))
         except EditproofError as error:
             return _make_failed_record(case, _make_case_error(error), {})
+
+    def _edit_output(self, case: Case, scene: _Scene, before: CaseRecord) -> CaseRecord:
+        """Edit what the turn before made, as it was delivered."""
+        folder = self._setup.folder
+        if "actual" not in before.blobs:
+            return self._explain_absence(refuse_turn(case, before))
+        request = edit_again(
+            scene.request,
+            scene.prepared.reference,
+            pictures.load(blob_path(folder, before.blobs["actual"])),
+            moved=find_drawn_case(case).turn > 1,
+        )
+        given = {"input": pictures.store(folder, request.image)}
+        return self._edit(case, replace(scene, request=request, blobs={**scene.blobs, **given}))
 
     def _measure_edits(self, records: tuple[CaseRecord, ...]) -> tuple[CaseRecord, ...]:
         try:
@@ -177,8 +202,8 @@ class Worker:
         return [get_metric(name, self._setup.weights) for name in self._setup.metrics]
 
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
-        name = CaseName(case.family, case.name, case.model.name, case.id)
-        request = replace(scene.request, seed=case.seed, case=name)
+        name = CaseName(case.family, case.name, case.model.name, case.id, case.turn)
+        request = replace(scene.request, seed=derive_seed(case), case=name)
         try:
             result, effort = self._find_host(case.model.spec).edit(case.model.spec, request)
         except PipelineError as error:
@@ -297,19 +322,22 @@ class Worker:
         """
         expected = scene.prepared.reference.expected
         shown = {"actual": record.blobs["actual"]}
+        if record.case.turn > 1 and "input" in record.blobs:  # an output, not the scene's
+            shown["input"] = record.blobs["input"]
         if expected is not None:
             shown["difference"] = pictures.store_difference(self._setup.folder, expected, actual)
         return replace(record, blobs={**scene.blobs, **shown}, measurements=measurements)
 
     def _scene(self, case: Case) -> _Scene:
         """The case's scene, prepared, with its pictures stored."""
-        if case.scene_key not in self._scenes:
-            task = make_task(case)
+        drawn = find_drawn_case(case)
+        if drawn.scene_key not in self._scenes:
+            task = make_task(drawn)
             prepared = prepare(task.reference, self._metrics)
-            self._scenes[case.scene_key] = _Scene(task.request, prepared, self._store(task))
+            self._scenes[drawn.scene_key] = _Scene(task.request, prepared, self._store(task))
             if len(self._scenes) > SCENES_KEPT:
                 self._scenes.popitem(last=False)
-        return self._scenes[case.scene_key]
+        return self._scenes[drawn.scene_key]
 
     def _store(self, task: Task) -> dict[str, str]:
         """Store the pictures that show what was asked and what is known; their hashes by name."""

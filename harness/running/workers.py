@@ -41,24 +41,36 @@ def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[
 
 class _SceneQueue:
     """Hands out work so that a worker stays with a scene while there is some; an idle one helps
-    with the largest rest.
+    with the largest rest. The turns of a chain all go to one worker, in their order.
     """
 
     def __init__(self, work: Sequence[Work]) -> None:
-        scenes: dict[tuple[object, ...], deque[Work]] = {}
+        scenes: dict[tuple[object, ...], deque[deque[Work]]] = {}
         for one in work:
-            scenes.setdefault(one.cases[0].scene_key, deque()).append(one)
+            first = one.cases[0]
+            chains = scenes.setdefault(replace(first, turn=1).scene_key, deque())
+            if first.turn > 1 and chains and chains[-1][-1].cases[0].chain == first.chain:
+                chains[-1].append(one)
+            else:
+                chains.append(deque([one]))
         self._waiting = deque(scenes.values())
-        self._current: dict[int, deque[Work]] = {}
+        self._current: dict[int, deque[deque[Work]]] = {}
+        self._chains: dict[int, deque[Work]] = {}
 
     def next_for(self, worker: int) -> Work | None:
         """What the worker does next; None when all is handed out."""
+        if not self._chains.get(worker):
+            self._chains[worker] = self._next_chain(worker)
+        return self._chains[worker].popleft() if self._chains[worker] else None
+
+    def _next_chain(self, worker: int) -> deque[Work]:
+        """What nobody has started yet; empty when all is handed out."""
         if not self._current.get(worker):
             if self._waiting:
                 self._current[worker] = self._waiting.popleft()
             else:
                 self._current[worker] = max(self._current.values(), key=len, default=deque())
-        return self._current[worker].popleft() if self._current[worker] else None
+        return self._current[worker].popleft() if self._current[worker] else deque()
 
 
 class _Worker:

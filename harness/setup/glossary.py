@@ -52,6 +52,11 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             "One scene, one model and one seed. A run has one picture and one set of numbers for"
             " each case."
         ),
+        "turn": (
+            "One edit of a chain: the output of a turn is the input of the next. A suite asks for"
+            " more than one with `turns = 3`."
+        ),
+        "drift": "How much a number changes a turn, with its 95 % interval.",
         "suite": (
             "Which families, steps, models, seeds and metrics to run, and the rules to judge"
             " them by."

@@ -19,6 +19,7 @@ from editproof.harness.suites import own_cases
 from editproof.harness.suites.source import code_hash
 from editproof.harness.suites.tasks import find_vector
 from editproof.harness.suites.trust import NO_TRUST, Trust
+from editproof.harness.suites.turns import count_turns
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.device import device_name
 from editproof.vectors.drawing.grounds import PHOTOGRAPHS, find_photographs
@@ -48,16 +49,18 @@ def expand_suite(
     weights: LpipsWeights,
     trust: Trust = NO_TRUST,
 ) -> tuple[Case, ...]:
-    """Every case of the suite, scene by scene; a deterministic model gets the first seed only.
+    """Every case of the suite, scene by scene, the turns of a scene, model and seed in a row; a
+    deterministic model gets the first seed only.
 
     Raises UsageError where the user's own files can't be read, or do not fit together.
     """
     outcome = _OutcomeHasher(suite, weights)
     return tuple(
-        _build_case(scene, model, seed, outcome.digest(pipelines[model.name]))
+        _build_case(scene, model, seed, turn, outcome.digest(pipelines[model.name]))
         for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite, trust))
         for model in suite.models
         for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
+        for turn in range(1, count_turns(suite, scene.blank) + 1)
     )
 
 
@@ -176,7 +179,7 @@ def current_id(case: Case) -> str:
         files = own_cases.hash_case(own_cases.find_case(Path(case.folder), case.own))
     else:
         files = _hash_photographs(case.folder) if case.folder else ""
-    return _hash_id(_identity(case, files), case.model, case.seed)
+    return _hash_id(_identity(case, files), case.model, case.seed, case.turn)
 
 
 def _identity(case: Case, files: str) -> dict[str, object]:
@@ -199,14 +202,15 @@ def _identity(case: Case, files: str) -> dict[str, object]:
 _NO_MODEL = Model("", "")
 
 
-def _build_case(scene: _Scene, model: Model, seed: int, outcome: str) -> Case:
-    case_id = _hash_id(scene.identity, model, seed)
+def _build_case(scene: _Scene, model: Model, seed: int, turn: int, outcome: str) -> Case:
+    case_id = _hash_id(scene.identity, model, seed, turn)
     key = _hash_value([case_id, outcome, scene.code]) if outcome else ""
-    return replace(scene.blank, id=case_id, key=key, model=model, seed=seed)
+    return replace(scene.blank, id=case_id, key=key, model=model, seed=seed, turn=turn)
 
 
-def _hash_id(identity: Mapping[str, object], model: Model, seed: int) -> str:
-    return _hash_value({**identity, "model": model.name, "seed": seed})[:ID_LENGTH]
+def _hash_id(identity: Mapping[str, object], model: Model, seed: int, turn: int) -> str:
+    later = {"turn": turn} if turn > 1 else {}
+    return _hash_value({**identity, "model": model.name, "seed": seed, **later})[:ID_LENGTH]
 
 
 class _OutcomeHasher:

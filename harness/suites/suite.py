@@ -27,6 +27,7 @@ from editproof.harness.records.types import (
     Waiver,
 )
 from editproof.harness.suites.settings import PipelineTable, check_waiver, convert_shown, read_toml
+from editproof.harness.suites.turns import check_turns
 from editproof.pipelines.adapters.names import name_table
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.loader import locate, parse
@@ -59,6 +60,8 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: int = 2
     scene_seed: int = 7
     seeds: tuple[int, ...] = (42, 99, 123)
+    turns: int | dict[str, int] = 1
+    """How many times each output is edited in a row, or a table of that by family."""
     metrics: tuple[str, ...] = EVERY_NIGHT
     budgets: tuple[Budget, ...] = ()
     margins: tuple[Margin, ...] = ()
@@ -117,12 +120,13 @@ def narrow_suite(
     seeds: Sequence[int] = (),
     folders: Sequence[CaseFolder] = (),
     grounds: str = "",
+    turns: int = 0,
 ) -> Suite:
     """The suite with other pipelines, or only some of its models, families or seeds. Raises
     UsageError on unknown names.
 
     `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the
-    suite's.
+    suite's, and so does `turns`, of every family, where it is not 0.
     """
     if folders:
         name = "+".join(folder.name for folder in folders)
@@ -149,6 +153,9 @@ def narrow_suite(
     if seeds:
         _check_seeds(seeds)
         suite = replace(suite, seeds=tuple(dict.fromkeys(seeds)))
+    if turns:
+        check_turns(turns, ())
+        suite = replace(suite, turns=turns)
     return suite
 
 
@@ -215,6 +222,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         check_name(name)
     _check_rules(file)
     check_size(file.size, file.scale)
+    check_turns(file.turns, [*file.vectors, *file.folders])
     for name in file.folders:
         check_label(name, "the name of a folder of cases")
         if name in ladders:
@@ -250,6 +258,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         default_margins=file.default_margins,
         viewing=file.viewing,
         fail_on=file.fail_on,
+        turns=file.turns,
     )
 
 

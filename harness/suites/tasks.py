@@ -13,6 +13,7 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Case
 from editproof.harness.suites import own_cases
 from editproof.harness.suites.suite import MAX_SEED, check_size
+from editproof.harness.suites.turns import MAX_TURNS
 from editproof.pipelines.contract import EditRequest
 from editproof.vectors import Vector
 from editproof.vectors.drawing.grounds import use_own_photographs
@@ -41,7 +42,7 @@ def make_task(case: Case) -> Task:
     if case.folder:
         vector = use_own_photographs(vector, Path(case.folder))
     return make_scene_task(
-        vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale)
+        vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale, turn=case.turn)
     )
 
 
@@ -58,7 +59,18 @@ def find_vector(case: Case) -> Vector:
     check_size(case.size, case.scale)
     if not 0 <= case.scene_seed <= MAX_SEED:
         raise UsageError(f"a scene's seed must be from 0 to {MAX_SEED}; it is {case.scene_seed}")
+    if not 1 <= case.turn <= MAX_TURNS:
+        raise UsageError(f"a turn must be from 1 to {MAX_TURNS}; it is {case.turn}")
     return vector
+
+
+def find_drawn_case(case: Case) -> Case:
+    """The case whose scene a case is measured by: itself where its vector moves what must go, else
+    the first turn, whose mask and right answer hold in every turn. Raises UsageError as
+    `make_task`.
+    """
+    moves = case.turn > 1 and not case.own and find_vector(case).moves
+    return case if moves else replace(case, turn=1)
 
 
 def make_scene_task(scene: Scene) -> Task:

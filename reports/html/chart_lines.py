@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, CaseRecord, Param
 from editproof.reports.common import numbers
@@ -64,7 +65,7 @@ def limit_lines(records: Sequence[CaseRecord], metric: str) -> tuple[Line, ...]:
             points.setdefault(case.case.step, []).append(
                 numbers.value(case, metric, "edit", "mean")
             )
-        lines.append(_make_line(model, points))
+        lines.append(make_line(model, points))
     return tuple(lines)
 
 
@@ -106,11 +107,11 @@ def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
     ticks, below = _read_ladder(records, steps)
     for axes, (metric, label) in zip(panels, labels, strict=True):
         lines = limit_lines(records, metric)
-        _draw(axes, lines)
+        draw_lines(axes, lines)
         for budget in run.manifest.suite.budgets:
-            if _is_covered(budget, records[0].case.family, metric):
-                _draw_budget(axes, budget, steps)
-                _mark_failures(axes, lines, budget)
+            if is_covered(budget, records[0].case.family, NumberKey(metric, "edit", "mean")):
+                draw_budget(axes, budget, steps)
+                mark_failures(axes, lines, budget)
         axes.set_xticks(steps, ticks)
         axes.set_xlim(steps[0] - 0.3, steps[-1] + 0.3)
         axes.set_xlabel(f"ladder step{below}")
@@ -126,13 +127,13 @@ def _by_stat(records: Sequence[CaseRecord], metric: str, stat: str, count: int) 
             number: [numbers.value(case, metric, "edit", f"{stat}_{number}") for case in cases]
             for number in range(1, count + 1)
         }
-        lines.append(_make_line(model, points))
+        lines.append(make_line(model, points))
     return tuple(lines)
 
 
 def _find_bands(lines: Sequence[Line], names: Sequence[str], across: str, up: str) -> Figure:
     figure, (axes,) = make_figure(1, len(lines))
-    _draw(axes, lines)
+    draw_lines(axes, lines)
     axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     place = axes.get_yaxis_transform()
     axes.annotate(
@@ -146,7 +147,8 @@ def _find_bands(lines: Sequence[Line], names: Sequence[str], across: str, up: st
     return figure
 
 
-def _draw(axes: Axes, lines: Sequence[Line]) -> None:
+def draw_lines(axes: Axes, lines: Sequence[Line]) -> None:
+    """Each model's means, with a band from its lowest to its highest case."""
     for index, line in enumerate(lines):
         style = look(index)
         label = label_of(line.model)
@@ -169,7 +171,8 @@ def _draw(axes: Axes, lines: Sequence[Line]) -> None:
             )
 
 
-def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
+def draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
+    """A budget's limit, dotted beyond the rungs that it covers."""
     end = min(steps[-1], budget.until_step or steps[-1]) + 0.25
     for limit in (budget.min, budget.max):
         if limit is not None:
@@ -190,7 +193,7 @@ def _draw_budget(axes: Axes, budget: Budget, steps: Sequence[int]) -> None:
             )
 
 
-def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
+def mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
     """A ring around the first step at which a model is past the budget, also beyond the rungs that
     it covers.
     """
@@ -210,13 +213,10 @@ def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
             )
 
 
-def _is_covered(budget: Budget, family: str, metric: str) -> bool:
+def is_covered(budget: Budget, family: str, key: NumberKey) -> bool:
+    """Whether a budget limits that number of the family."""
     named = not budget.families or family in budget.families
-    return named and (metric_name(budget.metric), budget.region, budget.stat) == (
-        metric,
-        "edit",
-        "mean",
-    )
+    return named and (metric_name(budget.metric), budget.region, budget.stat) == key
 
 
 def _read_ladder(records: Sequence[CaseRecord], steps: Sequence[int]) -> tuple[list[str], str]:
@@ -238,7 +238,8 @@ def _format_param(param: Param) -> str:
     return f"{param:g}" if isinstance(param, float) else make_drawable(str(param))
 
 
-def _make_line(model: str, points: dict[int, list[float | None]]) -> Line:
+def make_line(model: str, points: dict[int, list[float | None]]) -> Line:
+    """The line of a model through its values at every x."""
     known = {
         x: [value for value in values if value is not None and math.isfinite(value)]
         for x, values in points.items()

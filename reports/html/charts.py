@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
+from editproof.harness.records.drift import Drift, measure_drift
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers, view
+from editproof.reports.common.drift import describe_drifts
 from editproof.reports.html.chart_dots import (
     Effect,
     Point,
@@ -36,6 +38,7 @@ from editproof.reports.html.chart_lines import (
     make_spectral_lines,
 )
 from editproof.reports.html.chart_style import Chart, by_model, make_alt, save, use_style
+from editproof.reports.html.chart_turns import turn_figure
 from editproof.reports.html.history import Moment
 
 KINDS = (
@@ -54,7 +57,9 @@ KINDS = (
         (
             "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the"
             " budgets’ limits, dotted where the budget no longer asks; a ring marks the step at"
-            " which a model passes one, × a step without a result."
+            " which a model passes one, × a step without a result. Turn by turn, each output is"
+            " edited again; below is the change a turn with its 95 % interval, and one that crosses"
+            " 0 may be noise."
         ),
         "No case has a ladder step and an LPIPS or PSNR measurement.",
     ),
@@ -126,11 +131,12 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
         by_family.setdefault(record.case.family, []).append(record)
     shown = _draw_families(run, by_family)
     before = _read_baseline(run.records, load_accepted_cases(run.folder))
+    drifts = measure_drift(run, by_family=True)
     with use_style():
         charts = [
             chart
             for family in shown
-            for chart in _of_family(run, family, by_family[family], before, folder)
+            for chart in _of_family(run, family, by_family[family], before, drifts, folder)
         ]
         charts += _of_run(
             run, {family: by_family[family] for family in shown}, before, history, folder
@@ -160,10 +166,16 @@ def _read_baseline(records: Iterable[CaseRecord], counterparts: AcceptedCases) -
 
 
 def _of_family(
-    run: Run, family: str, records: Sequence[CaseRecord], before: Mapping[str, float], folder: Path
+    run: Run,
+    family: str,
+    records: Sequence[CaseRecord],
+    before: Mapping[str, float],
+    drifts: Sequence[Drift],
+    folder: Path,
 ) -> Iterable[Chart]:
     models = set(list(by_model(records))[:MOST_MODELS])
     records = [record for record in records if record.case.model.name in models]
+    drifts = [drift for drift in drifts if drift.family == family and drift.model in models]
     slug = make_slug(family)
     bands = make_spectral_lines(records)
     if any(line.x for line in bands):
@@ -181,14 +193,21 @@ def _of_family(
             "dB",
         )
         yield save(draw_contrast(bands), "contrast", family, folder / f"contrast-{slug}.svg", alt)
-    damage = limit_lines(records, "lpips")
-    measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(records, metric))
+    first = [record for record in records if record.case.turn == 1]
+    damage = limit_lines(first, "lpips")
+    measured = any(line.x for metric in ("lpips", "psnr") for line in limit_lines(first, metric))
     if measured and not records[0].case.own:
         ends = [(line.model, line.mean[-1]) for line in damage if line.mean]
         alt = make_alt(
             f"LPIPS and PSNR by ladder step in {family}; LPIPS at the last step", ends, ""
         )
-        yield save(limit_figure(run, records), "limit", family, folder / f"limit-{slug}.svg", alt)
+        yield save(limit_figure(run, first), "limit", family, folder / f"limit-{slug}.svg", alt)
+    if drifts:
+        alt = f"Turn by turn in {family}: {_describe_by_model(drifts)}"
+        figure = turn_figure(run, records, drifts)
+        yield save(
+            figure, "limit", f"{family}, turn by turn", folder / f"limit-{slug}-turns.svg", alt
+        )
     dots = make_strips(records, before)
     if any(len(strip.now) > 1 or strip.then for strip in dots):
         ends = [(strip.model, sum(strip.now) / len(strip.now)) for strip in dots]
@@ -262,6 +281,12 @@ def _of_run(
             ]
             alt = make_alt(f"Means over {len(moments)} runs; now", last, "")
             yield save(draw_history(points, labels), "history", "Runs", folder / "history.svg", alt)
+
+
+def _describe_by_model(drifts: Sequence[Drift]) -> str:
+    models = dict.fromkeys(drift.model for drift in drifts)
+    told = {name: [drift for drift in drifts if drift.model == name] for name in models}
+    return ". ".join(f"{name}: {describe_drifts(own)}" for name, own in told.items())
 
 
 def _compare_to_baseline(family: str, found: Iterable[Strip]) -> Iterable[Effect]:

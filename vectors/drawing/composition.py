@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,6 +86,21 @@ def compose(
         prompt=brief.prompt,
         config=dict(brief.config),
         metadata=dict(brief.metadata),
+    )
+
+
+def join_edits(scene: Scene, earlier: Scene) -> Scene:
+    """The scene, its regions of everything that has been edited by now: `edit` is that of both, and
+    `keep` is what neither touches.
+    """
+    touched = (scene.edit + earlier.edit) > 0
+    parts = partition_image(touched.astype(np.uint8), scene.scale)
+    return replace(
+        scene,
+        edit=parts.edit,
+        ring=parts.ring,
+        keep=parts.keep,
+        protect={name: mask * (1 - parts.edit) for name, mask in scene.protect.items()},
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw
 
-from editproof.vectors.drawing.composition import Brief, compose
+from editproof.vectors.drawing.composition import Brief, compose, join_edits
 from editproof.vectors.drawing.grounds import draw_ground
 from editproof.vectors.drawing.layers import Layer, Levels, Patch, Plane, Rgb, patch_box
 from editproof.vectors.drawing.perspectives import horizon, railing, tiles
@@ -48,13 +48,32 @@ Part = tuple[int, Plane]
 """Index of its colour, and its outline as points (y, x)."""
 
 
-def draw(seed: int, size: int, scale: int, *, subject: str, coverage: float, ground: str) -> Scene:
+def draw(
+    seed: int,
+    size: int,
+    scale: int,
+    *,
+    subject: str,
+    coverage: float,
+    ground: str,
+    turn: int = 1,
+) -> Scene:
     """Put a subject that covers `coverage` of the image before a ground: a bird in the middle,
-    others near the bottom.
+    others near the bottom. Each turn has another one at another place.
     """
+    scene = _draw_turn(seed, size, scale, subject, coverage, ground, turn)
+    for earlier in range(1, turn):
+        drawn = _draw_turn(seed, size, scale, subject, coverage, ground, earlier)
+        scene = join_edits(scene, drawn)
+    return scene
+
+
+def _draw_turn(
+    seed: int, size: int, scale: int, subject: str, coverage: float, ground: str, turn: int
+) -> Scene:
     if subject not in SUBJECTS:
         raise ValueError(f"no subject is called {subject!r}; there are: {', '.join(SUBJECTS)}")
-    rng = np.random.default_rng((seed, 20))
+    rng = np.random.default_rng((seed, 20) if turn == 1 else (seed, 20, turn))
     out_px = size * scale
     clean = (
         SCENERY[ground](seed, out_px, scale)
@@ -255,5 +274,6 @@ VECTOR = Vector(
         {"subject": "person", "coverage": 0.09, "ground": "tiles"},
     ),
     draw=draw,
+    moves=True,
     version=2,
 )

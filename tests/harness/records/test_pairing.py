@@ -168,3 +168,33 @@ def test_a_case_that_failed_meets_nobody() -> None:
     assert paired(run_of(failed()), run_of(drawn(case(), "a"))) == Pairing(
         (), {}, (), (), ("id1-42",), ()
     )
+
+
+def turns_of(*inputs: str, own: str = "") -> Run:
+    """The turns of one scene; `inputs`: the picture that each was given."""
+    one = replace(case(0 if own else 1, 7), own=own)
+    return run_of(
+        *(
+            drawn(replace(one, id=f"{inputs[0]}-{turn}", turn=turn), f"{shown}!", input=shown)
+            for turn, shown in enumerate(inputs, start=1)
+        )
+    )
+
+
+def test_a_turn_meets_the_same_turn_whatever_it_was_given() -> None:
+    """Its input is an output, so another one does not make it another scene."""
+    before = turns_of("scene", "before")
+    now = turns_of("scene", "now", "later")
+    before = run_of(
+        *(replace(one, case=replace(one.case, id=f"old{one.case.turn}")) for one in before.records)
+    )
+    found = paired(now, before)
+    assert [scene.name for scene in found.scenes] == ["1", "1 turn 2"]
+    assert found.ids == {"scene-1": "old1", "scene-2": "old2"}
+    assert found.new == ("scene-3",)
+
+
+def test_later_turns_of_an_own_case_that_changed_are_not_compared() -> None:
+    """What the first turn was given says whether the case is the same."""
+    found = paired(turns_of("new", "a", own="photo"), turns_of("old", "a", own="photo"))
+    assert found.altered == ("new-1", "new-2")

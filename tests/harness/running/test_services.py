@@ -12,6 +12,7 @@ from editproof.harness.records.canaries import list_canary_notes, read_canaries
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.types import Case, Model
 from editproof.harness.running.runner import _take_affordable
+from editproof.harness.running.worker import EditWork
 from editproof.pipelines import Capabilities
 from tests.harness.conftest import Command
 
@@ -58,15 +59,16 @@ def service(folder: Path) -> Path:
     return folder
 
 
-def make_case(number: int) -> Case:
-    return Case(str(number), "", "logo", number, {}, 64, 1, 7, Model("paid", "paid.py:build"), 1)
+def make_work(number: int) -> EditWork:
+    model = Model("paid", "paid.py:build")
+    return EditWork(Case(str(number), "", "logo", number, {}, 64, 1, 7, model, 1))
 
 
 @pytest.mark.parametrize(("most", "paid"), [(None, 5), (2.5, 5), (1.2, 2), (0.0, 0)])
 def test_no_more_is_done_than_is_paid_for(most: float | None, paid: int) -> None:
     info = PipelineInfo("paid.py:build", "", "", True, Capabilities(price=0.5))
-    cases = [make_case(number) for number in range(5)]
-    assert _take_affordable(cases, {"paid": info}, most) == (cases[:paid], paid * 0.5)
+    work = [make_work(number) for number in range(5)]
+    assert _take_affordable(work, {"paid": info}, most) == (work[:paid], paid * 0.5)
 
 
 @pytest.mark.slow
