@@ -7,6 +7,7 @@ them what is allowed, and whatever loads a pipeline that data name asks `trusted
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,22 @@ def trusted_pipeline(spec: str, trust: Trust, *, where: object, option: str) -> 
         f" know what it does, allow it with --trust, or name it yourself: {option}, or under"
         " [pipelines] in the editproof.toml of the folder that you work in"
     )
+
+
+def check_inside(paths: Iterable[Path], folder: Path, trust: Trust) -> None:
+    """Raise UsageError where one of the files of cases lies outside their folder, and the user does
+    not allow it.
+    """
+    if trust.everything or trust.cases:
+        return
+    inside = folder.resolve()
+    for path in paths:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(inside):
+            raise UsageError(
+                f"{path} leads out of the folder of cases {inside}, to {real}. Copy the file into"
+                " it, or allow it with --trust, or with trust_cases = true in your editproof.toml"
+            )
 
 
 def check_settings(settings: Mapping[str, Param], trust: Trust, *, where: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, CaseRecord, Param
@@ -211,7 +212,7 @@ def _mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
 
 
 def _is_covered(budget: Budget, family: str, metric: str) -> bool:
-    named = not budget.families or family in budget.families
+    named = not budget.families or is_covered(family, budget.families)
     return named and (metric_name(budget.metric), budget.region, budget.stat) == (
         metric,
         "edit",
