@@ -102,8 +102,10 @@ def check_settings(settings: Mapping[str, Param], trust: Trust, *, where: object
     """Raise UsageError where settings that `where` asks for would load a model or a file that the
     user did not name.
     """
+    if not settings or trust.everything or trust.cases:
+        return
     beyond = settings_beyond_shipped(settings)
-    if beyond and not (trust.everything or trust.cases):
+    if beyond:
         raise UsageError(
             f"{where} asks for settings that you did not name. They would {_listed(beyond)}. If you"
             " know what they do, allow them with --trust, or with trust_cases = true in your"

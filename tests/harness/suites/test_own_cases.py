@@ -18,6 +18,7 @@ from editproof.harness.records.types import CaseFolder
 from editproof.harness.suites.case_folders import list_cases
 from editproof.harness.suites.case_reading import hash_case, read_case
 from editproof.harness.suites.own_cases import PARTS, OwnCase, find_case
+from editproof.harness.suites.trust import Trust
 from editproof.pipelines.contract import EditRequest
 
 SHAPE = (40, 60)
@@ -49,7 +50,7 @@ def case(
 
 
 def find_cases(folder: Path) -> list[OwnCase]:
-    return [own for own, _ in list_cases(CaseFolder("cases", str(folder)), 1)]
+    return [own for own, _ in list_cases(CaseFolder("cases", str(folder)), 1, Trust(cases=True))]
 
 
 def names(folder: Path) -> list[str]:
