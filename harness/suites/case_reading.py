@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from editproof.harness.metrics.core.metric import Area, Areas, Image, Reference
+from editproof.harness.metrics.core.metric import Area, Image, Reference
 from editproof.harness.records.errors import UsageError
+from editproof.harness.suites.case_areas import mark_areas
 from editproof.harness.suites.case_facts import MAX_SCALE, Facts, find_protect_files, read_facts
 from editproof.harness.suites.own_cases import KEPT, OwnCase
 from editproof.harness.suites.picture_files import (
@@ -23,7 +24,6 @@ from editproof.harness.suites.picture_files import (
 from editproof.harness.suites.trust import Trust, check_inside, check_settings
 from editproof.pipelines.contract import EditRequest, Mask
 from editproof.pipelines.files import decode_image, decode_mask, read_mask_range, read_size
-from editproof.vectors.regions import border, partition_image
 from editproof.vectors.scene import Box
 
 
@@ -119,8 +119,8 @@ def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
         file=file,
     )
     reference = Reference(
-        areas=_mark_areas(own, facts, image, mask, scale),
-        expected=None if expected is None else _round_to_levels(expected),
+        areas=mark_areas(image.shape, mask, scale, _mark_protected(own, facts, image)),
+        expected=None if expected is None else round_to_levels(expected),
         input=image,
         boxes=tuple(Box(box.kind, box.label, *box.box) for box in facts.boxes),
         scale=scale,
@@ -168,30 +168,12 @@ def _derive_scale(
     return asked
 
 
-def _mark_areas(own: OwnCase, facts: Facts, image: Image, mask: Mask | None, scale: int) -> Areas:
-    """The regions; `edit`, `ring` and `keep` are empty where no mask tells them, `seams` always,
-    `border` never.
-    """
-    nowhere = np.zeros((image.shape[0] * scale, image.shape[1] * scale), bool)
-    edit = ring = keep = nowhere
-    if mask is not None:
-        levels = np.rint(mask * 255).astype(np.uint8)
-        found = partition_image(levels.repeat(scale, axis=0).repeat(scale, axis=1), scale)
-        edit, ring, keep = (part > 0 for part in (found.edit, found.ring, found.keep))
-    protect = nowhere.copy()
+def _mark_protected(own: OwnCase, facts: Facts, image: Image) -> Area:
+    """Everything that must survive, at the input's size."""
+    protect = np.zeros(image.shape[:2], bool)
     for name in facts.protect:
-        protect |= (
-            _read_protected(own, facts, name, image).repeat(scale, axis=0).repeat(scale, axis=1)
-        )
-    return {
-        "all": ~nowhere,
-        "edit": edit,
-        "ring": ring,
-        "keep": keep,
-        "protect": protect & ~edit,
-        "seams": nowhere,
-        "border": border(image.shape[0] * scale, image.shape[1] * scale, scale),
-    }
+        protect |= _read_protected(own, facts, name, image)
+    return protect
 
 
 def _read_protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area:
@@ -211,6 +193,6 @@ def _read_protected(own: OwnCase, facts: Facts, name: str, image: Image) -> Area
     return box
 
 
-def _round_to_levels(image: Image) -> Image:
+def round_to_levels(image: Image) -> Image:
     """To 8 bits, as the pictures that are compared with it."""
     return np.asarray(np.round(image * 255) / 255, np.float32)
