@@ -9,6 +9,7 @@ from pathlib import Path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Case, CaseFolder
 from editproof.harness.records.wording import count_noun
+from editproof.harness.suites.case_patterns import check_patterns
 from editproof.harness.suites.case_reading import check_case, check_trusted
 from editproof.harness.suites.case_sets import scan_set
 from editproof.harness.suites.own_cases import FACTS, OwnCase, find_case, scan_cases
@@ -38,6 +39,7 @@ def list_cases(
                 ready.append((own, check_case(own, scale)))
         except UsageError as error:
             faults.append(str(error))
+    faults = list(dict.fromkeys(faults))
     if faults:
         raise _make_error(folder, faults, len(ready) + len(faults))
     for group in folder.groups:
@@ -96,7 +98,7 @@ def find_files(case: Case) -> OwnCase:
 
 
 def _scan(folder: CaseFolder, trust: Trust) -> Iterator[OwnCase | UsageError]:
-    if folder.input or folder.expected:
+    if check_patterns(folder, f"folders.{folder.name}"):
         return scan_set(folder, trust)
     return scan_cases(Path(folder.path))
 

@@ -1,8 +1,8 @@
 """Patterns that say where the files of a set of cases lie.
 
 `images/{group}/{name}.png`: a field stands for a part of a file's or a folder's name. `*` stands
-for anything in a name, `**` for any folders between. A pattern without `{name}` may have one `*`,
-which then is the name.
+for anything in a name, `**` for any folders between. A pattern without any field but `{group}` may
+have one `*`, which then is the name.
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ class Pattern:
 def parse_pattern(text: str, where: str) -> Pattern:
     """Raise UsageError, naming `where`, unless it is a pattern that names apart what it finds."""
     plain = text.removeprefix("./")
-    if "{name}" not in plain and plain.count("*") == 1:
+    if "{" not in plain.replace("{group}", "") and plain.count("*") == 1:
         plain = plain.replace("*", "{name}")
     pattern = Pattern(plain)
     rest = _TOKEN.sub("", plain)
     problem = ""
     if plain.startswith("/") or "\0" in plain:
         problem = "must be relative to the folder of cases"
-    elif any(mark in rest for mark in "{}*"):
+    elif any(mark in rest for mark in "{}*") or re.search(r"[^/]\*\*|\*\*[^/]", plain):
         problem = "has a brace or a star that means nothing: write {field}, *, or **/"
     elif not pattern.fields:
         problem = "finds one file only: write {name} where the case's name stands"

@@ -68,6 +68,7 @@ def check_case(own: OwnCase, scale: int) -> int:
         part: read_or_explain(path, lambda path: read_size(read_bytes(path)))
         for part, path in own.parts.items()
     }
+    sizes.setdefault("input", sizes.get("expected", (0, 0)))
     mask = _find_mask(own)
     if mask and sizes[mask] != sizes["input"]:
         raise UsageError(
@@ -89,11 +90,13 @@ def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     """What the pipeline is asked, and what is known about the right answer.
 
     `scale` is the suite's. Without a mask nothing is known about regions but `all`; without
-    `expected` only what needs no right answer can be measured. Raises UsageError naming the file.
+    `expected` only what needs no right answer can be measured. A case without an input, whose edits
+    exist already, asks for the right answer. Raises UsageError naming the file.
     """
     facts = read_facts(own)
-    file = read_bytes(own.parts["input"])
-    image, _ = read_or_explain(own.parts["input"], lambda _: decode_image(file))
+    start = own.parts.get("input", own.parts.get("expected", Path()))
+    file = read_bytes(start)
+    image, _ = read_or_explain(start, lambda _: decode_image(file))
     mask = _read_mask(own)
     expected = (
         read_or_explain(own.parts["expected"], lambda path: decode_image(read_bytes(path))[0])
@@ -121,7 +124,7 @@ def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
     reference = Reference(
         areas=mark_areas(image.shape, mask, scale, _mark_protected(own, facts, image)),
         expected=None if expected is None else round_to_levels(expected),
-        input=image,
+        input=image if "input" in own.parts else None,
         boxes=tuple(Box(box.kind, box.label, *box.box) for box in facts.boxes),
         scale=scale,
     )

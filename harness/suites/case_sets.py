@@ -24,10 +24,11 @@ LONGEST_GROUP = 60
 
 
 def scan_set(folder: CaseFolder, trust: Trust) -> Iterator[OwnCase | UsageError]:
-    """Every case of the set, and an error for each that can't be found.
+    """Every case of the set, and an error for each that can't be found, or for a pattern that finds
+    nothing.
 
-    Raises UsageError where there is no such folder, where a pattern finds nothing, or where the
-    set is read from outside the folder and the user does not allow it.
+    Raises UsageError where there is no such folder, or where the set is read from outside the
+    folder and the user does not allow it.
     """
     patterns = check_patterns(folder, f"folders.{folder.name}")
     base = Path(folder.path)
@@ -36,10 +37,13 @@ def scan_set(folder: CaseFolder, trust: Trust) -> Iterator[OwnCase | UsageError]
     places = {part: _Places(pattern, base, trust) for part, pattern in patterns.items()}
     lead = "input" if "input" in places else "expected"
     rows = _read_prompts(folder, trust) if folder.prompts else _list_inputs(places[lead], base)
-    yield from _build_cases(folder, places, lead, rows)
+    faults = 0
+    for found in _build_cases(folder, places, lead, rows):
+        faults += isinstance(found, UsageError)
+        yield found
     for part, place in places.items():
-        if not place.has_found:
-            raise UsageError(
+        if not (place.has_found or faults):
+            yield UsageError(
                 f"{base} holds no file that fits {part} = {getattr(folder, part)!r}. A field such"
                 " as {name} stands for a part of a name, * for anything in a name, and **/ for any"
                 " folders"
@@ -99,7 +103,7 @@ class _Places:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.is_file() or path.is_symlink()  # a broken link is named when it is read
     except (OSError, ValueError):  # a cell that can't be the name of a file
         return False
 
@@ -115,13 +119,12 @@ def _read_prompts(folder: CaseFolder, trust: Trust) -> Iterator[Row | UsageError
     check_inside([path], Path(folder.path), trust)
     rows = list(read_rows(path))
     columns = dict.fromkeys(column for row in rows if isinstance(row, Row) for column in row.values)
-    if not columns:
-        yield from (row for row in rows if isinstance(row, UsageError))
+    if not rows:
         raise UsageError(f"the prompt file {path} has no rows")
     wanted = {"name_column": folder.name_column, "prompt_column": folder.prompt_column}
     wanted |= {"group_column": folder.group_column} if folder.group_column else {}
     for setting, column in wanted.items():
-        if column not in columns:
+        if columns and column not in columns:
             raise UsageError(
                 f"{path} has no column {column!r}; it has: {', '.join(columns)}. Choose one with"
                 f" {setting}"

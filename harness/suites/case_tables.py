@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import CaseFolder, MaskColour
 from editproof.harness.suites.case_patterns import check_patterns
 
@@ -36,6 +37,8 @@ def make_case_folder(name: str, written: str | FolderTable, base: Path) -> CaseF
     path = (base / Path(table.folder).expanduser()).resolve()
     folder = CaseFolder(name=name, path=str(path), **fields)
     check_patterns(folder, f"folders.{name}")
+    if folder.expected and not folder.input:
+        raise UsageError(f"folders.{name} needs input, beside expected: what is to be edited")
     return folder
 
 
