@@ -26,6 +26,7 @@ from editproof.harness.baselines.folder_lock import Say, say_nothing
 from editproof.harness.baselines.index import Acceptance
 from editproof.harness.records.endings import PICTURES
 from editproof.harness.records.errors import IncompleteError, UsageError, unknown_name_error
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import MANIFEST, Manifest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord
@@ -253,7 +254,7 @@ def _choose_records(run: Run, request: AcceptRequest) -> tuple[CaseRecord, ...]:
         return run.records
     families = dict.fromkeys(record.case.family for record in run.records)
     for family in request.families:
-        if family not in families:
+        if not any(is_covered(known, [family]) for known in families):
             raise unknown_name_error("family in that run", family, families)
     known = dict.fromkeys(
         name for record in run.records for name in (record.case.scene, record.case.id)
@@ -266,7 +267,7 @@ def _choose_records(run: Run, request: AcceptRequest) -> tuple[CaseRecord, ...]:
     return tuple(
         record
         for record in run.records
-        if record.case.family in request.families
+        if is_covered(record.case.family, request.families)
         or {record.case.scene, record.case.id} & set(request.cases)
     )
 

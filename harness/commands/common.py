@@ -92,8 +92,8 @@ def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 @contextmanager
 def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
-    """Errors meant for a person become one line on standard error and their exit code; `--json`
-    says the same as JSON.
+    """Errors meant for a person become one line on standard error, their notes one line each, and
+    their exit code; `--json` says the same as JSON.
 
     `goes_on` says how to continue what Ctrl-C or SIGTERM has stopped, where no note of the
     exception does.
@@ -101,7 +101,8 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
     try:
         yield
     except EditproofError as error:
-        _fail(str(error), error.exit_code, as_json=as_json)
+        details = [plain_line(note) for note in getattr(error, "__notes__", [])]
+        _fail(str(error), error.exit_code, as_json=as_json, details=details)
     except BrokenPipeError:  # whoever read our output has left
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
@@ -120,9 +121,12 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
         _fail(line, exit_code_of(stop), as_json=as_json)
 
 
-def _fail(message: str, code: int, *, as_json: bool) -> NoReturn:
+def _fail(message: str, code: int, *, as_json: bool, details: Sequence[str] = ()) -> NoReturn:
     line = plain_line(message)
     if as_json:
-        typer.echo(json.dumps({"error": line, "exit_code": int(code)}, ensure_ascii=False))
-    typer.echo(f"editproof: {' '.join(line.split())}", err=True)
+        told = {"error": line} | ({"details": details} if details else {})
+        typer.echo(json.dumps({**told, "exit_code": int(code)}, ensure_ascii=False))
+    typer.echo(f"editproof: {' '.join(line.split())}{':' if details else ''}", err=True)
+    for detail in details:
+        typer.echo(f"  {detail}", err=True)
     raise typer.Exit(code) from None

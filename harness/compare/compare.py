@@ -43,6 +43,7 @@ from editproof.harness.records.comparison import (
     Side,
 )
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
@@ -321,7 +322,7 @@ def _tolerance(manifest: Manifest, key: NumberKey, family: str) -> float:
     margins = [
         m
         for m in manifest.suite.margins
-        if m.metric == key.metric and (not m.families or family in m.families)
+        if m.metric == key.metric and (not m.families or is_covered(family, m.families))
     ]
     own_margins = [m.margin for m in margins if (m.region, m.stat) == (key.region, key.stat)]
     alike = [m.margin for m in margins if m.stat == key.stat]

@@ -38,6 +38,7 @@ from editproof.harness.gate.scoring import Scored, judge_pairs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import list_canary_notes
 from editproof.harness.records.exit_codes import ExitCode
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.pairing import Pairing, pair
 from editproof.harness.records.runs import Run
@@ -102,7 +103,7 @@ class Rules:
             place
             for place, waiver in enumerate(self.waivers)
             if waiver.metric in {"", rule}
-            and waiver.family in {"", family}
+            and (not waiver.family or is_covered(family, [waiver.family]))
             and waiver.model in {"", model}
         ]
         return covering[0] if covering else -1
@@ -417,10 +418,10 @@ def _waive(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
 
 def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
     metric = metric_name(finding.evidence.metric) if finding.evidence else finding.rule
-    asked = (waiver.family, waiver.model, waiver.metric)
-    return all(
-        not name or name == other
-        for name, other in zip(asked, (family, model, metric), strict=True)
+    return (
+        (not waiver.family or is_covered(family, [waiver.family]))
+        and waiver.model in {"", model}
+        and waiver.metric in {"", metric}
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate import cost
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
@@ -145,7 +146,7 @@ def make_unjudged_finding(
 def _find_covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) -> Groups:
     found = {}
     for group, columns in groups.items():
-        if rule.families and group[0] not in rule.families:
+        if rule.families and not is_covered(group[0], rule.families):
             continue
         kept = columns
         if rule.until_step is not None:

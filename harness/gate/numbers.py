@@ -20,6 +20,7 @@ from editproof.harness.gate.statistics import Values, measure_badness
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import get_metric, stats_of
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import ASPECTS, Margin, Suite
@@ -171,7 +172,8 @@ def find_written_margin(margins: Iterable[Margin], key: NumberKey, family: str) 
     fitting = [
         m
         for m in margins
-        if (m.metric, m.region, m.stat) == key and (not m.families or family in m.families)
+        if (m.metric, m.region, m.stat) == key
+        and (not m.families or is_covered(family, m.families))
     ]
     return (
         max(enumerate(fitting), key=lambda pair: (bool(pair[1].families), pair[0]))[1].margin

@@ -31,6 +31,7 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
+from editproof.harness.suites.case_folders import list_families
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import narrow_suite, parse_folder
 from editproof.harness.suites.trust import (
@@ -133,8 +134,12 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
     nothing.
     """
     suite = _choose_suite(asked, project)
+    trust = trust_of(project, everything=asked.trust, named=asked.pipelines)
     families = dict.fromkeys(
-        [*(variant.family for variant in suite.variants), *(own.name for own in suite.folders)]
+        [
+            *(variant.family for variant in suite.variants),
+            *(family for folder in suite.folders for family in list_families(folder, trust)),
+        ]
     )
     if not families or not suite.models:
         raise UsageError(f"the suite {suite.name} has no cases: it names no vector or no model")

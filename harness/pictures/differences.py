@@ -23,6 +23,7 @@ import msgspec
 from editproof.harness.metrics.core.colorvideovdp import PACKAGE
 from editproof.harness.metrics.core.visibility import VERSION, Difference
 from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import (
     add_checksum,
@@ -106,7 +107,7 @@ def viewing_of(viewing: Sequence[Viewing], family: str) -> Viewing:
     """The viewing condition of a family: the last entry that names it, else the last one for all
     families.
     """
-    fitting = [one for one in viewing if not one.families or family in one.families]
+    fitting = [one for one in viewing if not one.families or is_covered(family, one.families)]
     named = [one for one in fitting if one.families]
     chosen = (named or fitting or [Viewing()])[-1]
     return Viewing(chosen.display, chosen.distance_m, chosen.zoom)

@@ -36,7 +36,7 @@ def store(folder: Path, image: Image | Plane) -> str:
     """Write a picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG under `blobs/`, and return its
     SHA-256. An existing file is kept.
     """
-    return _write_blob(folder, _encode_png(image))
+    return _write_blob(folder, encode_png(image))
 
 
 def load(path: Path) -> Image:
@@ -78,18 +78,14 @@ def find(folders: Iterable[Path], digest: str) -> Image | None:
 
 def digest_of(image: Image | Plane) -> str:
     """The SHA-256 under which `store` would write a picture."""
-    return hashlib.sha256(_encode_png(image)).hexdigest()
+    return hashlib.sha256(encode_png(image)).hexdigest()
 
 
 def store_indexed(folder: Path, levels: Levels, palette: bytes, alphas: bytes | None = None) -> str:
     """Store H×W palette indices as `store` does. `palette` has three bytes for each colour,
     `alphas` one (None: all opaque).
     """
-    picture = Pil.fromarray(levels).convert("P")
-    picture.putpalette(palette)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
-    return _write_blob(folder, buffer.getvalue())
+    return _write_blob(folder, _encode_indexed(levels, palette, alphas))
 
 
 def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
@@ -103,12 +99,21 @@ def outline(area: Area, colour: Sequence[float]) -> tuple[Levels, bytes, bytes]:
     return levels, bytes([0, 0, 0, *(round(255 * part) for part in colour)]), bytes([0, 255])
 
 
-def _encode_png(image: Image | Plane) -> bytes:
+def encode_png(image: Image | Plane) -> bytes:
+    """A picture, H×W or H×W×3 in [0, 1], as an 8-bit PNG."""
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     if not done:
         raise OSError(f"a picture of shape {image.shape} could not be encoded as PNG")
     return bytes(data.tobytes())
+
+
+def _encode_indexed(levels: Levels, palette: bytes, alphas: bytes | None = None) -> bytes:
+    picture = Pil.fromarray(levels).convert("P")
+    picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", **({} if alphas is None else {"transparency": alphas}))
+    return buffer.getvalue()
 
 
 def _write_blob(folder: Path, data: bytes) -> str:
@@ -128,12 +133,17 @@ def enlarge(image: Image, shape: tuple[int, ...]) -> Image:
 
 
 def store_difference(folder: Path, expected: Image, actual: Image) -> str:
-    """Store CIEDE2000 as a heat map: black is equal, white is ΔE00 20 and more. One byte a pixel
+    """Store `encode_difference`."""
+    return _write_blob(folder, encode_difference(expected, actual))
+
+
+def encode_difference(expected: Image, actual: Image) -> bytes:
+    """CIEDE2000 as a heat map, a PNG: black is equal, white is ΔE00 20 and more. One byte a pixel
     and a palette, since as colours these would be a third of all that a run stores.
     """
     shares = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
     levels = np.round(shares * 255).astype(np.uint8)
-    return store_indexed(folder, levels, heat_palette())
+    return _encode_indexed(levels, heat_palette())
 
 
 def heat_palette() -> bytes:

@@ -34,6 +34,8 @@ ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 VERDICT_SCHEMA = 2
 
+MaskColour = Literal["white", "black"]
+
 Better = Literal["higher", "lower", "zero"]
 """Which way a measurement is good; `zero`: the nearer to 0 the better."""
 
@@ -90,6 +92,22 @@ class CaseFolder:
     """The family that they are listed as."""
     path: str
     """Absolute."""
+    input: str = ""
+    """Pattern of the inputs, relative to `path`; empty: NAME/input.png, or input/NAME.png."""
+    mask: str = ""
+    """Pattern of the masks; empty: there are none. Only beside `input` or `expected`."""
+    expected: str = ""
+    """Pattern of the right answers; empty: none is known."""
+    prompts: str = ""
+    """File of prompts, relative to `path`: one row a case; empty: every input is a case."""
+    prompt_column: str = "prompt"
+    name_column: str = "name"
+    group_column: str = ""
+    """Column that becomes a part of the family; empty: none."""
+    mask_means_edit: MaskColour = "white"
+    """The colour of a mask where the picture is to be edited."""
+    groups: tuple[str, ...] = ()
+    """Groups to run; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +261,7 @@ class Case:
     what the cache goes by. Empty: the pipeline names no fingerprint, so its results are not cached.
     """
     family: str
-    """The vector's, or the name of the folder that it comes from."""
+    """The vector's, or the name of the folder that it comes from, or `folder/group`."""
     step: int
     """The rung; 0: the user's own case."""
     params: Mapping[str, Param]
@@ -265,6 +283,12 @@ class Case:
     """
     turn: int = 1
     """1: the scene is edited. Above: the output of the turn before is edited again."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The user's own case, where patterns found it: part -> path, relative to `folder`. Empty: the
+    parts lie where `own` says.
+    """
+    prompt: str = ""
+    """The user's own case: its prompt in a prompt file; empty: as its `case.toml` says."""
 
     @property
     def first_turn_name(self) -> str:

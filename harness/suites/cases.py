@@ -5,17 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.registry import METRICS, get_metric
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import UsageError, unknown_name_error
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import MetricInfo, PipelineInfo
-from editproof.harness.records.types import Case, Model, Suite
-from editproof.harness.suites import own_cases
+from editproof.harness.records.types import Budget, Case, Limit, Margin, Model, Suite, Viewing
+from editproof.harness.suites.case_folders import (
+    describe_files,
+    find_files,
+    list_cases,
+    name_family,
+)
+from editproof.harness.suites.case_reading import hash_case, hash_request
 from editproof.harness.suites.source import code_hash
 from editproof.harness.suites.tasks import find_vector
 from editproof.harness.suites.trust import NO_TRUST, Trust
@@ -145,14 +152,13 @@ def _list_drawn_scenes(suite: Suite) -> Iterator[_Scene]:
 
 def _list_own_scenes(suite: Suite, trust: Trust) -> Iterator[_Scene]:
     """The user's own cases."""
+    families: set[str] = set()
     for folder in suite.folders:
-        for own in own_cases.find_cases(Path(folder.path)):
-            own_cases.check_trusted(own, Path(folder.path), trust)
-            scale = own_cases.check_case(own, suite.scale)
+        for own, scale in list_cases(folder, suite.scale, trust):
             blank = Case(
                 id="",
                 key="",
-                family=folder.name,
+                family=name_family(folder, own),
                 step=0,
                 params={},
                 size=0,
@@ -162,9 +168,26 @@ def _list_own_scenes(suite: Suite, trust: Trust) -> Iterator[_Scene]:
                 seed=0,
                 own=own.name,
                 folder=folder.path,
-                request=own_cases.hash_request(own),
+                request=hash_request(own),
+                files=describe_files(folder, own),
+                prompt=own.prompt,
             )
-            yield _Scene(_identity(blank, own_cases.hash_case(own)), "", blank)
+            families.add(blank.family)
+            yield _Scene(_identity(blank, hash_case(own)), "", blank)
+    _check_groups(suite, families)
+
+
+def _check_groups(suite: Suite, families: Collection[str]) -> None:
+    """Raise UsageError where a rule names a group that its folder does not have."""
+    whole = [folder.name for folder in suite.folders if not folder.groups]
+    rules: list[Budget | Margin | Limit | Viewing]
+    rules = [*suite.budgets, *suite.margins, *suite.limits, *suite.viewing]
+    for rule in rules:
+        for name in rule.families:
+            if name.partition("/")[0] in whole and not any(
+                is_covered(family, [name]) for family in families
+            ):
+                raise unknown_name_error("family of this suite", name, sorted(families))
 
 
 def current_id(case: Case) -> str:
@@ -176,7 +199,7 @@ def current_id(case: Case) -> str:
     if not case.own:
         find_vector(case)
     if case.own:
-        files = own_cases.hash_case(own_cases.find_case(Path(case.folder), case.own))
+        files = hash_case(find_files(case))
     else:
         files = _hash_photographs(case.folder) if case.folder else ""
     return _hash_id(_identity(case, files), case.model, case.seed, case.turn)

@@ -26,6 +26,12 @@ from editproof.harness.records.types import (
     Viewing,
     Waiver,
 )
+from editproof.harness.suites.case_tables import (
+    FolderTable,
+    has_groups,
+    make_case_folder,
+    narrow_folder,
+)
 from editproof.harness.suites.settings import PipelineTable, check_waiver, convert_shown, read_toml
 from editproof.harness.suites.turns import check_turns
 from editproof.pipelines.adapters.names import name_table
@@ -49,8 +55,8 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name -> pipeline, or a table that tells an adapter what it needs."""
     vectors: dict[str, list[int]] = {}
     """Family -> steps."""
-    folders: dict[str, str] = {}
-    """Name -> folder of the user's own cases, relative to the suite's file."""
+    folders: dict[str, str | FolderTable] = {}
+    """Name -> folder of the user's own cases, relative to the suite's file, or a table."""
     grounds: str = ""
     """Folder of the user's own photographs to draw on, relative to the suite's file; empty:
     scikit-image's.
@@ -140,12 +146,12 @@ def narrow_suite(
         chosen = tuple(model for model in suite.models if model.name in models)
         suite = replace(suite, models=chosen, narrowed=suite.narrowed or chosen != suite.models)
     if families:
-        known = sorted(
-            {v.family for v in suite.variants} | {folder.name for folder in suite.folders}
-        )
-        _check_known(families, known, "family")
+        known = {v.family for v in suite.variants} | {folder.name for folder in suite.folders}
+        grouped = [folder.name for folder in suite.folders if has_groups(folder)]
+        _check_families(families, sorted(known), grouped, "family")
         variants = tuple(variant for variant in suite.variants if variant.family in families)
-        folders_left = tuple(folder for folder in suite.folders if folder.name in families)
+        narrowed_folders = (narrow_folder(folder, families) for folder in suite.folders)
+        folders_left = tuple(folder for folder in narrowed_folders if folder)
         narrower = (variants, folders_left) != (suite.variants, suite.folders)
         suite = replace(
             suite, variants=variants, folders=folders_left, narrowed=suite.narrowed or narrower
@@ -248,8 +254,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         budgets=file.budgets,
         margins=file.margins,
         folders=tuple(
-            CaseFolder(name, str((base / Path(text).expanduser()).resolve()))
-            for name, text in file.folders.items()
+            make_case_folder(name, written, base) for name, written in file.folders.items()
         ),
         grounds=_make_absolute(file.grounds, base),
         limits=file.limits,
@@ -311,7 +316,7 @@ def _check_rule(rule: Budget | Margin, file: SuiteFile) -> None:
         raise UsageError(
             f"{where}: {rule.metric} has the statistics {', '.join(stats_of(rule.metric))}"
         )
-    _check_known(rule.families, [*file.vectors, *file.folders], "family of this suite")
+    _check_rule_families(rule.families, file)
     if isinstance(rule, Margin):
         if not 0 <= rule.margin < math.inf:
             raise UsageError(f"{where}: margin must be 0 or above; it is {rule.margin}")
@@ -328,7 +333,7 @@ def _check_limit(limit: Limit, file: SuiteFile) -> None:
     where = f"limits: {limit.of}"
     if not 0 < limit.max < math.inf:
         raise UsageError(f"{where}: max must be above 0 and finite; it is {limit.max}")
-    _check_known(limit.families, [*file.vectors, *file.folders], "family of this suite")
+    _check_rule_families(limit.families, file)
     _check_step(limit, where)
 
 
@@ -340,7 +345,7 @@ def _check_viewing(viewing: Viewing, file: SuiteFile) -> None:
             "viewing: zoom must be 0.1 to 100 and distance_m 0 (the display's own) to 100; they"
             f" are {viewing.zoom:g} and {viewing.distance_m:g}"
         )
-    _check_known(viewing.families, [*file.vectors, *file.folders], "family of this suite")
+    _check_rule_families(viewing.families, file)
 
 
 def check_fail_on(outcomes: Sequence[str], where: str) -> None:
@@ -359,6 +364,18 @@ def _check_seeds(seeds: Sequence[int]) -> None:
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
             raise UsageError(f"a seed must be from 0 to {MAX_SEED}; one is {seed}")
+
+
+def _check_rule_families(names: Sequence[str], file: SuiteFile) -> None:
+    grouped = [name for name, written in file.folders.items() if has_groups(written)]
+    _check_families(names, [*file.vectors, *file.folders], grouped, "family of this suite")
+
+
+def _check_families(
+    names: Sequence[str], known: Sequence[str], grouped: Sequence[str], kind: str
+) -> None:
+    """Of a folder that has groups, any group may be named: its files say which there are."""
+    _check_known([name for name in names if name.partition("/")[0] not in grouped], known, kind)
 
 
 def _check_known(names: Sequence[str], known: Sequence[str], kind: str) -> None:

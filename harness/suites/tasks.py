@@ -11,7 +11,8 @@ import numpy as np
 from editproof.harness.metrics.core.metric import Areas, Reference
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.types import Case
-from editproof.harness.suites import own_cases
+from editproof.harness.suites.case_folders import find_files
+from editproof.harness.suites.case_reading import read_case
 from editproof.harness.suites.suite import MAX_SEED, check_size
 from editproof.harness.suites.turns import MAX_TURNS
 from editproof.pipelines.contract import EditRequest
@@ -35,9 +36,7 @@ def make_task(case: Case) -> Task:
     can't be read, or there is no such scene.
     """
     if case.own:
-        return Task(
-            *own_cases.read_case(own_cases.find_case(Path(case.folder), case.own), case.scale)
-        )
+        return Task(*read_case(find_files(case), case.scale))
     vector = find_vector(case)
     if case.folder:
         vector = use_own_photographs(vector, Path(case.folder))

@@ -7,6 +7,7 @@ them what is allowed, and whatever loads a pipeline that data name asks `trusted
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,12 +89,30 @@ def trusted_pipeline(spec: str, trust: Trust, *, where: object, option: str) -> 
     )
 
 
+def check_inside(paths: Iterable[Path], folder: Path, trust: Trust) -> None:
+    """Raise UsageError where one of the files of cases lies outside their folder, and the user does
+    not allow it.
+    """
+    if trust.everything or trust.cases:
+        return
+    inside = folder.resolve()
+    for path in paths:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(inside):
+            raise UsageError(
+                f"{path} leads out of the folder of cases {inside}, to {real}. Copy the file into"
+                " it, or allow it with --trust, or with trust_cases = true in your editproof.toml"
+            )
+
+
 def check_settings(settings: Mapping[str, Param], trust: Trust, *, where: object) -> None:
     """Raise UsageError where settings that `where` asks for would load a model or a file that the
     user did not name.
     """
+    if not settings or trust.everything or trust.cases:
+        return
     beyond = settings_beyond_shipped(settings)
-    if beyond and not (trust.everything or trust.cases):
+    if beyond:
         raise UsageError(
             f"{where} asks for settings that you did not name. They would {_listed(beyond)}. If you"
             " know what they do, allow them with --trust, or with trust_cases = true in your"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
@@ -109,7 +110,7 @@ def limit_figure(run: Run, records: Sequence[CaseRecord]) -> Figure:
         lines = limit_lines(records, metric)
         draw_lines(axes, lines)
         for budget in run.manifest.suite.budgets:
-            if is_covered(budget, records[0].case.family, NumberKey(metric, "edit", "mean")):
+            if limits_number(budget, records[0].case.family, NumberKey(metric, "edit", "mean")):
                 draw_budget(axes, budget, steps)
                 mark_failures(axes, lines, budget)
         axes.set_xticks(steps, ticks)
@@ -213,9 +214,9 @@ def mark_failures(axes: Axes, lines: Sequence[Line], budget: Budget) -> None:
             )
 
 
-def is_covered(budget: Budget, family: str, key: NumberKey) -> bool:
+def limits_number(budget: Budget, family: str, key: NumberKey) -> bool:
     """Whether a budget limits that number of the family."""
-    named = not budget.families or family in budget.families
+    named = not budget.families or is_covered(family, budget.families)
     return named and (metric_name(budget.metric), budget.region, budget.stat) == key
 
 

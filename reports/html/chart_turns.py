@@ -16,7 +16,7 @@ from editproof.reports.html.chart_lines import (
     Line,
     draw_budget,
     draw_lines,
-    is_covered,
+    limits_number,
     make_line,
     mark_failures,
 )
@@ -63,7 +63,7 @@ def turn_figure(run: Run, records: Sequence[CaseRecord], drifts: Sequence[Drift]
     for axes, slopes, (key, lines) in zip(above, below, shown, strict=True):
         draw_lines(axes, lines)
         for budget in run.manifest.suite.budgets:
-            if is_covered(budget, records[0].case.family, key):
+            if limits_number(budget, records[0].case.family, key):
                 draw_budget(axes, replace(budget, until_step=None), turns)
                 mark_failures(axes, lines, budget)
         axes.set_xticks(turns)

@@ -25,7 +25,10 @@ from editproof.harness.records.accepted_cases import load_accepted_cases
 from editproof.harness.records.errors import LONGEST, EditproofError, UsageError
 from editproof.harness.records.foreign import DEEPEST, read_file
 from editproof.harness.records.map_index import load_maps
-from editproof.harness.suites import own_cases
+from editproof.harness.records.types import CaseFolder
+from editproof.harness.suites.case_folders import list_cases
+from editproof.harness.suites.case_reading import hash_case
+from editproof.harness.suites.case_reading import read_case as read_own_case
 from editproof.harness.suites.settings import MOST_DOTS, find_settings, read_toml
 from editproof.harness.suites.suite import load_suite
 from editproof.harness.suites.trust import NO_TRUST
@@ -103,11 +106,9 @@ def outcome(act: Callable[[], object]) -> str:
 
 def read_case(folder: Path) -> None:
     """All that a run does with a case of one's own before the first edit, and to make it."""
-    for own in own_cases.find_cases(folder):
-        own_cases.check_trusted(own, folder, NO_TRUST)
-        own_cases.check_case(own, 2)
-        own_cases.hash_case(own)
-        own_cases.read_case(own, 2)
+    for own, _ in list_cases(CaseFolder("cases", str(folder)), 2, NO_TRUST):
+        hash_case(own)
+        read_own_case(own, 2)
 
 
 @pytest.fixture
@@ -228,7 +229,9 @@ def test_folders_within_folders_are_refused(tmp_path: Path, count: int) -> None:
             os.chdir("d")
     finally:
         os.chdir(start)
-    assert "folders within each other" in outcome(lambda: own_cases.find_cases(tmp_path))
+    assert "folders within each other" in outcome(
+        lambda: list_cases(CaseFolder("deep", str(tmp_path)), 1)
+    )
     (tmp_path / "manifest.json").write_text("{}")
     assert "folders within each other" in outcome(lambda: runs.load(tmp_path))
     remove_deep(tmp_path / "d", count)

@@ -14,7 +14,11 @@ from PIL import Image as Pil
 
 from editproof.harness.metrics.core.metric import Reference, require_part
 from editproof.harness.records.errors import UsageError
-from editproof.harness.suites import own_cases
+from editproof.harness.records.types import CaseFolder
+from editproof.harness.suites.case_folders import list_cases
+from editproof.harness.suites.case_reading import hash_case, read_case
+from editproof.harness.suites.own_cases import PARTS, OwnCase, find_case
+from editproof.harness.suites.trust import Trust
 from editproof.pipelines.contract import EditRequest
 
 SHAPE = (40, 60)
@@ -45,12 +49,16 @@ def case(
     return folder / name
 
 
+def find_cases(folder: Path) -> list[OwnCase]:
+    return [own for own, _ in list_cases(CaseFolder("cases", str(folder)), 1, Trust(cases=True))]
+
+
 def names(folder: Path) -> list[str]:
-    return [own.name for own in own_cases.find_cases(folder)]
+    return [own.name for own in find_cases(folder)]
 
 
 def read(folder: Path, name: str, scale: int = 1) -> tuple[EditRequest, Reference]:
-    return own_cases.read_case(own_cases.find_case(folder, name), scale)
+    return read_case(find_case(folder, name), scale)
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "JPEG", "tif", "tiff", "webp"])
@@ -73,13 +81,10 @@ def test_both_layouts_are_the_same_cases(tmp_path: Path) -> None:
     one, other = tmp_path / "one folder each", tmp_path / "side by side"
     for name in ("a", "b ö 日本"):
         case(one, name)
-        for part in own_cases.PARTS:
+        for part in PARTS:
             save(other / part / f"{name}.png", mode="L" if part == "mask" else "RGB")
     assert names(one) == names(other) == ["a", "b ö 日本"]
-    digests = [
-        [own_cases.hash_case(own) for own in own_cases.find_cases(folder)]
-        for folder in (one, other)
-    ]
+    digests = [[hash_case(own) for own in find_cases(folder)] for folder in (one, other)]
     assert digests[0] == digests[1]
 
 
@@ -159,7 +164,7 @@ def test_another_picture_is_another_case(tmp_path: Path) -> None:
     for part in ("input.png", "mask.png", "expected.png", "fine.png"):
         save(place / "fine.png", mode="L")
         Pil.new("L", (60, 40), len(seen)).save(place / part)
-        seen.add(own_cases.hash_case(own_cases.find_case(tmp_path, "one")))
+        seen.add(hash_case(find_case(tmp_path, "one")))
     assert len(seen) == 4
 
 
@@ -205,7 +210,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, message: str, spoil: Spoil) -> N
     """Before anything is run, with the file and what is wrong with it."""
     spoil(case(tmp_path, "one"))
     with pytest.raises(UsageError, match=message):
-        [own_cases.check_case(own, 1) for own in own_cases.find_cases(tmp_path)]
+        find_cases(tmp_path)
 
 
 def test_a_box_outside_is_named(tmp_path: Path) -> None:
@@ -228,15 +233,15 @@ def test_a_torn_file_is_named(tmp_path: Path) -> None:
 def test_empty_and_missing_folders(tmp_path: Path) -> None:
     """What to put there, and where."""
     with pytest.raises(UsageError, match="there is no folder of cases"):
-        own_cases.find_cases(tmp_path / "absent")
+        find_cases(tmp_path / "absent")
     with pytest.raises(UsageError, match=r"holds no cases: put a picture NAME/input\.png"):
-        own_cases.find_cases(tmp_path)
+        find_cases(tmp_path)
     save(tmp_path / "mask" / "a.png")
     with pytest.raises(UsageError, match="no cases"):
-        own_cases.find_cases(tmp_path)
+        find_cases(tmp_path)
     save(tmp_path / "input" / "b.png")
     with pytest.raises(UsageError, match=r"mask/a\.png belongs to no input"):
-        own_cases.find_cases(tmp_path)
+        find_cases(tmp_path)
 
 
 def test_thousands(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folde
     one, two = (editproof.load(folder / name) for name in ("one", "two"))
     assert [r.case.id for r in one.records] == [r.case.id for r in two.records]
     assert all(record.cached for record in two.records)
-    Pil.new("L", (96, 72), 0).save(folder / "there" / "only input; rm -rf" / "mask.png")
+    Pil.new("L", (96, 72), 255).save(folder / "there" / "only input; rm -rf" / "mask.png")
     assert (
         command("run", "-q", "--cases", "mine=there", "--model", "ns", "--out", "three").returncode
         == 0
