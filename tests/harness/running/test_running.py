@@ -107,6 +107,7 @@ def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) 
     )
     done = command(
         "run",
+        "-q",
         "--out",
         "here",
         "--resume",

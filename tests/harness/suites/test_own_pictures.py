@@ -123,7 +123,7 @@ def test_a_suite_names_folders_beside_vectors(command: Command, folder: Path) ->
 def test_what_is_wrong_is_said_before_anything_runs(command: Command, folder: Path) -> None:
     """With the file's name, and no run folder left behind."""
     picture(cases(folder / "mine") / "bad" / "input.png").write_bytes(b"nothing")
-    done = command("run", "--cases", "mine")
+    done = command("run", "-q", "--cases", "mine")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "bad/input.png: it is no picture" in done.stderr
