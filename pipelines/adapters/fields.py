@@ -114,6 +114,9 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     """Refused connections in a row after which no more are tried for half a minute."""
     redirects: Literal["same host", "any", "none"] = "same host"
     """Where an answer may lead to."""
+    header_hosts: tuple[str, ...] = ()
+    """Further hosts that the headers may go to, over https: names, or `*.example.com`. Elsewhere
+    they go to the service's own host alone."""
     max_answer_mib: int = 64
     """Size of an answer; a larger one is an error."""
     image_format: Literal["png", "jpeg", "webp"] = "png"

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from editproof.pipelines.adapters.client import Client
+from editproof.pipelines.adapters.errors import AdapterError
 from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
 from editproof.pipelines.adapters.pictures import read_picture
 from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace
@@ -45,11 +46,19 @@ class Service(ABC, Generic[S]):
 
     def __call__(self, request: EditRequest) -> EditResult:
         """Make one edit, when it is this process's turn."""
-        with self.client.edit() as waited_s:
-            start = time.perf_counter()
-            result = self.make_edit(request)
+        try:
+            with self.client.edit() as waited_s:
+                start = time.perf_counter()
+                result = self.make_edit(request)
+        except AdapterError as error:  # it may quote what the service repeats
+            raise type(error)(self.client.secrets.hide(str(error))) from None
         made = replace(result.stages[-1], seconds=time.perf_counter() - start)
-        return replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
+        result = replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
+        return self._without_secrets(result)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.client.close()
 
     @abstractmethod
     def make_edit(self, request: EditRequest) -> EditResult:
@@ -65,6 +74,18 @@ class Service(ABC, Generic[S]):
         stage = StageTrace(STAGE, 0.0, picture.changes)
         resized = {"resize": "back"} if picture.was_resized else {}
         return EditResult(picture.image, stages=(stage,), config={**config, **resized})
+
+    def _without_secrets(self, result: EditResult) -> EditResult:
+        hide = self.client.secrets.hide
+        stages = tuple(
+            replace(stage, name=hide(stage.name), decision=hide(stage.decision))
+            for stage in result.stages
+        )
+        config = {
+            hide(name): hide(value) if isinstance(value, str) else value
+            for name, value in result.config.items()
+        }
+        return replace(result, stages=stages, config=config, reason=hide(result.reason))
 
     def identify(self, stated: Mapping[str, Any]) -> str:
         """A fingerprint from what the service says of itself: it, the fields that change pictures,

@@ -15,6 +15,7 @@ import io
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -103,20 +104,23 @@ Answer = Reply | Callable[[Asked], Reply]
 class FakeServer:
     """The server. It runs from `with` to the end of the block."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Asked] = []
         self.most_at_once = 0
         """The most requests that were being answered at the same time."""
         self._at_once = 0
         self._answers: dict[str, list[Answer]] = {}
         self._lock = threading.Lock()
+        self._scheme = "https" if tls else "http"
         self._http = _Http(self, port)
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`"""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def port(self) -> int:
