@@ -174,7 +174,6 @@ class Client:
         self._circuit.check()
         left_s = deadline - time.monotonic()
         timeout_s = min(self._fields.request_timeout_s, left_s)
-        which = "request_timeout_s" if timeout_s < left_s else "edit_timeout_s"
         if timeout_s <= 0:
             raise ServiceError(
                 f"{where} was not asked: the edit's {self._fields.edit_timeout_s:g} s are over"
@@ -186,9 +185,13 @@ class Client:
             self._circuit.note_refusal()
             raise Busy(self._gone(error), None) from error
         except TimeoutError as error:
-            raise ServiceError(
-                f"{where} did not answer within {timeout_s:.3g} s ({which})"
-            ) from error
+            limit = (
+                f"within {timeout_s:g} s (request_timeout_s)"
+                if timeout_s < left_s
+                else f"before the edit's {self._fields.edit_timeout_s:g} s were over"
+                " (edit_timeout_s)"
+            )
+            raise ServiceError(f"{where} did not answer {limit}") from error
         except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
             raise Busy(ServiceError(f"{where} broke off: {root_cause(error)}"), None) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:

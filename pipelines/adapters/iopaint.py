@@ -65,7 +65,7 @@ class IOPaint(Service[Fields]):
             **self._config,
         }
         answer = self.client.ask("POST", "api/v1/inpaint", json=body)
-        return self.read_result(answer.body, request, {"model": str(self._model.get("name", ""))})
+        return self.read_answer(answer, request, {"model": str(self._model.get("name", ""))})
 
     def _find_model(self) -> Mapping[str, Any]:
         """The model that the server has loaded."""

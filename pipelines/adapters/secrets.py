@@ -98,7 +98,8 @@ class Secrets:
 
     def __init__(self, names: Iterable[str], where: str) -> None:
         """Raises ContractError where one is not set."""
-        self._values: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+        """By name of the variable."""
         for name in names:
             value = os.environ.get(name, "").strip()
             if not value:
@@ -111,9 +112,9 @@ class Secrets:
                     f"{where} needs the environment variable {name}, which holds characters that"
                     " no secret has. It must be one line of ASCII"
                 )
-            self._values[name] = value
+            self.values[name] = value
         self._hidden = sorted(
-            {form for value in self._values.values() for form in _forms(value)},
+            {form for value in self.values.values() for form in _forms(value)},
             key=len,
             reverse=True,
         )
@@ -121,7 +122,7 @@ class Secrets:
     def fill(self, value: Any) -> Any:
         """Texts with `${NAME}` replaced, however deep in tables and lists."""
         if isinstance(value, str):
-            return _REFERENCE.sub(lambda found: self._values[found[1]], value)
+            return _REFERENCE.sub(lambda found: self.values[found[1]], value)
         if isinstance(value, Mapping):
             return {key: self.fill(part) for key, part in value.items()}
         if isinstance(value, list | tuple):

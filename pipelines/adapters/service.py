@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from editproof.pipelines.adapters.answers import Answer, describe_answer
 from editproof.pipelines.adapters.client import Client
-from editproof.pipelines.adapters.errors import AdapterError
+from editproof.pipelines.adapters.errors import AdapterError, AnswerError
 from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
 from editproof.pipelines.adapters.pictures import read_picture
 from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace
@@ -74,6 +75,18 @@ class Service(ABC, Generic[S]):
         stage = StageTrace(STAGE, 0.0, picture.changes)
         resized = {"resize": "back"} if picture.was_resized else {}
         return EditResult(picture.image, stages=(stage,), config={**config, **resized})
+
+    def read_answer(
+        self, answer: Answer, request: EditRequest, config: Mapping[str, Param]
+    ) -> EditResult:
+        """The same where the picture is the answer's body."""
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if not answer.body or kind.startswith("text/") or kind.endswith("json"):
+            raise AnswerError(
+                f"{answer.url} answered with {describe_answer(answer)}, where a picture was"
+                " expected"
+            )
+        return self.read_result(answer.body, request, config)
 
     def _without_secrets(self, result: EditResult) -> EditResult:
         hide = self.client.secrets.hide
