@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx2
-import msgspec
 import stamina
 
 from editproof.pipelines.adapters.answers import (
@@ -38,7 +37,7 @@ from editproof.pipelines.adapters.errors import (
 )
 from editproof.pipelines.adapters.fields import ServerFields
 from editproof.pipelines.adapters.hosts import is_one_of, origin_of
-from editproof.pipelines.adapters.secrets import Secrets, find_variables
+from editproof.pipelines.adapters.secrets import Secrets
 from editproof.pipelines.adapters.turns import take_turn
 
 BUSY = frozenset({429, 502, 503, 504})
@@ -75,8 +74,7 @@ class Client:
     def __init__(self, fields: ServerFields) -> None:
         """Raises ContractError where a secret is not set."""
         address = fields.address
-        variables = find_variables(msgspec.to_builtins(fields))
-        self.secrets = Secrets(variables, f"the pipeline at {address}")
+        self.secrets = Secrets(fields.variables, f"the pipeline at {address}")
         self._fields = fields
         self._circuit = Circuit(address, fields.refused_limit)
         self._deadline = float("inf")
@@ -283,7 +281,7 @@ class Client:
         sent = {REQUEST_ID: request_id}
         same = origin_of(url) == origin_of(self._fields.address)
         if same or is_one_of(url, self._fields.header_hosts):
-            sent |= self.secrets.fill({**self._fields.header, **headers})
+            sent |= self.secrets.fill({**self._fields.sent_header, **headers})
         return sent
 
     def _gone(self, error: Exception) -> ServiceGoneError:

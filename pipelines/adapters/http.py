@@ -29,7 +29,7 @@ from editproof.pipelines.adapters.pictures import (
     encode_mask,
 )
 from editproof.pipelines.adapters.secrets import check_address, check_no_secrets
-from editproof.pipelines.adapters.service import STAGE, Service, read_table
+from editproof.pipelines.adapters.service import STAGE, Service, read_table, write_form
 from editproof.pipelines.adapters.templates import (
     check_template,
     fill_template,
@@ -201,7 +201,7 @@ class Http(Service[Fields]):
         files = {}
         for name, picture in self._encode(request).items():
             values[name] = self._hand_over(picture)
-            files[f"{{{name}}}"] = (picture.name, picture.data, picture.media_type)
+            files[f"{{{name}}}"] = picture.part
         url = self.client.secrets.fill(self.fields.url)
         if self.fields.json:
             return self.client.ask(
@@ -212,7 +212,7 @@ class Http(Service[Fields]):
         return self.client.ask(
             self.fields.method,
             url,
-            fields=_write_out(fill_template(rest, values, variables)),
+            fields=write_form(fill_template(rest, values, variables)),
             files=parts or None,
         )
 
@@ -248,7 +248,7 @@ class Http(Service[Fields]):
             upload.method,
             secrets.fill(upload.url),
             fields=secrets.fill(upload.form),
-            files={upload.file: (picture.name, picture.data, picture.media_type)},
+            files={upload.file: picture.part},
         )
         return str(find_part(answer, upload.result, "upload.result"))
 
@@ -337,11 +337,3 @@ def _check_method(method: str, where: str) -> None:
 
 def _is_in(state: str, states: Iterable[str]) -> bool:
     return state.lower() in {one.lower() for one in states}
-
-
-def _write_out(fields: Mapping[str, Any]) -> dict[str, str]:
-    """A form's fields as texts: `true`, not `True`."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in fields.items()
-    }

@@ -31,6 +31,11 @@ class PictureFile:
     media_type: str
 
     @property
+    def part(self) -> tuple[str, bytes, str]:
+        """As a part of a form."""
+        return self.name, self.data, self.media_type
+
+    @property
     def base64(self) -> str:
         """Its bytes in base64."""
         return base64.b64encode(self.data).decode()

@@ -32,6 +32,14 @@ def read_table(table: str, kind: type[F]) -> F:
     return msgspec.json.decode(table.encode(), type=kind)
 
 
+def write_form(fields: Mapping[str, Any]) -> dict[str, str]:
+    """A form's fields as texts: `true`, not `True`."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in fields.items()
+    }
+
+
 class Service(ABC, Generic[S]):
     """A pipeline that asks a service."""
 
