@@ -2,8 +2,8 @@
 
 And `servers`, which tests adapters against real servers; `audit`, which lists vulnerabilities and
 licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on other
-releases; `train`, which makes `microfill`.
+everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
+other releases; `train`, which makes `microfill`.
 """
 
 import json
