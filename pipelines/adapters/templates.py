@@ -14,7 +14,6 @@ from typing import Any
 
 from editproof.pipelines.field_errors import suggest
 
-
 _PLACE = re.compile(r"\$\{(?P<variable>\w+)\}|\{\{|\}\}|\{(?P<name>[^{}]*)\}")
 
 

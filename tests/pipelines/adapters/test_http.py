@@ -368,8 +368,11 @@ def test_a_failed_event_says_why(server: FakeServer, make: Make) -> None:
 # what is refused before anything is sent
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown": ({"jsn": {}}, "there is no field 'jsn'. Did you mean 'json'?"),
-    "within": ({"poll": {"url": "x", "stat": "y"}}, "there is no field 'poll.stat'. Did you"),
+    "unknown": ({"jsn": {}}, "there is no field `jsn`. Did you mean `json`?"),
+    "within": (
+        {"poll": {"url": "x", "stat": "y"}},
+        "there is no field `stat` in `poll`. Did you mean `state`",
+    ),
     "placeholder": (
         {"json": {"image": "{image}", "s": "{sead}"}},
         "json has the placeholder {sead}",
@@ -381,7 +384,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "method": ({"method": "post"}, "method must be one of POST"),
     "mask": ({"mask": "grey"}, "`mask`"),
     "timeout": ({"edit_timeout_s": 0}, "edit_timeout_s must be above 0"),
-    "kind": ({"concurrency": "two"}, "Expected `int`, got `str` - at `concurrency`"),
+    "kind": ({"concurrency": "two"}, "`concurrency` must be a whole number, not text"),
     "header": ({"header": {"Authorization": "Bearer abc"}}, "header.Authorization must not hold"),
     "field": ({"json": {"image": "{image}", "in": {"api_key": "abc"}}}, "json.in.api_key must not"),
     "form": ({"form": {"image": "{image}", "token": "abc"}}, "form.token must not hold"),
