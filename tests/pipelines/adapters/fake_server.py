@@ -50,7 +50,7 @@ class Asked:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     """Names in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
 
     @property
     def json(self) -> Any:
