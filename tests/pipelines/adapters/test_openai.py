@@ -93,8 +93,10 @@ def test_the_request_is_the_official_clients(
 
 def test_alpha_0_of_the_mask_means_edit_here(server: FakeServer, make: Make) -> None:
     server.on("POST /v1/images/edits", ANSWER)
-    make()(request_of())
-    assert (decode_mask(server.requests[0].form["mask"].data) == 1 - request_of().mask).all()
+    request = request_of()
+    assert request.mask is not None
+    make()(request)
+    assert (decode_mask(server.requests[0].form["mask"].data) == 1 - request.mask).all()
 
 
 def test_a_request_without_a_mask_sends_none(server: FakeServer, make: Make) -> None:
