@@ -1,11 +1,20 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `audit`, which lists vulnerabilities and licences of the libraries; `bench`, which times the
-metrics; `attack`, which tries to break everything; `studies`, which measures single choices;
-`older` and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
+And `servers`, which tests adapters against real servers; `audit`, which lists vulnerabilities and
+licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
+everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
+other releases; `train`, which makes `microfill`.
 """
 
 import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
+from pathlib import Path
 
 import nox
 
@@ -14,6 +23,9 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests", "lint", "types"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
+
+LONGEST_START_S = 300
+"""Of a server, where nothing of it is compiled yet."""
 
 
 @nox.session
@@ -52,6 +64,56 @@ def e2e(session: nox.Session) -> None:
     """
     session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
     session.run("pytest", "tests/e2e", *session.posargs)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Test adapters against real servers, each in an environment of its own; arguments after `--`
+    go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    home = Path(session.create_tmp()).resolve()
+    with _run_iopaint(session, home / "iopaint") as url:
+        env = {"EDITPROOF_IOPAINT": url}
+        session.run("pytest", "tests/servers", *session.posargs, env=env)
+
+
+@contextmanager
+def _run_iopaint(session: nox.Session, home: Path) -> Iterator[str]:
+    """Install IOPaint into that folder, and serve its `cv2` model, which needs no weights."""
+    python = home / "bin" / "python"
+    session.run_install("uv", "venv", "--quiet", "--allow-existing", str(home))
+    session.run_install(
+        *("uv", "pip", "install", "--quiet", "--python", str(python)),
+        *("-r", "tests/servers/iopaint.txt", "standard-imghdr; python_version >= '3.13'"),
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [str(home / "bin" / "iopaint"), "start", "--model", "cv2", "--device", "cpu"]
+    where = ["--host", "127.0.0.1", "--port", port, "--model-dir", str(home / "models")]
+    (home / "models").mkdir(exist_ok=True)
+    env = {**os.environ, "HF_HOME": str(home / "models"), "HF_HUB_OFFLINE": "1"}
+    with (home / "server.log").open("w") as log:
+        server = subprocess.Popen([*command, *where], stdout=log, stderr=log, env=env)
+        try:
+            _wait_for(int(port), server, session)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], session: nox.Session) -> None:
+    start = time.monotonic()
+    while server.poll() is None and time.monotonic() - start < LONGEST_START_S:
+        with suppress(OSError), closing(HTTPConnection("127.0.0.1", port, timeout=5)) as asked:
+            asked.request("GET", "/")
+            asked.getresponse()
+            session.log(f"it answers after {time.monotonic() - start:.0f} s")
+            return
+        time.sleep(0.2)
+    session.error("the server did not start; its log lies beside its environment: server.log")
 
 
 @nox.session

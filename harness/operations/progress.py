@@ -4,9 +4,11 @@ with --quiet.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -33,12 +35,14 @@ MIN_FOR_ESTIMATE = 8
 def show_progress(console: Console, *, quiet: bool) -> Iterator[Report]:
     """Give the function that a run calls with each finished case."""
     if quiet:
-        yield partial(_show_failures, Console(stderr=True))
+        with _showing_failures(_make_plain_printer(Console(stderr=True))) as show:
+            yield partial(_report_failure, show)
     elif console.is_terminal:
         with _make_bar(console) as report:
             yield report
     else:
-        yield _Lines(console).report
+        with _showing_failures(_make_plain_printer(console)) as show:
+            yield _Lines(console, show).report
 
 
 def say_on_stderr(line: str) -> None:
@@ -64,9 +68,51 @@ def show_pairs(console: Console, what: str, *, quiet: bool = False) -> PairsRepo
     return report
 
 
-def _show_failures(console: Console, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
+Show = Callable[[CaseRecord], None]
+"""Called with each case that failed."""
+
+
+@contextmanager
+def _showing_failures(say: Callable[[str], None]) -> Iterator[Show]:
+    """Give the function that shows a failure: each reason once, and in the end how many cases
+    failed for it.
+    """
+    first: dict[str, CaseRecord] = {}
+    counts: Counter[str] = Counter()
+
+    def show(record: CaseRecord) -> None:
+        reason = _generalise(record)
+        counts[reason] += 1
+        if reason not in first:
+            first[reason] = record
+            say(_describe_failure(record))
+
+    try:
+        yield show
+    finally:
+        for reason, record in first.items():
+            if counts[reason] > 1:
+                more = counts[reason] - 1
+                cases = "1 more case" if more == 1 else f"{more} more cases"
+                say(f"failed: {cases} for the same reason as {name_case(record.case)}")
+
+
+def _generalise(record: CaseRecord) -> str:
+    """Why a case failed, without what differs from case to case: numbers, and names of requests."""
+    kind = record.error.kind if record.error else ""
+    return f"{kind} {re.sub(_VARYING, '#', record.reason)}"
+
+
+_VARYING = re.compile(r"\(request [^)]*\)|\b[0-9a-f]{8,}\b|\d+(\.\d+)?")
+
+
+def _make_plain_printer(console: Console) -> Callable[[str], None]:
+    return partial(console.print, markup=False, highlight=False, soft_wrap=True)
+
+
+def _report_failure(show: Show, record: CaseRecord, done: int, total: int) -> None:  # noqa: ARG001
     if record.error is not None:
-        console.print(_describe_failure(record), markup=False, highlight=False, soft_wrap=True)
+        show(record)
 
 
 @contextmanager
@@ -78,7 +124,11 @@ def _make_bar(console: Console) -> Iterator[Report]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    say = partial(console.print, style="red", markup=False, highlight=False)
+    with (
+        Progress(*columns, console=console, transient=True) as bar,
+        _showing_failures(say) as show,
+    ):
         task = bar.add_task("starting", total=None, rate="")
         start = time.monotonic()
 
@@ -88,23 +138,24 @@ def _make_bar(console: Console) -> Iterator[Report]:
                 task, completed=done, total=total, description=name_case(record.case), rate=rate
             )
             if record.error is not None:
-                console.print(_describe_failure(record), style="red", markup=False, highlight=False)
+                show(record)
 
         yield report
 
 
 class _Lines:
-    """A line every few seconds, and one for each failure."""
+    """A line every few seconds, and one for each reason of failures."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, show: Show) -> None:
+        self._print = _make_plain_printer(console)
+        self._show = show
         self._start = self._last = time.monotonic()
 
     def report(self, record: CaseRecord, done: int, total: int) -> None:
         """Print what is due."""
         now = time.monotonic()
         if record.error is not None:
-            self._print(_describe_failure(record))
+            self._show(record)
         if done == total or now - self._last >= LINE_EVERY_S:
             self._last = now
             rate = done / max(now - self._start, 1e-3)
@@ -114,9 +165,6 @@ class _Lines:
                 else ""
             )
             self._print(f"{done} of {total} cases, {rate:.1f} cases/s{left}")
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _describe_failure(record: CaseRecord) -> str:

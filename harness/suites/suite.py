@@ -182,17 +182,19 @@ def parse_model(text: str) -> Model:
     return Model(label, spec)
 
 
-def name_model(name: str, table: PipelineTable, base: Path) -> Model:
-    """A pipeline that a file describes, its files made absolute: relative ones start at `base`.
-    Raises UsageError.
+def name_model(name: str, table: PipelineTable, base: Path, where: str = "pipelines") -> Model:
+    """A pipeline that a file describes in its table `where`, its files made absolute: relative ones
+    start at `base`. Raises UsageError that names the entry and the field.
     """
     check_label(name, "a pipeline's name")
+    place = f"{where}.{name}"
     try:
         if isinstance(table, str):
             return Model(name, locate(parse_model(table).spec, base))
-        return Model(name, name_table(table, f"pipelines.{name}").locate(base))
-    except ContractError as error:
-        raise UsageError(str(error)) from error
+        return Model(name, name_table(table, place).locate(base))
+    except (ContractError, UsageError) as error:
+        said = str(error)
+        raise UsageError(said if said.startswith(place) else f"{place}: {said}") from error
 
 
 def parse_folder(text: str, base: Path) -> CaseFolder:
@@ -236,7 +238,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
     if not file.seeds or not file.metrics:
         raise UsageError("seeds and metrics must each name at least one")
     _check_seeds((*file.seeds, file.scene_seed))
-    models = tuple(name_model(name, table, base) for name, table in file.models.items())
+    models = tuple(name_model(name, table, base, "models") for name, table in file.models.items())
     return Suite(
         name=file.name,
         about=file.about,

@@ -2,27 +2,42 @@
 
 `httpx2` makes the requests: it honours the environment's proxies and certificate authorities, its
 releases go on where httpx's ended, and unlike niquests it leaves urllib3 as it is. `stamina`
-repeats them: it takes the delay that a service asks for.
+repeats them: it takes the delay that a service asks for. A request runs in an event loop, since
+only that ends at its deadline whatever the service does: `asyncio.timeout` bounds the whole of it,
+where timeouts of sockets bound each read.
 """
 
 from __future__ import annotations
 
-import email.utils
+import asyncio
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx2
-import msgspec
 import stamina
 
-from editproof.pipelines.adapters.errors import AnswerError, ServiceError, ServiceGoneError
+from editproof.pipelines.adapters.answers import (
+    Answer,
+    describe_answer,
+    read_retry_after_s,
+    root_cause,
+)
+from editproof.pipelines.adapters.circuit import Circuit
+from editproof.pipelines.adapters.errors import (
+    AdapterError,
+    AnswerError,
+    ServiceError,
+    ServiceGoneError,
+)
 from editproof.pipelines.adapters.fields import ServerFields
-from editproof.pipelines.adapters.secrets import Secrets, find_variables
+from editproof.pipelines.adapters.hosts import is_one_of, origin_of
+from editproof.pipelines.adapters.secrets import Secrets
 from editproof.pipelines.adapters.turns import take_turn
 
 BUSY = frozenset({429, 502, 503, 504})
@@ -31,33 +46,16 @@ BUSY = frozenset({429, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
 
-COOLING_S = 30.0
-"""How long a service that refused too many connections is left alone."""
+CONNECT_S = 10.0
+"""Longest that a connection may take: a host that is not there does not refuse it."""
 
-LONGEST_QUOTE = 300
-"""Characters of an answer that an error quotes."""
+LONGEST_PAUSE_S = 10.0
+"""Between two attempts, where the service does not say how long to wait."""
 
 REQUEST_ID = "X-Request-ID"
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a service answered."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    def json(self) -> Any:
-        """The body as JSON. Raises AnswerError where it is something else."""
-        try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise AnswerError(
-                f"{self.url} answered with {describe_body(self)}, not with JSON: {error}"
-            ) from error
+Ends = Callable[[bytes], bool]
+"""Whether a body is complete so far, though its service keeps the connection open."""
 
 
 class Busy(Exception):  # noqa: N818 - not an error yet: the request is made again
@@ -76,19 +74,26 @@ class Client:
     def __init__(self, fields: ServerFields) -> None:
         """Raises ContractError where a secret is not set."""
         address = fields.address
-        variables = find_variables(msgspec.to_builtins(fields))
-        self.secrets = Secrets(variables, f"the pipeline at {address}")
+        self.secrets = Secrets(fields.variables, f"the pipeline at {address}")
         self._fields = fields
-        self._http = httpx2.Client()
-        self._circuit = _Circuit(address, fields.refused_limit)
+        self._circuit = Circuit(address, fields.refused_limit)
         self._deadline = float("inf")
+        runner = asyncio.Runner()
+        self._http = httpx2.AsyncClient(headers={"Accept-Encoding": "gzip, deflate"})
+        self._runner = runner
+        self._end = weakref.finalize(self, _end, runner, self._http)
+
+    def close(self) -> None:
+        """Close its connections. A client that is not used any more does so itself."""
+        self._end()
 
     @contextmanager
     def edit(self) -> Iterator[float]:
         """One edit: waits for its turn, and gives how long that took. What is asked inside the
         block has `edit_timeout_s` altogether.
         """
-        with take_turn(self._fields.address, self._fields.concurrency) as waited_s:
+        turn = take_turn(origin_of(self._fields.address), self._fields.concurrency)
+        with turn as waited_s:
             self._deadline = time.monotonic() + self._fields.edit_timeout_s
             try:
                 yield waited_s
@@ -104,135 +109,189 @@ class Client:
         json: Any = None,
         fields: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        ends: Ends | None = None,
     ) -> Answer:
         """Make a request, and make it again where the service is busy. Relative URLs start at the
         service's.
 
         `json` is the body; or `fields` and `files` (name -> (file name, bytes, media type)) are
-        sent as a form. Raises ServiceError, ServiceGoneError and AnswerError, with what was asked
-        and what came back.
+        sent as a form; or `content` is it. The user's headers go to the service's host and to
+        `header_hosts` only. Raises ServiceError, ServiceGoneError and AnswerError, with what was
+        asked and what came back.
         """
-        request_id = uuid.uuid4().hex
-        body = {"json": json} if json is not None else {"data": fields, "files": files}
-        sent_headers = {REQUEST_ID: request_id, **self._fields.header, **(headers or {})}
-        sent = {"params": params, "headers": sent_headers, **body}
-        where = _Where(method, urljoin(self._fields.address, url), request_id)
-        attempts = stamina.retry_context(
-            on=lambda error: _delay(error, self._time_left_s()),
-            attempts=self._fields.attempts,
-            timeout=min(self._time_left_s(), self._fields.edit_timeout_s),
-            wait_initial=0.5,
-            wait_max=10.0,
-        )
+        where = _Where(method, urljoin(self._fields.address, url), uuid.uuid4().hex)
+        body = {"json": json, "data": fields, "files": files, "content": content}
+        sent = {name: part for name, part in body.items() if part is not None}
+        asked = {"params": params, "headers": dict(headers or {}), **sent}
         try:
-            for attempt in attempts:
-                with attempt:
-                    return self._ask_once(where, sent)
-        except Busy as busy:
-            raise busy.error from busy
-        raise RuntimeError("a request is made at least once")
+            return self._ask_until_answered(where, asked, ends)
+        except AdapterError as error:  # its cause may quote what was sent
+            raise type(error)(self.secrets.hide(str(error))) from None
 
     def wait(self, seconds: float) -> None:
         """Wait within an edit. Raises ServiceError where its time is over."""
-        left_s = self._time_left_s()
-        if left_s <= seconds:
+        if self._deadline - time.monotonic() <= seconds:
             raise ServiceError(
                 f"{self._fields.address} has not finished the edit within"
                 f" {self._fields.edit_timeout_s:g} s (edit_timeout_s)"
             )
         time.sleep(seconds)
 
-    def _time_left_s(self) -> float:
-        return max(0.0, self._deadline - time.monotonic())
+    def _ask_until_answered(
+        self, where: _Where, asked: Mapping[str, Any], ends: Ends | None
+    ) -> Answer:
+        deadline = min(self._deadline, time.monotonic() + self._fields.edit_timeout_s)
+        try:
+            for attempt in self._attempts(deadline):
+                with attempt:
+                    return self._ask_once(where, asked, deadline, ends)
+        except Busy as busy:
+            raise busy.error from busy.__cause__
+        raise RuntimeError("a request is made at least once")
 
-    def _ask_once(self, where: _Where, sent: Mapping[str, Any]) -> Answer:
+    def _attempts(self, deadline: float) -> Iterator[stamina.Attempt]:
+        """Attempts whose pauses take half of the time that is left at most."""
+        left_s = max(0.001, deadline - time.monotonic())
+        pause_s = min(LONGEST_PAUSE_S, left_s / (4 * self._fields.attempts))
+        return iter(
+            stamina.retry_context(
+                on=lambda error: _delay(error, deadline - time.monotonic()),
+                attempts=self._fields.attempts,
+                timeout=left_s,
+                wait_initial=min(0.5, pause_s),
+                wait_max=pause_s,
+                wait_jitter=min(1.0, pause_s),
+            )
+        )
+
+    def _ask_once(
+        self, where: _Where, asked: Mapping[str, Any], deadline: float, ends: Ends | None
+    ) -> Answer:
         self._circuit.check()
-        timeout_s = min(self._fields.request_timeout_s, self._time_left_s())
+        left_s = deadline - time.monotonic()
+        timeout_s = min(self._fields.request_timeout_s, left_s)
         if timeout_s <= 0:
             raise ServiceError(
                 f"{where} was not asked: the edit's {self._fields.edit_timeout_s:g} s are over"
                 " (edit_timeout_s)"
             )
         try:
-            answer = self._follow(where, sent, time.monotonic() + timeout_s)
-        except httpx2.ConnectError as error:
+            answer = self._runner.run(self._within(timeout_s, where, asked, ends))
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             self._circuit.note_refusal()
             raise Busy(self._gone(error), None) from error
-        except httpx2.TimeoutException as error:
-            raise ServiceError(
-                f"{where} did not answer within {timeout_s:.3g} s (request_timeout_s)"
-            ) from error
+        except TimeoutError as error:
+            limit = (
+                f"within {timeout_s:g} s (request_timeout_s)"
+                if timeout_s < left_s
+                else f"before the edit's {self._fields.edit_timeout_s:g} s were over"
+                " (edit_timeout_s)"
+            )
+            raise ServiceError(f"{where} did not answer {limit}") from error
         except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-            raise Busy(ServiceError(f"{where} broke off: {self._plain(error)}"), None) from error
+            raise Busy(ServiceError(f"{where} broke off: {root_cause(error)}"), None) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ServiceError(f"{where} could not be asked: {self._plain(error)}") from error
+            raise ServiceError(f"{where} could not be asked: {root_cause(error)}") from error
         self._circuit.note_answer()
+        return self._check_status(where, answer, left_s)
+
+    async def _within(
+        self, timeout_s: float, where: _Where, asked: Mapping[str, Any], ends: Ends | None
+    ) -> Answer:
+        async with asyncio.timeout(timeout_s):
+            return await self._follow(where, asked, ends)
+
+    def _check_status(self, where: _Where, answer: Answer, left_s: float) -> Answer:
+        """The answer where it is one. Raises ServiceError, or Busy where it may come later."""
         if answer.status < 400:
             return answer
-        failure = ServiceError(self._describe_error(where, answer))
-        if answer.status in BUSY:
-            raise Busy(failure, _retry_after_s(answer.headers.get("retry-after", "")))
-        raise failure
+        theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
+        said = f"{where} answered {answer.status} (request {theirs}): {describe_answer(answer)}"
+        if answer.status not in BUSY:
+            raise ServiceError(said)
+        after_s = read_retry_after_s(answer.headers.get("retry-after", ""))
+        if after_s is not None and after_s >= left_s:
+            raise ServiceError(
+                f"{said}. It asks to wait {after_s:.0f} s, longer than the edit may take"
+                " (edit_timeout_s)"
+            )
+        raise Busy(ServiceError(said), after_s)
 
-    def _follow(self, where: _Where, sent: Mapping[str, Any], deadline: float) -> Answer:
+    async def _follow(self, where: _Where, asked: Mapping[str, Any], ends: Ends | None) -> Answer:
         """The answer, and where it leads elsewhere the one from there."""
-        method, url, asked = where.method, where.url, dict(sent)
+        method, url, sent = where.method, where.url, dict(asked)
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._send(method, url, asked, deadline)
+            answer = await self._send(method, url, sent, where.request_id, ends)
             target = answer.headers.get("location")
             if answer.status not in REDIRECTS or not target:
                 return answer
             following = urljoin(url, target)
-            self._check_redirect(url, following)
-            if _host(following) != _host(url):
-                asked["headers"] = {REQUEST_ID: where.request_id}  # none of the user's own
+            self._check_redirect(where, url, following)
             if answer.status == 303 or (answer.status in {301, 302} and method == "POST"):
-                method, asked = "GET", {"headers": asked["headers"]}
+                method, sent = "GET", {"headers": sent["headers"]}
+            sent.pop("params", None)  # they belong to the first URL
             url = following
         raise AnswerError(f"{where} leads on and on: more than {MOST_REDIRECTS} redirects")
 
-    def _check_redirect(self, url: str, following: str) -> None:
+    def _check_redirect(self, where: _Where, url: str, following: str) -> None:
         allowed = self._fields.redirects
-        if allowed == "none" or (allowed == "same host" and _host(following) != _host(url)):
+        elsewhere = origin_of(following) != origin_of(url)
+        if allowed == "none" or (allowed == "same host" and elsewhere):
             raise AnswerError(
-                f"{url} leads to {self.secrets.hide(following)}, which is not allowed: redirects is"
-                f" {allowed!r}. Point the pipeline there, or set redirects"
+                f"{where} leads to {following}, which is not allowed: redirects"
+                f" is {allowed!r}. Point the pipeline there, or set redirects"
             )
 
-    def _send(self, method: str, url: str, asked: Mapping[str, Any], deadline: float) -> Answer:
-        """One request and its answer, which must end before the deadline and fit the limit."""
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        asked: Mapping[str, Any],
+        request_id: str,
+        ends: Ends | None,
+    ) -> Answer:
+        """One request and its answer, which must fit the limit."""
+        sent = {**asked, "headers": self._headers_for(url, asked["headers"], request_id)}
+        timeout = httpx2.Timeout(None, connect=CONNECT_S)
         most = self._fields.max_answer_mib << 20
-        left_s = max(0.001, deadline - time.monotonic())
-        chunks, size = [], 0
-        filled = {**asked, "headers": self.secrets.fill(asked["headers"])}
-        with self._http.stream(method, url, timeout=left_s, **filled) as response:
-            for chunk in response.iter_bytes():
-                size += len(chunk)
-                if size > most:
+        body = bytearray()
+        async with (
+            self._http.stream(method, url, timeout=timeout, **sent) as response,
+            aclosing(response.aiter_bytes()) as chunks,
+        ):
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > most:
                     raise AnswerError(
-                        f"{url} answered with more than {self._fields.max_answer_mib} MiB"
-                        " (max_answer_mib)"
+                        f"{method} {_without_query(url)} answered with more than"
+                        f" {self._fields.max_answer_mib} MiB (max_answer_mib)"
                     )
-                if time.monotonic() > deadline:
-                    raise httpx2.ReadTimeout("the answer takes too long")
-                chunks.append(chunk)
+                if ends is not None and ends(bytes(body)):
+                    break
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(url, response.status_code, headers, b"".join(chunks))
+        where = _without_query(url)
+        return Answer(where, response.status_code, headers, bytes(body), self.secrets.hide)
+
+    def _headers_for(
+        self, url: str, headers: Mapping[str, str], request_id: str
+    ) -> Mapping[str, str]:
+        """What is sent there: the user's own headers to the service alone."""
+        sent = {REQUEST_ID: request_id}
+        same = origin_of(url) == origin_of(self._fields.address)
+        if same or is_one_of(url, self._fields.header_hosts):
+            sent |= self.secrets.fill({**self._fields.sent_header, **headers})
+        return sent
 
     def _gone(self, error: Exception) -> ServiceGoneError:
-        return ServiceGoneError(
-            f"{self._fields.address} can't be reached: {self._plain(error)}. Start the service, or"
-            " correct the address"
+        reason = root_cause(error)
+        advice = (
+            "Name the certificate authority that it is signed by: SSL_CERT_FILE"
+            if "CERTIFICATE" in reason
+            else "Start the service, or correct the address"
         )
-
-    def _describe_error(self, where: _Where, answer: Answer) -> str:
-        theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
-        body = self.secrets.hide(describe_body(answer))
-        return f"{where} answered {answer.status} (request {theirs}): {body}"
-
-    def _plain(self, error: Exception) -> str:
-        return self.secrets.hide(str(error) or type(error).__name__)
+        return ServiceGoneError(f"{self._fields.address} can't be reached: {reason}. {advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,67 +303,20 @@ class _Where:
     request_id: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url.partition('?')[0]}"
+        return f"{self.method} {_without_query(self.url)}"
 
 
-class _Circuit:
-    """Opens after so many refused connections in a row: no more are tried until it has cooled."""
-
-    def __init__(self, address: str, limit: int) -> None:
-        self._address = address
-        self._limit = limit
-        self._refused = 0
-        self._closed_from = 0.0
-
-    def check(self) -> None:
-        """Raise ServiceGoneError while it is open."""
-        if self._refused >= self._limit and time.monotonic() < self._closed_from:
-            raise ServiceGoneError(
-                f"{self._address} refused the last {self._refused} connections. Start the service,"
-                " then continue: `editproof run --resume`"
-            )
-
-    def note_refusal(self) -> None:
-        """A connection was refused."""
-        self._refused += 1
-        self._closed_from = time.monotonic() + COOLING_S
-
-    def note_answer(self) -> None:
-        """The service answered, whatever it said."""
-        self._refused = 0
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]
 
 
-def describe_body(answer: Answer) -> str:
-    """What an answer holds, short and in one line: its text, or its kind and size."""
-    kind = answer.headers.get("content-type", "").partition(";")[0]
-    if not answer.body:
-        return "nothing"
-    text = answer.body[: 16 * LONGEST_QUOTE].decode("utf-8", "replace")
-    if "text" not in kind and "json" not in kind and "\ufffd" in text:
-        return f"{len(answer.body)} bytes of {kind or 'an unknown kind'}"
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line[:LONGEST_QUOTE] + ("…" if len(line) > LONGEST_QUOTE else "")
+def _end(runner: asyncio.Runner, http: httpx2.AsyncClient) -> None:
+    runner.run(http.aclose())
+    runner.close()
 
 
 def _delay(error: Exception, left_s: float) -> bool | float:
-    """Whether to ask again after that, and how long after. What can't be waited for fails now."""
-    if not isinstance(error, Busy):
+    """Whether to ask again after that, and how long after."""
+    if not isinstance(error, Busy) or left_s <= 0:
         return False
-    if error.after_s is None:
-        return True
-    return error.after_s if error.after_s < left_s else False
-
-
-def _retry_after_s(value: str) -> float | None:
-    """Seconds that `Retry-After` asks for, a number or a date; None: it says neither."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _host(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return True if error.after_s is None else error.after_s

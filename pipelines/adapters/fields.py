@@ -4,6 +4,7 @@ adapter can be told beside them stands in its own module.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -114,6 +115,9 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     """Refused connections in a row after which no more are tried for half a minute."""
     redirects: Literal["same host", "any", "none"] = "same host"
     """Where an answer may lead to."""
+    header_hosts: tuple[str, ...] = ()
+    """Further hosts that the headers may go to, over https: names, or `*.example.com`. Elsewhere
+    they go to the service's own host alone."""
     max_answer_mib: int = 64
     """Size of an answer; a larger one is an error."""
     image_format: Literal["png", "jpeg", "webp"] = "png"
@@ -140,6 +144,16 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
         raise NotImplementedError
 
     @property
+    def sent_header(self) -> Mapping[str, str]:
+        """The headers that are sent with each request, those that nobody had to name too."""
+        return self.header
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the environment variables that go into requests."""
+        return find_variables([msgspec.to_builtins(self), self.sent_header])
+
+    @property
     def label(self) -> str:
         """Its host."""
         return urlsplit(self.address).netloc.replace(":", " ")
@@ -147,7 +161,7 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def reaches(self) -> str:
         """Where pictures would be sent, and with which secrets."""
-        names = find_variables(msgspec.to_builtins(self))
+        names = self.variables
         secrets = f" with {', '.join(names)} of your environment" if names else ""
         return f"send pictures to {self.address}{secrets}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -30,6 +31,11 @@ class PictureFile:
     media_type: str
 
     @property
+    def part(self) -> tuple[str, bytes, str]:
+        """As a part of a form."""
+        return self.name, self.data, self.media_type
+
+    @property
     def base64(self) -> str:
         """Its bytes in base64."""
         return base64.b64encode(self.data).decode()
@@ -45,13 +51,22 @@ def encode_image(image: Image, kind: str = "png", name: str = "image") -> Pictur
     return _encode(Pil.fromarray(_to_levels(image)), kind, name)
 
 
-def encode_mask(mask: Mask, means_edit: MaskKind, image: Image, name: str = "mask") -> PictureFile:
-    """A mask as PNG: grey, with white or black for "edit here"; or the image with alpha 0 there."""
+def encode_mask(
+    mask: Mask,
+    means_edit: MaskKind,
+    image: Image,
+    name: str = "mask",
+    channels: Literal[1, 3] = 1,
+) -> PictureFile:
+    """A mask as PNG: grey or RGB, with white or black for "edit here"; or the image with alpha 0
+    there.
+    """
     levels = _to_levels(mask)
     if means_edit == "alpha":
         rgba = np.dstack([_to_levels(image), 255 - levels])
-        return _encode(Pil.fromarray(rgba, "RGBA"), "png", name)
-    return _encode(Pil.fromarray(255 - levels if means_edit == "black" else levels), "png", name)
+        return _encode(Pil.fromarray(rgba), "png", name)
+    picture = Pil.fromarray(255 - levels if means_edit == "black" else levels)
+    return _encode(picture.convert("RGB") if channels == 3 else picture, "png", name)
 
 
 def decode_data(text: str) -> bytes:

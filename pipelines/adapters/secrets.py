@@ -3,43 +3,78 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from editproof.pipelines.contract import ContractError
 
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 
-_SECRET_HEADER = re.compile(r"authori[sz]ation|api-?key|token|secret|cookie", re.IGNORECASE)
-"""Headers that hold secrets."""
+_SECRET_NAME = re.compile(
+    r"(^|[-_.])(auth|authori[sz]ation|key|api[-_]?key|token|secret|password|passwd|cookie"
+    r"|credentials?|signature)$",
+    re.IGNORECASE,
+)
+"""Headers and fields that hold secrets: `X-API-Key`, `access_token`, but not `keywords`."""
 
 SHORTEST = 4
 """Characters of a secret that is looked for in texts: shorter ones are everywhere."""
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
-    """Raise ValueError where a header seems to hold a secret itself."""
-    for name, value in headers.items():
-        if _SECRET_HEADER.search(name) and value and not _REFERENCE.search(value):
+def check_no_secrets(table: Any, where: str) -> None:
+    """Raise ValueError where a field, however deep, or a header seems to hold a secret itself."""
+    for name, value in table.items():
+        inner = f"{where}.{name}"
+        if isinstance(value, Mapping):
+            check_no_secrets(value, inner)
+        elif isinstance(value, str) and _is_secret(name, value):
             raise ValueError(
-                f"header.{name} must not hold the secret itself, since runs keep these fields. Put"
-                " it into an environment variable NAME, and write ${NAME}"
+                f"{inner} must not hold the secret itself, since runs keep these fields. Put it"
+                " into an environment variable NAME, and write ${NAME}"
             )
 
 
-def check_address(address: str) -> None:
-    """Raise ValueError unless it is an http(s) URL without a password."""
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{address!r} must be a URL that starts with http:// or https://")
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a value seems to be a secret, and not only to name a variable."""
+    return bool(value and _SECRET_NAME.search(name) and not _REFERENCE.search(value))
+
+
+def check_headers(headers: Mapping[str, str], where: str = "header") -> None:
+    """Raise ValueError where a header seems to hold a secret itself, or can't be sent."""
+    check_no_secrets(headers, where)
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"{where}.{name} must hold printable ASCII characters only")
+
+
+def check_address(address: str, where: str = "url") -> None:
+    """Raise ValueError unless it is an http(s) URL without a password, whose host is written out:
+    who reads it must see where pictures go.
+    """
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an address that can't be
+        valid = False
+    if not valid or not re.fullmatch(r"\S+", address):
+        shown = re.sub(r"//.*@", "//…@", address)
+        raise ValueError(
+            f"{where} must be a URL that starts with http:// or https://; it is {shown!r}"
+        )
     if parts.password or parts.username:
         raise ValueError(
-            f"the URL of {parts.hostname} must not hold a user or a password, since runs keep it."
-            " Send them in header.Authorization, from an environment variable"
+            f"{where} must not hold a user or a password, since runs keep it. Send them in"
+            " header.Authorization, from an environment variable"
         )
+    if _REFERENCE.search(parts.netloc):
+        raise ValueError(f"{where} must name its host itself, not by an environment variable")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    check_no_secrets(query, f"{where}, in its query,")
 
 
 def find_variables(table: Any) -> tuple[str, ...]:
@@ -63,17 +98,23 @@ class Secrets:
 
     def __init__(self, names: Iterable[str], where: str) -> None:
         """Raises ContractError where one is not set."""
-        self._values: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+        """By name of the variable."""
         for name in names:
-            value = os.environ.get(name, "")
+            value = os.environ.get(name, "").strip()
             if not value:
                 raise ContractError(
                     f"{where} needs the environment variable {name}, which is not set. Set it, and"
                     " start again"
                 )
-            self._values[name] = value
+            if not (value.isascii() and value.isprintable()):
+                raise ContractError(
+                    f"{where} needs the environment variable {name}, which holds characters that"
+                    " no secret has. It must be one line of ASCII"
+                )
+            self.values[name] = value
         self._hidden = sorted(
-            {form for value in self._values.values() for form in _forms(value)},
+            {form for value in self.values.values() for form in _forms(value)},
             key=len,
             reverse=True,
         )
@@ -81,7 +122,7 @@ class Secrets:
     def fill(self, value: Any) -> Any:
         """Texts with `${NAME}` replaced, however deep in tables and lists."""
         if isinstance(value, str):
-            return _REFERENCE.sub(lambda found: self._values[found[1]], value)
+            return _REFERENCE.sub(lambda found: self.values[found[1]], value)
         if isinstance(value, Mapping):
             return {key: self.fill(part) for key, part in value.items()}
         if isinstance(value, list | tuple):
@@ -104,5 +145,7 @@ def _forms(value: str) -> Iterable[str]:
         quote(value, safe=""),
         base64.b64encode(encoded).decode(),
         base64.urlsafe_b64encode(encoded).decode().rstrip("="),
+        json.dumps(value)[1:-1],
+        html.escape(value),
     }
     return {form for form in forms if len(form) >= SHORTEST}

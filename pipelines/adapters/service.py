@@ -12,7 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from editproof.pipelines.adapters.answers import Answer, describe_answer
 from editproof.pipelines.adapters.client import Client
+from editproof.pipelines.adapters.errors import AdapterError, AnswerError
 from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
 from editproof.pipelines.adapters.pictures import read_picture
 from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace
@@ -30,6 +32,14 @@ def read_table(table: str, kind: type[F]) -> F:
     return msgspec.json.decode(table.encode(), type=kind)
 
 
+def write_form(fields: Mapping[str, Any]) -> dict[str, str]:
+    """A form's fields as texts: `true`, not `True`."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in fields.items()
+    }
+
+
 class Service(ABC, Generic[S]):
     """A pipeline that asks a service."""
 
@@ -45,11 +55,19 @@ class Service(ABC, Generic[S]):
 
     def __call__(self, request: EditRequest) -> EditResult:
         """Make one edit, when it is this process's turn."""
-        with self.client.edit() as waited_s:
-            start = time.perf_counter()
-            result = self.make_edit(request)
+        try:
+            with self.client.edit() as waited_s:
+                start = time.perf_counter()
+                result = self.make_edit(request)
+        except AdapterError as error:  # it may quote what the service repeats
+            raise type(error)(self.client.secrets.hide(str(error))) from None
         made = replace(result.stages[-1], seconds=time.perf_counter() - start)
-        return replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
+        result = replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
+        return self._without_secrets(result)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.client.close()
 
     @abstractmethod
     def make_edit(self, request: EditRequest) -> EditResult:
@@ -65,6 +83,30 @@ class Service(ABC, Generic[S]):
         stage = StageTrace(STAGE, 0.0, picture.changes)
         resized = {"resize": "back"} if picture.was_resized else {}
         return EditResult(picture.image, stages=(stage,), config={**config, **resized})
+
+    def read_answer(
+        self, answer: Answer, request: EditRequest, config: Mapping[str, Param]
+    ) -> EditResult:
+        """The same where the picture is the answer's body."""
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if not answer.body or kind.startswith("text/") or kind.endswith("json"):
+            raise AnswerError(
+                f"{answer.url} answered with {describe_answer(answer)}, where a picture was"
+                " expected"
+            )
+        return self.read_result(answer.body, request, config)
+
+    def _without_secrets(self, result: EditResult) -> EditResult:
+        hide = self.client.secrets.hide
+        stages = tuple(
+            replace(stage, name=hide(stage.name), decision=hide(stage.decision))
+            for stage in result.stages
+        )
+        config = {
+            hide(name): hide(value) if isinstance(value, str) else value
+            for name, value in result.config.items()
+        }
+        return replace(result, stages=stages, config=config, reason=hide(result.reason))
 
     def identify(self, stated: Mapping[str, Any]) -> str:
         """A fingerprint from what the service says of itself: it, the fields that change pictures,
