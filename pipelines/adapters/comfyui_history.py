@@ -85,7 +85,9 @@ def _describe_errors(node: Mapping[str, Any]) -> Iterator[str]:
     for error in map(_table, _list(node.get("errors"))):
         name = _table(error.get("extra_info")).get("input_name")
         where = f", input {name!r}" if name else ""
-        yield f"{where}: {error.get('message', '')} {error.get('details', '')}".rstrip()
+        parts = [str(error.get(key) or "") for key in ("message", "details")]
+        said = " ".join(part for part in parts if part and part != name)
+        yield f"{where}: {said}"
 
 
 def name_node(graph: Graph, node_id: str, kind: str = "") -> str:
