@@ -12,6 +12,7 @@ import io
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,7 +26,6 @@ Array = npt.NDArray[np.float32]
 
 OUTPUTS = {
     "CLIPTextEncode": ["CONDITIONING"],
-    "EmptyImage": ["IMAGE"],
     "ImageBatch": ["IMAGE"],
     "ImageToMask": ["MASK"],
     "InvertMask": ["MASK"],
@@ -158,18 +158,7 @@ class FakeComfyUI:
     def _compute(self, kind: str, inputs: dict[str, Any]) -> tuple[Any, ...]:
         if kind in {"LoadImage", "LoadImageMask"}:
             return self._load(kind, inputs)
-        if kind == "ImageToMask":
-            return (inputs["image"][0][..., 0],)
-        if kind == "MaskToImage":
-            return ([np.repeat(inputs["mask"][..., None], 3, axis=2)],)
-        if kind == "InvertMask":
-            return (1 - inputs["mask"],)
-        if kind == "ImageBatch":
-            return (inputs["image1"] + inputs["image2"],)
-        if kind == "Paint":
-            mask = inputs["mask"][..., None]
-            return ([image * (1 - mask) + mask * _colour(inputs) for image in inputs["image"]],)
-        return (inputs.get("value", inputs.get("text")),)
+        return (COMPUTE[kind](inputs),)
 
     def _load(self, kind: str, inputs: dict[str, Any]) -> tuple[Any, ...]:
         path, _, folder = inputs["image"].removesuffix("]").partition(" [")
@@ -188,10 +177,21 @@ class FakeComfyUI:
         return self.files.get((query["type"], query["subfolder"], query["filename"]))
 
 
-def _colour(inputs: dict[str, Any]) -> Array:
-    """What `Paint` paints with."""
-    seed, text = inputs.get("seed", 0), inputs.get("text") or ""
-    return np.array([seed % 256, len(text), 255], np.float32) / 255
+def _paint(inputs: dict[str, Any]) -> list[Array]:
+    """A colour by the seed, where the mask is; its blue is full."""
+    mask = inputs["mask"][..., None]
+    colour = np.array([inputs.get("seed", 0) % 256, 0, 255], np.float32) / 255
+    return [image * (1 - mask) + mask * colour for image in inputs["image"]]
+
+
+COMPUTE: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "ImageBatch": lambda inputs: inputs["image1"] + inputs["image2"],
+    "ImageToMask": lambda inputs: inputs["image"][0][..., 0],
+    "InvertMask": lambda inputs: 1 - inputs["mask"],
+    "MaskToImage": lambda inputs: [np.repeat(inputs["mask"][..., None], 3, axis=2)],
+    "Paint": _paint,
+}
+"""What a node makes; an image is a list, since it may be a batch."""
 
 
 def _encode(image: Array) -> bytes:
