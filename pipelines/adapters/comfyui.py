@@ -191,9 +191,7 @@ class ComfyUI(Service[Fields]):
         if refused := explain_refusal(answer, self._graph):
             if prompt_id:
                 self._cancel(str(prompt_id))
-            raise ServiceError(
-                f"ComfyUI refuses {self._graph.where}: {self.client.secrets.hide(refused)}"
-            )
+            raise ServiceError(f"ComfyUI refuses {self._graph.where}: {refused}")
         if not prompt_id:
             raise AnswerError(f"{self.fields.address}prompt gave no prompt_id: {answer}")
         return str(prompt_id)

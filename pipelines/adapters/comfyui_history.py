@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from editproof.pipelines.adapters.client import quote_text
+from editproof.pipelines.adapters.answers import cut_line
 from editproof.pipelines.adapters.comfyui_graph import Graph
 from editproof.pipelines.adapters.errors import AnswerError, ServiceError
 
@@ -26,7 +26,7 @@ class History:
             for message in _list(status.get("messages"))
             if isinstance(message, list) and len(message) == 2
         ]
-        self._is_success = bool(status.get("completed"))
+        self._has_failed = status.get("status_str") == "error"
         self.is_over = bool(status) or bool(self._outputs)
         """Whether the prompt has ended, in whatever way."""
 
@@ -37,7 +37,7 @@ class History:
         for event, data in self._messages:
             if event == ERROR:
                 problem = f"{data.get('exception_type', '')}: {data.get('exception_message', '')}"
-                raise ServiceError(f"{self._place(data)} failed: {quote_text(problem)}")
+                raise ServiceError(f"{self._place(data)} failed: {cut_line(problem)}")
             if event == INTERRUPTED:
                 raise ServiceError(
                     f"somebody interrupted the edit on the server, at {self._place(data)}"
@@ -48,7 +48,7 @@ class History:
                     " run, although it depends on a picture with a new name. Neither its time nor"
                     " its noise can be measured so"
                 )
-        if not self._is_success and not self._outputs:
+        if self._has_failed:
             raise ServiceError("the server says that the edit failed, and not why; its log may")
 
     def list_images(self, node: str) -> list[Mapping[str, str]]:
@@ -74,11 +74,11 @@ def explain_refusal(answer: object, graph: Graph) -> str:
         for problem in _describe_errors(_table(node))
     ]
     if problems:
-        return quote_text("; ".join(problems))
+        return cut_line("; ".join(problems))
     error = table.get("error")
     if isinstance(error, dict):
-        return quote_text(f"{error.get('message', '')} {error.get('details', '')}")
-    return quote_text(str(error)) if error else ""
+        return cut_line(f"{error.get('message', '')} {error.get('details', '')}")
+    return cut_line(str(error)) if error else ""
 
 
 def _describe_errors(node: Mapping[str, Any]) -> Iterator[str]:

@@ -168,7 +168,7 @@ def _find_prompt(graph: Graph, named: str) -> tuple[Place, ...]:
         return places
     raise ContractError(
         f"{graph.where}: node {node} has no input that holds a text: {', '.join(TEXTS)}. Name"
-        ' another: prompt_node = "…"'
+        ' another, prompt_node = "…", or keep the workflow\'s own: keep_prompt = true'
     )
 
 

@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editproof.pipelines.adapters.comfyui import ComfyUI, build
+from editproof.pipelines.adapters.comfyui import ComfyUI, Fields, build
+from editproof.pipelines.adapters.comfyui_graph import read_graph
+from editproof.pipelines.adapters.comfyui_roles import find_roles
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError, ServiceError
+from editproof.pipelines.adapters.fields import ServerFields
 from editproof.pipelines.adapters.names import find_adapter
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Image, Mask
 from tests.pipelines.adapters.fake_comfyui import FakeComfyUI, FakeServer
 
 Nodes = dict[str, dict[str, Any]]
+
+DOCS = Path(__file__).parents[3] / "docs" / "how-to" / "comfyui.md"
 
 LOAD = {"class_type": "LoadImage", "inputs": {"image": "example.png"}}
 
@@ -58,15 +63,21 @@ class Maker:
     def __init__(self, folder: Path, url: str) -> None:
         self.file = folder / "my graph ü.json"
         self.url = url
+        self.made: list[ComfyUI] = []
 
     def __call__(self, nodes: Any, **fields: Any) -> ComfyUI:
         self.file.write_text(json.dumps(nodes))
-        return build(json.dumps({"workflow": str(self.file), "server": self.url, **fields}))
+        table = {"workflow": str(self.file), "server": self.url, **fields}
+        self.made.append(build(json.dumps(table)))
+        return self.made[-1]
 
 
 @pytest.fixture
-def make(tmp_path: Path, server: FakeServer, fake: FakeComfyUI) -> Maker:
-    return Maker(tmp_path, server.url)
+def make(tmp_path: Path, server: FakeServer, fake: FakeComfyUI) -> Iterator[Maker]:
+    maker = Maker(tmp_path, server.url)
+    yield maker
+    for pipeline in maker.made:
+        pipeline.close()
 
 
 def _picture() -> tuple[Image, Mask]:
@@ -87,6 +98,18 @@ def _painted(result: EditResult) -> Mask:
     """Where the picture was painted over."""
     assert result.image is not None
     return (result.image[..., 2] > 0.9).astype(np.float32)
+
+
+def test_the_docs_name_every_field_and_their_graph_works(tmp_path: Path) -> None:
+    """The page's table has the adapter's own fields, and its graph has what it says."""
+    page = DOCS.read_text()
+    own = set(Fields.__struct_fields__) - set(ServerFields.__struct_fields__)
+    assert {name for name in own if f"| `{name}` |" not in page} == set()
+    file = tmp_path / "graph.json"
+    file.write_text(page.partition("```json\n")[2].partition("```")[0])
+    roles = find_roles(read_graph(file), Fields(workflow=str(file)))
+    assert (roles.image.node, roles.mask and roles.mask.node, roles.output.id) == ("1", "2", "7")
+    assert [name for name, _ in roles.stages] == ["grown mask", "blurred", "composited"]
 
 
 # What it is called
