@@ -279,11 +279,9 @@ def _read_form(kind: str, body: bytes) -> dict[str, Any]:
     parser = email.parser.BytesParser(policy=email.policy.HTTP)
     message = parser.parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
     form: dict[str, Any] = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined]
-        name, data = (
-            part.get_param("name", header="content-disposition"),
-            part.get_payload(decode=True),
-        )
+    for part in message.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        data: Any = part.get_payload(decode=True)
         file = part.get_filename()
         form[name] = (file, data) if file else data.decode()
     return form

@@ -16,7 +16,14 @@ from editproof.pipelines.adapters.comfyui_roles import find_roles
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError, ServiceError
 from editproof.pipelines.adapters.fields import ServerFields
 from editproof.pipelines.adapters.names import find_adapter
-from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Image, Mask
+from editproof.pipelines.contract import (
+    ContractError,
+    EditRequest,
+    EditResult,
+    Image,
+    Mask,
+    StageTrace,
+)
 from tests.pipelines.adapters.fake_comfyui import FakeComfyUI, FakeServer
 
 Nodes = dict[str, dict[str, Any]]
@@ -94,10 +101,21 @@ def _edit(pipeline: ComfyUI, **changed: Any) -> EditResult:
     return pipeline(EditRequest(**{"image": IMAGE, "mask": MASK, **changed}))
 
 
+def _image(result: EditResult) -> Image:
+    """The picture, which must be there."""
+    assert result.image is not None
+    return result.image
+
+
+def _artefact(stage: StageTrace) -> Image:
+    """The stage's picture, which must be there."""
+    assert stage.artefact is not None
+    return stage.artefact
+
+
 def _painted(result: EditResult) -> Mask:
     """Where the picture was painted over."""
-    assert result.image is not None
-    return (result.image[..., 2] > 0.9).astype(np.float32)
+    return (_image(result)[..., 2] > 0.9).astype(np.float32)
 
 
 def test_the_docs_name_every_field_and_their_graph_works(tmp_path: Path) -> None:
@@ -170,15 +188,14 @@ def test_a_mask_is_the_right_way_round(make: Maker, kind: str) -> None:
     nodes, fields = MASKED[kind]
     result = _edit(make(nodes, **fields))
     assert np.array_equal(_painted(result), MASK)
-    assert result.image is not None
-    assert np.array_equal(result.image[MASK == 0], IMAGE[MASK == 0])
+    assert np.array_equal(_image(result)[MASK == 0], IMAGE[MASK == 0])
 
 
 def test_a_workflow_without_a_mask_needs_none(make: Maker) -> None:
     """The suite is told so; one that takes a mask says what it lacks."""
     bare = make(_graph(n2=None, n5=None, n9=_node("SaveImage", images=["1", 0])))
     assert not bare.capabilities.needs_mask
-    assert np.array_equal(_edit(bare, mask=None).image, IMAGE)
+    assert np.array_equal(_image(_edit(bare, mask=None)), IMAGE)
     with pytest.raises(ContractError, match="needs a mask"):
         _edit(make(_graph()), mask=None)
 
@@ -339,11 +356,10 @@ def test_stages_are_what_nodes_made(make: Maker) -> None:
     result = _edit(make(nodes, stages={"loaded": 1}))
     loaded, kept, painted, whole = result.stages
     assert [stage.name for stage in result.stages[:3]] == ["loaded", "kept", "painted"]
-    assert np.array_equal(loaded.artefact, IMAGE)
-    assert kept.artefact is not None
-    assert np.array_equal(kept.artefact[..., 0], 1 - MASK)
-    assert np.array_equal(painted.artefact, result.image)
-    assert np.array_equal(whole.artefact, result.image)
+    assert np.array_equal(_artefact(loaded), IMAGE)
+    assert np.array_equal(_artefact(kept)[..., 0], 1 - MASK)
+    assert np.array_equal(_artefact(painted), _image(result))
+    assert np.array_equal(_artefact(whole), _image(result))
 
 
 def test_a_stage_that_is_no_picture_is_an_error(make: Maker) -> None:
@@ -355,9 +371,7 @@ def test_a_stage_that_is_no_picture_is_an_error(make: Maker) -> None:
 def test_stages_may_have_any_size(make: Maker) -> None:
     """Only the picture itself must be as large as was asked for."""
     nodes = _graph(n8=_node("InvertMask", "stage: no alpha", mask=["1", 1]))
-    stage = _edit(make(nodes)).stages[0]
-    assert stage.artefact is not None
-    assert stage.artefact.shape == (64, 64, 3)
+    assert _artefact(_edit(make(nodes)).stages[0]).shape == (64, 64, 3)
 
 
 def test_the_first_of_several_pictures_is_taken_and_that_is_noted(make: Maker) -> None:
@@ -380,7 +394,7 @@ def test_the_same_edit_twice_is_made_twice(make: Maker, fake: FakeComfyUI) -> No
     """
     pipeline = make(_graph())
     first, second = _edit(pipeline), _edit(pipeline)
-    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(_image(first), _image(second))
     assert len(fake.cache) == 2
     assert len({body["client_id"] for body in fake.prompts}) == 2
 
