@@ -13,7 +13,7 @@ import asyncio
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +100,17 @@ class Client:
             finally:
                 self._deadline = float("inf")
 
+    @contextmanager
+    def last_words(self, seconds: float) -> Iterator[None]:
+        """What is asked inside the block has so long altogether, although the edit's time may be
+        over: to take back what was asked for.
+        """
+        deadline, self._deadline = self._deadline, time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._deadline = deadline
+
     def ask(
         self,
         method: str,
@@ -112,16 +123,17 @@ class Client:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         ends: Ends | None = None,
+        accepts: Collection[int] = (),
     ) -> Answer:
         """Make a request, and make it again where the service is busy. Relative URLs start at the
         service's.
 
         `json` is the body; or `fields` and `files` (name -> (file name, bytes, media type)) are
         sent as a form; or `content` is it. The user's headers go to the service's host and to
-        `header_hosts` only. Raises ServiceError, ServiceGoneError and AnswerError, with what was
-        asked and what came back.
+        `header_hosts` only. `accepts`: statuses that are answers, not errors. Raises ServiceError,
+        ServiceGoneError and AnswerError, with what was asked and what came back.
         """
-        where = _Where(method, urljoin(self._fields.address, url), uuid.uuid4().hex)
+        where = _Where(method, urljoin(self._fields.address, url), uuid.uuid4().hex, accepts)
         body = {"json": json, "data": fields, "files": files, "content": content}
         sent = {name: part for name, part in body.items() if part is not None}
         asked = {"params": params, "headers": dict(headers or {}), **sent}
@@ -205,7 +217,7 @@ class Client:
 
     def _check_status(self, where: _Where, answer: Answer, left_s: float) -> Answer:
         """The answer where it is one. Raises ServiceError, or Busy where it may come later."""
-        if answer.status < 400:
+        if answer.status < 400 or answer.status in where.accepts:
             return answer
         theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
         said = f"{where} answered {answer.status} (request {theirs}): {describe_answer(answer)}"
@@ -296,11 +308,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    """A request, for messages."""
+    """A request: what messages say of it, and which answers it takes."""
 
     method: str
     url: str
     request_id: str
+    accepts: Collection[int]
+    """Statuses that are answers, not errors."""
 
     def __str__(self) -> str:
         return f"{self.method} {_without_query(self.url)}"
