@@ -114,7 +114,7 @@ def fit_case(case: Case, asks: Question, can: Capabilities, *, any_scale: bool) 
     scale may be left.
     """
     scale = _fit_scale(case.scale, can) if any_scale and not asks.needs_scale else case.scale
-    size = _fit_size(case.size, can) if asks.is_drawn else case.size
+    size = fit_size(case.size, can) if asks.is_drawn else case.size
     if size is None:
         return f"no scene can be drawn in a size that the pipeline takes: {describe_sizes(can)}"
     fitted = replace(
@@ -172,7 +172,7 @@ def _fit_scale(wanted: int, can: Capabilities) -> int:
     return min(possible, key=lambda scale: (abs(scale - wanted), scale), default=wanted)
 
 
-def _fit_size(wanted: int, can: Capabilities) -> int | None:
+def fit_size(wanted: int, can: Capabilities) -> int | None:
     """The nearest edge that is accepted; None: there is none."""
     step = can.multiple_px
     smallest = -(-max(can.smallest_px, MIN_SIZE_PX) // step) * step
