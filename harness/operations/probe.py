@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess, Say
@@ -55,7 +56,8 @@ class ProcessAsker:
     def ask_at_once(self, request: EditRequest) -> tuple[Answer, ...]:
         """Ask all of them. Each has loaded the pipeline before."""
         for process in self._processes[1:]:
-            process.describe(self._spec)
+            with suppress(PipelineError):  # the edit fails likewise, and says so
+                process.describe(self._spec)
         with ThreadPoolExecutor(len(self._processes)) as pool:
             return tuple(pool.map(lambda process: self._ask(process, request), self._processes))
 
