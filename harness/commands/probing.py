@@ -73,7 +73,8 @@ def _show(found: Probe, settings: str, *, as_json: bool) -> None:
         return
     print_table(rows, as_json=False)
     problems = sum(one.level == "problem" for one in found.findings)
-    lines = ["", f"{count_noun(found.edits, 'edit')}; {_sum_up(problems, is_testable=found.is_testable)}"]
+    end = _sum_up(problems, is_testable=found.is_testable)
+    lines = ["", f"{count_noun(found.edits, 'edit')}; {end}"]
     if settings and found.is_testable:
         where = "editproof.toml" if settings.startswith("[") else "your pipeline's file"
         lines += ["", f"Write into {where}:", "", settings]

@@ -16,8 +16,8 @@ from editproof.pipelines.contract import EditRequest, EditResult
 AT_ONCE = 2
 """Processes that are asked at the same time."""
 
-SERVICE_STAGES = frozenset({"service", "program"})
-"""Stages whose decision says as what kind of file a picture came back."""
+SERVICE = "service"
+"""The stage whose decision says as what kind of file a picture came back."""
 
 
 def probe_named(
@@ -71,4 +71,4 @@ class ProcessAsker:
 
 
 def _find_file(result: EditResult) -> str:
-    return next((one.decision for one in result.stages if one.name in SERVICE_STAGES), "")
+    return next((one.decision for one in result.stages if one.name == SERVICE), "")

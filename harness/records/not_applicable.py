@@ -58,8 +58,8 @@ def _list_model_notes(manifest: Manifest, model: str, cases: Sequence[Case]) -> 
     given = list(dict.fromkeys(case.scene for case in cases if case.given_mask))
     if given:
         yield (
-            f"{model} needs a mask: it is handed the true one in"
-            f" {count_noun(len(given), 'scene')} that give none ({join_words(given)})"
+            f"{model} needs a mask: it is handed the true one where a scene gives none:"
+            f" {count_noun(len(given), 'scene')} ({join_words(given)})"
         )
     if any(case.repeat > 1 for case in cases):
         yield f"{model} takes no seed: its pictures of a scene are repeats"
