@@ -193,6 +193,8 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Judge."""
         verdict = _verdict_of(self.config)
+        if reason := _find_inapplicable(verdict.run, self._family, self._model):
+            pytest.skip(f"not applicable: {reason}")
         lines = [f"could not be judged: {reason}" for reason in verdict.invalid] or self._failures(
             verdict
         )
@@ -315,6 +317,20 @@ def _read(run: Path, table: str) -> Verdict:
     said = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
     lists = {key: tuple(said.get(key, ())) for key in ("invalid", "findings", "judgements")}
     return Verdict(exit_code=said["exit_code"], run=run, table=table, **lists)
+
+
+def _find_inapplicable(run: Path, family: str, model: str) -> str:
+    """Why nothing of the family could be asked of the model; empty: something could."""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    ours = {"family": family, "model": model}
+    if any({"family": c["family"], "model": c["model"]["name"]} == ours for c in manifest["cases"]):
+        return ""
+    reasons = [
+        one["reason"]
+        for one in manifest.get("not_applicable", ())
+        if {"family": one["family"], "model": one["model"]} == ours
+    ]
+    return reasons[0] if reasons else ""
 
 
 def _named(pipeline: str | Callable[..., Any], name: str, scratch: Path) -> str:

@@ -136,6 +136,9 @@ class Capabilities:
     """Both edges of an input must be multiples of it."""
     keeps_outside: bool | None = None
     """Whether pixels outside the mask come back as they were; None: not known."""
+    resizes: bool = False
+    """Whether a picture that comes back in another size is resized to the size that was asked for;
+    where not, it is an error."""
     remote: bool = False
     """Whether it is a service, which may change between two edits."""
     concurrency: int = 0

@@ -16,6 +16,10 @@ Mask = npt.NDArray[np.float32]
 
 Param = str | int | float | bool
 
+MIN_SIZE_PX = 64
+MAX_SIZE_PX = 2048
+"""Edges of the inputs that families draw."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -105,6 +109,8 @@ class Vector:
     """Whether what must go lies elsewhere in each turn, where an output is edited again. `draw`
     then takes `turn`, 1 or above, and `edit` is every place that was edited by then. False: every
     turn edits the same place."""
+    least_scale: int = 1
+    """The smallest scale at which it asks what it is about; 2: it is about enlarging."""
     version: int = 1
     """Goes up when the drawing changes, so that results of two drawings are never compared."""
 
@@ -117,7 +123,7 @@ class Vector:
         """
         if not 1 <= step <= len(self.ladder):
             raise ValueError(f"{self.family} has steps 1 to {len(self.ladder)}, not {step}")
-        if not 64 <= size <= 2048:
-            raise ValueError(f"size must be 64 to 2048 px, not {size}")
+        if not MIN_SIZE_PX <= size <= MAX_SIZE_PX:
+            raise ValueError(f"size must be {MIN_SIZE_PX} to {MAX_SIZE_PX} px, not {size}")
         moved = {"turn": turn} if self.moves else {}
         return self.draw(seed, size, scale, **self.ladder[step - 1], **moved)

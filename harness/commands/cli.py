@@ -14,6 +14,7 @@ from editproof.harness.commands import (
     comparing,
     diffing,
     looking,
+    probing,
     pruning,
     running,
     setting_up,
@@ -42,6 +43,7 @@ Examples:
 
 for commands in (
     running,
+    probing,
     looking,
     comparing,
     diffing,

@@ -93,6 +93,16 @@ def run(
             max=20,
         ),
     ] = 0,
+    scale: Annotated[
+        int,
+        typer.Option(
+            metavar="INT",
+            help="Output pixels per input pixel, for all models. 0: the suite's, or the nearest"
+            " that a pipeline makes.",
+            min=0,
+            max=8,
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)
     ] = None,
@@ -153,6 +163,7 @@ def run(
             folders=tuple(cases),
             grounds=grounds,
             turns=turns,
+            scale=scale,
             out=out,
             resume=resume,
             jobs=jobs,

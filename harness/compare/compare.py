@@ -168,7 +168,7 @@ def compare(
 
 def _check_comparable(a: Manifest, b: Manifest) -> None:
     """Raise UsageError if a number means something else in A than in B, and name what differs."""
-    for one in manifest_differences(a.suite, b.suite, "name", "size", "scale", "scene_seed"):
+    for one in manifest_differences(a.suite, b.suite, "name", "size", "scene_seed"):
         if one.name == "name":
             raise UsageError(
                 f"A is a run of the suite {one.before}, B of {one.now}: their cases have nothing in"
@@ -397,6 +397,7 @@ def _make_pairs(
                 group.model,
                 theirs.seed,
                 float(change),
+                theirs.repeat,
             )
 
 

@@ -5,7 +5,7 @@ A deterministic side stands for every seed of the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from editproof.harness.records.errors import UsageError
@@ -14,6 +14,9 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case
 from editproof.harness.records.wording import count_noun
 from editproof.harness.records.wording import name_few as named
+
+SCALES = range(1, 9)
+"""That a suite may have."""
 
 
 class PairGroup(NamedTuple):
@@ -74,11 +77,14 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
         group.a.extend(left for left, _ in pairs)
         group.b.extend(right for _, right in pairs)
     found = [group for group in groups.values() if group.a]
+    unlike = list(_list_unlike(a, b, swaps))
     if not found:
         raise UsageError(
-            "A and B have no finished case in common. Finish both runs with `editproof run`"
+            f"A and B have no scene in common: {'; '.join(unlike)}"
+            if unlike
+            else "A and B have no finished case in common. Finish both runs with `editproof run`"
         )
-    left_out = []
+    left_out = unlike
     if alone:
         left_out.append(f"{alone} scenes of B have no finished case in A")
     compared = {column for group in found for column in group.a}
@@ -96,6 +102,49 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
     return found, left_out
 
 
+def _list_unlike(a: Run, b: Run, swaps: Mapping[str, str]) -> Iterator[str]:
+    """Which models were not asked the same scenes, since they can't do the same, and what to do."""
+    for of_b, of_a in swaps.items():
+        ours, theirs = _cases_by_name(a, of_a), _cases_by_name(b, of_b)
+        both = [(ours[name], theirs[name]) for name in theirs if name in ours]
+        label = f"{of_a} (A) and {of_b} (B)"
+        scales = {(one.scale, two.scale) for one, two in both if one.scale != two.scale}
+        for scale_a, scale_b in sorted(scales):
+            yield (
+                f"{label} were asked at ×{scale_a} and ×{scale_b}, and models are compared at one"
+                f" scale only. {_advise_scale(a, of_a, b, of_b)}"
+            )
+        alike = [(one, two) for one, two in both if one.scale == two.scale]
+        if any(one.size != two.size for one, two in alike):
+            yield (
+                f"{label} were asked for scenes of other sizes. Run them with a suite whose size"
+                " both take"
+            )
+        given = [one.scene for one, two in alike if one.given_mask != two.given_mask]
+        if given:
+            yield (
+                f"{label} were not asked the same in {count_noun(len(given), 'scene')}: only one of"
+                f" them was handed the true mask ({named(given)})"
+            )
+
+
+def _cases_by_name(run: Run, model: str) -> dict[str, Case]:
+    return {case.scene: case for case in run.manifest.cases if case.model.name == model}
+
+
+def _advise_scale(a: Run, of_a: str, b: Run, of_b: str) -> str:
+    """What to run so that both are asked at one scale."""
+    makes_a, makes_b = (
+        run.manifest.pipelines[model].capabilities.scales for run, model in ((a, of_a), (b, of_b))
+    )
+    common = [scale for scale in SCALES if all(not m or scale in m for m in (makes_a, makes_b))]
+    if not common:
+        return "There is no scale that both make"
+    asked = a.manifest.suite.scale
+    scale = min(common, key=lambda one: (abs(one - asked), one))
+    return f"Run both with --scale {scale}"
+
+
 def label_of(of_a: str, of_b: str) -> str:
     """The common name of two models: `ns`, or `ns → patch`."""
     return of_b if of_a == of_b else f"{of_a} → {of_b}"
@@ -111,7 +160,7 @@ def _columns_by_scene(run: Run) -> dict[tuple[tuple[object, ...], str], list[int
 
 
 def _scene_key(case: Case) -> tuple[object, ...]:
-    return (case.family, case.name, case.size, case.scale, case.scene_seed)
+    return (case.family, case.name, case.size, case.scale, case.scene_seed, case.given_mask)
 
 
 def _pair_seeds(

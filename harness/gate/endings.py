@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from editproof.harness.gate.causes import join_all
 from editproof.harness.gate.limits import Columns, Groups
-from editproof.harness.records.pairing import Pairing, is_stochastic
+from editproof.harness.records.pairing import Pairing, is_stochastic, takes_seed
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Finding, Outcome
 from editproof.harness.records.wording import count_noun, join_words, name_case
@@ -121,10 +121,14 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
         ]
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
+            word, check = (
+                ("seed", "Is the seed passed on?")
+                if takes_seed(run, model)
+                else ("repeat", "Does a cache answer?")
+            )
             words = (
-                f"every seed gives the same picture on {len(stuck)} of"
-                f" {count_noun(len(scenes), 'scene')}, where the accepted pictures differ. Is the"
-                " seed passed on?"
+                f"every {word} gives the same picture on {len(stuck)} of"
+                f" {count_noun(len(scenes), 'scene')}, where the accepted pictures differ. {check}"
             )
             yield _make_finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 

@@ -71,7 +71,7 @@ def match_seeds(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -
         for one in dict.fromkeys(ids)
         if one in pairing.ids
         and (
-            ours[one].seed == seeds[pairing.ids[one]]
+            (ours[one].seed == seeds[pairing.ids[one]] and not ours[one].repeat)
             or not is_stochastic(run, ours[one].model.name)
         )
     }

@@ -40,6 +40,7 @@ from editproof.harness.records.canaries import list_canary_notes
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.not_applicable import list_fit_notes, list_resize_notes
 from editproof.harness.records.pairing import Pairing, pair
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import (
@@ -156,6 +157,8 @@ def judge(
     notes = [
         *list_canary_notes(run.folder),
         *_list_waiver_notes(all_waivers, found, day),
+        *list_fit_notes(run.manifest),
+        *list_resize_notes(run),
         *list_left_out(run, groups),
     ]
     if baseline and compared:

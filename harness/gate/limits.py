@@ -44,21 +44,19 @@ def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
     for budget, row, grid, covered in _read_budgets(run, groups):
         for group, columns in covered.items():
             yield _judge_budget(run, budget, grid, row, group, columns)
-        if not covered and not run.manifest.suite.narrowed:
+        if not covered and not run.manifest.is_partial:
             yield make_unjudged_finding("budget", budget, "no case of this run has that number")
 
 
 def list_left_out(run: Run, groups: Groups) -> Iterable[str]:
-    """Which budgets of a narrowed suite were not judged, since what is left of it lacks the
-    number.
-    """
-    if not run.manifest.suite.narrowed:
+    """Which budgets of a suite were not judged, since what is run of it lacks the number."""
+    if not run.manifest.is_partial:
         return
     for budget, _, _, covered in _read_budgets(run, groups):
         if not covered:
             yield (
                 f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged:"
-                " no case of the families and models that this run was narrowed to has that"
+                " no case of the families and models that this run is left with has that"
                 " number. A run of the whole suite judges it"
             )
 

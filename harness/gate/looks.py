@@ -39,6 +39,7 @@ from editproof.harness.records.pairing import (
     find_other_seed,
     is_stochastic,
     list_answers,
+    takes_seed,
 )
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, Viewing
@@ -170,7 +171,10 @@ def _choose_mode(run: Run, baseline: Baseline, scene: Scene, looks: Mapping[int,
     """
     seeds = [run.manifest.cases[column].seed for column in scene.ours]
     theirs = [baseline.run.manifest.cases[column].seed for column in scene.partners]
-    if seeds != theirs or not all(is_stochastic(side, scene.model) for side in (run, baseline.run)):
+    sides = (run, baseline.run)
+    if seeds != theirs or not all(
+        is_stochastic(side, scene.model) and takes_seed(side, scene.model) for side in sides
+    ):
         return scene.mode
     told = [
         word

@@ -12,18 +12,28 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
+from editproof.harness.records.types import Case
 from editproof.harness.records.wording import count_noun, name_case, name_few
 
 
 def check_suite(run: Run, baseline: Run) -> None:
     """Raise UsageError, with the key that differs, where the baseline is of another suite."""
+    scale = () if _share_scenes(run, baseline) else ("scale",)
     for one in manifest_differences(
-        baseline.manifest.suite, run.manifest.suite, "name", "size", "scale", "scene_seed"
+        baseline.manifest.suite, run.manifest.suite, "name", "size", *scale, "scene_seed"
     ):
         raise UsageError(
             f"the baseline {baseline.folder} is of another suite: its {one.name} is {one.before},"
             f" the run's is {one.now}. Accept a run of this suite with `editproof baseline accept`"
         )
+
+
+def _share_scenes(run: Run, baseline: Run) -> bool:
+    """Whether a scene is asked at one scale on both sides."""
+    ours, theirs = (
+        {(case.scene, case.scale) for case in side.manifest.cases} for side in (run, baseline)
+    )
+    return bool(ours & theirs)
 
 
 def check_noise(run: Run, noise: NoiseFloor) -> None:
@@ -96,12 +106,11 @@ def of_comparison(
                 " pictures again"
             )
     cases = {case.id: case for case in run.manifest.cases}
-    if pairing.altered:
-        listed = name_few([name_case(cases[case_id]) for case_id in pairing.altered])
+    for why, altered in _explain_altered(run, baseline.run, pairing.altered).items():
+        listed = name_few([name_case(case) for case in altered])
         yield (
-            f"{count_noun(len(pairing.altered), 'case')} not compared, since the scene itself has"
-            f" changed ({listed}). Accept these cases again: editproof baseline accept --case NAME"
-            " --reason TEXT"
+            f"{count_noun(len(altered), 'case')} not compared, since {why} ({listed}). Accept these"
+            " cases again: editproof baseline accept --case NAME --reason TEXT"
         )
     if unseen:
         listed = name_few([name_case(cases[case_id]) for case_id in unseen])
@@ -118,6 +127,36 @@ def of_comparison(
             f" baseline's models are {models}. To compare a model with one of them, run it under"
             " that name: --pipeline NAME=PIPELINE. Or accept this run"
         )
+
+
+def _explain_altered(run: Run, baseline: Run, altered: Sequence[str]) -> dict[str, list[Case]]:
+    """What became of scenes that are not the accepted ones any more -> their cases."""
+    theirs = {(case.scene, case.model.name): case for case in baseline.manifest.cases}
+    found: dict[str, list[Case]] = {}
+    for case_id in altered:
+        case = run.manifest.cases[run.column_of[case_id]]
+        why = _explain_scene(case, theirs[case.scene, case.model.name])
+        found.setdefault(why, []).append(case)
+    return found
+
+
+def _explain_scene(now: Case, before: Case) -> str:
+    """What makes it another scene than the accepted one."""
+    if now.scale != before.scale:
+        return (
+            f"the baseline holds them at ×{before.scale} and this run asks at ×{now.scale}, which"
+            " is another scene"
+        )
+    if now.size != before.size:
+        return (
+            f"the baseline holds them at {before.size} px and this run draws them at {now.size} px,"
+            " which is another scene"
+        )
+    if now.given_mask != before.given_mask:
+        if now.given_mask:
+            return "the pipeline is handed the true mask now, and was not before"
+        return "the pipeline was handed the true mask before, and is not now"
+    return "the scene itself has changed"
 
 
 def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> Iterable[str]:

@@ -62,6 +62,7 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
         "suite": run.manifest.suite.name,
         "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
         "cases": len(run.manifest.cases),
+        "not_applicable": [asdict(one) for one in run.manifest.not_applicable],
         "finished": len(run.endings),
         "cached": sum(ending.cached for ending in run.endings.values()),
         "errors": [

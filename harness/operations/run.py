@@ -61,6 +61,8 @@ class RunRequest:
     timeout_s: float
     cache: bool
     baseline: Path | None
+    scale: int = 0
+    """0: the suite's, or the nearest that a pipeline makes."""
     trust: bool = False
     """Load what the run to resume names, or a case, though the user did not name it."""
     max_cost: float | None = None
@@ -70,7 +72,15 @@ class RunRequest:
     def names_no_suite(self) -> bool:
         """Whether neither suite nor anything of it but pipelines was asked for."""
         return self == replace(
-            self, suite="", models=(), families=(), seeds=(), folders=(), grounds=None, turns=0
+            self,
+            suite="",
+            models=(),
+            families=(),
+            seeds=(),
+            folders=(),
+            grounds=None,
+            turns=0,
+            scale=0,
         )
 
 
@@ -217,6 +227,7 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
         folders=[parse_folder(text, Path.cwd()) for text in asked.folders],
         grounds=str(asked.grounds.resolve()) if asked.grounds else "",
         turns=asked.turns,
+        scale=asked.scale,
     )
 
 

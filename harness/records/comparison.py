@@ -50,6 +50,8 @@ class Pair:
     seed: int
     change: float
     """Of the row's measurement; above 0: B is worse."""
+    repeat: int = 0
+    """Which repeat it is, where B takes no seed; 0: it takes one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,22 @@ class PipelineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """A scene that a model can't be asked: it is no case of the run, and no error."""
+
+    family: str
+    name: str
+    """Within its family."""
+    model: str
+    reason: str
+
+    @property
+    def scene(self) -> str:
+        """`family/name`."""
+        return f"{self.family}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class MetricInfo:
     """What a metric's numbers are, so that they can be read without the code that made them."""
 
@@ -81,6 +97,13 @@ class Manifest:
     """Where the edits were made."""
     edits_of: str = ""
     """The run that made the edits, where they were only measured here; empty: this one."""
+    not_applicable: tuple[NotApplicable, ...] = ()
+    """What of the suite its models can't be asked."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether something of the suite was left out, so that a rule may have nothing to judge."""
+        return self.suite.narrowed or bool(self.not_applicable)
 
     @property
     def has_checksums(self) -> bool:

@@ -212,6 +212,12 @@ def is_stochastic(run: Run, model: str) -> bool:
     return pipeline is not None and pipeline.stochastic
 
 
+def takes_seed(run: Run, model: str) -> bool:
+    """Whether the same seed can be asked of a model twice, as far as the run knows it."""
+    pipeline = run.manifest.pipelines.get(model)
+    return pipeline is None or pipeline.capabilities.takes_seed
+
+
 def _by_subject(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
     found: dict[Subject, list[int]] = {}
@@ -227,7 +233,7 @@ def _choose_mode(run: Run, baseline: Run, model: str) -> Mode:
     seeded = is_stochastic(run, model), is_stochastic(baseline, model)
     if not any(seeded):
         return "pairs"
-    if not all(seeded):
+    if not all(seeded) or not (takes_seed(run, model) and takes_seed(baseline, model)):
         return "seeds"
     known = {
         case.id: baseline.endings[case.id].actual
@@ -289,7 +295,13 @@ def _find_first_turn(
 
 
 def _identity(case: Case) -> tuple[object, ...]:
-    return (case.size, case.scale, case.scene_seed, tuple(sorted(case.params.items())))
+    return (
+        case.size,
+        case.scale,
+        case.scene_seed,
+        tuple(sorted(case.params.items())),
+        case.given_mask,
+    )
 
 
 def _has_same_pictures(ours: CaseEnding, theirs: CaseEnding, names: Sequence[str]) -> bool:

@@ -211,7 +211,8 @@ class Suite:
     size: int
     """Input edge in pixels."""
     scale: int
-    """Output pixels per input pixel."""
+    """Output pixels per input pixel; a pipeline that does not make it is asked at the nearest that
+    it makes."""
     scene_seed: int
     """Seed of the scenes: the same for every model and seed."""
     seeds: tuple[int, ...]
@@ -243,6 +244,8 @@ class Suite:
     """How many times each output is edited in a row: of all families, or by family; one that is not
     named: once.
     """
+    only_scale: bool = False
+    """Whether nothing is asked at another scale than `scale`."""
     narrowed: bool = False
     """Whether somebody took only some of its families or models, so that a rule may have nothing
     left to judge.
@@ -289,6 +292,10 @@ class Case:
     """
     prompt: str = ""
     """The user's own case: its prompt in a prompt file; empty: as its `case.toml` says."""
+    given_mask: bool = False
+    """Whether the pipeline is handed the true mask though the scene gives none: it needs one."""
+    repeat: int = 0
+    """Which repeat it is, from 1, where the pipeline takes no seed; 0: it takes one."""
 
     @property
     def first_turn_name(self) -> str:
@@ -308,7 +315,15 @@ class Case:
     @property
     def scene_key(self) -> tuple[object, ...]:
         """Equal for cases that ask the same of different models and seeds."""
-        return (self.family, self.name, self.size, self.scale, self.scene_seed, self.folder)
+        return (
+            self.family,
+            self.name,
+            self.size,
+            self.scale,
+            self.scene_seed,
+            self.folder,
+            self.given_mask,
+        )
 
     @property
     def chain(self) -> tuple[object, ...]:

@@ -21,7 +21,12 @@ NAMED = 3
 
 def name_case(case: Case) -> str:
     """A case: `logo/2 patch seed 42`."""
-    return f"{case.scene} {case.model.name} seed {case.seed}"
+    return f"{case.scene} {case.model.name} {name_try(case.seed, case.repeat)}"
+
+
+def name_try(seed: int, repeat: int = 0) -> str:
+    """`seed 42`; of a pipeline that takes no seed `repeat 1`."""
+    return f"repeat {repeat}" if repeat else f"seed {seed}"
 
 
 def where(family: str, model: str, metric: str, region: str, stat: str) -> str:

@@ -148,6 +148,7 @@ def _manifest(config: RunConfig) -> Manifest:
         )
     pipelines = describe(suite.models, config.limits, config.say)
     stated = versions()
+    expanded = expand_suite(suite, pipelines, config.weights, config.trust)
     return Manifest(
         schema=SCHEMA,
         editproof=stated["editproof"],
@@ -155,7 +156,8 @@ def _manifest(config: RunConfig) -> Manifest:
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
-        cases=expand_suite(suite, pipelines, config.weights, config.trust),
+        cases=expanded.cases,
+        not_applicable=expanded.not_applicable,
         versions=stated,
         machine=machine(),
     )

@@ -15,6 +15,7 @@ from editproof.harness.metrics.core.metric import Area, Image, Reference
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.case_areas import mark_areas
 from editproof.harness.suites.case_facts import MAX_SCALE, Facts, find_protect_files, read_facts
+from editproof.harness.suites.fitting import OwnQuestion
 from editproof.harness.suites.own_cases import KEPT, OwnCase
 from editproof.harness.suites.picture_files import (
     format_size,
@@ -86,10 +87,37 @@ def check_case(own: OwnCase, scale: int) -> int:
     return _derive_scale(own, facts, sizes, scale)
 
 
-def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
+def find_question(own: OwnCase) -> OwnQuestion:
+    """What a case that was checked asks, whatever the pipeline. Looks at headers only."""
+    facts = read_facts(own)
+    shapes = {
+        part: read_size(read_bytes(own.parts[part]))
+        for part in ("input", "expected")
+        if part in own.parts
+    }
+    height, width = shapes.get("input") or shapes["expected"]
+    fixed = ""
+    if "expected" in shapes:
+        fixed = f"its expected picture is at ×{max(shapes['expected'][0] // height, 1)}"
+    elif facts.scale:
+        fixed = f"its case.toml asks for ×{facts.scale}"
+    has_mask = bool(_find_mask(own))
+    return OwnQuestion(
+        gives_mask=has_mask and facts.give_mask,
+        knows_mask=has_mask,
+        has_prompt=bool(facts.prompt),
+        needs_scale=fixed,
+        shape=(height, width),
+    )
+
+
+def read_case(
+    own: OwnCase, scale: int, *, given_mask: bool = False
+) -> tuple[EditRequest, Reference]:
     """What the pipeline is asked, and what is known about the right answer.
 
-    `scale` is the suite's. Without a mask nothing is known about regions but `all`; without
+    `scale` is the case's. `given_mask`: the mask is handed over though the case says to give none.
+    Without a mask nothing is known about regions but `all`; without
     `expected` only what needs no right answer can be measured. A case without an input, whose edits
     exist already, asks for the right answer. Raises UsageError naming the file.
     """
@@ -114,7 +142,7 @@ def read_case(own: OwnCase, scale: int) -> tuple[EditRequest, Reference]:
         )
     request = EditRequest(
         image=image,
-        mask=mask if facts.give_mask else None,
+        mask=mask if facts.give_mask or given_mask else None,
         prompt=facts.prompt,
         scale=scale,
         config=facts.config,

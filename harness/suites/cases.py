@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.registry import METRICS, get_metric
 from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.families import is_covered
-from editproof.harness.records.manifest import MetricInfo, PipelineInfo
+from editproof.harness.records.manifest import MetricInfo, NotApplicable, PipelineInfo
+from editproof.harness.records.not_applicable import describe_left_out
 from editproof.harness.records.types import Budget, Case, Limit, Margin, Model, Suite, Viewing
 from editproof.harness.suites.case_folders import (
     describe_files,
@@ -22,7 +24,8 @@ from editproof.harness.suites.case_folders import (
     list_cases,
     name_family,
 )
-from editproof.harness.suites.case_reading import hash_case, hash_request
+from editproof.harness.suites.case_reading import find_question, hash_case, hash_request
+from editproof.harness.suites.fitting import DrawnQuestion, Question, fit_case
 from editproof.harness.suites.source import code_hash
 from editproof.harness.suites.tasks import find_vector
 from editproof.harness.suites.trust import NO_TRUST, Trust
@@ -50,25 +53,48 @@ LIBRARIES = (
 """Libraries that draw scenes or measure them: a release of theirs may change a number."""
 
 
+class ExpandedSuite(NamedTuple):
+    """What a suite asks of its models."""
+
+    cases: tuple[Case, ...]
+    """Scene by scene."""
+    not_applicable: tuple[NotApplicable, ...]
+
+
 def expand_suite(
     suite: Suite,
     pipelines: Mapping[str, PipelineInfo],
     weights: LpipsWeights,
     trust: Trust = NO_TRUST,
-) -> tuple[Case, ...]:
-    """Every case of the suite, scene by scene, the turns of a scene, model and seed in a row; a
+) -> ExpandedSuite:
+    """Every case of the suite, fitted to what its pipeline can do, and what can't be asked. The
+    turns of a scene, model and seed stand in a row; a
     deterministic model gets the first seed only.
 
-    Raises UsageError where the user's own files can't be read, or do not fit together.
+    Raises UsageError where the user's own files can't be read, or do not fit together, or where
+    nothing can be asked.
     """
     outcome = _OutcomeHasher(suite, weights)
-    return tuple(
-        _build_case(scene, model, seed, turn, outcome.digest(pipelines[model.name]))
-        for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite, trust))
-        for model in suite.models
-        for seed in (suite.seeds if pipelines[model.name].stochastic else suite.seeds[:1])
-        for turn in range(1, count_turns(suite, scene.blank) + 1)
-    )
+    cases: list[Case] = []
+    left_out: list[NotApplicable] = []
+    for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite, trust)):
+        for model in suite.models:
+            pipeline = pipelines[model.name]
+            fitted = fit_case(
+                scene.blank, scene.asks, pipeline.capabilities, any_scale=not suite.only_scale
+            )
+            if isinstance(fitted, str):
+                one = NotApplicable(scene.blank.family, scene.blank.name, model.name, fitted)
+                left_out.append(one)
+            else:
+                fitting = replace(scene, blank=fitted)
+                cases += _build_cases(suite, fitting, model, pipeline, outcome.digest(pipeline))
+    if not cases and left_out:
+        raise UsageError(
+            f"nothing of the suite {suite.name} is applicable to its models:"
+            f" {describe_left_out(left_out)}"
+        )
+    return ExpandedSuite(tuple(cases), tuple(left_out))
 
 
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:
@@ -115,8 +141,9 @@ def machine() -> dict[str, str]:
 class _Scene:
     """What the cases of all models and seeds have in common."""
 
-    identity: Mapping[str, object]
-    """What the scene is, wherever its files lie."""
+    files: str
+    """Hash of the user's own files; empty: all is ours."""
+    asks: Question
     code: str
     """Hash of the code that draws it, where that is not ours."""
     blank: Case
@@ -144,7 +171,8 @@ def _list_drawn_scenes(suite: Suite) -> Iterator[_Scene]:
             folder=suite.grounds if own else "",
         )
         yield _Scene(
-            _identity(blank, photographs if own else ""),
+            photographs if own else "",
+            DrawnQuestion(vector, variant.step),
             "" if vector in VECTORS else hash_source(vector.draw),
             blank,
         )
@@ -173,7 +201,7 @@ def _list_own_scenes(suite: Suite, trust: Trust) -> Iterator[_Scene]:
                 prompt=own.prompt,
             )
             families.add(blank.family)
-            yield _Scene(_identity(blank, hash_case(own)), "", blank)
+            yield _Scene(hash_case(own), find_question(own), "", blank)
     _check_groups(suite, families)
 
 
@@ -209,10 +237,13 @@ def _identity(case: Case, files: str) -> dict[str, object]:
     """What its scene is, wherever its files lie; `files`: what the user's own hold, its photographs
     or itself.
     """
+    given = {"given_mask": True} if case.given_mask else {}
     if case.own:
-        return {"family": case.family, "own": case.own, "files": files, "scale": case.scale}
+        own = {"family": case.family, "own": case.own, "files": files, "scale": case.scale}
+        return {**own, **given}
     vector = get_vector(case.family)
     return {
+        **given,
         "family": case.family,
         "version": vector.version,
         "params": dict(vector.ladder[case.step - 1]) | ({"ground": files} if files else {}),
@@ -225,10 +256,25 @@ def _identity(case: Case, files: str) -> dict[str, object]:
 _NO_MODEL = Model("", "")
 
 
-def _build_case(scene: _Scene, model: Model, seed: int, turn: int, outcome: str) -> Case:
-    case_id = _hash_id(scene.identity, model, seed, turn)
-    key = _hash_value([case_id, outcome, scene.code]) if outcome else ""
-    return replace(scene.blank, id=case_id, key=key, model=model, seed=seed, turn=turn)
+def _build_cases(
+    suite: Suite, scene: _Scene, model: Model, pipeline: PipelineInfo, outcome: str
+) -> Iterator[Case]:
+    """A case for each seed that matters, and each turn; without a seed each is a repeat."""
+    identity = _identity(scene.blank, scene.files)
+    seeds = suite.seeds if pipeline.stochastic else suite.seeds[:1]
+    for number, seed in enumerate(seeds, start=1):
+        repeat = 0 if pipeline.capabilities.takes_seed else number
+        for turn in range(1, count_turns(suite, scene.blank) + 1):
+            case_id = _hash_id(identity, model, seed, turn)
+            yield replace(
+                scene.blank,
+                id=case_id,
+                key=_hash_value([case_id, outcome, scene.code]) if outcome else "",
+                model=model,
+                seed=seed,
+                turn=turn,
+                repeat=repeat,
+            )
 
 
 def _hash_id(identity: Mapping[str, object], model: Model, seed: int, turn: int) -> str:

@@ -127,13 +127,18 @@ def narrow_suite(
     folders: Sequence[CaseFolder] = (),
     grounds: str = "",
     turns: int = 0,
+    scale: int = 0,
 ) -> Suite:
     """The suite with other pipelines, or only some of its models, families or seeds. Raises
     UsageError on unknown names.
 
     `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the
-    suite's, and so does `turns`, of every family, where it is not 0.
+    suite's, and so does `turns`, of every family, where it is not 0. `scale`: all models are asked
+    at that one; 0: at the suite's, or the nearest that they make.
     """
+    if scale:
+        check_size(suite.size, scale)
+        suite = replace(suite, scale=scale, only_scale=True)
     if folders:
         name = "+".join(folder.name for folder in folders)
         suite = replace(suite, name=name, variants=(), folders=tuple(folders))

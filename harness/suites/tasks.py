@@ -15,7 +15,7 @@ from editproof.harness.suites.case_folders import find_files
 from editproof.harness.suites.case_reading import read_case
 from editproof.harness.suites.suite import MAX_SEED, check_size
 from editproof.harness.suites.turns import MAX_TURNS
-from editproof.pipelines.contract import EditRequest
+from editproof.pipelines.contract import EditRequest, Mask
 from editproof.vectors import Vector
 from editproof.vectors.drawing.grounds import use_own_photographs
 from editproof.vectors.regions import border
@@ -36,13 +36,21 @@ def make_task(case: Case) -> Task:
     can't be read, or there is no such scene.
     """
     if case.own:
-        return Task(*read_case(find_files(case), case.scale))
+        return Task(*read_case(find_files(case), case.scale, given_mask=case.given_mask))
     vector = find_vector(case)
     if case.folder:
         vector = use_own_photographs(vector, Path(case.folder))
-    return make_scene_task(
-        vector.render(case.scene_seed, case.size, step=case.step, scale=case.scale, turn=case.turn)
+    scene = vector.render(
+        case.scene_seed, case.size, step=case.step, scale=case.scale, turn=case.turn
     )
+    return make_scene_task(replace(scene, mask=find_true_mask(scene)) if case.given_mask else scene)
+
+
+def find_true_mask(scene: Scene) -> Mask:
+    """What must go, at input size: 1 wherever the overlay lies, however faintly, else 0."""
+    rows, columns = scene.input.shape[:2]
+    blocks = scene.edit.reshape(rows, scene.scale, columns, scene.scale)
+    return np.ascontiguousarray(blocks.max(axis=(1, 3)))
 
 
 def find_vector(case: Case) -> Vector:

@@ -93,6 +93,7 @@ class AdapterFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             smallest_px=self.smallest_px,
             largest_px=self.largest_px,
             multiple_px=self.multiple_px,
+            resizes=self.resize == "back",
         )
 
 

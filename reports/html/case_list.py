@@ -16,6 +16,7 @@ from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, Case, CaseRecord, Finding, Margin, Region
+from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers, view
 from editproof.reports.common.verdict import make_line, shorten
 from editproof.reports.html.case_view import WORSE
@@ -72,6 +73,7 @@ def make_columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "name": encode_words("name", (case.name for case in cases)),
         "model": encode_words("model", (case.model.name for case in cases)),
         "seed": [case.seed for case in cases],
+        "try": encode_words("try", (name_try(case.seed, case.repeat) for case in cases)),
         "status": encode_words("status", (states[case.id] for case in cases)),
         "seconds": [None if record is None else round(record.seconds, 3) for record in ended],
         "cached": [int(record is not None and record.cached) for record in ended],

@@ -22,6 +22,7 @@ from editproof.harness.records.types import (
     Region,
     StageRecord,
 )
+from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import Gallery
 from editproof.reports.common.verdict import JOD, describe_visibility, make_line
@@ -112,6 +113,7 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
         "model": case.model.name,
         "spec": case.model.spec,
         "seed": case.seed,
+        "try": name_try(case.seed, case.repeat),
         "step": case.step,
         "size": case.size,
         "scale": case.scale,

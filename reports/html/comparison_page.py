@@ -17,6 +17,7 @@ from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import REGIONS, CaseRecord
+from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import make_url, read_picture
 from editproof.reports.common.text import strip_foreign
@@ -329,8 +330,8 @@ def _make_sheet(
     sheet.save(target, "WEBP", quality=84, method=2)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
     alt = (
-        f"{pair.family}/{pair.name}, {pair.model}, seed {pair.seed}{where}: expected, A and B side"
-        " by side"
+        f"{pair.family}/{pair.name}, {pair.model}, {name_try(pair.seed, pair.repeat)}{where}:"
+        " expected, A and B side by side"
     )
     yield Sheet(
         pair,

@@ -13,6 +13,7 @@ from editproof.harness.records.accepted_cases import AcceptedCases, load_accepte
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, Finding, Measurement
+from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import read_picture
 from editproof.reports.html.case_list import choose_page_name
@@ -130,7 +131,8 @@ def _draw(
     captions = tuple(words[kind] for kind in kinds)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
     alt = (
-        f"{record.case.scene}, {record.case.model.name}, seed {record.case.seed}{where}:"
+        f"{record.case.scene}, {record.case.model.name},"
+        f" {name_try(record.case.seed, record.case.repeat)}{where}:"
         f" {', '.join(captions)}"
     )
     return Thumbnail(target, *sheet.size, alt, captions)

@@ -163,5 +163,6 @@ VECTOR = Vector(
         {"blur_px": 2.2, "noise_levels": 10.0, "quality": 10, "height_px": 6, "ground": "coffee"},
     ),
     draw=draw,
+    least_scale=2,
     version=2,
 )

@@ -40,7 +40,8 @@
       { key: "status", label: "Status", value: word("status"), text: label, rank: (value) => Object.keys(all.states).indexOf(value) },
       { key: "case", label: "Case", value: (row) => `${word("family")(row)}/${word("name")(row)}` },
       { key: "model", label: "Model", value: word("model") },
-      { key: "seed", label: "Seed", kind: "number", value: (row) => all.columns.seed[row] },
+      { key: "seed", label: "Seed", kind: "number", value: (row) => word("try")(row).replace("seed ", ""),
+        rank: (value) => Number(value.replace("repeat ", "")) },
       ...all.numbers.map(number),
       { key: "seconds", label: "Time, s", title: "Wall time of the edit", kind: "number", value: (row) => all.columns.seconds[row],
         text: (value) => (value === null ? "—" : value.toFixed(2)) },
@@ -70,7 +71,7 @@
 
   function text(row) {
     texts ??= [];
-    return (texts[row] ??= [all.columns.id[row], `${word("family")(row)}/${word("name")(row)}`, word("model")(row), `seed ${all.columns.seed[row]}`,
+    return (texts[row] ??= [all.columns.id[row], `${word("family")(row)}/${word("name")(row)}`, word("model")(row), word("try")(row),
       all.states[word("status")(row)] ?? word("status")(row), word("broke")(row), word("worse")(row), word("reason")(row)].join(" ").toLowerCase());
   }
 

@@ -110,7 +110,7 @@
     pixelsOf = editproof.pixelReader(told);
     camera = kit.camera(sizeOf(told));
     pointer = null;
-    document.title = `${told.family}/${told.name} · ${told.model} · seed ${told.seed} · editproof`;
+    document.title = `${told.family}/${told.name} · ${told.model} · ${told.try} · editproof`;
     fill();
     update();
     $("#v-title").focus({ preventScroll: true });

@@ -22,7 +22,7 @@ window.editproof = window.editproof || {};
   const quantity = (value, unit) => (unit && unit !== "ΔE00" ? `${number(value, unit)}\u00a0${unit}` : number(value, unit));
   const change = (value, unit) => (value > 0 ? `+${number(value, unit)}` : number(value, unit));
 
-  const title = (told) => [name(`${told.family}/${told.name}`), " · ", name(told.model), ` · seed ${told.seed}`];
+  const title = (told) => [name(`${told.family}/${told.name}`), " · ", name(told.model), ` · ${told.try}`];
 
   function heading(told) {
     const state = el("span", { class: "badge", "data-state": told.state }, WORDS[told.state] ?? name(told.state));
@@ -179,7 +179,7 @@ window.editproof = window.editproof || {};
         ["input", told.size ? `${told.size} px` : "a file of your own"],
         ["scale", `×${told.scale}`],
         ["scene seed", told.sceneSeed],
-        ["seed", told.seed],
+        told.try.startsWith("repeat") ? ["repeat", told.try.slice(7)] : ["seed", told.seed],
         ["time of the edit", `${told.seconds.toFixed(2)} s${told.cached ? ", taken from the cache" : ""}`],
         ...(told.peakMb ? [["most memory", `${told.peakMb.toFixed(0)} MB`]] : []),
       ]),

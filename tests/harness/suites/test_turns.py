@@ -40,7 +40,7 @@ def read(folder: Path, turns: str, after: str = "") -> Suite:
 
 def expand(suite: Suite) -> tuple[Case, ...]:
     pipelines = {"ns": PipelineInfo("reference", "known", "", stochastic=False)}
-    return expand_suite(suite, pipelines, NO_WEIGHTS)
+    return expand_suite(suite, pipelines, NO_WEIGHTS).cases
 
 
 def test_turns_of_all_families_make_cases_in_a_row(tmp_path: Path) -> None:
