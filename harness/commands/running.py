@@ -103,6 +103,15 @@ def run(
             max=8,
         ),
     ] = 0,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Edits of each scene by a pipeline that takes no seed. 0: one for each seed.",
+            min=0,
+            max=1000,
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/SUITE-TIME.", show_default=False)
     ] = None,
@@ -171,6 +180,7 @@ def run(
             cache=not no_cache,
             baseline=baseline,
             trust=trust,
+            repeats=repeat,
             max_cost=max_cost,
         )
         if only_list:

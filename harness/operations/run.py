@@ -65,6 +65,8 @@ class RunRequest:
     """0: the suite's, or the nearest that a pipeline makes."""
     trust: bool = False
     """Load what the run to resume names, or a case, though the user did not name it."""
+    repeats: int = 0
+    """Edits of each scene by a model that takes no seed; 0: the suite says it."""
     max_cost: float | None = None
     """Most that the edits may cost; None: any amount."""
 
@@ -81,6 +83,7 @@ class RunRequest:
             grounds=None,
             turns=0,
             scale=0,
+            repeats=0,
         )
 
 
@@ -228,6 +231,7 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
         grounds=str(asked.grounds.resolve()) if asked.grounds else "",
         turns=asked.turns,
         scale=asked.scale,
+        repeats=asked.repeats,
     )
 
 

@@ -246,6 +246,8 @@ class Suite:
     """
     only_scale: bool = False
     """Whether nothing is asked at another scale than `scale`."""
+    repeats: int = 0
+    """Edits of each scene by a model that takes no seed; 0: as many as there are seeds."""
     narrowed: bool = False
     """Whether somebody took only some of its families or models, so that a rule may have nothing
     left to judge.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 from collections.abc import Collection, Iterator, Mapping
@@ -261,8 +262,7 @@ def _build_cases(
 ) -> Iterator[Case]:
     """A case for each seed that matters, and each turn; without a seed each is a repeat."""
     identity = _identity(scene.blank, scene.files)
-    seeds = suite.seeds if pipeline.stochastic else suite.seeds[:1]
-    for number, seed in enumerate(seeds, start=1):
+    for number, seed in enumerate(_choose_seeds(suite, pipeline), start=1):
         repeat = 0 if pipeline.capabilities.takes_seed else number
         for turn in range(1, count_turns(suite, scene.blank) + 1):
             case_id = _hash_id(identity, model, seed, turn)
@@ -275,6 +275,18 @@ def _build_cases(
                 turn=turn,
                 repeat=repeat,
             )
+
+
+def _choose_seeds(suite: Suite, pipeline: PipelineInfo) -> tuple[int, ...]:
+    """The seeds that a model is asked with. Of repeats a seed is only the number, so those that the
+    suite does not name are found.
+    """
+    if not pipeline.stochastic:
+        return suite.seeds[:1]
+    if pipeline.capabilities.takes_seed or not suite.repeats:
+        return suite.seeds
+    more = (seed for seed in itertools.count(1) if seed not in suite.seeds)
+    return tuple(itertools.islice(itertools.chain(suite.seeds, more), suite.repeats))
 
 
 def _hash_id(identity: Mapping[str, object], model: Model, seed: int, turn: int) -> str:

@@ -44,6 +44,8 @@ from editproof.vectors.registry import all_vectors
 MAX_SEED = 2**32 - 1
 """What every generator takes."""
 
+MAX_REPEATS = 1000
+
 SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -66,6 +68,8 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: int = 2
     scene_seed: int = 7
     seeds: tuple[int, ...] = (42, 99, 123)
+    repeats: int = 0
+    """Edits of each scene by a model that takes no seed; 0: as many as there are seeds."""
     turns: int | dict[str, int] = 1
     """How many times each output is edited in a row, or a table of that by family."""
     metrics: tuple[str, ...] = EVERY_NIGHT
@@ -128,14 +132,18 @@ def narrow_suite(
     grounds: str = "",
     turns: int = 0,
     scale: int = 0,
+    repeats: int = 0,
 ) -> Suite:
     """The suite with other pipelines, or only some of its models, families or seeds. Raises
     UsageError on unknown names.
 
     `folders` of the user's own cases are run instead of the suite's vectors; `grounds` replaces the
     suite's, and so does `turns`, of every family, where it is not 0. `scale`: all models are asked
-    at that one; 0: at the suite's, or the nearest that they make.
+    at that one; 0: at the suite's, or the nearest that they make. `repeats` replaces the suite's
+    where it is not 0.
     """
+    if repeats:
+        suite = replace(suite, repeats=check_repeats(repeats))
     if scale:
         check_size(suite.size, scale)
         suite = replace(suite, scale=scale, only_scale=True)
@@ -251,6 +259,7 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         scale=file.scale,
         scene_seed=file.scene_seed,
         seeds=tuple(dict.fromkeys(file.seeds)),
+        repeats=check_repeats(file.repeats),
         variants=tuple(
             Variant(family, step)
             for family, steps in file.vectors.items()
@@ -272,6 +281,13 @@ def _build_suite(file: SuiteFile, base: Path) -> Suite:
         fail_on=file.fail_on,
         turns=file.turns,
     )
+
+
+def check_repeats(repeats: int) -> int:
+    """Give it back. Raises UsageError unless so many edits of a scene can be asked for."""
+    if not 0 <= repeats <= MAX_REPEATS:
+        raise UsageError(f"repeats must be 1 to {MAX_REPEATS}, or 0; it is {repeats}")
+    return repeats
 
 
 def check_size(size: int, scale: int) -> None:

@@ -141,6 +141,15 @@ def test_without_a_seed_cases_are_repeats() -> None:
     assert [case.id for case in seeded] == [case.id for case in repeated]
 
 
+def test_repeats_are_as_many_as_asked_for() -> None:
+    """Of a model that takes no seed; whoever takes one keeps the suite's."""
+    suite = narrow_suite(make_suite("logo = [1]"), repeats=5)
+    repeated = expand(suite, Capabilities(takes_seed=False), stochastic=True).cases
+    assert [case.repeat for case in repeated] == [1, 2, 3, 4, 5]
+    assert len({case.id for case in repeated}) == 5
+    assert len(expand(suite, ANYTHING, stochastic=True).cases) == 3
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A case with nothing but a picture of 60 × 40 px."""
