@@ -140,7 +140,8 @@ class Client:
         try:
             return self._ask_until_answered(where, asked, ends)
         except AdapterError as error:  # its cause may quote what was sent
-            raise type(error)(self.secrets.hide(str(error))) from None
+            error.args = (self.secrets.hide(str(error)),)
+            raise error from None
 
     def wait(self, seconds: float) -> None:
         """Wait within an edit. Raises ServiceError where its time is over."""
@@ -222,7 +223,7 @@ class Client:
         theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
         said = f"{where} answered {answer.status} (request {theirs}): {describe_answer(answer)}"
         if answer.status not in BUSY:
-            raise ServiceError(said)
+            raise ServiceError(said, answer.body)
         after_s = read_retry_after_s(answer.headers.get("retry-after", ""))
         if after_s is not None and after_s >= left_s:
             raise ServiceError(
