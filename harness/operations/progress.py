@@ -103,7 +103,8 @@ def _generalise(record: CaseRecord) -> str:
     return f"{kind} {re.sub(_VARYING, '#', record.reason)}"
 
 
-_VARYING = re.compile(r"\(request [^)]*\)|\b[0-9a-f]{8,}\b|\d+(\.\d+)?")
+_VARYING = re.compile(r"\(request [^)]*\)|\b[0-9a-f]{8,}\b|(?<!answered )\b\d+(\.\d+)?")
+"""All but the status that a service answered with."""
 
 
 def _make_plain_printer(console: Console) -> Callable[[str], None]:

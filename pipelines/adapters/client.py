@@ -52,6 +52,9 @@ CONNECT_S = 10.0
 LONGEST_PAUSE_S = 10.0
 """Between two attempts, where the service does not say how long to wait."""
 
+PUT_OFF_S = 1.0
+"""A service that asks for so long a pause knows when it has room: that is no failed attempt."""
+
 REQUEST_ID = "X-Request-ID"
 
 Ends = Callable[[bytes], bool]
@@ -66,6 +69,25 @@ class Busy(Exception):  # noqa: N818 - not an error yet: the request is made aga
         self.error = error
         self.after_s = after_s
         """How long it asks to wait; None: it does not say."""
+
+
+class Patience:
+    """Whether a request is made again after an error, and how long after."""
+
+    def __init__(self, attempts: int, deadline: float) -> None:
+        self._left = attempts
+        self._deadline = deadline
+
+    def __call__(self, error: Exception) -> bool | float:
+        """Seconds to wait; True: as the pauses grow; False: it is final. An attempt that the
+        service put off to a later time does not count.
+        """
+        if not isinstance(error, Busy) or time.monotonic() >= self._deadline:
+            return False
+        if error.after_s is not None and error.after_s >= PUT_OFF_S:
+            return error.after_s
+        self._left -= 1
+        return self._left > 0 and (True if error.after_s is None else error.after_s)
 
 
 class Client:
@@ -140,7 +162,8 @@ class Client:
         try:
             return self._ask_until_answered(where, asked, ends)
         except AdapterError as error:  # its cause may quote what was sent
-            raise type(error)(self.secrets.hide(str(error))) from None
+            error.args = (self.secrets.hide(str(error)),)
+            raise error from None
 
     def wait(self, seconds: float) -> None:
         """Wait within an edit. Raises ServiceError where its time is over."""
@@ -169,8 +192,8 @@ class Client:
         pause_s = min(LONGEST_PAUSE_S, left_s / (4 * self._fields.attempts))
         return iter(
             stamina.retry_context(
-                on=lambda error: _delay(error, deadline - time.monotonic()),
-                attempts=self._fields.attempts,
+                on=Patience(self._fields.attempts, deadline),
+                attempts=None,
                 timeout=left_s,
                 wait_initial=min(0.5, pause_s),
                 wait_max=pause_s,
@@ -222,7 +245,7 @@ class Client:
         theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
         said = f"{where} answered {answer.status} (request {theirs}): {describe_answer(answer)}"
         if answer.status not in BUSY:
-            raise ServiceError(said)
+            raise ServiceError(said, answer.body)
         after_s = read_retry_after_s(answer.headers.get("retry-after", ""))
         if after_s is not None and after_s >= left_s:
             raise ServiceError(
@@ -327,10 +350,3 @@ def _without_query(url: str) -> str:
 def _end(runner: asyncio.Runner, http: httpx2.AsyncClient) -> None:
     runner.run(http.aclose())
     runner.close()
-
-
-def _delay(error: Exception, left_s: float) -> bool | float:
-    """Whether to ask again after that, and how long after."""
-    if not isinstance(error, Busy) or left_s <= 0:
-        return False
-    return True if error.after_s is None else error.after_s

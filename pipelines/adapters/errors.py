@@ -10,6 +10,11 @@ class AdapterError(RuntimeError):
 class ServiceError(AdapterError):
     """A service answered with an error, or not in time."""
 
+    def __init__(self, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
+        """What it answered; empty: nothing."""
+
 
 class ServiceGoneError(AdapterError):
     """A service refuses connections: it is not running, or not there."""

@@ -109,7 +109,7 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     turn does not count."""
     attempts: int = 4
     """How often a request is made where the service says 429, 502, 503 or 504, or resets the
-    connection."""
+    connection. A pause that the service asks for is waited as often as the edit's time allows."""
     concurrency: int = 4
     """Edits that the service is asked for at a time, over all workers."""
     refused_limit: int = 3

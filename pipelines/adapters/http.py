@@ -29,13 +29,13 @@ from editproof.pipelines.adapters.pictures import (
     encode_mask,
 )
 from editproof.pipelines.adapters.secrets import check_address, check_no_secrets
-from editproof.pipelines.adapters.service import STAGE, Service, read_table, write_form
+from editproof.pipelines.adapters.service import Service, read_table, write_form
 from editproof.pipelines.adapters.templates import (
     check_template,
     fill_template,
     find_placeholders,
 )
-from editproof.pipelines.contract import Capabilities, EditRequest, EditResult, StageTrace, Status
+from editproof.pipelines.contract import Capabilities, EditRequest, EditResult
 from editproof.pipelines.field_errors import suggest
 
 METHODS = ("POST", "PUT", "PATCH", "GET")
@@ -184,7 +184,7 @@ class Http(Service[Fields]):
         url = self._fill_url(poll.url, answer.json(), "poll.url")
         final = self._follow_events(poll, url) if poll.events else self._poll(poll, url)
         if isinstance(final, str):
-            return EditResult(None, Status.REFUSED, final, (StageTrace(STAGE, 0.0, final),))
+            return self.refuse(final)
         return self._read(final, request)
 
     def _send(self, request: EditRequest) -> Answer:

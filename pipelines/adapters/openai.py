@@ -16,6 +16,7 @@ import msgspec
 
 from editproof.pipelines.adapters.answer_parts import find_optional, find_part
 from editproof.pipelines.adapters.answers import Answer
+from editproof.pipelines.adapters.errors import ServiceError
 from editproof.pipelines.adapters.fields import ServerFields
 from editproof.pipelines.adapters.pictures import decode_data, encode_image, encode_mask
 from editproof.pipelines.adapters.secrets import check_no_secrets
@@ -25,6 +26,9 @@ from editproof.pipelines.contract import EditRequest, EditResult, Param
 EDITS = "images/edits"
 
 KEY = "OPENAI_API_KEY"
+
+REFUSALS = frozenset({"moderation_blocked", "content_policy_violation"})
+"""Codes of errors with which an edit is refused for what it shows."""
 
 KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
 
@@ -86,12 +90,17 @@ class OpenAI(Service[Fields]):
         pictures = {"image": encode_image(request.image, self.fields.image_format)}
         if request.mask is not None:
             pictures["mask"] = encode_mask(request.mask, "alpha", request.image)
-        answer = self.client.ask(
-            "POST",
-            self.fields.address,
-            fields=self._make_form(request),
-            files={name: picture.part for name, picture in pictures.items()},
-        )
+        try:
+            answer = self.client.ask(
+                "POST",
+                self.fields.address,
+                fields=self._make_form(request),
+                files={name: picture.part for name, picture in pictures.items()},
+            )
+        except ServiceError as error:
+            if reason := find_refusal(error.body):
+                return self.refuse(reason)
+            raise
         config: dict[str, Param] = {"model": self.fields.model} if self.fields.model else {}
         return self._read(answer, request, config)
 
@@ -122,6 +131,17 @@ class OpenAI(Service[Fields]):
             return self.read_answer(self.client.ask("GET", url), request, config)
         picture = find_part(answer, "data.0.b64_json", "the answer")
         return self.read_result(decode_data(str(picture)), request, config)
+
+
+def find_refusal(body: bytes) -> str:
+    """Why an error says that the edit will not be made; empty: it is another error."""
+    try:
+        said = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ""
+    if find_optional(said, "error.code") not in REFUSALS:
+        return ""
+    return str(find_optional(said, "error.message") or find_optional(said, "error.code"))
 
 
 def build(table: str) -> OpenAI:

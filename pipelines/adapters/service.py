@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from editproof.pipelines.adapters.answers import Answer, describe_answer
+from editproof.pipelines.adapters.answers import Answer, cut_line, describe_answer
 from editproof.pipelines.adapters.client import Client
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError
 from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
 from editproof.pipelines.adapters.pictures import read_picture
-from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace
+from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status
 from editproof.pipelines.versions import code_hash
 
 F = TypeVar("F", bound=AdapterFields)
@@ -60,7 +60,8 @@ class Service(ABC, Generic[S]):
                 start = time.perf_counter()
                 result = self.make_edit(request)
         except AdapterError as error:  # it may quote what the service repeats
-            raise type(error)(self.client.secrets.hide(str(error))) from None
+            error.args = (self.client.secrets.hide(str(error)),)
+            raise error from None
         made = replace(result.stages[-1], seconds=time.perf_counter() - start)
         result = replace(result, stages=(*result.stages[:-1], made), waited_s=waited_s)
         return self._without_secrets(result)
@@ -95,6 +96,11 @@ class Service(ABC, Generic[S]):
                 " expected"
             )
         return self.read_result(answer.body, request, config)
+
+    def refuse(self, reason: str) -> EditResult:
+        """The result where the service will not make the edit: an outcome, not an error."""
+        line = cut_line(self.client.secrets.hide(reason))
+        return EditResult(None, Status.REFUSED, line, (StageTrace(STAGE, 0.0, line),))
 
     def _without_secrets(self, result: EditResult) -> EditResult:
         hide = self.client.secrets.hide

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from editproof.pipelines.adapters.circuit import Circuit
-from editproof.pipelines.adapters.client import Client
+from editproof.pipelines.adapters.client import Busy, Client, Patience
 from editproof.pipelines.adapters.errors import AnswerError, ServiceError, ServiceGoneError
 from editproof.pipelines.adapters.fields import ServerFields
 from tests.pipelines.adapters.fake_server import Asked, FakeServer, Reply
@@ -59,6 +59,16 @@ def test_a_date_says_when_to_ask_again(server: FakeServer, make: Make) -> None:
     past = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
     server.on("GET /a", Reply(429, headers={"Retry-After": past}), Reply(body=b"there"))
     assert make().ask("GET", "/a").body == b"there"
+
+
+def test_what_is_put_off_is_no_failed_attempt() -> None:
+    """A service that serves six requests a minute is asked until the edit's time is over."""
+    later, soon, gone = Busy(OSError(), 10.0), Busy(OSError(), 0.0), Busy(OSError(), None)
+    patience = Patience(3, time.monotonic() + 60)
+    assert [patience(later) for _ in range(9)] == [10.0] * 9
+    assert [patience(gone), patience(soon), patience(gone)] == [True, 0.0, False]
+    assert Patience(3, time.monotonic() - 1)(later) is False
+    assert Patience(3, time.monotonic() + 60)(OSError()) is False
 
 
 def test_a_pause_beyond_the_edits_time_is_not_waited_for(server: FakeServer, make: Make) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import openai
 import pytest
 
-from editproof.pipelines.adapters.errors import AnswerError
+from editproof.pipelines.adapters.errors import AnswerError, ServiceError
 from editproof.pipelines.adapters.names import name_table
 from editproof.pipelines.adapters.openai import OpenAI
-from editproof.pipelines.contract import ContractError, EditRequest
+from editproof.pipelines.contract import ContractError, EditRequest, Status
 from editproof.pipelines.files import decode_image, decode_mask
 from editproof.pipelines.loader import load, parse
 from tests.pipelines.adapters.fake_server import Asked, FakeServer, Reply, make_picture
@@ -180,6 +180,16 @@ def test_who_is_asked_to_trust_it_reads_which_key_it_gets(monkeypatch: pytest.Mo
 def test_an_answer_without_pictures_is_said(server: FakeServer, make: Make) -> None:
     server.on("POST /v1/images/edits", Reply.of_json({"data": []}))
     with pytest.raises(AnswerError, match=r"answered without 'data\.0'"):
+        make()(request_of())
+
+
+def test_what_is_moderated_is_refused_and_no_error(server: FakeServer, make: Make) -> None:
+    said = {"error": {"code": "moderation_blocked", "message": "Rejected by the safety system"}}
+    server.on("POST /v1/images/edits", Reply.of_json(said, 400), Reply.of_json({"error": {}}, 400))
+    result = make()(request_of())
+    assert (result.status, result.image) == (Status.REFUSED, None)
+    assert result.reason == "Rejected by the safety system"
+    with pytest.raises(ServiceError, match="answered 400"):
         make()(request_of())
 
 
