@@ -97,15 +97,19 @@ class ComfyUI(Service[Fields]):
         """Raises ContractError where the workflow can't be used, or the server lacks a node of it;
         AdapterError where the server does not answer.
         """
-        super().__init__(fields)
         self._graph = read_graph(Path(fields.workflow))
         self._roles = find_roles(self._graph, fields)
-        self._classes = self._ask_classes()
-        self._server = self._ask_versions()
-        self._shown = {
-            node.id: self._show(node)
-            for node in (self._roles.output, *(node for _, node in self._roles.stages))
-        }
+        super().__init__(fields)
+        try:
+            self._classes = self._ask_classes()
+            self._server = self._ask_versions()
+            self._shown = {
+                node.id: self._show(node)
+                for node in (self._roles.output, *(node for _, node in self._roles.stages))
+            }
+        except Exception:
+            self.close()
+            raise
         self.fingerprint = self.identify(
             {"workflow": self._graph.hash, "server": self._server, "classes": self._classes}
         )
