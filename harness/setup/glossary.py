@@ -22,6 +22,14 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             "A pipeline under a name. Two models may differ in anything that a pipeline's name can"
             " say."
         ),
+        "capability": (
+            "Something that a pipeline says it can be asked for, such as its scales. The suite fits"
+            " itself to it."
+        ),
+        "probe": (
+            "A look at what a pipeline does with a known picture, before a suite is run on it:"
+            " `editproof probe`."
+        ),
         "stage": (
             "One part of a pipeline, such as detecting, inpainting or blending. The gate names the"
             " first that differs."
@@ -47,6 +55,14 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "seed": (
             "The number that a stochastic model draws its sample from. A deterministic model has"
             " none."
+        ),
+        "repeat": (
+            "An edit that is asked for once more, of a pipeline that takes no seed. It stands where"
+            " a seed would."
+        ),
+        "not applicable": (
+            "A scene that a model can't be asked, with the reason. It is no case of the run, and no"
+            " error."
         ),
         "case": (
             "One scene, one model and one seed. A run has one picture and one set of numbers for"
