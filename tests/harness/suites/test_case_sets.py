@@ -448,3 +448,11 @@ def test_the_tables_of_the_docs_read_their_layouts(tmp_path: Path, name: str) ->
         assert (request.mask is not None) == bool(masks)
         assert reference.areas["edit"].sum() == (200 if masks else 0)
     assert {own.group for own in found} == {{"gedit": "tone", "imgedit": "add"}.get(name, "")}
+
+
+def test_a_file_that_no_record_can_name(tmp_path: Path) -> None:
+    """A manifest holds the paths of the files, and no control character."""
+    write_picture(tmp_path / "a.png")
+    write_picture(tmp_path / "x\x1b[2J" / "b.png")
+    error = find_error(tmp_path, input="**/{name}.png")
+    assert "has a name that no table can show: rename it" in str(error)
