@@ -214,7 +214,7 @@ def test_a_case_that_changed_is_another(cli: Cli) -> None:
 
 
 WRONG_TABLES = [
-    ('folder = "sets/brush"\n', "", "required field `folder`"),
+    ('folder = "sets/brush"\n', "", "field `folder` is missing"),
     ('input = "images/{file}"', 'inptu = "images/{file}"', "inptu"),
     ('input = "images/{file}"\n', "", "needs input"),
     ('group_column = "type"', 'mask_means_edit = "grey"', "grey"),
