@@ -6,6 +6,7 @@ are found by the same fields.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -189,6 +190,9 @@ def _build_case(folder: CaseFolder, places: Mapping[str, _Places], lead: str, ro
                 f" {getattr(folder, part)!r}"
             )
     base = Path(folder.path)
+    for one in found.values():
+        if one and not os.path.relpath(one.path, base).isprintable():
+            raise UsageError(f"{one.path} has a name that no table can show: rename it")
     mask = KEPT if folder.mask_means_edit == "black" else "mask"
     return OwnCase(
         name,

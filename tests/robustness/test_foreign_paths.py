@@ -258,13 +258,16 @@ def test_files_outside_the_folder_of_cases_may_be_allowed(
     assert (work / "own" / "manifest.json").is_file()
 
 
-def test_a_run_shows_no_file_that_it_did_not_see(cli: Cli, work: Path, own_case: Path) -> None:
-    """A received run may name any folder here as that of its case: the bundle must not hold its
-    pictures.
+@pytest.mark.parametrize("files", [{}, {"input": "../private.png"}])
+def test_a_run_shows_no_file_that_it_did_not_see(
+    cli: Cli, work: Path, own_case: Path, files: dict[str, str]
+) -> None:
+    """A received run may name any folder or file here as that of its case: the bundle must not hold
+    its pictures.
     """
 
     def edit(case: Any) -> None:
-        case.update(own="one", folder=str(work / "cases"), step=0, params={})
+        case.update(own="one", folder=str(work / "cases"), step=0, params={}, files=files)
 
     for place in ("received", "baselines/tiny"):
         edit_json(work / place / "manifest.json", lambda manifest: edit(manifest["cases"][0]))

@@ -335,6 +335,24 @@ def test_a_waiver_counts_until_its_day_for_what_it_names(
         assert "ada" in verdict.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("family", "outcome"),
+    [("brush", "waived"), ("brush/add", "waived"), ("brush/remove", "regressed")],
+)
+def test_a_rule_for_a_folder_covers_its_groups(family: str, outcome: str) -> None:
+    """Waivers, budgets and margins alike."""
+    record = measured(29.0)
+    record = replace(record, case=replace(record.case, family="brush/add"))
+    budget = replace(BUDGET, families=("brush",))
+    waiver = replace(WAIVER, family=family)
+    verdict = judge_beside(run_of(record, budgets=(budget,)), None, waivers=(waiver,), today=DAY)
+    assert verdict.findings[0].outcome == outcome
+    before = replace(measured(35.0), case=record.case)
+    run = run_of(record, margins=(replace(MARGIN, margin=9.0, families=(family,)), MARGIN))
+    judged = judge_beside(run, run_of(before)).outcome
+    assert (judged is Outcome.UNCHANGED) == (outcome == "waived")
+
+
 def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
     """So that it does not hide the next regression."""
     verdict = judge_beside(

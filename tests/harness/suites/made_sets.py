@@ -42,6 +42,10 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     elif path.suffix == ".jsonl":
         path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     else:
-        keyed = {row["key"]: {**row, "key": None} for row in rows if "key" in row}
+        keyed = {
+            str(row["key"]): {column: cell for column, cell in row.items() if column != "key"}
+            for row in rows
+            if "key" in row
+        }
         path.write_text(json.dumps(keyed or list(rows)), encoding="utf-8")
     return path

@@ -4,9 +4,14 @@ at once.
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image as Pil
 
@@ -21,6 +26,7 @@ from editproof.harness.suites.case_folders import (
     name_family,
 )
 from editproof.harness.suites.case_reading import hash_case, read_case
+from editproof.harness.suites.case_tables import FolderTable, make_case_folder
 from editproof.harness.suites.own_cases import OwnCase
 from editproof.harness.suites.trust import Trust
 from tests.harness.suites.made_sets import SHAPE, write_mask, write_picture, write_rows
@@ -355,3 +361,98 @@ def test_a_palette_and_a_transparent_mask_are_seen(tmp_path: Path) -> None:
         mask.save(tmp_path / "a_mask.png")
         (own,) = list_set(tmp_path, input="{name}.jpg", mask="{name}_mask.png")
         assert require_part(read_case(own, 1)[0].mask).sum() == 200
+
+
+def read_tables() -> dict[str, CaseFolder]:
+    """Every table of the docs."""
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "public-sets.md"
+    found: dict[str, CaseFolder] = {}
+    for text in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for name, table in tomllib.loads(text)["folders"].items():
+            written = msgspec.convert(table, FolderTable)
+            found[name] = make_case_folder(name, written, Path("/sets"))
+    return found
+
+
+Published = tuple[Sequence[str], Sequence[str], tuple[str, list[dict[str, object]]]]
+"""Pictures, masks, and the prompt file with its rows."""
+
+PUBLISHED: dict[str, Published] = {
+    "gedit": (
+        ("fullset/tone/en/k1.png", "fullset/tone/cn/k2.png"),
+        (),
+        ("gedit_edit.json", [{"key": key, "id": "x", "prompt": key} for key in ("k1", "k2")]),
+    ),
+    "imgedit": (
+        ("animal/1.jpg", "people/2.jpg"),
+        (),
+        (
+            "basic_edit.json",
+            [
+                {"key": key, "id": path, "prompt": key, "edit_type": "add"}
+                for key, path in (("1", "animal/1.jpg"), ("2", "people/2.jpg"))
+            ],
+        ),
+    ),
+    "erase": (
+        ("shot/1.png", "bg/1.png", "shot/2.jpg", "bg/2.jpg"),
+        ("mask/1.png", "mask/2.png"),
+        ("", []),
+    ),
+    "magicbrush": (
+        ("images/7/7-input.png", "images/7/7-output1.png", "images/7/7-output2.png"),
+        ("images/7/7-mask1.png", "images/7/7-mask2.png"),
+        (
+            "edit_turns.json",
+            [
+                {
+                    "input": start,
+                    "mask": f"7-mask{turn}.png",
+                    "output": f"7-output{turn}.png",
+                    "instruction": "x",
+                }
+                for turn, start in ((1, "7-input.png"), (2, "7-output1.png"))
+            ],
+        ),
+    ),
+    "brushbench": (
+        ("images/a.jpg", "images/b.jpg"),
+        ("masks/1.png", "masks/2.png"),
+        (
+            "mapping_file.json",
+            [
+                {"key": key, "image": image, "caption": "x", "inpainting_mask": [1, 2]}
+                for key, image in (("1", "images/a.jpg"), ("2", "images/b.jpg"))
+            ],
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_tables_of_the_docs_read_their_layouts(tmp_path: Path, name: str) -> None:
+    """As far as a set of two cases in that layout can show."""
+    pictures, masks, (prompts, rows) = PUBLISHED[name]
+    folder = replace(read_tables()[name], path=str(tmp_path))
+    for path in pictures:
+        write_picture(tmp_path / path)
+    for path in masks:
+        write_mask(tmp_path / path, inverted=folder.mask_means_edit == "black")
+    if prompts:
+        write_rows(tmp_path / prompts, rows)
+    found = [own for own, _ in list_cases(folder, 1)]
+    assert len(found) == 2
+    for own in found:
+        request, reference = read_case(own, 1)
+        assert bool(request.prompt) == bool(prompts)
+        assert (request.mask is not None) == bool(masks)
+        assert reference.areas["edit"].sum() == (200 if masks else 0)
+    assert {own.group for own in found} == {{"gedit": "tone", "imgedit": "add"}.get(name, "")}
+
+
+def test_a_file_that_no_record_can_name(tmp_path: Path) -> None:
+    """A manifest holds the paths of the files, and no control character."""
+    write_picture(tmp_path / "a.png")
+    write_picture(tmp_path / "x\x1b[2J" / "b.png")
+    error = find_error(tmp_path, input="**/{name}.png")
+    assert "has a name that no table can show: rename it" in str(error)
