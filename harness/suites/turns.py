@@ -41,6 +41,17 @@ def count_turns(suite: Suite, scene: Case) -> int:
     return turns
 
 
+def check_turn_names(cases: Sequence[Case]) -> None:
+    """Raise UsageError where an own case is called as a later turn of another one is."""
+    later = {case.scene for case in cases if case.turn > 1}
+    for case in cases:
+        if case.turn == 1 and case.scene in later:
+            raise UsageError(
+                f"{case.folder} has a case {case.own!r}, and a later turn of another case has that"
+                " name, too. Rename the files of one of them"
+            )
+
+
 def derive_seed(case: Case) -> int:
     """The seed that the pipeline is given: the case's in its first turn, then another in each turn.
     A model that fills the same hole from the same noise again would only repeat itself. 31 bits,

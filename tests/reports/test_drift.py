@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from editproof.harness.records.drift import Drift
+from editproof.harness.records.drift import TurnDrift
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Budget, CaseRecord
 from editproof.reports.common.drift import describe_drift, list_drift_lines
 from editproof.reports.html import charts
 from tests.harness.made import OTHER, measured, run_of
 
-KEPT = Drift("ns", "", "psnr", "keep", "mean", "dB", -0.8, (-1.0, -0.6), 3)
+KEPT = TurnDrift("ns", "", "psnr", "keep", "mean", "dB", -0.8, (-1.0, -0.6), 3)
 
 
 def make_chain(start: float, fall: float, *, step: int = 1) -> list[CaseRecord]:
@@ -55,7 +55,7 @@ def turned() -> Run:
         ),
     ],
 )
-def test_a_drift_in_words(drift: Drift, said: str) -> None:
+def test_a_drift_in_words(drift: TurnDrift, said: str) -> None:
     """It falls, rises or holds; the smaller end of the interval comes first."""
     assert describe_drift(drift).replace("\N{NO-BREAK SPACE}", " ") == said
 

@@ -12,11 +12,11 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import Reference
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import PipelineInfo
-from editproof.harness.records.types import Case, Suite
+from editproof.harness.records.types import Case, Model, Suite
 from editproof.harness.suites.cases import current_id, expand_suite
 from editproof.harness.suites.suite import load_suite, narrow_suite
 from editproof.harness.suites.tasks import find_drawn_case
-from editproof.harness.suites.turns import derive_seed, edit_again
+from editproof.harness.suites.turns import check_turn_names, derive_seed, edit_again
 from editproof.pipelines.contract import EditRequest
 
 SUITE = """
@@ -92,6 +92,15 @@ def test_turns_need_scale_1(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"logo/1: turns = 2 needs scale 1.*Set scale = 1"):
         expand(suite)
     assert len(expand(replace(suite, turns={"logo": 1}))) == 2
+
+
+def test_an_own_case_is_not_called_as_a_turn_of_another() -> None:
+    """The gate could not tell which of them a finding means."""
+    first = Case("1", "", "mine", 0, {}, 0, 1, 0, Model("ns", "reference"), 1, own="a", folder="x")
+    others = [replace(first, turn=2), replace(first, own="b turn 2")]
+    check_turn_names([first, *others])
+    with pytest.raises(UsageError, match=r"x has a case 'a turn 2'.*Rename"):
+        check_turn_names([first, *others, replace(first, own="a turn 2")])
 
 
 def test_the_command_line_sets_the_turns_of_every_family(tmp_path: Path) -> None:
