@@ -124,11 +124,13 @@ def _measure_number(
 
 
 def _fit_slope(turns: Values, values: Values) -> Iterator[float]:
-    """The slope by least squares; none where fewer than two turns have a value."""
+    """The slope by least squares; none where fewer than two turns have a value. Less than 1e-9 is
+    what rounding leaves of equal numbers.
+    """
     known = np.isfinite(values)
     if known.sum() > 1:
         across = turns[known] - turns[known].mean()
-        yield float((across * values[known]).sum() / np.square(across).sum())
+        yield round(float((across * values[known]).sum() / np.square(across).sum()), 9)
 
 
 def _find_interval(samples: Sequence[float]) -> tuple[float, float] | None:

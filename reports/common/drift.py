@@ -26,6 +26,8 @@ def describe_drifts(drifts: Sequence[TurnDrift]) -> str:
 def describe_drift(drift: TurnDrift) -> str:
     """One number: how it goes each turn, with the 95 % interval."""
     name = f"{numbers.format_title(drift.metric)} in {drift.region}"
+    if drift.interval is None and not drift.slope:
+        return f"{name} holds (one chain, so no interval)"
     if drift.interval is None:
         return (
             f"{name} {_choose_verb(drift.slope)} {_format(abs(drift.slope), drift)} a turn"

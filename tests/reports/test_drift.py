@@ -50,6 +50,10 @@ def turned() -> Run:
         ),
         (replace(KEPT, interval=(-1.8, 0.2)), "PSNR in keep holds (−1.80 to 0.20 dB a turn)"),
         (
+            replace(KEPT, slope=0.0, interval=None, samples=1),
+            "PSNR in keep holds (one chain, so no interval)",
+        ),
+        (
             replace(KEPT, interval=None, samples=1),
             "PSNR in keep falls 0.80 dB a turn (one chain, so no interval)",
         ),
