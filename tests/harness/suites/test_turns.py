@@ -16,7 +16,7 @@ from editproof.harness.records.types import Case, Model, Suite
 from editproof.harness.suites.cases import current_id, expand_suite
 from editproof.harness.suites.suite import load_suite, narrow_suite
 from editproof.harness.suites.tasks import find_drawn_case
-from editproof.harness.suites.turns import check_turn_names, derive_seed, edit_again
+from editproof.harness.suites.turns import check_turn_names, count_turns, derive_seed, edit_again
 from editproof.pipelines.contract import EditRequest
 
 SUITE = """
@@ -57,6 +57,15 @@ def test_turns_by_family_leave_the_others_at_one(tmp_path: Path) -> None:
     """A table names families; the others are edited once."""
     cases = expand(read(tmp_path, "", "[turns]\nlogo = 2\n"))
     assert [case.scene for case in cases] == ["logo/1", "logo/1 turn 2", "photobomb/1"]
+
+
+def test_turns_of_a_folder_are_those_of_its_groups(tmp_path: Path) -> None:
+    """A group that is named itself has its own."""
+    suite = replace(read(tmp_path, ""), turns={"set": 3, "set/people": 2})
+    scene = Case("1", "", "set/animals", 0, {}, 0, 1, 0, Model("ns", "reference"), 1, own="a")
+    assert count_turns(suite, scene) == 3
+    assert count_turns(suite, replace(scene, family="set/people")) == 2
+    assert count_turns(suite, replace(scene, family="other")) == 1
 
 
 def test_a_first_turn_is_the_case_that_it_was(tmp_path: Path) -> None:
