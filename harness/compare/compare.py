@@ -21,6 +21,7 @@ from editproof.harness.compare import answer
 from editproof.harness.compare.answer import Judgement
 from editproof.harness.compare.pairs import (
     PairGroup,
+    average_turns,
     label_of,
     match_models,
     model_names,
@@ -133,7 +134,9 @@ def compare(
     judged = answer.judge_models(a, b, labels, noise=noise, looking=looking or LookOptions())
     costs = tuple(_compare_costs(a, b, groups, ranked_by, numbers))
     take = answer.choose_side(judged, costs)
-    rows = [row for group in groups for key in keys if (row := _make_row(b, group, key, numbers))]
+    rows = [
+        row for group in groups for key in keys if (row := _make_row(a, b, group, key, numbers))
+    ]
     rows = [_limit_to_answer(row, judged) for row in _judge_rows(rows)]
     shown = [group for group in groups if (group.family, group.model) in judged.shown]
     pairs = [pair for group in shown for pair in _make_pairs(a, group, ranked_by, numbers, b)]
@@ -214,7 +217,7 @@ def _compared_keys(a: Run, b: Run) -> tuple[NumberKey, ...]:
     )
 
 
-def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Row | None:
+def _make_row(a: Run, b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Row | None:
     """One number of a group, not judged yet; None: the family's scenes have no such region."""
     at = numbers.keys.index(key)
     states_a, states_b = numbers.a.states[at, group.a], numbers.b.states[at, group.b]
@@ -228,19 +231,22 @@ def _make_row(b: Run, group: PairGroup, key: NumberKey, numbers: _Numbers) -> Ro
         return replace(blank, why=f"{NEITHER}: {numbers.a.reason(at, group.a[0])}")
     then, now = (values[measured] for values in numbers.paired_values(key, group))
     change = comparison.measure_worsening(now, then, blank.better)
-    means = comparison.means(change[None])
+    pairs = np.flatnonzero(measured)
+    by_chain, scenes = average_turns(
+        change,
+        [a.manifest.cases[group.a[pair]] for pair in pairs],
+        [b.manifest.cases[group.b[pair]] for pair in pairs],
+    )
+    means = comparison.means(by_chain[None])
     low, high = (float(end[0]) for end in means.interval())
-    certain = group.exact or len(change) < 2
-    scenes = np.array([b.manifest.cases[column].name for column in group.b])
+    certain = group.exact or len(by_chain) < 2
     return replace(
         blank,
         a=float(then.mean()),
         b=float(now.mean()),
         change=float(change.mean()),
         interval=None if np.isnan(low) else (low, high),
-        p=None
-        if certain
-        else _two_sided_p(change, means, comparison.group_scenes(scenes[measured])),
+        p=None if certain else _two_sided_p(by_chain, means, comparison.group_scenes(scenes)),
         worse=int((change > blank.tolerance).sum()),
         improved=int((change < -blank.tolerance).sum()),
         why="deterministic: any change is real" if group.exact else "",

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import is_stochastic
 from editproof.harness.records.runs import Run
@@ -143,6 +146,21 @@ def _advise_scale(a: Run, of_a: str, b: Run, of_b: str) -> str:
     asked = a.manifest.suite.scale
     scale = min(common, key=lambda one: (abs(one - asked), one))
     return f"Run both with --scale {scale}"
+
+
+def average_turns(
+    change: npt.NDArray[np.float64], of_a: Sequence[Case], of_b: Sequence[Case]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+    """The mean change of each pair of chains, and its scene's name. A turn is made from the one
+    before, so the turns of a chain are one sample.
+    """
+    chains: dict[tuple[object, ...], list[float]] = {}
+    names: dict[tuple[object, ...], str] = {}
+    for one, other, value in zip(of_a, of_b, change, strict=True):
+        chain = (one.chain, other.chain)
+        chains.setdefault(chain, []).append(float(value))
+        names[chain] = other.first_turn_name
+    return np.array([np.mean(own) for own in chains.values()]), np.array(list(names.values()))
 
 
 def label_of(of_a: str, of_b: str) -> str:

@@ -16,7 +16,7 @@ from editproof.harness.operations.project import (
     read_fail_on,
 )
 from editproof.harness.records import runs
-from editproof.harness.records.drift import measure_drift
+from editproof.harness.records.drift import measure_turn_drift
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.runs import Run
 from editproof.harness.retention.sizes import measure_folder
@@ -71,7 +71,8 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
             if ending.error
         ],
         "drift": [
-            asdict(drift) for drift in (*measure_drift(run), *measure_drift(run, by_family=True))
+            asdict(drift)
+            for drift in (*measure_turn_drift(run), *measure_turn_drift(run, by_family=True))
         ],
         "bytes": size.total,
         "shared_bytes": size.shared,

@@ -8,7 +8,7 @@ made from the one before, do not count as samples. Of a single scene the seeds c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +25,14 @@ DRIFT_KEYS = (
 )
 """Numbers whose drift is shown, those that a person sees first."""
 
+BLIND_KEYS = (NumberKey("outside_change", "keep", "p99"),)
+"""The same where no right answer is known: how far the picture is from the first input."""
+
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class TurnDrift:
     """How much one number of a model changes a turn."""
 
     model: str
@@ -53,15 +56,15 @@ class Drift:
         return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
-def measure_drift(run: Run, *, by_family: bool = False) -> tuple[Drift, ...]:
+def measure_turn_drift(run: Run, *, by_family: bool = False) -> tuple[TurnDrift, ...]:
     """The drift of every model, over all families or in each, in the order of the run. A number
     without two values in any chain has none.
     """
-    keys = [key for key in DRIFT_KEYS if key.metric in run.manifest.metrics]
     chains = _find_chains(run)
-    if not keys or not chains:
+    if not chains:
         return ()
-    grid = run.number_grid(keys)
+    keys = [key for key in (*DRIFT_KEYS, *BLIND_KEYS) if key.metric in run.manifest.metrics]
+    values = dict(zip(keys, run.number_grid(keys).values, strict=True))
     groups: dict[tuple[str, str], list[list[int]]] = {}
     for columns in chains:
         case = run.manifest.cases[columns[0]]
@@ -69,8 +72,10 @@ def measure_drift(run: Run, *, by_family: bool = False) -> tuple[Drift, ...]:
     return tuple(
         drift
         for (model, family), own in groups.items()
-        for key, values in zip(keys, grid.values, strict=True)
-        if (drift := _measure_group(run, model, family, key, values, own))
+        for drift in (
+            _measure_group(run, model, family, own, values, DRIFT_KEYS)
+            or _measure_group(run, model, family, own, values, BLIND_KEYS)
+        )
     )
 
 
@@ -83,9 +88,26 @@ def _find_chains(run: Run) -> list[list[int]]:
 
 
 def _measure_group(
-    run: Run, model: str, family: str, key: NumberKey, values: Values, chains: Sequence[list[int]]
-) -> Drift | None:
-    """The drift of one number over some chains."""
+    run: Run,
+    model: str,
+    family: str,
+    chains: Sequence[list[int]],
+    values: Mapping[NumberKey, Values],
+    keys: Sequence[NumberKey],
+) -> list[TurnDrift]:
+    """The drift of some numbers over some chains."""
+    found = (
+        _measure_number(run, model, family, chains, values[key], key)
+        for key in keys
+        if key in values
+    )
+    return [drift for drift in found if drift]
+
+
+def _measure_number(
+    run: Run, model: str, family: str, chains: Sequence[list[int]], values: Values, key: NumberKey
+) -> TurnDrift | None:
+    """The drift of one number; None: no chain has two values."""
     scenes: dict[tuple[str, str], list[float]] = {}
     for columns in chains:
         case = run.manifest.cases[columns[0]]
@@ -98,15 +120,17 @@ def _measure_group(
     samples = seeds if len(scenes) == 1 else [float(np.mean(slopes)) for slopes in scenes.values()]
     unit = run.manifest.metrics[key.metric].unit_of(key.stat)
     slope = float(np.mean(samples))
-    return Drift(model, family, *key, unit, slope, _find_interval(samples), len(samples))
+    return TurnDrift(model, family, *key, unit, slope, _find_interval(samples), len(samples))
 
 
 def _fit_slope(turns: Values, values: Values) -> Iterator[float]:
-    """The slope by least squares; none where fewer than two turns have a value."""
+    """The slope by least squares; none where fewer than two turns have a value. Less than 1e-9 is
+    what rounding leaves of equal numbers.
+    """
     known = np.isfinite(values)
     if known.sum() > 1:
         across = turns[known] - turns[known].mean()
-        yield float((across * values[known]).sum() / np.square(across).sum())
+        yield round(float((across * values[known]).sum() / np.square(across).sum()), 9)
 
 
 def _find_interval(samples: Sequence[float]) -> tuple[float, float] | None:

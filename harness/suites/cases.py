@@ -30,7 +30,7 @@ from editproof.harness.suites.fitting import DrawnQuestion, Question, fit_case
 from editproof.harness.suites.source import code_hash
 from editproof.harness.suites.tasks import find_vector
 from editproof.harness.suites.trust import NO_TRUST, Trust
-from editproof.harness.suites.turns import count_turns
+from editproof.harness.suites.turns import check_turn_names, count_turns
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.device import device_name
 from editproof.vectors.drawing.grounds import PHOTOGRAPHS, find_photographs
@@ -69,8 +69,7 @@ def expand_suite(
     trust: Trust = NO_TRUST,
 ) -> ExpandedSuite:
     """Every case of the suite, fitted to what its pipeline can do, and what can't be asked. The
-    turns of a scene, model and seed stand in a row; a
-    deterministic model gets the first seed only.
+    turns of a scene, model and seed stand in a row; a deterministic model gets the first seed only.
 
     Raises UsageError where the user's own files can't be read, or do not fit together, or where
     nothing can be asked.
@@ -95,6 +94,7 @@ def expand_suite(
             f"nothing of the suite {suite.name} is applicable to its models:"
             f" {describe_left_out(left_out)}"
         )
+    check_turn_names(cases)
     return ExpandedSuite(tuple(cases), tuple(left_out))
 
 

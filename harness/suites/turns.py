@@ -9,6 +9,7 @@ import numpy as np
 
 from editproof.harness.metrics.core.metric import Reference
 from editproof.harness.records.errors import UsageError, unknown_name_error
+from editproof.harness.records.families import is_covered
 from editproof.harness.records.types import Case, Suite
 from editproof.pipelines.contract import EditRequest, Image
 
@@ -19,7 +20,7 @@ MAX_TURNS = 20
 def check_turns(turns: int | Mapping[str, int], families: Sequence[str]) -> None:
     """Raise UsageError unless the suite's turns, of all families or by family, can be made."""
     for family in turns if isinstance(turns, Mapping) else ():
-        if family not in families:
+        if not is_covered(family, families):
             raise UsageError(
                 f"turns: {unknown_name_error('family of this suite', family, families)}"
             )
@@ -32,13 +33,29 @@ def count_turns(suite: Suite, scene: Case) -> int:
     """How many edits in a row the suite asks for of that scene. Raises UsageError where an output
     can't be the next input.
     """
-    turns = suite.turns if isinstance(suite.turns, int) else suite.turns.get(scene.family, 1)
+    turns = suite.turns if isinstance(suite.turns, int) else _find_turns(suite.turns, scene.family)
     if turns > 1 and scene.scale != 1:
         raise UsageError(
             f"{scene.scene}: turns = {turns} needs scale 1, because each output is the next input;"
             f" its scale is {scene.scale}. Set scale = 1 in the suite, or turns = 1"
         )
     return turns
+
+
+def _find_turns(turns: Mapping[str, int], family: str) -> int:
+    """Those of the family, else those of the folder whose group it is, else 1."""
+    return turns.get(family, turns.get(family.partition("/")[0], 1))
+
+
+def check_turn_names(cases: Sequence[Case]) -> None:
+    """Raise UsageError where an own case is called as a later turn of another one is."""
+    later = {case.scene for case in cases if case.turn > 1}
+    for case in cases:
+        if case.turn == 1 and case.scene in later:
+            raise UsageError(
+                f"{case.folder} has a case {case.own!r}, and a later turn of another case has that"
+                " name, too. Rename the files of one of them"
+            )
 
 
 def derive_seed(case: Case) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from editproof.harness.records.drift import Drift, measure_drift
+from editproof.harness.records.drift import TurnDrift, measure_turn_drift
 from editproof.harness.records.runs import Run
 from editproof.reports.common import numbers
 from editproof.reports.common.verdict import shorten
@@ -12,20 +12,22 @@ from editproof.reports.common.verdict import shorten
 
 def list_drift_lines(run: Run) -> list[str]:
     """A line a model, over all families; none where no output was edited again."""
-    by_model: dict[str, list[Drift]] = {}
-    for drift in measure_drift(run):
+    by_model: dict[str, list[TurnDrift]] = {}
+    for drift in measure_turn_drift(run):
         by_model.setdefault(drift.model, []).append(drift)
     return [f"drift:   {shorten(model)}: {describe_drifts(own)}" for model, own in by_model.items()]
 
 
-def describe_drifts(drifts: Sequence[Drift]) -> str:
+def describe_drifts(drifts: Sequence[TurnDrift]) -> str:
     """All numbers of one model."""
     return "; ".join(describe_drift(drift) for drift in drifts)
 
 
-def describe_drift(drift: Drift) -> str:
+def describe_drift(drift: TurnDrift) -> str:
     """One number: how it goes each turn, with the 95 % interval."""
     name = f"{numbers.format_title(drift.metric)} in {drift.region}"
+    if drift.interval is None and not drift.slope:
+        return f"{name} holds (one chain, so no interval)"
     if drift.interval is None:
         return (
             f"{name} {_choose_verb(drift.slope)} {_format(abs(drift.slope), drift)} a turn"
@@ -45,9 +47,9 @@ def _choose_verb(slope: float) -> str:
     return "falls" if slope < 0 else "rises"
 
 
-def _format(value: float, drift: Drift) -> str:
+def _format(value: float, drift: TurnDrift) -> str:
     return numbers.format_quantity(value, drift.unit)
 
 
-def _format_bare(value: float, drift: Drift) -> str:
+def _format_bare(value: float, drift: TurnDrift) -> str:
     return numbers.number(value, drift.unit)

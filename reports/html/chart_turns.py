@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from editproof.harness.records.drift import DRIFT_KEYS, Drift
+from editproof.harness.records.drift import TurnDrift
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord
@@ -50,12 +50,12 @@ def make_turn_lines(records: Sequence[CaseRecord], key: NumberKey) -> tuple[Line
     return tuple(lines)
 
 
-def turn_figure(run: Run, records: Sequence[CaseRecord], drifts: Sequence[Drift]) -> Figure:
+def turn_figure(run: Run, records: Sequence[CaseRecord], drifts: Sequence[TurnDrift]) -> Figure:
     """Each number by turn, with the budgets; below it every model's slope with its interval.
     `drifts` are those of the records' family.
     """
-    shown = [(key, make_turn_lines(records, key)) for key in DRIFT_KEYS]
-    shown = [(key, lines) for key, lines in shown if any(line.x for line in lines)]
+    keys = dict.fromkeys(_key_of(drift) for drift in drifts)
+    shown = [(key, make_turn_lines(records, key)) for key in keys]
     models = list(by_model(records))
     entries = sum(1 + bool(line.lost) for line in shown[0][1])
     figure, above, below = _make_panels(len(shown), len(models), entries)
@@ -104,7 +104,7 @@ def _make_panels(columns: int, models: int, entries: int) -> tuple[Figure, list[
     return figure, list(panels[0]), list(panels[1])
 
 
-def _draw_slopes(axes: Axes, models: Sequence[str], drifts: Sequence[Drift]) -> None:
+def _draw_slopes(axes: Axes, models: Sequence[str], drifts: Sequence[TurnDrift]) -> None:
     """A row a model: the slope a turn, and its interval."""
     for drift in drifts:
         row = models.index(drift.model)
@@ -129,7 +129,7 @@ def _draw_slopes(axes: Axes, models: Sequence[str], drifts: Sequence[Drift]) -> 
     axes.set_xlabel(f"change a turn{f', {unit}' if unit else ''}")
 
 
-def _key_of(drift: Drift) -> NumberKey:
+def _key_of(drift: TurnDrift) -> NumberKey:
     return NumberKey(drift.metric, drift.region, drift.stat)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
-from editproof.harness.records.drift import Drift, measure_drift
+from editproof.harness.records.drift import TurnDrift, measure_turn_drift
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers, view
@@ -131,7 +131,7 @@ def write_charts(run: Run, folder: Path, history: Sequence[Moment] = ()) -> Draw
         by_family.setdefault(record.case.family, []).append(record)
     shown = _draw_families(run, by_family)
     before = _read_baseline(run.records, load_accepted_cases(run.folder))
-    drifts = measure_drift(run, by_family=True)
+    drifts = measure_turn_drift(run, by_family=True)
     with use_style():
         charts = [
             chart
@@ -170,7 +170,7 @@ def _of_family(
     family: str,
     records: Sequence[CaseRecord],
     before: Mapping[str, float],
-    drifts: Sequence[Drift],
+    drifts: Sequence[TurnDrift],
     folder: Path,
 ) -> Iterable[Chart]:
     models = set(list(by_model(records))[:MOST_MODELS])
@@ -283,7 +283,7 @@ def _of_run(
             yield save(draw_history(points, labels), "history", "Runs", folder / "history.svg", alt)
 
 
-def _describe_by_model(drifts: Sequence[Drift]) -> str:
+def _describe_by_model(drifts: Sequence[TurnDrift]) -> str:
     models = dict.fromkeys(drift.model for drift in drifts)
     told = {name: [drift for drift in drifts if drift.model == name] for name in models}
     return ". ".join(f"{name}: {describe_drifts(own)}" for name, own in told.items())

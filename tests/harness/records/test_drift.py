@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from editproof.harness.records.drift import Drift, measure_drift
+from editproof.harness.records.drift import TurnDrift, measure_turn_drift
+from editproof.harness.records.manifest import MetricInfo
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
+from editproof.harness.records.types import CaseRecord, Measurement
 from tests.harness.made import measured, run_of
 
 
@@ -34,8 +35,8 @@ def run_of_chains(*chains: Sequence[float | None]) -> Run:
     )
 
 
-def measure(run: Run) -> Drift:
-    (drift,) = measure_drift(run)
+def measure(run: Run) -> TurnDrift:
+    (drift,) = measure_turn_drift(run)
     return drift
 
 
@@ -94,12 +95,30 @@ def test_by_family_each_has_its_own() -> None:
         replace(record, case=replace(record.case, family="grain")) for record in run.records[2:]
     ]
     both = run_of(*run.records[:2], *other)
-    assert [(one.family, one.slope) for one in measure_drift(both, by_family=True)] == [
+    assert [(one.family, one.slope) for one in measure_turn_drift(both, by_family=True)] == [
         ("logo", -2.0),
         ("grain", -4.0),
     ]
 
 
+def test_without_a_right_answer_it_is_the_distance_from_the_first_input() -> None:
+    """Own cases may know no right answer: then what changed outside the edit drifts."""
+    info = MetricInfo("outside_change@1", "levels", "lower", aspect="what had to be kept")
+    records = [
+        replace(
+            record,
+            measurements=(
+                Measurement("outside_change@1", "keep", "p99", 2.0 * turn, "levels"),
+                Measurement("psnr@1", "edit", "mean", None, "dB", "no right answer"),
+            ),
+        )
+        for turn, record in enumerate(make_chain((None, None, None), step=1), start=1)
+    ]
+    known = {"psnr": MetricInfo("psnr@1", "dB", "higher"), "outside_change": info}
+    drift = measure(run_of(*records, metrics=known))
+    assert (drift.metric, drift.stat, drift.slope) == ("outside_change", "p99", 2.0)
+
+
 def test_a_run_without_turns_has_none() -> None:
     """Nothing was edited again."""
-    assert measure_drift(run_of(measured(40.0), measured(38.0, step=2))) == ()
+    assert measure_turn_drift(run_of(measured(40.0), measured(38.0, step=2))) == ()

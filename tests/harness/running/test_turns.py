@@ -14,7 +14,7 @@ import pytest
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records import runs
-from editproof.harness.records.drift import measure_drift
+from editproof.harness.records.drift import measure_turn_drift
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import Case, CaseRecord, Suite
@@ -119,7 +119,9 @@ def test_a_family_that_moves_has_a_mask_a_turn(run: Run) -> None:
 def test_a_pipeline_that_decays_shows_it_and_one_that_holds_does_not(run: Run) -> None:
     """The slope's interval excludes 0 where each turn blurs, and is 0 where nothing changes."""
     drifts = {
-        one.model: one for one in measure_drift(run) if (one.metric, one.region) == ("psnr", "keep")
+        one.model: one
+        for one in measure_turn_drift(run)
+        if (one.metric, one.region) == ("psnr", "keep")
     }
     assert drifts["blurs"].is_plain
     assert drifts["blurs"].slope < -0.5

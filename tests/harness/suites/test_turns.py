@@ -12,11 +12,11 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import Reference
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import PipelineInfo
-from editproof.harness.records.types import Case, Suite
+from editproof.harness.records.types import Case, Model, Suite
 from editproof.harness.suites.cases import current_id, expand_suite
 from editproof.harness.suites.suite import load_suite, narrow_suite
 from editproof.harness.suites.tasks import find_drawn_case
-from editproof.harness.suites.turns import derive_seed, edit_again
+from editproof.harness.suites.turns import check_turn_names, count_turns, derive_seed, edit_again
 from editproof.pipelines.contract import EditRequest
 
 SUITE = """
@@ -59,6 +59,15 @@ def test_turns_by_family_leave_the_others_at_one(tmp_path: Path) -> None:
     assert [case.scene for case in cases] == ["logo/1", "logo/1 turn 2", "photobomb/1"]
 
 
+def test_turns_of_a_folder_are_those_of_its_groups(tmp_path: Path) -> None:
+    """A group that is named itself has its own."""
+    suite = replace(read(tmp_path, ""), turns={"set": 3, "set/people": 2})
+    scene = Case("1", "", "set/animals", 0, {}, 0, 1, 0, Model("ns", "reference"), 1, own="a")
+    assert count_turns(suite, scene) == 3
+    assert count_turns(suite, replace(scene, family="set/people")) == 2
+    assert count_turns(suite, replace(scene, family="other")) == 1
+
+
 def test_a_first_turn_is_the_case_that_it_was(tmp_path: Path) -> None:
     """Turns change neither id nor key of a first turn; each later turn has its own."""
     once, often = expand(read(tmp_path, "")), expand(read(tmp_path, "turns = 3"))
@@ -92,6 +101,15 @@ def test_turns_need_scale_1(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"logo/1: turns = 2 needs scale 1.*Set scale = 1"):
         expand(suite)
     assert len(expand(replace(suite, turns={"logo": 1}))) == 2
+
+
+def test_an_own_case_is_not_called_as_a_turn_of_another() -> None:
+    """The gate could not tell which of them a finding means."""
+    first = Case("1", "", "mine", 0, {}, 0, 1, 0, Model("ns", "reference"), 1, own="a", folder="x")
+    others = [replace(first, turn=2), replace(first, own="b turn 2")]
+    check_turn_names([first, *others])
+    with pytest.raises(UsageError, match=r"x has a case 'a turn 2'.*Rename"):
+        check_turn_names([first, *others, replace(first, own="a turn 2")])
 
 
 def test_the_command_line_sets_the_turns_of_every_family(tmp_path: Path) -> None:
