@@ -56,6 +56,9 @@ STAGE = "finished picture"
 
 HINT = "Write where the names of cases stand, e.g. FOLDER/{name}_{seed}.png"
 
+SEED = "0|[1-9][0-9]{0,9}"
+"""How a seed is written."""
+
 MOST_NAMED = 3
 """Files that an error names."""
 
@@ -83,6 +86,8 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         plain = re.sub(r"\{\w+\}", "x", self.pattern).removesuffix(".*")
         if not find_placeholders(self.pattern):
             raise ValueError("pattern names one file: write {case} or {name} where the name stands")
+        if "}{" in self.pattern:
+            raise ValueError("pattern must have something between two placeholders, such as _")
         if any(mark in plain for mark in "{}*"):
             raise ValueError(
                 "pattern has a brace or a star that means nothing: only the ending may be .*"
@@ -163,6 +168,14 @@ class FinishedPictures:
         """Paths in the folder of every picture that the pattern can find."""
         return tuple(self._files)
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that these paths hold, sorted; empty where the pattern has none."""
+        if not self.capabilities.takes_seed:
+            return ()
+        found = (self._fits.fullmatch(name) for name in self._files)
+        return tuple(sorted({int(match["seed"]) for match in found if match}))
+
     def find(self, case: CaseName, seed: int) -> str | None:
         """The path of a case's picture in the folder; None: there is none. Raises AnswerError where
         there are several.
@@ -230,11 +243,10 @@ class FinishedPictures:
             raise ContractError(
                 f"there is no folder {base}. Name the folder that the pictures lie in"
             )
-        fits = re.compile(self._make_regex(), re.DOTALL)
         inside = base.resolve()
         found: dict[str, Path] = {}
         for name in list_pictures(base):
-            if not fits.fullmatch(name):
+            if not self._fits.fullmatch(name):
                 continue
             path = base / name
             if not path.resolve().is_relative_to(inside):
@@ -245,14 +257,18 @@ class FinishedPictures:
                 found[name] = path
         return found
 
-    def _make_regex(self) -> str:
+    @cached_property
+    def _fits(self) -> re.Pattern[str]:
         """What a path that the pattern can find looks like."""
-        parts = re.split(r"(\{\w+\})", self._stem)
-        regex = "".join(
-            re.escape(part) if at % 2 == 0 else r"\d+" if part == "{seed}" else ".+"
-            for at, part in enumerate(parts)
-        )
-        return regex + (f"(?i:{'|'.join(map(re.escape, ENDINGS))})" if self._is_open else "")
+        regex, has_seed = "", False
+        for part in re.split(r"(\{\w+\})", self._stem):
+            if part == "{seed}":
+                regex += "(?P=seed)" if has_seed else f"(?P<seed>{SEED})"
+                has_seed = True
+            else:
+                regex += ".+" if part.startswith("{") else re.escape(part)
+        ending = f"(?i:{'|'.join(map(re.escape, ENDINGS))})" if self._is_open else ""
+        return re.compile(regex + ending, re.DOTALL)
 
     def _name_others(self) -> str:
         """`; it holds …`: what is there instead."""
