@@ -213,10 +213,12 @@ class Program:
         """The picture that the program wrote. Raises AdapterError where there is none."""
         if output.is_file() and output.stat().st_size:
             return output
-        given = {"image", "mask", output.stem}
-        others = [path.name for path in output.parent.iterdir() if path.stem not in given]
-        others += [path.name for path in output.parent.glob("output.*") if path != output]
-        found = f", but wrote {', '.join(sorted(others)[:3])} beside it" if others else ""
+        others = sorted(
+            path.name
+            for path in output.parent.iterdir()
+            if path != output and path.stem not in {"image", "mask"}
+        )
+        found = f", but wrote {', '.join(others[:3])} beside it" if others else ""
         raise AdapterError(
             f"{self._name} ended with exit code 0 and wrote no picture to"
             f" {{output}} ({output.name}){found}. Have it write there; output_format sets the"

@@ -86,7 +86,7 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         plain = re.sub(r"\{\w+\}", "x", self.pattern).removesuffix(".*")
         if not find_placeholders(self.pattern):
             raise ValueError("pattern names one file: write {case} or {name} where the name stands")
-        if "}{" in self.pattern:
+        if re.search(r"\}\{\w+\}", self.pattern):
             raise ValueError("pattern must have something between two placeholders, such as _")
         if any(mark in plain for mark in "{}*"):
             raise ValueError(
