@@ -55,6 +55,8 @@ class CaseName:
     """The case's, the same in every run."""
     turn: int = 1
     """Above 1: the input is what the turn before gave."""
+    is_own: bool = False
+    """Whether it is the user's own, so that its name alone says which it is."""
 
     def __str__(self) -> str:
         return f"{self.family}/{self.name}"

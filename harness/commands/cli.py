@@ -17,6 +17,7 @@ from editproof.harness.commands import (
     probing,
     pruning,
     running,
+    scoring,
     setting_up,
 )
 
@@ -47,6 +48,7 @@ for commands in (
     looking,
     comparing,
     diffing,
+    scoring,
     blaming,
     baselines,
     calibrating,

@@ -187,7 +187,7 @@ def run(
             print_table(plan_run(asked, find_project()), as_json=as_json)
             raise typer.Exit
         done = run_suite(asked, find_project(), console(stderr=as_json), quiet=quiet or as_json)
-        _report(done, as_json=as_json, quiet=quiet)
+        report_run(done, as_json=as_json, quiet=quiet)
 
 
 @app.command(
@@ -224,10 +224,10 @@ def measure(
         done = measure_run(
             asked, run, find_project(), console(stderr=as_json), quiet=quiet or as_json
         )
-        _report(done, as_json=as_json, quiet=quiet)
+        report_run(done, as_json=as_json, quiet=quiet)
 
 
-def _report(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
+def report_run(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     """Write a judged run's report, show its end, and exit: 0 when every case has ended, 3 when some
     could not.
     """

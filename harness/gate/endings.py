@@ -134,8 +134,9 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
 
 
 def _list_pictures(run: Run, columns: Iterable[int]) -> set[str]:
-    """Hashes of their pictures."""
-    return {run.endings[run.manifest.cases[column].id].actual for column in columns}
+    """Hashes of their pictures; a refused edit has none."""
+    hashes = (run.endings[run.manifest.cases[column].id].actual for column in columns)
+    return {digest for digest in hashes if digest}
 
 
 def _step(run: Run, baseline: Run, pairing: Pairing, column: int) -> int:

@@ -87,11 +87,21 @@ class RunRequest:
         )
 
 
-def run_suite(asked: RunRequest, project: Project, console: Console, *, quiet: bool) -> Run:
-    """Run what was asked for and judge it; give the run with its verdict."""
+def run_suite(
+    asked: RunRequest,
+    project: Project,
+    console: Console,
+    *,
+    quiet: bool,
+    suite: Suite | None = None,
+) -> Run:
+    """Run what was asked for and judge it; give the run with its verdict.
+
+    `suite` is run instead of the one that was asked for by name.
+    """
     warn = make_printer(console, quiet=quiet)
     say = None if quiet else progress.say_on_stderr
-    config = replace(_make_config(asked, project, warn), say=say)
+    config = replace(_make_config(asked, project, warn, suite), say=say)
     claimed = None if asked.out else config.folder
     with removing_if_empty(claimed), _saying_how_to_go_on(asked, config, project):
         check_margins(
@@ -163,7 +173,9 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
     ]
 
 
-def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
+def _make_config(
+    asked: RunRequest, project: Project, warn: Warn, chosen: Suite | None = None
+) -> RunConfig:
     settings = project.settings
     resumed = _find_resumed(asked, project)
     trust = trust_of(
@@ -173,7 +185,7 @@ def _make_config(asked: RunRequest, project: Project, warn: Warn) -> RunConfig:
         data=[resumed] if resumed else [],
     )
     suite = _read_trusted_suite(asked, project, resumed, trust) if resumed else None
-    suite = suite or _choose_suite(asked, project)
+    suite = suite or chosen or _choose_suite(asked, project)
     return RunConfig(
         suite=suite,
         resume=resumed is not None,
@@ -219,7 +231,7 @@ def _read_trusted_suite(
 
 def _choose_suite(asked: RunRequest, project: Project) -> Suite:
     pipelines = read_pipelines(asked.pipelines, project) or pipelines_of_settings(project)
-    _check_distinct(pipelines)
+    check_distinct(pipelines)
     suite = find_suite(asked.suite, project)
     return narrow_suite(
         suite,
@@ -235,7 +247,8 @@ def _choose_suite(asked: RunRequest, project: Project) -> Suite:
     )
 
 
-def _check_distinct(models: Sequence[Model]) -> None:
+def check_distinct(models: Sequence[Model]) -> None:
+    """Raise UsageError where two models have one name."""
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:

@@ -28,7 +28,8 @@ class PipelineInfo:
     fingerprint: str
     """Empty: it names none, so its results are not cached."""
     source: str
-    """Hash of the file that holds its factory; empty for the reference."""
+    """Hash of the file that holds its factory, or of the program that it runs; empty for the
+    reference."""
     stochastic: bool
     capabilities: Capabilities = field(default_factory=Capabilities)
     """What it can be asked for."""

@@ -71,7 +71,7 @@ def describe(spec: str) -> PipelineInfo:
     return PipelineInfo(
         spec,
         strip_control(fingerprint(spec, pipeline)),
-        source_hash(spec),
+        source_hash(spec) or strip_control(str(getattr(pipeline, "source", ""))),
         stochastic,
         check_capabilities(getattr(pipeline, "capabilities", Capabilities())),
     )

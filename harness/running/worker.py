@@ -202,7 +202,14 @@ class Worker:
         return [get_metric(name, self._setup.weights) for name in self._setup.metrics]
 
     def _edit(self, case: Case, scene: _Scene) -> CaseRecord:
-        name = CaseName(case.family, case.first_turn_name, case.model.name, case.id, case.turn)
+        name = CaseName(
+            case.family,
+            case.first_turn_name,
+            case.model.name,
+            case.id,
+            case.turn,
+            is_own=bool(case.own),
+        )
         request = replace(scene.request, seed=derive_seed(case), case=name)
         try:
             result, effort = self._find_host(case.model.spec).edit(case.model.spec, request)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -95,6 +95,14 @@ class AdapterFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             multiple_px=self.multiple_px,
             resizes=self.resize == "back",
         )
+
+
+F = TypeVar("F", bound=AdapterFields)
+
+
+def read_table(table: str, kind: type[F]) -> F:
+    """The fields of a pipeline's name, which were checked when it was parsed."""
+    return msgspec.json.decode(table.encode(), type=kind)
 
 
 class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=True):

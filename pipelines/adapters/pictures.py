@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -18,6 +19,9 @@ from editproof.pipelines.files import UnreadablePictureError, decode_image, read
 
 QUALITY = 95
 """Of JPEG."""
+
+MOST_FILE_BYTES = 1 << 29
+"""Of a picture that lies on the disk."""
 
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -89,6 +93,21 @@ class ReadPicture:
     changes: str
     """What was done to it, in words."""
     was_resized: bool
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a picture on the disk. Raises AnswerError where it can't be read."""
+    try:
+        size = path.stat().st_size
+        if size > MOST_FILE_BYTES:
+            raise AnswerError(
+                f"{path} has {size} bytes; at most {MOST_FILE_BYTES} are read. Save it smaller"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise AnswerError(
+            f"{path} can't be read: {error.strerror}. Check the file and its permissions"
+        ) from error
 
 
 def read_picture(

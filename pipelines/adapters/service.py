@@ -10,26 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
 from editproof.pipelines.adapters.answers import Answer, cut_line, describe_answer
 from editproof.pipelines.adapters.client import Client
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError
-from editproof.pipelines.adapters.fields import AdapterFields, ServerFields
+from editproof.pipelines.adapters.fields import ServerFields
 from editproof.pipelines.adapters.pictures import read_picture
 from editproof.pipelines.contract import EditRequest, EditResult, Param, StageTrace, Status
 from editproof.pipelines.versions import code_hash
 
-F = TypeVar("F", bound=AdapterFields)
 S = TypeVar("S", bound=ServerFields)
 
 STAGE = "service"
 """The stage that the service itself is, in a result."""
-
-
-def read_table(table: str, kind: type[F]) -> F:
-    """The fields of a pipeline's name, which were checked when it was parsed."""
-    return msgspec.json.decode(table.encode(), type=kind)
 
 
 def write_form(fields: Mapping[str, Any]) -> dict[str, str]:

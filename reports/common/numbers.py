@@ -96,16 +96,26 @@ def measure_badness(better: Better, value: float) -> float:
     return {"higher": -value, "lower": value, "zero": abs(value)}[better]
 
 
+def choose_region(records: Iterable[CaseRecord]) -> Region:
+    """The region that a few numbers are shown of: the edit, or the whole picture where no case
+    knows its edit.
+    """
+    rows = (row for record in records for row in record.measurements)
+    known = any(row.region == "edit" and row.value is not None for row in rows)
+    return "edit" if known else "all"
+
+
 def find_worst(records: Iterable[CaseRecord]) -> CaseRecord:
     """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit,
-    then the last rung.
+    or over the whole picture where the edit is not known, then the last rung.
 
     Raises ValueError where there is none.
     """
 
     def rank(record: CaseRecord) -> tuple[float, ...]:
-        lpips = value(record, "lpips", "edit", "mean")
-        psnr = value(record, "psnr", "edit", "mean")
+        region = choose_region([record])
+        lpips = value(record, "lpips", region, "mean")
+        psnr = value(record, "psnr", region, "mean")
         return (
             record.error is not None,
             -math.inf if lpips is None else lpips,

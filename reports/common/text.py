@@ -11,16 +11,17 @@ from rich.text import Text
 
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseRecord, Region
+from editproof.harness.records.wording import count_noun
 from editproof.reports.common import numbers, view
 
-COLUMNS: tuple[tuple[str, str, Region, str, str], ...] = (
-    ("PSNR", "psnr", "edit", "mean", "dB"),
-    ("SSIM", "ssim", "edit", "mean", ""),
-    ("LPIPS", "lpips", "edit", "mean", ""),
-    ("ΔE00", "delta_e00", "edit", "mean", "ΔE00"),
-    ("finest", "spectral_energy", "edit", "octave_5", "dB"),
+COLUMNS: tuple[tuple[str, str, str, str], ...] = (
+    ("PSNR", "psnr", "mean", "dB"),
+    ("SSIM", "ssim", "mean", ""),
+    ("LPIPS", "lpips", "mean", ""),
+    ("ΔE00", "delta_e00", "mean", "ΔE00"),
+    ("finest", "spectral_energy", "octave_5", "dB"),
 )
-"""Heading, metric, region, statistic, unit."""
+"""Heading, metric, statistic, unit."""
 MAX_NAME = 10
 """Characters of the worst case's name."""
 
@@ -29,8 +30,10 @@ def make_case_table(run: Run) -> Table:
     """A table for `rich.print`: one row per family and model, the means over its cases that have a
     value.
     """
+    region = numbers.choose_region(run.records)
+    where = "in the edit" if region == "edit" else "over the whole picture"
     caption = (
-        "means in the edit; finest: spectral energy of octave 5, dB; worst: ladder step, or name,"
+        f"means {where}; finest: spectral energy of octave 5, dB; worst: ladder step, or name,"
         " of the worst case"
     )
     blind = sum("expected" not in record.blobs for record in run.records if record.error is None)
@@ -39,6 +42,9 @@ def make_case_table(run: Run) -> Table:
             f"\n{blind} of {len(run.records)} cases have no expected picture: only what needs none"
             " was measured there"
         )
+    refused = sum(record.status == "refused" for record in run.records)
+    if refused:
+        caption += f"\n{count_noun(refused, 'case')} refused: there is no picture to measure"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption)
     table.caption_justify = "left"
     table.add_column("family", overflow="fold", min_width=15)
@@ -53,11 +59,12 @@ def make_case_table(run: Run) -> Table:
         by_pair.items(), key=lambda pair: families.index(pair[0][0])
     ):
         errors = sum(record.status == "error" for record in records)
+        pictures = sum("actual" in record.blobs for record in records)
         means = [
-            _format_mean(records, metric, region, stat, unit)
-            for _, metric, region, stat, unit in COLUMNS
+            _format_mean(records, metric, region, stat, unit) for _, metric, stat, unit in COLUMNS
         ]
-        counted = f"{len(records) - errors}/{len(records)}" if errors else str(len(records))
+        whole = pictures == len(records)
+        counted = str(len(records)) if whole else f"{pictures}/{len(records)}"
         cells = [counted, *means, _shorten(strip_foreign(numbers.find_worst(records).case.name))]
         styles = ["bold red" if errors else "", *[""] * (len(COLUMNS) + 1)]
         # Text, not str: a name such as `[red]` is no markup.

@@ -83,3 +83,24 @@ def test_number(value: float, unit: str, shown: str) -> None:
 def test_worst_is_the_error(run: runs.Run) -> None:
     """A case that ended in an error is worse than any that has a number."""
     assert numbers.find_worst(run.records).error is not None
+
+
+def test_refused_cases_are_counted(run: runs.Run) -> None:
+    """They have no picture, so no mean holds them."""
+    first = next(one for one in run.records if "actual" in one.blobs)
+    blobs = {name: digest for name, digest in first.blobs.items() if name != "actual"}
+    refused = replace(first, status="refused", blobs=blobs, measurements=())
+    shown = printed(run.with_records((first, refused)))
+    assert "1/2" in shown
+    assert "1 case refused: there is no picture to measure" in shown
+
+
+def test_without_a_mask_the_whole_picture_is_shown(run: runs.Run) -> None:
+    """Where no case knows its edit, dashes would say nothing."""
+    record = next(one for one in run.records if not one.error)
+    rows = tuple(row for row in record.measurements if row.region == "all")
+    shown = printed(run.with_records((replace(record, measurements=rows),)))
+    assert "means over the whole picture" in shown
+    value = numbers.value(record, "psnr", "all", "mean")
+    assert value is not None
+    assert numbers.number(value, "dB") in shown

@@ -210,3 +210,12 @@ def test_seeds_that_give_the_same_picture_are_a_regression() -> None:
     assert not found(judge_beside(varied, varied), "seed")
     assert not found(judge_beside(stuck, stuck), "seed")
     assert not found(judge_beside(run_of(pictured(1, 1, "a")), run_of(pictured(1, 1, "a"))), "seed")
+
+
+def test_refused_edits_are_no_picture_that_every_seed_gives() -> None:
+    """A scene whose edits are all refused is a change of how edits end, and nothing else."""
+    before = run_of(*(pictured(1, seed, f"p{seed}") for seed in (1, 2, 3)))
+    after = run_of(*(record(1, seed, None, "refused", "no picture") for seed in (1, 2, 3)))
+    verdict = judge_beside(after, before)
+    assert not found(verdict, "seed")
+    assert [one.outcome for one in found(verdict, "status")] == [Outcome.REGRESSED]
