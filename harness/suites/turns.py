@@ -37,7 +37,7 @@ def count_turns(suite: Suite, scene: Case) -> int:
     if turns > 1 and scene.scale != 1:
         raise UsageError(
             f"{scene.scene}: turns = {turns} needs scale 1, because each output is the next input;"
-            f" its scale is {scene.scale}. Set scale = 1 in the suite, or turns = 1"
+            f" its scale is {scene.scale}. Set scale = 1 in the suite, or --scale 1, or turns = 1"
         )
     return turns
 
