@@ -47,22 +47,22 @@ from editproof.harness.suites.trust import (
 class RunRequest:
     """What was asked for on the command line; empty or 0: not asked for, so the setting holds."""
 
-    suite: str
-    pipelines: tuple[str, ...]
-    models: tuple[str, ...]
-    families: tuple[str, ...]
-    seeds: tuple[int, ...]
-    folders: tuple[str, ...]
-    grounds: Path | None
-    turns: int
-    out: Path | None
-    resume: bool
-    jobs: int
-    timeout_s: float
-    cache: bool
-    baseline: Path | None
+    suite: str = ""
+    pipelines: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    folders: tuple[str, ...] = ()
+    grounds: Path | None = None
+    turns: int = 0
     scale: int = 0
     """0: the suite's, or the nearest that a pipeline makes."""
+    out: Path | None = None
+    resume: bool = False
+    jobs: int = 0
+    timeout_s: float = 0
+    cache: bool = True
+    baseline: Path | None = None
     trust: bool = False
     """Load what the run to resume names, or a case, though the user did not name it."""
     repeats: int = 0

@@ -32,9 +32,10 @@ from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import narrow_suite, parse_model
 from editproof.harness.suites.trust import NO_TRUST
 from editproof.pipelines.adapters.errors import AdapterError
-from editproof.pipelines.adapters.names import find_adapter, suggest
+from editproof.pipelines.adapters.names import find_adapter
 from editproof.pipelines.adapters.outputs import FinishedPictures
 from editproof.pipelines.contract import CaseName, ContractError
+from editproof.pipelines.field_errors import suggest
 from editproof.pipelines.loader import load
 
 _NOT_IN_A_LABEL = re.compile(r"[^\w\[\],=+ .-]+")
@@ -265,17 +266,9 @@ def _say_what_is_taken(asked: ScoreRequest, warn: Warn) -> None:
 
 def _make_request(asked: ScoreRequest, models: Sequence[Model]) -> RunRequest:
     return RunRequest(
-        suite="",
         pipelines=tuple(f"{model.name}={model.spec}" for model in models),
-        models=(),
-        families=(),
-        seeds=(),
-        folders=(),
-        grounds=None,
         out=asked.out,
-        resume=False,
         jobs=asked.jobs,
-        timeout_s=0,
         cache=asked.cache,
         baseline=asked.baseline,
     )
