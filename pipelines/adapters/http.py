@@ -35,7 +35,7 @@ from editproof.pipelines.adapters.templates import (
     fill_template,
     find_placeholders,
 )
-from editproof.pipelines.contract import Capabilities, EditRequest, EditResult
+from editproof.pipelines.contract import Capabilities, ContractError, EditRequest, EditResult
 from editproof.pipelines.field_errors import suggest
 
 METHODS = ("POST", "PUT", "PATCH", "GET")
@@ -227,7 +227,7 @@ class Http(Service[Fields]):
             pictures["image"] = encode_image(request.image, fields.image_format)
         if "mask" in sent:
             if request.mask is None:
-                raise AnswerError("the case has no mask, and the request sends one: {mask}")
+                raise ContractError("the case has no mask, and the request sends one: {mask}")
             pictures["mask"] = encode_mask(
                 request.mask, fields.mask, request.image, channels=fields.mask_channels
             )

@@ -275,6 +275,12 @@ def test_what_is_not_sent_can_not_be_asked_for(server: FakeServer, make: Make) -
     assert (stated.takes_seed, stated.needs_mask, stated.remote) == (False, False, True)
 
 
+def test_a_mask_that_there_is_not_is_said(server: FakeServer, make: Make) -> None:
+    with pytest.raises(ContractError, match="the case has no mask, and the request sends one"):
+        make(url=server.url)(request_of(mask=None))
+    assert not server.requests
+
+
 # what comes back
 
 RESULTS = {

@@ -144,7 +144,7 @@ def test_nothing_that_fits_is_said_when_it_is_loaded() -> None:
 
 
 BAD_PATTERNS = {
-    "{nme}.png": "has {nme}; there are {case} {family} .* Did you mean 'name'",
+    "{nme}.png": "has {nme}; there are {case} {family} .* Did you mean `name`",
     "out.png": "names one file",
     "../{name}.png": r"without \.\.",
     "{name}/../../x.png": r"without \.\.",
