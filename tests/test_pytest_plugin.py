@@ -4,6 +4,7 @@ of the way.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from editproof.harness.records import runs
 from editproof.pipelines.loader import load, source_hash
-from editproof.pytest_plugin import Verdict, _named
+from editproof.pytest_plugin import Verdict, _find_inapplicable, _named
 
 pytest_plugins = ["pytester"]
 
@@ -132,6 +133,7 @@ def test_a_test_fails_where_a_finding_names_it(
         "text": "In logo with ns.",
         "fails": fails,
     }
+    (project.path / "manifest.json").write_text('{"cases": []}')
     judged = Verdict(exit_code, (), (finding,), project.path, "what the gate printed")
     monkeypatch.setattr("editproof.pytest_plugin.judge", lambda *_: judged)
     done = project.runpytest("--editproof", "two.toml")
@@ -330,3 +332,14 @@ def test_other_peoples_tests_do_not_notice(pytester: pytest.Pytester) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_not_applicable_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    """Where nothing of a family can be asked of a model; one case of it is enough to be judged."""
+    case = {"family": "logo", "model": {"name": "svc"}}
+    left = {"family": "grain", "name": "1", "model": "svc", "reason": "it needs a mask"}
+    manifest = {"cases": [case], "not_applicable": [left, {**left, "family": "logo"}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert _find_inapplicable(tmp_path, "grain", "svc") == "it needs a mask"
+    assert _find_inapplicable(tmp_path, "logo", "svc") == ""
+    assert _find_inapplicable(tmp_path, "grain", "other") == ""

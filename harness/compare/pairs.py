@@ -65,6 +65,7 @@ def model_names(run: Run) -> list[str]:
 def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup], list[str]]:
     """Pairs by family and model, and what has no partner."""
     ours, theirs = _columns_by_scene(a), _columns_by_scene(b)
+    names = {of_b: _cases_by_name(a, of_a) for of_b, of_a in swaps.items()}
     groups: dict[tuple[str, str], PairGroup] = {}
     alone = 0
     for (scene, model), columns in theirs.items():
@@ -73,8 +74,10 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
         before = ours.get((scene, swaps[model]), [])
         exact = not is_stochastic(a, swaps[model]) and not is_stochastic(b, model)
         pairs = _pair_seeds(a, b, before, columns, swaps[model], model)
-        alone += not pairs
-        family = b.manifest.cases[columns[0]].family
+        first = b.manifest.cases[columns[0]]
+        there = names[model].get(first.scene)
+        alone += not pairs and not (there and _scene_key(there) != _scene_key(first))
+        family = first.family
         label = label_of(swaps[model], model)
         group = groups.setdefault((family, label), PairGroup(family, label, [], [], exact))
         group.a.extend(left for left, _ in pairs)
@@ -89,7 +92,7 @@ def pair_cases(a: Run, b: Run, swaps: Mapping[str, str]) -> tuple[list[PairGroup
         )
     left_out = unlike
     if alone:
-        left_out.append(f"{alone} scenes of B have no finished case in A")
+        left_out.append(f"{count_noun(alone, 'scene')} of B without a finished case in A")
     compared = {column for group in found for column in group.a}
     missed = sum(
         case.model.name in swaps.values()

@@ -6,18 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from editproof.harness.processes.scratch import scratch_folder
+from editproof.harness.records.errors import UsageError
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess, Say
 from editproof.harness.running.runner import describe
 from editproof.harness.setup.probe import Answer, Probe, probe_pipeline
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.trust import read_pipelines
+from editproof.pipelines.adapters.names import find_adapter
 from editproof.pipelines.contract import EditRequest, EditResult
 
 AT_ONCE = 2
 """Processes that are asked at the same time."""
 
-SERVICE = "service"
-"""The stage whose decision says as what kind of file a picture came back."""
+SAY_FILE = frozenset({"service", "program"})
+"""Stages of adapters whose decision says as what kind of file a picture came back."""
 
 
 def probe_named(
@@ -27,6 +29,12 @@ def probe_named(
     Raises UsageError where it can't be loaded.
     """
     model = read_pipelines([text], project)[0]
+    adapter = find_adapter(model.spec)
+    if adapter and adapter.name == "outputs":
+        raise UsageError(
+            f"{text}: finished pictures can't be probed, since nothing makes others. Measure them:"
+            " editproof score"
+        )
     limits = project.settings.limits
     info = describe([model], limits, say)[model.name]
     with scratch_folder() as scratch:
@@ -71,4 +79,4 @@ class ProcessAsker:
 
 
 def _find_file(result: EditResult) -> str:
-    return next((one.decision for one in result.stages if one.name == SERVICE), "")
+    return next((one.decision for one in result.stages if one.name in SAY_FILE), "")

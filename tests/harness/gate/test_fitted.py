@@ -146,3 +146,4 @@ def test_a_scene_that_only_one_was_handed_the_mask_of_is_left_out_of_a_compariso
     groups, left_out = pair_cases(a, b, {"patch": "ns"})
     assert [(group.a, group.b) for group in groups] == [([1], [1])]
     assert "ns (A) and patch (B) were not asked the same in 1 scene" in left_out[0]
+    assert not any("without a finished case" in line for line in left_out)
