@@ -32,9 +32,10 @@ from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import narrow_suite, parse_model
 from editproof.harness.suites.trust import NO_TRUST
 from editproof.pipelines.adapters.errors import AdapterError
-from editproof.pipelines.adapters.names import find_adapter, suggest
+from editproof.pipelines.adapters.names import find_adapter
 from editproof.pipelines.adapters.outputs import FinishedPictures
 from editproof.pipelines.contract import CaseName, ContractError
+from editproof.pipelines.field_errors import suggest
 from editproof.pipelines.loader import load
 
 _NOT_IN_A_LABEL = re.compile(r"[^\w\[\],=+ .-]+")
@@ -82,7 +83,9 @@ def score(asked: ScoreRequest, project: Project, console: Console, *, quiet: boo
     models = [one.model for one in finished]
     check_distinct(models)
     seeds = sorted({seed for one in finished for seed in one.pictures.seeds})
-    suite = narrow_suite(find_suite("", project), pipelines=models, folders=[folder], seeds=seeds)
+    suite = narrow_suite(
+        find_suite("", project), pipelines=models, folders=[folder], seeds=seeds, turns=1
+    )
     suite = _choose_metrics(suite, asked.metrics)
     cases = list_cases(folder)
     for one in finished:
@@ -272,6 +275,7 @@ def _make_request(asked: ScoreRequest, models: Sequence[Model]) -> RunRequest:
         seeds=(),
         folders=(),
         grounds=None,
+        turns=0,
         out=asked.out,
         resume=False,
         jobs=asked.jobs,

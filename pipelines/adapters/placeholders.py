@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from editproof.pipelines.adapters.names import suggest
+from editproof.pipelines.field_errors import suggest
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
