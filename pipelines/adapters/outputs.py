@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -25,7 +24,6 @@ from editproof.pipelines.adapters.placeholders import (
     find_placeholders,
 )
 from editproof.pipelines.contract import (
-    Capabilities,
     CaseName,
     ContractError,
     EditRequest,
@@ -35,7 +33,7 @@ from editproof.pipelines.contract import (
 )
 from editproof.pipelines.versions import code_hash
 
-PLACEHOLDERS = ("case", "family", "name", "model", "id", "seed")
+PLACEHOLDERS = ("case", "family", "name", "model", "id", "seed", "turn")
 
 ENDINGS = (
     ".png",
@@ -117,10 +115,9 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"read pictures in the folder {self.folder}"
 
     @property
-    def capabilities(self) -> Capabilities:
-        """What the suite must know: there are seeds where the pattern tells them apart."""
-        has_seed = self.seed and "seed" in find_placeholders(self.pattern)
-        return replace(super().capabilities, takes_seed=has_seed)
+    def has_seeds(self) -> bool:
+        """Whether a case has a picture a seed."""
+        return "seed" in find_placeholders(self.pattern)
 
 
 class FinishedPictures:
@@ -130,7 +127,7 @@ class FinishedPictures:
         """Raises ContractError where there is no such folder, or no picture in it fits."""
         self.fields = fields
         self.capabilities = fields.capabilities
-        self.stochastic = self.capabilities.takes_seed
+        self.stochastic = fields.has_seeds
         self._files = self._list_files()
         if not self._files:
             raise ContractError(
@@ -171,7 +168,7 @@ class FinishedPictures:
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds that these paths hold, sorted; empty where the pattern has none."""
-        if not self.capabilities.takes_seed:
+        if not self.stochastic:
             return ()
         found = (self._fits.fullmatch(name) for name in self._files)
         return tuple(sorted({int(match["seed"]) for match in found if match}))
@@ -181,6 +178,8 @@ class FinishedPictures:
         there are several.
         """
         wanted = self.fill(case, seed)
+        if self._lacks_turn(case):
+            return None
         if not self._is_open:
             return wanted if wanted in self._files else None
         found = [f"{wanted}{ending}" for ending in self._by_stem.get(wanted, ())]
@@ -200,15 +199,25 @@ class FinishedPictures:
             "model": case.model,
             "id": case.id,
             "seed": str(seed),
+            "turn": str(case.turn),
         }
         return fill_placeholders(self._stem, values)
 
     def explain_absence(self, case: CaseName, seed: int) -> str:
         """Why a case has no picture: what was looked for, and the nearest that there is."""
+        if self._lacks_turn(case):
+            return (
+                f"there is no picture of turn {case.turn}: the pattern {self.fields.pattern!r} has"
+                " no {turn}"
+            )
         wanted = self.fill(case, seed) + (".*" if self._is_open else "")
         near = difflib.get_close_matches(wanted, self._files, n=MOST_NAMED, cutoff=0.5)
         nearest = f". The nearest: {', '.join(near)}" if near else ""
         return f"there is no picture {wanted} in {self.fields.folder}{nearest}"
+
+    def _lacks_turn(self, case: CaseName) -> bool:
+        """Whether it is a later turn, and the pattern finds the first alone."""
+        return case.turn > 1 and "turn" not in find_placeholders(self.fields.pattern)
 
     @property
     def _stem(self) -> str:

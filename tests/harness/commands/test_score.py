@@ -188,9 +188,9 @@ NOTHING = {
     ),
     "a folder that is not there": (
         {"expected": "reffs"},
-        r"no folder .*reffs\. Did you mean 'refs'",
+        r"no folder .*reffs\. Did you mean `refs`",
     ),
-    "a pattern's folder": ({"mask": "mask/{name}.png"}, r"no folder .*mask\. Did you mean 'masks'"),
+    "a pattern's folder": ({"mask": "mask/{name}.png"}, r"no folder .*mask\. Did you mean `masks`"),
     "outputs that are not there": (
         {"outputs": ("results/c",)},
         r"--outputs results/c: .*no folder",
@@ -226,6 +226,21 @@ def test_several_pictures_of_a_case_are_named(pictures: Path) -> None:
     shutil.copy("results/a/cat.png", "results/a/cat.webp")
     with pytest.raises(UsageError, match=r"cat\.png and cat\.webp in .* are both the picture"):
         try_to_score(ASKED)
+
+
+def test_file_names_break_no_line_and_move_no_cursor(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files are others' words."""
+    for name in ("a\nb", "\x1b[2Jc"):
+        shutil.copy("refs/cat.png", f"results/a/{name}.png")
+    stream = io.StringIO()
+    monkeypatch.setattr("editproof.harness.operations.score.run_suite", lambda *_, **__: None)
+    score(ASKED, find_settings(pictures), Console(file=stream, width=300), quiet=False)
+    (line,) = (line for line in stream.getvalue().splitlines() if "of no case" in line)
+    assert "a: 2 pictures of no case (" in line
+    assert "a b.png" in line
+    assert "\x1b" not in line
 
 
 SUGGESTED = {
