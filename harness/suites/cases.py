@@ -263,7 +263,8 @@ def _build_cases(
     """A case for each seed that matters, and each turn; without a seed each is a repeat."""
     identity = _identity(scene.blank, scene.files)
     for number, seed in enumerate(_choose_seeds(suite, pipeline), start=1):
-        repeat = 0 if pipeline.capabilities.takes_seed else number
+        is_repeat = pipeline.stochastic and not pipeline.capabilities.takes_seed
+        repeat = number if is_repeat else 0
         for turn in range(1, count_turns(suite, scene.blank) + 1):
             case_id = _hash_id(identity, model, seed, turn)
             yield replace(
