@@ -83,7 +83,9 @@ def score(asked: ScoreRequest, project: Project, console: Console, *, quiet: boo
     models = [one.model for one in finished]
     check_distinct(models)
     seeds = sorted({seed for one in finished for seed in one.pictures.seeds})
-    suite = narrow_suite(find_suite("", project), pipelines=models, folders=[folder], seeds=seeds)
+    suite = narrow_suite(
+        find_suite("", project), pipelines=models, folders=[folder], seeds=seeds, turns=1
+    )
     suite = _choose_metrics(suite, asked.metrics)
     cases = list_cases(folder)
     for one in finished:

@@ -35,7 +35,7 @@ from editproof.pipelines.contract import (
 )
 from editproof.pipelines.versions import code_hash
 
-PLACEHOLDERS = ("case", "family", "name", "model", "id", "seed")
+PLACEHOLDERS = ("case", "family", "name", "model", "id", "seed", "turn")
 
 ENDINGS = (
     ".png",
@@ -181,6 +181,8 @@ class FinishedPictures:
         there are several.
         """
         wanted = self.fill(case, seed)
+        if self._lacks_turn(case):
+            return None
         if not self._is_open:
             return wanted if wanted in self._files else None
         found = [f"{wanted}{ending}" for ending in self._by_stem.get(wanted, ())]
@@ -200,15 +202,25 @@ class FinishedPictures:
             "model": case.model,
             "id": case.id,
             "seed": str(seed),
+            "turn": str(case.turn),
         }
         return fill_placeholders(self._stem, values)
 
     def explain_absence(self, case: CaseName, seed: int) -> str:
         """Why a case has no picture: what was looked for, and the nearest that there is."""
+        if self._lacks_turn(case):
+            return (
+                f"there is no picture of turn {case.turn}: the pattern {self.fields.pattern!r} has"
+                " no {turn}"
+            )
         wanted = self.fill(case, seed) + (".*" if self._is_open else "")
         near = difflib.get_close_matches(wanted, self._files, n=MOST_NAMED, cutoff=0.5)
         nearest = f". The nearest: {', '.join(near)}" if near else ""
         return f"there is no picture {wanted} in {self.fields.folder}{nearest}"
+
+    def _lacks_turn(self, case: CaseName) -> bool:
+        """Whether it is a later turn, and the pattern finds the first alone."""
+        return case.turn > 1 and "turn" not in find_placeholders(self.fields.pattern)
 
     @property
     def _stem(self) -> str:

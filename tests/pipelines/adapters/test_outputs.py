@@ -4,6 +4,7 @@ the folder.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,16 @@ def test_drawn_case_is_known_by_family_and_step() -> None:
     put("results/posters/1.png", 150)
     assert level(find("results"), ask("1", own=False)) == 150
     assert level(find("results"), ask("1", own=True)) == 50
+
+
+def test_later_turn_has_a_picture_of_its_own() -> None:
+    """The first turn's picture never stands for it."""
+    put("results/cat.png")
+    put("results/cat-2.png", 150)
+    later = replace(ask(), case=replace(ask().case, turn=2))
+    assert level(find("results/{name}-{turn}.png"), later) == 150
+    with pytest.raises(AnswerError, match=r"no picture of turn 2: .* has no \{turn\}"):
+        find("results/{name}.png")(later)
 
 
 def test_own_case_may_lie_in_folders() -> None:
