@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -25,7 +24,6 @@ from editproof.pipelines.adapters.placeholders import (
     find_placeholders,
 )
 from editproof.pipelines.contract import (
-    Capabilities,
     CaseName,
     ContractError,
     EditRequest,
@@ -117,10 +115,9 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"read pictures in the folder {self.folder}"
 
     @property
-    def capabilities(self) -> Capabilities:
-        """What the suite must know: there are seeds where the pattern tells them apart."""
-        has_seed = self.seed and "seed" in find_placeholders(self.pattern)
-        return replace(super().capabilities, takes_seed=has_seed)
+    def has_seeds(self) -> bool:
+        """Whether a case has a picture a seed."""
+        return "seed" in find_placeholders(self.pattern)
 
 
 class FinishedPictures:
@@ -130,7 +127,7 @@ class FinishedPictures:
         """Raises ContractError where there is no such folder, or no picture in it fits."""
         self.fields = fields
         self.capabilities = fields.capabilities
-        self.stochastic = self.capabilities.takes_seed
+        self.stochastic = fields.has_seeds
         self._files = self._list_files()
         if not self._files:
             raise ContractError(
@@ -171,7 +168,7 @@ class FinishedPictures:
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds that these paths hold, sorted; empty where the pattern has none."""
-        if not self.capabilities.takes_seed:
+        if not self.stochastic:
             return ()
         found = (self._fits.fullmatch(name) for name in self._files)
         return tuple(sorted({int(match["seed"]) for match in found if match}))

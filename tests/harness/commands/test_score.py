@@ -188,9 +188,9 @@ NOTHING = {
     ),
     "a folder that is not there": (
         {"expected": "reffs"},
-        r"no folder .*reffs\. Did you mean 'refs'",
+        r"no folder .*reffs\. Did you mean `refs`",
     ),
-    "a pattern's folder": ({"mask": "mask/{name}.png"}, r"no folder .*mask\. Did you mean 'masks'"),
+    "a pattern's folder": ({"mask": "mask/{name}.png"}, r"no folder .*mask\. Did you mean `masks`"),
     "outputs that are not there": (
         {"outputs": ("results/c",)},
         r"--outputs results/c: .*no folder",

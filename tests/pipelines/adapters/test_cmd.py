@@ -106,7 +106,7 @@ def test_program_sees_the_environment(
 
 BAD_COMMANDS = {
     "./edit {image}": r"must hold \{output\}",
-    "./edit {image} {out}": r"has \{out\}; there are \{image\} \{mask\} .*Did you mean 'output'",
+    "./edit {image} {out}": r"has \{out\}; there are \{image\} \{mask\} .*Did you mean `output`",
     "./edit 'open {output}": "can't be split into words: No closing quotation",
     " {image} {output}": "must start with a program",
     "": "nothing follows the colon",

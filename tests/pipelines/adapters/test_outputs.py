@@ -107,10 +107,8 @@ def test_seeds_are_those_of_the_pattern() -> None:
     seeded, plain = find("results/{name}_{seed}.png"), find("results")
     assert seeded.seeds == (3, 7, 12)
     assert seeded.stochastic
-    assert seeded.capabilities.takes_seed
     assert plain.seeds == ()
     assert not plain.stochastic
-    assert not plain.capabilities.takes_seed
 
 
 def test_missing_picture_is_an_error_that_names_the_nearest() -> None:
@@ -155,7 +153,7 @@ def test_nothing_that_fits_is_said_when_it_is_loaded() -> None:
 
 
 BAD_PATTERNS = {
-    "{nme}.png": "has {nme}; there are {case} {family} .* Did you mean 'name'",
+    "{nme}.png": "has {nme}; there are {case} {family} .* Did you mean `name`",
     "out.png": "names one file",
     "../{name}.png": r"without \.\.",
     "{name}/../../x.png": r"without \.\.",
