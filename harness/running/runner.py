@@ -250,9 +250,22 @@ def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
             detail = "the code that draws or measures has changed since"
         elif one.part == one.name:
             detail = f"its {one.name} is not the one asked for now"
+        elif isinstance(one.before, PipelineInfo) and isinstance(one.now, PipelineInfo):
+            detail = _explain_pipeline(one.name.partition(".")[2], one.before, one.now)
         else:
             detail = f"{one.name} was {one.before}, now it is {one.now}"
         raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+
+
+def _explain_pipeline(name: str, before: PipelineInfo, now: PipelineInfo) -> str:
+    """What of a pipeline has changed."""
+    if before.spec != now.spec:
+        return f"the pipeline {name} was {before.spec}, now it is {now.spec}"
+    if before.source != now.source:
+        return f"the file of the pipeline {name} has changed"
+    if before.fingerprint != now.fingerprint:
+        return f"what determines the pictures of {name} has changed (its fingerprint)"
+    return f"what the pipeline {name} can be asked for has changed"
 
 
 def _finish(
