@@ -228,6 +228,21 @@ def test_several_pictures_of_a_case_are_named(pictures: Path) -> None:
         try_to_score(ASKED)
 
 
+def test_file_names_break_no_line_and_move_no_cursor(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files are others' words."""
+    for name in ("a\nb", "\x1b[2Jc"):
+        shutil.copy("refs/cat.png", f"results/a/{name}.png")
+    stream = io.StringIO()
+    monkeypatch.setattr("editproof.harness.operations.score.run_suite", lambda *_, **__: None)
+    score(ASKED, find_settings(pictures), Console(file=stream, width=300), quiet=False)
+    (line,) = (line for line in stream.getvalue().splitlines() if "of no case" in line)
+    assert "a: 2 pictures of no case (" in line
+    assert "a b.png" in line
+    assert "\x1b" not in line
+
+
 SUGGESTED = {
     ("cat_out.png", "dog_out.png"): "{name}_out.png",
     ("cat_0.png", "cat_1.png", "dog_7.png"): "{name}_{seed}.png",
