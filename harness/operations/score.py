@@ -19,7 +19,7 @@ from rich.console import Console
 from editproof.harness.metrics.core.registry import check_name
 from editproof.harness.operations.project import find_suite, make_printer
 from editproof.harness.operations.run import RunRequest, check_distinct, run_suite
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import UsageError, plain_line
 from editproof.harness.records.runs import Run
 from editproof.harness.records.types import CaseFolder, Model, Suite
 from editproof.harness.records.wording import count_noun, name_few
@@ -83,12 +83,14 @@ def score(asked: ScoreRequest, project: Project, console: Console, *, quiet: boo
     models = [one.model for one in finished]
     check_distinct(models)
     seeds = sorted({seed for one in finished for seed in one.pictures.seeds})
-    suite = narrow_suite(find_suite("", project), pipelines=models, folders=[folder], seeds=seeds)
+    suite = narrow_suite(
+        find_suite("", project), pipelines=models, folders=[folder], seeds=seeds, turns=1
+    )
     suite = _choose_metrics(suite, asked.metrics)
     cases = list_cases(folder)
     for one in finished:
         for line in compare_names(one.model.name, one.pictures, cases, suite.seeds):
-            warn(line)
+            warn(plain_line(line))
     _say_what_is_taken(asked, warn)
     return run_suite(_make_request(asked, models), project, console, quiet=quiet, suite=suite)
 
