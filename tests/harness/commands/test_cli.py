@@ -62,7 +62,7 @@ def test_bad_input_gets_one_line_and_exit_2(
 BAD_FILES = [
     ("editproof.toml", 'suite = "quick', "at line 1"),
     ("editproof.toml", "sute = 'quick'\n", "sute"),
-    ("editproof.toml", "jobs = 'many'\n", "at `jobs`"),
+    ("editproof.toml", "jobs = 'many'\n", "`jobs` must be a whole number, not text"),
     ("editproof.toml", "timeout_s = 0\n", "timeout_s"),
     ("small.toml", "name = 'x'\nsize = 64\nvectors = 3\n\n[models", "at line 5"),
     (
@@ -83,7 +83,7 @@ BAD_FILES = [
     (
         "small.toml",
         "name = 'x'\nseeds = ['a']\n[vectors]\nlogo = [1]\n[models]\nns = 'reference'\n",
-        "at `seeds[0]`",
+        "`seeds[0]` must be a whole number",
     ),
     ("small.toml", "name = 'x'\n[vectors]\n[models]\nns = 'reference'\n", "no cases"),
     (
