@@ -10,6 +10,7 @@ where timeouts of sockets bound each read.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 import weakref
@@ -348,5 +349,19 @@ def _without_query(url: str) -> str:
 
 
 def _end(runner: asyncio.Runner, http: httpx2.AsyncClient) -> None:
+    """Close a client's connections, in a thread of its own where this one is in the event loop of
+    another: a client may be collected at any time.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        _close(runner, http)
+    else:
+        thread = threading.Thread(target=_close, args=(runner, http))
+        thread.start()
+        thread.join()
+
+
+def _close(runner: asyncio.Runner, http: httpx2.AsyncClient) -> None:
     runner.run(http.aclose())
     runner.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import multiprocessing
 import socket
@@ -278,3 +279,16 @@ def test_a_parallel_service_is_asked_by_several(server: FakeServer, make: Make) 
     with first.edit(), second.edit() as waited_s:
         assert waited_s < 1
         second.ask("POST", "/edit", json={})
+
+
+def test_a_client_may_end_while_another_asks(server: FakeServer, make: Make) -> None:
+    """Whenever it is collected."""
+    server.on("GET /a", Reply(body=b"there"))
+    client = make()
+    assert client.ask("GET", "/a").body == b"there"
+
+    async def end() -> None:
+        client.close()
+
+    asyncio.run(end())
+    assert client._http.is_closed
