@@ -28,6 +28,7 @@ from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.pictures.differences import FILE, PicturePair, viewing_of
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import (
     SCHEMA,
     Manifest,
@@ -35,6 +36,7 @@ from editproof.harness.records.manifest import (
     PipelineInfo,
     write_manifest,
 )
+from editproof.harness.records.suites import Suite
 from editproof.harness.records.tables import (
     CASE_COLUMNS,
     CASES,
@@ -42,7 +44,6 @@ from editproof.harness.records.tables import (
     write_index,
     write_table,
 )
-from editproof.harness.records.types import Case, Suite
 from editproof.harness.suites.suite import load_suite
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.planted import harmless
 from editproof.harness.metrics.core import visibility
 from editproof.harness.metrics.core.metric import Image
-from editproof.harness.records.types import Viewing
+from editproof.harness.records.suites import Viewing
 from editproof.harness.running.measure import as_delivered
 from editproof.harness.suites.tasks import make_scene_task
 from editproof.pipelines.contract import EditRequest, Pipeline

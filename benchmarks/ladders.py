@@ -24,7 +24,8 @@ import numpy as np
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.metric import Metric
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.records.types import Measurement, Suite
+from editproof.harness.records.cases import Measurement
+from editproof.harness.records.suites import Suite
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.suite import load_suite
 from editproof.harness.suites.tasks import make_scene_task

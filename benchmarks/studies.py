@@ -23,7 +23,7 @@ from PIL import Image as Pil
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights, find_weights
 from editproof.harness.metrics.core.metric import Image, Metric, require_part
 from editproof.harness.metrics.core.registry import get_metric
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
 from editproof.harness.suites.tasks import Task, make_scene_task

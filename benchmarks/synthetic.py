@@ -15,28 +15,20 @@ from PIL import Image
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric, stats_of
+from editproof.harness.records.cases import Case, CaseError, CaseRecord, Measurement, StageRecord
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import (
-    ASPECTS,
-    REGIONS,
-    Budget,
-    Case,
-    CaseError,
-    CaseRecord,
+from editproof.harness.records.suites import Budget, Model, Suite, Variant
+from editproof.harness.records.verdicts import (
     Change,
     Evidence,
     Finding,
     Judgement,
-    Measurement,
-    Model,
     Outcome,
-    StageRecord,
-    Suite,
-    Variant,
     Verdict,
 )
+from editproof.harness.records.vocabulary import ASPECTS, REGIONS
 
 FAMILIES = 20
 MODELS = 5

@@ -27,7 +27,7 @@ from editproof.harness.metrics.core.visibility import (
     Difference,
     compare,
 )
-from editproof.harness.records.types import Viewing
+from editproof.harness.records.suites import Viewing
 from editproof.harness.running.measure import as_delivered, measure, prepare
 
 PAGE = Path(__file__).parents[1] / "docs" / "visibility.md"

@@ -24,12 +24,12 @@ from editproof.harness.baselines.baseline_folder import (
 )
 from editproof.harness.baselines.folder_lock import Say, say_nothing
 from editproof.harness.baselines.index import Acceptance
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.endings import PICTURES
 from editproof.harness.records.errors import IncompleteError, UsageError, unknown_name_error
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import MANIFEST, Manifest
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 from editproof.harness.records.wording import count_noun, name_case, name_few
 
 

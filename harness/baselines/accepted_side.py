@@ -17,7 +17,7 @@ from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, write_json
 from editproof.harness.records.runs import BLOBS, Run, blob_path
-from editproof.harness.records.types import Outcome
+from editproof.harness.records.verdicts import Outcome
 
 
 def keep_accepted_side(

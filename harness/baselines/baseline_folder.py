@@ -32,6 +32,7 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.links import bring
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import DamagedError, EditproofError
 from editproof.harness.records.foreign import check_no_links
 from editproof.harness.records.journal import JOURNAL, Journal, read_journal
@@ -39,7 +40,6 @@ from editproof.harness.records.json_files import file_digest, read_json, write_j
 from editproof.harness.records.manifest import MANIFEST, SCHEMA, Manifest, write_manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import TABLE_INDEX, TABLES, write_tables
-from editproof.harness.records.types import CaseRecord
 
 ACCEPTED_PICTURE = "actual"
 ALSO = "also"

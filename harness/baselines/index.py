@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.digests import Digest
 from editproof.harness.records.number_grid import MEASURED, NumberKey
-from editproof.harness.records.types import Budget, Case, CaseRecord, Margin
+from editproof.harness.records.suites import Budget, Margin
 from editproof.harness.records.wording import name_case
 
 INDEX = "baseline.json"

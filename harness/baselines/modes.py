@@ -23,10 +23,10 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.pairing import list_answers
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case
 from editproof.harness.records.wording import join_words, name_case
 
 MOST_PICTURES = 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from editproof.harness.records.types import Case, Region
+from editproof.harness.records.cases import Case
+from editproof.harness.records.vocabulary import Region
 
 
 @dataclass(frozen=True, slots=True)

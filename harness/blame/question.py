@@ -10,13 +10,14 @@ import numpy as np
 
 from editproof.harness.gate.first_stage import match_seeds
 from editproof.harness.gate.statistics import measure_worsening
+from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Finding, Outcome
+from editproof.harness.records.verdicts import Finding, Outcome
 from editproof.harness.records.wording import name_case, name_few
 from editproof.harness.suites.cases import ID_LENGTH
 from editproof.harness.suites.suite import parse_model

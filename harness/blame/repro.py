@@ -29,7 +29,7 @@ from editproof.harness.records.errors import EditproofError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import decode_json
 from editproof.harness.records.plain_text import strip_control
-from editproof.harness.records.types import Param, Region
+from editproof.harness.records.vocabulary import Param, Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
 from editproof.harness.suites.trust import check_settings, trust_of, trusted_pipeline

@@ -23,7 +23,7 @@ from editproof.harness.metrics.core.metric import Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.process_limits import ProcessLimits
-from editproof.harness.records.types import Param
+from editproof.harness.records.vocabulary import Param
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.running.pipeline_process import DIED, PipelineError, PipelineProcess
 from editproof.harness.suites.tasks import Task, crop_task, make_task

@@ -14,7 +14,7 @@ from editproof.harness.faults.harmless import HARMLESS, get_harmless
 from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.records.manifest import load_manifest
-from editproof.harness.records.types import Suite, Variant
+from editproof.harness.records.suites import Suite, Variant
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Progress, Warn
 

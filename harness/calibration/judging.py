@@ -35,11 +35,13 @@ from editproof.harness.processes.child import (
 from editproof.harness.processes.serving import Requests
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import IncompleteError, join_one_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import NumberKey
+from editproof.harness.records.suites import Suite
 from editproof.harness.records.tables import read_stages
-from editproof.harness.records.types import Case, Change, Finding, Outcome, Suite, Verdict
+from editproof.harness.records.verdicts import Change, Finding, Outcome, Verdict
 from editproof.harness.suites.tasks import make_task
 from editproof.harness.suites.trust import Trust
 from editproof.pipelines.contract import Mask

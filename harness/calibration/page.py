@@ -32,7 +32,7 @@ from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Outcome
+from editproof.harness.records.verdicts import Outcome
 from editproof.harness.setup.pages import wrap_lines
 
 MOST_WRONG = 20

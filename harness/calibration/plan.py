@@ -15,7 +15,7 @@ from typing import Literal
 from editproof.harness.faults.harmless import HARMLESS, HarmlessChange
 from editproof.harness.faults.stages import STAGE_FAULTS, StageFault
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Model, Suite
+from editproof.harness.records.suites import Model, Suite
 from editproof.pipelines.loader import OWN, parse
 from editproof.pipelines.reference import STAGES
 

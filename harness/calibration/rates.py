@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from editproof.harness.calibration.outcome import TrialOutcome
 from editproof.harness.faults.stages import STAGE_FAULTS
-from editproof.harness.records.types import Outcome
+from editproof.harness.records.verdicts import Outcome
 from editproof.pipelines.swap import ORDER
 
 Direction = Literal["away", "towards", "neither"]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from editproof.harness.calibration.plan import Side
+from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.number_grid import ABSENT, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Model, Suite
+from editproof.harness.records.suites import Model, Suite
 
 
 @dataclass(frozen=True, kw_only=True)

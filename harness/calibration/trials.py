@@ -28,8 +28,8 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.manifest_differences import manifest_differences
+from editproof.harness.records.suites import Suite
 from editproof.harness.records.tables import CASES
-from editproof.harness.records.types import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Progress, RunConfig, Warn
 from editproof.harness.suites.cases import versions

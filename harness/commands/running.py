@@ -29,7 +29,7 @@ from editproof.harness.records.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from editproof.harness.records.runs import Run
-    from editproof.harness.records.types import Verdict
+    from editproof.harness.records.verdicts import Verdict
 
 app = typer.Typer()
 

@@ -22,7 +22,8 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.comparison import AspectAnswer, AspectOutcome, Cost, Pictures, Take
 from editproof.harness.records.number_grid import MEASURED
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, Outcome
+from editproof.harness.records.verdicts import Outcome
+from editproof.harness.records.vocabulary import ASPECTS
 from editproof.harness.records.wording import count_noun
 
 DEAR = 1.1

@@ -49,7 +49,7 @@ from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.harness.records.wording import format_probability
 
 ALARM = 0.05

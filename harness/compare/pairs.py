@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import is_stochastic
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case
 from editproof.harness.records.wording import count_noun
 from editproof.harness.records.wording import name_few as named
 

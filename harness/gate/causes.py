@@ -20,7 +20,8 @@ from editproof.harness.gate.seeds import Unproved
 from editproof.harness.gate.statistics import Values
 from editproof.harness.gate.words import Description, describe, describe_visibility, rank_aspects
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, Aspect, Evidence, Finding, Outcome
+from editproof.harness.records.verdicts import Evidence, Finding, Outcome
+from editproof.harness.records.vocabulary import ASPECTS, Aspect
 from editproof.harness.records.wording import join_words, name_case, number
 
 PLAIN = 3.0

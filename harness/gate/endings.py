@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from editproof.harness.gate.causes import join_all
 from editproof.harness.gate.limits import Columns, Groups
+from editproof.harness.records.cases import Case
 from editproof.harness.records.pairing import Pairing, is_stochastic, takes_seed
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Finding, Outcome
+from editproof.harness.records.verdicts import Finding, Outcome
 from editproof.harness.records.wording import count_noun, join_words, name_case
 
 STATUSES = ("done", "needs_review", "refused")

@@ -43,17 +43,16 @@ from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.not_applicable import list_fit_notes, list_resize_notes
 from editproof.harness.records.pairing import Pairing, pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import (
-    ASPECTS,
-    FAIL_ON,
+from editproof.harness.records.suites import FAIL_ON, Waiver
+from editproof.harness.records.verdicts import (
     OUTCOMES,
     Change,
     Finding,
     Judgement,
     Outcome,
     Verdict,
-    Waiver,
 )
+from editproof.harness.records.vocabulary import ASPECTS
 
 _WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
 """What could not be measured is nobody's to waive."""

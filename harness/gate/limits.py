@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate import cost
+from editproof.harness.records.cases import Case
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Budget, Case, Evidence, Finding, Limit, Margin, Outcome
+from editproof.harness.records.suites import Budget, Limit, Margin
+from editproof.harness.records.verdicts import Evidence, Finding, Outcome
 from editproof.harness.records.wording import name_case, number
 
 AT_RISK = 0.05

@@ -29,6 +29,7 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import (
@@ -42,7 +43,7 @@ from editproof.harness.records.pairing import (
     takes_seed,
 )
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, Viewing
+from editproof.harness.records.suites import Viewing
 from editproof.harness.suites.tasks import make_task
 
 State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]

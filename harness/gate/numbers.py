@@ -23,7 +23,8 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, Margin, Suite
+from editproof.harness.records.suites import Margin, Suite
+from editproof.harness.records.vocabulary import ASPECTS
 from editproof.harness.records.wording import where
 
 MAIN_STATS = ("mean", "worst")

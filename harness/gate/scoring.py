@@ -25,7 +25,7 @@ from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, Aspect
+from editproof.harness.records.vocabulary import ASPECTS, Aspect
 
 MOST = 10.0
 """Margins that one number counts at most: a dead picture is no hundred times as bad as a bad one.

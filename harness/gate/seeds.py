@@ -44,7 +44,7 @@ from editproof.harness.gate.statistics import (
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS
+from editproof.harness.records.vocabulary import ASPECTS
 
 Group = tuple[object, ...]
 """Family and model, and the turn."""

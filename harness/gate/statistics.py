@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.records.types import Better
+from editproof.harness.records.vocabulary import Better
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -8,11 +8,11 @@ from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import find_comparable
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case
 from editproof.harness.records.wording import count_noun, name_case, name_few
 
 

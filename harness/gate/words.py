@@ -16,7 +16,7 @@ from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.number_grid import NumberKey
-from editproof.harness.records.types import ASPECTS, Aspect, Region
+from editproof.harness.records.vocabulary import ASPECTS, Aspect, Region
 
 FILL: tuple[Region, ...] = ("edit", "ring", "all")
 PICTURE: tuple[Region, ...] = ("all", "keep", "edit")

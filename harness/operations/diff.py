@@ -14,10 +14,11 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeight
 from editproof.harness.metrics.core.metric import Areas, Image, Metric, Reference
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.pictures.files import encode_difference, encode_png
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.picture_diff import DiffCheck, DiffLimit, DiffPictures, PictureDiff
-from editproof.harness.records.types import REGIONS, Better, Measurement, Region
+from editproof.harness.records.vocabulary import REGIONS, Better, Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.case_areas import mark_areas
 from editproof.harness.suites.picture_files import format_size, read_bytes, read_or_explain

@@ -13,8 +13,8 @@ from editproof.harness.blame.question import find_case, make_question
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.operations.project import find_baseline, find_run_folder
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Case
 from editproof.harness.records.wording import name_case
 from editproof.harness.suites.cases import current_id
 from editproof.harness.suites.settings import Project

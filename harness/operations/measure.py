@@ -27,7 +27,7 @@ from editproof.harness.operations.project import (
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Suite
+from editproof.harness.records.suites import Suite
 from editproof.harness.running.remeasure import remeasure
 from editproof.harness.running.runner import RunConfig, Warn
 from editproof.harness.suites.settings import Project

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from editproof.harness.gate.looks import Report as PairsReport
-from editproof.harness.records.types import CaseRecord
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.wording import name_case
 from editproof.harness.running.runner import Progress as Report
 

@@ -27,7 +27,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Suite
+from editproof.harness.records.suites import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Warn
 from editproof.harness.suites.settings import Project

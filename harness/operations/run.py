@@ -28,7 +28,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Model, Suite
+from editproof.harness.records.suites import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
 from editproof.harness.suites.case_folders import list_families

@@ -21,7 +21,7 @@ from editproof.harness.operations.project import find_suite, make_printer
 from editproof.harness.operations.run import RunRequest, check_distinct, run_suite
 from editproof.harness.records.errors import UsageError, plain_line
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseFolder, Model, Suite
+from editproof.harness.records.suites import CaseFolder, Model, Suite
 from editproof.harness.records.wording import count_noun, name_few
 from editproof.harness.running.runner import Warn
 from editproof.harness.suites.case_folders import name_family

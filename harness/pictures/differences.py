@@ -32,7 +32,7 @@ from editproof.harness.records.json_files import (
     write_json,
 )
 from editproof.harness.records.pairing import AcceptedPictures
-from editproof.harness.records.types import Viewing
+from editproof.harness.records.suites import Viewing
 from editproof.harness.retention.cache_pruning import note_use
 
 FILE = "differences.jsonl"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from editproof.harness.records.cases import Measurement, StageRecord
 from editproof.harness.records.digests import Digest
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL, read_lines
 from editproof.harness.records.json_files import decode_json, file_digest, read_json
-from editproof.harness.records.types import Measurement, StageRecord
 
 BASELINE = "baseline"
 PAIRS = "pairs.json"

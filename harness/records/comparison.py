@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from editproof.harness.records.types import Aspect, Better, Region
+from editproof.harness.records.vocabulary import Aspect, Better, Region
 
 Outcome = Literal["lost", "won", "unchanged", "not comparable"]
 OUTCOMES: tuple[Outcome, ...] = ("lost", "not comparable", "won", "unchanged")

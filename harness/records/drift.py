@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 DRIFT_KEYS = (
     NumberKey("psnr", "keep", "mean"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from editproof.harness.records.types import CaseRecord
+from editproof.harness.records.cases import CaseRecord
 
 PICTURES = ("actual", "expected", "input", "regions")
 """Pictures whose hashes stand in `cases.parquet`: what the pipeline made, and what tells whether

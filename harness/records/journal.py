@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import msgspec
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.disk import naming_full_disk
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.json_files import add_checksum, decode_json, has_checksum
-from editproof.harness.records.types import CaseRecord
 
 JOURNAL = "journal.jsonl"
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import decode_json, has_checksum, write_json
 from editproof.harness.records.old_names import rename_models
-from editproof.harness.records.types import Better, Case, Suite
+from editproof.harness.records.suites import Suite
+from editproof.harness.records.vocabulary import Better
 from editproof.pipelines.contract import Capabilities
 
 MANIFEST = "manifest.json"

@@ -8,7 +8,7 @@ import msgspec
 
 from editproof.harness.records.digests import Digest
 from editproof.harness.records.json_files import read_json, write_json
-from editproof.harness.records.types import Better
+from editproof.harness.records.vocabulary import Better
 
 MAPS = "maps.json"
 MAPS_SCHEMA = 1

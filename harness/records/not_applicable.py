@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import Manifest, NotApplicable
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case
 from editproof.harness.records.wording import count_noun, join_words, name_few
 
 

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
 from editproof.harness.records.tables import TableIndex, open_table
-from editproof.harness.records.types import CaseRecord, Region
+from editproof.harness.records.vocabulary import Region
 
 ABSENT = -1
 """The scene has no such region, or the case no such number: nothing that a rule could ask for."""

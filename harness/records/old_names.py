@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from editproof.harness.records.types import Case, CaseRecord, Model
+from editproof.harness.records.cases import Case, CaseRecord
+from editproof.harness.records.suites import Model
 
 if TYPE_CHECKING:
     from editproof.harness.records.manifest import Manifest

@@ -12,7 +12,8 @@ import re
 import msgspec
 
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import OUTCOMES, Evidence, Finding, Outcome, Region, Verdict
+from editproof.harness.records.verdicts import OUTCOMES, Evidence, Finding, Outcome, Verdict
+from editproof.harness.records.vocabulary import Region
 
 SCHEMA = 1
 

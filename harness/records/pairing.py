@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case
 
 Mode = Literal["pairs", "seeds"]
 """`pairs`: picture by picture. `seeds`: the pictures of a scene as a whole, which asks for

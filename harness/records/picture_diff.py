@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import Better, Measurement, Region
+from editproof.harness.records.vocabulary import Better, Region
 
 
 @dataclass(frozen=True, slots=True)

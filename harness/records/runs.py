@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from editproof.harness.records import tables
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.digests import is_digest
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, UsageError
@@ -45,7 +46,7 @@ from editproof.harness.records.old_names import rename_record
 from editproof.harness.records.old_verdict import SCHEMA as OLD_SCHEMA
 from editproof.harness.records.old_verdict import read_old
 from editproof.harness.records.tables import TableIndex
-from editproof.harness.records.types import VERDICT_SCHEMA, Case, CaseRecord, Verdict
+from editproof.harness.records.verdicts import VERDICT_SCHEMA, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, read_json, write_json
-from editproof.harness.records.types import CaseRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from editproof.harness.records import types
-from editproof.harness.records.types import VERDICT_SCHEMA, Verdict
+from editproof.harness.records import verdicts
+from editproof.harness.records.verdicts import VERDICT_SCHEMA, Verdict
 
 
 def make_schema() -> dict[str, Any]:
@@ -47,9 +47,8 @@ def encode_schema() -> bytes:
 
 def _read_descriptions() -> dict[str, dict[str, str]]:
     """Class -> field -> the string that stands behind it."""
-    classes = [
-        node for node in ast.parse(inspect.getsource(types)).body if isinstance(node, ast.ClassDef)
-    ]
+    body = ast.parse(inspect.getsource(verdicts)).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
     return {owner.name: _read_docs(owner.body) for owner in classes}
 
 

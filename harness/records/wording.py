@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from editproof.harness.records.types import Case
+    from editproof.harness.records.cases import Case
 
 
 SMALLEST = 1e-9

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from editproof.harness.pictures.links import bring, bring_picture
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import Case, CaseRecord
 from editproof.harness.retention.cache_pruning import note_use
 
 

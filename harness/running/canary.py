@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.canaries import Canary
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import Manifest, PipelineInfo
-from editproof.harness.records.types import CaseRecord
 from editproof.harness.records.wording import name_case
 from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.errors import EditproofError
-from editproof.harness.records.types import Case, CaseRecord
 
 
 class EarlierTurnError(EditproofError):

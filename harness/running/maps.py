@@ -23,10 +23,11 @@ from editproof.harness.metrics.core.metric import Metric, Plane
 from editproof.harness.metrics.core.registry import all_names, get_metric
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.files import Levels
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import CaseRecord, Outcome
+from editproof.harness.records.verdicts import Outcome
 from editproof.harness.running.measure import Prepared, prepare
 from editproof.harness.suites.tasks import make_task
 

@@ -22,8 +22,8 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.metrics.core.sharing import share_results
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.errors import EditproofError, IncompleteError, join_one_line
-from editproof.harness.records.types import Measurement
 
 T = TypeVar("T")
 

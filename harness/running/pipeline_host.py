@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.processes.serving import Requests
+from editproof.harness.records.cases import CaseError, Effort
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.plain_text import strip_control
-from editproof.harness.records.types import CaseError, Effort, Param
+from editproof.harness.records.vocabulary import Param
 from editproof.pipelines.contract import (
     Capabilities,
     EditRequest,

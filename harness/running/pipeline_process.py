@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from editproof.harness.processes.child import Child, ChildDiedError
+from editproof.harness.records.cases import CaseError, Effort
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.process_limits import ProcessLimits
-from editproof.harness.records.types import CaseError, Effort
 from editproof.pipelines.contract import EditRequest, EditResult
 
 LOAD_HINT = ". The setting load_timeout_s gives it longer"

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from editproof.harness.pictures.links import bring
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Case, CaseError, CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import Manifest, write_manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Case, CaseError, CaseRecord
 from editproof.harness.running.cache import pictures_of
 from editproof.harness.running.runner import Progress, RunConfig
 from editproof.harness.running.worker import MeasureWork

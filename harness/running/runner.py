@@ -17,6 +17,7 @@ from editproof.harness.processes.scratch import Scratch, scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import write_canaries
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.json_files import sweep_partials
@@ -31,8 +32,8 @@ from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
+from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import CaseRecord, Model, Suite
 from editproof.harness.running.cache import CarefulCache
 from editproof.harness.running.canary import check_services
 from editproof.harness.running.pipeline_process import (

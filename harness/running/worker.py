@@ -25,10 +25,7 @@ from editproof.harness.pictures.differences import (
     viewing_of,
 )
 from editproof.harness.processes.serving import Requests
-from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
-from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
-from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import (
+from editproof.harness.records.cases import (
     Case,
     CaseError,
     CaseRecord,
@@ -36,6 +33,9 @@ from editproof.harness.records.types import (
     Measurement,
     StageRecord,
 )
+from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
+from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
+from editproof.harness.records.runs import blob_path
 from editproof.harness.running.chains import check_turn_before, refuse_turn
 from editproof.harness.running.measure import (
     Prepared,

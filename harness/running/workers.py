@@ -15,7 +15,7 @@ from editproof.harness.processes.child import (
     stop_all,
     wait_for_any,
 )
-from editproof.harness.records.types import CaseError, CaseRecord
+from editproof.harness.records.cases import CaseError, CaseRecord
 from editproof.harness.running.worker import Work, WorkerSetup
 
 

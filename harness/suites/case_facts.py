@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Param
+from editproof.harness.records.vocabulary import Param
 from editproof.harness.suites.own_cases import OwnCase
 from editproof.harness.suites.settings import convert, read_toml
 

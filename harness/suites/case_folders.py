@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Case, CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.records.wording import count_noun
 from editproof.harness.suites.case_patterns import check_patterns
 from editproof.harness.suites.case_reading import check_case, check_trusted

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import DEEPEST
-from editproof.harness.records.types import CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.suites.own_cases import PARTS, PICTURES
 
 NAME, GROUP = "name", "group"

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from editproof.harness.records.errors import UsageError, plain_line
-from editproof.harness.records.types import CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.suites.case_patterns import GROUP, NAME, Pattern, check_patterns
 from editproof.harness.suites.case_prompts import Row, read_rows
 from editproof.harness.suites.own_cases import FACTS, KEPT, OwnCase

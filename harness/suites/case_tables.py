@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import CaseFolder, MaskColour
+from editproof.harness.records.suites import CaseFolder, MaskColour
 from editproof.harness.suites.case_patterns import check_patterns
 
 

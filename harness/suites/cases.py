@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.registry import METRICS, get_metric
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import MetricInfo, NotApplicable, PipelineInfo
 from editproof.harness.records.not_applicable import describe_left_out
-from editproof.harness.records.types import Budget, Case, Limit, Margin, Model, Suite, Viewing
+from editproof.harness.records.suites import Budget, Limit, Margin, Model, Suite, Viewing
 from editproof.harness.suites.case_folders import (
     describe_files,
     find_files,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from editproof.harness.records.types import Case
+from editproof.harness.records.cases import Case
 from editproof.harness.records.wording import join_words
 from editproof.pipelines.contract import MAX_ARTEFACT_EDGE_PX, Capabilities
 from editproof.vectors import Vector

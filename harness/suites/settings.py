@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import make_plain, read_file
 from editproof.harness.records.process_limits import LOAD_TIMEOUT_S, MAX_LOG_MIB, ProcessLimits
-from editproof.harness.records.types import Waiver
+from editproof.harness.records.suites import Waiver
 from editproof.harness.retention.durations import parse_duration
 from editproof.harness.retention.sizes import parse_size
 from editproof.pipelines.field_errors import explain_invalid

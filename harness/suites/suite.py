@@ -13,7 +13,7 @@ import msgspec
 from editproof.harness.metrics.core.colorvideovdp import check_display
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, check_name, stats_of
 from editproof.harness.records.errors import UsageError, unknown_name_error
-from editproof.harness.records.types import (
+from editproof.harness.records.suites import (
     FAIL_ON,
     MAY_FAIL,
     Budget,

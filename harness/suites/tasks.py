@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from editproof.harness.metrics.core.metric import Areas, Reference
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Case
 from editproof.harness.suites.case_folders import find_files
 from editproof.harness.suites.case_reading import read_case
 from editproof.harness.suites.suite import MAX_SEED, check_size

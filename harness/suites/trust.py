@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Model, Param
+from editproof.harness.records.suites import Model
+from editproof.harness.records.vocabulary import Param
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import name_model, parse_model
 from editproof.pipelines.contract import ContractError

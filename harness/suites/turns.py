@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from editproof.harness.metrics.core.metric import Reference
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.families import is_covered
-from editproof.harness.records.types import Case, Suite
+from editproof.harness.records.suites import Suite
 from editproof.pipelines.contract import EditRequest, Image
 
 MAX_TURNS = 20

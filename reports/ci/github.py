@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Verdict
+from editproof.harness.records.verdicts import Verdict
 from editproof.reports.common.verdict import (
     Checkout,
     Level,

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Finding, Outcome, Verdict
+from editproof.harness.records.verdicts import Finding, Outcome, Verdict
 from editproof.reports.common.verdict import Checkout, list_reasons, make_line, open_findings
 
 NO_FILE = "editproof.toml"

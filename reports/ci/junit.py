@@ -15,7 +15,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Finding, Judgement, Verdict
+from editproof.harness.records.verdicts import Finding, Judgement, Verdict
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     JOD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Judgement, Outcome, Verdict
+from editproof.harness.records.verdicts import Judgement, Outcome, Verdict
 from editproof.harness.records.wording import count_noun, name_case
 from editproof.reports.common import numbers
 from editproof.reports.common.verdict import (

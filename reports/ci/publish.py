@@ -8,7 +8,7 @@ from pathlib import Path
 
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import Verdict
+from editproof.harness.records.verdicts import Verdict
 from editproof.reports.ci import github, gitlab, markdown
 from editproof.reports.ci.junit import write_junit
 from editproof.reports.common.verdict import Checkout

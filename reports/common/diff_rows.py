@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.picture_diff import DiffCheck, PictureDiff
-from editproof.harness.records.types import Measurement, Region
+from editproof.harness.records.vocabulary import Region
 from editproof.reports.common import numbers
 from editproof.reports.common.text import strip_foreign
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.manifest import metric_name
-from editproof.harness.records.types import Better, CaseRecord, Measurement, Region
+from editproof.harness.records.vocabulary import Better, Region
 
 TITLES: Mapping[str, str] = {
     "psnr": "PSNR",

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from editproof.harness.records.cases import CaseRecord, StageRecord
 from editproof.harness.records.foreign import png_size
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import CaseRecord, StageRecord
 
 MAIN = ("input", "expected", "actual", "difference")
 EXTRA = ("regions", "overlay")

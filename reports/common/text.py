@@ -9,8 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, Region
+from editproof.harness.records.vocabulary import Region
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common import numbers, view
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest, metric_name
-from editproof.harness.records.types import OUTCOMES, Change, Evidence, Finding, Outcome, Verdict
+from editproof.harness.records.verdicts import OUTCOMES, Change, Evidence, Finding, Outcome, Verdict
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common import numbers
 from editproof.reports.common.text import strip_foreign

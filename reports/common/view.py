@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from editproof.harness.records.accepted_cases import load_pairs
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import OUTCOMES, Finding, Outcome, Region
+from editproof.harness.records.verdicts import OUTCOMES, Finding, Outcome
+from editproof.harness.records.vocabulary import Region
 
 STATES = {
     "error": "Error",

@@ -21,10 +21,11 @@ import numpy.typing as npt
 from PIL import Image as Pil
 
 from editproof.harness.records.accepted_cases import load_accepted_cases
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.map_index import load_maps
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, Finding
+from editproof.harness.records.verdicts import Finding
 from editproof.reports.common import view
 from editproof.reports.common.pictures import Gallery, read_picture
 from editproof.reports.html.case_list import choose_page_name

@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Budget, Case, CaseRecord, Finding, Margin, Region
+from editproof.harness.records.suites import Budget, Margin
+from editproof.harness.records.verdicts import Finding
+from editproof.harness.records.vocabulary import Region
 from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers, view
 from editproof.reports.common.verdict import make_line, shorten

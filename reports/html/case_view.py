@@ -10,18 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from editproof.harness.records.accepted_cases import AcceptedCase, AcceptedCases
+from editproof.harness.records.cases import CaseRecord, Measurement, StageRecord
 from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.map_index import Maps
-from editproof.harness.records.types import (
-    REGIONS,
-    CaseRecord,
-    Change,
-    Finding,
-    Measurement,
-    Outcome,
-    Region,
-    StageRecord,
-)
+from editproof.harness.records.verdicts import Change, Finding, Outcome
+from editproof.harness.records.vocabulary import REGIONS, Region
 from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import Gallery

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from editproof.harness.records.types import CaseRecord
+from editproof.harness.records.cases import CaseRecord
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import (
     INK,

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Budget, CaseRecord, Param
+from editproof.harness.records.suites import Budget
+from editproof.harness.records.vocabulary import Param
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_style import (
     INK,

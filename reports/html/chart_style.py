@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editproof.harness.records.types import CaseRecord
+from editproof.harness.records.cases import CaseRecord
 from editproof.reports.common import numbers
 
 if TYPE_CHECKING:

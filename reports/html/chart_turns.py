@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.drift import TurnDrift
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_lines import (
     Line,

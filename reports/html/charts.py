@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.drift import TurnDrift, measure_turn_drift
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 from editproof.reports.common import numbers, view
 from editproof.reports.common.drift import describe_drifts
 from editproof.reports.html.chart_dots import (

@@ -12,11 +12,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.comparison import AspectOutcome, Comparison, Outcome, Pair, Row, Take
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import REGIONS, CaseRecord
+from editproof.harness.records.vocabulary import REGIONS
 from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import make_url, read_picture

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import OUTCOMES, Finding, Judgement, Outcome
+from editproof.harness.records.verdicts import OUTCOMES, Finding, Judgement, Outcome
 from editproof.harness.records.wording import count_noun, name_case
 from editproof.reports.common import numbers, verdict, view
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Outcome
+from editproof.harness.records.verdicts import Outcome
 from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import make_url
 from editproof.reports.html import case_data, charts, front_page

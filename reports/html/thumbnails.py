@@ -10,9 +10,10 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
+from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, Finding, Measurement
+from editproof.harness.records.verdicts import Finding
 from editproof.harness.records.wording import name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import read_picture

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from editproof.harness.records.types import Verdict
+from editproof.harness.records.verdicts import Verdict
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     Line,

@@ -17,7 +17,8 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from editproof.harness.records import runs
-from editproof.harness.records.types import CaseRecord, Outcome
+from editproof.harness.records.cases import CaseRecord
+from editproof.harness.records.verdicts import Outcome
 from editproof.reports.html.report import write_report
 from tests.e2e.viewing import DESK, Open
 from tests.reports.conftest import make_run

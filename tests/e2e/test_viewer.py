@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 from tests.e2e.conftest import state, until
 from tests.e2e.viewing import MODES, TALL, Open, picture, place, seen
 

@@ -13,10 +13,10 @@ from playwright.sync_api import expect
 
 from editproof.harness.metrics.colour.delta_e00 import ciede2000, lab
 from editproof.harness.records import runs
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.map_index import load_maps
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 from tests.e2e.conftest import state
 from tests.e2e.viewing import PAIRS, Open, picture, served
 from tests.reports.conftest import HOSTILE

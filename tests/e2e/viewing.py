@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Page, ViewportSize
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord
 
 PAIRS = Path(__file__).parents[1] / "harness" / "metrics" / "ciede2000_pairs.txt"
 DESK: ViewportSize = {"width": 1440, "height": 900}

@@ -15,23 +15,12 @@ from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case, CaseError, CaseRecord, Measurement
 from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import (
-    Aspect,
-    Budget,
-    Case,
-    CaseError,
-    CaseRecord,
-    Finding,
-    Margin,
-    Measurement,
-    Model,
-    Suite,
-    Variant,
-    Verdict,
-    Viewing,
-)
+from editproof.harness.records.suites import Budget, Margin, Model, Suite, Variant, Viewing
+from editproof.harness.records.verdicts import Finding, Verdict
+from editproof.harness.records.vocabulary import Aspect
 
 Picture = npt.NDArray[np.float32]
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Case, CaseError, CaseRecord, Measurement, StageRecord
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import (
@@ -25,28 +26,16 @@ from editproof.harness.records.manifest import (
     PipelineInfo,
     write_manifest,
 )
-from editproof.harness.records.types import (
-    REGIONS,
-    Better,
-    Budget,
-    Case,
-    CaseError,
-    CaseRecord,
+from editproof.harness.records.suites import Budget, Margin, Model, Suite, Variant
+from editproof.harness.records.verdicts import (
     Change,
     Evidence,
     Finding,
     Judgement,
-    Margin,
-    Measurement,
-    Model,
     Outcome,
-    Param,
-    Region,
-    StageRecord,
-    Suite,
-    Variant,
     Verdict,
 )
+from editproof.harness.records.vocabulary import REGIONS, Better, Param, Region
 
 HOSTILE = "<script>alert(1)</script>"
 LONG = (

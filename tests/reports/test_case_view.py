@@ -17,10 +17,11 @@ from editproof.harness.records.accepted_cases import (
     Pairs,
     load_accepted_cases,
 )
+from editproof.harness.records.cases import CaseRecord, Measurement, StageRecord
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.manifest import Manifest, MetricInfo
 from editproof.harness.records.map_index import Maps
-from editproof.harness.records.types import CaseRecord, Finding, Measurement, Outcome, StageRecord
+from editproof.harness.records.verdicts import Finding, Outcome
 from editproof.reports.html import case_view
 from editproof.reports.html.case_data import find_sources
 from editproof.reports.html.case_view import Sources

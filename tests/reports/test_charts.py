@@ -10,8 +10,8 @@ import pytest
 
 from editproof.harness.records import runs
 from editproof.harness.records.manifest import write_manifest
+from editproof.harness.records.suites import Budget, Model
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Budget, Model
 from editproof.reports.html import charts
 from editproof.reports.html.chart_dots import make_strips
 from editproof.reports.html.chart_lines import (

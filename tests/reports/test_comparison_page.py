@@ -19,7 +19,7 @@ from editproof.harness.records.comparison import (
     Row,
     Side,
 )
-from editproof.harness.records.types import ASPECTS
+from editproof.harness.records.vocabulary import ASPECTS
 from editproof.reports.html.comparison_page import (
     choose_headline,
     make_aspect_table,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.drift import TurnDrift
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Budget, CaseRecord
+from editproof.harness.records.suites import Budget
 from editproof.reports.common.drift import describe_drift, list_drift_lines
 from editproof.reports.html import charts
 from tests.harness.made import OTHER, measured, run_of

@@ -8,7 +8,7 @@ import pytest
 
 from editproof.harness.records import runs
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import Change, Finding, Judgement, Outcome, Verdict
+from editproof.harness.records.verdicts import Change, Finding, Judgement, Outcome, Verdict
 from editproof.reports.common import view
 from editproof.reports.html import front_page
 from tests.reports.conftest import lpips

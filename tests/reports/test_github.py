@@ -10,10 +10,8 @@ import pytest
 
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import (
-    Model,
-    Outcome,
-)
+from editproof.harness.records.suites import Model
+from editproof.harness.records.verdicts import Outcome
 from editproof.reports.ci import github, gitlab
 from editproof.reports.common.verdict import (
     JOD,

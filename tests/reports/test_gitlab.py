@@ -9,10 +9,7 @@ import pytest
 
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import (
-    Finding,
-    Outcome,
-)
+from editproof.harness.records.verdicts import Finding, Outcome
 from editproof.reports.ci import gitlab
 from tests.reports.verdicts import BUDGET, FINDING, HERE, PSNR, of, verdict
 

@@ -9,10 +9,7 @@ import pytest
 
 from editproof.harness.records import runs
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import (
-    Evidence,
-    Outcome,
-)
+from editproof.harness.records.verdicts import Evidence, Outcome
 from editproof.reports.ci.junit import write_junit
 from tests.reports.verdicts import (
     BUDGET,

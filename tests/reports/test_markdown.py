@@ -10,11 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import (
-    Change,
-    Model,
-    Outcome,
-)
+from editproof.harness.records.suites import Model
+from editproof.harness.records.verdicts import Change, Outcome
 from editproof.reports.ci import github, gitlab, markdown
 from editproof.reports.ci.junit import write_junit
 from editproof.reports.common.verdict import (

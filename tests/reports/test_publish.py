@@ -15,9 +15,7 @@ from editproof.harness.commands.cli import app
 from editproof.harness.records import runs
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest
-from editproof.harness.records.types import (
-    Outcome,
-)
+from editproof.harness.records.verdicts import Outcome
 from editproof.reports.ci import markdown, publish
 from editproof.reports.common.verdict import (
     open_lines,

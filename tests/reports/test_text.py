@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from editproof.harness.records import runs
-from editproof.harness.records.types import Model
+from editproof.harness.records.suites import Model
 from editproof.reports.common import numbers, text
 
 COLUMNS = 80

@@ -12,12 +12,8 @@ from rich.console import Console
 
 from editproof.harness.records import runs
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import (
-    Evidence,
-    Model,
-    Outcome,
-    Verdict,
-)
+from editproof.harness.records.suites import Model
+from editproof.harness.records.verdicts import Evidence, Outcome, Verdict
 from editproof.reports.common.text import make_case_table
 from editproof.reports.common.verdict import (
     JOD,

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import (
+from editproof.harness.records.verdicts import (
     Change,
     Evidence,
     Finding,

@@ -15,8 +15,8 @@ import pytest
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.process_limits import ProcessLimits
-from editproof.harness.records.types import CaseRecord
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig
 from editproof.harness.suites.suite import load_suite

@@ -15,9 +15,10 @@ from editproof.harness.baselines import acceptance
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.measure_noise import measure_noise
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import Run, load
+from editproof.harness.records.suites import Suite
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import CaseRecord, Suite
 from editproof.harness.running import remeasure as remeasuring
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig

@@ -17,11 +17,12 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import load_accepted_cases
+from editproof.harness.records.cases import CaseRecord, StageRecord
 from editproof.harness.records.errors import EditproofError
 from editproof.harness.records.journal import read_journal
 from editproof.harness.records.map_index import Maps, load_maps, write_maps
+from editproof.harness.records.suites import Viewing
 from editproof.harness.records.tables import read_stages, write_tables
-from editproof.harness.records.types import CaseRecord, StageRecord, Viewing
 from editproof.harness.running.cache import Cache
 from tests.harness.baselines.test_baseline import pictured, run_in, seen  # noqa: F401 - a fixture
 from tests.harness.made import VISIBLE, case, measured

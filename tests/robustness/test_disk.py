@@ -16,10 +16,11 @@ import pytest
 
 from editproof.harness.pictures.files import digest_of, store
 from editproof.harness.processes.scratch import KEEP_S, Scratch, scratch_folder
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import Case, CaseRecord, Model
+from editproof.harness.records.suites import Model
 
 pytestmark = pytest.mark.smoke
 

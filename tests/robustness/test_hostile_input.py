@@ -25,7 +25,7 @@ from editproof.harness.records.accepted_cases import load_accepted_cases
 from editproof.harness.records.errors import LONGEST, EditproofError, UsageError
 from editproof.harness.records.foreign import DEEPEST, read_file
 from editproof.harness.records.map_index import load_maps
-from editproof.harness.records.types import CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.suites.case_folders import list_cases
 from editproof.harness.suites.case_reading import hash_case
 from editproof.harness.suites.case_reading import read_case as read_own_case

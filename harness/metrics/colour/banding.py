@@ -21,7 +21,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import Covers, make_covers, pool
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 MIN_STEP = 3
 """In 8-bit levels. Rounding gives steps of 1, and a changed tone curve sometimes steps of 2."""

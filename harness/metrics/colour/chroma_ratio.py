@@ -19,7 +19,7 @@ from editproof.harness.metrics.core.metric import (
 from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
 from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 FLOOR = 3.0
 """A mean C* that is hardly visible. Lower values count as this, so that two greys are equally grey

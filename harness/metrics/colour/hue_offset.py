@@ -19,7 +19,7 @@ from editproof.harness.metrics.core.metric import (
 from editproof.harness.metrics.core.pooling import Cover, Covers, make_covers, unmeasured_values
 from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 MIN_CHROMA = 5.0
 """Root mean square C* of the expected picture below which a region or window has no clear hue."""

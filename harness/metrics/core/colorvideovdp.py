@@ -25,7 +25,8 @@ import numpy.typing as npt
 from editproof.harness.metrics.core.metric import Area, Areas, Image
 from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, WINDOW_PX
 from editproof.harness.records.errors import IncompleteError, unknown_name_error
-from editproof.harness.records.types import Region, Viewing
+from editproof.harness.records.suites import Viewing
+from editproof.harness.records.vocabulary import Region
 
 PACKAGE = "cvvdp"
 

@@ -23,7 +23,7 @@ from editproof.harness.metrics.core.metric import (
     make_reference_read_only,
 )
 from editproof.harness.records.errors import IncompleteError
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.vectors.regions import border
 from editproof.vectors.scene import Box
 

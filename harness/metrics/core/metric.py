@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.records.types import REGIONS, Aspect, Better, Region
+from editproof.harness.records.vocabulary import REGIONS, Aspect, Better, Region
 from editproof.vectors.scene import Box
 
 Image = npt.NDArray[np.float32]

@@ -16,7 +16,7 @@ from editproof.harness.metrics.core.metric import (
     require_part,
 )
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Better, Region
+from editproof.harness.records.vocabulary import Better, Region
 
 Number = Callable[[Image, Image, Area], float]
 """(expected, actual, region) -> a number; NaN where it is undefined. Images are H×W×3 sRGB in [0,

@@ -23,7 +23,7 @@ from editproof.harness.metrics.core.metric import (
     require_part,
 )
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.types import Better, Region
+from editproof.harness.records.vocabulary import Better, Region
 
 WINDOW_PX = 64
 """Edge of a window; a smaller image is one window."""

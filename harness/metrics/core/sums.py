@@ -13,7 +13,7 @@ import numpy.typing as npt
 from editproof.harness.metrics.core.metric import Plane, Value
 from editproof.harness.metrics.core.pooling import Cover, window_sums
 from editproof.harness.records.reasons import TOO_SMALL
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 Numbers = npt.NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from editproof.harness.metrics.core.colorvideovdp import (
 )
 from editproof.harness.metrics.core.metric import Areas, Image
 from editproof.harness.metrics.core.pooling import WINDOW_PX
-from editproof.harness.records.types import Viewing
+from editproof.harness.records.suites import Viewing
 
 VERSION = "1"
 """Raised when a number of this module changes."""

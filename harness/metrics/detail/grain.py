@@ -23,7 +23,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 SIGMAS_PX = (1.0, 2.0, 4.0)
 """Each band is the difference of two Gaussians: about an octave, finest first."""

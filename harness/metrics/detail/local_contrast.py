@@ -28,7 +28,7 @@ from editproof.harness.metrics.core.pooling import (
 )
 from editproof.harness.metrics.core.strips import compute_by_strips
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 SIGMA_PX = 4.0
 """Scale of the neighbourhood."""

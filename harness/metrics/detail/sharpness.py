@@ -24,7 +24,7 @@ from editproof.harness.metrics.core.metric import (
 from editproof.harness.metrics.core.pooling import Covers, make_covers, unmeasured_values
 from editproof.harness.metrics.core.sums import STATS, Numbers, Sums, mean_and_worst, sum_region
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 FINE_PX = 0.7
 COARSE_PX = 1.4

@@ -21,7 +21,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 WINDOW_PX = 64
 STRIDE_PX = 16

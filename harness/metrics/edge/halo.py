@@ -26,7 +26,7 @@ from editproof.harness.metrics.core.pooling import (
     worst_window,
 )
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("rim", "peak", "worst")
 REGIONS: tuple[Region, ...] = ("edit", "ring")

@@ -51,7 +51,7 @@ from editproof.harness.metrics.geometry.shift import (
 from editproof.harness.metrics.geometry.similarity import TOO_FEW, fit_similarity
 from editproof.harness.metrics.geometry.windows import MIN_SLOPE, Windows, prepare_windows
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 MIN_PX = 2 * MIN_LEVEL_PX
 """Edge of the smallest image that has a level."""

@@ -20,7 +20,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import MIN_WINDOW_PX, STRIDE_PX, unmeasured_values
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("mean", "worst")
 REGIONS: tuple[Region, ...] = ("protect",)

@@ -20,7 +20,7 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("amplitude", "snr")
 REGIONS: tuple[Region, ...] = ("edit",)

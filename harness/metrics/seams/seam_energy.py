@@ -27,7 +27,7 @@ from editproof.harness.metrics.seams.steps import (
     measure_steps,
 )
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("residual", "alone", "worst")
 REGIONS: tuple[Region, ...] = ("seams",)

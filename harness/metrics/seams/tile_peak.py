@@ -23,7 +23,7 @@ from editproof.harness.metrics.core.metric import (
 from editproof.harness.metrics.core.pooling import unmeasured_values
 from editproof.harness.metrics.seams.steps import find_tiling
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("peak", "amplitude")
 REGIONS: tuple[Region, ...] = ("seams",)

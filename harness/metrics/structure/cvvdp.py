@@ -18,7 +18,8 @@ from editproof.harness.metrics.core.metric import (
 )
 from editproof.harness.metrics.core.pooling import interpolate_windows, unmeasured_values
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.types import Region, Viewing
+from editproof.harness.records.suites import Viewing
+from editproof.harness.records.vocabulary import Region
 
 STATS = ("mean", "worst")
 

@@ -27,7 +27,7 @@ from editproof.harness.metrics.core.pooling import (
 )
 from editproof.harness.metrics.structure.ssim import BORDER, C1, C2, SIGMA, SIZE
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales, finest first."""

@@ -11,8 +11,8 @@ from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.accepted_side import keep_accepted_side
 from editproof.harness.gate.judge import judge
 from editproof.harness.records.accepted_cases import load_accepted_cases
+from editproof.harness.records.cases import StageRecord
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import StageRecord
 from tests.harness.baselines.test_baseline import (
     PNG,
     pictured,

@@ -16,12 +16,14 @@ from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.baselines.index import Index
 from editproof.harness.commands.cli import app
 from editproof.harness.gate.judge import judge
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import write_manifest
 from editproof.harness.records.runs import Run, blob_path, load
-from editproof.harness.records.types import CaseRecord, Margin, Verdict
+from editproof.harness.records.suites import Margin
+from editproof.harness.records.verdicts import Verdict
 from tests.harness.made import MARGIN, VISIBLE, measured, run_of
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from editproof.harness.records.types import (
-    Suite,
-)
+from editproof.harness.records.suites import Suite
 from editproof.harness.suites.suite import load_suite
 
 SUITE = """

@@ -30,20 +30,14 @@ from editproof.harness.faults.stages import STAGE_FAULTS, get_fault
 from editproof.harness.gate.judge import GateResult
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.pairing import pair, plan_comparisons
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import (
-    CaseRecord,
-    Change,
-    Finding,
-    Model,
-    Outcome,
-    Suite,
-    Verdict,
-)
+from editproof.harness.records.suites import Model, Suite
+from editproof.harness.records.verdicts import Change, Finding, Outcome, Verdict
 from editproof.harness.suites.suite import load_suite
 from editproof.pipelines.loader import load
 from tests.harness.calibration.conftest import SUITE

@@ -26,9 +26,7 @@ from editproof.harness.calibration.rates import (
 from editproof.harness.faults.stages import get_fault
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.records.manifest import load_manifest
-from editproof.harness.records.types import (
-    Suite,
-)
+from editproof.harness.records.suites import Suite
 
 WEIGHTS = find_weights("", download=False)
 """Those that come with a package."""

@@ -18,6 +18,7 @@ from editproof.harness.compare import answer
 from editproof.harness.compare.answer import Judgement
 from editproof.harness.compare.compare import compare
 from editproof.harness.pictures import files as pictures
+from editproof.harness.records.cases import Case, CaseRecord, Measurement
 from editproof.harness.records.comparison import (
     AspectAnswer,
     AspectOutcome,
@@ -35,17 +36,8 @@ from editproof.harness.records.manifest import (
     write_manifest,
 )
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import (
-    ASPECTS,
-    Aspect,
-    Case,
-    CaseRecord,
-    Margin,
-    Measurement,
-    Model,
-    Suite,
-    Variant,
-)
+from editproof.harness.records.suites import Margin, Model, Suite, Variant
+from editproof.harness.records.vocabulary import ASPECTS, Aspect
 
 SEEDS = (1, 2, 3)
 Value = Callable[[Case], float | None]

@@ -12,7 +12,7 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import Image, Reference, require_part
 from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.harness.running.measure import as_delivered, measure, prepare
 from editproof.harness.suites.tasks import make_scene_task
 from editproof.vectors import get_vector

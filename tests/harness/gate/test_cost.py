@@ -9,7 +9,8 @@ import pytest
 from editproof.harness.gate import cost
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Limit, Outcome
+from editproof.harness.records.suites import Limit
+from editproof.harness.records.verdicts import Outcome
 from tests.harness.made import MARGIN, judge_beside, measured, run_of
 
 

@@ -8,23 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from editproof.harness.records.cases import Case, CaseRecord, Measurement
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import SCHEMA, Manifest, MetricInfo, PipelineInfo
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import (
-    Budget,
-    Case,
-    CaseRecord,
-    Finding,
-    Margin,
-    Measurement,
-    Model,
-    Outcome,
-    Suite,
-    Variant,
-    Verdict,
-    Waiver,
-)
+from editproof.harness.records.suites import Budget, Margin, Model, Suite, Variant, Waiver
+from editproof.harness.records.verdicts import Finding, Outcome, Verdict
 from tests.harness.made import hashed, judge_beside
 
 MODEL = Model("patch", "reference?inpaint.model=patch")

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from editproof.harness.compare.pairs import pair_cases
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import NotApplicable
 from editproof.harness.records.not_applicable import list_fit_notes
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, CaseRecord
 from editproof.harness.records.wording import name_case
 from editproof.pipelines.contract import Capabilities
 from tests.harness.made import (

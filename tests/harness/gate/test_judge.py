@@ -18,8 +18,9 @@ from editproof.harness.records.manifest import MetricInfo, write_manifest
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.runs import Run, load
+from editproof.harness.records.suites import Budget, Limit, Waiver
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Budget, Limit, Outcome, Waiver
+from editproof.harness.records.verdicts import Outcome
 from tests.harness.made import BUDGET, MARGIN, failed, judge_beside, measured, of_pictures, run_of
 
 

@@ -20,7 +20,8 @@ from editproof.harness.records.errors import IncompleteError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import Outcome, Viewing
+from editproof.harness.records.suites import Viewing
+from editproof.harness.records.verdicts import Outcome
 from tests.harness.made import (
     MARGIN,
     VISIBLE,

@@ -19,8 +19,9 @@ from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import MetricInfo, write_manifest
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
+from editproof.harness.records.suites import Margin
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import Margin, Outcome
+from editproof.harness.records.verdicts import Outcome
 from tests.harness.made import MARGIN, judge_beside, measured, of_pictures, run_of, sampled
 
 KEY = NumberKey("psnr", "edit", "mean")

@@ -16,21 +16,13 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.gate.scoring import clip_margins, in_margins
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import CaseRecord, Measurement, StageRecord
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import MetricInfo
 from editproof.harness.records.runs import Run
+from editproof.harness.records.suites import FAIL_ON, Model, Waiver
 from editproof.harness.records.tables import write_tables
-from editproof.harness.records.types import (
-    FAIL_ON,
-    CaseRecord,
-    Finding,
-    Measurement,
-    Model,
-    Outcome,
-    StageRecord,
-    Verdict,
-    Waiver,
-)
+from editproof.harness.records.verdicts import Finding, Outcome, Verdict
 from tests.harness.made import (
     INVISIBLE,
     METRICS,

@@ -25,7 +25,8 @@ from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import ASPECTS, Finding, Outcome, Verdict
+from editproof.harness.records.verdicts import Finding, Outcome, Verdict
+from editproof.harness.records.vocabulary import ASPECTS
 from tests.harness.made import (
     INVISIBLE,
     METRICS,

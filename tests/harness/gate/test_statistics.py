@@ -15,7 +15,7 @@ from editproof.harness.gate.statistics import (
     measure_worsening,
     noise,
 )
-from editproof.harness.records.types import Better
+from editproof.harness.records.vocabulary import Better
 
 pytestmark = pytest.mark.smoke
 

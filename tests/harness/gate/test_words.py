@@ -20,7 +20,7 @@ from editproof.harness.gate.words import (
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Scene
-from editproof.harness.records.types import ASPECTS, Aspect, Region
+from editproof.harness.records.vocabulary import ASPECTS, Aspect, Region
 
 pytestmark = pytest.mark.smoke
 

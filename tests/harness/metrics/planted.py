@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.metrics.core.metric import Area, Areas, Image, Metric, Reference
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 PATCH_PX = 80

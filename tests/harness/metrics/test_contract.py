@@ -25,7 +25,7 @@ from editproof.harness.metrics.core.metric import (
 from editproof.harness.metrics.core.registry import METRICS, check_name, get_metric
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.reasons import EMPTY
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.vectors.regions import border
 
 SIZE = 96

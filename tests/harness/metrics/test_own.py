@@ -25,8 +25,8 @@ from editproof.harness.metrics.core.metric import (
     require_part,
 )
 from editproof.harness.metrics.core.own import metric
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.errors import IncompleteError, UsageError
-from editproof.harness.records.types import Measurement
 from editproof.harness.running.measure import measure, prepare
 from editproof.vectors import plugins
 

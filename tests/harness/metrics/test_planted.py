@@ -16,7 +16,7 @@ from editproof.harness.metrics.core.metric import Metric
 from editproof.harness.metrics.detail.grain import GRAIN
 from editproof.harness.metrics.detail.sharpness import SHARPNESS
 from editproof.harness.metrics.geometry.registration import REGISTRATION
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from tests.harness.metrics.planted import (
     BENIGN,
     PHOTOGRAPHS,

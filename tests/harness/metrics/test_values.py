@@ -28,7 +28,7 @@ from editproof.harness.metrics.structure import lpips, lpips_networks
 from editproof.harness.metrics.structure.psnr import PSNR
 from editproof.harness.metrics.structure.ssim import SSIM, ssim_map
 from editproof.harness.records.errors import IncompleteError, UsageError
-from editproof.harness.records.types import Region
+from editproof.harness.records.vocabulary import Region
 from editproof.pipelines.device import find_device
 from tests.gpu import on_a_gpu
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from editproof.harness.operations.progress import show_progress
-from editproof.harness.records.types import CaseError, CaseRecord
+from editproof.harness.records.cases import CaseError, CaseRecord
 from tests.harness.made import failed
 
 

@@ -18,7 +18,7 @@ from editproof.harness.pictures.differences import (
     append_difference,
     viewing_of,
 )
-from editproof.harness.records.types import Viewing
+from editproof.harness.records.suites import Viewing
 
 PAIR = PicturePair("a", "b", "e", Viewing())
 SEEN = Difference(0.1, 0.5, 3, 4, 1.5, {"edit": 0.2}, {"detail": 0.1}, {"all": Step(0.1, 0.2)})

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.drift import TurnDrift, measure_turn_drift
 from editproof.harness.records.manifest import MetricInfo
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, Measurement
 from tests.harness.made import measured, run_of
 
 

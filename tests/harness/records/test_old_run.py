@@ -11,7 +11,7 @@ from editproof.harness.baselines import baseline_folder
 from editproof.harness.gate.judge import judge
 from editproof.harness.records import runs
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.types import Outcome
+from editproof.harness.records.verdicts import Outcome
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "v0_1_0"
 

@@ -12,7 +12,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.old_verdict import read_old
-from editproof.harness.records.types import VERDICT_SCHEMA, Outcome
+from editproof.harness.records.verdicts import VERDICT_SCHEMA, Outcome
 from editproof.reports.html.report import write_report
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "v0_1_0" / "run"

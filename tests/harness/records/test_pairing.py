@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import (
     AcceptedPictures,
@@ -17,7 +18,6 @@ from editproof.harness.records.pairing import (
     plan_comparisons,
 )
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, CaseRecord
 from tests.harness.made import MARGIN, case, failed, hashed, judge_beside, measured, run_of
 
 pytestmark = pytest.mark.smoke

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from editproof.harness.records.cases import StageRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.journal import Journal, read_journal
 from editproof.harness.records.manifest import write_manifest
 from editproof.harness.records.runs import find_newest, load
 from editproof.harness.records.tables import make_measurement_table, make_stage_table
-from editproof.harness.records.types import StageRecord
 from tests.harness.made import measured, run_of
 
 pytestmark = pytest.mark.smoke

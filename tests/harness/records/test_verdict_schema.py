@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editproof.harness.records.types import VERDICT_SCHEMA
 from editproof.harness.records.verdict_schema import encode_schema, make_schema
+from editproof.harness.records.verdicts import VERDICT_SCHEMA
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "verdict.schema.json"
 

@@ -7,8 +7,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import CaseRecord
 from editproof.harness.running.cache import Cache
 from tests.harness.made import measured
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.runs import blob_path
-from editproof.harness.records.types import CaseRecord
 from editproof.harness.retention.cache_pruning import measure_cache, note_use, prune_cache
 from editproof.harness.running.cache import Cache
 from tests.harness.retention.cached import NOW, cached_record, put_case

@@ -14,7 +14,7 @@ from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import MANIFEST, write_manifest
 from editproof.harness.records.runs import write_verdict
-from editproof.harness.records.types import Outcome, Verdict
+from editproof.harness.records.verdicts import Outcome, Verdict
 from editproof.harness.retention.run_pruning import (
     RetentionRule,
     choose_runs,

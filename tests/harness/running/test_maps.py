@@ -17,11 +17,12 @@ from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.operations.draw_maps import parse_map_count
 from editproof.harness.pictures.files import outline, store_indexed
 from editproof.harness.records import runs
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import CaseRecord, Finding, Outcome, Verdict
+from editproof.harness.records.verdicts import Finding, Outcome, Verdict
 from editproof.harness.running import maps
 
 SUITE = """

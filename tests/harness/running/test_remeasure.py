@@ -16,8 +16,9 @@ import editproof
 from editproof.harness.baselines import baseline_folder
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.runs import Run, blob_path
-from editproof.harness.records.types import Case, CaseRecord, Model
+from editproof.harness.records.suites import Model
 from editproof.harness.running.worker import MeasureWork, Worker, WorkerSetup
 from editproof.harness.suites.tasks import make_task
 from tests.harness.conftest import SMALL_SUITE, Command, Start, make_start

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from editproof.harness.records.canaries import list_canary_notes, read_canaries
+from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import PipelineInfo
-from editproof.harness.records.types import Case, Model
+from editproof.harness.records.suites import Model
 from editproof.harness.running.runner import _take_affordable
 from editproof.harness.running.worker import EditWork
 from editproof.pipelines import Capabilities

@@ -14,10 +14,11 @@ import pytest
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.drift import measure_turn_drift
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.runs import Run
-from editproof.harness.records.types import Case, CaseRecord, Suite
+from editproof.harness.records.suites import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.remeasure import remeasure
 from editproof.harness.running.runner import RunConfig

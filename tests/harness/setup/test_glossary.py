@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
-from editproof.harness.records.types import ASPECTS, OUTCOMES, Outcome
+from editproof.harness.records.verdicts import OUTCOMES, Outcome
+from editproof.harness.records.vocabulary import ASPECTS
 from editproof.harness.setup.glossary import GLOSSARY, page, terms
 
 PAGE = Path(__file__).parents[3] / "docs" / "glossary.md"

@@ -17,7 +17,7 @@ from PIL import Image as Pil
 
 from editproof.harness.metrics.core.metric import require_part
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.suites.case_folders import (
     MOST_LISTED,
     describe_files,

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import PipelineInfo
-from editproof.harness.records.types import Case, CaseFolder, Model, Suite
+from editproof.harness.records.suites import CaseFolder, Model, Suite
 from editproof.harness.suites.cases import ExpandedSuite, current_id, expand_suite
 from editproof.harness.suites.fitting import describe_sizes
 from editproof.harness.suites.suite import load_suite, narrow_suite

@@ -14,7 +14,7 @@ from PIL import Image as Pil
 
 from editproof.harness.metrics.core.metric import Reference, require_part
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.types import CaseFolder
+from editproof.harness.records.suites import CaseFolder
 from editproof.harness.suites.case_folders import list_cases
 from editproof.harness.suites.case_reading import hash_case, read_case
 from editproof.harness.suites.own_cases import PARTS, OwnCase, find_case

@@ -8,7 +8,7 @@ import pytest
 from editproof.harness.metrics.colour.delta_e00 import DELTA_E00
 from editproof.harness.metrics.core.metric import require_part
 from editproof.harness.metrics.structure.psnr import PSNR
-from editproof.harness.records.types import REGIONS
+from editproof.harness.records.vocabulary import REGIONS
 from editproof.harness.suites.tasks import Task, crop_task, make_scene_task
 from editproof.vectors.regions import BORDER_PX
 from editproof.vectors.registry import get_vector

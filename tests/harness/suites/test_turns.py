@@ -10,9 +10,10 @@ import pytest
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.metric import Reference
+from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import PipelineInfo
-from editproof.harness.records.types import Case, Model, Suite
+from editproof.harness.records.suites import Model, Suite
 from editproof.harness.suites.cases import current_id, expand_suite
 from editproof.harness.suites.suite import load_suite, narrow_suite
 from editproof.harness.suites.tasks import find_drawn_case
