@@ -222,7 +222,8 @@ def attack(session: nox.Session) -> None:
         "EDITPROOF_ATTACK_TRIALS": "600",
         "EDITPROOF_ATTACK_PAGE": "benchmarks/ATTACK.md",
     }
-    session.run("pytest", "tests/robustness", "-m", "slow or not slow", *session.posargs, env=tried)
+    words = ("tests/robustness", "-m", "slow or not slow", "-n", "auto")
+    session.run("pytest", *words, *session.posargs, env=tried)
 
 
 OLDER = (

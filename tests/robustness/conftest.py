@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,20 @@ def count_attempt(request: pytest.FixtureRequest) -> Callable[[str], None]:
         counts[kind] += 1
 
     return count
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a process of `-n`: hand the count over."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["attack"] = dict(session.config.stash.get(COUNTS, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of `-n` has ended: add its count."""
+    counts = node.config.stash.setdefault(COUNTS, Counter())
+    counts.update(getattr(node, "workeroutput", {}).get("attack", {}))
 
 
 def pytest_terminal_summary(
