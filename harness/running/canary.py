@@ -44,8 +44,7 @@ def _check(first: CaseRecord, info: PipelineInfo, setup: WorkerSetup, describe: 
     except UsageError as error:
         return Canary(name, "gone", str(error))
     if now.fingerprint != info.fingerprint:
-        said = f"it names itself {now.fingerprint!r}, and before {info.fingerprint!r}"
-        return Canary(name, "changed", said)
+        return Canary(name, "changed", "it says that it runs something else now")
     again = _ask_again(first, setup)
     if again.error:
         return Canary(name, "gone", again.reason)

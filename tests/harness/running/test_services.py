@@ -91,7 +91,7 @@ def test_a_run_that_costs_too_much_stops_and_goes_on(command: Command, service: 
     [
         ("stays", "same", ""),
         ("deploys", "changed", "the service of paid changed during this run"),
-        ("renames", "changed", "it names itself"),
+        ("renames", "changed", "it says that it runs something else now"),
         ("varies", "varies", "answers the same request differently each time"),
     ],
 )
