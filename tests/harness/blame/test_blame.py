@@ -166,6 +166,7 @@ def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
     assert said["stage"] == "blend"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

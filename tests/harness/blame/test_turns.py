@@ -35,6 +35,7 @@ def worse_start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     )
 
 
+@pytest.mark.slow
 def test_a_later_turn_is_told_with_its_first_turns_stage(
     worse_start: Start, folder: Path, command: Command
 ) -> None:

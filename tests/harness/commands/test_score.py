@@ -116,6 +116,7 @@ def try_to_score(asked: ScoreRequest) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_finished_pictures_are_an_ordinary_run(scored: Path) -> None:
     """A case a right answer, model and seed; the seeds are those of the files; what was skipped is
     refused, with its reason, and no error.
@@ -167,6 +168,7 @@ def test_gate_compare_and_accept_work_on_it(scored: Path, command: Command) -> N
     }
 
 
+@pytest.mark.slow
 def test_missing_picture_is_a_case_with_an_error(scored: Path) -> None:
     """What is missing, and what belongs to no case, is said first; the rest is measured."""
     said = (scored / "said.txt").read_text()

@@ -102,6 +102,7 @@ def first(ran: Path) -> Run:
     return editproof.load(ran / "first")
 
 
+@pytest.mark.slow
 def test_cases_know_their_files_and_prompts(first: Run) -> None:
     """In the manifest, so that nothing has to be looked for again; and who they are is the same
     when asked later.
@@ -120,6 +121,7 @@ def test_cases_know_their_files_and_prompts(first: Run) -> None:
     assert [current_id(case) for case in cases] == [case.id for case in cases]
 
 
+@pytest.mark.slow
 def test_every_group_is_a_card_of_the_report(first: Run) -> None:
     page = (first.folder / "report" / "index.html").read_text(encoding="utf-8")
     assert "brush/add" in page
