@@ -39,7 +39,7 @@ def tests(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the exhaustive grid, which `tests` leaves out; arguments after `--` go to pytest."""
     session.install(*CONSTRAINTS, "-e", ".[dev]")
-    session.run("pytest", "-m", "slow", "-n", "auto", *session.posargs)
+    session.run("pytest", "-m", "slow", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
@@ -222,7 +222,7 @@ def attack(session: nox.Session) -> None:
         "EDITPROOF_ATTACK_TRIALS": "600",
         "EDITPROOF_ATTACK_PAGE": "benchmarks/ATTACK.md",
     }
-    words = ("tests/robustness", "-m", "slow or not slow", "-n", "auto")
+    words = ("tests/robustness", "-m", "slow or not slow", "-n", "auto", "--dist", "worksteal")
     session.run("pytest", *words, *session.posargs, env=tried)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from editproof.harness.metrics.colour.delta_e00 import ciede2000, lab
 from editproof.harness.records import runs
@@ -53,6 +53,11 @@ def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> N
     assert state(page)["heat"] == "80"
 
 
+def read_rgb(row: Locator) -> list[int]:
+    """The levels in a row of the pixel readout."""
+    return [int(cell) for cell in row.locator("td").all_inner_texts()[:3]]
+
+
 def test_pixels_on_the_disk(view: Open, run: Run, record: CaseRecord) -> None:
     """RGB, Lab and ΔE00 under the cursor are those of the pictures, though the page was opened as a
     file.
@@ -63,16 +68,16 @@ def test_pixels_on_the_disk(view: Open, run: Run, record: CaseRecord) -> None:
     )
     page = view(f"&mode=side&cursor={y}%2C{x}")
     page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
-    cells = [row.split() for row in page.locator(".v-readout tbody tr").all_inner_texts()]
-    assert [[int(cell) for cell in row[1:4]] for row in cells] == [
-        expected[y, x].tolist(),
-        actual[y, x].tolist(),
-    ]
+    rows = page.locator(".v-readout tbody tr").all()
+    assert [read_rgb(row) for row in rows] == [expected[y, x].tolist(), actual[y, x].tolist()]
     colours = [
         lab(np.asarray(image[y : y + 1, x : x + 1] / 255, np.float32))
         for image in (expected, actual)
     ]
-    shown = [[float(cell.replace("−", "-")) for cell in row[4:]] for row in cells]
+    shown = [
+        [float(cell.replace("−", "-")) for cell in row.locator("td").all_inner_texts()[3:]]
+        for row in rows
+    ]
     assert np.allclose(shown, [colour[0, 0] for colour in colours], atol=0.06)
     delta = float(ciede2000(*colours)[0, 0])
     assert page.inner_text(".v-delta").startswith(f"ΔE00 {delta:.2f}")
@@ -109,8 +114,8 @@ def test_pixels_that_cannot_be_read_say_how_they_can(view: Open, run: Run) -> No
             "&mode=side&cursor=10%2C10", case=other.case.id, index=f"{address}/report/index.html"
         )
         page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
-        cells = page.locator(".v-readout tbody tr").nth(1).inner_text().split()
-        assert [int(cell) for cell in cells[1:4]] == picture(run, other, "actual")[10, 10].tolist()
+        row = page.locator(".v-readout tbody tr").nth(1)
+        assert read_rgb(row) == picture(run, other, "actual")[10, 10].tolist()
 
 
 def test_colour_difference_is_the_published_one(view: Open) -> None:
