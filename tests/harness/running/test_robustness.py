@@ -170,7 +170,7 @@ def test_a_changed_file_is_not_resumed(command: Command, folder: Path) -> None:
     mine.write_text(mine.read_text() + "# changed\n")
     done = command(*arguments, "--resume")
     assert done.returncode == 2
-    assert "pipelines.m was" in done.stderr
+    assert "the file of the pipeline m has changed" in done.stderr
 
 
 def test_resume_needs_no_repetition(command: Command, folder: Path) -> None:
