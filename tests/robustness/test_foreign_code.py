@@ -287,6 +287,8 @@ def test_pipelines_are_started_at_known_places_only() -> None:
     assert starters == {
         "harness/blame/swapping.py",
         "harness/blame/repro.py",
+        "harness/operations/probe.py",  # what the command line names
+        "harness/operations/score.py",  # likewise, and finished pictures only
         "harness/running/pipeline_host.py",
         "harness/running/pipeline_process.py",
         "harness/running/runner.py",
