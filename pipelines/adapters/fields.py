@@ -17,6 +17,9 @@ from editproof.pipelines.contract import MAX_ARTEFACT_EDGE_PX, Capabilities
 
 MAX_SECONDS = 86_400.0
 
+HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts that are this machine."""
+
 MaskKind = Literal["white", "black", "alpha"]
 """What means "edit here": white, black, or where the picture's alpha is 0."""
 
@@ -164,8 +167,10 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def label(self) -> str:
-        """Its host."""
-        return urlsplit(self.address).netloc.replace(":", " ")
+        """Its host, and its port where it names one; of a service on this machine the port."""
+        parts = urlsplit(self.address)
+        host = "" if parts.port and parts.hostname in HERE else parts.hostname
+        return f"{host or ''} {parts.port or ''}".strip()
 
     @property
     def reaches(self) -> str:

@@ -120,3 +120,17 @@ def test_what_was_probably_meant_is_said(text: str, meant: str) -> None:
 def test_a_factory_that_was_probably_meant_is_said(mine: Path) -> None:
     with pytest.raises(ContractError, match=r"has no 'biuld'\. Did you mean `build`"):
         load(f"{mine}:biuld")
+
+
+@pytest.mark.parametrize(
+    ("url", "label"),
+    [
+        ("http://127.0.0.1:8080", "iopaint 8080"),
+        ("http://localhost", "iopaint localhost"),
+        ("http://[::1]:8080/", "iopaint 8080"),
+        ("https://edit.example.com/v1", "iopaint edit.example.com"),
+        ("https://edit.example.com:8443/v1", "iopaint edit.example.com 8443"),
+    ],
+)
+def test_a_service_is_called_by_its_host_where_it_has_no_name(url: str, label: str) -> None:
+    assert parse(f"iopaint:{url}").label == label
