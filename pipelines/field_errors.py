@@ -23,9 +23,9 @@ _WORDS = {
 """msgspec's kinds of values, in words."""
 
 _AT = r"(?: - at `\$\.?(?P<at>.*)`)?"
-_UNKNOWN = re.compile(rf"Object contains unknown field `(?P<name>.*?)`{_AT}")
-_MISSING = re.compile(rf"Object missing required field `(?P<name>.*?)`{_AT}")
-_KIND = re.compile(rf"Expected `(?P<wanted>.*?)`, got `(?P<given>.*?)`{_AT}")
+_UNKNOWN = re.compile(rf"Object contains unknown field `(?P<name>.*?)`{_AT}", re.DOTALL)
+_MISSING = re.compile(rf"Object missing required field `(?P<name>.*?)`{_AT}", re.DOTALL)
+_KIND = re.compile(rf"Expected `(?P<wanted>.*?)`, got `(?P<given>.*?)`{_AT}", re.DOTALL)
 
 
 def explain_invalid(error: msgspec.ValidationError, kind: type[Any]) -> str:

@@ -343,18 +343,17 @@ def test_cielab_is_converted_and_is_no_mask(case: Path) -> None:
     assert "mask.tif: it can't be read" in outcome(lambda: read_case(case.parent))
 
 
-@pytest.mark.slow
-def test_a_picture_of_another_kind_is_that_cases_error(cli: Cli, work: Path) -> None:
-    """Its header is fine, so the run starts; the other case is edited."""
-    for name, mask in (("lab", CIELAB), ("fine", encoded(Image.new("L", (64, 64)), "TIFF"))):
+def test_a_mask_of_another_kind_is_said_before_anything_runs(cli: Cli, work: Path) -> None:
+    """Though its header is fine."""
+    for name, mask in (("lab", CIELAB), ("fine", encoded(Image.new("L", (64, 64), 255), "TIFF"))):
         (work / "cases" / name).mkdir(parents=True)
         Image.new("RGB", (64, 64), "white").save(work / "cases" / name / "input.png")
         (work / "cases" / name / "mask.tif").write_bytes(mask)
     done = cli("run", "-q", "--cases", "cases", "--out", "own")
-    assert done.exit_code == 3
-    (failed,) = [record for record in runs.load("own").records if record.error]
-    assert failed.case.own == "lab"
-    assert "can't be read" in failed.reason
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert "cases/lab/mask.tif: it can't be read" in line
+    assert not (work / "own" / "manifest.json").exists()
 
 
 FILES = (
