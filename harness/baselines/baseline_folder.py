@@ -191,7 +191,7 @@ def _read_index(folder: Path) -> Index | None:
     path = folder / INDEX
     if not path.is_file():
         return None
-    return read_json(path, Index)
+    return read_json(path, Index, is_old=lambda index: not index.contents)
 
 
 def _write_index(folder: Path, state: BaselineState) -> None:

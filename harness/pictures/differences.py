@@ -130,7 +130,7 @@ def _read_differences(path: Path) -> dict[str, Difference]:
 def _read_cached(cache: Path, key: str) -> Difference | None:
     path = _cache_path(cache, key)
     try:
-        found = read_json(path, Difference, verified=True)
+        found = read_json(path, Difference)
     except (OSError, DamagedError):
         return None
     note_use(path)

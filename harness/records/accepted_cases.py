@@ -99,7 +99,9 @@ def load_accepted_cases(folder: Path) -> AcceptedCases:
 def load_pairs(folder: Path) -> Pairs:
     """Which accepted case each case of a run was compared with. Raises DamagedError."""
     path = folder / BASELINE / PAIRS
-    return read_json(path, Pairs) if path.is_file() else Pairs("", {})
+    if not path.is_file():
+        return Pairs("", {})
+    return read_json(path, Pairs, is_old=lambda pairs: not pairs.journal)
 
 
 def read_traces(journal: Path) -> dict[str, Traces]:

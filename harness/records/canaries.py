@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from editproof.harness.records.foreign import read_file
-from editproof.harness.records.json_files import decode_json, write_json
+from editproof.harness.records.json_files import read_json, write_json
 
 CANARIES = "canaries.json"
 
@@ -40,7 +39,7 @@ def write_canaries(folder: Path, canaries: Mapping[str, Canary]) -> None:
 def read_canaries(folder: Path) -> Mapping[str, Canary]:
     """The canaries of a run; none: no service was asked. Raises DamagedError."""
     path = folder / CANARIES
-    return decode_json(read_file(path), _File, path).models if path.is_file() else {}
+    return read_json(path, _File).models if path.is_file() else {}
 
 
 def list_canary_notes(folder: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,9 +59,15 @@ def write_json(path: Path, value: object) -> None:
     write_atomically(path, add_checksum(text) + b"\n")
 
 
-def read_json(path: Path, kind: type[T], *, verified: bool = False) -> T:
-    """Read a value; `verified`: the file must have a checksum. Raises DamagedError."""
-    return decode_json(read_file(path), kind, path, verified=verified)
+def read_json(path: Path, kind: type[T], *, is_old: Callable[[T], bool] | None = None) -> T:
+    """Read a value that `write_json` wrote. `is_old`: whether 0.1 wrote it, without a checksum.
+    Raises DamagedError.
+    """
+    data = read_file(path)
+    value = decode_json(data, kind, path, verified=is_old is None)
+    if is_old and not has_checksum(data) and not is_old(value):
+        raise DamagedError(f"{path} is damaged: it has no checksum")
+    return value
 
 
 def add_checksum(data: bytes) -> bytes:

@@ -11,7 +11,9 @@ from editproof.harness.records.json_files import read_json, write_json
 from editproof.harness.records.vocabulary import Better
 
 MAPS = "maps.json"
-MAPS_SCHEMA = 1
+MAPS_SCHEMA = 2
+"""1: editproof 0.1, without checksums."""
+OLD_SCHEMA = 1
 
 
 class MapScale(msgspec.Struct, frozen=True):
@@ -57,5 +59,5 @@ def load_maps(folder: Path) -> Maps:
     path = folder / MAPS
     if not path.is_file():
         return Maps()
-    maps = read_json(path, Maps)
-    return maps if maps.schema == MAPS_SCHEMA else Maps()
+    maps = read_json(path, Maps, is_old=lambda maps: maps.schema == OLD_SCHEMA)
+    return maps if maps.schema in {OLD_SCHEMA, MAPS_SCHEMA} else Maps()

@@ -89,7 +89,7 @@ def _measure_journal(folder: Path) -> int:
 
 def _read_index(folder: Path) -> TableIndex | None:
     path = folder / TABLE_INDEX
-    return read_json(path, TableIndex, verified=True) if path.is_file() else None
+    return read_json(path, TableIndex) if path.is_file() else None
 
 
 def _check_digest(path: Path, index: TableIndex) -> None:

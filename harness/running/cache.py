@@ -31,7 +31,7 @@ class Cache:
         if not case.key or not path.is_file():
             return None
         try:
-            record = read_json(path, CaseRecord, verified=True)
+            record = read_json(path, CaseRecord)
             for digest in pictures_of(record):
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
