@@ -17,6 +17,7 @@ from editproof.harness.gate.judge import judge
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
 from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import load_accepted_cases
+from editproof.harness.records.canaries import Canary, read_canaries, write_canaries
 from editproof.harness.records.cases import CaseRecord, StageRecord
 from editproof.harness.records.errors import EditproofError
 from editproof.harness.records.journal import read_journal
@@ -50,6 +51,7 @@ def world(in_memory: Path) -> Path:
     run = run_in(in_memory / "run", case_record(30.0, "c"), case_record(31.0, "d", 2))
     write_tables(run.folder, run.records)
     write_maps(run.folder, Maps(cases={"x": {"lpips": "e" * 64}}))
+    write_canaries(run.folder, {"ns": Canary("logo/1 ns", "same")})
     DifferenceStore(run.folder).put(PAIR, VISIBLE)
     baseline = baseline_folder.load(in_memory / "base")
     runs.write_verdict(run.folder, judge(run, baseline).verdict)
@@ -67,6 +69,7 @@ def observe(world: Path) -> Iterator[object]:
     yield read_journal(world / "run", verified=True)
     yield read_stages(world / "run", run.endings.keys())
     yield load_maps(world / "run")
+    yield read_canaries(world / "run")
     yield DifferenceStore(world / "run").get(PAIR) or VISIBLE
     cases = load_accepted_cases(world / "run")
     yield cases.pairs, [cases.get(case_id) for case_id in run.endings]
@@ -89,6 +92,7 @@ FILES = (
             "tables.json",
             "verdict.json",
             "maps.json",
+            "canaries.json",
             "differences.jsonl",
             "baseline/pairs.json",
             "baseline/journal.jsonl",
