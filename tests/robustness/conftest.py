@@ -51,7 +51,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a process of `-n`: hand the count over."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["attack"] = dict(session.config.stash.get(COUNTS, Counter()))
+        counts: Counter[str] = session.config.stash.get(COUNTS, Counter())
+        output["attack"] = dict(counts)
 
 
 @pytest.hookimpl(optionalhook=True)
