@@ -29,6 +29,15 @@ Jobs = Annotated[
     int,
     typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0),
 ]
+EditTimeout = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        help="Longest that one edit may take. 0: the setting.",
+        min=0,
+        max=86400,
+    ),
+]
 Metrics = Annotated[
     list[str],
     typer.Option(

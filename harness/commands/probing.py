@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from editproof.harness.commands.common import Json, console, errors, find_project, print_table
+from editproof.harness.commands.common import (
+    EditTimeout,
+    Json,
+    console,
+    errors,
+    find_project,
+    print_table,
+)
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.wording import count_noun
 
@@ -29,15 +36,7 @@ def probe(
         str,
         typer.Argument(metavar="[NAME=]PIPELINE", help="As in `editproof run --pipeline`."),
     ],
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            help="Longest that one edit may take. 0: the setting.",
-            min=0,
-            max=86400,
-        ),
-    ] = 0,
+    timeout: EditTimeout = 0,
     as_json: Json = False,
 ) -> None:
     """Edit a known picture about 20 times, and say what a run of this pipeline would meet: its

@@ -14,6 +14,7 @@ import typer
 
 from editproof.harness.commands.common import (
     Baseline,
+    EditTimeout,
     Jobs,
     Json,
     Metrics,
@@ -119,15 +120,7 @@ def run(
         bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")
     ] = False,
     jobs: Jobs = 0,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            help="Longest that one edit may take. 0: the setting.",
-            min=0,
-            max=86400,
-        ),
-    ] = 0,
+    timeout: EditTimeout = 0,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Run every case, and leave the cache alone.")
     ] = False,

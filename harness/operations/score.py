@@ -207,7 +207,7 @@ def _read_outputs(text: str, missing: Literal["error", "skip"]) -> _Finished:
 
 def _make_pattern(part: str, text: str, base: Path) -> str:
     """An absolute pattern: a folder's pictures by their names, or what the text says. Raises
-    UsageError where there is no such folder.
+    UsageError where the folder does not exist.
     """
     path = base / Path(text).expanduser()
     if path.is_dir():

@@ -39,7 +39,7 @@ class PipelineInfo:
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """A scene that a model can't be asked: it is no case of the run, and no error."""
+    """A scene that a model can't be asked: it is not a case of the run, and not an error."""
 
     family: str
     name: str

@@ -61,8 +61,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " a seed would."
         ),
         "not applicable": (
-            "A scene that a model can't be asked, with the reason. It is no case of the run, and no"
-            " error."
+            "A scene that a model can't be asked, with the reason. It is not a case of the run, and"
+            " not an error."
         ),
         "case": (
             "One scene, one model and one seed. A run has one picture and one set of numbers for"

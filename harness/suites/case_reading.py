@@ -185,7 +185,7 @@ def _check_marks(path: Path, *, inverted: bool) -> None:
 def _derive_scale(
     own: OwnCase, facts: Facts, sizes: Mapping[str, tuple[int, ...]], scale: int
 ) -> int:
-    """Output pixels per input pixel. Raises UsageError where `expected` is of no such size."""
+    """Output pixels per input pixel. Raises UsageError where `expected` has another size."""
     height, width = sizes["input"][:2]
     if "expected" not in sizes:
         return facts.scale or scale

@@ -28,7 +28,7 @@ def scan_set(folder: CaseFolder, trust: Trust) -> Iterator[OwnCase | UsageError]
     """Every case of the set, and an error for each that can't be found, or for a pattern that finds
     nothing.
 
-    Raises UsageError where there is no such folder, or where the set is read from outside the
+    Raises UsageError where the folder does not exist, or where the set is read from outside the
     folder and the user does not allow it.
     """
     patterns = check_patterns(folder, f"folders.{folder.name}")

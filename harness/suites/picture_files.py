@@ -16,7 +16,7 @@ MOST_PICTURE_BYTES = 1 << 29
 
 
 def read_or_explain(path: Path, read: Callable[[Path], T]) -> T:
-    """What `read` gives; UsageError naming the file where it is no picture."""
+    """What `read` gives; UsageError naming the file where it is not a picture."""
     try:
         return read(path)
     except UnreadablePictureError as error:

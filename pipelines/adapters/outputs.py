@@ -124,7 +124,7 @@ class FinishedPictures:
     """A folder of pictures, by case."""
 
     def __init__(self, fields: Fields) -> None:
-        """Raises ContractError where there is no such folder, or no picture in it fits."""
+        """Raises ContractError where the folder does not exist, or no picture in it fits."""
         self.fields = fields
         self.capabilities = fields.capabilities
         self.stochastic = fields.has_seeds
@@ -245,7 +245,7 @@ class FinishedPictures:
 
     def _list_files(self) -> Mapping[str, Path]:
         """Pictures that fit the pattern, by path in the folder, sorted. Raises ContractError where
-        there is no such folder, or a link leads out of it.
+        the folder does not exist, or a link leads out of it.
         """
         base = Path(self.fields.folder)
         if not base.is_dir():

@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _describe(kind: str) -> Any:
-    """GET /object_info/{kind}: empty where there is no such class."""
+    """GET /object_info/{kind}: empty where the class is unknown."""
     if kind in SAVERS:
         return {kind: {"output": [], "output_node": True, "python_module": "nodes"}}
     if kind in OUTPUTS:

@@ -56,7 +56,7 @@ def request_of(**changes: Any) -> EditRequest:
 
 
 def shape_of(asked: Asked) -> dict[str, tuple[str, str, bytes]]:
-    """Of each part its file's name and kind, and its value where it is no file."""
+    """Of each part its file's name and kind, and its value where it is not a file."""
     return {
         part.name: (part.file_name, part.media_type, b"" if part.file_name else part.data)
         for part in asked.parts
