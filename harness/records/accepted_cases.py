@@ -16,7 +16,8 @@ from editproof.harness.records.cases import Measurement, StageRecord
 from editproof.harness.records.digests import Digest
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL, read_lines
-from editproof.harness.records.json_files import decode_json, file_digest, read_json
+from editproof.harness.records.json_files import file_digest, read_json
+from editproof.harness.records.record_lines import decode_record
 
 BASELINE = "baseline"
 PAIRS = "pairs.json"
@@ -79,7 +80,7 @@ class AcceptedCases:
             return None
         with self._path.open("rb") as file:
             file.seek(place[0])
-            return decode_json(file.read(place[1]), AcceptedCase, self._path)
+            return decode_record(file.read(place[1]), AcceptedCase, self._path)
 
 
 def load_accepted_cases(folder: Path) -> AcceptedCases:

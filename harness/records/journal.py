@@ -12,12 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.disk import naming_full_disk
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.json_files import add_checksum, decode_json, has_checksum
+from editproof.harness.records.json_files import has_checksum
+from editproof.harness.records.record_lines import decode_record, encode_record
 
 JOURNAL = "journal.jsonl"
 
@@ -43,7 +42,7 @@ class Journal:
 
     def append(self, record: CaseRecord) -> None:
         """Write one finished case and force it to disk."""
-        line = add_checksum(msgspec.json.encode(record)) + b"\n"
+        line = encode_record(record) + b"\n"
         with naming_full_disk(self._path, len(line)):
             rest = memoryview(line)
             while rest:
@@ -83,7 +82,7 @@ def read_lines(
             verified = verified or has_checksum(line)
             where = f"{path}, line {number}"
             try:
-                yield decode_json(line, kind, where, verified=verified), (start, len(line))
+                yield decode_record(line, kind, where, verified=verified), (start, len(line))
             except DamagedError as error:
                 raise DamagedError(f"{error}. {_remedy(path)}") from error
             start += len(line)

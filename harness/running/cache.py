@@ -12,7 +12,9 @@ from pathlib import Path
 from editproof.harness.pictures.links import bring, bring_picture
 from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.errors import DamagedError
-from editproof.harness.records.json_files import read_json, write_json
+from editproof.harness.records.foreign import read_file
+from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.record_lines import decode_record, encode_record
 from editproof.harness.records.runs import blob_path
 from editproof.harness.retention.cache_pruning import note_use
 
@@ -31,7 +33,7 @@ class Cache:
         if not case.key or not path.is_file():
             return None
         try:
-            record = read_json(path, CaseRecord)
+            record = decode_record(read_file(path), CaseRecord, path, verified=True)
             for digest in pictures_of(record):
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
@@ -50,7 +52,7 @@ class Cache:
             here, there = blob_path(self._folder, digest), blob_path(run_folder, digest)
             bring(there, here)
             bring_picture(here, there)
-        write_json(self._record_path(record.case.key), record)
+        write_atomically(self._record_path(record.case.key), encode_record(record))
 
     def _record_path(self, key: str) -> Path:
         return self._folder / "records" / key[:2] / f"{key}.json"
