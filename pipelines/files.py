@@ -4,9 +4,10 @@ surprises.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
@@ -20,8 +21,21 @@ from editproof.pipelines.contract import Image, Mask
 GREY16 = frozenset({"I;16", "I;16L", "I;16B", "I"})
 """Pillow's modes of one channel with 16 bits."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-"""What is read. Pillow knows more kinds, and starts another program for some of them."""
+FORMATS: Mapping[str, str] = {
+    "PNG": "Png",
+    "JPEG": "Jpeg",
+    "MPO": "Mpo",
+    "TIFF": "Tiff",
+    "WEBP": "WebP",
+    "BMP": "Bmp",
+    "GIF": "Gif",
+    "PPM": "Ppm",
+    "JPEG2000": "Jpeg2K",
+    "AVIF": "Avif",
+}
+"""What is read, and the module of Pillow that reads it. Pillow knows more kinds, and starts another
+program for some of them; to load them all takes longer than to read a picture.
+"""
 
 BITS_PER_SAMPLE = 258
 """TIFF's tag."""
@@ -143,7 +157,9 @@ def _open_picture(data: bytes) -> tuple[Pil.Image, int]:
 @cache
 def _formats() -> tuple[str, ...]:
     """Those of FORMATS that this Pillow knows."""
-    Pil.init()
+    for module in FORMATS.values():
+        if importlib.util.find_spec(f"PIL.{module}ImagePlugin"):
+            importlib.import_module(f"PIL.{module}ImagePlugin")
     return tuple(name for name in FORMATS if name in Pil.OPEN)
 
 

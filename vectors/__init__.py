@@ -4,7 +4,22 @@
 Its `render(seed, size, step=…)` draws a Scene.
 """
 
-from editproof.vectors.registry import VECTORS, UnknownVectorError, get_vector
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from editproof.vectors.scene import Box, Scene, Vector
 
+if TYPE_CHECKING:
+    from editproof.vectors.registry import VECTORS, UnknownVectorError, get_vector
+
 __all__ = ["VECTORS", "Box", "Scene", "UnknownVectorError", "Vector", "get_vector"]
+
+
+def __getattr__(name: str) -> Any:
+    """The families, which load what they are drawn with, are loaded when they are asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from editproof.vectors import registry
+
+    return getattr(registry, name)

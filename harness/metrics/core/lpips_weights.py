@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import urllib.request
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -155,6 +154,8 @@ def _download(target: Path) -> bool:
     """Download AlexNet (233 MB) into torch's hub cache. Returns False if the network does not
     deliver it.
     """
+    import urllib.request  # slow to load, and seldom asked for
+
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     digest = hashlib.sha256()
     try:

@@ -21,6 +21,7 @@ from editproof.pipelines.adapters.circuit import Circuit
 from editproof.pipelines.adapters.client import Busy, Client, Patience
 from editproof.pipelines.adapters.errors import AnswerError, ServiceError, ServiceGoneError
 from editproof.pipelines.adapters.fields import ServerFields
+from tests.pipelines.adapters.fake_proxy import FakeProxy
 from tests.pipelines.adapters.fake_server import Asked, FakeServer, Reply
 
 
@@ -227,6 +228,25 @@ def test_a_proxy_of_the_environment_is_used(
     monkeypatch.delenv("no_proxy", raising=False)
     server.on("*", Reply(body=b"by the proxy"))
     assert make("http://editproof.example").ask("GET", "/a").body == b"by the proxy"
+    assert server.requests[0].headers["host"] == "editproof.example"
+
+
+def test_a_proxy_of_the_environment_tunnels_what_is_encrypted(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It joins client and service, and sees neither what is asked nor the answer."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("editproof.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with FakeServer(tls=context) as server, FakeProxy(server.url) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        server.on("GET /a", Reply(body=b"secure"))
+        assert make("https://editproof.example").ask("GET", "/a").body == b"secure"
+    assert proxy.tunnels == ["editproof.example:443"]
     assert server.requests[0].headers["host"] == "editproof.example"
 
 
