@@ -165,12 +165,12 @@ class ComfyUI(Service[Fields]):
             raise ContractError(f"{self._graph.where} needs a mask: it does not find one itself")
         mask = request.mask if self.fields.mask == "white" else 1 - request.mask
         if self._roles.mask == self._roles.image:
-            return encode_mask(mask, "alpha", request.image), None
+            return encode_mask(mask, "soft_alpha", request.image), None
         # The mask in every channel: in colour as it is, in alpha as ComfyUI reads it, 1 - alpha.
         painted = np.repeat(mask[..., None], 3, axis=2)
         return (
             encode_image(request.image, self.fields.image_format),
-            encode_mask(mask, "alpha", painted),
+            encode_mask(mask, "soft_alpha", painted),
         )
 
     def _upload(self, picture: PictureFile) -> str:

@@ -20,7 +20,7 @@ MAX_SECONDS = 86_400.0
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that are this machine."""
 
-MaskKind = Literal["white", "black", "alpha"]
+MaskKind = Literal["white", "black", "alpha", "soft_alpha"]
 """What means "edit here": white, black, or where the picture's alpha is 0."""
 
 

@@ -124,7 +124,8 @@ class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True
         check_no_secrets(self.json, "json")
         check_no_secrets(self.form, "form")
         check_template(self.body, PLACEHOLDERS, "json" if self.json else "form")
-        if not {"image", "mask" if self.mask == "alpha" else ""} & {*find_placeholders(self.body)}:
+        holds_picture = {"image", "mask"} if self.mask.endswith("alpha") else {"image"}
+        if not holds_picture & {*find_placeholders(self.body)}:
             raise ValueError(
                 f"{'json' if self.json else 'form'} must hold {{image}} somewhere: the picture to"
                 " edit"

@@ -63,11 +63,13 @@ def encode_mask(
     channels: Literal[1, 3] = 1,
 ) -> PictureFile:
     """A mask as PNG: grey or RGB, with white or black for "edit here"; or the image with alpha 0
-    there.
+    there. `alpha` cuts soft edges at half: whoever edits where alpha is 0 keeps all that is partly
+    there. `soft_alpha` keeps them.
     """
     levels = _to_levels(mask)
-    if means_edit == "alpha":
-        rgba = np.dstack([_to_levels(image), 255 - levels])
+    if means_edit in {"alpha", "soft_alpha"}:
+        edited = levels if means_edit == "soft_alpha" else np.where(levels > 127, 255, 0)
+        rgba = np.dstack([_to_levels(image), 255 - edited]).astype(np.uint8)
         return _encode(Pil.fromarray(rgba), "png", name)
     picture = Pil.fromarray(255 - levels if means_edit == "black" else levels)
     return _encode(picture.convert("RGB") if channels == 3 else picture, "png", name)

@@ -71,13 +71,13 @@ def test_every_placeholder_is_filled_within_its_word(request_: EditRequest) -> N
     assert [Path(one).name for one in given[:3]] == ["output.png", "image.png", "mask.png"]
 
 
-@pytest.mark.parametrize("means_edit", ["white", "black", "alpha"])
+@pytest.mark.parametrize("means_edit", ["white", "black", "alpha", "soft_alpha"])
 def test_mask_is_given_the_way_that_was_asked_for(request_: EditRequest, means_edit: str) -> None:
     make_program('cp "$2" mask-given; cp "$1" "$3"')
     table = {"adapter": "cmd", "command": "./edit {image} {mask} {output}", "mask": means_edit}
     load(name_table(table, "x").locate(Path.cwd()))(request_)
     with Pil.open("mask-given") as mask:
-        levels = np.asarray(mask.getchannel("A") if means_edit == "alpha" else mask)
+        levels = np.asarray(mask.getchannel("A") if means_edit.endswith("alpha") else mask)
     assert request_.mask is not None
     wanted = request_.mask if means_edit == "white" else 1 - request_.mask
     assert np.array_equal(levels, np.uint8(wanted * 255))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import openai
 import pytest
+from PIL import Image as Pil
 
 from editproof.pipelines.adapters.errors import AnswerError, ServiceError
 from editproof.pipelines.adapters.names import name_table
@@ -97,6 +99,16 @@ def test_alpha_0_of_the_mask_means_edit_here(server: FakeServer, make: Make) -> 
     assert request.mask is not None
     make()(request)
     assert (decode_mask(server.requests[0].form["mask"].data) == 1 - request.mask).all()
+
+
+def test_soft_edges_of_the_mask_are_cut_at_half(server: FakeServer, make: Make) -> None:
+    """An endpoint of this shape edits where alpha is 0, and nowhere else."""
+    server.on("POST /v1/images/edits", ANSWER)
+    mask = np.tile(np.array([0, 0.2, 0.49, 0.51, 0.8, 1], np.float32), (8, 2))
+    make()(request_of(mask=mask))
+    with Pil.open(io.BytesIO(server.requests[0].form["mask"].data)) as sent:
+        alpha = np.asarray(sent.getchannel("A"))
+    assert alpha.tolist() == [[255, 255, 255, 0, 0, 0] * 2] * 8
 
 
 def test_a_request_without_a_mask_sends_none(server: FakeServer, make: Make) -> None:
