@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -340,11 +341,28 @@ def _show(
     ]
     lines += [f"run:     {run.folder}"]
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
-    lines += [f"next:    {step}"] if (step := choose_next_step(verdict, run.folder)) else []
+    step = choose_next_step(verdict, run.folder) or _advise_on_budgets(run)
+    lines += [f"next:    {step}"] if step else []
     lines += [f"size:    {describe_size(measure_folder(run.folder))}"] if page else []
     lines += [f"report:  {page}"] if page else []
     for line in lines:
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _advise_on_budgets(run: Run) -> str:
+    """What to do about a first run that is over budgets of a shipped suite; empty: it is not."""
+    from editproof.harness.suites.suite import shipped_suites
+
+    verdict, suite = _read_verdict(run), run.manifest.suite.name
+    failing = [finding for finding in verdict.findings if finding.fails]
+    if not failing or verdict.baseline or any(finding.rule != "budget" for finding in failing):
+        return ""
+    if suite not in shipped_suites():
+        return ""
+    return (
+        f"look at the report. If its pictures are right, `editproof baseline accept"
+        f" {shlex.quote(str(run.folder))}` accepts what they are over the budgets of {suite}"
+    )
 
 
 @contextmanager

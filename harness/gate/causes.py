@@ -286,11 +286,13 @@ def _format_change(evidence: Evidence | None) -> str:
     return f"; {name} {evidence.stat} in {evidence.region} went from {before} to {after}"
 
 
-def judge_case(scored: Scored) -> Outcome:
-    """What became of one case, or of a scene's seeds, by itself."""
-    if not scored.judged or not (scored.answered or _direction(scored) < 0):
-        return Outcome.CHANGED
-    return {-1: Outcome.REGRESSED, 0: Outcome.TRADED, 1: Outcome.IMPROVED}[_direction(scored)]
+def judge_case(cause: Cause, scored: Scored) -> Outcome:
+    """What became of one case of a cause, or of a scene's seeds, by the rules of a cause. What one
+    case loses where the cause as a whole is an improvement is the price of it: traded.
+    """
+    alone = Cause(cause.models, cause.stage, (scored,)).outcome
+    lost = alone is Outcome.REGRESSED and cause.outcome is Outcome.IMPROVED
+    return Outcome.TRADED if lost else alone
 
 
 def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Finding:

@@ -27,6 +27,7 @@ from editproof.harness.gate.causes import (
 from editproof.harness.gate.first_stage import find_first_stages
 from editproof.harness.gate.limits import (
     Groups,
+    accept_budgets,
     group_columns,
     judge_budgets,
     judge_limits,
@@ -36,7 +37,7 @@ from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.canaries import list_canary_notes
+from editproof.harness.records.canaries import list_canary_notes, list_changed_services
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
@@ -141,9 +142,11 @@ def judge(
         )
         compared = compare(run, baseline, groups, rules, looking)
     found = [*judge_budgets(run, groups), *judge_limits(run, groups)]
+    if baseline:
+        found = accept_budgets(found, run, baseline.run)
     if compared:
         found = [*_drop_ended_budgets(found, compared.findings), *compared.findings]
-    invalid = [*validity.of_run(run)]
+    invalid = [*validity.of_run(run), *list_changed_services(run.folder)]
     if baseline and compared:
         invalid += validity.of_comparison(run, baseline, compared.pairing, compared.unseen)
     invalid += [finding.text for finding in found if finding.outcome is Outcome.ERROR]
@@ -316,7 +319,12 @@ def _list_not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
 
 def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
     """Every picture that is not the accepted one, the most visible first."""
-    outcome = {column: judge_case(one) for one in compared.scored for column in one.columns}
+    outcome = {
+        column: judge_case(cause, one)
+        for cause in compared.causes
+        for one in cause.scored
+        for column in one.columns
+    }
     found = []
     for one in compared.looks.by_column.values():
         if one.state in {"unchanged", "no picture"} or (

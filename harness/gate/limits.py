@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,13 @@ import numpy.typing as npt
 from editproof.harness.gate import cost
 from editproof.harness.records.cases import Case
 from editproof.harness.records.families import is_covered
+from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, NumberKey
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Budget, Limit, Margin
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
 from editproof.harness.records.wording import name_case, number
+from editproof.harness.suites.suite import list_shipped_budgets
 
 AT_RISK = 0.05
 """A budget kept with less than this share of its limit left is at risk."""
@@ -65,8 +68,9 @@ def list_left_out(run: Run, groups: Groups) -> Iterable[str]:
 
 def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, NumberGrid, Groups]]:
     """Each budget that covers a family of the run, its row of the grid, and the cases of each
-    family that have the number.
+    family that have the number. What failed has none, and that is said elsewhere.
     """
+    groups = _leave_failed_out(run, groups)
     budgets = run.manifest.suite.budgets
     keys = tuple(dict.fromkeys(NumberKey(b.metric, b.region, b.stat) for b in budgets))
     grid = run.number_grid(keys)
@@ -84,6 +88,64 @@ def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, Numbe
                 grid,
                 {group: columns for group, columns in there.items() if len(columns)},
             )
+
+
+def _leave_failed_out(run: Run, groups: Groups) -> Groups:
+    failed = {run.column_of[case_id] for case_id, ending in run.endings.items() if ending.error}
+    if not failed:
+        return groups
+    return {
+        group: columns[[column not in failed for column in columns]]
+        for group, columns in groups.items()
+    }
+
+
+def accept_budgets(found: Sequence[Finding], run: Run, accepted: Run) -> list[Finding]:
+    """The findings, where a budget that ships with a suite is waived if the accepted run is past it
+    as well: whoever accepted that answers for it. A budget that somebody wrote stays what it is.
+    """
+    past = [finding for finding in found if finding.outcome is Outcome.REGRESSED]
+    shipped = list_shipped_budgets(run.manifest.suite.name) if past else ()
+    if not shipped:
+        return [*found]
+    before = {
+        _identify(finding)
+        for finding in judge_budgets(accepted, group_columns(accepted))
+        if finding.outcome is Outcome.REGRESSED
+    }
+    budgets = [budget for budget in run.manifest.suite.budgets if budget in shipped]
+    ours = {(budget.metric, budget.region, budget.stat) for budget in budgets}
+    return [_accept(one) if _is_accepted(one, before, ours) else one for one in found]
+
+
+def _is_accepted(
+    finding: Finding,
+    before: Collection[tuple[object, ...]],
+    shipped: Collection[tuple[str, str, str]],
+) -> bool:
+    evidence = finding.evidence
+    if finding.rule != "budget" or finding.outcome is not Outcome.REGRESSED or evidence is None:
+        return False
+    name = (metric_name(evidence.metric), evidence.region, evidence.stat)
+    return name in shipped and _identify(finding) in before
+
+
+def _accept(finding: Finding) -> Finding:
+    added = ". The accepted run is past it, too"
+    return replace(
+        finding,
+        outcome=Outcome.WAIVED,
+        fails=False,
+        words=f"{finding.words}{added}",
+        text=f"{finding.text}{added}",
+    )
+
+
+def _identify(finding: Finding) -> tuple[object, ...]:
+    """What a budget's finding is about, without its value."""
+    one = finding.evidence
+    number = (one.metric, one.region, one.stat, one.limit) if one else ()
+    return (finding.families, finding.models, *number)
 
 
 def judge_limits(run: Run, groups: Groups) -> Iterable[Finding]:

@@ -66,9 +66,25 @@ def of_run(run: Run) -> Iterable[str]:
         case for case in run.manifest.cases if case.id in run.endings and run.endings[case.id].error
     ]
     if failed:
-        listed = name_few([f"{name_case(case)}: {run.endings[case.id].reason}" for case in failed])
         cases = count_noun(total, "case")
-        yield f"{len(failed)} of {cases} failed ({listed}). Fix them, and run again"
+        listed = _list_failures(run, failed)
+        yield (
+            f"{len(failed)} of {cases} failed ({listed}). Fix the cause, and continue the run with"
+            " --resume, which runs these cases again"
+        )
+
+
+def _list_failures(run: Run, failed: Sequence[Case]) -> str:
+    """The cases that failed, those of one reason together."""
+    by_reason: dict[str, list[Case]] = {}
+    for case in failed:
+        by_reason.setdefault(run.endings[case.id].reason, []).append(case)
+    return name_few(
+        [
+            f"{name_case(first)}{f' and {len(more)} more' if more else ''}: {reason}"
+            for reason, (first, *more) in by_reason.items()
+        ]
+    )
 
 
 def explain_nothing_judged(run: Run, noise: NoiseFloor, *, has_baseline: bool) -> str:

@@ -116,6 +116,9 @@ def run_suite(
             progress.show_pairs(console, "pairs of pictures", quiet=quiet),
             first_run=True,
         )
+    if any(ending.error for ending in done.endings.values()):
+        again = _write_resumption(asked, config, project)
+        warn(f"cases failed. When the cause is fixed, this runs them again: {again}")
     if config.cache:
         keep_cache_small(config.cache, project, warn)
     return judged
@@ -130,13 +133,18 @@ def _saying_how_to_go_on(asked: RunRequest, config: RunConfig, project: Project)
         if not (config.folder / "manifest.json").is_file():
             stop.add_note("Nothing was run yet")
             raise
-        here, start = config.folder, Path.cwd()
-        here = here.relative_to(start) if here.is_relative_to(start) else here
-        words = ["editproof", "run", "--resume", "--out", str(here)]
-        words += [word for text in asked.pipelines for word in ("--pipeline", text)]
-        words += ["--trust"] if _needs_trust(asked, config, project) else []
-        stop.add_note(f"`{shlex.join(words)}` continues the run in {here}")
+        stop.add_note(f"`{_write_resumption(asked, config, project)}` continues the run")
         raise
+
+
+def _write_resumption(asked: RunRequest, config: RunConfig, project: Project) -> str:
+    """The command that runs what is missing or has failed."""
+    here, start = config.folder, Path.cwd()
+    here = here.relative_to(start) if here.is_relative_to(start) else here
+    words = ["editproof", "run", "--resume", "--out", str(here)]
+    words += [word for text in asked.pipelines for word in ("--pipeline", text)]
+    words += ["--trust"] if _needs_trust(asked, config, project) else []
+    return shlex.join(words)
 
 
 def _needs_trust(asked: RunRequest, config: RunConfig, project: Project) -> bool:

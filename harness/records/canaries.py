@@ -42,15 +42,20 @@ def read_canaries(folder: Path) -> Mapping[str, Canary]:
     return read_json(path, _File).models if path.is_file() else {}
 
 
-def list_canary_notes(folder: Path) -> Iterator[str]:
-    """What a person must know of the services of a run."""
+def list_changed_services(folder: Path) -> Iterator[str]:
+    """Why a run can't be judged, where a service was not the same throughout."""
     for model, canary in read_canaries(folder).items():
         if canary.state == "changed":
             yield (
                 f"the service of {model} changed during this run ({canary.detail}), so its cases"
                 " are of two versions. Run it again"
             )
-        elif canary.state == "varies":
+
+
+def list_canary_notes(folder: Path) -> Iterator[str]:
+    """What a person should know of the services of a run, though it can be judged."""
+    for model, canary in read_canaries(folder).items():
+        if canary.state == "varies":
             yield (
                 f"the service of {model} answers the same request differently each time"
                 f" ({canary.case}), so pictures can't show whether it changed during the run"

@@ -94,6 +94,11 @@ def shipped_suites() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
+def list_shipped_budgets(name: str) -> tuple[Budget, ...]:
+    """Budgets of the shipped suite of that name; none: there is no such suite."""
+    return load_suite(name, SHIPPED).budgets if name in shipped_suites() else ()
+
+
 def load_suite(name: str, folder: Path) -> Suite:
     """A shipped suite by name, or any by the path of its .toml file, relative to `folder`.
 

@@ -58,6 +58,9 @@ COUNTED = frozenset({"status", "seed"})
 HELD_TO = {"budget": "budget", "limit": "limit"}
 """What a rule's limit is called; of any other it is a margin."""
 
+PAST = {"budget": "over budget", "limit": "past a limit"}
+"""What is said of a number that does not keep such a rule: no picture need have got worse."""
+
 NAMED_FAMILIES = 4
 NAMED_MODELS = 3
 NAMED_PLACES = 3
@@ -219,8 +222,14 @@ def write_headline(verdict: Verdict) -> str:
     if verdict.invalid:
         return "could not be judged"
     if verdict.exit_code is ExitCode.REGRESSION:
-        failing = [finding.outcome for finding in verdict.findings if finding.fails]
-        worst = min(failing, key=OUTCOMES.index, default=Outcome.REGRESSED)
+        failing = [finding for finding in verdict.findings if finding.fails]
+        if failing and all(finding.rule in PAST for finding in failing):
+            return PAST[failing[0].rule]
+        worst = min(
+            (finding.outcome for finding in failing),
+            key=OUTCOMES.index,
+            default=Outcome.REGRESSED,
+        )
         return "regression" if worst in {Outcome.REGRESSED, Outcome.ERROR} else f"fail: {worst}"
     if verdict.exit_code is ExitCode.OK:
         return "pass"
@@ -280,9 +289,15 @@ def explain_verdict(verdict: Verdict) -> str:
         for finding in verdict.findings
         if finding.outcome is verdict.outcome and is_open(finding)
     ]
-    more = len(found) - NAMED_FINDINGS
-    said = [_describe_cause(finding) for finding in found[:NAMED_FINDINGS]]
-    return "; ".join([*said, *([f"and {count_noun(more, 'more finding')}"] if more > 0 else [])])
+    return _name_causes(found)
+
+
+def describe_improvement(verdict: Verdict) -> str:
+    """What a pass is the better for: `the fill is sharper in logo with ns`; empty: nothing."""
+    if verdict.exit_code is not ExitCode.OK:
+        return ""
+    found = [one for one in verdict.findings if one.outcome is Outcome.IMPROVED]
+    return _name_causes(found)
 
 
 def write_sentence(manifest: Manifest, verdict: Verdict) -> str:
@@ -326,6 +341,8 @@ def shorten(text: str, most: int = MAX_TEXT) -> str:
 
 
 def _describe_outcome(finding: Finding, outcome: str) -> str:
+    if finding.outcome is Outcome.REGRESSED and finding.rule in PAST:
+        return PAST[finding.rule]
     if finding.fails and finding.outcome not in {Outcome.REGRESSED, Outcome.ERROR}:
         return f"{outcome}, fails the build"
     if not finding.fails and finding.outcome in {Outcome.REGRESSED, Outcome.TRADED}:
@@ -350,6 +367,12 @@ def _number(rule: str, evidence: Evidence) -> str:
 
 def _quantity(value: float, evidence: Evidence) -> str:
     return strip_foreign(numbers.format_quantity(value, evidence.unit))
+
+
+def _name_causes(found: Sequence[Finding]) -> str:
+    more = len(found) - NAMED_FINDINGS
+    said = [_describe_cause(finding) for finding in found[:NAMED_FINDINGS]]
+    return "; ".join([*said, *([f"and {count_noun(more, 'more finding')}"] if more > 0 else [])])
 
 
 def _describe_cause(finding: Finding) -> str:

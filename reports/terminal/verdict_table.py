@@ -15,6 +15,7 @@ from editproof.harness.records.verdicts import Verdict
 from editproof.harness.records.wording import count_noun
 from editproof.reports.common.verdict import (
     Line,
+    describe_improvement,
     explain_verdict,
     list_notes,
     list_reasons,
@@ -59,17 +60,22 @@ def note_lines(verdict: Verdict) -> list[str]:
 
 
 def list_verdict(verdict: Verdict) -> list[str]:
-    """The verdict, and why: one line or two."""
-    why = explain_verdict(verdict)
+    """The verdict, and why, or what is better: one line or two."""
+    why, better = explain_verdict(verdict), describe_improvement(verdict)
     return [
         f"verdict: {write_headline(verdict)}: {sum_up(verdict)}",
         *([f"because: {why}"] if why else []),
+        *([f"better:  {better}"] if better else []),
     ]
 
 
 def choose_next_step(verdict: Verdict, folder: Path) -> str:
-    """The command that says which stage did the first of it; empty: no picture needs a look."""
-    found = (one for one in open_findings(verdict) if one.rule == "picture" and one.case_id)
+    """The command that says which stage did the first of it; empty: no picture needs a look, or
+    its pipeline shows no stages.
+    """
+    found = (
+        one for one in open_findings(verdict) if one.rule == "picture" and one.case_id and one.stage
+    )
     worst = next(found, None)
     return (
         f"editproof blame {shorten(worst.case_id)} --run {shlex.quote(str(folder))}"

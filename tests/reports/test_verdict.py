@@ -120,6 +120,7 @@ def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
     [
         (verdict(code=ExitCode.OK, outcome=Outcome.IMPROVED), "pass"),
         (verdict(FINDING), "regression"),
+        (verdict(BUDGET), "over budget"),
         (verdict(BUDGET, of(Outcome.TRADED, fails=True)), "regression"),
         (verdict(replace(of(Outcome.TRADED), fails=True)), "fail: traded"),
         (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.UNDERPOWERED), "underpowered"),
@@ -155,7 +156,8 @@ def test_a_pass_says_in_one_line_what_changed() -> None:
         (
             "verdict: pass: 24 pictures unchanged, 9 changed invisibly (JOD at most 0.02), 3"
             " improved: logo · patch"
-        )
+        ),
+        "better:  the fill is blurrier in logo with ns, first at inpaint",
     ]
     assert shown(judged) == ""
 
@@ -293,6 +295,14 @@ def test_next_step_leads_to_the_first_picture() -> None:
         == "editproof blame id --run 'runs/a b'"
     )
     assert choose_next_step(verdict(BUDGET), Path("runs/a")) == ""
+    assert choose_next_step(verdict(replace(FINDING, stage="")), Path("runs/a")) == ""
+
+
+def test_a_number_past_a_budget_is_not_called_worse() -> None:
+    """Nothing need have changed: it is over its budget, and said so."""
+    assert make_line(BUDGET).said == "over budget"
+    assert make_line(replace(BUDGET, rule="limit")).said == "past a limit"
+    assert make_line(replace(BUDGET, outcome=Outcome.PASS, fails=False)).said == "pass"
 
 
 # JUnit

@@ -21,6 +21,7 @@ from editproof.harness.records.runs import Run, load
 from editproof.harness.records.suites import Budget, Limit, Waiver
 from editproof.harness.records.tables import write_tables
 from editproof.harness.records.verdicts import Outcome
+from editproof.harness.suites.suite import list_shipped_budgets
 from tests.harness.made import BUDGET, MARGIN, failed, judge_beside, measured, of_pictures, run_of
 
 
@@ -119,6 +120,36 @@ def test_what_was_not_measured_never_passes_and_never_regresses(run: Run, part: 
     verdict = judge_beside(run, None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
     assert any(part in reason for reason in verdict.invalid), verdict.invalid
+
+
+def test_cases_that_failed_for_one_reason_are_told_together() -> None:
+    """And no budget is said to lack its number where the cases failed."""
+    run = run_of(failed(1), failed(2), failed(3), budgets=(BUDGET,))
+    verdict = judge_beside(run, None)
+    assert len(verdict.invalid) == 1
+    assert "3 of 3 cases failed (logo/1 ns seed 42 and 2 more: by design)" in verdict.invalid[0]
+    assert verdict.notes == ()
+
+
+def test_a_shipped_budget_that_the_accepted_run_is_past_is_waived() -> None:
+    """Whoever accepted the pictures answers for them."""
+    budgets = list_shipped_budgets("quick")[:1]
+    now, past, kept = (
+        run_of(measured(value), budgets=budgets, name="quick") for value in (25.0, 26.0, 36.0)
+    )
+    assert judge_beside(now, None).exit_code is ExitCode.REGRESSION
+    waived = judge_beside(now, past).findings[0]
+    assert (waived.outcome, waived.fails) == (Outcome.WAIVED, False)
+    assert waived.text.endswith("The accepted run is past it, too")
+    assert judge_beside(now, kept).findings[0].fails
+
+
+@pytest.mark.parametrize("name", ["mine", "quick"])
+def test_a_budget_that_somebody_wrote_holds_always(name: str) -> None:
+    """Though the accepted run is past it."""
+    written = (replace(list_shipped_budgets("quick")[0], min=31.0),)
+    now, past = (run_of(measured(25.0), budgets=written, name=name) for _ in range(2))
+    assert judge_beside(now, past).findings[0].fails
 
 
 def test_a_failed_case_outranks_a_regression() -> None:

@@ -194,9 +194,11 @@ def test_what_plainly_leads_away_from_the_right_answer_settles_a_trade(
     are a trade then.
     """
     difference = Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"all": Step(before, after)})
-    finding = the_finding(judged(tmp_path, values, difference=difference))
+    verdict = judged(tmp_path, values, difference=difference)
+    finding = the_finding(verdict)
     fails = outcome is Outcome.REGRESSED or (outcome is Outcome.TRADED and after - before > 0.25)
     assert (finding.outcome, finding.fails) == (outcome, fails)
+    assert [change.outcome for change in verdict.changes] == [outcome]
 
 
 def replace_steps(before: float, after: float) -> Difference:

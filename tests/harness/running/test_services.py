@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from editproof.harness.records.canaries import list_canary_notes, read_canaries
+from editproof.harness.records.canaries import (
+    list_canary_notes,
+    list_changed_services,
+    read_canaries,
+)
 from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.suites import Model
@@ -100,9 +104,13 @@ def test_a_service_that_changes_meanwhile_is_noticed(
 ) -> None:
     (service / "how").write_text(how)
     done = command("run", "tiny.toml", "--out", "run", "--no-cache", "--jobs", "1", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (3 if state == "changed" else 0), done.stderr
     assert read_canaries(service / "run")["paid"].state == state
-    notes = list(list_canary_notes(service / "run"))
+    reasons = list(list_changed_services(service / "run"))
+    notes = [*reasons, *list_canary_notes(service / "run")]
     assert len(notes) == bool(said)
     assert all(said in note for note in notes)
-    assert all(note in json.loads(done.stdout)["verdict"]["notes"] for note in notes)
+    verdict = json.loads(done.stdout)["verdict"]
+    assert all(note in [*verdict["notes"], *verdict["invalid"]] for note in notes)
+    assert bool(reasons) == (state == "changed")
+    assert all(reason in verdict["invalid"] for reason in reasons)
