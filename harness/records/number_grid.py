@@ -5,7 +5,7 @@ They come from the table of measurements, or from records in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,7 +119,7 @@ class _GridBuilder:
         if not self._rows:
             return
         columns, (metrics, regions, stats) = self._columns, self._names
-        for batch in _read_batches(path, _COLUMNS, index):
+        for batch in _read_batches(path, _COLUMNS, index, columns):
             case_id, metric, region, stat, why = (
                 _encode_words(batch, name) for name in _COLUMNS if name != "value"
             )
@@ -151,21 +151,41 @@ def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKe
     """Every number that a table of measurements has, in its order."""
     found: dict[NumberKey, None] = {}
     for batch in _read_batches(path, ["metric", "region", "stat"], index):
-        metric, region, stat = (_encode_words(batch, name) for name in ("metric", "region", "stat"))
-        names = [part.dictionary.to_pylist() for part in (metric, region, stat)]
-        indices = np.stack([_to_array(part.indices) for part in (metric, region, stat)])
-        code = (indices[0] * len(names[1]) + indices[1]) * len(names[2]) + indices[2]
-        _, first = np.unique(code, return_index=True)
-        for at in np.sort(first):
-            m, r, s = (names[axis][indices[axis, at]] for axis in range(3))
+        parts = [_encode_words(batch, name) for name in ("metric", "region", "stat")]
+        names = [part.dictionary.to_pylist() for part in parts]
+        places = [_to_array(part.indices) for part in parts]
+        code = (places[0] * len(names[1]) + places[1]) * len(names[2]) + places[2]
+        for at in np.sort(_find_first(code)):
+            m, r, s = (words[place[at]] for words, place in zip(names, places, strict=True))
             found[NumberKey(metric_name(m), r, s)] = None
     return tuple(found)
 
 
-def _read_batches(path: Path, columns: list[str], index: TableIndex | None) -> Iterable[Any]:
+def _find_first(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Where each code occurs first. Codes are small numbers, so nothing needs to be sorted."""
+    first = np.full(int(codes.max(initial=-1)) + 1, -1, np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first[first >= 0]
+
+
+def _read_batches(
+    path: Path,
+    columns: list[str],
+    index: TableIndex | None,
+    cases: Container[str] | None = None,
+) -> Iterable[Any]:
+    """The table, some rows at a time; `cases`: without parts that have none of them."""
     words = [name for name in columns if name != "value"]
     with open_table(path, words, index) as file:
-        yield from file.iter_batches(batch_size=_BATCH, columns=columns)
+        for group in range(file.num_row_groups):
+            if cases is None or _has_any(file, group, cases):
+                yield from file.iter_batches(_BATCH, row_groups=[group], columns=columns)
+
+
+def _has_any(file: Any, group: int, cases: Container[str]) -> bool:
+    """Whether a row group of the table has one of these cases."""
+    ids = file.read_row_group(group, columns=["case_id"]).column(0)
+    return any(word in cases for part in ids.chunks for word in part.dictionary.to_pylist())
 
 
 def _encode_words(batch: Any, name: str) -> Any:

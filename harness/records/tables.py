@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 import msgspec
 
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.endings import CaseEnding, make_ending
-from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.errors import DamagedError, plain_line
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, read_json, write_json
 
@@ -30,6 +30,9 @@ TABLE_INDEX = "tables.json"
 
 CASE_COLUMNS = ["case_id", *(field.name for field in fields(CaseEnding))]
 """Of `cases.parquet`."""
+
+_KINDS = get_type_hints(CaseEnding)
+"""Column of `cases.parquet` -> what its values are."""
 
 
 _AT_A_TIME = 256
@@ -75,11 +78,33 @@ def read_current_index(folder: Path) -> TableIndex | None:
     return index if there else None
 
 
-def read_case_rows(folder: Path, index: TableIndex) -> dict[str, dict[str, Any]]:
-    """Case id -> the rest of its row in `cases.parquet`, by column."""
-    with open_table(folder / CASES, ["case_id"], index) as file:
-        rows = file.read(columns=CASE_COLUMNS).to_pylist()
-    return {row.pop("case_id"): row for row in rows}
+def read_endings(folder: Path, index: TableIndex) -> dict[str, CaseEnding]:
+    """Case id -> how it ended, from `cases.parquet`. Raises DamagedError."""
+    path = folder / CASES
+    found: dict[str, CaseEnding] = {}
+    with open_table(path, ["case_id"], index) as file:
+        kinds = {name: kind for name, kind in _KINDS.items() if name in file.schema_arrow.names}
+        for batch in file.iter_batches(columns=["case_id", *kinds]):
+            try:
+                columns = [_read_column(batch.column(name), kind) for name, kind in kinds.items()]
+            except msgspec.ValidationError as error:
+                raise DamagedError(
+                    f"{path} is damaged: {error}. Remove it, and the journal is read instead"
+                ) from error
+            rows = zip(*columns, strict=True)
+            endings = (CaseEnding(**dict(zip(kinds, row, strict=True))) for row in rows)
+            found.update(zip(batch.column("case_id").to_pylist(), endings, strict=True))
+    return found
+
+
+def _read_column(column: Any, kind: Any) -> list[Any]:
+    """The column's values, which must be of that kind. Equal texts are one object."""
+    if kind is not str:
+        return msgspec.convert(column.to_pylist(), list[kind])
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    words = msgspec.convert(encoded.dictionary.to_pylist(), list[str])
+    plain = [plain_line(word) for word in words]
+    return [plain[at] for at in msgspec.convert(encoded.indices.to_pylist(), list[int])]
 
 
 def _measure_journal(folder: Path) -> int:

@@ -13,14 +13,9 @@ import pytest
 from scipy.special import digamma, polygamma
 from scipy.stats import ttest_ind
 
-from editproof.harness.gate.seeds import (
-    SCENE_ALARM,
-    TRUST,
-    _inverse_trigamma,
-    count_seeds_needed,
-    shrink_variances,
-)
+from editproof.harness.gate.seeds import MANY, SCENE_ALARM, count_seeds_needed
 from editproof.harness.gate.seeds import test as compare_scores
+from editproof.harness.gate.statistics import TRUST, _inverse_trigamma, shrink_variances
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
