@@ -16,7 +16,6 @@ All tests of a kind are corrected by Holm's method.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat

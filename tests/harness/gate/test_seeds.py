@@ -213,6 +213,18 @@ def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
     assert found.pictures[2][0, [0, 2]].min() > 0.01
 
 
+def test_among_many_scenes_a_dead_picture_is_found_as_well() -> None:
+    """There its noise is drawn towards that of all scenes."""
+    rng = np.random.default_rng(6)
+    scores = [(rng.normal(0, 0.4, (1, 3)), rng.normal(0, 0.4, (1, 3))) for _ in range(MANY)]
+    groups = [("logo", "ns")] * MANY
+    assert min(one.min() for one in compare_scores(scores, groups).pictures) > 0.01
+    scores[2][0][0, 1] += 10
+    found = compare_scores(scores, groups)
+    assert found.pictures[2][0, 1] < 1e-4
+    assert found.pictures[2][0, [0, 2]].min() > 0.01
+
+
 def test_what_nobody_sees_is_no_change_however_certain(tmp_path: Path) -> None:
     """A shift of all numbers, and no picture differs visibly."""
     verdict = verdict_of(tmp_path, ((5.0,) * 3,) * 6, INVISIBLE)
