@@ -10,12 +10,10 @@ which the gate does not read where they are there, is left out.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,21 +21,21 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.measuring import Usage, run_measured
 from editproof.harness.metrics.core.colorvideovdp import PARTS
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.pictures.differences import FILE, PicturePair, viewing_of
-from editproof.harness.records import runs
 from editproof.harness.records.cases import Case
 from editproof.harness.records.json_files import add_checksum
 from editproof.harness.records.manifest import (
     SCHEMA,
     Manifest,
-    MetricInfo,
     PipelineInfo,
     write_manifest,
 )
+from editproof.harness.records.runs import load_verdict
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.tables import (
     CASE_COLUMNS,
@@ -46,6 +44,7 @@ from editproof.harness.records.tables import (
     write_index,
     write_table,
 )
+from editproof.harness.suites.cases import describe_metrics
 from editproof.harness.suites.suite import load_suite
 
 if TYPE_CHECKING:
@@ -87,11 +86,12 @@ def main() -> None:
         " core, start-up included. A tenth of the pictures changed visibly, and how visibly is"
         " known from the run. Numbers are drawn at random; of the run folder only the tables are"
         " made, and the journal, which the gate does not read where they are up to date, is left"
-        " out. `python -m benchmarks.gate` measures it."
+        " out. Others shared the machine's two cores: processor time is what an idle one takes."
+        " `python -m benchmarks.gate` measures it."
     )
     heading = (
-        "| cases | numbers | findings | seconds | of the processor | may take | peak memory, GiB |"
-        " may take |"
+        "| cases | numbers | findings | processor time, s | wall time, s | may take, s | peak"
+        " memory, GiB | may take |"
     )
     lines = [
         "# What the gate takes",
@@ -107,46 +107,56 @@ def main() -> None:
 
 
 def _row(size: int, folder: Path) -> str:
-    suite = load_suite("nightly", folder)
-    cases = tuple(_cases(suite, size))
+    numbers = make_runs(folder, size, EVERY_NIGHT)
+    usage, findings = measure_gate(folder)
+    most_s, most_gib = LIMITS.get(size, (None, None))
+    cells = [
+        f"{size:,}",
+        f"{size * numbers:,}",
+        str(findings),
+        f"{usage.cpu_s:.1f}",
+        f"{usage.seconds:.1f} (load {usage.load:.0f})",
+        f"{most_s:g}" if most_s else "",
+        f"{usage.peak_gib:.2f}",
+        f"{most_gib:g}" if most_gib else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def make_runs(folder: Path, size: int, metrics: Sequence[str]) -> int:
+    """Make `run` and `baseline` of so many cases in the folder. Returns how many numbers a case
+    has.
+    """
+    suite = replace(load_suite("nightly", folder), metrics=tuple(metrics))
+    cases = tuple(draw_cases(suite, size))
     keys = [
         (metric.identity, metric.unit_of(stat), region, stat)
-        for metric in (get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT)
+        for metric in (get_metric(name, NO_WEIGHTS) for name in metrics)
         for region in metric.regions
         for stat in metric.stats
     ]
     for seed, name in enumerate(("run", "baseline")):
         _write(folder / name, suite, cases, keys, seed)
     _write_differences(folder / "run", suite, cases)
+    return len(keys)
+
+
+def measure_gate(folder: Path) -> tuple[Usage, int]:
+    """Judge `run` beside `baseline` in a process of its own, as `editproof gate` does. Returns what
+    that took, and how many findings there are.
+    """
     code = (
         "import sys; from editproof.harness.commands.cli import app; "
         "app(['gate', sys.argv[1], '--baseline', sys.argv[2], '--no-github'])"
     )
-    command = [sys.executable, "-c", code, str(folder / "run"), str(folder / "baseline")]
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status) not in {0, 1}:
-        raise RuntimeError("the gate could not judge the benchmark's run")
-    verdict = runs.load(folder / "run").verdict
-    most_s, most_gib = LIMITS.get(size, (None, None))
-    cells = [
-        f"{size:,}",
-        f"{size * len(keys):,}",
-        str(len(verdict.findings) if verdict else 0),
-        f"{seconds:.1f}",
-        f"{usage.ru_utime + usage.ru_stime:.1f}",
-        f"{most_s:g}" if most_s else "",
-        f"{usage.ru_maxrss * 1024 / 2**30:.2f}",  # Linux: KiB
-        f"{most_gib:g}" if most_gib else "",
-    ]
-    return f"| {' | '.join(cells)} |"
+    words = [sys.executable, "-c", code, str(folder / "run"), str(folder / "baseline")]
+    usage = run_measured(words, codes={0, 1})
+    verdict = load_verdict(folder / "run")
+    return usage, len(verdict.findings) if verdict else 0
 
 
-def _cases(suite: Suite, size: int) -> Iterator[Case]:
+def draw_cases(suite: Suite, size: int) -> Iterator[Case]:
+    """So many cases, scene by scene."""
     families = list(dict.fromkeys(variant.family for variant in suite.variants))
     asked = [
         (model, seed)
@@ -156,7 +166,8 @@ def _cases(suite: Suite, size: int) -> Iterator[Case]:
     for number in range(size):
         scene, column = divmod(number, PER_SCENE)
         step, family = divmod(scene, len(families))
-        yield Case(f"{number:016x}", "", families[family], step + 1, {}, 256, 2, 7, *asked[column])
+        key = f"{number:064x}"
+        yield Case(f"{number:016x}", key, families[family], step + 1, {}, 256, 2, 7, *asked[column])
 
 
 def _is_stochastic(model: Model) -> bool:
@@ -170,17 +181,13 @@ def _write(
     keys: Sequence[tuple[str, str, str, str]],
     seed: int,
 ) -> None:
-    metrics = [get_metric(name, NO_WEIGHTS) for name in EVERY_NIGHT]
     manifest = Manifest(
         SCHEMA,
         "0",
         "2026-01-01T00:00:00+00:00",
         suite,
         {m.name: PipelineInfo(m.spec, "", "", stochastic=_is_stochastic(m)) for m in suite.models},
-        {
-            m.name: MetricInfo(m.identity, m.unit, m.better, m.units, m.margins, m.aspect, m.unseen)
-            for m in metrics
-        },
+        describe_metrics(suite, NO_WEIGHTS),
         cases,
         {},
         {"device": "cpu"},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_type_hints
 
 import msgspec
 
@@ -48,14 +49,17 @@ class TableIndex(msgspec.Struct, frozen=True):
     """File name -> SHA-256 of the file."""
 
 
-def write_tables(folder: Path, records: Sequence[CaseRecord]) -> None:
+def write_tables(folder: Path, records: Iterable[CaseRecord]) -> None:
     """Write the tables of a run from its records, some cases at a time."""
-    parts = [
-        records[start : start + _AT_A_TIME] for start in range(0, len(records), _AT_A_TIME)
-    ] or [()]
-    write_table(folder / MEASUREMENTS, (make_measurement_table(part) for part in parts))
-    write_table(folder / STAGES, (make_stage_table(part) for part in parts))
-    write_table(folder / CASES, (make_case_table(part) for part in parts))
+    left = iter(records)
+    with ExitStack() as files:
+        writers = {name: files.enter_context(TableWriter(folder / name)) for name in TABLES}
+        part = tuple(islice(left, _AT_A_TIME))
+        while part or not writers[CASES].has_begun:
+            writers[MEASUREMENTS].write(make_measurement_table(part))
+            writers[STAGES].write(make_stage_table(part))
+            writers[CASES].write(make_case_table(part))
+            part = tuple(islice(left, _AT_A_TIME))
     write_index(folder)
 
 
@@ -171,27 +175,47 @@ def _check_columns(schema: Any, words: Sequence[str], path: Path) -> None:
 
 
 def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:
-    """Write a table part by part, so that only one is in memory; all have the columns of the
-    first.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
+    """Write a table part by part, so that only one is in memory."""
+    with TableWriter(path) as writer:
+        for part in parts:
+            writer.write(part)
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = None
-    for part in parts:
+
+class TableWriter:
+    """A table that is written part by part. It is there once all are written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}")
+        self._writer: Any = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has a part."""
+        return self._writer is not None
+
+    def write(self, part: pd.DataFrame) -> None:
+        """Write a part, which has the columns of the first."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
         table = pa.Table.from_pandas(part, preserve_index=False)
-        if writer is None:
+        if self._writer is None:
             schema = _fix_null_columns(table.schema)
-            writer = parquet.ParquetWriter(partial, schema, write_page_checksum=True)
-        writer.write_table(
-            table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(
-                None
-            )
-        )
-    if writer is not None:
-        writer.close()
-        partial.replace(path)
+            self._writer = parquet.ParquetWriter(self._partial, schema, write_page_checksum=True)
+        schema = self._writer.schema.with_metadata(table.schema.metadata)
+        self._writer.write_table(table.cast(schema).replace_schema_metadata(None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            if kind is None:
+                self._partial.replace(self._path)
+            else:
+                self._partial.unlink()
 
 
 def _fix_null_columns(schema: Any) -> Any:
