@@ -74,7 +74,7 @@ LEAST = 1.0
 by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
 three accepted seeds that happen to agree."""
 
-MANY = 1000
+MANY = 500
 """From so many scenes on, a picture's noise is drawn towards the common one of all scenes, its own
 included.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from functools import lru_cache
@@ -87,18 +87,27 @@ def read_endings(folder: Path, index: TableIndex) -> dict[str, CaseEnding]:
     path = folder / CASES
     found: dict[str, CaseEnding] = {}
     with open_table(path, ["case_id"], index) as file:
-        kinds = {name: kind for name, kind in _KINDS.items() if name in file.schema_arrow.names}
-        for batch in file.iter_batches(columns=["case_id", *kinds]):
+        there = [name for name in _KINDS if name in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=["case_id", *there]):
             try:
-                columns = [_read_column(batch.column(name), kind) for name, kind in kinds.items()]
-            except msgspec.ValidationError as error:
+                columns = {name: _read_column(batch.column(name), _KINDS[name]) for name in there}
+                endings = _make_endings(columns)
+            except (msgspec.ValidationError, TypeError) as error:
                 raise DamagedError(
                     f"{path} is damaged: {error}. Remove it, and the journal is read instead"
                 ) from error
-            rows = zip(*columns, strict=True)
-            endings = (CaseEnding(**dict(zip(kinds, row, strict=True))) for row in rows)
             found.update(zip(batch.column("case_id").to_pylist(), endings, strict=True))
     return found
+
+
+def _make_endings(columns: Mapping[str, list[Any]]) -> list[CaseEnding]:
+    """Endings of some cases, by column; 0.1 has not all columns. Raises TypeError where one is
+    missing that has always been there.
+    """
+    rows = zip(*columns.values(), strict=True)
+    if len(columns) == len(_KINDS):
+        return [CaseEnding(*row) for row in rows]
+    return [CaseEnding(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def _read_column(column: Any, kind: Any) -> list[Any]:
