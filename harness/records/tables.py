@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_type_hints
 
 import msgspec
 
-from editproof.harness.records.cases import CaseRecord
+from editproof.harness.records.cases import Case, CaseRecord, Measurement
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, plain_line
 from editproof.harness.records.journal import JOURNAL
@@ -31,6 +31,18 @@ TABLE_INDEX = "tables.json"
 
 CASE_COLUMNS = ["case_id", *(field.name for field in fields(CaseEnding))]
 """Of `cases.parquet`."""
+
+_OF_CASE: Mapping[str, Callable[[Case], object]] = {
+    "case_id": lambda case: case.id,
+    "vector": lambda case: case.scene,
+    "family": lambda case: case.family,
+    "step": lambda case: case.step,
+    "turn": lambda case: case.turn,
+    "params": lambda case: msgspec.json.encode(case.params).decode(),
+    "model": lambda case: case.model.name,
+    "seed": lambda case: case.seed,
+}
+_OF_MEASUREMENT = [field.name for field in fields(Measurement)]
 
 _KINDS = get_type_hints(CaseEnding)
 """Column of `cases.parquet` -> what its values are."""
@@ -237,51 +249,21 @@ def _fix_null_columns(schema: Any) -> Any:
     return pa.schema(fields, metadata=schema.metadata)
 
 
-def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def make_measurement_table(records: Sequence[CaseRecord]) -> pd.DataFrame:
     """The records' measurements as a tidy table, one row a number."""
     import pandas as pd
 
-    rows = [
-        {
-            "case_id": record.case.id,
-            "vector": record.case.scene,
-            "family": record.case.family,
-            "step": record.case.step,
-            "turn": record.case.turn,
-            "params": msgspec.json.encode(record.case.params).decode(),
-            "model": record.case.model.name,
-            "seed": record.case.seed,
-            **asdict(measurement),
-        }
-        for record in records
-        for measurement in record.measurements
-    ]
-    columns = [
-        "case_id",
-        "vector",
-        "family",
-        "step",
-        "turn",
-        "params",
-        "model",
-        "seed",
-        "metric",
-        "region",
-        "stat",
-        "value",
-    ]
-    columns += ["unit", "reason", "y", "x"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype(
-        {
-            "step": "int64",
-            "turn": "int64",
-            "seed": "int64",
-            "value": "float64",
-            "y": "Int64",
-            "x": "Int64",
-        }
-    )
+    columns = {
+        name: [
+            value for record in records for value in [read(record.case)] * len(record.measurements)
+        ]
+        for name, read in _OF_CASE.items()
+    }
+    rows = [measurement for record in records for measurement in record.measurements]
+    columns |= {name: [getattr(row, name) for row in rows] for name in _OF_MEASUREMENT}
+    kinds = {"step": "int64", "turn": "int64", "seed": "int64", "value": "float64"}
+    inferred = None if rows else object
+    return pd.DataFrame(columns, dtype=inferred).astype(kinds | {"y": "Int64", "x": "Int64"})
 
 
 def make_case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
