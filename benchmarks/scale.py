@@ -46,13 +46,19 @@ HEAD = (
     "Made by `python -m benchmarks.scale`.",
     f"The pipeline does no work, and records are drawn: each has the numbers of {', '.join(LEAN)}.",
     "Each row is a process of its own, start-up included.",
-    "Others shared the machine's two cores, so wall times say little; cases a second are those of"
-    " one core.",
-    "The gate judges a run beside a baseline of the same size: a tenth of the pictures changed"
-    " visibly, and how visibly is known.",
+    (
+        "Others shared the machine's two cores, so wall times say little; cases a second are those"
+        " of one core."
+    ),
+    (
+        "The gate judges a run beside a baseline of the same size: a tenth of the pictures changed"
+        " visibly, and how visibly is known."
+    ),
     "",
-    "| a case is | cases | processor time, s | wall time, s | cases a second of one core | peak"
-    " memory, GiB | bytes a case on the disk |",
+    (
+        "| a case is | cases | processor time, s | wall time, s | cases a second of one core | peak"
+        " memory, GiB | bytes a case on the disk |"
+    ),
     "|---|---:|---:|---:|---:|---:|---:|",
 )
 
@@ -188,6 +194,13 @@ def _measure_night() -> str:
     )
 
 
+def _write_page(cases: int) -> Iterator[str]:
+    """The lines of the page, as they are measured."""
+    yield from HEAD
+    yield from _measure(cases)
+    yield from ("", _measure_night())
+
+
 def main() -> None:
     """Measure, print and write the page."""
     parser = argparse.ArgumentParser(
@@ -200,8 +213,10 @@ def main() -> None:
     if asked.stage:
         STAGES[asked.stage].do(asked.cases, asked.folder)
         return
-    lines = [*HEAD, *_measure(asked.cases), "", _measure_night()]
-    sys.stdout.write("\n".join(lines) + "\n")
+    lines = []
+    for line in _write_page(asked.cases):
+        sys.stdout.write(line + "\n")
+        lines.append(line)
     if asked.cases == CASES:
         PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

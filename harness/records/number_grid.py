@@ -25,6 +25,8 @@ MEASURED = 0
 """There is a value."""
 NO_REASON = "no reason was recorded"
 
+ALL_ROWS = slice(None)
+
 _BATCH = 1 << 18
 """Rows read at a time: about 20 MB."""
 _COLUMNS = ["case_id", "metric", "region", "stat", "value", "reason"]
@@ -123,17 +125,19 @@ class _GridBuilder:
             case_id, metric, region, stat, why = (
                 _encode_words(batch, name) for name in _COLUMNS if name != "value"
             )
-            column = _number_words(case_id, lambda word: columns.get(word, -1))
+            asked = _number_words(case_id, lambda word: columns.get(word, -1))
+            kept = np.flatnonzero(asked >= 0)
             row = self._row_of[
-                _number_words(metric, lambda word: metrics.get(metric_name(word), -1)),
-                _number_words(region, lambda word: regions.get(word, -1)),
-                _number_words(stat, lambda word: stats.get(word, -1)),
+                _number_words(metric, lambda word: metrics.get(metric_name(word), -1), kept),
+                _number_words(region, lambda word: regions.get(word, -1), kept),
+                _number_words(stat, lambda word: stats.get(word, -1), kept),
             ]
-            kept = np.flatnonzero((row >= 0) & (column >= 0))
+            kept, row = kept[row >= 0], row[row >= 0]
+            column = asked[kept]
             value = _to_floats(batch.column("value"))[kept]
-            state = _number_words(why, self._state_of)[kept]
-            self._values[row[kept], column[kept]] = value
-            self._states[row[kept], column[kept]] = np.where(np.isnan(value), state, MEASURED)
+            state = _number_words(why, self._state_of, kept)
+            self._values[row, column] = value
+            self._states[row, column] = np.where(np.isnan(value), state, MEASURED)
 
     def build(self) -> NumberGrid:
         """What was filled in."""
@@ -193,10 +197,12 @@ def _encode_words(batch: Any, name: str) -> Any:
     return column if hasattr(column, "dictionary") else column.dictionary_encode()
 
 
-def _number_words(part: Any, number: Callable[[str], int]) -> npt.NDArray[np.intp]:
-    """The column, each of its words as a number."""
+def _number_words(
+    part: Any, number: Callable[[str], int], rows: npt.NDArray[np.intp] | slice = ALL_ROWS
+) -> npt.NDArray[np.intp]:
+    """These rows of the column, each of its words as a number."""
     numbers = np.array([number(word) for word in part.dictionary.to_pylist()], np.intp)
-    return np.asarray(numbers[_to_array(part.indices)], np.intp)
+    return np.asarray(numbers[_to_array(part.indices)[rows]], np.intp)
 
 
 def _to_floats(column: Any) -> npt.NDArray[np.float64]:

@@ -29,7 +29,7 @@ TABLES = (MEASUREMENTS, CASES, STAGES)
 TABLE_INDEX = "tables.json"
 
 
-CASE_COLUMNS = ["case_id", *(field.name for field in fields(CaseEnding))]
+CASE_COLUMNS = ["case_id", *CaseEnding.__struct_fields__]
 """Of `cases.parquet`."""
 
 _OF_CASE: Mapping[str, Callable[[Case], object]] = {
