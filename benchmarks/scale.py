@@ -2,14 +2,14 @@
 
 `python -m benchmarks.scale [--cases 1000000]` draws so many cases of a pipeline without work and
 takes them through the queue, the journal, the tables and the gate, each in a process of its own,
-and writes benchmarks/SCALE.md. A case has the numbers of a few metrics (`LEAN`). The journal is
-timed on fewer cases, since each waits for the disk, and so is the report, which writes a file a
-case.
+and writes benchmarks/SCALE.md. A case has the numbers of a few metrics (`LEAN`). Journal and tables
+are made of fewer cases, since what they hold in memory does not grow.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +20,8 @@ import numpy as np
 
 from benchmarks.gate import draw_cases, make_runs, measure_gate
 from benchmarks.measuring import Usage, run_measured
+from benchmarks.report import MB, measure_opening
+from benchmarks.synthetic import make_run
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
 from editproof.harness.records.cases import Case, CaseRecord, Measurement
@@ -29,6 +31,9 @@ from editproof.harness.records.tables import TABLES, write_tables
 from editproof.harness.running.worker import EditWork
 from editproof.harness.running.workers import _SceneQueue as SceneQueue
 from editproof.harness.suites.suite import load_suite
+from editproof.reports.common.view import find_states
+from editproof.reports.html.case_list import make_columns, make_list_script
+from editproof.reports.html.report import write_report
 
 PAGE = Path(__file__).with_name("SCALE.md")
 CASES = 1_000_000
@@ -36,6 +41,11 @@ LEAN = ("psnr", "ghost", "halo", "seam_energy", "outside_change")
 """Metrics of a run of a million cases."""
 WORKERS = 1_000
 JOURNAL_CASES = 20_000
+TABLE_CASES = 100_000
+"""How many cases these stages are measured on: what they hold does not grow with the run.
+"""
+FEW = 500
+"""Cases of the report whose list is made longer."""
 PROTOTYPES = 97
 """Different sets of numbers, which cases take in turn."""
 
@@ -68,18 +78,8 @@ class Stage(NamedTuple):
 
     about: str
     do: Callable[[int, Path], None]
-    count: Callable[[int], int]
-    """How many cases it is measured on, of so many."""
-
-
-def take_all(cases: int) -> int:
-    """Every case."""
-    return cases
-
-
-def take_few(cases: int) -> int:
-    """As many as a stage that waits for the disk is measured on."""
-    return min(cases, JOURNAL_CASES)
+    most: int = CASES
+    """Cases that it is measured on."""
 
 
 def hand_out(cases: int, folder: Path) -> None:
@@ -105,9 +105,11 @@ def make_tables(cases: int, folder: Path) -> None:
 
 
 STAGES: Mapping[str, Stage] = {
-    "queue": Stage(f"handed out to {WORKERS:,} workers", hand_out, take_all),
-    "journal": Stage("kept in a journal, each on the disk before the next", keep_journal, take_few),
-    "tables": Stage("written into the tables", make_tables, take_all),
+    "queue": Stage(f"handed out to {WORKERS:,} workers", hand_out),
+    "journal": Stage(
+        "kept in a journal, each on the disk before the next", keep_journal, JOURNAL_CASES
+    ),
+    "tables": Stage("written into the tables", make_tables, TABLE_CASES),
 }
 
 
@@ -150,7 +152,7 @@ def _make_record(case: Case, numbers: tuple[Measurement, ...]) -> CaseRecord:
 def _measure(cases: int) -> Iterator[str]:
     """The rows of the page, one after the other."""
     for name, stage in STAGES.items():
-        count = stage.count(cases)
+        count = min(cases, stage.most)
         with tempfile.TemporaryDirectory() as folder:
             words = [sys.executable, "-m", "benchmarks.scale", "--cases", str(count)]
             usage = run_measured([*words, "--stage", name, "--folder", folder])
@@ -180,6 +182,29 @@ def _measure_files(folder: Path, cases: int) -> str:
     return f"{total / cases:,.0f}" if total else ""
 
 
+def _measure_index(cases: int) -> str:
+    """What the first page of a report takes whose list is so long: that of a small report, again
+    and again.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        run = make_run(Path(name) / "run", FEW)
+        index = write_report(run)
+        columns = make_columns(run, find_states(run))
+        times = cases // FEW
+        known = {part: values * times for part, values in columns["columns"].items()}
+        known["id"] = [f"{number:016x}" for number in range(FEW * times)]
+        numbers = [one | {"values": one["values"] * times} for one in columns["numbers"]]
+        longer = columns | {"count": FEW * times, "columns": known, "numbers": numbers}
+        script = make_list_script("editproof.cases", longer)
+        (index.parent / "data" / "cases.js").write_bytes(script)
+        paint, ready, heap = measure_opening(index)
+    return (
+        f"The first page of a report of {FEW * times:,} cases loads a list of"
+        f" {len(script) / MB:.0f} MB. First paint comes after {paint:,.0f} ms, the list after"
+        f" {ready:,.0f} ms, and the browser holds {heap:,.0f} MB (load {os.getloadavg()[0]:.0f})."
+    )
+
+
 def _measure_night() -> str:
     """What a case takes that has all numbers of a night."""
     with tempfile.TemporaryDirectory() as name:
@@ -198,7 +223,7 @@ def _write_page(cases: int) -> Iterator[str]:
     """The lines of the page, as they are measured."""
     yield from HEAD
     yield from _measure(cases)
-    yield from ("", _measure_night())
+    yield from ("", _measure_night(), _measure_index(cases))
 
 
 def main() -> None:
