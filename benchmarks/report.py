@@ -13,7 +13,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 CASES = 10_000
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 MB = 1e6
+LONGEST_MS = 600_000
+"""To wait for a page."""
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 FRAMES = """async () => {
@@ -80,7 +83,16 @@ def main() -> None:
     sys.stdout.write(lines)
 
 
-def _in_browser(index: Path) -> dict[str, Any]:
+def measure_opening(index: Path) -> tuple[float, float, float]:
+    """Of a report that is opened: first paint, when the list is there, both in ms, and MB of the
+    browser's heap.
+    """
+    with _open_browser() as browser:
+        return _open(browser, index)
+
+
+@contextmanager
+def _open_browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium")
@@ -88,6 +100,12 @@ def _in_browser(index: Path) -> dict[str, Any]:
         raise SystemExit("there is no Chromium on the PATH: install the package chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def _in_browser(index: Path) -> dict[str, Any]:
+    with _open_browser() as browser:
         opened = [_open(browser, index) for _ in range(5)]
         page = browser.new_page(viewport={"width": 1440, "height": 900}, bypass_csp=True)
         asked: list[str] = []
@@ -109,10 +127,9 @@ def _in_browser(index: Path) -> dict[str, Any]:
         )
         rows = page.locator(".grid .line").count()
         elements = page.evaluate("document.querySelectorAll('*').length")
-        browser.close()
     return {
-        "paint": statistics.median(paint for paint, _ in opened),
-        "ready": statistics.median(ready for _, ready in opened),
+        "paint": statistics.median(paint for paint, _, _ in opened),
+        "ready": statistics.median(ready for _, ready, _ in opened),
         "loaded": loaded,
         "frames": frames,
         "work": work,
@@ -129,16 +146,17 @@ def _task_seconds(chrome: CDPSession) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
-def _open(browser: Browser, index: Path) -> tuple[float, float]:
-    """First paint, and when the list is there, in ms."""
+def _open(browser: Browser, index: Path) -> tuple[float, float, float]:
+    """As `measure_opening`."""
     page = browser.new_page(viewport={"width": 1440, "height": 900}, bypass_csp=True)
-    page.goto(index.as_uri())
-    page.wait_for_function("editproof.list.ready()")
+    page.goto(index.as_uri(), timeout=LONGEST_MS)
+    page.wait_for_function("editproof.list.ready()", timeout=LONGEST_MS)
     ready = page.evaluate("performance.now()")
     page.wait_for_function(f"({PAINT}) !== null")
     paint = page.evaluate(PAINT)
+    heap = page.evaluate("performance.memory.usedJSHeapSize") / MB
     page.close()
-    return paint, ready
+    return paint, ready, heap
 
 
 def _page(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -44,17 +45,17 @@ class Cause:
     stage: str
     scored: tuple[Scored, ...]
 
-    @property
+    @cached_property
     def lost(self) -> Values:
         """By aspect, in margins."""
         return np.asarray(sum((one.lost for one in self.scored), np.zeros(len(ASPECTS))))
 
-    @property
+    @cached_property
     def won(self) -> Values:
         """By aspect, in margins."""
         return np.asarray(sum((one.won for one in self.scored), np.zeros(len(ASPECTS))))
 
-    @property
+    @cached_property
     def outcome(self) -> Outcome:
         """Whether it is better or worse. Without a right answer nothing can be better: what did not
         get worse is changed.

@@ -30,6 +30,11 @@ LEAST_EDITS = 8
 WARM_UP = 3
 """Edits that are left out: what is loaded at first is no leak."""
 
+MOST_EDITS = 2_000
+"""So many edits, evenly spread over all of a model's, tell its growth: every two of them are
+compared.
+"""
+
 GROWTH_MB = 5.0
 """An edit is said to leave memory behind from so many MB on, if the accepted run's left less than
 half of it.
@@ -82,7 +87,7 @@ def _describe_slowdown(run: Run, baseline: Baseline, pairing: Pairing, model: st
 
 def measure_growth(run: Run, model: str) -> float | None:
     """How many MB more a model's process holds after each edit: the median slope over all pairs of
-    edits (Theil and Sen).
+    edits (Theil and Sen), or of MOST_EDITS of them.
 
     None: there are too few edits, or the system does not say.
     """
@@ -98,8 +103,9 @@ def measure_growth(run: Run, model: str) -> float | None:
     ]
     if len(points) < LEAST_EDITS:
         return None
-    turns, held = (np.array(side, np.float64) for side in zip(*points, strict=True))
-    first, second = np.triu_indices(len(points), 1)
+    chosen = points[:: -(-len(points) // MOST_EDITS)]
+    turns, held = (np.array(side, np.float64) for side in zip(*chosen, strict=True))
+    first, second = np.triu_indices(len(chosen), 1)
     apart = turns[second] - turns[first]
     known = apart != 0
     if not known.any():

@@ -248,13 +248,12 @@ def _find_uncompared(
     """Cases whose pictures can't be compared, and of which no number with a margin is known on both
     sides.
     """
+    margins = numbers.Margins(run, read.keys, noise)
     for scene in pairing.scenes:
         for column in looks.of(scene.ours, "unknown"):
-            margins = numbers.find_margins(
-                run, read.keys, scene.family, scene.model, cases=1, noise=noise
-            )
+            least = margins.find(scene.family, scene.model, cases=1)
             one = looks.by_column[column]
-            if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + margins).all():
+            if np.isnan(read.ours[column] + read.theirs[one.answer][one.partner] + least).all():
                 yield run.manifest.cases[column].id
 
 

@@ -81,8 +81,7 @@ class LookOptions:
     report: Report = report_nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """One picture of a run beside the accepted one."""
 
     column: int

@@ -147,23 +147,34 @@ def find_comparable(run: Run, baseline: Run) -> frozenset[str]:
     )
 
 
-def find_margins(
-    run: Run, keys: Sequence[NumberKey], family: str, model: str, *, cases: int, noise: NoiseFloor
-) -> Values:
-    """How much worse each number may get: what somebody wrote, else the metric's own; never below
-    the noise floor. NaN: the rule does not cover this family.
-    """
-    suite = run.manifest.suite
-    found = np.full(len(keys), np.nan)
-    for row, key in enumerate(keys):
-        metric = run.manifest.metrics[key.metric]
-        margin = find_written_margin(suite.margins, key, family)
-        if margin is None and suite.default_margins:
-            margin = metric.margins.get(key.stat)
-        floor = noise.of(family, model, key, metric.identity)
-        if margin is not None or (floor and not suite.margins):
-            found[row] = max(margin or 0.0, floor.of_mean(cases) if floor else 0.0)
-    return found
+class Margins:
+    """How much worse each number may get, by family and model."""
+
+    def __init__(self, run: Run, keys: Sequence[NumberKey], noise: NoiseFloor) -> None:
+        self._run, self._keys, self._noise = run, keys, noise
+        self._known: dict[tuple[str, str, int], Values] = {}
+
+    def find(self, family: str, model: str, *, cases: int) -> Values:
+        """What somebody wrote, else the metric's own; never below the noise floor of the mean of
+        so many cases. NaN: the rule does not cover this family.
+        """
+        place = (family, model, cases)
+        if place not in self._known:
+            self._known[place] = self._compute(family, model, cases)
+        return self._known[place]
+
+    def _compute(self, family: str, model: str, cases: int) -> Values:
+        suite = self._run.manifest.suite
+        found = np.full(len(self._keys), np.nan)
+        for row, key in enumerate(self._keys):
+            metric = self._run.manifest.metrics[key.metric]
+            margin = find_written_margin(suite.margins, key, family)
+            if margin is None and suite.default_margins:
+                margin = metric.margins.get(key.stat)
+            floor = self._noise.of(family, model, key, metric.identity)
+            if margin is not None or (floor and not suite.margins):
+                found[row] = max(margin or 0.0, floor.of_mean(cases) if floor else 0.0)
+        return found
 
 
 def find_written_margin(margins: Iterable[Margin], key: NumberKey, family: str) -> float | None:

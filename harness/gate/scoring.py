@@ -20,7 +20,7 @@ import numpy as np
 
 from editproof.harness.gate.looks import Look, Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import Numbers, find_margins
+from editproof.harness.gate.numbers import Margins, Numbers
 from editproof.harness.gate.statistics import Values
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
@@ -88,17 +88,18 @@ def judge_pairs(
     run: Run, scenes: Iterable[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
 ) -> Iterator[Scored]:
     """Every visible picture that is compared as a pair."""
+    margins = Margins(run, numbers.keys, noise)
     for scene in scenes:
         for column in scene.ours:
             look = looks.by_column[column]
             if look.state in {"visible", "unknown"}:
-                scored = _pair(run, scene, look, numbers, noise)
+                least = margins.find(scene.family, scene.model, cases=1)
+                scored = _pair(scene, look, numbers, least)
                 if look.state == "visible" or scored.moved.any():
                     yield scored
 
 
-def _pair(run: Run, scene: Scene, look: Look, numbers: Numbers, noise: NoiseFloor) -> Scored:
-    margins = find_margins(run, numbers.keys, scene.family, scene.model, cases=1, noise=noise)
+def _pair(scene: Scene, look: Look, numbers: Numbers, margins: Values) -> Scored:
     ours, theirs = numbers.ours[look.column], numbers.theirs[look.answer][look.partner]
     moved = clip_margins(in_margins(ours - theirs, margins))
     lost, won = by_aspect(numbers, moved)

@@ -16,15 +16,15 @@ All tests of a kind are corrected by Holm's method.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
-from editproof.harness.gate.numbers import Numbers, find_margins
+from editproof.harness.gate.numbers import Margins, Numbers
 from editproof.harness.gate.scoring import (
     MOST,
     Scored,
@@ -34,11 +34,14 @@ from editproof.harness.gate.scoring import (
     is_answered,
 )
 from editproof.harness.gate.statistics import (
+    MOST_FREEDOM,
     MOST_SEEDS,
+    TRUST,
     Flags,
     Values,
     correct_by_holm,
     quantile,
+    shrink_variances,
     tail_probability,
 )
 from editproof.harness.metrics.core.visibility import Difference
@@ -66,18 +69,15 @@ It is large where the pictures lie this much further from the right answer than 
 and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P.
 """
 
-TRUST = 0.5
-"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to
-agree prove little.
-"""
-
 LEAST = 1.0
 """Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved
 by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
 three accepted seeds that happen to agree."""
 
-MOST_FREEDOM = 1000.0
-"""Scenes whose noise is taken for one and the same have so many degrees of freedom."""
+MANY = 500
+"""From so many scenes on, a picture's noise is drawn towards the common one of all scenes, its own
+included.
+"""
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ class Tested:
     """For each scene: aspects × pictures."""
     raw_family: Values
     """Not corrected."""
+    family_change: Values
+    """Sum of the changes of the scene's family."""
     error: Values
     """Standard error of a scene's change."""
 
@@ -133,7 +135,8 @@ def judge(
     """Scenes and pictures that moved visibly and by more than chance explains; and large losses
     that it may explain.
     """
-    samples = [_sample(run, scene, numbers, noise) for scene in scenes]
+    margins = Margins(run, numbers.keys, noise)
+    samples = [_sample(scene, numbers, margins) for scene in scenes]
     if not samples:
         return [], []
     scores = [
@@ -185,7 +188,13 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
     variance, free = shrink_variances(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
     scene = _test_two_sided(change, error, free)
-    pictures = [_list_pictures(at, new, old, own, freedom) for at, (new, old) in enumerate(scores)]
+    others = np.count_nonzero(freedom) - (freedom > 0)
+    pictures = [
+        _test_pictures(new, old, freedom[at], common, int(others[at]))
+        for at, ((new, old), common) in enumerate(
+            zip(scores, _list_common(own, freedom), strict=True)
+        )
+    ]
     told = (
         freedom[:, None] > 0
     )  # one picture on each side says nothing of noise, and none is not that it is 0
@@ -209,6 +218,7 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
             np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
         ),
         raw,
+        _sum_family_changes(change, raw),
         error,
     )
 
@@ -226,14 +236,29 @@ def _test_two_sided(change: Values, error: Values, freedom: Values) -> Values:
     )
 
 
-def _list_pictures(at: int, new: Values, old: Values, own: Values, freedom: Values) -> Values:
-    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of
-    all the scene's other pictures, drawn towards that of the other scenes: a dead picture would
-    hide in the spread that it makes itself.
+def _list_common(own: Values, freedom: Values) -> Iterator[tuple[Values, Values]]:
+    """For each scene the common variance of the others by aspect, and its degrees of freedom: a
+    dead picture would hide in the spread that it makes itself. Of MANY scenes one counts so little
+    that all have that of all.
     """
-    others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
-    common, prior = (side[at][:, None] for side in shrink_variances(own, others))
-    left = freedom[at] - 1
+    if len(freedom) < MANY:
+        for at in range(len(freedom)):
+            others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
+            drawn, free = shrink_variances(own, others)
+            yield drawn[at], free[at]
+        return
+    drawn, free = shrink_variances(np.vstack([own, own[:1]]), np.append(freedom, 0.0))
+    yield from repeat((drawn[-1], free[-1]), len(freedom))
+
+
+def _test_pictures(
+    new: Values, old: Values, freedom: float, of_others: tuple[Values, Values], others: int
+) -> Values:
+    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of
+    all the scene's other pictures, drawn towards the common one of so many other scenes.
+    """
+    common, prior = (side[:, None] for side in of_others)
+    left = freedom - 1
     if left < 0:
         return np.full(new.shape, np.nan)
     about = new.mean(axis=1, keepdims=True)
@@ -246,7 +271,7 @@ def _list_pictures(at: int, new: Values, old: Values, own: Values, freedom: Valu
     )
     # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of
     # 3 would raise an alarm
-    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * np.count_nonzero(others))
+    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * others)
     free = weight + left
     variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
     error = np.sqrt(variance * (1 + 1 / old.shape[1]))
@@ -279,47 +304,18 @@ def _group_families(
     return found
 
 
-def shrink_variances(variance: Values, freedom: Values) -> tuple[Values, Values]:
-    """The variances of scenes × aspects, drawn towards their common one, and their degrees of
-    freedom (Smyth 2004).
-    """
-    from scipy.special import digamma, polygamma
-
-    drawn, free = (
-        np.array(variance),
-        np.repeat(freedom[:, None], variance.shape[1], axis=1).astype(np.float64),
-    )
-    for column in range(variance.shape[1]):
-        known = (freedom > 0) & (variance[:, column] > 0)
-        if known.sum() < 3:
-            continue
-        half = freedom[known] / 2
-        logs = np.log(variance[known, column]) - digamma(half) + np.log(half)
-        spread = float(logs.var(ddof=1) - polygamma(1, half).mean())
-        prior = 2 * _inverse_trigamma(spread) if spread > 0 else MOST_FREEDOM
-        prior = min(prior, TRUST * float(known.sum()))
-        common = math.exp(float(logs.mean()) + float(digamma(prior / 2)) - math.log(prior / 2))
-        own = np.where(np.isnan(variance[:, column]), 0.0, variance[:, column])
-        drawn[:, column] = (prior * common + freedom * own) / (prior + freedom)
-        free[:, column] = prior + freedom
-    return np.where(np.isnan(variance), np.nan, drawn), free
+def _sum_family_changes(change: Values, raw_family: Values) -> Values:
+    """For each scene the sum of the changes of its family: of the scenes with the same p."""
+    sums: dict[bytes, Values] = {}
+    for p in raw_family:
+        if p.tobytes() not in sums:
+            same = (raw_family == p) | np.isnan(raw_family)
+            sums[p.tobytes()] = np.where(same, np.nan_to_num(change), 0.0).sum(axis=0)
+    return np.stack([sums[p.tobytes()] for p in raw_family])
 
 
-def _inverse_trigamma(value: float) -> float:
-    """By Newton's method, as Smyth gives it."""
-    from scipy.special import polygamma
-
-    found = 0.5 + 1 / value
-    for _ in range(20):
-        step = float(polygamma(1, found))
-        found += step * (1 - step / value) / float(polygamma(2, found))
-    return found
-
-
-def _sample(run: Run, scene: Scene, numbers: Numbers, noise: NoiseFloor) -> Sample:
-    margins = find_margins(
-        run, numbers.keys, scene.family, scene.model, cases=len(scene.ours), noise=noise
-    )
+def _sample(scene: Scene, numbers: Numbers, known: Margins) -> Sample:
+    margins = known.find(scene.family, scene.model, cases=len(scene.ours))
     new = np.stack([numbers.ours[column] for column in scene.ours], axis=1)
     old = np.stack([numbers.theirs[0][column] for column in scene.theirs], axis=1)
     raw_new = np.stack([numbers.raw_ours[column] for column in scene.ours], axis=1)
@@ -346,9 +342,8 @@ def _find_moved(
     """The scene where it, or its family, moved by more than chance explains; else those of its
     pictures that did.
     """
-    change = tested.change[place]
     of_family = (tested.family[place] <= ALARM) & (
-        np.sign(change) == np.sign(_measure_family_change(tested, place))
+        np.sign(tested.change[place]) == np.sign(tested.family_change[place])
     )
     significant = of_family | (tested.scene[place] <= SCENE_ALARM)
     if significant.any():
@@ -366,13 +361,6 @@ def _find_moved(
                 (column,),
                 float(tested.pictures[place][alone, index].min()),
             )
-
-
-def _measure_family_change(tested: Tested, place: int) -> Values:
-    """The mean change of the family's scenes: those with the same p."""
-    same = (tested.raw_family == tested.raw_family[place]) | np.isnan(tested.raw_family)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(same, np.nan_to_num(tested.change), 0.0).sum(axis=0), np.float64)
 
 
 def _score_sample(

@@ -14,6 +14,7 @@ below p = 0.002 by it, and dozens of rules at a time need less.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,14 @@ CONFIDENCE = 0.95
 
 MOST_SEEDS = 100
 """Beyond so many seeds, more of them are no advice."""
+
+TRUST = 0.5
+"""Degrees of freedom that each scene lends the common variance at most: a few scenes that happen to
+agree prove little.
+"""
+
+MOST_FREEDOM = 1000.0
+"""Scenes whose noise is taken for one and the same have so many degrees of freedom."""
 
 
 class Scenes(NamedTuple):
@@ -159,3 +168,40 @@ def correct_by_holm(p: Values) -> Values:
     factors = len(ranked) - np.arange(len(ranked))
     adjusted[ranked] = np.minimum(np.maximum.accumulate(p[ranked] * factors), 1.0)
     return adjusted
+
+
+def shrink_variances(variance: Values, freedom: Values) -> tuple[Values, Values]:
+    """The variances of scenes × aspects, drawn towards their common one, and their degrees of
+    freedom (Smyth 2004).
+    """
+    from scipy.special import digamma, polygamma
+
+    drawn, free = (
+        np.array(variance),
+        np.repeat(freedom[:, None], variance.shape[1], axis=1).astype(np.float64),
+    )
+    for column in range(variance.shape[1]):
+        known = (freedom > 0) & (variance[:, column] > 0)
+        if known.sum() < 3:
+            continue
+        half = freedom[known] / 2
+        logs = np.log(variance[known, column]) - digamma(half) + np.log(half)
+        spread = float(logs.var(ddof=1) - polygamma(1, half).mean())
+        prior = 2 * _inverse_trigamma(spread) if spread > 0 else MOST_FREEDOM
+        prior = min(prior, TRUST * float(known.sum()))
+        common = math.exp(float(logs.mean()) + float(digamma(prior / 2)) - math.log(prior / 2))
+        own = np.where(np.isnan(variance[:, column]), 0.0, variance[:, column])
+        drawn[:, column] = (prior * common + freedom * own) / (prior + freedom)
+        free[:, column] = prior + freedom
+    return np.where(np.isnan(variance), np.nan, drawn), free
+
+
+def _inverse_trigamma(value: float) -> float:
+    """By Newton's method, as Smyth gives it."""
+    from scipy.special import polygamma
+
+    found = 0.5 + 1 / value
+    for _ in range(20):
+        step = float(polygamma(1, found))
+        found += step * (1 - step / value) / float(polygamma(2, found))
+    return found

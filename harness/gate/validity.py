@@ -195,10 +195,10 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
             f"{count_noun(len(pairing.unused), 'case')} of the baseline not in this run, and not"
             f" judged ({listed}). If they are no longer needed, accept a whole run"
         )
-    if any(look.state != "unchanged" for look in looks.by_column.values()) and (
-        changed := _compare_environment(run, baseline)
-    ):
-        yield f"the environment changed: {changed}. What changed in pictures may come from that"
+    if changed := _compare_environment(run, baseline):
+        moved = any(look.state != "unchanged" for look in looks.by_column.values())
+        effect = "What changed in pictures may come from that" if moved else "No picture changed"
+        yield f"the environment changed: {changed}. {effect}"
 
 
 def _compare_environment(run: Run, baseline: Baseline) -> str:

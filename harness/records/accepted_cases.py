@@ -15,7 +15,7 @@ import msgspec
 from editproof.harness.records.cases import Measurement, StageRecord
 from editproof.harness.records.digests import Digest
 from editproof.harness.records.errors import DamagedError
-from editproof.harness.records.journal import JOURNAL, read_lines
+from editproof.harness.records.journal import JOURNAL, CaseId, RecordHead, read_lines
 from editproof.harness.records.json_files import file_digest, read_json
 from editproof.harness.records.record_lines import decode_record
 
@@ -23,18 +23,10 @@ BASELINE = "baseline"
 PAIRS = "pairs.json"
 
 
-class _Id(msgspec.Struct, frozen=True):
-    id: str
-
-
-class _Head(msgspec.Struct, frozen=True):
-    case: _Id
-
-
 class AcceptedCase(msgspec.Struct, frozen=True):
     """What the baseline knows of the case that a case was compared with."""
 
-    case: _Id
+    case: CaseId
     status: str
     blobs: dict[str, Digest] = msgspec.field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
@@ -44,7 +36,7 @@ class AcceptedCase(msgspec.Struct, frozen=True):
 class Traces(msgspec.Struct, frozen=True):
     """A record without its numbers: quick to read where only pictures are asked for."""
 
-    case: _Id
+    case: CaseId
     blobs: dict[str, Digest] = msgspec.field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
 
@@ -93,7 +85,7 @@ def load_accepted_cases(folder: Path) -> AcceptedCases:
             f"{journal} is damaged: {PAIRS} was written with another content. `editproof gate`"
             " writes both again"
         )
-    places = {head.case.id: place for head, place in read_lines(journal, _Head)}
+    places = {head.case.id: place for head, place in read_lines(journal, RecordHead)}
     return AcceptedCases(pairs, journal, places)
 
 

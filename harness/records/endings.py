@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from editproof.harness.records.cases import CaseRecord
 
@@ -12,8 +12,7 @@ two scenes are the same.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CaseEnding:
+class CaseEnding(msgspec.Struct, frozen=True, gc=False):
     """How a case ended: its record without numbers and stages."""
 
     status: str

@@ -26,6 +26,9 @@ _MAY_HOLD_CONTROL = re.compile(
     rb"|::|##"
 )
 
+_IN_ASCII = (b"\\", b"\x7f", b"::", b"##")
+"""What the pattern can find in ASCII begins with one of these: quick to look for."""
+
 _MANY_LINES = frozenset({"about", "traceback"})
 """Fields whose text may have several lines."""
 
@@ -74,6 +77,8 @@ def png_size(path: Path) -> tuple[int, int] | None:
 
 def may_hold_control(data: bytes) -> bool:
     """Whether JSON may hold a control character: seldom, so that most is decoded once."""
+    if data.isascii() and not any(part in data for part in _IN_ASCII):
+        return False
     return _MAY_HOLD_CONTROL.search(data) is not None
 
 

@@ -90,11 +90,25 @@ def decode_json(
 
     `shown`: its texts are for people, so they lose their control characters.
     """
+    check_content(data, where, verified=verified)
+    return decode_value(data, kind, where, shown=shown)
+
+
+def check_content(data: bytes, where: object, *, verified: bool = False) -> None:
+    """Raise DamagedError where a JSON object does not match its checksum; `verified`: or has
+    none.
+    """
     checksum = _CHECKSUM.search(data, max(0, len(data) - 80))
     if checksum is None and verified:
         raise DamagedError(f"{where} is damaged: it has no checksum")
-    if checksum and _digest(data[: checksum.start()]) != checksum[1]:
+    if checksum and _digest(memoryview(data)[: checksum.start()]) != checksum[1]:
         raise DamagedError(f"{where} is damaged: its content does not match its checksum")
+
+
+def decode_value(
+    data: bytes | msgspec.Raw, kind: type[T], where: object, *, shown: bool = True
+) -> T:
+    """Decode JSON. Raises DamagedError with `where`. `shown`: as `decode_json`."""
     try:
         if shown and may_hold_control(data):
             return msgspec.convert(make_plain(msgspec.json.decode(data)), kind)
@@ -123,5 +137,5 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _digest(body: bytes) -> bytes:
+def _digest(body: bytes | memoryview) -> bytes:
     return hashlib.sha256(body).hexdigest()[:16].encode()

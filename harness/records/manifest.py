@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
-from editproof.harness.records.json_files import decode_json, has_checksum, write_json
+from editproof.harness.records.json_files import (
+    check_content,
+    decode_value,
+    has_checksum,
+    write_json,
+)
 from editproof.harness.records.old_names import rename_models
-from editproof.harness.records.suites import Suite
+from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.vocabulary import Better
 from editproof.pipelines.contract import Capabilities
 
@@ -20,6 +29,14 @@ MANIFEST = "manifest.json"
 SCHEMA = 2
 """1: editproof 0.1, without checksums."""
 READABLE = frozenset({1, SCHEMA})
+
+_AT_A_TIME = 4096
+"""Cases that are decoded at once."""
+
+_LEADS_OUT = re.compile(r"[/\\\0]")
+
+_SHARED = ("family", "params", "model", "files", "folder")
+"""Fields in which many cases agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,8 @@ def load_manifest(folder: Path) -> Manifest:
         )
     check_no_links(folder)
     data = read_file(path)
-    manifest = decode_json(data, Manifest, path)
+    check_content(data, path)
+    manifest = _decode(data, path)
     if manifest.schema not in READABLE:
         raise UsageError(
             f"{path} has schema {manifest.schema}; this editproof reads up to {SCHEMA}. Install the"
@@ -144,12 +162,35 @@ def load_manifest(folder: Path) -> Manifest:
     return manifest if manifest.has_checksums else rename_models(manifest)
 
 
+def _decode(data: bytes, path: Path) -> Manifest:
+    """A manifest. Its cases are decoded some at a time, so that a million fit into memory."""
+    parts = decode_value(data, dict[str, msgspec.Raw], path, shown=False)
+    without = msgspec.json.encode(parts | {"cases": msgspec.Raw(b"[]")})
+    manifest = decode_value(without, Manifest, path)
+    left = decode_value(parts.get("cases", b"null"), list[msgspec.Raw], path, shown=False)
+    shared: dict[object, Any] = {}
+    cases: list[Case] = []
+    for start in range(0, len(left), _AT_A_TIME):
+        some = b"[" + b",".join(left[start : start + _AT_A_TIME]) + b"]"
+        cases += (_share(case, shared) for case in decode_value(some, list[Case], path))
+    return replace(manifest, cases=tuple(cases))
+
+
+def _share(case: Case, shared: dict[object, Any]) -> Case:
+    """The case just decoded, where what it has in common with others is one object."""
+    for name in _SHARED:
+        value = getattr(case, name)
+        key = value if isinstance(value, str | Model) else msgspec.json.encode(value)
+        object.__setattr__(case, name, shared.setdefault(key, value))
+    return case
+
+
 def _check_names(manifest: Manifest, path: Path) -> None:
     """Raise DamagedError where names do not fit together, or one that folders and files are called
     by would lead elsewhere.
     """
     for name in (manifest.suite.name, *(case.id for case in manifest.cases)):
-        if not name or name.startswith(".") or any(char in name for char in "/\\\0"):
+        if not name.isalnum() and (not name or name.startswith(".") or _LEADS_OUT.search(name)):
             raise DamagedError(f"{path} is damaged: {name!r} can't be the name of a file")
     if not manifest.cases:
         raise DamagedError(f"{path} is damaged: it names no case")

@@ -5,7 +5,7 @@ They come from the table of measurements, or from records in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ ABSENT = -1
 MEASURED = 0
 """There is a value."""
 NO_REASON = "no reason was recorded"
+
+ALL_ROWS = slice(None)
 
 _BATCH = 1 << 18
 """Rows read at a time: about 20 MB."""
@@ -119,21 +121,23 @@ class _GridBuilder:
         if not self._rows:
             return
         columns, (metrics, regions, stats) = self._columns, self._names
-        for batch in _read_batches(path, _COLUMNS, index):
+        for batch in _read_batches(path, _COLUMNS, index, columns):
             case_id, metric, region, stat, why = (
                 _encode_words(batch, name) for name in _COLUMNS if name != "value"
             )
-            column = _number_words(case_id, lambda word: columns.get(word, -1))
+            asked = _number_words(case_id, lambda word: columns.get(word, -1))
+            kept = np.flatnonzero(asked >= 0)
             row = self._row_of[
-                _number_words(metric, lambda word: metrics.get(metric_name(word), -1)),
-                _number_words(region, lambda word: regions.get(word, -1)),
-                _number_words(stat, lambda word: stats.get(word, -1)),
+                _number_words(metric, lambda word: metrics.get(metric_name(word), -1), kept),
+                _number_words(region, lambda word: regions.get(word, -1), kept),
+                _number_words(stat, lambda word: stats.get(word, -1), kept),
             ]
-            kept = np.flatnonzero((row >= 0) & (column >= 0))
+            kept, row = kept[row >= 0], row[row >= 0]
+            column = asked[kept]
             value = _to_floats(batch.column("value"))[kept]
-            state = _number_words(why, self._state_of)[kept]
-            self._values[row[kept], column[kept]] = value
-            self._states[row[kept], column[kept]] = np.where(np.isnan(value), state, MEASURED)
+            state = _number_words(why, self._state_of, kept)
+            self._values[row, column] = value
+            self._states[row, column] = np.where(np.isnan(value), state, MEASURED)
 
     def build(self) -> NumberGrid:
         """What was filled in."""
@@ -151,21 +155,41 @@ def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKe
     """Every number that a table of measurements has, in its order."""
     found: dict[NumberKey, None] = {}
     for batch in _read_batches(path, ["metric", "region", "stat"], index):
-        metric, region, stat = (_encode_words(batch, name) for name in ("metric", "region", "stat"))
-        names = [part.dictionary.to_pylist() for part in (metric, region, stat)]
-        indices = np.stack([_to_array(part.indices) for part in (metric, region, stat)])
-        code = (indices[0] * len(names[1]) + indices[1]) * len(names[2]) + indices[2]
-        _, first = np.unique(code, return_index=True)
-        for at in np.sort(first):
-            m, r, s = (names[axis][indices[axis, at]] for axis in range(3))
+        parts = [_encode_words(batch, name) for name in ("metric", "region", "stat")]
+        names = [part.dictionary.to_pylist() for part in parts]
+        places = [_to_array(part.indices) for part in parts]
+        code = (places[0] * len(names[1]) + places[1]) * len(names[2]) + places[2]
+        for at in np.sort(_find_first(code)):
+            m, r, s = (words[place[at]] for words, place in zip(names, places, strict=True))
             found[NumberKey(metric_name(m), r, s)] = None
     return tuple(found)
 
 
-def _read_batches(path: Path, columns: list[str], index: TableIndex | None) -> Iterable[Any]:
+def _find_first(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Where each code occurs first. Codes are small numbers, so nothing needs to be sorted."""
+    first = np.full(int(codes.max(initial=-1)) + 1, -1, np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first[first >= 0]
+
+
+def _read_batches(
+    path: Path,
+    columns: list[str],
+    index: TableIndex | None,
+    cases: Container[str] | None = None,
+) -> Iterable[Any]:
+    """The table, some rows at a time; `cases`: without parts that have none of them."""
     words = [name for name in columns if name != "value"]
     with open_table(path, words, index) as file:
-        yield from file.iter_batches(batch_size=_BATCH, columns=columns)
+        for group in range(file.num_row_groups):
+            if cases is None or _has_any(file, group, cases):
+                yield from file.iter_batches(_BATCH, row_groups=[group], columns=columns)
+
+
+def _has_any(file: Any, group: int, cases: Container[str]) -> bool:
+    """Whether a row group of the table has one of these cases."""
+    ids = file.read_row_group(group, columns=["case_id"]).column(0)
+    return any(word in cases for part in ids.chunks for word in part.dictionary.to_pylist())
 
 
 def _encode_words(batch: Any, name: str) -> Any:
@@ -173,10 +197,12 @@ def _encode_words(batch: Any, name: str) -> Any:
     return column if hasattr(column, "dictionary") else column.dictionary_encode()
 
 
-def _number_words(part: Any, number: Callable[[str], int]) -> npt.NDArray[np.intp]:
-    """The column, each of its words as a number."""
+def _number_words(
+    part: Any, number: Callable[[str], int], rows: npt.NDArray[np.intp] | slice = ALL_ROWS
+) -> npt.NDArray[np.intp]:
+    """These rows of the column, each of its words as a number."""
     numbers = np.array([number(word) for word in part.dictionary.to_pylist()], np.intp)
-    return np.asarray(numbers[_to_array(part.indices)], np.intp)
+    return np.asarray(numbers[_to_array(part.indices)[rows]], np.intp)
 
 
 def _to_floats(column: Any) -> npt.NDArray[np.float64]:

@@ -101,11 +101,14 @@ def pair(run: Run, baseline: Run) -> Pairing:
         accepted = theirs.get(subject, [])
         if not accepted:
             new += [run.manifest.cases[column].id for column in columns]
-        elif not _is_same_scene(run, baseline, columns, accepted) or not _is_same_scene(
-            run,
-            baseline,
-            _find_first_turn(run, ours, columns),
-            _find_first_turn(baseline, theirs, accepted),
+        elif not _is_same_scene(run, baseline, columns, accepted) or (
+            run.manifest.cases[columns[0]].turn > 1
+            and not _is_same_scene(
+                run,
+                baseline,
+                _find_first_turn(run, ours, columns),
+                _find_first_turn(baseline, theirs, accepted),
+            )
         ):
             altered += [run.manifest.cases[column].id for column in columns]
         else:

@@ -30,7 +30,7 @@ from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.digests import is_digest
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.foreign import make_plain, read_file
+from editproof.harness.records.foreign import read_file
 from editproof.harness.records.journal import read_journal
 from editproof.harness.records.json_files import decode_json, write_json
 from editproof.harness.records.manifest import MANIFEST, Manifest, load_manifest, metric_name
@@ -207,21 +207,9 @@ def load(folder: Path | str) -> Run:
     index = tables.read_current_index(folder)
     if index is None:
         return _read_from_journal(folder, manifest)
-    rows = tables.read_case_rows(folder, index)
-    endings = {
-        case.id: _read_ending(rows[case.id], folder) for case in manifest.cases if case.id in rows
-    }
+    known = tables.read_endings(folder, index)
+    endings = {case.id: known[case.id] for case in manifest.cases if case.id in known}
     return Run(folder, manifest, endings, table_index=index)
-
-
-def _read_ending(row: Mapping[str, object], folder: Path) -> CaseEnding:
-    try:
-        return msgspec.convert(make_plain(row), CaseEnding)
-    except msgspec.ValidationError as error:
-        raise DamagedError(
-            f"{folder / tables.CASES} is damaged: {error}. Remove it, and the journal is read"
-            " instead"
-        ) from error
 
 
 def find_newest(runs_folder: Path) -> Path:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, fields
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_type_hints
 
 import msgspec
 
-from editproof.harness.records.cases import CaseRecord
+from editproof.harness.records.cases import Case, CaseRecord, Measurement
 from editproof.harness.records.endings import CaseEnding, make_ending
-from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.errors import DamagedError, plain_line
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, read_json, write_json
 
@@ -28,8 +29,23 @@ TABLES = (MEASUREMENTS, CASES, STAGES)
 TABLE_INDEX = "tables.json"
 
 
-CASE_COLUMNS = ["case_id", *(field.name for field in fields(CaseEnding))]
+CASE_COLUMNS = ["case_id", *CaseEnding.__struct_fields__]
 """Of `cases.parquet`."""
+
+_OF_CASE: Mapping[str, Callable[[Case], object]] = {
+    "case_id": lambda case: case.id,
+    "vector": lambda case: case.scene,
+    "family": lambda case: case.family,
+    "step": lambda case: case.step,
+    "turn": lambda case: case.turn,
+    "params": lambda case: msgspec.json.encode(case.params).decode(),
+    "model": lambda case: case.model.name,
+    "seed": lambda case: case.seed,
+}
+_OF_MEASUREMENT = [field.name for field in fields(Measurement)]
+
+_KINDS = get_type_hints(CaseEnding)
+"""Column of `cases.parquet` -> what its values are."""
 
 
 _AT_A_TIME = 256
@@ -45,14 +61,17 @@ class TableIndex(msgspec.Struct, frozen=True):
     """File name -> SHA-256 of the file."""
 
 
-def write_tables(folder: Path, records: Sequence[CaseRecord]) -> None:
+def write_tables(folder: Path, records: Iterable[CaseRecord]) -> None:
     """Write the tables of a run from its records, some cases at a time."""
-    parts = [
-        records[start : start + _AT_A_TIME] for start in range(0, len(records), _AT_A_TIME)
-    ] or [()]
-    write_table(folder / MEASUREMENTS, (make_measurement_table(part) for part in parts))
-    write_table(folder / STAGES, (make_stage_table(part) for part in parts))
-    write_table(folder / CASES, (make_case_table(part) for part in parts))
+    left = iter(records)
+    with ExitStack() as files:
+        writers = {name: files.enter_context(TableWriter(folder / name)) for name in TABLES}
+        part = tuple(islice(left, _AT_A_TIME))
+        while part or not writers[CASES].has_begun:
+            writers[MEASUREMENTS].write(make_measurement_table(part))
+            writers[STAGES].write(make_stage_table(part))
+            writers[CASES].write(make_case_table(part))
+            part = tuple(islice(left, _AT_A_TIME))
     write_index(folder)
 
 
@@ -75,11 +94,42 @@ def read_current_index(folder: Path) -> TableIndex | None:
     return index if there else None
 
 
-def read_case_rows(folder: Path, index: TableIndex) -> dict[str, dict[str, Any]]:
-    """Case id -> the rest of its row in `cases.parquet`, by column."""
-    with open_table(folder / CASES, ["case_id"], index) as file:
-        rows = file.read(columns=CASE_COLUMNS).to_pylist()
-    return {row.pop("case_id"): row for row in rows}
+def read_endings(folder: Path, index: TableIndex) -> dict[str, CaseEnding]:
+    """Case id -> how it ended, from `cases.parquet`. Raises DamagedError."""
+    path = folder / CASES
+    found: dict[str, CaseEnding] = {}
+    with open_table(path, ["case_id"], index) as file:
+        there = [name for name in _KINDS if name in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=["case_id", *there]):
+            try:
+                columns = {name: _read_column(batch.column(name), _KINDS[name]) for name in there}
+                endings = _make_endings(columns)
+            except (msgspec.ValidationError, TypeError) as error:
+                raise DamagedError(
+                    f"{path} is damaged: {error}. Remove it, and the journal is read instead"
+                ) from error
+            found.update(zip(batch.column("case_id").to_pylist(), endings, strict=True))
+    return found
+
+
+def _make_endings(columns: Mapping[str, list[Any]]) -> list[CaseEnding]:
+    """Endings of some cases, by column; 0.1 has not all columns. Raises TypeError where one is
+    missing that has always been there.
+    """
+    rows = zip(*columns.values(), strict=True)
+    if len(columns) == len(_KINDS):
+        return [CaseEnding(*row) for row in rows]
+    return [CaseEnding(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _read_column(column: Any, kind: Any) -> list[Any]:
+    """The column's values, which must be of that kind. Equal texts are one object."""
+    if kind is not str:
+        return msgspec.convert(column.to_pylist(), list[kind])
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    words = msgspec.convert(encoded.dictionary.to_pylist(), list[str])
+    plain = [plain_line(word) for word in words]
+    return [plain[at] for at in msgspec.convert(encoded.indices.to_pylist(), list[int])]
 
 
 def _measure_journal(folder: Path) -> int:
@@ -146,27 +196,47 @@ def _check_columns(schema: Any, words: Sequence[str], path: Path) -> None:
 
 
 def write_table(path: Path, parts: Iterable[pd.DataFrame]) -> None:
-    """Write a table part by part, so that only one is in memory; all have the columns of the
-    first.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
+    """Write a table part by part, so that only one is in memory."""
+    with TableWriter(path) as writer:
+        for part in parts:
+            writer.write(part)
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = None
-    for part in parts:
+
+class TableWriter:
+    """A table that is written part by part. It is there once all are written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}")
+        self._writer: Any = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has a part."""
+        return self._writer is not None
+
+    def write(self, part: pd.DataFrame) -> None:
+        """Write a part, which has the columns of the first."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
         table = pa.Table.from_pandas(part, preserve_index=False)
-        if writer is None:
+        if self._writer is None:
             schema = _fix_null_columns(table.schema)
-            writer = parquet.ParquetWriter(partial, schema, write_page_checksum=True)
-        writer.write_table(
-            table.cast(writer.schema.with_metadata(table.schema.metadata)).replace_schema_metadata(
-                None
-            )
-        )
-    if writer is not None:
-        writer.close()
-        partial.replace(path)
+            self._writer = parquet.ParquetWriter(self._partial, schema, write_page_checksum=True)
+        schema = self._writer.schema.with_metadata(table.schema.metadata)
+        self._writer.write_table(table.cast(schema).replace_schema_metadata(None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            if kind is None:
+                self._partial.replace(self._path)
+            else:
+                self._partial.unlink()
 
 
 def _fix_null_columns(schema: Any) -> Any:
@@ -179,51 +249,21 @@ def _fix_null_columns(schema: Any) -> Any:
     return pa.schema(fields, metadata=schema.metadata)
 
 
-def make_measurement_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def make_measurement_table(records: Sequence[CaseRecord]) -> pd.DataFrame:
     """The records' measurements as a tidy table, one row a number."""
     import pandas as pd
 
-    rows = [
-        {
-            "case_id": record.case.id,
-            "vector": record.case.scene,
-            "family": record.case.family,
-            "step": record.case.step,
-            "turn": record.case.turn,
-            "params": msgspec.json.encode(record.case.params).decode(),
-            "model": record.case.model.name,
-            "seed": record.case.seed,
-            **asdict(measurement),
-        }
-        for record in records
-        for measurement in record.measurements
-    ]
-    columns = [
-        "case_id",
-        "vector",
-        "family",
-        "step",
-        "turn",
-        "params",
-        "model",
-        "seed",
-        "metric",
-        "region",
-        "stat",
-        "value",
-    ]
-    columns += ["unit", "reason", "y", "x"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype(
-        {
-            "step": "int64",
-            "turn": "int64",
-            "seed": "int64",
-            "value": "float64",
-            "y": "Int64",
-            "x": "Int64",
-        }
-    )
+    columns = {
+        name: [
+            value for record in records for value in [read(record.case)] * len(record.measurements)
+        ]
+        for name, read in _OF_CASE.items()
+    }
+    rows = [measurement for record in records for measurement in record.measurements]
+    columns |= {name: [getattr(row, name) for row in rows] for name in _OF_MEASUREMENT}
+    kinds = {"step": "int64", "turn": "int64", "seed": "int64", "value": "float64"}
+    inferred = None if rows else object
+    return pd.DataFrame(columns, dtype=inferred).astype(kinds | {"y": "Int64", "x": "Int64"})
 
 
 def make_case_table(records: Iterable[CaseRecord]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from editproof.harness.pictures.links import bring
 from editproof.harness.records import runs
 from editproof.harness.records.cases import Case, CaseError, CaseRecord
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.journal import Journal
+from editproof.harness.records.journal import Journal, read_in_order
 from editproof.harness.records.manifest import Manifest, write_manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import write_tables
@@ -54,9 +54,8 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
             progress(record, done, len(made))
     finally:
         journal.close()
-    result = runs.load(config.folder)
-    write_tables(config.folder, result.records)
-    return result
+    write_tables(config.folder, read_in_order(config.folder, manifest))
+    return runs.load(config.folder)
 
 
 def _manifest(source: Run, config: RunConfig) -> Manifest:

@@ -19,7 +19,7 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import write_canaries
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import IncompleteError, UsageError
-from editproof.harness.records.journal import Journal
+from editproof.harness.records.journal import Journal, read_in_order
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.manifest import (
     SCHEMA,
@@ -130,9 +130,8 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     finally:
         journal.close()
     _check_services(config, manifest, made)
-    result = runs.load(config.folder)
-    write_tables(config.folder, result.records)
-    return result
+    write_tables(config.folder, read_in_order(config.folder, manifest))
+    return runs.load(config.folder)
 
 
 def default_jobs() -> int:
@@ -307,7 +306,7 @@ def _finish(
     for record in in_workers(setup, config.jobs, paid):
         keep(record)
         cache.put(record, config.folder)
-        made.append(record)
+        made.append(replace(record, measurements=(), stages=()))  # the journal has them
     if cost:
         warn(f"{len(made)} edits were made, for {cost:g} by the prices of their pipelines")
     if len(paid) < len(left):

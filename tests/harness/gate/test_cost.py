@@ -93,6 +93,8 @@ def test_growth_is_the_slope_of_a_process_and_takes_8_edits_to_tell() -> None:
     """Not known of fewer, nor where the system says nothing."""
     assert cost.measure_growth(costing(growth=40.0), "ns") == pytest.approx(40)
     assert cost.measure_growth(costing(growth=40.0, edits=10), "ns") is None
+    many = costing(growth=40.0, edits=2 * cost.MOST_EDITS)
+    assert cost.measure_growth(many, "ns") == pytest.approx(40)
     silent = costing(growth=40.0)
     silent = silent.with_records([replace(record, held_mb=None) for record in silent.records])
     assert cost.measure_growth(silent, "ns") is None

@@ -22,7 +22,19 @@ from editproof.harness.records.suites import Budget, Limit, Waiver
 from editproof.harness.records.tables import write_tables
 from editproof.harness.records.verdicts import Outcome
 from editproof.harness.suites.suite import list_shipped_budgets
-from tests.harness.made import BUDGET, MARGIN, failed, judge_beside, measured, of_pictures, run_of
+from tests.harness.made import (
+    BUDGET,
+    MARGIN,
+    METRICS,
+    case,
+    failed,
+    judge_beside,
+    measured,
+    of_pictures,
+    run_of,
+    scored,
+    see,
+)
 
 
 def test_a_kept_budget_passes_and_shows_its_headroom() -> None:
@@ -67,6 +79,22 @@ def test_a_budget_without_a_number_is_a_note_in_a_narrowed_run_and_an_error_in_a
     assert [finding.evidence.region for finding in verdict.findings if finding.evidence] == ["edit"]
     (note,) = verdict.notes
     assert "psnr mean in protect was not judged" in note
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_environment_is_named_whether_pictures_changed_or_not(
+    tmp_path: Path, *, same: bool
+) -> None:
+    """The gate compares all the same."""
+    see(tmp_path, "accepted", "new")
+    before = run_of(scored(case(), "accepted"), metrics=METRICS, folder=tmp_path)
+    now = run_of(scored(case(), "accepted" if same else "new"), metrics=METRICS, folder=tmp_path)
+    elsewhere = replace(now, manifest=replace(now.manifest, versions={"numpy": "2.0"}))
+    verdict = judge_beside(elsewhere, before)
+    assert verdict.unchanged == int(same)
+    (note,) = verdict.notes
+    assert "the environment changed: numpy is 2.0, it was unknown" in note
+    assert ("No picture changed" in note) == same
 
 
 def test_a_narrowed_run_with_nothing_left_to_judge_is_no_pass() -> None:

@@ -13,14 +13,9 @@ import pytest
 from scipy.special import digamma, polygamma
 from scipy.stats import ttest_ind
 
-from editproof.harness.gate.seeds import (
-    SCENE_ALARM,
-    TRUST,
-    _inverse_trigamma,
-    count_seeds_needed,
-    shrink_variances,
-)
+from editproof.harness.gate.seeds import MANY, SCENE_ALARM, count_seeds_needed
 from editproof.harness.gate.seeds import test as compare_scores
+from editproof.harness.gate.statistics import TRUST, _inverse_trigamma, shrink_variances
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
@@ -215,6 +210,18 @@ def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
     found = compare_scores(scores, [("logo", "ns")] * 8)
     assert found.pictures[2][0, 1] < 1e-4
     assert found.scene[2][0] > 0.01
+    assert found.pictures[2][0, [0, 2]].min() > 0.01
+
+
+def test_among_many_scenes_a_dead_picture_is_found_as_well() -> None:
+    """There its noise is drawn towards that of all scenes."""
+    rng = np.random.default_rng(6)
+    scores = [(rng.normal(0, 0.4, (1, 3)), rng.normal(0, 0.4, (1, 3))) for _ in range(MANY)]
+    groups = [("logo", "ns")] * MANY
+    assert min(one.min() for one in compare_scores(scores, groups).pictures) > 0.01
+    scores[2][0][0, 1] += 10
+    found = compare_scores(scores, groups)
+    assert found.pictures[2][0, 1] < 1e-4
     assert found.pictures[2][0, [0, 2]].min() > 0.01
 
 
