@@ -1,0 +1,146 @@
+"""`history`: what is kept of each night, and what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from editproof.harness.commands.common import (
+    Json,
+    RunArgument,
+    console,
+    errors,
+    find_project,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from editproof.harness.operations.history import AddedNight
+
+SHOW = "show"
+
+
+class _ShowFirst(TyperGroup):
+    """A group whose first command may be left out: `history nightly` is `history show nightly`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put in the command that was left out."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer()
+history_app = typer.Typer(
+    cls=_ShowFirst,
+    help="Show where a suite changed over the nights, what drifted, and what is flaky.",
+    epilog="""\b
+Examples:
+  editproof history                                   the suite's history: sparklines, worst first
+  editproof history nightly --nights 60 --json        the last 60 nights of a suite, as JSON
+  editproof history add                               add the newest run, after `editproof gate`
+  editproof history import runs                       add all runs of a folder
+  editproof history export --parquet nights.parquet   one table of all nights
+""",
+)
+app.add_typer(history_app, name="history")
+
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE", help="Suite. Default: the only one, or the setting's.", show_default=False
+    ),
+]
+
+
+@history_app.command(SHOW)
+def history_show(
+    suite: SuiteName = "",
+    nights: Annotated[int, typer.Option(metavar="N", help="The last N nights. 0: all.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show change points, drift and flaky cases of a suite, worst first. This is the default."""
+    with errors(as_json):
+        from dataclasses import asdict
+
+        from editproof.harness.operations.history import show_history
+        from editproof.reports.terminal.trend_lines import list_trend_lines
+
+        trends = show_history(suite, find_project(), nights)
+        if as_json:
+            print_json(asdict(trends))
+            return
+        for line in list_trend_lines(trends):
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@history_app.command("add")
+def history_add(run: RunArgument = None, as_json: Json = False) -> None:
+    """Add a run to the history. A run that is added twice is there once."""
+    with errors(as_json):
+        from editproof.harness.operations.history import add_night
+
+        _report_added([add_night(run, find_project())], as_json=as_json)
+
+
+@history_app.command("import")
+def history_import(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="Run folders, or folders of runs.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Add runs that were made before the history was kept."""
+    with errors(as_json):
+        from editproof.harness.operations.history import import_nights
+
+        _report_added(import_nights(runs, find_project()), as_json=as_json)
+
+
+@history_app.command("export")
+def history_export(
+    suite: SuiteName = "",
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As CSV.", show_default=False)
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As parquet.", show_default=False)
+    ] = None,
+) -> None:
+    """Write all nights of a suite as one table: a row an aspect, a number or a case."""
+    with errors(as_json=False):
+        from editproof.harness.operations.history import export_history
+        from editproof.harness.records.errors import UsageError
+
+        if csv is None and parquet is None:
+            raise UsageError("name the file to write: --csv FILE or --parquet FILE")
+        project = find_project()
+        if csv:
+            typer.echo(f"{csv}: {export_history(suite, csv, 'csv', project):,} rows")
+        if parquet:
+            typer.echo(f"{parquet}: {export_history(suite, parquet, 'parquet', project):,} rows")
+
+
+def _report_added(added: list[AddedNight], *, as_json: bool) -> None:
+    from editproof.harness.retention.sizes import format_size
+
+    if as_json:
+        print_json(
+            [
+                {
+                    "run": one.night.run,
+                    "suite": one.night.suite,
+                    "part": one.name,
+                    "bytes": one.size,
+                    "new": one.is_new,
+                }
+                for one in added
+            ]
+        )
+        return
+    for one in added:
+        verb = "added" if one.is_new else "replaced"
+        typer.echo(f"{verb} {one.night.run} ({one.night.suite}), {format_size(one.size)}")
