@@ -6,8 +6,10 @@ The place is looked for over all splits and all windows that begin where the str
 kept where Welch's test of the two sides says so; then each side is searched, too. At the end the
 weakest places are taken out, one by one, and their neighbours tested again.
 
-Variances are sample variances (ddof 1). p is multiplied by the number of nights at which the change
-could have been (Bonferroni), since the best of them was chosen.
+Variances are sample variances (ddof 1), and the degrees of freedom are those of the shorter side.
+Welch's own formula gives more where a side's spread is small by chance, and the best of many splits
+is one with such a side: 9 % of series in which nothing changed had a p below 0.001 by it, 0 % by
+this. p is multiplied by the number of nights at which the change could have been (Bonferroni).
 """
 
 from __future__ import annotations
@@ -101,9 +103,7 @@ def test_by_welch(before: Values, after: Values) -> float:
     difference = abs(float(after.mean() - before.mean()))
     if not sum(errors):
         return 0.0 if difference else 1.0
-    freedom = sum(errors) ** 2 / sum(
-        error**2 / (len(side) - 1) for error, side in zip(errors, (before, after), strict=True)
-    )
+    freedom = min(len(before), len(after)) - 1
     return min(1.0, 2 * float(stdtr(freedom, -difference / math.sqrt(sum(errors)))))
 
 

@@ -93,6 +93,11 @@ def read_table(file: BinaryIO, where: str) -> Any:
         raise _damage(where, error) from error
 
 
+def list_columns() -> list[str]:
+    """All columns of a part."""
+    return list(_make_schema().names)
+
+
 def parse_time(text: str) -> datetime:
     """A manifest's time, UTC."""
     time = datetime.fromisoformat(text)
