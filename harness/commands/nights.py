@@ -19,6 +19,8 @@ from editproof.harness.commands.common import (
 
 if TYPE_CHECKING:
     from editproof.harness.operations.history import AddedNight
+    from editproof.harness.records.nights import Trends
+    from editproof.harness.suites.settings import Project
 
 SHOW = "show"
 
@@ -60,6 +62,10 @@ SuiteName = Annotated[
 def history_show(
     suite: SuiteName = "",
     nights: Annotated[int, typer.Option(metavar="N", help="The last N nights. 0: all.", min=0)] = 0,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the page there, too.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show change points, drift and flaky cases of a suite, worst first. This is the default."""
@@ -69,12 +75,16 @@ def history_show(
         from editproof.harness.operations.history import show_history
         from editproof.reports.terminal.trend_lines import list_trend_lines
 
-        trends = show_history(suite, find_project(), nights)
+        project = find_project()
+        trends = show_history(suite, project, nights)
+        page = _write_page(trends, html, project) if html else None
         if as_json:
             print_json(asdict(trends))
             return
         for line in list_trend_lines(trends):
             console().print(line, markup=False, highlight=False, soft_wrap=True)
+        if page:
+            typer.echo(f"page:    {page}")
 
 
 @history_app.command("add")
@@ -122,6 +132,12 @@ def history_export(
             typer.echo(f"{csv}: {export_history(suite, csv, 'csv', project):,} rows")
         if parquet:
             typer.echo(f"{parquet}: {export_history(suite, parquet, 'parquet', project):,} rows")
+
+
+def _write_page(trends: Trends, folder: Path, project: Project) -> Path:
+    from editproof.reports.html.history_page import write_history_page
+
+    return write_history_page(trends, folder.resolve(), project.path(project.settings.runs))
 
 
 def _report_added(added: list[AddedNight], *, as_json: bool) -> None:
