@@ -1,9 +1,8 @@
-"""What the history finds, how soon, and how often it is wrong: `python -m benchmarks.history` writes
-HISTORY.md.
+"""What the history finds, how soon, and how often it is wrong: `python -m benchmarks.history`.
 
-The noise of a series is that of a real run: `python -m benchmarks.history RUN` reads it from a run of
-a stochastic model and writes `history_noise.json`. A night that draws each seed anew moves a score by
-the spread between seeds over the root of its pictures.
+It writes HISTORY.md. The noise of a series is that of a real run: `python -m benchmarks.history RUN`
+reads it from a run of a stochastic model and writes `history_noise.json`. A night that draws fresh
+seeds moves a score by the spread between seeds over the root of its pictures.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ NOISE = Path(__file__).with_name("history_noise.json")
 
 SERIES = 459
 """Of the suite `nightly`: 17 families, 3 models, 9 aspects."""
+PICTURES = 15
+"""Of a family and a stochastic model in it: five steps, three seeds."""
 HISTORIES = 200
 BEFORE = 30
 """Nights before anything changes."""
@@ -46,7 +48,7 @@ def main() -> None:
         read_noise(Path(sys.argv[1]))
         return
     noise = json.loads(NOISE.read_text())
-    spreads = np.array(noise["spreads"])
+    spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
     start = time.process_time()
     steps = [find_change(seed, spreads, make_step, nights=3) for seed in range(HISTORIES)]
     drifts = [find_change(seed, spreads, make_drift, nights=9) for seed in range(HISTORIES)]
@@ -67,10 +69,8 @@ def read_noise(folder: Path) -> None:
     rows = summarise(run)["aspect"]
     stochastic = {name for name, info in run.manifest.pipelines.items() if info.stochastic}
     spreads = [
-        float(f"{spread / math.sqrt(samples):.3g}")
-        for model, spread, samples in zip(
-            rows["model"], rows["spread"], rows["samples"], strict=True
-        )
+        float(f"{spread:.3g}")
+        for model, spread in zip(rows["model"], rows["spread"], strict=True)
         if model in stochastic and spread is not None
     ]
     cases = len(run.manifest.cases)
@@ -142,7 +142,7 @@ def make_table(values: Values) -> SeriesTable:
 
 
 def write_page(
-    noise: dict[str, object],
+    noise: dict[str, Any],
     steps: list[tuple[bool, float]],
     drifts: list[tuple[bool, float]],
     equal: list[tuple[bool, float]],
@@ -150,9 +150,9 @@ def write_page(
     seconds: float,
 ) -> str:
     """The page."""
-    spreads = np.array(noise["spreads"])
-    cases = int(str(noise["cases"]))
-    size = int(str(noise["part_bytes"]))
+    spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
+    cases = noise["cases"]
+    size = noise["part_bytes"]
     shares = [sum(found for found, _ in rows) / len(rows) for rows in (steps, drifts, equal)]
     missed = sorted(spread for found, spread in (*steps, *drifts) if not found)
     quantiles = ", ".join(f"{value:.3f}" for value in np.quantile(spreads, (0.5, 0.9, 1)))
@@ -173,17 +173,23 @@ def write_page(
     ]
     table = "\n".join(f"| {what} | {found} | {wanted} |" for what, found, wanted in rows)
     worst = f" Those missed have a noise of {missed[0]:.3f} or more." if missed else ""
-    return (
-        f"# What the history finds\n\nMeasured by `python -m benchmarks.history` in"
-        f" {seconds:.0f} s of processor time: {HISTORIES} histories of {SERIES} series, of which"
-        f" one changes after {BEFORE} nights. Clean histories are looked at every"
-        f" {LOOK_EVERY}th night.\n\n| | measured | asked for |\n|---|---|---|\n{table}\n\nThe noise"
-        f" is that of `{', '.join(noise['models'])}` in the suite `{noise['suite']}`, as if it drew"  # type: ignore[arg-type]
-        f" its seeds anew every night: {len(spreads)} series, from night to night {quantiles}"
-        f" margins (median, 90 %, most).{worst} On the same seeds its nights are bit-equal.\n\nFalse"
-        f" discovery rate {FALSE_DISCOVERY:g}, least size {LEAST_SIZE:g} margins, limit of the sum"
-        f" {find_limit(SERIES * 3650):.2f}.\n"
-    )
+    return f"""# What the history finds
+
+Measured by `python -m benchmarks.history` in {seconds:.0f} s of processor time: {HISTORIES} histories
+of {SERIES} series each, of which one changes after {BEFORE} nights. Clean histories are looked at
+every {LOOK_EVERY}th night.
+
+| | measured | asked for |
+|---|---|---|
+{table}
+
+The noise is that of the model `{", ".join(noise["models"])}` in {cases} cases, as if a night drew
+fresh seeds for {PICTURES} pictures a series. From night to night, in margins: {quantiles} (median, 90 %, most
+of {len(spreads)} series).{worst} With the suite's own seeds its nights are bit-equal.
+
+False discovery rate {FALSE_DISCOVERY:g}, least size {LEAST_SIZE:g} margins, limit of the sum
+{find_limit(SERIES * 3650):.2f}.
+"""
 
 
 if __name__ == "__main__":

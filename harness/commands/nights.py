@@ -1,4 +1,4 @@
-"""`history`: what is kept of each night, and what it shows."""
+"""`nightly` and `history`: a night from its first edit to its report, and what the nights show."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import typer
 from typer.core import TyperGroup
 
 from editproof.harness.commands.common import (
+    Baseline,
+    Jobs,
     Json,
+    Quiet,
     RunArgument,
     console,
     errors,
     find_project,
     print_json,
 )
+from editproof.harness.records.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from editproof.harness.operations.history import AddedNight
+    from editproof.harness.operations.nightly import FinishedNight
     from editproof.harness.records.nights import Trends
     from editproof.harness.suites.settings import Project
 
@@ -49,6 +54,96 @@ Examples:
 """,
 )
 app.add_typer(history_app, name="history")
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof nightly                                   tonight's night of the suite nightly
+  editproof nightly mine.toml --pipeline mine.py:build
+                                                      another suite, your own pipeline
+  0 2 * * *  cd /srv/project && editproof nightly -q  as a line of a crontab
+"""
+)
+def nightly(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Shipped suite, or a .toml file.")
+    ] = "nightly",
+    pipeline: Annotated[
+        list[str],
+        typer.Option(metavar="[NAME=]PIPELINE", help="As for `editproof run`. Repeatable."),
+    ] = [],  # noqa: B006 - typer copies it
+    jobs: Jobs = 0,
+    baseline: Baseline = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, judge it, add it to the history, write the reports, and remove old runs.
+
+    A night that was stopped goes on; one that is complete is not run again. Exits as `gate` does.
+    """
+    with errors(as_json, goes_on="`editproof nightly` continues it"):
+        from editproof.harness.operations.nightly import NightRequest, hold_night, run_night
+        from editproof.harness.operations.project import make_printer
+
+        project, request = find_project(), NightRequest(suite, tuple(pipeline), jobs, baseline)
+        silent = quiet or as_json
+        terminal = console(stderr=as_json)
+        warn = make_printer(terminal, quiet=silent)
+        with hold_night(request, project, warn):
+            done = run_night(request, project, terminal, warn, quiet=silent)
+            code = _finish_night(done, project, baseline, quiet=quiet, as_json=as_json)
+        raise typer.Exit(code)
+
+
+def _finish_night(
+    done: FinishedNight, project: Project, baseline: Path | None, *, quiet: bool, as_json: bool
+) -> int:
+    """Write the reports, remove old runs, and show the end of a night; give its exit code."""
+    from editproof.harness.operations.draw_maps import draw_maps_of_findings
+    from editproof.harness.operations.history import show_history
+    from editproof.harness.operations.prune_runs import prune_runs
+    from editproof.reports.html.report import write_report
+
+    run, suite = done.run, done.run.manifest.suite.name
+    if done.is_new:
+        draw_maps_of_findings(run, project)
+        write_report(run)
+        prune_runs([], project, baseline, dry_run=False)
+    trends = show_history(suite, project)
+    page = _write_page(trends, project.path(project.settings.history) / suite / "report", project)
+    if as_json:
+        print_json(_describe_night(done, page))
+    elif not quiet:
+        _show_night(done, trends, page)
+    return int(run.verdict.exit_code) if run.verdict else ExitCode.INCOMPLETE
+
+
+def _describe_night(done: FinishedNight, page: Path) -> dict[str, object]:
+    from editproof.harness.operations.judge import summarise
+
+    report = done.run.folder / "report" / "index.html"
+    return {**summarise(done.run, report), "history": str(page), "new": done.is_new}
+
+
+def _show_night(done: FinishedNight, trends: Trends, page: Path) -> None:
+    from editproof.reports.terminal.trend_lines import list_trend_lines
+    from editproof.reports.terminal.verdict_table import (
+        list_reason_lines,
+        list_verdict,
+        make_finding_blocks,
+    )
+
+    terminal, verdict = console(), done.run.verdict
+    if verdict and (blocks := make_finding_blocks(verdict)):
+        terminal.print(blocks)
+    lines = list(list_trend_lines(trends))
+    lines += [*list_reason_lines(verdict), *list_verdict(verdict)] if verdict else []
+    lines += ["tonight's night was complete already"] if not done.is_new else []
+    lines += [f"report:  {done.run.folder / 'report' / 'index.html'}", f"nights:  {page}"]
+    for line in lines:
+        terminal.print(line, markup=False, highlight=False, soft_wrap=True)
+
 
 SuiteName = Annotated[
     str,

@@ -50,7 +50,13 @@ def encode_night(night: Night, rows: Mapping[Kind, Rows]) -> bytes:
     buffer = io.BytesIO()
     schema = _make_schema().with_metadata({METADATA: msgspec.json.encode(night)})
     with parquet.ParquetWriter(
-        buffer, schema, compression="zstd", compression_level=9, write_page_checksum=True
+        buffer,
+        schema,
+        compression="zstd",
+        compression_level=9,
+        use_dictionary=[field.name for field in schema if field.name not in FLOATS],
+        column_encoding=dict.fromkeys(FLOATS, "BYTE_STREAM_SPLIT"),
+        write_page_checksum=True,
     ) as writer:
         for kind in KINDS:
             writer.write_table(_make_table(night, kind, rows[kind], schema))

@@ -26,7 +26,7 @@ def night(number: int, **fields: object) -> Night:
 
 
 def table_of(
-    *series: Sequence[float],
+    *series: Sequence[float] | npt.NDArray[np.float64],
     jods: Sequence[float] = (),
     nights: Mapping[int, Night] | None = None,
     made_of: Sequence[int] = (),
