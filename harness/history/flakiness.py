@@ -11,15 +11,19 @@ import itertools
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from editproof.harness.history.night_tables import read_rows
 from editproof.harness.history.parts import PartStore
+from editproof.harness.history.series import encode_words
 from editproof.harness.records.nights import FlakyCase, Mode
 
 COLUMNS = (
-    "case_id", "family", "model", "scene", "seed", "fingerprint", "picture", "status", "outcome",
-    "cached",
+    "case_id", "family", "model", "scene", "seed", "run", "fingerprint", "picture", "status",
+    "outcome", "cached",
 )  # fmt: skip
 
 FEW_MODES = 3
@@ -51,19 +55,37 @@ class CaseName(NamedTuple):
 
 
 def read_edits(store: PartStore, suite: str, last: int = 0) -> dict[CaseName, list[Edit]]:
-    """The edits of every case that was edited, oldest first. `last`: of so many nights at the end;
-    0: of all.
+    """The edits of every case that did not always give one picture and one ending, oldest first.
+    `last`: of so many nights at the end; 0: of all.
     """
-    found: dict[CaseName, list[Edit]] = {}
+    import pyarrow as pa
+    from pyarrow import compute
+
+    tables: list[Any] = []
     for name in store.list_parts(suite)[-last:]:
         with store.open_part(suite, name) as file:
-            night, table = read_rows(file, "case", COLUMNS, f"{suite}/{name}")
-        columns = [table.column(column).to_pylist() for column in COLUMNS]
-        for *named, fingerprint, picture, status, outcome, cached in zip(*columns, strict=True):
-            if not cached:
-                edit = Edit(night.run, fingerprint, picture, status, outcome or "")
-                found.setdefault(CaseName(*named), []).append(edit)
+            _, table = read_rows(file, "case", COLUMNS, f"{suite}/{name}")
+        tables.append(table.filter(compute.invert(table.column("cached"))))
+    if not tables:
+        return {}
+    whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    whole = whole.filter(pa.array(_find_changing(whole)))
+    found: dict[CaseName, list[Edit]] = {}
+    columns = [whole.column(column).to_pylist() for column in COLUMNS]
+    for *named, run, fingerprint, picture, status, outcome, _ in zip(*columns, strict=True):
+        edit = Edit(run, fingerprint, picture, status, outcome or "")
+        found.setdefault(CaseName(*named), []).append(edit)
     return found
+
+
+def _find_changing(table: Any) -> npt.NDArray[np.bool_]:
+    """The rows of cases that have more than one picture or status."""
+    case, picture, status = (
+        encode_words(table.column(name))[1] for name in ("case_id", "picture", "status")
+    )
+    endings = np.unique(np.stack([case, picture, status], axis=1), axis=0)[:, 0]
+    several = np.bincount(endings, minlength=int(case.max(initial=0)) + 1) > 1
+    return np.asarray(several[case], np.bool_)
 
 
 def find_flaky(edits: Mapping[CaseName, Sequence[Edit]]) -> tuple[FlakyCase, ...]:

@@ -47,80 +47,83 @@ def read_series(store: PartStore, suite: str, last: int = 0) -> SeriesTable:
     """The series of a suite. `last`: of so many nights at the end only; 0: of all. Raises
     DamagedError.
     """
-    names = store.list_parts(suite)[-last:]
     nights: list[Night] = []
     tables: list[Any] = []
-    for name in names:
+    for name in store.list_parts(suite)[-last:]:
         with store.open_part(suite, name) as file:
             night, table = read_rows(file, "aspect", COLUMNS, f"{suite}/{name}")
         nights.append(night)
         tables.append(table)
-    return make_series(nights, [list_rows(table) for table in tables])
+    return make_series(nights, tables)
 
 
-@dataclass(frozen=True, slots=True)
-class AspectRows:
-    """The aspects of one night."""
+def make_series(nights: Sequence[Night], tables: Sequence[Any]) -> SeriesTable:
+    """Series of nights, oldest first, and the tables of their aspects."""
+    import pyarrow as pa
 
-    keys: Sequence[SeriesKey]
-    values: Values
-    jods: Values
-    made_of: npt.NDArray[np.int64]
-
-
-def list_rows(table: Any) -> AspectRows:
-    """The rows of a table of aspects."""
-    words = [table.column(name).to_pylist() for name in ("family", "model", "aspect")]
-    value, jod = (
-        np.array([np.nan if one is None else one for one in table.column(name).to_pylist()])
-        for name in ("value", "jod")
-    )
-    made_of = np.array(table.column("made_of").to_pylist(), np.int64)
-    return AspectRows(
-        list(zip(*words, strict=True)),
-        np.asarray(value, np.float64),
-        np.asarray(jod, np.float64),
-        made_of,
-    )
-
-
-def make_series(nights: Sequence[Night], rows: Sequence[AspectRows]) -> SeriesTable:
-    """Series of nights and their aspects, in any order; the newest of two nights of one time
-    counts last.
-    """
-    order = sorted(range(len(nights)), key=lambda at: (nights[at].created, nights[at].run))
-    known = {key: None for one in rows for key in one.keys}
-    keys = sorted(known, key=lambda key: (key[0], key[1], ASPECTS.index(key[2])))
-    row_of = {key: row for row, key in enumerate(keys)}
+    if not nights:
+        none = np.empty((0, 0))
+        return SeriesTable((), (), none, none, none.astype(np.int64))
+    whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    columns = [encode_words(whole.column(name)) for name in COLUMNS[:3]]
+    codes = np.stack([code for _, code in columns], axis=1)
+    found, row_of = np.unique(codes, axis=0, return_inverse=True)
+    named = [
+        tuple(words[at] for (words, _), at in zip(columns, code, strict=True)) for code in found
+    ]
+    keys = sorted(named, key=lambda key: (key[0], key[1], ASPECTS.index(key[2])))
+    place_of = {key: place for place, key in enumerate(keys)}
+    rows = np.array([place_of[key] for key in named], np.intp)[row_of.reshape(-1)]
+    at = rows, np.repeat(np.arange(len(nights)), [table.num_rows for table in tables])
     shape = (len(keys), len(nights))
     values, jods = np.full(shape, np.nan), np.full(shape, np.nan)
     made_of = np.full(shape, -1, np.int64)
-    for column, at in enumerate(order):
-        places = np.array([row_of[key] for key in rows[at].keys], np.intp)
-        values[places, column] = rows[at].values
-        jods[places, column] = rows[at].jods
-        made_of[places, column] = rows[at].made_of
-    return SeriesTable(tuple(nights[at] for at in order), tuple(keys), values, jods, made_of)
+    values[at] = whole.column("value").to_numpy()
+    jods[at] = whole.column("jod").to_numpy()
+    made_of[at] = whole.column("made_of").to_numpy()
+    return SeriesTable(tuple(nights), tuple(keys), values, jods, made_of)
+
+
+def encode_words(column: Any) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """The words of a column of words, and the place of each row's among them."""
+    array = column.combine_chunks()
+    array = array.chunk(0) if hasattr(array, "chunk") else array
+    return array.dictionary.to_pylist(), np.asarray(array.indices.to_numpy(), np.intp)
+
+
+def number_environments(nights: Sequence[Night]) -> npt.NDArray[np.int64]:
+    """Of each night a number, equal where machine and libraries are the same."""
+    known: dict[tuple[object, ...], int] = {}
+    facts = ((*sorted(night.versions.items()), *sorted(night.machine.items())) for night in nights)
+    return np.array([known.setdefault(one, len(known)) for one in facts], np.int64)
 
 
 def find_segments(
-    nights: Sequence[Night], values: Values, made_of: npt.NDArray[np.int64]
+    nights: Sequence[Night],
+    environments: npt.NDArray[np.int64],
+    values: Values,
+    made_of: npt.NDArray[np.int64],
 ) -> tuple[Segment, ...]:
-    """The segments of one series, in the order of their first nights."""
-    found: dict[tuple[object, ...], list[int]] = {}
-    for night in map(int, np.flatnonzero(~np.isnan(values))):
-        one = nights[night]
-        environment = (*sorted(one.versions.items()), *sorted(one.machine.items()))
-        found.setdefault((int(made_of[night]), environment), []).append(night)
-    segments: list[Segment] = []
-    for places in found.values():
-        changed = (
-            _compare(nights, made_of, places[0], _find_before(values, places[0]))
-            if segments
-            else ()
-        )
-        segments.append(Segment(tuple(places), changed))
-    return tuple(segments)
+    """The segments of one series, in the order of their first nights. `environments`: of
+    `number_environments`.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return ()
+    kinds = np.stack([environments[known], made_of[known]], axis=1)
+    if (kinds == kinds[0]).all():
+        return (Segment(tuple(known.tolist()), ()),)
+    found: dict[tuple[int, int], list[int]] = {}
+    for night, (environment, made) in zip(known.tolist(), kinds.tolist(), strict=True):
+        found.setdefault((environment, made), []).append(night)
+    first, *later = found.values()
+    return (
+        Segment(tuple(first), ()),
+        *(
+            Segment(tuple(own), _compare(nights, made_of, own[0], _find_before(values, own[0])))
+            for own in later
+        ),
+    )
 
 
 def _find_before(values: Values, night: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history import cusum, e_divisive
-from editproof.harness.history.series import SeriesTable, find_segments
+from editproof.harness.history.series import SeriesTable, find_segments, number_environments
 from editproof.harness.metrics.core.visibility import WORST_JOD
 from editproof.harness.records.nights import (
     ChangePoint,
@@ -70,8 +70,9 @@ class _Found:
 
 def find_trends(suite: str, table: SeriesTable, flaky: Sequence[FlakyCase] = ()) -> Trends:
     """What the series of a suite show."""
+    environments = number_environments(table.nights)
     segments = [
-        find_segments(table.nights, values, made_of)
+        find_segments(table.nights, environments, values, made_of)
         for values, made_of in zip(table.values, table.made_of, strict=True)
     ]
     stretches = [_take(table, row, segment) for row, own in enumerate(segments) for segment in own]

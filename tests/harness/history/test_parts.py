@@ -98,23 +98,36 @@ def test_numbers_are_kept_by_step_with_their_spread() -> None:
     assert {row["metric"] for row in rows} == {info.identity for info in made.METRICS.values()}
 
 
-def test_cases_are_kept_with_their_pictures(tmp_path: Path) -> None:
-    store = PartFolder(tmp_path)
-    keep(store, a_run(1), a_run(2))
-    edits = read_edits(store, "made")
-    assert len(edits) == 4
-    (one, other) = next(iter(edits.values()))
-    assert one.picture == other.picture == made.hashed("p1-1")
-    assert one.fingerprint == other.fingerprint
-    assert (one.status, one.outcome, one.run, other.run) == (
-        "done", "unchanged", "night-1", "night-2",
+def test_cases_are_kept_with_their_pictures() -> None:
+    (row, *rest) = read_kind(a_run(), "case")
+    assert len(rest) == 3
+    assert (row["picture"], row["status"], row["outcome"]) == (
+        made.hashed("p1-1"), "done", "unchanged",
     )  # fmt: skip
+
+
+def give_pictures(run: Run, prefix: str, *, cached: bool = False) -> Run:
+    """The run with other pictures for one of its cases."""
+    one, *rest = run.records
+    other = replace(one, blobs={"actual": made.hashed(prefix)}, cached=cached)
+    return run.with_records([other, *rest])
+
+
+def test_edits_are_of_cases_that_changed(tmp_path: Path) -> None:
+    store = PartFolder(tmp_path)
+    keep(store, a_run(1), give_pictures(a_run(2), "new"), a_run(3))
+    ((name, edits),) = read_edits(store, "made").items()
+    assert (name.family, name.model, name.scene, name.seed) == ("logo", "ns", "1", 1)
+    assert [edit.picture for edit in edits] == [
+        made.hashed("p1-1"), made.hashed("new"), made.hashed("p1-1"),
+    ]  # fmt: skip
+    assert [edit.run for edit in edits] == ["night-1", "night-2", "night-3"]
+    assert len({edit.fingerprint for edit in edits}) == 1
 
 
 def test_an_edit_of_the_cache_is_none(tmp_path: Path) -> None:
     store = PartFolder(tmp_path)
-    run = a_run()
-    keep(store, run.with_records([replace(one, cached=True) for one in run.records]))
+    keep(store, a_run(1), give_pictures(a_run(2), "new", cached=True))
     assert read_edits(store, "made") == {}
 
 
@@ -141,7 +154,8 @@ def test_a_run_of_0_1_can_be_added(tmp_path: Path) -> None:
     store = PartFolder(tmp_path)
     part = make_part(runs.load(OLD_RUN), "")
     store.write_part(part.night.suite, part.name, part.data)
-    assert read_edits(store, part.night.suite)
+    assert read_edits(store, part.night.suite) == {}
+    assert read_series(store, part.night.suite).nights == (part.night,)
 
 
 @pytest.mark.parametrize("cut", [10, 400, -1])
