@@ -1,8 +1,8 @@
 """What the history finds, how soon, and how often it is wrong: `python -m benchmarks.history`.
 
-It writes HISTORY.md. The noise of a series is that of a real run: `python -m benchmarks.history RUN`
-reads it from a run of a stochastic model and writes `history_noise.json`. A night that draws fresh
-seeds moves a score by the spread between seeds over the root of its pictures.
+It writes HISTORY.md. The noise of a series is that of a real run: with a run's folder as argument,
+it reads the noise of the run's stochastic models, and writes `history_noise.json`. A night that
+draws fresh seeds moves a score by the spread between seeds over the root of its pictures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history.cusum import find_limit
+from editproof.harness.history.night_tables import FLOATS, Kind, Rows, encode_night
 from editproof.harness.history.series import SeriesTable
-from editproof.harness.history.summarise import make_part, summarise
+from editproof.harness.history.summarise import describe_night, summarise
 from editproof.harness.history.trends import FALSE_DISCOVERY, LEAST_SIZE, find_trends
 from editproof.harness.records import runs
 from editproof.harness.records.nights import NIGHT_SCHEMA, Night, SeriesTrend
@@ -29,6 +30,10 @@ NOISE = Path(__file__).with_name("history_noise.json")
 
 SERIES = 459
 """Of the suite `nightly`: 17 families, 3 models, 9 aspects."""
+NIGHT_CASES = 475
+NIGHT_SCENES = 285
+"""Scenes of that suite, counted for each model."""
+SEEDS = 3
 PICTURES = 15
 """Of a family and a stochastic model in it: five steps, three seeds."""
 HISTORIES = 200
@@ -66,11 +71,12 @@ def main() -> None:
 def read_noise(folder: Path) -> None:
     """Write the noise that a run's stochastic models show, and the size of its part."""
     run = runs.load(folder)
-    rows = summarise(run)["aspect"]
+    rows = summarise(run)
+    aspects = rows["aspect"]
     stochastic = {name for name, info in run.manifest.pipelines.items() if info.stochastic}
     spreads = [
         float(f"{spread:.3g}")
-        for model, spread in zip(rows["model"], rows["spread"], strict=True)
+        for model, spread in zip(aspects["model"], aspects["spread"], strict=True)
         if model in stochastic and spread is not None
     ]
     cases = len(run.manifest.cases)
@@ -78,10 +84,36 @@ def read_noise(folder: Path) -> None:
         "suite": run.manifest.suite.name,
         "models": sorted(stochastic),
         "cases": cases,
-        "part_bytes": len(make_part(run, "0" * 40).data),
+        "part_bytes": len(encode_night(describe_night(run, "0" * 40), grow(rows, cases))),
         "spreads": spreads,
     }
     NOISE.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def grow(rows: Mapping[Kind, Rows], cases: int) -> dict[Kind, Rows]:
+    """Rows of a night as large as one of NIGHT_CASES, from those of a smaller run: its scenes again
+    and again under other names, every number a little different.
+    """
+    rng = np.random.default_rng(0)
+    times = {"case": math.ceil(NIGHT_CASES / cases)}
+    grown: dict[Kind, Rows] = {}
+    for kind, columns in rows.items():
+        again = times.get(kind, math.ceil(NIGHT_SCENES * SEEDS / cases))
+        grown[kind] = {
+            name: [_vary(name, value, turn, rng) for turn in range(again) for value in values]
+            for name, values in columns.items()
+        }
+    return grown
+
+
+def _vary(name: str, value: Any, turn: int, rng: np.random.Generator) -> Any:
+    if name in {"family", "model"}:
+        return f"{value}{turn // 3 if name == 'family' else turn % 3}"
+    if name in {"case_id", "fingerprint", "picture"}:
+        return rng.bytes(len(value) // 2).hex()
+    if name == "made_of":
+        return int(rng.integers(2**32))
+    return value * (1 + 1e-3 * rng.normal()) if name in FLOATS and value is not None else value
 
 
 def make_step(nights: int) -> Values:
@@ -152,7 +184,6 @@ def write_page(
     """The page."""
     spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
     cases = noise["cases"]
-    size = noise["part_bytes"]
     shares = [sum(found for found, _ in rows) / len(rows) for rows in (steps, drifts, equal)]
     missed = sorted(spread for found, spread in (*steps, *drifts) if not found)
     quantiles = ", ".join(f"{value:.3f}" for value in np.quantile(spreads, (0.5, 0.9, 1)))
@@ -166,8 +197,8 @@ def write_page(
             "≤ 1",
         ),
         (
-            f"a part, {cases} cases",
-            f"{size / 1000:.0f} kB; for 475 cases about {size * 475 / cases / 1000:.0f} kB",
+            f"a part of {NIGHT_CASES} cases",
+            f"{noise['part_bytes'] / 1000:.0f} kB",
             "≤ 500 kB",
         ),
     ]
@@ -175,17 +206,18 @@ def write_page(
     worst = f" Those missed have a noise of {missed[0]:.3f} or more." if missed else ""
     return f"""# What the history finds
 
-Measured by `python -m benchmarks.history` in {seconds:.0f} s of processor time: {HISTORIES} histories
-of {SERIES} series each, of which one changes after {BEFORE} nights. Clean histories are looked at
-every {LOOK_EVERY}th night.
+Measured by `python -m benchmarks.history` in {seconds:.0f} s of processor time: {HISTORIES}
+histories of {SERIES} series each, of which one changes after {BEFORE} nights. Clean histories are
+looked at every {LOOK_EVERY}th night.
 
 | | measured | asked for |
 |---|---|---|
 {table}
 
 The noise is that of the model `{", ".join(noise["models"])}` in {cases} cases, as if a night drew
-fresh seeds for {PICTURES} pictures a series. From night to night, in margins: {quantiles} (median, 90 %, most
-of {len(spreads)} series).{worst} With the suite's own seeds its nights are bit-equal.
+fresh seeds for {PICTURES} pictures a series. From night to night, in margins: {quantiles}
+(median, 90 %, most of {len(spreads)} series).{worst} With the suite's own seeds its nights are
+bit-equal.
 
 False discovery rate {FALSE_DISCOVERY:g}, least size {LEAST_SIZE:g} margins, limit of the sum
 {find_limit(SERIES * 3650):.2f}.
