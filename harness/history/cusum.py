@@ -30,7 +30,9 @@ LEAST_SPREAD = 0.1
 """Margins: no night is held to less, and nights that are bit-equal are held to this."""
 
 MOST_SCORE = 5.0
-"""Standard deviations that one night counts at most: one odd night alone is no drift."""
+"""Standard deviations that one night counts at most. Where the limit is low it counts less: one odd
+night alone is no drift.
+"""
 
 MOST_LEARNT = 4.0
 """Standard deviations up to which a night is learnt from: a changed night does not hide the next.
@@ -87,6 +89,7 @@ class _Sums:
 
     def __init__(self, stretches: int, limit: float) -> None:
         self._limit = limit
+        self._most = min(MOST_SCORE, limit + ALLOWANCE)
         self._nights = np.zeros(stretches)
         """That were learnt from."""
         self._mean = np.zeros(stretches)
@@ -105,6 +108,7 @@ class _Sums:
         off = np.where(there, (values - self._mean) / held_to, 0.0)
         judged = there & (self._nights >= 2)
         score = np.where(judged, _score(off, freedom, spread == 0), 0.0)
+        score = np.clip(score, -self._most, self._most)
         for side, turned in enumerate((score, -score)):
             self._sums[side] = np.maximum(0.0, self._sums[side] + turned - ALLOWANCE)
             self._since[side] = np.where(self._sums[side] > 0, self._since[side], night)
@@ -140,4 +144,4 @@ def _score(off: Values, freedom: Values, is_exact: Flags) -> Values:
     nights = freedom + 1
     tail = np.maximum(stdtr(freedom, -np.abs(off) / np.sqrt(1 + 1 / nights)), 1e-300)
     score = np.where(is_exact, off, np.sign(off) * -ndtri(tail))
-    return np.asarray(np.clip(score, -MOST_SCORE, MOST_SCORE), np.float64)
+    return np.asarray(score, np.float64)

@@ -56,6 +56,13 @@ def test_one_odd_night_is_no_drift() -> None:
     assert find_drifts([values], LIMIT) == [()]
 
 
+def test_one_odd_night_of_a_small_suite_is_no_drift() -> None:
+    """Its limit is low: one series gives one false alarm in ten years."""
+    values = np.zeros(40)
+    values[20] = 50
+    assert find_drifts([values], find_limit(3650)) == [()]
+
+
 def test_after_an_alarm_the_level_is_new() -> None:
     """A step gives one alarm, not one every night."""
     values = np.concatenate([np.zeros(20), np.ones(20)])
