@@ -14,6 +14,7 @@ from editproof.harness.commands import (
     comparing,
     diffing,
     looking,
+    nights,
     probing,
     pruning,
     running,
@@ -53,6 +54,7 @@ for commands in (
     baselines,
     calibrating,
     catalogue,
+    nights,
     pruning,
     setting_up,
 ):

@@ -18,6 +18,9 @@ def init(
     gitlab: Annotated[
         bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")
     ] = False,
+    nightly: Annotated[
+        bool, typer.Option("--nightly", help="A workflow that runs every night, too.")
+    ] = False,
 ) -> None:
     """Write a commented editproof.toml and a workflow for CI into this folder, where they are not
     there yet.
@@ -26,14 +29,15 @@ def init(
         from editproof.harness.setup import starter
 
         server: starter.Server = "gitlab" if gitlab else "github"
-        done = starter.write_starters(Path.cwd(), server)
+        done = starter.write_starters(Path.cwd(), server, nightly=nightly)
         for path in done.written:
             typer.echo(f"wrote {path.relative_to(Path.cwd())}")
         for path in done.existing:
             typer.echo(
                 f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True
             )
-        typer.echo("\n".join(["next:", *(f"  {step}" for step in starter.next_steps(server))]))
+        steps = starter.next_steps(server, nightly=nightly)
+        typer.echo("\n".join(["next:", *(f"  {step}" for step in steps)]))
 
 
 @app.command()

@@ -113,6 +113,16 @@ def is_tracked(folder: Path) -> bool:
         return False  # no git here
 
 
+def find_commit(folder: Path) -> str:
+    """The commit that is checked out there; empty: there is no repository, or no git."""
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def find_baseline_folder(suite: Suite, project: Project) -> Path:
     """Where the suite's baseline lies, or would."""
     return project.path(project.settings.baseline or f"baselines/{suite.name}")

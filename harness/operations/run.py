@@ -16,6 +16,7 @@ from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
     choose_jobs,
     find_baseline,
+    find_commit,
     find_noise_floor,
     find_suite,
     find_suite_weights,
@@ -205,6 +206,7 @@ def _make_config(
         trust=trust,
         limits=settings.limits,
         max_cost=asked.max_cost,
+        commit=find_commit(project.folder),
         # last, since it makes a folder
         folder=resumed or (asked.out.resolve() if asked.out else make_new_folder(project, suite)),
     )

@@ -119,6 +119,8 @@ class Manifest:
     """The run that made the edits, where they were only measured here; empty: this one."""
     not_applicable: tuple[NotApplicable, ...] = ()
     """What of the suite its models can't be asked."""
+    commit: str = ""
+    """The commit of the user's repository that made the edits; empty: not known."""
 
     @property
     def is_partial(self) -> bool:

@@ -75,6 +75,8 @@ class RunConfig:
     """Called with a line about what is waited for."""
     max_cost: float | None = None
     """Most that this command's edits may cost, in the user's currency; None: any amount."""
+    commit: str = ""
+    """Of the user's repository; empty: not known."""
 
     @property
     def setup(self) -> WorkerSetup:
@@ -160,6 +162,7 @@ def _manifest(config: RunConfig) -> Manifest:
         not_applicable=expanded.not_applicable,
         versions=stated,
         machine=machine(),
+        commit=config.commit,
     )
 
 

@@ -168,6 +168,32 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " error."
         ),
     },
+    "Over many nights": {
+        "history": (
+            "What is kept of each night: scores, numbers, pictures' hashes and the verdict, but no"
+            " pictures. `editproof history` shows it."
+        ),
+        "night": "One run in the history, whenever it was made.",
+        "score": (
+            "How bad an aspect of a family and model is in a night: the mean of its numbers, in"
+            " margins. More is worse."
+        ),
+        "series": "The scores of one aspect of a family and model, night by night.",
+        "change point": "A night from which a series is on another level.",
+        "slow drift": (
+            "Many small changes of a series in one direction, none of which is a change point."
+        ),
+        "segment": (
+            "Nights of a series that can be compared: one machine, one set of libraries, and the"
+            " same numbers of the same cases."
+        ),
+        "run length": "How many nights pass from one false alarm of slow drift to the next.",
+        "false discovery rate": "The share of change points that are none, over all series.",
+        "flaky case": (
+            "A case whose picture or verdict changed though its pipeline, settings, libraries and"
+            " machine did not."
+        ),
+    },
     "How the gate is checked": {
         "clean rerun": (
             "The same pipeline again, with nothing changed but the seed, the threads or the batch."

@@ -19,6 +19,12 @@ WORKFLOWS: Mapping[Server, str] = {
 }
 
 
+NIGHTLY: Mapping[Server, str] = {
+    "github": ".github/workflows/editproof-nightly.yml",
+    "gitlab": ".gitlab/editproof-nightly.yml",
+}
+
+
 class StarterFiles(NamedTuple):
     """What `init` did."""
 
@@ -27,12 +33,16 @@ class StarterFiles(NamedTuple):
     """Files that were there already; they are as they were."""
 
 
-def write_starters(folder: Path, server: Server) -> StarterFiles:
-    """Write the files that are not there yet. Raises UsageError where all of them are."""
+def write_starters(folder: Path, server: Server, *, nightly: bool = False) -> StarterFiles:
+    """Write the files that are not there yet; with `nightly`, a workflow for every night, too.
+    Raises UsageError where all of them are there.
+    """
     texts = {
         folder / SETTINGS: (HERE / SETTINGS).read_bytes(),
         folder / WORKFLOWS[server]: (HERE / f"{server}.yml").read_bytes(),
     }
+    if nightly:
+        texts[folder / NIGHTLY[server]] = (HERE / f"{server}-nightly.yml").read_bytes()
     written = tuple(path for path, text in texts.items() if _write_if_absent(path, text))
     existing = tuple(path for path in texts if path not in written)
     if not written:
@@ -43,10 +53,13 @@ def write_starters(folder: Path, server: Server) -> StarterFiles:
     return StarterFiles(written, existing)
 
 
-def next_steps(server: Server) -> tuple[str, ...]:
+def next_steps(server: Server, *, nightly: bool = False) -> tuple[str, ...]:
     """What a person does after `init`, line by line."""
+    files = [WORKFLOWS[server], *([NIGHTLY[server]] if nightly else [])]
     include = (
-        ("add to .gitlab-ci.yml:  include: .gitlab/editproof.yml",) if server == "gitlab" else ()
+        tuple(f"add to .gitlab-ci.yml:  include: {file}" for file in files)
+        if server == "gitlab"
+        else ()
     )
     return (
         "name your pipeline in editproof.toml, under [pipelines]",

@@ -78,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suite: str = "quick"
     runs: str = "runs"
     """Folder of runs."""
+    history: str = "history"
+    """Folder of the history: what is kept of each night."""
     baseline: str = ""
     """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
     pipelines: dict[str, PipelineTable] = {}

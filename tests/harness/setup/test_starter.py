@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import typer
@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
-from editproof.harness.setup.starter import HERE, SETTINGS, WORKFLOWS
+from editproof.harness.setup.starter import HERE, NIGHTLY, SETTINGS, WORKFLOWS
 from editproof.harness.suites.settings import find_settings
 
 CI_PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "ci.md").read_text()
@@ -83,6 +83,22 @@ def test_the_workflows_commands_exist(server: str) -> None:
     for name, *words in calls:
         options = {option for parameter in commands[name].params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= options
+
+
+@pytest.mark.parametrize("server", ["github", "gitlab"])
+def test_init_writes_a_workflow_for_every_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Literal["github", "gitlab"]
+) -> None:
+    """Its command exists, and what it keeps from night to night is the history."""
+    monkeypatch.chdir(tmp_path)
+    options = ["--gitlab"] if server == "gitlab" else []
+    done = CliRunner().invoke(app, ["init", "--nightly", *options])
+    assert done.exit_code == 0, done.output
+    assert f"wrote {NIGHTLY[server]}\n" in done.stdout
+    text = (tmp_path / NIGHTLY[server]).read_text()
+    parsed = yaml.safe_load(text)
+    assert [call for one in scripts(parsed) for call in commands_in(one)] == [["nightly"]]
+    assert find_settings(tmp_path).settings.history in text
 
 
 @pytest.mark.parametrize("server", ["github", "gitlab"])

@@ -1,0 +1,183 @@
+"""A night as a parquet file: its columns, how it is written, and how it is read.
+
+A file has three kinds of rows, each in row groups of its own, so that a reader of one kind skips
+the others. What is known of the night as a whole stands in every row where queries need it, and
+all of it in the file's metadata under `editproof`.
+
+- `aspect`: one row a family, model and aspect. `value` is the score in margins, more is worse.
+- `number`: one row a family, model, step and number that was judged: `value` is the mean over its
+  seeds.
+- `case`: one row a case: its picture, and how it ended.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+from editproof.harness.records.errors import DamagedError, UsageError
+from editproof.harness.records.nights import NIGHT_SCHEMA, Night
+
+Kind = Literal["aspect", "number", "case"]
+KINDS: tuple[Kind, ...] = ("aspect", "number", "case")
+
+METADATA = b"editproof"
+
+WORDS = ("kind", "suite", "run", "commit", "night_outcome", "family", "model", "scene")
+WORDS_OF_NUMBERS = ("aspect", "metric", "region", "stat", "unit")
+WORDS_OF_CASES = ("outcome", "status", "case_id", "fingerprint", "picture")
+FLOATS = ("value", "spread", "margin", "jod", "lost", "won")
+"""The mean; its standard deviation between seeds; how much worse it may get; and of an aspect, how
+visible its most visible change is, and what it lost and won, in margins.
+"""
+INTEGERS = ("step", "seed", "samples", "scenes", "made_of")
+"""`samples`: cases behind the value. `made_of`: equal where two nights measured the same numbers of
+the same cases by the same margins.
+"""
+
+Rows = Mapping[str, Sequence[Any]]
+"""Column -> its values, all of one length."""
+
+
+def encode_night(night: Night, rows: Mapping[Kind, Rows]) -> bytes:
+    """The file of a night."""
+    from pyarrow import parquet
+
+    buffer = io.BytesIO()
+    schema = _make_schema().with_metadata({METADATA: msgspec.json.encode(night)})
+    with parquet.ParquetWriter(
+        buffer,
+        schema,
+        compression="zstd",
+        compression_level=9,
+        use_dictionary=[field.name for field in schema if field.name not in FLOATS],
+        column_encoding=dict.fromkeys(FLOATS, "BYTE_STREAM_SPLIT"),
+        write_page_checksum=True,
+    ) as writer:
+        for kind in KINDS:
+            writer.write_table(_make_table(night, kind, rows[kind], schema))
+    return buffer.getvalue()
+
+
+def read_night(file: BinaryIO, where: str) -> Night:
+    """What is known of a night, from its file. Raises DamagedError, and UsageError where it is of a
+    newer version.
+    """
+    return _read_metadata(_open(file, where), where)
+
+
+def read_rows(file: BinaryIO, kind: Kind, columns: Sequence[str], where: str) -> tuple[Night, Any]:
+    """A night and its rows of one kind, as a pyarrow table. Raises as `read_night`."""
+    import pyarrow as pa
+
+    parquet_file = _open(file, where)
+    night = _read_metadata(parquet_file, where)
+    try:
+        groups = [
+            number
+            for number in range(parquet_file.num_row_groups)
+            if parquet_file.metadata.row_group(number).column(0).statistics.min == kind
+        ]
+        return night, parquet_file.read_row_groups(groups, columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise _damage(where, error) from error
+
+
+def read_table(file: BinaryIO, where: str) -> Any:
+    """All rows of a night, as a pyarrow table. Raises as `read_night`."""
+    import pyarrow as pa
+
+    parquet_file = _open(file, where)
+    _read_metadata(parquet_file, where)
+    try:
+        return parquet_file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise _damage(where, error) from error
+
+
+def list_columns() -> list[str]:
+    """All columns of a part."""
+    return list(_make_schema().names)
+
+
+def parse_time(text: str) -> datetime:
+    """A manifest's time, UTC."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _open(file: BinaryIO, where: str) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(file, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damage(where, error) from error
+
+
+def _damage(where: str, error: Exception) -> DamagedError:
+    return DamagedError(
+        f"{where} is damaged: {error}. Remove it, and add its run again with `editproof history"
+        " add RUN`"
+    )
+
+
+def _read_metadata(parquet_file: Any, where: str) -> Night:
+    data = (parquet_file.schema_arrow.metadata or {}).get(METADATA)
+    if data is None:
+        raise DamagedError(f"{where} is not a part of a history: it says nothing of its night")
+    try:
+        schema = msgspec.json.decode(data)["schema"]
+        if schema > NIGHT_SCHEMA:
+            raise UsageError(
+                f"{where} has schema {schema}; this editproof reads up to {NIGHT_SCHEMA}. Install"
+                " a newer editproof"
+            )
+        return msgspec.json.decode(data, type=Night)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise _damage(where, error) from error
+
+
+def _make_schema() -> Any:
+    import pyarrow as pa
+
+    words = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field(name, words) for name in (*WORDS, *WORDS_OF_NUMBERS, *WORDS_OF_CASES)]
+    fields += [pa.field("created", pa.timestamp("s", tz="UTC")), pa.field("cached", pa.bool_())]
+    fields += [pa.field(name, pa.float32()) for name in FLOATS]
+    fields += [pa.field(name, pa.int64()) for name in INTEGERS]
+    return pa.schema(fields)
+
+
+def _make_table(night: Night, kind: Kind, rows: Rows, schema: Any) -> Any:
+    import pyarrow as pa
+
+    count = len(rows["family"])
+    whole = {
+        "kind": kind,
+        "suite": night.suite,
+        "run": night.run,
+        "commit": night.commit,
+        "night_outcome": night.outcome,
+        "created": parse_time(night.created),
+    }
+    columns = []
+    for field in schema:
+        values = [whole[field.name]] * count if field.name in whole else rows.get(field.name)
+        columns.append(
+            pa.nulls(count, field.type) if values is None else _make_column(values, field.type)
+        )
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _make_column(values: Sequence[Any], kind: Any) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode().cast(kind)
+    return pa.array(values, kind, from_pandas=True)

@@ -1,0 +1,94 @@
+// The charts of a history. They are drawn a few at a time: a suite has hundreds of series.
+"use strict";
+
+(() => {
+  const { el, svg, name } = editproof;
+  const AT_A_TIME = 24;
+  const HEIGHT = 100;
+  const LEAST_RANGE = 1; // margins: less is not stretched to the full height
+
+  const unpack = (values) => values.flatMap((one) => (Array.isArray(one) ? Array(one[1]).fill(one[0]) : [one]));
+
+  function scale(values, noise) {
+    const known = values.filter((value) => value !== null);
+    const low = Math.min(...known) - noise;
+    const high = Math.max(...known) + noise;
+    const room = Math.max(LEAST_RANGE - (high - low), 0) / 2;
+    const [bottom, span] = [low - room, high - low + 2 * room];
+    return (value) => HEIGHT - ((value - bottom) / span) * HEIGHT;
+  }
+
+  // One path; a gap, or a new segment, begins another line.
+  function path(values, breaks, y) {
+    let pen = "M";
+    return values.map((value, night) => {
+      if (breaks.has(night)) pen = "M";
+      if (value === null) { pen = "M"; return ""; }
+      const step = `${pen}${night + 0.5} ${y(value).toFixed(2)}h.01`;
+      pen = "L";
+      return step;
+    }).join("");
+  }
+
+  // The noise around the mean of each level: between changes and segments.
+  function bands(values, edges, noise, y) {
+    return edges.slice(1).map((end, at) => {
+      const own = values.slice(edges[at], end).filter((value) => value !== null);
+      if (!own.length) return null;
+      const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
+      return svg("rect", { class: "band", x: edges[at], width: end - edges[at], y: y(mean + 2 * noise), height: Math.max(y(mean - 2 * noise) - y(mean + 2 * noise), 1) });
+    });
+  }
+
+  function draw(series, nights) {
+    const values = unpack(series.values);
+    const noise = series.noise ?? 0;
+    const y = scale(values, 2 * noise);
+    const points = series.points ?? [];
+    const segments = series.segments ?? [];
+    const starts = [...points, ...segments].map(([night]) => night);
+    const edges = [...new Set([0, ...starts, values.length])].sort((a, b) => a - b);
+    const tone = (worse) => (worse ? "bad" : "good");
+    const words = series.events ?? ["nothing changed"];
+    return svg("svg", { viewBox: `0 0 ${values.length} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${series.name.join(", ")}: ${words.join("; ")}` },
+      bands(values, edges, noise, y),
+      (series.drifts ?? []).map(([since, night, worse]) => svg("rect", { class: "drift", "data-tone": tone(worse), x: since + 0.5, width: night - since, y: 0, height: HEIGHT, opacity: 0.6 })),
+      segments.map(([night, changed]) => svg("line", { class: "segment", x1: night, x2: night, y1: 0, y2: HEIGHT }, svg("title", null, changed))),
+      points.map(([night, worse]) => svg("line", { class: "change", "data-tone": tone(worse), x1: night, x2: night, y1: 0, y2: HEIGHT })),
+      svg("path", { class: "path", d: path(values, new Set(segments.map(([night]) => night)), y) }),
+      nights.map((night, at) => {
+        const score = values[at] === null || values[at] === undefined ? "not measured" : `${values[at]} margins`;
+        const mark = svg("rect", { class: "night", x: at, width: 1, y: 0, height: HEIGHT }, svg("title", null, `${night.day}: ${score}, ${night.said}${night.commit ? `, ${night.commit}` : ""}`));
+        return night.report ? svg("a", { href: night.report }, mark) : mark;
+      }));
+  }
+
+  function card(series, nights) {
+    return el("article", { class: "series" },
+      el("h3", null, name(series.name.join(" · "))),
+      draw(series, nights),
+      el("p", { class: "ends" }, el("span", null, nights[0].day), el("span", null, nights[nights.length - 1].day)),
+      series.events && el("ul", null, series.events.map((event) => el("li", null, name(event)))));
+  }
+
+  editproof.showHistory = ({ nights, series }) => {
+    const [charts, more, find, shown] = ["charts", "more", "find", "shown"].map((id) => document.getElementById(id));
+    let chosen = series;
+    let drawn = 0;
+    const next = () => {
+      charts.append(...chosen.slice(drawn, drawn + AT_A_TIME).map((one) => card(one, nights)));
+      drawn = Math.min(drawn + AT_A_TIME, chosen.length);
+      more.hidden = drawn === chosen.length;
+      shown.textContent = `${drawn} of ${chosen.length} series`;
+    };
+    find.addEventListener("input", () => {
+      const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+      chosen = series.filter((one) => words.every((word) => one.name.join(" ").toLowerCase().includes(word)));
+      charts.replaceChildren();
+      drawn = 0;
+      next();
+    });
+    more.addEventListener("click", next);
+    next();
+  };
+})();
