@@ -1,0 +1,247 @@
+"""Edits and single stages: made, timed and recorded."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from editproof.harness.serving.bodies import (
+    EditQuestion,
+    EditState,
+    Line,
+    StageAnswer,
+    StageQuestion,
+)
+from editproof.harness.serving.database import EditRecord
+from editproof.harness.serving.engine import Watch, watch_stages
+from editproof.harness.serving.problems import Problem
+from editproof.harness.serving.service import Service, pipeline_of
+from editproof.pipelines.contract import EditResult, Status
+from editproof.pipelines.edit import Edit, RefusedError, TextRegion
+from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
+
+PLANES = ("mask", "filled")
+PICTURES = ("fill", "blended", "enlarged_from")
+
+
+@dataclass(slots=True)
+class Timing:
+    """How long each part of an answer took."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+    """Seconds by name."""
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start = time.perf_counter()
+        yield
+        self.parts[name] = time.perf_counter() - start
+
+    @property
+    def header(self) -> str:
+        """As `Server-Timing` says it, in milliseconds."""
+        return ", ".join(
+            f"{''.join(c if c.isalnum() else '_' for c in name)};dur={seconds * 1000:.1f}"
+            for name, seconds in self.parts.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An edit that somebody asks for."""
+
+    owner: str
+    request_id: str
+    question: EditQuestion
+
+
+def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> EditRecord:
+    """Make the edit, keep its result, and record it. The picture is to the bit what the reference
+    pipeline gives for the same request and settings.
+    """
+    question = order.question
+    with timing.part("load"):
+        config = service.config_for(question.settings)
+        request = service.load_request(question)
+    pipeline = pipeline_of(config)
+    start = time.perf_counter()
+    result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
+    seconds = time.perf_counter() - start
+    for trace in result.stages:
+        timing.parts[trace.name] = trace.seconds
+        service.metrics.count_stage(trace.name, trace.seconds, config)
+    service.metrics.edits.labels(result.status.value).inc()
+    with timing.part("keep"):
+        return _record(service, order, result, seconds, pipeline.fingerprint)
+
+
+def _record(
+    service: Service, order: Order, result: EditResult, seconds: float, fingerprint: str
+) -> EditRecord:
+    image = None if result.image is None else service.pictures.put_array(result.image)
+    mask = _find_mask(result)
+    found_mask = None if mask is None else service.pictures.put_array(mask)
+    service.hold(order.owner, [image, found_mask])
+    asked = order.question.model_dump(mode="json", include=set(EditQuestion.model_fields))
+    record = EditRecord(
+        id=uuid.uuid4().hex,
+        owner=order.owner,
+        made_at=time.time(),
+        request_id=order.request_id,
+        question={**asked, "settings": dict(result.config)},
+        fingerprint=fingerprint,
+        status=result.status.value,
+        reason=result.reason,
+        image=image,
+        found_mask=found_mask,
+        stages=[
+            {"name": one.name, "ms": round(one.seconds * 1000, 3), "decision": one.decision}
+            for one in result.stages
+        ],
+        seconds=seconds,
+    )
+    with service.database.session() as session:
+        session.add(record)
+    return record
+
+
+def _find_mask(result: EditResult) -> Any:
+    """What was to be replaced, before it was refined; None: the edit did not come so far."""
+    found = (trace.artefact for trace in result.stages if trace.name == "detect")
+    return next(found, None)
+
+
+def run_stage(
+    service: Service, owner: str, name: str, question: StageQuestion, timing: Timing
+) -> StageAnswer:
+    """Run one stage on an edit as it is between two stages. Raises Problem 422 where the stage
+    refuses the edit.
+    """
+    stage: Stage = dict(STAGES)[name]
+    with timing.part("load"):
+        service.check_holds(owner, _pictures_of_state(question.state))
+        config = service.config_for(question.settings)
+        edit = load_edit(service, question, pipeline_of(config))
+    start = time.perf_counter()
+    try:
+        step = stage(edit)
+    except RefusedError as error:
+        raise Problem(
+            422,
+            "edit_refused",
+            str(error),
+            remedy="Change what the reason names, or keep the picture as it is.",
+            stage=name,
+        ) from error
+    seconds = time.perf_counter() - start
+    timing.parts[name] = seconds
+    service.metrics.count_stage(name, seconds, config)
+    with timing.part("keep"):
+        artefact = None if step.artefact is None else service.pictures.put_array(step.artefact)
+        state = keep_edit(service, step.edit)
+        service.hold(owner, [artefact, *_pictures_of_state(state)])
+    return StageAnswer(
+        stage=name,
+        decision=step.decision,
+        ms=round(seconds * 1000, 3),
+        artefact=artefact,
+        found=dict(step.found),
+        state=state,
+    )
+
+
+def load_edit(service: Service, question: StageQuestion, pipeline: ReferencePipeline) -> Edit:
+    """The edit that a state describes. What the state leaves out is as before the first stage, but
+    for the mask: that is the given one, so that a stage can be tried alone.
+    """
+    state, pictures = question.state, service.pictures
+    request = service.load_request(question)
+    edit = pipeline.start(request)
+    given: dict[str, Any] = {} if request.mask is None else {"mask": request.mask}
+    if state.picture:
+        given["image"] = pictures.load_image(state.picture)
+    for name in PICTURES:
+        if digest := getattr(state, name):
+            given[name] = pictures.load_image(digest)
+    for name in PLANES:
+        if digest := getattr(state, name):
+            given[name] = pictures.load_plane(digest)
+    if "filled" in given:
+        given["filled"] = given["filled"] > 0.5
+    _check_sizes(edit, given)
+    return replace(
+        edit,
+        status=Status(state.status),
+        reason=state.reason,
+        needs_text_removal=state.needs_text_removal,
+        needs_inpainting=state.needs_inpainting,
+        regions=tuple(
+            TextRegion(tuple(line.corners), line.confidence, line.text) for line in state.lines
+        ),
+        artefact_score=state.artefact_score,
+        **given,
+    )
+
+
+def _check_sizes(edit: Edit, given: Mapping[str, Any]) -> None:
+    """Raise Problem unless the state's pictures are of the image's size, or that times the scale:
+    `order.upscale_first` makes all of them large.
+    """
+    height, width = edit.request.image.shape[:2]
+    sizes = {(height * scale, width * scale) for scale in (1, edit.request.scale)}
+    for name, array in given.items():
+        if array.shape[:2] not in sizes:
+            raise Problem(
+                422,
+                "sizes_differ",
+                f"state.{name} is {array.shape[1]}×{array.shape[0]}, and the image is"
+                f" {width}×{height}.",
+                field=f"state.{name}",
+                remedy="Hand over the state that the stage before gave for this image.",
+            )
+
+
+def keep_edit(service: Service, edit: Edit) -> EditState:
+    """The state that describes an edit; its pictures are kept to the bit."""
+    pictures = service.pictures
+    kept: dict[int, str] = {}
+
+    def keep(array: Any) -> str | None:
+        if array is None:
+            return None
+        if id(array) not in kept:  # most stages hand on most pictures as they are
+            kept[id(array)] = pictures.put_array(np.asarray(array, np.float32))
+        return kept[id(array)]
+
+    return EditState(
+        picture=keep(edit.image),
+        mask=keep(edit.mask),
+        fill=keep(edit.fill),
+        blended=keep(edit.blended),
+        enlarged_from=keep(edit.enlarged_from),
+        filled=keep(edit.filled),
+        status=edit.status.value,
+        reason=edit.reason,
+        needs_text_removal=edit.needs_text_removal,
+        needs_inpainting=edit.needs_inpainting,
+        lines=[
+            Line(
+                corners=[(float(x), float(y)) for x, y in region.corners],
+                confidence=float(region.confidence),
+                text=region.text,
+            )
+            for region in edit.regions
+        ],
+        artefact_score=float(edit.artefact_score),
+    )
+
+
+def _pictures_of_state(state: EditState) -> list[str | None]:
+    return [state.picture, *(getattr(state, name) for name in (*PLANES, *PICTURES))]
