@@ -14,16 +14,17 @@ from editproof.harness.serving.bodies import EditQuestion, StageQuestion
 from editproof.harness.serving.database import Database
 from editproof.harness.serving.engine import Engine
 from editproof.harness.serving.gateway import Gate, RequestLog
+from editproof.harness.serving.jobs import JobRunner
 from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.problems import install_handlers
-from editproof.harness.serving.routes import about, edits, masks, pictures, stages
+from editproof.harness.serving.routes import about, edits, foreign, jobs, masks, pictures, stages
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import PictureStore
 from editproof.harness.serving.warming import warm_up
 from editproof.pipelines.config import ReferenceConfig
 
-ROUTERS = (about, pictures, masks, edits, stages)
+ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
 
 
 def make_service(settings: ServiceSettings) -> Service:
@@ -43,9 +44,12 @@ def make_app(service: Service) -> FastAPI:
     """The application. It loads its models when it starts, and ends its service when it stops."""
 
     @asynccontextmanager
-    async def live(_app: FastAPI) -> AsyncIterator[None]:
+    async def live(app: FastAPI) -> AsyncIterator[None]:
         await warm_up(service)
+        runner = app.state.jobs = JobRunner(service)
+        runner.start()
         yield
+        await runner.stop()
         service.close()
 
     app = FastAPI(

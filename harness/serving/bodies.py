@@ -27,13 +27,13 @@ class EditQuestion(Body):
 
     image: Sha256 = Field(description="The picture to edit.")
     mask: Sha256 | None = Field(
-        None,
+        default=None,
         description="What must be replaced: white, or 1. Without it, the mask in force for the"
         " image, or what is detected.",
     )
-    prompt: str = Field("", max_length=LONGEST_PROMPT)
-    seed: int = Field(0, ge=-MAX_INT, le=MAX_INT)
-    scale: int = Field(1, ge=1, le=MAX_SCALE, description="Output pixels per input pixel.")
+    prompt: str = Field(default="", max_length=LONGEST_PROMPT)
+    seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
+    scale: int = Field(default=1, ge=1, le=MAX_SCALE, description="Output pixels per input pixel.")
     settings: dict[str, Value] = Field(
         default_factory=dict,
         max_length=MOST_SETTINGS,
@@ -42,9 +42,12 @@ class EditQuestion(Body):
     metadata: dict[str, Value] = Field(
         default_factory=dict, max_length=MOST_SETTINGS, description="Facts about the asset."
     )
-    strokes_add: Sha256 | None = Field(None, description="What somebody brushed over for removal.")
+    strokes_add: Sha256 | None = Field(
+        default=None, description="What somebody brushed over for removal."
+    )
     strokes_subtract: Sha256 | None = Field(
-        None, description="What somebody brushed over to keep it. Wins over everything else."
+        default=None,
+        description="What somebody brushed over to keep it. Wins over everything else.",
     )
     protect: dict[str, Sha256] = Field(
         default_factory=dict,
@@ -68,12 +71,16 @@ class EditState(Body):
     and are then as they are before the first stage.
     """
 
-    picture: Sha256 | None = Field(None, description="The picture so far. Default: the image.")
-    mask: Sha256 | None = Field(None, description="Alpha of what is replaced.")
-    fill: Sha256 | None = Field(None, description="The inpainter's proposal. Default: the image.")
-    blended: Sha256 | None = Field(None, description="The picture with the fill in it.")
-    enlarged_from: Sha256 | None = Field(None, description="What was enlarged.")
-    filled: Sha256 | None = Field(None, description="1 where `fill` is final already.")
+    picture: Sha256 | None = Field(
+        default=None, description="The picture so far. Default: the image."
+    )
+    mask: Sha256 | None = Field(default=None, description="Alpha of what is replaced.")
+    fill: Sha256 | None = Field(
+        default=None, description="The inpainter's proposal. Default: the image."
+    )
+    blended: Sha256 | None = Field(default=None, description="The picture with the fill in it.")
+    enlarged_from: Sha256 | None = Field(default=None, description="What was enlarged.")
+    filled: Sha256 | None = Field(default=None, description="1 where `fill` is final already.")
     status: Literal["done", "needs_review", "refused"] = "done"
     reason: str = ""
     needs_text_removal: bool = True
@@ -85,7 +92,7 @@ class EditState(Body):
 class StageQuestion(EditQuestion):
     """A stage to run."""
 
-    state: EditState = Field(default_factory=lambda: EditState())  # noqa: PLW0108 - mypy
+    state: EditState = Field(default_factory=EditState)
 
 
 class StageAnswer(Body):
@@ -139,3 +146,14 @@ class MaskAnswer(Body):
 
     image: Sha256
     mask: Sha256
+
+
+class JobAnswer(Body):
+    """An edit that is made later."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    stage: str = Field(description="The stage that runs, or ran last.")
+    attempts: int = Field(description="How often it was begun.")
+    edit: str | None = Field(description="Id of the edit, once it is made.")
+    problem: dict[str, Any] | None = Field(description="Why it failed.")

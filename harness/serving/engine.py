@@ -31,7 +31,8 @@ class StoppedError(Exception):
 class Watch:
     """Lets others see how far an edit is, and stop it before its next stage."""
 
-    def __init__(self, on_stage: Callable[[str], None] | None = None) -> None:
+    def __init__(self, on_stage: Callable[[str], bool] = lambda _: True) -> None:
+        """`on_stage` is called with each stage's name; it answers whether the edit goes on."""
         self._stopped = threading.Event()
         self._on_stage = on_stage
 
@@ -46,10 +47,8 @@ class Watch:
 
     def enter(self, stage: str) -> None:
         """Say that a stage begins. Raises StoppedError where the edit is to end."""
-        if self.is_stopped:
+        if self.is_stopped or not self._on_stage(stage):
             raise StoppedError
-        if self._on_stage is not None:
-            self._on_stage(stage)
 
 
 def watch_stages(program: Program, watch: Watch) -> Program:

@@ -22,6 +22,9 @@ from editproof.pipelines.files import UnreadablePictureError
 
 MEDIA_TYPE = "application/problem+json"
 
+OPENAI_PATH = "/v1/images/edits"
+"""There, a problem holds OpenAI's `error`, too."""
+
 REMEDIES: Mapping[int, str] = {
     404: "Check the path: GET /openapi.json lists every endpoint.",
     405: "Use a method that the header Allow names.",
@@ -67,6 +70,17 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
             "remedy": self.remedy,
             "request_id": request_id,
             **self.more,
+            **({"error": self.as_openai()} if path == OPENAI_PATH else {}),
+        }
+
+    def as_openai(self) -> dict[str, str]:
+        """The error as OpenAI's clients read it; a refused edit is a moderated one there."""
+        refused = self.code == "edit_refused"
+        return {
+            "message": f"{self.detail} {self.remedy}",
+            "type": "invalid_request_error" if self.status < 500 else "server_error",
+            "param": self.field,
+            "code": "moderation_blocked" if refused else self.code,
         }
 
     def as_response(self, path: str, request_id: str) -> JSONResponse:

@@ -50,8 +50,14 @@ class PictureStore:
         """Keep a picture; gives its SHA-256. Raises Problem where it is too large, ValueError where
         it is no picture that can be read.
         """
-        self._check_size(measure_picture(data))
+        self.check(data)
         return self._write(data)
+
+    def check(self, data: bytes) -> None:
+        """Look at a picture's header. Raises Problem where it is too large, ValueError where it is
+        no picture.
+        """
+        self._check_size(measure_picture(data))
 
     def put_array(self, array: Array) -> str:
         """Keep a picture, H×W or H×W×3, float32 in [0, 1], to the bit."""
