@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reports.common",),
     ("harness.operations",),
     ("harness.calibration",),
-    ("harness.baselines", "harness.blame", "harness.compare", "harness.setup"),
+    ("harness.baselines", "harness.blame", "harness.compare", "harness.serving", "harness.setup"),
     ("harness.faults",),
     ("harness.gate", "harness.running"),
     ("harness.pictures", "harness.processes"),

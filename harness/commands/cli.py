@@ -18,6 +18,7 @@ from editproof.harness.commands import (
     pruning,
     running,
     scoring,
+    serving,
     setting_up,
 )
 
@@ -53,6 +54,7 @@ for commands in (
     baselines,
     calibrating,
     catalogue,
+    serving,
     pruning,
     setting_up,
 ):

@@ -67,9 +67,7 @@ class Line(Body):
 
 
 class EditState(Body):
-    """An edit between two stages. Hand a stage what the one before gave; fields may be left out,
-    and are then as they are before the first stage.
-    """
+    """An edit between two stages. What is left out is as it is before the first stage."""
 
     picture: Sha256 | None = Field(
         default=None, description="The picture so far. Default: the image."
@@ -103,7 +101,7 @@ class StageAnswer(Body):
     ms: float
     artefact: Sha256 | None = Field(description="The stage's output as a picture.")
     found: dict[str, float] = Field(description="What was measured, by name.")
-    state: EditState = Field(description="Hand it to the next stage.")
+    next: StageQuestion = Field(description="The body to send to the next stage.")
 
 
 class StageReport(Body):

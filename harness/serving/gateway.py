@@ -22,7 +22,7 @@ REQUEST_ID = "X-Request-ID"
 
 SAFE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
-log = structlog.stdlib.get_logger("editproof.serving")
+log = structlog.get_logger()
 
 
 class RequestLog:

@@ -35,7 +35,7 @@ IDLE_S = 5.0
 
 RETRY_AFTER_S = 30
 
-log = structlog.stdlib.get_logger("editproof.serving")
+log = structlog.get_logger()
 
 
 class JobRunner:

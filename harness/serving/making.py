@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from editproof.harness.serving.bodies import (
@@ -21,9 +22,11 @@ from editproof.harness.serving.bodies import (
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.problems import Problem
-from editproof.harness.serving.service import Service, pipeline_of
-from editproof.pipelines.contract import EditResult, Status
+from editproof.harness.serving.service import Service, pictures_of, pipeline_of
+from editproof.harness.serving.store import PictureStore
+from editproof.pipelines.contract import ContractError, EditResult, Status
 from editproof.pipelines.edit import Edit, RefusedError, TextRegion
+from editproof.pipelines.files import UnreadablePictureError
 from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
 
 PLANES = ("mask", "filled")
@@ -72,7 +75,8 @@ def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> E
         request = service.load_request(question)
     pipeline = pipeline_of(config)
     start = time.perf_counter()
-    result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
+    with _failures_named():
+        result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
     seconds = time.perf_counter() - start
     for trace in result.stages:
         timing.parts[trace.name] = trace.seconds
@@ -131,7 +135,8 @@ def run_stage(
         edit = load_edit(service, question, pipeline_of(config))
     start = time.perf_counter()
     try:
-        step = stage(edit)
+        with _failures_named():
+            step = stage(edit)
     except RefusedError as error:
         raise Problem(
             422,
@@ -145,15 +150,16 @@ def run_stage(
     service.metrics.count_stage(name, seconds, config)
     with timing.part("keep"):
         artefact = None if step.artefact is None else service.pictures.put_array(step.artefact)
-        state = keep_edit(service, step.edit)
-        service.hold(owner, [artefact, *_pictures_of_state(state)])
+        following = keep_edit(service, question, edit, step.edit)
+        made = [*pictures_of(following), *_pictures_of_state(following.state)]
+        service.hold(owner, [artefact, *made])
     return StageAnswer(
         stage=name,
         decision=step.decision,
         ms=round(seconds * 1000, 3),
         artefact=artefact,
         found=dict(step.found),
-        state=state,
+        next=following,
     )
 
 
@@ -191,56 +197,98 @@ def load_edit(service: Service, question: StageQuestion, pipeline: ReferencePipe
 
 
 def _check_sizes(edit: Edit, given: Mapping[str, Any]) -> None:
-    """Raise Problem unless the state's pictures are of the image's size, or that times the scale:
-    `order.upscale_first` makes all of them large.
-    """
+    """Raise Problem unless the state's pictures are of sizes that they can have."""
     height, width = edit.request.image.shape[:2]
-    sizes = {(height * scale, width * scale) for scale in (1, edit.request.scale)}
     for name, array in given.items():
-        if array.shape[:2] not in sizes:
+        rows, columns = array.shape[:2]
+        times = {"image": {1, edit.request.scale}}.get(name, {1})
+        fits = any((height * scale, width * scale) == (rows, columns) for scale in times)
+        if name == "enlarged_from":  # with `order.upscale_first` the image is what it became
+            fits = (height % rows, width % columns) == (0, 0) and height // rows == width // columns
+        if not fits:
+            field = f"state.{'picture' if name == 'image' else name}"
             raise Problem(
                 422,
                 "sizes_differ",
-                f"state.{name} is {array.shape[1]}×{array.shape[0]}, and the image is"
-                f" {width}×{height}.",
-                field=f"state.{name}",
-                remedy="Hand over the state that the stage before gave for this image.",
+                f"{field} is {columns}×{rows}, and the image is {width}×{height}.",
+                field=field,
+                remedy="Send the body that the stage before gave as `next`.",
             )
 
 
-def keep_edit(service: Service, edit: Edit) -> EditState:
-    """The state that describes an edit; its pictures are kept to the bit."""
-    pictures = service.pictures
-    kept: dict[int, str] = {}
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """What the pipeline raises where it can't make an edit becomes a problem."""
+    try:
+        yield
+    except (ContractError, UnreadablePictureError):
+        raise
+    except (ValueError, cv2.error) as error:
+        raise Problem(
+            422,
+            "edit_failed",
+            f"The pipeline can't make this edit: {error}",
+            remedy="Look at the mask, at the settings, and at the state where one was sent.",
+        ) from error
 
-    def keep(array: Any) -> str | None:
-        if array is None:
-            return None
-        if id(array) not in kept:  # most stages hand on most pictures as they are
-            kept[id(array)] = pictures.put_array(np.asarray(array, np.float32))
-        return kept[id(array)]
 
-    return EditState(
-        picture=keep(edit.image),
-        mask=keep(edit.mask),
-        fill=keep(edit.fill),
-        blended=keep(edit.blended),
-        enlarged_from=keep(edit.enlarged_from),
-        filled=keep(edit.filled),
-        status=edit.status.value,
-        reason=edit.reason,
-        needs_text_removal=edit.needs_text_removal,
-        needs_inpainting=edit.needs_inpainting,
+def keep_edit(
+    service: Service, question: StageQuestion, before: Edit, after: Edit
+) -> StageQuestion:
+    """What to ask the next stage, after a stage made one edit of another. Pictures are kept to the
+    bit.
+    """
+    keep = _Keeper(service.pictures)
+    asked, given = after.request, before.request
+    changes = {
+        name: keep.changed(getattr(asked, name), getattr(given, name), getattr(question, name))
+        for name in ("image", "mask", "strokes_add", "strokes_subtract")
+    }
+    protect = {
+        name: keep.changed(plane, given.protect[name], question.protect[name])
+        for name, plane in asked.protect.items()
+    }
+    state = EditState(
+        picture=keep(after.image),
+        status=after.status.value,
+        reason=after.reason,
+        needs_text_removal=after.needs_text_removal,
+        needs_inpainting=after.needs_inpainting,
         lines=[
             Line(
                 corners=[(float(x), float(y)) for x, y in region.corners],
                 confidence=float(region.confidence),
                 text=region.text,
             )
-            for region in edit.regions
+            for region in after.regions
         ],
-        artefact_score=float(edit.artefact_score),
+        artefact_score=float(after.artefact_score),
+        **{name: keep(getattr(after, name)) for name in (*PLANES, *PICTURES)},
     )
+    scale = {"scale": asked.scale, "protect": protect, "state": state}
+    return question.model_copy(update={**changes, **scale})
+
+
+class _Keeper:
+    """Keeps arrays, each once: most stages hand on most pictures as they are."""
+
+    def __init__(self, pictures: PictureStore) -> None:
+        self._pictures = pictures
+        self._kept: dict[int, str] = {}
+
+    def __call__(self, array: Any) -> str | None:
+        """The array's hash."""
+        if array is None:
+            return None
+        if id(array) not in self._kept:
+            self._kept[id(array)] = self._pictures.put_array(np.asarray(array, np.float32))
+        return self._kept[id(array)]
+
+    def changed(self, array: Any, before: Any, digest: str | None) -> str | None:
+        """The hash that the array had before, which may be a file's, where it is the same still."""
+        if before is not None and np.array_equal(array, before):
+            return digest
+        return self(array)
 
 
 def _pictures_of_state(state: EditState) -> list[str | None]:

@@ -30,7 +30,7 @@ REMEDIES: Mapping[int, str] = {
     405: "Use a method that the header Allow names.",
 }
 
-log = structlog.stdlib.get_logger("editproof.serving")
+log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
@@ -11,13 +12,14 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 
 from editproof.harness.serving.keys import Caller
 from editproof.harness.serving.problems import Problem, explain_validation
 from editproof.harness.serving.service import Service
 
 Q = TypeVar("Q", bound=BaseModel)
+
+HASH = r"[0-9a-f]{64}"
 
 MOST_FILES = 120
 MOST_FIELDS = 120
@@ -68,40 +70,30 @@ async def _read_form(
     request: Request, service: Service, caller: Caller, kind: type[BaseModel]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     most = service.settings.limits.max_body_mib << 20
-    try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=most)
-    except MultiPartException as error:
-        raise Problem(
-            400,
-            "bad_form",
-            f"The form can't be read: {error.message}",
-            remedy="Send multipart/form-data as `curl -F` does.",
-        ) from error
     table: dict[str, Any] = {}
     sent = set()
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            data = await value.read()
-            digest = await run_in_threadpool(service.pictures.put, data)
-            await run_in_threadpool(service.hold, caller.owner, [digest])
-            _put(table, name, digest)
-            sent.add(name)
-        else:
-            _put(table, name, _read_field(name, value, kind))
-    await form.close()
+    limits = {"max_files": MOST_FILES, "max_fields": MOST_FIELDS, "max_part_size": most}
+    async with request.form(**limits) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                digest = await run_in_threadpool(_keep, service, caller, await value.read())
+                _put(table, name, digest)
+                sent.add(name)
+            else:
+                _put(table, name, _read_field(name, value, kind))
     return table, frozenset(sent)
+
+
+def _keep(service: Service, caller: Caller, data: bytes) -> str:
+    digest = service.pictures.put(data)
+    service.hold(caller.owner, [digest])
+    return digest
 
 
 def _read_field(name: str, text: str, kind: type[BaseModel]) -> Any:
     field = kind.model_fields.get(name)
-    if (
-        field is None
-        or field.annotation is str
-        or not text
-        or text[0] in "0123456789abcdef" * (len(text) == 64)
-    ):
-        return text
-    return parse_json(text.encode(), name)
+    is_text = field is None or field.annotation is str or re.fullmatch(HASH, text)
+    return text if is_text else parse_json(text.encode(), name)
 
 
 def _put(table: dict[str, Any], name: str, value: Any) -> None:
@@ -135,8 +127,8 @@ def describe_body(kind: type[BaseModel]) -> Mapping[str, Any]:
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     pictures = {
         name: {"type": "string", "format": "binary"}
-        for name, field in kind.model_fields.items()
-        if name in {"image", "mask", "strokes_add", "strokes_subtract"} or field.annotation is bytes
+        for name in kind.model_fields
+        if name in {"image", "mask", "strokes_add", "strokes_subtract"}
     }
     form = {"allOf": [schema, {"type": "object", "properties": pictures}]}
     content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}

@@ -75,13 +75,11 @@ async def openai_edits(
     """OpenAI's `images/edits`, and `seed`: a form with `image`, `mask` (alpha 0 is edited) and
     `prompt`. Without a mask, what is transparent in the image is edited, or else what is detected.
     """
-    form = await request.form(max_files=MOST_PICTURES * 2)
-    fields = check_body(
-        {name: value for name, value in form.items() if isinstance(value, str)}, OpenAIFields
-    )
-    image, mask = await _read_file(form.get("image", form.get("image[]")), "image"), None
-    if form.get("mask") is not None:
-        mask = await _read_file(form["mask"], "mask")
+    async with request.form(max_files=MOST_PICTURES * 2) as form:
+        words = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields = check_body(words, OpenAIFields)
+        image = await _read_file(form.get("image", form.get("image[]")), "image")
+        mask = await _read_file(form["mask"], "mask") if "mask" in form else None
     timing = Timing()
 
     def work(watch: Watch) -> list[tuple[EditRecord, str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.app import make_app, make_service
+from editproof.harness.serving.running import address_of, open_server, set_up_logs
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import encode_array
@@ -63,6 +66,8 @@ class Server:
 
 Start = Callable[..., Server]
 
+set_up_logs()
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
@@ -88,3 +93,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     service = make_service(ServiceSettings(tmp_path_factory.mktemp("server")))
     with TestClient(make_app(service), base_url=BASE, raise_server_exceptions=False) as client:
         yield Server(client, service)
+
+
+@contextmanager
+def serve_in_thread(settings: ServiceSettings) -> Iterator[str]:
+    """A real server on a free port; gives its URL."""
+    server, listening = open_server(settings)
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        yield address_of(listening)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real server."""
+    with serve_in_thread(ServiceSettings(tmp_path_factory.mktemp("running"), port=0)) as url:
+        yield url

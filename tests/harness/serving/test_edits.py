@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.store import decode_array
 from editproof.pipelines import reference
 from editproof.pipelines.contract import EditRequest
@@ -22,7 +23,6 @@ from tests.harness.serving.conftest import (
     Start,
     draw_image,
     draw_mask,
-    encode_png,
 )
 
 FILES = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", MASK_PNG)}
@@ -30,7 +30,7 @@ FILES = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", MASK_PNG)}
 
 @pytest.mark.parametrize(
     ("settings", "scale"),
-    [({}, 1), ({"inpaint.model": "patch", "harmonise.grain": True}, 1), ({"tile.size_px": 32}, 2)],
+    [({}, 1), ({"inpaint.model": "patch", "harmonise.grain": True}, 1), ({"tile.size_px": 40}, 2)],
     ids=["default", "seeded", "enlarged"],
 )
 def test_an_edit_is_the_librarys_to_the_bit(

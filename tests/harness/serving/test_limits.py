@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.keys import add_key, remove_key
 from editproof.harness.serving.settings import Limits, is_loopback
 from editproof.harness.serving.store import encode_array
@@ -18,7 +19,6 @@ from tests.harness.serving.conftest import (
     Server,
     Start,
     draw_image,
-    encode_png,
     hash_of,
 )
 
@@ -149,7 +149,7 @@ def test_bad_json_and_bad_forms_are_problems(server: Server) -> None:
     check_problem(post("/v1/edit", content=b"[]", headers=json_type), 422, "invalid_request")
     check_problem(post("/v1/edit", content=b"x=1"), 415, "media_type")
     form = {"Content-Type": "multipart/form-data; boundary=x"}
-    check_problem(post("/v1/edit", content=b"--y", headers=form), 422, "invalid_request")
+    check_problem(post("/v1/edit", content=b"--y", headers=form), 400, "bad_request")
     packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     check_problem(post("/v1/edit", content=b"x", headers=packed), 415, "content_encoding")
     check_problem(server.client.get("/nowhere"), 404, "not_found")
