@@ -105,6 +105,9 @@ def serve_key(
 
         if not name:
             rows = describe_keys(folder)
-            print_table(rows or [{"name": "no key yet", "scopes": ""}], as_json=as_json)
+            if rows or as_json:
+                print_table(rows, as_json=as_json)
+            else:
+                typer.echo("there is no key yet")
             return
         typer.echo(change_key(folder, name, tuple(scope), remove=remove))

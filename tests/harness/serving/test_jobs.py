@@ -14,6 +14,7 @@ from editproof.harness.serving.database import Job
 from editproof.harness.serving.settings import Limits
 from editproof.pipelines import reference
 from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.stages.blend import blend
 from tests.harness.serving.conftest import IMAGE_PNG, MASK_PNG, Server, Start
 
 FILES = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", MASK_PNG)}
@@ -44,7 +45,7 @@ def held_in_blend(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     def hold(edit: Edit) -> Step:
         arrived.set()
         assert go_on.wait(60)
-        return Step(edit, None, "held")
+        return blend(edit)
 
     program = tuple((name, hold if name == "blend" else stage) for name, stage in reference.STAGES)
     monkeypatch.setattr("editproof.harness.serving.making.STAGES", program)
