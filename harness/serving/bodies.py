@@ -56,6 +56,12 @@ class EditQuestion(Body):
     )
 
 
+class PipelineQuestion(Body):
+    """Settings that somebody thinks of."""
+
+    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+
+
 class Line(Body):
     """A line of text."""
 

@@ -17,7 +17,8 @@ from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.making import Order, Timing, make_edit
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.service import Service, pipeline_of
-from editproof.harness.serving.store import NPY_MAGIC, decode_array, media_type_of
+from editproof.harness.serving.store import media_type_of
+from editproof.pipelines.array_file import MAGIC, decode_array
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import Param
 
@@ -120,7 +121,7 @@ def write_case(service: Service, record: EditRecord) -> bytes:
 
 def _name_input(data: bytes) -> tuple[str, bytes]:
     """The file that came in; an array as a PNG of 16 bits."""
-    if not data.startswith(NPY_MAGIC):
+    if not data.startswith(MAGIC):
         return f"input.{ENDINGS.get(media_type_of(data), 'png')}", data
     levels = np.round(decode_array(data) * 65535).astype(np.uint16)
     return "input.png", bytes(cv2.imencode(".png", levels[..., ::-1])[1].tobytes())

@@ -18,12 +18,8 @@ from editproof.harness.serving.engine import Engine
 from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.settings import ServiceSettings
-from editproof.harness.serving.store import (
-    NPY_MAGIC,
-    PictureStore,
-    describe_split,
-    unknown_picture,
-)
+from editproof.harness.serving.store import PictureStore, describe_split, unknown_picture
+from editproof.pipelines.array_file import MAGIC
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, Mask, Param
 from editproof.pipelines.reach import settings_beyond_shipped
@@ -97,7 +93,7 @@ class Service:
             seed=question.seed,
             scale=question.scale,
             metadata=question.metadata,
-            file=b"" if data.startswith(NPY_MAGIC) else data,
+            file=b"" if data.startswith(MAGIC) else data,
             protect={name: pictures.load_plane(one) for name, one in question.protect.items()},
             strokes_add=plane(question.strokes_add),
             strokes_subtract=plane(question.strokes_subtract),

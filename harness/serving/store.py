@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.settings import Limits
+from editproof.pipelines.array_file import MAGIC, Array, decode_array, encode_array, read_array_size
+from editproof.pipelines.array_file import MEDIA_TYPE as NPY_TYPE
 from editproof.pipelines.contract import Image, Mask, check_image, check_plane
 from editproof.pipelines.files import decode_image, decode_mask, read_size
-
-NPY = "application/x-npy"
-NPY_MAGIC = b"\x93NUMPY"
 
 MEDIA_TYPES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -29,11 +23,9 @@ MEDIA_TYPES = {
     b"MM\0*": "image/tiff",
     b"GIF8": "image/gif",
     b"BM": "image/bmp",
-    NPY_MAGIC: NPY,
+    MAGIC: NPY_TYPE,
 }
 """By the first bytes."""
-
-Array = npt.NDArray[np.float32]
 
 
 class PictureStore:
@@ -94,7 +86,7 @@ class PictureStore:
                 self._decoded.move_to_end((digest, kind))
                 return self._decoded[digest, kind]
         data = self.read(digest)
-        if data.startswith(NPY_MAGIC):
+        if data.startswith(MAGIC):
             array = decode_array(data)
         else:
             self._check_size(read_size(data))
@@ -158,58 +150,13 @@ def media_type_of(data: bytes) -> str:
     return next(kinds, "application/octet-stream")
 
 
-def encode_array(array: Array) -> bytes:
-    """An array as `.npy`: the same bytes for the same values."""
-    file = io.BytesIO()
-    np.lib.format.write_array(
-        file, np.ascontiguousarray(array, "<f4"), version=(1, 0), allow_pickle=False
-    )
-    return file.getvalue()
-
-
-def decode_array(data: bytes) -> Array:
-    """The array in a `.npy` file. Raises Problem where it is no float32 H×W or H×W×3."""
-    _read_header(data)
-    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), np.float32)
-
-
 def to_png(data: bytes) -> bytes:
     """A picture of the store as an 8-bit PNG that can be looked at."""
-    if data.startswith(NPY_MAGIC):
+    if data.startswith(MAGIC):
         return encode_png(decode_array(data))
     return encode_png(decode_image(data)[0])
 
 
 def measure_picture(data: bytes) -> tuple[int, int]:
-    """Height and width, from the file's header. Raises Problem or UnreadablePictureError where it
-    is no picture.
-    """
-    return _read_header(data) if data.startswith(NPY_MAGIC) else read_size(data)
-
-
-def _read_header(data: bytes) -> tuple[int, int]:
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
-    except (ValueError, EOFError) as error:
-        raise _bad_array(str(error)) from error
-    wanted = _is_picture(shape) and kind == np.dtype("<f4") and not fortran and version == (1, 0)
-    if not wanted:
-        raise _bad_array(f"it has shape {shape} and type {kind}")
-    if len(data) - file.tell() != 4 * int(np.prod(shape)):
-        raise _bad_array("its length does not fit its shape")
-    return shape[0], shape[1]
-
-
-def _is_picture(shape: Any) -> bool:
-    return len(shape) in {2, 3} and min(shape) > 0 and shape[2:] in {(), (3,)}
-
-
-def _bad_array(why: str) -> Problem:
-    return Problem(
-        422,
-        "invalid_array",
-        f"The .npy file can't be taken: {why}.",
-        remedy="Send little-endian float32 of shape H×W or H×W×3 in C order, format 1.0.",
-    )
+    """Height and width, from the file's header. Raises UnreadablePictureError."""
+    return read_array_size(data) if data.startswith(MAGIC) else read_size(data)

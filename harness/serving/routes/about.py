@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
+from editproof.harness.serving.bodies import PipelineQuestion
 from editproof.harness.serving.keys import Reader, Scraper
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.service import ServiceOf, pipeline_of
@@ -80,6 +81,20 @@ def schema(service: ServiceOf, _: Reader) -> dict[str, Any]:
             for section in sections()
             for setting in section.settings
         },
+        "limits": {name: getattr(limits, name) for name in limits.__slots__},
+    }
+
+
+@router.post("/v1/pipeline")
+def pipeline(question: PipelineQuestion, service: ServiceOf, _: Reader) -> dict[str, Any]:
+    """What an edit with these settings would be: all its settings, and their fingerprint."""
+    config = service.config_for(question.settings)
+    found = pipeline_of(config)
+    limits = service.settings.limits
+    return {
+        "fingerprint": found.fingerprint,
+        "stochastic": found.stochastic,
+        "settings": config.as_settings(),
         "limits": {name: getattr(limits, name) for name in limits.__slots__},
     }
 

@@ -19,7 +19,7 @@ from editproof.harness.serving.app import make_app, make_service
 from editproof.harness.serving.running import address_of, open_server, set_up_logs
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
-from editproof.harness.serving.store import encode_array
+from editproof.pipelines.array_file import encode_array
 from editproof.pipelines.contract import Image, Mask
 
 BASE = "http://127.0.0.1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
-from editproof.harness.serving.store import decode_array
+from editproof.pipelines.array_file import decode_array
 from tests.harness.serving.conftest import IMAGE, IMAGE_PNG, MASK_PNG
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "serve.md"
@@ -74,7 +75,7 @@ def test_the_examples_of_the_page(url: str, tmp_path: Path) -> None:
         (["serve", "--host", "0.0.0.0", "--port", "0"], ["no API key", "serve-key NAME"]),  # noqa: S104
         (["serve", "--set", "inpaint.modle=ns"], ["inpaint.modle", "inpaint.model"]),
         (["serve", "--set", "patch"], ["--set patch", "NAME=VALUE"]),
-        (["serve", "--host", "nowhere.invalid"], ["nowhere.invalid", "--host"]),
+        (["serve", "--host", "nowhere.invalid"], ["nowhere.invalid", "serve-key"]),
         (["serve-key", "ann", "--scope", "all"], ["no scope 'all'", "read"]),
         (["serve-key", "ann", "--remove"], ["no key 'ann'"]),
     ],
@@ -100,3 +101,12 @@ def test_a_key_is_made_listed_and_removed(tmp_path: Path, monkeypatch: pytest.Mo
     assert CliRunner().invoke(app, ["serve-key", "ann", "--remove"]).exit_code == 0
     assert json.loads(CliRunner().invoke(app, ["serve-key", "--json"]).stdout) == []
     assert CliRunner().invoke(app, ["serve-key"]).stdout == "there is no key yet\n"
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(app, ["serve", "--port", port])
+    assert done.exit_code == 2
+    assert f"127.0.0.1:{port} can't be listened on" in done.stderr

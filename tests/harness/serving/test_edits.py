@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from editproof.harness.pictures.files import encode_png
-from editproof.harness.serving.store import decode_array
 from editproof.pipelines import reference
+from editproof.pipelines.array_file import decode_array
 from editproof.pipelines.contract import EditRequest
 from editproof.pipelines.files import decode_image
 from tests.harness.serving.conftest import (

@@ -12,7 +12,7 @@ import pytest
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.keys import add_key, remove_key
 from editproof.harness.serving.settings import Limits, is_loopback
-from editproof.harness.serving.store import encode_array
+from editproof.pipelines.array_file import encode_array
 from tests.harness.serving.conftest import (
     IMAGE_PNG,
     MASK_PNG,

@@ -9,7 +9,7 @@ import pytest
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.routes.stages import path_of
-from editproof.harness.serving.store import decode_array
+from editproof.pipelines.array_file import decode_array
 from editproof.pipelines.contract import EditRequest
 from editproof.pipelines.reference import STAGES, build
 from tests.harness.serving.conftest import (
