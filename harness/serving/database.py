@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Engine, Index, create_engine, event
+from sqlalchemy import JSON, Connection, Index, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 FILE = "service.sqlite"
@@ -102,17 +102,22 @@ class Database:
         folder.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{folder / FILE}")
         event.listen(self._engine, "connect", _set_up)
-        Base.metadata.create_all(self._engine)
-
-    @property
-    def engine(self) -> Engine:
-        """SQLAlchemy's."""
-        return self._engine
+        event.listen(self._engine, "begin", _begin)
+        self._writing = self._engine.execution_options(writes=True)
+        Base.metadata.create_all(self._writing)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """One transaction: it is kept where the block ends, and undone where it raises."""
+    def reading(self) -> Iterator[Session]:
+        """One look at the database, as it is at one moment."""
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: it is kept where the block ends, and undone where it raises. Nobody else
+        writes meanwhile, so what the block looks at stays true.
+        """
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -120,8 +125,15 @@ class Database:
         self._engine.dispose()
 
 
+def _begin(connection: Connection) -> None:
+    """Who will write waits for the lock now: later, SQLite would refuse it at once."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
 def _set_up(connection: Any, _record: Any) -> None:
     """Readers do not wait for writers; a commit survives the process, though not a power cut."""
+    connection.isolation_level = None  # transactions begin in `_begin`
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -87,10 +87,12 @@ class Gate:
         await self._app(scope, LimitedBody(receive, self._settings.limits).read, send)
 
     def _find_foreign(self, headers: Headers) -> Problem | None:
-        """A browser sends forms of any page to this machine, too, and any name may lead here."""
+        """A browser sends forms of any page to this machine, too, and any name may lead here. A key
+        is something that a page does not have.
+        """
         host = headers.get("host", "")
         origin = headers.get("origin")
-        if self._settings.is_local and not is_loopback(_name_in(host)):
+        if not self._settings.checks_keys and not is_loopback(_name_in(host)):
             return _foreign("Host", f"The request was sent to {host[:100]!r}.")
         if origin is not None and urlsplit(origin).netloc != host:
             return _foreign("Origin", f"The request comes from a page of {origin[:100]!r}.")

@@ -36,7 +36,7 @@ EXPORTED_AT = (1980, 1, 1, 0, 0, 0)
 
 def find_edit(service: Service, owner: str, edit_id: str) -> EditRecord:
     """An edit of that owner. Raises Problem 404 where there is none."""
-    with service.database.session() as session:
+    with service.database.reading() as session:
         found = session.get(EditRecord, edit_id)
     if found is None or found.owner != owner:
         raise Problem(

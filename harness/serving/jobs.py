@@ -49,7 +49,7 @@ class JobRunner:
 
     def start(self) -> None:
         """Queue again what ran when the server ended, and begin."""
-        with self._service.database.session() as session:
+        with self._service.database.writing() as session:
             session.execute(update(Job).where(Job.state == "running").values(state="queued"))
         self._task = asyncio.create_task(self._run())
 
@@ -60,7 +60,7 @@ class JobRunner:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        with self._service.database.session() as session:
+        with self._service.database.writing() as session:
             session.execute(update(Job).where(Job.state == "running").values(state="queued"))
 
     def wake(self) -> None:
@@ -111,7 +111,7 @@ def add_job(
     Raises Problem 409 where the key was used for another question, 429 where too many jobs wait.
     """
     asked = question.model_dump(mode="json")
-    with service.database.session() as session:
+    with service.database.writing() as session:
         before = _find_by_key(session, owner, idempotency_key)
         if before is not None:
             if before.question != asked:
@@ -132,7 +132,7 @@ def add_job(
 
 def find_job(service: Service, owner: str, job_id: str) -> Job:
     """A job of that owner. Raises Problem 404 where there is none."""
-    with service.database.session() as session:
+    with service.database.reading() as session:
         found = session.get(Job, job_id)
     if found is None or found.owner != owner:
         raise Problem(
@@ -146,7 +146,7 @@ def find_job(service: Service, owner: str, job_id: str) -> Job:
 
 def take_job(service: Service) -> Job | None:
     """The oldest job that waits, which runs from now on; None: none waits."""
-    with service.database.session() as session:
+    with service.database.writing() as session:
         oldest = select(Job.id).where(Job.state == "queued").order_by(Job.made_at).limit(1)
         taken = session.scalars(
             update(Job)
@@ -160,7 +160,7 @@ def take_job(service: Service) -> Job | None:
 def cancel_job(service: Service, owner: str, job_id: str) -> Job:
     """End a job: at once where it waits, before its next stage where it runs."""
     find_job(service, owner, job_id)
-    with service.database.session() as session:
+    with service.database.writing() as session:
         session.execute(
             update(Job).where(Job.id == job_id, Job.state.not_in(ENDED)).values(state="cancelled")
         )
@@ -231,6 +231,6 @@ def _check_room(service: Service, session: Session, owner: str) -> None:
 
 def _note(service: Service, job_id: str, **changes: Any) -> bool:
     """Change a job that runs; gives whether it still does. Somebody may have cancelled it."""
-    with service.database.session() as session:
+    with service.database.writing() as session:
         running = update(Job).where(Job.id == job_id, Job.state == "running")
         return session.scalars(running.values(**changes).returning(Job.id)).first() is not None

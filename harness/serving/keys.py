@@ -37,7 +37,7 @@ def add_key(database: Database, name: str, scopes: Collection[str] = ("read", "e
     if unknown:
         raise ValueError(f"there is no scope {unknown[0]!r}; there are: {', '.join(SCOPES)}")
     key = f"ep_{secrets.token_urlsafe(32)}"
-    with database.session() as session:
+    with database.writing() as session:
         if session.get(Key, name):
             raise ValueError(f"there is a key {name!r} already: remove it first, or use another")
         session.add(Key(name=name, digest=hash_key(key), scopes=" ".join(scopes)))
@@ -46,7 +46,7 @@ def add_key(database: Database, name: str, scopes: Collection[str] = ("read", "e
 
 def remove_key(database: Database, name: str) -> None:
     """From now on the key opens nothing. Raises ValueError where there is none of that name."""
-    with database.session() as session:
+    with database.writing() as session:
         found = session.get(Key, name)
         if found is None:
             raise ValueError(f"there is no key {name!r}")
@@ -55,7 +55,7 @@ def remove_key(database: Database, name: str) -> None:
 
 def list_keys(database: Database) -> list[Key]:
     """All keys, by name."""
-    with database.session() as session:
+    with database.reading() as session:
         return list(session.scalars(select(Key).order_by(Key.name)))
 
 
@@ -70,7 +70,7 @@ def identify(request: Request) -> Caller:
     if not service.settings.checks_keys:
         return Caller(LOCAL, frozenset(SCOPES))
     kind, _, key = request.headers.get("authorization", "").partition(" ")
-    with service.database.session() as session:
+    with service.database.reading() as session:
         found = session.scalar(select(Key).where(Key.digest == hash_key(key.strip())))
     if kind.lower() != "bearer" or found is None:
         raise Problem(

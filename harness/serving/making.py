@@ -111,7 +111,7 @@ def _record(
         ],
         seconds=seconds,
     )
-    with service.database.session() as session:
+    with service.database.writing() as session:
         session.add(record)
     return record
 

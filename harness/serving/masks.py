@@ -15,7 +15,7 @@ EVERY = "*"
 
 def find_mask(service: Service, owner: str, image: str) -> str | None:
     """Hash of the mask that is in force for an image; None: there is none."""
-    with service.database.session() as session:
+    with service.database.reading() as session:
         return _find(session, owner, image)
 
 
@@ -27,7 +27,7 @@ def bind_mask(
     Another mask is replaced only by somebody who knows it: `if_match` must be its ETag, or `*`.
     Raises Problem 412 where it is not, and 428 where nothing was said of it.
     """
-    with service.database.session() as session:
+    with service.database.writing() as session:
         before = _find(session, owner, image)
         if if_none_match == EVERY and before is not None:
             raise _mismatch(412, image, mask, before)
@@ -50,7 +50,7 @@ def use_mask_in_force(service: Service, owner: str, asked: Asked[Q]) -> Q:
     image, mask = getattr(question, "image", ""), getattr(question, "mask", None)
     if "mask" in asked.sent:
         return question
-    with service.database.session() as session:
+    with service.database.reading() as session:
         in_force = _find(session, owner, image)
         other = _find_image(session, owner, mask) if mask and in_force is None else None
     if mask and in_force and mask != in_force:

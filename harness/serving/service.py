@@ -49,14 +49,14 @@ class Service:
         """From now on the owner may use these pictures."""
         rows = [{"owner": owner, "picture": picture} for picture in pictures if picture]
         if rows:
-            with self.database.session() as session:
+            with self.database.writing() as session:
                 session.execute(insert(Holding).on_conflict_do_nothing(), rows)
 
     def check_holds(self, owner: str, pictures: Iterable[str | None]) -> None:
         """Raise Problem 404 where the owner neither sent nor made one of these."""
         wanted = {picture for picture in pictures if picture}
         query = select(Holding.picture).where(Holding.owner == owner, Holding.picture.in_(wanted))
-        with self.database.session() as session:
+        with self.database.reading() as session:
             held = set(session.scalars(query))
         if missing := sorted(wanted - held):
             raise unknown_picture(missing[0])

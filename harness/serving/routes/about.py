@@ -41,7 +41,7 @@ def readyz(service: ServiceOf) -> dict[str, str]:
             remedy="Ask again in a few seconds.",
             headers={"Retry-After": "2"},
         )
-    with service.database.session() as session:
+    with service.database.reading() as session:
         session.execute(text("SELECT 1"))
     return {"status": "ready"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,6 +78,14 @@ def test_one_key_is_one_job(server: Server) -> None:
     assert follow(server, first.json()["id"])[-1]["attempts"] == 1
 
 
+def test_one_key_is_one_job_in_a_crowd(server: Server) -> None:
+    """Who sends it at the same moment gets the same job."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(server, "k-crowd", seed="5"), range(8)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
 def test_a_job_that_fails_says_why(server: Server) -> None:
     image = server.put(IMAGE_PNG)
     digest = server.put(MASK_PNG)
@@ -129,7 +138,7 @@ def test_a_job_that_ran_when_the_server_ended_runs_again(
     with held_in_blend(monkeypatch) as arrived:
         jobs = [post(server).json()["id"] for _ in range(3)]
         assert arrived.wait(60)
-        with server.service.database.session() as session:
+        with server.service.database.reading() as session:
             assert {session.get_one(Job, job).state for job in jobs} == {"queued", "running"}
         threading.Timer(0.2, monkeypatch.undo).start()
         later = start()  # as after a kill: nobody told the first server

@@ -166,6 +166,16 @@ def test_pages_of_other_origins_may_not_ask(server: Server) -> None:
     assert check_problem(renamed, 403, "foreign_origin")["field"] == "Host"
 
 
+def test_a_proxy_of_another_name_may_stand_before_it(start: Start) -> None:
+    """Where keys are needed: the proxy's own name is in `Host`."""
+    server = start(needs_key=True)
+    key = add_key(server.service.database, "ann")
+    headers = {"Host": "edits.example.com", "Authorization": f"Bearer {key}"}
+    assert server.client.get("/v1/schema", headers=headers).status_code == 200
+    del headers["Authorization"]
+    check_problem(server.client.get("/v1/schema", headers=headers), 401, "key_needed")
+
+
 def test_a_request_id_is_kept(server: Server) -> None:
     given = server.client.get("/healthz", headers={"X-Request-ID": "mine-7"})
     assert given.headers["x-request-id"] == "mine-7"

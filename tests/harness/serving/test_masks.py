@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -111,3 +112,18 @@ def test_a_mask_that_comes_along_is_used_as_it_is(server: Server) -> None:
     files = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", OTHER_PNG)}
     answer = server.client.post("/v1/edit", files=files).json()
     assert answer["question"]["mask"] == hash_of(OTHER_PNG)
+
+
+def test_one_of_many_who_draw_at_once_wins(server: Server) -> None:
+    """The others learn that they were late."""
+    image = server.put(IMAGE_PNG)
+    etag = put_mask(server, image, MASK_PNG).headers["etag"]
+    drawn = [encode_png(draw_mask(at=at)) for at in range(12, 28, 2)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda one: put_mask(server, image, one, **{"If-Match": etag}), drawn)
+        )
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [200] + [412] * 7
+    (winner,) = (one for one in answers if one.status_code == 200)
+    assert server.client.get(f"/v1/masks/{image}").json() == winner.json()
