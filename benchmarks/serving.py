@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -70,8 +71,9 @@ def measure_overhead(url: str) -> dict[str, float]:
         digests = [_put(client, encode_array(one)) for one in (image, mask)]
         for number in range(ROUNDS):
             body = {"image": digests[0], "mask": digests[1], "seed": number}
-            direct.append(_time(lambda n=number: pipeline(EditRequest(image, mask=mask, seed=n))))
-            served.append(_time(lambda b=body: client.post("/v1/edit", json=b).raise_for_status()))
+            request = EditRequest(image, mask=mask, seed=number)
+            direct.append(_time(partial(pipeline, request)))
+            served.append(_time(partial(client.post, "/v1/edit", json=body)))
     difference = [one - other for one, other in zip(served, direct, strict=True)]
     numbers = {"direct call": direct, "/v1/edit": served, "added": difference}
     return {name: statistics.median(one[3:]) for name, one in numbers.items()}

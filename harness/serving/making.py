@@ -73,7 +73,6 @@ def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> E
     with timing.part("load"):
         config = service.config_for(question.settings)
         request = service.load_request(question)
-    pipeline = pipeline_of(config)
     start = time.perf_counter()
     with _failures_named():
         result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
@@ -83,15 +82,26 @@ def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> E
         service.metrics.count_stage(trace.name, trace.seconds, config)
     service.metrics.edits.labels(result.status.value).inc()
     with timing.part("keep"):
-        return _record(service, order, result, seconds, pipeline.fingerprint)
+        mask = _find_mask(result)
+        same = mask is not None and mask is request.mask  # it is kept already
+        found_mask = question.mask if same else _keep(service, mask)
+        fingerprint = pipeline_of(config).fingerprint
+        return _record(service, order, result, found_mask, (seconds, fingerprint))
+
+
+def _keep(service: Service, array: Any) -> str | None:
+    return None if array is None else service.pictures.put_array(array)
 
 
 def _record(
-    service: Service, order: Order, result: EditResult, seconds: float, fingerprint: str
+    service: Service,
+    order: Order,
+    result: EditResult,
+    found_mask: str | None,
+    measured: tuple[float, str],
 ) -> EditRecord:
-    image = None if result.image is None else service.pictures.put_array(result.image)
-    mask = _find_mask(result)
-    found_mask = None if mask is None else service.pictures.put_array(mask)
+    """`measured`: seconds, and the pipeline's fingerprint."""
+    image = _keep(service, result.image)
     service.hold(order.owner, [image, found_mask])
     asked = order.question.model_dump(mode="json", include=set(EditQuestion.model_fields))
     record = EditRecord(
@@ -100,7 +110,7 @@ def _record(
         made_at=time.time(),
         request_id=order.request_id,
         question={**asked, "settings": dict(result.config)},
-        fingerprint=fingerprint,
+        fingerprint=measured[1],
         status=result.status.value,
         reason=result.reason,
         image=image,
@@ -109,7 +119,7 @@ def _record(
             {"name": one.name, "ms": round(one.seconds * 1000, 3), "decision": one.decision}
             for one in result.stages
         ],
-        seconds=seconds,
+        seconds=measured[0],
     )
     with service.database.writing() as session:
         session.add(record)
@@ -149,7 +159,7 @@ def run_stage(
     timing.parts[name] = seconds
     service.metrics.count_stage(name, seconds, config)
     with timing.part("keep"):
-        artefact = None if step.artefact is None else service.pictures.put_array(step.artefact)
+        artefact = _keep(service, step.artefact)
         following = keep_edit(service, question, edit, step.edit)
         made = [*pictures_of(following), *_pictures_of_state(following.state)]
         service.hold(owner, [artefact, *made])

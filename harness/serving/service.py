@@ -19,7 +19,6 @@ from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import PictureStore, describe_split, unknown_picture
-from editproof.pipelines.array_file import MAGIC
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, Mask, Param
 from editproof.pipelines.reach import settings_beyond_shipped
@@ -79,7 +78,7 @@ class Service:
 
     def load_request(self, question: EditQuestion) -> EditRequest:
         """What the pipeline is asked. Raises Problem 413 where its result would be too large."""
-        pictures, data = self.pictures, self.pictures.read(question.image)
+        pictures = self.pictures
         image = pictures.load_image(question.image)
         self._check_output(image.shape[0] * image.shape[1] * question.scale**2)
 
@@ -93,7 +92,7 @@ class Service:
             seed=question.seed,
             scale=question.scale,
             metadata=question.metadata,
-            file=b"" if data.startswith(MAGIC) else data,
+            file=pictures.read_file(question.image),
             protect={name: pictures.load_plane(one) for name, one in question.protect.items()},
             strokes_add=plane(question.strokes_add),
             strokes_subtract=plane(question.strokes_subtract),
