@@ -6,8 +6,7 @@ gives. A picture beyond the server's limits is cut into tiles that overlap.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,7 +17,9 @@ from editproof.pipelines.adapters.base import STAGE, Service
 from editproof.pipelines.adapters.errors import AnswerError
 from editproof.pipelines.adapters.fields import ServerFields, read_table
 from editproof.pipelines.adapters.pictures import encode_image
-from editproof.pipelines.array_file import decode_array, encode_array
+from editproof.pipelines.adapters.service_stages import Pictures, bind_stage, pack_request
+from editproof.pipelines.array_file import encode_array
+from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import (
     ContractError,
     EditRequest,
@@ -29,14 +30,14 @@ from editproof.pipelines.contract import (
     StageTrace,
     Status,
 )
-from editproof.pipelines.edit import Pixels
-from editproof.pipelines.files import UnreadablePictureError, decode_image
+from editproof.pipelines.edit import Edit, Pixels
+from editproof.pipelines.files import decode_image
+from editproof.pipelines.reference import Program, ReferencePipeline, order_stages
+from editproof.pipelines.routing import parse_tiers
 from editproof.pipelines.stages.tiling import join_tiles, tile_starts
 
 PIXEL_BYTES = 12
 HEADER_BYTES = 256
-
-PLANES = ("mask", "strokes_add", "strokes_subtract")
 
 
 class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,19 +125,10 @@ class OwnService(Service[Fields]):
         return small if is_exact else None
 
     def _edit_whole(self, request: EditRequest, file: bytes) -> EditResult:
+        pictures = Pictures(self.client)
         body = {
-            "image": self._put(file),
-            "prompt": request.prompt,
-            "seed": request.seed,
-            "scale": request.scale,
+            **pack_request(request, pictures.put_file(file), pictures),
             "settings": {**self.fields.settings, **request.config},
-            "metadata": dict(request.metadata),
-            "protect": {name: self._put_plane(one) for name, one in request.protect.items()},
-            **{
-                name: self._put_plane(plane)
-                for name in PLANES
-                if (plane := getattr(request, name)) is not None
-            },
         }
         answer = self.client.ask("POST", "v1/edit", json=body)
         made = _require_table(answer.json(), answer.url)
@@ -146,7 +138,7 @@ class OwnService(Service[Fields]):
         )
         whole = StageTrace(STAGE, 0.0, f"edit {made['id']}")
         return EditResult(
-            None if made["image"] is None else self._get(made["image"]),
+            None if made["image"] is None else pictures.get(made["image"]),
             Status(made["status"]),
             str(made["reason"]),
             (*stages, whole),
@@ -218,20 +210,28 @@ class OwnService(Service[Fields]):
         coverage = 0.0 if request.mask is None else float(request.mask.mean())
         return f"coverage {coverage:.3f} > {most:.3f}" if coverage > most else ""
 
-    def _put_plane(self, plane: Mask) -> str:
-        return self._put(encode_array(plane))
+    def start(self, request: EditRequest) -> Edit:
+        """What the first stage is given. Raises ContractError where a setting of the server names a
+        file that is not here.
+        """
+        config = ReferenceConfig().with_settings(self._settings)
+        return ReferencePipeline(config).start(request)
 
-    def _put(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        self.client.ask("PUT", f"v1/pictures/{digest}", content=data)
-        return digest
+    def stages(self, request: EditRequest) -> Program:
+        """The server's stages in their order, each working by the server's settings; none where the
+        server routes.
+        """
+        config = ReferenceConfig().with_settings(self._settings).for_request(request.config)
+        if parse_tiers(config.route):
+            return ()
+        return tuple(
+            (name, bind_stage(self.client, name, self.fields.settings))
+            for name, _ in order_stages(config)
+        )
 
-    def _get(self, digest: str) -> Image:
-        answer = self.client.ask("GET", f"v1/pictures/{digest}")
-        try:
-            return decode_array(answer.body)
-        except UnreadablePictureError as error:
-            raise AnswerError(f"{answer.url} gave what is no picture: {error}") from error
+    def finish(self, edit: Edit, traces: Sequence[StageTrace]) -> EditResult:
+        """The result of what the last stage handed on."""
+        return ReferencePipeline(edit.config).finish(edit, traces)
 
 
 def _cut_tile(request: EditRequest, place: tuple[slice, slice]) -> EditRequest:

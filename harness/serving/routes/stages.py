@@ -15,18 +15,10 @@ from editproof.harness.serving.making import Timing, run_stage
 from editproof.harness.serving.masks import use_mask_in_force
 from editproof.harness.serving.reading import describe_body, read_question
 from editproof.harness.serving.service import ServiceOf, pictures_of
+from editproof.pipelines.adapters.service_stages import path_of
 from editproof.pipelines.reference import STAGES
 
 router = APIRouter(prefix="/v1", tags=["stages"])
-
-VERBS = ("check", "refine")
-"""`check_mask` is `mask/check`."""
-
-
-def path_of(stage: str) -> str:
-    """Where a stage is asked for."""
-    verb, _, noun = stage.partition("_")
-    return f"{noun}/{verb}" if verb in VERBS and noun else stage.replace("_", "-")
 
 
 def _serve(name: str) -> Callable[..., Awaitable[StageAnswer]]:

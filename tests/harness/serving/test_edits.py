@@ -30,7 +30,7 @@ FILES = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", MASK_PNG)}
 
 @pytest.mark.parametrize(
     ("settings", "scale"),
-    [({}, 1), ({"inpaint.model": "patch", "harmonise.grain": True}, 1), ({"tile.size_px": 40}, 2)],
+    [({}, 1), ({"inpaint.model": "patch", "harmonise.grain": True}, 1), ({"tile.size_px": 80}, 2)],
     ids=["default", "seeded", "enlarged"],
 )
 def test_an_edit_is_the_librarys_to_the_bit(

@@ -14,8 +14,9 @@ from editproof.harness.serving.settings import Limits, ServiceSettings
 from editproof.pipelines import reference
 from editproof.pipelines.adapters.errors import ServiceError
 from editproof.pipelines.adapters.service import OwnService
-from editproof.pipelines.contract import ContractError, EditRequest, Image, Status
+from editproof.pipelines.contract import ContractError, EditRequest, Image, Param, Status
 from editproof.pipelines.loader import load, parse
+from editproof.pipelines.swap import find_differing_stages, swap_stages
 from editproof.vectors.families import thin_text
 from tests.harness.serving.conftest import IMAGE, IMAGE_PNG, MASK, serve_in_thread
 
@@ -136,3 +137,28 @@ def test_a_mask_of_the_whole_is_refused_before_it_is_cut(small: str) -> None:
     pipeline.close()
     assert refused.status is Status.REFUSED
     assert refused.reason.startswith("coverage 1.000 > 0.12")
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"order.upscale_first": True}], ids=["usual", "upscale_first"]
+)
+def test_its_stages_are_the_librarys(running: str, settings: dict[str, Param]) -> None:
+    """None differs from that of the same pipeline here, and `blame` may swap any of them."""
+    pipeline, local = at(running), reference.build()
+    request = EditRequest(IMAGE, mask=MASK, scale=2, file=IMAGE_PNG, config=settings)
+    assert find_differing_stages(local, pipeline, request) == ()
+    swapped = swap_stages(local, pipeline, request, {"inpaint", "upscale"})
+    pipeline.close()
+    np.testing.assert_array_equal(swapped.image, local(request).image)
+
+
+def test_the_stage_that_differs_is_found(running: str) -> None:
+    pipeline = at(running, settings={"blend.mode": "hard"})
+    request = EditRequest(IMAGE, mask=MASK)
+    differing = find_differing_stages(reference.build(), pipeline, request)
+    refused = EditRequest(IMAGE, mask=np.ones_like(MASK))
+    swapped = swap_stages(reference.build(), pipeline, refused, {"check_mask"})
+    pipeline.close()
+    assert "blend" in differing
+    assert not {"precheck", "detect", "refine_mask", "inpaint"} & set(differing)
+    assert swapped.status is Status.REFUSED

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.bodies import StageQuestion
-from editproof.harness.serving.routes.stages import path_of
 from editproof.pipelines import reference
+from editproof.pipelines.adapters.service_stages import path_of
 from editproof.pipelines.array_file import decode_array, encode_array
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, Param
@@ -155,7 +155,7 @@ VALUES = st.one_of(
 
 @pytest.mark.slow
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
 def test_no_body_is_a_crash(server: Server, data: st.DataObject) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from editproof.harness.pictures.files import encode_png
-from editproof.harness.serving.routes.stages import path_of
+from editproof.pipelines.adapters.service_stages import path_of
 from editproof.pipelines.array_file import decode_array
 from editproof.pipelines.contract import EditRequest
 from editproof.pipelines.reference import STAGES, build
