@@ -34,6 +34,10 @@ class EditQuestion(Body):
     prompt: str = Field(default="", max_length=LONGEST_PROMPT)
     seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
     scale: int = Field(default=1, ge=1, le=MAX_SCALE, description="Output pixels per input pixel.")
+    tier: Literal["final", "preview"] = Field(
+        default="final",
+        description="A preview has at most 512 px and is filled by the quickest model.",
+    )
     settings: dict[str, Value] = Field(
         default_factory=dict,
         max_length=MOST_SETTINGS,

@@ -21,6 +21,8 @@ from editproof.harness.serving.bodies import (
 )
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch, watch_stages
+from editproof.harness.serving.previews import SETTINGS as PREVIEW
+from editproof.harness.serving.previews import shrink_request
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.harness.serving.store import PictureStore
@@ -66,13 +68,15 @@ class Order:
 
 
 def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> EditRecord:
-    """Make the edit, keep its result, and record it. The picture is to the bit what the reference
-    pipeline gives for the same request and settings.
+    """Make the edit, keep its result, and record it. A final picture is to the bit what the
+    reference pipeline gives for the same request and settings.
     """
     question = order.question
     with timing.part("load"):
         config = service.config_for(question.settings)
         request = service.load_request(question)
+        if question.tier == "preview":
+            config, request = config.with_settings(PREVIEW), shrink_request(request)
     start = time.perf_counter()
     with _failures_named():
         result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)

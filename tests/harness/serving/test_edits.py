@@ -9,7 +9,7 @@ import pytest
 
 from editproof.harness.pictures.files import encode_png
 from editproof.pipelines import reference
-from editproof.pipelines.array_file import decode_array
+from editproof.pipelines.array_file import decode_array, encode_array
 from editproof.pipelines.contract import EditRequest
 from editproof.pipelines.files import decode_image
 from tests.harness.serving.conftest import (
@@ -117,3 +117,21 @@ def test_another_picture_does_not_share_its_answer(server: Server) -> None:
         answer = server.edit(image=server.put(encode_png(image)), mask=server.put(encode_png(mask)))
         kept = server.client.get(f"/v1/pictures/{answer.json()['image']}").content
         np.testing.assert_array_equal(decode_array(kept), direct.image)
+
+
+def test_a_preview_is_small_and_quick(server: Server) -> None:
+    """By the quickest model, at no scale; a picture that is small already keeps its size."""
+    image, mask = draw_image(edge=640), draw_mask(edge=640, at=100)
+    question = {"image": server.put(encode_array(image)), "mask": server.put(encode_array(mask))}
+    answer = server.edit(
+        **question, scale=2, tier="preview", settings={"inpaint.model": "patch"}
+    ).json()
+    settings = answer["question"]["settings"]
+    assert (answer["status"], settings["inpaint.model"]) == ("done", "ns")
+    kept = decode_array(server.client.get(f"/v1/pictures/{answer['image']}").content)
+    assert kept.shape == (512, 512, 3)
+    again = server.client.post(f"/v1/edits/{answer['id']}/replay").json()
+    assert again["image"] == answer["image"]
+    small = server.edit(image=server.put(IMAGE_PNG), mask=server.put(MASK_PNG), tier="preview")
+    picture = server.client.get(f"/v1/pictures/{small.json()['image']}").content
+    assert decode_array(picture).shape == IMAGE.shape
