@@ -11,10 +11,11 @@ from fastapi import APIRouter, Request, Response
 from editproof.harness.serving.bodies import StageAnswer, StageQuestion
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.keys import Editor
-from editproof.harness.serving.making import Timing, run_stage
+from editproof.harness.serving.making import Timing
 from editproof.harness.serving.masks import use_mask_in_force
 from editproof.harness.serving.reading import describe_body, read_question
 from editproof.harness.serving.service import ServiceOf, pictures_of
+from editproof.harness.serving.staging import run_stage
 from editproof.pipelines.adapters.service_stages import path_of
 from editproof.pipelines.reference import STAGES
 
