@@ -19,8 +19,7 @@ seeds = [1]
 metrics = ["psnr", "ssim"]
 
 [vectors]
-thin_text = [1]
-logo = [2]
+logo = [1, 2]
 
 [models]
 local = "reference"
