@@ -42,6 +42,13 @@ GRAINY: dict[str, Param] = {"harmonise.grain": True, "harmonise.colour": "none"}
 """Another picture for each seed."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def closed_in_the_end() -> Iterator[None]:
+    """The client's connections."""
+    yield
+    HTTP.close()
+
+
 def test_many_at_once_each_get_their_own(running: str) -> None:
     """Whoever is told to come back does so; every answer is that of a direct call."""
     images = [draw_image(seed=seed) for seed in range(100, 112)]
