@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from editproof.pipelines.contract import ContractError, Param
@@ -380,7 +381,8 @@ class ReferenceConfig:
         }
 
 
-def _setting_types() -> dict[str, Any]:
+@cache
+def _setting_types() -> Mapping[str, Any]:
     """Every setting's dotted name and type."""
     return {
         f"{section.name}.{setting}": kind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -74,3 +75,5 @@ class Step:
     """What was decided and why, for a person."""
     within: tuple[StageTrace, ...] = ()
     """What is kept from within the stage, its name without the stage's."""
+    found: Mapping[str, float] = field(default_factory=dict)
+    """What the stage measured, by name; the names say the unit."""

@@ -108,13 +108,13 @@ def _run_stage(stage: Callable[[Any], Any] | None, edit: Any) -> Any:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two steps agree in everything but settings and words."""
+    """Whether two steps agree in everything but settings, words and what they measured."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)
     if is_dataclass(one):
-        ignored = {"config", "decision", "within", "reason"}
+        ignored = {"config", "decision", "within", "reason", "found"}
         return all(
             _is_same(getattr(one, f.name), getattr(other, f.name))
             for f in fields(one)

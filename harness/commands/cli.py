@@ -19,6 +19,7 @@ from editproof.harness.commands import (
     pruning,
     running,
     scoring,
+    serving,
     setting_up,
 )
 
@@ -55,6 +56,7 @@ for commands in (
     calibrating,
     catalogue,
     nights,
+    serving,
     pruning,
     setting_up,
 ):

@@ -23,13 +23,13 @@ from urllib.parse import quote
 
 import numpy as np
 
+from editproof.pipelines.adapters.base import Service
 from editproof.pipelines.adapters.comfyui_graph import Node, read_graph
 from editproof.pipelines.adapters.comfyui_history import History, explain_refusal, name_node
 from editproof.pipelines.adapters.comfyui_roles import NodeFields, find_roles
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError, ServiceError
 from editproof.pipelines.adapters.fields import read_table
 from editproof.pipelines.adapters.pictures import PictureFile, encode_image, encode_mask
-from editproof.pipelines.adapters.service import Service
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult, Image, StageTrace
 from editproof.pipelines.files import UnreadablePictureError, decode_image, read_size
 

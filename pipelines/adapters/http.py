@@ -20,6 +20,7 @@ import msgspec
 
 from editproof.pipelines.adapters.answer_parts import Event, find_optional, find_part, read_events
 from editproof.pipelines.adapters.answers import Answer, cut_line
+from editproof.pipelines.adapters.base import Service, write_form
 from editproof.pipelines.adapters.errors import AnswerError, ServiceError
 from editproof.pipelines.adapters.fields import MaskKind, ServerFields, read_table
 from editproof.pipelines.adapters.pictures import (
@@ -29,7 +30,6 @@ from editproof.pipelines.adapters.pictures import (
     encode_mask,
 )
 from editproof.pipelines.adapters.secrets import check_address, check_no_secrets
-from editproof.pipelines.adapters.service import Service, write_form
 from editproof.pipelines.adapters.templates import (
     check_template,
     fill_template,

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
+from editproof.pipelines.adapters.base import Service
 from editproof.pipelines.adapters.errors import AnswerError
 from editproof.pipelines.adapters.fields import ServerFields, read_table
 from editproof.pipelines.adapters.pictures import encode_image, encode_mask
 from editproof.pipelines.adapters.secrets import check_no_secrets
-from editproof.pipelines.adapters.service import Service
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult
 
 DETERMINISTIC = frozenset({"cv2", "lama", "anime-lama", "zits", "mat", "fcf", "manga", "migan"})

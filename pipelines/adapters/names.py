@@ -24,7 +24,7 @@ from editproof.pipelines.adapters.fields import AdapterFields
 from editproof.pipelines.contract import ContractError, Pipeline
 from editproof.pipelines.field_errors import explain_invalid, suggest
 
-ADAPTERS = ("cmd", "comfyui", "http", "iopaint", "openai", "outputs")
+ADAPTERS = ("cmd", "comfyui", "http", "iopaint", "openai", "outputs", "service")
 
 WHOLE_TARGET = frozenset({"cmd"})
 """Adapters whose target may hold a question mark of its own."""

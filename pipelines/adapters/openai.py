@@ -16,11 +16,11 @@ import msgspec
 
 from editproof.pipelines.adapters.answer_parts import find_optional, find_part
 from editproof.pipelines.adapters.answers import Answer
+from editproof.pipelines.adapters.base import Service, write_form
 from editproof.pipelines.adapters.errors import ServiceError
 from editproof.pipelines.adapters.fields import ServerFields, read_table
 from editproof.pipelines.adapters.pictures import decode_data, encode_image, encode_mask
 from editproof.pipelines.adapters.secrets import check_no_secrets
-from editproof.pipelines.adapters.service import Service, write_form
 from editproof.pipelines.contract import EditRequest, EditResult, Param
 
 EDITS = "images/edits"

@@ -93,7 +93,7 @@ def precheck(edit: Edit) -> Step:
     checked = replace(
         edit, needs_text_removal=needs_text_removal, needs_inpainting=needs_inpainting
     )
-    return Step(checked, marked, decision)
+    return Step(checked, marked, decision, found={"estimate_ms": estimate_ms})
 
 
 def max_pool(plane: Mask, *, longest_px: int) -> Mask:

@@ -62,8 +62,15 @@ def verify(edit: Edit) -> Step:
             replace(edit, status=Status.NEEDS_REVIEW, reason=reason),
             change,
             f"needs review: {reason}; {summary}",
+            found=_name_checks(found),
         )
-    return Step(edit, change, f"accepted: {summary}")
+    return Step(edit, change, f"accepted: {summary}", found=_name_checks(found))
+
+
+def _name_checks(found: EditChecks) -> dict[str, float]:
+    """What was measured, by name."""
+    numbers = {**found._asdict(), "score": found.score.value}
+    return {name: float(number) for name, number in numbers.items() if number is not None}
 
 
 def _list_problems(config: VerifyConfig, found: EditChecks) -> list[str]:

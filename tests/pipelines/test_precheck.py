@@ -12,7 +12,7 @@ from editproof.pipelines import EditRequest, EditResult, Image, Mask, Status, re
 from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.contract import Param
 from editproof.pipelines.stages.ocr import detector_megapixels
-from editproof.pipelines.stages.precheck import max_pool
+from editproof.pipelines.stages.precheck import max_pool, precheck
 
 FLAT = np.full((300, 200, 3), 0.5, np.float32)
 
@@ -167,3 +167,10 @@ def test_the_estimate_goes_by_the_crops_that_the_model_is_shown() -> None:
         for steps in (1, 4)
     )
     assert few < many
+
+
+def test_the_estimate_is_handed_on_as_a_number() -> None:
+    """Whoever runs the stage alone need not read the words."""
+    pipeline = reference.build()
+    step = precheck(pipeline.start(EditRequest(FLAT)))
+    assert step.decision.endswith(f"estimate_ms={step.found['estimate_ms']:.0f}")

@@ -1,0 +1,113 @@
+"""`serve` and `serve-key`: the reference pipeline as services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from editproof.harness.commands.common import Json, errors, print_table
+
+app = typer.Typer()
+
+Folder = Annotated[
+    Path,
+    typer.Option(metavar="FOLDER", help="Where the server keeps its database and its pictures."),
+]
+
+DEFAULT_FOLDER = Path("service")
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof serve                                     on this machine alone, without keys
+  editproof serve --set inpaint.model=patch           with another model
+  editproof serve-key ann && editproof serve --host 0.0.0.0
+                                                      for others, who need a key
+"""
+)
+def serve(
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Beyond this machine, keys are needed.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="INT", help="0: a free one.", min=0, max=65535)
+    ] = 8077,
+    folder: Folder = DEFAULT_FOLDER,
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the reference pipeline. Repeatable.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    need_key: Annotated[
+        bool, typer.Option("--need-key", help="Ask for a key on this machine, too.")
+    ] = False,
+    max_body: Annotated[
+        int, typer.Option(metavar="MIB", help="Largest body of a request.", min=1, max=4096)
+    ] = 32,
+    max_pixels: Annotated[
+        int, typer.Option(metavar="INT", help="Most pixels of a picture that comes in.", min=1)
+    ] = 16_000_000,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Longest that an edit may take.", min=0.1, max=86400),
+    ] = 120,
+    queue: Annotated[
+        int, typer.Option(metavar="INT", help="Edits that may wait for their turn.", min=1)
+    ] = 16,
+) -> None:
+    """Offer the reference pipeline over HTTP: whole edits, each stage alone, masks, jobs, and the
+    shapes of OpenAI and IOPaint.
+
+    Needs `pip install "editproof[serve]"`. Ends with Ctrl-C.
+    """
+    with errors(as_json=False):
+        from editproof.harness.operations.serve import ServeOptions, run_server
+
+        run_server(
+            ServeOptions(
+                host, port, folder, tuple(settings), need_key, max_body, max_pixels, timeout, queue
+            ),
+            say=lambda line: typer.echo(line, err=True),
+        )
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof serve-key ann                             make a key, and print it once
+  editproof serve-key prometheus --scope metrics      a key that only reads the metrics
+  editproof serve-key ann --remove                    from now on it opens nothing
+  editproof serve-key                                 list the names of all keys
+"""
+)
+def serve_key(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Whom the key is for.", show_default=False)
+    ] = "",
+    scope: Annotated[
+        list[str],
+        typer.Option(metavar="SCOPE", help="read, edit or metrics. Repeatable."),
+    ] = ["read", "edit"],  # noqa: B006 - typer copies it
+    folder: Folder = DEFAULT_FOLDER,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make, remove or list the API keys of `editproof serve`."""
+    with errors(as_json):
+        from editproof.harness.operations.serve import change_key, describe_keys
+
+        if not name:
+            rows = describe_keys(folder)
+            if rows or as_json:
+                print_table(rows, as_json=as_json)
+            else:
+                typer.echo("there is no key yet")
+            return
+        typer.echo(change_key(folder, name, tuple(scope), remove=remove))

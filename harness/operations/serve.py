@@ -1,0 +1,100 @@
+"""Start a server, and manage its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from editproof.harness.records.errors import UsageError
+
+
+class ServeOptions(NamedTuple):
+    """What the command line says."""
+
+    host: str
+    port: int
+    folder: Path
+    settings: tuple[str, ...]
+    """`NAME=VALUE` each."""
+    need_key: bool
+    max_body_mib: int
+    max_pixels: int
+    timeout_s: float
+    queue: int
+
+
+def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
+    """Serve until somebody stops it. Raises UsageError where it can't start."""
+    _require_libraries()
+    from editproof.harness.serving.running import address_of, open_server, set_up_logs
+    from editproof.harness.serving.settings import Limits, ServiceSettings
+
+    limits = Limits(
+        max_body_mib=options.max_body_mib,
+        max_pixels=options.max_pixels,
+        edit_timeout_s=options.timeout_s,
+        queue=options.queue,
+    )
+    settings = ServiceSettings(
+        folder=options.folder,
+        host=options.host,
+        port=options.port,
+        needs_key=options.need_key,
+        pipeline=dict(_split_setting(text) for text in options.settings),
+        limits=limits,
+    )
+    set_up_logs()
+    server, listening = open_server(settings)
+    say(f"editproof serves at {address_of(listening)}; it keeps its data in {options.folder}")
+    server.run([listening])
+
+
+def change_key(folder: Path, name: str, scopes: tuple[str, ...], *, remove: bool) -> str:
+    """Make or remove a key, and give what to print. Raises UsageError where it can't be done."""
+    _require_libraries()
+    from editproof.harness.serving.database import Database
+    from editproof.harness.serving.keys import add_key, remove_key
+
+    database = Database(folder)
+    try:
+        if not remove:
+            return add_key(database, name, scopes)
+        remove_key(database, name)
+    except ValueError as error:
+        raise UsageError(f"{folder}: {error}") from error
+    finally:
+        database.close()
+    return f"the key {name!r} opens nothing any more"
+
+
+def describe_keys(folder: Path) -> list[dict[str, Any]]:
+    """The names of all keys, and what they allow."""
+    _require_libraries()
+    from editproof.harness.serving.database import Database
+    from editproof.harness.serving.keys import list_keys
+
+    database = Database(folder)
+    try:
+        return [{"name": key.name, "scopes": key.scopes} for key in list_keys(database)]
+    finally:
+        database.close()
+
+
+def _split_setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: it must read NAME=VALUE, e.g. inpaint.model=patch")
+    return name.strip(), value.strip()
+
+
+def _require_libraries() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import sqlalchemy  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"`editproof serve` needs {error.name}, which is not installed. Install it with"
+            ' pip install "editproof[serve]"'
+        ) from error

@@ -1,0 +1,1 @@
+"""The reference pipeline as services: its stages behind HTTP, with limits and an audit trail."""

@@ -1,0 +1,85 @@
+"""The server as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from editproof.harness.serving.bodies import EditQuestion, StageQuestion
+from editproof.harness.serving.database import Database
+from editproof.harness.serving.engine import Engine
+from editproof.harness.serving.gateway import Gate, RequestLog
+from editproof.harness.serving.jobs import JobRunner
+from editproof.harness.serving.metrics import Metrics
+from editproof.harness.serving.problems import install_handlers
+from editproof.harness.serving.routes import about, edits, foreign, jobs, masks, pictures, stages
+from editproof.harness.serving.service import Service
+from editproof.harness.serving.settings import ServiceSettings
+from editproof.harness.serving.store import PictureStore
+from editproof.harness.serving.warming import warm_up
+from editproof.pipelines.config import ReferenceConfig
+
+ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
+
+
+def make_service(settings: ServiceSettings) -> Service:
+    """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
+    metrics = Metrics()
+    return Service(
+        settings=settings,
+        config=ReferenceConfig().with_settings(settings.pipeline),
+        database=Database(settings.folder),
+        pictures=PictureStore(settings.folder / "pictures", settings.limits),
+        engine=Engine(settings.limits, metrics),
+        metrics=metrics,
+    )
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application. It loads its models when it starts, and ends its service when it stops."""
+
+    @asynccontextmanager
+    async def live(app: FastAPI) -> AsyncIterator[None]:
+        await warm_up(service)
+        runner = app.state.jobs = JobRunner(service)
+        runner.start()
+        yield
+        await runner.stop()
+        service.close()
+
+    app = FastAPI(
+        title="editproof",
+        summary="An image-editing pipeline as services: whole edits, and each stage alone.",
+        version="1",
+        lifespan=live,
+        docs_url=None,  # its page loads scripts from a network
+        redoc_url=None,
+    )
+    app.state.service = service
+    install_handlers(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.add_middleware(Gate, settings=service.settings)
+    app.add_middleware(RequestLog, metrics=service.metrics)
+    app.openapi = lambda: describe_app(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe_app(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the bodies that are read as forms or as JSON."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        )
+        _, bodies = models_json_schema(
+            [(EditQuestion, "validation"), (StageQuestion, "validation")],
+            ref_template="#/components/schemas/{model}",
+        )
+        document["components"]["schemas"] |= bodies["$defs"]
+        app.openapi_schema = document
+    return app.openapi_schema

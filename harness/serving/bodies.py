@@ -1,0 +1,167 @@
+"""What is asked and what is answered, as JSON. Pictures go by the SHA-256 of their bytes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Value = str | bool | int | float
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+MOST_SETTINGS = 500
+LONGEST_PROMPT = 10_000
+MAX_INT = 2**63 - 1
+MAX_SCALE = 8
+
+
+class Body(BaseModel):
+    """No field is taken that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class EditQuestion(Body):
+    """An edit to make."""
+
+    image: Sha256 = Field(description="The picture to edit.")
+    mask: Sha256 | None = Field(
+        default=None,
+        description="What must be replaced: white, or 1. Without it, the mask in force for the"
+        " image, or what is detected.",
+    )
+    prompt: str = Field(default="", max_length=LONGEST_PROMPT)
+    seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
+    scale: int = Field(default=1, ge=1, le=MAX_SCALE, description="Output pixels per input pixel.")
+    tier: Literal["final", "preview"] = Field(
+        default="final",
+        description="A preview has at most 512 px and is filled by the quickest model.",
+    )
+    settings: dict[str, Value] = Field(
+        default_factory=dict,
+        max_length=MOST_SETTINGS,
+        description="Settings for this edit by dotted name: GET /v1/schema.",
+    )
+    metadata: dict[str, Value] = Field(
+        default_factory=dict, max_length=MOST_SETTINGS, description="Facts about the asset."
+    )
+    strokes_add: Sha256 | None = Field(
+        default=None, description="What somebody brushed over for removal."
+    )
+    strokes_subtract: Sha256 | None = Field(
+        default=None,
+        description="What somebody brushed over to keep it. Wins over everything else.",
+    )
+    protect: dict[str, Sha256] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Micro-features that must survive, by name.",
+    )
+
+
+class PipelineQuestion(Body):
+    """Settings that somebody thinks of."""
+
+    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+
+
+class Line(Body):
+    """A line of text."""
+
+    corners: list[tuple[float, float]] = Field(
+        min_length=4, max_length=4, description="(x, y) in pixels of the image."
+    )
+    confidence: Unit
+    text: str = ""
+
+
+class EditState(Body):
+    """An edit between two stages. What is left out is as it is before the first stage."""
+
+    picture: Sha256 | None = Field(
+        default=None, description="The picture so far. Default: the image."
+    )
+    mask: Sha256 | None = Field(default=None, description="Alpha of what is replaced.")
+    fill: Sha256 | None = Field(
+        default=None, description="The inpainter's proposal. Default: the image."
+    )
+    blended: Sha256 | None = Field(default=None, description="The picture with the fill in it.")
+    enlarged_from: Sha256 | None = Field(default=None, description="What was enlarged.")
+    filled: Sha256 | None = Field(default=None, description="1 where `fill` is final already.")
+    status: Literal["done", "needs_review", "refused"] = "done"
+    reason: str = ""
+    needs_text_removal: bool = True
+    needs_inpainting: bool = True
+    lines: list[Line] = Field(default_factory=list, description="Text among what is masked.")
+    artefact_score: Unit = 0.0
+
+
+class StageQuestion(EditQuestion):
+    """A stage to run."""
+
+    state: EditState = Field(default_factory=EditState)
+
+
+class StageAnswer(Body):
+    """What a stage hands on."""
+
+    stage: str
+    decision: str = Field(description="What was decided and why, for a person.")
+    ms: float
+    artefact: Sha256 | None = Field(description="The stage's output as a picture.")
+    found: dict[str, float] = Field(description="What was measured, by name.")
+    next: StageQuestion = Field(description="The body to send to the next stage.")
+
+
+class StageReport(Body):
+    """What one stage of an edit did."""
+
+    name: str
+    ms: float
+    decision: str
+
+
+class EditAnswer(Body):
+    """An edit that was made."""
+
+    id: str
+    status: Literal["done", "needs_review", "refused"]
+    reason: str
+    image: Sha256 | None = Field(description="The result, float32 as .npy; null: refused.")
+    made_at: float = Field(description="Seconds since 1970.")
+    seconds: float
+    question: dict[str, Any] = Field(
+        description="As it was asked, with every setting that was used."
+    )
+    found_mask: Sha256 | None = Field(description="What was to be replaced, before refinement.")
+    fingerprint: str = Field(description="Of settings, models, code and libraries.")
+    request_id: str
+    stages: list[StageReport]
+
+
+class PictureAnswer(Body):
+    """A picture that is kept."""
+
+    sha256: Sha256
+    width: int
+    height: int
+    media_type: str
+
+
+class MaskAnswer(Body):
+    """The mask that is in force for an image."""
+
+    image: Sha256
+    mask: Sha256
+
+
+class JobAnswer(Body):
+    """An edit that is made later."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    stage: str = Field(description="The stage that runs, or ran last.")
+    attempts: int = Field(description="How often it was begun.")
+    edit: str | None = Field(description="Id of the edit, once it is made.")
+    problem: dict[str, Any] | None = Field(description="Why it failed.")

@@ -1,0 +1,106 @@
+"""Masks as a contract: one mask is in force for an image, and nobody edits by another unawares."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from editproof.harness.serving.database import BoundMask
+from editproof.harness.serving.problems import Problem
+from editproof.harness.serving.reading import Asked, Q
+from editproof.harness.serving.service import Service
+
+EVERY = "*"
+
+
+def find_mask(service: Service, owner: str, image: str) -> str | None:
+    """Hash of the mask that is in force for an image; None: there is none."""
+    with service.database.reading() as session:
+        return _find(session, owner, image)
+
+
+def bind_mask(
+    service: Service, owner: str, image: str, mask: str, *, if_match: str, if_none_match: str
+) -> bool:
+    """Put a mask in force for an image; gives whether there was none before.
+
+    Another mask is replaced only by somebody who knows it: `if_match` must be its ETag, or `*`.
+    Raises Problem 412 where it is not, and 428 where nothing was said of it.
+    """
+    with service.database.writing() as session:
+        before = _find(session, owner, image)
+        if if_none_match == EVERY and before is not None:
+            raise _mismatch(412, image, mask, before)
+        if if_match and if_match != EVERY and if_match != etag_of(before):
+            raise _mismatch(412, image, mask, before)
+        if before is not None and before != mask and not if_match:
+            raise _mismatch(428, image, mask, before)
+        session.merge(BoundMask(owner=owner, image=image, mask=mask))
+    return before is None
+
+
+def use_mask_in_force(service: Service, owner: str, asked: Asked[Q]) -> Q:
+    """The question with the mask that is to be used: the one that came along, the one in force, or
+    none. So what somebody drew is never detected again.
+
+    Raises Problem 409, with both hashes, where the question names a mask that is not the one in
+    force any more, or that is in force for another image.
+    """
+    question = asked.question
+    image, mask = getattr(question, "image", ""), getattr(question, "mask", None)
+    if "mask" in asked.sent:
+        return question
+    with service.database.reading() as session:
+        in_force = _find(session, owner, image)
+        other = _find_image(session, owner, mask) if mask and in_force is None else None
+    if mask and in_force and mask != in_force:
+        raise Problem(
+            409,
+            "stale_mask",
+            f"The mask {mask} is not in force for the image {image}: {in_force} is.",
+            field="mask",
+            remedy="Leave the mask out to use the one in force, or put yours in force first: PUT"
+            " /v1/masks/{sha256} with If-Match.",
+            given=mask,
+            in_force=in_force,
+        )
+    if mask and other:
+        raise Problem(
+            409,
+            "mask_of_another_image",
+            f"The mask {mask} was made for the image {other}; this is {image}.",
+            field="mask",
+            remedy="Draw it again for this image, or put it in force for it: PUT"
+            " /v1/masks/{sha256}.",
+            made_for=other,
+            image=image,
+        )
+    return question.model_copy(update={"mask": mask or in_force})
+
+
+def etag_of(mask: str | None) -> str:
+    """As the headers ETag and If-Match write it."""
+    return f'"{mask}"'
+
+
+def _find(session: Session, owner: str, image: str) -> str | None:
+    found = session.get(BoundMask, (owner, image))
+    return found.mask if found else None
+
+
+def _find_image(session: Session, owner: str, mask: str) -> str | None:
+    """An image that the mask is in force for."""
+    query = select(BoundMask.image).where(BoundMask.owner == owner, BoundMask.mask == mask)
+    return session.scalars(query.limit(1)).first()
+
+
+def _mismatch(status: int, image: str, mask: str, before: str | None) -> Problem:
+    return Problem(
+        status,
+        "mask_changed" if status == 412 else "precondition_needed",
+        f"For the image {image} the mask {before or 'of nobody'} is in force.",
+        field="If-None-Match" if before is None else "If-Match",
+        remedy="Look at the mask in force, GET /v1/masks/{sha256}, then send its ETag as If-Match.",
+        given=mask,
+        in_force=before,
+    )

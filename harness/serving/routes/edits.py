@@ -1,0 +1,92 @@
+"""Whole edits: made, looked at, made again."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from editproof.harness.serving.bodies import EditAnswer, EditQuestion
+from editproof.harness.serving.database import EditRecord
+from editproof.harness.serving.engine import Watch
+from editproof.harness.serving.history import describe_edit, find_edit, replay_edit, write_case
+from editproof.harness.serving.keys import Caller, Editor, Reader
+from editproof.harness.serving.making import Order, Timing, make_edit
+from editproof.harness.serving.masks import use_mask_in_force
+from editproof.harness.serving.problems import Problem, request_id_of
+from editproof.harness.serving.reading import describe_body, read_question
+from editproof.harness.serving.service import Service, ServiceOf, pictures_of
+from editproof.harness.serving.store import to_png
+
+router = APIRouter(prefix="/v1", tags=["edits"])
+
+
+@router.post("/edit", openapi_extra=dict(describe_body(EditQuestion)), response_model=EditAnswer)
+async def edit(request: Request, service: ServiceOf, caller: Editor) -> Response:
+    """Make an edit. With `Accept: image/png` the answer is the picture, rounded to 8 bits."""
+    with_timing = Timing()
+    record = await ask_edit(request, service, caller, with_timing)
+    headers = {
+        "Server-Timing": with_timing.header,
+        "Location": f"/v1/edits/{record.id}",
+        "X-Edit-Status": record.status,
+    }
+    if "image/png" not in request.headers.get("accept", ""):
+        body = describe_edit(record).model_dump_json()
+        return Response(body, media_type="application/json", headers=headers)
+    data = to_png(service.pictures.read(picture_of(record)))
+    return Response(data, media_type="image/png", headers=headers)
+
+
+async def ask_edit(
+    request: Request, service: Service, caller: Caller, timing: Timing
+) -> EditRecord:
+    """Read the question, and make the edit when it is its turn."""
+    asked = await read_question(request, service, caller, EditQuestion)
+
+    def work(watch: Watch) -> EditRecord:
+        service.check_holds(caller.owner, pictures_of(asked.question))
+        question = use_mask_in_force(service, caller.owner, asked)
+        order = Order(caller.owner, request_id_of(request), question)
+        return make_edit(service, order, watch, timing)
+
+    return await service.engine.run(work)
+
+
+def picture_of(record: EditRecord) -> str:
+    """Hash of an edit's picture. Raises Problem 422 where the edit was refused."""
+    if record.image is None:
+        raise Problem(
+            422,
+            "edit_refused",
+            record.reason,
+            remedy="Change what the reason names, or keep the picture as it is.",
+            edit=record.id,
+        )
+    return record.image
+
+
+@router.get("/edits/{edit_id}")
+def get_edit(edit_id: str, service: ServiceOf, caller: Reader) -> EditAnswer:
+    """How an edit was made: every setting, seed, fingerprint, decision and time."""
+    return describe_edit(find_edit(service, caller.owner, edit_id))
+
+
+@router.post("/edits/{edit_id}/replay")
+async def replay(
+    edit_id: str, request: Request, response: Response, service: ServiceOf, caller: Editor
+) -> EditAnswer:
+    """Make an edit again: the same bytes, or 409 where models, code or libraries are others."""
+    timing = Timing()
+    request_id = request_id_of(request)
+    record = await service.engine.run(
+        lambda watch: replay_edit(service, caller.owner, edit_id, request_id, watch, timing)
+    )
+    response.headers["Server-Timing"] = timing.header
+    return describe_edit(record)
+
+
+@router.get("/edits/{edit_id}/case")
+def get_case(edit_id: str, service: ServiceOf, caller: Reader) -> Response:
+    """The edit as a case for `editproof run --cases`: a zip with a folder of its own."""
+    record = find_edit(service, caller.owner, edit_id)
+    headers = {"Content-Disposition": f'attachment; filename="edit-{record.id}.zip"'}
+    return Response(write_case(service, record), media_type="application/zip", headers=headers)

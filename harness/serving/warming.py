@@ -1,0 +1,31 @@
+"""Models loaded before the first request, which would wait for them otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from editproof.harness.serving.engine import Watch
+from editproof.harness.serving.service import Service, pipeline_of
+from editproof.pipelines.contract import EditRequest
+from editproof.pipelines.stages.detect import text_mask
+
+EDGE_PX = 64
+
+
+async def warm_up(service: Service) -> None:
+    """Make one small edit with the settings in force, and look for text once. Raises whatever an
+    edit raises: a server that can't edit does not start.
+    """
+
+    def edit(_watch: Watch) -> None:
+        pipeline = pipeline_of(service.config)
+        image = np.full((EDGE_PX, EDGE_PX, 3), 0.5, np.float32)
+        mask = np.zeros((EDGE_PX, EDGE_PX), np.float32)
+        mask[30:34, 30:34] = 1
+        pipeline(EditRequest(image=image, mask=mask))
+        if service.config.detect.text:
+            text_mask(image, service.config.detect)
+        _ = pipeline.fingerprint  # it hashes files and code
+
+    await service.engine.run(edit)
+    service.warm.set()
