@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from editproof.harness.operations.check_start import check_secrets
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess, Say
@@ -35,6 +36,7 @@ def probe_named(
             f"{text}: finished pictures can't be probed, since nothing makes others. Measure them:"
             " editproof score"
         )
+    check_secrets([model])
     limits = project.settings.limits
     info = describe([model], limits, say)[model.name]
     with scratch_folder() as scratch:

@@ -29,6 +29,8 @@ class AdapterFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     FILES: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file or a folder."""
+    PASSED_ON: ClassVar[str] = ""
+    """The field whose entries go to the server as they are; empty: there is none."""
 
     scales: tuple[int, ...] = (1,)
     """Output pixels per input pixel that it can make."""

@@ -109,7 +109,7 @@ BAD_COMMANDS = {
     "./edit {image} {out}": r"has \{out\}; there are \{image\} \{mask\} .*Did you mean `output`",
     "./edit 'open {output}": "can't be split into words: No closing quotation",
     " {image} {output}": "must start with a program",
-    "": "nothing follows the colon",
+    "": "Write cmd:COMMAND",
 }
 
 
