@@ -101,7 +101,10 @@ class IOPaint(Service[Fields]):
         """The model that the server has loaded."""
         answer = self.client.ask("GET", "api/v1/model").json()
         if not isinstance(answer, dict) or not isinstance(answer.get("name"), str):
-            raise AnswerError(f"{self.fields.address} is not an IOPaint server: it names no model")
+            raise AnswerError(
+                f"{self.fields.address} is not an IOPaint server: it names no model."
+                " Correct the address"
+            )
         return answer
 
 

@@ -83,6 +83,11 @@ class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True
             return self.header
         return {**self.header, "Authorization": f"Bearer ${{{KEY}}}"}
 
+    @property
+    def how_to_send_key(self) -> str:
+        """What to write where none is sent."""
+        return f"Set the environment variable {KEY}, or header.Authorization"
+
 
 class OpenAI(Service[Fields]):
     """An endpoint of that shape."""
