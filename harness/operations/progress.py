@@ -10,19 +10,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from editproof.harness.gate.looks import Report as PairsReport
-from editproof.harness.records.cases import Case, CaseError, CaseRecord
-from editproof.harness.records.wording import name_case
+from editproof.harness.records.cases import CaseError, CaseRecord
+from editproof.harness.records.wording import name_edit
 from editproof.harness.running.pipeline_process import DIED
 from editproof.harness.running.runner import SAYS_ALL
 from editproof.harness.running.runner import Progress as Report
-from editproof.pipelines.adapters.names import find_adapter
-from editproof.pipelines.adapters.outputs import Fields as Outputs
 
 LINE_EVERY_S = 10.0
 """On a CI log: often enough to see that it lives, seldom enough to read."""
@@ -98,7 +96,7 @@ def _showing_failures(say: Callable[[str], None]) -> Iterator[Show]:
             if counts[reason] > 1:
                 more = counts[reason] - 1
                 cases = "1 more case" if more == 1 else f"{more} more cases"
-                say(f"failed: {cases} for the same reason as {_name_edit(record.case)}")
+                say(f"failed: {cases} for the same reason as {name_edit(record.case)}")
 
 
 def _generalise(record: CaseRecord) -> str:
@@ -140,7 +138,7 @@ def _make_bar(console: Console) -> Iterator[Report]:
         def report(record: CaseRecord, done: int, total: int) -> None:
             rate = f"{done / (time.monotonic() - start):.1f} cases/s"
             bar.update(
-                task, completed=done, total=total, description=_name_edit(record.case), rate=rate
+                task, completed=done, total=total, description=name_edit(record.case), rate=rate
             )
             if record.error is not None:
                 show(record)
@@ -174,22 +172,4 @@ class _Lines:
 
 def _describe_failure(record: CaseRecord) -> str:
     reason = describe_error(record.error) if record.error else record.reason
-    return f"failed: {_name_edit(record.case)}: {reason}"
-
-
-def _name_edit(case: Case) -> str:
-    """A case; without its seed where finished pictures have none."""
-    return name_case(case) if _has_seeds(case.model.spec) else f"{case.scene} {case.model.name}"
-
-
-@cache
-def _has_seeds(spec: str) -> bool:
-    adapter = find_adapter(spec)
-    return not (adapter and isinstance(adapter.fields, Outputs)) or adapter.fields.has_seeds
-
-
-def describe_error(error: CaseError) -> str:
-    """What went wrong with an edit. A message of ours needs no name of a Python class before it."""
-    if error.kind in SAYS_ALL or error.kind == DIED:
-        return error.message
-    return f"{error.kind}: {error.message}"
+    return f"failed: {name_edit(record.case)}: {reason}"

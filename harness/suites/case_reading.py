@@ -161,7 +161,8 @@ def _find_mask(own: OwnCase) -> str:
 def _check_mask_size(own: OwnCase, size: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     """Raise UsageError where the mask has another size than the picture that it belongs to."""
     if size != wanted:
-        whole = "input" if "input" in own.parts else "expected picture"
+        lead = own.parts.get("input")
+        whole = "input" if lead and lead != own.parts.get("expected") else "expected picture"
         raise UsageError(
             f"{own.parts[_find_mask(own)]} is {format_size(size)}; the {whole} is"
             f" {format_size(wanted)}. Give it a mask of the same size"

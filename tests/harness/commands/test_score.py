@@ -228,6 +228,16 @@ def test_what_does_not_fit_is_said_before_anything_is_measured(what: str, pictur
     assert not list(pictures.glob("runs/*"))
 
 
+def test_a_mask_of_another_size_is_compared_with_what_was_given(pictures: Path) -> None:
+    for name in NAMES:
+        save(pictures / "small" / f"{name}.png", np.full((24, 32), 255, np.uint8))
+    with pytest.raises(UsageError) as caught:
+        try_to_score(replace(ASKED, mask="small"))
+    assert caught.value.__notes__[0].endswith(
+        "cat.png is 32×24; the expected picture is 64×48. Give it a mask of the same size"
+    )
+
+
 def test_several_pictures_of_a_case_are_named(pictures: Path) -> None:
     shutil.copy("results/a/cat.png", "results/a/cat.webp")
     with pytest.raises(UsageError, match=r"cat\.png and cat\.webp in .* are both the picture"):
