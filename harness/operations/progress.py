@@ -173,3 +173,10 @@ class _Lines:
 def _describe_failure(record: CaseRecord) -> str:
     reason = describe_error(record.error) if record.error else record.reason
     return f"failed: {name_edit(record.case)}: {reason}"
+
+
+def describe_error(error: CaseError) -> str:
+    """What went wrong with an edit. A message of ours needs no name of a Python class before it."""
+    if error.kind in SAYS_ALL or error.kind == DIED:
+        return error.message
+    return f"{error.kind}: {error.message}"
