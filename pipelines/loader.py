@@ -20,7 +20,8 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,18 +120,36 @@ def locate(text: str, base: Path) -> str:
 def load(text: str) -> Pipeline:
     """Import the factory that `text` names and call it.
 
-    Raises ContractError where the file, module or factory is missing or the factory gives back no
-    callable; whatever the user's own code raises comes through as it is.
+    Raises ContractError where the file, module or factory is missing, ends the process, or gives
+    back no callable; whatever the user's own code raises comes through as it is.
     """
     spec = parse(text)
-    factory = _factory(spec)
-    pipeline = factory(**dict(spec.params))
+    with _loading(spec):
+        pipeline = _factory(spec)(**dict(spec.params))
     if not callable(pipeline):
         raise ContractError(
             f"{text}: {spec.factory}() returned {type(pipeline).__name__}; it must return a"
             " callable EditRequest -> EditResult"
         )
     return pipeline  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _loading(spec: PipelineSpec) -> Iterator[None]:
+    """Let its code see no command line but its own name. Raises ContractError where it ends the
+    process, as a script does.
+    """
+    ours, sys.argv = sys.argv, [str(_path(spec)) if spec.is_file else spec.module]
+    try:
+        yield
+    except SystemExit as stop:
+        raise ContractError(
+            f"{spec.text}: {spec.module} ended the process while it was loaded (exit code"
+            f" {stop.code}). It parses arguments, or runs as a script, when it is imported. Put"
+            ' that below `if __name__ == "__main__":`'
+        ) from stop
+    finally:
+        sys.argv = ours
 
 
 def fingerprint(text: str, pipeline: Pipeline) -> str:

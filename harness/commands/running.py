@@ -44,6 +44,10 @@ Examples:
   editproof run --pipeline mine.py:build              your own pipeline
   editproof run --pipeline "a=mine.py:build?steps=4" --pipeline "b=mine.py:build?steps=8"
                                                       two variants side by side
+  editproof run --pipeline iopaint:http://127.0.0.1:8080
+                                                      a service: docs/how-to/services.md
+  editproof run --pipeline "cmd:./edit --image {image} --mask {mask} --out {output}"
+                                                      any program
   editproof run --cases my-pictures                   your own pictures instead of drawn ones
   editproof run --resume                              continue a run that was killed
 """
@@ -60,7 +64,9 @@ def run(
         list[str],
         typer.Option(
             metavar="[NAME=]PIPELINE",
-            help="reference, file.py:factory or module:factory, with ?key=value. Repeatable.",
+            help="reference, file.py:factory, module:factory, or a service, program or folder:"
+            " iopaint:URL, openai:URL, http:URL, comfyui:FILE, cmd:COMMAND, outputs:FOLDER."
+            " Repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
     model: Annotated[

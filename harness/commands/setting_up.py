@@ -105,8 +105,8 @@ def explain(
             said = "\n\n".join(explaining.explain_metric(get_metric(topic, weights))).replace(
                 "**", ""
             )
-        elif topic in glossary.terms():
-            said = f"{topic}: {glossary.terms()[topic]}"
+        elif term := glossary.find_term(topic):
+            said = f"{term}: {glossary.terms()[term]}"
         elif topic:
             known = [*all_names(), *glossary.terms(), "glossary", "reference", *manual.topics()]
             raise unknown_name_error("metric, term or setting", topic, known)

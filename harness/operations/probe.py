@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from editproof.harness.operations.check_start import check_secrets
+from editproof.harness.operations.progress import describe_error
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.running.pipeline_process import PipelineError, PipelineProcess, Say
@@ -35,6 +37,7 @@ def probe_named(
             f"{text}: finished pictures can't be probed, since nothing makes others. Measure them:"
             " editproof score"
         )
+    check_secrets([model])
     limits = project.settings.limits
     info = describe([model], limits, say)[model.name]
     with scratch_folder() as scratch:
@@ -73,7 +76,7 @@ class ProcessAsker:
         try:
             result, effort = process.edit(self._spec, request)
         except PipelineError as failure:
-            return Answer(None, error=f"{failure.error.kind}: {failure.error.message}")
+            return Answer(None, error=describe_error(failure.error))
         refused = "" if result.image is not None else result.reason or "it gives no reason"
         return Answer(result.image, effort.seconds, refused, came_as=_find_file(result))
 

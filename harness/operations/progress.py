@@ -16,8 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from editproof.harness.gate.looks import Report as PairsReport
-from editproof.harness.records.cases import CaseRecord
-from editproof.harness.records.wording import name_case
+from editproof.harness.records.cases import CaseError, CaseRecord
+from editproof.harness.records.wording import name_edit
+from editproof.harness.running.pipeline_process import DIED
+from editproof.harness.running.runner import SAYS_ALL
 from editproof.harness.running.runner import Progress as Report
 
 LINE_EVERY_S = 10.0
@@ -94,7 +96,7 @@ def _showing_failures(say: Callable[[str], None]) -> Iterator[Show]:
             if counts[reason] > 1:
                 more = counts[reason] - 1
                 cases = "1 more case" if more == 1 else f"{more} more cases"
-                say(f"failed: {cases} for the same reason as {name_case(record.case)}")
+                say(f"failed: {cases} for the same reason as {name_edit(record.case)}")
 
 
 def _generalise(record: CaseRecord) -> str:
@@ -136,7 +138,7 @@ def _make_bar(console: Console) -> Iterator[Report]:
         def report(record: CaseRecord, done: int, total: int) -> None:
             rate = f"{done / (time.monotonic() - start):.1f} cases/s"
             bar.update(
-                task, completed=done, total=total, description=name_case(record.case), rate=rate
+                task, completed=done, total=total, description=name_edit(record.case), rate=rate
             )
             if record.error is not None:
                 show(record)
@@ -169,5 +171,12 @@ class _Lines:
 
 
 def _describe_failure(record: CaseRecord) -> str:
-    kind = f"{record.error.kind}: " if record.error else ""
-    return f"failed: {name_case(record.case)}: {kind}{record.reason}"
+    reason = describe_error(record.error) if record.error else record.reason
+    return f"failed: {name_edit(record.case)}: {reason}"
+
+
+def describe_error(error: CaseError) -> str:
+    """What went wrong with an edit. A message of ours needs no name of a Python class before it."""
+    if error.kind in SAYS_ALL or error.kind == DIED:
+        return error.message
+    return f"{error.kind}: {error.message}"

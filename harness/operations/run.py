@@ -12,6 +12,7 @@ from rich.console import Console
 
 from editproof.harness.gate.numbers import check_margins
 from editproof.harness.operations import progress
+from editproof.harness.operations.check_start import check_start, claiming_folder
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
     choose_jobs,
@@ -22,7 +23,6 @@ from editproof.harness.operations.project import (
     find_suite_weights,
     make_new_folder,
     make_printer,
-    removing_if_empty,
 )
 from editproof.harness.operations.prune_cache import keep_cache_small
 from editproof.harness.records import runs
@@ -103,11 +103,14 @@ def run_suite(
     warn = make_printer(console, quiet=quiet)
     say = None if quiet else progress.say_on_stderr
     config = replace(_make_config(asked, project, warn, suite), say=say)
-    claimed = None if asked.out else config.folder
-    with removing_if_empty(claimed), _saying_how_to_go_on(asked, config, project):
+    with (
+        claiming_folder(config.folder, is_ours=not asked.out),
+        _saying_how_to_go_on(asked, config, project),
+    ):
         check_margins(
             config.suite, find_noise_floor(config.suite, project)
         )  # before anybody has waited for the run
+        check_start(config)
         with progress.show_progress(console, quiet=quiet) as report:
             done = runner.run(config, report, warn)
         judged = judge_run(

@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,12 +23,12 @@ from editproof.harness.operations.run import RunRequest, check_distinct, run_sui
 from editproof.harness.records.errors import UsageError, plain_line
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import CaseFolder, Model, Suite
-from editproof.harness.records.wording import count_noun, name_few
+from editproof.harness.records.wording import count_noun, join_words, name_few
 from editproof.harness.running.runner import Warn
 from editproof.harness.suites.case_folders import name_family
 from editproof.harness.suites.case_patterns import check_patterns
 from editproof.harness.suites.case_sets import scan_set
-from editproof.harness.suites.own_cases import OwnCase
+from editproof.harness.suites.own_cases import PICTURES, OwnCase
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import narrow_suite, parse_model
 from editproof.harness.suites.trust import NO_TRUST
@@ -87,12 +88,34 @@ def score(asked: ScoreRequest, project: Project, console: Console, *, quiet: boo
         find_suite("", project), pipelines=models, folders=[folder], seeds=seeds, turns=1
     )
     suite = _choose_metrics(suite, asked.metrics)
-    cases = list_cases(folder)
+    with _naming_options(asked, folder):
+        cases = list_cases(folder)
     for one in finished:
         for line in compare_names(one.model.name, one.pictures, cases, suite.seeds):
             warn(plain_line(line))
     _say_what_is_taken(asked, warn)
-    return run_suite(_make_request(asked, models), project, console, quiet=quiet, suite=suite)
+    with _naming_options(asked, folder):
+        return run_suite(_make_request(asked, models), project, console, quiet=quiet, suite=suite)
+
+
+@contextmanager
+def _naming_options(asked: ScoreRequest, folder: CaseFolder) -> Iterator[None]:
+    """Name options as they were typed in errors, not the set of cases that was made of them."""
+    typed = {part: f"--{part} {text}" for part in PARTS if (text := getattr(asked, part))}
+    unfit = re.compile(
+        rf"{re.escape(folder.path)} holds no file that fits (\w+) = .*?(?=\. A field)"
+    )
+    try:
+        yield
+    except UsageError as error:
+        said = str(error).replace(
+            f"in {folder.path} can't", f"of {join_words([*typed.values()])} can't"
+        )
+        said = unfit.sub(
+            lambda found: f"no file fits {typed.get(found[1], typed['expected'])}", said
+        )
+        error.args = (said,)
+        raise
 
 
 def make_case_set(asked: ScoreRequest, base: Path) -> CaseFolder:
@@ -122,12 +145,15 @@ def make_case_set(asked: ScoreRequest, base: Path) -> CaseFolder:
 
 def list_cases(folder: CaseFolder) -> tuple[CaseName, ...]:
     """The cases by name; no picture is opened. Raises UsageError where there is none."""
-    found = scan_set(folder, NO_TRUST)
-    return tuple(
-        CaseName(name_family(folder, own), own.name, is_own=True)
-        for own in found
-        if isinstance(own, OwnCase)
-    )
+    cases, faults = [], []
+    for found in scan_set(folder, NO_TRUST):
+        if isinstance(found, OwnCase):
+            cases.append(CaseName(name_family(folder, found), found.name, is_own=True))
+        else:
+            faults.append(found)
+    if faults and not cases:
+        raise faults[0]
+    return tuple(cases)
 
 
 def compare_names(
@@ -211,6 +237,11 @@ def _make_pattern(part: str, text: str, base: Path) -> str:
     """
     path = base / Path(text).expanduser()
     if path.is_dir():
+        if not any(one.suffix.lower() in PICTURES for one in path.iterdir()):
+            raise UsageError(
+                f"--{part} {text} holds no picture. Name the folder that they lie in themselves, or"
+                f" write a pattern: --{part} '{text}/**/{{name}}.png'"
+            )
         return f"{path.resolve()}/{{name}}.*"
     if path.is_file():
         raise UsageError(

@@ -116,6 +116,7 @@ def _be_child(order: Order, guard: int, pipe: tuple[int, int] | None) -> NoRetur
     if order.channel >= 0:
         ours = socket.socket(fileno=order.channel)
         ours.set_inheritable(False)
+        sys.argv = [order.module]
         import_module(order.module).main(ours, *order.arguments)
     else:
         sys.argv = [order.module, *order.arguments]

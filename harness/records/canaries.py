@@ -62,6 +62,6 @@ def list_canary_notes(folder: Path) -> Iterator[str]:
             )
         elif canary.state == "gone":
             yield (
-                f"the service of {model} did not answer at the end of the run, so whether it"
+                f"the service of {model} made no edit at the end of the run, so whether it"
                 f" changed meanwhile is not known: {canary.detail}"
             )

@@ -40,8 +40,10 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     if "\0" in str(path):
         raise UsageError(f"{path} can't be the name of a file")
     known = path.stat()
+    if stat.S_ISDIR(known.st_mode):
+        raise UsageError(f"{path} is a folder. Name a file")
     if not stat.S_ISREG(known.st_mode):
-        raise UsageError(f"{path} is no file that can be read whole")
+        raise UsageError(f"{path} is a device or a pipe. Name a file")
     if known.st_size > most:
         raise UsageError(
             f"{path} has {known.st_size} bytes: at most {most} are read. Is it the right file?"

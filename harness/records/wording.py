@@ -24,6 +24,13 @@ def name_case(case: Case) -> str:
     return f"{case.scene} {case.model.name} {name_try(case.seed, case.repeat)}"
 
 
+def name_edit(case: Case) -> str:
+    """A case in a message for a person: without its seed where finished pictures have none."""
+    spec = case.model.spec
+    is_seedless = spec.startswith("outputs:") and "{seed}" not in spec
+    return f"{case.scene} {case.model.name}" if is_seedless else name_case(case)
+
+
 def name_try(seed: int, repeat: int = 0) -> str:
     """`seed 42`; of a pipeline that takes no seed `repeat 1`."""
     return f"repeat {repeat}" if repeat else f"seed {seed}"

@@ -222,6 +222,16 @@ def terms() -> dict[str, str]:
     return {term: meaning for section in GLOSSARY.values() for term, meaning in section.items()}
 
 
+def find_term(text: str) -> str:
+    """The term that a text means: itself, in any case of letters, or the one term that has it as a
+    word. Empty: there is none, or there are several.
+    """
+    words = text.lower().split()
+    named = [term for term in terms() if term.lower().split() == words]
+    holding = [term for term in terms() if words and set(words) <= {*term.lower().split()}]
+    return named[0] if named else holding[0] if len(holding) == 1 else ""
+
+
 def page() -> str:
     """The glossary as a Markdown page."""
     parts = [INTRODUCTION]

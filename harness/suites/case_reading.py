@@ -71,11 +71,8 @@ def check_case(own: OwnCase, scale: int) -> int:
     }
     sizes.setdefault("input", sizes.get("expected", (0, 0)))
     mask = _find_mask(own)
-    if mask and sizes[mask] != sizes["input"]:
-        raise UsageError(
-            f"{own.parts[mask]} is {format_size(sizes[mask])}; the input is"
-            f" {format_size(sizes['input'])}"
-        )
+    if mask:
+        _check_mask_size(own, sizes[mask], sizes["input"])
     if mask:
         _check_marks(own.parts[mask], inverted=mask == KEPT)
     for path in find_protect_files(own, facts).values():
@@ -135,11 +132,8 @@ def read_case(
         {} if expected is None else {"expected": expected.shape[:2]}
     )
     scale = _derive_scale(own, facts, sizes, scale)
-    if mask is not None and mask.shape != image.shape[:2]:
-        raise UsageError(
-            f"{own.parts[_find_mask(own)]} is {format_size(mask.shape)}; the input is"
-            f" {format_size(image.shape)}"
-        )
+    if mask is not None:
+        _check_mask_size(own, mask.shape, image.shape[:2])
     request = EditRequest(
         image=image,
         mask=mask if facts.give_mask or given_mask else None,
@@ -162,6 +156,17 @@ def read_case(
 def _find_mask(own: OwnCase) -> str:
     """The part that is the mask: `mask`, or KEPT; empty: there is none."""
     return next((part for part in ("mask", KEPT) if part in own.parts), "")
+
+
+def _check_mask_size(own: OwnCase, size: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Raise UsageError where the mask has another size than the picture that it belongs to."""
+    if size != wanted:
+        lead = own.parts.get("input")
+        whole = "input" if lead and lead != own.parts.get("expected") else "expected picture"
+        raise UsageError(
+            f"{own.parts[_find_mask(own)]} is {format_size(size)}; the {whole} is"
+            f" {format_size(wanted)}. Give it a mask of the same size"
+        )
 
 
 def _read_mask(own: OwnCase) -> Mask | None:

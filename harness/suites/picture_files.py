@@ -24,11 +24,16 @@ def read_or_explain(path: Path, read: Callable[[Path], T]) -> T:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises UsageError where it can't be read, or is too large."""
+    """The bytes of a file. Raises UsageError where it can't be read, is empty or too
+    large.
+    """
     try:
-        return read_file(path, MOST_PICTURE_BYTES)
+        data = read_file(path, MOST_PICTURE_BYTES)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    if not data:
+        raise UsageError(f"{path} is empty: it holds no picture")
+    return data
 
 
 def format_size(shape: Iterable[int]) -> str:

@@ -8,6 +8,7 @@ them what is allowed, and whatever loads a pipeline that data name asks `trusted
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,13 @@ from pathlib import Path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.suites import Model
 from editproof.harness.records.vocabulary import Param
+from editproof.harness.records.wording import join_words
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import name_model, parse_model
+from editproof.pipelines.adapters.names import ADAPTERS
 from editproof.pipelines.contract import ContractError
-from editproof.pipelines.loader import parse
+from editproof.pipelines.field_errors import suggest
+from editproof.pipelines.loader import REFERENCE, parse
 from editproof.pipelines.reach import beyond_shipped, settings_beyond_shipped
 
 PipelineIdentity = tuple[str, str, tuple[tuple[str, Param], ...]]
@@ -55,7 +59,21 @@ def read_pipelines(texts: Sequence[str], project: Project) -> list[Model]:
     as `[NAME=]PIPELINE`. Raises UsageError.
     """
     named = {model.name: model for model in pipelines_of_settings(project)}
+    for text in texts:
+        _check_name(text, named, project)
     return [named.get(text) or parse_model(text) for text in texts]
+
+
+def _check_name(text: str, named: Iterable[str], project: Project) -> None:
+    """Raise UsageError on a plain word that neither the settings nor we know."""
+    names = list(named)
+    is_word = bool(re.fullmatch(r"[\w.+ -]+", text)) and text not in (REFERENCE, *ADAPTERS)
+    if not names or not is_word or text in names:
+        return
+    raise UsageError(
+        f"{text!r} names no pipeline. {project.source} names {join_words(names)}"
+        f"{suggest(text, [*names, REFERENCE])}"
+    )
 
 
 def trust_of(

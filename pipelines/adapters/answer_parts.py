@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from editproof.pipelines.adapters.answers import Answer, describe_answer
+from editproof.pipelines.adapters.answers import CHECK_ADDRESS, Answer, describe_answer
 from editproof.pipelines.adapters.errors import AnswerError
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -24,7 +24,8 @@ def find_part(answer: Answer, path: str, field: str) -> Any:
         part = _step(part, step)
         if part is None:
             raise AnswerError(
-                f"{answer.url} answered without {path!r} ({field}): {describe_answer(answer)}"
+                f"{answer.url} answered without {path!r} ({field}): {describe_answer(answer)}."
+                f" {CHECK_ADDRESS}"
             )
     return part
 

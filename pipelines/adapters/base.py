@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from editproof.pipelines.adapters.answers import Answer, cut_line, describe_answer
+from editproof.pipelines.adapters.answers import CHECK_ADDRESS, Answer, cut_line, describe_answer
 from editproof.pipelines.adapters.client import Client
 from editproof.pipelines.adapters.errors import AdapterError, AnswerError
 from editproof.pipelines.adapters.fields import ServerFields
@@ -83,9 +83,10 @@ class Service(ABC, Generic[S]):
         """The same where the picture is the answer's body."""
         kind = answer.headers.get("content-type", "").partition(";")[0]
         if not answer.body or kind.startswith("text/") or kind.endswith("json"):
+            html = "HTML: " if answer.is_html else ""
             raise AnswerError(
-                f"{answer.url} answered with {describe_answer(answer)}, where a picture was"
-                " expected"
+                f"{answer.url} answered with {html}{describe_answer(answer)}, where a picture was"
+                f" expected. {CHECK_ADDRESS}"
             )
         return self.read_result(answer.body, request, config)
 

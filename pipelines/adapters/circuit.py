@@ -26,7 +26,7 @@ class Circuit:
         if self._refused >= self._limit and time.monotonic() < self._closed_from:
             raise ServiceGoneError(
                 f"{self._address} refused the last {self._limit} connections. Start the service,"
-                " then try again"
+                " or correct its address, then try again"
             )
 
     def note_refusal(self) -> None:

@@ -24,6 +24,7 @@ import httpx2
 import stamina
 
 from editproof.pipelines.adapters.answers import (
+    CHECK_ADDRESS,
     Answer,
     describe_answer,
     read_retry_after_s,
@@ -246,7 +247,7 @@ class Client:
         theirs = answer.headers.get(REQUEST_ID.lower(), where.request_id)
         said = f"{where} answered {answer.status} (request {theirs}): {describe_answer(answer)}"
         if answer.status not in BUSY:
-            raise ServiceError(said, answer.body)
+            raise ServiceError(f"{said}{self._advise(answer)}", answer.body)
         after_s = read_retry_after_s(answer.headers.get("retry-after", ""))
         if after_s is not None and after_s >= left_s:
             raise ServiceError(
@@ -254,6 +255,19 @@ class Client:
                 " (edit_timeout_s)"
             )
         raise Busy(ServiceError(said), after_s)
+
+    def _advise(self, answer: Answer) -> str:
+        """`. What to look at`, after a status that says it; else empty."""
+        if answer.status in {404, 405}:
+            return f". {CHECK_ADDRESS}"
+        if answer.status not in {401, 403}:
+            return ""
+        if not self._gets_headers(answer.url):
+            return ". No header is sent to this host: header_hosts lets it have them"
+        if headers := self._fields.secret_headers:
+            sent = " and ".join(f"{name} as {header}" for name, header in headers.items())
+            return f". Is the key right? It is sent from the environment variable {sent}"
+        return f". No key was sent. {self._fields.how_to_send_key}"
 
     async def _follow(self, where: _Where, asked: Mapping[str, Any], ends: Ends | None) -> Answer:
         """The answer, and where it leads elsewhere the one from there."""
@@ -315,13 +329,17 @@ class Client:
     ) -> Mapping[str, str]:
         """What is sent there: the user's own headers to the service alone."""
         sent = {REQUEST_ID: request_id}
-        same = origin_of(url) == origin_of(self._fields.address)
-        if same or is_one_of(url, self._fields.header_hosts):
+        if self._gets_headers(url):
             sent |= self.secrets.fill({**self._fields.sent_header, **headers})
         return sent
 
+    def _gets_headers(self, url: str) -> bool:
+        same = origin_of(url) == origin_of(self._fields.address)
+        return same or is_one_of(url, self._fields.header_hosts)
+
     def _gone(self, error: Exception) -> ServiceGoneError:
-        reason = root_cause(error)
+        is_late = isinstance(error, httpx2.ConnectTimeout)
+        reason = f"no connection within {CONNECT_S:g} s" if is_late else root_cause(error)
         advice = (
             "Name the certificate authority that it is signed by: SSL_CERT_FILE"
             if "CERTIFICATE" in reason

@@ -36,7 +36,7 @@ from editproof.pipelines.adapters.placeholders import (
     fill_placeholders,
     find_placeholders,
 )
-from editproof.pipelines.adapters.programs import find_program, run_program
+from editproof.pipelines.adapters.programs import find_program, name_program, run_program
 from editproof.pipelines.contract import (
     Capabilities,
     ContractError,
@@ -167,7 +167,7 @@ class Program:
             values = {**self._write_pictures(request, Path(place)), "output": str(output)}
             words = self._fill(request, values)
             start = time.perf_counter()
-            run_program(words, self._folder, self.fields.timeout_s)
+            run_program(words, self._folder, self.fields.timeout_s, self._name)
             seconds = time.perf_counter() - start
             data = read_file(self._find_output(output))
         picture = read_picture(data, request, self.fields, self._name)
@@ -177,7 +177,7 @@ class Program:
 
     @property
     def _name(self) -> str:
-        return Path(self._words[0]).name
+        return name_program(self._words, self._folder)
 
     def _write_pictures(self, request: EditRequest, place: Path) -> dict[str, str]:
         """Write what the command asks for; give the paths by placeholder."""
@@ -233,7 +233,9 @@ class Program:
     def _identify(self) -> str:
         """A fingerprint of the program's files, what it says of itself, and our code."""
         version = self._locate_program(self.fields.version_command)
-        said = run_program(version, self._folder, VERSION_TIMEOUT_S)
+        said = run_program(
+            version, self._folder, VERSION_TIMEOUT_S, name_program(version, self._folder)
+        )
         if not said.strip():
             raise AdapterError(
                 f"version_command {self.fields.version_command!r} printed nothing: it must print"

@@ -29,6 +29,8 @@ class AdapterFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     FILES: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file or a folder."""
+    PASSED_ON: ClassVar[str] = ""
+    """The field whose entries go to the server as they are; empty: there is none."""
 
     scales: tuple[int, ...] = (1,)
     """Output pixels per input pixel that it can make."""
@@ -70,6 +72,11 @@ class AdapterFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def label(self) -> str:
         """What tells this pipeline from others of the same adapter, in a few words."""
         raise NotImplementedError
+
+    @property
+    def how_to_fit_size(self) -> str:
+        """What to do where a picture comes back in another size than was asked for."""
+        return 'Set `scales` to what it makes, or let the picture be resized: resize = "back"'
 
     @property
     def reaches(self) -> str:
@@ -159,6 +166,20 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     def sent_header(self) -> Mapping[str, str]:
         """The headers that are sent with each request, those that nobody had to name too."""
         return self.header
+
+    @property
+    def secret_headers(self) -> Mapping[str, str]:
+        """Environment variables that go into headers, and the header of each."""
+        return {
+            name: header
+            for header, value in self.sent_header.items()
+            for name in find_variables([value])
+        }
+
+    @property
+    def how_to_send_key(self) -> str:
+        """What to write where a service wants a key, and none is sent."""
+        return 'Set header.Authorization = "Bearer ${NAME}", where NAME is a variable that holds it'
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ OF_THE_CASE = ("image", "mask", "prompt", "sd_seed")
 
 class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the adapter can be told."""
+
+    PASSED_ON: ClassVar[str] = "config"
 
     url: str
     concurrency: int = 1
@@ -99,7 +101,10 @@ class IOPaint(Service[Fields]):
         """The model that the server has loaded."""
         answer = self.client.ask("GET", "api/v1/model").json()
         if not isinstance(answer, dict) or not isinstance(answer.get("name"), str):
-            raise AnswerError(f"{self.fields.address} is not an IOPaint server: it names no model")
+            raise AnswerError(
+                f"{self.fields.address} is not an IOPaint server: it names no model."
+                " Correct the address"
+            )
         return answer
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,18 @@ from editproof.pipelines.adapters.fields import AdapterFields
 from editproof.pipelines.contract import ContractError, Pipeline
 from editproof.pipelines.field_errors import explain_invalid, suggest
 
-ADAPTERS = ("cmd", "comfyui", "http", "iopaint", "openai", "outputs", "service")
+SHORT_FORMS = {
+    "cmd": "cmd:COMMAND",
+    "comfyui": "comfyui:WORKFLOW.json?server=URL",
+    "http": "http:URL",
+    "iopaint": "iopaint:URL",
+    "openai": "openai:URL",
+    "outputs": "outputs:FOLDER",
+    "service": "service:URL",
+}
+"""How each adapter's short form is written."""
+
+ADAPTERS = tuple(SHORT_FORMS)
 
 WHOLE_TARGET = frozenset({"cmd"})
 """Adapters whose target may hold a question mark of its own."""
@@ -71,9 +83,19 @@ def find_adapter(text: str) -> NamedAdapter | None:
     """The adapter that a pipeline's name means; None: it means none. Raises ContractError where
     its fields are wrong.
     """
-    name, colon, target = text.partition(":")
-    if not colon or name not in ADAPTERS:
+    name, _, target = text.partition(":")
+    if re.match(r"https?://", text):
+        raise ContractError(
+            f"{text!r} is a URL alone. Write which adapter asks it: 'iopaint:{text}',"
+            f" 'openai:{text}' or 'http:{text}'. docs/how-to/services.md says which"
+        )
+    if name not in ADAPTERS:
         return None
+    if not target:
+        raise ContractError(
+            f"{text!r} does not say what the adapter {name} is pointed at. Write"
+            f" {SHORT_FORMS[name]}"
+        )
     return _named(name, _read_target(name, target, text), text)
 
 
@@ -81,6 +103,10 @@ def name_table(table: Mapping[str, Any], where: str) -> NamedAdapter:
     """The adapter of a table `[pipelines.NAME]`. Raises ContractError that starts with `where`."""
     fields = dict(table)
     name = fields.pop("adapter", None)
+    if name is None:
+        raise ContractError(
+            f"{where}: the field `adapter` is missing. There are {', '.join(ADAPTERS)}"
+        )
     if name not in ADAPTERS:
         raise ContractError(
             f"{where}: adapter must be one of {', '.join(ADAPTERS)}; it is {name!r}"
@@ -104,7 +130,20 @@ def _named(name: str, table: Mapping[str, Any], where: str) -> NamedAdapter:
     try:
         return NamedAdapter(name, table, msgspec.convert(dict(table), kind))
     except msgspec.ValidationError as error:
-        raise ContractError(f"{where}: {explain_invalid(error, kind)}") from error
+        said = explain_invalid(error, kind)
+        raise ContractError(f"{where}: {said}{_say_where_it_belongs(said, kind)}") from error
+
+
+def _say_where_it_belongs(said: str, kind: type[AdapterFields]) -> str:
+    """Where a field belongs that we do not know: perhaps the server does; empty: nowhere."""
+    unknown = re.match(r"there is no field `(\S+)`(?! in)", said)
+    if not unknown or not kind.PASSED_ON:
+        return ""
+    stop = "" if said.endswith("?") else "."
+    return (
+        f"{stop} What is sent to the server as it is belongs into `{kind.PASSED_ON}`:"
+        f" {kind.PASSED_ON}.{unknown[1]}=VALUE"
+    )
 
 
 def _read_target(name: str, target: str, text: str) -> dict[str, Any]:
@@ -119,21 +158,15 @@ def _read_target(name: str, target: str, text: str) -> dict[str, Any]:
         return table
     kind = load_module(name).Fields
     if name in WHOLE_TARGET:
-        return _of_short_form(kind, target, text)
+        return kind.of_short_form(target)
     place, _, query = target.partition("?")
-    table = _of_short_form(kind, place, text)
+    table = kind.of_short_form(place)
     for part in query.split("&") if query else []:
         key, equals, value = part.partition("=")
         if not equals:
             raise ContractError(f"{text}: what follows '?' must be key=value&key=value")
         _put(table, key.split("."), _typed(unquote(value)))
     return table
-
-
-def _of_short_form(kind: type[AdapterFields], target: str, text: str) -> dict[str, Any]:
-    if not target:
-        raise ContractError(f"{text}: nothing follows the colon")
-    return kind.of_short_form(target)
 
 
 def _put(table: dict[str, Any], path: list[str], value: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -35,6 +35,8 @@ KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
 
 class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the adapter can be told. What is empty is not sent."""
+
+    PASSED_ON: ClassVar[str] = "extra"
 
     url: str
     """The base, `https://api.openai.com/v1`, or the whole, `…/images/edits`."""
@@ -80,6 +82,11 @@ class Fields(ServerFields, frozen=True, kw_only=True, forbid_unknown_fields=True
         if not os.environ.get(KEY) or KEY_HEADERS & {name.lower() for name in self.header}:
             return self.header
         return {**self.header, "Authorization": f"Bearer ${{{KEY}}}"}
+
+    @property
+    def how_to_send_key(self) -> str:
+        """What to write where none is sent."""
+        return f"Set the environment variable {KEY}, or header.Authorization"
 
 
 class OpenAI(Service[Fields]):

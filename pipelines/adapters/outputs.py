@@ -110,6 +110,14 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return Path(self.folder).name or "here"
 
     @property
+    def how_to_fit_size(self) -> str:
+        """What to do where a picture has another size than was asked for."""
+        return (
+            "Let the pictures be resized: write ?resize=back after their folder, as in --outputs"
+            " 'NAME=FOLDER?resize=back'"
+        )
+
+    @property
     def reaches(self) -> str:
         """What would be read."""
         return f"read pictures in the folder {self.folder}"

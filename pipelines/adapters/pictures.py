@@ -138,8 +138,7 @@ def read_picture(
     sizes = f"{image.shape[1]}×{image.shape[0]}; {columns}×{rows}"
     if fields.resize == "exact":
         raise AnswerError(
-            f"{source} gave a picture of {sizes} was asked for. Set `scales` to what it makes, or"
-            ' let the picture be resized: resize = "back"'
+            f"{source} gave a picture of {sizes} was asked for. {fields.how_to_fit_size}"
         )
     said = f"{changes}, resized: it was {sizes} was asked for"
     return ReadPicture(_resize(image, rows, columns), said, was_resized=True)

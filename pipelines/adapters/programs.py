@@ -53,14 +53,19 @@ def find_program(word: str, folder: Path) -> Path:
     return path
 
 
-def run_program(words: Sequence[str], folder: Path, timeout_s: float) -> str:
-    """Run a program in a folder; give the end of its standard output.
+def name_program(words: Sequence[str], folder: Path) -> str:
+    """A command in a few words: its program, and the script that this runs."""
+    script = next((word for word in words[1:] if word and (folder / word).is_file()), "")
+    return f"{Path(words[0]).name} {Path(script).name}".rstrip()
+
+
+def run_program(words: Sequence[str], folder: Path, timeout_s: float, name: str) -> str:
+    """Run a program in a folder; give the end of its standard output. Errors call it `name`.
 
     It and what it started end at the latest after `timeout_s` seconds. What it prints goes to our
     standard error, too. Raises AdapterError where it can't be started, fails or takes too long,
     with the last lines of its standard error.
     """
-    name = Path(words[0]).name
     try:
         process = subprocess.Popen(
             words,

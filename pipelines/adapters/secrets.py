@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from editproof.pipelines.contract import ContractError
 
@@ -56,15 +56,20 @@ def check_address(address: str, where: str = "url") -> None:
     """Raise ValueError unless it is an http(s) URL without a password, whose host is written out:
     who reads it must see where pictures go.
     """
+    shown = re.sub(r"//.*@", "//…@", address)
     try:
         parts = urlsplit(address)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or an address that can't be
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:  # an address that can't be
         valid = False
     if not valid or not re.fullmatch(r"\S+", address):
-        shown = re.sub(r"//.*@", "//…@", address)
         raise ValueError(
             f"{where} must be a URL that starts with http:// or https://; it is {shown!r}"
+        )
+    if not _has_valid_port(parts):
+        raise ValueError(
+            f"{where} has a port that is not valid: it must be a number from 1 to 65535; the URL"
+            f" is {shown!r}"
         )
     if parts.password or parts.username:
         raise ValueError(
@@ -75,6 +80,13 @@ def check_address(address: str, where: str = "url") -> None:
         raise ValueError(f"{where} must name its host itself, not by an environment variable")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     check_no_secrets(query, f"{where}, in its query,")
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # too large, or not a number
+        return False
 
 
 def find_variables(table: Any) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def check_template(template: Any, known: tuple[str, ...], where: str) -> None:
         if name not in known:
             raise ValueError(
                 f"{where} has the placeholder {{{name}}}; there are"
-                f" {', '.join(f'{{{one}}}' for one in known)}{suggest(name, known)}. Write {{{{ for"
-                " a brace"
+                f" {', '.join(f'{{{one}}}' for one in known)}. Write {{{{ for a brace"
+                f"{suggest(name, known)}"
             )
 
 

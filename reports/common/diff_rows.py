@@ -52,7 +52,7 @@ def _make_row(metric: str, stat: str, group: list[Measurement]) -> DiffRow:
     whole = next((one for one in group if one.region == "all"), group[0])
     return DiffRow(
         title=numbers.format_title(metric),
-        stat=stat.replace("_", " "),
+        stat="worst window" if stat == "worst" else stat.replace("_", " "),
         cells={
             one.region: "—" if one.value is None else numbers.format_quantity(one.value, one.unit)
             for one in group

@@ -134,3 +134,29 @@ def test_a_factory_that_was_probably_meant_is_said(mine: Path) -> None:
 )
 def test_a_service_is_called_by_its_host_where_it_has_no_name(url: str, label: str) -> None:
     assert parse(f"iopaint:{url}").label == label
+
+
+SCRIPT = """
+import argparse, sys
+seen = list(sys.argv)
+def build():
+    def edit(request): return None
+    edit.seen = seen
+    return edit
+{}
+"""
+
+
+def test_a_file_sees_its_own_name_as_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SCRIPT.format("argparse.ArgumentParser().parse_args()"))
+    before = list(sys.argv)
+    assert load(f"{file}:build").seen == [str(file)]  # type: ignore[attr-defined]
+    assert sys.argv == before
+
+
+def test_a_file_that_ends_the_process_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT.format("argparse.ArgumentParser().parse_args(['--needed'])"))
+    with pytest.raises(ContractError, match=r"exit code 2.*parses arguments, or runs as a script"):
+        load(f"{file}:build")

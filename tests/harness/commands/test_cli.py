@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
@@ -37,6 +38,37 @@ USAGE_ERRORS = [
     (["baseline", "accept", "nowhere"], ["nowhere is not a run"]),
     (["run", "--resume"], ["no run in"]),
 ]
+
+BEFORE_LOADING = [
+    (["run", "--cases", "nowhere"], ["there is no folder of cases"]),
+    (["run", "--cases", "empty"], ["holds no cases"]),
+    (["run", "--cases", "dark"], ["mask.png is all black"]),
+    (["run", "--out", "mine.py"], ["mine.py can't be made", "--out"]),
+    (["run", "--out", "mine.py/below"], ["below can't be made"]),
+    (["run", "--pipeline", "x=unset"], ["the pipeline x needs the environment variable NO_SUCH"]),
+    (["probe", "x=unset"], ["the pipeline x needs the environment variable NO_SUCH"]),
+]
+UNSET = 'x=openai:{"url": "https://h.example", "header": {"X-Key": "${NO_SUCH}"}}'
+
+
+@pytest.mark.parametrize(("arguments", "parts"), BEFORE_LOADING, ids=" ".join)
+def test_what_needs_no_pipeline_is_said_before_one_is_loaded(
+    folder: Path, arguments: list[str], parts: list[str]
+) -> None:
+    (folder / "mine.py").write_text("import pathlib\npathlib.Path('loaded').touch()\n" + MINE)
+    (folder / "empty").mkdir()
+    (folder / "dark/one").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(folder / "dark/one/input.png")
+    Image.new("L", (64, 64)).save(folder / "dark/one/mask.png")
+    words = [UNSET if word == "x=unset" else word for word in arguments]
+    words += ["--pipeline", "mine.py:fine"] if arguments[0] == "run" else []
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2, done.output
+    for part in parts:
+        assert part in done.stderr
+    assert not (folder / "loaded").exists()
+    assert not (folder / "runs").exists() or not list((folder / "runs").iterdir())
+
 
 MINE = """
 def nothing(): return None

@@ -84,6 +84,7 @@ def test_a_mask_tells_regions_apart(diff: Diff, shrink: int) -> None:
     assert found["psnr/edit"]["mean"] < found["psnr/all"]["mean"]
     table = diff("right.png", "wrong.png", "--mask", "small.png").stdout
     assert re.search(r"metric +statistic +all +edit +ring +keep +worst at", table)
+    assert "worst window" in table
 
 
 LIMITS = [
@@ -117,6 +118,7 @@ def write_wrong_files() -> None:
     right.crop((0, 0, 60, 60)).save("small.png")
     Path("no picture.png").write_text("no picture")
     Path("torn.png").write_bytes(Path("right.png").read_bytes()[:-60])
+    Path("empty.png").touch()
     Pil.new("L", right.size).save("black.png")
     Pil.new("L", (30, 30), 255).save("small mask.png")
 
@@ -126,7 +128,8 @@ WRONG = [
     (["right.png", "no picture.png"], r"no picture\.png: it is no picture"),
     (["right.png", "torn.png"], r"torn\.png: it can't be read"),
     (["right.png", "gone.png"], r"gone\.png can't be read: No such file"),
-    (["right.png", "."], r"\. is no file that can be read"),
+    (["right.png", "."], r"\. is a folder. Name a file"),
+    (["right.png", "empty.png"], "empty.png is empty: it holds no picture"),
     (["right.png", "wrong.png", "--mask", "black.png"], "all black: the mask marks nothing"),
     (["right.png", "wrong.png", "--mask", "small mask.png"], r"mask\.png is 30×30; it must be as"),
     (["right.png", "wrong.png", "--max", "psnr=3"], "better the higher it is. Write --min psnr=3"),

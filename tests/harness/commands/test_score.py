@@ -200,14 +200,17 @@ NOTHING = {
     "a file": ({"expected": "refs/cat.png"}, "is a file; score takes folders. .* editproof diff"),
     "a pattern that finds nothing": (
         {"expected": "refs/{name}.jpg"},
-        "holds no file that fits input = ",
+        r"^no file fits --expected refs/\{name\}\.jpg\. A field such as",
     ),
+    "masks by a pattern that finds nothing": ({"mask": "masks/{name}.jpg"}, "--mask masks/"),
+    "no right answer": ({"expected": "empty"}, "^--expected empty holds no picture. Name the"),
+    "no mask": ({"mask": "empty"}, "^--mask empty holds no picture. Name the"),
     "an unknown placeholder": ({"outputs": ("refs/{nme}.png",)}, "has {nme}; there are {case}"),
     "one name twice": ({"outputs": ("results/a", "a=refs")}, "two pipelines are called 'a'"),
     "an unknown metric": ({"metrics": ("psnrr",)}, "no metric 'psnrr'; did you mean psnr"),
     "masks of another size": (
         {"mask": "small"},
-        r"3 of 3 cases in .* can't be used",
+        "^3 of 3 cases of --expected refs and --mask small can't be used",
     ),
 }
 
@@ -217,11 +220,22 @@ def test_what_does_not_fit_is_said_before_anything_is_measured(what: str, pictur
     """With what was looked for, what is nearest, and what to write."""
     changes, said = NOTHING[what]
     save(pictures / "odd" / "1.png", np.zeros((48, 64, 3), np.uint8))
+    (pictures / "empty").mkdir()
     for name in NAMES:
         save(pictures / "small" / f"{name}.png", np.full((24, 32), 255, np.uint8))
     with pytest.raises(UsageError, match=said):
         try_to_score(replace(ASKED, **changes))  # type: ignore[arg-type]
     assert not list(pictures.glob("runs/*"))
+
+
+def test_a_mask_of_another_size_is_compared_with_what_was_given(pictures: Path) -> None:
+    for name in NAMES:
+        save(pictures / "small" / f"{name}.png", np.full((24, 32), 255, np.uint8))
+    with pytest.raises(UsageError) as caught:
+        try_to_score(replace(ASKED, mask="small"))
+    assert caught.value.__notes__[0].endswith(
+        "cat.png is 32×24; the expected picture is 64×48. Give it a mask of the same size"
+    )
 
 
 def test_several_pictures_of_a_case_are_named(pictures: Path) -> None:

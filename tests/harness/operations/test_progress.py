@@ -10,6 +10,7 @@ from rich.console import Console
 
 from editproof.harness.operations.progress import show_progress
 from editproof.harness.records.cases import CaseError, CaseRecord
+from editproof.harness.records.suites import Model
 from tests.harness.made import failed
 
 
@@ -37,11 +38,28 @@ def test_a_reason_is_shown_once_and_its_cases_are_counted(*, terminal: bool) -> 
     ]
     shown = show([*gone, *busy, fail(1, "Other", "else")], terminal=terminal)
     assert len(shown) == 5
-    assert "refused the last 3 connections" in shown[0]
+    assert "seed 42: http://a refused the last 3 connections" in shown[0]
     assert "answered 503 (request 1a2b3c4d5e)" in shown[1]
     assert "Other: else" in shown[2]
     assert "27 more cases for the same reason as logo/1" in shown[3]
     assert "1 more case for the same reason as logo/2" in shown[4]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("", "refs/cat a"),
+        ("/{name}.png", "refs/cat a"),
+        ("/{name}_{seed}.png", "refs/cat a seed 42"),
+    ],
+)
+def test_finished_pictures_without_a_seed_are_named_without_one(pattern: str, name: str) -> None:
+    made = fail(1, "AnswerError", "there is no picture")
+    model = Model("a", f"outputs:results{pattern}")
+    case = replace(made.case, family="refs", step=0, own="cat", model=model)
+    assert show([replace(made, case=case)], terminal=False) == [
+        f"failed: {name}: there is no picture"
+    ]
 
 
 def test_another_status_is_another_reason() -> None:

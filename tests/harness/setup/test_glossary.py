@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from editproof.harness.commands.cli import app
 from editproof.harness.records.verdicts import OUTCOMES, Outcome
 from editproof.harness.records.vocabulary import ASPECTS
-from editproof.harness.setup.glossary import GLOSSARY, page, terms
+from editproof.harness.setup.glossary import GLOSSARY, find_term, page, terms
 
 PAGE = Path(__file__).parents[3] / "docs" / "glossary.md"
 UNEXPLAINED = {Outcome.ERROR, Outcome.PASS}
@@ -42,5 +42,9 @@ def test_sentences_are_short(term: str) -> None:
 def test_a_term_is_explained_and_a_typing_error_finds_it() -> None:
     done = CliRunner().invoke(app, ["explain", "underpowered"])
     assert done.stdout.startswith("underpowered: Much worse, on too few seeds")
+    part = CliRunner().invoke(app, ["explain", "worst"])
+    assert part.stdout.startswith("worst window: The 64 × 64 window")
+    assert find_term("jod") == "JOD"
+    assert find_term("not") == ""  # several terms hold it
     wrong = CliRunner().invoke(app, ["explain", "underpowerd"])
     assert (wrong.exit_code, "did you mean underpowered?" in wrong.stderr) == (2, True)

@@ -172,7 +172,7 @@ Spoil = Callable[[Path], object]
 
 SPOILT: list[tuple[str, Spoil]] = [
     (
-        r"mask\.png is 30×30; the input is 60×40",
+        r"mask\.png is 30×30; the input is 60×40\. Give it a mask of the same size",
         lambda place: save(place / "mask.png", (30, 30), mode="L"),
     ),
     (
@@ -183,7 +183,10 @@ SPOILT: list[tuple[str, Spoil]] = [
         r"input\.png: it is no picture",
         lambda place: (place / "input.png").write_bytes(b"no picture"),
     ),
-    (r"mask\.png: it is no picture", lambda place: (place / "mask.png").write_bytes(b"")),
+    (
+        r"mask\.png is empty: it holds no picture",
+        lambda place: (place / "mask.png").write_bytes(b""),
+    ),
     (r"input\.png and .*input\.webp have one name", lambda place: save(place / "input.webp")),
     (
         r"case\.toml: there is no field `promt`",

@@ -10,10 +10,11 @@ import pytest
 from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import find_settings
 from editproof.harness.suites.suite import load_suite
-from editproof.harness.suites.trust import pipelines_of_settings
+from editproof.harness.suites.trust import pipelines_of_settings, read_pipelines
 
 WRONG = {
     "adapter": ('adapter = "htp"', "adapter must be one of cmd, comfyui, http"),
+    "no adapter": ('url = "http://h/"', "the field `adapter` is missing. There are cmd"),
     "field": (
         'adapter = "http"\nurl = "http://h/"\nrezult = "x"',
         "no field `rezult`. Did you mean",
@@ -61,3 +62,18 @@ def test_a_wrong_short_form_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="url must be a URL that starts with http://") as caught:
         pipelines_of_settings(find_settings(tmp_path))
     assert str(caught.value).startswith(f"{file}: pipelines.mine: ")
+
+
+def test_a_word_that_the_settings_do_not_name_is_compared_with_theirs(tmp_path: Path) -> None:
+    file = tmp_path / "editproof.toml"
+    file.write_text('[pipelines]\nmine = "reference"\nours = "reference"\n')
+    project = find_settings(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        read_pipelines(["mien"], project)
+    assert str(caught.value) == (
+        f"'mien' names no pipeline. {file} names mine and ours. Did you mean `mine`?"
+    )
+    assert [model.name for model in read_pipelines(["ours", "reference"], project)] == [
+        "ours",
+        "reference",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -109,7 +110,7 @@ BAD_COMMANDS = {
     "./edit {image} {out}": r"has \{out\}; there are \{image\} \{mask\} .*Did you mean `output`",
     "./edit 'open {output}": "can't be split into words: No closing quotation",
     " {image} {output}": "must start with a program",
-    "": "nothing follows the colon",
+    "": "Write cmd:COMMAND",
 }
 
 
@@ -203,6 +204,15 @@ def is_gone(number: int) -> bool:
         time.sleep(0.02)
     os.kill(number, signal.SIGKILL)
     return False
+
+
+def test_failure_names_the_script_that_a_program_runs(request_: EditRequest) -> None:
+    Path("mine.py").write_text("raise SystemExit('no weights')\n")
+    text = f"cmd:{sys.executable} -B mine.py {{output}}"
+    with pytest.raises(
+        AdapterError, match=r"python\S* mine\.py ended with exit code 1: no weights"
+    ):
+        load(text)(request_)
 
 
 def test_flood_of_words_neither_stops_the_program_nor_fills_memory(

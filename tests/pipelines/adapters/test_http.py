@@ -303,8 +303,8 @@ def test_a_relative_url_is_fetched(server: FakeServer, make: Make) -> None:
 
 
 BAD = {
-    "html": (Reply(body=b"<html>502</html>", media_type="text/html"), "answered with <html>502"),
-    "empty": (Reply(media_type="image/png"), "answered with nothing, where a picture was"),
+    "html": (Reply(body=b"<html>502</html>", media_type="text/html"), "with HTML: <html>502"),
+    "empty": (Reply(media_type="image/png"), "with an empty body, where a picture was"),
     "json": (Reply.of_json({"detail": "no"}), 'answered with {"detail": "no"}, where'),
     "half": (Reply.of_png(PICTURE[: len(PICTURE) // 2]), "bytes that can't be read as a picture"),
     "size": (Reply.of_png(make_picture(6, 4)), "gave a picture of 6×4; 12×8 was asked for"),
@@ -327,6 +327,29 @@ def test_another_size_is_resized_where_that_is_asked_for(server: FakeServer, mak
     assert result.image is not None
     assert result.image.shape == (8, 12, 3)
     assert result.config["resize"] == "back"
+
+
+NO_JSON = {
+    "html": (
+        b"<!DOCTYPE html><title>Login</title>",
+        "answered with HTML, not with JSON: <!DOCTYPE",
+    ),
+    "empty": (b"", "answered with an empty body, where JSON was expected"),
+    "text": (b"hello", "answered with text that is not JSON: hello"),
+    "half": (b'{"images": [', "answered with text that is not JSON"),
+    "no picture": (b"{}", "answered without 'images.0' (result): {}"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_is_said_with_a_next_step(
+    server: FakeServer, make: Make, body: bytes, said: str
+) -> None:
+    server.on("POST /", Reply(body=body))
+    with pytest.raises(AnswerError, match=re.escape(said)) as caught:
+        make(url=server.url, result="images.0")(request_of())
+    assert "Is the address right" in str(caught.value)
+    assert "byte 0" not in str(caught.value)
 
 
 def test_a_missing_path_is_named(server: FakeServer, make: Make) -> None:

@@ -208,3 +208,14 @@ def test_what_is_moderated_is_refused_and_no_error(server: FakeServer, make: Mak
 def test_the_cases_own_fields_are_not_extra(make: Make) -> None:
     with pytest.raises(ContractError, match="extra must not hold prompt"):
         make(extra={"prompt": "x"})
+
+
+def test_a_missing_key_names_the_variable(
+    server: FakeServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on("POST /v1/images/edits", Reply.of_json({"error": {"message": "no key"}}, 401))
+    with pytest.raises(ServiceError, match="Set the environment variable OPENAI_API_KEY"):
+        make()(request_of())
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with pytest.raises(ServiceError, match="OPENAI_API_KEY as Authorization"):
+        make()(request_of())
