@@ -9,7 +9,12 @@ from pathlib import Path
 from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
-from editproof.harness.records.json_files import decode_json, has_checksum, write_json
+from editproof.harness.records.json_files import (
+    decode_json,
+    encode_json,
+    has_checksum,
+    write_atomically,
+)
 from editproof.harness.records.old_names import rename_models
 from editproof.harness.records.suites import Suite
 from editproof.harness.records.vocabulary import Better
@@ -116,7 +121,12 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json`, making the folder."""
-    write_json(folder / MANIFEST, manifest)
+    write_atomically(folder / MANIFEST, encode_manifest(manifest))
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The content of `manifest.json`."""
+    return encode_json(manifest)
 
 
 def load_manifest(folder: Path) -> Manifest:

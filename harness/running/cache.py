@@ -5,12 +5,12 @@ pictures included.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from editproof.harness.pictures.links import bring, bring_picture
-from editproof.harness.records.cases import Case, CaseRecord
+from editproof.harness.records.cases import Case, CaseRecord, list_pictures
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import write_atomically
@@ -34,7 +34,7 @@ class Cache:
             return None
         try:
             record = decode_record(read_file(path), CaseRecord, path, verified=True)
-            for digest in pictures_of(record):
+            for digest in list_pictures(record):
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
         except (DamagedError, FileNotFoundError):
@@ -48,7 +48,7 @@ class Cache:
         """
         if not record.case.key or record.error is not None:
             return
-        for digest in pictures_of(record):
+        for digest in list_pictures(record):
             here, there = blob_path(self._folder, digest), blob_path(run_folder, digest)
             bring(there, here)
             bring_picture(here, there)
@@ -89,12 +89,6 @@ class CarefulCache:
             f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to"
             " another folder"
         )
-
-
-def pictures_of(record: CaseRecord) -> Iterable[str]:
-    """Hashes of every picture that a record names."""
-    yield from filter(None, record.blobs.values())
-    yield from (stage.artefact for stage in record.stages if stage.artefact)
 
 
 def _check(path: Path, digest: str) -> None:

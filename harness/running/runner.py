@@ -19,14 +19,11 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import write_canaries
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import IncompleteError, UsageError
-from editproof.harness.records.journal import Journal
-from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.manifest import (
     SCHEMA,
     Manifest,
     PipelineInfo,
     load_manifest,
-    write_manifest,
 )
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import plan_comparisons
@@ -44,6 +41,7 @@ from editproof.harness.running.pipeline_process import (
 )
 from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
+from editproof.harness.stores.run_store import RunStore, open_run_store
 from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
 from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.loader import parse
@@ -118,17 +116,17 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     if config.resume:
         _check_resumable(config.folder)
     manifest = _manifest(config)
-    finished = _open(config, manifest)
     if config.cache and (unnamed := _list_unnamed_services(manifest)):
         warn(
             f"edits of {', '.join(unnamed)} are not cached: the service does not say what it runs,"
             " so it may change unnoticed"
         )
-    journal = Journal(config.folder)
+    store = open_run_store(config.folder)
     try:
-        made = _finish(config, manifest, finished, journal, progress, warn)
+        finished = _open(config, manifest, store)
+        made = _finish(config, manifest, finished, store, progress, warn)
     finally:
-        journal.close()
+        store.close()
     _check_services(config, manifest, made)
     result = runs.load(config.folder)
     write_tables(config.folder, result.records)
@@ -224,20 +222,12 @@ def _check_resumable(folder: Path) -> None:
         )
 
 
-def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
-    """Make the run folder, or check that the one to resume is of the same run; give what it has
-    finished.
-    """
-    for place in (config.folder, *config.folder.glob("blobs/*")):
-        sweep_partials(place)
+def _open(config: RunConfig, manifest: Manifest, store: RunStore) -> dict[str, CaseRecord]:
+    """Make the run, or check that the one to resume is the same; give what it has finished."""
     if not config.resume:
-        if config.folder.exists() and any(config.folder.iterdir()):
-            raise UsageError(
-                f"{config.folder} is not empty. Add --resume to continue a run, or choose another"
-                " --out"
-            )
-        write_manifest(config.folder, manifest)
+        store.start(manifest)
         return {}
+    store.resume()
     before = runs.load(config.folder)
     _check_same(before.manifest, manifest, config.folder)
     return {record.case.id: record for record in before.records if record.error is None}
@@ -273,7 +263,7 @@ def _finish(
     config: RunConfig,
     manifest: Manifest,
     finished: dict[str, CaseRecord],
-    journal: Journal,
+    store: RunStore,
     progress: Progress,
     warn: Warn,
 ) -> list[CaseRecord]:
@@ -288,9 +278,9 @@ def _finish(
 
     def keep(record: CaseRecord) -> None:
         nonlocal done
-        journal.append(record)
+        counted = store.put(record)
         done += 1
-        progress(record, done, total)
+        progress(counted, done, total)
 
     left = []
     before = None

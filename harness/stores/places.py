@@ -1,0 +1,81 @@
+"""Places by their name: a local path, or a URL of an object store."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from editproof.harness.records.errors import UsageError
+
+SCHEMES = ("s3", "gs", "az", "memory")
+
+_URL = re.compile(r"(s3|gs|az|memory|file):/(.*)\Z", re.DOTALL)
+"""With one slash: pathlib makes one of two."""
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_SEGMENT = re.compile(r"[A-Za-z0-9_=+,@~ -][A-Za-z0-9_.=+,@~ -]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUrl:
+    """A folder in an object store."""
+
+    scheme: str
+    """One of SCHEMES."""
+    parts: tuple[str, ...]
+    """The bucket, then the folders below it."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{'/'.join(self.parts)}"
+
+    @property
+    def name(self) -> str:
+        """Of the folder itself."""
+        return self.parts[-1]
+
+    @property
+    def parent(self) -> StoreUrl:
+        """The folder that it lies in. The bucket's has no parts."""
+        return StoreUrl(self.scheme, self.parts[:-1])
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's URL."""
+        return f"{self.scheme}://{self.parts[0]}"
+
+    @property
+    def prefix(self) -> str:
+        """What the name of every object in it starts with: empty, or with a slash at its end."""
+        return "".join(f"{part}/" for part in self.parts[1:])
+
+    def join(self, name: str) -> StoreUrl:
+        """A folder in it."""
+        return StoreUrl(self.scheme, (*self.parts, name))
+
+
+def find_url(place: Path | str) -> StoreUrl | None:
+    """The URL that a place is; None: a local path. A `Path` may hold a URL, too: that is what a
+    command line gives.
+
+    Raises UsageError where a URL can't be used.
+    """
+    match = _URL.match(str(place))
+    if not match or match[1] == "file":
+        return None
+    parts = tuple(match[2].lstrip("/").rstrip("/").split("/"))
+    wrong = [part for part in parts[1:] if not _SEGMENT.match(part)]
+    wrong = wrong if _BUCKET.match(parts[0]) else [parts[0]]
+    if wrong:
+        raise UsageError(
+            f"{str(place)!r} can't be used as a URL: a part of it is {wrong[0]!r}. Write"
+            f" {match[1]}://BUCKET/FOLDER, of letters, digits and -_.=+,@~, without user, password"
+            " or options"
+        )
+    return StoreUrl(match[1], parts)
+
+
+def find_local(place: Path | str) -> Path:
+    """The path that a place is, whose URL is none or begins with `file:`."""
+    match = _URL.match(str(place))
+    return Path(f"/{match[2].lstrip('/')}") if match and match[1] == "file" else Path(place)
