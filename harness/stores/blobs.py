@@ -57,7 +57,7 @@ def send_pictures(folder: Path, digests: Iterable[str], objects: ObjectFolder) -
         data = read_file(path)
         if hashlib.sha256(data).hexdigest() != digest:
             raise DamagedError(f"the picture {path} is damaged. Run its case again")
-        objects.create(name_blob(digest), data)
+        objects.write_once(name_blob(digest), data)
 
     do_at_once(send, dict.fromkeys(digests))
 

@@ -82,7 +82,7 @@ def add_part(objects: ObjectFolder, lines: Sequence[bytes]) -> Part:
     """Write lines as a part, and list it. Raises StoreError."""
     data = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
     part = Part(hashlib.sha256(data).hexdigest(), len(lines))
-    objects.create(_name_part(part.digest), data)
+    objects.write_once(_name_part(part.digest), data)
     for _ in range(5):
         index, version = read_index(objects)
         if part in index.parts:

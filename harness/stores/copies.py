@@ -1,16 +1,12 @@
-"""Local copies: the folder that stands for a URL.
+"""Local copies: the folder that stands for a URL, COPIES/SCHEME/BUCKET/FOLDER/….
 
-COPIES/HASH/origin.json     the URL that the copies beside it come from
-COPIES/HASH/NAME/           the copy of URL/NAME
-COPIES/HASH/.NAME.json      what of it is in the store; see run_copy.py
-
-The origin lies outside of every copy. So a folder that somebody sent us can't name a URL.
+The URL is in the path alone, so a folder that somebody sent us can't name one. What of a copy is in
+the store is noted beside it, in `.NAME.json`; see run_copy.py.
 """
 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
 import secrets
 import shutil
@@ -18,41 +14,37 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import msgspec
 from platformdirs import user_cache_path
 
-from editproof.harness.records.errors import DamagedError
-from editproof.harness.records.json_files import read_json, write_json
-from editproof.harness.stores.places import StoreUrl, find_url
-
-ORIGIN = "origin.json"
+from editproof.harness.records.errors import UsageError
+from editproof.harness.stores.places import SCHEMES, StoreUrl, check_url, find_local, find_url
 
 
-class _Origin(msgspec.Struct, frozen=True):
-    url: str
-
-
-def find_copy_folder(url: StoreUrl) -> Path:
-    """Where the copy of that folder lies, or would."""
-    parent = url.parent
-    key = hashlib.sha256(str(parent).encode()).hexdigest()[:16]
-    beside = _root_of(url) / key
-    if not (beside / ORIGIN).is_file():
-        write_json(beside / ORIGIN, _Origin(str(parent)))
-    return beside / url.name
+def find_folder(place: Path | str) -> Path:
+    """The local folder of a place: the path itself, or where the copy of a URL lies, or would.
+    Raises UsageError where a URL can't be used.
+    """
+    url = find_url(place)
+    if url is None:
+        return find_local(place)
+    root = find_memory_root() if url.scheme == "memory" else _find_root()
+    return root.joinpath(url.scheme, *url.parts)
 
 
 def find_origin(folder: Path) -> StoreUrl | None:
     """The URL that a folder is the copy of; None: it is no copy."""
-    beside = folder.parent
-    if beside.parent not in {_find_root(), find_memory_root()} or not (beside / ORIGIN).is_file():
+    root = next(
+        (root for root in (_find_root(), find_memory_root()) if folder.is_relative_to(root)), None
+    )
+    scheme, *parts = folder.relative_to(root).parts if root else ("",)
+    if scheme not in SCHEMES or not parts:
         return None
+    url = StoreUrl(scheme, tuple(parts))
     try:
-        url = f"{read_json(beside / ORIGIN, _Origin).url.rstrip('/')}/{folder.name}"
-    except DamagedError:
+        check_url(url)
+    except UsageError:
         return None
-    scheme, _, rest = url.partition(":")
-    return find_url(f"{scheme}://{rest.lstrip('/')}")
+    return url
 
 
 def name_place(folder: Path) -> str:
@@ -70,10 +62,6 @@ def remove_copy(folder: Path) -> None:
 def notes_of(folder: Path) -> Path:
     """Where it is noted what of a copy is in the store."""
     return folder.with_name(f".{folder.name}.json")
-
-
-def _root_of(url: StoreUrl) -> Path:
-    return find_memory_root() if url.scheme == "memory" else _find_root()
 
 
 def _find_root() -> Path:

@@ -1,27 +1,30 @@
 """The objects below a URL, by their names relative to it.
 
 `obstore` speaks to the stores. It takes credentials, endpoint and region from the environment, and
-repeats what failed in between. What fails for good is one error that names the object.
+asks again after an answer such as 500 or 503. Here we ask again where no answer came at all, or
+half of one. What fails for good is one error that names the object.
 """
 
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from editproof.harness.records.errors import DamagedError, IncompleteError, UsageError
 from editproof.harness.stores.places import StoreUrl
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 MOST_BYTES = 1 << 30
@@ -31,14 +34,17 @@ AT_ONCE = 16
 """Requests that are under way together."""
 
 ATTEMPTS = 4
-"""How often an answer that ended early is asked for."""
+"""How often a request is made whose answer did not come, or ended early."""
+
+WAIT_S = 0.25
+"""About half of the wait before the second attempt."""
 
 PAGE = 1000
 """Objects in one answer of a listing."""
 
 RETRIES: RetryConfig = {
     "max_retries": 8,
-    "retry_timeout": timedelta(minutes=2),
+    "retry_timeout": timedelta(minutes=1),
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=15)},
 }
 
@@ -114,108 +120,141 @@ class ObjectFolder:
         self, name: str, since: Version | None, most: int = MOST_BYTES
     ) -> Content | Unchanged | None:
         """As `read_version`, but UNCHANGED where the object still has the version `since`."""
-        from obstore.exceptions import BaseError, NotModifiedError
+        from obstore.exceptions import NotModifiedError
 
-        for attempt in range(1, ATTEMPTS + 1):
-            with self._explaining(name):
-                try:
-                    content = self._get(name, since, most)
-                except NotModifiedError:
-                    return UNCHANGED
-                except FileNotFoundError as error:
-                    if "NoSuchBucket" in str(error):
-                        raise
-                    return None
-                except BaseError:
-                    if attempt == ATTEMPTS:
-                        raise
-                    continue
-            if content:
-                return content
-        raise StoreError(f"{self.url}/{name} could not be read whole in {ATTEMPTS} attempts")
-
-    def _get(self, name: str, since: Version | None, most: int) -> Content | None:
-        """One attempt; None: the answer ended early."""
-        options: GetOptions = {"if_none_match": since["e_tag"]} if since else {}
-        answer = self._store.get(self._key(name), options=options)
-        size = answer.meta["size"]
-        if size > most:
-            raise DamagedError(f"{self.url}/{name} has {size} bytes: at most {most} are read")
-        data = bytes(answer.bytes())
-        return Content(data, _version_of(answer.meta)) if len(data) == size else None
+        try:
+            return self._repeat(name, lambda: self._get(name, since, most))
+        except NotModifiedError:
+            return UNCHANGED
+        except FileNotFoundError:
+            return None
 
     def write(self, name: str, data: bytes) -> Version:
         """Write an object in place of what is there. Raises StoreError."""
         key, kind = self._key(name), _kind_of(name)
-        with self._explaining(name):
+
+        def put() -> Version:
             return _version_of(self._store.put(key, data, attributes=kind, use_multipart=False))
 
+        return self._repeat(name, put)
+
     def create(self, name: str, data: bytes) -> bool:
-        """Write an object; False: there is one already, and it stays. Raises StoreError."""
+        """Write an object; False: there is another one already, and it stays. Raises StoreError."""
+        return self._put_if(name, data, "create")
+
+    def write_once(self, name: str, data: bytes) -> None:
+        """Write an object whose name says what it holds, unless it is there. Raises StoreError."""
         from obstore.exceptions import AlreadyExistsError
 
-        with self._explaining(name):
-            try:
-                self._store.put(self._key(name), data, attributes=_kind_of(name), mode="create")
-            except AlreadyExistsError:
-                return False
-            return True
+        key, kind = self._key(name), _kind_of(name)
+
+        def put() -> None:
+            with suppress(AlreadyExistsError):
+                self._store.put(key, data, attributes=kind, mode="create")
+
+        self._repeat(name, put)
 
     def replace(self, name: str, data: bytes, before: Version | None) -> bool:
         """Write an object in place of that version (None: where there is none); False: it has
         another one by now. Raises StoreError.
         """
-        from obstore.exceptions import PreconditionError
+        return self._put_if(name, data, before or "create")
 
-        if before is None:
-            return self.create(name, data)
-        with self._explaining(name):
+    def _put_if(self, name: str, data: bytes, mode: Version | Literal["create"]) -> bool:
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        key, kind = self._key(name), _kind_of(name)
+
+        def put() -> bool:
             try:
-                self._store.put(self._key(name), data, mode=before)  # type: ignore[arg-type]
-            except (PreconditionError, FileNotFoundError) as error:
-                if "NoSuchBucket" in str(error):
-                    raise
-                return False
+                self._store.put(key, data, attributes=kind, mode=mode)  # type: ignore[arg-type]
+            except (AlreadyExistsError, PreconditionError):
+                return self.read(name) == data  # a request whose answer was lost has done it
             return True
 
+        try:
+            return self._repeat(name, put)
+        except FileNotFoundError:  # there is nothing to replace
+            return False
+
+    def find_date(self, name: str) -> datetime | None:
+        """When an object was written; None: there is none. Raises StoreError."""
+        try:
+            return self._repeat(name, lambda: self._store.head(self._key(name))["last_modified"])
+        except FileNotFoundError:
+            return None
+
     def list(self, folder: str = "") -> Iterator[ObjectInfo]:
-        """Every object below a folder, in no order. Raises StoreError."""
-        with self._explaining(folder):
-            for page in self._store.list(self._key(folder) or None, chunk_size=PAGE):
-                for found in page:
-                    name = found["path"].removeprefix(self.url.prefix)
-                    yield ObjectInfo(name, found["size"], found["last_modified"])
+        """Every object below a folder, in the order of their names. Raises StoreError."""
+        last = None
+        while page := self._repeat(folder, partial(self._list_page, folder, last)):
+            for found in page:
+                name = found["path"].removeprefix(self.url.prefix)
+                yield ObjectInfo(name, found["size"], found["last_modified"])
+            last = page[-1]["path"]
 
     def list_folders(self) -> Sequence[str]:
         """Names of the folders right below. Raises StoreError."""
-        with self._explaining(""):
-            found = self._store.list_with_delimiter(self.url.prefix or None)
+        prefix = self.url.prefix or None
+        found = self._repeat("", lambda: self._store.list_with_delimiter(prefix))
         return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects; those that are gone already are no error. Raises StoreError."""
         keys = [self._key(name) for name in names]
         for first in range(0, len(keys), PAGE):
-            with self._explaining(""):
-                try:
-                    self._store.delete(keys[first : first + PAGE])
-                except FileNotFoundError as error:
-                    if "NoSuchBucket" in str(error):
-                        raise
+            some = keys[first : first + PAGE]
+            with suppress(FileNotFoundError):
+                self._repeat("", partial(self._store.delete, some))
+
+    def _get(self, name: str, since: Version | None, most: int) -> Content:
+        options: GetOptions = {"if_none_match": since["e_tag"]} if since else {}
+        answer = self._store.get(self._key(name), options=options)
+        size = answer.meta["size"]
+        if size > most:
+            raise DamagedError(f"{self.url}/{name} has {size} bytes: at most {most} are read")
+        return Content(bytes(answer.bytes()), _version_of(answer.meta))
+
+    def _list_page(self, folder: str, last: str | None) -> Sequence[ObjectMeta]:
+        """The next objects after the one of that key; none: there are no more."""
+        pages = self._store.list(self._key(folder) or None, offset=last, chunk_size=PAGE)
+        return next(iter(pages), ())
 
     def _key(self, name: str) -> str:
         return f"{self.url.prefix}{name}"
 
+    def _repeat(self, name: str, ask: Callable[[], T]) -> T:
+        """Ask, again where no answer came: all that we ask for can be asked twice. Raises
+        StoreError, FileNotFoundError and NotModifiedError.
+        """
+        from obstore.exceptions import GenericError
+
+        with self._explaining(name):
+            for attempt in range(1, ATTEMPTS):
+                with suppress(GenericError):
+                    return ask()
+                time.sleep(WAIT_S * 2**attempt * (0.5 + random.random()))
+            return ask()
+
     @contextmanager
     def _explaining(self, name: str) -> Iterator[None]:
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+        from obstore.exceptions import (
+            BaseError,
+            NotModifiedError,
+            PermissionDeniedError,
+            UnauthenticatedError,
+        )
 
         where = f"{self.url}/{name}".rstrip("/")
         try:
             yield
+        except NotModifiedError:
+            raise
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise DeniedError(f"{where}: access is denied ({_shorten(error)}). {HELP}") from error
         except FileNotFoundError as error:
+            if "NoSuchBucket" not in str(error):
+                raise
             raise StoreError(
                 f"{where} can't be used: there is no bucket {self.url.bucket}. Make it, or correct"
                 " the URL"

@@ -63,16 +63,21 @@ def find_url(place: Path | str) -> StoreUrl | None:
     match = _URL.match(str(place))
     if not match or match[1] == "file":
         return None
-    parts = tuple(match[2].lstrip("/").rstrip("/").split("/"))
-    wrong = [part for part in parts[1:] if not _SEGMENT.match(part)]
-    wrong = wrong if _BUCKET.match(parts[0]) else [parts[0]]
+    url = StoreUrl(match[1], tuple(match[2].lstrip("/").rstrip("/").split("/")))
+    check_url(url)
+    return url
+
+
+def check_url(url: StoreUrl) -> None:
+    """Raise UsageError where a URL names what can't be a bucket or a folder."""
+    wrong = [part for part in url.parts[1:] if not _SEGMENT.match(part)]
+    wrong = wrong if _BUCKET.match(url.parts[0]) else [url.parts[0]]
     if wrong:
         raise UsageError(
-            f"{str(place)!r} can't be used as a URL: a part of it is {wrong[0]!r}. Write"
-            f" {match[1]}://BUCKET/FOLDER, of letters, digits and -_.=+,@~, without user, password"
-            " or options"
+            f"'{url}' can't be used as a URL: a part of it is {wrong[0]!r}. Write"
+            f" {url.scheme}://BUCKET/FOLDER, of letters, digits and -_.=+,@~, without user,"
+            " password or options"
         )
-    return StoreUrl(match[1], parts)
 
 
 def find_local(place: Path | str) -> Path:

@@ -7,7 +7,7 @@ ids are the manifest's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -32,9 +32,15 @@ from editproof.harness.stores.compaction import (
     read_index,
     read_part,
 )
-from editproof.harness.stores.copies import find_copy_folder, notes_of, remove_copy
-from editproof.harness.stores.objects import UNCHANGED, ObjectFolder, Version, do_at_once
-from editproof.harness.stores.places import StoreUrl, find_local, find_url
+from editproof.harness.stores.copies import find_folder, find_origin, notes_of, remove_copy
+from editproof.harness.stores.objects import (
+    UNCHANGED,
+    DeniedError,
+    ObjectFolder,
+    Version,
+    do_at_once,
+)
+from editproof.harness.stores.places import StoreUrl
 from editproof.harness.stores.record_lines import RecordLines, check_line, locked_journal
 
 FETCHED = (
@@ -54,6 +60,10 @@ SENT_LAST = (TABLE_INDEX, VERDICT)
 
 _FETCHED_AT_ONCE = 1000
 """Records held in memory while they are fetched."""
+
+
+_OPENED: dict[Path, RunCopy] = {}
+"""Copies that this process has opened: what was written into them is sent by `send_opened`."""
 
 
 class _FileNote(msgspec.Struct, frozen=True):
@@ -81,7 +91,7 @@ class RunCopy:
 
     def __init__(self, url: StoreUrl) -> None:
         self.url = url
-        self.folder = find_copy_folder(url)
+        self.folder = find_folder(str(url))
         self.objects = ObjectFolder(url)
         self._notes = self._read_notes()
 
@@ -96,6 +106,7 @@ class RunCopy:
             if is_locked:
                 self._fetch_records(manifest)
         self._write_notes()
+        _OPENED[self.folder] = self
         return self.folder
 
     def begin(self, manifest_file: bytes) -> None:
@@ -105,13 +116,16 @@ class RunCopy:
         remove_copy(self.folder)
         self._notes = _Notes()
         write_atomically(self.folder / MANIFEST, manifest_file)
-        self._note_file(MANIFEST, {})
         self._write_notes()
+        _OPENED[self.folder] = self
 
     def send(self) -> None:
         """Send what was written into the copy since, and remove what was removed. Raises
         StoreError.
         """
+        if not self.folder.is_dir():
+            return
+        self._notes = self._read_notes()
         changed = [name for name in self._list_files() if self._is_changed(name)]
         do_at_once(self._send_file, [name for name in changed if name not in SENT_LAST])
         gone = [name for name in self._notes.files if not (self.folder / name).is_file()]
@@ -143,7 +157,6 @@ class RunCopy:
             self._notes, is_known = _Notes(), False
         if not is_known:
             write_atomically(path, found.data)
-            self._note_file(MANIFEST, found.version)
         return load_manifest(self.folder)
 
     def _fetch_file(self, name: str) -> None:
@@ -217,11 +230,11 @@ class RunCopy:
             file.writelines(line + b"\n" for line in lines)
 
     def _list_files(self) -> Iterator[str]:
-        """Files that belong to the run, by their names in it. Records and pictures go by
-        themselves.
+        """Files that a command may have written, by their names in the run. Manifest, records and
+        pictures go by themselves.
         """
         for top in sorted(self.folder.iterdir()):
-            if top.name not in {JOURNAL, BLOBS}:
+            if top.name not in {MANIFEST, JOURNAL, BLOBS}:
                 for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
                     if path.is_file() and not path.name.startswith("."):
                         yield path.relative_to(self.folder).as_posix()
@@ -268,5 +281,18 @@ def open_run(place: Path | str) -> Path:
     """The folder of a run: as it is, or the local copy of a URL, up to date. Raises as
     `RunCopy.open`.
     """
-    url = find_url(place)
-    return RunCopy(url).open() if url else find_local(place)
+    folder = find_folder(place)
+    origin = find_origin(folder)
+    return RunCopy(origin).open() if origin else folder
+
+
+def send_opened(warn: Callable[[str], None]) -> None:
+    """Send what was written into the copies that this process has opened. Where a store may only be
+    read, that is a warning. Raises StoreError.
+    """
+    while _OPENED:
+        folder, copy = _OPENED.popitem()
+        try:
+            copy.send()
+        except DeniedError as error:
+            warn(f"what was written stays in {folder}: {error}")

@@ -38,9 +38,8 @@ from editproof.harness.records.journal import Journal
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.manifest import Manifest, write_manifest
 from editproof.harness.records.runs import BLOBS
-from editproof.harness.stores.copies import find_origin
+from editproof.harness.stores.copies import find_folder, find_origin
 from editproof.harness.stores.object_run import ObjectRunStore
-from editproof.harness.stores.places import find_local, find_url
 
 
 class RunStore(Protocol):
@@ -120,5 +119,6 @@ def open_run_store(place: Path | str) -> RunStore:
     """Where a run is written to: a local folder, a URL, or the local copy of one. Nothing is read
     or written yet. Raises UsageError where a URL can't be used.
     """
-    url = find_url(place) or find_origin(Path(place))
-    return ObjectRunStore(url) if url else LocalRunStore(find_local(place))
+    folder = find_folder(place)
+    origin = find_origin(folder)
+    return ObjectRunStore(origin) if origin else LocalRunStore(folder)
