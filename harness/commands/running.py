@@ -135,6 +135,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            metavar="I/N",
+            help="Run part I of N of the scenes; `editproof runs merge` puts the parts together.",
+            show_default=False,
+        ),
+    ] = "",
     baseline: Baseline = None,
     only_list: Annotated[
         bool,
@@ -177,6 +185,7 @@ def run(
             trust=trust,
             repeats=repeat,
             max_cost=max_cost,
+            shard=shard,
         )
         if only_list:
             print_table(plan_run(asked, find_project()), as_json=as_json)
@@ -347,6 +356,7 @@ def _show(
     ]
     place = name_place(run.folder)
     lines += [f"run:     {place}"]
+    lines += [f"shard:   {run.manifest.shard} of the suite"] if run.manifest.shard else []
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
     step = choose_next_step(verdict, place) or _advise_on_budgets(run, place)
     lines += [f"next:    {step}"] if step else []

@@ -63,6 +63,7 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
         "edits_of": run.manifest.edits_of,
         "suite": run.manifest.suite.name,
         "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
+        "shard": str(run.manifest.shard or ""),
         "cases": len(run.manifest.cases),
         "not_applicable": [asdict(one) for one in run.manifest.not_applicable],
         "finished": len(run.endings),

@@ -28,6 +28,7 @@ from editproof.harness.operations.prune_cache import keep_cache_small
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
+from editproof.harness.records.shards import Shard, parse_shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
@@ -70,6 +71,8 @@ class RunRequest:
     """Edits of each scene by a model that takes no seed; 0: the suite says it."""
     max_cost: float | None = None
     """Most that the edits may cost; None: any amount."""
+    shard: str = ""
+    """`2/4`; empty: the whole suite, or the resumed run's part."""
 
     @property
     def names_no_suite(self) -> bool:
@@ -206,9 +209,17 @@ def _make_config(
         trust=trust,
         limits=settings.limits,
         max_cost=asked.max_cost,
+        shard=_choose_shard(asked, resumed),
         # last, since it makes a folder
         folder=resumed or find_out_folder(asked.out, project, suite),
     )
+
+
+def _choose_shard(asked: RunRequest, resumed: Path | None) -> Shard | None:
+    shard = parse_shard(asked.shard)
+    if shard is None and resumed:
+        return load_manifest(resumed).shard
+    return shard
 
 
 def _find_resumed(asked: RunRequest, project: Project) -> Path | None:

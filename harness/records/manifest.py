@@ -16,6 +16,7 @@ from editproof.harness.records.json_files import (
     write_atomically,
 )
 from editproof.harness.records.old_names import rename_models
+from editproof.harness.records.shards import Shard
 from editproof.harness.records.suites import Suite
 from editproof.harness.records.vocabulary import Better
 from editproof.pipelines.contract import Capabilities
@@ -107,11 +108,13 @@ class Manifest:
     """The run that made the edits, where they were only measured here; empty: this one."""
     not_applicable: tuple[NotApplicable, ...] = ()
     """What of the suite its models can't be asked."""
+    shard: Shard | None = None
+    """Which part of the suite it has; None: the whole."""
 
     @property
     def is_partial(self) -> bool:
         """Whether something of the suite was left out, so that a rule may have nothing to judge."""
-        return self.suite.narrowed or bool(self.not_applicable)
+        return self.suite.narrowed or bool(self.not_applicable) or self.shard is not None
 
     @property
     def has_checksums(self) -> bool:

@@ -29,6 +29,7 @@ from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
+from editproof.harness.records.shards import Shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.tables import write_tables
 from editproof.harness.running.cache import CarefulCache
@@ -42,7 +43,13 @@ from editproof.harness.running.pipeline_process import (
 from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
 from editproof.harness.stores.run_store import RunStore, open_run_store
-from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
+from editproof.harness.suites.cases import (
+    describe_metrics,
+    expand_suite,
+    machine,
+    take_shard,
+    versions,
+)
 from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.loader import parse
 
@@ -73,6 +80,8 @@ class RunConfig:
     """Called with a line about what is waited for."""
     max_cost: float | None = None
     """Most that this command's edits may cost, in the user's currency; None: any amount."""
+    shard: Shard | None = None
+    """The part of the suite to run; None: the whole."""
 
     @property
     def setup(self) -> WorkerSetup:
@@ -148,6 +157,7 @@ def _manifest(config: RunConfig) -> Manifest:
     pipelines = describe(suite.models, config.limits, config.say)
     stated = versions()
     expanded = expand_suite(suite, pipelines, config.weights, config.trust)
+    cases, left_out = take_shard(expanded, config.shard)
     return Manifest(
         schema=SCHEMA,
         editproof=stated["editproof"],
@@ -155,10 +165,11 @@ def _manifest(config: RunConfig) -> Manifest:
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
-        cases=expanded.cases,
-        not_applicable=expanded.not_applicable,
+        cases=cases,
+        not_applicable=left_out,
         versions=stated,
         machine=machine(),
+        shard=config.shard and replace(config.shard, scenes=expanded.scenes),
     )
 
 
@@ -235,7 +246,7 @@ def _open(config: RunConfig, manifest: Manifest, store: RunStore) -> dict[str, C
 
 def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
     """Raise UsageError unless a run started now would give what the one before was giving."""
-    parts = ("suite", "pipelines", "metrics", "versions", "machine", "cases")
+    parts = ("suite", "shard", "pipelines", "metrics", "versions", "machine", "cases")
     for one in manifest_differences(before, now, *parts):
         if one.name == "cases":
             detail = "the code that draws or measures has changed since"
@@ -282,6 +293,7 @@ def _finish(
         done += 1
         progress(counted, done, total)
 
+    cache.fetch(case for case in manifest.cases if case.id not in finished)
     left = []
     before = None
     for case in manifest.cases:

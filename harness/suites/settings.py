@@ -53,7 +53,7 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     folder: str = ""
-    """Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
+    """A folder or a URL. Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
     max_size: str = "20 GB"
     """How large it may be after a run; empty: as large as it gets."""
 
