@@ -1,10 +1,9 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
 And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
-machine; `audit`, which lists vulnerabilities and
-licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
-other releases; `train`, which makes `microfill`.
+machine; `audit`, which lists vulnerabilities and licences of the libraries; `bench`, which times
+the metrics; `attack`, which tries to break everything; `studies`, which measures single choices;
+`older` and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import json

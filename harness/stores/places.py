@@ -63,20 +63,24 @@ def find_url(place: Path | str) -> StoreUrl | None:
     match = _URL.match(str(place))
     if not match or match[1] == "file":
         return None
-    url = StoreUrl(match[1], tuple(match[2].lstrip("/").rstrip("/").split("/")))
+    url = StoreUrl(match[1], tuple(match[2].removeprefix("/").removesuffix("/").split("/")))
     check_url(url)
     return url
 
 
 def check_url(url: StoreUrl) -> None:
     """Raise UsageError where a URL names what can't be a bucket or a folder."""
+    if "@" in url.parts[0]:  # not repeated: it may be a password
+        raise UsageError(
+            f"a URL of {url.scheme}:// names a user or a password. Leave them out: credentials come"
+            " from the environment"
+        )
     wrong = [part for part in url.parts[1:] if not _SEGMENT.match(part)]
     wrong = wrong if _BUCKET.match(url.parts[0]) else [url.parts[0]]
     if wrong:
         raise UsageError(
             f"'{url}' can't be used as a URL: a part of it is {wrong[0]!r}. Write"
-            f" {url.scheme}://BUCKET/FOLDER, of letters, digits and -_.=+,@~, without user,"
-            " password or options"
+            f" {url.scheme}://BUCKET/FOLDER, of letters, digits, spaces and -_.=+,@~"
         )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,6 +47,41 @@ def names(url: str) -> set[str]:
     where = find_url(url)
     assert where
     return {found.name.partition("/")[0] for found in ObjectFolder(where).list()}
+
+
+@needs_s3
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_was(endpoint: str, folder: Path, command: Command) -> None:
+    """From another folder for copies, as on another machine: each case ends once."""
+    url = f"s3://{BUCKET}/{uuid4().hex}/killed"
+    where = find_url(url)
+    assert where
+    objects = ObjectFolder(where)
+    program = str(Path(sys.executable).parent / "editproof")
+    words = [program, "run", "--no-cache", "--jobs", "1", "--out", url]
+    driver = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: len(list(objects.list("cases/"))) >= 2, driver)
+    finally:
+        driver.kill()
+        driver.wait()
+    before = {found.name: found.modified for found in objects.list("cases/")}
+    env = {"EDITPROOF_CACHE": str(folder / "elsewhere")}
+    done = command("run", "--resume", "--out", url, "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["run"] == url
+    assert said["finished"] == said["cases"] > len(before)
+    assert editproof.load(url).missing == ()
+    assert "lease.json" not in names(url)
+    assert command("gate", url).returncode == 3  # there is no baseline
+    assert command("report", url, "--maps", "0").returncode == 0
+
+
+def wait_for(is_so: Callable[[], bool], driver: subprocess.Popen[bytes]) -> None:
+    while not is_so():
+        assert driver.poll() is None, "the run ended first"
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
