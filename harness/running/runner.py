@@ -42,6 +42,7 @@ from editproof.harness.running.pipeline_process import (
 )
 from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
+from editproof.harness.stores.copies import name_place
 from editproof.harness.stores.run_store import RunStore, open_run_store
 from editproof.harness.suites.cases import (
     describe_metrics,
@@ -256,7 +257,9 @@ def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
             detail = _explain_pipeline(one.name.partition(".")[2], one.before, one.now)
         else:
             detail = f"{one.name} was {one.before}, now it is {one.now}"
-        raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+        raise UsageError(
+            f"{name_place(folder)} can't be resumed: {detail}. Start a new run without --resume"
+        )
 
 
 def _explain_pipeline(name: str, before: PipelineInfo, now: PipelineInfo) -> str:
@@ -315,7 +318,7 @@ def _finish(
     if len(paid) < len(left):
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
-            f" more to spend, `editproof run --resume --out {shlex.quote(str(config.folder))}"
+            f" more to spend, `editproof run --resume --out {shlex.quote(name_place(config.folder))}"
             " --max-cost AMOUNT` continues"
         )
     return made

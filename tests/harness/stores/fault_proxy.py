@@ -11,7 +11,7 @@ from typing import Literal
 
 import httpx2
 
-Fault = Literal["", "500", "503", "slow", "truncated", "denied", "lost"]
+Fault = Literal["", "429", "500", "503", "slow", "truncated", "denied", "lost"]
 """`lost`: the request is done, and its answer never comes."""
 
 Choose = Callable[[str, str, int], Fault]
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = proxy.choose(*key, proxy.asked[key])
         proxy.asked[key] += 1
         proxy.faults[fault] += 1
-        if fault in {"500", "503"}:
+        if fault in {"429", "500", "503"}:
             self._send(int(fault), {"Content-Type": "application/xml"}, b"<Error/>")
             return
         if fault == "denied":

@@ -18,8 +18,8 @@ from editproof.harness.commands.cli import app
 from editproof.harness.records.runs import load
 from editproof.harness.stores.objects import ObjectFolder
 from editproof.harness.stores.places import find_url
-from tests.harness.conftest import SETTINGS
-from tests.harness.stores.conftest import Elsewhere
+from tests.harness.conftest import SETTINGS, Command
+from tests.harness.stores.conftest import BUCKET, Elsewhere, needs_s3
 
 SUITE = """
 name = "small"

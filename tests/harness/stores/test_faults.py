@@ -65,7 +65,7 @@ def check_run(url: str) -> None:
     assert path.read_bytes() == content_of("case 2")
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "truncated", "lost"])
+@pytest.mark.parametrize("fault", ["429", "500", "503", "truncated", "lost"])
 def test_a_fault_that_passes_is_not_noticed(
     fault: Fault, proxy: FaultProxy, elsewhere: Elsewhere
 ) -> None:
