@@ -316,9 +316,10 @@ def _finish(
     if cost:
         warn(f"{len(made)} edits were made, for {cost:g} by the prices of their pipelines")
     if len(paid) < len(left):
+        place = shlex.quote(name_place(config.folder))
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
-            f" more to spend, `editproof run --resume --out {shlex.quote(name_place(config.folder))}"
+            f" more to spend, `editproof run --resume --out {place}"
             " --max-cost AMOUNT` continues"
         )
     return made

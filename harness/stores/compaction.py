@@ -1,7 +1,7 @@
 """Records of a run in few objects: some thousand cases to a part.
 
 cases/ID.json            a finished case, written once: a line of the journal
-failures/ID.json         the last error of a case that has not finished
+failures/ID.json         the last error of a case; it counts while the case has not finished
 parts/DIGEST.jsonl.gz    lines of the journal, named by the hash of the object
 parts.json               which parts there are; it is read by its name, so no listing hides one
 

@@ -22,7 +22,6 @@ from editproof.harness.stores.blobs import send_pictures
 from editproof.harness.stores.compaction import (
     CASES,
     CASES_A_PART,
-    FAILURES,
     MOST_CASE_BYTES,
     add_part,
     name_case,
@@ -30,7 +29,7 @@ from editproof.harness.stores.compaction import (
 )
 from editproof.harness.stores.lease import LEASE, Lease
 from editproof.harness.stores.places import StoreUrl
-from editproof.harness.stores.record_lines import RecordLines, check_line
+from editproof.harness.stores.record_lines import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.run_copy import RunCopy
 
 
@@ -45,8 +44,10 @@ class ObjectRunStore:
         """Pictures that this process has sent."""
         self._lease: Lease | None = None
         self._journal: Journal | None = None
-        self._unpacked = 0
-        """Finished cases that may lie in objects of their own."""
+        self._finished: set[str] = set()
+        """Ids of the cases that have ended without an error, where this process drives the run."""
+        self._unpacked: dict[str, Place] = {}
+        """Of these, those in objects of their own: where they lie in the journal."""
 
     def start(self, manifest: Manifest) -> None:
         """As RunStore.start."""
@@ -63,7 +64,14 @@ class ObjectRunStore:
         self._copy.open()  # where there is no run, nobody gets a lease
         with self._driving():
             self._copy.open()
-            self._unpacked = sum(1 for _ in self._objects.list(f"{CASES}/"))
+            lines = RecordLines(self.folder)
+            self._finished = lines.finished
+            there = {found.name for found in self._objects.list(f"{CASES}/")}
+            self._unpacked = {
+                case_id: lines.places[case_id]
+                for case_id in lines.finished
+                if name_case(case_id) in there
+            }
 
     def put(self, record: CaseRecord) -> CaseRecord:
         """As RunStore.put. Raises StoreError, and IncompleteError where another process drives the
@@ -86,18 +94,25 @@ class ObjectRunStore:
         """As RunStore.note."""
         if self._journal is None:
             raise RuntimeError("the run was neither started nor resumed")
-        self._journal.append(record)
-        self._unpacked += record.error is None
-        if self._unpacked >= 2 * CASES_A_PART:
+        if record.case.id in self._finished:
+            return
+        place = self._journal.append(record)
+        if record.error is None:
+            self._finished.add(record.case.id)
+            self._unpacked[record.case.id] = place
+        if len(self._unpacked) >= CASES_A_PART:
             self._pack()
 
     def close(self) -> None:
         """As RunStore.close. The journal of the working folder is in order then."""
         try:
             if self._journal:
+                manifest = load_manifest(self.folder)
+                if self._finished >= {case.id for case in manifest.cases}:
+                    self._pack()
                 self._journal.close()
                 self._journal = None
-                self._finish()
+                self._copy.put_records_in_order(manifest)
         finally:
             if self._lease:
                 self._lease.release()
@@ -109,17 +124,10 @@ class ObjectRunStore:
         self._lease = Lease(self._objects)
         try:
             yield
-            self._journal = Journal(self.folder)
+            self._journal = Journal(self.folder, durable=False)  # the store has the record
         except BaseException:
             self.close()
             raise
-
-    def _finish(self) -> None:
-        """Bring the journal into its order, and where the run is whole its records into parts."""
-        manifest = load_manifest(self.folder)
-        lines = self._copy.put_records_in_order(manifest)
-        if lines.finished >= {case.id for case in manifest.cases}:
-            self._pack()
 
     def _put_record(self, record: CaseRecord) -> CaseRecord:
         """Write the case's object, unless there is one; give the record that counts."""
@@ -146,16 +154,9 @@ class ObjectRunStore:
         return decode_record(line, CaseRecord, where, verified=True)
 
     def _pack(self) -> None:
-        """Put the cases that lie in objects of their own into parts."""
-        lines = RecordLines(self.folder)
-        names = [found.name for found in self._objects.list(f"{CASES}/")]
-        by_id = {name.removeprefix(f"{CASES}/").removesuffix(".json"): name for name in names}
-        ids = [case_id for case_id in by_id if case_id in lines.finished]
-        for first in range(0, len(ids), CASES_A_PART):
-            some = ids[first : first + CASES_A_PART]
-            add_part(self._objects, list(lines.read(some)))
-            self._objects.remove([by_id[case_id] for case_id in some])
-        gone = [found.name for found in self._objects.list(f"{FAILURES}/")]
-        done = [name for name in gone if name.removeprefix(f"{FAILURES}/")[:-5] in lines.finished]
-        self._objects.remove(done)
-        self._unpacked = 0
+        """Put the cases that lie in objects of their own into a part."""
+        if self._unpacked:
+            lines = list(read_places(self.folder, self._unpacked.values()))
+            add_part(self._objects, lines)
+            self._objects.remove(map(name_case, self._unpacked))
+            self._unpacked = {}

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -266,10 +266,19 @@ class ObjectFolder:
             ) from error
 
 
-def do_at_once(do: Callable[[T], R], all_of: Iterable[T], at_once: int = AT_ONCE) -> list[R]:
-    """Call a function of ours with each, some of them at a time; the results in their order."""
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(do, all_of))
+def do_at_once(do: Callable[[T], R], all_of: Iterable[T]) -> list[R]:
+    """Call a function of ours with each, some of them at a time; the results in their order. What
+    it calls does not call this.
+    """
+    items = list(all_of)
+    if len(items) < 2:
+        return [do(item) for item in items]
+    return list(_start_threads().map(do, items))
+
+
+@cache
+def _start_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE)
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,10 @@ class _CaseHead(msgspec.Struct, frozen=True):
     error: dict[str, object] | None = None
 
 
+Place = tuple[int, int]
+"""Where a line starts in the journal, and how long it is with its end."""
+
+
 class RecordLines:
     """Where the record of each case lies in a journal. A finished case counts before a failure, the
     first answer before later ones, and the last failure before earlier ones.
@@ -33,38 +37,37 @@ class RecordLines:
     def __init__(self, folder: Path) -> None:
         """Read the journal of a folder. Raises DamagedError."""
         self._path = folder / JOURNAL
-        self._places: dict[str, tuple[int, int]] = {}
+        self.places: dict[str, Place] = {}
         self.finished: set[str] = set()
         """Ids of the cases that have ended without an error."""
         for head, place in read_lines(self._path, _CaseHead, verified=True):
             if head.case.id in self.finished:
                 continue
-            self._places[head.case.id] = place
+            self.places[head.case.id] = place
             if head.error is None:
                 self.finished.add(head.case.id)
-
-    def read(self, case_ids: Iterable[str]) -> Iterator[bytes]:
-        """The lines of these cases, in that order, without their ends."""
-        with self._path.open("rb") as file:
-            for case_id in case_ids:
-                start, length = self._places[case_id]
-                file.seek(start)
-                yield file.read(length).rstrip(b"\n")
 
     def put_in_order(self, manifest: Manifest) -> None:
         """Rewrite the journal with one line a case, in the manifest's order: the same records are
         the same bytes on every machine.
         """
-        ids = [case.id for case in manifest.cases if case.id in self._places]
-        places = [self._places[case_id] for case_id in ids]
+        places = [self.places[case.id] for case in manifest.cases if case.id in self.places]
         ends = [0, *(start + length for start, length in places)]
         size = self._path.stat().st_size if places else 0
         if ends[-1] == size and ends[:-1] == [start for start, _ in places]:
             return
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with partial.open("wb") as file:
-            file.writelines(line + b"\n" for line in self.read(ids))
+            file.writelines(line + b"\n" for line in read_places(self._path.parent, places))
         partial.replace(self._path)
+
+
+def read_places(folder: Path, places: Iterable[Place]) -> Iterator[bytes]:
+    """Lines of a folder's journal, without their ends."""
+    with (folder / JOURNAL).open("rb") as file:
+        for start, length in places:
+            file.seek(start)
+            yield file.read(length).rstrip(b"\n")
 
 
 @contextmanager
