@@ -7,7 +7,11 @@ run_store.py      a run that is being written: one contract, two implementations
 object_run.py     the one at a URL ─ compaction.py: its records in few objects
 lease.py          one writer at a time
 run_copy.py       a run at a URL, opened as a local folder, and what was written there sent back
+copied_journal.py its records, in one order on every machine
 blobs.py          its pictures, each fetched when it is first read
+baseline_copy.py  a baseline at a URL
+cache_copy.py     a cache at a URL
+runs_folder.py    a folder of runs at a URL: which there are, and how one goes
 
 Readers, workers and the gate know local folders only. A run at a URL has a *local copy*: its small
 files lie there, its pictures come when they are read, and what a command writes is sent back at its

@@ -27,9 +27,9 @@ from editproof.harness.stores.compaction import (
     name_case,
     name_failure,
 )
+from editproof.harness.stores.copied_journal import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.lease import LEASE, Lease
 from editproof.harness.stores.places import StoreUrl
-from editproof.harness.stores.record_lines import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.run_copy import RunCopy
 
 

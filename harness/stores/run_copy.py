@@ -32,6 +32,7 @@ from editproof.harness.stores.compaction import (
     read_index,
     read_part,
 )
+from editproof.harness.stores.copied_journal import RecordLines, check_line, locked_journal
 from editproof.harness.stores.copies import find_folder, find_origin, notes_of, remove_copy
 from editproof.harness.stores.objects import (
     UNCHANGED,
@@ -41,7 +42,6 @@ from editproof.harness.stores.objects import (
     do_at_once,
 )
 from editproof.harness.stores.places import StoreUrl
-from editproof.harness.stores.record_lines import RecordLines, check_line, locked_journal
 
 FETCHED = (
     VERDICT,
