@@ -151,11 +151,11 @@ class RunCopy:
                 " printed"
             )
         path = self.folder / MANIFEST
-        is_known = path.is_file()
-        if is_known and read_file(path) != found.data:  # another run was there before
+        if path.is_file() and read_file(path) != found.data:  # another run was there before
             remove_copy(self.folder)
-            self._notes, is_known = _Notes(), False
-        if not is_known:
+        if not path.is_file():
+            self._notes = _Notes()
+            (self.folder / JOURNAL).unlink(missing_ok=True)
             write_atomically(path, found.data)
         return load_manifest(self.folder)
 

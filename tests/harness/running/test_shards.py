@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 import editproof
+from editproof.harness.operations.merge_runs import merge_runs
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.manifest import Manifest, write_manifest
 from editproof.harness.records.runs import Run, blob_path
@@ -34,17 +36,17 @@ def whole() -> Manifest:
     return run_of(*records).manifest
 
 
-def shard_in(folder: Path, number: int, of: int, **changes: object) -> Run:
+def shard_in(place: Path | str, number: int, of: int, **changes: object) -> Run:
     """A part of the run, as `run --shard` leaves it."""
     shard = Shard(number, of, SUITE.scenes)
     cases = take_shard(SUITE, shard).cases
-    store = open_run_store(folder)
+    store = open_run_store(place)
     store.start(replace(whole(), cases=cases, shard=shard, **changes))  # type: ignore[arg-type]
     for one in cases:
-        write_pictures(folder, one.id, "scene")
+        write_pictures(store.folder, one.id, "scene")
         store.put(replace(cached_record(one.id, "scene"), case=one))
     store.close()
-    return editproof.load(folder)
+    return editproof.load(place)
 
 
 @pytest.fixture
@@ -131,6 +133,16 @@ def test_a_manifest_without_a_shard_is_a_whole_run(tmp_path: Path) -> None:
     text = (tmp_path / "manifest.json").read_text()
     assert '"shard": null' in text
     assert editproof.load(tmp_path).manifest.shard is None
+
+
+def test_shards_at_urls_become_a_run_at_a_url(tmp_path: Path) -> None:
+    home = f"memory://{uuid4().hex}"
+    for number in (1, 2):
+        shard_in(f"{home}/{number}", number, 2)
+    merge_runs(Path(f"{home}/whole"), [Path(f"{home}/2"), Path(f"{home}/1")])
+    merged = editproof.load(f"{home}/whole")
+    assert merged.manifest == whole()
+    assert [one.case for one in merged.records] == list(CASES)
 
 
 @pytest.mark.slow

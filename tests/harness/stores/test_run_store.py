@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -315,3 +316,14 @@ def test_a_url_that_is_used_again_is_another_run(url: str, elsewhere: Elsewhere)
     store.close()
     go_back()
     assert [one.case.step for one in read(url).records] == [2]
+
+
+def test_a_copy_that_somebody_removed_is_fetched_again(url: str, elsewhere: Elsewhere) -> None:
+    """What was noted of it is forgotten."""
+    store = open_run_store(url)
+    store.start(manifest())
+    put(store, *STEPS)
+    store.close()
+    elsewhere()
+    shutil.rmtree(read(url).folder)
+    assert read(url).records == tuple(map(record, STEPS))
