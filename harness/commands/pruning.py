@@ -84,9 +84,11 @@ def cache_prune(
 ) -> None:
     """Remove what was used least recently from the cache. Runs may go on meanwhile."""
     with errors(as_json=False):
-        from editproof.harness.operations.prune_cache import describe, prune_cache
+        from editproof.harness.operations.prune_cache import describe, prune_cache, prune_copies
 
         typer.echo(describe(prune_cache(older_than, max_size, find_project())))
+        if line := prune_copies(older_than):
+            typer.echo(line)
 
 
 @runs_app.command("list")

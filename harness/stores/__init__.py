@@ -2,7 +2,7 @@
 
 places.py         `s3://bucket/editproof`, taken apart
 objects.py        the objects below a URL: read, written, listed, with errors that say what to do
-copies.py         the local folder that stands for a URL
+copies.py         the local folder that stands for a URL ─ copy_pruning.py: which go
 run_store.py      a run that is being written: one contract, two implementations
 object_run.py     the one at a URL ─ compaction.py: its records in few objects
 lease.py          one writer at a time

@@ -27,14 +27,15 @@ def find_folder(place: Path | str) -> Path:
     url = find_url(place)
     if url is None:
         return find_local(place)
-    root = find_memory_root() if url.scheme == "memory" else _find_root()
+    root = find_memory_root() if url.scheme == "memory" else find_copies_root()
     return root.joinpath(url.scheme, *url.parts)
 
 
 def find_origin(folder: Path) -> StoreUrl | None:
     """The URL that a folder is the copy of; None: it is no copy."""
     root = next(
-        (root for root in (_find_root(), find_memory_root()) if folder.is_relative_to(root)), None
+        (root for root in (find_copies_root(), find_memory_root()) if folder.is_relative_to(root)),
+        None,
     )
     scheme, *parts = folder.relative_to(root).parts if root else ("",)
     if scheme not in SCHEMES or not parts:
@@ -64,8 +65,8 @@ def notes_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.json")
 
 
-def _find_root() -> Path:
-    """Beside the cache, unless that is at a URL."""
+def find_copies_root() -> Path:
+    """The folder of all copies: beside the cache, unless that is at a URL."""
     named = os.environ.get("EDITPROOF_CACHE", "")
     is_local = named and not find_url(named)
     cache_folder = Path(named).expanduser() if is_local else user_cache_path("editproof")

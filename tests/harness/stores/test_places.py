@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.journal import Journal
+from editproof.harness.records.manifest import write_manifest
 from editproof.harness.stores.copies import find_folder, find_origin, name_place
+from editproof.harness.stores.copy_pruning import prune_copies
 from editproof.harness.stores.places import find_url
+from tests.harness.made import measured, run_of
+from tests.harness.retention.cached import SIZE, write_pictures
 
 
 @pytest.mark.parametrize(
@@ -61,3 +68,19 @@ def test_a_password_is_neither_used_nor_repeated() -> None:
     with pytest.raises(UsageError, match="credentials come from the environment") as caught:
         find_url("s3://key:secret@bucket/runs")
     assert "secret" not in str(caught.value)
+
+
+def test_copies_that_nobody_opened_go() -> None:
+    """One that a run is being written into stays, whatever its age."""
+    for name in ("old", "written"):
+        folder = find_folder(f"s3://bucket/runs/{name}")
+        write_manifest(folder, run_of(measured(1.0)).manifest)
+        write_pictures(folder, "a case")
+    journal = Journal(find_folder("s3://bucket/runs/written"))
+    assert prune_copies(timedelta(days=1), now=time.time()) == (0, 0)
+    removed, freed = prune_copies(timedelta(days=1), now=time.time() + 100_000)
+    journal.close()
+    assert removed == 1
+    assert freed > SIZE
+    assert not find_folder("s3://bucket/runs/old").exists()
+    assert find_folder("s3://bucket/runs/written").exists()
