@@ -1,9 +1,9 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
-And `servers`, which tests adapters against real servers; `audit`, which lists vulnerabilities and
-licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
-other releases; `train`, which makes `microfill`.
+And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
+machine; `audit`, which lists vulnerabilities and licences of the libraries; `bench`, which times
+the metrics; `attack`, which tries to break everything; `studies`, which measures single choices;
+`older` and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import json
@@ -78,24 +78,57 @@ def servers(session: nox.Session) -> None:
         session.run("pytest", "tests/servers", *session.posargs, env=env)
 
 
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Test runs past one machine against an S3 API, which has an environment of its own; arguments
+    after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev,stores]")
+    home = Path(session.create_tmp()).resolve()
+    with _run_moto(session, home / "moto") as url:
+        words = ("tests/harness/stores", "-m", "slow or not slow")
+        session.run("pytest", *words, *session.posargs, env={"EDITPROOF_S3": url})
+
+
 @contextmanager
 def _run_iopaint(session: nox.Session, home: Path) -> Iterator[str]:
     """Install IOPaint into that folder, and serve its `cv2` model, which needs no weights."""
-    python = home / "bin" / "python"
+    needed = ("-r", "tests/servers/iopaint.txt", "standard-imghdr; python_version >= '3.13'")
+    _install_server(session, home, *needed)
+    (home / "models").mkdir(exist_ok=True)
+    command = [str(home / "bin" / "iopaint"), "start", "--model", "cv2", "--device", "cpu"]
+    env = {"HF_HOME": str(home / "models"), "HF_HUB_OFFLINE": "1"}
+    with _serve(session, home, [*command, "--model-dir", str(home / "models")], env) as url:
+        yield url
+
+
+@contextmanager
+def _run_moto(session: nox.Session, home: Path) -> Iterator[str]:
+    """Install moto into that folder, and serve its S3 API."""
+    _install_server(session, home, "moto[server,s3]>=5.1")
+    command = [str(home / "bin" / "python"), "-m", "moto.server"]
+    with _serve(session, home, command, {}) as url:
+        yield url
+
+
+def _install_server(session: nox.Session, home: Path, *needed: str) -> None:
+    """Install a server into an environment of its own."""
+    python = str(home / "bin" / "python")
     session.run_install("uv", "venv", "--quiet", "--allow-existing", str(home))
-    session.run_install(
-        *("uv", "pip", "install", "--quiet", "--python", str(python)),
-        *("-r", "tests/servers/iopaint.txt", "standard-imghdr; python_version >= '3.13'"),
-    )
+    session.run_install("uv", "pip", "install", "--quiet", "--python", python, *needed)
+
+
+@contextmanager
+def _serve(
+    session: nox.Session, home: Path, command: list[str], env: dict[str, str]
+) -> Iterator[str]:
+    """Start a server that only this machine reaches, and give its URL when it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [str(home / "bin" / "iopaint"), "start", "--model", "cv2", "--device", "cpu"]
-    where = ["--host", "127.0.0.1", "--port", port, "--model-dir", str(home / "models")]
-    (home / "models").mkdir(exist_ok=True)
-    env = {**os.environ, "HF_HOME": str(home / "models"), "HF_HUB_OFFLINE": "1"}
+    words = [*command, "--host", "127.0.0.1", "--port", port]
     with (home / "server.log").open("w") as log:
-        server = subprocess.Popen([*command, *where], stdout=log, stderr=log, env=env)
+        server = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **env})
         try:
             _wait_for(int(port), server, session)
             yield f"http://127.0.0.1:{port}"

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 
 def load(folder: Path | str) -> Run:
-    """Read a run folder; see editproof.harness.records.runs.load."""
+    """Read a run in a folder or at a URL; see editproof.harness.records.runs.load."""
     from editproof.harness.records import runs
+    from editproof.harness.stores.run_copy import open_run
 
-    return runs.load(folder)
+    return runs.load(open_run(folder))
 
 
 def claim_packages() -> NoReturn:

@@ -240,7 +240,7 @@ def judge(arguments: Sequence[str], root: Path, baseline: str | Path | None = No
     gate = _editproof(["gate", said["run"], *against, "--no-github"], root)
     if gate.returncode not in {0, 1, 3} or not gate.stdout:
         raise GateError(_error(gate))
-    return _read(Path(said["run"]), gate.stdout)
+    return _read(Path(said["folder"]), gate.stdout)
 
 
 SHOWN = pytest.StashKey[bool]()

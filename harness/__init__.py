@@ -16,5 +16,6 @@ processes/     child processes, and the threads that each may use
 pictures/      pictures by their hash, and what two of them differ by
 suites/        suites, settings, cases, and the tasks that they ask
 metrics/       what is measured, by aspect of damage
+stores/        where runs, baselines and the cache lie: a folder, or a URL
 records/       what lies on disk and travels in memory: types, run folders, tables, messages
 """

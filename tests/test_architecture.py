@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.pictures", "harness.processes"),
     ("harness.suites",),
     ("harness.metrics",),
+    ("harness.stores",),
     ("harness.retention",),
     ("harness.records",),
     ("pipelines", "vectors"),

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from editproof.harness.baselines.baseline_folder import ACCEPTED_PICTURE, read_accepted_runs
 from editproof.harness.gate.judge import GateResult
+from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.links import bring, bring_picture
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs, read_traces
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.cases import list_pictures
 from editproof.harness.records.digests import is_digest
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, write_json
 from editproof.harness.records.runs import BLOBS, Run, blob_path
 from editproof.harness.records.verdicts import Outcome
+from editproof.harness.stores.copies import find_origin, name_place
 
 
 def keep_accepted_side(
@@ -44,7 +47,9 @@ def keep_accepted_side(
     bring(source / JOURNAL, target / JOURNAL)
     also = _list_further_answers(ids, baseline)
     digest = file_digest(target / JOURNAL)
-    write_json(target / PAIRS, Pairs(str(source), dict(ids), also, list(result.unchanged), digest))
+    write_json(
+        target / PAIRS, Pairs(name_place(source), dict(ids), also, list(result.unchanged), digest)
+    )
     traces = read_traces(target / JOURNAL)
     called = {
         case_id
@@ -61,7 +66,11 @@ def keep_accepted_side(
                     stage.artefact for stage in traces[other].stages if stage.artefact
                 )
     folders = [source, *_find_accepted_runs(source, run.folder.parent), *([cache] if cache else [])]
-    for digest in filter(None, (*needed, *_find_unshared(run.folder))):
+    wanted = [*needed, *_find_unshared(run.folder)]
+    if find_origin(run.folder):  # what its records name is in the store, whether it is here or not
+        named = {digest for record in run.records for digest in list_pictures(record)}
+        wanted = [digest for digest in needed if digest not in named]
+    for digest in filter(None, wanted):
         _bring_picture(digest, run.folder, folders)
 
 
@@ -102,8 +111,7 @@ def _find_unshared(run_folder: Path) -> Iterator[str]:
 
 def _bring_picture(digest: str, run_folder: Path, folders: Iterable[Path]) -> None:
     target = blob_path(run_folder, digest)
-    for path in (blob_path(folder, digest) for folder in folders):
-        if path.is_file():
-            with suppress(FileNotFoundError):  # the cache was pruned meanwhile
-                bring_picture(path, target)
-                return
+    path = pictures.path_in(folders, digest)
+    if path:
+        with suppress(FileNotFoundError):  # the cache was pruned meanwhile
+            bring_picture(path, target)

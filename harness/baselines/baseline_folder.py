@@ -40,6 +40,7 @@ from editproof.harness.records.json_files import file_digest, read_json, write_j
 from editproof.harness.records.manifest import MANIFEST, SCHEMA, Manifest, write_manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import TABLE_INDEX, TABLES, write_tables
+from editproof.harness.stores.blobs import fetch_picture
 
 ACCEPTED_PICTURE = "actual"
 ALSO = "also"
@@ -261,6 +262,6 @@ def _find_picture(digest: str, folders: Sequence[Path]) -> Path:
     that is damaged is taken where there is no other.
     """
     paths = [blob_path(folder, digest) for folder in folders]
-    found = [path for path in paths if path.is_file()]
+    found = [path for path in paths if path.is_file()] or list(filter(fetch_picture, paths))
     intact = (path for path in found if pictures.is_intact(path, path.read_bytes()))
     return next(intact, (found or paths)[0])

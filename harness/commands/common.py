@@ -108,7 +108,8 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
     exception does.
     """
     try:
-        yield
+        with _sending_back():
+            yield
     except EditproofError as error:
         details = [plain_line(note) for note in getattr(error, "__notes__", [])]
         _fail(str(error), error.exit_code, as_json=as_json, details=details)
@@ -128,6 +129,25 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
         hint = " ".join(getattr(stop, "__notes__", [])) or goes_on
         line = f"stopped. {hint}" if hint else "stopped"
         _fail(line, exit_code_of(stop), as_json=as_json)
+
+
+@contextmanager
+def _sending_back() -> Iterator[None]:
+    """Send back what a command has written, however it ends but by an error."""
+    try:
+        yield
+    except typer.Exit:
+        send_back()
+        raise
+    send_back()
+
+
+def send_back() -> None:
+    """Send what was written into the local copies of runs at URLs. Raises StoreError."""
+    if "editproof.harness.stores.run_copy" in sys.modules:  # else no run was opened
+        from editproof.harness.stores.run_copy import send_opened
+
+        send_opened(lambda line: typer.echo(f"editproof: {line}", err=True))
 
 
 def _fail(message: str, code: int, *, as_json: bool, details: Sequence[str] = ()) -> NoReturn:

@@ -59,11 +59,14 @@ def compare(
     with errors(as_json):
         from editproof.harness.operations import progress
         from editproof.harness.operations.compare import compare_runs
+        from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
         from editproof.reports.html.comparison_page import write_comparison
         from editproof.reports.html.single_file import check_size, write_single_file
 
         report = progress.show_pairs(console(stderr=True), "pairs of pictures")
         compared = compare_runs(a, b, _models(models, one_run=b is None), find_project(), report)
+        for run in (compared.a, compared.b):
+            fetch_shown_pictures(run)
         if single_file:
             check_size(compared.found.pairs)
         page = write_comparison(

@@ -36,6 +36,7 @@ def report(
     """Write the HTML report of a run and name its page."""
     with errors(as_json=False):
         from editproof.harness.operations.draw_maps import draw_maps, parse_map_count
+        from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
         from editproof.harness.operations.project import load_run
         from editproof.reports.html.report import write_report
         from editproof.reports.html.single_file import check_size, write_single_file
@@ -44,5 +45,6 @@ def report(
         if single_file:
             check_size(len(done.manifest.cases))
         draw_maps(done, find_project(), most=parse_map_count(maps))
+        fetch_shown_pictures(done)
         page = write_report(done, out)
         typer.echo(write_single_file(page) if single_file else page)

@@ -84,9 +84,11 @@ def cache_prune(
 ) -> None:
     """Remove what was used least recently from the cache. Runs may go on meanwhile."""
     with errors(as_json=False):
-        from editproof.harness.operations.prune_cache import describe, prune_cache
+        from editproof.harness.operations.prune_cache import describe, prune_cache, prune_copies
 
         typer.echo(describe(prune_cache(older_than, max_size, find_project())))
+        if line := prune_copies(older_than):
+            typer.echo(line)
 
 
 @runs_app.command("list")
@@ -100,6 +102,39 @@ def runs_list(baseline: AcceptedBaseline = None, as_json: Json = False) -> None:
             typer.echo("there are no runs yet")
             return
         print_table([_run_row(one, as_json=as_json) for one in runs], as_json=as_json)
+
+
+@runs_app.command(
+    "merge",
+    epilog="""\b
+Examples:
+  editproof run nightly --shard 1/2 --out parts/1     on one machine
+  editproof run nightly --shard 2/2 --out parts/2     on another
+  editproof runs merge runs/nightly parts/1 parts/2   the whole run; then editproof gate
+""",
+)
+def runs_merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder or URL of the whole run.")],
+    shards: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="All shards, in any order.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put the shards of a run together to one whole run, pictures included.
+
+    Exits 2 where they are not of the same run, or one of them is missing.
+    """
+    with errors(as_json):
+        from editproof.harness.operations.merge_runs import merge_runs
+        from editproof.harness.records.wording import count_noun
+        from editproof.harness.stores.copies import name_place
+
+        merged = merge_runs(out, shards)
+        place, planned = name_place(merged.folder), len(merged.manifest.cases)
+        if as_json:
+            print_json({"run": place, "cases": planned, "finished": len(merged.endings)})
+            return
+        typer.echo(f"merged: {place}, {len(merged.endings)} of {count_noun(planned, 'case')}")
 
 
 @runs_app.command(

@@ -26,6 +26,7 @@ from editproof.harness.commands.common import (
     errors,
     find_project,
     print_table,
+    send_back,
 )
 from editproof.harness.records.exit_codes import ExitCode
 
@@ -140,6 +141,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            metavar="I/N",
+            help="Run part I of N of the scenes; `editproof runs merge` puts the parts together.",
+            show_default=False,
+        ),
+    ] = "",
     baseline: Baseline = None,
     only_list: Annotated[
         bool,
@@ -182,6 +191,7 @@ def run(
             trust=trust,
             repeats=repeat,
             max_cost=max_cost,
+            shard=shard,
         )
         if only_list:
             print_table(plan_run(asked, find_project()), as_json=as_json)
@@ -232,10 +242,13 @@ def report_run(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     could not.
     """
     from editproof.harness.operations.draw_maps import draw_maps_of_findings
+    from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
     from editproof.reports.html.report import write_report
 
     draw_maps_of_findings(done, find_project())
+    fetch_shown_pictures(done)
     page = write_report(done)
+    send_back()
     _show(done, page=page, as_json=as_json, quiet=quiet)
     incomplete = done.missing or any(ending.error for ending in done.endings.values())
     raise typer.Exit(ExitCode.INCOMPLETE if incomplete else ExitCode.OK)
@@ -300,6 +313,7 @@ def gate(
         project = find_project()
         report = progress.show_pairs(console(stderr=True), "pairs of pictures", quiet=as_json)
         judged = judge_run(load_run(run, project), baseline, project, report)
+        send_back()
         commands = publish.publish(judged.manifest, _read_verdict(judged), asked)
         with _stop_commands(asked.github and not as_json):
             _show(judged, page=None, as_json=as_json, quiet=False, with_cases=False)
@@ -322,6 +336,7 @@ def _show(
     if quiet:
         return
     from editproof.harness.retention.sizes import describe_size, measure_folder
+    from editproof.harness.stores.copies import name_place
     from editproof.reports.common.drift import list_drift_lines
     from editproof.reports.common.text import make_case_table
     from editproof.reports.common.verdict import list_jod_lines
@@ -345,9 +360,11 @@ def _show(
         *list_verdict(verdict),
         *list_drift_lines(run),
     ]
-    lines += [f"run:     {run.folder}"]
+    place = name_place(run.folder)
+    lines += [f"run:     {place}"]
+    lines += [f"shard:   {run.manifest.shard} of the suite"] if run.manifest.shard else []
     lines += [f"edits:   of {run.manifest.edits_of}"] if run.manifest.edits_of else []
-    step = choose_next_step(verdict, run.folder) or _advise_on_budgets(run)
+    step = choose_next_step(verdict, place) or _advise_on_budgets(run, place)
     lines += [f"next:    {step}"] if step else []
     lines += [f"size:    {describe_size(measure_folder(run.folder))}"] if page else []
     lines += [f"report:  {page}"] if page else []
@@ -355,7 +372,7 @@ def _show(
         terminal.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _advise_on_budgets(run: Run) -> str:
+def _advise_on_budgets(run: Run, place: str) -> str:
     """What to do about a first run that is over budgets of a shipped suite; empty: it is not."""
     from editproof.harness.suites.suite import shipped_suites
 
@@ -367,7 +384,7 @@ def _advise_on_budgets(run: Run) -> str:
         return ""
     return (
         f"look at the report. If its pictures are right, `editproof baseline accept"
-        f" {shlex.quote(str(run.folder))}` accepts what they are over the budgets of {suite}"
+        f" {shlex.quote(place)}` accepts what they are over the budgets of {suite}"
     )
 
 

@@ -11,6 +11,7 @@ from editproof.harness.operations.project import find_noise_floor, make_looking
 from editproof.harness.records import runs
 from editproof.harness.records.comparison import Comparison
 from editproof.harness.records.runs import Run
+from editproof.harness.stores.run_copy import open_run
 from editproof.harness.suites.settings import Project
 
 
@@ -33,8 +34,8 @@ def compare_runs(
     """Compare B with A, or (B None) two models of A. What is measured of their pictures stays in
     B's folder.
     """
-    before = runs.load(a)
-    after = runs.load(b) if b else before
+    before = runs.load(open_run(a))
+    after = runs.load(open_run(b)) if b else before
     noise = find_noise_floor(after.manifest.suite, project)
     answered = comparing.compare(
         before,

@@ -20,6 +20,7 @@ from editproof.harness.records.drift import measure_turn_drift
 from editproof.harness.records.json_files import sweep_partials
 from editproof.harness.records.runs import Run
 from editproof.harness.retention.sizes import measure_folder
+from editproof.harness.stores.copies import name_place
 from editproof.harness.suites.settings import Project
 
 
@@ -56,11 +57,13 @@ def summarise(run: Run, page: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
     size = measure_folder(run.folder)
     return {
-        "run": str(run.folder),
+        "run": name_place(run.folder),
+        "folder": str(run.folder),
         "report": str(page) if page else None,
         "edits_of": run.manifest.edits_of,
         "suite": run.manifest.suite.name,
         "metrics": {name: metric.identity for name, metric in run.manifest.metrics.items()},
+        "shard": str(run.manifest.shard or ""),
         "cases": len(run.manifest.cases),
         "not_applicable": [asdict(one) for one in run.manifest.not_applicable],
         "finished": len(run.endings),

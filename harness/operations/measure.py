@@ -17,10 +17,10 @@ from editproof.harness.operations.project import (
     add_metrics,
     choose_jobs,
     find_baseline_folder,
+    find_out_folder,
     find_suite,
     find_suite_weights,
     load_run,
-    make_new_folder,
     make_printer,
     removing_if_empty,
 )
@@ -30,6 +30,8 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Suite
 from editproof.harness.running.remeasure import remeasure
 from editproof.harness.running.runner import RunConfig, Warn
+from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
+from editproof.harness.stores.copies import find_folder, name_place
 from editproof.harness.suites.settings import Project
 
 
@@ -51,7 +53,7 @@ def measure_run(
     """Measure a run's edits again and judge them; give the new run with its verdict."""
     source = load_run(folder, project)
     suite = add_metrics(source.manifest.suite, asked.metrics)
-    out = asked.out.resolve() if asked.out else make_new_folder(project, suite)
+    out = find_out_folder(asked.out, project, suite)
     with removing_if_empty(None if asked.out else out):
         config = _make_config(suite, out, asked, project, make_printer(console, quiet=quiet))
         with progress.show_progress(console, quiet=quiet) as report:
@@ -63,9 +65,14 @@ def measure_baseline(
     asked: MeasureRequest, suite: str, project: Project, console: Console, *, quiet: bool
 ) -> Path:
     """Measure a baseline's pictures again, in its place; give its folder."""
-    target = asked.baseline or find_baseline_folder(find_suite(suite, project), project)
+    target = (
+        find_folder(asked.baseline)
+        if asked.baseline
+        else find_baseline_folder(find_suite(suite, project), project)
+    )
+    open_baseline(target)
     if not target.exists():
-        raise UsageError(NO_BASELINE.format(target))
+        raise UsageError(NO_BASELINE.format(name_place(target)))
     warn = make_printer(console, quiet=quiet)
     with (
         scratch_folder() as parts,
@@ -77,7 +84,8 @@ def measure_baseline(
             wanted = add_metrics(source.manifest.suite, asked.metrics)
             return remeasure(source, _make_config(wanted, part, asked, project, warn), report)
 
-        return acceptance.measure_again(target, again, AcceptRequest(asked.reason), warn)
+        with changing_baseline(target):
+            return acceptance.measure_again(target, again, AcceptRequest(asked.reason), warn)
 
 
 def _make_config(

@@ -21,7 +21,6 @@ from editproof.harness.operations.project import (
     load_run,
     make_looking,
 )
-from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.suites.settings import Project
@@ -49,7 +48,7 @@ def measure_noise(
     """Measure the noise floor that these runs show (none named: the newest) and write it; find
     cases with several outcomes.
     """
-    reruns = [runs.load(folder) for folder in folders] or [load_run(None, project)]
+    reruns = [load_run(folder, project) for folder in folders] or [load_run(None, project)]
     noise_floors.check(reruns)
     suite = reruns[0].manifest.suite
     accepted = find_baseline(None, suite, project)
@@ -70,7 +69,7 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
     target = find_baseline_folder(
-        load_manifest(folders[0] if folders else find_run_folder(None, project)).suite, project
+        load_manifest(find_run_folder(folders[0] if folders else None, project)).suite, project
     )
     if not target.exists():
         raise UsageError(NO_BASELINE.format(target))

@@ -5,6 +5,7 @@ settings say.
 from __future__ import annotations
 
 import itertools
+import secrets
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,10 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Warn
+from editproof.harness.stores.baseline_copy import open_baseline
+from editproof.harness.stores.copies import find_folder, find_origin, name_place
+from editproof.harness.stores.run_copy import open_run
+from editproof.harness.stores.runs_folder import open_newest
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import check_fail_on, load_suite
 
@@ -42,8 +47,17 @@ def load_run(folder: Path | None, project: Project) -> Run:
 
 
 def find_run_folder(folder: Path | None, project: Project) -> Path:
-    """That folder; None: the newest run's."""
-    return folder or runs.find_newest(project.path(project.settings.runs))
+    """That folder; None: the newest run's. Of a run at a URL, its local copy, up to date."""
+    if folder is None:
+        return open_newest(project.path(project.settings.runs))
+    return open_run(folder)
+
+
+def find_out_folder(out: Path | None, project: Project, suite: Suite) -> Path:
+    """The folder of a new run: the one that was asked for, else one that is made. Of a URL, where
+    its local copy will be.
+    """
+    return find_folder(out).resolve() if out else make_new_folder(project, suite)
 
 
 def find_suite(name: str, project: Project) -> Suite:
@@ -56,10 +70,13 @@ def find_suite(name: str, project: Project) -> Suite:
 def make_new_folder(project: Project, suite: Suite) -> Path:
     """Make the folder of a new run of the suite: SUITE-TIME, with a number where that is taken.
 
-    Whoever makes it has it: two runs that start in one second get two.
+    Whoever makes it has it: two runs that start in one second get two. At a URL nothing is made
+    yet, and the name has a random end.
     """
     runs_folder = project.path(project.settings.runs)
     stem = f"{suite.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"  # noqa: DTZ005 - a name for a person here
+    if find_origin(runs_folder):
+        return runs_folder / f"{stem}-{secrets.token_hex(3)}"
     for number in itertools.count(1):
         folder = runs_folder / (stem if number == 1 else f"{stem}-{number}")
         with suppress(FileExistsError):
@@ -89,11 +106,12 @@ def find_baseline(
     `first_run`: one that only the settings name may be missing, since the run may become it.
     """
     is_named = named is not None or (bool(project.settings.baseline) and not first_run)
-    folder = named or find_baseline_folder(suite, project)
+    folder = find_folder(named) if named else find_baseline_folder(suite, project)
+    open_baseline(folder)
     if folder.exists() or has_leftovers(folder):
         return baselines.load(folder)
     if is_named:
-        raise IncompleteError(NO_BASELINE.format(folder))
+        raise IncompleteError(NO_BASELINE.format(name_place(folder)))
     if is_tracked(folder):
         raise IncompleteError(
             f"the baseline {folder} is gone, though git's HEAD has it. Get it back with `git"

@@ -15,6 +15,7 @@ from editproof.harness.retention.cache_pruning import CacheUse, Pruned
 from editproof.harness.retention.durations import parse_duration
 from editproof.harness.retention.sizes import format_size, parse_size
 from editproof.harness.running.runner import Warn
+from editproof.harness.stores import copy_pruning
 from editproof.harness.suites.settings import Project
 
 T = TypeVar("T")
@@ -53,6 +54,18 @@ def prune_cache(older_than: str, max_size: str, project: Project) -> Pruned:
         max_size=project.max_cache_size if size is None and age is None else size,
         older_than=age,
     )
+
+
+def prune_copies(older_than: str) -> str:
+    """Remove local copies of URLs that were not used for so long, and say so; empty: nothing
+    went. Raises UsageError.
+    """
+    if not older_than:
+        return ""
+    age = _parse(parse_duration, older_than, "--older-than")
+    removed, freed = copy_pruning.prune_copies(age, now=time.time())
+    copies = f"{removed:,} local {'copy' if removed == 1 else 'copies'}"
+    return f"removed {copies} of runs at URLs, {format_size(freed)}" if removed else ""
 
 
 def keep_cache_small(folder: Path, project: Project, warn: Warn) -> None:

@@ -22,6 +22,14 @@ from editproof.harness.retention.run_pruning import (
     sweep_leftovers,
 )
 from editproof.harness.retention.sizes import FolderSize, measure_folder
+from editproof.harness.stores.baseline_copy import open_baseline
+from editproof.harness.stores.copies import find_folder, find_origin, name_place
+from editproof.harness.stores.runs_folder import (
+    measure_run,
+    open_runs,
+    remove_remote_run,
+    sweep_remote_runs,
+)
 from editproof.harness.suites.settings import Project
 
 
@@ -49,7 +57,7 @@ def list_runs(project: Project, baseline: Path | None) -> tuple[ListedRun, ...]:
     """
     accepted = _accepted_runs(project, baseline)
     return tuple(
-        ListedRun(run, measure_folder(run.folder), run.name in accepted)
+        ListedRun(run, _measure(run.folder), run.name in accepted)
         for run in _find_runs(project, baseline)
     )
 
@@ -76,13 +84,27 @@ def prune_runs(
         now=datetime.now(UTC),
     )
     going = tuple(
-        PrunedRun(choice, measure_folder(choice.run.folder)) for choice in choices if choice.goes
+        PrunedRun(choice, _measure(choice.run.folder)) for choice in choices if choice.goes
     )
     if not dry_run:
         sweep_leftovers(_runs_folder(project))
+        sweep_remote_runs(_runs_folder(project))
         for one in going:
-            remove_run(one.choice.run.folder)
+            _remove(one.choice.run.folder)
     return going
+
+
+def _measure(folder: Path) -> FolderSize:
+    """What a run holds, where it is."""
+    remote = measure_run(folder)
+    return measure_folder(folder) if remote is None else FolderSize(remote, 0)
+
+
+def _remove(folder: Path) -> None:
+    if find_origin(folder):
+        remove_remote_run(folder)
+    else:
+        remove_run(folder)
 
 
 def _runs_folder(project: Project) -> Path:
@@ -91,6 +113,7 @@ def _runs_folder(project: Project) -> Path:
 
 def _find_runs(project: Project, baseline: Path | None) -> tuple[RunEntry, ...]:
     baselines = frozenset(folder.resolve() for folder in _find_baselines(project, baseline))
+    open_runs(_runs_folder(project))
     return find_runs(_runs_folder(project), baselines, INDEX)
 
 
@@ -106,11 +129,15 @@ def _find_baselines(project: Project, baseline: Path | None) -> Iterator[Path]:
     named is none.
     """
     if baseline is not None:
+        baseline = find_folder(baseline)
+        open_baseline(baseline)
         if not (baseline / MANIFEST).is_file():
-            raise UsageError(f"{baseline} is not a baseline: it has no {MANIFEST}")
+            raise UsageError(f"{name_place(baseline)} is not a baseline: it has no {MANIFEST}")
         yield baseline
     if project.settings.baseline:
-        yield project.path(project.settings.baseline)
+        folder = project.path(project.settings.baseline)
+        open_baseline(folder)
+        yield folder
     yield from (path.parent for path in project.path("baselines").glob(f"*/{MANIFEST}"))
 
 
@@ -118,8 +145,10 @@ def _name_of(path: Path, project: Project) -> str:
     """The name of a run that was given as a folder, or by its name alone."""
     runs_folder = _runs_folder(project)
     is_name = path == Path(path.name)
-    if not is_name and path.resolve().parent != runs_folder:
+    folder = find_folder(path).resolve()
+    if not is_name and folder.parent != runs_folder:
         raise UsageError(
-            f"{path} does not lie in {runs_folder}, where the project's runs are. Remove it by hand"
+            f"{path} does not lie in {name_place(runs_folder)}, where the project's runs are."
+            " Remove it by hand"
         )
-    return path.name if is_name else path.resolve().name
+    return path.name if is_name else folder.name

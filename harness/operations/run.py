@@ -19,19 +19,21 @@ from editproof.harness.operations.project import (
     find_baseline,
     find_commit,
     find_noise_floor,
+    find_out_folder,
+    find_run_folder,
     find_suite,
     find_suite_weights,
-    make_new_folder,
     make_printer,
 )
 from editproof.harness.operations.prune_cache import keep_cache_small
-from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
+from editproof.harness.records.shards import Shard, parse_shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.running import runner
 from editproof.harness.running.runner import RunConfig, Warn
+from editproof.harness.stores.copies import find_origin
 from editproof.harness.suites.case_folders import list_families
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import narrow_suite, parse_folder
@@ -70,6 +72,8 @@ class RunRequest:
     """Edits of each scene by a model that takes no seed; 0: the suite says it."""
     max_cost: float | None = None
     """Most that the edits may cost; None: any amount."""
+    shard: str = ""
+    """`2/4`; empty: the whole suite, or the resumed run's part."""
 
     @property
     def names_no_suite(self) -> bool:
@@ -144,8 +148,8 @@ def _saying_how_to_go_on(asked: RunRequest, config: RunConfig, project: Project)
 def _write_resumption(asked: RunRequest, config: RunConfig, project: Project) -> str:
     """The command that runs what is missing or has failed."""
     here, start = config.folder, Path.cwd()
-    here = here.relative_to(start) if here.is_relative_to(start) else here
-    words = ["editproof", "run", "--resume", "--out", str(here)]
+    near = here.relative_to(start) if here.is_relative_to(start) else here
+    words = ["editproof", "run", "--resume", "--out", str(find_origin(here) or near)]
     words += [word for text in asked.pipelines for word in ("--pipeline", text)]
     words += ["--trust"] if _needs_trust(asked, config, project) else []
     return shlex.join(words)
@@ -210,18 +214,22 @@ def _make_config(
         limits=settings.limits,
         max_cost=asked.max_cost,
         commit=find_commit(project.folder),
+        shard=_choose_shard(asked, resumed),
         # last, since it makes a folder
-        folder=resumed or (asked.out.resolve() if asked.out else make_new_folder(project, suite)),
+        folder=resumed or find_out_folder(asked.out, project, suite),
     )
+
+
+def _choose_shard(asked: RunRequest, resumed: Path | None) -> Shard | None:
+    shard = parse_shard(asked.shard)
+    if shard is None and resumed:
+        return load_manifest(resumed).shard
+    return shard
 
 
 def _find_resumed(asked: RunRequest, project: Project) -> Path | None:
     """The folder of the run to continue; None: a new run."""
-    if not asked.resume:
-        return None
-    return (
-        asked.out.resolve() if asked.out else runs.find_newest(project.path(project.settings.runs))
-    )
+    return find_run_folder(asked.out, project).resolve() if asked.resume else None
 
 
 def _read_trusted_suite(

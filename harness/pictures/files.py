@@ -18,6 +18,7 @@ from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import png_size, read_file
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import blob_path
+from editproof.harness.stores.blobs import fetch_picture
 
 Levels = npt.NDArray[np.uint8]
 """H×W."""
@@ -40,7 +41,11 @@ def store(folder: Path, image: Image | Plane) -> str:
 
 
 def load(path: Path) -> Image:
-    """Load a stored picture. Raises DamagedError if it is missing, damaged or too large."""
+    """Load a stored picture; one that a local copy lacks is fetched. Raises DamagedError if it is
+    missing, damaged or too large, and StoreError.
+    """
+    if not path.is_file():
+        fetch_picture(path)
     size = png_size(path) or (0, 0)
     if size[0] * size[1] > MOST_PIXELS:
         raise DamagedError(f"the picture {path} is {size[0]}×{size[1]}, too large to be read")
@@ -61,13 +66,14 @@ def is_intact(path: Path, data: bytes) -> bool:
 
 
 def path_in(folders: Iterable[Path], digest: str) -> Path | None:
-    """Path of a picture in the first folder that has it; None: no folder has it, or the hash is
-    empty.
+    """Path of a picture in the first folder that has it, local ones first; None: no folder has it,
+    or the hash is empty.
     """
     if not digest:
         return None
-    paths = (blob_path(folder, digest) for folder in folders)
-    return next((path for path in paths if path.is_file()), None)
+    paths = [blob_path(folder, digest) for folder in folders]
+    there = next((path for path in paths if path.is_file()), None)
+    return there or next(filter(fetch_picture, paths), None)
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:

@@ -183,3 +183,9 @@ class CaseRecord:
     """Memory that the pipeline's process held when the edit was done, MB; None: not known."""
     turn: int | None = None
     """How many edits the process had made before; None: not known."""
+
+
+def list_pictures(record: CaseRecord) -> list[str]:
+    """Hashes of every picture that a record names, each once."""
+    stages = (stage.artefact for stage in record.stages)
+    return list(dict.fromkeys(filter(None, (*record.blobs.values(), *stages))))

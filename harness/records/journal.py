@@ -43,8 +43,9 @@ class RecordHead(msgspec.Struct, frozen=True):
 class Journal:
     """A journal that is being written. A line is on disk before its case is reported as done."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / JOURNAL
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """`durable`: a line is on the disk when it is appended."""
+        self._path, self._durable = folder / JOURNAL, durable
         self._file = self._path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,15 +55,21 @@ class Journal:
                 f"another editproof is running in {folder}. Wait for it, or choose another --out"
             ) from error
         _drop_torn_line(self._path)
+        self._file.seek(0, os.SEEK_END)
 
-    def append(self, record: CaseRecord) -> None:
-        """Write one finished case and force it to disk."""
+    def append(self, record: CaseRecord) -> tuple[int, int]:
+        """Write one finished case and force it to disk; give where its line starts, and how long
+        it is.
+        """
         line = encode_record(record) + b"\n"
+        start = self._file.tell()
         with naming_full_disk(self._path, len(line)):
             rest = memoryview(line)
             while rest:
                 rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            if self._durable:
+                os.fsync(self._file.fileno())
+        return start, len(line)
 
     def close(self) -> None:
         """Close the file."""

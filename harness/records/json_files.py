@@ -49,14 +49,18 @@ def sweep_partials(folder: Path) -> None:
     """Remove what processes that died here left of files that they were writing."""
     for path in folder.glob(".*.*") if folder.is_dir() else ():
         name, _, owner = path.name.rpartition(".")
-        if owner.isdecimal() and len(name) > 1 and path.is_file() and not _is_alive(int(owner)):
+        if owner.isdecimal() and len(name) > 1 and path.is_file() and not is_alive(int(owner)):
             path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, with its checksum."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
-    write_atomically(path, add_checksum(text) + b"\n")
+    write_atomically(path, encode_json(value))
+
+
+def encode_json(value: object) -> bytes:
+    """What `write_json` writes."""
+    return add_checksum(msgspec.json.format(msgspec.json.encode(value), indent=1)) + b"\n"
 
 
 def read_json(path: Path, kind: type[T], *, is_old: Callable[[T], bool] | None = None) -> T:
@@ -127,7 +131,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether a process of that number runs here."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -16,10 +16,12 @@ from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import (
     check_content,
     decode_value,
+    encode_json,
     has_checksum,
-    write_json,
+    write_atomically,
 )
 from editproof.harness.records.old_names import rename_models
+from editproof.harness.records.shards import Shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.vocabulary import Better
 from editproof.pipelines.contract import Capabilities
@@ -121,11 +123,13 @@ class Manifest:
     """What of the suite its models can't be asked."""
     commit: str = ""
     """The commit of the user's repository that made the edits; empty: not known."""
+    shard: Shard | None = None
+    """Which part of the suite it has; None: the whole."""
 
     @property
     def is_partial(self) -> bool:
         """Whether something of the suite was left out, so that a rule may have nothing to judge."""
-        return self.suite.narrowed or bool(self.not_applicable)
+        return self.suite.narrowed or bool(self.not_applicable) or self.shard is not None
 
     @property
     def has_checksums(self) -> bool:
@@ -135,7 +139,12 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json`, making the folder."""
-    write_json(folder / MANIFEST, manifest)
+    write_atomically(folder / MANIFEST, encode_manifest(manifest))
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The content of `manifest.json`."""
+    return encode_json(manifest)
 
 
 def load_manifest(folder: Path) -> Manifest:

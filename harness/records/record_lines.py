@@ -38,6 +38,8 @@ def decode_record(data: bytes, kind: type[T], where: object, *, verified: bool =
     """Decode a line as a record, or as a type with some of its fields. `verified`: it must have a
     checksum. Raises DamagedError with `where`.
     """
+    if "measurements" not in getattr(kind, "__struct_fields__", ("measurements",)):
+        return decode_json(data, kind, where, verified=verified)
     lean = decode_json(data, dict, where, verified=verified)
     try:
         if "measurements" in lean:

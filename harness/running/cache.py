@@ -10,20 +10,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from editproof.harness.pictures.links import bring, bring_picture
-from editproof.harness.records.cases import Case, CaseRecord
+from editproof.harness.records.cases import Case, CaseRecord, list_pictures
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.record_lines import decode_record, encode_record
 from editproof.harness.records.runs import blob_path
 from editproof.harness.retention.cache_pruning import note_use
+from editproof.harness.stores.cache_copy import fetch_entries, fetch_entry_pictures, send_entry
+from editproof.harness.stores.objects import StoreError
 
 
 class Cache:
-    """A folder of records and pictures, shared by all runs of a user."""
+    """A folder of records and pictures, shared by all runs of a user. It may be the local copy of a
+    URL, which whole teams share.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def fetch(self, cases: Iterable[Case]) -> None:
+        """Bring the records of these cases here, where the cache is at a URL. Raises StoreError."""
+        fetch_entries(self._folder, [self._record_path(case.key) for case in cases if case.key])
 
     def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
         """The finished case, its pictures brought into the run's folder; None where it is not here,
@@ -34,7 +42,9 @@ class Cache:
             return None
         try:
             record = decode_record(read_file(path), CaseRecord, path, verified=True)
-            for digest in pictures_of(record):
+            digests = list_pictures(record)
+            fetch_entry_pictures(blob_path(self._folder, digest) for digest in digests)
+            for digest in digests:
                 _check(blob_path(self._folder, digest), digest)
                 bring(blob_path(self._folder, digest), blob_path(run_folder, digest))
         except (DamagedError, FileNotFoundError):
@@ -48,11 +58,13 @@ class Cache:
         """
         if not record.case.key or record.error is not None:
             return
-        for digest in pictures_of(record):
+        for digest in list_pictures(record):
             here, there = blob_path(self._folder, digest), blob_path(run_folder, digest)
             bring(there, here)
             bring_picture(here, there)
-        write_atomically(self._record_path(record.case.key), encode_record(record))
+        path = self._record_path(record.case.key)
+        write_atomically(path, encode_record(record))
+        send_entry(self._folder, path, list_pictures(record))
 
     def _record_path(self, key: str) -> Path:
         return self._folder / "records" / key[:2] / f"{key}.json"
@@ -67,11 +79,19 @@ class CarefulCache:
         self._cache = Cache(folder) if folder else None
         self._warn = warn
 
+    def fetch(self, cases: Iterable[Case]) -> None:
+        """As Cache.fetch."""
+        try:
+            if self._cache:
+                self._cache.fetch(cases)
+        except (OSError, StoreError) as error:
+            self._turn_off(error)
+
     def get(self, case: Case, run_folder: Path) -> CaseRecord | None:
         """As Cache.get."""
         try:
             return self._cache.get(case, run_folder) if self._cache else None
-        except OSError as error:
+        except (OSError, StoreError) as error:
             self._turn_off(error)
             return None
 
@@ -80,21 +100,15 @@ class CarefulCache:
         try:
             if self._cache:
                 self._cache.put(record, run_folder)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             self._turn_off(error)
 
-    def _turn_off(self, error: OSError) -> None:
+    def _turn_off(self, error: Exception) -> None:
         self._cache = None
         self._warn(
             f"the cache is off for this run: {error}. Set EDITPROOF_CACHE or cache.folder to"
-            " another folder"
+            " another folder or URL"
         )
-
-
-def pictures_of(record: CaseRecord) -> Iterable[str]:
-    """Hashes of every picture that a record names."""
-    yield from filter(None, record.blobs.values())
-    yield from (stage.artefact for stage in record.stages if stage.artefact)
 
 
 def _check(path: Path, digest: str) -> None:

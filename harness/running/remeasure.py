@@ -13,18 +13,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.links import bring
 from editproof.harness.records import runs
-from editproof.harness.records.cases import Case, CaseError, CaseRecord
+from editproof.harness.records.cases import Case, CaseError, CaseRecord, list_pictures
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.journal import Journal, read_in_order
-from editproof.harness.records.manifest import Manifest, write_manifest
+from editproof.harness.records.journal import read_in_order
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.tables import write_tables
-from editproof.harness.running.cache import pictures_of
 from editproof.harness.running.runner import Progress, RunConfig
 from editproof.harness.running.worker import MeasureWork
 from editproof.harness.running.workers import in_workers
+from editproof.harness.stores.run_store import open_run_store
 from editproof.harness.suites.cases import current_id, describe_metrics, versions
 
 AT_A_TIME = 8
@@ -42,18 +43,17 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     if config.folder.is_relative_to(source.folder.resolve()):
         raise UsageError(f"{config.folder} lies in what it would measure. Choose another --out")
     manifest = _manifest(source, config)
-    write_manifest(config.folder, manifest)
     cases = {case.id: case for case in manifest.cases}
     made = [
         replace(record, case=cases[record.case.id], measurements=()) for record in source.records
     ]
-    journal = Journal(config.folder)
+    store = open_run_store(config.folder)
     try:
+        store.start(manifest)
         for done, record in enumerate(_measure_edits(source, config, made), start=1):
-            journal.append(record)
-            progress(record, done, len(made))
+            progress(store.put(record), done, len(made))
     finally:
-        journal.close()
+        store.close()
     write_tables(config.folder, read_in_order(config.folder, manifest))
     return runs.load(config.folder)
 
@@ -121,16 +121,15 @@ def _bring_pictures(source: Run, config: RunConfig, record: CaseRecord) -> str:
     """
     actual = record.blobs.get("actual", "")
     if actual:
-        path = blob_path(source.folder, actual)
-        if not path.is_file():
-            return f"its picture {path} is gone"
+        path = pictures.path_in([source.folder], actual)
+        if path is None:
+            return f"its picture {blob_path(source.folder, actual)} is gone"
         if not _is_whole(path):
             return f"its picture {path} is damaged"
-    for digest in pictures_of(record):
-        path = blob_path(source.folder, digest)
-        if path.is_file() and _is_whole(
-            path
-        ):  # of a baseline's stages there are only hashes; a scene's are drawn again
+    for digest in list_pictures(record):
+        path = pictures.path_in([source.folder], digest)
+        # Of a baseline's stages there are only hashes; a scene's pictures are drawn again.
+        if path and _is_whole(path):
             bring(path, blob_path(config.folder, digest))
     return ""
 

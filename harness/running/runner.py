@@ -19,19 +19,18 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import write_canaries
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import IncompleteError, UsageError
-from editproof.harness.records.journal import Journal, read_in_order
-from editproof.harness.records.json_files import sweep_partials
+from editproof.harness.records.journal import read_in_order
 from editproof.harness.records.manifest import (
     SCHEMA,
     Manifest,
     PipelineInfo,
     load_manifest,
-    write_manifest,
 )
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.pairing import plan_comparisons
 from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimits
 from editproof.harness.records.runs import Run
+from editproof.harness.records.shards import Shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.tables import write_tables
 from editproof.harness.running.cache import CarefulCache
@@ -44,7 +43,15 @@ from editproof.harness.running.pipeline_process import (
 )
 from editproof.harness.running.worker import EditWork, WorkerSetup
 from editproof.harness.running.workers import in_workers
-from editproof.harness.suites.cases import describe_metrics, expand_suite, machine, versions
+from editproof.harness.stores.copies import name_place
+from editproof.harness.stores.run_store import RunStore, open_run_store
+from editproof.harness.suites.cases import (
+    describe_metrics,
+    expand_suite,
+    machine,
+    take_shard,
+    versions,
+)
 from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.loader import parse
 
@@ -77,6 +84,8 @@ class RunConfig:
     """Most that this command's edits may cost, in the user's currency; None: any amount."""
     commit: str = ""
     """Of the user's repository; empty: not known."""
+    shard: Shard | None = None
+    """The part of the suite to run; None: the whole."""
 
     @property
     def setup(self) -> WorkerSetup:
@@ -120,17 +129,17 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     if config.resume:
         _check_resumable(config.folder)
     manifest = _manifest(config)
-    finished = _open(config, manifest)
     if config.cache and (unnamed := _list_unnamed_services(manifest)):
         warn(
             f"edits of {', '.join(unnamed)} are not cached: the service does not say what it runs,"
             " so it may change unnoticed"
         )
-    journal = Journal(config.folder)
+    store = open_run_store(config.folder)
     try:
-        made = _finish(config, manifest, finished, journal, progress, warn)
+        finished = _open(config, manifest, store)
+        made = _finish(config, manifest, finished, store, progress, warn)
     finally:
-        journal.close()
+        store.close()
     _check_services(config, manifest, made)
     write_tables(config.folder, read_in_order(config.folder, manifest))
     return runs.load(config.folder)
@@ -151,6 +160,7 @@ def _manifest(config: RunConfig) -> Manifest:
     pipelines = describe(suite.models, config.limits, config.say)
     stated = versions()
     expanded = expand_suite(suite, pipelines, config.weights, config.trust)
+    cases, left_out = take_shard(expanded, config.shard)
     return Manifest(
         schema=SCHEMA,
         editproof=stated["editproof"],
@@ -158,11 +168,12 @@ def _manifest(config: RunConfig) -> Manifest:
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
-        cases=expanded.cases,
-        not_applicable=expanded.not_applicable,
+        cases=cases,
+        not_applicable=left_out,
         versions=stated,
         machine=machine(),
         commit=config.commit,
+        shard=config.shard and replace(config.shard, scenes=expanded.scenes),
     )
 
 
@@ -226,20 +237,12 @@ def _check_resumable(folder: Path) -> None:
         )
 
 
-def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
-    """Make the run folder, or check that the one to resume is of the same run; give what it has
-    finished.
-    """
-    for place in (config.folder, *config.folder.glob("blobs/*")):
-        sweep_partials(place)
+def _open(config: RunConfig, manifest: Manifest, store: RunStore) -> dict[str, CaseRecord]:
+    """Make the run, or check that the one to resume is the same; give what it has finished."""
     if not config.resume:
-        if config.folder.exists() and any(config.folder.iterdir()):
-            raise UsageError(
-                f"{config.folder} is not empty. Add --resume to continue a run, or choose another"
-                " --out"
-            )
-        write_manifest(config.folder, manifest)
+        store.start(manifest)
         return {}
+    store.resume()
     before = runs.load(config.folder)
     _check_same(before.manifest, manifest, config.folder)
     return {record.case.id: record for record in before.records if record.error is None}
@@ -247,7 +250,7 @@ def _open(config: RunConfig, manifest: Manifest) -> dict[str, CaseRecord]:
 
 def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
     """Raise UsageError unless a run started now would give what the one before was giving."""
-    parts = ("suite", "pipelines", "metrics", "versions", "machine", "cases")
+    parts = ("suite", "shard", "pipelines", "metrics", "versions", "machine", "cases")
     for one in manifest_differences(before, now, *parts):
         if one.name == "cases":
             detail = "the code that draws or measures has changed since"
@@ -257,7 +260,9 @@ def _check_same(before: Manifest, now: Manifest, folder: Path) -> None:
             detail = _explain_pipeline(one.name.partition(".")[2], one.before, one.now)
         else:
             detail = f"{one.name} was {one.before}, now it is {one.now}"
-        raise UsageError(f"{folder} can't be resumed: {detail}. Start a new run without --resume")
+        raise UsageError(
+            f"{name_place(folder)} can't be resumed: {detail}. Start a new run without --resume"
+        )
 
 
 def _explain_pipeline(name: str, before: PipelineInfo, now: PipelineInfo) -> str:
@@ -275,7 +280,7 @@ def _finish(
     config: RunConfig,
     manifest: Manifest,
     finished: dict[str, CaseRecord],
-    journal: Journal,
+    store: RunStore,
     progress: Progress,
     warn: Warn,
 ) -> list[CaseRecord]:
@@ -290,10 +295,11 @@ def _finish(
 
     def keep(record: CaseRecord) -> None:
         nonlocal done
-        journal.append(record)
+        counted = store.put(record)
         done += 1
-        progress(record, done, total)
+        progress(counted, done, total)
 
+    cache.fetch(case for case in manifest.cases if case.id not in finished)
     left = []
     before = None
     for case in manifest.cases:
@@ -313,9 +319,10 @@ def _finish(
     if cost:
         warn(f"{len(made)} edits were made, for {cost:g} by the prices of their pipelines")
     if len(paid) < len(left):
+        place = shlex.quote(name_place(config.folder))
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
-            f" more to spend, `editproof run --resume --out {shlex.quote(str(config.folder))}"
+            f" more to spend, `editproof run --resume --out {place}"
             " --max-cost AMOUNT` continues"
         )
     return made

@@ -18,6 +18,14 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             "One function that takes an edit request and returns an edited picture. It is what you"
             " test."
         ),
+        "shard": (
+            "A part of a suite's scenes, for one of several machines: `editproof run --shard 2/4`."
+            " `editproof runs merge` puts them together."
+        ),
+        "local copy": (
+            "The folder that stands for a run, a baseline or a cache at a URL. What it lacks is"
+            " fetched when it is read."
+        ),
         "model": (
             "A pipeline under a name. Two models may differ in anything that a pipeline's name can"
             " say."

@@ -19,6 +19,7 @@ from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import MetricInfo, NotApplicable, PipelineInfo
 from editproof.harness.records.not_applicable import describe_left_out
+from editproof.harness.records.shards import Shard, name_scene
 from editproof.harness.records.suites import Budget, Limit, Margin, Model, Suite, Viewing
 from editproof.harness.suites.case_folders import (
     describe_files,
@@ -62,6 +63,12 @@ class ExpandedSuite(NamedTuple):
     """Scene by scene."""
     not_applicable: tuple[NotApplicable, ...]
 
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Every scene, `family/name`, in order."""
+        named = [name_scene(case) for case in self.cases]
+        return tuple(dict.fromkeys([*named, *(one.scene for one in self.not_applicable)]))
+
 
 def expand_suite(
     suite: Suite,
@@ -97,6 +104,20 @@ def expand_suite(
         )
     check_turn_names(cases)
     return ExpandedSuite(tuple(cases), tuple(left_out))
+
+
+def take_shard(expanded: ExpandedSuite, shard: Shard | None) -> ExpandedSuite:
+    """A part of a suite; None: all of it. Raises UsageError where the part has no case."""
+    if shard is None:
+        return expanded
+    cases = tuple(case for case in expanded.cases if shard.has(name_scene(case)))
+    if not cases:
+        raise UsageError(
+            f"the shard {shard} has none of the suite's {len(expanded.scenes)} scenes. Use fewer"
+            " shards; `editproof runs merge` does without this one"
+        )
+    left_out = tuple(one for one in expanded.not_applicable if shard.has(one.scene))
+    return ExpandedSuite(cases, left_out)
 
 
 def describe_metrics(suite: Suite, weights: LpipsWeights) -> dict[str, MetricInfo]:

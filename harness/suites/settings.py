@@ -21,6 +21,8 @@ from editproof.harness.records.process_limits import LOAD_TIMEOUT_S, MAX_LOG_MIB
 from editproof.harness.records.suites import Waiver
 from editproof.harness.retention.durations import parse_duration
 from editproof.harness.retention.sizes import parse_size
+from editproof.harness.stores.copies import find_folder
+from editproof.harness.stores.places import find_url
 from editproof.pipelines.field_errors import explain_invalid
 
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     folder: str = ""
-    """Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
+    """A folder or a URL. Default: the user's cache folder. EDITPROOF_CACHE wins over it."""
     max_size: str = "20 GB"
     """How large it may be after a run; empty: as large as it gets."""
 
@@ -77,11 +79,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     suite: str = "quick"
     runs: str = "runs"
-    """Folder of runs."""
+    """Folder of runs, or a URL: `s3://BUCKET/FOLDER`."""
     history: str = "history"
     """Folder of the history: what is kept of each night."""
     baseline: str = ""
-    """Folder of the accepted baseline; empty: `baselines/<suite>` where that exists."""
+    """Folder or URL of the accepted baseline; empty: `baselines/<suite>` where that exists."""
     pipelines: dict[str, PipelineTable] = {}
     """Name -> pipeline, or a table that tells an adapter what it needs; empty: the suite's own
     models.
@@ -138,7 +140,9 @@ class Project(msgspec.Struct, frozen=True):
     """The file, or 'defaults'."""
 
     def path(self, setting: str) -> Path:
-        """A path from the settings, made absolute."""
+        """A path from the settings, made absolute; of a URL, the folder of its local copy."""
+        if find_url(setting):
+            return find_folder(setting)
         return (self.folder / Path(setting).expanduser()).resolve()
 
     @property
@@ -160,7 +164,7 @@ class Project(msgspec.Struct, frozen=True):
         """Where finished cases are kept."""
         named = os.environ.get("EDITPROOF_CACHE", "")
         if named:
-            return Path(named).expanduser().resolve()
+            return self.path(named) if find_url(named) else Path(named).expanduser().resolve()
         return (
             self.path(self.settings.cache.folder)
             if self.settings.cache.folder

@@ -5,7 +5,6 @@ Right at 80 columns.
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from rich.console import Group
 from rich.padding import Padding
@@ -69,19 +68,15 @@ def list_verdict(verdict: Verdict) -> list[str]:
     ]
 
 
-def choose_next_step(verdict: Verdict, folder: Path) -> str:
-    """The command that says which stage did the first of it; empty: no picture needs a look, or
-    its pipeline shows no stages.
+def choose_next_step(verdict: Verdict, run: str) -> str:
+    """The command that says which stage of the run (its folder or URL) did the first of it; empty:
+    no picture needs a look, or its pipeline shows no stages.
     """
     found = (
         one for one in open_findings(verdict) if one.rule == "picture" and one.case_id and one.stage
     )
     worst = next(found, None)
-    return (
-        f"editproof blame {shorten(worst.case_id)} --run {shlex.quote(str(folder))}"
-        if worst
-        else ""
-    )
+    return f"editproof blame {shorten(worst.case_id)} --run {shlex.quote(run)}" if worst else ""
 
 
 def _make_block(line: Line) -> list[Text | Padding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -291,11 +290,11 @@ def test_reasons_are_listed_and_few() -> None:
 def test_next_step_leads_to_the_first_picture() -> None:
     """`blame` answers for pictures alone."""
     assert (
-        choose_next_step(verdict(BUDGET, FINDING), Path("runs/a b"))
+        choose_next_step(verdict(BUDGET, FINDING), "runs/a b")
         == "editproof blame id --run 'runs/a b'"
     )
-    assert choose_next_step(verdict(BUDGET), Path("runs/a")) == ""
-    assert choose_next_step(verdict(replace(FINDING, stage="")), Path("runs/a")) == ""
+    assert choose_next_step(verdict(BUDGET), "runs/a") == ""
+    assert choose_next_step(verdict(replace(FINDING, stage="")), "runs/a") == ""
 
 
 def test_a_number_past_a_budget_is_not_called_worse() -> None:

@@ -1,0 +1,82 @@
+"""Local copies: the folder that stands for a URL, COPIES/SCHEME/BUCKET/FOLDER/….
+
+The URL is in the path alone, so a folder that somebody sent us can't name one. What of a copy is in
+the store is noted beside it, in `.NAME.json`; see run_copy.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from editproof.harness.records.errors import UsageError
+from editproof.harness.stores.places import SCHEMES, StoreUrl, check_url, find_local, find_url
+
+
+def find_folder(place: Path | str) -> Path:
+    """The local folder of a place: the path itself, or where the copy of a URL lies, or would.
+    Raises UsageError where a URL can't be used.
+    """
+    url = find_url(place)
+    if url is None:
+        return find_local(place)
+    root = find_memory_root() if url.scheme == "memory" else find_copies_root()
+    return root.joinpath(url.scheme, *url.parts)
+
+
+def find_origin(folder: Path) -> StoreUrl | None:
+    """The URL that a folder is the copy of; None: it is no copy."""
+    root = next(
+        (root for root in (find_copies_root(), find_memory_root()) if folder.is_relative_to(root)),
+        None,
+    )
+    scheme, *parts = folder.relative_to(root).parts if root else ("",)
+    if scheme not in SCHEMES or not parts:
+        return None
+    url = StoreUrl(scheme, tuple(parts))
+    try:
+        check_url(url)
+    except UsageError:
+        return None
+    return url
+
+
+def name_place(folder: Path) -> str:
+    """A folder as people know it: the URL of a copy, else the path."""
+    url = find_origin(folder)
+    return str(url) if url else str(folder)
+
+
+def remove_copy(folder: Path) -> None:
+    """Remove a copy, and what is noted of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    notes_of(folder).unlink(missing_ok=True)
+
+
+def notes_of(folder: Path) -> Path:
+    """Where it is noted what of a copy is in the store."""
+    return folder.with_name(f".{folder.name}.json")
+
+
+def find_copies_root() -> Path:
+    """The folder of all copies: beside the cache, unless that is at a URL."""
+    named = os.environ.get("EDITPROOF_CACHE", "")
+    is_local = named and not find_url(named)
+    cache_folder = Path(named).expanduser() if is_local else user_cache_path("editproof")
+    return (cache_folder / "copies").resolve()
+
+
+@cache
+def find_memory_root() -> Path:
+    """Copies of `memory://` end with the process, as their store does."""
+    name = f"editproof-memory-{secrets.token_hex(8)}"
+    root = Path(tempfile.gettempdir()).resolve() / name
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
