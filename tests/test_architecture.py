@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.calibration",),
     ("harness.baselines", "harness.blame", "harness.compare", "harness.setup"),
     ("harness.faults",),
+    ("harness.cluster",),
     ("harness.gate", "harness.running"),
     ("harness.pictures", "harness.processes"),
     ("harness.suites",),
