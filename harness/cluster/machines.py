@@ -47,20 +47,25 @@ class Machines:
     def choose(self, *, all_have_spoken: bool) -> None:
         """Choose, where it can be done now. Raises UsageError where only the user can."""
         ours = [one for one in self._known.values() if one.environment.code == self._code]
-        pinned = [one for one in ours if self._pin in {*one.names, _find_device(one)}]
-        if self._pin and pinned:
-            self.chosen = pinned[0].environment
-        if self.chosen or not all_have_spoken or not self._known:
-            return
+        named = [one for one in ours if self._pin in one.names]
+        if named:
+            self.chosen = named[0].environment
+        elif all_have_spoken and self._known:
+            self.chosen = self._choose_only(ours)
+
+    def _choose_only(self, ours: list[Machine]) -> Environment:
+        """That of all machines with the pinned device. Raises UsageError where they differ, or
+        there is none.
+        """
         if not ours:
             raise UsageError(
                 "no node of the cluster runs this editproof with this Python. Install on all of"
                 " them what is installed here"
             )
-        kinds = _group(ours)
-        if self._pin:
+        kinds = _group([one for one in ours if self._pin in {"", _find_device(one)}])
+        if not kinds:
             raise UsageError(
-                f"no machine of the cluster is {self._pin!r}: there are {_list_kinds(kinds)}"
+                f"no machine of the cluster is {self._pin!r}: there are {_list_kinds(_group(ours))}"
             )
         if len(kinds) > 1:
             raise UsageError(
@@ -68,7 +73,7 @@ class Machines:
                 " numbers are not compared. Choose one with --pin DEVICE, or with --pin NODE for"
                 " machines like that node"
             )
-        self.chosen = kinds[0][0].environment
+        return kinds[0][0].environment
 
     def explain_misfit(self, machine: Machine) -> str:
         """Why a machine takes no part; empty: it does."""

@@ -75,9 +75,8 @@ class Pool:
         self._tries: dict[str, int] = {}
         self._chained: set[tuple[object, ...]] = set()
         self._before: dict[tuple[object, ...], CaseRecord] = {}
-        self._first_word = self._moved_at = time.monotonic()
+        self._started_at = self._moved_at = time.monotonic()
         self._last_trouble = ""
-        self._lost = 0
         self._closed = False
         self.ticked_at = time.monotonic()
         """When the thread last went round."""
@@ -246,7 +245,7 @@ class Pool:
             return
         expected = {slot.node for slot in self._slots.values()}
         spoken = expected <= set(self._machines.nodes)
-        waited_s = time.monotonic() - self._first_word
+        waited_s = time.monotonic() - self._started_at
         self._machines.choose(all_have_spoken=spoken or waited_s > GRACE_S)
         if self._machines.chosen:
             for slot in [slot for slot in self._slots.values() if slot.has_spoken]:
@@ -409,7 +408,6 @@ class Pool:
             if not slot.is_prepared:
                 node.note_failed_start(reason, time.monotonic())
         self._asked = {name: n for name, n in self._asked.items() if n != slot.number}
-        self._lost += 1
         if slot.work and not slot.is_silent:
             self._outbox.add_line(f"{self._last_trouble}. Its case goes to another")
         self._give_back(slot, is_lost=True)

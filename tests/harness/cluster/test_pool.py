@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from editproof.harness.cluster import pool as pool_module
+from editproof.harness.cluster.machines import Machine, Machines
 from editproof.harness.cluster.orders import (
     ActorOrder,
     Answer,
@@ -262,6 +263,16 @@ def test_unlike_machines_are_refused_unless_one_is_pinned() -> None:
             wait_for(partial(getattr, cluster, "busy"))
             assert {actor.node for actor in cluster.busy} == {node}
             finish_all(pool, cluster)
+
+
+def test_a_library_of_another_version_makes_another_machine() -> None:
+    """Also where the device is the same, and pinned."""
+    machines = Machines("cuda: A", "code")
+    for node, numpy in (("one", "2"), ("two", "3")):
+        machines.note(Machine(node, (node,), Environment({"numpy": numpy}, A_GPU, "code")))
+    with pytest.raises(UsageError, match=r"cuda: A with numpy 3 \(1 node, two\)"):
+        machines.choose(all_have_spoken=True)
+    assert machines.chosen is None
 
 
 def test_a_service_is_asked_for_no_more_edits_at_a_time_than_it_makes() -> None:
