@@ -10,7 +10,7 @@ from editproof.harness.operations.cluster import estimate_end
 from editproof.harness.operations.project import find_run_folder
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.journal import JOURNAL, read_journal
+from editproof.harness.records.journal import JOURNAL, is_being_written, read_journal
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.plain_text import strip_control
@@ -40,12 +40,16 @@ class RunProgress:
     """How long ago a case ended, or the driver said something."""
     status: RunStatus | None
     """What the driver of a cluster last said; None: it was never on one."""
+    is_locked: bool = False
+    """Whether a process of this machine writes it."""
 
     @property
     def state(self) -> str:
         """In a word."""
         if self.done >= self.total:
             return "done"
+        if self.is_locked:
+            return "running"
         said_stopped = self.status and self.status.state == "stopped"
         return "stopped" if said_stopped or self.silent_s > SILENT_S else "running"
 
@@ -71,6 +75,7 @@ def find_progress(place: Path | None, project: Project) -> RunProgress:
         failed=sum(record.error is not None for record in records),
         silent_s=_find_silence(folder, known),
         status=known,
+        is_locked=is_being_written(folder),
     )
 
 
