@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 STORE_BYTES = 100 << 20
+START_ATTEMPTS = 3
 
 LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray then binds to 127.0.0.1 alone
@@ -133,20 +134,30 @@ def _keep() -> None:
     cluster: Any = import_module("ray.cluster_utils").Cluster()
     (Path(os.environ["RAY_TMPDIR"]) / "ray").mkdir(exist_ok=True)
     for line in sys.stdin:
-        order = json.loads(line)
-        node = cluster.add_node(
-            num_cpus=order["add"],
-            node_ip_address="127.0.0.1",
-            object_store_memory=STORE_BYTES,
-            include_dashboard=False,
-            include_log_monitor=False,
-            no_monitor=True,
-        )
+        node = _add_node(cluster, json.loads(line)["add"])
         pids = [one.process.pid for part in node.all_processes.values() for one in part]
         said = {"address": cluster.address, "pids": pids}
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
     cluster.shutdown()
+
+
+def _add_node(cluster: Any, cpus: float) -> Any:
+    """Start a node; again where a busy machine was too slow for Ray's half minute."""
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            return cluster.add_node(
+                num_cpus=cpus,
+                node_ip_address="127.0.0.1",
+                object_store_memory=STORE_BYTES,
+                include_dashboard=False,
+                include_log_monitor=False,
+                no_monitor=True,
+            )
+        except Exception:
+            if attempt == START_ATTEMPTS:
+                raise
+    return None
 
 
 if __name__ == "__main__":
