@@ -60,8 +60,8 @@ def find_progress(place: Path | None, project: Project) -> RunProgress:
     """
     url = find_url(place) if place else None
     said = ObjectFolder(url).read(STATUS) if url else None
-    if said:
-        status = decode_status(said, f"{url}/{STATUS}")
+    status = decode_status(said, f"{url}/{STATUS}") if said else None
+    if status and status.total:  # else no case has ended yet
         silent_s = _find_silence(None, status)
         return RunProgress(str(url), status.done, status.total, status.failed, silent_s, status)
     folder = find_run_folder(place, project)
