@@ -50,13 +50,11 @@ class Shooting:
 
     def _finish_run(self, name: str, end: float) -> None:
         words = [*pipeline(SECONDS), "--on", "ray", "-q"]
-        while count_lines(self._folder / name) < CASES:
+        while len(_count_good(self._folder / name)) < CASES:
             resume = ["--resume"] if (self._folder / name / "manifest.json").is_file() else []
             running = start_run(self._folder, name, [*words, *resume], self._cluster.env)
             self._shoot(running, self._folder / name, end)
             running.communicate()
-            if resume and not running.returncode:
-                break
 
     def _shoot(self, running: subprocess.Popen[str], run: Path, end: float) -> None:
         """Kill something every few seconds until the command ends."""
@@ -95,13 +93,19 @@ class Shooting:
 
     def _check(self, run: Path) -> None:
         manifest = json.loads((run / "manifest.json").read_text())
-        lines = (run / "journal.jsonl").read_text().splitlines()
-        records = [json.loads(line) for line in lines]
-        good = Counter(one["case"]["id"] for one in records if one["status"] != "error")
+        good = _count_good(run)
         self.counts["runs"] += 1
         self.counts["cases"] += len(manifest["cases"])
         self.counts["lost"] += sum(case["id"] not in good for case in manifest["cases"])
         self.counts["made twice"] += sum(number - 1 for number in good.values())
+
+
+def _count_good(run: Path) -> Counter[str]:
+    """How often each case was written without an error."""
+    journal = run / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True) if journal.is_file() else []
+    records = [json.loads(line) for line in lines if line.endswith("\n")]
+    return Counter(one["case"]["id"] for one in records if one["status"] != "error")
 
 
 def _send(process: int) -> None:

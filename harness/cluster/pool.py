@@ -46,8 +46,8 @@ WATCH_EVERY_S = 1.0
 """How often we look which nodes there are."""
 GRACE_S = 60.0
 """How long nodes that are busy with other people's work may delay the choice of machines."""
-MOST_TRIES = 5
-"""After so many lost actors a case fails."""
+MOST_TRIES = 10
+"""After so many lost actors a case fails. What it runs can't end an actor, so most are chance."""
 MOST_WAITING = 10_000
 """Answers that wait for the run to write them down: beyond that nothing is handed out."""
 
