@@ -1,9 +1,10 @@
 """What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
 
 And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
-machine; `audit`, which lists vulnerabilities and licences of the libraries; `bench`, which times
-the metrics; `attack`, which tries to break everything; `studies`, which measures single choices;
-`older` and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
+machine, and `cluster_figures`, which measures them; `audit`, which lists vulnerabilities and
+licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
+everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
+other releases; `train`, which makes `microfill`.
 """
 
 import json
@@ -80,14 +81,24 @@ def servers(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Test runs past one machine against an S3 API, which has an environment of its own; arguments
-    after `--` go to pytest.
+    """Test runs past one machine: at an S3 API, which has an environment of its own, and on a local
+    Ray cluster. Arguments after `--` go to pytest: `-m "not slow"` kills nobody but an actor.
     """
-    session.install(*CONSTRAINTS, "-e", ".[dev,stores]")
+    session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray]")
     home = Path(session.create_tmp()).resolve()
     with _run_moto(session, home / "moto") as url:
-        words = ("tests/harness/stores", "-m", "slow or not slow")
+        words = ("tests/harness/stores", "tests/cluster", "-m", "slow or not slow")
         session.run("pytest", *words, *session.posargs, env={"EDITPROOF_S3": url})
+
+
+@nox.session
+def cluster_figures(session: nox.Session) -> None:
+    """Measure runs on a local Ray cluster, kill what can be killed for an hour, and write
+    benchmarks/CLUSTER.md.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev,ray]")
+    session.run("python", "-m", "benchmarks.cluster_speed")
+    session.run("python", "-m", "benchmarks.cluster_kills", *(session.posargs or ["60"]))
 
 
 @contextmanager

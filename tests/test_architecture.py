@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "harness.setup",
     ),
     ("harness.faults",),
+    ("harness.cluster",),
     ("harness.gate", "harness.running"),
     ("harness.pictures", "harness.processes"),
     ("harness.suites",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from editproof.harness.commands.common import (
     Json,
+    RunArgument,
     errors,
     find_project,
     print_json,
@@ -24,7 +26,9 @@ app = typer.Typer()
 cache_app = typer.Typer(
     no_args_is_help=True, help="How large the cache of finished cases is, and make it smaller."
 )
-runs_app = typer.Typer(no_args_is_help=True, help="List runs, and remove those that are old.")
+runs_app = typer.Typer(
+    no_args_is_help=True, help="List runs, follow one, and remove those that are old."
+)
 app.add_typer(cache_app, name="cache")
 app.add_typer(runs_app, name="runs")
 
@@ -102,6 +106,37 @@ def runs_list(baseline: AcceptedBaseline = None, as_json: Json = False) -> None:
             typer.echo("there are no runs yet")
             return
         print_table([_run_row(one, as_json=as_json) for one in runs], as_json=as_json)
+
+
+@runs_app.command("status")
+def runs_status(run: RunArgument = None, as_json: Json = False) -> None:
+    """Say how far a run is, from any machine that sees its folder: how many cases have ended and
+    failed, who is at it, and when it will end.
+    """
+    with errors(as_json):
+        from editproof.harness.operations.follow_run import find_progress, list_progress_lines
+
+        progress = find_progress(run, find_project())
+        if as_json:
+            print_json({**dataclasses.asdict(progress), "state": progress.state})
+            return
+        for line in list_progress_lines(progress):
+            typer.echo(line)
+
+
+@runs_app.command("log")
+def runs_log(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or URL.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="Id of a case that failed, or how it starts.")
+    ],
+) -> None:
+    """Print why a case failed, and what its processes printed last."""
+    with errors(as_json=False):
+        from editproof.harness.operations.follow_run import find_case_log
+
+        for line in find_case_log(run, case, find_project()):
+            typer.echo(line)
 
 
 @runs_app.command(

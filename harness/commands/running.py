@@ -51,6 +51,7 @@ Examples:
                                                       any program
   editproof run --cases my-pictures                   your own pictures instead of drawn ones
   editproof run --resume                              continue a run that was killed
+  editproof run nightly --on ray://10.0.0.5           on a Ray cluster: docs/how-to/ray.md
 """
 )
 def run(
@@ -141,6 +142,30 @@ def run(
             show_default=False,
         ),
     ] = None,
+    deadline: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help='Begin no case after that: "30 minutes", "8 hours". --resume continues.',
+            show_default=False,
+        ),
+    ] = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="ray[://HOST]",
+            help="Make the edits on a Ray cluster: the one of this machine, or HOST's.",
+            show_default=False,
+        ),
+    ] = "",
+    pin: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE|NODE",
+            help="With --on: only machines with that device, or like that node, do the work.",
+            show_default=False,
+        ),
+    ] = "",
     shard: Annotated[
         str,
         typer.Option(
@@ -191,6 +216,9 @@ def run(
             trust=trust,
             repeats=repeat,
             max_cost=max_cost,
+            deadline=deadline,
+            on=on,
+            pin=pin,
             shard=shard,
         )
         if only_list:

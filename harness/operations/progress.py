@@ -34,17 +34,22 @@ MIN_FOR_ESTIMATE = 8
 
 
 @contextmanager
-def show_progress(console: Console, *, quiet: bool) -> Iterator[Report]:
-    """Give the function that a run calls with each finished case."""
+def show_progress(
+    console: Console, *, quiet: bool, more: Callable[[], str] | None = None
+) -> Iterator[Report]:
+    """Give the function that a run calls with each finished case. `more` says what else belongs
+    into a line, such as who takes part.
+    """
+    more = more or str
     if quiet:
         with _showing_failures(_make_plain_printer(Console(stderr=True))) as show:
             yield partial(_report_failure, show)
     elif console.is_terminal:
-        with _make_bar(console) as report:
+        with _make_bar(console, more) as report:
             yield report
     else:
         with _showing_failures(_make_plain_printer(console)) as show:
-            yield _Lines(console, show).report
+            yield _Lines(console, show, more).report
 
 
 def say_on_stderr(line: str) -> None:
@@ -119,7 +124,7 @@ def _report_failure(show: Show, record: CaseRecord, done: int, total: int) -> No
 
 
 @contextmanager
-def _make_bar(console: Console) -> Iterator[Report]:
+def _make_bar(console: Console, more: Callable[[], str]) -> Iterator[Report]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -136,7 +141,8 @@ def _make_bar(console: Console) -> Iterator[Report]:
         start = time.monotonic()
 
         def report(record: CaseRecord, done: int, total: int) -> None:
-            rate = f"{done / (time.monotonic() - start):.1f} cases/s"
+            speed = f"{done / (time.monotonic() - start):.1f} cases/s"
+            rate = ", ".join(filter(None, (speed, more())))
             bar.update(
                 task, completed=done, total=total, description=name_edit(record.case), rate=rate
             )
@@ -149,7 +155,8 @@ def _make_bar(console: Console) -> Iterator[Report]:
 class _Lines:
     """A line every few seconds, and one for each reason of failures."""
 
-    def __init__(self, console: Console, show: Show) -> None:
+    def __init__(self, console: Console, show: Show, more: Callable[[], str]) -> None:
+        self._more = more
         self._print = _make_plain_printer(console)
         self._show = show
         self._start = self._last = time.monotonic()
@@ -167,7 +174,8 @@ class _Lines:
                 if MIN_FOR_ESTIMATE <= done < total
                 else ""
             )
-            self._print(f"{done} of {total} cases, {rate:.1f} cases/s{left}")
+            more = f", {text}" if (text := self._more()) else ""
+            self._print(f"{done} of {total} cases, {rate:.1f} cases/s{more}{left}")
 
 
 def _describe_failure(record: CaseRecord) -> str:

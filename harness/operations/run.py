@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from rich.console import Console
 from editproof.harness.gate.numbers import check_margins
 from editproof.harness.operations import progress
 from editproof.harness.operations.check_start import check_start, claiming_folder
+from editproof.harness.operations.cluster import StatusWriter, make_order
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
     choose_jobs,
@@ -26,13 +28,15 @@ from editproof.harness.operations.project import (
     make_printer,
 )
 from editproof.harness.operations.prune_cache import keep_cache_small
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.shards import Shard, parse_shard
 from editproof.harness.records.suites import Model, Suite
+from editproof.harness.retention.durations import parse_duration
 from editproof.harness.running import runner
-from editproof.harness.running.runner import RunConfig, Warn
+from editproof.harness.running.runner import Progress, RunConfig, Warn
 from editproof.harness.stores.copies import find_origin
 from editproof.harness.suites.case_folders import list_families
 from editproof.harness.suites.settings import Project
@@ -72,6 +76,12 @@ class RunRequest:
     """Edits of each scene by a model that takes no seed; 0: the suite says it."""
     max_cost: float | None = None
     """Most that the edits may cost; None: any amount."""
+    deadline: str = ""
+    """A duration after which no case is begun."""
+    on: str = ""
+    """A cluster; empty: this machine."""
+    pin: str = ""
+    """Which machines of the cluster do the work; empty: the setting's."""
     shard: str = ""
     """`2/4`; empty: the whole suite, or the resumed run's part."""
 
@@ -115,7 +125,7 @@ def run_suite(
             config.suite, find_noise_floor(config.suite, project)
         )  # before anybody has waited for the run
         check_start(config)
-        with progress.show_progress(console, quiet=quiet) as report:
+        with _watching(asked, config, project, console, quiet=quiet) as (config, report):
             done = runner.run(config, report, warn)
         judged = judge_run(
             done,
@@ -130,6 +140,35 @@ def run_suite(
     if config.cache:
         keep_cache_small(config.cache, project, warn)
     return judged
+
+
+@contextmanager
+def _watching(
+    asked: RunRequest, config: RunConfig, project: Project, console: Console, *, quiet: bool
+) -> Iterator[tuple[RunConfig, Progress]]:
+    """Connect to the cluster, if one was asked for, and show what goes on; give the run's config
+    with its engine, and what to call with each finished case.
+    """
+    if not asked.on:
+        with progress.show_progress(console, quiet=quiet) as report:
+            yield config, report
+        return
+    from editproof.harness.cluster.engine import open_cluster
+
+    order = make_order(asked.on, asked.pin, asked.jobs, project, config)
+    status = StatusWriter(config.folder, asked.on)
+    say = make_printer(console, quiet=quiet)
+    with (
+        progress.show_progress(console, quiet=quiet, more=status.describe) as show,
+        open_cluster(order, say, status.take_state) as cluster,
+        status.closing(),
+    ):
+
+        def report(record: CaseRecord, done: int, total: int) -> None:
+            status.note(record, done, total)
+            show(record, done, total)
+
+        yield replace(config, cluster=cluster), report
 
 
 @contextmanager
@@ -151,6 +190,7 @@ def _write_resumption(asked: RunRequest, config: RunConfig, project: Project) ->
     near = here.relative_to(start) if here.is_relative_to(start) else here
     words = ["editproof", "run", "--resume", "--out", str(find_origin(here) or near)]
     words += [word for text in asked.pipelines for word in ("--pipeline", text)]
+    words += ["--on", asked.on] if asked.on else []
     words += ["--trust"] if _needs_trust(asked, config, project) else []
     return shlex.join(words)
 
@@ -214,10 +254,21 @@ def _make_config(
         limits=settings.limits,
         max_cost=asked.max_cost,
         commit=find_commit(project.folder),
+        ends_at=_find_end(asked.deadline),
         shard=_choose_shard(asked, resumed),
         # last, since it makes a folder
         folder=resumed or find_out_folder(asked.out, project, suite),
     )
+
+
+def _find_end(deadline: str) -> float | None:
+    """When no case is begun any more, seconds of the monotonic clock; None: never."""
+    if not deadline:
+        return None
+    try:
+        return time.monotonic() + parse_duration(deadline, "--deadline").total_seconds()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _choose_shard(asked: RunRequest, resumed: Path | None) -> Shard | None:

@@ -76,6 +76,19 @@ class Journal:
         self._file.close()
 
 
+def is_being_written(folder: Path) -> bool:
+    """Whether a process of this machine writes a run. One of another machine may not be seen."""
+    path = folder / JOURNAL
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def read_journal(folder: Path, *, verified: bool = False) -> tuple[CaseRecord, ...]:
     """Every finished case of a run. A later line for the same case replaces an earlier one; a torn
     last line is no case. `verified`: every line must have a checksum. Raises DamagedError.

@@ -197,6 +197,11 @@ def blob_path(folder: Path, digest: str) -> Path:
     return folder / BLOBS / digest[:2] / f"{digest}.png"
 
 
+def case_log(folder: Path, case_id: str) -> Path:
+    """Where a run keeps what was printed while a case failed."""
+    return folder / "logs" / "cases" / f"{case_id}.log"
+
+
 def load(folder: Path | str) -> Run:
     """Read a run folder, finished or not: its tables where they are up to date, else its journal.
 

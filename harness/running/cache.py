@@ -111,6 +111,11 @@ class CarefulCache:
         )
 
 
+def has_pictures(record: CaseRecord, folder: Path) -> bool:
+    """Whether all pictures of a record lie in a folder: those that a cluster stored do not."""
+    return all(blob_path(folder, digest).is_file() for digest in list_pictures(record))
+
+
 def _check(path: Path, digest: str) -> None:
     """Remove a picture that is not what its name says, and raise FileNotFoundError."""
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +33,9 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.shards import Shard
 from editproof.harness.records.suites import Model, Suite
 from editproof.harness.records.tables import write_tables
-from editproof.harness.running.cache import CarefulCache
+from editproof.harness.running.cache import CarefulCache, has_pictures
 from editproof.harness.running.canary import check_services
+from editproof.harness.running.engines import Engine
 from editproof.harness.running.pipeline_process import (
     DIED,
     PipelineError,
@@ -46,14 +47,35 @@ from editproof.harness.running.workers import in_workers
 from editproof.harness.stores.copies import name_place
 from editproof.harness.stores.run_store import RunStore, open_run_store
 from editproof.harness.suites.cases import (
+    Environment,
     describe_metrics,
     expand_suite,
-    machine,
+    find_environment,
     take_shard,
-    versions,
 )
 from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.loader import parse
+
+
+class LocalEngine:
+    """This machine's workers."""
+
+    def __init__(self, jobs: int, limits: ProcessLimits, say: Say | None) -> None:
+        self._jobs, self._limits, self._say = jobs, limits, say
+
+    def describe(self, models: Sequence[Model]) -> dict[str, PipelineInfo]:
+        """As Engine.describe."""
+        return describe(models, self._limits, self._say)
+
+    def find_environment(self) -> Environment:
+        """As Engine.find_environment."""
+        return find_environment()
+
+    def make_edits(
+        self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
+    ) -> Iterable[CaseRecord]:
+        """As Engine.make_edits."""
+        return in_workers(setup, self._jobs, work, ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +106,17 @@ class RunConfig:
     """Most that this command's edits may cost, in the user's currency; None: any amount."""
     commit: str = ""
     """Of the user's repository; empty: not known."""
+    ends_at: float | None = None
+    """When no further case is begun, seconds of the monotonic clock; None: all are."""
+    cluster: Engine | None = None
+    """What makes the edits; None: this machine's workers."""
     shard: Shard | None = None
     """The part of the suite to run; None: the whole."""
+
+    @property
+    def engine(self) -> Engine:
+        """What makes the edits."""
+        return self.cluster or LocalEngine(self.jobs, self.limits, self.say)
 
     @property
     def setup(self) -> WorkerSetup:
@@ -126,16 +157,17 @@ def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     """Run the suite to its end and give the run. Raises UsageError before anything is run, if it
     is not valid.
     """
-    if config.resume:
-        _check_resumable(config.folder)
-    manifest = _manifest(config)
-    if config.cache and (unnamed := _list_unnamed_services(manifest)):
-        warn(
-            f"edits of {', '.join(unnamed)} are not cached: the service does not say what it runs,"
-            " so it may change unnoticed"
-        )
     store = open_run_store(config.folder)
     try:
+        if config.resume:
+            _check_resumable(config.folder)
+            store.resume()  # before anybody has waited for a pipeline to load
+        manifest = _manifest(config)
+        if config.cache and (unnamed := _list_unnamed_services(manifest)):
+            warn(
+                f"edits of {', '.join(unnamed)} are not cached: the service does not say what it"
+                " runs, so it may change unnoticed"
+            )
         finished = _open(config, manifest, store)
         made = _finish(config, manifest, finished, store, progress, warn)
     finally:
@@ -157,21 +189,21 @@ def _manifest(config: RunConfig) -> Manifest:
             f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own"
             " cases, and a model"
         )
-    pipelines = describe(suite.models, config.limits, config.say)
-    stated = versions()
-    expanded = expand_suite(suite, pipelines, config.weights, config.trust)
+    pipelines = config.engine.describe(suite.models)
+    place = config.engine.find_environment()
+    expanded = expand_suite(suite, pipelines, config.weights, config.trust, place)
     cases, left_out = take_shard(expanded, config.shard)
     return Manifest(
         schema=SCHEMA,
-        editproof=stated["editproof"],
+        editproof=place.versions["editproof"],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         suite=suite,
         pipelines=pipelines,
         metrics=describe_metrics(suite, config.weights),
         cases=cases,
         not_applicable=left_out,
-        versions=stated,
-        machine=machine(),
+        versions=place.versions,
+        machine=place.machine,
         commit=config.commit,
         shard=config.shard and replace(config.shard, scenes=expanded.scenes),
     )
@@ -242,7 +274,6 @@ def _open(config: RunConfig, manifest: Manifest, store: RunStore) -> dict[str, C
     if not config.resume:
         store.start(manifest)
         return {}
-    store.resume()
     before = runs.load(config.folder)
     _check_same(before.manifest, manifest, config.folder)
     return {record.case.id: record for record in before.records if record.error is None}
@@ -287,15 +318,17 @@ def _finish(
     """Do every case that is not finished: from the cache where it is there, else in workers. Gives
     the records of the edits that were made now.
 
-    Raises IncompleteError where `max_cost` does not pay for all.
+    Raises IncompleteError where `max_cost` does not pay for all, or the deadline came first.
     """
     cache = CarefulCache(config.cache, warn)
     done = len(finished)
     total = len(manifest.cases)
 
-    def keep(record: CaseRecord) -> None:
+    def keep(record: CaseRecord, *, is_stored: bool = False) -> None:
         nonlocal done
-        counted = store.put(record)
+        if is_stored:
+            store.note(record)
+        counted = record if is_stored else store.put(record)
         done += 1
         progress(counted, done, total)
 
@@ -312,20 +345,31 @@ def _finish(
     paid, cost = _take_affordable(left, manifest.pipelines, config.max_cost)
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
     made = []
-    for record in in_workers(setup, config.jobs, paid):
-        keep(record)
-        cache.put(record, config.folder)
+    for record in config.engine.make_edits(setup, paid, config.ends_at):
+        keep(record, is_stored=config.cluster is not None)
+        if has_pictures(record, config.folder):
+            cache.put(record, config.folder)
         made.append(replace(record, measurements=(), stages=()))  # the journal has them
     if cost:
-        warn(f"{len(made)} edits were made, for {cost:g} by the prices of their pipelines")
-    if len(paid) < len(left):
-        place = shlex.quote(name_place(config.folder))
+        spent = sum(manifest.pipelines[one.case.model.name].capabilities.price for one in made)
+        warn(f"{len(made)} edits were made, for {spent:g} by the prices of their pipelines")
+    _check_all_done(config, done, total, all_are_paid=len(paid) == len(left))
+    return made
+
+
+def _check_all_done(config: RunConfig, done: int, total: int, *, all_are_paid: bool) -> None:
+    """Raise IncompleteError where `max_cost` or the deadline came first, and say how to go on."""
+    if done == total:
+        return
+    resuming = f"editproof run --resume --out {shlex.quote(name_place(config.folder))}"
+    if not all_are_paid:
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
-            f" more to spend, `editproof run --resume --out {place}"
-            " --max-cost AMOUNT` continues"
+            f" more to spend, `{resuming} --max-cost AMOUNT` continues"
         )
-    return made
+    raise IncompleteError(
+        f"--deadline is reached: {done} of {total} cases are done. `{resuming}` continues"
+    )
 
 
 def _list_unnamed_services(manifest: Manifest) -> list[str]:
@@ -357,7 +401,7 @@ def _check_services(config: RunConfig, manifest: Manifest, made: Sequence[CaseRe
     models = {model.name: model for model in config.suite.models}
 
     def describe_again(name: str) -> PipelineInfo:
-        return describe([models[name]], config.limits, config.say)[name]
+        return config.engine.describe([models[name]])[name]
 
     if canaries := check_services(manifest, made, config.setup, describe_again):
         write_canaries(config.folder, canaries)

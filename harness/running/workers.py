@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,15 +15,18 @@ from editproof.harness.processes.child import (
     wait_for_any,
 )
 from editproof.harness.records.cases import CaseError, CaseRecord
+from editproof.harness.running.scene_queue import SceneQueue
 from editproof.harness.running.worker import Work, WorkerSetup
 
 
-def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[CaseRecord]:
+def in_workers(
+    setup: WorkerSetup, jobs: int, work: Sequence[Work], ends_at: float | None = None
+) -> Iterable[CaseRecord]:
     """Do the work in `jobs` workers and give each record as it is finished. Work on one scene stays
-    in one worker.
+    in one worker. From `ends_at` on, seconds of the monotonic clock, nothing is begun.
     """
-    queue = _SceneQueue(work)
-    workers = [_Worker(setup, number) for number in range(min(jobs, len(work)))]
+    queue = SceneQueue(work, ends_at)
+    workers = [WorkerProcess(setup, number) for number in range(min(jobs, len(work)))]
     try:
         for worker in workers:
             worker.start(queue.next_for(worker.number))
@@ -39,41 +41,7 @@ def in_workers(setup: WorkerSetup, jobs: int, work: Sequence[Work]) -> Iterable[
         stop_all([worker.child for worker in workers])
 
 
-class _SceneQueue:
-    """Hands out work so that a worker stays with a scene while there is some; an idle one helps
-    with the largest rest. The turns of a chain all go to one worker, in their order.
-    """
-
-    def __init__(self, work: Sequence[Work]) -> None:
-        scenes: dict[tuple[object, ...], deque[deque[Work]]] = {}
-        for one in work:
-            first = one.cases[0]
-            chains = scenes.setdefault(replace(first, turn=1).scene_key, deque())
-            if first.turn > 1 and chains and chains[-1][-1].cases[0].chain == first.chain:
-                chains[-1].append(one)
-            else:
-                chains.append(deque([one]))
-        self._waiting = deque(scenes.values())
-        self._current: dict[int, deque[deque[Work]]] = {}
-        self._chains: dict[int, deque[Work]] = {}
-
-    def next_for(self, worker: int) -> Work | None:
-        """What the worker does next; None when all is handed out."""
-        if not self._chains.get(worker):
-            self._chains[worker] = self._next_chain(worker)
-        return self._chains[worker].popleft() if self._chains[worker] else None
-
-    def _next_chain(self, worker: int) -> deque[Work]:
-        """What nobody has started yet; empty when all is handed out."""
-        if not self._current.get(worker):
-            if self._waiting:
-                self._current[worker] = self._waiting.popleft()
-            else:
-                self._current[worker] = max(self._current.values(), key=len, default=deque())
-        return self._current[worker].popleft() if self._current[worker] else deque()
-
-
-class _Worker:
+class WorkerProcess:
     """One worker process and what it is at."""
 
     def __init__(self, setup: WorkerSetup, number: int) -> None:
@@ -94,6 +62,12 @@ class _Worker:
         self._deadline = time.monotonic() + self._setup.longest_s(work)
         with suppress(ChildDiedError):  # `finish` finds out
             self.child.send(work)
+
+    def take(self, work: Work) -> tuple[CaseRecord, ...]:
+        """Do the work and give its records."""
+        self.start(work)
+        wait_for_any([self.child], self.time_left_s())
+        return self.finish()
 
     def time_left_s(self) -> float:
         """Until the worker is taken for hanging."""

@@ -70,19 +70,38 @@ class ExpandedSuite(NamedTuple):
         return tuple(dict.fromkeys([*named, *(one.scene for one in self.not_applicable)]))
 
 
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What of the place where edits are made determines their numbers."""
+
+    versions: Mapping[str, str]
+    """As `versions` gives them."""
+    machine: Mapping[str, str]
+    """As `machine` gives it."""
+    code: str
+    """As `code_hash` gives it."""
+
+
+def find_environment() -> Environment:
+    """This process's. Raises UsageError as `machine` does."""
+    return Environment(versions(), machine(), code_hash())
+
+
 def expand_suite(
     suite: Suite,
     pipelines: Mapping[str, PipelineInfo],
     weights: LpipsWeights,
     trust: Trust = NO_TRUST,
+    environment: Environment | None = None,
 ) -> ExpandedSuite:
     """Every case of the suite, fitted to what its pipeline can do, and what can't be asked. The
     turns of a scene, model and seed stand in a row; a deterministic model gets the first seed only.
+    `environment`: where the edits are made; None: here.
 
     Raises UsageError where the user's own files can't be read, or do not fit together, or where
     nothing can be asked.
     """
-    outcome = _OutcomeHasher(suite, weights)
+    outcome = _OutcomeHasher(suite, weights, environment or find_environment())
     cases: list[Case] = []
     left_out: list[NotApplicable] = []
     for scene in (*_list_drawn_scenes(suite), *_list_own_scenes(suite, trust)):
@@ -320,7 +339,7 @@ def _hash_id(identity: Mapping[str, object], model: Model, seed: int, turn: int)
 class _OutcomeHasher:
     """What, beside the scene, determines the outcome of a case."""
 
-    def __init__(self, suite: Suite, weights: LpipsWeights) -> None:
+    def __init__(self, suite: Suite, weights: LpipsWeights, environment: Environment) -> None:
         self._common = {
             "metrics": [get_metric(name, weights).identity for name in suite.metrics],
             "own_metrics": [
@@ -329,9 +348,9 @@ class _OutcomeHasher:
                 if name not in METRICS
             ],
             "weights": weights.digest(suite.metrics),
-            "code": code_hash(),
-            "versions": versions(),
-            "machine": machine(),
+            "code": environment.code,
+            "versions": dict(environment.versions),
+            "machine": dict(environment.machine),
         }
 
     def digest(self, pipeline: PipelineInfo) -> str:

@@ -32,6 +32,7 @@ PipelineTable = str | dict[str, Any]
 
 MAX_TIMEOUT_S = 86_400.0
 MOST_LOG_MIB = 1024
+MOST_OF_A_NODE = 1024
 
 MOST_TOML_BYTES = 1 << 20
 """Of a settings, suite or case file: a million lines would take the parser ten seconds."""
@@ -74,6 +75,37 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         parse_duration(self.failed, "retention.failed")
 
 
+class ResourceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[resources.MODEL]`: what a worker for a model takes of a cluster's node."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    """Below 1: several workers share a GPU."""
+    memory: str = ""
+    """Such as `24 GB`; empty: it is not counted."""
+    runtime_env: dict[str, Any] = {}
+    """What the pipeline's process needs, as Ray reads it: `working_dir`, `pip`, `image_uri`."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.cpus <= MOST_OF_A_NODE or not 0 <= self.gpus <= MOST_OF_A_NODE:
+            raise ValueError(f"cpus and gpus must be from 0 to {MOST_OF_A_NODE}")
+        if self.memory:
+            parse_size(self.memory, "memory")
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cluster]`: how `editproof run --on` uses a cluster."""
+
+    pin: str = ""
+    """A device, or a node's name: machines like that do the work; empty: all must be alike."""
+    silent_s: float = 60.0
+    """A worker that gives no sign of life for so long has its case done by another."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.silent_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"silent_s must be from 1 to {MAX_TIMEOUT_S:g}")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set in the file."""
 
@@ -111,6 +143,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lpips: LpipsSettings = LpipsSettings()
     cache: CacheSettings = CacheSettings()
     retention: RetentionSettings = RetentionSettings()
+    resources: dict[str, ResourceSettings] = {}
+    """Model name -> what a worker for it takes of a cluster's node; a model that is not named takes
+    a core.
+    """
+    cluster: ClusterSettings = ClusterSettings()
 
     def __post_init__(self) -> None:
         if self.jobs < 0:

@@ -132,7 +132,9 @@ def small() -> Suite:
     )
 
 
-def stand_in(_setup: object, _jobs: int, works: Sequence[EditWork]) -> list[CaseRecord]:
+def stand_in(
+    _setup: object, _jobs: int, works: Sequence[EditWork], _ends_at: float | None
+) -> list[CaseRecord]:
     """Workers that need no process: every case is done at once."""
     return [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
 

@@ -22,8 +22,8 @@ from editproof.harness.records.suites import Suite
 from editproof.harness.running import runner
 from editproof.harness.running.remeasure import remeasure
 from editproof.harness.running.runner import RunConfig
+from editproof.harness.running.scene_queue import SceneQueue
 from editproof.harness.running.worker import EditWork
-from editproof.harness.running.workers import _SceneQueue
 from editproof.harness.suites.suite import load_suite, narrow_suite
 from editproof.harness.suites.tasks import make_task
 
@@ -218,7 +218,7 @@ def test_measuring_again_keeps_what_a_turn_was_given(
 def test_one_worker_makes_all_turns_of_a_chain(run: Run) -> None:
     """A worker that helps with a scene takes a chain that nobody has started."""
     cases = [case for case in run.manifest.cases if case.scene.startswith("logo/3")]
-    queue = _SceneQueue([EditWork(case) for case in cases])
+    queue = SceneQueue([EditWork(case) for case in cases])
     given: dict[int, list[Case]] = {0: [], 1: []}
     for turn in range(2 * len(cases)):
         if work := queue.next_for(turn % 2):
