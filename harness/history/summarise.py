@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
-from editproof.harness.gate.numbers import Numbers, find_margins, read
+from editproof.harness.gate.numbers import Margins, Numbers, read
 from editproof.harness.gate.statistics import Values, group_scenes, noise
 from editproof.harness.history.night_tables import Kind, Rows, encode_night, parse_time
 from editproof.harness.records.cases import Case
@@ -91,12 +91,14 @@ def summarise(run: Run, floor: NoiseFloor = NO_NOISE) -> dict[Kind, Rows]:
     columns = [run.column_of[case_id] for case_id in run.endings]
     keys = run.number_keys()
     numbers = read(run, [run], keys=keys, ours=columns, theirs=())
+    margins = Margins(run, keys, floor)
     groups: dict[tuple[str, str], list[int]] = {}
     for column in columns:
         case = run.manifest.cases[column]
         groups.setdefault((case.family, case.model.name), []).append(column)
     gathered = [
-        _gather(run, numbers, own, family, model, floor) for (family, model), own in groups.items()
+        _gather(run, numbers, own, family, model, margins)
+        for (family, model), own in groups.items()
     ]
     judged = {(one.family, one.model, one.aspect): one for one in _list_judgements(run)}
     return {
@@ -115,18 +117,18 @@ def _list_judgements(run: Run) -> tuple[Judgement, ...]:
 
 
 def _gather(
-    run: Run, numbers: Numbers, columns: Sequence[int], family: str, model: str, floor: NoiseFloor
+    run: Run, numbers: Numbers, columns: Sequence[int], family: str, model: str, margins: Margins
 ) -> _Group:
-    margins = find_margins(run, numbers.keys, family, model, cases=1, noise=floor)
-    margins = np.where(margins > 0, margins, np.nan)
+    found = margins.find(family, model, cases=1)
+    own = np.where(found > 0, found, np.nan)
     turned = np.stack([numbers.ours[column] for column in columns], axis=1)
     return _Group(
         family,
         model,
         tuple(run.manifest.cases[column] for column in columns),
         np.stack([numbers.raw_ours[column] for column in columns], axis=1),
-        turned / margins[:, None],
-        margins,
+        turned / own[:, None],
+        own,
     )
 
 
