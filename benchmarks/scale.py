@@ -28,8 +28,8 @@ from editproof.harness.records.cases import Case, CaseRecord, Measurement
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.record_lines import encode_record
 from editproof.harness.records.tables import TABLES, write_tables
+from editproof.harness.running.scene_queue import SceneQueue
 from editproof.harness.running.worker import EditWork
-from editproof.harness.running.workers import _SceneQueue as SceneQueue
 from editproof.harness.suites.suite import load_suite
 from editproof.reports.common.view import find_states
 from editproof.reports.html.case_list import make_columns, make_list_script
