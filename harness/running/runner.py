@@ -242,20 +242,20 @@ def _describe(
         return host.describe(model.spec, say)
     except PipelineError as failure:
         error = failure.error
+        shown = model.name if "{" in model.spec else model.spec  # not an adapter's whole table
         if error.kind in SAYS_ALL:
             raise UsageError(
-                f"pipeline {model.spec}: {error.message.removeprefix(f'{model.spec}: ')}"
+                f"pipeline {shown}: {error.message.removeprefix(f'{model.spec}: ')}"
             ) from failure
         scratch.keep()
         if error.kind == DIED:
             raise UsageError(
-                f"loading the pipeline {model.spec} failed: {error.message}. Its log: {host.log}"
+                f"loading the pipeline {shown} failed: {error.message}. Its log: {host.log}"
             ) from failure
         path = scratch.path / "traceback.txt"
         path.write_text(error.traceback)
         raise UsageError(
-            f"pipeline {model.spec}: loading it raised {error.kind}: {error.message}. Traceback:"
-            f" {path}"
+            f"pipeline {shown}: loading it raised {error.kind}: {error.message}. Traceback: {path}"
         ) from failure
 
 
