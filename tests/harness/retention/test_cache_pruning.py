@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from editproof.harness.records.cases import CaseRecord
-from editproof.harness.records.json_files import read_json, write_json
+from editproof.harness.records.json_files import write_json
+from editproof.harness.records.record_lines import decode_record
 from editproof.harness.records.runs import blob_path
 from editproof.harness.retention.cache_pruning import measure_cache, note_use, prune_cache
 from editproof.harness.running.cache import Cache
@@ -156,7 +157,7 @@ def test_a_hit_says_when_it_was(cache: Path, tmp_path: Path) -> None:
     Cache(cache).get(record.case, tmp_path / "run")
     assert path.stat().st_mtime > before
     assert path.read_bytes() == content
-    assert read_json(path, CaseRecord).case.key == record.case.key
+    assert decode_record(content, CaseRecord, path).case.key == record.case.key
 
 
 def test_differences_of_two_pictures_age_as_well(cache: Path) -> None:
