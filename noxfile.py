@@ -64,7 +64,7 @@ def e2e(session: nox.Session) -> None:
     pytest.
     """
     session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
-    session.run("pytest", "tests/e2e", *session.posargs)
+    session.run("pytest", "tests/e2e", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
