@@ -91,7 +91,7 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(
         [
             "regressed: *logo*ns*",
-            "regressed · logo · ns*",
+            "over budget · logo · ns*",
             "*PSNR mean in edit: * dB (budget 99.00 dB)*",
             "verdict: regression*",
         ]
@@ -262,7 +262,7 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     done.assert_outcomes(passed=1, failed=2)
     done.stdout.fnmatch_lines(
         [
-            "regressed · logo · mine*",
+            "over budget · logo · mine*",
             "*PSNR mean in edit: * dB (budget 99.00 dB)*",
             "verdict: regression*",
             "report: *index.html",

@@ -155,7 +155,7 @@ HOSTILE_TOML = {
     "null byte": ('protect = { a = "a\\u0000b" }', "names no file"),
     "no name": ('protect = { a = "" }', "names no file"),
     "long name": ('protect = { a = "' + "a" * 5000 + '" }', "can't be read"),
-    "a folder": ('protect = { a = "." }', "no file that can be read"),
+    "a folder": ('protect = { a = "." }', "is a folder"),
     "large box": ("protect = { a = [0, 0, 99999999999999999999999, 1] }", "inside"),
     "nested config": ("config = { a = { b = 1 } }", "config"),
     "list of lists": ("config = { a = [[1]] }", "config"),

@@ -70,7 +70,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     assert run.returncode == code
     assert wait_until(lambda: not tagged())
     words = ("run", "--resume", "--out", "my run", "--pipeline", "mine.py:build")
-    hint = f"`editproof {shlex.join(words)}` continues the run in my run"
+    hint = f"`editproof {shlex.join(words)}` continues the run"
     assert said.splitlines() == [f"editproof: stopped. {hint}"]
     (folder / "quick").touch()
     resumed = command(*words, "--no-cache")

@@ -207,10 +207,10 @@ def test_trouble_with_the_cache_is_said_and_the_run_goes_on(command: Command, fo
 
 
 def test_a_path_that_cannot_be_is_one_line_and_no_verdict(command: Command, folder: Path) -> None:
-    """Exit 3, never 1, which means a regression."""
+    """Exit 2, and nothing is loaded before."""
     (folder / "file").write_text("")
     done = command("run", "-q", "--vector", "logo", "--model", "ns", "--out", "file/run")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
 
 

@@ -104,7 +104,7 @@ def test_a_service_that_changes_meanwhile_is_noticed(
 ) -> None:
     (service / "how").write_text(how)
     done = command("run", "tiny.toml", "--out", "run", "--no-cache", "--jobs", "1", "--json")
-    assert done.returncode == (3 if state == "changed" else 0), done.stderr
+    assert done.returncode == 0, done.stderr
     assert read_canaries(service / "run")["paid"].state == state
     reasons = list(list_changed_services(service / "run"))
     notes = [*reasons, *list_canary_notes(service / "run")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import load
 from tests.harness.conftest import Command
 
@@ -28,25 +29,11 @@ remote = "{remote}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("adapter", ["service", "iopaint"])
 def test_the_numbers_are_those_of_the_local_run(
-    running: str, command: Command, folder: Path, adapter: str
+    running: str, command: Command, folder: Path
 ) -> None:
-    """`service:` to the bit at any scale; IOPaint's shape at scale 1, in 8 bits."""
-    scale = 2 if adapter == "service" else 1
-    suite = SUITE.format(scale=scale, remote=f"{adapter}:{running}")
-    (folder / "both.toml").write_text(suite)
-    done = command("run", "both.toml", "--out", "run", "--jobs", "1")
-    assert (folder / "run").is_dir(), done.stderr
-    records = load(folder / "run").records
-    by_model = {
-        name: {
-            (one.case.family, one.case.step): one for one in records if one.case.model.name == name
-        }
-        for name in ("local", "remote")
-    }
-    assert len(by_model["local"]) == 2
-    assert by_model["local"].keys() == by_model["remote"].keys()
+    """To the bit."""
+    by_model = run_both(f"service:{running}", 2, command, folder)
     for key, local in by_model["local"].items():
         remote = by_model["remote"][key]
         assert remote.status == local.status
@@ -55,3 +42,28 @@ def test_the_numbers_are_those_of_the_local_run(
             json.dumps([str(one) for one in record.measurements]) for record in (local, remote)
         ]
         assert numbers[0] == numbers[1]
+
+
+@pytest.mark.slow
+def test_every_case_runs_by_the_shape_of_iopaint(
+    running: str, command: Command, folder: Path
+) -> None:
+    """It is handed the true mask, cut at half, where the local run finds its own."""
+    for remote in run_both(f"iopaint:{running}", 1, command, folder)["remote"].values():
+        assert remote.error is None
+        assert "actual" in remote.blobs
+
+
+def run_both(
+    remote: str, scale: int, command: Command, folder: Path
+) -> dict[str, dict[tuple[str, int], CaseRecord]]:
+    """The records of a run with and without the server: model -> family and step -> record."""
+    (folder / "both.toml").write_text(SUITE.format(scale=scale, remote=remote))
+    done = command("run", "both.toml", "--out", "run", "--jobs", "1")
+    assert (folder / "run").is_dir(), done.stderr
+    by_model: dict[str, dict[tuple[str, int], CaseRecord]] = {"local": {}, "remote": {}}
+    for one in load(folder / "run").records:
+        by_model[one.case.model.name][one.case.family, one.case.step] = one
+    assert len(by_model["local"]) == 2
+    assert by_model["local"].keys() == by_model["remote"].keys()
+    return by_model
