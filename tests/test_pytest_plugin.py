@@ -93,7 +93,7 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
             "regressed: *logo*ns*",
             "over budget · logo · ns*",
             "*PSNR mean in edit: * dB (budget 99.00 dB)*",
-            "verdict: regression*",
+            "verdict: over budget*",
         ]
     )
     done.stdout.no_fnmatch_line("*Traceback*")
@@ -264,7 +264,7 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
         [
             "over budget · logo · mine*",
             "*PSNR mean in edit: * dB (budget 99.00 dB)*",
-            "verdict: regression*",
+            "verdict: over budget*",
             "report: *index.html",
             "editproof: *mine.py has no 'buld'*",
         ]
