@@ -50,7 +50,8 @@ class LocalCluster:
         that its processes have in their environment.
         """
         self._cpus, self._folder, self._env = list(cpus), folder, env or {}
-        self._home = tempfile.mkdtemp(prefix="ep-ray-")  # short: Ray's sockets lie in it
+        # Ray's sockets lie in it, whose paths have 107 bytes: TMPDIR may be too long
+        self._home = tempfile.mkdtemp(prefix="ep-ray-", dir="/tmp")  # noqa: S108
         self._keeper: subprocess.Popen[str] | None = None
         self.address = ""
         self.nodes: list[list[int]] = []
