@@ -51,7 +51,7 @@ class LocalCluster:
         """
         self._cpus, self._folder, self._env = list(cpus), folder, env or {}
         # Ray's sockets lie in it, whose paths have 107 bytes: TMPDIR may be too long
-        self._home = tempfile.mkdtemp(prefix="ep-ray-", dir="/tmp")  # noqa: S108
+        self._home = tempfile.mkdtemp(prefix="ep-ray-", dir="/tmp")
         self._keeper: subprocess.Popen[str] | None = None
         self.address = ""
         self.nodes: list[list[int]] = []
