@@ -31,7 +31,7 @@ from editproof.harness.records.json_files import (
 from editproof.harness.records.manifest import MANIFEST
 from editproof.harness.records.runs import BLOBS
 from editproof.harness.stores.blobs import send_pictures
-from editproof.harness.stores.copies import find_origin, notes_of, remove_copy
+from editproof.harness.stores.copies import find_origin, locked_copy, notes_of, remove_copy
 from editproof.harness.stores.objects import ObjectFolder, Version, do_at_once
 from editproof.harness.stores.run_copy import RunCopy
 
@@ -117,10 +117,12 @@ class BaselineCopy:
             raise DamagedError(f"{where} is damaged: it names what no baseline holds")
         missing = [name for name, digest in state.files.items() if not self._has(name, digest)]
         do_at_once(lambda name: self._fetch_file(name, state.files[name]), missing)
-        for path in list(self._folder.rglob("*")):
+        for path in sorted(self._folder.rglob("*"), reverse=True):  # a folder after what is in it
             known = path.relative_to(self._folder).as_posix()
             if path.is_file() and not known.startswith(f"{BLOBS}/") and known not in state.files:
                 path.unlink()
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
         write_atomically(self._folder / INDEX, index)
 
     def _fetch_file(self, name: str, digest: str) -> None:
@@ -147,27 +149,31 @@ def open_baseline(folder: Path) -> None:
     place of one. A local folder is left as it is. Raises DamagedError and StoreError.
     """
     origin = find_origin(folder)
-    if origin is None or BaselineCopy(folder, ObjectFolder(origin)).open():
+    if origin is None:
         return
-    if ObjectFolder(origin).find_date(MANIFEST):
-        RunCopy(origin).open()
-    else:
-        remove_copy(folder)
+    with locked_copy(folder):
+        if BaselineCopy(folder, ObjectFolder(origin)).open():
+            return
+        if ObjectFolder(origin).find_date(MANIFEST):
+            RunCopy(origin).open()
+        else:
+            remove_copy(folder)
 
 
 @contextmanager
 def changing_baseline(folder: Path) -> Iterator[None]:
     """While a baseline's folder is changed: one at a URL is opened before, and sent afterwards.
-    Raises as `BaselineCopy.send`.
+    Its copy is one process's meanwhile. Raises as `BaselineCopy.send`.
     """
     origin = find_origin(folder)
     if origin is None:
         yield
         return
-    copy = BaselineCopy(folder, ObjectFolder(origin))
-    copy.open()
-    yield
-    copy.send()
+    with locked_copy(folder):
+        copy = BaselineCopy(folder, ObjectFolder(origin))
+        copy.open()
+        yield
+        copy.send()
 
 
 def _read_notes(folder: Path) -> _Notes:

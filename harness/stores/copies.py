@@ -7,10 +7,13 @@ the store is noted beside it, in `.NAME.json`; see run_copy.py.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +66,15 @@ def remove_copy(folder: Path) -> None:
 def notes_of(folder: Path) -> Path:
     """Where it is noted what of a copy is in the store."""
     return folder.with_name(f".{folder.name}.json")
+
+
+@contextmanager
+def locked_copy(folder: Path) -> Iterator[None]:
+    """Keep other processes of this machine from a copy; who holds it is waited for."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def find_copies_root() -> Path:
