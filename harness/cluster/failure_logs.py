@@ -23,7 +23,7 @@ class FailureLogs:
         self._written = 0
 
     def keep(self, answer: Answer) -> None:
-        """Write what was printed; a log that can't be written is no reason to stop the run."""
+        """Write what was printed; the run goes on where the log can't be written."""
         if not answer.printed or self._written >= MOST_FILES:
             return
         for record in answer.records:

@@ -31,7 +31,7 @@ LEAST_SPREAD = 0.1
 
 MOST_SCORE = 5.0
 """Standard deviations that one night counts at most. Where the limit is low it counts less: one odd
-night alone is no drift.
+night alone is not drift.
 """
 
 MOST_LEARNT = 4.0

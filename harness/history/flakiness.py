@@ -1,7 +1,7 @@
 """Which cases change though nothing changed.
 
 Two edits of a case, one after the other, are a pair where they have one fingerprint: pipeline,
-settings, libraries and machine. What the cache answered is no edit. A pair whose pictures differ,
+settings, libraries and machine. Answers of the cache do not count. A pair whose pictures differ,
 or which ended or was judged otherwise, is a change that nobody made.
 """
 

@@ -39,7 +39,7 @@ async def read_question(
 ) -> Asked[Q]:
     """The question. Pictures that came as files of a form are kept as if they had been put.
 
-    A field of a form is JSON where its value is no text; `protect.NAME` is one of `protect`. Raises
+    A field of a form is JSON where its value is not text; `protect.NAME` is one of `protect`. Raises
     Problem where the body is not what was asked for.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

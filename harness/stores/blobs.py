@@ -19,7 +19,7 @@ MOST_PICTURE_BYTES = 1 << 29
 
 
 def fetch_picture(path: Path) -> bool:
-    """Fetch a picture that a copy lacks, to where it would lie; False: the folder is no copy, or
+    """Fetch a picture that a copy lacks, to where it would lie; False: the folder is not a copy, or
     the store has no such picture. Raises DamagedError where the store has another, and StoreError.
     """
     digest = path.stem

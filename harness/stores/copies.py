@@ -35,7 +35,7 @@ def find_folder(place: Path | str) -> Path:
 
 
 def find_origin(folder: Path) -> StoreUrl | None:
-    """The URL that a folder is the copy of; None: it is no copy."""
+    """The URL that a folder is the copy of; None: it is not a copy."""
     root = next(
         (root for root in (find_copies_root(), find_memory_root()) if folder.is_relative_to(root)),
         None,

@@ -61,7 +61,7 @@ def remove_remote_run(folder: Path) -> None:
     """Remove a run at a URL, and its copy."""
     origin = find_origin(folder)
     if origin is None:
-        raise RuntimeError(f"{folder} is no copy")
+        raise RuntimeError(f"{folder} is not a copy")
     _remove_objects(ObjectFolder(origin))
     remove_copy(folder)
 
@@ -97,13 +97,13 @@ def _list_urls(origin: StoreUrl) -> Sequence[StoreUrl]:
 
 
 def _find_date(url: StoreUrl) -> tuple[datetime, str] | None:
-    """When a run was made, and its name; None: it is no run."""
+    """When a run was made, and its name; None: it is not a run."""
     modified = ObjectFolder(url).find_date(MANIFEST)
     return (modified, url.name) if modified else None
 
 
 def _fetch_summary(runs_folder: Path, url: StoreUrl) -> str:
-    """Fetch what a list of runs shows, and give the run's name; empty: it is no run."""
+    """Fetch what a list of runs shows, and give the run's name; empty: it is not a run."""
     objects, folder = ObjectFolder(url), runs_folder / url.name
     modified = objects.find_date(MANIFEST)
     if modified is None or objects.read(REMOVED) is not None:

@@ -66,7 +66,7 @@ def test_a_score_is_in_margins_and_a_mean_over_scenes() -> None:
 
 
 def test_a_case_without_numbers_is_another_set_of_numbers() -> None:
-    """So that its absence is no change of level."""
+    """So that its absence is not a change of level."""
     run = a_run()
     (before, *_) = list_aspects(run)
     (after, *_) = list_aspects(run.with_records(run.records[1:]))

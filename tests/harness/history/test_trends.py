@@ -68,7 +68,7 @@ def test_nothing_changed_and_nothing_is_found() -> None:
 
 
 def test_a_new_library_begins_a_segment() -> None:
-    """The step between two libraries is no change point: the numbers can't be compared."""
+    """The step between two libraries is not a change point: the numbers can't be compared."""
     nights = {number: night(number, versions={"torch": "2.5"}) for number in range(6, 12)}
     trend = find_one(table_of([0.0] * 6 + [3.0] * 6, nights=nights))
     assert [one.nights for one in trend.segments] == [tuple(range(6)), tuple(range(6, 12))]
