@@ -39,8 +39,8 @@ async def read_question(
 ) -> Asked[Q]:
     """The question. Pictures that came as files of a form are kept as if they had been put.
 
-    A field of a form is JSON where its value is not text; `protect.NAME` is one of `protect`. Raises
-    Problem where the body is not what was asked for.
+    A field of a form is JSON where its value is not text; `protect.NAME` is one of `protect`.
+    Raises Problem where the body is not what was asked for.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":

@@ -218,7 +218,9 @@ def _choose_model(service: Service, model: str) -> dict[str, str | bool | int | 
 
 
 def find_scale(size: str, height: int, width: int) -> int:
-    """How many times as large a result is asked for. Raises Problem where it is not a whole number."""
+    """How many times as large a result is asked for. Raises Problem where that is not a whole
+    number.
+    """
     if size in {"", "auto"}:
         return 1
     columns, rows = map(int, size.split("x"))
