@@ -150,8 +150,17 @@ def send_back() -> None:
         send_opened(lambda line: typer.echo(f"editproof: {line}", err=True))
 
 
+def _name_places(message: str) -> str:
+    """The message as people know its places; see `stores.copies`."""
+    if "editproof.harness.stores.copies" not in sys.modules:
+        return message
+    from editproof.harness.stores.copies import name_places
+
+    return name_places(message)
+
+
 def _fail(message: str, code: int, *, as_json: bool, details: Sequence[str] = ()) -> NoReturn:
-    line = plain_line(message)
+    line = plain_line(_name_places(message))
     if as_json:
         told = {"error": line} | ({"details": details} if details else {})
         typer.echo(json.dumps({**told, "exit_code": int(code)}, ensure_ascii=False))

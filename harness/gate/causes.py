@@ -303,7 +303,11 @@ def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Fin
     told = describe([scored], numbers, worse=True)
     cases = [run.manifest.cases[column] for column in scored.columns]
     advice = "Look at the pictures"
-    if unproved.seeds_needed:
+    chance = f"It may be chance, p {scored.p or 1.0:.2g}"
+    if not unproved.is_noise_known:
+        chance = "It may be chance: one picture a scene does not show how much seeds differ"
+        advice = "Accept a run with 3 seeds, or --repeat 3"
+    elif unproved.seeds_needed:
         advice = (
             f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look"
             " at the pictures"
@@ -323,5 +327,4 @@ def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Fin
         evidence=_make_evidence(run, numbers, told),
         checks=int((scored.moved != 0).sum()),
     )
-    chance = f"It may be chance, p {scored.p or 1.0:.2g}"
     return replace(finding, text=f"{_write_sentence(run, finding, told)}. {chance}. {advice}")

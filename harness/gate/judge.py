@@ -166,6 +166,7 @@ def judge(
     if baseline and compared:
         notes += [
             *validity.list_notes(run, baseline, compared.pairing, compared.looks),
+            *_list_unknown_noise(compared.scored),
             *cost.list_notes(run, baseline, compared.pairing),
         ]
     unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
@@ -324,6 +325,9 @@ def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
         for one in cause.scored
         for column in one.columns
     }
+    for finding in compared.findings:
+        if finding.outcome is Outcome.UNDERPOWERED:
+            outcome |= {run.column_of[case_id]: finding.outcome for case_id in finding.cases}
     found = []
     for one in compared.looks.by_column.values():
         if one.state in {"unchanged", "no picture"} or (
@@ -349,6 +353,17 @@ def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
             )
         )
     return sorted(found, key=lambda change: -max(change.whole, change.worst))
+
+
+def _list_unknown_noise(scored: Iterable[Scored]) -> Iterable[str]:
+    """Models of which nobody knows how much their seeds differ."""
+    models = [one.scene.model for one in scored if one.scene.mode == "seeds" and one.p is None]
+    for model in dict.fromkeys(models):
+        yield (
+            f"{model} has one picture a scene, which does not show how much seeds differ: nobody can"
+            " say what got better or worse. Accept a run with 3 seeds, or --repeat 3; where seeds"
+            " do not matter, set `stochastic = false`"
+        )
 
 
 def _choose_exit_code(findings: Sequence[Finding], invalid: Sequence[str]) -> ExitCode:

@@ -12,12 +12,15 @@ beside the accepted ones of its scene
 Three seeds say little of a scene's noise. So the variances of all scenes are estimated together,
 each drawn towards their common one as far as they agree (Smyth 2004, doi:10.2202/1544-6115.1027).
 All tests of a kind are corrected by Holm's method.
+
+Where every scene has one picture on each side, nothing tells how much seeds differ. What changed
+visibly then is changed, and a large loss is one that can't be proved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -74,6 +77,9 @@ LEAST = 1.0
 by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
 three accepted seeds that happen to agree."""
 
+EVERY_ASPECT: Flags = np.ones(len(ASPECTS), bool)
+NOTHING: Values = np.zeros(len(ASPECTS))
+
 MANY = 500
 """From so many scenes on, a picture's noise is drawn towards the common one of all scenes, its own
 included.
@@ -107,8 +113,10 @@ class Unproved:
     """A large loss that chance may explain."""
 
     scored: Scored
-    seeds_needed: int | None
+    seeds_needed: int | None = None
     """How many seeds a scene would tell; None: more seeds would not, or can't be had."""
+    is_noise_known: bool = True
+    """Whether any scene has several pictures on one side."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ class Tested:
     """Sum of the changes of the scene's family."""
     error: Values
     """Standard error of a scene's change."""
+    freedom: Values
+    """Degrees of freedom of that error; 0: no scene has several pictures on one side."""
 
 
 def judge(
@@ -155,6 +165,13 @@ def judge(
         if not looks.of(sample.scene.ours, "visible") and not looks.of(
             sample.scene.ours, "unknown"
         ):
+            continue
+        if not tested.freedom[place].any():
+            seen = _score_sample(sample, numbers, looks, EVERY_ASPECT, sample.scene.ours, None)
+            if _is_large(seen, sample, looks):
+                unproved.append(Unproved(seen, is_noise_known=False))
+            elif seen.moved.any() or looks.of(sample.scene.ours, "visible"):
+                moved.append(replace(seen, lost=NOTHING, won=NOTHING))
             continue
         found = [one for one in _find_moved(sample, numbers, looks, tested, place) if one.judged]
         moved += found
@@ -220,6 +237,7 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
         raw,
         _sum_family_changes(change, raw),
         error,
+        free,
     )
 
 
@@ -426,18 +444,24 @@ def _step(seen: Sequence[Difference]) -> float:
     return float(np.mean(steps)) if steps else 0.0
 
 
+def _is_large(scored: Scored, sample: Sample, looks: Looks) -> bool:
+    """Whether a scene's loss is LARGE_JOD or more, beyond what seeds are known to differ by."""
+    columns = sample.scene.ours
+    seen = [one for column in columns if (one := looks.by_column[column].difference)]
+    beyond = _measure_beyond(sample.scene, looks, seen)
+    return scored.judged and min(_step(seen), beyond) >= LARGE_JOD
+
+
 def _find_unproved(
     sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
 ) -> Unproved | None:
     """The scene's loss where it is large, and chance may explain it."""
     p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
-    seen = [one for column in sample.scene.ours if (one := looks.by_column[column].difference)]
-    beyond = _measure_beyond(sample.scene, looks, seen)
-    if not worse.any() or min(_step(seen), beyond) < LARGE_JOD:
+    if not worse.any():
         return None
     scored = _score_sample(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
-    if not scored.judged:
+    if not _is_large(scored, sample, looks):
         return None
     needed = None
     if (

@@ -13,25 +13,22 @@ from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.operations import progress
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import (
-    NO_BASELINE,
     add_metrics,
     choose_jobs,
-    find_baseline_folder,
     find_out_folder,
     find_suite,
     find_suite_weights,
     load_run,
     make_printer,
+    open_baseline_folder,
     removing_if_empty,
 )
 from editproof.harness.processes.scratch import scratch_folder
-from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Suite
 from editproof.harness.running.remeasure import remeasure
 from editproof.harness.running.runner import RunConfig, Warn
-from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
-from editproof.harness.stores.copies import find_folder, name_place
+from editproof.harness.stores.baseline_copy import changing_baseline
 from editproof.harness.suites.settings import Project
 
 
@@ -65,14 +62,7 @@ def measure_baseline(
     asked: MeasureRequest, suite: str, project: Project, console: Console, *, quiet: bool
 ) -> Path:
     """Measure a baseline's pictures again, in its place; give its folder."""
-    target = (
-        find_folder(asked.baseline)
-        if asked.baseline
-        else find_baseline_folder(find_suite(suite, project), project)
-    )
-    open_baseline(target)
-    if not target.exists():
-        raise UsageError(NO_BASELINE.format(name_place(target)))
+    target = open_baseline_folder(asked.baseline, find_suite(suite, project), project)
     warn = make_printer(console, quiet=quiet)
     with (
         scratch_folder() as parts,

@@ -14,12 +14,12 @@ from editproof.harness.gate import noise_floors
 from editproof.harness.gate.looks import Report, report_nothing
 from editproof.harness.operations.accept import accept_run
 from editproof.harness.operations.project import (
-    NO_BASELINE,
     find_baseline,
     find_baseline_folder,
     find_run_folder,
     load_run,
     make_looking,
+    open_baseline_folder,
 )
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
@@ -68,11 +68,8 @@ def check_accept_request(folders: Sequence[Path], reason: str, project: Project)
     """
     if not reason.strip():
         raise UsageError("--accept needs --reason TEXT: say why several pictures are right")
-    target = find_baseline_folder(
-        load_manifest(find_run_folder(folders[0] if folders else None, project)).suite, project
-    )
-    if not target.exists():
-        raise UsageError(NO_BASELINE.format(target))
+    folder = find_run_folder(folders[0] if folders else None, project)
+    open_baseline_folder(None, load_manifest(folder).suite, project)
 
 
 def accept_modes(noise: MeasuredNoise, reason: str, project: Project, say: Say) -> int:

@@ -26,7 +26,7 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeight
 from editproof.harness.metrics.core.registry import check_name
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
-from editproof.harness.records.errors import IncompleteError
+from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Suite
 from editproof.harness.running import runner
@@ -144,6 +144,17 @@ def find_commit(folder: Path) -> str:
 def find_baseline_folder(suite: Suite, project: Project) -> Path:
     """Where the suite's baseline lies, or would."""
     return project.path(project.settings.baseline or f"baselines/{suite.name}")
+
+
+def open_baseline_folder(named: Path | None, suite: Suite, project: Project) -> Path:
+    """The folder of a baseline that must be there: the one named, else the suite's. Raises
+    UsageError where it is not.
+    """
+    folder = find_folder(named) if named else find_baseline_folder(suite, project)
+    open_baseline(folder)
+    if not folder.exists() and not has_leftovers(folder):
+        raise UsageError(NO_BASELINE.format(name_place(folder)))
+    return folder
 
 
 def find_noise_floor(suite: Suite, project: Project) -> NoiseFloor:

@@ -36,6 +36,7 @@ from editproof.harness.stores.objects import ObjectFolder, Version, do_at_once
 from editproof.harness.stores.run_copy import RunCopy
 
 INDEX = "baseline.json"
+STATES = "states"
 
 MOST_FILES = 10_000
 
@@ -146,18 +147,26 @@ class BaselineCopy:
 
 def open_baseline(folder: Path) -> None:
     """Bring the copy of a baseline up to date, or remove it where there is none. A run may stand in
-    place of one. A local folder is left as it is. Raises DamagedError and StoreError.
+    place of one. A local folder is left as it is.
+
+    Raises IncompleteError where states lie there and no index does, DamagedError and StoreError.
     """
     origin = find_origin(folder)
     if origin is None:
         return
+    objects = ObjectFolder(origin)
     with locked_copy(folder):
-        if BaselineCopy(folder, ObjectFolder(origin)).open():
+        if BaselineCopy(folder, objects).open():
             return
-        if ObjectFolder(origin).find_date(MANIFEST):
+        if objects.find_date(MANIFEST):
             RunCopy(origin).open()
-        else:
-            remove_copy(folder)
+            return
+        remove_copy(folder)
+        if next(objects.list(f"{STATES}/"), None):
+            raise IncompleteError(
+                f"the baseline {origin} has no {INDEX}: it was removed, or the first run was never"
+                " accepted to the end. Restore that object, or accept a run"
+            )
 
 
 @contextmanager
@@ -193,7 +202,7 @@ def _is_plain(part: str) -> bool:
 
 
 def _name_state(index: bytes) -> str:
-    return f"states/{hashlib.sha256(index).hexdigest()}.json"
+    return f"{STATES}/{hashlib.sha256(index).hexdigest()}.json"
 
 
 def _name_file(digest: str) -> str:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -55,6 +56,13 @@ def name_place(folder: Path) -> str:
     """A folder as people know it: the URL of a copy, else the path."""
     url = find_origin(folder)
     return str(url) if url else str(folder)
+
+
+def name_places(message: str) -> str:
+    """A message with the URLs of copies in place of their paths."""
+    for root, scheme in product((find_copies_root(), find_memory_root()), SCHEMES):
+        message = message.replace(f"{root}/{scheme}/", f"{scheme}://")
+    return message
 
 
 def remove_copy(folder: Path) -> None:

@@ -1,22 +1,28 @@
-"""Let an action die at its n-th step on the file system, for every n.
+"""Let an action die at its n-th step on the file system, or its n-th write to a store, for every n.
 
 A step is a call that changes what lies on disk: a rename, a link, a removal, a new folder, a flush.
 The action runs in a forked process, which ends without any clean-up just before the step, or just
-after it.
+after it. A store in memory ends with its process; so there an exception ends the action.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+
 from editproof.harness.baselines import folder_lock
+from editproof.harness.stores.objects import ObjectFolder
 
 STEPS = ("fsync", "rename", "replace", "unlink", "remove", "rmdir", "link", "mkdir")
 """Functions of `os` that count."""
 DIED = 77
+WRITES = ("write", "write_once", "replace", "remove")
+"""Methods of a store that count."""
 
 
 def deaths(
@@ -76,3 +82,34 @@ def _count_down(step: int, when: str) -> None:
     for name in STEPS:
         setattr(os, name, counted(getattr(os, name)))
     folder_lock._exchange = counted(folder_lock._exchange)
+
+
+class Died(BaseException):
+    """The action ends here."""
+
+
+def dies_at_write(
+    write: int, action: Callable[[], None], patched: pytest.MonkeyPatch, *, after: bool
+) -> bool:
+    """Whether the action ended at that write, before it or after it; False: it has fewer."""
+    numbers = itertools.count(1)
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any) -> Any:
+            is_last = next(numbers) == write
+            if is_last and not after:
+                raise Died
+            done = real(*words)
+            if is_last:
+                raise Died
+            return done
+
+        return call
+
+    for name in WRITES:
+        patched.setattr(ObjectFolder, name, dying(getattr(ObjectFolder, name)))
+    try:
+        action()
+    except Died:
+        return True
+    return False

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -14,9 +16,8 @@ from uuid import uuid4
 import pytest
 
 from editproof.harness.baselines import acceptance
-from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.records.errors import IncompleteError
-from editproof.harness.records.runs import load
+from editproof.harness.records.runs import Run, load
 from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
 from editproof.harness.stores.blobs import fetch_pictures
 from editproof.harness.stores.copies import find_folder
@@ -24,14 +25,10 @@ from editproof.harness.stores.objects import ObjectFolder
 from tests.harness.baselines.test_baseline import PNG, run_in
 from tests.harness.made import measured
 from tests.harness.stores.conftest import Elsewhere, elsewhere  # noqa: F401 - a fixture
-from tests.robustness.test_baseline_deaths import numbers_in
+from tests.robustness.dying import dies_at_write
+from tests.robustness.test_baseline_deaths import ALL, PART, WRITERS, Writer, numbers_in
 
 PICTURE = hashlib.sha256(PNG).hexdigest()
-WRITES = ("write", "write_once", "replace")
-
-
-class Died(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -40,84 +37,96 @@ def url() -> str:
     return f"memory://{uuid4().hex}/baselines/made"
 
 
+def make_run(folder: Path, *psnr: float) -> Run:
+    """A run on disk, with a case a number. All their pictures are the same."""
+    if not folder.exists():
+        run_in(
+            folder,
+            *(
+                replace(measured(one, step=step), blobs={"actual": PICTURE, "input": "f" * 64})
+                for step, one in enumerate(psnr, 1)
+            ),
+        )
+    return load(folder)
+
+
 @pytest.fixture
 def accept(tmp_path: Path, url: str) -> Callable[[float], None]:
-    """Accept a run with that number."""
+    """Accept a run of two cases that have that number."""
 
     def accept(psnr: float) -> None:
-        folder = tmp_path / f"run-{psnr}"
-        if not folder.exists():
-            blobs = {"actual": PICTURE, "input": "f" * 64}
-            run_in(folder, replace(measured(psnr), blobs=blobs))
         target = find_folder(url)
         with changing_baseline(target):
-            acceptance.accept(load(folder), target, AcceptRequest("better", "ada"))
+            acceptance.accept(make_run(tmp_path / f"run-{psnr}", psnr, psnr), target, ALL)
 
     return accept
 
 
 def read(url: str) -> list[float | None]:
-    """The numbers of the baseline there, which must be whole; none: there is no baseline."""
+    """The numbers of the baseline there, which must be whole; empty: there is none, also where the
+    first one was never finished, which is said.
+    """
     folder = find_folder(url)
-    open_baseline(folder)
+    with suppress(IncompleteError):
+        open_baseline(folder)
     if not folder.exists():
         return []
     fetch_pictures(folder, [PICTURE])
     return numbers_in(folder)
 
 
-def die_at(write: int, *, after: bool, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """End at that write, before it or after it; gives how many there were."""
-    numbers, made = itertools.count(1), [0]
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*words: Any) -> Any:
-            own = next(numbers)
-            made[0] = max(made[0], own)
-            if own == write and not after:
-                raise Died
-            done = real(*words)
-            if own == write:
-                raise Died
-            return done
-
-        return call
-
-    for name in WRITES:
-        monkeypatch.setattr(ObjectFolder, name, dying(getattr(ObjectFolder, name)))
-    return lambda: made[0]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("write", range(1, 12))
-@pytest.mark.parametrize("old", [[], [30.0]], ids=["first", "another"])
+@pytest.mark.parametrize("name", ["the first accept", *WRITERS])
 def test_a_death_at_any_write_leaves_one_state_or_the_other(
     accept: Callable[[float], None],
-    url: str,
+    tmp_path: Path,
     elsewhere: Elsewhere,  # noqa: F811 - the fixture
-    old: list[float],
-    write: int,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
     after: bool,
     count_attempt: Callable[[str], None],
 ) -> None:
     """Here and on another machine; and the next acceptance is made."""
-    for psnr in old:
-        accept(psnr)
-    with pytest.MonkeyPatch.context() as patched:
-        count = die_at(write, after=after, monkeypatch=patched)
-        try:
-            accept(40.0)
-        except Died:
-            count_attempt("deaths of baseline accept at a URL")
-        else:
-            assert count() < write
-    found = read(url)
-    assert found in (old, [40.0])
-    back = elsewhere()
-    assert read(url) == found
-    back()
-    accept(50.0)
-    assert read(url) == [50.0]
+    second = make_run(tmp_path / "second", 30.0, 30.0)
+    writer = WRITERS.get(name, Writer(WRITERS["accept"].act, [], [30.0, 30.0]))
+    states = []
+    for write in itertools.count(1):
+        url = f"memory://{uuid4().hex}/baselines/made"
+        begin(url, make_run(tmp_path / "first", 35.0, 35.0), second, name)
+        with monkeypatch.context() as patched:
+            if not dies_at_write(write, partial(change, writer, second, url), patched, after=after):
+                break
+        count_attempt(f"deaths of {name} at a URL")
+        found = read(url)
+        assert found in (writer.before, writer.after)
+        back = elsewhere()
+        assert read(url) == found
+        back()
+        change(WRITERS["accept"], second, url)
+        assert read(url) == [30.0, 30.0]
+        states.append(found == writer.after)
+    assert len(states) > 3
+    assert (True in states) == after
+    assert False in states
+
+
+def begin(url: str, first: Run, second: Run, name: str) -> None:
+    """Make what that writer starts from."""
+    if name == "the first accept":
+        return
+    folder = find_folder(url)
+    with changing_baseline(folder):
+        acceptance.accept(first, folder)
+    if name == "undo":
+        with changing_baseline(folder):
+            acceptance.accept(second, folder, PART)
+
+
+def change(writer: Writer, second: Run, url: str) -> None:
+    folder = find_folder(url)
+    with changing_baseline(folder):
+        writer.act(second, folder)
 
 
 def test_the_second_of_two_machines_is_told(
@@ -137,7 +146,7 @@ def test_the_second_of_two_machines_is_told(
 
     with pytest.raises(IncompleteError, match="was changed by somebody else meanwhile"):
         accept_meanwhile()
-    assert read(url) == [35.0]
+    assert read(url) == [35.0, 35.0]
 
 
 def test_two_processes_of_one_machine_take_turns(
@@ -169,4 +178,4 @@ def test_two_processes_of_one_machine_take_turns(
     first.join(20)
     second.join(20)
     assert opened.is_set()
-    assert read(url) == [35.0]
+    assert read(url) == [35.0, 35.0]

@@ -292,3 +292,49 @@ def test_a_small_loss_that_chance_may_explain_passes(tmp_path: Path) -> None:
     """The pictures are hardly further from the right answer."""
     verdict = verdict_of(tmp_path, ((0.3,) * 3,) * 6)
     assert verdict.exit_code is ExitCode.OK
+
+
+def one_picture_each(folder: Path, worse: float, difference: Difference) -> Verdict:
+    """Two scenes of a stochastic model, each with one picture on each side."""
+
+    def run(side: int, value: float, folder: Path) -> Run:
+        records = [
+            scored(case(step, 10 * side), f"{'ab'[side]}{step}", structure=value, detail=value)
+            for step in (1, 2)
+        ]
+        return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
+
+    for step in (1, 2):
+        see(folder, f"a{step}", f"b{step}", difference)
+    return judge_beside(run(1, 10 + worse, folder), run(0, 10.0, Path("made")))
+
+
+FAR = Difference(1.0, 2.0, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
+NEARER = Difference(1.0, 2.0, parts=VISIBLE.parts, steps={"all": Step(1.5, 0.2)})
+
+
+def test_one_picture_a_scene_is_no_reason_to_pass_a_large_loss(tmp_path: Path) -> None:
+    """Exit 3, and each of the pictures is perhaps worse."""
+    verdict = one_picture_each(tmp_path, 20.0, FAR)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
+    assert {change.outcome for change in verdict.changes} == {Outcome.UNDERPOWERED}
+    assert all(
+        "one picture a scene does not show how much seeds differ" in one.text
+        for one in of_pictures(verdict)
+    )
+
+
+@pytest.mark.parametrize(("worse", "difference"), [(-20.0, NEARER), (0.3, VISIBLE)])
+def test_one_picture_a_scene_cannot_say_what_is_better(
+    tmp_path: Path, worse: float, difference: Difference
+) -> None:
+    """What nobody can judge is changed, and a note says why. The build passes."""
+    verdict = one_picture_each(tmp_path, worse, difference)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.CHANGED)
+    assert [note for note in verdict.notes if "has one picture a scene" in note]
+
+
+def test_one_picture_a_scene_that_looks_the_same_passes(tmp_path: Path) -> None:
+    verdict = one_picture_each(tmp_path, 0.0, INVISIBLE)
+    assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.INVISIBLE)
+    assert not verdict.findings

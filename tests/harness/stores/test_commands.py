@@ -117,4 +117,5 @@ def test_a_project_lives_at_a_url(folder: Path, elsewhere: Elsewhere) -> None:
     assert not names(first)
     elsewhere()
     assert [one["run"] for one in json.loads(invoke("runs", "list", "--json").stdout)] == ["second"]
-    invoke("baseline", "undo", code=2)  # there is no earlier state
+    undone = invoke("baseline", "undo", code=2)
+    assert f"{home}/baselines/small: there is no earlier state" in undone.stderr
