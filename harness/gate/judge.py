@@ -54,6 +54,7 @@ from editproof.harness.records.verdicts import (
     Verdict,
 )
 from editproof.harness.records.vocabulary import ASPECTS
+from editproof.harness.stores.copies import name_place
 
 _WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
 """What could not be measured is nobody's to waive."""
@@ -178,7 +179,7 @@ def judge(
         judgements=judgements,
         changes=tuple(_list_changes(run, compared)) if compared else (),
         unchanged=len(unchanged),
-        baseline=str(baseline.run.folder) if baseline else "",
+        baseline=name_place(baseline.run.folder) if baseline else "",
         notes=tuple(notes),
         seen_by=compared.looks.seen_by if compared else "",
     )
@@ -360,8 +361,8 @@ def _list_unknown_noise(scored: Iterable[Scored]) -> Iterable[str]:
     models = [one.scene.model for one in scored if one.scene.mode == "seeds" and one.p is None]
     for model in dict.fromkeys(models):
         yield (
-            f"{model} has one picture a scene, which does not show how much seeds differ: nobody can"
-            " say what got better or worse. Accept a run with 3 seeds, or --repeat 3; where seeds"
+            f"{model} has one picture a scene, which does not show how much seeds differ: what got"
+            " better or worse can't be said. Accept a run with 3 seeds, or --repeat 3; where seeds"
             " do not matter, set `stochastic = false`"
         )
 
