@@ -198,7 +198,7 @@ def audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of what editproof installs, and list its licences; arguments
     after `--` go to pip-licenses.
     """
-    session.install(*CONSTRAINTS, ".")
+    session.install(*CONSTRAINTS, ".[stores,ray,serve]")
     session.install("pip-audit>=2.9", "pip-licenses>=5.0")
     said = session.run(
         *("pip-audit", "--local", "--progress-spinner", "off", "--format", "json"),
