@@ -63,8 +63,7 @@ def read_edits(store: PartStore, suite: str, last: int = 0) -> dict[CaseName, li
 
     tables: list[Any] = []
     for name in store.list_parts(suite)[-last:]:
-        with store.open_part(suite, name) as file:
-            _, table = read_rows(file, "case", COLUMNS, f"{suite}/{name}")
+        _, table = read_rows(store.read_part(suite, name), "case", COLUMNS, f"{suite}/{name}")
         tables.append(table.filter(compute.invert(table.column("cached"))))
     if not tables:
         return {}

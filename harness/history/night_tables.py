@@ -2,7 +2,8 @@
 
 A file has three kinds of rows, each in row groups of its own, so that a reader of one kind skips
 the others. What is known of the night as a whole stands in every row where queries need it, and
-all of it in the file's metadata under `editproof`.
+all of it in the file's metadata under `editproof`. Beside it stands the file's SHA-256, taken while
+64 zeros stood in its place.
 
 - `aspect`: one row a family, model and aspect. `value` is the score in margins, more is worse.
 - `number`: one row a family, model, step and number that was judged: `value` is the mean over its
@@ -12,10 +13,12 @@ all of it in the file's metadata under `editproof`.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,6 +29,10 @@ Kind = Literal["aspect", "number", "case"]
 KINDS: tuple[Kind, ...] = ("aspect", "number", "case")
 
 METADATA = b"editproof"
+DIGEST = b"sha256"
+NO_DIGEST = b"0" * 64
+_DIGEST = re.compile(rb"sha256..([0-9a-f]{64})", re.DOTALL)
+"""Key and value with two bytes between them, as parquet writes metadata."""
 
 WORDS = ("kind", "suite", "run", "commit", "night_outcome", "family", "model", "scene")
 WORDS_OF_NUMBERS = ("aspect", "metric", "region", "stat", "unit")
@@ -48,7 +55,7 @@ def encode_night(night: Night, rows: Mapping[Kind, Rows]) -> bytes:
     from pyarrow import parquet
 
     buffer = io.BytesIO()
-    schema = _make_schema().with_metadata({METADATA: msgspec.json.encode(night)})
+    schema = _make_schema().with_metadata({METADATA: msgspec.json.encode(night), DIGEST: NO_DIGEST})
     with parquet.ParquetWriter(
         buffer,
         schema,
@@ -60,21 +67,16 @@ def encode_night(night: Night, rows: Mapping[Kind, Rows]) -> bytes:
     ) as writer:
         for kind in KINDS:
             writer.write_table(_make_table(night, kind, rows[kind], schema))
-    return buffer.getvalue()
+    return _seal(buffer.getvalue())
 
 
-def read_night(file: BinaryIO, where: str) -> Night:
-    """What is known of a night, from its file. Raises DamagedError, and UsageError where it is of a
-    newer version.
+def read_rows(data: bytes, kind: Kind, columns: Sequence[str], where: str) -> tuple[Night, Any]:
+    """A night and its rows of one kind, as a pyarrow table, from its file. Raises DamagedError, and
+    UsageError where it is of a newer version.
     """
-    return _read_metadata(_open(file, where), where)
-
-
-def read_rows(file: BinaryIO, kind: Kind, columns: Sequence[str], where: str) -> tuple[Night, Any]:
-    """A night and its rows of one kind, as a pyarrow table. Raises as `read_night`."""
     import pyarrow as pa
 
-    parquet_file = _open(file, where)
+    parquet_file = _open(data, where)
     night = _read_metadata(parquet_file, where)
     try:
         groups = [
@@ -87,11 +89,11 @@ def read_rows(file: BinaryIO, kind: Kind, columns: Sequence[str], where: str) ->
         raise _damage(where, error) from error
 
 
-def read_table(file: BinaryIO, where: str) -> Any:
-    """All rows of a night, as a pyarrow table. Raises as `read_night`."""
+def read_table(data: bytes, where: str) -> Any:
+    """All rows of a night, as a pyarrow table. Raises as `read_rows`."""
     import pyarrow as pa
 
-    parquet_file = _open(file, where)
+    parquet_file = _open(data, where)
     _read_metadata(parquet_file, where)
     try:
         return parquet_file.read()
@@ -110,17 +112,38 @@ def parse_time(text: str) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _open(file: BinaryIO, where: str) -> Any:
+def _open(data: bytes, where: str) -> Any:
     import pyarrow as pa
     from pyarrow import parquet
 
+    if not data.endswith(b"PAR1") or not _is_sealed(data):
+        raise _damage(where, "it does not match its checksum")
     try:
-        return parquet.ParquetFile(file, page_checksum_verification=True)
+        return parquet.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise _damage(where, error) from error
 
 
-def _damage(where: str, error: Exception) -> DamagedError:
+def _seal(data: bytes) -> bytes:
+    """Put the digest of the file into the place of its zeros."""
+    return _replace_last(data, NO_DIGEST, hashlib.sha256(data).hexdigest().encode())
+
+
+def _is_sealed(data: bytes) -> bool:
+    """Whether the file has the digest that stands in it."""
+    found = _DIGEST.findall(data)
+    if not found:
+        return False
+    unsealed = _replace_last(data, found[-1], NO_DIGEST)
+    return hashlib.sha256(unsealed).hexdigest().encode() == found[-1]
+
+
+def _replace_last(data: bytes, old: bytes, new: bytes) -> bytes:
+    before, _, after = data.rpartition(old)
+    return b"".join((before, new, after))
+
+
+def _damage(where: str, error: Exception | str) -> DamagedError:
     return DamagedError(
         f"{where} is damaged: {error}. Remove it, and add its run again with `editproof history"
         " add RUN`"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from editproof.harness.records.json_files import write_atomically
 
@@ -27,8 +27,8 @@ class PartStore(Protocol):
         """Names of a suite's parts, the oldest first."""
         ...
 
-    def open_part(self, suite: str, name: str) -> BinaryIO:
-        """Open a part for reading; the stream can seek."""
+    def read_part(self, suite: str, name: str) -> bytes:
+        """Read a part whole."""
         ...
 
     def write_part(self, suite: str, name: str, data: bytes) -> None:
@@ -55,9 +55,9 @@ class PartFolder:
             return ()
         return tuple(sorted(path.name for path in folder.iterdir() if _NAME.match(path.name)))
 
-    def open_part(self, suite: str, name: str) -> BinaryIO:
-        """Open a part for reading; the stream can seek."""
-        return (self.folder / suite / name).open("rb")
+    def read_part(self, suite: str, name: str) -> bytes:
+        """Read a part whole."""
+        return (self.folder / suite / name).read_bytes()
 
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part whole, or not at all."""

@@ -50,8 +50,7 @@ def read_series(store: PartStore, suite: str, last: int = 0) -> SeriesTable:
     nights: list[Night] = []
     tables: list[Any] = []
     for name in store.list_parts(suite)[-last:]:
-        with store.open_part(suite, name) as file:
-            night, table = read_rows(file, "aspect", COLUMNS, f"{suite}/{name}")
+        night, table = read_rows(store.read_part(suite, name), "aspect", COLUMNS, f"{suite}/{name}")
         nights.append(night)
         tables.append(table)
     return make_series(nights, tables)

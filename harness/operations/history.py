@@ -120,8 +120,7 @@ def _choose_suite(named: str, store: PartStore, project: Project) -> str:
 
 def _read_tables(store: PartStore, suite: str) -> Iterator[Any]:
     for name in store.list_parts(suite):
-        with store.open_part(suite, name) as file:
-            yield read_table(file, f"{suite}/{name}")
+        yield read_table(store.read_part(suite, name), f"{suite}/{name}")
 
 
 def _make_flat(table: Any) -> Any:
