@@ -31,6 +31,7 @@ from editproof.harness.gate.limits import (
     group_columns,
     judge_budgets,
     judge_limits,
+    list_accepted_budgets,
     list_left_out,
 )
 from editproof.harness.gate.looks import Look, LookOptions, Looks, look
@@ -163,6 +164,7 @@ def judge(
         *list_fit_notes(run.manifest),
         *list_resize_notes(run),
         *list_left_out(run, groups),
+        *list_accepted_budgets(found),
     ]
     if baseline and compared:
         notes += [

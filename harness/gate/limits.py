@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, 
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Budget, Limit, Margin
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
-from editproof.harness.records.wording import name_case, number
+from editproof.harness.records.wording import count_noun, join_words, name_case, number
 from editproof.harness.suites.suite import list_shipped_budgets
 
 AT_RISK = 0.05
@@ -118,6 +118,24 @@ def accept_budgets(found: Sequence[Finding], run: Run, accepted: Run) -> list[Fi
     return [_accept(one) if _is_accepted(one, before, ours) else one for one in found]
 
 
+def list_accepted_budgets(found: Iterable[Finding]) -> Iterator[str]:
+    """A note of the budgets that the accepted run is past, too."""
+    accepted = [one for one in found if one.accepted and one.evidence]
+    if not accepted:
+        return
+    numbers = dict.fromkeys(
+        f"{metric_name(one.evidence.metric)} in {one.evidence.region}"
+        for one in accepted
+        if one.evidence
+    )
+    models = dict.fromkeys(model for one in accepted for model in one.models)
+    yield (
+        f"{join_words(tuple(models))}: {count_noun(len(accepted), 'shipped budget')} not kept"
+        f" ({join_words(tuple(numbers))}), as in the accepted run. To hold a model to them, write"
+        " [[budgets]] in a suite of your own"
+    )
+
+
 def _is_accepted(
     finding: Finding,
     before: Collection[tuple[object, ...]],
@@ -136,6 +154,7 @@ def _accept(finding: Finding) -> Finding:
         finding,
         outcome=Outcome.WAIVED,
         fails=False,
+        accepted=True,
         words=f"{finding.words}{added}",
         text=f"{finding.text}{added}",
     )

@@ -106,6 +106,8 @@ class Finding:
     """Whether it fails the build."""
     at_risk: bool = False
     """A budget or limit that is kept with less than a twentieth of it left."""
+    accepted: bool = False
+    """A budget that ships with the suite, and that the accepted run is past as well."""
 
 
 @dataclass(frozen=True, slots=True)

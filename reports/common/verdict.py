@@ -179,6 +179,8 @@ def open_lines(verdict: Verdict) -> tuple[Line, ...]:
 
 def is_open(finding: Finding) -> bool:
     """Whether it needs a person."""
+    if finding.accepted:
+        return False
     return finding.fails or finding.outcome not in QUIET or is_at_risk(finding)
 
 

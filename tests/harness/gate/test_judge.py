@@ -22,6 +22,7 @@ from editproof.harness.records.suites import Budget, Limit, Waiver
 from editproof.harness.records.tables import write_tables
 from editproof.harness.records.verdicts import Outcome
 from editproof.harness.suites.suite import list_shipped_budgets
+from editproof.reports.common.verdict import open_findings
 from tests.harness.made import (
     BUDGET,
     MARGIN,
@@ -160,15 +161,18 @@ def test_cases_that_failed_for_one_reason_are_told_together() -> None:
 
 
 def test_a_shipped_budget_that_the_accepted_run_is_past_is_waived() -> None:
-    """Whoever accepted the pictures answers for them."""
+    """Whoever accepted the pictures answers for them. All of them are one note."""
     budgets = list_shipped_budgets("quick")[:1]
     now, past, kept = (
         run_of(measured(value), budgets=budgets, name="quick") for value in (25.0, 26.0, 36.0)
     )
     assert judge_beside(now, None).exit_code is ExitCode.REGRESSION
-    waived = judge_beside(now, past).findings[0]
+    verdict = judge_beside(now, past)
+    waived = verdict.findings[0]
     assert (waived.outcome, waived.fails) == (Outcome.WAIVED, False)
     assert waived.text.endswith("The accepted run is past it, too")
+    assert not open_findings(verdict)
+    assert any("1 shipped budget not kept (psnr in edit)" in note for note in verdict.notes)
     assert judge_beside(now, kept).findings[0].fails
 
 
