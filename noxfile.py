@@ -264,6 +264,7 @@ def attack(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".[dev]")
     tried = {
         "EDITPROOF_ATTACK_TRIALS": "600",
+        "EDITPROOF_ATTACK_EVERY": "1",
         "EDITPROOF_ATTACK_PAGE": "benchmarks/ATTACK.md",
     }
     words = ("tests/robustness", "-m", "slow or not slow", "-n", "auto", "--dist", "worksteal")

@@ -13,7 +13,7 @@ from editproof.harness.baselines import acceptance, baseline_folder, folder_lock
 from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.records.runs import Run, blob_path
 from tests.harness.baselines.test_baseline import pictured, run_in
-from tests.robustness.dying import deaths
+from tests.robustness.dying import EVERY, deaths
 
 ALL = AcceptRequest("better", "ada")
 PART = AcceptRequest("one of them", "ada", cases=("logo/1",))
@@ -116,7 +116,7 @@ def test_no_death_loses_or_tears_the_baseline(
         acceptance.accept(second, folder, ALL)
         assert numbers_in(folder) == [30.0, 30.0]
         assert [path.name for path in folder.parent.iterdir()] == ["base"]
-    assert len(done) > 30
+    assert len(done) > 30 / EVERY
     assert set(done) == {True, False}
 
 
@@ -137,4 +137,4 @@ def test_a_first_baseline_is_there_or_not(
             assert numbers_in(folder) == [35.0, 35.0]
         acceptance.accept(first, folder, ALL)
         assert numbers_in(folder) == [35.0, 35.0]
-    assert states == {True, False}
+    assert states == ({True, False} if EVERY == 1 else {False})  # the last step makes it

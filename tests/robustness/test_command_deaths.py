@@ -27,7 +27,7 @@ from editproof.harness.suites.settings import CacheSettings, Project, Settings
 from editproof.harness.suites.suite import load_suite
 from editproof.reports.html.report import write_report
 from tests.harness.baselines.test_baseline import pictured, run_in, seen  # noqa: F401 - a fixture
-from tests.robustness.dying import deaths
+from tests.robustness.dying import EVERY, deaths
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_gate(
         assert judge_run(again, None, project).verdict == whole, death
         count_attempt("deaths of gate")
         count += 1
-    assert count > 10
+    assert count > 10 / EVERY
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_report(
             assert write_report(again).read_bytes() == index, death
         count_attempt("deaths of report")
         count += 1
-    assert count > 50
+    assert count > 50 / EVERY
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_run(
         assert len(load(folder).records) == len(whole.records) >= finished, death
         count_attempt("deaths of run")
         count += 1
-    assert count > 20
+    assert count > 20 / EVERY
 
 
 @pytest.mark.slow
@@ -201,4 +201,4 @@ def test_measure(
         assert measure().records == first.records
         count_attempt("deaths of measure")
         count += 1
-    assert count > 5
+    assert count > 5 / EVERY

@@ -33,7 +33,7 @@ from tests.harness.stores.test_run_store import failure, manifest, put
 from tests.robustness.damaging import DAMAGES, damage
 from tests.robustness.test_baseline_deaths import ALL
 from tests.robustness.test_baseline_stores import make_run
-from tests.robustness.test_damage import TRIALS
+from tests.robustness.test_damage import TRIALS as TRIALS_OF_FILES
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Content:
     stages: str = ""
     pictures: Sequence[bytes] = ()
 
+
+TRIALS = max(TRIALS_OF_FILES // 10, 40)
+"""Of every object: each needs a machine of its own."""
 
 Read = Callable[[str], Content]
 
