@@ -33,6 +33,9 @@ PLAIN_WAY = 0.5
 be plain to see.
 """
 
+BESIDE_INPUT = [ASPECTS.index(aspect) for aspect in ("ghosts and residue", "what had to be kept")]
+"""Aspects of which the input says what is right, where nothing else does."""
+
 SHARE_NAMED = 0.1
 """An aspect is named where it has at least this share of all that was lost, or won."""
 
@@ -58,11 +61,13 @@ class Cause:
     @cached_property
     def outcome(self) -> Outcome:
         """Whether it is better or worse. Without a right answer nothing can be better: what did not
-        get worse is changed.
+        get worse is changed. Only beside the input it can be, whatever else changed.
         """
         found = self._outcome
-        better = found in {Outcome.IMPROVED, Outcome.TRADED}
-        return Outcome.CHANGED if better and not any(one.answered for one in self.scored) else found
+        if found is Outcome.REGRESSED or any(one.answered for one in self.scored):
+            return found
+        lost, won = (float(side[BESIDE_INPUT].sum()) for side in (self.lost, self.won))
+        return Outcome.REGRESSED if lost >= 1 and lost > PLAIN * won else Outcome.CHANGED
 
     @property
     def _outcome(self) -> Outcome:

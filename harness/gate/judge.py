@@ -166,6 +166,8 @@ def judge(
         *list_left_out(run, groups),
         *list_accepted_budgets(found),
     ]
+    if not baseline:
+        notes += validity.list_unedited_notes(run)
     if baseline and compared:
         notes += [
             *validity.list_notes(run, baseline, compared.pairing, compared.looks),

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Sequence
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import find_comparable
+from editproof.harness.metrics.residue.unedited import ALL_UNEDITED
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
+from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
+
+UNEDITED = NumberKey("unedited", "edit", "share")
 
 
 def check_suite(run: Run, baseline: Run) -> None:
@@ -199,6 +203,25 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
         moved = any(look.state != "unchanged" for look in looks.by_column.values())
         effect = "What changed in pictures may come from that" if moved else "No picture changed"
         yield f"the environment changed: {changed}. {effect}"
+
+
+def list_unedited_notes(run: Run) -> Iterable[str]:
+    """Models that gave back what they were given: what a first run can be told of."""
+    if UNEDITED.metric not in run.manifest.metrics:
+        return
+    grid = run.number_grid([UNEDITED]).values[0]
+    cases = run.manifest.cases
+    for model in dict.fromkeys(case.model.name for case in cases):
+        own = [
+            place for place, case in enumerate(cases) if case.model.name == model and case.turn == 1
+        ]
+        same = [place for place in own if grid[place] >= ALL_UNEDITED]
+        if same:
+            yield (
+                f"{model} edited nothing in {len(same)} of {count_noun(len(own), 'case')}"
+                f" ({name_few([name_case(cases[place]) for place in same])}): what should go is"
+                " still there. Look at the mask that it gets, with `editproof probe`"
+            )
 
 
 def _compare_environment(run: Run, baseline: Baseline) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
 from editproof.harness.metrics.core.visibility import Difference
+from editproof.harness.metrics.residue.unedited import ALL_UNEDITED
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.vocabulary import ASPECTS, Aspect, Region
 
@@ -227,6 +228,14 @@ def _say_ghost(_subject: str, before: float, after: float) -> str:
     return "less of what was removed can be seen"
 
 
+def _say_unedited(_subject: str, before: float, after: float) -> str:
+    if after < before:
+        return "less of the input is left unedited"
+    if after >= ALL_UNEDITED:
+        return "nothing was edited"
+    return f"{100 * after:.0f} % of the edit is still the input"
+
+
 def _say_rim(_subject: str, before: float, after: float) -> str:
     if abs(after) > abs(before):
         return f"there is a {'bright' if after > 0 else 'dark'} rim around the edit"
@@ -278,6 +287,7 @@ SIGNS: tuple[Sign, ...] = (
         ("edit",),
     ),
     Sign("ghost", "amplitude", 2.0, _say_ghost, ("edit",)),
+    Sign("unedited", "share", 4.0, _say_unedited, ("edit",)),
     Sign(
         "seam_energy",
         "residual",

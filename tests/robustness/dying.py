@@ -89,7 +89,7 @@ class Died(BaseException):
 
 
 def dies_at_write(
-    write: int, action: Callable[[], None], patched: pytest.MonkeyPatch, *, after: bool
+    write: int, action: Callable[[], object], patched: pytest.MonkeyPatch, *, after: bool
 ) -> bool:
     """Whether the action ended at that write, before it or after it; False: it has fewer."""
     numbers = itertools.count(1)

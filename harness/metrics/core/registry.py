@@ -25,6 +25,7 @@ from editproof.harness.metrics.legibility.cer import CER
 from editproof.harness.metrics.legibility.micro_legibility import MICRO_LEGIBILITY
 from editproof.harness.metrics.residue.ghost import GHOST
 from editproof.harness.metrics.residue.text_residue import TEXT_RESIDUE
+from editproof.harness.metrics.residue.unedited import UNEDITED
 from editproof.harness.metrics.seams.seam_energy import SEAM_ENERGY
 from editproof.harness.metrics.seams.seam_grid import SEAM_GRID
 from editproof.harness.metrics.seams.tile_peak import TILE_PEAK
@@ -54,6 +55,7 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
     "spectral_energy": lambda _: SPECTRAL_ENERGY,
     "local_contrast": lambda _: LOCAL_CONTRAST,
     "ghost": lambda _: GHOST,
+    "unedited": lambda _: UNEDITED,
     "halo": lambda _: HALO,
     "seam_energy": lambda _: SEAM_ENERGY,
     "seam_grid": lambda _: SEAM_GRID,

@@ -11,6 +11,7 @@ import pytest
 
 from editproof.harness.baselines import acceptance
 from editproof.harness.records import runs
+from editproof.harness.records.cases import Measurement
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
@@ -476,3 +477,18 @@ def test_the_tables_say_what_the_journal_says(tmp_path: Path) -> None:
     key = NumberKey("psnr", "edit", "mean")
     assert from_tables.number_grid([key]).values[0, 0] == 35.0
     assert runs.load(tmp_path).number_grid([key]).values[0, 0] == 20.0
+
+
+def test_a_first_run_that_edited_nothing_has_a_note() -> None:
+    """There is no baseline to see it by."""
+    metric = MetricInfo("unedited@1", "", "lower", aspect="ghosts and residue")
+    rows = [
+        replace(
+            measured(35.0, step=step),
+            measurements=(Measurement("unedited@1", "edit", "share", share, ""),),
+        )
+        for step, share in enumerate((1.0, 0.2, None), 1)
+    ]
+    verdict = judge_beside(run_of(*rows, metrics={"unedited": metric}), None)
+    (note,) = [one for one in verdict.notes if "edited nothing" in one]
+    assert note.startswith("ns edited nothing in 1 of 3 cases (logo/1 ns seed 42)")

@@ -169,6 +169,43 @@ def test_a_trade_fails_only_where_what_is_lost_is_more_visible(
     assert (outcomes["detail"], outcomes["structure"]) == (Outcome.REGRESSED, Outcome.IMPROVED)
 
 
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ({"detail": 5.0}, Outcome.CHANGED),
+        ({"detail": 5.0, "colour": 15.0}, Outcome.CHANGED),
+        ({"detail": 5.0, "ghosts": 15.0}, Outcome.REGRESSED),
+        ({"ghosts": 5.0}, Outcome.CHANGED),
+    ],
+)
+def test_without_a_right_answer_only_what_the_input_tells_is_worse(
+    tmp_path: Path, values: dict[str, float], outcome: Outcome
+) -> None:
+    """What should have gone is still there, whatever looks better by other numbers. Nothing is an
+    improvement.
+    """
+    see(tmp_path, "a", "b", VISIBLE)
+    now, before = (
+        run_of(hide_answer(record), metrics=METRICS, folder=folder)
+        for record, folder in (
+            (scored(case(), "b", **values), tmp_path),
+            (scored(case(), "a"), Path("made")),
+        )
+    )
+    assert judge_beside(now, before).outcome is outcome
+
+
+def hide_answer(record: CaseRecord) -> CaseRecord:
+    """The record of a case without a right answer."""
+    rows = (
+        replace(row, value=None, reason="it has no expected picture")
+        if row.metric.startswith("structure")
+        else row
+        for row in record.measurements
+    )
+    return replace(record, measurements=tuple(rows))
+
+
 def test_a_step_away_from_the_right_answer_is_a_loss_without_any_number(tmp_path: Path) -> None:
     """The fine bands are 0.5 JOD further from it; nearer is a gain."""
     away = replace_steps(0.2, 0.7)
