@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history.night_tables import read_rows
-from editproof.harness.history.parts import PartStore
+from editproof.harness.history.parts import PartStore, read_suite
 from editproof.harness.history.series import encode_words
 from editproof.harness.records.nights import FlakyCase, Mode
 
@@ -62,8 +62,8 @@ def read_edits(store: PartStore, suite: str, last: int = 0) -> dict[CaseName, li
     from pyarrow import compute
 
     tables: list[Any] = []
-    for name in store.list_parts(suite)[-last:]:
-        _, table = read_rows(store.read_part(suite, name), "case", COLUMNS, f"{suite}/{name}")
+    for where, data in read_suite(store, suite, last):
+        _, table = read_rows(data, "case", COLUMNS, where)
         tables.append(table.filter(compute.invert(table.column("cached"))))
     if not tables:
         return {}

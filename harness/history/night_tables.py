@@ -135,7 +135,8 @@ def _is_sealed(data: bytes) -> bool:
     if not found:
         return False
     unsealed = _replace_last(data, found[-1], NO_DIGEST)
-    return hashlib.sha256(unsealed).hexdigest().encode() == found[-1]
+    digest: bytes = found[-1]
+    return hashlib.sha256(unsealed).hexdigest().encode() == digest
 
 
 def _replace_last(data: bytes, old: bytes, new: bytes) -> bytes:

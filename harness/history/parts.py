@@ -1,4 +1,5 @@
-"""Where the parts of a history lie: one file a night, written whole under its own name.
+"""Where the parts of a history lie, in a folder or at a URL: one file a night, written whole under
+its own name.
 
 Nothing is ever appended, so writers need no lock: two nights have two names, and a night that is
 added twice is written twice with the same content.
@@ -7,13 +8,19 @@ added twice is written twice with the same content.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.json_files import write_atomically
+from editproof.harness.stores.objects import AT_ONCE, ObjectFolder, do_at_once
+from editproof.harness.stores.places import StoreUrl
 
 SUFFIX = ".parquet"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.parquet\Z")
+
+GONE = "{} is gone: it was removed while the history was read. Try again"
 
 
 class PartStore(Protocol):
@@ -27,13 +34,22 @@ class PartStore(Protocol):
         """Names of a suite's parts, the oldest first."""
         ...
 
-    def read_part(self, suite: str, name: str) -> bytes:
-        """Read a part whole."""
+    def read_parts(self, suite: str, names: Sequence[str]) -> Iterator[bytes]:
+        """Read parts whole, in that order. Raises DamagedError where one is gone."""
         ...
 
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part whole, or not at all."""
         ...
+
+
+def read_suite(store: PartStore, suite: str, last: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Where each of a suite's parts lies, in words, and its data, the oldest first. `last`: so many
+    at the end; 0: all. Raises DamagedError where one is gone.
+    """
+    names = store.list_parts(suite)[-last:]
+    for name, data in zip(names, store.read_parts(suite, names), strict=True):
+        yield f"{suite}/{name}", data
 
 
 class PartFolder:
@@ -55,13 +71,50 @@ class PartFolder:
             return ()
         return tuple(sorted(path.name for path in folder.iterdir() if _NAME.match(path.name)))
 
-    def read_part(self, suite: str, name: str) -> bytes:
-        """Read a part whole."""
-        return (self.folder / suite / name).read_bytes()
+    def read_parts(self, suite: str, names: Sequence[str]) -> Iterator[bytes]:
+        """Read parts whole, in that order. Raises DamagedError where one is gone."""
+        for name in names:
+            path = self.folder / suite / name
+            try:
+                yield path.read_bytes()
+            except FileNotFoundError as error:
+                raise DamagedError(GONE.format(path)) from error
 
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part whole, or not at all."""
         write_atomically(self.folder / suite / name, data)
+
+
+class PartObjects:
+    """Parts in an object store: the same names, below a URL. Raises StoreError."""
+
+    def __init__(self, url: StoreUrl) -> None:
+        self._objects = ObjectFolder(url)
+
+    def list_suites(self) -> tuple[str, ...]:
+        """Suites that have a part, in the order of the alphabet."""
+        names = (found.name.rpartition("/") for found in self._objects.list())
+        return tuple(sorted({suite for suite, _, name in names if suite and _NAME.match(name)}))
+
+    def list_parts(self, suite: str) -> tuple[str, ...]:
+        """Names of a suite's parts, the oldest first."""
+        names = (found.name.rpartition("/")[2] for found in self._objects.list(f"{suite}/"))
+        return tuple(sorted(name for name in names if _NAME.match(name)))
+
+    def read_parts(self, suite: str, names: Sequence[str]) -> Iterator[bytes]:
+        """Read parts whole, in that order, some at a time. Raises DamagedError where one is
+        gone.
+        """
+        for first in range(0, len(names), AT_ONCE):
+            some = [f"{suite}/{name}" for name in names[first : first + AT_ONCE]]
+            for name, data in zip(some, do_at_once(self._objects.read, some), strict=True):
+                if data is None:
+                    raise DamagedError(GONE.format(f"{self._objects.url}/{name}"))
+                yield data
+
+    def write_part(self, suite: str, name: str, data: bytes) -> None:
+        """Write a part whole, or not at all."""
+        self._objects.write(f"{suite}/{name}", data)
 
 
 def _has_part(folder: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history.night_tables import read_rows
-from editproof.harness.history.parts import PartStore
+from editproof.harness.history.parts import PartStore, read_suite
 from editproof.harness.records.nights import Night, Segment
 from editproof.harness.records.vocabulary import ASPECTS
 
@@ -49,8 +49,8 @@ def read_series(store: PartStore, suite: str, last: int = 0) -> SeriesTable:
     """
     nights: list[Night] = []
     tables: list[Any] = []
-    for name in store.list_parts(suite)[-last:]:
-        night, table = read_rows(store.read_part(suite, name), "aspect", COLUMNS, f"{suite}/{name}")
+    for where, data in read_suite(store, suite, last):
+        night, table = read_rows(data, "aspect", COLUMNS, where)
         nights.append(night)
         tables.append(table)
     return make_series(nights, tables)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from editproof.harness.history.flakiness import find_flaky, read_edits
 from editproof.harness.history.night_tables import read_table
-from editproof.harness.history.parts import PartFolder, PartStore
+from editproof.harness.history.parts import PartFolder, PartObjects, PartStore, read_suite
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.history.trends import find_trends
@@ -20,6 +20,8 @@ from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import MANIFEST
 from editproof.harness.records.nights import Night, Trends
+from editproof.harness.stores.copies import name_place
+from editproof.harness.stores.places import find_url
 from editproof.harness.suites.settings import Project
 
 Format = Literal["csv", "parquet"]
@@ -44,7 +46,8 @@ class AddedNight:
 
 def open_store(project: Project) -> PartStore:
     """The history that the settings name."""
-    return PartFolder(project.path(project.settings.history))
+    url = find_url(project.settings.history)
+    return PartObjects(url) if url else PartFolder(project.path(project.settings.history))
 
 
 def add_night(folder: Path | None, project: Project) -> AddedNight:
@@ -58,7 +61,7 @@ def import_nights(folders: Iterable[Path], project: Project) -> list[AddedNight]
     """Add runs that were made before; a folder of runs stands for the runs in it. Raises UsageError
     and DamagedError.
     """
-    return [_add(folder, project, "") for named in folders for folder in _find_runs(named)]
+    return [_add(folder, project, "") for named in folders for folder in _find_runs(named, project)]
 
 
 def show_history(suite: str, project: Project, last: int = 0) -> Trends:
@@ -81,7 +84,8 @@ def export_history(suite: str, path: Path, kind: Format, project: Project) -> in
 
     store = open_store(project)
     name = _choose_suite(suite, store, project)
-    table = pa.concat_tables(list(_read_tables(store, name)), promote_options="permissive")
+    tables = [read_table(data, where) for where, data in read_suite(store, name)]
+    table = pa.concat_tables(tables, promote_options="permissive")
     buffer = io.BytesIO()
     if kind == "csv":
         csv.write_csv(_make_flat(table), buffer)
@@ -105,7 +109,7 @@ def _add(folder: Path, project: Project, commit: str) -> AddedNight:
 def _choose_suite(named: str, store: PartStore, project: Project) -> str:
     known = store.list_suites()
     if not known:
-        raise UsageError(NO_NIGHTS.format(project.path(project.settings.history)))
+        raise UsageError(NO_NIGHTS.format(name_place(project.path(project.settings.history))))
     if named:
         if named not in known:
             raise unknown_name_error("suite in the history", named, known)
@@ -116,11 +120,6 @@ def _choose_suite(named: str, store: PartStore, project: Project) -> str:
     if usual in known:
         return usual
     raise UsageError(f"the history has several suites: name one of {', '.join(known)}")
-
-
-def _read_tables(store: PartStore, suite: str) -> Iterator[Any]:
-    for name in store.list_parts(suite):
-        yield read_table(store.read_part(suite, name), f"{suite}/{name}")
 
 
 def _make_flat(table: Any) -> Any:
@@ -134,6 +133,8 @@ def _make_flat(table: Any) -> Any:
     return table.cast(pa.schema(fields))
 
 
-def _find_runs(folder: Path) -> list[Path]:
+def _find_runs(folder: Path, project: Project) -> list[Path]:
+    if find_url(folder):
+        return [find_run_folder(folder, project)]
     inside = sorted(path.parent for path in folder.glob(f"[!.]*/{MANIFEST}"))
     return [folder] if (folder / MANIFEST).is_file() or not inside else inside

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import pytest
 
 from editproof.harness.history import night_tables
 from editproof.harness.history.flakiness import read_edits
-from editproof.harness.history.parts import PartFolder
+from editproof.harness.history.parts import PartFolder, PartObjects, PartStore
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.records import runs
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.nights import NIGHT_SCHEMA
 from editproof.harness.records.runs import Run
+from editproof.harness.stores.places import find_url
 from tests.harness import made
+
+
+@pytest.fixture(params=["folder", "URL"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> PartStore:
+    """Where no night is yet."""
+    if request.param == "folder":
+        return PartFolder(tmp_path)
+    url = find_url(f"memory://{uuid4().hex}/history")
+    assert url
+    return PartObjects(url)
+
 
 OLD_RUN = Path(__file__).parents[2] / "fixtures" / "v0_1_0" / "run"
 
@@ -35,14 +48,13 @@ def a_run(number: int = 1, **values: float) -> Run:
     return run.with_verdict(made.judge_beside(run, run))
 
 
-def keep(store: PartFolder, *nights: Run) -> None:
+def keep(store: PartStore, *nights: Run) -> None:
     for run in nights:
         part = make_part(run, "c0ffee")
         store.write_part("made", part.name, part.data)
 
 
-def test_a_night_is_read_as_it_was_written(tmp_path: Path) -> None:
-    store = PartFolder(tmp_path)
+def test_a_night_is_read_as_it_was_written(store: PartStore) -> None:
     keep(store, a_run(1), a_run(2, detail=12.5))
     table = read_series(store, "made")
     assert [night.run for night in table.nights] == ["night-1", "night-2"]
@@ -111,8 +123,7 @@ def give_pictures(run: Run, prefix: str, *, cached: bool = False) -> Run:
     return run.with_records([other, *rest])
 
 
-def test_edits_are_of_cases_that_changed(tmp_path: Path) -> None:
-    store = PartFolder(tmp_path)
+def test_edits_are_of_cases_that_changed(store: PartStore) -> None:
     keep(store, a_run(1), give_pictures(a_run(2), "new"), a_run(3))
     ((name, edits),) = read_edits(store, "made").items()
     assert (name.family, name.model, name.scene, name.seed) == ("logo", "ns", "1", 1)
@@ -123,14 +134,12 @@ def test_edits_are_of_cases_that_changed(tmp_path: Path) -> None:
     assert len({edit.fingerprint for edit in edits}) == 1
 
 
-def test_an_edit_of_the_cache_is_none(tmp_path: Path) -> None:
-    store = PartFolder(tmp_path)
+def test_an_edit_of_the_cache_is_none(store: PartStore) -> None:
     keep(store, a_run(1), give_pictures(a_run(2), "new", cached=True))
     assert read_edits(store, "made") == {}
 
 
-def test_a_run_that_is_added_twice_is_there_once(tmp_path: Path) -> None:
-    store = PartFolder(tmp_path)
+def test_a_run_that_is_added_twice_is_there_once(store: PartStore) -> None:
     keep(store, a_run(1), a_run(1), a_run(2))
     assert len(store.list_parts("made")) == 2
     assert store.list_suites() == ("made",)
@@ -147,18 +156,23 @@ def test_only_parts_are_parts(tmp_path: Path) -> None:
     assert store.list_parts("other") == ()
 
 
-def test_a_run_of_0_1_can_be_added(tmp_path: Path) -> None:
+def test_a_run_of_0_1_can_be_added(store: PartStore) -> None:
     """Its metrics had no margins: its budgets' numbers can't be scored, but its cases are kept."""
-    store = PartFolder(tmp_path)
     part = make_part(runs.load(OLD_RUN), "")
     store.write_part(part.night.suite, part.name, part.data)
     assert read_edits(store, part.night.suite) == {}
     assert read_series(store, part.night.suite).nights == (part.night,)
 
 
+def test_a_part_that_is_gone_is_named(store: PartStore) -> None:
+    """It was there when the parts were listed."""
+    keep(store, a_run(1))
+    with pytest.raises(DamagedError, match=r"20260101.*is gone"):
+        list(store.read_parts("made", ["20260101T000000Z-00000000.parquet"]))
+
+
 @pytest.mark.parametrize("cut", [10, 400, -1])
-def test_damage_is_named(tmp_path: Path, cut: int) -> None:
-    store = PartFolder(tmp_path)
+def test_damage_is_named(store: PartStore, cut: int) -> None:
     part = make_part(a_run(), "")
     store.write_part("made", part.name, part.data[:cut])
     with pytest.raises(DamagedError, match=part.name):
