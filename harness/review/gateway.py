@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from editproof.harness.serving.gateway import LimitedBody
+from editproof.harness.serving.gateway import LimitedBody, body_too_large
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.settings import Limits
 
@@ -94,12 +94,23 @@ class DeskGate:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
+        answer = self._answer(scope, headers)
+        if answer is not None:
+            await answer(scope, receive, send_guarded)
+            return
+        await self._app(scope, LimitedBody(receive, LIMITS).read, send_guarded)
+
+    def _answer(self, scope: Scope, headers: Headers) -> Response | None:
+        """What is answered without asking the application; None: the request may pass."""
         known = self._keys.knows(headers.get("cookie", ""))
-        answer = self._find_foreign(scope, headers)
-        if answer is None and scope["path"] == OPENING:
-            answer = self._open(scope, known=known)
-        elif answer is None and not known:
-            answer = _refuse(
+        length = headers.get("content-length", "0")
+        foreign = self._find_foreign(scope, headers)
+        if foreign is not None:
+            return foreign
+        if scope["path"] == OPENING:
+            return self._open(scope, known=known)
+        if not known:
+            return _refuse(
                 scope,
                 401,
                 "link_needed",
@@ -107,10 +118,9 @@ class DeskGate:
                 "Open the link that `editproof review` printed. It works once: start the desk again"
                 " for another browser.",
             )
-        if answer is not None:
-            await answer(scope, receive, send_guarded)
-            return
-        await self._app(scope, LimitedBody(receive, LIMITS).read, send_guarded)
+        if length.isdecimal() and int(length[:20]) > LIMITS.max_body_mib << 20:
+            return body_too_large(LIMITS).as_response(scope["path"], "")
+        return None
 
     def _open(self, scope: Scope, *, known: bool) -> Response:
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]

@@ -32,7 +32,6 @@ _LEFT_OUT = frozenset({"report", "logs"})
 """Folders of a run that nobody needs at the desk. A report holds scripts, which would be the
 sender's.
 """
-_CHUNK = 1 << 20
 
 
 def unpack_run(archive: Path, folder: Path) -> Path:
@@ -70,19 +69,25 @@ def _unpack(opened: zipfile.ZipFile, archive: Path, partial: Path) -> None:
     for path, entry in files.items():
         inner = path.relative_to(root) if path.is_relative_to(root) else None
         if inner and inner.parts[0] not in _LEFT_OUT:
-            _write(opened, entry, partial.joinpath(*inner.parts), archive)
+            _write(opened, entry, partial.joinpath(*inner.parts))
 
 
 def _check_sizes(entries: list[zipfile.ZipInfo], archive: Path) -> None:
     if len(entries) > MOST_FILES:
         raise UsageError(f"{archive} holds {len(entries):,} files; at most {MOST_FILES:,} are read")
-    largest = max((entry.file_size for entry in entries), default=0)
-    total = sum(entry.file_size for entry in entries)
-    most = min(MOST_BYTES, max(ALLOWANCE, MOST_RATIO * archive.stat().st_size))
-    if largest > MOST_BYTES_OF_A_FILE or total > most:
+    _check_size(
+        archive, sum(entry.file_size for entry in entries), archive.stat().st_size, MOST_BYTES
+    )
+    for entry in entries:
+        _check_size(archive, entry.file_size, entry.compress_size, MOST_BYTES_OF_A_FILE)
+
+
+def _check_size(archive: Path, size: int, compressed: int, most: int) -> None:
+    allowed = min(most, max(ALLOWANCE, MOST_RATIO * compressed))
+    if size > allowed:
         raise UsageError(
-            f"{archive} would become {max(total, largest) / 1e6:,.0f} MB, more than an archive of"
-            f" its size may ({most / 1e6:,.0f} MB). Is it an artefact of editproof?"
+            f"{archive} would become {size / 1e6:,.0f} MB, more than so small a file may"
+            f" ({allowed / 1e6:,.0f} MB). Is it an artefact of editproof?"
         )
 
 
@@ -120,13 +125,8 @@ def _find_run(paths: Iterable[PurePosixPath], archive: Path) -> PurePosixPath:
     return roots[0]
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, archive: Path) -> None:
-    """Write one file, never more of it than the archive said."""
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Write one file: as much of it as the archive said, which then fits its checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    left = entry.file_size
     with opened.open(entry) as source, path.open("xb") as file:
-        while chunk := source.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                raise UsageError(f"{archive} holds more than it says. Nothing was unpacked")
-            file.write(chunk)
+        shutil.copyfileobj(source, file)

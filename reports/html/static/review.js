@@ -82,7 +82,8 @@
     } catch (error) { return refused(error); }
     const name = cases.length === 1 ? desk.about.cases[cases[0]].name : `${cases.length} cases`;
     desk.say(`${name}: ${WORDS[kind]}`, TONES[kind] ?? "");
-    if (kind !== "comment") advance();
+    if (kind === "comment") desk.mark = null;
+    else advance();
     desk.show();
   };
 

@@ -40,7 +40,7 @@ def lighten(image: Picture) -> Picture:
 
 
 def tint(image: Picture) -> Picture:
-    return np.asarray(np.clip(image + np.float32([0.05, 0, -0.05]), 0, 1), np.float32)
+    return np.asarray(np.clip(image + np.array([0.05, 0, -0.05]), 0, 1), np.float32)
 
 
 KINDS: Sequence[tuple[str, str, Damage]] = (
@@ -50,6 +50,9 @@ KINDS: Sequence[tuple[str, str, Damage]] = (
 )
 """Family, the part of the difference that is seen most, and what is done to the picture."""
 
+TEXTURES = 97
+"""Different pictures; a larger run shows them more than once."""
+
 TYPICAL_JOD, BAD_JOD = 0.5, 0.8
 """How visible a change is, and a bad one: not enough for a group of its own."""
 
@@ -57,24 +60,25 @@ TYPICAL_JOD, BAD_JOD = 0.5, 0.8
 def spoil(image: Picture) -> Picture:
     """A dark bar where nothing was: what a person must not accept."""
     spoilt = image.copy()
-    spoilt[20:28, 12:52] *= 0.2
+    edge = len(image)
+    spoilt[edge // 3 : edge // 2, edge // 5 : -edge // 5] *= 0.2
     return spoilt
 
 
-def make_pair(folder: Path, changes: int = 50, size: int = 64) -> tuple[Run, Path]:
+def make_pair(folder: Path, changes: int = 50, size: int = 64, name: str = "") -> tuple[Run, Path]:
     """A judged run in `folder/runs/now`, and the baseline beside which its first pictures changed.
-    Four cases did not change.
+    Four cases did not change. `name`: of all families, in place of their own.
     """
     before, now = [], []
     for step in range(1, changes + 5):
         family, part, damage = KINDS[step % len(KINDS)]
-        accepted = texture(step, size)
+        accepted = texture(step % TEXTURES, size)
         image = damage(accepted) if step <= changes else accepted
         image = spoil(image) if step in BAD else image
-        one = scored(case(step, family=family))
+        one = scored(replace(case(step, family=family), family=name or family))
         before.append(_show(folder / "runs" / "before", one, accepted))
         now.append(_show(folder / "runs" / "now", one, image))
-        jod = BAD_JOD if step in BAD else TYPICAL_JOD + 0.001 * step
+        jod = BAD_JOD if step in BAD else TYPICAL_JOD + 0.001 * (step % TEXTURES)
         see(folder / "runs" / "now", before[-1], now[-1], part, jod)
     first = write_run(folder / "runs" / "before", before)
     target = acceptance.accept(first, folder / "baselines" / "made")
