@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from editproof.harness.operations.project import find_baseline_folder, find_run_folder
+from editproof.harness.operations.project import (
+    find_baseline_folder,
+    find_desk_decisions,
+    find_run_folder,
+)
 from editproof.harness.records import runs
-from editproof.harness.records.decisions import find_decisions_folder
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.review.desk import Desk, apply_decisions, open_desk
 from editproof.harness.review.unpacking import unpack_run
 from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
-from editproof.harness.stores.copies import find_folder, find_origin
+from editproof.harness.stores.copies import find_folder
 from editproof.harness.suites.settings import Project
 
 FROM_CI = "from-ci"
@@ -50,15 +53,6 @@ def find_desk(options: ReviewOptions, project: Project) -> Desk:
     author = options.author.strip() or _name_author(project.folder)
     decisions = find_desk_decisions(folder, project)
     return open_desk(run, folder, decisions, author, read_only=options.read_only)
-
-
-def find_desk_decisions(baseline: Path, project: Project) -> Path:
-    """Where the decisions about a baseline lie: beside it; of one at a URL, in the project, where
-    git has them.
-    """
-    if find_origin(baseline):
-        return find_decisions_folder(project.folder / "baselines" / baseline.name)
-    return find_decisions_folder(baseline)
 
 
 def serve_desk(

@@ -121,22 +121,29 @@ def drop_undone(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
 
 
 def list_waivers(decisions: Iterable[Decision]) -> tuple[Waiver, ...]:
-    """The waivers among decisions. Whoever decides about a case again ends the waiver that the
-    same author gave it.
+    """The waivers among decisions, each of the pictures that all reviewers who decided about them
+    waived last.
     """
-    standing: dict[tuple[str, str], Decision] = {}
     counted = drop_undone(decisions)
+    votes: dict[DecidedCase, dict[str, Decision]] = {}
     for one in counted:
-        if one.kind in JUDGING:
-            standing |= {(one.author, case.id): one for case in one.cases}
-    return tuple(
-        Waiver(one.author, one.reason, one.expires, pictures=pictures)
-        for one in counted
-        if one.kind == "waive"
-        and one.expires
-        and (
-            pictures := {
-                case.id: case.picture for case in one.cases if standing[one.author, case.id] is one
+        for case in one.cases if one.kind in JUDGING else ():
+            votes.setdefault(_forget_accepted(case), {})[one.author] = one
+    found = []
+    for one in counted:
+        if one.kind == "waive" and one.expires:
+            keys = (_forget_accepted(case) for case in one.cases)
+            pictures = {
+                key.id: key.picture
+                for key in keys
+                if votes[key][one.author] is one
+                and all(vote.kind == "waive" for vote in votes[key].values())
             }
-        )
-    )
+            if pictures:
+                found.append(Waiver(one.author, one.reason, one.expires, pictures=pictures))
+    return tuple(found)
+
+
+def _forget_accepted(case: DecidedCase) -> DecidedCase:
+    """A case and its picture, whatever it stood beside."""
+    return msgspec.structs.replace(case, accepted="")

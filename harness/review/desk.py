@@ -99,7 +99,8 @@ class Desk:
 
     def find_standing(self) -> Mapping[str, Standing]:
         """Case id -> what is decided about it."""
-        return find_standing(self.read_decisions(), self.changes, self.digest)
+        today = self.clock().date()
+        return find_standing(self.read_decisions(), self.changes, self.digest, today)
 
     def decide(self, ruling: Ruling) -> Decision:
         """Write one decision. Raises UsageError where it can't be made, and IncompleteError where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from typer.testing import CliRunner
 
 from editproof.harness.baselines import baseline_folder
 from editproof.harness.commands.cli import app
+from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.review import ReviewOptions, find_desk
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.verdicts import Outcome
 from editproof.harness.review.desk import Desk, Ruling
 from editproof.harness.suites.settings import find_settings
 from tests.harness.review.conftest import pair  # noqa: F401 - a fixture
@@ -53,6 +56,21 @@ def test_apply(project: Path) -> None:
     assert done.stdout.startswith("accepted 3 cases: ")
     last = baseline_folder.read_state(project / "baselines" / "made").accepted[-1]
     assert (last.author, last.reason) == ("ann", "new blur")
+
+
+def test_the_gate_knows_what_was_waived_at_the_desk(project: Path) -> None:
+    """Until another picture comes."""
+    desk = open_for("ann")
+    every = tuple(one.case.id for one in desk.changes)
+    desk.decide(Ruling("waive", every, "known", expires=date(9999, 1, 1)))
+    settings = find_settings(Path.cwd())
+    verdict = judge_run(desk.run, None, settings).verdict
+    assert verdict is not None
+    assert [finding.outcome for finding in verdict.findings] == [Outcome.WAIVED]
+    desk.undo()
+    verdict = judge_run(desk.run, None, settings).verdict
+    assert verdict is not None
+    assert [finding.outcome for finding in verdict.findings] == [Outcome.CHANGED]
 
 
 def test_a_run_from_ci(project: Path) -> None:

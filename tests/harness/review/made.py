@@ -70,6 +70,8 @@ def make_pair(folder: Path, changes: int = 50, size: int = 64, name: str = "") -
     Four cases did not change. `name`: of all families, in place of their own.
     """
     before, now = [], []
+    (folder / "runs" / "now").mkdir(parents=True)
+    store = DifferenceStore(folder / "runs" / "now")
     for step in range(1, changes + 5):
         family, part, damage = KINDS[step % len(KINDS)]
         accepted = texture(step % TEXTURES, size)
@@ -79,18 +81,17 @@ def make_pair(folder: Path, changes: int = 50, size: int = 64, name: str = "") -
         before.append(_show(folder / "runs" / "before", one, accepted))
         now.append(_show(folder / "runs" / "now", one, image))
         jod = BAD_JOD if step in BAD else TYPICAL_JOD + 0.001 * (step % TEXTURES)
-        see(folder / "runs" / "now", before[-1], now[-1], part, jod)
+        see(store, before[-1], now[-1], part, jod)
     first = write_run(folder / "runs" / "before", before)
     target = acceptance.accept(first, folder / "baselines" / "made")
     return judge_run(write_run(folder / "runs" / "now", now), target), target
 
 
-def see(folder: Path, before: CaseRecord, now: CaseRecord, part: str, jod: float) -> None:
-    """Let the run in a folder know how two pictures differ, so that nobody needs to look."""
-    folder.mkdir(parents=True, exist_ok=True)
+def see(store: DifferenceStore, before: CaseRecord, now: CaseRecord, part: str, jod: float) -> None:
+    """Let a run know how two pictures differ, so that nobody needs to look."""
     pair = PicturePair(before.blobs["actual"], now.blobs["actual"], "", Viewing())
     parts = {name: jod if name == part else 0.05 for name in PARTS}
-    DifferenceStore(folder).put(pair, Difference(jod / 3, jod, parts=parts, regions={"all": jod}))
+    store.put(pair, Difference(jod / 3, jod, parts=parts, regions={"all": jod}))
 
 
 def write_run(folder: Path, records: Sequence[CaseRecord], name: str = "made") -> Run:
