@@ -100,8 +100,8 @@ def _add_decisions(app: FastAPI, desk: Desk) -> None:
     @app.post("/api/undo")
     def post_undo() -> Response:
         decision = desk.undo()
-        here = {change.case.id for change in desk.changes}
-        return _as_json(describe_decisions(desk, [c.id for c in decision.cases if c.id in here]))
+        here = [case.id for case in decision.cases if case.id in desk.numbers]
+        return _as_json(describe_decisions(desk, here))
 
     @app.post("/api/apply")
     def post_apply(question: ApplyQuestion) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from editproof.harness.records.decisions import Decision, drop_undone
 from editproof.harness.records.wording import name_case
 from editproof.harness.review.changes import ChangedCase
-from editproof.harness.review.desk import Desk, count_decided
+from editproof.harness.review.desk import Desk
 from editproof.harness.review.standing import Standing
 from editproof.harness.stores.copies import name_place
 
@@ -52,7 +52,7 @@ class ApplyQuestion(Body):
 
 def describe_desk(desk: Desk) -> dict[str, Any]:
     """All that does not change while the desk is open."""
-    number = {change.case.id: place for place, change in enumerate(desk.changes)}
+    number = desk.numbers
     return {
         "run": desk.run.folder.name,
         "suite": desk.run.manifest.suite.name,
@@ -107,18 +107,16 @@ def describe_decisions(desk: Desk, among: Iterable[str] | None = None) -> dict[s
     """What is decided, of all cases or of those named by id; and how far the work is."""
     decisions = desk.read_decisions()
     standing = desk.find_standing()
-    number = {change.case.id: place for place, change in enumerate(desk.changes)}
-    wanted = number.keys() if among is None else among
-    done, asked = count_decided(desk.changes, standing.keys())
     return {
         "states": {
-            number[case_id]: _describe_standing(standing[case_id]) if case_id in standing else None
-            for case_id in wanted
-            if among is not None or case_id in standing
+            desk.numbers[case_id]: (
+                _describe_standing(standing[case_id]) if case_id in standing else None
+            )
+            for case_id in (standing if among is None else among)
         },
-        "comments": list(_list_comments(decisions, desk.changes, number)),
-        "done": done,
-        "asked": asked,
+        "comments": list(_list_comments(decisions, desk)),
+        "done": sum(case_id in desk.asking for case_id in standing),
+        "asked": len(desk.asking),
         "version": len(decisions),
     }
 
@@ -139,15 +137,12 @@ def _describe_standing(one: Standing) -> dict[str, Any]:
     }
 
 
-def _list_comments(
-    decisions: Sequence[Decision], changes: Sequence[ChangedCase], number: Mapping[str, int]
-) -> Iterable[dict[str, Any]]:
-    pictures = {change.case.id: change.picture for change in changes}
+def _list_comments(decisions: Iterable[Decision], desk: Desk) -> Iterable[dict[str, Any]]:
     for one in drop_undone(decisions):
         for case in one.cases if one.kind == "comment" else ():
-            if pictures.get(case.id) == case.picture:
+            if desk.is_here(case):
                 yield {
-                    "case": number[case.id],
+                    "case": desk.numbers[case.id],
                     "text": one.reason,
                     "author": one.author,
                     "when": one.when,

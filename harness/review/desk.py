@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -30,7 +30,7 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
 from editproof.harness.review.changes import ChangedCase, list_changed_cases
 from editproof.harness.review.groups import Group, group_changes
-from editproof.harness.review.standing import CONFLICT, Standing, find_standing
+from editproof.harness.review.standing import CONFLICT, Standing, Standings
 
 Clock = Callable[[], datetime]
 
@@ -69,6 +69,9 @@ class Desk:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _checked: tuple[object, ...] = ()
     """What the baseline's index was like when its digest was last compared."""
+    _counted: tuple[Decision, ...] = ()
+    _standings: Standings | None = None
+    """What the counted decisions amount to."""
 
     @cached_property
     def changes(self) -> tuple[ChangedCase, ...]:
@@ -76,9 +79,24 @@ class Desk:
         return tuple(member for group in self.groups for member in group.members)
 
     @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Case id -> its place in `changes`."""
+        return {change.case.id: place for place, change in enumerate(self.changes)}
+
+    def is_here(self, case: DecidedCase) -> bool:
+        """Whether a decided case is one of this run, with the same picture."""
+        place = self.numbers.get(case.id)
+        return place is not None and self.changes[place].picture == case.picture
+
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """What is alike."""
         return group_changes(list_changed_cases(self.run, self.baseline))
+
+    @cached_property
+    def asking(self) -> frozenset[str]:
+        """Ids of the cases that ask for a decision."""
+        return frozenset(change.case.id for change in self.changes if change.asks)
 
     @cached_property
     def partial(self) -> str:
@@ -98,9 +116,25 @@ class Desk:
             return self.files.read()
 
     def find_standing(self) -> Mapping[str, Standing]:
-        """Case id -> what is decided about it."""
-        today = self.clock().date()
-        return find_standing(self.read_decisions(), self.changes, self.digest, today)
+        """Case id -> what is decided about it. Only new decisions are counted, since ten thousand
+        cases may have been decided about before.
+        """
+        with self._lock:
+            decisions, today = self.read_decisions(), self.clock().date()
+            fresh = decisions[len(self._counted) :]
+            if (
+                self._standings is None
+                or self._standings.today != today
+                or decisions[: len(self._counted)] != self._counted
+                or any(one.kind == "undo" for one in fresh)
+            ):
+                pictures = {change.case.id: change.picture for change in self.changes}
+                self._standings = Standings(pictures, self.digest, today)
+                fresh = drop_undone(decisions)
+            for one in fresh:
+                self._standings.add(one)
+            self._counted = decisions
+            return self._standings
 
     def decide(self, ruling: Ruling) -> Decision:
         """Write one decision. Raises UsageError where it can't be made, and IncompleteError where
@@ -109,8 +143,9 @@ class Desk:
         with self._lock:
             self._check_may_write()
             self._check_ruling(ruling)
-            known = {change.case.id: change for change in self.changes}
-            cases = tuple(_name_decided(known[case_id]) for case_id in ruling.cases)
+            cases = tuple(
+                _name_decided(self.changes[self.numbers[case_id]]) for case_id in ruling.cases
+            )
             return self._add(ruling, cases)
 
     def undo(self) -> Decision:
@@ -119,13 +154,12 @@ class Desk:
         """
         with self._lock:
             self._check_may_write()
-            here = {change.case.id: change.picture for change in self.changes}
             own = [
                 one
                 for one in drop_undone(self.read_decisions())
                 if one.author == self.author
                 and one.baseline == self.digest
-                and any(here.get(case.id) == case.picture for case in one.cases)
+                and any(self.is_here(case) for case in one.cases)
             ]
             if not own:
                 raise UsageError(f"{self.author} has no decision that could be taken back")
@@ -168,8 +202,7 @@ class Desk:
         self._checked = state
 
     def _check_ruling(self, ruling: Ruling) -> None:
-        known = {change.case.id for change in self.changes}
-        unknown = [case_id for case_id in ruling.cases if case_id not in known]
+        unknown = [case_id for case_id in ruling.cases if case_id not in self.numbers]
         if unknown or not ruling.cases:
             raise UsageError(
                 f"there is no changed case {unknown[0]!r} here" if unknown else "no case was named"
@@ -275,9 +308,3 @@ def _read_state(folder: Path) -> tuple[object, ...]:
         known = path.stat() if path.is_file() else None
         found.append((known.st_ino, known.st_mtime_ns, known.st_size) if known else None)
     return tuple(found)
-
-
-def count_decided(changes: Sequence[ChangedCase], decided: Collection[str]) -> tuple[int, int]:
-    """How many of the cases that ask for a decision have one, and how many there are."""
-    asking = [change.case.id for change in changes if change.asks]
-    return sum(case_id in decided for case_id in asking), len(asking)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from editproof.harness.records.decisions import JUDGING, Decision, drop_undone
-from editproof.harness.review.changes import ChangedCase
+from editproof.harness.records.decisions import JUDGING, Decision
 
 CONFLICT = "conflict"
 
@@ -26,28 +25,39 @@ class Standing:
         return self.votes[-1].kind if len(kinds) == 1 else CONFLICT
 
 
-def find_standing(
-    decisions: Iterable[Decision], changes: Iterable[ChangedCase], baseline: str, today: date
-) -> Mapping[str, Standing]:
+class Standings(Mapping[str, Standing]):
     """Case id -> what is decided about it, of the cases about which anything is.
 
     A decision counts for the picture that it names, beside the baseline whose digest it names. A
     waiver counts beside any baseline, since it accepts nothing, until its last day.
     """
-    pictures = {change.case.id: change.picture for change in changes}
-    votes: dict[str, dict[str, Decision]] = {}
-    for one in drop_undone(decisions):
-        if one.kind not in JUDGING or not _counts(one, baseline, today):
-            continue
+
+    def __init__(self, pictures: Mapping[str, str], baseline: str, today: date) -> None:
+        self._pictures = pictures
+        self._baseline = baseline
+        self._votes: dict[str, dict[str, Decision]] = {}
+        self.today = today
+
+    def add(self, one: Decision) -> None:
+        """Count one more decision, later than those before, that nobody took back."""
+        if one.kind not in JUDGING or not self._counts(one):
+            return
         for case in one.cases:
-            if pictures.get(case.id) == case.picture and case.id in pictures:
-                own = votes.setdefault(case.id, {})
+            if self._pictures.get(case.id) == case.picture:
+                own = self._votes.setdefault(case.id, {})
                 own.pop(one.author, None)  # the later decision stands at the end
                 own[one.author] = one
-    return {case_id: Standing(tuple(own.values())) for case_id, own in votes.items()}
 
+    def __getitem__(self, case_id: str) -> Standing:
+        return Standing(tuple(self._votes[case_id].values()))
 
-def _counts(one: Decision, baseline: str, today: date) -> bool:
-    if one.kind == "waive":
-        return one.expires is not None and today <= one.expires
-    return one.baseline == baseline
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._votes)
+
+    def __len__(self) -> int:
+        return len(self._votes)
+
+    def _counts(self, one: Decision) -> bool:
+        if one.kind == "waive":
+            return one.expires is not None and self.today <= one.expires
+        return one.baseline == self._baseline

@@ -118,7 +118,7 @@ class Keyboard:
             self.page.keyboard.press(key)
             self.count += 1
             if key in {"a", "A", "r", "R", "w", "u"}:
-                until(self.page, f"editproof.desk.version !== {said}")
+                until(self.page, f"editproof.desk.version !== {said}", seconds=8)
 
 
 def states(page: Page) -> dict[str, str]:

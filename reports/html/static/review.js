@@ -172,8 +172,10 @@
   async function poll() {
     if (!document.hidden) {
       try {
-        const found = await desk.ask(`/api/decisions?version=${desk.version}`);
-        if (!found.same) { desk.states.clear(); merge(found); desk.show(); }
+        const version = desk.version;
+        const found = await desk.ask(`/api/decisions?version=${version}`);
+        const late = version !== desk.version; // a decision was quicker
+        if (!found.same && !late) { desk.states.clear(); merge(found); desk.show(); }
       } catch { desk.say("The desk does not answer. Is `editproof review` still running?", "bad"); }
     }
     setTimeout(poll, POLL_MS);

@@ -12,7 +12,7 @@
 
   const node = (id) => document.getElementById(id);
   const view = (desk.view = { mode: "side", zoom: 1, x: 0, y: 0, pages: 1, blinked: false });
-  let drawn = null; // the group whose members are on the page
+  let drawn = null; // the members that are on the page
 
   function describeGroup({ group, members }) {
     const parts = [
@@ -25,24 +25,34 @@
 
   function member(number, place) {
     const one = desk.about.cases[number];
-    const state = desk.states.get(number)?.state;
     const pictures = STRIP.map((kind) => (desk.has(number, kind)
       ? el("img", { src: desk.picture(number, kind, 192), alt: "", loading: "lazy", decoding: "async" }) : el("span")));
     return el(
       "div",
-      { class: "r-member", role: "option", id: `m-${place}`, "aria-selected": String(place === desk.member), onclick: () => desk.choose(desk.group, place) },
+      { class: "r-member", role: "option", id: `m-${place}`, onclick: () => desk.choose(desk.group, place) },
       el("div", { class: "r-strip" }, pictures),
       el("p", null, editproof.name(one.name), ` · ${one.jod.toFixed(2)} JOD `,
-        el("span", { class: "r-mark", "data-tone": desk.tones[state] ?? null }, state ? desk.words[state] : "open")),
+        el("span", { class: "r-mark" })),
     );
   }
 
+  function markMember(node, place, number) {
+    const state = desk.states.get(number)?.state;
+    node.setAttribute("aria-selected", String(place === desk.member));
+    const mark = node.querySelector(".r-mark");
+    mark.textContent = state ? desk.words[state] : "open";
+    if (desk.tones[state]) mark.dataset.tone = desk.tones[state];
+    else delete mark.dataset.tone;
+  }
+
+  // Members that are on the page already are marked, not drawn again.
   function showMembers(current) {
     const box = node("r-members");
-    if (drawn !== current.group) { view.pages = 1; drawn = current.group; }
+    if (drawn !== current.members) { view.pages = 1; drawn = current.members; box.replaceChildren(); }
     view.pages = Math.max(view.pages, Math.ceil((desk.member + 1) / PAGE));
     const count = Math.min(view.pages * PAGE, current.members.length);
-    box.replaceChildren(...current.members.slice(0, count).map(member));
+    for (let place = box.children.length; place < count; place += 1) box.append(member(current.members[place], place));
+    [...box.children].forEach((one, place) => markMember(one, place, current.members[place]));
     if (desk.member >= 0) {
       box.setAttribute("aria-activedescendant", `m-${desk.member}`);
       const one = node(`m-${desk.member}`);
@@ -166,7 +176,7 @@
     node("r-title").replaceChildren(editproof.name(current ? current.group.title : "Nothing to show"));
     node("r-facts").textContent = current ? describeGroup(current) : "No change fits the filters.";
     if (current) showMembers(current);
-    else node("r-members").replaceChildren();
+    else { node("r-members").replaceChildren(); drawn = null; }
     document.querySelector(".r-main").toggleAttribute("data-chosen", desk.member >= 0);
     const open = desk.target().length;
     node("r-target").textContent = desk.member >= 0 ? "This case:" : `${open === 1 ? "1 open case" : `${open} open cases`}:`;

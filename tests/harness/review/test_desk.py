@@ -13,7 +13,7 @@ from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.records import runs
 from editproof.harness.records.decisions import DecisionFiles, Kind, Place
 from editproof.harness.records.errors import DamagedError, IncompleteError, UsageError
-from editproof.harness.review.desk import Desk, Ruling, apply_decisions, count_decided
+from editproof.harness.review.desk import Desk, Ruling, apply_decisions
 from tests.harness.review.conftest import OpenDesk
 from tests.harness.review.made import BAD, judge_run
 
@@ -62,7 +62,7 @@ def test_the_last_decision_counts(desk_of: OpenDesk) -> None:
     decide(desk, "reject", [1])
     decide(desk, "accept", [1, 2])
     assert {one.state for one in desk.find_standing().values()} == {"accept"}
-    assert count_decided(desk.changes, desk.find_standing().keys()) == (2, 50)
+    assert len(desk.find_standing()) == 2
 
 
 def test_undo_takes_back_step_by_step(desk_of: OpenDesk) -> None:
