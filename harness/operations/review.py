@@ -27,7 +27,8 @@ FROM_CI = "from-ci"
 not find them.
 """
 
-Say = Callable[[str], None]
+CASES = "cases"
+"""Folder of the project where the desk keeps new cases."""
 
 
 class ReviewOptions(NamedTuple):
@@ -52,7 +53,8 @@ def find_desk(options: ReviewOptions, project: Project) -> Desk:
     open_baseline(folder)
     author = options.author.strip() or _name_author(project.folder)
     decisions = find_desk_decisions(folder, project)
-    return open_desk(run, folder, decisions, author, read_only=options.read_only)
+    cases = project.folder / CASES
+    return open_desk(run, folder, decisions, author, cases, read_only=options.read_only)
 
 
 def serve_desk(

@@ -13,6 +13,7 @@ from editproof.harness.records.decisions import Place
 from editproof.harness.records.errors import EditproofError
 from editproof.harness.review.bodies import (
     ApplyQuestion,
+    CaseQuestion,
     DecisionQuestion,
     describe_decisions,
     describe_desk,
@@ -102,6 +103,11 @@ def _add_decisions(app: FastAPI, desk: Desk) -> None:
         decision = desk.undo()
         here = [case.id for case in decision.cases if case.id in desk.numbers]
         return _as_json(describe_decisions(desk, here))
+
+    @app.post("/api/cases")
+    def post_case(question: CaseQuestion) -> Response:
+        kept = desk.keep_case(question.case, question.name, question.mask, question.prompt)
+        return _as_json({"folder": str(kept.folder), "mask": kept.mask})
 
     @app.post("/api/apply")
     def post_apply(question: ApplyQuestion) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from editproof.harness.records.decisions import Decision, drop_undone
 from editproof.harness.records.wording import name_case
@@ -44,6 +44,15 @@ class DecisionQuestion(Body):
     expires: date | None = None
 
 
+class CaseQuestion(Body):
+    """A case to keep, with a mask that was drawn."""
+
+    case: int = Field(ge=0)
+    name: str = Field(max_length=100)
+    prompt: str = Field(default="", max_length=LONGEST_TEXT)
+    mask: Base64Bytes = Field(max_length=8 << 20)
+
+
 class ApplyQuestion(Body):
     """Why what is accepted is right."""
 
@@ -59,6 +68,7 @@ def describe_desk(desk: Desk) -> dict[str, Any]:
         "baseline": name_place(desk.folder) if desk.digest else "",
         "author": desk.author,
         "read_only": desk.read_only,
+        "cases_folder": str(desk.cases),
         "partial": desk.partial,
         "unchanged": len(desk.run.endings) - len(desk.changes),
         "groups": [

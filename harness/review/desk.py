@@ -13,6 +13,7 @@ from pathlib import Path
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.acceptance import AcceptRequest
 from editproof.harness.baselines.index import INDEX
+from editproof.harness.pictures import files
 from editproof.harness.records.accepted_cases import load_pairs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.decisions import (
@@ -30,6 +31,7 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
 from editproof.harness.review.changes import ChangedCase, list_changed_cases
 from editproof.harness.review.groups import Group, group_changes
+from editproof.harness.review.keeping import KeptCase, keep_case
 from editproof.harness.review.standing import CONFLICT, Standing, Standings
 
 Clock = Callable[[], datetime]
@@ -64,6 +66,8 @@ class Desk:
     baseline: Baseline | None
     files: DecisionFiles
     author: str
+    cases: Path
+    """Folder of the user's own cases, where new ones are kept."""
     read_only: bool = False
     clock: Clock = read_clock
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -165,6 +169,18 @@ class Desk:
                 raise UsageError(f"{self.author} has no decision that could be taken back")
             return self._add(Ruling("undo", ()), own[-1].cases, undoes=own[-1].id)
 
+    def keep_case(self, number: int, name: str, mask: bytes, prompt: str) -> KeptCase:
+        """Keep a case's input with a mask as a new case. Raises UsageError where that can't be."""
+        with self._lock:
+            self._check_may_write()
+            if number >= len(self.changes):
+                raise UsageError("no case has that number")
+            digest = self.run.endings[self.changes[number].case.id].input
+            path = files.path_in([self.run.folder], digest)
+            if path is None or not files.is_intact(path, path.read_bytes()):
+                raise UsageError("the run does not have the input of that case, or it is damaged")
+            return keep_case(self.cases, name, path, mask, prompt)
+
     def _add(self, ruling: Ruling, cases: tuple[DecidedCase, ...], undoes: str = "") -> Decision:
         decision = Decision(
             id=secrets.token_hex(8),
@@ -218,7 +234,7 @@ class Desk:
 
 
 def open_desk(
-    run: Run, folder: Path, decisions: Path, author: str, *, read_only: bool = False
+    run: Run, folder: Path, decisions: Path, author: str, cases: Path, *, read_only: bool = False
 ) -> Desk:
     """The desk of a run that was judged against the baseline in `folder`. Raises UsageError where
     it was not judged, or against another baseline.
@@ -230,7 +246,7 @@ def open_desk(
     digest = baseline_folder.find_digest(folder)
     baseline = baseline_folder.load(folder) if digest else None
     _check_judged_against(run, folder, digest)
-    return Desk(run, folder, digest, baseline, DecisionFiles(decisions), author, read_only)
+    return Desk(run, folder, digest, baseline, DecisionFiles(decisions), author, cases, read_only)
 
 
 def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 from editproof.reports.html.report import HERE, STATIC, make_environment
 
-SCRIPTS = ("dom.js", "review.js", "review_list.js", "review_view.js", "review_keys.js")
+SCRIPTS = (
+    "dom.js",
+    "review.js",
+    "review_list.js",
+    "review_view.js",
+    "review_keys.js",
+    "review_brush.js",
+)
 """In the order in which they must run."""
 
 STYLES = ("tokens.css", "review.css")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -15,6 +16,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.decisions import find_decisions_folder
 from editproof.harness.review.desk import Desk, open_desk
 from editproof.harness.review.serving import open_server
+from editproof.pipelines.files import decode_mask
 from editproof.reports.html.review_page import make_review_page
 from tests.e2e.conftest import until
 from tests.e2e.test_accessibility import troubles
@@ -42,7 +44,8 @@ def project(pair: Path, tmp_path: Path) -> Path:
 def desk_in(project: Path, author: str = "ann", *, read_only: bool = False) -> Desk:
     target = project / "baselines" / "made"
     run = runs.load(project / "runs" / "now")
-    return open_desk(run, target, find_decisions_folder(target), author, read_only=read_only)
+    decisions, cases = find_decisions_folder(target), project / "cases"
+    return open_desk(run, target, decisions, author, cases, read_only=read_only)
 
 
 @contextmanager
@@ -241,6 +244,53 @@ def test_comment_and_waiver(visit: Visit) -> None:
     page.locator("#a-text").fill("known")
     page.locator("#a-send").click()
     until(page, "[...editproof.desk.states.values()].some((one) => one.state === 'waive')")
+
+
+def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
+    """Add, subtract, undo and zoom; the kept mask is what was drawn."""
+    page = visit()
+    page.keyboard.press("e")
+    expect(page.locator("#r-status")).to_contain_text("no input to draw on")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("e")
+    expect(page.locator("#r-brush")).to_be_visible()
+    assert troubles(page) == []
+    box = page.locator("#b-mask").bounding_box()
+    assert box is not None
+
+    def drag(*shares: tuple[float, float]) -> None:
+        for place, (x, y) in enumerate(shares):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+            if not place:
+                page.mouse.down()
+        page.mouse.up()
+
+    drawn = "[...document.getElementById('b-mask').getContext('2d').getImageData(0, 0, 192, 192).data].filter((value, place) => place % 4 === 3 && value).length"  # noqa: E501
+    drag((0.2, 0.3), (0.8, 0.3))
+    first = page.evaluate(drawn)
+    page.locator(".b-desk").focus()
+    page.keyboard.press("x")
+    drag((0.5, 0.25), (0.5, 0.35))
+    assert page.evaluate(drawn) < first
+    page.keyboard.press("u")
+    assert page.evaluate(drawn) == first
+    page.keyboard.press("]")
+    page.keyboard.press("+")
+    expect(page.locator("#b-zoom")).to_have_text("×2")
+    page.fill("#b-name", "../outside")
+    page.click("[data-do='brush keep']")
+    expect(page.locator("#b-said")).to_contain_text("can't be the name of a case")
+    page.fill("#b-name", "dark bar")
+    page.fill("#b-prompt", "remove the bar")
+    page.click("[data-do='brush keep']")
+    expect(page.locator("#r-status")).to_contain_text("Kept: ")
+    kept = project / "cases" / "dark bar"
+    mask = decode_mask((kept / "mask.png").read_bytes())
+    assert set(np.unique(mask)) == {0.0, 1.0}
+    assert mask[58, 96] == 1
+    assert mask[150, 96] == 0
+    assert 0.9 < mask.sum() / first < 1.1
+    assert (kept / "case.toml").read_text() == 'prompt = "remove the bar"\n'
 
 
 def test_filters(visit: Visit) -> None:

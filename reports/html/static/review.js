@@ -164,7 +164,7 @@
     if (about.partial) notice("The run is not complete", about.partial);
     if (!about.baseline) notice("No baseline yet", "Accept every case, then apply: the run becomes the first baseline.");
     if (!about.cases.length) notice("Nothing changed", "Every picture of this run is an accepted one.");
-    const writing = "[data-do=accept], [data-do=reject], [data-do='needs work'], [data-do=waive], [data-do=comment], [data-do=undo], [data-do=apply]";
+    const writing = "[data-do=accept], [data-do=reject], [data-do='needs work'], [data-do=waive], [data-do=comment], [data-do=brush], [data-do=undo], [data-do=apply]";
     for (const button of document.querySelectorAll(writing)) button.hidden = about.read_only;
     fillFilters();
   }

@@ -39,7 +39,7 @@
     return desk.decide(asking, { reason, place, expires: asking === "waive" ? node("a-day").value : null });
   }
 
-  const DO = {
+  const DO = (desk.actions = {
     accept: () => desk.decide("accept"),
     reject: () => desk.decide("reject"),
     "needs work": () => desk.decide("needs work"),
@@ -58,7 +58,7 @@
     "mode right": () => desk.setMode("right"),
     "zoom in": () => desk.zoom(2),
     "zoom out": () => desk.zoom(0.5),
-  };
+  });
 
   const KEYS = [
     ["a", "accept the open cases of the group, or the chosen case", DO.accept],
@@ -68,6 +68,7 @@
     ["w", "needs work", DO["needs work"]],
     ["v", "waive, until a day", DO.waive],
     ["c", "comment on the chosen case", DO.comment],
+    ["e", "draw a mask over the chosen case's input, and keep it as a new case", () => desk.openBrush()],
     ["u", "undo your last decision", DO.undo],
     ["n", "next open group", DO.next],
     ["j", "next group", () => desk.choose(desk.group + 1)],
@@ -87,7 +88,7 @@
     ["/", "filter by name", () => node("f-text").focus()],
     ["?", "this list", DO.keys],
   ];
-  const WRITING = new Set(["a", "A", "r", "R", "w", "v", "c", "u"]);
+  const WRITING = new Set(["a", "A", "r", "R", "w", "v", "c", "e", "u"]);
   const SHOWN = { ArrowDown: "↓", ArrowUp: "↑", ArrowRight: "→", ArrowLeft: "←", Escape: "Esc" };
 
   node("k-list").append(...KEYS.map(([key, about]) => el("div", null, el("dt", null, el("kbd", null, SHOWN[key] ?? key)), el("dd", null, about))));

@@ -132,13 +132,13 @@
   }
 
   // The chosen case; of a group of one, its case.
-  function shownCase() {
+  desk.shownCase = () => {
     const numbers = desk.numbers();
     return numbers.length === 1 ? numbers[0] : numbers[desk.member];
-  }
+  };
 
   function showView() {
-    const number = shownCase();
+    const number = desk.shownCase();
     node("r-view").hidden = number === undefined;
     if (number === undefined) return;
     const one = desk.about.cases[number];
@@ -159,7 +159,7 @@
   setInterval(() => { if (view.mode === "blink" && !still.matches && !document.hidden && desk.about) desk.blink(); }, BLINK_MS);
 
   function keepLink() {
-    const number = shownCase() ?? desk.numbers()[0];
+    const number = desk.shownCase() ?? desk.numbers()[0];
     if (number !== undefined) history.replaceState(null, "", `#case=${encodeURIComponent(desk.about.cases[number].id)}`);
   }
 

@@ -44,7 +44,9 @@ def desk_of(project: Path) -> OpenDesk:
     def at(author: str = "ann", **how: Any) -> Desk:
         target = project / "baselines" / "made"
         run = runs.load(project / "runs" / "now")
-        desk = open_desk(run, target, find_decisions_folder(target), author, **how)
+        desk = open_desk(
+            run, target, find_decisions_folder(target), author, project / "cases", **how
+        )
         desk.clock = tick
         return desk
 

@@ -116,4 +116,7 @@ def judge_run(run: Run, target: Path) -> Run:
 
 
 def _show(folder: Path, record: CaseRecord, image: Picture) -> CaseRecord:
-    return replace(record, blobs={"actual": files.store(folder, image)})
+    """The case with its picture; its input is a grey one."""
+    grey = np.full_like(image, 0.5)
+    pictures = {"actual": image, "input": grey}
+    return replace(record, blobs={kind: files.store(folder, one) for kind, one in pictures.items()})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from editproof.harness.pictures.files import encode_png
 from editproof.harness.review.app import make_app
 from editproof.harness.review.desk import Desk
 from editproof.harness.review.gateway import DeskKeys
@@ -188,6 +192,26 @@ def test_a_desk_to_look_at(desk_of: OpenDesk) -> None:
     for path, body in (
         ("/api/decisions", {"kind": "accept", "cases": [0]}),
         ("/api/undo", {}),
+        ("/api/cases", {"case": 0, "name": "x", "mask": ""}),
         ("/api/apply", {"reason": "x"}),
     ):
         assert desk.post(path, body).status_code in {403, 409}
+
+
+def test_a_case_is_kept(opened: Opened) -> None:
+    """With the mask that was drawn; a body that is no mask writes nothing."""
+    mask = np.zeros((64, 64), np.float32)
+    mask[10:20] = 1
+    data = encode_png(mask)
+    question = {"case": 0, "name": "tag", "mask": base64.b64encode(data).decode()}
+    kept = opened.post("/api/cases", question).json()
+    assert kept["mask"] == hashlib.sha256(data).hexdigest()
+    assert (opened.desk.cases / "tag" / "mask.png").read_bytes() == data
+    for more, status in (
+        ({}, 409),
+        ({"name": "other", "case": 50}, 409),
+        ({"name": "other", "mask": "%%%"}, 422),
+        ({"name": "other", "mask": ""}, 409),
+    ):
+        assert opened.post("/api/cases", {**question, **more}).status_code == status
+    assert [path.name for path in opened.desk.cases.iterdir()] == ["tag"]
