@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reports.terminal", "reports.html", "reports.ci"),
     ("reports.common",),
     ("harness.operations",),
-    ("harness.calibration",),
+    ("harness.calibration", "harness.review"),
     (
         "harness.baselines",
         "harness.blame",

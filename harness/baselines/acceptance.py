@@ -15,6 +15,7 @@ import msgspec
 from editproof.harness.baselines.baseline_folder import (
     HISTORY,
     BaselineState,
+    find_digest,
     find_foreign,
     lock,
     numbered_folders,
@@ -32,6 +33,9 @@ from editproof.harness.records.manifest import MANIFEST, Manifest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
 
+MOST_NAMES = 10
+"""Names of an acceptance that its index lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptRequest:
@@ -45,11 +49,18 @@ class AcceptRequest:
     """`family/name` or ids. Neither families nor cases: the whole run."""
     also: bool = False
     """Beside what was accepted before, instead of in its place."""
+    seen: str | None = None
+    """Digest of the baseline that somebody looked at: no other one is replaced. None: any is."""
 
     @property
     def what(self) -> str:
         """In words."""
-        return ", ".join((*self.families, *self.cases)) or "all"
+        names = (*self.families, *self.cases)
+        return (
+            ", ".join(names[:MOST_NAMES])
+            + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+            or "all"
+        )
 
 
 def accept(
@@ -68,6 +79,7 @@ def accept(
     _check_target(target, run.folder.resolve())
     with lock(target, say):
         _check_target(target, run.folder.resolve())
+        _check_seen(target, request)
         before = read_state(target) if (target / MANIFEST).is_file() else None
         after = _merge(before, run, request)
         if before and not request.reason.strip():
@@ -162,6 +174,14 @@ def _check_whole(run: Run) -> None:
             f"{run.folder} can't become a baseline: of {len(run.manifest.cases)} cases"
             f" {len(run.missing)} are missing and {len(failed)} failed. Finish it with `editproof"
             " run --resume`, or fix the failing cases"
+        )
+
+
+def _check_seen(target: Path, request: AcceptRequest) -> None:
+    if request.seen is not None and find_digest(target) != request.seen:
+        raise UsageError(
+            f"{target} has changed since its pictures were looked at. Judge the run again with"
+            " `editproof gate`, and look at what is left"
         )
 
 
@@ -264,11 +284,12 @@ def _choose_records(run: Run, request: AcceptRequest) -> tuple[CaseRecord, ...]:
             raise unknown_name_error(
                 "case in that run", case, dict.fromkeys(record.case.scene for record in run.records)
             )
+    wanted = set(request.cases)
     return tuple(
         record
         for record in run.records
         if is_covered(record.case.family, request.families)
-        or {record.case.scene, record.case.id} & set(request.cases)
+        or not wanted.isdisjoint((record.case.scene, record.case.id))
     )
 
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from editproof.harness.baselines.baseline_folder import ACCEPTED_PICTURE, read_accepted_runs
+from editproof.harness.baselines.baseline_folder import (
+    ACCEPTED_PICTURE,
+    find_digest,
+    read_accepted_runs,
+)
 from editproof.harness.gate.judge import GateResult
 from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.links import bring, bring_picture
@@ -47,9 +51,9 @@ def keep_accepted_side(
     bring(source / JOURNAL, target / JOURNAL)
     also = _list_further_answers(ids, baseline)
     digest = file_digest(target / JOURNAL)
-    write_json(
-        target / PAIRS, Pairs(name_place(source), dict(ids), also, list(result.unchanged), digest)
-    )
+    unchanged = list(result.unchanged)
+    pairs = Pairs(name_place(source), dict(ids), also, unchanged, digest, find_digest(source))
+    write_json(target / PAIRS, pairs)
     traces = read_traces(target / JOURNAL)
     called = {
         case_id

@@ -107,6 +107,15 @@ def read_accepted_runs(folder: Path) -> list[str]:
     return [acceptance.run for acceptance in index.accepted] if index else []
 
 
+def find_digest(folder: Path) -> str:
+    """What tells a baseline from every other: SHA-256 of its index, which names all pictures and
+    the checksums of all files. Of one from before there was an index, of its journal. Empty: there
+    is no baseline.
+    """
+    paths = (folder / INDEX, folder / JOURNAL)
+    return next((file_digest(path) for path in paths if path.is_file()), "")
+
+
 def numbered_folders(folder: Path) -> Iterator[tuple[int, Path]]:
     """Folders inside that have a number for a name, in order."""
     if folder.is_dir():

@@ -137,23 +137,23 @@ def _direction(scored: Scored) -> int:
     return -1 if lost > PLAIN * won else 1 if won > PLAIN * lost else 0
 
 
-def join_all(family: str, model: str) -> int:  # noqa: ARG001
+def join_all(scored: Scored) -> int:  # noqa: ARG001
     """Everything may be one cause."""
     return 0
 
 
 def find_causes(
-    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[str, str], int] = join_all
+    scored: Iterable[Scored], stages: Mapping[int, str], apart: Callable[[Scored], int] = join_all
 ) -> list[Cause]:
-    """Group what changed by model and first stage; `stages`: by column of the run. Families and
-    models for which `apart` gives different numbers are never one cause.
+    """Group what changed by model and first stage; `stages`: by column of the run. Changes for
+    which `apart` gives different numbers are never one cause.
     """
     groups: dict[tuple[str, str, int], list[Scored]] = {}
     for one in scored:
         place = (
             one.scene.model,
             stages.get(one.columns[0], ""),
-            apart(one.scene.family, one.scene.model),
+            apart(one),
         )
         groups.setdefault(place, []).append(one)
     merged: dict[tuple[str, int, Outcome], list[Cause]] = {}

@@ -9,7 +9,7 @@ cause by cause (`causes.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -37,11 +37,15 @@ from editproof.harness.gate.limits import (
 from editproof.harness.gate.looks import Look, LookOptions, Looks, look
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.scoring import Scored, judge_pairs
+from editproof.harness.gate.waivers import (
+    covers_group,
+    has_waived_picture,
+    list_waiver_notes,
+    waive,
+)
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import list_canary_notes, list_changed_services
 from editproof.harness.records.exit_codes import ExitCode
-from editproof.harness.records.families import is_covered
-from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.not_applicable import list_fit_notes, list_resize_notes
 from editproof.harness.records.pairing import Pairing, pair
 from editproof.harness.records.runs import Run
@@ -56,9 +60,6 @@ from editproof.harness.records.verdicts import (
 )
 from editproof.harness.records.vocabulary import ASPECTS
 from editproof.harness.stores.copies import name_place
-
-_WAIVABLE = {Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED}
-"""What could not be measured is nobody's to waive."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,27 @@ class Rules:
 
     def find_waiver(self, family: str, model: str, rule: str = "") -> int:
         """The number of the waiver that covers all of a family and model, or all that a rule says
-        of them: what is waived is no cause with what is not.
+        of them: what is waived is no cause with what is not. Below 0: there is none.
         """
-        covering = [
+        covering = (
             place
             for place, waiver in enumerate(self.waivers)
-            if waiver.metric in {"", rule}
-            and (not waiver.family or is_covered(family, [waiver.family]))
-            and waiver.model in {"", model}
-        ]
-        return covering[0] if covering else -1
+            if waiver.metric in {"", rule} and covers_group(waiver, family, model)
+        )
+        return next(covering, -1)
+
+    def find_waiver_of(self, run: Run, scored: Scored) -> int:
+        """As `find_waiver`, of what changed; also the waiver of all its pictures."""
+        of_group = self.find_waiver(scored.scene.family, scored.scene.model)
+        if of_group >= 0:
+            return of_group
+        ids = [run.manifest.cases[column].id for column in scored.columns]
+        covering = (
+            place
+            for place, waiver in enumerate(self.waivers)
+            if all(has_waived_picture(waiver, run, case_id) for case_id in ids)
+        )
+        return next(covering, -1)
 
 
 def judge(
@@ -156,11 +168,12 @@ def judge(
         invalid.append(
             validity.explain_nothing_judged(run, noise, has_baseline=baseline is not None)
         )
-    findings = sorted((_waive(finding, all_waivers, day) for finding in found), key=_rank)
+    unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
+    findings = sorted((waive(finding, run, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
     notes = [
         *list_canary_notes(run.folder),
-        *_list_waiver_notes(all_waivers, found, day),
+        *list_waiver_notes(run, all_waivers, found, unchanged, day),
         *list_fit_notes(run.manifest),
         *list_resize_notes(run),
         *list_left_out(run, groups),
@@ -174,7 +187,6 @@ def judge(
             *_list_unknown_noise(compared.scored),
             *cost.list_notes(run, baseline, compared.pairing),
         ]
-    unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
     verdict = Verdict(
         exit_code=_choose_exit_code(findings, invalid),
         outcome=_choose_outcome(findings, judgements, invalid),
@@ -200,7 +212,7 @@ def compare(
     pairing = pairing.with_modes(looks.modes)
     scored, unproved, read = _score_scenes(run, baseline, pairing, looks, rules.noise)
     stages = find_first_stages(run, baseline.run, pairing, [one.columns[0] for one in scored])
-    causes = tuple(find_causes(scored, stages, rules.find_waiver))
+    causes = tuple(find_causes(scored, stages, partial(rules.find_waiver_of, run)))
     findings = [make_finding(run, cause, read, rules.fail_on) for cause in causes] if read else []
     findings += [make_unproved_finding(run, one, read) for one in unproved] if read else []
     findings += [
@@ -426,55 +438,3 @@ def _drop_ended_budgets(
         if f.outcome is not Outcome.ERROR
         or not all((family, model) in ended for family in f.families for model in f.models)
     )
-
-
-def _waive(finding: Finding, waivers: Sequence[Waiver], day: date) -> Finding:
-    """The finding, waived where somebody answers for all of it that day."""
-    if finding.outcome not in _WAIVABLE:
-        return finding
-    known = [waiver for waiver in waivers if day <= waiver.expires]
-    parts = [(family, model) for family in finding.families for model in finding.models]
-    chosen = [
-        next((w for w in known if _covers(w, family, model, finding)), None)
-        for family, model in parts
-    ]
-    if not chosen or any(waiver is None for waiver in chosen):
-        return finding
-    first = next(waiver for waiver in chosen if waiver)
-    text = f"{finding.text}. Waived by {first.owner} until {first.expires}: {first.reason}"
-    return replace(finding, outcome=Outcome.WAIVED, text=text, fails=False)
-
-
-def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
-    metric = metric_name(finding.evidence.metric) if finding.evidence else finding.rule
-    return (
-        (not waiver.family or is_covered(family, [waiver.family]))
-        and waiver.model in {"", model}
-        and waiver.metric in {"", metric}
-    )
-
-
-def _list_waiver_notes(
-    waivers: Sequence[Waiver], findings: Sequence[Finding], day: date
-) -> Iterable[str]:
-    for waiver in waivers:
-        scope = " ".join(part for part in (waiver.family, waiver.model, waiver.metric) if part)
-        covered = [
-            finding
-            for finding in findings
-            if any(
-                _covers(waiver, family, model, finding)
-                for family in finding.families
-                for model in finding.models
-            )
-        ]
-        if day > waiver.expires:
-            yield (
-                f"the waiver of {scope} by {waiver.owner} expired on {waiver.expires} and no longer"
-                f" counts ({waiver.reason}). Fix the cause, or renew the waiver"
-            )
-        elif not any(finding.outcome in _WAIVABLE for finding in covered):
-            yield (
-                f"the waiver of {scope} by {waiver.owner} is not needed: nothing that it covers"
-                " would fail. Remove it"
-            )

@@ -14,6 +14,7 @@ from editproof.harness.operations.project import (
     find_noise_floor,
     make_looking,
     read_fail_on,
+    read_waivers,
 )
 from editproof.harness.records import runs
 from editproof.harness.records.drift import measure_turn_drift
@@ -44,7 +45,7 @@ def judge_run(
         run,
         accepted,
         noise=find_noise_floor(suite, project),
-        waivers=project.settings.waivers,
+        waivers=read_waivers(baseline, suite, project),
         fail_on=read_fail_on(project),
         looking=make_looking(project, report),
     )

@@ -26,9 +26,14 @@ from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeight
 from editproof.harness.metrics.core.registry import check_name
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.decisions import (
+    DecisionFiles,
+    find_decisions_folder,
+    list_waivers,
+)
 from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.runs import Run
-from editproof.harness.records.suites import Suite
+from editproof.harness.records.suites import Suite, Waiver
 from editproof.harness.running import runner
 from editproof.harness.running.runner import Warn
 from editproof.harness.stores.baseline_copy import open_baseline
@@ -155,6 +160,22 @@ def open_baseline_folder(named: Path | None, suite: Suite, project: Project) -> 
     if not folder.exists() and not has_leftovers(folder):
         raise UsageError(NO_BASELINE.format(name_place(folder)))
     return folder
+
+
+def find_desk_decisions(baseline: Path, project: Project) -> Path:
+    """Where the decisions about a baseline lie: beside it; of one at a URL, in the project, where
+    git has them.
+    """
+    if find_origin(baseline):
+        return find_decisions_folder(project.folder / "baselines" / baseline.name)
+    return find_decisions_folder(baseline)
+
+
+def read_waivers(named: Path | None, suite: Suite, project: Project) -> tuple[Waiver, ...]:
+    """The waivers of the settings, and those that were given at the desk. Raises DamagedError."""
+    folder = find_folder(named) if named else find_baseline_folder(suite, project)
+    decisions = DecisionFiles(find_desk_decisions(folder, project)).read()
+    return (*project.settings.waivers, *list_waivers(decisions))
 
 
 def find_noise_floor(suite: Suite, project: Project) -> NoiseFloor:

@@ -54,6 +54,8 @@ class Pairs(msgspec.Struct, frozen=True):
     """Ids of the run's cases whose picture is an accepted one, bit for bit; 0.1 did not say."""
     journal: str = ""
     """SHA-256 of the journal beside it; empty: 0.1 did not say."""
+    digest: str = ""
+    """SHA-256 of the baseline's index when it was compared; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)

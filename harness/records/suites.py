@@ -5,7 +5,7 @@ logic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -119,10 +119,15 @@ class Waiver:
     expires: date
     """The last day that it counts, UTC."""
     family: str = ""
-    """Empty: every one; so are `model` and `metric`. One of the three must be named."""
+    """Empty: every one; so are `model` and `metric`. One of the three must be named, or pictures.
+    """
     model: str = ""
     metric: str = ""
     """Name, without variant and version."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Case id -> SHA-256 of the picture that was waived: it covers these alone, as long as they are
+    the case's pictures. Empty: whatever `family`, `model` and `metric` name.
+    """
 
 
 FAIL_ON = ("regressed", "traded")

@@ -150,6 +150,12 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             "How far a number moves when nothing has changed: `editproof noise` measures it."
         ),
         "waiver": "A known finding that fails nothing until a day, with an owner and a reason.",
+        "desk": "The page where people decide about what changed: `editproof review`.",
+        "decision": (
+            "What a person said at the desk about some pictures: accept, reject, needs work or"
+            " waive. It is one file beside the baseline."
+        ),
+        "group": "Changes that are alike, at the desk: they are decided once.",
         "kept sample": (
             "A picture of a stochastic model that still is the accepted sample of its seed,"
             " changed."

@@ -231,7 +231,7 @@ def check_waiver(waiver: Waiver) -> None:
     """Raise ValueError on a waiver that nobody answers for, or that covers everything."""
     if not waiver.owner.strip() or not waiver.reason.strip():
         raise ValueError("a waiver must name its owner and its reason")
-    if not (waiver.family or waiver.model or waiver.metric):
+    if not (waiver.family or waiver.model or waiver.metric or waiver.pictures):
         raise ValueError(
             f"the waiver by {waiver.owner} covers everything: name a family, a model or a metric"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.verdicts import Judgement, Outcome, Verdict
@@ -50,25 +51,49 @@ OUTCOMES_TABLE = (
 )
 NEXT_STEP = (
     "Pictures and numbers of every case: the report in the run's folder (`editproof report` writes"
-    " it)."
+    " it). To decide: `editproof review`."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a build server keeps of the run: the run's folder, with its report, in an archive."""
+
+    url: str
+    """Of the page from which it can be downloaded."""
+    archive: str
+    """Name of the file that comes."""
+
+    @property
+    def next_step(self) -> str:
+        """Where the pictures are, and how a person decides about them."""
+        return (
+            f"Pictures and numbers of every case: [{self.archive}]({self.url}) has the report. To"
+            f" decide, download it and run `editproof review {self.archive}`."
+        )
+
 
 Size = Callable[[str], int]
 
 
-def write_comment(manifest: Manifest, verdict: Verdict) -> str:
-    """A comment for a pull request: at most 40 lines, what fails the build first."""
+def write_comment(manifest: Manifest, verdict: Verdict, upload: Upload | None = None) -> str:
+    """A comment for a pull request: at most 40 lines, what fails the build first. `upload`: what is
+    kept of the run, which the comment links.
+    """
+    last = upload.next_step if upload else NEXT_STEP
     lines = [*_write_opening(manifest, verdict), *_write_notes(verdict, MOST_NOTES)]
-    return "\n".join([*_choose_fitting(lines, MAX_COMMENT - RESERVE, len), NEXT_STEP, ""])
+    return "\n".join([*_choose_fitting(lines, MAX_COMMENT - RESERVE, len), last, ""])
 
 
-def write_summary(manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY) -> str:
+def write_summary(
+    manifest: Manifest, verdict: Verdict, room: int = MAX_SUMMARY, upload: Upload | None = None
+) -> str:
     """The same and all the rest, folded, for a step summary of which `room` bytes are left.
 
     Empty where not even the verdict fits in.
     """
     lines = _write_head(manifest, verdict)
-    close = [NEXT_STEP, ""]
+    close = [upload.next_step if upload else NEXT_STEP, ""]
     least = "\n".join([*lines, *close])
 
     def left() -> int:

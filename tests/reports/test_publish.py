@@ -156,3 +156,34 @@ def test_a_gate_that_fails_leaves_no_earlier_verdict(
     done = CliRunner().invoke(app, ["gate", "nowhere", "--junit", "v.xml"])
     assert done.exit_code == ExitCode.USAGE
     assert not (tmp_path / "v.xml").exists()
+
+
+@pytest.mark.parametrize(
+    ("environ", "link", "archive"),
+    [
+        (
+            {
+                "GITHUB_SERVER_URL": "https://git.example",
+                "GITHUB_REPOSITORY": "ann/edits",
+                "GITHUB_RUN_ID": "17",
+            },
+            "(https://git.example/ann/edits/actions/runs/17#artifacts)",
+            "editproof.zip",
+        ),
+        (
+            {"CI_JOB_URL": "https://lab.example/ann/edits/-/jobs/9"},
+            "(https://lab.example/ann/edits/-/jobs/9/artifacts/browse)",
+            "artifacts.zip",
+        ),
+    ],
+)
+def test_a_comment_links_what_is_uploaded(
+    manifest: Manifest, tmp_path: Path, environ: dict[str, str], link: str, archive: str
+) -> None:
+    """And names the command that decides about it."""
+    files = asked(tmp_path, environ)
+    publish.publish(manifest, verdict(FINDING), files)
+    assert files.markdown is not None
+    last = files.markdown.read_text().splitlines()[-1]
+    assert link in last
+    assert f"`editproof review {archive}`" in last

@@ -395,7 +395,7 @@ def test_a_waiver_counts_until_its_day_for_what_it_names(
     assert (verdict.findings[0].outcome, verdict.exit_code) == (outcome, code)
     if outcome is Outcome.WAIVED:
         assert "Waived by ada until 2026-11-21: the new font is wider" in verdict.findings[0].text
-        assert not verdict.notes
+        assert "by ada ends today" in verdict.notes[0]
     else:
         assert "ada" in verdict.notes[0]
 

@@ -1,0 +1,109 @@
+"""`review`: open the desk of a run, or apply what was decided there."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from editproof.harness.operations.project import (
+    find_baseline_folder,
+    find_desk_decisions,
+    find_run_folder,
+)
+from editproof.harness.records import runs
+from editproof.harness.records.errors import UsageError
+from editproof.harness.records.runs import Run
+from editproof.harness.review.desk import Desk, apply_decisions, open_desk
+from editproof.harness.review.unpacking import unpack_run
+from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
+from editproof.harness.stores.copies import find_folder
+from editproof.harness.suites.settings import Project
+
+FROM_CI = "from-ci"
+"""Folder among the runs where downloaded ones are unpacked: `editproof gate` without a name does
+not find them.
+"""
+
+CASES = "cases"
+"""Folder of the project where the desk keeps new cases."""
+
+
+class ReviewOptions(NamedTuple):
+    """What the command line says."""
+
+    run: Path | None
+    """A run's folder, or the ZIP file that CI uploaded. None: the newest run."""
+    baseline: Path | None
+    author: str
+    """Empty: as git knows the reviewer."""
+    read_only: bool
+
+
+def find_desk(options: ReviewOptions, project: Project) -> Desk:
+    """The desk of the run. Raises UsageError where it can't be opened."""
+    run = _load_run(options.run, project)
+    folder = (
+        find_folder(options.baseline)
+        if options.baseline
+        else find_baseline_folder(run.manifest.suite, project)
+    )
+    open_baseline(folder)
+    author = options.author.strip() or _name_author(project.folder)
+    decisions = find_desk_decisions(folder, project)
+    cases = project.folder / CASES
+    return open_desk(run, folder, decisions, author, cases, read_only=options.read_only)
+
+
+def serve_desk(
+    desk: Desk, port: int, page: Mapping[str, bytes], show: Callable[[str], None]
+) -> None:
+    """Serve the desk on this machine until somebody stops it. `show` gets the link. Raises
+    UsageError where the libraries or the port can't be had.
+    """
+    _require_libraries()
+    from editproof.harness.review.serving import open_server
+
+    server, listening, link = open_server(desk, port, page)
+    show(link)
+    server.run([listening])
+
+
+def apply_desk(desk: Desk, reason: str) -> tuple[Path, int]:
+    """Accept what is accepted at the desk; give the baseline's folder and how many cases it was."""
+    with changing_baseline(desk.folder):
+        return apply_decisions(desk, reason)
+
+
+def _load_run(named: Path | None, project: Project) -> Run:
+    if named is not None and named.suffix.lower() == ".zip":
+        folder = unpack_run(named, project.path(project.settings.runs) / FROM_CI)
+        return runs.load(folder)
+    return runs.load(find_run_folder(named, project))
+
+
+def _name_author(folder: Path) -> str:
+    """As git knows the reviewer; else the user's name here."""
+    command = ["git", "-C", str(folder), "config", "user.name"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        name = done.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        name = ""
+    try:
+        return name or getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _require_libraries() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"`editproof review` needs {error.name}, which is not installed. Install it with"
+            ' pip install "editproof[serve]"'
+        ) from error

@@ -1,0 +1,1 @@
+"""The desk: what changed in a run, grouped, and what people decide about it."""

@@ -1,0 +1,140 @@
+"""The desk as a web application for one browser on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from editproof.harness.records.decisions import Place
+from editproof.harness.records.errors import EditproofError
+from editproof.harness.review.bodies import (
+    ApplyQuestion,
+    CaseQuestion,
+    DecisionQuestion,
+    describe_decisions,
+    describe_desk,
+)
+from editproof.harness.review.desk import Desk, Ruling, apply_decisions
+from editproof.harness.review.gateway import DeskGate, DeskKeys
+from editproof.harness.review.pictures import DeskPictures, PictureKind
+from editproof.harness.serving.problems import Problem, install_handlers
+
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
+
+DAY_S = 86_400
+
+
+def make_app(desk: Desk, page: Mapping[str, bytes], keys: DeskKeys, port: int) -> FastAPI:
+    """The application. `page`: path -> content of `index.html` and of what lies beside it."""
+    app = FastAPI(title="editproof review", docs_url=None, redoc_url=None)
+    install_handlers(app)
+
+    @app.exception_handler(EditproofError)
+    async def on_refusal(request: Request, error: EditproofError) -> JSONResponse:
+        problem = Problem(409, "not_possible", str(error), remedy="The message says what to do.")
+        return problem.as_response(request.url.path, "")
+
+    _add_page(app, page)
+    _add_pictures(app, DeskPictures(desk))
+    _add_decisions(app, desk)
+    app.add_middleware(DeskGate, keys=keys, port=port)
+    return app
+
+
+def _add_page(app: FastAPI, page: Mapping[str, bytes]) -> None:
+    @app.get("/")
+    def get_index() -> Response:
+        return _give_file(page, "index.html")
+
+    @app.get("/static/{name}")
+    def get_static(name: str) -> Response:
+        return _give_file(page, f"static/{name}")
+
+
+def _give_file(page: Mapping[str, bytes], path: str) -> Response:
+    if path not in page:
+        raise Problem(404, "not_found", f"There is no {path[:100]}.", remedy="Reload the desk.")
+    kind = MEDIA_TYPES[f".{path.rpartition('.')[2]}"]
+    return Response(page[path], media_type=kind, headers={"Cache-Control": "no-store"})
+
+
+def _add_pictures(app: FastAPI, pictures: DeskPictures) -> None:
+    @app.get("/picture/{number}/{kind}")
+    def get_picture(
+        number: int, kind: PictureKind, edge: Annotated[int, Query(ge=0)] = 0
+    ) -> Response:
+        try:
+            data, media_type = pictures.get(number, kind, edge)
+        except LookupError:
+            raise Problem(
+                404, "no_picture", "The case has no such picture.", remedy="Choose another."
+            ) from None
+        caching = {"Cache-Control": f"private, max-age={DAY_S}"}
+        return Response(data, media_type=media_type, headers=caching)
+
+
+def _add_decisions(app: FastAPI, desk: Desk) -> None:
+    known = _as_json(describe_desk(desk)).body
+
+    @app.get("/api/desk")
+    def get_desk() -> Response:
+        return Response(known, media_type="application/json")
+
+    @app.get("/api/decisions")
+    def get_decisions(version: int = -1) -> Response:
+        same = version == len(desk.read_decisions())
+        return _as_json({"same": True} if same else describe_decisions(desk))
+
+    @app.post("/api/decisions")
+    def post_decision(question: DecisionQuestion) -> Response:
+        decision = desk.decide(_make_ruling(desk, question))
+        return _as_json(describe_decisions(desk, [case.id for case in decision.cases]))
+
+    @app.post("/api/undo")
+    def post_undo() -> Response:
+        decision = desk.undo()
+        here = [case.id for case in decision.cases if case.id in desk.numbers]
+        return _as_json(describe_decisions(desk, here))
+
+    @app.post("/api/cases")
+    def post_case(question: CaseQuestion) -> Response:
+        kept = desk.keep_case(question.case, question.name, question.mask, question.prompt)
+        return _as_json({"folder": str(kept.folder), "mask": kept.mask})
+
+    @app.post("/api/apply")
+    def post_apply(question: ApplyQuestion) -> Response:
+        if desk.read_only:
+            raise Problem(
+                403,
+                "read_only",
+                "This desk is for looking only.",
+                remedy="Start it without --read-only.",
+            )
+        folder, count = apply_decisions(desk, question.reason)
+        return _as_json({"baseline": str(folder), "cases": count})
+
+
+def _as_json(value: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _make_ruling(desk: Desk, question: DecisionQuestion) -> Ruling:
+    numbers = dict.fromkeys(question.cases)
+    if not all(0 <= number < len(desk.changes) for number in numbers):
+        raise Problem(422, "unknown_case", "A case has no such number.", remedy="Reload the desk.")
+    place = question.place
+    return Ruling(
+        question.kind,
+        tuple(desk.changes[number].case.id for number in numbers),
+        question.reason,
+        Place(place.x, place.y) if place else None,
+        question.expires,
+    )

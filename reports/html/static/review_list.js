@@ -1,0 +1,58 @@
+// The list of groups: only the rows in sight are elements, so ten thousand groups are quick.
+"use strict";
+
+(() => {
+  const { el, desk } = editproof;
+  const ROW = 76;
+  const SPARE = 4;
+
+  const list = document.getElementById("r-groups");
+  const tall = list.querySelector(".r-tall");
+
+  function stateOf(members) {
+    const states = members.map((number) => desk.states.get(number)?.state).filter(Boolean);
+    if (!states.length) return ["", "open"];
+    const kinds = new Set(states);
+    const tone = kinds.has("conflict") ? "bad" : kinds.size === 1 ? desk.tones[states[0]] : "warn";
+    const word = kinds.size === 1 ? desk.words[states[0]] : kinds.has("conflict") ? desk.words.conflict : "mixed";
+    return [tone, states.length === members.length ? word : `${word}, ${members.length - states.length} open`];
+  }
+
+  function row({ group, members }, place) {
+    const [tone, word] = stateOf(members);
+    const count = members.length === 1 ? "1 case" : `${members.length} cases`;
+    const lead = members[0];
+    return el(
+      "div",
+      {
+        class: "r-row", role: "option", id: `g-${place}`, "aria-selected": String(place === desk.group),
+        "aria-setsize": desk.shown.length, "aria-posinset": place + 1, style: { top: `${place * ROW}px` },
+        onclick: () => { desk.choose(place); },
+      },
+      desk.has(lead, "now") ? el("img", { src: desk.picture(lead, "now", 96), alt: "" }) : el("span"),
+      el("span", null,
+        el("b", null, editproof.name(group.title)),
+        el("small", null, `${count} · ${group.part || group.outcome} · ${group.jod.toFixed(2)} JOD`),
+        el("small", { class: "r-mark", "data-tone": tone || null }, word)),
+    );
+  }
+
+  function draw() {
+    const first = Math.max(Math.floor(list.scrollTop / ROW) - SPARE, 0);
+    const last = Math.min(Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE, desk.shown.length);
+    tall.style.setProperty("height", `${desk.shown.length * ROW}px`);
+    tall.replaceChildren(...desk.shown.slice(first, last).map((one, place) => row(one, first + place)));
+    if (desk.group >= first && desk.group < last) list.setAttribute("aria-activedescendant", `g-${desk.group}`);
+    else list.removeAttribute("aria-activedescendant");
+  }
+
+  desk.showList = () => {
+    const top = desk.group * ROW;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW - list.clientHeight;
+    draw();
+  };
+
+  list.addEventListener("scroll", () => requestAnimationFrame(draw));
+  addEventListener("resize", () => { if (desk.about) draw(); });
+})();
