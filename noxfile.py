@@ -101,6 +101,17 @@ def cluster_figures(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.cluster_kills", *(session.posargs or ["60"]))
 
 
+@nox.session
+def serve_figures(session: nox.Session) -> None:
+    """Measure what `editproof serve` adds to an edit, beside IOPaint in an environment of its own,
+    and write benchmarks/SERVING.md.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    home = Path(session.create_tmp()).resolve()
+    with _run_iopaint(session, home / "iopaint") as url:
+        session.run("python", "-m", "benchmarks.serving", "--beside", url)
+
+
 @contextmanager
 def _run_iopaint(session: nox.Session, home: Path) -> Iterator[str]:
     """Install IOPaint into that folder, and serve its `cv2` model, which needs no weights."""

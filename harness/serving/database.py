@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, create_engine, event
+from sqlalchemy import JSON, Connection, Index, create_engine, event, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 FILE = "service.sqlite"
@@ -93,6 +94,20 @@ class Job(Base):
         Index("jobs_by_key", "owner", "idempotency_key", unique=True),
         Index("jobs_by_state", "state", "made_at"),
     )
+
+
+def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) -> None:
+    """From now on the owner may use these pictures."""
+    rows = [{"owner": owner, "picture": picture} for picture in pictures if picture]
+    if rows:
+        session.execute(insert(Holding).on_conflict_do_nothing(), rows)
+
+
+def find_missing(session: Session, owner: str, pictures: Iterable[str | None]) -> list[str]:
+    """Those of the pictures that the owner neither sent nor made."""
+    wanted = {picture for picture in pictures if picture}
+    query = select(Holding.picture).where(Holding.owner == owner, Holding.picture.in_(wanted))
+    return sorted(wanted - set(session.scalars(query)))
 
 
 class Database:

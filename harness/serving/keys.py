@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from editproof.harness.serving.database import Database, Key
 from editproof.harness.serving.problems import Problem
@@ -64,14 +65,19 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def identify(request: Request) -> Caller:
+def find_key(database: Database, key: str) -> Key | None:
+    """What is known of a key; None: nothing."""
+    with database.reading() as session:
+        return session.scalar(select(Key).where(Key.digest == hash_key(key)))
+
+
+async def identify(request: Request) -> Caller:
     """Who asks, by `Authorization: Bearer KEY`. Raises Problem 401 where a key is needed."""
     service = request.app.state.service
     if not service.settings.checks_keys:
         return Caller(LOCAL, frozenset(SCOPES))
     kind, _, key = request.headers.get("authorization", "").partition(" ")
-    with service.database.reading() as session:
-        found = session.scalar(select(Key).where(Key.digest == hash_key(key.strip())))
+    found = await run_in_threadpool(find_key, service.database, key.strip())
     if kind.lower() != "bearer" or found is None:
         raise Problem(
             401,
@@ -84,10 +90,10 @@ def identify(request: Request) -> Caller:
     return Caller(found.name, frozenset(found.scopes.split()))
 
 
-def require(scope: str) -> Callable[..., Caller]:
+def require(scope: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, who must be allowed that."""
 
-    def check(caller: Annotated[Caller, Depends(identify)]) -> Caller:
+    async def check(caller: Annotated[Caller, Depends(identify)]) -> Caller:
         if scope not in caller.scopes:
             raise Problem(
                 403,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 
 from editproof.harness.serving.bodies import EditQuestion
-from editproof.harness.serving.database import EditRecord
+from editproof.harness.serving.database import EditRecord, hold_pictures
 from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.previews import SETTINGS as PREVIEW
 from editproof.harness.serving.previews import shrink_request
@@ -91,7 +91,6 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
     result, pictures = made.result, service.pictures
     image = None if result.image is None else pictures.put_array(result.image)
     found_mask = _keep_found_mask(service, order.question, made)
-    service.hold(order.owner, [image, found_mask])
     asked = order.question.model_dump(mode="json", include=set(EditQuestion.model_fields))
     record = EditRecord(
         id=uuid.uuid4().hex,
@@ -112,6 +111,7 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
     )
     with service.database.writing() as session:
         session.add(record)
+        hold_pictures(session, order.owner, [image, found_mask])
     return record
 
 

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from editproof.harness.serving.bodies import EditQuestion
 from editproof.harness.serving.keys import Caller
 from editproof.harness.serving.problems import Problem, explain_validation
 from editproof.harness.serving.service import Service
 
-Q = TypeVar("Q", bound=BaseModel)
+Q = TypeVar("Q", bound=EditQuestion)
+B = TypeVar("B", bound=BaseModel)
 
 HASH = r"[0-9a-f]{64}"
 
@@ -58,7 +60,7 @@ async def read_question(
     return Asked(check_body(table, kind), sent)
 
 
-def check_body(table: Any, kind: type[Q]) -> Q:
+def check_body(table: Any, kind: type[B]) -> B:
     """The body as that model. Raises Problem where it is not."""
     try:
         return kind.model_validate(table)
@@ -120,6 +122,11 @@ def parse_json(data: bytes, where: str) -> Any:
             field="" if where == "the body" else where,
             remedy="Send valid JSON, in UTF-8.",
         ) from error
+
+
+def wants_png(request: Request) -> bool:
+    """Whether the answer is to be a picture."""
+    return "image/png" in request.headers.get("accept", "")
 
 
 def describe_body(kind: type[BaseModel]) -> Mapping[str, Any]:

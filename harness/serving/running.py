@@ -72,9 +72,13 @@ def _bind(settings: ServiceSettings) -> socket.socket:
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise UsageError(
             f"{settings.host}:{settings.port} can't be listened on: {error.strerror}. Choose"
             " another --host or --port"
         ) from error
+    # Else each answer waits 40 ms for the client's acknowledgement: asyncio sets this itself only
+    # for sockets that name their protocol.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

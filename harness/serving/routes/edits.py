@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from editproof.harness.serving.bodies import EditAnswer, EditQuestion
 from editproof.harness.serving.database import EditRecord
@@ -10,10 +11,10 @@ from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.history import describe_edit, find_edit, replay_edit, write_case
 from editproof.harness.serving.keys import Caller, Editor, Reader
 from editproof.harness.serving.making import Order, Timing, make_edit
-from editproof.harness.serving.masks import use_mask_in_force
+from editproof.harness.serving.masks import settle_question
 from editproof.harness.serving.problems import Problem, request_id_of
-from editproof.harness.serving.reading import describe_body, read_question
-from editproof.harness.serving.service import Service, ServiceOf, pictures_of
+from editproof.harness.serving.reading import describe_body, read_question, wants_png
+from editproof.harness.serving.service import Service, ServiceOf
 from editproof.harness.serving.store import to_png
 
 router = APIRouter(prefix="/v1", tags=["edits"])
@@ -29,10 +30,10 @@ async def edit(request: Request, service: ServiceOf, caller: Editor) -> Response
         "Location": f"/v1/edits/{record.id}",
         "X-Edit-Status": record.status,
     }
-    if "image/png" not in request.headers.get("accept", ""):
+    if not wants_png(request):
         body = describe_edit(record).model_dump_json()
         return Response(body, media_type="application/json", headers=headers)
-    data = to_png(service.pictures.read(picture_of(record)))
+    data = await run_in_threadpool(to_png, service.pictures.read(picture_of(record)))
     return Response(data, media_type="image/png", headers=headers)
 
 
@@ -43,8 +44,7 @@ async def ask_edit(
     asked = await read_question(request, service, caller, EditQuestion)
 
     def work(watch: Watch) -> EditRecord:
-        service.check_holds(caller.owner, pictures_of(asked.question))
-        question = use_mask_in_force(service, caller.owner, asked)
+        question = settle_question(service, caller.owner, asked)
         order = Order(caller.owner, request_id_of(request), question)
         return make_edit(service, order, watch, timing)
 

@@ -20,9 +20,9 @@ from editproof.harness.serving.jobs import (
     follow_job,
 )
 from editproof.harness.serving.keys import Editor, Reader
-from editproof.harness.serving.masks import use_mask_in_force
+from editproof.harness.serving.masks import settle_question
 from editproof.harness.serving.reading import describe_body, read_question
-from editproof.harness.serving.service import ServiceOf, pictures_of
+from editproof.harness.serving.service import ServiceOf
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -50,8 +50,7 @@ async def post_job(
     asked = await read_question(request, service, caller, EditQuestion)
 
     def keep() -> Job:
-        service.check_holds(caller.owner, pictures_of(asked.question))
-        question = use_mask_in_force(service, caller.owner, asked)
+        question = settle_question(service, caller.owner, asked)
         service.config_for(question.settings)  # what is wrong now would be wrong later
         return add_job(service, caller.owner, question, idempotency_key)
 
