@@ -102,6 +102,31 @@ def cluster_figures(session: nox.Session) -> None:
 
 
 @nox.session
+def serve_load(session: nox.Session) -> None:
+    """Ask `editproof serve` ten thousand times, while it is killed every few seconds, in a crowd,
+    and for its memory. EDITPROOF_LOAD is how often; arguments after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    env = {"EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000")}
+    session.run("pytest", "tests/load", "-s", *session.posargs, env=env)
+
+
+@nox.session
+def serve_schema(session: nox.Session) -> None:
+    """Ask `editproof serve` for whatever its OpenAPI document allows, and for what it does not:
+    every answer must be documented, and none a crash. Arguments after `--` go to schemathesis.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[serve]", "schemathesis>=4")
+    home = Path(session.create_tmp()).resolve()
+    words = ["--folder", str(home / "state"), "--set", "detect.text=false"]
+    command = [str(Path(session.bin) / "editproof"), "serve", *words]
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance"
+    with _serve(session, home, command, {}) as url:
+        asked = ("run", f"{url}/openapi.json", "--checks", checks, "--continue-on-failure")
+        session.run("st", *asked, *(session.posargs or ["--max-examples", "20"]))
+
+
+@nox.session
 def serve_figures(session: nox.Session) -> None:
     """Measure what `editproof serve` adds to an edit, beside IOPaint in an environment of its own,
     and write benchmarks/SERVING.md.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from editproof.harness.records.errors import UsageError
+from editproof.harness.retention.durations import parse_duration
 
 
 class ServeOptions(NamedTuple):
@@ -22,6 +24,8 @@ class ServeOptions(NamedTuple):
     max_pixels: int
     timeout_s: float
     queue: int
+    keep: str
+    """As people write it, `30 days`; empty: for ever."""
 
 
 def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
@@ -42,12 +46,36 @@ def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
         port=options.port,
         needs_key=options.need_key,
         pipeline=dict(_split_setting(text) for text in options.settings),
+        keep=_parse_keep(options.keep),
         limits=limits,
     )
     set_up_logs()
     server, listening = open_server(settings)
     say(f"editproof serves at {address_of(listening)}; it keeps its data in {options.folder}")
     server.run([listening])
+
+
+def _parse_keep(text: str) -> timedelta | None:
+    try:
+        return parse_duration(text, "--keep") if text else None
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def forget_customer(folder: Path, name: str) -> str:
+    """Remove all pictures, masks, edits and jobs of a key, and give what to print."""
+    _require_libraries()
+    from editproof.harness.serving.database import Database
+    from editproof.harness.serving.forgetting import forget_owner
+    from editproof.harness.serving.settings import Limits
+    from editproof.harness.serving.store import PictureStore
+
+    database = Database(folder)
+    try:
+        gone = forget_owner(database, PictureStore(folder / "pictures", Limits()), name)
+    finally:
+        database.close()
+    return f"removed of {name!r}: {gone.edits} edits, {gone.jobs} jobs, {gone.pictures} pictures"
 
 
 def change_key(folder: Path, name: str, scopes: tuple[str, ...], *, remove: bool) -> str:

@@ -156,6 +156,14 @@ class MaskAnswer(Body):
     mask: Sha256
 
 
+class ForgottenAnswer(Body):
+    """How many of each were removed."""
+
+    edits: int
+    jobs: int
+    pictures: int
+
+
 class JobAnswer(Body):
     """An edit that is made later."""
 

@@ -39,7 +39,8 @@ class Holding(Base):
     __tablename__ = "holdings"
     owner: Mapped[str] = mapped_column(primary_key=True)
     picture: Mapped[str] = mapped_column(primary_key=True)
-    made_at: Mapped[float] = mapped_column(default=time.time)
+    used_at: Mapped[float] = mapped_column(default=time.time)
+    """When it was last sent or made, or named by an edit."""
 
 
 class BoundMask(Base):
@@ -97,10 +98,14 @@ class Job(Base):
 
 
 def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) -> None:
-    """From now on the owner may use these pictures."""
-    rows = [{"owner": owner, "picture": picture} for picture in pictures if picture]
+    """From now on the owner may use these pictures; they are used now."""
+    now = time.time()
+    wanted = sorted({picture for picture in pictures if picture})
+    rows = [{"owner": owner, "picture": picture, "used_at": now} for picture in wanted]
     if rows:
-        session.execute(insert(Holding).on_conflict_do_nothing(), rows)
+        change = insert(Holding).values(rows)
+        key = (Holding.owner, Holding.picture)
+        session.execute(change.on_conflict_do_update(index_elements=key, set_={"used_at": now}))
 
 
 def find_missing(session: Session, owner: str, pictures: Iterable[str | None]) -> list[str]:
@@ -147,9 +152,16 @@ def _begin(connection: Connection) -> None:
 
 
 def _set_up(connection: Any, _record: Any) -> None:
-    """Readers do not wait for writers; a commit survives the process, though not a power cut."""
+    """Readers do not wait for writers; a commit survives the process, though not a power cut. What
+    is removed is overwritten.
+    """
     connection.isolation_level = None  # transactions begin in `_begin`
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=10000",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

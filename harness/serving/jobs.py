@@ -1,7 +1,7 @@
 """Edits that are made later: kept in the database, so that no accepted job is lost.
 
 A job is `queued`, `running`, then `done`, `failed` or `cancelled`. One that ran when the server
-ended runs again: it ends at least once, and with the same picture.
+ended runs again, and gives the same picture. Its edit has its id, so it is made once.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from editproof.harness.serving.bodies import EditQuestion, JobAnswer
-from editproof.harness.serving.database import Job
+from editproof.harness.serving.database import EditRecord, Job, hold_pictures
 from editproof.harness.serving.engine import StoppedError, Watch
+from editproof.harness.serving.forgetting import ENDED
 from editproof.harness.serving.making import Order, Timing, make_edit
 from editproof.harness.serving.problems import Problem, explain_contract
-from editproof.harness.serving.service import Service
+from editproof.harness.serving.service import Service, pictures_of
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.files import UnreadablePictureError
-
-ENDED = ("done", "failed", "cancelled")
 
 POLL_S = 0.2
 """Between two looks at a job, for whoever follows it."""
@@ -81,10 +80,12 @@ class JobRunner:
         service = self._service
         watch = self._watch = Watch(lambda stage: _note(service, job.id, stage=stage))
         question = EditQuestion.model_validate(job.question)
-        order = Order(job.owner, f"job-{job.id}", question)
+        order = Order(job.owner, f"job-{job.id}", question, edit_id=job.id)
 
         def work(watch: Watch) -> str:
-            return make_edit(service, order, watch, Timing()).id
+            if not has_edit(service, job.id):  # else the server ended just after it was kept
+                make_edit(service, order, watch, Timing())
+            return job.id
 
         changes: dict[str, Any]
         try:
@@ -101,6 +102,12 @@ class JobRunner:
             log.exception("job failed", job=job.id)
             changes = _failed(job, _internal_error())
         await asyncio.to_thread(_note, service, job.id, **changes)
+
+
+def has_edit(service: Service, edit_id: str) -> bool:
+    """Whether that edit was made."""
+    with service.database.reading() as session:
+        return session.get(EditRecord, edit_id) is not None
 
 
 def add_job(
@@ -127,6 +134,7 @@ def add_job(
         _check_room(service, session, owner)
         job = Job(id=uuid.uuid4().hex, owner=owner, idempotency_key=idempotency_key, question=asked)
         session.add(job)
+        hold_pictures(session, owner, pictures_of(question))
     return job
 
 

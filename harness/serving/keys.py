@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Collection
@@ -17,6 +18,8 @@ from editproof.harness.serving.problems import Problem
 
 SCOPES = ("read", "edit", "metrics")
 """What a key may allow: to look at what is its owner's, to edit, to read the metrics."""
+
+PASSWORD = 'Basic realm="editproof: any name, and your API key as the password"'
 
 LOCAL = "local"
 """The owner of what is made without a key."""
@@ -71,21 +74,40 @@ def find_key(database: Database, key: str) -> Key | None:
         return session.scalar(select(Key).where(Key.digest == hash_key(key)))
 
 
+def read_key(request: Request) -> str:
+    """The key that came along; empty: none. A browser that looks at a page sends it as a password,
+    and sends it by itself from then on, so such a key changes nothing.
+    """
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() != "basic" or request.method != "GET":
+        return ""
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, for something to look at."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 async def identify(request: Request) -> Caller:
     """Who asks, by `Authorization: Bearer KEY`. Raises Problem 401 where a key is needed."""
     service = request.app.state.service
     if not service.settings.checks_keys:
         return Caller(LOCAL, frozenset(SCOPES))
-    kind, _, key = request.headers.get("authorization", "").partition(" ")
-    found = await run_in_threadpool(find_key, service.database, key.strip())
-    if kind.lower() != "bearer" or found is None:
+    found = await run_in_threadpool(find_key, service.database, read_key(request))
+    if found is None:
         raise Problem(
             401,
             "key_needed",
             "This server needs an API key, and none that it knows came with the request.",
             field="Authorization",
             remedy="Send `Authorization: Bearer KEY`. `editproof serve-key NAME` makes a key.",
-            headers={"WWW-Authenticate": "Bearer"},
+            headers={"WWW-Authenticate": PASSWORD if wants_page(request) else "Bearer"},
         )
     return Caller(found.name, frozenset(found.scopes.split()))
 

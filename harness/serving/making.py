@@ -17,7 +17,7 @@ from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.previews import SETTINGS as PREVIEW
 from editproof.harness.serving.previews import shrink_request
 from editproof.harness.serving.problems import Problem
-from editproof.harness.serving.service import Service, pipeline_of
+from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult
 from editproof.pipelines.files import UnreadablePictureError
@@ -54,6 +54,7 @@ class Order:
     owner: str
     request_id: str
     question: EditQuestion
+    edit_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> EditRecord:
@@ -93,7 +94,7 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
     found_mask = _keep_found_mask(service, order.question, made)
     asked = order.question.model_dump(mode="json", include=set(EditQuestion.model_fields))
     record = EditRecord(
-        id=uuid.uuid4().hex,
+        id=order.edit_id,
         owner=order.owner,
         made_at=time.time(),
         request_id=order.request_id,
@@ -111,7 +112,7 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
     )
     with service.database.writing() as session:
         session.add(record)
-        hold_pictures(session, order.owner, [image, found_mask])
+        hold_pictures(session, order.owner, [image, found_mask, *pictures_of(order.question)])
     return record
 
 

@@ -23,6 +23,17 @@ B = TypeVar("B", bound=BaseModel)
 
 HASH = r"[0-9a-f]{64}"
 
+PNG: dict[str, Any] = {"content": {"image/png": {}}}
+"""The OpenAPI words for an answer that may be a picture."""
+
+FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""The OpenAPI words for a body that is a file."""
+
 MOST_FILES = 120
 MOST_FIELDS = 120
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from editproof.pipelines.contract import Param
@@ -49,6 +50,8 @@ class ServiceSettings:
     """Settings of the reference pipeline by dotted name, for every edit that does not say
     otherwise. They may name files.
     """
+    keep: timedelta | None = None
+    """How long what is not used stays; None: for ever."""
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -27,6 +27,8 @@ MEDIA_TYPES = {
 }
 """By the first bytes."""
 
+KEPT_TYPES = sorted({*MEDIA_TYPES.values(), "image/webp"})
+
 
 class PictureStore:
     """A folder of pictures, and the last ones that were read, decoded."""
@@ -82,6 +84,13 @@ class PictureStore:
                 return b"" if start == MAGIC else start + file.read()
         except FileNotFoundError:
             raise unknown_picture(digest) from None
+
+    def remove(self, digest: str) -> None:
+        """Remove a picture, which nobody may use any more."""
+        with self._reading:
+            for kind in ("image", "plane"):
+                self._decoded.pop((digest, kind), None)
+        self._path(digest).unlink(missing_ok=True)
 
     def load_image(self, digest: str) -> Image:
         """The picture as float32 H×W×3. Raises ContractError where it is a plane, not a picture."""

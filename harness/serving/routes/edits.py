@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from editproof.harness.serving.bodies import EditAnswer, EditQuestion
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.history import describe_edit, find_edit, replay_edit, write_case
-from editproof.harness.serving.keys import Caller, Editor, Reader
+from editproof.harness.serving.keys import Caller, Editor, Reader, wants_page
 from editproof.harness.serving.making import Order, Timing, make_edit
 from editproof.harness.serving.masks import settle_question
+from editproof.harness.serving.pages import HEADERS, write_edit_page
 from editproof.harness.serving.problems import Problem, request_id_of
-from editproof.harness.serving.reading import describe_body, read_question, wants_png
+from editproof.harness.serving.reading import PNG, describe_body, read_question, wants_png
 from editproof.harness.serving.service import Service, ServiceOf
 from editproof.harness.serving.store import to_png
+
+VARY = {"Vary": "Accept"}
 
 router = APIRouter(prefix="/v1", tags=["edits"])
 
 
-@router.post("/edit", openapi_extra=dict(describe_body(EditQuestion)), response_model=EditAnswer)
+@router.post(
+    "/edit",
+    openapi_extra=dict(describe_body(EditQuestion)),
+    response_model=EditAnswer,
+    responses={200: PNG},
+)
 async def edit(request: Request, service: ServiceOf, caller: Editor) -> Response:
     """Make an edit. With `Accept: image/png` the answer is the picture, rounded to 8 bits."""
     with_timing = Timing()
@@ -64,10 +73,19 @@ def picture_of(record: EditRecord) -> str:
     return record.image
 
 
-@router.get("/edits/{edit_id}")
-def get_edit(edit_id: str, service: ServiceOf, caller: Reader) -> EditAnswer:
-    """How an edit was made: every setting, seed, fingerprint, decision and time."""
-    return describe_edit(find_edit(service, caller.owner, edit_id))
+@router.get(
+    "/edits/{edit_id}",
+    response_model=EditAnswer,
+    responses={200: {"content": {"text/html": {}}}},
+)
+def get_edit(edit_id: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
+    """How an edit was made: every setting, seed, fingerprint, decision and time. A browser gets a
+    page, and asks for the key as a password.
+    """
+    edit = describe_edit(find_edit(service, caller.owner, edit_id))
+    if wants_page(request):
+        return HTMLResponse(write_edit_page(edit), headers=HEADERS)
+    return Response(edit.model_dump_json(), media_type="application/json", headers=VARY)
 
 
 @router.post("/edits/{edit_id}/replay")
@@ -84,7 +102,11 @@ async def replay(
     return describe_edit(record)
 
 
-@router.get("/edits/{edit_id}/case")
+@router.get(
+    "/edits/{edit_id}/case",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
 def get_case(edit_id: str, service: ServiceOf, caller: Reader) -> Response:
     """The edit as a case for `editproof run --cases`: a zip with a folder of its own."""
     record = find_edit(service, caller.owner, edit_id)

@@ -66,7 +66,11 @@ def get_job(job_id: str, service: ServiceOf, caller: Reader) -> JobAnswer:
     return describe_job(find_job(service, caller.owner, job_id))
 
 
-@router.get("/{job_id}/events")
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
 async def get_events(job_id: str, service: ServiceOf, caller: Reader) -> StreamingResponse:
     """A job's progress as server-sent events, one for each change, until it has ended."""
     await run_in_threadpool(find_job, service, caller.owner, job_id)

@@ -14,7 +14,7 @@ from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.keys import Editor
 from editproof.harness.serving.making import Timing
 from editproof.harness.serving.masks import settle_question
-from editproof.harness.serving.reading import describe_body, read_question, wants_png
+from editproof.harness.serving.reading import PNG, describe_body, read_question, wants_png
 from editproof.harness.serving.service import ServiceOf
 from editproof.harness.serving.staging import run_stage
 from editproof.harness.serving.store import to_png
@@ -54,5 +54,6 @@ for _name, _stage in STAGES:
         name=_name,
         description=_stage.__doc__,
         response_model=StageAnswer,
+        responses={200: PNG},
         openapi_extra=dict(describe_body(StageQuestion)),
     )

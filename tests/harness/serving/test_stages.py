@@ -163,5 +163,5 @@ def test_a_stage_answers_with_its_picture(server: Server) -> None:
     shown = server.client.get(f"/v1/pictures/{made}", params={"as": "png"}).content
     answer = server.client.post("/v1/inpaint", json=body, headers=headers)
     assert (answer.headers["content-type"], answer.content) == ("image/png", shown)
-    answer = server.client.post("/v1/precheck", json=body, headers=headers)
-    assert answer.json()["found"]["estimate_ms"] > 0
+    answer = server.client.post("/v1/upscale/check", json=body, headers=headers)
+    assert answer.json()["artefact"] is None
