@@ -19,7 +19,7 @@ from editproof.harness.serving.problems import Problem
 SCOPES = ("read", "edit", "metrics")
 """What a key may allow: to look at what is its owner's, to edit, to read the metrics."""
 
-PASSWORD = 'Basic realm="editproof: any name, and your API key as the password"'
+ASK_BROWSER = 'Basic realm="editproof: any name, and your API key as the password"'
 
 LOCAL = "local"
 """The owner of what is made without a key."""
@@ -107,7 +107,7 @@ async def identify(request: Request) -> Caller:
             "This server needs an API key, and none that it knows came with the request.",
             field="Authorization",
             remedy="Send `Authorization: Bearer KEY`. `editproof serve-key NAME` makes a key.",
-            headers={"WWW-Authenticate": PASSWORD if wants_page(request) else "Bearer"},
+            headers={"WWW-Authenticate": ASK_BROWSER if wants_page(request) else "Bearer"},
         )
     return Caller(found.name, frozenset(found.scopes.split()))
 

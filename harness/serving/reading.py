@@ -143,11 +143,9 @@ def wants_png(request: Request) -> bool:
 def describe_body(kind: type[BaseModel]) -> Mapping[str, Any]:
     """The OpenAPI words for an endpoint that `read_question` serves."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    pictures = {
-        name: {"type": "string", "format": "binary"}
-        for name in kind.model_fields
-        if name in {"image", "mask", "strokes_add", "strokes_subtract"}
-    }
-    form = {"allOf": [schema, {"type": "object", "properties": pictures}]}
+    form = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    form.pop("$defs", None)
+    for name in ("image", "mask", "strokes_add", "strokes_subtract"):
+        form["properties"][name] = {"type": "string", "format": "binary"}
     content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}
