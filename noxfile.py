@@ -9,6 +9,7 @@ other releases; `train`, which makes `microfill`.
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -118,7 +119,9 @@ def serve_schema(session: nox.Session) -> None:
     """
     session.install(*CONSTRAINTS, "-e", ".[serve]", "schemathesis>=4")
     home = Path(session.create_tmp()).resolve()
-    words = ["--folder", str(home / "state"), "--set", "detect.text=false"]
+    state = home / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    words = ["--folder", str(state), "--set", "detect.text=false"]
     command = [str(Path(session.bin) / "editproof"), "serve", *words]
     checks = "not_a_server_error,status_code_conformance,content_type_conformance"
     with _serve(session, home, command, {}) as url:

@@ -16,6 +16,18 @@ Folder = Annotated[
     typer.Option(metavar="FOLDER", help="Where the server keeps its database and its pictures."),
 ]
 
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="A PostgreSQL database, postgresql+psycopg://…, instead of SQLite in the folder.",
+        envvar="EDITPROOF_DATABASE",
+        show_default=False,
+        show_envvar=False,
+    ),
+]
+
 DEFAULT_FOLDER = Path("service")
 
 
@@ -69,6 +81,11 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(metavar="INT", help="Processes, each with its own models.", min=1, max=64),
+    ] = 1,
+    database: DatabaseUrl = "",
 ) -> None:
     """Offer the reference pipeline over HTTP: whole edits, each stage alone, masks, jobs, and the
     shapes of OpenAI and IOPaint.
@@ -90,6 +107,8 @@ def serve(
                 timeout_s=timeout,
                 queue=queue,
                 keep=keep,
+                workers=workers,
+                database=database,
             ),
             say=lambda line: typer.echo(line, err=True),
         )
@@ -119,6 +138,7 @@ def serve_key(
         bool,
         typer.Option("--forget", help="Remove all edits and pictures of the key."),
     ] = False,
+    database: DatabaseUrl = "",
     as_json: Json = False,
 ) -> None:
     """Make, remove or list the API keys of `editproof serve`."""
@@ -126,13 +146,13 @@ def serve_key(
         from editproof.harness.operations.serve import change_key, describe_keys, forget_customer
 
         if not name:
-            rows = describe_keys(folder)
+            rows = describe_keys(folder, database)
             if rows or as_json:
                 print_table(rows, as_json=as_json)
             else:
                 typer.echo("there is no key yet")
             return
         if forget:
-            typer.echo(forget_customer(folder, name))
+            typer.echo(forget_customer(folder, name, database))
         if remove or not forget:
-            typer.echo(change_key(folder, name, tuple(scope), remove=remove))
+            typer.echo(change_key(folder, name, tuple(scope), remove=remove, database_url=database))

@@ -31,11 +31,12 @@ ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
 
 def make_service(settings: ServiceSettings) -> Service:
     """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
     metrics = Metrics()
     return Service(
         settings=settings,
         config=ReferenceConfig().with_settings(settings.pipeline),
-        database=Database(settings.folder),
+        database=Database(settings.database_url),
         pictures=PictureStore(settings.folder / "pictures", settings.limits),
         engine=Engine(settings.limits, metrics),
         metrics=metrics,

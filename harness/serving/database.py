@@ -1,18 +1,22 @@
-"""What a server remembers, in SQLite: keys, whose picture is whose, masks, edits, jobs."""
+"""What a server remembers: keys, whose picture is whose, masks, edits, jobs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, create_engine, event, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import JSON, Connection, Index, create_engine, event, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-FILE = "service.sqlite"
+from editproof.harness.records.errors import UsageError
+from editproof.harness.serving.upgrading import upgrade
+
+WRITERS = 7_305_161_377
+"""The number of PostgreSQL's lock that all who write take."""
 
 
 class Base(DeclarativeBase):
@@ -87,6 +91,8 @@ class Job(Base):
     stage: Mapped[str] = mapped_column(default="")
     """The stage that runs, or ran last."""
     attempts: Mapped[int] = mapped_column(default=0)
+    held_until: Mapped[float] = mapped_column(default=0.0)
+    """Until then it belongs to the process that makes it; later any process may make it."""
     question: Mapped[dict[str, Any]]
     edit: Mapped[str | None] = mapped_column(default=None)
     problem: Mapped[dict[str, Any] | None] = mapped_column(default=None)
@@ -103,7 +109,8 @@ def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) 
     wanted = sorted({picture for picture in pictures if picture})
     rows = [{"owner": owner, "picture": picture, "used_at": now} for picture in wanted]
     if rows:
-        change = insert(Holding).values(rows)
+        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+        change = insert[session.get_bind().dialect.name](Holding).values(rows)
         key = (Holding.owner, Holding.picture)
         session.execute(change.on_conflict_do_update(index_elements=key, set_={"used_at": now}))
 
@@ -116,15 +123,29 @@ def find_missing(session: Session, owner: str, pictures: Iterable[str | None]) -
 
 
 class Database:
-    """A server's memory."""
+    """A server's memory, in SQLite or PostgreSQL, and brought to the present shape."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{folder / FILE}")
-        event.listen(self._engine, "connect", _set_up)
+    def __init__(self, url: str) -> None:
+        """Raises UsageError where the database can't be used."""
+        try:
+            self._engine = create_engine(url, pool_pre_ping=True)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise UsageError(f"--database {hide_password(url)}: {error}") from error
+        isolation = {"isolation_level": "READ COMMITTED"}
+        if self._engine.dialect.name == "sqlite":
+            isolation = {}
+            event.listen(self._engine, "connect", _set_up)
         event.listen(self._engine, "begin", _begin)
-        self._writing = self._engine.execution_options(writes=True)
-        Base.metadata.create_all(self._writing)
+        self._writing = self._engine.execution_options(writes=True, **isolation)
+        try:
+            with self._writing.begin() as connection:
+                upgrade(connection)
+        except UsageError:
+            self.close()
+            raise
+        except OperationalError as error:
+            self.close()
+            raise UsageError(f"--database {hide_password(url)}: {error.orig}") from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -145,10 +166,23 @@ class Database:
         self._engine.dispose()
 
 
+def hide_password(url: str) -> str:
+    """A database's URL, for messages."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "URL"
+
+
 def _begin(connection: Connection) -> None:
-    """Who will write waits for the lock now: later, SQLite would refuse it at once."""
+    """Who will write waits for the lock now. SQLite would refuse it at once later; PostgreSQL would
+    let two write at a time, each on what the other changes.
+    """
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 def _set_up(connection: Any, _record: Any) -> None:

@@ -111,6 +111,9 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
         seconds=made.seconds,
     )
     with service.database.writing() as session:
+        before = session.get(EditRecord, record.id)
+        if before is not None:  # another process made the same job, and was quicker
+            return before
         session.add(record)
         hold_pictures(session, order.owner, [image, found_mask, *pictures_of(order.question)])
     return record

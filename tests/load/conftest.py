@@ -89,6 +89,15 @@ class Killable:
         self.process.wait()
         self.process = self._start()
 
+    def kill_worker(self) -> None:
+        """SIGKILL for one of its processes, which the server starts again."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for child in children.split():
+            with suppress(OSError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    os.kill(int(child), signal.SIGKILL)
+                    return
+
     def stop(self) -> None:
         """As an administrator does."""
         self.process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from editproof.harness.serving.bodies import EditAnswer, EditQuestion
+from editproof.harness.serving.bodies import EditAnswer, EditQuestion, Id
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.history import describe_edit, find_edit, replay_edit, write_case
@@ -78,7 +78,7 @@ def picture_of(record: EditRecord) -> str:
     response_model=EditAnswer,
     responses={200: {"content": {"text/html": {}}}},
 )
-def get_edit(edit_id: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
+def get_edit(edit_id: Id, request: Request, service: ServiceOf, caller: Reader) -> Response:
     """How an edit was made: every setting, seed, fingerprint, decision and time. A browser gets a
     page, and asks for the key as a password.
     """
@@ -90,7 +90,7 @@ def get_edit(edit_id: str, request: Request, service: ServiceOf, caller: Reader)
 
 @router.post("/edits/{edit_id}/replay")
 async def replay(
-    edit_id: str, request: Request, response: Response, service: ServiceOf, caller: Editor
+    edit_id: Id, request: Request, response: Response, service: ServiceOf, caller: Editor
 ) -> EditAnswer:
     """Make an edit again: the same bytes, or 409 where models, code or libraries are others."""
     timing = Timing()
@@ -107,7 +107,7 @@ async def replay(
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}},
 )
-def get_case(edit_id: str, service: ServiceOf, caller: Reader) -> Response:
+def get_case(edit_id: Id, service: ServiceOf, caller: Reader) -> Response:
     """The edit as a case for `editproof run --cases`: a zip with a folder of its own."""
     record = find_edit(service, caller.owner, edit_id)
     headers = {"Content-Disposition": f'attachment; filename="edit-{record.id}.zip"'}

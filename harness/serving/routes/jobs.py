@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from editproof.harness.serving.bodies import EditQuestion, JobAnswer
+from editproof.harness.serving.bodies import EditQuestion, Id, JobAnswer
 from editproof.harness.serving.database import Job
 from editproof.harness.serving.jobs import (
     JobRunner,
@@ -61,7 +61,7 @@ async def post_job(
 
 
 @router.get("/{job_id}")
-def get_job(job_id: str, service: ServiceOf, caller: Reader) -> JobAnswer:
+def get_job(job_id: Id, service: ServiceOf, caller: Reader) -> JobAnswer:
     """How far a job is."""
     return describe_job(find_job(service, caller.owner, job_id))
 
@@ -71,7 +71,7 @@ def get_job(job_id: str, service: ServiceOf, caller: Reader) -> JobAnswer:
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
 )
-async def get_events(job_id: str, service: ServiceOf, caller: Reader) -> StreamingResponse:
+async def get_events(job_id: Id, service: ServiceOf, caller: Reader) -> StreamingResponse:
     """A job's progress as server-sent events, one for each change, until it has ended."""
     await run_in_threadpool(find_job, service, caller.owner, job_id)
 
@@ -84,6 +84,6 @@ async def get_events(job_id: str, service: ServiceOf, caller: Reader) -> Streami
 
 
 @router.delete("/{job_id}")
-def delete_job(job_id: str, service: ServiceOf, caller: Editor) -> JobAnswer:
+def delete_job(job_id: Id, service: ServiceOf, caller: Editor) -> JobAnswer:
     """Cancel a job: at once where it waits, before its next stage where it runs."""
     return describe_job(cancel_job(service, caller.owner, job_id))
