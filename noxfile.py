@@ -88,7 +88,8 @@ def cluster(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray]")
     home = Path(session.create_tmp()).resolve()
     with _run_moto(session, home / "moto") as url:
-        words = ("tests/harness/stores", "tests/cluster", "-m", "slow or not slow")
+        served = "tests/harness/serving/test_object_stores.py"
+        words = ("tests/harness/stores", served, "tests/cluster", "-m", "slow or not slow")
         session.run("pytest", *words, *session.posargs, env={"EDITPROOF_S3": url})
 
 

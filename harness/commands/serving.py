@@ -28,6 +28,16 @@ DatabaseUrl = Annotated[
     ),
 ]
 
+StoreUrl = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Pictures lie in an object store, s3://BUCKET/FOLDER, instead of the folder.",
+        show_default=False,
+    ),
+]
+
 DEFAULT_FOLDER = Path("service")
 
 
@@ -86,6 +96,7 @@ def serve(
         typer.Option(metavar="INT", help="Processes, each with its own models.", min=1, max=64),
     ] = 1,
     database: DatabaseUrl = "",
+    store: StoreUrl = "",
 ) -> None:
     """Offer the reference pipeline over HTTP: whole edits, each stage alone, masks, jobs, and the
     shapes of OpenAI and IOPaint.
@@ -109,6 +120,7 @@ def serve(
                 keep=keep,
                 workers=workers,
                 database=database,
+                store=store,
             ),
             say=lambda line: typer.echo(line, err=True),
         )
@@ -139,6 +151,7 @@ def serve_key(
         typer.Option("--forget", help="Remove all edits and pictures of the key."),
     ] = False,
     database: DatabaseUrl = "",
+    store: StoreUrl = "",
     as_json: Json = False,
 ) -> None:
     """Make, remove or list the API keys of `editproof serve`."""
@@ -153,6 +166,6 @@ def serve_key(
                 typer.echo("there is no key yet")
             return
         if forget:
-            typer.echo(forget_customer(folder, name, database))
+            typer.echo(forget_customer(folder, name, database, store))
         if remove or not forget:
             typer.echo(change_key(folder, name, tuple(scope), remove=remove, database_url=database))

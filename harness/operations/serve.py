@@ -32,6 +32,8 @@ class ServeOptions(NamedTuple):
     workers: int
     database: str
     """A URL; empty: SQLite in the folder."""
+    store: str
+    """A URL; empty: the folder."""
 
 
 def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
@@ -60,6 +62,7 @@ def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
         keep=_parse_keep(options.keep),
         workers=options.workers,
         database=options.database,
+        store=options.store,
         limits=limits,
     )
     set_up_logs()
@@ -81,16 +84,17 @@ def _parse_keep(text: str) -> timedelta | None:
         raise UsageError(str(error)) from error
 
 
-def forget_customer(folder: Path, name: str, database_url: str = "") -> str:
+def forget_customer(folder: Path, name: str, database_url: str = "", store: str = "") -> str:
     """Remove all pictures, masks, edits and jobs of a key, and give what to print."""
     _require_libraries()
+    from editproof.harness.serving.app import open_pictures
     from editproof.harness.serving.forgetting import forget_owner
-    from editproof.harness.serving.settings import Limits
-    from editproof.harness.serving.store import PictureStore
+    from editproof.harness.serving.settings import ServiceSettings
 
+    pictures = open_pictures(ServiceSettings(folder, store=store))
     database = _open_database(folder, database_url)
     try:
-        gone = forget_owner(database, PictureStore(folder / "pictures", Limits()), name)
+        gone = forget_owner(database, pictures, name)
     finally:
         database.close()
     return f"removed of {name!r}: {gone.edits} edits, {gone.jobs} jobs, {gone.pictures} pictures"

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
+from editproof.harness.serving.blobs import open_blobs
 from editproof.harness.serving.database import Database
 from editproof.harness.serving.engine import Engine
 from editproof.harness.serving.forgetting import SWEEP_S, forget_old
@@ -29,6 +30,11 @@ log = structlog.get_logger()
 ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
 
 
+def open_pictures(settings: ServiceSettings) -> PictureStore:
+    """Where a server keeps its pictures. Raises UsageError where that can't be used."""
+    return PictureStore(open_blobs(settings.store, settings.folder / "pictures"), settings.limits)
+
+
 def make_service(settings: ServiceSettings) -> Service:
     """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
     settings.folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +43,7 @@ def make_service(settings: ServiceSettings) -> Service:
         settings=settings,
         config=ReferenceConfig().with_settings(settings.pipeline),
         database=Database(settings.database_url),
-        pictures=PictureStore(settings.folder / "pictures", settings.limits),
+        pictures=open_pictures(settings),
         engine=Engine(settings.limits, metrics),
         metrics=metrics,
     )

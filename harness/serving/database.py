@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from editproof.harness.records.errors import UsageError
 from editproof.harness.serving.upgrading import upgrade
+
+INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""By dialect: SQLAlchemy has no common word for what to do with a row that is there already."""
 
 WRITERS = 7_305_161_377
 """The number of PostgreSQL's lock that all who write take."""
@@ -109,8 +112,7 @@ def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) 
     wanted = sorted({picture for picture in pictures if picture})
     rows = [{"owner": owner, "picture": picture, "used_at": now} for picture in wanted]
     if rows:
-        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-        change = insert[session.get_bind().dialect.name](Holding).values(rows)
+        change = INSERTS[session.get_bind().dialect.name](Holding).values(rows)
         key = (Holding.owner, Holding.picture)
         session.execute(change.on_conflict_do_update(index_elements=key, set_={"used_at": now}))
 

@@ -16,11 +16,10 @@ from editproof.harness.serving.problems import MEDIA_TYPE
 PUBLIC = ("/healthz", "/readyz")
 """They need no key."""
 
-ALWAYS = (400, 403, 413, 415, 422, 500)
+ALWAYS = (400, 403, 413, 415, 422, 500, 503)
 WITH_BODY = (408,)
 WITH_KEY = (401, 404)
 BY_PATH: dict[str, tuple[int, ...]] = {
-    "/readyz": (503,),
     "/v1/masks/": (412, 428),
     "/v1/jobs": (409, 429),
 }

@@ -54,6 +54,8 @@ class ServiceSettings:
     """
     database: str = ""
     """URL of a PostgreSQL database; empty: SQLite in the folder."""
+    store: str = ""
+    """URL of a folder in an object store for the pictures; empty: the folder."""
     workers: int = 1
     """Processes, each of which makes one edit at a time."""
     keep: timedelta | None = None
