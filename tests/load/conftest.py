@@ -90,13 +90,20 @@ class Killable:
         self.process = self._start()
 
     def kill_worker(self) -> None:
-        """SIGKILL for one of its processes, which the server starts again."""
+        """SIGKILL for one of its processes; the server starts it again."""
+        before = self._count_ready()
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         for child in children.split():
             with suppress(OSError):
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(int(child), signal.SIGKILL)
-                    return
+                    break
+        while self._count_ready() == before and self.process.poll() is None:
+            time.sleep(0.2)
+
+    def _count_ready(self) -> int:
+        """How many processes have begun to serve, ever."""
+        return self.log.read_text().count('"event": "ready"')
 
     def stop(self) -> None:
         """As an administrator does."""
