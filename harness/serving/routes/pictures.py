@@ -21,6 +21,13 @@ router = APIRouter(prefix="/v1/pictures", tags=["pictures"])
 KINDS: dict[str, Any] = {kind: {} for kind in KEPT_TYPES}
 """The OpenAPI words for a picture as it was kept."""
 
+AS_PICTURE = {
+    "Cache-Control": "private, immutable, max-age=31536000",
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""A browser takes what somebody sent for a picture only."""
+
 Digest = Annotated[Sha256, Path(description="SHA-256 of the picture's bytes, in hexadecimal.")]
 
 
@@ -75,7 +82,7 @@ def get_picture(
     """The bytes that were kept."""
     service.check_holds(caller.owner, [sha256])
     data = service.pictures.read(sha256)
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, immutable, max-age=31536000"}
+    headers = {**AS_PICTURE, "ETag": f'"{sha256}"'}
     if form == "png":
         return Response(to_png(data), media_type="image/png", headers=headers)
     return Response(data, media_type=media_type_of(data), headers=headers)
