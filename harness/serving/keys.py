@@ -94,6 +94,12 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
+def _is_browser(request: Request) -> bool:
+    """Whether a page is asked for, or a picture of one."""
+    accepted = request.headers.get("accept", "")
+    return request.method == "GET" and ("text/html" in accepted or "image/" in accepted)
+
+
 async def identify(request: Request) -> Caller:
     """Who asks, by `Authorization: Bearer KEY`. Raises Problem 401 where a key is needed."""
     service = request.app.state.service
@@ -107,7 +113,7 @@ async def identify(request: Request) -> Caller:
             "This server needs an API key, and none that it knows came with the request.",
             field="Authorization",
             remedy="Send `Authorization: Bearer KEY`. `editproof serve-key NAME` makes a key.",
-            headers={"WWW-Authenticate": ASK_BROWSER if wants_page(request) else "Bearer"},
+            headers={"WWW-Authenticate": ASK_BROWSER if _is_browser(request) else "Bearer"},
         )
     return Caller(found.name, frozenset(found.scopes.split()))
 

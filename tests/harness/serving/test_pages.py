@@ -46,6 +46,10 @@ def test_only_its_owner_sees_it(start: Start) -> None:
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"].startswith("Basic realm=")
     assert server.client.get(path, headers=BROWSER | sign(ann)).status_code == 200
+    picture = f"/v1/pictures/{edit['image']}?as=png"
+    asked = server.client.get(picture, headers={"Accept": "image/avif,image/*,*/*;q=0.8"})
+    assert asked.headers["www-authenticate"].startswith("Basic realm=")
+    assert server.client.get(picture, headers=sign(ann)).status_code == 200
     assert server.client.get(path, headers=BROWSER | sign(bob)).status_code == 404
     for wrong in ("Basic ?", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Basic"):
         assert server.client.get(path, headers={"Authorization": wrong}).status_code == 401
