@@ -3,8 +3,9 @@
 And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
 machine, and `cluster_figures`, which measures them; `audit`, which lists vulnerabilities and
 licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
-other releases; `train`, which makes `microfill`.
+everything; `serve_load` and `serve_schema`, which try to break the server, and `serve_figures`,
+which measures it; `studies`, which measures single choices; `older` and `newer`, which run a suite
+on other releases; `train`, which makes `microfill`.
 """
 
 import json

@@ -39,12 +39,8 @@ class ServeOptions(NamedTuple):
 def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
     """Serve until somebody stops it. Raises UsageError where it can't start."""
     _require_libraries()
-    from editproof.harness.serving.running import (
-        address_of,
-        open_server,
-        open_workers,
-        set_up_logs,
-    )
+    from editproof.harness.serving.logs import set_up_logs
+    from editproof.harness.serving.running import address_of, open_server, open_workers
     from editproof.harness.serving.settings import Limits, ServiceSettings
 
     limits = Limits(

@@ -7,11 +7,9 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from editproof.harness.serving.workers import FOLDER_VARIABLE
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.reference import SECTIONS
-
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder that processes share. prometheus_client reads it when it is imported."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 

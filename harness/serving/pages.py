@@ -65,9 +65,7 @@ def _list_facts(edit: EditAnswer) -> list[tuple[str, Any]]:
     used = {
         name: value for name, value in question["settings"].items() if defaults.get(name) != value
     }
-    facts = {**asked, **used, **question["metadata"]}
-    named = {"Fingerprint": edit.fingerprint, "Request": edit.request_id}
-    return [*facts.items(), *named.items()]
+    return [*asked.items(), *used.items(), *question["metadata"].items()]
 
 
 @lru_cache

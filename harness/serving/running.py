@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
 import socket
-import sys
-import threading
-from functools import partial
-from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
-import structlog
 import uvicorn
-from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.records.json_files import is_alive
 from editproof.harness.serving.app import make_app, make_service
 from editproof.harness.serving.keys import list_keys
-from editproof.harness.serving.metrics import FOLDER_VARIABLE
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
+from editproof.harness.serving.workers import Workers
 from editproof.pipelines.contract import ContractError
 
 GRACE_S = 30
 """How long requests may go on once the server is to stop."""
-
-SILENCE_S = 60
-"""How long one of several processes may not answer before it is started again."""
 
 BACKLOG = 128
 
@@ -45,38 +28,28 @@ def open_server(settings: ServiceSettings) -> tuple[uvicorn.Server, socket.socke
     """
     service = _make_service(settings)
     _check_keys(service)
-    return uvicorn.Server(_configure(make_app(service))), _bind(settings)
+    return make_server(service), _bind(settings)
 
 
-def open_workers(settings: ServiceSettings) -> tuple[Multiprocess, socket.socket]:
-    """The same for a server of several processes. Each that ends is started again."""
+def make_server(service: Service) -> uvicorn.Server:
+    """What serves in one process."""
+    config = uvicorn.Config(
+        make_app(service),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return uvicorn.Server(config)
+
+
+def open_workers(settings: ServiceSettings) -> tuple[Workers, socket.socket]:
+    """The same for a server of several processes."""
     service = _make_service(settings)
     _check_keys(service)
     service.close()
-    shared = settings.folder / "metrics"
-    shutil.rmtree(shared, ignore_errors=True)
-    shared.mkdir()
-    os.environ[FOLDER_VARIABLE] = str(shared)
     listening = _bind(settings)
-    config = _configure(partial(make_worker, settings), factory=True, workers=settings.workers)
-    return Multiprocess(config, [listening]), listening
-
-
-def make_worker(settings: ServiceSettings) -> FastAPI:
-    """The application in one of several processes, which ends when its parent has ended."""
-    set_up_logs()
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    for numbers in Path(os.environ[FOLDER_VARIABLE]).glob("gauge_live*.db"):
-        if not is_alive(int(numbers.stem.rpartition("_")[2])):
-            numbers.unlink(missing_ok=True)
-    return make_app(make_service(settings))
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)  # as if it was killed, too: what it made is in the database
+    return Workers(settings, listening), listening
 
 
 def _make_service(settings: ServiceSettings) -> Service:
@@ -95,38 +68,10 @@ def _check_keys(service: Service) -> None:
         )
 
 
-def _configure(app: Any, **more: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_worker_healthcheck=SILENCE_S,
-        **more,
-    )
-
-
 def address_of(listening: socket.socket) -> str:
     """The URL that a socket listens on."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def set_up_logs() -> None:
-    """One JSON object a line on standard error; tracebacks without the values of variables."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
 
 
 def _bind(settings: ServiceSettings) -> socket.socket:
