@@ -3,12 +3,14 @@
 And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
 machine, and `cluster_figures`, which measures them; `audit`, which lists vulnerabilities and
 licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `studies`, which measures single choices; `older` and `newer`, which run a suite on
-other releases; `train`, which makes `microfill`.
+everything; `serve_load` and `serve_schema`, which try to break the server, and `serve_figures`,
+which measures it; `studies`, which measures single choices; `older` and `newer`, which run a suite
+on other releases; `train`, which makes `microfill`.
 """
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -87,7 +89,8 @@ def cluster(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray]")
     home = Path(session.create_tmp()).resolve()
     with _run_moto(session, home / "moto") as url:
-        words = ("tests/harness/stores", "tests/cluster", "-m", "slow or not slow")
+        served = "tests/harness/serving/test_object_stores.py"
+        words = ("tests/harness/stores", served, "tests/cluster", "-m", "slow or not slow")
         session.run("pytest", *words, *session.posargs, env={"EDITPROOF_S3": url})
 
 
@@ -99,6 +102,44 @@ def cluster_figures(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".[dev,ray]")
     session.run("python", "-m", "benchmarks.cluster_speed")
     session.run("python", "-m", "benchmarks.cluster_kills", *(session.posargs or ["60"]))
+
+
+@nox.session
+def serve_load(session: nox.Session) -> None:
+    """Ask `editproof serve` ten thousand times, while it is killed every few seconds, in a crowd,
+    and for its memory. EDITPROOF_LOAD is how often; arguments after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    env = {"EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000")}
+    session.run("pytest", "tests/load", "-s", *session.posargs, env=env)
+
+
+@nox.session
+def serve_schema(session: nox.Session) -> None:
+    """Ask `editproof serve` for whatever its OpenAPI document allows, and for what it does not:
+    every answer must be documented, and none a crash. Arguments after `--` go to schemathesis.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[serve]", "schemathesis>=4")
+    home = Path(session.create_tmp()).resolve()
+    state = home / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    words = ["--folder", str(state), "--set", "detect.text=false"]
+    command = [str(Path(session.bin) / "editproof"), "serve", *words]
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance"
+    with _serve(session, home, command, {}) as url:
+        asked = ("run", f"{url}/openapi.json", "--checks", checks, "--continue-on-failure")
+        session.run("st", *asked, *(session.posargs or ["--max-examples", "20"]))
+
+
+@nox.session
+def serve_figures(session: nox.Session) -> None:
+    """Measure what `editproof serve` adds to an edit, beside IOPaint in an environment of its own,
+    and write benchmarks/SERVING.md.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    home = Path(session.create_tmp()).resolve()
+    with _run_iopaint(session, home / "iopaint") as url:
+        session.run("python", "-m", "benchmarks.serving", "--beside", url)
 
 
 @contextmanager

@@ -21,11 +21,10 @@ Array = npt.NDArray[np.float32]
 
 def encode_array(array: Array) -> bytes:
     """An array as a file."""
-    file = io.BytesIO()
-    np.lib.format.write_array(
-        file, np.ascontiguousarray(array, "<f4"), version=(1, 0), allow_pickle=False
-    )
-    return file.getvalue()
+    values = np.ascontiguousarray(array, "<f4")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
+    return header.getvalue() + values.data  # NumPy's own writing to memory takes twice as long
 
 
 def decode_array(data: bytes) -> Array:

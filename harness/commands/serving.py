@@ -16,6 +16,28 @@ Folder = Annotated[
     typer.Option(metavar="FOLDER", help="Where the server keeps its database and its pictures."),
 ]
 
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="A PostgreSQL database, postgresql+psycopg://…, instead of SQLite in the folder.",
+        envvar="EDITPROOF_DATABASE",
+        show_default=False,
+        show_envvar=False,
+    ),
+]
+
+StoreUrl = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Pictures lie in an object store, s3://BUCKET/FOLDER, instead of the folder.",
+        show_default=False,
+    ),
+]
+
 DEFAULT_FOLDER = Path("service")
 
 
@@ -61,6 +83,20 @@ def serve(
     queue: Annotated[
         int, typer.Option(metavar="INT", help="Edits that may wait for their turn.", min=1)
     ] = 16,
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help='Remove edits and pictures that were not used for so long: "30 days".',
+            show_default=False,
+        ),
+    ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(metavar="INT", help="Processes, each with its own models.", min=1, max=64),
+    ] = 1,
+    database: DatabaseUrl = "",
+    store: StoreUrl = "",
 ) -> None:
     """Offer the reference pipeline over HTTP: whole edits, each stage alone, masks, jobs, and the
     shapes of OpenAI and IOPaint.
@@ -72,7 +108,19 @@ def serve(
 
         run_server(
             ServeOptions(
-                host, port, folder, tuple(settings), need_key, max_body, max_pixels, timeout, queue
+                host=host,
+                port=port,
+                folder=folder,
+                settings=tuple(settings),
+                need_key=need_key,
+                max_body_mib=max_body,
+                max_pixels=max_pixels,
+                timeout_s=timeout,
+                queue=queue,
+                keep=keep,
+                workers=workers,
+                database=database,
+                store=store,
             ),
             say=lambda line: typer.echo(line, err=True),
         )
@@ -84,6 +132,7 @@ Examples:
   editproof serve-key ann                             make a key, and print it once
   editproof serve-key prometheus --scope metrics      a key that only reads the metrics
   editproof serve-key ann --remove                    from now on it opens nothing
+  editproof serve-key ann --forget                    remove all that was made with it
   editproof serve-key                                 list the names of all keys
 """
 )
@@ -97,17 +146,26 @@ def serve_key(
     ] = ["read", "edit"],  # noqa: B006 - typer copies it
     folder: Folder = DEFAULT_FOLDER,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Remove all edits and pictures of the key."),
+    ] = False,
+    database: DatabaseUrl = "",
+    store: StoreUrl = "",
     as_json: Json = False,
 ) -> None:
     """Make, remove or list the API keys of `editproof serve`."""
     with errors(as_json):
-        from editproof.harness.operations.serve import change_key, describe_keys
+        from editproof.harness.operations.serve import change_key, describe_keys, forget_customer
 
         if not name:
-            rows = describe_keys(folder)
+            rows = describe_keys(folder, database)
             if rows or as_json:
                 print_table(rows, as_json=as_json)
             else:
                 typer.echo("there is no key yet")
             return
-        typer.echo(change_key(folder, name, tuple(scope), remove=remove))
+        if forget:
+            typer.echo(forget_customer(folder, name, database, store))
+        if remove or not forget:
+            typer.echo(change_key(folder, name, tuple(scope), remove=remove, database_url=database))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from editproof.harness.records.errors import UsageError
+from editproof.harness.retention.durations import parse_duration
+
+if TYPE_CHECKING:
+    from editproof.harness.serving.database import Database
 
 
 class ServeOptions(NamedTuple):
@@ -22,12 +27,20 @@ class ServeOptions(NamedTuple):
     max_pixels: int
     timeout_s: float
     queue: int
+    keep: str
+    """As people write it, `30 days`; empty: for ever."""
+    workers: int
+    database: str
+    """A URL; empty: SQLite in the folder."""
+    store: str
+    """A URL; empty: the folder."""
 
 
 def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
     """Serve until somebody stops it. Raises UsageError where it can't start."""
     _require_libraries()
-    from editproof.harness.serving.running import address_of, open_server, set_up_logs
+    from editproof.harness.serving.logs import set_up_logs
+    from editproof.harness.serving.running import address_of, open_server, open_workers
     from editproof.harness.serving.settings import Limits, ServiceSettings
 
     limits = Limits(
@@ -42,21 +55,55 @@ def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
         port=options.port,
         needs_key=options.need_key,
         pipeline=dict(_split_setting(text) for text in options.settings),
+        keep=_parse_keep(options.keep),
+        workers=options.workers,
+        database=options.database,
+        store=options.store,
         limits=limits,
     )
     set_up_logs()
+    said = f"editproof serves at %s; it keeps its data in {options.folder}"
+    if options.workers > 1:
+        workers, listening = open_workers(settings)
+        say(said % address_of(listening))
+        workers.run()
+        return
     server, listening = open_server(settings)
-    say(f"editproof serves at {address_of(listening)}; it keeps its data in {options.folder}")
+    say(said % address_of(listening))
     server.run([listening])
 
 
-def change_key(folder: Path, name: str, scopes: tuple[str, ...], *, remove: bool) -> str:
+def _parse_keep(text: str) -> timedelta | None:
+    try:
+        return parse_duration(text, "--keep") if text else None
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def forget_customer(folder: Path, name: str, database_url: str = "", store: str = "") -> str:
+    """Remove all pictures, masks, edits and jobs of a key, and give what to print."""
+    _require_libraries()
+    from editproof.harness.serving.app import open_pictures
+    from editproof.harness.serving.forgetting import forget_owner
+    from editproof.harness.serving.settings import ServiceSettings
+
+    pictures = open_pictures(ServiceSettings(folder, store=store))
+    database = _open_database(folder, database_url)
+    try:
+        gone = forget_owner(database, pictures, name)
+    finally:
+        database.close()
+    return f"removed of {name!r}: {gone.edits} edits, {gone.jobs} jobs, {gone.pictures} pictures"
+
+
+def change_key(
+    folder: Path, name: str, scopes: tuple[str, ...], *, remove: bool, database_url: str = ""
+) -> str:
     """Make or remove a key, and give what to print. Raises UsageError where it can't be done."""
     _require_libraries()
-    from editproof.harness.serving.database import Database
     from editproof.harness.serving.keys import add_key, remove_key
 
-    database = Database(folder)
+    database = _open_database(folder, database_url)
     try:
         if not remove:
             return add_key(database, name, scopes)
@@ -68,17 +115,24 @@ def change_key(folder: Path, name: str, scopes: tuple[str, ...], *, remove: bool
     return f"the key {name!r} opens nothing any more"
 
 
-def describe_keys(folder: Path) -> list[dict[str, Any]]:
+def describe_keys(folder: Path, database_url: str = "") -> list[dict[str, Any]]:
     """The names of all keys, and what they allow."""
     _require_libraries()
-    from editproof.harness.serving.database import Database
     from editproof.harness.serving.keys import list_keys
 
-    database = Database(folder)
+    database = _open_database(folder, database_url)
     try:
         return [{"name": key.name, "scopes": key.scopes} for key in list_keys(database)]
     finally:
         database.close()
+
+
+def _open_database(folder: Path, url: str) -> Database:
+    from editproof.harness.serving.database import Database
+    from editproof.harness.serving.settings import ServiceSettings
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return Database(ServiceSettings(folder, database=url).database_url)
 
 
 def _split_setting(text: str) -> tuple[str, str]:

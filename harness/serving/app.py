@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
+import structlog
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
 
-from editproof.harness.serving.bodies import EditQuestion, StageQuestion
+from editproof.harness.serving.blobs import open_blobs
 from editproof.harness.serving.database import Database
 from editproof.harness.serving.engine import Engine
+from editproof.harness.serving.forgetting import SWEEP_S, forget_old
 from editproof.harness.serving.gateway import Gate, RequestLog
 from editproof.harness.serving.jobs import JobRunner
 from editproof.harness.serving.metrics import Metrics
+from editproof.harness.serving.openapi import describe_app
 from editproof.harness.serving.problems import install_handlers
 from editproof.harness.serving.routes import about, edits, foreign, jobs, masks, pictures, stages
 from editproof.harness.serving.service import Service
@@ -24,20 +25,37 @@ from editproof.harness.serving.store import PictureStore
 from editproof.harness.serving.warming import warm_up
 from editproof.pipelines.config import ReferenceConfig
 
+log = structlog.get_logger()
+
 ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
+
+
+def open_pictures(settings: ServiceSettings) -> PictureStore:
+    """Where a server keeps its pictures. Raises UsageError where that can't be used."""
+    return PictureStore(open_blobs(settings.store, settings.folder / "pictures"), settings.limits)
 
 
 def make_service(settings: ServiceSettings) -> Service:
     """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
     metrics = Metrics()
     return Service(
         settings=settings,
         config=ReferenceConfig().with_settings(settings.pipeline),
-        database=Database(settings.folder),
-        pictures=PictureStore(settings.folder / "pictures", settings.limits),
+        database=Database(settings.database_url),
+        pictures=open_pictures(settings),
         engine=Engine(settings.limits, metrics),
         metrics=metrics,
     )
+
+
+async def sweep_often(service: Service) -> None:
+    """Remove what is older than the settings keep, now and every hour."""
+    keep = service.settings.keep
+    while keep is not None:
+        gone = await asyncio.to_thread(forget_old, service.database, service.pictures, keep)
+        log.info("removed what is old", **gone.model_dump())
+        await asyncio.sleep(SWEEP_S)
 
 
 def make_app(service: Service) -> FastAPI:
@@ -48,7 +66,9 @@ def make_app(service: Service) -> FastAPI:
         await warm_up(service)
         runner = app.state.jobs = JobRunner(service)
         runner.start()
+        sweeper = asyncio.create_task(sweep_often(service))
         yield
+        sweeper.cancel()
         await runner.stop()
         service.close()
 
@@ -68,18 +88,3 @@ def make_app(service: Service) -> FastAPI:
     app.add_middleware(RequestLog, metrics=service.metrics)
     app.openapi = lambda: describe_app(app)  # type: ignore[method-assign]
     return app
-
-
-def describe_app(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the bodies that are read as forms or as JSON."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, summary=app.summary, routes=app.routes
-        )
-        _, bodies = models_json_schema(
-            [(EditQuestion, "validation"), (StageQuestion, "validation")],
-            ref_template="#/components/schemas/{model}",
-        )
-        document["components"]["schemas"] |= bodies["$defs"]
-        app.openapi_schema = document
-    return app.openapi_schema

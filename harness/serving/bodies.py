@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
 Value = str | bool | int | float
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -154,6 +155,14 @@ class MaskAnswer(Body):
 
     image: Sha256
     mask: Sha256
+
+
+class ForgottenAnswer(Body):
+    """How many of each were removed."""
+
+    edits: int
+    jobs: int
+    pictures: int
 
 
 class JobAnswer(Body):

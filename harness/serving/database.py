@@ -1,17 +1,25 @@
-"""What a server remembers, in SQLite: keys, whose picture is whose, masks, edits, jobs."""
+"""What a server remembers: keys, whose picture is whose, masks, edits, jobs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, create_engine, event
+from sqlalchemy import JSON, Connection, Index, create_engine, event, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-FILE = "service.sqlite"
+from editproof.harness.records.errors import UsageError
+from editproof.harness.serving.upgrading import upgrade
+
+INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""By dialect: SQLAlchemy has no common word for what to do with a row that is there already."""
+
+WRITERS = 7_305_161_377
+"""The number of PostgreSQL's lock that all who write take."""
 
 
 class Base(DeclarativeBase):
@@ -38,7 +46,8 @@ class Holding(Base):
     __tablename__ = "holdings"
     owner: Mapped[str] = mapped_column(primary_key=True)
     picture: Mapped[str] = mapped_column(primary_key=True)
-    made_at: Mapped[float] = mapped_column(default=time.time)
+    used_at: Mapped[float] = mapped_column(default=time.time)
+    """When it was last sent or made, or named by an edit."""
 
 
 class BoundMask(Base):
@@ -85,6 +94,8 @@ class Job(Base):
     stage: Mapped[str] = mapped_column(default="")
     """The stage that runs, or ran last."""
     attempts: Mapped[int] = mapped_column(default=0)
+    held_until: Mapped[float] = mapped_column(default=0.0)
+    """Until then it belongs to the process that makes it; later any process may make it."""
     question: Mapped[dict[str, Any]]
     edit: Mapped[str | None] = mapped_column(default=None)
     problem: Mapped[dict[str, Any] | None] = mapped_column(default=None)
@@ -95,16 +106,48 @@ class Job(Base):
     )
 
 
-class Database:
-    """A server's memory."""
+def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) -> None:
+    """From now on the owner may use these pictures; they are used now."""
+    now = time.time()
+    wanted = sorted({picture for picture in pictures if picture})
+    rows = [{"owner": owner, "picture": picture, "used_at": now} for picture in wanted]
+    if rows:
+        change = INSERTS[session.get_bind().dialect.name](Holding).values(rows)
+        key = (Holding.owner, Holding.picture)
+        session.execute(change.on_conflict_do_update(index_elements=key, set_={"used_at": now}))
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{folder / FILE}")
-        event.listen(self._engine, "connect", _set_up)
+
+def find_missing(session: Session, owner: str, pictures: Iterable[str | None]) -> list[str]:
+    """Those of the pictures that the owner neither sent nor made."""
+    wanted = {picture for picture in pictures if picture}
+    query = select(Holding.picture).where(Holding.owner == owner, Holding.picture.in_(wanted))
+    return sorted(wanted - set(session.scalars(query)))
+
+
+class Database:
+    """A server's memory, in SQLite or PostgreSQL, and brought to the present shape."""
+
+    def __init__(self, url: str) -> None:
+        """Raises UsageError where the database can't be used."""
+        try:
+            self._engine = create_engine(url, pool_pre_ping=True)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise UsageError(f"--database {hide_password(url)}: {error}") from error
+        isolation = {"isolation_level": "READ COMMITTED"}
+        if self._engine.dialect.name == "sqlite":
+            isolation = {}
+            event.listen(self._engine, "connect", _set_up)
         event.listen(self._engine, "begin", _begin)
-        self._writing = self._engine.execution_options(writes=True)
-        Base.metadata.create_all(self._writing)
+        self._writing = self._engine.execution_options(writes=True, **isolation)
+        try:
+            with self._writing.begin() as connection:
+                upgrade(connection)
+        except UsageError:
+            self.close()
+            raise
+        except OperationalError as error:
+            self.close()
+            raise UsageError(f"--database {hide_password(url)}: {error.orig}") from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -125,16 +168,36 @@ class Database:
         self._engine.dispose()
 
 
+def hide_password(url: str) -> str:
+    """A database's URL, for messages."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "URL"
+
+
 def _begin(connection: Connection) -> None:
-    """Who will write waits for the lock now: later, SQLite would refuse it at once."""
+    """Who will write waits for the lock now. SQLite would refuse it at once later; PostgreSQL would
+    let two write at a time, each on what the other changes.
+    """
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 def _set_up(connection: Any, _record: Any) -> None:
-    """Readers do not wait for writers; a commit survives the process, though not a power cut."""
+    """Readers do not wait for writers; a commit survives the process, though not a power cut. What
+    is removed is overwritten.
+    """
     connection.isolation_level = None  # transactions begin in `_begin`
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=10000",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -1,12 +1,13 @@
 """Edits that are made later: kept in the database, so that no accepted job is lost.
 
 A job is `queued`, `running`, then `done`, `failed` or `cancelled`. One that ran when the server
-ended runs again: it ends at least once, and with the same picture.
+ended runs again, and gives the same picture. Its edit has its id, so it is made once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -17,20 +18,22 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from editproof.harness.serving.bodies import EditQuestion, JobAnswer
-from editproof.harness.serving.database import Job
+from editproof.harness.serving.database import EditRecord, Job, hold_pictures
 from editproof.harness.serving.engine import StoppedError, Watch
+from editproof.harness.serving.forgetting import ENDED
 from editproof.harness.serving.making import Order, Timing, make_edit
 from editproof.harness.serving.problems import Problem, explain_contract
-from editproof.harness.serving.service import Service
+from editproof.harness.serving.service import Service, pictures_of
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.files import UnreadablePictureError
-
-ENDED = ("done", "failed", "cancelled")
 
 POLL_S = 0.2
 """Between two looks at a job, for whoever follows it."""
 
-IDLE_S = 5.0
+HOLD_S = 8.0
+"""How long a job belongs to a process that does not say that it lives."""
+
+IDLE_S = 2.0
 """Between two looks for jobs that another process accepted."""
 
 RETRY_AFTER_S = 30
@@ -45,12 +48,12 @@ class JobRunner:
         self._service = service
         self._new = asyncio.Event()
         self._watch = Watch()
+        self._job = ""
+        """Id of the job that runs."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Queue again what ran when the server ended, and begin."""
-        with self._service.database.writing() as session:
-            session.execute(update(Job).where(Job.state == "running").values(state="queued"))
+        """Begin."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -60,8 +63,8 @@ class JobRunner:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        with self._service.database.writing() as session:
-            session.execute(update(Job).where(Job.state == "running").values(state="queued"))
+        if self._job:
+            _note(self._service, self._job, state="queued", held_until=0.0)
 
     def wake(self) -> None:
         """There is a new job."""
@@ -72,7 +75,13 @@ class JobRunner:
             self._new.clear()
             job = await asyncio.to_thread(take_job, self._service)
             if job is not None:
-                await self._make(job)
+                self._job = job.id
+                holding = asyncio.create_task(_hold(self._service, job.id))
+                try:
+                    await self._make(job)
+                finally:
+                    holding.cancel()
+                self._job = ""
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._new.wait(), IDLE_S)
@@ -81,10 +90,12 @@ class JobRunner:
         service = self._service
         watch = self._watch = Watch(lambda stage: _note(service, job.id, stage=stage))
         question = EditQuestion.model_validate(job.question)
-        order = Order(job.owner, f"job-{job.id}", question)
+        order = Order(job.owner, f"job-{job.id}", question, edit_id=job.id)
 
         def work(watch: Watch) -> str:
-            return make_edit(service, order, watch, Timing()).id
+            if not has_edit(service, job.id):  # else the server ended just after it was kept
+                make_edit(service, order, watch, Timing())
+            return job.id
 
         changes: dict[str, Any]
         try:
@@ -101,6 +112,12 @@ class JobRunner:
             log.exception("job failed", job=job.id)
             changes = _failed(job, _internal_error())
         await asyncio.to_thread(_note, service, job.id, **changes)
+
+
+def has_edit(service: Service, edit_id: str) -> bool:
+    """Whether that edit was made."""
+    with service.database.reading() as session:
+        return session.get(EditRecord, edit_id) is not None
 
 
 def add_job(
@@ -127,6 +144,7 @@ def add_job(
         _check_room(service, session, owner)
         job = Job(id=uuid.uuid4().hex, owner=owner, idempotency_key=idempotency_key, question=asked)
         session.add(job)
+        hold_pictures(session, owner, pictures_of(question))
     return job
 
 
@@ -145,16 +163,30 @@ def find_job(service: Service, owner: str, job_id: str) -> Job:
 
 
 def take_job(service: Service) -> Job | None:
-    """The oldest job that waits, which runs from now on; None: none waits."""
+    """The oldest job that waits, or whose process has ended. It runs from now on. None: no job
+    waits.
+    """
+    now = time.time()
+    left = (Job.state == "running") & (Job.held_until < now)
+    waits = select(Job.id).where((Job.state == "queued") | left).order_by(Job.made_at).limit(1)
+    with service.database.reading() as session:
+        if session.scalar(waits) is None:
+            return None
     with service.database.writing() as session:
-        oldest = select(Job.id).where(Job.state == "queued").order_by(Job.made_at).limit(1)
         taken = session.scalars(
             update(Job)
-            .where(Job.id == oldest.scalar_subquery(), Job.state == "queued")
-            .values(state="running", attempts=Job.attempts + 1)
+            .where(Job.id == waits.scalar_subquery())
+            .values(state="running", attempts=Job.attempts + 1, held_until=now + HOLD_S)
             .returning(Job)
         )
         return taken.first()
+
+
+async def _hold(service: Service, job_id: str) -> None:
+    """Say again and again that this process makes the job."""
+    while True:
+        await asyncio.sleep(HOLD_S / 4)
+        await asyncio.to_thread(_note, service, job_id, held_until=time.time() + HOLD_S)
 
 
 def cancel_job(service: Service, owner: str, job_id: str) -> Job:

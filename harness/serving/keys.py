@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from editproof.harness.serving.database import Database, Key
 from editproof.harness.serving.problems import Problem
 
 SCOPES = ("read", "edit", "metrics")
 """What a key may allow: to look at what is its owner's, to edit, to read the metrics."""
+
+ASK_BROWSER = 'Basic realm="editproof: any name, and your API key as the password"'
 
 LOCAL = "local"
 """The owner of what is made without a key."""
@@ -64,30 +68,60 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def identify(request: Request) -> Caller:
+def find_key(database: Database, key: str) -> Key | None:
+    """What is known of a key; None: nothing."""
+    with database.reading() as session:
+        return session.scalar(select(Key).where(Key.digest == hash_key(key)))
+
+
+def read_key(request: Request) -> str:
+    """The key that came along; empty: none. A browser that looks at a page sends it as a password,
+    and sends it by itself from then on, so such a key changes nothing.
+    """
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() != "basic" or request.method != "GET":
+        return ""
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, for something to look at."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether a page is asked for, or a picture of one."""
+    accepted = request.headers.get("accept", "")
+    return request.method == "GET" and ("text/html" in accepted or "image/" in accepted)
+
+
+async def identify(request: Request) -> Caller:
     """Who asks, by `Authorization: Bearer KEY`. Raises Problem 401 where a key is needed."""
     service = request.app.state.service
     if not service.settings.checks_keys:
         return Caller(LOCAL, frozenset(SCOPES))
-    kind, _, key = request.headers.get("authorization", "").partition(" ")
-    with service.database.reading() as session:
-        found = session.scalar(select(Key).where(Key.digest == hash_key(key.strip())))
-    if kind.lower() != "bearer" or found is None:
+    found = await run_in_threadpool(find_key, service.database, read_key(request))
+    if found is None:
         raise Problem(
             401,
             "key_needed",
             "This server needs an API key, and none that it knows came with the request.",
             field="Authorization",
             remedy="Send `Authorization: Bearer KEY`. `editproof serve-key NAME` makes a key.",
-            headers={"WWW-Authenticate": "Bearer"},
+            headers={"WWW-Authenticate": ASK_BROWSER if _is_browser(request) else "Bearer"},
         )
     return Caller(found.name, frozenset(found.scopes.split()))
 
 
-def require(scope: str) -> Callable[..., Caller]:
+def require(scope: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, who must be allowed that."""
 
-    def check(caller: Annotated[Caller, Depends(identify)]) -> Caller:
+    async def check(caller: Annotated[Caller, Depends(identify)]) -> Caller:
         if scope not in caller.scopes:
             raise Problem(
                 403,

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import cv2
 
 from editproof.harness.serving.bodies import EditQuestion
-from editproof.harness.serving.database import EditRecord
+from editproof.harness.serving.database import EditRecord, hold_pictures
 from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.previews import SETTINGS as PREVIEW
 from editproof.harness.serving.previews import shrink_request
 from editproof.harness.serving.problems import Problem
-from editproof.harness.serving.service import Service, pipeline_of
+from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult
 from editproof.pipelines.files import UnreadablePictureError
@@ -54,6 +54,7 @@ class Order:
     owner: str
     request_id: str
     question: EditQuestion
+    edit_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> EditRecord:
@@ -91,10 +92,9 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
     result, pictures = made.result, service.pictures
     image = None if result.image is None else pictures.put_array(result.image)
     found_mask = _keep_found_mask(service, order.question, made)
-    service.hold(order.owner, [image, found_mask])
     asked = order.question.model_dump(mode="json", include=set(EditQuestion.model_fields))
     record = EditRecord(
-        id=uuid.uuid4().hex,
+        id=order.edit_id,
         owner=order.owner,
         made_at=time.time(),
         request_id=order.request_id,
@@ -111,7 +111,11 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
         seconds=made.seconds,
     )
     with service.database.writing() as session:
+        before = session.get(EditRecord, record.id)
+        if before is not None:  # another process made the same job, and was quicker
+            return before
         session.add(record)
+        hold_pictures(session, order.owner, [image, found_mask, *pictures_of(order.question)])
     return record
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from editproof.harness.serving.database import BoundMask
+from editproof.harness.serving.database import BoundMask, find_missing
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.reading import Asked, Q
-from editproof.harness.serving.service import Service
+from editproof.harness.serving.service import Service, pictures_of
+from editproof.harness.serving.store import unknown_picture
 
 EVERY = "*"
 
@@ -39,18 +40,21 @@ def bind_mask(
     return before is None
 
 
-def use_mask_in_force(service: Service, owner: str, asked: Asked[Q]) -> Q:
+def settle_question(service: Service, owner: str, asked: Asked[Q]) -> Q:
     """The question with the mask that is to be used: the one that came along, the one in force, or
     none. So what somebody drew is never detected again.
 
-    Raises Problem 409, with both hashes, where the question names a mask that is not the one in
-    force any more, or that is in force for another image.
+    Raises Problem 404 where the owner does not hold one of its pictures. Raises Problem 409, with
+    both hashes, where it names a mask that is not the one in force any more, or that is in force
+    for another image.
     """
     question = asked.question
-    image, mask = getattr(question, "image", ""), getattr(question, "mask", None)
-    if "mask" in asked.sent:
-        return question
+    image, mask = question.image, question.mask
     with service.database.reading() as session:
+        if missing := find_missing(session, owner, pictures_of(question)):
+            raise unknown_picture(missing[0])
+        if "mask" in asked.sent:
+            return question
         in_force = _find(session, owner, image)
         other = _find_image(session, owner, mask) if mask and in_force is None else None
     if mask and in_force and mask != in_force:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import os
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from editproof.harness.serving.workers import FOLDER_VARIABLE
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.reference import SECTIONS
 
@@ -48,7 +52,10 @@ class Metrics:
             "editproof_turned_away", "Requests refused with 429.", registry=self._registry
         )
         self.waiting = Gauge(
-            "editproof_queue", "Edits and stages that wait or run.", registry=self._registry
+            "editproof_queue",
+            "Edits and stages that wait or run.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
         )
 
     def count_stage(self, stage: str, seconds: float, config: ReferenceConfig) -> None:
@@ -60,5 +67,9 @@ class Metrics:
             self.budgets.labels(name, str(seconds * 1000 <= budget_ms).lower()).inc()
 
     def write(self) -> bytes:
-        """In Prometheus' text format."""
-        return generate_latest(self._registry)
+        """In Prometheus' text format: of all processes, where they share a folder of numbers."""
+        if FOLDER_VARIABLE not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

@@ -16,7 +16,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from editproof.harness.stores.objects import StoreError
 from editproof.pipelines.contract import ContractError
 from editproof.pipelines.files import UnreadablePictureError
 
@@ -141,6 +143,25 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_validation(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer(request, explain_validation(error.errors()))
+
+    @app.exception_handler(StoreError)
+    async def on_store(request: Request, error: StoreError) -> JSONResponse:
+        log.error("store failed", path=request.url.path, reason=str(error))
+        problem = Problem(
+            503,
+            "store_unreachable",
+            "The store of the pictures does not answer.",
+            remedy="Send it again later.",
+            headers={"Retry-After": "10"},
+        )
+        return answer(request, problem)
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_leaving(request: Request, _: ClientDisconnect) -> JSONResponse:
+        problem = Problem(
+            400, "client_left", "The client left before its body ended.", remedy="Send it again."
+        )
+        return answer(request, problem)
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:

@@ -13,13 +13,26 @@ from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from editproof.harness.serving.bodies import EditQuestion
 from editproof.harness.serving.keys import Caller
 from editproof.harness.serving.problems import Problem, explain_validation
 from editproof.harness.serving.service import Service
 
-Q = TypeVar("Q", bound=BaseModel)
+Q = TypeVar("Q", bound=EditQuestion)
+B = TypeVar("B", bound=BaseModel)
 
 HASH = r"[0-9a-f]{64}"
+
+PNG: dict[str, Any] = {"content": {"image/png": {}}}
+"""The OpenAPI words for an answer that may be a picture."""
+
+FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""The OpenAPI words for a body that is a file."""
 
 MOST_FILES = 120
 MOST_FIELDS = 120
@@ -58,7 +71,7 @@ async def read_question(
     return Asked(check_body(table, kind), sent)
 
 
-def check_body(table: Any, kind: type[Q]) -> Q:
+def check_body(table: Any, kind: type[B]) -> B:
     """The body as that model. Raises Problem where it is not."""
     try:
         return kind.model_validate(table)
@@ -122,14 +135,17 @@ def parse_json(data: bytes, where: str) -> Any:
         ) from error
 
 
+def wants_png(request: Request) -> bool:
+    """Whether the answer is to be a picture."""
+    return "image/png" in request.headers.get("accept", "")
+
+
 def describe_body(kind: type[BaseModel]) -> Mapping[str, Any]:
     """The OpenAPI words for an endpoint that `read_question` serves."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    pictures = {
-        name: {"type": "string", "format": "binary"}
-        for name in kind.model_fields
-        if name in {"image", "mask", "strokes_add", "strokes_subtract"}
-    }
-    form = {"allOf": [schema, {"type": "object", "properties": pictures}]}
+    form = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    form.pop("$defs", None)
+    for name in ("image", "mask", "strokes_add", "strokes_subtract"):
+        form["properties"][name] = {"type": "string", "format": "binary"}
     content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}

@@ -9,11 +9,9 @@ from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
 
 from editproof.harness.serving.bodies import EditQuestion
-from editproof.harness.serving.database import Database, Holding
+from editproof.harness.serving.database import Database, find_missing, hold_pictures
 from editproof.harness.serving.engine import Engine
 from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.problems import Problem
@@ -46,18 +44,14 @@ class Service:
 
     def hold(self, owner: str, pictures: Iterable[str | None]) -> None:
         """From now on the owner may use these pictures."""
-        rows = [{"owner": owner, "picture": picture} for picture in pictures if picture]
-        if rows:
-            with self.database.writing() as session:
-                session.execute(insert(Holding).on_conflict_do_nothing(), rows)
+        with self.database.writing() as session:
+            hold_pictures(session, owner, pictures)
 
     def check_holds(self, owner: str, pictures: Iterable[str | None]) -> None:
         """Raise Problem 404 where the owner neither sent nor made one of these."""
-        wanted = {picture for picture in pictures if picture}
-        query = select(Holding.picture).where(Holding.owner == owner, Holding.picture.in_(wanted))
         with self.database.reading() as session:
-            held = set(session.scalars(query))
-        if missing := sorted(wanted - held):
+            missing = find_missing(session, owner, pictures)
+        if missing:
             raise unknown_picture(missing[0])
 
     def config_for(self, settings: Mapping[str, Param]) -> ReferenceConfig:
@@ -124,7 +118,8 @@ def pictures_of(question: EditQuestion) -> list[str | None]:
     return [*named, *question.protect.values()]
 
 
-def _service_of(request: Request) -> Service:
+async def _service_of(request: Request) -> Service:
+    """A coroutine, which needs no thread."""
     service: Service = request.app.state.service
     return service
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from editproof.pipelines.contract import Param
+
+DATABASE_FILE = "service.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,20 @@ class ServiceSettings:
     """Settings of the reference pipeline by dotted name, for every edit that does not say
     otherwise. They may name files.
     """
+    database: str = ""
+    """URL of a PostgreSQL database; empty: SQLite in the folder."""
+    store: str = ""
+    """URL of a folder in an object store for the pictures; empty: the folder."""
+    workers: int = 1
+    """Processes, each of which makes one edit at a time."""
+    keep: timedelta | None = None
+    """How long what is not used stays; None: for ever."""
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def database_url(self) -> str:
+        """Where the database is."""
+        return self.database or f"sqlite:///{self.folder / DATABASE_FILE}"
 
     @property
     def is_local(self) -> bool:

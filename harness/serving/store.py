@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
 from editproof.harness.pictures.files import encode_png
-from editproof.harness.records.json_files import write_atomically
+from editproof.harness.serving.blobs import Blobs
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.settings import Limits
 from editproof.pipelines.array_file import MAGIC, Array, decode_array, encode_array, read_array_size
@@ -27,14 +26,15 @@ MEDIA_TYPES = {
 }
 """By the first bytes."""
 
+KEPT_TYPES = sorted({*MEDIA_TYPES.values(), "image/webp"})
+
 
 class PictureStore:
-    """A folder of pictures, and the last ones that were read, decoded."""
+    """Pictures, and the last ones that were read, decoded."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self._folder = folder
+    def __init__(self, blobs: Blobs, limits: Limits) -> None:
+        self._blobs = blobs
         self._limits = limits
-        self._writing = threading.Lock()
         self._decoded: OrderedDict[tuple[str, str], Array] = OrderedDict()
         self._reading = threading.Lock()
 
@@ -59,29 +59,31 @@ class PictureStore:
 
     def _write(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
-        path = self._path(digest)
-        with self._writing:  # two threads would write to one temporary file
-            if not path.exists():
-                write_atomically(path, data, durable=False)
+        self._blobs.write(digest, data)
         return digest
 
     def read(self, digest: str) -> bytes:
         """The bytes that were kept. Raises Problem where there are none."""
-        try:
-            return self._path(digest).read_bytes()
-        except FileNotFoundError:
-            raise unknown_picture(digest) from None
+        data = self._blobs.read(digest)
+        if data is None:
+            raise unknown_picture(digest)
+        return data
 
     def read_file(self, digest: str) -> bytes:
         """The file that came in; empty: the picture is an array. Raises Problem where there is no
         picture.
         """
-        try:
-            with self._path(digest).open("rb") as file:
-                start = file.read(len(MAGIC))
-                return b"" if start == MAGIC else start + file.read()
-        except FileNotFoundError:
-            raise unknown_picture(digest) from None
+        data = self._blobs.read_unless(digest, MAGIC)
+        if data is None:
+            raise unknown_picture(digest)
+        return data
+
+    def remove(self, digest: str) -> None:
+        """Remove a picture, which nobody may use any more."""
+        with self._reading:
+            for kind in ("image", "plane"):
+                self._decoded.pop((digest, kind), None)
+        self._blobs.remove(digest)
 
     def load_image(self, digest: str) -> Image:
         """The picture as float32 H×W×3. Raises ContractError where it is a plane, not a picture."""
@@ -127,9 +129,6 @@ class PictureStore:
                 remedy=describe_split(self._limits),
                 limit_pixels=self._limits.max_pixels,
             )
-
-    def _path(self, digest: str) -> Path:
-        return self._folder / digest[:2] / digest
 
 
 def describe_split(limits: Limits) -> str:

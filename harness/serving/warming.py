@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
+import structlog
 
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.service import Service, pipeline_of
@@ -10,6 +13,8 @@ from editproof.pipelines.contract import EditRequest
 from editproof.pipelines.stages.detect import text_mask
 
 EDGE_PX = 64
+
+log = structlog.get_logger()
 
 
 async def warm_up(service: Service) -> None:
@@ -29,3 +34,4 @@ async def warm_up(service: Service) -> None:
 
     await service.engine.run(edit)
     service.warm.set()
+    log.info("ready", process=os.getpid())

@@ -46,7 +46,11 @@ def readyz(service: ServiceOf) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}},
+)
 def metrics(service: ServiceOf, _: Scraper) -> Response:
     """What Prometheus reads."""
     return Response(service.metrics.write(), media_type=CONTENT_TYPE_LATEST)

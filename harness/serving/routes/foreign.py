@@ -68,7 +68,17 @@ class IOPaintBody(BaseModel):
     sd_seed: Annotated[int, Field(ge=-1, le=MAX_INT)] = DEFAULT_SEED
 
 
-@router.post(OPENAI_PATH)
+def _describe(media_type: str, kind: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI words for a body; a form has files, too."""
+    schema = kind.model_json_schema()
+    if media_type.startswith("multipart"):
+        file = {"type": "string", "format": "binary"}
+        schema["properties"] |= {"image": file, "mask": file}
+        schema["required"] = ["image"]
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+@router.post(OPENAI_PATH, openapi_extra=_describe("multipart/form-data", OpenAIFields))
 async def openai_edits(
     request: Request, response: Response, service: ServiceOf, caller: Editor
 ) -> dict[str, Any]:
@@ -119,7 +129,12 @@ def iopaint_model(service: ServiceOf, _: Reader) -> dict[str, Any]:
     }
 
 
-@router.post("/api/v1/inpaint")
+@router.post(
+    "/api/v1/inpaint",
+    response_class=Response,
+    openapi_extra=_describe("application/json", IOPaintBody),
+    responses={200: {"content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}}}},
+)
 async def iopaint_inpaint(request: Request, service: ServiceOf, caller: Editor) -> Response:
     """IOPaint's `inpaint`: JSON with `image` and `mask` in base64, white is edited. The picture
     comes back in the format that it came in, with its seed in `X-Seed`.

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from editproof.harness.serving.bodies import EditQuestion, JobAnswer
+from editproof.harness.serving.bodies import EditQuestion, Id, JobAnswer
 from editproof.harness.serving.database import Job
 from editproof.harness.serving.jobs import (
     JobRunner,
@@ -20,9 +20,9 @@ from editproof.harness.serving.jobs import (
     follow_job,
 )
 from editproof.harness.serving.keys import Editor, Reader
-from editproof.harness.serving.masks import use_mask_in_force
+from editproof.harness.serving.masks import settle_question
 from editproof.harness.serving.reading import describe_body, read_question
-from editproof.harness.serving.service import ServiceOf, pictures_of
+from editproof.harness.serving.service import ServiceOf
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -50,8 +50,7 @@ async def post_job(
     asked = await read_question(request, service, caller, EditQuestion)
 
     def keep() -> Job:
-        service.check_holds(caller.owner, pictures_of(asked.question))
-        question = use_mask_in_force(service, caller.owner, asked)
+        question = settle_question(service, caller.owner, asked)
         service.config_for(question.settings)  # what is wrong now would be wrong later
         return add_job(service, caller.owner, question, idempotency_key)
 
@@ -62,13 +61,17 @@ async def post_job(
 
 
 @router.get("/{job_id}")
-def get_job(job_id: str, service: ServiceOf, caller: Reader) -> JobAnswer:
+def get_job(job_id: Id, service: ServiceOf, caller: Reader) -> JobAnswer:
     """How far a job is."""
     return describe_job(find_job(service, caller.owner, job_id))
 
 
-@router.get("/{job_id}/events")
-async def get_events(job_id: str, service: ServiceOf, caller: Reader) -> StreamingResponse:
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def get_events(job_id: Id, service: ServiceOf, caller: Reader) -> StreamingResponse:
     """A job's progress as server-sent events, one for each change, until it has ended."""
     await run_in_threadpool(find_job, service, caller.owner, job_id)
 
@@ -81,6 +84,6 @@ async def get_events(job_id: str, service: ServiceOf, caller: Reader) -> Streami
 
 
 @router.delete("/{job_id}")
-def delete_job(job_id: str, service: ServiceOf, caller: Editor) -> JobAnswer:
+def delete_job(job_id: Id, service: ServiceOf, caller: Editor) -> JobAnswer:
     """Cancel a job: at once where it waits, before its next stage where it runs."""
     return describe_job(cancel_job(service, caller.owner, job_id))

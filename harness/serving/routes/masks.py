@@ -12,13 +12,14 @@ from editproof.harness.serving.bodies import MaskAnswer
 from editproof.harness.serving.keys import Caller, Editor, Reader
 from editproof.harness.serving.masks import bind_mask, etag_of, find_mask
 from editproof.harness.serving.problems import Problem
+from editproof.harness.serving.reading import FILE
 from editproof.harness.serving.routes.pictures import Digest
 from editproof.harness.serving.service import Service, ServiceOf
 
 router = APIRouter(prefix="/v1/masks", tags=["masks"])
 
 
-@router.put("/{sha256}")
+@router.put("/{sha256}", openapi_extra=FILE, responses={201: {"model": MaskAnswer}})
 async def put_mask(
     sha256: Digest,
     request: Request,

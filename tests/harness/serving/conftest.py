@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.app import make_app, make_service
-from editproof.harness.serving.running import address_of, open_server, set_up_logs
+from editproof.harness.serving.logs import set_up_logs
+from editproof.harness.serving.running import address_of, open_server
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.pipelines.array_file import encode_array

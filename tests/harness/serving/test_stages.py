@@ -153,3 +153,15 @@ def test_a_picture_that_is_all_mask_is_a_problem(server: Server) -> None:
     question = {"image": server.put(IMAGE_PNG), "mask": server.put(encode_png(np.ones_like(MASK)))}
     answer = server.edit(**question, settings={"mask.max_coverage": 1})
     assert (answer.status_code, answer.json()["code"]) == (422, "edit_failed")
+
+
+def test_a_stage_answers_with_its_picture(server: Server) -> None:
+    """Where PNG is asked for; a stage without a picture answers in JSON."""
+    body = {"image": server.put(IMAGE_PNG), "mask": server.put(MASK_PNG)}
+    headers = {"Accept": "image/png"}
+    made = server.client.post("/v1/inpaint", json=body).json()["artefact"]
+    shown = server.client.get(f"/v1/pictures/{made}", params={"as": "png"}).content
+    answer = server.client.post("/v1/inpaint", json=body, headers=headers)
+    assert (answer.headers["content-type"], answer.content) == ("image/png", shown)
+    answer = server.client.post("/v1/upscale/check", json=body, headers=headers)
+    assert answer.json()["artefact"] is None

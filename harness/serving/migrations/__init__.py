@@ -1,0 +1,1 @@
+"""How a server's database came to its present shape, step by step."""
