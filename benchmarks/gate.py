@@ -174,14 +174,9 @@ def _is_stochastic(model: Model) -> bool:
     return model.name == "patch"
 
 
-def _write(
-    folder: Path,
-    suite: Suite,
-    cases: tuple[Case, ...],
-    keys: Sequence[tuple[str, str, str, str]],
-    seed: int,
-) -> None:
-    manifest = Manifest(
+def make_manifest(suite: Suite, cases: tuple[Case, ...]) -> Manifest:
+    """The manifest of a run of these cases."""
+    return Manifest(
         SCHEMA,
         "0",
         "2026-01-01T00:00:00+00:00",
@@ -192,7 +187,16 @@ def _write(
         {},
         {"device": "cpu"},
     )
-    write_manifest(folder, manifest)
+
+
+def _write(
+    folder: Path,
+    suite: Suite,
+    cases: tuple[Case, ...],
+    keys: Sequence[tuple[str, str, str, str]],
+    seed: int,
+) -> None:
+    write_manifest(folder, make_manifest(suite, cases))
     parts = [cases[start : start + AT_A_TIME] for start in range(0, len(cases), AT_A_TIME)]
     rng = np.random.default_rng(seed)
     changed = seed == 0

@@ -1,9 +1,9 @@
 """What a million cases take: in the driver, in the tables, in the gate, and in the report.
 
 `python -m benchmarks.scale [--cases 1000000]` draws so many cases of a pipeline without work and
-takes them through the queue, the journal, the tables and the gate, each in a process of its own,
-and writes benchmarks/SCALE.md. A case has the numbers of a few metrics (`LEAN`). Journal and tables
-are made of fewer cases, since what they hold in memory does not grow.
+takes them through the queue, the journal, a store, the tables and the gate, each in a process of
+its own, and writes benchmarks/SCALE.md. A case has the numbers of a few metrics (`LEAN`). Journal,
+store and tables are made of fewer cases, since what they hold in memory hardly grows.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.gate import draw_cases, make_runs, measure_gate
+from benchmarks.gate import draw_cases, make_manifest, make_runs, measure_gate
 from benchmarks.measuring import Usage, run_measured
 from benchmarks.report import MB, measure_opening
 from benchmarks.synthetic import make_run
@@ -30,6 +31,7 @@ from editproof.harness.records.record_lines import encode_record
 from editproof.harness.records.tables import TABLES, write_tables
 from editproof.harness.running.scene_queue import SceneQueue
 from editproof.harness.running.worker import EditWork
+from editproof.harness.stores.run_store import open_run_store
 from editproof.harness.suites.suite import load_suite
 from editproof.reports.common.view import find_states
 from editproof.reports.html.case_list import make_columns, make_list_script
@@ -99,6 +101,16 @@ def keep_journal(cases: int, folder: Path) -> None:
     journal.close()
 
 
+def keep_objects(cases: int, folder: Path) -> None:
+    """Put every record into an object store, without pictures, and pack them into parts."""
+    suite = replace(load_suite("nightly", folder), metrics=LEAN)
+    store = open_run_store("memory://scale/run")
+    store.start(make_manifest(suite, tuple(draw_cases(suite, cases))))
+    for record in draw_records(cases, folder):
+        store.put(replace(record, blobs={}))
+    store.close()
+
+
 def make_tables(cases: int, folder: Path) -> None:
     """Write the tables from records that are drawn one at a time."""
     write_tables(folder, draw_records(cases, folder))
@@ -108,6 +120,11 @@ STAGES: Mapping[str, Stage] = {
     "queue": Stage(f"handed out to {WORKERS:,} workers", hand_out),
     "journal": Stage(
         "kept in a journal, each on the disk before the next", keep_journal, JOURNAL_CASES
+    ),
+    "store": Stage(
+        "stored as an object of its own, and packed into parts of some thousand",
+        keep_objects,
+        JOURNAL_CASES,
     ),
     "tables": Stage("written into the tables", make_tables, TABLE_CASES),
 }

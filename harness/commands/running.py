@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import secrets
@@ -323,6 +324,7 @@ def gate(
 
     Exits 0 pass, 1 regression, 2 invalid input, 3 it could not be judged.
     """
+    gc.disable()  # no cycles are made, and looking for them in a million cases takes long
     with errors(as_json):
         from editproof.harness.operations import progress
         from editproof.harness.operations.judge import judge_run

@@ -136,7 +136,7 @@ def _count_pictures(a: Run, b: Run, looks: Looks) -> Pictures:
         if look.state == "no picture" and made[0] != made[1]:
             alone["a" if made[0] else "b"] += 1
     return Pictures(
-        same=states.count("unchanged"),
+        same=len(looks.unchanged),
         unseen=states.count("invisible"),
         seen=states.count("visible"),
         unknown=states.count("unknown"),

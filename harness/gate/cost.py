@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.case_table import Columns
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import number
@@ -45,8 +46,9 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
     """What costs far more than it did, in a sentence each. To have it fail the build, somebody
     writes [[limits]].
     """
+    pairs = pairing.find_columns(run, baseline.run)
     for model in dict.fromkeys(scene.model for scene in pairing.scenes):
-        if slower := _describe_slowdown(run, baseline, pairing, model):
+        if slower := _describe_slowdown(run, baseline.run, pairs, model):
             yield slower
         now, then = measure_growth(run, model), measure_growth(baseline.run, model)
         if now is not None and now >= GROWTH_MB and now > 2 * max(then or 0.0, 0.0):
@@ -60,23 +62,24 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
             )
 
 
-def _describe_slowdown(run: Run, baseline: Baseline, pairing: Pairing, model: str) -> str:
+def _describe_slowdown(run: Run, baseline: Run, pairs: tuple[Columns, Columns], model: str) -> str:
     """What a model's edits take beside the accepted ones, where that is far more."""
-    cpu: list[tuple[float, float]] = []
-    wall: list[tuple[float, float]] = []
-    models = {case.id: case.model.name for case in run.manifest.cases}
-    for mine, yours in pairing.ids.items():
-        ours, theirs = run.endings[mine], baseline.run.endings[yours]
-        if models[mine] != model or ours.cached or ours.error or theirs.error:
-            continue
-        wall.append((ours.seconds, theirs.seconds))
-        if ours.cpu_s is not None and theirs.cpu_s is not None:
-            cpu.append((ours.cpu_s, theirs.cpu_s))
-    pairs, least, what = (cpu, SLOWER, "processor time") if cpu else (wall, SLOWER_WALL, "time")
-    if not pairs:
+    ours, theirs = run.ending_table, baseline.ending_table
+    mine, yours = pairs
+    kept = (run.case_table.models[mine] == model) & ~ours.flags("cached")[mine]
+    for table, columns in ((ours, mine), (theirs, yours)):
+        kept &= table.texts("error")[columns] == ""
+    mine, yours = mine[kept], yours[kept]
+    cpu = ~np.isnan(ours.numbers("cpu_s")[mine] + theirs.numbers("cpu_s")[yours])
+    column, least, what = ("cpu_s", SLOWER, "processor time")
+    if not cpu.any():
+        column, least, what, cpu = "seconds", SLOWER_WALL, "time", np.ones(len(mine), bool)
+    if not cpu.any():
         return ""
-    now, then = (float(np.median([pair[side] for pair in pairs])) for side in (0, 1))
-    ratio = float(np.median([after / max(before, 1e-3) for after, before in pairs]))
+    after = ours.numbers(column)[mine[cpu]]
+    before = theirs.numbers(column)[yours[cpu]]
+    now, then = float(np.median(after)), float(np.median(before))
+    ratio = float(np.median(after / np.maximum(before, 1e-3)))
     if ratio < least or now - then < SLOWER_S:
         return ""
     return (
@@ -91,20 +94,18 @@ def measure_growth(run: Run, model: str) -> float | None:
 
     None: there are too few edits, or the system does not say.
     """
-    points = [
-        (ended.turn, ended.held_mb)
-        for case in run.manifest.cases
-        if case.model.name == model
-        and (ended := run.endings.get(case.id))
-        and ended.turn is not None
-        and ended.held_mb is not None
-        and ended.turn >= WARM_UP
-        and not ended.cached
-    ]
+    ended = run.ending_table
+    turns, held = ended.numbers("turn"), ended.numbers("held_mb")
+    points = np.flatnonzero(
+        (run.case_table.models == model)
+        & (turns >= WARM_UP)
+        & ~np.isnan(held)
+        & ~ended.flags("cached")
+    )
     if len(points) < LEAST_EDITS:
         return None
     chosen = points[:: -(-len(points) // MOST_EDITS)]
-    turns, held = (np.array(side, np.float64) for side in zip(*chosen, strict=True))
+    turns, held = turns[chosen], held[chosen]
     first, second = np.triu_indices(len(chosen), 1)
     apart = turns[second] - turns[first]
     known = apart != 0

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.gate.limits import Columns, Groups
+from editproof.harness.gate.limits import Groups
+from editproof.harness.records.case_table import Columns
 from editproof.harness.records.cases import Case
-from editproof.harness.records.pairing import Pairing, is_stochastic, takes_seed
+from editproof.harness.records.pairing import Pairing, Scene, is_stochastic, takes_seed
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Finding, Outcome
 from editproof.harness.records.wording import count_noun, join_words, name_case
@@ -62,9 +63,10 @@ def find_status_changes(
     Of a stochastic model nearly all seeds of a scene must have, since one that lies near a limit
     falls on either side; where only some have got worse, it is a change that warns.
     """
+    ranks = _count_ranks(run, baseline, pairing)
     alike: dict[tuple[object, ...], list[_Ending]] = {}
     for (family, model), columns in groups.items():
-        if one := _compare_endings(run, baseline, pairing, family, model, columns):
+        if one := _compare_endings(run, baseline, pairing, family, model, columns, ranks):
             key = (one.outcome, model, one.was, one.now, apart(family, model))
             alike.setdefault(key, []).append(one)
     for endings in alike.values():
@@ -84,10 +86,16 @@ def find_status_changes(
 
 
 def _compare_endings(
-    run: Run, baseline: Run, pairing: Pairing, family: str, model: str, columns: Columns
+    run: Run,
+    baseline: Run,
+    pairing: Pairing,
+    family: str,
+    model: str,
+    columns: Columns,
+    ranks: Columns,
 ) -> _Ending | None:
     """How a family's edits end now; None: as before."""
-    steps = np.array([_step(run, baseline, pairing, int(column)) for column in columns])
+    steps = ranks[columns]
     if not steps.any():
         return None
     seeded = is_stochastic(baseline, model) or is_stochastic(run, model)
@@ -111,12 +119,13 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
     picture, and did not before: the seed is not passed on, and what is meant to be many tries is
     one.
     """
+    by_group: dict[tuple[str, str], list[Scene]] = {}
+    for scene in pairing.scenes:
+        by_group.setdefault((scene.family, scene.model), []).append(scene)
     for family, model in groups:
         if not is_stochastic(baseline, model) or not is_stochastic(run, model):
             continue
-        scenes = [
-            scene for scene in pairing.scenes if (scene.family, scene.model) == (family, model)
-        ]
+        scenes = by_group.get((family, model), [])
         stuck = [
             scene
             for scene in scenes
@@ -140,18 +149,20 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
 
 def _list_pictures(run: Run, columns: Iterable[int]) -> set[str]:
     """Hashes of their pictures; a refused edit has none."""
-    hashes = (run.endings[run.manifest.cases[column].id].actual for column in columns)
-    return {digest for digest in hashes if digest}
+    pictures = run.ending_table.texts("actual")
+    return {pictures[column] for column in columns} - {""}
 
 
-def _step(run: Run, baseline: Run, pairing: Pairing, column: int) -> int:
-    """How many ranks worse a case ended; 0: no worse, or nothing to compare."""
-    before, after = _list_statuses(run, baseline, pairing, run.manifest.cases[column].id)
-    return (
-        STATUSES.index(after) - STATUSES.index(before)
-        if before in STATUSES and after in STATUSES
-        else 0
-    )
+def _count_ranks(run: Run, baseline: Run, pairing: Pairing) -> Columns:
+    """How many ranks worse each case of the run ended; 0: no worse, or nothing to compare."""
+    ranks = np.zeros(len(run.manifest.cases), np.intp)
+    now, then = (side.ending_table.texts("status") for side in (run, baseline))
+    ours, theirs = pairing.find_columns(run, baseline)
+    moved = now[ours] != then[theirs]
+    for column, partner in zip(ours[moved].tolist(), theirs[moved].tolist(), strict=True):
+        if now[column] in STATUSES and then[partner] in STATUSES:
+            ranks[column] = STATUSES.index(now[column]) - STATUSES.index(then[partner])
+    return ranks
 
 
 def _list_statuses(run: Run, baseline: Run, pairing: Pairing, case_id: str) -> tuple[str, str]:
@@ -166,7 +177,7 @@ def _list_scenes(
     flagged = dict(zip(columns.tolist(), flags.tolist(), strict=True))
     scenes: dict[str, list[int]] = {}
     for column in columns.tolist():
-        scenes.setdefault(run.manifest.cases[column].name, []).append(column)
+        scenes.setdefault(run.case_table.names[column], []).append(column)
     found = []
     for scene in scenes.values():
         hit = [column for column in scene if flagged[column]]

@@ -42,10 +42,9 @@ def find_first_stages(
     Only where both sides ran on one seed: on another, every stochastic stage differs. A later turn
     has the stage of its chain's first turn: after that, both sides are given different pictures.
     """
-    cases = run.manifest.cases
-    first = {case.chain: column for column, case in enumerate(cases) if case.turn == 1}
-    starts = {column: first.get(cases[column].chain, column) for column in dict.fromkeys(columns)}
-    pairs = match_seeds(run, baseline, pairing, [cases[column].id for column in starts.values()])
+    starts = _find_first_turns(run, [*dict.fromkeys(columns)])
+    ids = run.case_table.column("id")
+    pairs = match_seeds(run, baseline, pairing, [ids[column] for column in starts.values()])
     if not pairs:
         return {}
     ours, theirs = (
@@ -60,18 +59,25 @@ def find_first_stages(
     return {column: found[start] for column, start in starts.items() if start in found}
 
 
+def _find_first_turns(run: Run, columns: Sequence[int]) -> dict[int, int]:
+    """For each column that of its chain's first turn; itself, where there is none."""
+    cases, turns = run.manifest.cases, run.case_table.column("turn")
+    if all(turns[column] == 1 for column in columns):
+        return {column: column for column in columns}
+    first = {case.chain: column for column, case in enumerate(cases) if case.turn == 1}
+    return {column: first.get(cases[column].chain, column) for column in columns}
+
+
 def match_seeds(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -> dict[str, str]:
     """Of these cases, those that the baseline has on the same seed, or without one, and their ids
     there.
     """
-    ours = {case.id: case for case in run.manifest.cases}
-    seeds = {case.id: case.seed for case in baseline.manifest.cases}
-    return {
-        one: pairing.ids[one]
-        for one in dict.fromkeys(ids)
-        if one in pairing.ids
-        and (
-            (ours[one].seed == seeds[pairing.ids[one]] and not ours[one].repeat)
-            or not is_stochastic(run, ours[one].model.name)
-        )
-    }
+    seeds, found = baseline.case_table.column("seed"), {}
+    for one in dict.fromkeys(ids):
+        case = run.manifest.cases[run.column_of[one]]
+        if (other := pairing.ids.get(one)) and (
+            (case.seed == seeds[baseline.column_of[other]] and not case.repeat)
+            or not is_stochastic(run, case.model.name)
+        ):
+            found[one] = other
+    return found

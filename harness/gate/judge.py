@@ -168,7 +168,8 @@ def judge(
         invalid.append(
             validity.explain_nothing_judged(run, noise, has_baseline=baseline is not None)
         )
-    unchanged = compared.looks.ids_in_state(run, "unchanged") if compared else ()
+    ids = run.case_table.column("id")
+    unchanged = tuple(ids[column] for column in compared.looks.unchanged) if compared else ()
     findings = sorted((waive(finding, run, all_waivers, day) for finding in found), key=_rank)
     judgements = tuple(judge_aspects(run, compared)) if compared else ()
     notes = [
@@ -197,6 +198,7 @@ def judge(
         unchanged=len(unchanged),
         baseline=name_place(baseline.run.folder) if baseline else "",
         notes=tuple(notes),
+        preliminary=bool(run.missing and run.endings) and len(invalid) == 1,
         seen_by=compared.looks.seen_by if compared else "",
     )
     return GateResult(verdict, compared.pairing if compared else None, unchanged)
@@ -235,9 +237,9 @@ def _score_scenes(
     seeded = [
         scene
         for scene in pairing.scenes
-        if scene.mode == "seeds" and _has_changed(scene.ours, looks)
+        if scene.mode == "seeds" and looks.list_changed(scene.ours)
     ]
-    shown = [looks.by_column[column] for scene in pairs for column in scene.ours]
+    shown = [one for scene in pairs for one in looks.list_changed(scene.ours)]
     shown = [one for one in shown if one.state in {"visible", "unknown"}]
     ours = [*(one.column for one in shown), *(column for scene in seeded for column in scene.ours)]
     theirs = [
@@ -275,10 +277,6 @@ def _find_uncompared(
                 yield run.manifest.cases[column].id
 
 
-def _has_changed(columns: Iterable[int], looks: Looks) -> bool:
-    return any(looks.by_column[column].state != "unchanged" for column in columns)
-
-
 def judge_aspects(run: Run, compared: BaselineComparison) -> Iterable[Judgement]:
     """What became of every aspect of every family and model."""
     outcomes = {id(one): cause.outcome for cause in compared.causes for one in cause.scored}
@@ -290,7 +288,7 @@ def judge_aspects(run: Run, compared: BaselineComparison) -> Iterable[Judgement]
         columns.setdefault((scene.family, scene.model), []).extend(scene.ours)
     for group, own in columns.items():
         scored = by_group.get(group, [])
-        looks = [compared.looks.by_column[column] for column in own]
+        looks = compared.looks.list_changed(own)
         for place, aspect in enumerate(ASPECTS):
             lost = float(sum(one.lost[place] for one in scored))
             won = float(sum(one.won[place] for one in scored))
@@ -311,20 +309,17 @@ def _of_aspect(lost: float, won: float, causes: set[Outcome], looks: Sequence[Lo
             return Outcome.IMPROVED
         worse = lost > PLAIN * won
         return Outcome.REGRESSED if worse and causes != {Outcome.IMPROVED} else Outcome.TRADED
-    quiet = all(
-        one.state == "unchanged" or one.difference is None or one.difference.visible
-        for one in looks
-    )
+    quiet = all(one.difference is None or one.difference.visible for one in looks)
     return Outcome.UNCHANGED if quiet else Outcome.INVISIBLE
 
 
 def _list_not_judged(run: Run, pairing: Pairing) -> Iterable[Judgement]:
     """Families and models of which nothing could be compared."""
     known = {(scene.family, scene.model) for scene in pairing.scenes}
-    cases = {case.id: case for case in run.manifest.cases}
     left: dict[tuple[str, str], int] = {}
     for case_id in (*pairing.new, *pairing.altered):
-        group = (cases[case_id].family, cases[case_id].model.name)
+        case = run.manifest.cases[run.column_of[case_id]]
+        group = (case.family, case.model.name)
         left[group] = left.get(group, 0) + 1
     for group, count in left.items():
         if group not in known:
@@ -345,11 +340,9 @@ def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
     for finding in compared.findings:
         if finding.outcome is Outcome.UNDERPOWERED:
             outcome |= {run.column_of[case_id]: finding.outcome for case_id in finding.cases}
-    found = []
+    found, ids = [], run.case_table.column("id")
     for one in compared.looks.by_column.values():
-        if one.state in {"unchanged", "no picture"} or (
-            one.difference is None and one.column not in outcome
-        ):
+        if one.state == "no picture" or (one.difference is None and one.column not in outcome):
             continue
         usual = (
             Outcome.INVISIBLE
@@ -362,7 +355,7 @@ def _list_changes(run: Run, compared: BaselineComparison) -> Iterable[Change]:
         away = round(one.difference.step, 4) if one.difference and one.difference.steps else None
         found.append(
             Change(
-                run.manifest.cases[one.column].id,
+                ids[one.column],
                 outcome.get(one.column, usual),
                 whole,
                 worst,

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from editproof.harness.gate import cost
+from editproof.harness.records.case_table import Columns, Objects
 from editproof.harness.records.cases import Case
 from editproof.harness.records.families import is_covered
 from editproof.harness.records.manifest import metric_name
@@ -22,7 +22,6 @@ from editproof.harness.suites.suite import list_shipped_budgets
 AT_RISK = 0.05
 """A budget kept with less than this share of its limit left is at risk."""
 
-Columns = npt.NDArray[np.intp]
 Groups = Mapping[tuple[str, str], Columns]
 """Family and model -> columns of their finished cases, in the order of the manifest."""
 
@@ -33,13 +32,20 @@ _COSTS = {
 }
 
 
+_COLUMNS = {"seconds": "seconds", "cpu": "cpu_s", "memory": "peak_mb"}
+"""Where a run says what an edit cost."""
+
+
 def group_columns(run: Run) -> Groups:
     """The finished cases by family and model."""
+    columns = np.flatnonzero(run.ending_table.finished)
+    groups = zip(
+        run.case_table.column("family")[columns], run.case_table.models[columns], strict=True
+    )
     found: dict[tuple[str, str], list[int]] = {}
-    for column, case in enumerate(run.manifest.cases):
-        if case.id in run.endings:
-            found.setdefault((case.family, case.model.name), []).append(column)
-    return {group: np.array(columns, np.intp) for group, columns in found.items()}
+    for column, group in zip(columns.tolist(), groups, strict=True):
+        found.setdefault(group, []).append(column)
+    return {group: np.array(own, np.intp) for group, own in found.items()}
 
 
 def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
@@ -74,7 +80,7 @@ def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, Numbe
     budgets = run.manifest.suite.budgets
     keys = tuple(dict.fromkeys(NumberKey(b.metric, b.region, b.stat) for b in budgets))
     grid = run.number_grid(keys)
-    steps = np.array([case.step for case in run.manifest.cases], np.intp)
+    steps = run.case_table.column("step")
     for budget in budgets:
         row = keys.index(NumberKey(budget.metric, budget.region, budget.stat))
         asked = _find_covered(budget, groups, steps)
@@ -91,13 +97,8 @@ def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, Numbe
 
 
 def _leave_failed_out(run: Run, groups: Groups) -> Groups:
-    failed = {run.column_of[case_id] for case_id, ending in run.endings.items() if ending.error}
-    if not failed:
-        return groups
-    return {
-        group: columns[[column not in failed for column in columns]]
-        for group, columns in groups.items()
-    }
+    errors = run.ending_table.texts("error")
+    return {group: columns[errors[columns] == ""] for group, columns in groups.items()}
 
 
 def accept_budgets(found: Sequence[Finding], run: Run, accepted: Run) -> list[Finding]:
@@ -169,7 +170,7 @@ def _identify(finding: Finding) -> tuple[object, ...]:
 
 def judge_limits(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each limit, and each family and model that it covers."""
-    steps = np.array([case.step for case in run.manifest.cases], np.intp)
+    steps = run.case_table.column("step")
     for limit in run.manifest.suite.limits:
         if limit.of == "growth":
             yield from judge_growth(run, limit, groups)
@@ -182,7 +183,7 @@ def judge_growth(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]:
     """One finding for each model: how much more memory its process holds after each edit."""
     for model in dict.fromkeys(model for _, model in groups):
         grown = cost.measure_growth(run, model)
-        case = next(case for case in run.manifest.cases if case.model.name == model)
+        case = run.manifest.cases[np.flatnonzero(run.case_table.models == model)[0]]
         group = ("all families", model)
         if grown is None:
             reason = (
@@ -224,7 +225,7 @@ def make_unjudged_finding(
     )
 
 
-def _find_covered(rule: Budget | Limit, groups: Groups, steps: npt.NDArray[np.intp]) -> Groups:
+def _find_covered(rule: Budget | Limit, groups: Groups, steps: Objects) -> Groups:
     found = {}
     for group, columns in groups.items():
         if rule.families and not is_covered(group[0], rule.families):
@@ -269,7 +270,7 @@ def _judge_budget(
     )
     past = columns[sign * (limit - grid.values[row, columns]) < 0]
     return _make_limit_finding(
-        "budget", group, words, evidence, case, [run.manifest.cases[at].id for at in past]
+        "budget", group, words, evidence, case, run.case_table.column("id")[past].tolist()
     )
 
 
@@ -301,27 +302,19 @@ def _make_limit_finding(
 
 def _judge_limit(run: Run, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
     words, unit = _COSTS[limit.of]
-    cases = [
-        run.manifest.cases[column]
-        for column in columns
-        if not run.endings[run.manifest.cases[column].id].error
-    ]
-    costs = [(_read_cost(run, limit, case.id), case) for case in cases]
-    known = [(cost, case) for cost, case in costs if cost is not None]
-    if not known or len(known) < len(costs):
-        reason = "this system does not say what an edit cost" if costs else "no edit was finished"
+    done = columns[run.ending_table.texts("error")[columns] == ""]
+    costs = run.ending_table.numbers(_COLUMNS[limit.of])[done]
+    if not len(done) or np.isnan(costs).any():
+        reason = (
+            "this system does not say what an edit cost" if len(done) else "no edit was finished"
+        )
         return make_unjudged_finding(
             "limit", Budget(limit.of, "all", "max"), reason, family=family, model=model
         )
-    worst, case = max(known, key=lambda pair: pair[0])
+    worst, case = float(costs.max()), run.manifest.cases[done[np.argmax(costs)]]
     evidence = Evidence(
-        limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(known)
+        limit.of, "all", "max", unit, None, worst, limit.max, limit.max - worst, samples=len(done)
     )
     text = f"{words} {number(worst, unit)}; the limit is {number(limit.max, unit)}"
-    past = [case.id for cost, case in known if cost > limit.max]
+    past = run.case_table.column("id")[done[costs > limit.max]].tolist()
     return _make_limit_finding("limit", (family, model), text, evidence, case, past)
-
-
-def _read_cost(run: Run, limit: Limit, case_id: str) -> float | None:
-    ended = run.endings[case_id]
-    return {"seconds": ended.seconds, "cpu": ended.cpu_s, "memory": ended.peak_mb}[limit.of]

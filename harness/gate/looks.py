@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from editproof.harness.metrics.core.colorvideovdp import explain_unavailable
 from editproof.harness.metrics.core.metric import Areas
@@ -30,7 +31,6 @@ from editproof.harness.pictures.differences import DifferenceStore, PicturePair,
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.cases import Case
-from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import (
     Mode,
@@ -46,7 +46,7 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Viewing
 from editproof.harness.suites.tasks import make_task
 
-State = Literal["unchanged", "invisible", "visible", "unknown", "no picture"]
+State = Literal["invisible", "visible", "unknown", "no picture"]
 """`unknown`: a picture is not there any more, so only its numbers tell. `no picture`: one side
 refused the edit, or both.
 """
@@ -82,7 +82,7 @@ class LookOptions:
 
 
 class Look(msgspec.Struct, frozen=True):
-    """One picture of a run beside the accepted one."""
+    """One picture of a run beside the accepted one, of which it is no copy."""
 
     column: int
     """Of the run."""
@@ -99,7 +99,10 @@ class Look(msgspec.Struct, frozen=True):
 class Looks:
     """Every picture of a run that has a counterpart."""
 
+    unchanged: tuple[int, ...]
+    """Columns of the run whose picture is an accepted one, bit for bit."""
     by_column: Mapping[int, Look]
+    """All others."""
     modes: Mapping[Subject, Mode] = field(default_factory=dict)
     """How each scene is compared, now that its pictures are known."""
     among_seeds: Mapping[Subject, tuple[Difference, ...]] = field(default_factory=dict)
@@ -107,17 +110,18 @@ class Looks:
     seen_by: str = ""
     """How visibility was measured."""
 
-    def ids_in_state(self, run: Run, state: State) -> tuple[str, ...]:
-        """Ids of the run's cases that are in that state."""
-        return tuple(
-            run.manifest.cases[column].id
-            for column, one in self.by_column.items()
-            if one.state == state
-        )
-
     def of(self, columns: Iterable[int], state: State) -> list[int]:
         """Those of the columns that are in that state."""
-        return [column for column in columns if self.by_column[column].state == state]
+        known = self.by_column
+        return [column for column in columns if column in known and known[column].state == state]
+
+    def find_difference(self, column: int) -> Difference | None:
+        """By how much a picture differs; None: it does not, or that is not known."""
+        return self.by_column[column].difference if column in self.by_column else None
+
+    def list_changed(self, columns: Iterable[int]) -> list[Look]:
+        """Those of the columns that changed."""
+        return [self.by_column[column] for column in columns if column in self.by_column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +137,36 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -
     """Compare every picture with the accepted one, bit for bit; what changed, as a viewer would see
     it.
     """
-    viewing = run.manifest.suite.viewing
+    viewing = {
+        family: viewing_of(run.manifest.suite.viewing, family)
+        for family in {scene.family for scene in pairing.scenes}
+    }
+    unchanged = _find_unchanged(run, baseline, pairing.scenes)
+    kept = set(unchanged)
+    changed = [
+        (scene, column, partner)
+        for scene in pairing.scenes
+        for column, partner in zip(scene.ours, scene.partners, strict=True)
+        if column not in kept
+    ]
     tasks = [
-        task for scene in pairing.scenes for task in _plan_tasks(run, baseline, scene, viewing)
+        task
+        for scene, column, partner in changed
+        for task in _plan_tasks(run, baseline, scene, column, partner, viewing[scene.family])
     ]
     store = DifferenceStore(run.folder, looking.cache)
     known, blind = _measure_tasks(run, baseline, tasks, store, looking)
     found = {
-        one.column: one
-        for scene in pairing.scenes
-        for one in _look_at_scene(run, baseline, scene, known, viewing)
+        column: _look_at(run, baseline, column, partner, known, viewing[scene.family])
+        for scene, column, partner in changed
     }
-    modes = {scene.subject: _choose_mode(run, baseline, scene, found) for scene in pairing.scenes}
+    modes = {
+        scene.subject: _choose_mode(run, baseline.run, scene, found) for scene in pairing.scenes
+    }
     seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
     among = {
-        scene.subject: list(_plan_seed_tasks(run, baseline, scene, viewing)) for scene in seeded
+        scene.subject: list(_plan_seed_tasks(run, baseline, scene, viewing[scene.family]))
+        for scene in seeded
     }
     more, _ = _measure_tasks(
         run, baseline, [task for own in among.values() for _, task in own], store, looking
@@ -161,106 +180,119 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -
         for subject, own in among.items()
     }
     return Looks(
-        found, modes, differences, f"{blind}. {BLIND}" if blind else _describe_viewing(viewing)
+        unchanged,
+        found,
+        modes,
+        differences,
+        f"{blind}. {BLIND}" if blind else _describe_viewing(run.manifest.suite.viewing),
     )
 
 
-def _choose_mode(run: Run, baseline: Baseline, scene: Scene, looks: Mapping[int, Look]) -> Mode:
+def _find_unchanged(run: Run, baseline: Baseline, scenes: Iterable[Scene]) -> tuple[int, ...]:
+    """Columns of the run whose picture is an accepted one, in the order of the scenes."""
+    ours = np.array([column for scene in scenes for column in scene.ours], np.intp)
+    partners = np.array([column for scene in scenes for column in scene.partners], np.intp)
+    pictures = run.ending_table.texts("actual")[ours]
+    same = pictures == baseline.run.ending_table.texts("actual")[partners]
+    for place in np.flatnonzero(~same) if baseline.also else ():
+        same[place] = pictures[place] in list_answers(baseline, partners[place])
+    return tuple(ours[same & (pictures != "")].tolist())
+
+
+def _choose_mode(run: Run, baseline: Run, scene: Scene, looks: Mapping[int, Look]) -> Mode:
     """How a scene is compared. Its seeds mean something where most of its pictures still are the
     accepted samples. Where that can't be told, what was found of the model stands.
     """
-    seeds = [run.manifest.cases[column].seed for column in scene.ours]
-    theirs = [baseline.run.manifest.cases[column].seed for column in scene.partners]
-    sides = (run, baseline.run)
-    if seeds != theirs or not all(
-        is_stochastic(side, scene.model) and takes_seed(side, scene.model) for side in sides
+    if not all(
+        is_stochastic(side, scene.model) and takes_seed(side, scene.model)
+        for side in (run, baseline)
+    ):
+        return scene.mode
+    ours, theirs = run.case_table.column("seed"), baseline.case_table.column("seed")
+    if any(
+        ours[column] != theirs[partner]
+        for column, partner in zip(scene.ours, scene.partners, strict=True)
     ):
         return scene.mode
     told = [
         word
         for column in scene.ours
-        if (word := _is_kept_sample(run, baseline, scene, looks[column])) is not None
+        if (word := _is_kept_sample(run, baseline, scene, looks.get(column))) is not None
     ]
     if not told:
         return scene.mode
     return "pairs" if 2 * sum(told) > len(scene.ours) else "seeds"
 
 
-def _is_kept_sample(run: Run, baseline: Baseline, scene: Scene, look: Look) -> bool | None:
+def _is_kept_sample(run: Run, baseline: Run, scene: Scene, look: Look | None) -> bool | None:
     """Whether a picture still is the accepted sample of its seed; None: that can't be told."""
-    if look.state == "unchanged":
+    if look is None:
         return True
     kept = look.difference.kept if look.difference else None
     if kept is not None:
         return KEPT <= kept <= 2 - KEPT
-    if (
-        len(scene.theirs) > 1
-        and len({_read_ending(baseline.run, column)[1].actual for column in scene.theirs}) == 1
-    ):
-        return (
-            len({_read_ending(run, column)[1].actual for column in scene.ours}) == 1
-        )  # no seed matters in this scene
+    if len(scene.theirs) > 1 and len(_list_pictures(baseline, scene.theirs)) == 1:
+        return len(_list_pictures(run, scene.ours)) == 1  # no seed matters in this scene
     return None
 
 
+def _list_pictures(run: Run, columns: Iterable[int]) -> set[str]:
+    pictures = run.ending_table.texts("actual")
+    return {pictures[column] for column in columns}
+
+
 def _plan_tasks(
-    run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+    run: Run,
+    baseline: Baseline,
+    scene: Scene,
+    column: int,
+    partner: int,
+    viewing: Viewing,
 ) -> Iterator[_Task]:
     """The pairs of pictures that differ."""
-    for column, partner in zip(scene.ours, scene.partners, strict=True):
-        case, mine = _read_ending(run, column)
-        accepted = list_answers(baseline, partner)
-        if mine.actual and accepted and mine.actual not in accepted:
-            other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
-            for digest in accepted:
-                yield _Task(
-                    PicturePair(
-                        digest, mine.actual, mine.expected, viewing_of(viewing, case.family)
-                    ),
-                    case,
-                    other,
-                )
+    ended = run.ending_table
+    image, expected = ended.texts("actual")[column], ended.texts("expected")[column]
+    accepted = list_answers(baseline, partner)
+    if image and accepted:
+        case = run.manifest.cases[column]
+        other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
+        for digest in accepted:
+            yield _Task(PicturePair(digest, image, expected, viewing), case, other)
 
 
 def _plan_seed_tasks(
-    run: Run, baseline: Baseline, scene: Scene, viewing: Sequence[Viewing]
+    run: Run, baseline: Baseline, scene: Scene, viewing: Viewing
 ) -> Iterator[tuple[bool, _Task]]:
     """Pairs of accepted pictures of a scene, and whether they are one picture."""
     columns = scene.theirs
     count = len(columns) if len(columns) > 2 else len(columns) - 1
-    case = run.manifest.cases[scene.ours[0]]
+    case, pictures = run.manifest.cases[scene.ours[0]], baseline.run.ending_table.texts("actual")
     for place in range(min(count, SEED_PAIRS)):
-        pair = (columns[place], columns[(place + 1) % len(columns)])
-        before, after = (_read_ending(baseline.run, column)[1].actual for column in pair)
+        before, after = pictures[columns[place]], pictures[columns[(place + 1) % len(columns)]]
         if before and after:
             yield (
                 before == after,
-                _Task(PicturePair(before, after, "", viewing_of(viewing, case.family)), case),
+                _Task(PicturePair(before, after, "", viewing), case),
             )
 
 
-def _look_at_scene(
+def _look_at(
     run: Run,
     baseline: Baseline,
-    scene: Scene,
+    column: int,
+    partner: int,
     known: Mapping[PicturePair, Difference],
-    viewing: Sequence[Viewing],
-) -> Iterator[Look]:
-    for column, partner in zip(scene.ours, scene.partners, strict=True):
-        case, mine = _read_ending(run, column)
-        accepted = list_answers(baseline, partner)
-        if mine.actual and mine.actual in accepted:
-            yield Look(column, partner, accepted.index(mine.actual), "unchanged")
-            continue
-        look_at = viewing_of(viewing, case.family)
-        pairs = [PicturePair(digest, mine.actual, mine.expected, look_at) for digest in accepted]
-        measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
-        if not measured:
-            refused = "refused" in {mine.status, _read_ending(baseline.run, partner)[1].status}
-            yield Look(column, partner, 0, "no picture" if refused else "unknown")
-            continue
-        place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
-        yield Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
+    viewing: Viewing,
+) -> Look:
+    ours, theirs = run.ending_table, baseline.run.ending_table
+    pictures = ours.texts("actual")[column], ours.texts("expected")[column]
+    pairs = [PicturePair(one, *pictures, viewing) for one in list_answers(baseline, partner)]
+    measured = [(place, known[pair]) for place, pair in enumerate(pairs) if pair in known]
+    if not measured:
+        statuses = {ours.texts("status")[column], theirs.texts("status")[partner]}
+        return Look(column, partner, 0, "no picture" if "refused" in statuses else "unknown")
+    place, nearest = min(measured, key=lambda one: (one[1].visible, one[1].jod))
+    return Look(column, partner, place, "visible" if nearest.visible else "invisible", nearest)
 
 
 def _measure_tasks(
@@ -356,11 +388,6 @@ def _describe_viewing(viewing: Sequence[Viewing]) -> str:
         f"{one.display}{f', {one.zoom:g} × zoom' if one.zoom != 1 else ''}" for one in looks
     )
     return f"ColorVideoVDP, {'; '.join(told)}"
-
-
-def _read_ending(run: Run, column: int) -> tuple[Case, CaseEnding]:
-    case = run.manifest.cases[column]
-    return case, run.endings[case.id]
 
 
 def _find_picture(folders: Sequence[Path], digest: str) -> Path:

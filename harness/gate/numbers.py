@@ -65,10 +65,9 @@ def read(
     """Read these columns of a run and of the accepted answers; `theirs` are columns of the first
     answer.
     """
-    ids = [answers[0].manifest.cases[column].id for column in theirs]
-    sides = [
-        (run, dict(zip(ours, (run.manifest.cases[column].id for column in ours), strict=True)))
-    ]
+    mine, yours = run.case_table.column("id"), answers[0].case_table.column("id")
+    ids = [yours[column] for column in theirs]
+    sides = [(run, {column: mine[column] for column in ours})]
     sides += [(side, dict(zip(theirs, ids, strict=True))) for side in answers]
     raw, turned = zip(
         *(_read_side(run, side, keys, columns) for side, columns in sides), strict=True

@@ -90,8 +90,7 @@ def judge_pairs(
     """Every visible picture that is compared as a pair."""
     margins = Margins(run, numbers.keys, noise)
     for scene in scenes:
-        for column in scene.ours:
-            look = looks.by_column[column]
+        for look in looks.list_changed(scene.ours):
             if look.state in {"visible", "unknown"}:
                 least = margins.find(scene.family, scene.model, cases=1)
                 scored = _pair(scene, look, numbers, least)

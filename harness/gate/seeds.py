@@ -406,7 +406,7 @@ def _score_sample(
         before=sample.before,
         after=after,
         margins=sample.margins,
-        difference=looks.by_column[seen[0]].difference,
+        difference=looks.find_difference(seen[0]),
         jod=_measure_beyond_seeds(sample.scene, looks, columns),
         answered=is_answered(numbers, after),
         p=p,
@@ -414,7 +414,7 @@ def _score_sample(
 
 
 def _mean_jod(looks: Looks, column: int) -> float:
-    difference = looks.by_column[column].difference
+    difference = looks.find_difference(column)
     return difference.jod if difference else 0.0
 
 
@@ -424,7 +424,7 @@ def _measure_beyond_seeds(scene: Scene, looks: Looks, columns: Iterable[int]) ->
     It is the larger of two. One is by how much more the new pictures differ from the accepted ones
     than those do among each other. The other is how far they moved from the right answer.
     """
-    found = [looks.by_column[column].difference for column in columns]
+    found = [looks.find_difference(column) for column in columns]
     seen = [difference for difference in found if difference is not None]
     if not seen:
         return None
@@ -447,7 +447,7 @@ def _step(seen: Sequence[Difference]) -> float:
 def _is_large(scored: Scored, sample: Sample, looks: Looks) -> bool:
     """Whether a scene's loss is LARGE_JOD or more, beyond what seeds are known to differ by."""
     columns = sample.scene.ours
-    seen = [one for column in columns if (one := looks.by_column[column].difference)]
+    seen = [one for column in columns if (one := looks.find_difference(column))]
     beyond = _measure_beyond(sample.scene, looks, seen)
     return scored.judged and min(_step(seen), beyond) >= LARGE_JOD
 

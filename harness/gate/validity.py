@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import find_comparable
 from editproof.harness.metrics.residue.unedited import ALL_UNEDITED
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.case_table import CaseTable
 from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
@@ -34,10 +37,12 @@ def check_suite(run: Run, baseline: Run) -> None:
 
 def _share_scenes(run: Run, baseline: Run) -> bool:
     """Whether a scene is asked at one scale on both sides."""
-    ours, theirs = (
-        {(case.scene, case.scale) for case in side.manifest.cases} for side in (run, baseline)
-    )
+    ours, theirs = (_list_scenes(side.case_table) for side in (run, baseline))
     return bool(ours & theirs)
+
+
+def _list_scenes(cases: CaseTable) -> set[tuple[object, ...]]:
+    return {*zip(cases.column("family"), cases.names, cases.column("scale"), strict=True)}
 
 
 def check_noise(run: Run, noise: NoiseFloor) -> None:
@@ -67,7 +72,8 @@ def of_run(run: Run) -> Iterable[str]:
         )
         yield f"{len(run.missing)} of {count_noun(total, 'case')} missing ({listed}). {step}"
     failed = [
-        case for case in run.manifest.cases if case.id in run.endings and run.endings[case.id].error
+        run.manifest.cases[column]
+        for column in np.flatnonzero(run.ending_table.texts("error") != "").tolist()
     ]
     if failed:
         cases = count_noun(total, "case")
@@ -125,7 +131,6 @@ def of_comparison(
                 f" compare. {where}`editproof baseline measure{added}` measures the accepted"
                 " pictures again"
             )
-    cases = {case.id: case for case in run.manifest.cases}
     for why, altered in _explain_altered(run, baseline.run, pairing.altered).items():
         listed = name_few([name_case(case) for case in altered])
         yield (
@@ -133,7 +138,7 @@ def of_comparison(
             " cases again: editproof baseline accept --case NAME --reason TEXT"
         )
     if unseen:
-        listed = name_few([name_case(cases[case_id]) for case_id in unseen])
+        listed = name_few(_name_ids(run, unseen))
         yield (
             f"{count_noun(len(unseen), 'case')} not compared: a picture is gone or of another size,"
             f" and no number with a margin is known on both sides ({listed}). Bring the pictures"
@@ -141,7 +146,7 @@ def of_comparison(
         )
     if pairing.new:
         models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
-        listed = name_few([name_case(cases[case_id]) for case_id in pairing.new])
+        listed = name_few(_name_ids(run, pairing.new))
         yield (
             f"{count_noun(len(pairing.new), 'case')} without an accepted picture ({listed}). The"
             f" baseline's models are {models}. To compare a model with one of them, run it under"
@@ -149,9 +154,15 @@ def of_comparison(
         )
 
 
+def _name_ids(run: Run, ids: Iterable[str]) -> list[str]:
+    return [name_case(run.manifest.cases[run.column_of[case_id]]) for case_id in ids]
+
+
 def _explain_altered(run: Run, baseline: Run, altered: Sequence[str]) -> dict[str, list[Case]]:
     """What became of scenes that are not the accepted ones any more -> their cases."""
-    theirs = {(case.scene, case.model.name): case for case in baseline.manifest.cases}
+    theirs = (
+        {(case.scene, case.model.name): case for case in baseline.manifest.cases} if altered else {}
+    )
     found: dict[str, list[Case]] = {}
     for case_id in altered:
         case = run.manifest.cases[run.column_of[case_id]]
@@ -193,14 +204,13 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
             " not seed by seed"
         )
     if pairing.unused:
-        cases = {case.id: case for case in baseline.run.manifest.cases}
-        listed = name_few([name_case(cases[case_id]) for case_id in pairing.unused])
+        listed = name_few(_name_ids(baseline.run, pairing.unused))
         yield (
             f"{count_noun(len(pairing.unused), 'case')} of the baseline not in this run, and not"
             f" judged ({listed}). If they are no longer needed, accept a whole run"
         )
     if changed := _compare_environment(run, baseline):
-        moved = any(look.state != "unchanged" for look in looks.by_column.values())
+        moved = looks.by_column
         effect = "What changed in pictures may come from that" if moved else "No picture changed"
         yield f"the environment changed: {changed}. {effect}"
 

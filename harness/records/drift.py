@@ -82,6 +82,8 @@ def measure_turn_drift(run: Run, *, by_family: bool = False) -> tuple[TurnDrift,
 def _find_chains(run: Run) -> list[list[int]]:
     """Columns of the chains of more than one turn."""
     found: dict[tuple[object, ...], list[int]] = {}
+    if all(turn == 1 for turn in run.case_table.column("turn")):
+        return []
     for column, case in enumerate(run.manifest.cases):
         found.setdefault(case.chain, []).append(column)
     return [columns for columns in found.values() if len(columns) > 1]

@@ -68,12 +68,20 @@ class Journal:
             while rest:
                 rest = rest[self._file.write(rest) :]
             if self._durable:
-                os.fsync(self._file.fileno())
+                _force_to_disk(self._file.fileno())
         return start, len(line)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _force_to_disk(handle: int) -> None:
+    """Content and length of a file; its times only where the system can't leave them out."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(handle)
+    else:
+        os.fsync(handle)
 
 
 def is_being_written(folder: Path) -> bool:

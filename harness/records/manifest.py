@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from editproof.harness.records.case_table import CaseTable, decode_cases, encode_cases
 from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import check_no_links, read_file
 from editproof.harness.records.json_files import (
+    add_checksum,
     check_content,
     decode_value,
-    encode_json,
     has_checksum,
     write_atomically,
 )
 from editproof.harness.records.old_names import rename_models
 from editproof.harness.records.shards import Shard
-from editproof.harness.records.suites import Model, Suite
+from editproof.harness.records.suites import Suite
 from editproof.harness.records.vocabulary import Better
 from editproof.pipelines.contract import Capabilities
 
@@ -32,13 +32,9 @@ SCHEMA = 2
 """1: editproof 0.1, without checksums."""
 READABLE = frozenset({1, SCHEMA})
 
-_AT_A_TIME = 4096
-"""Cases that are decoded at once."""
+_NO_CASES = b'"cases": []'
 
 _LEADS_OUT = re.compile(r"[/\\\0]")
-
-_SHARED = ("family", "params", "model", "files", "folder")
-"""Fields in which many cases agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,7 @@ class Manifest:
     """By model name."""
     metrics: Mapping[str, MetricInfo]
     """By metric name."""
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     """Where the edits were made."""
@@ -143,8 +139,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The content of `manifest.json`."""
-    return encode_json(manifest)
+    """The content of `manifest.json`: a line for each case."""
+    plain = msgspec.json.format(msgspec.json.encode(replace(manifest, cases=())), indent=1)
+    return (
+        add_checksum(plain.replace(_NO_CASES, _NO_CASES[:-2] + encode_cases(manifest.cases)))
+        + b"\n"
+    )
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -174,37 +174,24 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def _decode(data: bytes, path: Path) -> Manifest:
-    """A manifest. Its cases are decoded some at a time, so that a million fit into memory."""
+    """A manifest."""
     parts = decode_value(data, dict[str, msgspec.Raw], path, shown=False)
     without = msgspec.json.encode(parts | {"cases": msgspec.Raw(b"[]")})
     manifest = decode_value(without, Manifest, path)
-    left = decode_value(parts.get("cases", b"null"), list[msgspec.Raw], path, shown=False)
-    shared: dict[object, Any] = {}
-    cases: list[Case] = []
-    for start in range(0, len(left), _AT_A_TIME):
-        some = b"[" + b",".join(left[start : start + _AT_A_TIME]) + b"]"
-        cases += (_share(case, shared) for case in decode_value(some, list[Case], path))
-    return replace(manifest, cases=tuple(cases))
-
-
-def _share(case: Case, shared: dict[object, Any]) -> Case:
-    """The case just decoded, where what it has in common with others is one object."""
-    for name in _SHARED:
-        value = getattr(case, name)
-        key = value if isinstance(value, str | Model) else msgspec.json.encode(value)
-        object.__setattr__(case, name, shared.setdefault(key, value))
-    return case
+    cases = decode_value(parts.get("cases", b"null"), list[msgspec.Raw], path, shown=False)
+    return replace(manifest, cases=decode_cases(cases, path))
 
 
 def _check_names(manifest: Manifest, path: Path) -> None:
     """Raise DamagedError where names do not fit together, or one that folders and files are called
     by would lead elsewhere.
     """
-    for name in (manifest.suite.name, *(case.id for case in manifest.cases)):
+    cases = CaseTable.of(manifest.cases)
+    for name in (manifest.suite.name, *cases.column("id")):
         if not name.isalnum() and (not name or name.startswith(".") or _LEADS_OUT.search(name)):
             raise DamagedError(f"{path} is damaged: {name!r} can't be the name of a file")
-    if not manifest.cases:
+    if not cases:
         raise DamagedError(f"{path} is damaged: it names no case")
-    for case in manifest.cases:
-        if case.model.name not in manifest.pipelines:
-            raise DamagedError(f"{path} is damaged: it has no pipeline {case.model.name!r}")
+    for model in cases.list_models():
+        if model.name not in manifest.pipelines:
+            raise DamagedError(f"{path} is damaged: it has no pipeline {model.name!r}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from editproof.harness.records.cases import Case
+import numpy as np
+
+from editproof.harness.records.case_table import CaseTable
 from editproof.harness.records.manifest import Manifest, NotApplicable
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, join_words, name_few
@@ -25,9 +27,10 @@ def describe_left_out(left_out: Iterable[NotApplicable]) -> str:
 
 def list_fit_notes(manifest: Manifest) -> Iterator[str]:
     """What a person should know of how the suite was fitted to its models."""
+    cases = CaseTable.of(manifest.cases)
     for model in manifest.pipelines:
-        cases = [case for case in manifest.cases if case.model.name == model]
-        yield from _list_model_notes(manifest, model, cases)
+        own = np.flatnonzero(cases.models == model)
+        yield from _list_model_notes(manifest, model, cases.take(own))
     if manifest.not_applicable:
         count = count_noun(len(manifest.not_applicable), "scene")
         yield f"not applicable: {count}. {describe_left_out(manifest.not_applicable)}"
@@ -45,21 +48,22 @@ def list_resize_notes(run: Run) -> Iterator[str]:
             )
 
 
-def _list_model_notes(manifest: Manifest, model: str, cases: Sequence[Case]) -> Iterator[str]:
+def _list_model_notes(manifest: Manifest, model: str, cases: CaseTable) -> Iterator[str]:
     suite, can = manifest.suite, manifest.pipelines[model].capabilities
-    scales = sorted({case.scale for case in cases})
+    scales = sorted({*cases.column("scale")})
     if can.scales and suite.scale not in can.scales and scales:
         made = join_words([f"×{scale}" for scale in scales])
         yield f"{model} is asked at {made}, since it does not make the suite's ×{suite.scale}"
-    sizes = sorted({case.size for case in cases if case.size} - {suite.size})
+    sizes = sorted({*cases.column("size")} - {0, suite.size})
     if sizes:
         drawn = join_words([f"{size} px" for size in sizes])
         yield f"{model}: scenes are drawn at {drawn}, since it does not take {suite.size} px"
-    given = list(dict.fromkeys(case.scene for case in cases if case.given_mask))
+    handed = cases.take(np.flatnonzero(cases.column("given_mask")))
+    given = list(dict.fromkeys(case.scene for case in handed))
     if given:
         yield (
             f"{model} needs a mask: it is handed the true one where a scene gives none:"
             f" {count_noun(len(given), 'scene')} ({join_words(given)})"
         )
-    if any(case.repeat > 1 for case in cases):
+    if (cases.column("repeat") > 1).any():
         yield f"{model} takes no seed: its pictures of a scene are repeats"

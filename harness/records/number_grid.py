@@ -16,7 +16,7 @@ from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.tables import TableIndex, open_table
+from editproof.harness.records.tables import TableIndex, open_table, to_array, to_floats
 from editproof.harness.records.vocabulary import Region
 
 ABSENT = -1
@@ -134,7 +134,7 @@ class _GridBuilder:
             ]
             kept, row = kept[row >= 0], row[row >= 0]
             column = asked[kept]
-            value = _to_floats(batch.column("value"))[kept]
+            value = to_floats(batch.column("value"))[kept]
             state = _number_words(why, self._state_of, kept)
             self._values[row, column] = value
             self._states[row, column] = np.where(np.isnan(value), state, MEASURED)
@@ -157,7 +157,7 @@ def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKe
     for batch in _read_batches(path, ["metric", "region", "stat"], index):
         parts = [_encode_words(batch, name) for name in ("metric", "region", "stat")]
         names = [part.dictionary.to_pylist() for part in parts]
-        places = [_to_array(part.indices) for part in parts]
+        places = [to_array(part.indices) for part in parts]
         code = (places[0] * len(names[1]) + places[1]) * len(names[2]) + places[2]
         for at in np.sort(_find_first(code)):
             m, r, s = (words[place[at]] for words, place in zip(names, places, strict=True))
@@ -202,26 +202,4 @@ def _number_words(
 ) -> npt.NDArray[np.intp]:
     """These rows of the column, each of its words as a number."""
     numbers = np.array([number(word) for word in part.dictionary.to_pylist()], np.intp)
-    return np.asarray(numbers[_to_array(part.indices)[rows]], np.intp)
-
-
-def _to_floats(column: Any) -> npt.NDArray[np.float64]:
-    """The column's numbers; NaN: none."""
-    if not column.null_count:
-        return np.asarray(_to_array(column), np.float64)
-    there = np.unpackbits(_to_bytes(column.buffers()[0]), bitorder="little")[column.offset :][
-        : len(column)
-    ]
-    values = np.frombuffer(column.buffers()[1], np.float64)[column.offset :][: len(column)]
-    return np.where(there, values, np.nan)
-
-
-def _to_bytes(buffer: Any) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(buffer, np.uint8)
-
-
-def _to_array(column: Any) -> npt.NDArray[Any]:
-    """A column without gaps, not copied. (pyarrow's own conversion imports pandas, which takes
-    longer than all the rest.)
-    """
-    return np.from_dlpack(column)
+    return np.asarray(numbers[to_array(part.indices)[rows]], np.intp)

@@ -15,7 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.case_table import Columns
 from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
 from editproof.harness.records.manifest import Manifest
@@ -74,6 +77,12 @@ class Pairing:
     other_seeds: tuple[str, ...]
     """Models that ran on other seeds than the accepted ones, where that matters."""
 
+    def find_columns(self, run: Run, baseline: Run) -> tuple[Columns, Columns]:
+        """`ids` as columns of the run, and of the baseline."""
+        ours, theirs = run.column_of, baseline.column_of
+        mine = np.array([ours[case_id] for case_id in self.ids], np.intp)
+        return mine, np.array([theirs[case_id] for case_id in self.ids.values()], np.intp)
+
     def with_modes(self, modes: Mapping[Subject, Mode]) -> Pairing:
         """The pairing where some scenes are compared in another way than it seemed before their
         pictures were looked at.
@@ -81,7 +90,10 @@ class Pairing:
         return replace(
             self,
             scenes=tuple(
-                one._replace(mode=modes.get(one.subject, one.mode)) for one in self.scenes
+                one
+                if modes.get(one.subject, one.mode) == one.mode
+                else one._replace(mode=modes[one.subject])
+                for one in self.scenes
             ),
         )
 
@@ -89,6 +101,8 @@ class Pairing:
 def pair(run: Run, baseline: Run) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
     ours, theirs = _by_subject(run), _by_subject(baseline)
+    turns = run.case_table.column("turn")
+    our_ids, their_ids = (side.case_table.column("id") for side in (run, baseline))
     modes = {
         model: _choose_mode(run, baseline, model)
         for model in dict.fromkeys(subject[2] for subject in ours)
@@ -100,9 +114,9 @@ def pair(run: Run, baseline: Run) -> Pairing:
     for subject, columns in ours.items():
         accepted = theirs.get(subject, [])
         if not accepted:
-            new += [run.manifest.cases[column].id for column in columns]
+            new += [_case_id(run, column) for column in columns]
         elif not _is_same_scene(run, baseline, columns, accepted) or (
-            run.manifest.cases[columns[0]].turn > 1
+            turns[columns[0]] > 1
             and not _is_same_scene(
                 run,
                 baseline,
@@ -110,22 +124,23 @@ def pair(run: Run, baseline: Run) -> Pairing:
                 _find_first_turn(baseline, theirs, accepted),
             )
         ):
-            altered += [run.manifest.cases[column].id for column in columns]
+            altered += [_case_id(run, column) for column in columns]
         else:
             mode = modes[subject[2]]
             own = _find_partners(run, baseline, columns, accepted)
-            kept = [column for column in columns if column in own] if mode == "pairs" else columns
-            new += [run.manifest.cases[column].id for column in columns if column not in kept]
-            ids |= {
-                _case_id(run, column): _case_id(baseline, own.get(column, accepted[0]))
-                for column in kept
-            }
-            beside = match_seeds(
-                [run.manifest.cases[column].seed for column in kept], baseline, accepted
-            )
-            partners = [own.get(column, other) for column, other in zip(kept, beside, strict=True)]
+            kept = columns if len(own) == len(columns) or mode == "seeds" else [*own]
+            new += [
+                _case_id(run, column) for column in columns if column not in own and mode == "pairs"
+            ]
+            beside = own
+            if len(own) < len(kept):
+                others = match_seeds(_list_seeds(run, kept), baseline, accepted)
+                beside = dict(zip(kept, others, strict=True)) | own
+            for column in kept:
+                ids[our_ids[column]] = their_ids[own.get(column, accepted[0])]
+            partners = tuple(beside[column] for column in kept)
             if kept:
-                scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), tuple(partners)))
+                scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), partners))
     unused = [
         _case_id(baseline, column)
         for subject, columns in theirs.items()
@@ -180,13 +195,10 @@ def find_other_seed(seed: int, baseline: Run, partner: int, accepted: Sequence[i
     """Hash of an accepted picture of the scene that another seed gave; empty: the partner is not of
     this seed, or every seed gave the same picture.
     """
-    if baseline.manifest.cases[partner].seed != seed:
+    if baseline.case_table.column("seed")[partner] != seed:
         return ""
-    start = list(accepted).index(partner)
-    given = [
-        baseline.endings[_case_id(baseline, column)].actual
-        for column in (*accepted[start:], *accepted[:start])
-    ]
+    start, pictures = list(accepted).index(partner), baseline.ending_table.texts("actual")
+    given = [pictures[column] for column in (*accepted[start:], *accepted[:start])]
     return next((picture for picture in given if picture and picture != given[0]), "")
 
 
@@ -194,19 +206,17 @@ def match_seeds(seeds: Sequence[int], baseline: Run, accepted: Sequence[int]) ->
     """For each seed of a scene one of its accepted columns: of the same seed, else the first for
     the first, and so on.
     """
-    known = {baseline.manifest.cases[column].seed: column for column in accepted}
+    known = dict(zip(_list_seeds(baseline, accepted), accepted, strict=True))
     return [known.get(seed, accepted[place % len(accepted)]) for place, seed in enumerate(seeds)]
 
 
 def list_answers(baseline: Baseline, column: int) -> tuple[str, ...]:
     """Hashes of the pictures that are right for an accepted case, the first answer first."""
-    case_id = baseline.run.manifest.cases[column].id
-    reruns = (baseline.run, *baseline.also)
-    return tuple(
-        dict.fromkeys(
-            ended.actual for run in reruns if (ended := run.endings.get(case_id)) and ended.actual
-        )
-    )
+    case_id = _case_id(baseline.run, column)
+    places = [(run, run.column_of.get(case_id)) for run in baseline.also]
+    found = [(baseline.run, column), *((run, at) for run, at in places if at is not None)]
+    answers = (run.ending_table.texts("actual")[at] for run, at in found)
+    return tuple(dict.fromkeys(filter(None, answers)))
 
 
 def is_stochastic(run: Run, model: str) -> bool:
@@ -223,11 +233,12 @@ def takes_seed(run: Run, model: str) -> bool:
 
 def _by_subject(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
+    cases, ended = run.case_table, run.ending_table
+    columns = np.flatnonzero(ended.finished & (ended.texts("error") == ""))
+    parts = (part[columns] for part in (cases.column("family"), cases.names, cases.models))
     found: dict[Subject, list[int]] = {}
-    for column, case in enumerate(run.manifest.cases):
-        ended = run.endings.get(case.id)
-        if ended and not ended.error:
-            found.setdefault((case.family, case.name, case.model.name), []).append(column)
+    for column, subject in zip(columns.tolist(), zip(*parts, strict=True), strict=True):
+        found.setdefault(subject, []).append(column)
     return found
 
 
@@ -238,17 +249,12 @@ def _choose_mode(run: Run, baseline: Run, model: str) -> Mode:
         return "pairs"
     if not all(seeded) or not (takes_seed(run, model) and takes_seed(baseline, model)):
         return "seeds"
-    known = {
-        case.id: baseline.endings[case.id].actual
-        for case in baseline.manifest.cases
-        if case.id in baseline.endings
-    }
+    known, theirs = baseline.column_of, baseline.ending_table.texts("actual")
+    own = run.case_table.models == model
+    ids, pictures = run.case_table.column("id")[own], run.ending_table.texts("actual")[own]
     same = any(
-        case.model.name == model
-        and (ended := run.endings.get(case.id))
-        and ended.actual
-        and known.get(case.id) == ended.actual
-        for case in run.manifest.cases
+        picture and one in known and theirs[known[one]] == picture
+        for one, picture in zip(ids, pictures, strict=True)
     )
     return "pairs" if same else "seeds"
 
@@ -259,13 +265,16 @@ def _find_partners(
     """For each column of the run the accepted one on the same seed; of a deterministic model its
     only one.
     """
-    seeds = {baseline.manifest.cases[column].seed: column for column in theirs}
-    model = baseline.manifest.cases[theirs[0]].model.name
-    if not is_stochastic(baseline, model):
+    if not is_stochastic(baseline, baseline.case_table.models[theirs[0]]):
         return dict.fromkeys(ours, theirs[0])
-    return {
-        column: seeds[seed] for column in ours if (seed := run.manifest.cases[column].seed) in seeds
-    }
+    seeds = dict(zip(_list_seeds(baseline, theirs), theirs, strict=True))
+    own = zip(ours, _list_seeds(run, ours), strict=True)
+    return {column: seeds[seed] for column, seed in own if seed in seeds}
+
+
+def _list_seeds(run: Run, columns: Sequence[int]) -> list[int]:
+    seeds = run.case_table.column("seed")
+    return [seeds[column] for column in columns]
 
 
 def _is_same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -274,9 +283,9 @@ def _is_same_scene(run: Run, baseline: Run, ours: Sequence[int], theirs: Sequenc
     Otherwise a drawn scene is known by its parameters, and one of the user's own by its request.
     Both are known by their pixels, whatever file those lie in.
     """
-    if {_case_id(run, column) for column in ours} & {
-        _case_id(baseline, column) for column in theirs
-    }:
+    if _case_id(run, ours[0]) == _case_id(baseline, theirs[0]) or not {
+        _case_id(run, column) for column in ours
+    }.isdisjoint(_case_id(baseline, column) for column in theirs):
         return True
     mine, yours = run.manifest.cases[ours[0]], baseline.manifest.cases[theirs[0]]
     if _identity(mine) != _identity(yours) or (
@@ -317,12 +326,12 @@ def _on_other_seeds(run: Run, baseline: Run, scenes: Iterable[Scene]) -> Iterabl
     for model in dict.fromkeys(scene.model for scene in scenes if scene.mode == "seeds"):
         if is_stochastic(run, model) and is_stochastic(baseline, model):
             seeds = [
-                {c.seed for c in run.manifest.cases if c.model.name == model}
-                for run in (run, baseline)
+                set(side.case_table.column("seed")[side.case_table.models == model])
+                for side in (run, baseline)
             ]
             if not seeds[0] & seeds[1]:
                 yield model
 
 
 def _case_id(run: Run, column: int) -> str:
-    return run.manifest.cases[column].id
+    return str(run.case_table.column("id")[column])

@@ -26,12 +26,19 @@ def strip_control(text: str) -> str:
     Line ends and tabs stay, control characters and escape sequences go, and `::error::` or
     `##[error]` at the start of a line gets a blank inside. What UTF-8 can't say becomes `?`.
     """
-    if text.isascii() and text.isprintable() and "::" not in text and "##" not in text:
+    if is_plain(text):
         return text
     text = _LINE_ENDS.sub("\n", _ESCAPES.sub("", text))
     text = text.encode("utf-8", "replace").decode()
     text = "".join(char for char in text if char in "\n\t" or _is_harmless(char))
     return _OLD_COMMAND.sub("## ", _COMMAND.sub(r"\1: ", text))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text certainly has nothing that `strip_control` would change; and so has no part of
+    it.
+    """
+    return text.isascii() and text.isprintable() and "::" not in text and "##" not in text
 
 
 def _is_harmless(char: str) -> bool:

@@ -24,10 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from editproof.harness.records import tables
+from editproof.harness.records.case_table import CaseTable
 from editproof.harness.records.cases import Case, CaseRecord
 from editproof.harness.records.digests import is_digest
+from editproof.harness.records.ending_table import EndingTable
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import read_file
@@ -112,14 +115,25 @@ class Run:
         return self.known_verdict
 
     @cached_property
-    def missing(self) -> tuple[Case, ...]:
-        """Cases that are not finished."""
-        return tuple(case for case in self.manifest.cases if case.id not in self.endings)
+    def case_table(self) -> CaseTable:
+        """The planned cases by column."""
+        return CaseTable.of(self.manifest.cases)
 
     @cached_property
+    def ending_table(self) -> EndingTable:
+        """How they ended, by column."""
+        return EndingTable.of(self.case_table, self.endings)
+
+    @cached_property
+    def missing(self) -> tuple[Case, ...]:
+        """Cases that are not finished."""
+        left = np.flatnonzero(~self.ending_table.finished).tolist()
+        return tuple(self.manifest.cases[column] for column in left)
+
+    @property
     def column_of(self) -> dict[str, int]:
         """Case id -> its place in the manifest, which is its column in a grid of numbers."""
-        return {case.id: column for column, case in enumerate(self.manifest.cases)}
+        return self.case_table.column_of
 
     @property
     def measurements(self) -> pd.DataFrame:
@@ -212,8 +226,7 @@ def load(folder: Path | str) -> Run:
     index = tables.read_current_index(folder)
     if index is None:
         return _read_from_journal(folder, manifest)
-    known = tables.read_endings(folder, index)
-    endings = {case.id: known[case.id] for case in manifest.cases if case.id in known}
+    endings = tables.read_endings(folder, index, CaseTable.of(manifest.cases))
     return Run(folder, manifest, endings, table_index=index)
 
 

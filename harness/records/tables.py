@@ -9,15 +9,20 @@ from dataclasses import fields
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from editproof.harness.records.case_table import CaseTable, Objects
 from editproof.harness.records.cases import Case, CaseRecord, Measurement
+from editproof.harness.records.ending_table import KINDS, EndingTable
 from editproof.harness.records.endings import CaseEnding, make_ending
 from editproof.harness.records.errors import DamagedError, plain_line
 from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest, read_json, write_json
+from editproof.harness.records.plain_text import is_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +49,8 @@ _OF_CASE: Mapping[str, Callable[[Case], object]] = {
 }
 _OF_MEASUREMENT = [field.name for field in fields(Measurement)]
 
-_KINDS = get_type_hints(CaseEnding)
-"""Column of `cases.parquet` -> what its values are."""
-
+_NEEDED = {"status", "reason", "seconds", "peak_mb", "cached", "error"}
+"""Columns of `cases.parquet` that it has always had."""
 
 _AT_A_TIME = 256
 """Cases whose rows are held in memory while a table is written."""
@@ -94,42 +98,80 @@ def read_current_index(folder: Path) -> TableIndex | None:
     return index if there else None
 
 
-def read_endings(folder: Path, index: TableIndex) -> dict[str, CaseEnding]:
-    """Case id -> how it ended, from `cases.parquet`. Raises DamagedError."""
+def read_endings(folder: Path, index: TableIndex, cases: CaseTable) -> EndingTable:
+    """How the cases of a run ended, from `cases.parquet`. Raises DamagedError."""
     path = folder / CASES
-    found: dict[str, CaseEnding] = {}
+    found = EndingTable(cases)
     with open_table(path, ["case_id"], index) as file:
-        there = [name for name in _KINDS if name in file.schema_arrow.names]
+        there = [name for name in KINDS if name in file.schema_arrow.names]
+        if missing := _NEEDED - {*there}:
+            raise DamagedError(_explain_damage(path, f"it has no column {min(missing)!r}"))
         for batch in file.iter_batches(columns=["case_id", *there]):
             try:
-                columns = {name: _read_column(batch.column(name), _KINDS[name]) for name in there}
-                endings = _make_endings(columns)
+                columns = {name: _read_column(batch.column(name), KINDS[name]) for name in there}
             except (msgspec.ValidationError, TypeError) as error:
-                raise DamagedError(
-                    f"{path} is damaged: {error}. Remove it, and the journal is read instead"
-                ) from error
-            found.update(zip(batch.column("case_id").to_pylist(), endings, strict=True))
+                raise DamagedError(_explain_damage(path, error)) from error
+            found.add(batch.column("case_id").to_pylist(), columns)
     return found
 
 
-def _make_endings(columns: Mapping[str, list[Any]]) -> list[CaseEnding]:
-    """Endings of some cases, by column; 0.1 has not all columns. Raises TypeError where one is
-    missing that has always been there.
+def _explain_damage(path: Path, reason: object) -> str:
+    return f"{path} is damaged: {reason}. Remove it, and the journal is read instead"
+
+
+def _read_column(column: Any, kind: Any) -> npt.NDArray[Any]:
+    """The column's values; NaN: none. Equal texts are one object. Raises TypeError where they are
+    not of that kind.
     """
-    rows = zip(*columns.values(), strict=True)
-    if len(columns) == len(_KINDS):
-        return [CaseEnding(*row) for row in rows]
-    return [CaseEnding(**dict(zip(columns, row, strict=True))) for row in rows]
+    import pyarrow as pa
+
+    if kind is str:
+        return _read_texts(column)
+    may_lack = kind not in {bool, float}
+    if may_lack and column.null_count == len(column):
+        return np.full(len(column), np.nan)
+    fitting = {bool: pa.types.is_boolean, int | None: pa.types.is_integer}
+    fits = fitting.get(
+        kind, lambda found: pa.types.is_floating(found) or pa.types.is_integer(found)
+    )
+    if not fits(column.type) or (column.null_count and not may_lack):
+        raise TypeError(f"a column of {kind} has values of {column.type}")
+    return _to_flags(column) if kind is bool else to_floats(column)
 
 
-def _read_column(column: Any, kind: Any) -> list[Any]:
-    """The column's values, which must be of that kind. Equal texts are one object."""
-    if kind is not str:
-        return msgspec.convert(column.to_pylist(), list[kind])
+def _read_texts(column: Any) -> Objects:
     encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    if encoded.null_count:
+        raise TypeError("a text is missing")
     words = msgspec.convert(encoded.dictionary.to_pylist(), list[str])
-    plain = [plain_line(word) for word in words]
-    return [plain[at] for at in msgspec.convert(encoded.indices.to_pylist(), list[int])]
+    plain = words if is_plain("".join(words)) else [*map(plain_line, words)]
+    texts = np.array([*plain, ""], object)[:-1]
+    return np.asarray(texts[to_array(encoded.indices)], object)
+
+
+def to_floats(column: Any) -> npt.NDArray[np.float64]:
+    """The column's numbers; NaN: none."""
+    if not column.null_count:
+        return np.asarray(to_array(column), np.float64)
+    there = _unpack_bits(column, column.buffers()[0])
+    values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    return np.where(there, values[column.offset :][: len(column)], np.nan)
+
+
+def to_array(column: Any) -> npt.NDArray[Any]:
+    """A column without gaps, not copied. (pyarrow's own conversion imports pandas, which takes
+    longer than all the rest.)
+    """
+    return np.from_dlpack(column)
+
+
+def _to_flags(column: Any) -> npt.NDArray[np.bool_]:
+    return _unpack_bits(column, column.buffers()[1]).astype(bool)
+
+
+def _unpack_bits(column: Any, bits: Any) -> npt.NDArray[np.uint8]:
+    packed = np.frombuffer(bits, np.uint8)
+    return np.unpackbits(packed, bitorder="little")[column.offset :][: len(column)]
 
 
 def _measure_journal(folder: Path) -> int:

@@ -168,6 +168,8 @@ class Verdict:
     """What a person should know though it changes nothing: expired waivers, unused entries of the
     baseline, other seeds.
     """
+    preliminary: bool = False
+    """Only a part of the cases has ended, and nothing else keeps the run from being judged."""
     seen_by: str = ""
     """How visibility was measured: the viewing conditions, or the limits that stood in for them."""
     schema: int = VERDICT_SCHEMA

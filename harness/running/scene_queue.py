@@ -18,17 +18,17 @@ class SceneQueue:
 
     def __init__(self, work: Sequence[Work], ends_at: float | None = None) -> None:
         """`ends_at`: from then on nothing is handed out, seconds of the monotonic clock."""
-        scenes: dict[tuple[object, ...], deque[deque[Work]]] = {}
+        scenes: dict[tuple[object, ...], deque[list[Work]]] = {}
         for one in work:
             first = one.cases[0]
             chains = scenes.setdefault(replace(first, turn=1).scene_key, deque())
             if first.turn > 1 and chains and chains[-1][-1].cases[0].chain == first.chain:
                 chains[-1].append(one)
             else:
-                chains.append(deque([one]))
+                chains.append([one])
         self._waiting = deque(scenes.values())
-        self._current: dict[int, deque[deque[Work]]] = {}
-        self._chains: dict[int, deque[Work]] = {}
+        self._current: dict[int, deque[list[Work]]] = {}
+        self._chains: dict[int, list[Work]] = {}
         self._ends_at = ends_at
         self.left = len(work)
         """How much is not handed out."""
@@ -42,13 +42,13 @@ class SceneQueue:
         if not self._chains[worker]:
             return None
         self.left -= 1
-        return self._chains[worker].popleft()
+        return self._chains[worker].pop(0)
 
     def give_back(self, worker: int, work: Work | None) -> None:
         """Take back what a lost worker was at, and what was kept for it: others do it first."""
-        chain = self._chains.pop(worker, deque())
+        chain = self._chains.pop(worker, [])
         if work is not None:
-            chain.appendleft(work)
+            chain.insert(0, work)
             self.left += 1
         scene = self._current.pop(worker, deque())
         if chain:
@@ -57,14 +57,14 @@ class SceneQueue:
         if scene and not shared:
             self._waiting.appendleft(scene)
 
-    def _next_chain(self, worker: int) -> deque[Work]:
+    def _next_chain(self, worker: int) -> list[Work]:
         """What nobody has started yet; empty when all is handed out."""
         if not self._current.get(worker):
             if self._waiting:
                 self._current[worker] = self._waiting.popleft()
             else:
                 self._current[worker] = max(self._current.values(), key=len, default=deque())
-        return self._current[worker].popleft() if self._current[worker] else deque()
+        return self._current[worker].popleft() if self._current[worker] else []
 
 
 def spread_families(work: Sequence[EditWork]) -> list[EditWork]:

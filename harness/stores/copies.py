@@ -23,6 +23,9 @@ from platformdirs import user_cache_path
 from editproof.harness.records.errors import UsageError
 from editproof.harness.stores.places import SCHEMES, StoreUrl, check_url, find_local, find_url
 
+_PLACES = ("EDITPROOF_CACHE", "XDG_CACHE_HOME", "HOME")
+"""What of the environment says where the cache lies, beside the working folder."""
+
 
 def find_folder(place: Path | str) -> Path:
     """The local folder of a place: the path itself, or where the copy of a URL lies, or would.
@@ -87,7 +90,11 @@ def locked_copy(folder: Path) -> Iterator[None]:
 
 def find_copies_root() -> Path:
     """The folder of all copies: beside the cache, unless that is at a URL."""
-    named = os.environ.get("EDITPROOF_CACHE", "")
+    return _find_copies_root(*(os.environ.get(name, "") for name in _PLACES), Path.cwd())
+
+
+@cache  # it is asked for each picture that a folder lacks
+def _find_copies_root(named: str, *_: object) -> Path:
     is_local = named and not find_url(named)
     cache_folder = Path(named).expanduser() if is_local else user_cache_path("editproof")
     return (cache_folder / "copies").resolve()

@@ -221,10 +221,12 @@ def list_jod_lines(verdict: Verdict) -> list[str]:
 
 def write_headline(verdict: Verdict) -> str:
     """The verdict in a word or four. A pass is a run that was judged, and that nothing failed."""
+    failing = [finding for finding in verdict.findings if finding.fails]
+    if verdict.preliminary:
+        return "preliminary: fails so far" if failing else "preliminary: nothing fails so far"
     if verdict.invalid:
         return "could not be judged"
     if verdict.exit_code is ExitCode.REGRESSION:
-        failing = [finding for finding in verdict.findings if finding.fails]
         if failing and all(finding.rule in PAST for finding in failing):
             return PAST[failing[0].rule]
         worst = min(
@@ -242,8 +244,9 @@ def sum_up(verdict: Verdict) -> str:
     """What became of the pictures and how many findings there are, on one line."""
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
+    word = "preliminary" if verdict.preliminary else "provisional"
     said = (
-        [count_noun(len(found), "provisional finding" if verdict.invalid else "finding")]
+        [count_noun(len(found), f"{word} finding" if verdict.invalid else "finding")]
         if found
         else []
     )

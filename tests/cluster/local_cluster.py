@@ -97,6 +97,10 @@ class LocalCluster:
         for pid in self.nodes[number]:
             _send(pid, signal.SIGKILL)
 
+    def freeze_node(self, number: int) -> None:
+        """SIGSTOP to a node's raylet, until the cluster stops."""
+        _send(self.nodes[number][-1], signal.SIGSTOP)
+
     def stop(self) -> None:
         """End all processes of the cluster."""
         if self._keeper is None:

@@ -94,6 +94,17 @@ def test_a_node_is_killed(folder: Path, own_cluster: LocalCluster) -> None:
 
 
 @pytest.mark.slow
+def test_a_node_is_frozen(folder: Path, own_cluster: LocalCluster) -> None:
+    """Its raylet says nothing more, though its workers live: it counts as lost."""
+    going = start_on(own_cluster, ["--out", "run", *SLOW_EDITS])
+    wait_for_cases(folder / "run", 1, going)
+    own_cluster.freeze_node(1)
+    said, wrong = going.communicate()
+    assert going.returncode == 0, said + wrong
+    assert_whole(folder / "run")
+
+
+@pytest.mark.slow
 def test_the_head_is_killed(folder: Path, own_cluster: LocalCluster) -> None:
     """The run stops with one line that says how to go on, and goes on with another cluster."""
     going = start_on(own_cluster, ["--out", "run", *SLOW_EDITS])

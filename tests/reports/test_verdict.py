@@ -129,6 +129,14 @@ def test_what_fails_the_build_is_said_where_it_is_not_clear() -> None:
         ),
         (replace(verdict(code=ExitCode.OK), invalid=("no",)), "could not be judged"),
         (verdict(code=ExitCode.INCOMPLETE, outcome=Outcome.ERROR), "could not be judged"),
+        (
+            replace(verdict(FINDING, invalid=("no",)), preliminary=True),
+            "preliminary: fails so far",
+        ),
+        (
+            replace(verdict(invalid=("no",)), preliminary=True),
+            "preliminary: nothing fails so far",
+        ),
     ],
 )
 def test_headline(judged: Verdict, word: str) -> None:

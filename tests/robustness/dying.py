@@ -18,7 +18,7 @@ import pytest
 from editproof.harness.baselines import folder_lock
 from editproof.harness.stores.objects import ObjectFolder
 
-STEPS = ("fsync", "rename", "replace", "unlink", "remove", "rmdir", "link", "mkdir")
+STEPS = ("fsync", "fdatasync", "rename", "replace", "unlink", "remove", "rmdir", "link", "mkdir")
 """Functions of `os` that count."""
 DIED = 77
 EVERY = int(os.environ.get("EDITPROOF_ATTACK_EVERY", "4"))

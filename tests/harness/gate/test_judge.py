@@ -152,6 +152,19 @@ def test_what_was_not_measured_never_passes_and_never_regresses(run: Run, part: 
     assert any(part in reason for reason in verdict.invalid), verdict.invalid
 
 
+def test_a_part_of_a_run_is_judged_as_preliminary() -> None:
+    """It never passes. Where more than missing cases is wrong, the run can't be judged."""
+    first, second = measured(20.0, step=1), measured(35.0, step=2)
+    whole = run_of(first, second, budgets=(BUDGET,))
+    part = judge_beside(whole.with_records((first,)), None)
+    assert (part.preliminary, part.exit_code) == (True, ExitCode.INCOMPLETE)
+    assert [finding.outcome for finding in part.findings] == [Outcome.REGRESSED]
+    assert not judge_beside(whole, None).preliminary
+    assert not judge_beside(whole.with_records(()), None).preliminary
+    failing = run_of(failed(1), second, first, budgets=(BUDGET,)).with_records((failed(1), second))
+    assert not judge_beside(failing, None).preliminary
+
+
 def test_cases_that_failed_for_one_reason_are_told_together() -> None:
     """And no budget is said to lack its number where the cases failed."""
     run = run_of(failed(1), failed(2), failed(3), budgets=(BUDGET,))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editproof.harness.records import manifest as manifests
+from editproof.harness.records import case_table
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.journal import Journal, read_in_order
@@ -81,7 +81,7 @@ def test_cases_are_decoded_some_at_a_time_and_share_what_they_have_in_common(
     tmp_path: Path, records: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The manifest is the one that was written."""
-    monkeypatch.setattr(manifests, "_AT_A_TIME", 7)
+    monkeypatch.setattr(case_table, "_AT_A_TIME", 7)
     manifest = run_of(*records).manifest
     write_manifest(tmp_path, manifest)
     read = load_manifest(tmp_path)
