@@ -80,6 +80,7 @@ class Count:
 class Place:
     """A case that a finding counts."""
 
+    case_id: str
     name: str
     href: str
     """Empty: it has no result."""
@@ -100,6 +101,8 @@ class Card:
     """Cases that are not linked one by one."""
     listing: str
     """The list of all its cases; empty: it counts none."""
+    own: bool
+    """Whether its cases are the user's own: each is then shown, not only the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +144,18 @@ class _Cases:
 
     names: Mapping[str, str]
     ended: frozenset[str]
+    own: frozenset[str]
 
     @classmethod
     def of(cls, run: Run) -> _Cases:
-        names = {case.id: name_case(case) for case in run.manifest.cases}
-        return cls(names, frozenset(record.case.id for record in run.records))
+        cases = run.manifest.cases
+        names = {case.id: name_case(case) for case in cases}
+        ended = frozenset(record.case.id for record in run.records)
+        return cls(names, ended, frozenset(case.id for case in cases if case.own))
 
     def place(self, case_id: str, finding: Finding | None = None) -> Place:
         return Place(
+            case_id,
             self.names.get(case_id, case_id),
             link(case_id, finding) if case_id in self.ended else "",
         )
@@ -332,6 +339,7 @@ def _make_card(cases: _Cases, number: int, finding: Finding) -> Card:
         places=places,
         more=max(0, len(ids) - MAX_LINKS),
         listing=list_link(finding=str(number)) if ids else "",
+        own=len(ids) > 1 and not cases.own.isdisjoint(ids),
     )
 
 

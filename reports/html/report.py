@@ -4,6 +4,7 @@ index.html       the front page, and the viewer over it
 static/          our scripts and styles
 data/cases.js    the list of cases
 cases/ID.js      what the viewer shows of one case, loaded when it is opened
+strips/          small pictures of the cases, for the list and the gallery
 charts/, thumbs/ what the front page shows
 """
 
@@ -23,7 +24,14 @@ from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import make_url
 from editproof.reports.html import case_data, charts, front_page
 from editproof.reports.html.case_data import write_case_data
-from editproof.reports.html.case_list import choose_key_numbers, write_cases
+from editproof.reports.html.case_list import (
+    choose_key_numbers,
+    choose_page_name,
+    order_cases,
+    write_cases,
+)
+from editproof.reports.html.case_strips import write_strips
+from editproof.reports.html.front_pictures import choose_pictures
 from editproof.reports.html.history import find_earlier_runs
 from editproof.reports.html.thumbnails import write_thumbnails
 
@@ -39,15 +47,25 @@ POLICY = (
 SCRIPTS = (
     "state.js",
     "dom.js",
+    "case_model.js",
+    "case_files.js",
+    "strip.js",
+    "filters.js",
     "list.js",
+    "gallery.js",
     "front.js",
     *(name for name in case_data.STATIC if name.endswith(".js")),
 )
 """In the order in which they must run."""
 
-STYLES = ("tokens.css", "front.css", *(name for name in case_data.STATIC if name.endswith(".css")))
+STYLES = (
+    "tokens.css",
+    "front.css",
+    "gallery.css",
+    *(name for name in case_data.STATIC if name.endswith(".css")),
+)
 
-_OURS = ("cases", "charts", "data", "pixels", "static", "thumbs")
+_OURS = ("cases", "charts", "data", "pixels", "static", "strips", "thumbs")
 """Folders of a report."""
 
 
@@ -63,11 +81,12 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
-    write_cases(run, states, folder / "data" / "cases.js")
+    strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
+    write_cases(run, states, folder / "data" / "cases.js", strips)
     write_case_data(run, folder, states)
     drawn = charts.write_charts(run, folder / "charts", find_earlier_runs(run))
     index = folder / "index.html"
-    write_atomically(index, _index(run, folder, states, drawn).encode("utf-8", "replace"))
+    write_atomically(index, _index(run, folder, states, drawn, strips).encode("utf-8", "replace"))
     return index
 
 
@@ -93,6 +112,7 @@ def make_environment(folder: Path) -> Environment:
         number=numbers.number,
         quantity=numbers.format_quantity,
         metric=numbers.format_title,
+        page_name=choose_page_name,
         seen_from_here=lambda path: make_url(path, folder),
     )
     pages.globals.update(
@@ -101,7 +121,13 @@ def make_environment(folder: Path) -> Environment:
     return pages
 
 
-def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
+def _index(
+    run: Run,
+    folder: Path,
+    states: Mapping[str, str],
+    drawn: charts.Drawn,
+    strips: Mapping[str, str],
+) -> str:
     cards = front_page.make_cards(run)
     pictured = [card.finding for card in (*cards.open, *cards.quiet)]
     unseen = front_page.list_invisible(run)
@@ -121,10 +147,12 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             counts=front_page.count_all(run, states),
             compared=front_page.describe_pictures(run),
             cards=cards,
+            strips=strips,
             jod=verdict.JOD,
             unseen=unseen,
             unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
             thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
+            pictures=choose_pictures(run, states, folder / "thumbs" / "worst"),
             map=front_page.make_family_map(run, states),
             families=view.list_families(run),
             models=view.list_models(run),

@@ -16,7 +16,7 @@ from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs
 from editproof.harness.records.json_files import write_json
 from editproof.reports.common import view
-from editproof.reports.html.case_list import choose_page_name, make_list_script
+from editproof.reports.html.case_list import choose_page_name, find_changes, make_list_script
 from editproof.reports.html.report import SCRIPTS, STYLES, write_report
 
 HOSTILE = "<script>alert(1)</script>"
@@ -101,7 +101,7 @@ def test_links_resolve(index: Path, run: runs.Run) -> None:
     filter of the list.
     """
     page, ids = Links(index), {record.case.id for record in run.records}
-    keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort"}
+    keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort", "view"}
     for link in page.links:
         if link == "data:,":
             continue
@@ -143,24 +143,37 @@ def test_policy_allows_files_beside_only(index: Path) -> None:
     assert "http" not in policy
 
 
-def test_failures_come_first(index: Path, run: runs.Run) -> None:
-    """The list begins with errors, then what needs review, then regressions; what nobody need look
-    at ends it.
+def test_what_changed_most_comes_first(index: Path, run: runs.Run) -> None:
+    """The list begins with what has no result, then has what changed most since the baseline, then
+    the others by their state.
     """
-    states, order = view.find_states(run), list(view.STATES)
-    places = [order.index(states[case_id]) for case_id in listed(index)]
+    states, changes = view.find_states(run), find_changes(run)
+    ids = listed(index)
+    failed = [case_id for case_id in ids if states[case_id] in view.FAILED]
+    moved = [case_id for case_id in ids if case_id not in failed and changes.get(case_id)]
+    rest = [case_id for case_id in ids if case_id not in {*failed, *moved}]
+    assert ids == [*failed, *moved, *rest]
+    assert moved
+    assert [changes[case_id] for case_id in moved] == sorted(
+        (changes[case_id] for case_id in moved), reverse=True
+    )
+    places = [list(view.STATES).index(states[case_id]) for case_id in rest]
     assert places == sorted(places)
-    assert {order[place] for place in places} == {
-        "error",
-        "needs_review",
-        "regressed",
-        "traded",
-        "underpowered",
-        "improved",
-        "invisible",
-        "missing",
-        "done",
+
+
+def test_every_case_with_a_picture_has_a_strip(index: Path, run: runs.Run) -> None:
+    """What it shows stands in the list: what was accepted or expected, and this run's picture."""
+    data = data_of(index.parent / "data" / "cases.js")
+    shown = {
+        case_id: data["words"]["strip"][word]
+        for case_id, word in zip(data["columns"]["id"], data["columns"]["strip"], strict=True)
     }
+    for record in run.records:
+        case_id = record.case.id
+        path = index.parent / "strips" / f"{choose_page_name(case_id)}.webp"
+        assert path.is_file() == bool(shown[case_id])
+        if "actual" in record.blobs:
+            assert shown[case_id].split()[-1] == "actual"
 
 
 def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
@@ -194,8 +207,11 @@ def test_list_sorts_by_visibility(index: Path, run: runs.Run) -> None:
     data = data_of(index.parent / "data" / "cases.js")
     first = data["numbers"][0]
     assert first["key"] == "jod"
-    assert run.verdict
-    assert sum(value is not None for value in first["values"]) == len(run.verdict.changes)
+    assert [value for value in first["values"] if value is not None]
+    known = dict(zip(data["columns"]["id"], first["values"], strict=True))
+    assert {case_id: value for case_id, value in known.items() if value is not None} == (
+        find_changes(run)
+    )
 
 
 def test_unmeasured_value_is_null(index: Path, run: runs.Run) -> None:

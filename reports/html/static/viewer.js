@@ -29,7 +29,6 @@
   const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams", border: "Border" };
   const LOUPE_PX = 132;
   const LEAST_ROOM_PX = 600;
-  const MANY = 20; // cases that are kept in memory
 
   const section = document.getElementById("viewer");
   const $ = (selector) => section.querySelector(selector);
@@ -50,29 +49,8 @@
   let shownSide = "b";
   let pixelsOf = null;
   let pointer = null; // [y, x, pane]
-  const known = new Map();
-  const waiting = new Map();
 
   // ---- Cases ----
-
-  editproof.about = (said) => { run = said; };
-  editproof.case = (said) => {
-    known.delete(said.id);
-    known.set(said.id, said);
-    if (known.size > MANY) known.delete(known.keys().next().value);
-  };
-
-  async function fetchCase(id) {
-    if (!run) await editproof.load("data/viewer.js");
-    if (!known.has(id)) {
-      const listed = editproof.list.about(id);
-      if (!listed || listed.status === "missing") return null;
-      const { page } = listed;
-      if (!waiting.has(page)) waiting.set(page, editproof.load(`cases/${page}.js`).finally(() => waiting.delete(page)));
-      await waiting.get(page);
-    }
-    return known.get(id) ?? null;
-  }
 
   function follow(now) {
     if (!now.case) return close();
@@ -89,7 +67,8 @@
     said("");
     let found = null;
     try {
-      found = await fetchCase(id);
+      found = await editproof.caseFiles.load(id);
+      run = editproof.caseFiles.run();
     } catch { /* said below */ }
     if (wanted !== id) return;
     told = found;
