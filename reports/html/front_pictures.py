@@ -38,6 +38,7 @@ FAILED_WORDS = {
 class FrontPicture:
     """One case on the front page."""
 
+    case_id: str
     thumbnail: Thumbnail
     family: str
     name: str
@@ -143,6 +144,7 @@ def _describe(
 ) -> FrontPicture:
     case = record.case
     return FrontPicture(
+        case.id,
         thumbnail,
         case.family,
         case.name,

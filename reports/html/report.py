@@ -31,7 +31,7 @@ from editproof.reports.html.case_list import (
     write_cases,
 )
 from editproof.reports.html.case_strips import write_strips
-from editproof.reports.html.front_pictures import choose_pictures
+from editproof.reports.html.front_pictures import FrontPictures, choose_pictures
 from editproof.reports.html.history import find_earlier_runs
 from editproof.reports.html.thumbnails import write_thumbnails
 
@@ -40,9 +40,9 @@ STATIC = HERE / "static"
 
 POLICY = (
     "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
-    " file:; base-uri 'none'; form-action 'none'"
+    " file:; worker-src blob:; base-uri 'none'; form-action 'none'"
 )
-"""Nothing is loaded but what lies beside the page."""
+"""Nothing is loaded but what lies beside the page; the worker that makes maps is a text of ours."""
 
 SCRIPTS = (
     "state.js",
@@ -83,10 +83,12 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
     write_static(folder, (*SCRIPTS, *STYLES))
     strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
     write_cases(run, states, folder / "data" / "cases.js", strips)
-    write_case_data(run, folder, states)
+    pictures = choose_pictures(run, states, folder / "thumbs" / "worst")
+    write_case_data(run, folder, states, [one.case_id for one in pictures.shown])
     drawn = charts.write_charts(run, folder / "charts", find_earlier_runs(run))
     index = folder / "index.html"
-    write_atomically(index, _index(run, folder, states, drawn, strips).encode("utf-8", "replace"))
+    text = _index(run, folder, states, drawn, strips, pictures)
+    write_atomically(index, text.encode("utf-8", "replace"))
     return index
 
 
@@ -127,6 +129,7 @@ def _index(
     states: Mapping[str, str],
     drawn: charts.Drawn,
     strips: Mapping[str, str],
+    pictures: FrontPictures,
 ) -> str:
     cards = front_page.make_cards(run)
     pictured = [card.finding for card in (*cards.open, *cards.quiet)]
@@ -152,7 +155,7 @@ def _index(
             unseen=unseen,
             unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
             thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
-            pictures=choose_pictures(run, states, folder / "thumbs" / "worst"),
+            pictures=pictures,
             map=front_page.make_family_map(run, states),
             families=view.list_families(run),
             models=view.list_models(run),

@@ -51,7 +51,7 @@ window.editproof = window.editproof || {};
       outcome(finding.outcome),
       el("span", { class: "v-said" }, el("b", null, name(finding.words)), ` ${[finding.seen, finding.stage && `first at ${finding.stage}`].filter(Boolean).join(" · ")}`,
         finding.number ? el("span", { class: "v-number quiet" }, name(finding.number)) : null),
-      told.maps[finding.metric] ? el("button", { type: "button", onclick: () => see(finding.metric) }, "Heat map") : null));
+      editproof.heat.metricsOf(told).includes(finding.metric) ? el("button", { type: "button", onclick: () => see(finding.metric) }, "Heat map") : null));
     const many = lines.length > 3;
     return [
       beside(told.change),
