@@ -135,6 +135,7 @@ class Cell:
     title: str
     """Every aspect and what became of it."""
     href: str
+    """The list of its cases; empty: it has none."""
     cases: int
 
 
@@ -274,13 +275,19 @@ def make_family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, 
         result.setdefault(family, {})[model] = _make_cell(
             family, model, found.get((family, model), []), ended
         )
+    for one in run.manifest.not_applicable:
+        result.setdefault(one.family, {}).setdefault(
+            one.model, Cell("plain", "∅", "not applicable", verdict.shorten(one.reason), "", 0)
+        )
     return result
 
 
 def link(case_id: str, finding: Finding | None = None) -> str:
-    """The address of a case; with a finding, in the mode that shows it."""
+    """The address of a case; with a finding about a budget, with the map of its metric. A picture
+    that changed opens as baseline beside this run.
+    """
     state = {"case": case_id}
-    if finding and finding.rule in {"picture", "budget"} and finding.evidence:
+    if finding and finding.rule == "budget" and finding.evidence:
         state |= {"mode": "heat", "metric": metric_name(finding.evidence.metric)}
     return f"#{urlencode(state, errors='replace')}"
 
@@ -360,18 +367,29 @@ def _describe_aspect(one: Judgement) -> str:
 def _make_cell(
     family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]
 ) -> Cell:
-    failed = sum(state in view.FAILED for state in ended)
-    missing = sum(state == "missing" for state in ended)
     worst = min((outcome for outcome, _ in found), key=OUTCOMES.index, default=None)
     tone: Tone = TONES[worst] if worst else "plain"
     mark, text = (MARKS[worst], worst.value) if worst else ("–", "not compared")
-    if failed and tone != "bad":
-        tone, mark, text = "bad", "✕", f"{failed:,} failed"
-    elif missing and tone in {"plain", "good"}:
-        tone, mark, text = "warn", "…", f"{missing:,} not run"
+    ends = [
+        (end_tone, sign, f"{number:,} {words[number > 1]}")
+        for state, end_tone, sign, words in _CELL_ENDS
+        if (number := sum(one == state for one in ended))
+    ]
+    if ends and _LOUDNESS.index(ends[0][0]) < _LOUDNESS.index(tone):
+        tone, mark, text = ends[0]
     ranked = sorted(found, key=lambda one: OUTCOMES.index(one[0]))
-    said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
+    said = [*(words for *_, words in ends), *(words for _, words in ranked)]
     title = f"{family} × {model}, {count_noun(len(ended), 'case')}: {'; '.join(said) or text}"
     return Cell(
         tone, mark, text, verdict.shorten(title), list_link(family=family, model=model), len(ended)
     )
+
+
+_LOUDNESS: tuple[Tone, ...] = ("bad", "warn", "plain", "good")
+_CELL_ENDS: tuple[tuple[str, Tone, str, tuple[str, str]], ...] = (
+    ("error", "bad", "✕", ("error", "errors")),
+    ("needs_review", "warn", "!", ("needs review", "need review")),
+    ("refused", "warn", "⊘", ("refused", "refused")),
+    ("missing", "warn", "…", ("not run", "not run")),
+)
+"""How edits without a picture are told apart on the map, in the header's words and colours."""

@@ -157,8 +157,7 @@ def _index(
             thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
             pictures=pictures,
             map=front_page.make_family_map(run, states),
-            families=view.list_families(run),
-            models=view.list_models(run),
+            models=_list_models(run),
             charts={
                 kind: [chart for chart in drawn.charts if chart.kind == kind]
                 for kind, *_ in charts.KINDS
@@ -168,6 +167,12 @@ def _index(
             number_titles=_list_titles(run),
         )
     )
+
+
+def _list_models(run: Run) -> list[str]:
+    """The columns of the map: models without a case, too."""
+    asked = [one.model for one in run.manifest.not_applicable]
+    return list(dict.fromkeys([*view.list_models(run), *asked]))
 
 
 def _list_titles(run: Run) -> str:
