@@ -74,6 +74,8 @@ class Count:
     tone: Tone
     href: str
     """The list of these cases; empty: none."""
+    term: str = ""
+    """The glossary's word for it; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +201,30 @@ def count_all(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     ]
     return (
         Count(
-            "cases", finished, "warn" if missing else "plain", "#status=missing" if missing else ""
+            "cases",
+            finished,
+            "warn" if missing else "plain",
+            "#status=missing" if missing else "",
+            "case",
         ),
         *(
-            Count(label, f"{n:,}", tone if n else "plain", href if n else "")
+            Count(
+                label,
+                f"{n:,}",
+                tone if n else "plain",
+                href if n else "",
+                _TERMS.get(label, label.partition(" finding")[0]),
+            )
             for label, n, tone, href in shown
         ),
     )
 
 
+_TERMS = {
+    "invisibly changed": "invisible",
+    "visibly changed": "visible",
+    "need review": "review",
+}
 _ENDINGS: Mapping[ExitCode, Tone] = {ExitCode.OK: "good", ExitCode.REGRESSION: "bad"}
 _ENDS: tuple[tuple[str, str, Tone], ...] = (
     ("errors", "error", "bad"),

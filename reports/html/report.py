@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from editproof.harness.records.glossary import terms
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Outcome
@@ -27,6 +29,7 @@ from editproof.reports.html.case_data import write_case_data
 from editproof.reports.html.case_list import (
     choose_key_numbers,
     choose_page_name,
+    make_list_script,
     order_cases,
     write_cases,
 )
@@ -47,6 +50,7 @@ POLICY = (
 SCRIPTS = (
     "state.js",
     "dom.js",
+    "words.js",
     "case_model.js",
     "case_files.js",
     "strip.js",
@@ -81,6 +85,7 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
+    write_atomically(folder / "data" / "words.js", make_list_script("editproof.words", terms()))
     strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
     write_cases(run, states, folder / "data" / "cases.js", strips)
     pictures = choose_pictures(run, states, folder / "thumbs" / "worst")
@@ -115,12 +120,28 @@ def make_environment(folder: Path) -> Environment:
         quantity=numbers.format_quantity,
         metric=numbers.format_title,
         page_name=choose_page_name,
+        prose=make_prose,
         seen_from_here=lambda path: make_url(path, folder),
     )
     pages.globals.update(
-        STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY
+        STATES=view.STATES,
+        WINDOW_PX=view.WINDOW_PX,
+        CHARTS=charts.KINDS,
+        policy=POLICY,
+        WORDS=terms(),
     )
     return pages
+
+
+def make_prose(text: str) -> Markup:
+    """A text for a page: what stands between backticks is code, and all of it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one that nothing closes
+        return escape(text)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
 
 
 def _index(
@@ -140,7 +161,7 @@ def _index(
         .get_template("index.html.j2")
         .render(
             styles=STYLES,
-            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/cases.js"],
+            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/words.js", "data/cases.js"],
             suite=run.manifest.suite,
             manifest=run.manifest,
             metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},

@@ -57,8 +57,8 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
 
 
 def test_finding_opens_its_case(look: Look, run: Run) -> None:
-    """One click on a finding shows its case, the baseline beside this run; Back shows the front page
-    where it was left.
+    """One click on a finding shows its case, the baseline beside this run; Back shows the front
+    page where it was left.
     """
     page = look()
     page.evaluate("scrollTo(0, 260)")

@@ -54,9 +54,11 @@
     }
     canvas.style.height = `${top}px`;
     canvas.style.setProperty("--across", across);
+    const focused = canvas.contains(document.activeElement);
     canvas.replaceChildren();
     drawn = new Map();
     draw();
+    if (focused) tileOf(active)?.focus({ preventScroll: true });
   }
 
   function draw() {

@@ -4,7 +4,7 @@
 "use strict";
 
 (() => {
-  const { el, name, state, panes: kit, caseFacts: facts, heat } = editproof;
+  const { el, name, prose, state, panes: kit, caseFacts: facts, heat } = editproof;
   const OWN = ["case", "mode", "a", "b", "metric", "stage", "zoom", "y", "x", "window", "area", "boxes", "regions", "cursor", "loupe", "cut", "rate", "onion", "heat", "still"];
   const KEPT = ["mode", "a", "b", "metric", "boxes", "regions", "loupe", "cut", "rate", "onion", "heat"]; // from case to case
   const MODES = ["all", "side", "slider", "blink", "onion", "diff", "heat"];
@@ -118,7 +118,7 @@
   }
 
   function said(text) {
-    $(".v-message").textContent = text;
+    $(".v-message").replaceChildren(...prose(text));
   }
 
   // ---- The parts that change with the case only ----
@@ -676,7 +676,7 @@
     el("dl", null, rows.map(([label, what]) => el("div", null, el("dt", null, label.split(" ").map((key) => (key === "…" ? " … " : el("kbd", null, key)))), el("dd", null, what)))))));
 
   document.addEventListener("keydown", (event) => {
-    if (section.hidden || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (section.hidden || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector(":popover-open")) return;
     const act = ACTS[event.key];
     if (!act || (!told && !ALWAYS.includes(event.key))) return;
     if (keys.open) {

@@ -34,7 +34,7 @@ window.editproof = window.editproof || {};
     const stack = el("div", { class: `v-stack ${group ?? ""}` }, layers.filter((_, at) => !sheets[at].over));
     const over = layers.filter((_, at) => sheets[at].over);
     const caption = el("figcaption", { class: "v-label" }, label);
-    const root = el("figure", { class: "v-pane" }, absent === null ? [stack, ...over] : el("p", { class: "v-absent" }, absent), caption);
+    const root = el("figure", { class: "v-pane" }, absent === null ? [stack, ...over] : el("p", { class: "v-absent" }, el("span", null, editproof.prose(absent))), caption);
 
     function place(view) {
       if (absent !== null) return 0;
