@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,13 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
     write_atomically(folder / "data" / "words.js", make_list_script("editproof.words", terms()))
-    strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
-    write_cases(run, states, folder / "data" / "cases.js", strips)
-    pictures = choose_pictures(run, states, folder / "thumbs" / "worst")
-    write_case_data(run, folder, states, [one.case_id for one in pictures.shown])
-    drawn = charts.write_charts(run, folder / "charts", find_earlier_runs(run))
+    with ThreadPoolExecutor(1) as pool:  # charts are Python; pictures are not
+        drawing = pool.submit(charts.write_charts, run, folder / "charts", find_earlier_runs(run))
+        strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
+        write_cases(run, states, folder / "data" / "cases.js", strips)
+        pictures = choose_pictures(run, states, folder / "thumbs" / "worst")
+        write_case_data(run, folder, states, [one.case_id for one in pictures.shown])
+        drawn = drawing.result()
     index = folder / "index.html"
     text = _index(run, folder, states, drawn, strips, pictures)
     write_atomically(index, text.encode("utf-8", "replace"))

@@ -173,7 +173,7 @@ def test_changed_areas_by_keys(view: Open) -> None:
     page = view()
     assert page.input_value("[name=a]") == "baseline"
     page.keyboard.press("J")
-    expect(page.locator(".v-message")).to_contain_text("Changed area 1 of")
+    expect(page.locator(".v-message")).to_contain_text("Changed area 1 of", timeout=30_000)
     now = state(page)
     assert now["area"] == "1"
     assert float(now["zoom"]) > 0

@@ -68,7 +68,7 @@ window.editproof = window.editproof || {};
   function beside(change) {
     if (!change) return null;
     return el("p", { class: "v-change-seen" }, "Beside the accepted picture: ", el("b", null, change.seen),
-      `, ${change.whole} JOD over the whole picture and ${change.worst} in the worst window.`, editproof.what("JOD"), " ", el("span", { class: "quiet" }, change.about));
+      `, ${change.whole} JOD over the whole picture and ${change.worst} in the worst window. `, el("span", { class: "quiet" }, change.about), editproof.what("JOD"));
   }
 
   const outcome = (word) => el("span", { class: "badge", "data-outcome": word }, word.charAt(0).toUpperCase() + word.slice(1));
