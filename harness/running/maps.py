@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +79,9 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
     is_known = all(record.case.id in known for record in chosen)
     if most is not None and is_known and _same_pictures(before, chosen):
         return before
-    studio = _Studio(run.folder, _metrics(run, weights))
     shown = None if most is None else _find_shown_metrics(run)
+    asked = None if shown is None else DRAWN.union(*shown.values())
+    studio = _Studio(run.folder, _load_metrics(run, weights, asked))
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy, OpenCV and torch run side by side
         for drawings in pool.map(lambda group: studio.draw(group, shown), _by_scene(chosen)):
             studio.take(drawings)
@@ -130,12 +131,15 @@ def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
     )
 
 
-def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
+def _load_metrics(
+    run: Run, weights: LpipsWeights, asked: Collection[str] | None
+) -> tuple[Metric, ...]:
     """The run's metrics that have maps which the page can't compute, are still what they were when
-    it was measured, and are fit to be used here.
+    it was measured, and are fit to be used here; `asked` None: all of them.
     """
     names = [name for name in run.manifest.metrics if name in all_names()]
-    here = {name: get_metric(name, weights) for name in names if name not in PAGE_SCALES}
+    wanted = [name for name in names if asked is None or name in asked]
+    here = {name: get_metric(name, weights) for name in wanted if name not in PAGE_SCALES}
     return tuple(
         metric
         for name, metric in here.items()

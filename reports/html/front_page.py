@@ -292,10 +292,10 @@ def make_family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, 
         result.setdefault(family, {})[model] = _make_cell(
             family, model, found.get((family, model), []), ended
         )
-    for one in run.manifest.not_applicable:
-        result.setdefault(one.family, {}).setdefault(
-            one.model, Cell("plain", "∅", "not applicable", verdict.shorten(one.reason), "", 0)
-        )
+    for left_out in run.manifest.not_applicable:
+        why = verdict.shorten(left_out.reason)
+        cell = Cell("plain", "∅", "not applicable", why, "", 0)
+        result.setdefault(left_out.family, {}).setdefault(left_out.model, cell)
     return result
 
 
