@@ -101,24 +101,19 @@ def find_called_out(run: Run) -> tuple[str, ...]:
 
 
 def choose_cases(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
-    """Finished cases with a picture, those first that need a person most: what findings name, in
-    the verdict's order, then where no finding names any of a family and model, its last rung, then
-    the others."""
+    """Finished cases with a picture, those first that need a person most: what findings call out,
+    in the verdict's order, then the last step of each family that none calls out, then, where
+    `most` is None, the others.
+    """
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
-    findings = run.verdict.findings if run.verdict else ()
-    good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
-    seen = {
-        (family, model)
-        for finding in findings
-        for family in finding.families
-        for model in finding.models
-    }
-    last: dict[tuple[str, str], CaseRecord] = {}
+    called = find_called_out(run)
+    seen = {records[case_id].case.family for case_id in called if case_id in records}
+    last: dict[str, CaseRecord] = {}
     for record in records.values():
-        group = (record.case.family, record.case.model.name)
-        if group not in seen and (group not in last or record.case.step > last[group].case.step):
-            last[group] = record
-    ids = [*find_called_out(run), *good, *(record.case.id for record in last.values())]
+        family = record.case.family
+        if family not in seen and (family not in last or record.case.step > last[family].case.step):
+            last[family] = record
+    ids = [*called, *(record.case.id for record in last.values())]
     ranked = dict.fromkeys([*ids, *(records if most is None else ())])
     found = [records[case_id] for case_id in ranked if case_id in records]
     return tuple(found if most is None else found[:most])

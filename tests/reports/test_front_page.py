@@ -198,11 +198,11 @@ def test_an_edit_without_a_picture_is_on_the_map(run: runs.Run) -> None:
     found = replace(verdict_of(run), judgements=good, findings=())
     cells = front_page.make_family_map(run.with_verdict(found), view.find_states(run))
     assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 error"
-    states = dict.fromkeys(view.find_states(run), "unchanged") | {
-        run.manifest.cases[-1].id: "refused"
-    }
-    cells = front_page.make_family_map(run.with_verdict(found), states)
-    refused = cells["microprint"][run.manifest.cases[-1].model.name]
+    model = run.manifest.cases[-1].model.name
+    ours = [one for one in run.manifest.cases if one.scene == "microprint/1"]
+    case_id = next(one.id for one in ours if one.model.name == model)
+    states = dict.fromkeys(view.find_states(run), "unchanged") | {case_id: "refused"}
+    refused = front_page.make_family_map(run.with_verdict(found), states)["microprint"][model]
     assert (refused.text, refused.tone, refused.mark) == ("1 refused", "warn", "⊘")
 
 

@@ -54,7 +54,7 @@ def always_drawn() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run, and the maps that the report's command draws of two cases."""
+    """A small run, and the maps that the report's command draws of it."""
     folder = tmp_path_factory.mktemp("maps")
     (folder / "mapped.toml").write_text(SUITE)
     arguments = [
@@ -116,12 +116,10 @@ def test_what_a_finding_calls_out_gets_maps_without_being_asked(run: Run) -> Non
 
 
 def test_maps_are_drawn_of_the_last_rungs_first(run: Run) -> None:
-    """Of each family and model the last rung, by the metrics that are drawn without being asked
-    for.
-    """
+    """Of each family the last step, by the metrics that are drawn without being asked for."""
     drawn = load_maps(run.folder)
     shown = {record.case.id: record.case for record in run.records if record.case.id in drawn.cases}
-    assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2), ("patch", 2)}
+    assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2)}
     assert all(set(found) == {"halo"} for found in drawn.cases.values())
     assert all(
         run.blob(digest).is_file() for found in drawn.cases.values() for digest in found.values()
@@ -157,7 +155,7 @@ def test_damage_is_bright_where_it_is(run: Run) -> None:
 
 
 def test_findings_choose_the_cases(run: Run) -> None:
-    """Those that a finding calls out come first, in its order; then the others that it names."""
+    """Those that a finding calls out come first, in its order; then all others, if asked for."""
     first, second, third, *_ = run.records
     found = judged(
         run,
