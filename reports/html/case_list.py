@@ -130,7 +130,11 @@ def make_columns(run: Run, states: Mapping[str, str], strips: Mapping[str, str])
         "columns": shown,
         "numbers": [
             *_make_visibility(run, cases),
-            *(_describe_number(run.manifest, key, values[key]) for key in keys),
+            *(
+                _describe_number(run.manifest, key, values[key])
+                for key in keys
+                if any(value is not None for value in values[key])
+            ),
         ][:MAX_NUMBERS],
         "pages": {
             case.id: page for case in cases if (page := choose_page_name(case.id)) != case.id
