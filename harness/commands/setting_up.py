@@ -82,6 +82,7 @@ def explain(
         from editproof.harness.metrics.core.lpips_weights import find_weights
         from editproof.harness.metrics.core.registry import all_names, get_metric
         from editproof.harness.records.errors import UsageError, unknown_name_error
+        from editproof.harness.records.glossary import terms
         from editproof.harness.setup import explain as explaining
         from editproof.harness.setup import glossary
         from editproof.harness.setup.pipeline_page import build_page
@@ -106,9 +107,9 @@ def explain(
                 "**", ""
             )
         elif term := glossary.find_term(topic):
-            said = f"{term}: {glossary.terms()[term]}"
+            said = f"{term}: {terms()[term]}"
         elif topic:
-            known = [*all_names(), *glossary.terms(), "glossary", "reference", *manual.topics()]
+            known = [*all_names(), *terms(), "glossary", "reference", *manual.topics()]
             raise unknown_name_error("metric, term or setting", topic, known)
         else:
             rows = [

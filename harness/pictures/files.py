@@ -17,6 +17,7 @@ from editproof.harness.metrics.core.metric import Area, Image, Plane
 from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import png_size, read_file
 from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.palettes import make_heat_palette
 from editproof.harness.records.runs import blob_path
 from editproof.harness.stores.blobs import fetch_picture
 
@@ -149,10 +150,4 @@ def encode_difference(expected: Image, actual: Image) -> bytes:
     """
     shares = np.clip(delta_e_map(lab(expected), actual) / DELTA_E_WHITE, 0, 1)
     levels = np.round(shares * 255).astype(np.uint8)
-    return _encode_indexed(levels, heat_palette())
-
-
-def heat_palette() -> bytes:
-    """The colours of a heat map, 256 × RGB, from harmless to damage."""
-    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
-    return ramp.reshape(256, 3)[:, ::-1].tobytes()
+    return _encode_indexed(levels, make_heat_palette())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,17 @@ class MapScale(msgspec.Struct, frozen=True):
     """In `unit`. What lies beyond has the colour of the end."""
     cases: int
     """How many cases the two ends were taken from."""
+
+
+PAGE_SCALES: Mapping[str, MapScale] = {
+    "psnr": MapScale("difference", "of full scale", "lower", 0.0, 0.1, 0),
+    "delta_e00": MapScale("ΔE00", "ΔE00", "lower", 0.0, 20.0, 0),
+    "ssim": MapScale("SSIM", "", "higher", 0.0, 1.0, 0),
+    "local_contrast": MapScale("local contrast", "dB", "zero", -12.0, 12.0, 0),
+}
+"""Maps that the report's page computes by itself, of any two pictures, by the metric that they
+show. Their scales are the same in every run, and nobody draws them into `blobs/`.
+"""
 
 
 class Maps(msgspec.Struct, frozen=True):

@@ -8,8 +8,10 @@ darken the others.
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +27,9 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.files import Levels
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
-from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.manifest import metric_name
+from editproof.harness.records.map_index import PAGE_SCALES, Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.palettes import make_palettes
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.verdicts import Outcome
 from editproof.harness.running.measure import Prepared, prepare
@@ -54,15 +58,10 @@ HELD_BYTES = 256 << 20
 earlier ones.
 """
 
-DIVERGING = (
-    (0.62, 0.86, 1.0),
-    (0.10, 0.48, 0.88),
-    (0.03, 0.03, 0.04),
-    (0.87, 0.42, 0.05),
-    (1.0, 0.87, 0.60),
-)
-"""Blue to orange through black: told apart by every common kind of colour vision, and dark where
-nothing is wrong.
+DRAWN = frozenset({"lpips", "cvvdp", "flip", "cer", "text_residue", "micro_legibility"})
+"""Metrics whose maps are drawn of every case that gets maps: the page can't compute them. Maps of
+other metrics are drawn of the cases where a finding shows one, or where maps of all cases are asked
+for.
 """
 
 Half = npt.NDArray[np.float16]
@@ -72,16 +71,20 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
     """Draw the maps of the cases that need a look (at most `most`; None: of all) into the run's
     folder, and give `maps.json`.
 
-    What is there already, of the same pictures, is kept.
+    What is there already, of the same pictures, is kept, unless maps of all cases are asked for.
     """
     chosen = choose_cases(run, most)
     before = load_maps(run.folder)
     known = before.pictures | before.skipped
-    if all(record.case.id in known for record in chosen) and _same_pictures(before, chosen):
+    is_known = all(record.case.id in known for record in chosen)
+    if most is not None and is_known and _same_pictures(before, chosen):
         return before
-    studio = _Studio(run.folder, _metrics(run, weights))
-    for record in _by_scene(chosen):
-        studio.take(record)
+    shown = None if most is None else _find_shown_metrics(run)
+    asked = None if shown is None else DRAWN.union(*shown.values())
+    studio = _Studio(run.folder, _load_metrics(run, weights, asked))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy, OpenCV and torch run side by side
+        for drawings in pool.map(lambda group: studio.draw(group, shown), _by_scene(chosen)):
+            studio.take(drawings)
     maps = studio.collect_maps()
     write_maps(run.folder, maps)
     return maps
@@ -98,41 +101,22 @@ def find_called_out(run: Run) -> tuple[str, ...]:
 
 
 def choose_cases(run: Run, most: int | None) -> tuple[CaseRecord, ...]:
-    """Finished cases with a picture, those first that need a person most: what findings name, in
-    the verdict's order, then where no finding names any of a family and model, its last rung, then
-    the others."""
+    """Finished cases with a picture, those first that need a person most: what findings call out,
+    in the verdict's order, then the last step of each family that none calls out, then, where
+    `most` is None, the others.
+    """
     records = {record.case.id: record for record in run.records if "actual" in record.blobs}
-    findings = run.verdict.findings if run.verdict else ()
-    good = [finding.case_id for finding in findings if finding.outcome is Outcome.PASS]
-    seen = {
-        (family, model)
-        for finding in findings
-        for family in finding.families
-        for model in finding.models
-    }
-    last: dict[tuple[str, str], CaseRecord] = {}
+    called = find_called_out(run)
+    seen = {records[case_id].case.family for case_id in called if case_id in records}
+    last: dict[str, CaseRecord] = {}
     for record in records.values():
-        group = (record.case.family, record.case.model.name)
-        if group not in seen and (group not in last or record.case.step > last[group].case.step):
-            last[group] = record
-    ids = [*find_called_out(run), *good, *(record.case.id for record in last.values())]
+        family = record.case.family
+        if family not in seen and (family not in last or record.case.step > last[family].case.step):
+            last[family] = record
+    ids = [*called, *(record.case.id for record in last.values())]
     ranked = dict.fromkeys([*ids, *(records if most is None else ())])
     found = [records[case_id] for case_id in ranked if case_id in records]
     return tuple(found if most is None else found[:most])
-
-
-def palettes() -> dict[str, bytes]:
-    """The two sets of colours, 256 × RGB."""
-    stops = np.asarray(DIVERGING)
-    places = np.linspace(0, len(stops) - 1, 256)
-    mixed = np.stack(
-        [np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)],
-        axis=1,
-    )
-    return {
-        "sequential": pictures.heat_palette(),
-        "diverging": np.round(mixed * 255).astype(np.uint8).tobytes(),
-    }
 
 
 def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
@@ -142,11 +126,15 @@ def _same_pictures(before: Maps, chosen: Iterable[CaseRecord]) -> bool:
     )
 
 
-def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
-    """The run's metrics that have maps, are still what they were when it was measured, and are fit
-    to be used here.
+def _load_metrics(
+    run: Run, weights: LpipsWeights, asked: Collection[str] | None
+) -> tuple[Metric, ...]:
+    """The run's metrics that have maps which the page can't compute, are still what they were when
+    it was measured, and are fit to be used here; `asked` None: all of them.
     """
-    here = {name: get_metric(name, weights) for name in run.manifest.metrics if name in all_names()}
+    names = [name for name in run.manifest.metrics if name in all_names()]
+    wanted = [name for name in names if asked is None or name in asked]
+    here = {name: get_metric(name, weights) for name in wanted if name not in PAGE_SCALES}
     return tuple(
         metric
         for name, metric in here.items()
@@ -154,6 +142,16 @@ def _metrics(run: Run, weights: LpipsWeights) -> tuple[Metric, ...]:
         and metric.identity == run.manifest.metrics[name].identity
         and _fit(metric)
     )
+
+
+def _find_shown_metrics(run: Run) -> dict[str, set[str]]:
+    """Case id -> the metrics whose numbers findings show of it."""
+    found: dict[str, set[str]] = {}
+    for finding in run.verdict.findings if run.verdict else ():
+        if finding.evidence and finding.outcome is not Outcome.PASS:
+            for case_id in (finding.case_id, *finding.cases):
+                found.setdefault(case_id, set()).add(metric_name(finding.evidence.metric))
+    return found
 
 
 def _fit(metric: Metric) -> bool:
@@ -164,13 +162,21 @@ def _fit(metric: Metric) -> bool:
     return True
 
 
-def _by_scene(records: Sequence[CaseRecord]) -> Iterator[CaseRecord]:
+def _by_scene(records: Sequence[CaseRecord]) -> list[list[CaseRecord]]:
     """The same records, those of one scene together, so that it is prepared once."""
     scenes: dict[tuple[object, ...], list[CaseRecord]] = {}
     for record in records:
         scenes.setdefault(record.case.scene_key, []).append(record)
-    for group in scenes.values():
-        yield from group
+    return list(scenes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What was drawn of one case, or why it can't be drawn."""
+
+    record: CaseRecord
+    planes: Mapping[str, Half]
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +195,7 @@ class _WaitingMap:
 
 @dataclass(slots=True)
 class _Studio:
-    """Draws the maps of one case after the other, and stores them as soon as their scales are
-    known.
-    """
+    """Draws maps, and stores them as soon as their scales are known."""
 
     folder: Path
     metrics: tuple[Metric, ...]
@@ -201,32 +205,54 @@ class _Studio:
     scales: dict[str, MapScale] = field(default_factory=dict)
     _held: list[_WaitingMap] = field(default_factory=list)
     _held_bytes: int = 0
-    _scene: tuple[object, ...] = ()
-    _prepared: Prepared | None = None
 
-    def take(self, record: CaseRecord) -> None:
-        """Draw one case, or note why it can't be drawn."""
-        try:
-            prepared, actual = (
-                self._prepare(record),
-                pictures.load(blob_path(self.folder, record.blobs["actual"])),
-            )
-        except EditproofError as error:
-            self.skipped[record.case.id] = str(error)
-            return
-        self.pictures[record.case.id] = record.blobs["actual"]
-        for metric in self.metrics:
-            if metric.map is not None and metric.name in prepared.parts:
-                self._keep(
-                    record.case.id,
-                    metric.name,
-                    _shrink(metric.map(prepared.parts[metric.name], actual)),
-                )
+    def draw(
+        self, records: Sequence[CaseRecord], shown: Mapping[str, set[str]] | None
+    ) -> list[_Drawing]:
+        """Draw the cases of one scene: DRAWN and what findings show (`shown`, by case id); None:
+        every map that there is. Changes nothing here, so scenes are drawn side by side.
+        """
+        wanted = {
+            record.case.id: [
+                metric
+                for metric in self.metrics
+                if shown is None or metric.name in DRAWN | shown.get(record.case.id, set())
+            ]
+            for record in records
+        }
+        asked = {metric.name: metric for metrics in wanted.values() for metric in metrics}
+        drawings: list[_Drawing] = []
+        prepared: Prepared | None = None
+        for record in records:
+            try:
+                prepared = prepared or _prepare(record, tuple(asked.values()))
+                actual = pictures.load(blob_path(self.folder, record.blobs["actual"]))
+            except EditproofError as error:
+                drawings.append(_Drawing(record, {}, str(error)))
+                continue
+            planes = {
+                metric.name: _shrink(metric.map(prepared.parts[metric.name], actual))
+                for metric in wanted[record.case.id]
+                if metric.map is not None and metric.name in prepared.parts
+            }
+            drawings.append(_Drawing(record, planes))
+        return drawings
+
+    def take(self, drawings: Sequence[_Drawing]) -> None:
+        """Keep what was drawn, or why it could not be."""
+        for drawing in drawings:
+            case_id = drawing.record.case.id
+            if drawing.skipped:
+                self.skipped[case_id] = drawing.skipped
+                continue
+            self.pictures[case_id] = drawing.record.blobs["actual"]
+            for metric, plane in drawing.planes.items():
+                self._keep(case_id, metric, plane)
 
     def collect_maps(self) -> Maps:
         """Everything drawn."""
         self._release()
-        colours = {name: colours.hex() for name, colours in palettes().items()}
+        colours = {name: colours.hex() for name, colours in make_palettes().items()}
         return Maps(
             palettes=colours,
             scales=self.scales,
@@ -234,24 +260,6 @@ class _Studio:
             pictures=self.pictures,
             skipped=self.skipped,
         )
-
-    def _prepare(self, record: CaseRecord) -> Prepared:
-        """What is known about the scene's right answer. Raises UsageError where the scene is not
-        what it was.
-        """
-        key = record.case.scene_key
-        if self._prepared is None or self._scene != key:
-            reference = make_task(record.case).reference
-            expected = (
-                None if reference.expected is None else pictures.digest_of(reference.expected)
-            )
-            if record.blobs.get("expected") != expected:
-                raise UsageError(
-                    "the scene is another now than it was in the run, so its maps would be of"
-                    " something else"
-                )
-            self._scene, self._prepared = key, prepare(reference, self.metrics)
-        return self._prepared
 
     def _keep(self, case_id: str, metric: str, plane: Half) -> None:
         if metric in self.scales:
@@ -278,8 +286,22 @@ class _Studio:
     def _store(self, case_id: str, metric: str, plane: Half) -> None:
         scale = self.scales[metric]
         kind = "diverging" if scale.better == "zero" else "sequential"
-        stored = pictures.store_indexed(self.folder, levels_of(plane, scale), palettes()[kind])
+        stored = pictures.store_indexed(self.folder, levels_of(plane, scale), make_palettes()[kind])
         self.cases.setdefault(case_id, {})[metric] = stored
+
+
+def _prepare(record: CaseRecord, metrics: tuple[Metric, ...]) -> Prepared:
+    """What is known about the scene's right answer. Raises UsageError where the scene is not what
+    it was.
+    """
+    reference = make_task(record.case).reference
+    expected = None if reference.expected is None else pictures.digest_of(reference.expected)
+    if record.blobs.get("expected") != expected:
+        raise UsageError(
+            "the scene is another now than it was in the run, so its maps would be of"
+            " something else"
+        )
+    return prepare(reference, metrics)
 
 
 def scale_of(metric: Metric, samples: Sequence[Half]) -> MapScale:

@@ -106,6 +106,13 @@ def choose_region(records: Iterable[CaseRecord]) -> Region:
     return "edit" if known else "all"
 
 
+def rate_damage(record: CaseRecord) -> float:
+    """How bad a case is, to order cases by: LPIPS in the edit, or over the whole picture where the
+    edit is not known; 0 where it was not measured.
+    """
+    return value(record, "lpips", choose_region([record]), "mean") or 0.0
+
+
 def find_worst(records: Iterable[CaseRecord]) -> CaseRecord:
     """The worst case: one with an error before any other, then by LPIPS, then by PSNR in the edit,
     or over the whole picture where the edit is not known, then the last rung.

@@ -35,9 +35,14 @@ MAX_TITLE = 80
 Key = tuple[str, Region, str]
 
 
-def write_cases(run: Run, states: Mapping[str, str], path: Path) -> None:
-    """Write what the list shows: a script that calls `editproof.cases` with it."""
-    write_atomically(path, make_list_script("editproof.cases", make_columns(run, states)))
+def write_cases(
+    run: Run, states: Mapping[str, str], path: Path, strips: Mapping[str, str] | None = None
+) -> None:
+    """Write what the list shows: a script that calls `editproof.cases` with it; `strips` says what
+    each case's strip shows.
+    """
+    columns = make_columns(run, states, strips or {})
+    write_atomically(path, make_list_script("editproof.cases", columns))
 
 
 def make_list_script(function: str, data: object) -> bytes:
@@ -49,13 +54,41 @@ def make_list_script(function: str, data: object) -> bytes:
     return f"{function}({safe});\n".encode("utf-8", "backslashreplace")
 
 
-def make_columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
-    """The list, failures first, each group in the order of the manifest.
+def order_cases(run: Run, states: Mapping[str, str]) -> list[Case]:
+    """The planned cases as they are listed: those without a result first, then what changed most
+    since the baseline, then by their state, each with the worst first.
+    """
+    order = {state: index for index, state in enumerate(view.STATES)}
+    changes = find_changes(run)
+    records = {record.case.id: record for record in run.records}
+
+    def rank(case: Case) -> tuple[float, ...]:
+        place, change = order.get(states[case.id], 0), changes.get(case.id)
+        if states[case.id] in view.FAILED:
+            return (0, place, 0)
+        if change:
+            return (1, -change, place)
+        record = records.get(case.id)
+        return (2, place, -numbers.rate_damage(record) if record else 0)
+
+    return sorted(run.manifest.cases, key=rank)
+
+
+def find_changes(run: Run) -> dict[str, float]:
+    """Case id -> JOD lost since the baseline in the worst window; 0: the picture is an accepted
+    one. What was compared with nothing is left out.
+    """
+    changes = run.verdict.changes if run.verdict else ()
+    same = dict.fromkeys(view.find_unchanged(run), 0.0)
+    return same | {change.case_id: round(change.worst, 3) for change in changes}
+
+
+def make_columns(run: Run, states: Mapping[str, str], strips: Mapping[str, str]) -> dict[str, Any]:
+    """The list, in the order of `order_cases`.
 
     Words stand once and are told by their number; a number that was not measured is null.
     """
-    order = {state: index for index, state in enumerate(view.STATES)}
-    cases = sorted(run.manifest.cases, key=lambda case: order.get(states[case.id], 0))
+    cases = order_cases(run, states)
     records = {record.case.id: record for record in run.records}
     ended = [records.get(case.id) for case in cases]
     keys = choose_key_numbers(run.manifest)
@@ -75,6 +108,8 @@ def make_columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "family": encode_words("family", (case.family for case in cases)),
         "name": encode_words("name", (case.name for case in cases)),
         "model": encode_words("model", (case.model.name for case in cases)),
+        "step": [case.step for case in cases],
+        "strip": encode_words("strip", (strips.get(case.id, "") for case in cases)),
         "seed": [case.seed for case in cases],
         "try": encode_words("try", (name_try(case.seed, case.repeat) for case in cases)),
         "status": encode_words("status", (states[case.id] for case in cases)),
@@ -95,7 +130,11 @@ def make_columns(run: Run, states: Mapping[str, str]) -> dict[str, Any]:
         "columns": shown,
         "numbers": [
             *_make_visibility(run, cases),
-            *(_describe_number(run.manifest, key, values[key]) for key in keys),
+            *(
+                _describe_number(run.manifest, key, values[key])
+                for key in keys
+                if any(value is not None for value in values[key])
+            ),
         ][:MAX_NUMBERS],
         "pages": {
             case.id: page for case in cases if (page := choose_page_name(case.id)) != case.id
@@ -199,19 +238,13 @@ def _read_values(
 
 
 def _make_visibility(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """How visible each case's difference from the accepted picture is; nothing where nothing was
-    compared.
-    """
-    known = (
-        {change.case_id: round(change.worst, 3) for change in run.verdict.changes}
-        if run.verdict
-        else {}
-    )
+    """How visible each case's change since the baseline is; nothing where nothing was compared."""
+    known = find_changes(run)
     if not known:
         return []
     values = [known.get(case.id) for case in cases]
-    title = "JOD lost against the accepted picture, worst window"
-    return [{"key": "jod", "label": "JOD", "title": title, "digits": 2, "values": values}]
+    title = "Change since the baseline: JOD lost in the worst window; 0 is no change"
+    return [{"key": "jod", "label": "Change", "title": title, "digits": 2, "values": values}]
 
 
 def _describe_number(

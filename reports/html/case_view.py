@@ -12,7 +12,8 @@ from typing import Any
 from editproof.harness.records.accepted_cases import AcceptedCase, AcceptedCases
 from editproof.harness.records.cases import CaseRecord, Measurement, StageRecord
 from editproof.harness.records.manifest import Manifest, metric_name
-from editproof.harness.records.map_index import Maps
+from editproof.harness.records.map_index import PAGE_SCALES, Maps
+from editproof.harness.records.palettes import make_palettes
 from editproof.harness.records.verdicts import Change, Finding, Outcome
 from editproof.harness.records.vocabulary import REGIONS, Region
 from editproof.harness.records.wording import name_try
@@ -66,20 +67,22 @@ def describe_run(sources: Sources) -> dict[str, Any]:
     }
     scales = {
         name: {
+            "title": metrics[name]["title"] if name in metrics else scale.identity,
             "unit": scale.unit,
             "better": scale.better,
             "low": scale.low,
             "high": scale.high,
             "cases": scale.cases,
         }
-        for name, scale in sources.maps.scales.items()
+        for name, scale in {**sources.maps.scales, **PAGE_SCALES}.items()
     }
+    scales["psnr"]["title"] = "Difference"
     return {
         "suite": sources.manifest.suite.name,
         "baseline": sources.counterparts.pairs.baseline,
         "metrics": metrics,
         "scales": scales,
-        "palettes": sources.maps.palettes,
+        "palettes": {name: colours.hex() for name, colours in make_palettes().items()},
         "window": WINDOW_PX,
     }
 
@@ -121,8 +124,13 @@ def view_case(record: CaseRecord, state: str, sources: Sources) -> dict[str, Any
         "config": dict(record.config),
         "pictures": _keep_known(shown),
         "outlines": _keep_known(outlines),
-        "maps": _keep_known({name: gallery.place(digest) for name, digest in maps.items()}),
-        "noMaps": sources.maps.skipped.get(case.id, ""),
+        "maps": _keep_known(
+            {
+                name: gallery.place(digest)
+                for name, digest in maps.items()
+                if name not in PAGE_SCALES
+            }
+        ),
         "compared": before is not None,
         "stages": describe_stages(record.stages, before, gallery),
         "windows": describe_windows(record, sources.manifest, list_failing_metrics(found)),

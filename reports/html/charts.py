@@ -49,7 +49,6 @@ KINDS = (
             "Mean change of LPIPS in the edit with its 95 % interval; an interval that crosses the"
             " line may be noise."
         ),
-        "",
     ),
     (
         "limit",
@@ -61,7 +60,6 @@ KINDS = (
             " edited again; below is the change a turn with its 95 % interval, and one that crosses"
             " 0 may be noise."
         ),
-        "No case has a ladder step and an LPIPS or PSNR measurement.",
     ),
     (
         "spectral",
@@ -71,7 +69,6 @@ KINDS = (
             " it noise or texture was added. Lines are means over cases, bands reach from the"
             " lowest to the highest case."
         ),
-        "No case has a spectral measurement.",
     ),
     (
         "contrast",
@@ -80,29 +77,24 @@ KINDS = (
             "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has"
             " gone flat, above it harsh."
         ),
-        "",
     ),
     (
         "seeds",
         "Case by case",
         "Each dot is a case on one seed; rings are the baseline’s. Lines are means.",
-        "",
     ),
     (
         "stages",
         "What it costs",
         "Time of every stage, and the memory that the pipeline’s process held at most.",
-        "",
     ),
     (
         "history",
-        "How it came here",
+        "The runs before",
         "The runs of this suite that lie beside this one, oldest first: means over all cases.",
-        "",
     ),
 )
-"""Kind, title, what to see in it, and what stands there where there is none; empty: nothing does.
-"""
+"""Kind, title, and what to see in it."""
 
 MOST_FAMILIES = 12
 """Families that charts are drawn of: those that need a look most."""

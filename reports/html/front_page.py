@@ -74,12 +74,15 @@ class Count:
     tone: Tone
     href: str
     """The list of these cases; empty: none."""
+    term: str = ""
+    """The glossary's word for it; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A case that a finding counts."""
 
+    case_id: str
     name: str
     href: str
     """Empty: it has no result."""
@@ -100,6 +103,8 @@ class Card:
     """Cases that are not linked one by one."""
     listing: str
     """The list of all its cases; empty: it counts none."""
+    own: bool
+    """Whether its cases are the user's own: each is then shown, not only the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ class Cell:
     title: str
     """Every aspect and what became of it."""
     href: str
+    """The list of its cases; empty: it has none."""
     cases: int
 
 
@@ -141,14 +147,18 @@ class _Cases:
 
     names: Mapping[str, str]
     ended: frozenset[str]
+    own: frozenset[str]
 
     @classmethod
     def of(cls, run: Run) -> _Cases:
-        names = {case.id: name_case(case) for case in run.manifest.cases}
-        return cls(names, frozenset(record.case.id for record in run.records))
+        cases = run.manifest.cases
+        names = {case.id: name_case(case) for case in cases}
+        ended = frozenset(record.case.id for record in run.records)
+        return cls(names, ended, frozenset(case.id for case in cases if case.own))
 
     def place(self, case_id: str, finding: Finding | None = None) -> Place:
         return Place(
+            case_id,
             self.names.get(case_id, case_id),
             link(case_id, finding) if case_id in self.ended else "",
         )
@@ -191,15 +201,30 @@ def count_all(run: Run, states: Mapping[str, str]) -> tuple[Count, ...]:
     ]
     return (
         Count(
-            "cases", finished, "warn" if missing else "plain", "#status=missing" if missing else ""
+            "cases",
+            finished,
+            "warn" if missing else "plain",
+            "#status=missing" if missing else "",
+            "case",
         ),
         *(
-            Count(label, f"{n:,}", tone if n else "plain", href if n else "")
+            Count(
+                label,
+                f"{n:,}",
+                tone if n else "plain",
+                href if n else "",
+                _TERMS.get(label, label.partition(" finding")[0]),
+            )
             for label, n, tone, href in shown
         ),
     )
 
 
+_TERMS = {
+    "invisibly changed": "invisible",
+    "visibly changed": "visible",
+    "need review": "review",
+}
 _ENDINGS: Mapping[ExitCode, Tone] = {ExitCode.OK: "good", ExitCode.REGRESSION: "bad"}
 _ENDS: tuple[tuple[str, str, Tone], ...] = (
     ("errors", "error", "bad"),
@@ -267,13 +292,19 @@ def make_family_map(run: Run, states: Mapping[str, str]) -> dict[str, dict[str, 
         result.setdefault(family, {})[model] = _make_cell(
             family, model, found.get((family, model), []), ended
         )
+    for left_out in run.manifest.not_applicable:
+        why = verdict.shorten(left_out.reason)
+        cell = Cell("plain", "∅", "not applicable", why, "", 0)
+        result.setdefault(left_out.family, {}).setdefault(left_out.model, cell)
     return result
 
 
 def link(case_id: str, finding: Finding | None = None) -> str:
-    """The address of a case; with a finding, in the mode that shows it."""
+    """The address of a case; with a finding about a budget, with the map of its metric. A picture
+    that changed opens as baseline beside this run.
+    """
     state = {"case": case_id}
-    if finding and finding.rule in {"picture", "budget"} and finding.evidence:
+    if finding and finding.rule == "budget" and finding.evidence:
         state |= {"mode": "heat", "metric": metric_name(finding.evidence.metric)}
     return f"#{urlencode(state, errors='replace')}"
 
@@ -332,6 +363,7 @@ def _make_card(cases: _Cases, number: int, finding: Finding) -> Card:
         places=places,
         more=max(0, len(ids) - MAX_LINKS),
         listing=list_link(finding=str(number)) if ids else "",
+        own=len(ids) > 1 and not cases.own.isdisjoint(ids),
     )
 
 
@@ -352,18 +384,29 @@ def _describe_aspect(one: Judgement) -> str:
 def _make_cell(
     family: str, model: str, found: Sequence[tuple[Outcome, str]], ended: Sequence[str]
 ) -> Cell:
-    failed = sum(state in view.FAILED for state in ended)
-    missing = sum(state == "missing" for state in ended)
     worst = min((outcome for outcome, _ in found), key=OUTCOMES.index, default=None)
     tone: Tone = TONES[worst] if worst else "plain"
     mark, text = (MARKS[worst], worst.value) if worst else ("–", "not compared")
-    if failed and tone != "bad":
-        tone, mark, text = "bad", "✕", f"{failed:,} failed"
-    elif missing and tone in {"plain", "good"}:
-        tone, mark, text = "warn", "…", f"{missing:,} not run"
+    ends = [
+        (end_tone, sign, f"{number:,} {words[number > 1]}")
+        for state, end_tone, sign, words in _CELL_ENDS
+        if (number := sum(one == state for one in ended))
+    ]
+    if ends and _LOUDNESS.index(ends[0][0]) < _LOUDNESS.index(tone):
+        tone, mark, text = ends[0]
     ranked = sorted(found, key=lambda one: OUTCOMES.index(one[0]))
-    said = [*([f"{failed:,} failed"] if failed else []), *(words for _, words in ranked)]
+    said = [*(words for *_, words in ends), *(words for _, words in ranked)]
     title = f"{family} × {model}, {count_noun(len(ended), 'case')}: {'; '.join(said) or text}"
     return Cell(
         tone, mark, text, verdict.shorten(title), list_link(family=family, model=model), len(ended)
     )
+
+
+_LOUDNESS: tuple[Tone, ...] = ("bad", "warn", "plain", "good")
+_CELL_ENDS: tuple[tuple[str, Tone, str, tuple[str, str]], ...] = (
+    ("error", "bad", "✕", ("error", "errors")),
+    ("needs_review", "warn", "!", ("needs review", "need review")),
+    ("refused", "warn", "⊘", ("refused", "refused")),
+    ("missing", "warn", "…", ("not run", "not run")),
+)
+"""How edits without a picture are told apart on the map, in the header's words and colours."""

@@ -4,6 +4,7 @@ index.html       the front page, and the viewer over it
 static/          our scripts and styles
 data/cases.js    the list of cases
 cases/ID.js      what the viewer shows of one case, loaded when it is opened
+strips/          small pictures of the cases, for the list and the gallery
 charts/, thumbs/ what the front page shows
 """
 
@@ -11,11 +12,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from editproof.harness.records.glossary import terms
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Outcome
@@ -23,7 +27,15 @@ from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import make_url
 from editproof.reports.html import case_data, charts, front_page
 from editproof.reports.html.case_data import write_case_data
-from editproof.reports.html.case_list import choose_key_numbers, write_cases
+from editproof.reports.html.case_list import (
+    choose_key_numbers,
+    choose_page_name,
+    make_list_script,
+    order_cases,
+    write_cases,
+)
+from editproof.reports.html.case_strips import write_strips
+from editproof.reports.html.front_pictures import FrontPictures, choose_pictures
 from editproof.reports.html.history import find_earlier_runs
 from editproof.reports.html.thumbnails import write_thumbnails
 
@@ -32,22 +44,33 @@ STATIC = HERE / "static"
 
 POLICY = (
     "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
-    " file:; base-uri 'none'; form-action 'none'"
+    " file:; worker-src blob:; base-uri 'none'; form-action 'none'"
 )
-"""Nothing is loaded but what lies beside the page."""
+"""Nothing is loaded but what lies beside the page; the worker that makes maps is a text of ours."""
 
 SCRIPTS = (
     "state.js",
     "dom.js",
+    "words.js",
+    "case_model.js",
+    "case_files.js",
+    "strip.js",
+    "filters.js",
     "list.js",
+    "gallery.js",
     "front.js",
     *(name for name in case_data.STATIC if name.endswith(".js")),
 )
 """In the order in which they must run."""
 
-STYLES = ("tokens.css", "front.css", *(name for name in case_data.STATIC if name.endswith(".css")))
+STYLES = (
+    "tokens.css",
+    "front.css",
+    "gallery.css",
+    *(name for name in case_data.STATIC if name.endswith(".css")),
+)
 
-_OURS = ("cases", "charts", "data", "pixels", "static", "thumbs")
+_OURS = ("cases", "charts", "data", "pixels", "static", "strips", "thumbs")
 """Folders of a report."""
 
 
@@ -63,11 +86,17 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
-    write_cases(run, states, folder / "data" / "cases.js")
-    write_case_data(run, folder, states)
-    drawn = charts.write_charts(run, folder / "charts", find_earlier_runs(run))
+    write_atomically(folder / "data" / "words.js", make_list_script("editproof.words", terms()))
+    with ThreadPoolExecutor(1) as pool:  # charts are Python; pictures are not
+        drawing = pool.submit(charts.write_charts, run, folder / "charts", find_earlier_runs(run))
+        strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
+        write_cases(run, states, folder / "data" / "cases.js", strips)
+        pictures = choose_pictures(run, states, folder / "thumbs" / "worst")
+        write_case_data(run, folder, states, [one.case_id for one in pictures.shown])
+        drawn = drawing.result()
     index = folder / "index.html"
-    write_atomically(index, _index(run, folder, states, drawn).encode("utf-8", "replace"))
+    text = _index(run, folder, states, drawn, strips, pictures)
+    write_atomically(index, text.encode("utf-8", "replace"))
     return index
 
 
@@ -93,15 +122,39 @@ def make_environment(folder: Path) -> Environment:
         number=numbers.number,
         quantity=numbers.format_quantity,
         metric=numbers.format_title,
+        page_name=choose_page_name,
+        prose=make_prose,
         seen_from_here=lambda path: make_url(path, folder),
     )
     pages.globals.update(
-        STATES=view.STATES, WINDOW_PX=view.WINDOW_PX, CHARTS=charts.KINDS, policy=POLICY
+        STATES=view.STATES,
+        WINDOW_PX=view.WINDOW_PX,
+        CHARTS=charts.KINDS,
+        policy=POLICY,
+        WORDS=terms(),
     )
     return pages
 
 
-def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Drawn) -> str:
+def make_prose(text: str) -> Markup:
+    """A text for a page: what stands between backticks is code, and all of it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one that nothing closes
+        return escape(text)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
+
+
+def _index(
+    run: Run,
+    folder: Path,
+    states: Mapping[str, str],
+    drawn: charts.Drawn,
+    strips: Mapping[str, str],
+    pictures: FrontPictures,
+) -> str:
     cards = front_page.make_cards(run)
     pictured = [card.finding for card in (*cards.open, *cards.quiet)]
     unseen = front_page.list_invisible(run)
@@ -111,7 +164,7 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
         .get_template("index.html.j2")
         .render(
             styles=STYLES,
-            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/cases.js"],
+            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/words.js", "data/cases.js"],
             suite=run.manifest.suite,
             manifest=run.manifest,
             metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},
@@ -121,13 +174,14 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             counts=front_page.count_all(run, states),
             compared=front_page.describe_pictures(run),
             cards=cards,
+            strips=strips,
             jod=verdict.JOD,
             unseen=unseen,
             unseen_left_out=sum(one.outcome is Outcome.INVISIBLE for one in changes) - len(unseen),
             thumbnails=write_thumbnails(run, pictured, folder / "thumbs"),
+            pictures=pictures,
             map=front_page.make_family_map(run, states),
-            families=view.list_families(run),
-            models=view.list_models(run),
+            models=_list_models(run),
             charts={
                 kind: [chart for chart in drawn.charts if chart.kind == kind]
                 for kind, *_ in charts.KINDS
@@ -137,6 +191,12 @@ def _index(run: Run, folder: Path, states: Mapping[str, str], drawn: charts.Draw
             number_titles=_list_titles(run),
         )
     )
+
+
+def _list_models(run: Run) -> list[str]:
+    """The columns of the map: models without a case, too."""
+    asked = [one.model for one in run.manifest.not_applicable]
+    return list(dict.fromkeys([*view.list_models(run), *asked]))
 
 
 def _list_titles(run: Run) -> str:

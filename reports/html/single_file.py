@@ -137,6 +137,8 @@ def _list_data_files(folder: Path) -> dict[str, str]:
                     else make_small_uri(_embed_file(folder, name))
                 )
         found[path.relative_to(folder).as_posix()] = make_data_uri(path)
+    for path in sorted(folder.glob("strips/*.webp")):
+        found[path.relative_to(folder).as_posix()] = make_data_uri(path)
     return found
 
 
@@ -177,6 +179,6 @@ def _make_policy(styles: list[str], scripts: list[str]) -> str:
     """Ours by their hashes; data: is what we put in."""
     return (
         f"default-src 'none'; img-src data:; style-src {' '.join(styles)}; script-src"
-        f" {' '.join([*scripts, 'data:']) if scripts else NOTHING}; base-uri 'none'; form-action"
-        " 'none'"
+        f" {' '.join([*scripts, 'data:']) if scripts else NOTHING}; worker-src blob:; base-uri"
+        " 'none'; form-action 'none'"
     )

@@ -1,20 +1,22 @@
-"""Thumbnails of the front page: where a finding is, cut out of the accepted or expected picture, of
-this run's, and of their difference."""
+"""Thumbnails of the front page: the place that matters, cut out of the accepted or expected
+picture, of this run's, and of their difference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageChops
 
-from editproof.harness.records.accepted_cases import AcceptedCases, load_accepted_cases
+from editproof.harness.records.accepted_cases import AcceptedCase, load_accepted_cases
 from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Finding
-from editproof.harness.records.wording import name_try
+from editproof.harness.records.wording import name_case
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import read_picture
 from editproof.reports.html.case_list import choose_page_name
@@ -26,10 +28,21 @@ CUT_PX = 128
 """Of the place that is cut out, in output pixels: the worst window and as much again around it."""
 
 GAP_PX = 4
-AMPLIFIED = 8
-"""By how much the difference is."""
+AMPLIFIED = 16
+"""By how much the difference is: as in the viewer."""
+BLOCK_PX = 16
+"""Edge of the blocks among which the largest change is looked for."""
 MOST = 48
 """Thumbnails on a page."""
+
+WORDS = {
+    "accepted": "baseline",
+    "expected": "expected",
+    "actual": "this run",
+    "difference": f"difference ×{AMPLIFIED}",
+    "input": "the input: there is no result",
+}
+"""What is written below each cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +70,56 @@ def write_thumbnails(run: Run, findings: Iterable[Finding], folder: Path) -> dic
             continue
         if len(drawn) == MOST:
             break
-        thumbnail = _draw(
-            run.folder,
-            record,
-            _choose_blobs(record, finding, before),
-            _place(record, finding),
-            folder,
-        )
+        other = before.get(finding.case_id) if finding.rule == "picture" else None
+        place = find_evidence(record, finding)
+        thumbnail = draw_thumbnail(run.folder, record, other, folder, place)
         if thumbnail:
             drawn[finding.case_id] = thumbnail
     return drawn
+
+
+def draw_thumbnail(
+    run_folder: Path,
+    record: CaseRecord,
+    before: AcceptedCase | None,
+    folder: Path,
+    place: tuple[int, int] | None,
+) -> Thumbnail | None:
+    """Draw one case at a place (y, x in output pixels; None: all of it): the accepted picture, or
+    without `before` the expected one, this run's, and their difference where there is one. None
+    where a picture is not on the disk.
+
+    Beside the accepted picture, the place with the largest change is shown instead.
+    """
+    blobs = _choose_blobs(record, before)
+    if "actual" not in blobs:
+        place = None
+    pictures = {kind: read_picture(run_folder, digest) for kind, digest in blobs.items()}
+    found = {kind: picture for kind, picture in pictures.items() if picture is not None}
+    if not found or len(found) < len(pictures):
+        return None
+    if len({picture.size for picture in found.values()}) > 1:
+        found = {"actual": found["actual"]}
+    if len(found) > 1:
+        gap = ImageChops.difference(*found.values())
+        change = find_change(gap)
+        if change:
+            found["difference"] = gap.point(lambda level: level * AMPLIFIED)
+            place = change if "accepted" in found else place
+    return _save(record, cut(list(found.values()), place), tuple(found), place, folder)
+
+
+def find_change(gap: Image.Image) -> tuple[int, int] | None:
+    """The centre, y and x, of the block that differs most in a difference picture; None: nothing
+    differs.
+    """
+    levels = np.asarray(gap.convert("RGB"), np.uint32).sum(axis=2)
+    rows, columns = (np.arange(0, length, BLOCK_PX) for length in levels.shape)
+    blocks = np.add.reduceat(np.add.reduceat(levels, rows, axis=0), columns, axis=1)
+    if not blocks.any():
+        return None
+    y, x = np.unravel_index(int(blocks.argmax()), blocks.shape)
+    return int(y) * BLOCK_PX + BLOCK_PX // 2, int(x) * BLOCK_PX + BLOCK_PX // 2
 
 
 def cut(
@@ -82,64 +135,33 @@ def cut(
     return sheet
 
 
-def _choose_blobs(record: CaseRecord, finding: Finding, before: AcceptedCases) -> dict[str, str]:
-    """The case's pictures by kind; of a finding beside the accepted picture that one stands for the
-    expected.
-    """
-    blobs = dict(record.blobs)
-    other = before.get(record.case.id) if finding.rule == "picture" else None
-    if other and "actual" in other.blobs and "actual" in blobs:
-        blobs.pop("expected", "")
-        blobs["accepted"] = other.blobs["actual"]
-    return blobs
+def _choose_blobs(record: CaseRecord, before: AcceptedCase | None) -> dict[str, str]:
+    """Hashes of the two pictures that are compared, by kind; without a result the input's."""
+    if "actual" not in record.blobs:
+        return {"input": record.blobs["input"]} if "input" in record.blobs else {}
+    accepted = before.blobs.get("actual") if before else None
+    known = {"accepted": accepted, "expected": record.blobs.get("expected")}
+    base = next(((kind, digest) for kind, digest in known.items() if digest), None)
+    return dict([*([base] if base else []), ("actual", record.blobs["actual"])])
 
 
-def _draw(
-    run_folder: Path,
+def _save(
     record: CaseRecord,
-    blobs: Mapping[str, str],
+    sheet: Image.Image,
+    kinds: tuple[str, ...],
     place: tuple[int, int] | None,
     folder: Path,
-) -> Thumbnail | None:
-    kinds = [kind for kind in ("accepted", "expected", "actual") if kind in blobs] or ["input"]
-    if "actual" not in kinds:
-        kinds, place = ["input"], None
-    pictures = []
-    for kind in kinds:
-        picture = read_picture(run_folder, blobs.get(kind, ""))
-        if picture is None:
-            return None
-        pictures.append(picture)
-    if len({picture.size for picture in pictures}) > 1:
-        pictures, kinds = pictures[-1:], kinds[-1:]
-    if len(pictures) > 1:
-        gap = ImageChops.difference(*pictures)
-        pictures, kinds = (
-            [*pictures, gap.point(lambda level: level * AMPLIFIED)],
-            [*kinds, "difference"],
-        )
-    sheet = cut(pictures, place)
+) -> Thumbnail:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{choose_page_name(record.case.id)}.webp"
     sheet.save(target, "WEBP", quality=82, method=2)
-    words = {
-        "accepted": "accepted",
-        "expected": "expected",
-        "actual": "this run",
-        "difference": f"difference ×{AMPLIFIED}",
-        "input": "the input: there is no result",
-    }
-    captions = tuple(words[kind] for kind in kinds)
+    captions = tuple(WORDS[kind] for kind in kinds)
     where = f" at y {place[0]}, x {place[1]}" if place else ""
-    alt = (
-        f"{record.case.scene}, {record.case.model.name},"
-        f" {name_try(record.case.seed, record.case.repeat)}{where}:"
-        f" {', '.join(captions)}"
-    )
+    alt = f"{name_case(record.case)}{where}: {', '.join(captions)}"
     return Thumbnail(target, *sheet.size, alt, captions)
 
 
-def _place(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
+def find_evidence(record: CaseRecord, finding: Finding) -> tuple[int, int] | None:
     """Where the finding's metric is worst: in its own region, else anywhere; of one without a
     number, where LPIPS is.
     """

@@ -34,6 +34,15 @@ def test_front_page(browser: Browser, report: Path, theme: str, width: int) -> N
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_gallery(browser: Browser, report: Path, theme: str) -> None:
+    """The cases as pictures, with the meaning of a word over them."""
+    with opened(browser, report, "#view=gallery&group=family", theme=theme) as page:
+        page.locator("#cases .what").first.click()
+        expect(page.locator(".word")).to_be_visible()
+        assert troubles(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("mode", ["side", "heat"])
 def test_viewer(browser: Browser, report: Path, theme: str, mode: str) -> None:
     """The viewer of a case."""

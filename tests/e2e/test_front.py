@@ -13,8 +13,10 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from editproof.harness.records import runs
 from editproof.harness.records.runs import Run
 from editproof.reports.html.front_page import make_cards
+from editproof.reports.html.report import write_report
 from editproof.reports.html.single_file import write_single_file
 from tests.e2e.conftest import editproof, opened, state, until
 from tests.reports.conftest import HOSTILE
@@ -55,7 +57,7 @@ def test_first_screen_says_what_broke(look: Look, run: Run) -> None:
 
 
 def test_finding_opens_its_case(look: Look, run: Run) -> None:
-    """One click on a finding shows its case with the heat map of its metric; Back shows the front
+    """One click on a finding shows its case, the baseline beside this run; Back shows the front
     page where it was left.
     """
     page = look()
@@ -67,7 +69,8 @@ def test_finding_opens_its_case(look: Look, run: Run) -> None:
     expect(page.locator("#front")).to_be_hidden()
     now = state(page)
     assert now["case"] == wanted["case"][0]
-    assert now["mode"] == "heat"
+    assert "mode" not in now
+    expect(page.locator(".v-label").first).to_contain_text("Baseline")
     page.go_back()
     expect(page.locator("#front")).to_be_visible()
     assert page.evaluate("scrollY") == 260
@@ -204,6 +207,64 @@ def test_deep_link_restores_the_list(look: Look) -> None:
     assert set(said(page, "status")) == {"regressed"}
     expect(page.locator("select[name=family]")).to_have_value("logo")
     expect(page.locator('.head [data-key="seconds"]')).to_have_attribute("aria-sort", "descending")
+
+
+@pytest.mark.parametrize("fragment", ["#status=regressed", "#view=gallery", "#sort=-jod"])
+def test_a_fresh_link_scrolls_to_the_list(look: Look, fragment: str) -> None:
+    """With the keyboard on it: Enter opens the first case."""
+    page = look(fragment)
+    expect(page.locator("#cases h2")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    assert state(page)["case"] == listed(page)[0]
+
+
+def test_gallery(look: Look, run: Run) -> None:
+    """The same cases as pictures, in groups; arrows move, Enter opens, Back leads to the tile."""
+    page = look("#view=gallery")
+    expect(page.locator(".grid")).to_be_hidden()
+    expect(page.locator(".tile").first).to_be_focused()
+    until(page, "[...document.querySelectorAll('.tile img')].every((one) => one.naturalWidth > 50)")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator('.tile[data-index="1"]')).to_be_focused()
+    page.keyboard.press("End")
+    expect(page.locator(f'.tile[data-index="{len(listed(page)) - 1}"]')).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    assert state(page)["case"] == listed(page)[0]
+    page.go_back()
+    expect(page.locator('.tile[data-index="0"]')).to_be_focused()
+    for group in ("family", "model", "step", "seed"):
+        page.locator("select[name=group]").select_option(group)
+        assert page.locator(".tiles-of").count() > 0
+        assert state(page)["group"] == group
+    page.locator("select[name=sort]").select_option("-lpips")
+    page.locator("select[name=family]").select_option("logo")
+    assert set(said(page, "family")) == {"logo"}
+    page.get_by_role("button", name="List").first.click()
+    expect(page.locator(".grid")).to_be_visible()
+    assert "group" not in state(page)
+
+
+def test_rows_have_pictures_and_the_change(look: Look) -> None:
+    """What changed most comes first, with its change since the baseline."""
+    page = look()
+    until(page, "[...document.querySelectorAll('.line img')].some((one) => one.naturalWidth > 50)")
+    shown = [cell for cell in page.locator('.line [data-key="jod"]').all_inner_texts() if cell]
+    numbers = [float(cell) for cell in shown if cell.replace(".", "").isdigit()]
+    assert numbers
+    assert numbers == sorted(numbers, reverse=True)
+
+
+def test_a_pass_has_pictures_on_its_first_screen(browser: Browser, folder: Path) -> None:
+    """The worst of each family, on a desk and on a phone."""
+    page = write_report(runs.load(folder / "runs" / "good"))
+    for width, height in ((1280, 800), (390, 844)):
+        with opened(browser, page, width=width, height=height) as shown:
+            expect(shown.locator("#pictures img").first).to_be_in_viewport(ratio=0.5)
+            families = shown.locator("#pictures h3 a").all_inner_texts()
+            assert {name.partition("/")[0] for name in families} == {"logo", "microprint"}
 
 
 def test_old_link_with_a_name_that_is_gone(look: Look) -> None:

@@ -136,7 +136,7 @@ def test_a_reduced_picture_says_so(view: Open, run: Run) -> None:
 def test_amplified_difference(view: Open, run: Run, record: CaseRecord) -> None:
     """Sixteen times the difference of each channel, and no more than white."""
     height, width = picture(run, record, "actual").shape[:2]
-    page = view(f"&mode=diff&zoom=1&y={height / 2}&x={width / 2}", size=TALL)
+    page = view(f"&mode=diff&a=expected&zoom=1&y={height / 2}&x={width / 2}", size=TALL)
     shown = seen(page)
     top, left = (shown.shape[0] - height + 1) // 2, (shown.shape[1] - width + 1) // 2
     expected, actual = (picture(run, record, kind).astype(int) for kind in ("expected", "actual"))

@@ -6,19 +6,27 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
 from editproof.harness.metrics.colour.delta_e00 import ciede2000, lab
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
+from editproof.harness.metrics.core.registry import get_metric
 from editproof.harness.records import runs
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.map_index import load_maps
 from editproof.harness.records.runs import Run
+from editproof.harness.running.measure import prepare
+from editproof.harness.suites.tasks import make_task
+from editproof.reports.common.view import find_states
+from editproof.reports.html.case_data import choose_readable
+from editproof.reports.html.serve import ReportServer
 from tests.e2e.conftest import state
-from tests.e2e.viewing import PAIRS, Open, picture, served
+from tests.e2e.viewing import PAIRS, Open, picture
 from tests.reports.conftest import HOSTILE
 
 
@@ -32,18 +40,21 @@ def test_heat_maps_of_all_metrics(view: Open, run: Run, record: CaseRecord) -> N
     ]
     failed = [metric_name(evidence.metric) for evidence in found if evidence]
     page = view("&mode=heat")
-    drawn = set(load_maps(run.folder).cases[record.case.id])
+    own = page.evaluate("editproof.maps.metrics")
+    drawn = set(load_maps(run.folder).cases[record.case.id]) - set(own)  # an old run has drawn all
     assert page.input_value("[name=metric]") == next(
-        name for name in [*failed, "lpips"] if name in drawn
+        name for name in [*failed, "lpips"] if name in drawn | set(own)
     )
     names = page.locator("[name=metric] option").evaluate_all(
         "(options) => options.map((one) => one.value)"
     )
-    assert set(names) == drawn
+    assert names[: len(own)] == own
+    assert set(names) == drawn | set(own)
     met = []
     for _ in names:
         met.append(page.input_value("[name=metric]"))
-        expect(page.locator(".v-map img")).to_have_count(1)
+        shown = ".v-map canvas" if met[-1] in own else ".v-map img"
+        expect(page.locator(shown)).to_have_count(1)
         assert len(page.locator(".v-ticks span").all_inner_texts()) == 3
         page.keyboard.press("m")
     assert sorted(met) == sorted(names)
@@ -66,7 +77,7 @@ def test_pixels_on_the_disk(view: Open, run: Run, record: CaseRecord) -> None:
     y, x = np.unravel_index(
         np.abs(expected.astype(int) - actual).sum(axis=2).argmax(), expected.shape[:2]
     )
-    page = view(f"&mode=side&cursor={y}%2C{x}")
+    page = view(f"&mode=side&a=expected&cursor={y}%2C{x}")
     page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
     rows = page.locator(".v-readout tbody tr").all()
     assert [read_rgb(row) for row in rows] == [expected[y, x].tolist(), actual[y, x].tolist()]
@@ -98,24 +109,80 @@ def test_the_cursor_moves_by_keys(view: Open) -> None:
 
 
 def test_pixels_that_cannot_be_read_say_how_they_can(view: Open, run: Run) -> None:
-    """A case without maps has no pixel files: from the disk the way is told, and from a server it
-    works.
+    """Of a case that need not be looked at no pixels are written: from the disk the page says so,
+    beside the picture, and from a server it reads them and makes every map.
     """
-    mapped = load_maps(run.folder).cases
-    other = next(one for one in run.records if one.case.id not in mapped)
-    page = view("&mode=side&cursor=10%2C10", case=other.case.id)
-    expect(page.locator(".v-delta")).to_contain_text("python -m http.server")
-    expect(page.locator("button[data-mode=heat]")).to_be_disabled()
-    expect(page.locator("button[data-mode=heat]")).to_have_attribute(
-        "title", re.compile("--maps all")
+    readable = choose_readable(run, find_states(run), ())
+    cases = run.folder / "report" / "cases"
+    other = next(
+        one
+        for one in run.records
+        if one.case.id not in readable
+        and '"pixels":{}' in (cases / f"{one.case.id}.js").read_text()
     )
-    with served(run.folder) as address:
-        page = view(
-            "&mode=side&cursor=10%2C10", case=other.case.id, index=f"{address}/report/index.html"
-        )
+    page = view("&mode=heat&metric=ssim&cursor=10%2C10", case=other.case.id)
+    expect(page.locator(".v-message")).to_contain_text("editproof report --serve")
+    expect(page.locator(".v-plane img").first).to_be_visible()
+    expect(page.locator("button[data-mode=heat]")).to_be_enabled()
+    with ReportServer(run.folder / "report" / "index.html", run.folder) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page = view("&mode=heat&metric=ssim", case=other.case.id, index=server.address)
+        expect(page.locator('.v-map canvas:not([data-width="1"])')).to_have_count(1)
+        page = view("&mode=side&cursor=10%2C10", case=other.case.id, index=server.address)
         page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
         row = page.locator(".v-readout tbody tr").nth(1)
         assert read_rgb(row) == picture(run, other, "actual")[10, 10].tolist()
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "rounding"),
+    [("psnr", 1e-6), ("delta_e00", 2e-3), ("ssim", 5e-4), ("local_contrast", 0.05)],
+)
+def test_the_pages_maps_are_ours(
+    view: Open, record: CaseRecord, run: Run, name: str, rounding: float
+) -> None:
+    """Every pixel has the value that the metric's own map has, within rounding; the worker says the
+    same as the page.
+    """
+    page = view()
+    found = page.evaluate(
+        """async ([id, metric]) => {
+          const told = await editproof.caseFiles.load(id);
+          const read = editproof.pixelReader(told);
+          const of = (kind) => read(kind, told.pictures[kind]);
+          const [a, b] = await Promise.all([of("expected"), of("actual")]);
+          const plane = await editproof.maps.make("test", metric, a, b);
+          const again = editproof.mapMath().compute(metric, a.data, b.data, b.height, b.width);
+          return { plane: [...plane], same: plane.every((value, at) => value === again[at]) };
+        }""",
+        [record.case.id, name],
+    )
+    metric = get_metric(name, NO_WEIGHTS)
+    assert metric.map is not None
+    reference = make_task(record.case).reference
+    actual = picture(run, record, "actual").astype(np.float32) / np.float32(255)
+    wanted = metric.map(prepare(reference, (metric,)).parts[name], actual)
+    assert found["same"]
+    gap = np.abs(np.array(found["plane"]).reshape(wanted.shape) - wanted)
+    assert gap.max() <= rounding
+
+
+def test_changed_areas_by_keys(view: Open) -> None:
+    """A regressed case opens as baseline beside this run, and J and K go from area to area."""
+    page = view()
+    assert page.input_value("[name=a]") == "baseline"
+    page.keyboard.press("J")
+    expect(page.locator(".v-message")).to_contain_text("Changed area 1 of", timeout=30_000)
+    now = state(page)
+    assert now["area"] == "1"
+    assert float(now["zoom"]) > 0
+    assert page.locator(".v-pane").first.locator(".v-frames rect:not(.halo)").count() == 1
+    count = int(page.inner_text(".v-message").split()[-1])
+    page.keyboard.press("K")
+    expect(page.locator(".v-message")).to_contain_text(f"Changed area {count} of {count}")
+    page.keyboard.press("J")
+    expect(page.locator(".v-message")).to_contain_text("Changed area 1 of")
 
 
 def test_colour_difference_is_the_published_one(view: Open) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import cv2
 import numpy as np
@@ -55,24 +51,3 @@ def place(page: Page, pane: int = 0) -> list[str]:
     return [
         plane.evaluate(f"(node) => node.style.{name}") for name in ("width", "height", "transform")
     ]
-
-
-class served:  # noqa: N801 - used like a function
-    """A folder over HTTP, on this machine."""
-
-    def __init__(self, folder: Path) -> None:
-        handler = partial(_Quiet, directory=str(folder))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def __enter__(self) -> str:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
-        pass

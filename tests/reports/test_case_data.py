@@ -17,6 +17,7 @@ from PIL import Image
 
 from editproof.harness.records import runs
 from editproof.harness.records.map_index import Maps, write_maps
+from editproof.reports.common.view import FAILED, find_states
 from editproof.reports.html import case_data, case_view
 from editproof.reports.html.case_list import choose_page_name
 
@@ -41,7 +42,7 @@ def mapped(run: runs.Run, tmp_path: Path) -> runs.Run:
     shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("report"))
     record = run.records[0]
     maps = Maps(
-        cases={record.case.id: {"ssim": record.blobs["difference"]}},
+        cases={record.case.id: {"lpips": record.blobs["difference"]}},
         pictures={record.case.id: record.blobs["actual"]},
     )
     write_maps(folder, maps)
@@ -78,15 +79,24 @@ def test_all_pictures_are_there(run: runs.Run, tmp_path: Path) -> None:
     assert all((folder / path).resolve().is_file() for path in paths)
 
 
-def test_pixels_are_written_where_maps_are(mapped: runs.Run, tmp_path: Path) -> None:
-    """Of cases with maps only; decoded, and added to the expected picture, they are the
-    pictures.
+def test_pixels_are_written_of_what_needs_a_look(mapped: runs.Run, tmp_path: Path) -> None:
+    """Of what changed or failed, of the worst and of cases with drawn maps, and of no other;
+    decoded, and added to the expected picture, they are the pictures.
     """
     out = tmp_path / "report"
-    case_data.write_case_data(mapped, out)
-    told = [read(path, "editproof.case") for path in (out / "cases").iterdir()]
-    assert [one["id"] for one in told if one["pixels"]] == [mapped.records[0].case.id]
-    scripts = next(one["pixels"] for one in told if one["pixels"])
+    mapped = mapped.with_verdict(None)
+    states, mapped_id = find_states(mapped), mapped.records[0].case.id
+    worst = mapped.records[2].case.id
+    failed = {case_id for case_id, state in states.items() if state in FAILED}
+    case_data.write_case_data(mapped, out, states, [worst])
+    told = {
+        one["id"]: one["pixels"]
+        for one in (read(path, "editproof.case") for path in (out / "cases").iterdir())
+    }
+    assert {mapped_id, worst} <= {case_id for case_id, found in told.items() if found}
+    assert {case_id for case_id, found in told.items() if found} <= {mapped_id, worst, *failed}
+    assert len(told) > len(failed) + 2
+    scripts = told[mapped_id]
     assert set(scripts) == {"input", "expected", "actual"}
     pictures = {kind: read(out / path, "editproof.pixels") for kind, path in scripts.items()}
     assert pictures["actual"]["path"] == scripts["actual"]

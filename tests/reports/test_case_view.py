@@ -248,11 +248,16 @@ def test_a_case_says_how_visible_its_change_is(run: runs.Run, sources: Sources) 
 
 
 def test_maps_of_an_earlier_outcome_are_not_shown(record: CaseRecord, sources: Sources) -> None:
-    """A map belongs to the picture that it was drawn from."""
+    """A map belongs to the picture that it was drawn from; what the page makes by itself, as an old
+    run has drawn it, is left out.
+    """
     case_id, digest = record.case.id, record.blobs["difference"]
-    fresh = Maps(cases={case_id: {"ssim": digest}}, pictures={case_id: record.blobs["actual"]})
-    stale = Maps(cases={case_id: {"ssim": digest}}, pictures={case_id: "0" * 64})
-    assert list(shown(record, replace(sources, maps=fresh))["maps"]) == ["ssim"]
+    fresh = Maps(
+        cases={case_id: {"lpips": digest, "ssim": digest}},
+        pictures={case_id: record.blobs["actual"]},
+    )
+    stale = Maps(cases={case_id: {"lpips": digest}}, pictures={case_id: "0" * 64})
+    assert list(shown(record, replace(sources, maps=fresh))["maps"]) == ["lpips"]
     assert shown(record, replace(sources, maps=stale))["maps"] == {}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from editproof.harness.records import runs
 from editproof.harness.records.exit_codes import ExitCode
+from editproof.harness.records.manifest import NotApplicable
 from editproof.harness.records.verdicts import Change, Finding, Judgement, Outcome, Verdict
 from editproof.reports.common import view
 from editproof.reports.html import front_page
@@ -110,24 +111,27 @@ def test_cards_keep_the_verdicts_order(run: runs.Run) -> None:
 
 
 def test_a_card_leads_to_its_cases(run: runs.Run) -> None:
-    """The picture to the case in the mode that shows it, the list to all; of many cases the first
-    are linked.
+    """The picture to the case as it opens by itself, the list to all; of many cases the first are
+    linked.
     """
     ids = tuple(case.id for case in run.manifest.cases)
     (card,) = front_page.make_cards(
         judged(run, replace(finding(run), cases=(*ids, *(f"other{i}" for i in range(9)))))
     ).open
-    assert card.href == f"#case={ids[0]}&mode=heat&metric=lpips"
+    assert card.href == f"#case={ids[0]}"
     assert card.listing == "#finding=1"
     assert (len(card.places), card.more) == (front_page.MAX_LINKS, 9)
     assert card.places[0].name.endswith("seed 0")
     assert card.places[-1].href == ""  # it was not run
 
 
-def test_only_what_measures_pictures_leads_to_a_heat_map(run: runs.Run) -> None:
-    """A finding about how edits end leads to its case, and to no map."""
+def test_only_a_budget_leads_to_a_heat_map(run: runs.Run) -> None:
+    """Of its metric; a finding about how edits end leads to its case, and to no map."""
+    case_id = run.manifest.cases[0].id
     (card,) = front_page.make_cards(judged(run, finding(run, rule="status"))).open
-    assert card.href == f"#case={run.manifest.cases[0].id}"
+    assert card.href == f"#case={case_id}"
+    (card,) = front_page.make_cards(judged(run, finding(run, rule="budget"))).open
+    assert card.href == f"#case={case_id}&mode=heat&metric=lpips"
 
 
 def test_a_card_of_no_case_leads_nowhere(run: runs.Run) -> None:
@@ -170,10 +174,8 @@ def test_map_shows_the_worst(run: runs.Run) -> None:
     assert (cells["logo"]["ns"].tone, cells["logo"]["ns"].text) == ("good", "improved")
     assert cells["thin_text"]["ns"].text == "invisible"
     title = cells["thin_text"][broken].title
-    assert (
-        "1 failed; structure: regressed (clearly visible, 0.60 JOD); detail: regressed (obvious"
-        in title
-    )
+    assert title.startswith(f"thin_text × {broken}, 3 cases: 1 needs review; structure: regressed")
+    assert "regressed (clearly visible, 0.60 JOD); detail: regressed (obvious" in title
     assert "seams: unchanged" in title
     assert "just visible" not in title  # what is unchanged is not visible
 
@@ -187,12 +189,27 @@ def test_map_without_a_baseline(run: runs.Run) -> None:
     assert cells["logo"]["ns"].text == "not compared"
 
 
-def test_an_edit_that_failed_is_on_the_map(run: runs.Run) -> None:
-    """Whatever its pictures say."""
+def test_an_edit_without_a_picture_is_on_the_map(run: runs.Run) -> None:
+    """Whatever its pictures say, in the header's words: an error is not a refusal."""
     good = tuple(
         Judgement("microprint", case.model.name, "detail", Outcome.IMPROVED, 0, 1, 0.4, 1)
         for case in run.manifest.cases[-1:]
     )
     found = replace(verdict_of(run), judgements=good, findings=())
     cells = front_page.make_family_map(run.with_verdict(found), view.find_states(run))
-    assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 failed"
+    assert cells["microprint"][run.manifest.cases[-1].model.name].text == "1 error"
+    model = run.manifest.cases[-1].model.name
+    ours = [one for one in run.manifest.cases if one.scene == "microprint/1"]
+    case_id = next(one.id for one in ours if one.model.name == model)
+    states = dict.fromkeys(view.find_states(run), "unchanged") | {case_id: "refused"}
+    refused = front_page.make_family_map(run.with_verdict(found), states)["microprint"][model]
+    assert (refused.text, refused.tone, refused.mark) == ("1 refused", "warn", "⊘")
+
+
+def test_what_is_not_applicable_is_on_the_map(run: runs.Run) -> None:
+    """With its reason, and without a list: it has no case."""
+    left_out = NotApplicable("logo", "1", "tiny", "tiny makes no ×2")
+    manifest = replace(run.manifest, not_applicable=(left_out,))
+    other = replace(run, manifest=manifest)
+    cell = front_page.make_family_map(other, view.find_states(run))["logo"]["tiny"]
+    assert (cell.text, cell.href, cell.title) == ("not applicable", "", "tiny makes no ×2")

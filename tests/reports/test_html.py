@@ -16,8 +16,8 @@ from editproof.harness.records import runs
 from editproof.harness.records.accepted_cases import BASELINE, PAIRS, Pairs
 from editproof.harness.records.json_files import write_json
 from editproof.reports.common import view
-from editproof.reports.html.case_list import choose_page_name, make_list_script
-from editproof.reports.html.report import SCRIPTS, STYLES, write_report
+from editproof.reports.html.case_list import choose_page_name, find_changes, make_list_script
+from editproof.reports.html.report import SCRIPTS, STYLES, make_prose, write_report
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -101,7 +101,7 @@ def test_links_resolve(index: Path, run: runs.Run) -> None:
     filter of the list.
     """
     page, ids = Links(index), {record.case.id for record in run.records}
-    keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort"}
+    keys = {"case", "mode", "metric", "family", "model", "status", "finding", "sort", "view"}
     for link in page.links:
         if link == "data:,":
             continue
@@ -143,24 +143,37 @@ def test_policy_allows_files_beside_only(index: Path) -> None:
     assert "http" not in policy
 
 
-def test_failures_come_first(index: Path, run: runs.Run) -> None:
-    """The list begins with errors, then what needs review, then regressions; what nobody need look
-    at ends it.
+def test_what_changed_most_comes_first(index: Path, run: runs.Run) -> None:
+    """The list begins with what has no result, then has what changed most since the baseline, then
+    the others by their state.
     """
-    states, order = view.find_states(run), list(view.STATES)
-    places = [order.index(states[case_id]) for case_id in listed(index)]
+    states, changes = view.find_states(run), find_changes(run)
+    ids = listed(index)
+    failed = [case_id for case_id in ids if states[case_id] in view.FAILED]
+    moved = [case_id for case_id in ids if case_id not in failed and changes.get(case_id)]
+    rest = [case_id for case_id in ids if case_id not in {*failed, *moved}]
+    assert ids == [*failed, *moved, *rest]
+    assert moved
+    assert [changes[case_id] for case_id in moved] == sorted(
+        (changes[case_id] for case_id in moved), reverse=True
+    )
+    places = [list(view.STATES).index(states[case_id]) for case_id in rest]
     assert places == sorted(places)
-    assert {order[place] for place in places} == {
-        "error",
-        "needs_review",
-        "regressed",
-        "traded",
-        "underpowered",
-        "improved",
-        "invisible",
-        "missing",
-        "done",
+
+
+def test_every_case_with_a_picture_has_a_strip(index: Path, run: runs.Run) -> None:
+    """What it shows stands in the list: what was accepted or expected, and this run's picture."""
+    data = data_of(index.parent / "data" / "cases.js")
+    shown = {
+        case_id: data["words"]["strip"][word]
+        for case_id, word in zip(data["columns"]["id"], data["columns"]["strip"], strict=True)
     }
+    for record in run.records:
+        case_id = record.case.id
+        path = index.parent / "strips" / f"{choose_page_name(case_id)}.webp"
+        assert path.is_file() == bool(shown[case_id])
+        if "actual" in record.blobs:
+            assert shown[case_id].split()[-1] == "actual"
 
 
 def test_list_has_every_planned_case(index: Path, run: runs.Run) -> None:
@@ -194,8 +207,11 @@ def test_list_sorts_by_visibility(index: Path, run: runs.Run) -> None:
     data = data_of(index.parent / "data" / "cases.js")
     first = data["numbers"][0]
     assert first["key"] == "jod"
-    assert run.verdict
-    assert sum(value is not None for value in first["values"]) == len(run.verdict.changes)
+    assert [value for value in first["values"] if value is not None]
+    known = dict(zip(data["columns"]["id"], first["values"], strict=True))
+    assert {case_id: value for case_id, value in known.items() if value is not None} == (
+        find_changes(run)
+    )
 
 
 def test_unmeasured_value_is_null(index: Path, run: runs.Run) -> None:
@@ -245,9 +261,26 @@ def test_thumbnails_are_few_and_beside_the_page(index: Path) -> None:
         if tag == "img" and "thumbs/" in (attributes["src"] or "")
     ]
     assert 0 < len(shown) <= 48
-    assert all(
-        "expected, this run, difference" in (attributes["alt"] or "") for attributes in shown
-    )
+    words = ("this run", "the input: there is no result")
+    assert all(any(word in (one["alt"] or "") for word in words) for one in shown)
+    assert any("expected, this run, difference" in (one["alt"] or "") for one in shown)
+
+
+def test_text_with_commands_has_code(index: Path) -> None:
+    """What stands between backticks is code, and all of it is escaped."""
+    assert make_prose("run `a <b>` now") == "run <code>a &lt;b&gt;</code> now"
+    assert make_prose("a lone ` stays") == "a lone ` stays"
+    text = re.sub(r'title="[^"]*"', "", index.read_text(encoding="utf-8"))
+    assert "`" not in text
+
+
+def test_terms_say_what_they_are(index: Path) -> None:
+    """Every button beside a term has a term of the glossary; all meanings are there."""
+    words = data_of(index.parent / "data" / "words.js")
+    found = [attributes.get("data-term") for _, attributes in Links(index).tags]
+    asked = [term for term in found if term]
+    assert len(set(asked)) > 8
+    assert all(words[term] for term in asked)
 
 
 def test_page_speaks_without_scripts(index: Path, run: runs.Run) -> None:
@@ -266,7 +299,7 @@ def test_empty_run_is_no_pass(run: runs.Run, tmp_path: Path) -> None:
     text = index.read_text(encoding="utf-8")
     assert "NOT JUDGED YET" in text
     assert "0 of 24" in text
-    assert re.findall(r'<p class="empty">No case (\w+)', text) == ["has", "has"]
+    assert not {"findings", "pictures", "charts"} & Links(index).ids  # no section is empty
     assert not list((index.parent / "cases").iterdir())
 
 

@@ -28,6 +28,12 @@ window.editproof = window.editproof || {};
   // A foreign name, kept from changing the direction of what stands beside it.
   editproof.name = (text) => editproof.el("bdi", null, text);
 
+  // A text in which what stands between backticks is code: a list of texts and elements.
+  editproof.prose = (text) => {
+    const parts = text.split("`");
+    return parts.length % 2 ? parts.map((part, at) => (at % 2 ? editproof.el("code", null, part) : part)) : [text];
+  };
+
   // Path -> data: URI, in a report that is a single file; else empty.
   editproof.files = editproof.files || {};
 

@@ -21,6 +21,14 @@
     left = id ?? null;
   });
 
+  // A link to a filtered list, or to the gallery, shows it at once, with the keyboard on it.
+  document.addEventListener("DOMContentLoaded", () => {
+    const now = state.get();
+    if (now.case || !Object.keys(now).length || !list?.ready()) return;
+    document.getElementById("cases").scrollIntoView({ behavior: "instant" });
+    list.enter();
+  });
+
   // Charts wait for the list, and no longer: whoever takes a picture of the whole page has all of them.
   const idle = window.requestIdleCallback ?? ((run) => setTimeout(run, 50));
   addEventListener("load", () => idle(() => {

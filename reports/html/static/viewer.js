@@ -1,11 +1,11 @@
 // The viewer: one case over the front page. What is seen is in the address, so that it can be sent to somebody:
-// case, mode, a, b, metric, stage, zoom, y, x, window, boxes, regions, cursor, loupe, and of each mode its amount
+// case, mode, a, b, metric, stage, zoom, y, x, window, area, boxes, regions, cursor, loupe, and of each mode its amount
 // (cut, rate, onion, heat) and whether the blinking stands still, and on which picture (still).
 "use strict";
 
 (() => {
-  const { el, name, state, panes: kit, caseFacts: facts } = editproof;
-  const OWN = ["case", "mode", "a", "b", "metric", "stage", "zoom", "y", "x", "window", "boxes", "regions", "cursor", "loupe", "cut", "rate", "onion", "heat", "still"];
+  const { el, name, prose, state, panes: kit, caseFacts: facts, heat } = editproof;
+  const OWN = ["case", "mode", "a", "b", "metric", "stage", "zoom", "y", "x", "window", "area", "boxes", "regions", "cursor", "loupe", "cut", "rate", "onion", "heat", "still"];
   const KEPT = ["mode", "a", "b", "metric", "boxes", "regions", "loupe", "cut", "rate", "onion", "heat"]; // from case to case
   const MODES = ["all", "side", "slider", "blink", "onion", "diff", "heat"];
   const KINDS = {
@@ -27,9 +27,9 @@
     heat: ["heat", "Opacity", 0, 100, 1, 75, "%"],
   };
   const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams", border: "Border" };
+  const CHANGED = ["regressed", "traded", "underpowered", "changed", "not judged", "waived", "improved", "invisible"]; // beside the baseline
   const LOUPE_PX = 132;
   const LEAST_ROOM_PX = 600;
-  const MANY = 20; // cases that are kept in memory
 
   const section = document.getElementById("viewer");
   const $ = (selector) => section.querySelector(selector);
@@ -50,29 +50,9 @@
   let shownSide = "b";
   let pixelsOf = null;
   let pointer = null; // [y, x, pane]
-  const known = new Map();
-  const waiting = new Map();
+  let areas = []; // where B differs from A, once somebody asked
 
   // ---- Cases ----
-
-  editproof.about = (said) => { run = said; };
-  editproof.case = (said) => {
-    known.delete(said.id);
-    known.set(said.id, said);
-    if (known.size > MANY) known.delete(known.keys().next().value);
-  };
-
-  async function fetchCase(id) {
-    if (!run) await editproof.load("data/viewer.js");
-    if (!known.has(id)) {
-      const listed = editproof.list.about(id);
-      if (!listed || listed.status === "missing") return null;
-      const { page } = listed;
-      if (!waiting.has(page)) waiting.set(page, editproof.load(`cases/${page}.js`).finally(() => waiting.delete(page)));
-      await waiting.get(page);
-    }
-    return known.get(id) ?? null;
-  }
 
   function follow(now) {
     if (!now.case) return close();
@@ -89,7 +69,8 @@
     said("");
     let found = null;
     try {
-      found = await fetchCase(id);
+      found = await editproof.caseFiles.load(id);
+      run = editproof.caseFiles.run();
     } catch { /* said below */ }
     if (wanted !== id) return;
     told = found;
@@ -110,6 +91,7 @@
     pixelsOf = editproof.pixelReader(told);
     camera = kit.camera(sizeOf(told));
     pointer = null;
+    areas = [];
     document.title = `${told.family}/${told.name} · ${told.model} · ${told.try} · editproof`;
     fill();
     update();
@@ -136,7 +118,7 @@
   }
 
   function said(text) {
-    $(".v-message").textContent = text;
+    $(".v-message").replaceChildren(...prose(text));
   }
 
   // ---- The parts that change with the case only ----
@@ -150,7 +132,7 @@
       .map(([kind, [label]]) => el("option", { value: kind, disabled: !told.pictures[kind] }, told.pictures[kind] ? label : `${label} (none)`));
     $("[name=a]").replaceChildren(...choices());
     $("[name=b]").replaceChildren(...choices());
-    $("[name=metric]").replaceChildren(...Object.keys(told.maps).map((metric) => el("option", { value: metric }, run.metrics[metric]?.title ?? metric)));
+    $("[name=metric]").replaceChildren(...heat.metricsOf(told).map((metric) => el("option", { value: metric }, heat.title(run, metric))));
     $(".v-chips").replaceChildren(...Object.keys(REGIONS).filter((region) => told.outlines[region]).map((region) =>
       el("button", { type: "button", "data-region": region, "aria-pressed": "false", title: `Outline of ${region} (${REGIONS[region][0]})`, onclick: () => toggleRegion(region) }, REGIONS[region])));
     $(".v-overlays").hidden = !Object.keys(told.outlines).length;
@@ -188,7 +170,7 @@
 
   // The state with everything that it leaves open filled in.
   function complete(now) {
-    const metrics = Object.keys(told.maps);
+    const metrics = heat.metricsOf(told);
     const failed = told.findings.map((finding) => finding.metric).filter((metric) => metrics.includes(metric));
     const has = (kind) => Boolean(told.pictures[kind]);
     const mode = MODES.includes(now.mode) ? now.mode : "side";
@@ -196,11 +178,12 @@
     const amounts = Object.values(AMOUNTS).map(([key, , least, most, , first]) => [key, within(now[key], least, most, first)]);
     return {
       mode,
-      a: now.a in KINDS ? now.a : ["expected", "baseline", "input"].find(has) ?? "expected",
+      a: now.a in KINDS ? now.a : [CHANGED.includes(told.state) ? "baseline" : "expected", "expected", "baseline", "input"].find(has) ?? "expected",
       b: now.b in KINDS ? now.b : ["actual", "input"].find(has) ?? "actual",
       metric: metrics.includes(now.metric) ? now.metric : failed[0] ?? ["lpips", "delta_e00"].find((metric) => metrics.includes(metric)) ?? metrics[0] ?? "",
       stage,
       window: now.window !== undefined && told.windows[Number(now.window) - 1] ? Number(now.window) - 1 : -1,
+      area: Number.parseInt(now.area, 10) || 0,
       boxes: now.boxes === "1",
       regions: (now.regions ?? "").split(",").filter((region) => told.outlines[region]),
       cursor: place(now.cursor),
@@ -223,7 +206,9 @@
 
   function update() {
     const now = state.get();
+    const before = `${seen.a} ${seen.b}`;
     seen = complete(now);
+    if (before !== `${seen.a} ${seen.b}`) areas = [];
     const zoom = Number.parseFloat(now.zoom);
     const [height, width] = camera.size;
     camera = {
@@ -233,7 +218,7 @@
       x: within(now.x, 0, width, width / 2),
     };
     controls();
-    const key = JSON.stringify([wanted, seen.mode, seen.a, seen.b, seen.metric, seen.stage, seen.boxes, seen.window, seen.regions, seen.cursor]);
+    const key = JSON.stringify([wanted, seen.mode, seen.a, seen.b, seen.metric, seen.stage, seen.boxes, seen.window, seen.area, areas.length, seen.regions, seen.cursor]);
     if (key !== drawn) {
       drawn = key;
       build();
@@ -248,10 +233,10 @@
     const { mode } = seen;
     for (const button of section.querySelectorAll("button[data-mode]")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
-      button.disabled = button.dataset.mode === "heat" && !Object.keys(told.maps).length;
-      if (button.dataset.mode === "heat") button.title = button.disabled ? noMaps() : "Heat map (7, h)";
+      button.disabled = button.dataset.mode === "heat" && !seen.metric;
+      if (button.dataset.mode === "heat") button.title = button.disabled ? "There are no two pictures to make a map of" : "Heat map (7, h)";
     }
-    const two = !["all", "heat"].includes(mode);
+    const two = mode !== "all" && !(mode === "heat" && !heat.isOwn(seen.metric));
     $(".v-a").hidden = !two || Boolean(seen.stage);
     $(".v-b").hidden = mode === "all" || Boolean(seen.stage);
     $("[data-do=swap]").hidden = !two || Boolean(seen.stage);
@@ -284,28 +269,14 @@
     legend();
   }
 
-  function noMaps() {
-    return told.noMaps || (told.pictures.actual
-      ? "No map was drawn of this case. `editproof report --maps all` draws them of every case."
-      : "There is no picture to draw a map of.");
+  function legend() {
+    $(".v-legend").hidden = seen.mode !== "heat" || !run.scales[seen.metric];
+    if ($(".v-legend").hidden) return;
+    heat.legend(run, seen.metric, { ramp: $(".v-ramp"), ticks: $(".v-ticks"), heading: $(".v-legend-title"), note: $(".v-legend-note") });
   }
 
-  function legend() {
-    const scale = seen.mode === "heat" ? run.scales[seen.metric] : null;
-    $(".v-legend").hidden = !scale;
-    if (!scale) return;
-    const palette = run.palettes[scale.better === "zero" ? "diverging" : "sequential"];
-    const colours = Array.from({ length: 17 }, (_, at) => `#${palette.slice(6 * Math.min(255, at * 16), 6 * Math.min(255, at * 16) + 6)}`);
-    const flipped = scale.better === "higher"; // the dark end is harmless
-    $(".v-ramp").style.background = `linear-gradient(to right, ${colours.join(", ")})`;
-    const unit = scale.unit && scale.unit !== "ΔE00" ? ` ${scale.unit}` : "";
-    const short = (value) => `${Number(value.toPrecision(3))}`.replace("-", "−");
-    const ends = flipped ? [scale.high, (scale.low + scale.high) / 2, scale.low] : [scale.low, (scale.low + scale.high) / 2, scale.high];
-    $(".v-ticks").replaceChildren(...ends.map((value) => el("span", null, `${short(value)}${unit}`)));
-    $(".v-legend-title").textContent = `${run.metrics[seen.metric]?.title ?? seen.metric}${unit ? `,${unit}` : ""}`;
-    const good = scale.better === "zero" ? "Dark is unchanged; the two colours are the two directions." : "Dark is harmless, bright is damage.";
-    $(".v-legend-note").textContent = `${good} One scale for all cases of this run: 99.5 % of the damaged pixels of ${scale.cases} ${scale.cases === 1 ? "case" : "cases"} lie within it.`;
-  }
+  // What a map is made of: B beside A, and how their pixels are read.
+  const pair = () => ({ told, a: seen.a, b: seen.b, read: (kind) => pixelsOf(kind, told.pictures[kind]) });
 
   // [place, label, why there is none] of A or B.
   function picture(side) {
@@ -346,6 +317,7 @@
   function marks() {
     const outlines = seen.regions.map((region) => kit.image(told.outlines[region], { label: "" }));
     const shown = told.windows.map((window, at) => ({ ...window, letter: facts.letter(at) })).filter((_, at) => seen.boxes || at === seen.window);
+    if (areas[seen.area - 1]) shown.push({ letter: `${seen.area}`, area: areas[seen.area - 1] });
     return { images: outlines, extra: [kit.frames(camera.size, shown, run.window, seen.cursor)], over: true, class: "v-marks" };
   }
 
@@ -363,10 +335,11 @@
     } else if (mode === "side") {
       panes = [alone(a), alone(b)];
     } else if (mode === "heat") {
-      const map = told.maps[seen.metric];
-      const label = [...(b[1]), map ? ` · ${run.metrics[seen.metric]?.title ?? seen.metric}` : ""];
-      panes = [!map ? kit.pane({ sheets: [], label, absent: noMaps() })
-        : !b[0] ? alone(b) : kit.pane({ sheets: [sheet(b, { class: "v-greyed" }), { images: [kit.image(map, { label: "Heat map" })], class: "v-map" }, marks()], label })];
+      panes = [!b[0] || (heat.isOwn(seen.metric) && !a[0]) ? alone(missing) : heat.pane({
+        run, told, metric: seen.metric, pair: pair(), under: sheet(b, { class: "v-greyed" }), marks: marks(),
+        label: heat.isOwn(seen.metric) ? [...b[1], " beside ", ...a[1].slice(0, 1)] : b[1], ready: move,
+        fail: (error) => said(error ? error.message : unreadable()),
+      })];
     } else if (!a[0] || !b[0]) {
       panes = [alone(missing)];
     } else {
@@ -479,8 +452,31 @@
     const { y, x } = told.windows[index];
     const room = panes.length ? Math.min(panes[0].root.clientHeight, panes[0].root.clientWidth) : 400;
     const zoom = Math.max(1, Math.min(8, Math.round(room / (2.2 * run.window))));
-    state.set({ window: index + 1, zoom, y, x });
+    state.set({ window: index + 1, area: "", zoom, y, x });
     box.scrollIntoView({ block: "nearest" });
+  }
+
+  // To the next area where B differs from A.
+  async function jumpArea(by) {
+    if (seen.stage || !told.pictures[seen.a] || !told.pictures[seen.b]) return;
+    const { id } = told;
+    let found = null;
+    try {
+      found = await heat.areas(pair());
+    } catch (error) {
+      return said(error.message);
+    }
+    if (told?.id !== id) return;
+    if (!found) return said(unreadable());
+    if (!found.length) return said(`${KINDS[seen.a][0]} and ${KINDS[seen.b][0].toLowerCase()} do not differ.`);
+    areas = found;
+    const next = seen.area ? ((seen.area - 1 + by + found.length) % found.length) + 1 : by > 0 ? 1 : found.length;
+    const { top, left, bottom, right } = found[next - 1];
+    const root = panes[0].root;
+    const room = Math.min(root.clientHeight / (bottom - top), root.clientWidth / (right - left)) / 1.6;
+    const zoom = Math.max(kit.fitting(camera.size, root), Math.min(8, room));
+    state.set({ area: next, window: "", zoom: Number(zoom.toPrecision(3)), y: (top + bottom) / 2, x: (left + right) / 2 });
+    said(`Changed area ${next} of ${found.length}`);
   }
 
   function toggleRegion(region) {
@@ -537,22 +533,14 @@
   }
 
   function unreadable() {
-    return "A page opened as a file may not read these pixels. Run `python -m http.server` in the run's folder and open localhost:8000/report/; "
-      + "or draw this case's maps with `editproof report --maps all`: then its pixels are written beside them.";
+    return "A page that was opened as a file may not read these pixels. `editproof report --serve` shows this report with the maps and pixels of every case.";
   }
 
   async function mapValue(at, turn) {
-    const scale = run.scales[seen.metric];
-    const pixels = scale && await pixelsOf("map", told.maps[seen.metric]);
-    if (!pixels || turn !== asking) return;
     const [height, width] = camera.size;
-    const hex = editproof.pixelAt(pixels, at[0] / height, at[1] / width).map((level) => level.toString(16).padStart(2, "0")).join("");
-    const palette = run.palettes[scale.better === "zero" ? "diverging" : "sequential"];
-    const level = Array.from({ length: 256 }, (_, at) => palette.slice(6 * at, 6 * at + 6)).indexOf(hex);
-    if (level < 0) return; // a map that was packed with losses
-    const share = level / 255;
-    const value = scale.better === "higher" ? scale.high - share * (scale.high - scale.low) : scale.low + share * (scale.high - scale.low);
-    $(".v-delta").replaceChildren(el("b", null, `${run.metrics[seen.metric]?.title ?? seen.metric} ${Number(value.toPrecision(3))} ${scale.unit}`.replace("-", "−")), " here");
+    const value = await heat.valueAt([at[0] / height, at[1] / width], { run, told, metric: seen.metric, pair: pair(), read: pixelsOf });
+    if (value === null || turn !== asking) return;
+    $(".v-delta").replaceChildren(el("b", null, `${heat.title(run, seen.metric)} ${Number(value.toPrecision(3))} ${run.scales[seen.metric].unit}`.replace("-", "−")), " here");
   }
 
   function magnify(at) {
@@ -616,7 +604,7 @@
   }
 
   function metricBy(by) {
-    const list = Object.keys(told.maps);
+    const list = heat.metricsOf(told);
     if (list.length) state.set({ mode: "heat", metric: seen.mode === "heat" ? nextOf(list, seen.metric, by) : seen.metric });
   }
 
@@ -628,7 +616,7 @@
 
   const flip = () => state.set({ still: shownSide === "a" ? "b" : "a" });
   const pause = () => state.set({ still: seen.still ? (calm.matches ? "no" : "") : shownSide });
-  const setMode = (mode) => { if (mode !== "heat" || Object.keys(told.maps).length) state.set({ mode }); };
+  const setMode = (mode) => { if (mode !== "heat" || heat.metricsOf(told).length) state.set({ mode }); };
   const all = () => Object.keys(told.outlines);
   const DO = {
     back, copy, flip, pause,
@@ -663,6 +651,7 @@
       ["z", "one pixel a pixel", { z: DO.one }],
       ["← ↑ → ↓", "move, or move the cursor; with Shift further", {
         ArrowLeft: (event) => pan(0, -1, event), ArrowRight: (event) => pan(0, 1, event), ArrowUp: (event) => pan(-1, 0, event), ArrowDown: (event) => pan(1, 0, event) }],
+      ["J K", "next, previous area where B differs from A", { J: () => jumpArea(1), K: () => jumpArea(-1) }],
       ["w W", "next, previous worst window", { w: () => jump(seen.window + 1), W: () => jump(seen.window < 0 ? -1 : seen.window - 1) }],
     ]],
     ["Looking closer", [
@@ -687,7 +676,7 @@
     el("dl", null, rows.map(([label, what]) => el("div", null, el("dt", null, label.split(" ").map((key) => (key === "…" ? " … " : el("kbd", null, key)))), el("dd", null, what)))))));
 
   document.addEventListener("keydown", (event) => {
-    if (section.hidden || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (section.hidden || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector(":popover-open")) return;
     const act = ACTS[event.key];
     if (!act || (!told && !ALWAYS.includes(event.key))) return;
     if (keys.open) {

@@ -4,11 +4,15 @@
 window.editproof = window.editproof || {};
 
 (() => {
-  const { el, name } = editproof;
+  const { el, name, prose } = editproof;
   const WORDS = {
     error: "Error", refused: "Refused", needs_review: "Needs review", regressed: "Regressed", traded: "Traded", underpowered: "Perhaps worse",
     changed: "Changed", "not judged": "Not judged", waived: "Waived", missing: "Not run", improved: "Improved", invisible: "Changed invisibly",
     unchanged: "Unchanged", done: "Done",
+  };
+  const TERMS = { // in the glossary
+    refused: "refused", needs_review: "review", regressed: "regressed", traded: "traded", underpowered: "underpowered", changed: "changed",
+    "not judged": "not judged", waived: "waived", improved: "improved", invisible: "invisible", unchanged: "unchanged",
   };
   const FEW = 1e-9;
 
@@ -25,11 +29,11 @@ window.editproof = window.editproof || {};
   const title = (told) => [name(`${told.family}/${told.name}`), " · ", name(told.model), ` · ${told.try}`];
 
   function heading(told) {
-    const state = el("span", { class: "badge", "data-state": told.state }, WORDS[told.state] ?? name(told.state));
+    const state = el("span", null, el("span", { class: "badge", "data-state": told.state }, WORDS[told.state] ?? name(told.state)), TERMS[told.state] ? editproof.what(TERMS[told.state]) : null);
     const params = Object.entries(told.params).map(([key, value]) => el("div", null, el("dt", null, name(key)), el("dd", null, name(String(value)))));
     return [
       state,
-      told.reason && !told.error ? el("p", { class: "v-reason" }, name(told.reason)) : null,
+      told.reason && !told.error ? el("p", { class: "v-reason" }, el("bdi", null, prose(told.reason))) : null,
       params.length ? el("dl", { class: "v-params" }, params) : null,
     ].filter(Boolean);
   }
@@ -39,7 +43,7 @@ window.editproof = window.editproof || {};
     return [
       el("div", { class: "v-error" },
         el("h2", null, name(told.error.kind)),
-        el("p", null, name(told.error.message)),
+        el("p", null, el("bdi", null, prose(told.error.message))),
         told.error.traceback ? el("details", null, el("summary", null, "Traceback"), el("pre", { tabindex: "0", "aria-label": "Traceback" }, told.error.traceback)) : null),
     ];
   }
@@ -51,7 +55,7 @@ window.editproof = window.editproof || {};
       outcome(finding.outcome),
       el("span", { class: "v-said" }, el("b", null, name(finding.words)), ` ${[finding.seen, finding.stage && `first at ${finding.stage}`].filter(Boolean).join(" · ")}`,
         finding.number ? el("span", { class: "v-number quiet" }, name(finding.number)) : null),
-      told.maps[finding.metric] ? el("button", { type: "button", onclick: () => see(finding.metric) }, "Heat map") : null));
+      editproof.heat.metricsOf(told).includes(finding.metric) ? el("button", { type: "button", onclick: () => see(finding.metric) }, "Heat map") : null));
     const many = lines.length > 3;
     return [
       beside(told.change),
@@ -64,7 +68,7 @@ window.editproof = window.editproof || {};
   function beside(change) {
     if (!change) return null;
     return el("p", { class: "v-change-seen" }, "Beside the accepted picture: ", el("b", null, change.seen),
-      `, ${change.whole} JOD over the whole picture and ${change.worst} in the worst window. `, el("span", { class: "quiet" }, change.about));
+      `, ${change.whole} JOD over the whole picture and ${change.worst} in the worst window. `, el("span", { class: "quiet" }, change.about), editproof.what("JOD"));
   }
 
   const outcome = (word) => el("span", { class: "badge", "data-outcome": word }, word.charAt(0).toUpperCase() + word.slice(1));
@@ -161,7 +165,7 @@ window.editproof = window.editproof || {};
   function notes(told, run) {
     const titles = (metrics) => metrics.map((metric) => run.metrics[metric]?.title ?? metric).join(", ");
     return [
-      ...told.notes.map((note, at) => el("li", { id: `v-note-${at + 1}`, tabindex: "-1" }, "Not measured: ", name(note))),
+      ...told.notes.map((note, at) => el("li", { id: `v-note-${at + 1}`, tabindex: "-1" }, "Not measured: ", el("bdi", null, prose(note)))),
       ...Object.entries(told.unmeasured).map(([reason, metrics]) => el("li", { class: "v-unnumbered" }, `${titles(metrics)}: `, name(reason))),
     ];
   }

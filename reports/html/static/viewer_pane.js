@@ -34,7 +34,7 @@ window.editproof = window.editproof || {};
     const stack = el("div", { class: `v-stack ${group ?? ""}` }, layers.filter((_, at) => !sheets[at].over));
     const over = layers.filter((_, at) => sheets[at].over);
     const caption = el("figcaption", { class: "v-label" }, label);
-    const root = el("figure", { class: "v-pane" }, absent === null ? [stack, ...over] : el("p", { class: "v-absent" }, absent), caption);
+    const root = el("figure", { class: "v-pane" }, absent === null ? [stack, ...over] : el("p", { class: "v-absent" }, el("span", null, editproof.prose(absent))), caption);
 
     function place(view) {
       if (absent !== null) return 0;
@@ -46,7 +46,7 @@ window.editproof = window.editproof || {};
         one.style.width = `${width * scale}px`;
         one.style.height = `${height * scale}px`;
         one.style.transform = `translate(${left}px, ${top}px)`;
-        for (const picture of one.querySelectorAll("img")) {
+        for (const picture of one.querySelectorAll("img, canvas")) {
           picture.classList.toggle("crisp", (scale * width) / Number(picture.dataset.width) >= CRISP);
         }
         for (const text of one.querySelectorAll("text")) text.setAttribute("font-size", 13 / scale);
@@ -79,13 +79,14 @@ window.editproof = window.editproof || {};
   // Squares around the worst windows, and the cursor, in picture pixels.
   function frames(size, windows, edge, cursor) {
     const [height, width] = size;
-    const parts = windows.flatMap(({ y, x, letter }) => {
-      const box = { x: x - edge / 2, y: y - edge / 2, width: edge, height: edge };
-      const above = y - edge / 2 > height * 0.04;
+    const parts = windows.flatMap(({ y, x, letter, area }) => {
+      const box = area ? { x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top }
+        : { x: x - edge / 2, y: y - edge / 2, width: edge, height: edge };
+      const above = box.y > height * 0.04;
       return [
         svg("rect", { class: "halo", ...box }),
         svg("rect", box),
-        svg("text", { x: x - edge / 2, y: above ? y - edge / 2 : y + edge / 2, dy: above ? "-0.3em" : "1em" }, letter),
+        svg("text", { x: box.x, y: above ? box.y : box.y + box.height, dy: above ? "-0.3em" : "1em" }, letter),
       ];
     });
     if (cursor) {

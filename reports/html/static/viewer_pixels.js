@@ -1,63 +1,9 @@
-// The pixels of a case's pictures, and their colour: sRGB, CIELAB under D65, CIEDE2000.
+// The pixels of a case's pictures.
 "use strict";
 
 window.editproof = window.editproof || {};
 
 (() => {
-  const WHITE = [0.95047, 1, 1.08883];
-
-  // 8-bit sRGB -> CIELAB under D65, 2°.
-  function lab(rgb) {
-    const [r, g, b] = rgb.map((level) => {
-      const share = level / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    const [x, y, z] = [
-      0.412453 * r + 0.35758 * g + 0.180423 * b,
-      0.212671 * r + 0.71516 * g + 0.072169 * b,
-      0.019334 * r + 0.119193 * g + 0.950227 * b,
-    ].map((value, at) => {
-      const share = value / WHITE[at];
-      return share > 0.008856 ? Math.cbrt(share) : 7.787 * share + 16 / 116;
-    });
-    return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
-  }
-
-  const radians = (degrees) => (degrees * Math.PI) / 180;
-
-  function hue(a, b) {
-    if (a === 0 && b === 0) return 0;
-    const degrees = (Math.atan2(b, a) * 180) / Math.PI;
-    return degrees < 0 ? degrees + 360 : degrees;
-  }
-
-  // CIEDE2000 of two colours in CIELAB (Sharma, Wu & Dalal 2005).
-  function deltaE00([L1, a1, b1], [L2, a2, b2]) {
-    const mean = (Math.hypot(a1, b1) + Math.hypot(a2, b2)) / 2;
-    const grey = 0.5 * (1 - Math.sqrt(mean ** 7 / (mean ** 7 + 25 ** 7)));
-    const [A1, A2] = [a1 * (1 + grey), a2 * (1 + grey)];
-    const [C1, C2] = [Math.hypot(A1, b1), Math.hypot(A2, b2)];
-    const [h1, h2] = [hue(A1, b1), hue(A2, b2)];
-    const coloured = C1 * C2 !== 0;
-    let turn = coloured ? h2 - h1 : 0;
-    if (turn > 180) turn -= 360;
-    else if (turn < -180) turn += 360;
-    const dL = L2 - L1;
-    const dC = C2 - C1;
-    const dH = 2 * Math.sqrt(C1 * C2) * Math.sin(radians(turn / 2));
-    const L = (L1 + L2) / 2;
-    const C = (C1 + C2) / 2;
-    let h = h1 + h2;
-    if (coloured) h = Math.abs(h1 - h2) <= 180 ? h / 2 : h < 360 ? (h + 360) / 2 : (h - 360) / 2;
-    const T = 1 - 0.17 * Math.cos(radians(h - 30)) + 0.24 * Math.cos(radians(2 * h))
-      + 0.32 * Math.cos(radians(3 * h + 6)) - 0.2 * Math.cos(radians(4 * h - 63));
-    const SL = 1 + (0.015 * (L - 50) ** 2) / Math.sqrt(20 + (L - 50) ** 2);
-    const SC = 1 + 0.045 * C;
-    const SH = 1 + 0.015 * C * T;
-    const RT = -2 * Math.sqrt(C ** 7 / (C ** 7 + 25 ** 7)) * Math.sin(radians(60 * Math.exp(-(((h - 275) / 25) ** 2))));
-    return Math.sqrt((dL / SL) ** 2 + (dC / SC) ** 2 + (dH / SH) ** 2 + RT * (dC / SC) * (dH / SH));
-  }
-
   const arrived = new Map(); // script -> what it said
   editproof.pixels = (said) => { arrived.set(said.path, said); };
 
@@ -113,7 +59,6 @@ window.editproof = window.editproof || {};
     return [...pixels.data.slice(4 * (row * pixels.width + column), 4 * (row * pixels.width + column) + 3)];
   }
 
-  editproof.colour = { lab, deltaE00 };
   editproof.pixelReader = reader;
   editproof.pixelAt = at;
 })();

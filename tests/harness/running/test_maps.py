@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +22,15 @@ from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.map_index import Maps, MapScale, load_maps, write_maps
+from editproof.harness.records.palettes import make_palettes
 from editproof.harness.records.runs import Run
-from editproof.harness.records.verdicts import Finding, Outcome, Verdict
+from editproof.harness.records.verdicts import Evidence, Finding, Outcome, Verdict
 from editproof.harness.running import maps
 
 SUITE = """
 name = "mapped"
 size = 64
-metrics = ["psnr", "ssim", "hue_offset"]
+metrics = ["psnr", "ssim", "halo", "hue_offset"]
 
 [vectors]
 logo = [1, 2]
@@ -39,9 +41,20 @@ patch = "reference?inpaint.model=patch"
 """
 
 
+HUE = Evidence("hue_offset@1", "edit", "mean", "°", 0.0, 9.0, 1.0, -8.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def always_drawn() -> Iterator[None]:
+    """A metric without weights stands for those that are always drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maps, "DRAWN", frozenset({"halo"}))
+        yield
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run, and the maps that the report's command draws of two cases."""
+    """A small run, and the maps that the report's command draws of it."""
     folder = tmp_path_factory.mktemp("maps")
     (folder / "mapped.toml").write_text(SUITE)
     arguments = [
@@ -103,44 +116,46 @@ def test_what_a_finding_calls_out_gets_maps_without_being_asked(run: Run) -> Non
 
 
 def test_maps_are_drawn_of_the_last_rungs_first(run: Run) -> None:
-    """Of each family and model the last rung, by every metric that has a map."""
+    """Of each family the last step, by the metrics that are drawn without being asked for."""
     drawn = load_maps(run.folder)
     shown = {record.case.id: record.case for record in run.records if record.case.id in drawn.cases}
-    assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2), ("patch", 2)}
-    assert all(set(found) == {"psnr", "ssim", "hue_offset"} for found in drawn.cases.values())
+    assert {(case.model.name, case.step) for case in shown.values()} == {("ns", 2)}
+    assert all(set(found) == {"halo"} for found in drawn.cases.values())
     assert all(
         run.blob(digest).is_file() for found in drawn.cases.values() for digest in found.values()
     )
 
 
+def test_a_metric_that_a_finding_shows_is_drawn_of_its_cases(run: Run) -> None:
+    """Beside those that are always drawn; the page makes the others by itself."""
+    first, second, *_ = run.records
+    shown = replace(finding(first, Outcome.REGRESSED), evidence=HUE)
+    before = load_maps(run.folder)
+    write_maps(run.folder, Maps())
+    found = judged(run, shown, finding(second, Outcome.REGRESSED))
+    drawn = maps.draw(found, NO_WEIGHTS, most=2)
+    write_maps(run.folder, before)
+    assert set(drawn.cases[first.case.id]) == {"halo", "hue_offset"}
+    assert set(drawn.cases[second.case.id]) == {"halo"}
+    scale = drawn.scales["hue_offset"]
+    assert (scale.unit, scale.better, scale.low) == ("ΔH*", "zero", -scale.high)
+
+
 def test_damage_is_bright_where_it_is(run: Run) -> None:
-    """The map of an edit's error is bright in the edit, and dark far from it."""
-    drawn = load_maps(run.folder)
-    case_id, found = next(iter(drawn.cases.items()))
-    record = next(one for one in run.records if one.case.id == case_id)
+    """The map of an edit's hue is brighter where the picture differs than where it hardly does."""
+    before = load_maps(run.folder)
+    drawn = maps.draw(run, NO_WEIGHTS, most=None)
+    write_maps(run.folder, before)
+    record = next(one for one in run.records if one.case.step == 2)
     expected, actual = (colours_at(run, record.blobs[kind]) for kind in ("expected", "actual"))
     error = np.abs(expected - actual).max(axis=2)
-    bright = colours_at(run, found["psnr"]).sum(axis=2)
-    assert bright.shape == error.shape
-    assert bright[error > 20].mean() > bright[error == 0].mean() + 50
-
-
-def test_a_scale_says_what_it_is_of(run: Run) -> None:
-    """A map may have another unit and direction than its metric's numbers."""
-    scales = load_maps(run.folder).scales
-    assert (scales["psnr"].unit, scales["psnr"].better, scales["psnr"].low) == (
-        "of full scale",
-        "lower",
-        0,
-    )
-    assert (scales["ssim"].better, scales["ssim"].high) == ("higher", 1)
-    assert (scales["hue_offset"].unit, scales["hue_offset"].better) == ("ΔH*", "zero")
-    assert scales["hue_offset"].low == -scales["hue_offset"].high
-    assert all(scale.cases == 2 for scale in scales.values())
+    colours = colours_at(run, drawn.cases[record.case.id]["hue_offset"])
+    assert colours.shape[:2] == error.shape
+    assert colours[error <= 1].mean() < colours[error >= np.percentile(error, 99)].mean()
 
 
 def test_findings_choose_the_cases(run: Run) -> None:
-    """Those that a finding calls out come first, in its order; then the others that it names."""
+    """Those that a finding calls out come first, in its order; then all others, if asked for."""
     first, second, third, *_ = run.records
     found = judged(
         run,
@@ -201,13 +216,13 @@ def test_another_version_of_a_metric_is_not_drawn(run: Run) -> None:
     """The map must be of what the number is of."""
     metrics = {
         **run.manifest.metrics,
-        "ssim": replace(run.manifest.metrics["ssim"], identity="ssim@0"),
+        "hue_offset": replace(run.manifest.metrics["hue_offset"], identity="hue_offset@0"),
     }
     before = load_maps(run.folder)
     changed = replace(run, manifest=replace(run.manifest, metrics=metrics))
     drawn = maps.draw(changed, NO_WEIGHTS, most=None)
     write_maps(run.folder, before)
-    assert set(drawn.scales) == {"psnr", "hue_offset"}
+    assert set(drawn.scales) == {"halo"}
 
 
 def test_one_wild_pixel_does_not_darken_the_others() -> None:
@@ -246,7 +261,7 @@ def test_palettes_are_dark_where_nothing_is_wrong() -> None:
     """256 colours each; sequential ones grow lighter throughout, diverging ones to both ends."""
     colours = {
         name: np.frombuffer(data, np.uint8).reshape(256, 3)
-        for name, data in maps.palettes().items()
+        for name, data in make_palettes().items()
     }
     luma = {name: rgb @ np.array([0.299, 0.587, 0.114]) for name, rgb in colours.items()}
     assert (np.diff(luma["sequential"]) > -1).all()

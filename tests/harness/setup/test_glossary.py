@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
+from editproof.harness.records.glossary import GLOSSARY, terms
 from editproof.harness.records.verdicts import OUTCOMES, Outcome
 from editproof.harness.records.vocabulary import ASPECTS
-from editproof.harness.setup.glossary import GLOSSARY, find_term, page, terms
+from editproof.harness.setup.glossary import find_term, page
 
 PAGE = Path(__file__).parents[3] / "docs" / "glossary.md"
 UNEXPLAINED = {Outcome.ERROR, Outcome.PASS}
