@@ -63,20 +63,15 @@ class PictureStore:
         return digest
 
     def read(self, digest: str) -> bytes:
-        """The bytes that were kept. Raises Problem where there are none."""
-        data = self._blobs.read(digest)
-        if data is None:
-            raise unknown_picture(digest)
-        return data
+        """The bytes that were kept. Raises Problem where there are none, or others by now."""
+        return self._check_digest(digest, self._blobs.read(digest))
 
     def read_file(self, digest: str) -> bytes:
         """The file that came in; empty: the picture is an array. Raises Problem where there is no
         picture.
         """
         data = self._blobs.read_unless(digest, MAGIC)
-        if data is None:
-            raise unknown_picture(digest)
-        return data
+        return data if data == b"" else self._check_digest(digest, data)
 
     def remove(self, digest: str) -> None:
         """Remove a picture, which nobody may use any more."""
@@ -84,6 +79,21 @@ class PictureStore:
             for kind in ("image", "plane"):
                 self._decoded.pop((digest, kind), None)
         self._blobs.remove(digest)
+
+    def _check_digest(self, digest: str, data: bytes | None) -> bytes:
+        """The bytes, which are what was kept; damaged ones are removed."""
+        if data is None:
+            raise unknown_picture(digest)
+        if hashlib.sha256(data).hexdigest() == digest:
+            return data
+        self.remove(digest)
+        raise Problem(
+            500,
+            "damaged_picture",
+            f"The picture {digest} was damaged where it was kept, and is removed.",
+            remedy="Upload it again, or ask for its edit again. Check the disk.",
+            picture=digest,
+        )
 
     def load_image(self, digest: str) -> Image:
         """The picture as float32 H×W×3. Raises ContractError where it is a plane, not a picture."""

@@ -48,6 +48,19 @@ def test_a_body_over_the_limit_says_the_limit_and_how_to_split(start: Start) -> 
         assert "tiles" in problem["remedy"]
 
 
+def test_a_damaged_picture_is_named_and_can_be_uploaded_again(start: Start, tmp_path: Path) -> None:
+    """No edit is made of it."""
+    digest = hash_of(IMAGE_PNG)
+    server = start()
+    server.put(IMAGE_PNG)
+    (path,) = (tmp_path / "state").rglob(digest)
+    path.write_bytes(IMAGE_PNG[:-20] + b"\x01" + IMAGE_PNG[-19:])
+    problem = check_problem(server.client.get(f"/v1/pictures/{digest}"), 500, "damaged_picture")
+    assert problem["picture"] == digest
+    server.put(IMAGE_PNG)
+    assert server.client.get(f"/v1/pictures/{digest}").content == IMAGE_PNG
+
+
 def test_a_small_file_of_many_pixels_is_not_decoded(start: Start) -> None:
     server = start(limits=Limits(max_pixels=10_000))
     flat = encode_png(np.zeros((200, 200, 3), np.float32))
