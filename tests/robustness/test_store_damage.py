@@ -96,7 +96,16 @@ def read_run(url: str) -> Content:
     keys = run.number_keys()
     return Content(
         tuple(run.records),
-        repr((run.manifest, run.verdict, run.endings, keys, run.number_grid(keys).values.tolist())),
+        repr(
+            (
+                tuple(run.manifest.cases),
+                run.manifest.suite,
+                run.verdict,
+                dict(run.endings),
+                keys,
+                run.number_grid(keys).values.tolist(),
+            )
+        ),
         repr((load_maps(run.folder), read_canaries(run.folder))),
         repr(read_stages(run.folder, run.endings.keys())),
         read_pictures(run.folder, run.records),
@@ -109,7 +118,13 @@ def read_baseline(url: str) -> Content:
     baseline = baseline_folder.load(folder)
     return Content(
         tuple(baseline.run.records),
-        repr((baseline.run.manifest, baseline_folder.read_state(folder).accepted)),
+        repr(
+            (
+                tuple(baseline.run.manifest.cases),
+                baseline.run.manifest.suite,
+                baseline_folder.read_state(folder).accepted,
+            )
+        ),
         pictures=read_pictures(folder, baseline.run.records),
     )
 
