@@ -112,9 +112,10 @@ def describe_case(record: CaseRecord, state: str, change: float | None) -> str:
         return shorten(f"{FAILED_WORDS[state]}: {reason}" if reason else f"{FAILED_WORDS[state]}.")
     if state == "invisible":
         return "It changed, and nobody can see it."
+    if change == 0:
+        return "It is the accepted picture, bit for bit."
     if state == "unchanged":
-        same = "It is the accepted picture, bit for bit."
-        return "It differs no more than seeds do." if change else same
+        return "It differs no more than seeds do."
     if change:
         return f"The difference from the baseline is {describe_visibility(change)}."
     region = numbers.choose_region([record])
