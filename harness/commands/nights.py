@@ -131,9 +131,8 @@ def _notify_of_change(done: FinishedNight, trends: Trends, project: Project) -> 
     state = find_change(trends.nights, run.folder.name)
     if not settings.urls or state is None or run.verdict is None:
         return
-    report = run.folder / "report" / "index.html"
     try:
-        notify(state, trends.suite, write_reason(run.verdict), report, settings)
+        notify(state, trends.suite, write_reason(run.verdict), run.folder, settings)
     except IncompleteError as error:
         typer.echo(f"editproof: {error}", err=True)
 

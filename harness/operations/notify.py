@@ -62,25 +62,35 @@ def find_change(nights: Sequence[Night], run: str) -> NightState | None:
     return state if state is not before else None
 
 
-def notify(
-    state: NightState, suite: str, reason: str, report: Path, settings: NotifySettings
-) -> None:
-    """Tell every address one sentence and where the report is. Raises IncompleteError, without a
-    secret, where one of them can't be told.
+def notify(state: NightState, suite: str, reason: str, run: Path, settings: NotifySettings) -> None:
+    """Tell every address one sentence and where the run's report is. Raises IncompleteError,
+    without a secret, where one of them can't be told.
     """
-    try:
-        secrets = Secrets(find_variables([*settings.urls, settings.link]), "[notify]")
-    except ContractError as error:
-        raise IncompleteError(f"nobody was notified: {error}") from None
-    run = report.parent.parent.name
-    link = secrets.fill(settings.link).replace("{run}", run) or report.resolve().as_uri()
-    text = f"{suite} {state}{f': {reason}' if reason else ''}.\n{link}"
-    failed = list(_find_failed(secrets.fill(settings.urls), text, LEVELS.get(state, "warning")))
+    text = f"{suite} {state}{f': {reason}' if reason else ''}.\n{find_report_link(run, settings)}"
+    urls = _fill(settings.urls, "urls")
+    failed = list(_find_failed(urls, text, LEVELS.get(state, "warning")))
     if failed:
         raise IncompleteError(
             f"not everybody was notified: {', '.join(failed)} of [notify] urls. The night and its"
             " verdict are not affected"
         )
+
+
+def find_report_link(run: Path, settings: NotifySettings) -> str:
+    """Where people read the report of a run: the settings' link, else its file. Raises
+    IncompleteError.
+    """
+    [link] = _fill([settings.link], "link")
+    return link.replace("{run}", run.name) or (run / "report" / "index.html").resolve().as_uri()
+
+
+def _fill(texts: Sequence[str], setting: str) -> Sequence[str]:
+    """Texts with their variables from the environment. Raises IncompleteError."""
+    try:
+        filled: Sequence[str] = Secrets(find_variables(texts), f"[notify] {setting}").fill(texts)
+    except ContractError as error:
+        raise IncompleteError(str(error)) from None
+    return filled
 
 
 def _find_failed(urls: Sequence[str], text: str, level: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ from tests.pipelines.adapters.fake_server import FakeServer, Reply
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # apprise's
 
 SECRET = "T0P-secret-of-the-channel"  # noqa: S105 - of a test
-REPORT = Path("runs/made-night-20260101/report/index.html")
+RUN = Path("runs/made-night-20260101")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_change_is_from_one_night_to_the_next(
 
 def test_one_sentence_and_a_link(server: FakeServer) -> None:
     settings = NotifySettings(("${CHANNEL}",), "https://ci.example.com/{run}")
-    notify(NightState.FAILS, "made", "the fill is blurrier", REPORT, settings)
+    notify(NightState.FAILS, "made", "the fill is blurrier", RUN, settings)
     [asked] = server.requests
     assert asked.json["message"] == (
         "made fails: the fill is blurrier.\nhttps://ci.example.com/made-night-20260101"
@@ -66,13 +66,16 @@ def test_one_sentence_and_a_link(server: FakeServer) -> None:
 
 
 def test_without_a_link_it_is_the_file(server: FakeServer) -> None:
-    notify(NightState.PASSES, "made", "", REPORT, NotifySettings(("${CHANNEL}",)))
-    assert server.requests[0].json["message"] == f"made passes.\n{REPORT.resolve().as_uri()}"
+    notify(NightState.PASSES, "made", "", RUN, NotifySettings(("${CHANNEL}",)))
+    assert (
+        server.requests[0].json["message"]
+        == f"made passes.\n{(RUN / 'report' / 'index.html').resolve().as_uri()}"
+    )
 
 
 def test_an_address_that_is_busy_is_tried_again(server: FakeServer) -> None:
     server.on(f"POST /{SECRET}/", Reply(503), Reply(503), Reply())
-    notify(NightState.FAILS, "made", "", REPORT, NotifySettings(("${CHANNEL}",)))
+    notify(NightState.FAILS, "made", "", RUN, NotifySettings(("${CHANNEL}",)))
     assert len(server.requests) == 3
 
 
@@ -81,7 +84,7 @@ def test_the_others_are_told_where_one_fails(server: FakeServer) -> None:
     broken = f"json://127.0.0.1:{server.port}/broken/"
     settings = NotifySettings((broken, "nonsense", "${CHANNEL}"))
     with pytest.raises(IncompleteError) as raised:
-        notify(NightState.FAILS, "made", "", REPORT, settings)
+        notify(NightState.FAILS, "made", "", RUN, settings)
     assert "number 1 did not take it in 4 attempts" in str(raised.value)
     assert "number 2 is not an address" in str(raised.value)
     assert "number 3" not in str(raised.value)
@@ -90,14 +93,14 @@ def test_the_others_are_told_where_one_fails(server: FakeServer) -> None:
 
 def test_a_variable_that_is_not_set_is_named() -> None:
     with pytest.raises(IncompleteError, match="the environment variable NOBODY_SET_ME"):
-        notify(NightState.FAILS, "made", "", REPORT, NotifySettings(("${NOBODY_SET_ME}",)))
+        notify(NightState.FAILS, "made", "", RUN, NotifySettings(("${NOBODY_SET_ME}",)))
 
 
 @pytest.mark.usefixtures("server")
 def test_without_the_library_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(IncompleteError, match=r'pip install "editproof\[notify\]"'):
-        notify(NightState.FAILS, "made", "", REPORT, NotifySettings(("${CHANNEL}",)))
+        notify(NightState.FAILS, "made", "", RUN, NotifySettings(("${CHANNEL}",)))
 
 
 @pytest.fixture
